@@ -1,0 +1,56 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+EXTRAS ?= dev
+VENV   := .venv
+BIN    := $(VENV)/bin
+comma  := ,
+STAMP  := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
+
+export PYTHONHASHSEED ?= 0
+export DVC_NO_ANALYTICS ?= 1
+export DO_NOT_TRACK ?= 1
+export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint bench ui lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: $(STAMP) ## make .venv from requirements.lock (EXTRAS=deep,cluster,tracking,dev)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { \
+	  echo "undertone needs Python 3.11 or 3.12, and $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+	  echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned environment into $(VENV) (once; a few minutes with an empty package cache)"
+	@# the build tools come from the lock too, so that no source package is built with whatever is newest today
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c requirements.lock pip setuptools wheel
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c requirements.lock --no-build-isolation -e '.[$(EXTRAS)]'
+	@touch $@
+
+demo: env ## the whole main job on the embedded sample, crawled over HTTP
+	@$(BIN)/undertone demo
+
+test: env ## every test that needs no network and no corpus of your own
+	@$(BIN)/python -m pytest -q
+
+lint: env ## ruff, mypy --strict, import-linter
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: env ## measurements, on real data where it is present
+	@$(BIN)/python -m pytest -q -s -m bench
+
+ui: env ## Prefect server, work pool, worker and deployments; one Ctrl-C stops it all
+	@$(BIN)/undertone ui
+
+lock: ## resolve requirements.lock anew (needs uv)
+	@uv pip compile --universal --python-version 3.11 --all-extras --no-header --no-annotate -q \
+	  --upgrade pyproject.toml -o requirements.lock
+
+clean: ## remove the environment and everything the pipeline made
+	@rm -rf $(VENV) .undertone data/crawl data/captions data/polarity data/segments data/acoustic data/train data/evaluate data/report

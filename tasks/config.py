@@ -1,0 +1,221 @@
+"""`params.yaml` as frozen, typed settings; an unknown key or an impossible value is an error that names its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tasks.errors import ConfigError
+
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A section of params.yaml: frozen, strict about types, closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Crawl(Section):
+    """What to fetch, and how politely. Sizes in bytes, times in seconds."""
+
+    train: str
+    test: str
+    languages: Annotated[list[str], Field(min_length=1)]
+    automatic_captions: bool
+    max_duration_s: Positive
+    max_bytes: Annotated[int, Field(gt=0)]
+    allow_addresses: list[str]
+    cookies_file: str | None
+    proxy: str | None
+    attempts: Annotated[int, Field(ge=1, le=20)]
+    backoff_s: Positive
+    max_backoff_s: Positive
+    timeout_s: Positive
+    yt_dlp_args: list[str]
+
+
+class Captions(Section):
+    """How cues become utterances."""
+
+    max_overrun_s: Annotated[float, Field(ge=0)]
+
+
+class Eligibility(Section):
+    """Which utterances are long enough to carry a sentiment; polarity and segments both ask."""
+
+    min_duration_s: Annotated[float, Field(ge=0)]
+    min_words: Annotated[int, Field(ge=0)]
+    max_duration_s: Positive
+
+
+class Polarity(Section):
+    """Who votes on a caption, and when the votes agree."""
+
+    voters: Annotated[list[str], Field(min_length=1)]
+    min_score: Fraction
+    remove_stop_words: bool
+
+
+class Segments(Section):
+    """How the cut segments are stored."""
+
+    shards: Annotated[int, Field(ge=1, le=4096)]
+
+
+class Acoustic(Section):
+    """Analysis windows of pyAudioAnalysis, in seconds."""
+
+    short_window_s: Positive
+    short_step_s: Positive
+    mid_window_s: Positive
+    mid_step_s: Positive
+
+    @model_validator(mode="after")
+    def _mid_holds_short(self) -> Acoustic:
+        if self.mid_window_s < self.short_window_s:
+            raise ValueError("mid_window_s must be at least short_window_s")
+        return self
+
+
+class Train(Section):
+    """The classifier and its nested, grouped cross-validation."""
+
+    c_grid: Annotated[list[Positive], Field(min_length=1)]
+    outer_folds: Annotated[int, Field(ge=2)]
+    inner_folds: Annotated[int, Field(ge=2)]
+    smote_neighbours: Annotated[int, Field(ge=1)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+class Evaluate(Section):
+    """The bootstrap over videos and the baselines beside every figure."""
+
+    bootstrap: Annotated[int, Field(ge=100)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    shuffles: Annotated[int, Field(ge=1)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+class Report(Section):
+    """What the page shows beside the figures."""
+
+    title: str
+    segments_per_class: Annotated[int, Field(ge=0, le=50)]
+
+
+class Simulate(Section):
+    """The embedded interview site."""
+
+    train: Annotated[int, Field(ge=1)]
+    test: Annotated[int, Field(ge=1)]
+    prosody: Annotated[float, Field(ge=0)]
+    noise_db: Annotated[float, Field(le=0)]
+    seed: Annotated[int, Field(ge=0)]
+    port: Annotated[int, Field(ge=1, le=65535)]
+
+
+class Runtime(Section):
+    """The machine: nothing here changes a byte of any result. `workers: 0` means one per core."""
+
+    workers: Annotated[int, Field(ge=0)]
+    shards: Annotated[int, Field(ge=1, le=200)]
+    progress: Literal["auto", "never"]
+
+
+class Config(Section):
+    """All of params.yaml, one section per stage, and `runtime` for the machine."""
+
+    crawl: Crawl
+    captions: Captions
+    eligibility: Eligibility
+    polarity: Polarity
+    segments: Segments
+    acoustic: Acoustic
+    train: Train
+    evaluate: Evaluate
+    report: Report
+    simulate: Simulate
+    runtime: Runtime
+
+
+def load(path: Path) -> Config:
+    """Read settings from a YAML file.
+
+    Args:
+        path: the file, usually `params.yaml`
+
+    Returns:
+        the settings, frozen
+
+    Raises:
+        ConfigError: if the file is missing, is not YAML, or holds an unknown key, a wrong type or an
+            impossible value; the message names each key, its line, what was found and what is allowed
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError
+
+    try:
+        document = YAML(typ="rt").load(path)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file; run undertone inside a project folder") from None
+    except MarkedYAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error.problem} {error.problem_mark}") from None
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: expected sections such as 'crawl:', found {type(document).__name__}")
+    try:
+        return Config.model_validate(_plain(document))
+    except ValidationError as error:
+        raise ConfigError(_explain(error, document, path)) from None
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    if isinstance(node, bool) or node is None:
+        return node
+    for kind in (int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _explain(error: ValidationError, document: Any, path: Path) -> str:
+    problems = [_explain_one(problem, document, path) for problem in error.errors()]
+    return "\n".join(problems)
+
+
+def _explain_one(problem: Any, document: Any, path: Path) -> str:
+    location = problem["loc"]
+    where = f"{path}:{line}" if (line := _line(document, location)) else str(path)
+    key = ".".join(str(part) for part in location)
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: unknown key '{key}'; allowed here: {', '.join(_siblings(location[:-1]))}"
+    if problem["type"] == "missing":
+        return f"{where}: '{key}' is missing"
+    return f"{where}: '{key}' is {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _line(document: Any, location: tuple[str | int, ...]) -> int | None:
+    line: int | None = None
+    node = document
+    for part in location:
+        marks = getattr(node, "lc", None)
+        try:
+            line = (marks.key(part) if isinstance(node, dict) else marks.item(part))[0] + 1  # type: ignore[union-attr]
+            node = node[part]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            break
+    return line
+
+
+def _siblings(location: tuple[str | int, ...]) -> list[str]:
+    model: Any = Config
+    for part in location:
+        model = model.model_fields[str(part)].annotation
+    return list(model.model_fields)

@@ -1,0 +1,58 @@
+"""Everything undertone raises on purpose.
+
+UndertoneError                 a person can mend it: shown as one message, without a traceback
+├── ConfigError                params.yaml holds something it must not
+├── InputError                 a file given by the user is not what it should be (names file and row)
+├── TableError                 a table between two stages breaks its schema
+├── AudioError                 sound that cannot be read or used
+├── NotEnoughData              too few videos, utterances or classes for what was asked
+└── Rejected                   one item cannot be used; the rest of the stage goes on
+    └── Transient              … for now: it is not remembered, and the next run tries again
+"""
+
+from __future__ import annotations
+
+
+class UndertoneError(Exception):
+    """A failure the user can mend; its message says what was found, what was expected and how to go on."""
+
+
+class ConfigError(UndertoneError):
+    """params.yaml holds an unknown key, a wrong type or an impossible value."""
+
+
+class InputError(UndertoneError):
+    """A list, a votes file or another input of the user's is malformed."""
+
+
+class TableError(UndertoneError):
+    """A table between two stages does not follow its schema."""
+
+
+class AudioError(UndertoneError):
+    """A sound file cannot be decoded, or a signal cannot be used."""
+
+
+class NotEnoughData(UndertoneError):
+    """There is too little data for the protocol that was asked for."""
+
+
+class Rejected(UndertoneError):
+    """One item cannot be used. It lands in the stage's `rejected` table; the stage goes on.
+
+    Args:
+        reason: a short phrase from a closed set per stage, such as "no captions"; counted in the report
+        detail: what exactly was found (may hold text from outside: escaped where it is shown)
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
+
+class Transient(Rejected):
+    """An item failed for a reason that may pass (a time-out, a busy server); the next run tries it again."""

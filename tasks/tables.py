@@ -1,0 +1,215 @@
+"""The tables that flow through everything: their columns, and how they are read, checked and written."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.errors import TableError
+
+if TYPE_CHECKING:
+    import pandera.pandas as pandera
+
+SENTIMENTS = ("negative", "neutral", "positive")
+SPLITS = ("train", "test")
+
+_text, _real, _whole, _flag = pa.string(), pa.float64(), pa.int64(), pa.bool_()
+
+
+def _schema(**columns: pa.DataType) -> pa.Schema:
+    return pa.schema(list(columns.items()))
+
+
+UTTERANCES = _schema(
+    utterance_id=_text, corpus=_text, language=_text, speaker=_text, group=_text, turn=_whole, script=_text,
+    audio=_text, video=_text, start_s=_real, end_s=_real,
+    text=_text, text_source=_text,
+    native_label=_text, emotion=_text, sentiment=_text, valence=_real, arousal=_real, dominance=_real,
+    label_source=_text, weight=_real,
+    split=_text, licence=_text,
+)  # fmt: skip
+"""One row per utterance, the same columns for every source; `group` is the video, dialogue or session."""
+
+VIDEOS = _schema(
+    video_id=_text, split=_text, url=_text, title=_text, channel=_text, duration_s=_real, language=_text,
+    captions=_text, caption_kind=_text, caption_format=_text, licence=_text,
+    audio=_text, audio_sha256=_text, captions_sha256=_text, source_id=_text,
+)  # fmt: skip
+"""One row per crawled video; `caption_kind` is manual or automatic, paths are relative to `data/crawl/media`."""
+
+VOTES = pa.schema(
+    [
+        ("utterance_id", _text),
+        ("votes", pa.map_(_text, _real)),
+        ("score", _real),
+        ("sentiment", _text),
+        ("left_out", _text),
+    ]
+)
+"""One row per utterance: every voter's polarity in [-1, 1], their mean, the consensus (null: none) and why not."""
+
+SEGMENT_INDEX = _schema(
+    video_id=_text, shard=_text, row_group=_whole, n_segments=_whole, sha256=_text,
+)  # fmt: skip
+"""One row per video: where its segments lie, and a digest of their sound."""
+
+SEGMENTS = pa.schema(
+    [
+        ("utterance_id", _text),
+        ("start_s", _real),
+        ("end_s", _real),
+        ("audio", pa.struct([("bytes", pa.binary()), ("path", _text)])),
+    ]
+)
+"""One row per cut segment; `audio` is what Hugging Face `datasets` reads as an Audio feature (16 kHz mono FLAC)."""
+
+REJECTED = _schema(item=_text, stage=_text, reason=_text, detail=_text)
+"""What a stage could not use, and why."""
+
+PREDICTIONS = _schema(
+    utterance_id=_text, group=_text, split=_text, fold=_whole, label=_text, predicted=_text,
+    negative=_real, neutral=_real, positive=_real,
+)  # fmt: skip
+"""One row per scored utterance: consensus label, predicted class, and the decision value of each class."""
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on a clean exit it becomes `path` at once, otherwise it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        part.chmod(0o644)
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole."""
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a binary file whole."""
+    with whole(path) as part:
+        part.write_bytes(content)
+
+
+def write(table: pa.Table, path: Path, schema: pa.Schema) -> None:
+    """Write a table as Parquet, whole, after checking it.
+
+    Raises:
+        TableError: if a column is missing, has another type, or breaks a rule of the schema
+    """
+    checked = conform(table, schema, path)
+    with whole(path) as part:
+        pq.write_table(checked, part, compression="zstd")
+
+
+def read(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read a Parquet table that an earlier stage wrote.
+
+    Raises:
+        TableError: if the file is missing, cannot be read, or does not follow the schema
+    """
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise TableError(f"{path}: there is no such table yet; run the stage that writes it") from None
+    except pa.ArrowInvalid as error:
+        raise TableError(f"{path}: not a Parquet file ({error})") from None
+    return conform(table, schema, path)
+
+
+def conform(table: pa.Table, schema: pa.Schema, path: Path | str) -> pa.Table:
+    """Return the table with exactly the schema's columns and types, its rules checked.
+
+    Raises:
+        TableError: if a column is missing or unknown, cannot be cast, or breaks a rule of the schema
+    """
+    if missing := [name for name in schema.names if name not in table.column_names]:
+        raise TableError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(table.column_names)}")
+    if unknown := [name for name in table.column_names if name not in schema.names]:
+        raise TableError(f"{path}: unknown column {', '.join(unknown)}; allowed: {', '.join(schema.names)}")
+    try:
+        typed = table.select(schema.names).cast(schema)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise TableError(f"{path}: a column has another type than its schema: {error}") from None
+    rules = _RULES.get(_name(schema))
+    if rules is not None and typed.num_rows:
+        _check(typed, rules(), path)
+    return typed.replace_schema_metadata(None)
+
+
+def from_rows(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Make a table from rows; a column that the rows lack is null."""
+    return pa.Table.from_pylist(list(rows), schema=schema)
+
+
+def _name(schema: pa.Schema) -> tuple[str, ...]:
+    return tuple(schema.names)
+
+
+def _check(table: pa.Table, rules: pandera.DataFrameSchema, path: Path | str) -> None:
+    from pandera.errors import SchemaErrors
+
+    try:
+        rules.validate(table.select(list(rules.columns)).to_pandas(), lazy=True)
+    except SchemaErrors as error:
+        first = error.failure_cases.iloc[0]
+        raise TableError(
+            f"{path}: row {first['index']}, column {first['column']}: found {first['failure_case']!r}, "
+            f"expected {first['check']} ({len(error.failure_cases)} such rows)"
+        ) from None
+
+
+def _utterance_rules() -> pandera.DataFrameSchema:
+    import pandera.pandas as pandera
+
+    return pandera.DataFrameSchema(
+        {
+            "utterance_id": pandera.Column(str, pandera.Check.str_matches(r"^[a-z0-9-]+/[\w./-]+$"), unique=True),
+            "corpus": pandera.Column(str),
+            "group": pandera.Column(str),
+            "start_s": pandera.Column(float, pandera.Check.ge(0), nullable=True),
+            "end_s": pandera.Column(float, nullable=True),
+            "sentiment": pandera.Column(object, pandera.Check.isin(SENTIMENTS), nullable=True, coerce=True),
+            "weight": pandera.Column(float, pandera.Check.in_range(0, 1), nullable=True),
+        },
+        checks=pandera.Check(_ends_after_start, name="end_s after start_s"),
+    )
+
+
+def _ends_after_start(frame: Any) -> Any:
+    return frame["end_s"].isna() | (frame["end_s"] > frame["start_s"])
+
+
+def _video_rules() -> pandera.DataFrameSchema:
+    import pandera.pandas as pandera
+
+    return pandera.DataFrameSchema(
+        {
+            "video_id": pandera.Column(str, pandera.Check.str_matches(r"^(train|test)-[A-Za-z0-9_-]+$"), unique=True),
+            "split": pandera.Column(str, pandera.Check.isin(SPLITS)),
+            "duration_s": pandera.Column(float, pandera.Check.gt(0)),
+            "audio_sha256": pandera.Column(str, pandera.Check.str_length(64, 64)),
+        }
+    )
+
+
+_RULES: dict[tuple[str, ...], Callable[[], Any]] = {
+    _name(UTTERANCES): _utterance_rules,
+    _name(VIDEOS): _video_rules,
+}

@@ -1,0 +1,56 @@
+"""Fixtures shared by all tests: sound made on the spot, a project folder of one's own, real data where it is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tasks import config
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def wav(tmp_path: Path) -> Callable[..., Path]:
+    """Write a tone with a little noise as 16-bit PCM and return its path."""
+
+    def write(duration_s: float = 1.0, rate_hz: int = 16_000, name: str = "tone.wav", channels: int = 1) -> Path:
+        rng = np.random.default_rng(3)
+        time_s = np.arange(round(duration_s * rate_hz)) / rate_hz
+        signal = 0.3 * np.sin(2 * np.pi * 220 * time_s) + 0.01 * rng.standard_normal(time_s.size)
+        path = tmp_path / name
+        soundfile.write(path, np.repeat(signal[:, None], channels, axis=1), rate_hz, subtype="PCM_16")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def settings() -> config.Config:
+    """The settings as shipped."""
+    return config.load(ROOT / "params.yaml")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder with the shipped params.yaml, as the current directory."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    shutil.copy(ROOT / "params.yaml", folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data, or skip."""
+    folder = Path(os.environ.get("UNDERTONE_REAL_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set UNDERTONE_REAL_DATA")
+    return folder.resolve()
