@@ -1,0 +1,1 @@
+"""When and where work runs: imports Prefect and DVC, and holds no domain logic."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 HOUSE = "tasks"
 ROOT = Path(__file__).resolve().parent.parent
+PLUMBING = frozenset(f"{HOUSE}.{name}" for name in ("closure", "config", "each", "errors", "paths", "tables"))
+"""Modules that carry results without deciding them: settings and schemas stand in a result's key by value."""
 
 
 def files(module: str) -> tuple[Path, ...]:
@@ -16,6 +18,19 @@ def files(module: str) -> tuple[Path, ...]:
 
     Imports inside functions count: a deferred import changes results just as well.
     """
+    return tuple(sorted(_file(name).relative_to(ROOT) for name in _modules(module)))
+
+
+@cache
+def version(module: str) -> str:
+    """Return a digest of the code that decides a module's results: 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name in sorted(_modules(module) - PLUMBING):
+        digest.update(name.encode() + b"\0" + _file(name).read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _modules(module: str) -> set[str]:
     found: set[str] = set()
     waiting = [module]
     while waiting:
@@ -23,16 +38,7 @@ def files(module: str) -> tuple[Path, ...]:
         if name not in found:
             found.add(name)
             waiting.extend(_imports(name))
-    return tuple(sorted(_file(name).relative_to(ROOT) for name in found))
-
-
-@cache
-def version(module: str) -> str:
-    """Return a digest of the code a module is made of: 16 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for path in files(module):
-        digest.update(str(path).encode() + b"\0" + (ROOT / path).read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
+    return found
 
 
 def _file(module: str) -> Path:

@@ -80,6 +80,7 @@ class Work:
             self.one.__name__,
             self.version or closure.version(self.one.__module__),
             json.dumps(self.settings.model_dump(mode="json"), sort_keys=True),
+            str(self.schema),
             item.id,
             item.content,
         ]

@@ -80,6 +80,11 @@ PREDICTIONS = _schema(
 """One row per scored utterance: consensus label, predicted class, and the decision value of each class."""
 
 
+def features(names: Sequence[str]) -> pa.Schema:
+    """Return the schema of a feature table: one row per utterance, one column per named feature."""
+    return pa.schema([("utterance_id", _text), *((name, _real) for name in names)])
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on a clean exit it becomes `path` at once, otherwise it is removed."""

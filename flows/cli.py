@@ -1,0 +1,261 @@
+"""`undertone`: the command line. Every verb's help ends with an example that works."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tasks.config import Config
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="From interviews to a speech-sentiment classifier, and a report one can defend.",
+)
+export = typer.Typer(no_args_is_help=True, help="Write results in other people's formats.")
+app.add_typer(export, name="export")
+
+
+def main() -> None:
+    """Run the command line; a person's mistake ends in one message and a status other than 0."""
+    from tasks.__main__ import INTERRUPTED, explain
+    from tasks.errors import UndertoneError
+
+    # stages run as `python -m tasks …`: with this environment's python, activated or not
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    try:
+        app()
+    except (UndertoneError, OSError, KeyboardInterrupt) as error:
+        if (message := explain(error)) is None:
+            raise
+        typer.echo(f"undertone: {message}", err=True)
+        sys.exit(INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"undertone {installed('undertone')}")
+        raise typer.Exit
+
+
+@app.command()
+def demo() -> None:
+    """Crawl the embedded interview site over HTTP and run the whole main job on it.
+
+    Example: [bold]undertone demo[/]
+    """
+    from flows import dag
+    from flows import demo as sample
+
+    config = _config()
+    sample.demand_sample_lists(config)
+    started = time.monotonic()
+    with sample.served(config) as url:
+        typer.echo(f"The sample's {config.simulate.train + config.simulate.test} interviews are served at {url}")
+        dag.reproduce()
+    _print_headline()
+    typer.echo(f"\nDone in {time.monotonic() - started:.0f} s. The report: {_report_path()}")
+
+
+@app.command()
+def run(
+    stages: Annotated[list[str] | None, typer.Argument(help="Stages to bring up to date; all if none is named.")] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Run the named stages even if they are current.")] = False,
+) -> None:
+    """Bring stages, and what they need, up to date; what is current is skipped.
+
+    Example: [bold]undertone run polarity train[/]
+    """
+    from flows import dag
+
+    _config()
+    dag.reproduce(tuple(stages or ()), force=force)
+    if not stages or "report" in stages:
+        _print_headline()
+        typer.echo(f"\nThe report: {_report_path()}")
+
+
+@app.command()
+def crawl() -> None:
+    """Fetch the listed interviews; look again at playlists and at what failed for a passing reason.
+
+    What has been fetched is not fetched again.
+
+    Example: [bold]undertone crawl[/]
+    """
+    from flows import dag
+    from tasks import paths, tables
+
+    _config()
+    dag.reproduce(("crawl",), force=True)
+    fetched = tables.read(paths.VIDEOS, tables.VIDEOS).num_rows
+    rejected = tables.read(paths.rejected("crawl"), tables.REJECTED).to_pylist()
+    typer.echo(f"{fetched} interviews are here, {len(rejected)} are not:")
+    for row in rejected:
+        typer.echo(f"  {row['item']}: {row['reason']} ({row['detail']})")
+
+
+@app.command()
+def site(
+    media: Annotated[
+        Path | None, typer.Option(help="Serve this folder of media and captions instead of the sample.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; simulate.port if not given.")] = None,
+    lists: Annotated[
+        Path | None, typer.Option(help="Write train.csv and test.csv that list the site's interviews here.")
+    ] = None,
+) -> None:
+    """Serve interviews on loopback until Ctrl-C: the embedded sample, or a folder of your own.
+
+    Example: [bold]undertone site --media recordings/ --lists data/[/]
+    """
+    from tasks import paths
+    from tasks.simulate import site as pages
+
+    config = _config()
+    chosen = pages.folder(media) if media else pages.sample(config.simulate, paths.SITE)
+    with pages.serve(chosen, port=config.simulate.port if port is None else port) as url:
+        typer.echo(f"Serving {media or 'the sample'} at {url} (Ctrl-C stops it)")
+        if lists:
+            pages.write_lists(chosen, url, lists / "train.csv", lists / "test.csv")
+            typer.echo(f"Listed in {lists / 'train.csv'} and {lists / 'test.csv'}")
+        _wait_for_ctrl_c()
+
+
+@app.command()
+def report(
+    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Bring the report up to date, print its headline figures and where it lies.
+
+    Example: [bold]undertone report[/]
+    """
+    from flows import dag
+
+    _config()
+    dag.reproduce(("report",))
+    _print_headline()
+    typer.echo(f"\nThe report: {_report_path()}")
+    if show:
+        typer.launch(str(_report_path()))
+
+
+@app.command()
+def predict(
+    source: Annotated[str, typer.Argument(help="A media file or a URL.")],
+    captions: Annotated[Path | None, typer.Option(help="Captions of the file, if not beside it.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the CSV and the picture.")] = Path("predictions"),
+) -> None:
+    """Classify new media with the trained model: its captioned utterances, or fixed windows.
+
+    Example: [bold]undertone predict interview.m4a --out predictions[/]
+    """
+    from flows import screen
+    from tasks import predict as prediction
+
+    found = prediction.run(source, captions=captions, out=out, config=_config())
+    screen.predictions(found)
+
+
+@export.command("segments")
+def export_segments(
+    folder: Annotated[Path, typer.Argument(help="Where negative/, neutral/ and positive/ are made.")],
+) -> None:
+    """Write the labelled segments as WAV files into a folder per sentiment, to listen to.
+
+    Example: [bold]undertone export segments listen/[/]
+    """
+    from tasks import paths, segments, tables
+
+    votes = tables.read(paths.VOTES, tables.VOTES).to_pylist()
+    labels = {row["utterance_id"]: row["sentiment"] for row in votes if row["sentiment"]}
+    typer.echo(f"{segments.export(folder, labels)} segments written to {folder}")
+
+
+@app.command()
+def votes(
+    file: Annotated[Path, typer.Argument(help="CSV: VideoId,segment,sentiment analysis,<listeners>,text.")],
+) -> None:
+    """Score published labels, and our consensus on the same texts, against the majority of their listeners.
+
+    Example: [bold]undertone votes train_votes.csv[/]
+    """
+    from flows import screen
+    from tasks import listeners
+
+    screen.agreement(listeners.published(file, _config().polarity))
+
+
+@app.command()
+def new(folder: Annotated[Path, typer.Argument(help="The folder to make.")]) -> None:
+    """Make a project folder of your own: same pipeline, its own lists, parameters and data.
+
+    Example: [bold]undertone new my-interviews[/]
+    """
+    from flows import workspace
+
+    workspace.create(folder)
+    typer.echo(f"{folder} is ready. List interviews in {folder}/data/train.csv and test.csv, then: cd {folder} && undertone run")
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(help="Port of the Prefect server.")] = 4200) -> None:
+    """Bring up Prefect: server, work pool, deployments, worker. One Ctrl-C stops it all.
+
+    Example: [bold]undertone ui --port 4200[/]
+    """
+    from contextlib import ExitStack
+
+    from flows import demo as sample
+    from flows import server
+
+    config = _config()
+    with ExitStack() as stack:
+        if sample.lists_are_the_samples(config):
+            typer.echo(f"The lists are the sample's: serving its interviews at {stack.enter_context(sample.served(config))}")
+        url = stack.enter_context(server.running(port))
+        typer.echo(f"Prefect is up: {url}\nStart a run on the page, or in another terminal:")
+        typer.echo(f"  PREFECT_API_URL={url}/api prefect deployment run 'weak-supervision/nightly' --watch")
+        _wait_for_ctrl_c()
+        typer.echo("Stopping …")
+
+
+def _wait_for_ctrl_c() -> None:
+    import signal
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        return
+
+
+def _config() -> Config:
+    from tasks import config, paths
+
+    return config.load(paths.PARAMS)
+
+
+def _print_headline() -> None:
+    from flows import screen
+
+    screen.headline()
+
+
+def _report_path() -> Path:
+    from tasks import paths
+
+    return paths.REPORT.resolve()
+

@@ -1,0 +1,56 @@
+"""What the terminal shows: small tables of figures that stand in files."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tasks import paths
+from tasks.page import headline as figures
+
+if TYPE_CHECKING:
+    from tasks.listeners import PublishedAgreement
+    from tasks.predict import Prediction
+
+_COLOURS = {"negative": "red", "neutral": "yellow", "positive": "green"}
+_MOST_ROWS = 40
+
+
+def headline() -> None:
+    """Print the test figures beside both baselines, the verdict on them, and the protocol."""
+    metrics = json.loads(paths.METRICS.read_text(encoding="utf-8"))
+    rows = figures.headline(metrics)
+    table = Table(title=f"Held-out videos, {rows[0].n} utterances (95 % interval)".replace("95", _percent(metrics)))
+    for name in ("", "classifier", "majority class", "shuffled labels"):
+        table.add_column(name, no_wrap=True)
+    for row in rows:
+        table.add_row(row.label, str(row.classifier), str(row.majority), str(row.shuffled))
+    console = Console()
+    console.print(table)
+    console.print(figures.verdict(metrics))
+    console.print(f"[dim]{escape(metrics['protocol']['words'])}[/]")
+
+
+def predictions(found: Prediction) -> None:
+    """Print what was predicted, utterance by utterance, and where the CSV and the picture lie."""
+    table = Table(title=f"{found.name}: {len(found.rows)} {found.unit}")
+    for name in ("from", "to", "sentiment", "margin", "text"):
+        table.add_column(name, justify="left" if name in ("sentiment", "text") else "right")
+    for row in found.rows[:_MOST_ROWS]:
+        label = f"[{_COLOURS[row.predicted]}]{row.predicted}[/]"
+        table.add_row(f"{row.start_s:.1f} s", f"{row.end_s:.1f} s", label, f"{row.margin:.2f}", escape(row.text))
+    console = Console()
+    console.print(table)
+    if len(found.rows) > _MOST_ROWS:
+        console.print(f"… and {len(found.rows) - _MOST_ROWS} more in the CSV")
+    for reject in found.rejects:
+        console.print(f"[dim]left out {escape(reject.id)}: {escape(reject.reason)} {escape(reject.detail)}[/]")
+    console.print(f"{found.csv}\n{found.picture}")
+
+
+def _percent(metrics: dict[str, dict[str, float]]) -> str:
+    return f"{metrics['protocol']['confidence'] * 100:g}"

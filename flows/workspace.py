@@ -1,0 +1,39 @@
+"""A project folder of one's own: the same pipeline, other lists, parameters and data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tasks.closure import ROOT
+from tasks.errors import InputError
+
+_LINKED = ("tasks", "flows")
+_COPIED = ("dvc.yaml", "params.yaml", "prefect.yaml", ".dvcignore")
+_HEADER = "Id,URL,Title,Audio,Captions,Polarity,Pickle\n"
+
+
+def create(folder: Path) -> None:
+    """Make a project folder: parameters and DAG copied, the code linked, empty lists to fill in.
+
+    Raises:
+        InputError: if the folder exists and is not empty
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty; name a new folder")
+    data = folder / "data"
+    (data / "listeners").mkdir(parents=True)
+    for name in _LINKED:
+        (folder / name).symlink_to(ROOT / name, target_is_directory=True)
+    for name in _COPIED:
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copy(ROOT / "data" / "listeners" / "README.md", data / "listeners" / "README.md")
+    for split in ("train", "test"):
+        (data / f"{split}.csv").write_text(_HEADER, encoding="utf-8")
+    dvc = [sys.executable, "-m", "dvc"]
+    env = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    subprocess.run([*dvc, "init", "--no-scm", "--quiet"], cwd=folder, env=env, check=True)  # noqa: S603
+    subprocess.run([*dvc, "config", "core.analytics", "false"], cwd=folder, env=env, check=True)  # noqa: S603

@@ -1,0 +1,192 @@
+"""Any media file → 16 kHz mono 16-bit FLAC, through PyAV, in bounded memory, on the container's own clock.
+
+Encoders put padding before and after the sound, and streams may start late or have holes, but captions count from the
+container's zero. So samples go where the container's times say they belong: holes become silence, padding goes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks import tables
+from tasks.errors import AudioError
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+RATE_HZ = 16_000
+MAX_HOLE_S = 60.0
+"""Holes up to this are filled with silence; a longer jump of the clock is damage."""
+MAX_PADDING_S = 0.1
+"""Sound this far past the stated end is the encoder's padding; more means that the stated end is an estimate."""
+MAX_LOSS_S = 2.0
+"""A file that lacks more than this of what its container states is broken."""
+MAX_LOSS_SHARE = {"mp3": 0.1, "aac": 0.1}
+"""… and more than this share, where the container's length is an estimate from the bit rate, a few percent off."""
+
+# FLAC's own block size; a block is held back until it is clear that it is not the last, which may need trimming
+_BLOCK = 4608
+# self-contained containers only: a playlist or script posing as sound could name other files and addresses to read
+_CONTAINERS = "mov,matroska,webm,mp3,ogg,flac,wav,w64,aiff,aac,ac3,amr,asf,avi,caf,flv,mpeg,mpegts"
+
+
+class TooLongError(AudioError):
+    """The sound is longer than allowed."""
+
+
+def to_flac(source: Path, target: Path, *, max_duration_s: float = math.inf) -> float:
+    """Decode the best audio stream of a media file into a FLAC file, written whole.
+
+    Args:
+        source: a media file in any common container (m4a, webm, mp3, mp4, ogg, wav, …)
+        target: the FLAC file: 16 kHz, one channel, 16 bits
+        max_duration_s: longer sound is refused
+
+    Returns:
+        duration of the decoded sound in seconds
+
+    Raises:
+        AudioError: if the file is empty, is no media file or holds no sound, or if less of it can be
+            decoded than its container states (2 s are missing; in MP3, where that is an estimate, also 10 %)
+        TooLongError: if the sound is longer than `max_duration_s`
+        OSError: if the source cannot be found or the target cannot be written
+    """
+    import av
+    from av.error import FFmpegError
+
+    if not source.stat().st_size:
+        raise AudioError("the file is empty (0 bytes)")
+    try:
+        container = av.open(source, options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"})
+    except (FFmpegError, ValueError) as error:
+        raise AudioError(f"not a media file that can be read ({_text(error)})") from None
+    with container:
+        stream = _best_audio(container)
+        stated_s = _stated_duration_s(container, stream)
+        _check_length(stated_s or 0.0, max_duration_s)
+        with tables.whole(target) as part:
+            duration_s = _write_flac(_runs(container, stream), part, stated_s, max_duration_s)
+            _check_complete(duration_s, stated_s, MAX_LOSS_SHARE.get(container.format.name, 0.0))
+    return duration_s
+
+
+def _best_audio(container: InputContainer) -> AudioStream:
+    from av.audio.stream import AudioStream
+
+    stream = container.streams.best("audio")
+    if not isinstance(stream, AudioStream):
+        raise AudioError("the file holds no sound")
+    return stream
+
+
+def _stated_duration_s(container: InputContainer, stream: AudioStream) -> float | None:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    # a picture may go on after the sound: the container's length is the sound's only where nothing else is in it
+    if container.duration and len(container.streams) == 1:
+        return float(container.duration / 1e6)
+    return None
+
+
+def _check_length(duration_s: float, max_duration_s: float) -> None:
+    if duration_s > max_duration_s:
+        raise TooLongError(f"{duration_s:.0f} s long, allowed are {max_duration_s:.0f} s")
+
+
+def _check_complete(duration_s: float, stated_s: float | None, max_loss_share: float) -> None:
+    if not duration_s:
+        raise AudioError("no sound could be decoded")
+    if stated_s is not None and stated_s - duration_s > max(MAX_LOSS_S, max_loss_share * stated_s):
+        raise AudioError(f"cut short: {duration_s:.1f} s could be decoded, the container states {stated_s:.1f} s")
+
+
+def _runs(container: InputContainer, stream: AudioStream) -> Iterator[Any]:
+    """Yield the sound from the container's zero on, as arrays of 16-bit samples, shape (n,)."""
+    from av.audio.resampler import AudioResampler
+
+    # async=1 fills holes with silence and cuts off what lies before zero, both by the frames' times
+    resampler = AudioResampler("s16", "mono", RATE_HZ, options={"async": "1", "first_pts": "0"})
+    for frame in chain(_on_clock(container, stream), (None,)):
+        try:
+            yield from (run.to_ndarray()[0] for run in resampler.resample(frame))
+        except ValueError as error:
+            raise AudioError(f"the sound changes its format midway ({error})") from None
+
+
+def _on_clock(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
+    """Yield decoded frames with times counted from the container's start."""
+    origin_s, clock_s = (container.start_time or 0) / 1e6, 0.0
+    for frame in _frames(container, stream):
+        start_s = clock_s if frame.time is None else frame.time - origin_s
+        if start_s - clock_s > MAX_HOLE_S:
+            raise AudioError(f"the clock jumps from {clock_s:.1f} s to {start_s:.1f} s")
+        clock_s = start_s + frame.samples / frame.sample_rate
+        frame.time_base = frame.time_base or Fraction(1, frame.sample_rate)
+        frame.pts = round(start_s / frame.time_base)
+        yield frame
+
+
+def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
+    from av.error import FFmpegError, InvalidDataError
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except FFmpegError:
+            # the container breaks off here; whether enough was read is for the caller to judge
+            return
+        if packet is None:
+            return
+        try:
+            yield from packet.decode()
+        except InvalidDataError:
+            # as players do: what is damaged becomes a hole on the clock
+            continue
+
+
+def _write_flac(runs: Iterator[Any], path: Path, stated_s: float | None, max_duration_s: float) -> float:
+    """Write samples as FLAC, without the padding past the stated end; return the duration in seconds."""
+    import av
+
+    written, waiting = 0, np.empty(0, np.int16)
+    with av.open(path, "w", format="flac") as container:
+        stream = container.add_stream("flac", rate=RATE_HZ, layout="mono")
+        stream.codec_context.format = "s16"
+
+        def put(samples: Any) -> None:
+            nonlocal written
+            frame = av.AudioFrame.from_ndarray(samples[None, :], format="s16", layout="mono")
+            frame.sample_rate, frame.pts = RATE_HZ, written
+            container.mux(stream.encode(frame))
+            written += samples.size
+
+        for run in runs:
+            waiting = np.concatenate([waiting, run])
+            while waiting.size >= 2 * _BLOCK:
+                put(waiting[:_BLOCK])
+                waiting = waiting[_BLOCK:]
+            _check_length(written / RATE_HZ, max_duration_s)
+        for start in range(0, n_last := _without_padding(written + waiting.size, stated_s) - written, _BLOCK):
+            put(waiting[start : min(start + _BLOCK, n_last)])
+        container.mux(stream.encode(None))
+    return written / RATE_HZ
+
+
+def _without_padding(n_samples: int, stated_s: float | None) -> int:
+    n_stated = n_samples if stated_s is None else round(stated_s * RATE_HZ)
+    return n_stated if 0 < n_samples - n_stated <= MAX_PADDING_S * RATE_HZ else n_samples
+
+
+def _text(error: Exception) -> str:
+    # an FFmpeg error's text ends in the path, which is no one's business
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,163 @@
+"""Stage evaluate: the classifier on held-out test videos, beside a majority class and shuffled labels.
+
+Truth is the consensus label; where people have listened, their majority as well, for the consensus and the classifier.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tasks import labelled, listeners, paths, scores, tables
+from tasks.config import Config, Train
+from tasks.each import Each, Result, Work, collect
+from tasks.errors import NotEnoughData
+from tasks.models import svm
+
+GUESSED = pa.schema([("predicted", pa.list_(pa.string()))])
+
+
+@dataclass(frozen=True)
+class Shuffle:
+    """One training on shuffled labels; `rows` is the digest of training and test rows."""
+
+    number: int
+    c: float
+    rows: str
+
+    @property
+    def id(self) -> str:
+        """A readable name."""
+        return f"shuffle {self.number + 1}"
+
+    @property
+    def content(self) -> str:
+        """What decides the guesses besides the settings."""
+        return f"{self.number} {self.c} {self.rows}"
+
+
+def evaluate_one(item: Shuffle, settings: Train) -> Result:
+    """Fit on training rows whose labels are shuffled, and label the test rows: what no information gives."""
+    train, test = labelled.load("train").with_consensus, labelled.load("test").with_consensus
+    shuffled = np.random.default_rng([settings.seed, item.number]).permutation(train.labels)
+    recipe = svm.Recipe(tuple(settings.c_grid), settings.inner_folds, settings.smote_neighbours, settings.seed)
+    model = svm.fit(train.features, shuffled, item.c, recipe)
+    return Result(tables.from_rows([{"predicted": model.predict(test.features).tolist()}], GUESSED))
+
+
+def run(config: Config, *, each: Each) -> None:
+    """Score classifier and baselines, and write `data/evaluate/`: metrics, predictions and tables for plots."""
+    train, everything = labelled.load("train").with_consensus, labelled.load("test")
+    test = everything.with_consensus
+    if not test.ids.size:
+        raise NotEnoughData(
+            "no test utterance has a consensus label, so there is nothing to score; "
+            "add interviews to the test list, or lower polarity.min_score in params.yaml"
+        )
+    classifier = svm.Classifier(paths.MODEL.read_bytes(), card := paths.CARD.read_text(encoding="utf-8"))
+    predicted, values = classifier.predict(everything.features)
+    labels = dict(zip(everything.ids.tolist(), predicted.tolist(), strict=True))
+    c, digest = json.loads(card)["parameters"]["c"], labelled.digest(train, test)
+    shuffles = [Shuffle(number, c, digest) for number in range(config.evaluate.shuffles)]
+    guesses = collect(each(Work("evaluate", evaluate_one, config.train, GUESSED), shuffles), GUESSED)
+    compared = {
+        "classifier": np.array([labels[one] for one in test.ids]),
+        "majority": np.full(test.ids.size, _most_frequent(train.labels)),
+        "shuffled": np.array(guesses.rows["predicted"].to_pylist()),
+    }
+    bootstrap = scores.Bootstrap(config.evaluate.bootstrap, config.evaluate.confidence, config.evaluate.seed)
+    metrics = {
+        "protocol": _protocol(config, train, test),
+        "test": {name: _score(test.labels, guess, test.groups, bootstrap) for name, guess in compared.items()},
+        "cross_validated": {"classifier": _cross_validated(bootstrap)},
+        "listeners": _heard(labels, bootstrap),
+    }
+    tables.write_text(paths.METRICS, json.dumps(metrics, indent=2) + "\n")
+    _write_predictions(everything, predicted, values)
+    _write_plots(test.labels, compared["classifier"], metrics["test"])
+
+
+def _score(
+    actual: scores.Labels, predicted: scores.Labels, groups: scores.Labels, bootstrap: scores.Bootstrap
+) -> dict[str, Any]:
+    repeated = np.atleast_2d(predicted)
+    counted = np.stack([scores.confusions(actual, one, groups, tables.SENTIMENTS) for one in repeated])
+    return scores.summary(counted if predicted.ndim == 2 else counted[0], tables.SENTIMENTS, bootstrap)
+
+
+def _most_frequent(labels: scores.Labels) -> str:
+    names, counts = np.unique(labels, return_counts=True)
+    return str(names[counts.argmax()])
+
+
+def _protocol(config: Config, train: labelled.Rows, test: labelled.Rows) -> dict[str, Any]:
+    settings = config.evaluate
+    n_train, n_test = np.unique(train.groups).size, np.unique(test.groups).size
+    return {
+        "words": (
+            f"Trained on {n_train} videos, tested on {n_test} others; no video is in both. Truth is the consensus of "
+            f"{', '.join(config.polarity.voters)} on the captions. Scaling, SMOTE and the choice of C saw training "
+            f"videos only. Intervals: {settings.confidence:.0%}, {settings.bootstrap} bootstrap resamples of whole "
+            f"test videos. Shuffled: mean of {settings.shuffles} trainings on permuted training labels."
+        ),
+        "unit": "video",
+        "n_train_videos": int(n_train),
+        "n_train_utterances": int(train.ids.size),
+        "n_test_videos": int(n_test),
+        "n_test_utterances": int(test.ids.size),
+        "confidence": settings.confidence,
+        "bootstrap": settings.bootstrap,
+        "shuffles": settings.shuffles,
+    }
+
+
+def _cross_validated(bootstrap: scores.Bootstrap) -> dict[str, Any]:
+    folds = tables.read(paths.FOLDS, tables.PREDICTIONS)
+    label, predicted, group = (np.array(folds[name].to_pylist()) for name in ("label", "predicted", "group"))
+    return _score(label, predicted, group, bootstrap)
+
+
+def _heard(labels: dict[str, str], bootstrap: scores.Bootstrap) -> dict[str, Any] | None:
+    raise NotImplementedError(listeners, labels, bootstrap)
+
+
+def _write_predictions(rows: labelled.Rows, predicted: scores.Labels, values: svm.Features) -> None:
+    scored = [
+        {
+            "utterance_id": str(rows.ids[i]),
+            "group": str(rows.groups[i]),
+            "split": "test",
+            "label": str(rows.labels[i]) or None,
+            "predicted": str(predicted[i]),
+            **dict(zip(tables.SENTIMENTS, values[i].tolist(), strict=True)),
+        }
+        for i in range(rows.ids.size)
+    ]
+    folds = tables.read(paths.FOLDS, tables.PREDICTIONS)
+    both = pa.concat_tables([tables.from_rows(scored, tables.PREDICTIONS), folds]).sort_by("utterance_id")
+    tables.write(both, paths.PREDICTIONS, tables.PREDICTIONS)
+
+
+def _write_plots(actual: scores.Labels, predicted: scores.Labels, test: dict[str, Any]) -> None:
+    pairs = [{"actual": str(a), "predicted": str(p)} for a, p in zip(actual, predicted, strict=True)]
+    tables.write_text(paths.CONFUSION, _csv(pairs))
+    bars = [
+        {"class": name, "score": score, "value": values[score]}
+        for name, values in test["classifier"]["per_class"].items()
+        for score in ("precision", "recall", "f1")
+    ]
+    tables.write_text(paths.PER_CLASS, _csv(bars))
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    sink = io.StringIO()
+    writer = csv.DictWriter(sink, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return sink.getvalue()

@@ -1,0 +1,1 @@
+"""One extractor per module: arrays in, arrays out."""

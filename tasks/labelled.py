@@ -1,0 +1,85 @@
+"""The rows a classifier learns from and is judged on: features joined with consensus labels and videos."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks import paths, tables
+from tasks.errors import NotEnoughData
+from tasks.features.mid_term import NAMES
+from tasks.splits import Labels
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Utterances with features, sorted by id.
+
+    Attributes:
+        ids: utterance ids, shape (n,)
+        features: shape (n, n_features)
+        labels: consensus labels, an empty string where there is none, shape (n,)
+        groups: the video of every utterance, shape (n,)
+    """
+
+    ids: Labels
+    features: NDArray[np.float64]
+    labels: Labels
+    groups: Labels
+
+    def where(self, mask: NDArray[np.bool_]) -> Rows:
+        """Return the rows a mask of shape (n,) picks."""
+        return Rows(self.ids[mask], self.features[mask], self.labels[mask], self.groups[mask])
+
+    @property
+    def with_consensus(self) -> Rows:
+        """The rows on whose label the voters agree."""
+        return self.where(self.labels != "")
+
+
+def load(split: str) -> Rows:
+    """Read the rows of one split from what the stages before have written."""
+    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).select(["utterance_id", "group", "split"])
+    votes = tables.read(paths.VOTES, tables.VOTES).select(["utterance_id", "sentiment"])
+    features = tables.read(paths.FEATURES, tables.features(NAMES))
+    joined = features.join(utterances, "utterance_id").join(votes, "utterance_id").sort_by("utterance_id")
+    picked = joined.filter(np.array(joined["split"].to_pylist(), dtype=object) == split)
+    return Rows(
+        ids=_text(picked["utterance_id"].to_pylist()),
+        features=np.column_stack([picked[name].to_numpy() for name in NAMES]),
+        labels=_text(picked["sentiment"].to_pylist()),
+        groups=_text(picked["group"].to_pylist()),
+    )
+
+
+def demand_classes(rows: Rows) -> None:
+    """Check that a training part can bear the protocol.
+
+    Raises:
+        NotEnoughData: if a class is missing, or lives in one video only; says which, and how to go on
+    """
+    counts = {name: int((rows.labels == name).sum()) for name in tables.SENTIMENTS}
+    videos = {name: int(np.unique(rows.groups[rows.labels == name]).size) for name in tables.SENTIMENTS}
+    if scarce := [name for name in tables.SENTIMENTS if videos[name] < 2]:
+        found = ", ".join(f"{name} {counts[name]} in {videos[name]} videos" for name in tables.SENTIMENTS)
+        raise NotEnoughData(
+            f"training needs every class in 2 videos or more, and {', '.join(scarce)} falls short (utterances with a "
+            f"consensus: {found}). Add interviews to the training list, or lower polarity.min_score in params.yaml"
+        )
+
+
+def digest(*parts: Rows) -> str:
+    """Return a digest of rows, for the keys of what is computed from them."""
+    state = hashlib.sha256()
+    for rows in parts:
+        for column in (rows.ids, rows.labels, rows.groups):
+            state.update("\0".join(column.tolist()).encode())
+        state.update(np.ascontiguousarray(rows.features).tobytes())
+    return state.hexdigest()
+
+
+def _text(values: list[str | None]) -> Labels:
+    return np.array([value or "" for value in values], dtype=str)

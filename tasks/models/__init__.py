@@ -1,0 +1,1 @@
+"""One family of models per module: arrays in, arrays out."""

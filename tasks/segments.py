@@ -1,0 +1,162 @@
+"""Stage segments: cuts every eligible utterance out of its video's sound, into a few Parquet shards.
+
+The `audio` column is `{bytes, path}`, which Hugging Face `datasets` reads as an Audio feature. Votes play no part here,
+so that a changed threshold cuts and extracts nothing again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks import eligibility, paths, tables
+from tasks.config import Config, Section
+from tasks.each import Each, Outcome, Reject, Result, Work, write_rejects
+
+
+@dataclass(frozen=True)
+class Span:
+    """An utterance's place in its video, in seconds."""
+
+    utterance_id: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class VideoSpans:
+    """One video's sound and the spans to cut out of it."""
+
+    id: str
+    audio: str
+    audio_sha256: str
+    spans: tuple[Span, ...]
+
+    @property
+    def content(self) -> str:
+        """The sound's digest and every span."""
+        return json.dumps([self.audio_sha256, [[s.utterance_id, s.start_s, s.end_s] for s in self.spans]])
+
+
+def segments_one(item: VideoSpans, _: Section) -> Result:
+    """Cut one video's utterances with pydub (on its millisecond grid) into FLAC."""
+    sound = _open(paths.MEDIA / item.audio)
+    rows, rejects = [], []
+    for span in item.spans:
+        start_ms, end_ms = round(span.start_s * 1000), round(span.end_s * 1000)
+        if end_ms > len(sound) + 1:
+            detail = f"ends at {span.end_s:.3f} s, the sound at {len(sound) / 1000:.3f} s"
+            rejects.append(Reject(span.utterance_id, "past the end", detail))
+            continue
+        audio = {"bytes": _flac(sound[start_ms:end_ms]), "path": f"{span.utterance_id.replace('/', '_')}.flac"}
+        rows.append({"utterance_id": span.utterance_id, "start_s": span.start_s, "end_s": span.end_s, "audio": audio})
+    return Result(tables.from_rows(rows, tables.SEGMENTS), tuple(rejects))
+
+
+def run(config: Config, *, each: Each) -> None:
+    """Cut all eligible utterances into `data/segments/shards/`, one row group per video, and index them."""
+    n_shards = config.segments.shards
+    items = sorted(_eligible_videos(config), key=lambda item: (shard_of(item.id, n_shards), item.id))
+    shutil.rmtree(paths.SHARDS, ignore_errors=True)
+    paths.SHARDS.mkdir(parents=True)
+    # the number of shards is no setting of the item: it must not cost a cut
+    outcomes = each(Work("segments", segments_one, Section(), tables.SEGMENTS), items)
+    index, rejects = [], list[Reject]()
+    for shard, members in groupby(outcomes, key=lambda outcome: shard_of(outcome.item, n_shards)):
+        for entry, lost in _write_shard(paths.SHARDS / shard, members):
+            index.append({**entry, "shard": shard})
+            rejects.extend(lost)
+    by_video = tables.from_rows(index, tables.SEGMENT_INDEX).sort_by("video_id")
+    tables.write(by_video, paths.SEGMENT_INDEX, tables.SEGMENT_INDEX)
+    write_rejects("segments", rejects)
+
+
+def shard_of(video_id: str, n_shards: int) -> str:
+    """Return the shard a video's segments lie in: decided by its id alone, so that a new video touches one shard."""
+    return f"{int(hashlib.sha256(video_id.encode()).hexdigest(), 16) % n_shards:04d}.parquet"
+
+
+def export(folder: Path, labels: dict[str, str]) -> int:
+    """Write labelled segments as WAV into a folder per label, for people who want to listen.
+
+    Args:
+        folder: where `negative/`, `neutral/` and `positive/` are made
+        labels: utterance id to label
+
+    Returns:
+        how many files were written
+    """
+    import soundfile
+
+    written = 0
+    for shard in sorted(paths.SHARDS.glob("*.parquet")):
+        for batch in pq.ParquetFile(shard).iter_batches(64):
+            for segment in batch.to_pylist():
+                if (label := labels.get(segment["utterance_id"])) is None:
+                    continue
+                target = folder / label / Path(segment["audio"]["path"]).with_suffix(".wav").name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                signal, rate_hz = soundfile.read(io.BytesIO(segment["audio"]["bytes"]), dtype="int16")
+                with tables.whole(target) as part:
+                    soundfile.write(part, signal, rate_hz, format="WAV", subtype="PCM_16")
+                written += 1
+    return written
+
+
+def _eligible_videos(config: Config) -> Iterator[VideoSpans]:
+    videos = {row["video_id"]: row for row in tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist()}
+    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).sort_by("utterance_id")
+    left_out = eligibility.left_out(utterances, config.eligibility)
+    rows = [row for row, reason in zip(utterances.to_pylist(), left_out, strict=True) if reason is None]
+    for video_id, members in groupby(rows, key=lambda row: row["group"]):
+        spans = tuple(Span(row["utterance_id"], row["start_s"], row["end_s"]) for row in members)
+        yield VideoSpans(video_id, videos[video_id]["audio"], videos[video_id]["audio_sha256"], spans)
+
+
+def _write_shard(path: Path, outcomes: Iterator[Outcome]) -> Iterator[tuple[dict[str, Any], Sequence[Reject]]]:
+    row_group = 0
+    with tables.whole(path) as part, pq.ParquetWriter(part, tables.SEGMENTS, compression="none") as writer:
+        for outcome in outcomes:
+            result = outcome.result()
+            # a row group per video, also an empty one, so that a video's segments can be read alone
+            writer.write_table(result.rows)
+            entry = {"n_segments": result.rows.num_rows, "sha256": _digest(result.rows), "row_group": row_group}
+            row_group += 1
+            yield {"video_id": outcome.item, **entry}, result.rejects
+
+
+def _digest(rows: pa.Table) -> str:
+    digest = hashlib.sha256()
+    for row in rows.to_pylist():
+        digest.update(row["utterance_id"].encode() + b"\0" + hashlib.sha256(row["audio"]["bytes"]).digest())
+    return digest.hexdigest()
+
+
+def _open(path: Path) -> Any:
+    import soundfile
+
+    with warnings.catch_warnings():
+        # pydub warns of audioop (gone in Python 3.13) and of a missing ffmpeg, which cutting does not need
+        warnings.simplefilter("ignore")
+        from pydub import AudioSegment
+    signal, rate_hz = soundfile.read(path, dtype="int16")
+    return AudioSegment(signal.tobytes(), sample_width=2, frame_rate=rate_hz, channels=1)
+
+
+def _flac(sound: Any) -> bytes:
+    import soundfile
+
+    sink = io.BytesIO()
+    soundfile.write(sink, sound.get_array_of_samples(), sound.frame_rate, format="FLAC", subtype="PCM_16")
+    return sink.getvalue()

@@ -1,0 +1,65 @@
+"""The classifier: its ONNX file decides as scikit-learn does, byte for byte the same each time."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tasks.models import svm
+
+CLASSES = ["negative", "neutral", "positive"]
+RECIPE = svm.Recipe((0.001, 0.01, 0.1), folds=3, smote_neighbours=5, seed=7)
+
+
+def drawn(n: int = 240, n_features: int = 30) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(4)
+    labels = rng.choice(CLASSES, n, p=[0.2, 0.5, 0.3])
+    centres = {name: rng.standard_normal(n_features) * 0.5 for name in CLASSES}
+    scale, shift = rng.uniform(0.001, 1000, n_features), rng.uniform(-100, 100, n_features)
+    features = (rng.standard_normal((n, n_features)) + np.array([centres[label] for label in labels])) * scale + shift
+    return features, labels, rng.integers(0, 12, n).astype(str)
+
+
+def card() -> str:
+    return json.dumps({"features": [f"f{i}" for i in range(30)], "classes": CLASSES})
+
+
+def test_onnx_decides_as_scikit_learn_does() -> None:
+    features, labels, _ = drawn()
+    model = svm.fit(features[:200], labels[:200], 0.01, RECIPE)
+    predicted, values = svm.Classifier(svm.to_onnx(model), card()).predict(features)
+    expected, decisions = svm.decisions(model, features, CLASSES)
+    assert predicted.tolist() == expected.tolist() == model.predict(features).tolist()
+    np.testing.assert_allclose(values, decisions, atol=1e-3)
+
+
+def test_the_same_data_give_the_same_bytes() -> None:
+    features, labels, _ = drawn()
+    first, second = (svm.to_onnx(svm.fit(features, labels, 0.01, RECIPE)) for _ in range(2))
+    assert first == second
+
+
+def test_c_is_chosen_over_groups_and_says_what_gave_way() -> None:
+    features, labels, groups = drawn()
+    choice = svm.choose_c(features, labels, groups, RECIPE)
+    assert set(choice.macro_f1) == set(RECIPE.c_grid)
+    assert choice.macro_f1[choice.c] == max(choice.macro_f1.values())
+    assert choice.warnings == ()
+    few = np.where(np.isin(groups, ["0", "1", "2", "3", "4", "5"]), "a", "b")
+    fewer = svm.choose_c(features, labels, few, RECIPE)
+    assert any("2 folds instead of 3" in note for note in fewer.warnings)
+    alone = svm.choose_c(features, labels, np.full(labels.size, "a"), RECIPE)
+    assert alone.c == 0.01
+    assert any("unsearched" in note for note in alone.warnings)
+
+
+def test_wrong_width_is_refused_and_nothing_gives_nothing() -> None:
+    features, labels, _ = drawn()
+    classifier = svm.Classifier(svm.to_onnx(svm.fit(features, labels, 0.01, RECIPE)), card())
+    with pytest.raises(ValueError, match=r"expected features of shape \(n, 30\), found \(3, 29\)"):
+        classifier.predict(features[:3, 1:])
+    predicted, values = classifier.predict(features[:0])
+    assert predicted.shape == (0,)
+    assert values.shape == (0, 3)

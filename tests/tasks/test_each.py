@@ -1,0 +1,137 @@
+"""Remembered work: by content, whole, checked; rejects kept, transient ones tried again, bugs let through."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from tasks import each, paths, tables
+from tasks.config import Config, Section
+from tasks.errors import Rejected, Transient
+
+SCHEMA = pa.schema([("id", pa.string()), ("length", pa.int64())])
+
+
+@dataclass(frozen=True)
+class Word:
+    id: str
+    text: str
+
+    @property
+    def content(self) -> str:
+        return self.text
+
+
+class Factor(Section):
+    factor: int
+
+
+def measure_one(item: Word, settings: Factor) -> each.Result:
+    with Path("calls.log").open("a") as log:
+        log.write(f"{item.id}\n")
+    if item.text == "bad":
+        raise Rejected("bad word", item.text)
+    if item.text == "busy":
+        raise Transient("unavailable for now")
+    if item.text == "bug":
+        raise ZeroDivisionError
+    rows = [{"id": item.id, "length": len(item.text) * settings.factor}]
+    return each.Result(tables.from_rows(rows, SCHEMA), (each.Reject(f"{item.id}/x", "odd"),))
+
+
+def work(factor: int = 1) -> each.Work:
+    return each.Work("measure", measure_one, Factor(factor=factor), SCHEMA, version="1")
+
+
+def calls() -> list[str]:
+    log = Path("calls.log")
+    found = log.read_text().split() if log.exists() else []
+    log.unlink(missing_ok=True)
+    return found
+
+
+def run(items: list[Word], job: each.Work | None = None, workers: int = 1, settings: Config | None = None) -> each.Result:
+    assert settings is not None
+    runtime = settings.runtime.model_copy(update={"workers": workers, "progress": "never"})
+    return each.collect(each.local(runtime)(job or work(), items), SCHEMA)
+
+
+def test_a_second_run_remembers_and_an_addition_costs_one(project: Path, settings: Config) -> None:
+    words = [Word("a", "one"), Word("b", "three")]
+    first = run(words, settings=settings)
+    assert calls() == ["a", "b"]
+    again = run([*words, Word("c", "seven")], settings=settings)
+    assert calls() == ["c"]
+    assert again.rows.to_pylist()[:2] == first.rows.to_pylist()
+    assert [r.id for r in again.rejects] == ["a/x", "b/x", "c/x"]
+
+
+def test_content_parameters_version_and_schema_decide_the_key(project: Path, settings: Config) -> None:
+    item = Word("a", "one")
+    keys = {
+        work().key(item),
+        work(2).key(item),
+        work().key(replace(item, text="two")),
+        replace(work(), version="2").key(item),
+        replace(work(), schema=pa.schema([("id", pa.string())])).key(item),
+    }
+    assert len(keys) == 5
+
+
+def test_rejects_are_remembered_transient_ones_tried_again(project: Path, settings: Config) -> None:
+    words = [Word("a", "bad"), Word("b", "busy"), Word("c", "fine")]
+    found = run(words, settings=settings)
+    assert [(r.id, r.reason) for r in found.rejects] == [("a", "bad word"), ("b", "unavailable for now"), ("c/x", "odd")]
+    assert calls() == ["a", "b", "c"]
+    run(words, settings=settings)
+    assert calls() == ["b"]
+
+
+def test_a_bug_fails_the_stage_and_keeps_what_was_done(project: Path, settings: Config) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run([Word("a", "one"), Word("b", "bug")], settings=settings)
+    calls()
+    run([Word("a", "one")], settings=settings)
+    assert calls() == []
+
+
+def test_a_damaged_entry_is_computed_again(project: Path, settings: Config) -> None:
+    first = run([Word("a", "one")], settings=settings)
+    (entry,) = paths.MEMO.rglob("*.arrow")
+    content = bytearray(entry.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    entry.write_bytes(content)
+    calls()
+    assert run([Word("a", "one")], settings=settings).rows.equals(first.rows)
+    assert calls() == ["a"]
+
+
+def test_processes_give_the_same_rows_in_the_same_order(project: Path, settings: Config) -> None:
+    words = [Word(f"{n:02d}", "x" * n) for n in range(1, 9)]
+    serial = run(words, settings=settings)
+    for entry in paths.MEMO.rglob("*.arrow"):
+        entry.unlink()
+    assert run(words, workers=2, settings=settings).rows.equals(serial.rows)
+
+
+def test_verify_can_refuse_a_remembered_result(project: Path, settings: Config) -> None:
+    run([Word("a", "one")], settings=settings)
+    calls()
+    run([Word("a", "one")], replace(work(), verify=lambda item, result: False), settings=settings)
+    assert calls() == ["a"]
+
+
+def test_a_full_disk_leaves_no_half_file(project: Path, settings: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match="No space left"):
+            run([Word("a", "one")], settings=settings)
+    assert not [path for path in project.rglob("*") if path.suffix in {".part", ".arrow"}]
+    assert run([Word("a", "one")], settings=settings).rows.num_rows == 1
