@@ -1,4 +1,4 @@
-"""What a finished flow run shows on its page in the Prefect UI: the funnel, the headline figures, the report's place."""
+"""What a finished flow run shows in the Prefect UI: the funnel, the headline figures, where the report lies."""
 
 from __future__ import annotations
 

@@ -71,8 +71,12 @@ def demo() -> None:
 
 @app.command()
 def run(
-    stages: Annotated[list[str] | None, typer.Argument(help="Stages to bring up to date; all if none is named.")] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Run the named stages even if they are current.")] = False,
+    stages: Annotated[
+        list[str] | None, typer.Argument(help="Stages to bring up to date; all if none is named.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Run the named stages even if they are current.")
+    ] = False,
 ) -> None:
     """Bring stages, and what they need, up to date; what is current is skipped.
 
@@ -123,9 +127,11 @@ def site(
     """
     from tasks import paths
     from tasks.simulate import site as pages
+    from tasks.simulate.folder import folder
+    from tasks.simulate.sample import sample
 
     config = _config()
-    chosen = pages.folder(media) if media else pages.sample(config.simulate, paths.SITE)
+    chosen = folder(media) if media else sample(config.simulate, paths.SITE)
     with pages.serve(chosen, port=config.simulate.port if port is None else port) as url:
         typer.echo(f"Serving {media or 'the sample'} at {url} (Ctrl-C stops it)")
         if lists:
@@ -207,7 +213,8 @@ def new(folder: Annotated[Path, typer.Argument(help="The folder to make.")]) -> 
     from flows import workspace
 
     workspace.create(folder)
-    typer.echo(f"{folder} is ready. List interviews in {folder}/data/train.csv and test.csv, then: cd {folder} && undertone run")
+    typer.echo(f"{folder} is ready. List interviews in {folder}/data/train.csv and test.csv, then:")
+    typer.echo(f"  cd {folder} && undertone run")
 
 
 @app.command()
@@ -224,7 +231,9 @@ def ui(port: Annotated[int, typer.Option(help="Port of the Prefect server.")] = 
     config = _config()
     with ExitStack() as stack:
         if sample.lists_are_the_samples(config):
-            typer.echo(f"The lists are the sample's: serving its interviews at {stack.enter_context(sample.served(config))}")
+            typer.echo(
+                f"The lists are the sample's: serving its interviews at {stack.enter_context(sample.served(config))}"
+            )
         url = stack.enter_context(server.running(port))
         typer.echo(f"Prefect is up: {url}\nStart a run on the page, or in another terminal:")
         typer.echo(f"  PREFECT_API_URL={url}/api prefect deployment run 'weak-supervision/nightly' --watch")
@@ -258,4 +267,3 @@ def _report_path() -> Path:
     from tasks import paths
 
     return paths.REPORT.resolve()
-

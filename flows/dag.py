@@ -85,6 +85,7 @@ def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, root: Path =
         # forced, a stage runs itself anew; what it needs stays as current as it is
         Repo(str(root)).reproduce(list(stages) or None, force=force, single_item=force and bool(stages))
     except ReproductionError as error:
-        raise UndertoneError(f"{error}; what was finished is kept, and the next run goes on from there") from error
+        why = f": {error.__cause__}" if error.__cause__ else ""
+        raise UndertoneError(f"{error}{why}\nWhat was finished is kept; the next run goes on from there") from error
     except DvcException as error:
         raise UndertoneError(str(error)) from error

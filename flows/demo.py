@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from tasks import paths
 from tasks.config import Config
-from tasks.errors import InputError, UndertoneError
+from tasks.errors import InputError
 from tasks.simulate import site
+from tasks.simulate.sample import sample
 
 
 def base_url(config: Config) -> str:
@@ -20,29 +21,23 @@ def base_url(config: Config) -> str:
 
 @contextmanager
 def served(config: Config) -> Iterator[str]:
-    """Serve the sample site for as long as the context lasts.
+    """Serve the sample site for as long as the context lasts, and yield its URL.
 
     Raises:
-        UndertoneError: if its port is taken
+        InputError: if its port is taken
     """
-    pages = site.sample(config.simulate, paths.SITE)
-    with ExitStack() as stack:
-        try:
-            url = stack.enter_context(site.serve(pages, port=config.simulate.port))
-        except OSError:
-            taken = f"port {config.simulate.port} is taken, perhaps by another `undertone demo`, `site` or `ui`"
-            raise UndertoneError(f"{taken}; stop that first") from None
+    with site.serve(sample(config.simulate, paths.SITE), port=config.simulate.port) as url:
         yield url
 
 
 def lists_are_the_samples(config: Config) -> bool:
     """Say whether the project's lists are those of the embedded sample."""
-    pages = site.sample(config.simulate, paths.SITE)
+    pages = sample(config.simulate, paths.SITE)
     with tempfile.TemporaryDirectory() as folder:
         train, test = Path(folder, "train.csv"), Path(folder, "test.csv")
         site.write_lists(pages, base_url(config), train, test)
         pairs = ((train, Path(config.crawl.train)), (test, Path(config.crawl.test)))
-        return all(mine.is_file() and sample.read_bytes() == mine.read_bytes() for sample, mine in pairs)
+        return all(mine.is_file() and theirs.read_bytes() == mine.read_bytes() for theirs, mine in pairs)
 
 
 def demand_sample_lists(config: Config) -> None:

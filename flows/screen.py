@@ -25,10 +25,11 @@ def headline() -> None:
     metrics = json.loads(paths.METRICS.read_text(encoding="utf-8"))
     rows = figures.headline(metrics)
     table = Table(title=f"Held-out videos, {rows[0].n} utterances (95 % interval)".replace("95", _percent(metrics)))
-    for name in ("", "classifier", "majority class", "shuffled labels"):
-        table.add_column(name, no_wrap=True)
+    for name in ("", *figures.SYSTEMS.values()):
+        table.add_column(name)
     for row in rows:
-        table.add_row(row.label, str(row.classifier), str(row.majority), str(row.shuffled))
+        cells = (f"{one.value:.3f}\n[dim]{one.interval}[/]" for one in (row.classifier, row.majority, row.shuffled))
+        table.add_row(row.label, *cells)
     console = Console()
     console.print(table)
     console.print(figures.verdict(metrics))

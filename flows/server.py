@@ -62,9 +62,8 @@ def _demand_free(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise UndertoneError(
-                f"port {port} is taken, perhaps by another `undertone ui`; stop that, or choose one: undertone ui --port N"
-            ) from None
+            taken = f"port {port} is taken, perhaps by another `undertone ui`"
+            raise UndertoneError(f"{taken}; stop that, or choose another port: undertone ui --port N") from None
 
 
 @contextmanager

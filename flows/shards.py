@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from prefect import task
@@ -24,7 +25,7 @@ def cut(items: Sequence[Item], shards: int) -> list[Sequence[Item]]:
     """Cut items into at most so many runs of near-equal length, in order; no shard is empty."""
     n_shards = min(shards, MOST_SHARDS, len(items))
     bounds = [len(items) * number // n_shards for number in range(n_shards + 1)] if n_shards else [0]
-    return [items[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [items[start:end] for start, end in pairwise(bounds)]
 
 
 def mapped(runner: TaskRunner[Any], shards: int) -> Each:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, task
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
-from prefect.states import Completed, State
+from prefect.states import Completed
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
@@ -21,11 +22,13 @@ from tasks.config import load
 _POOL: list[TaskRunner[Any]] = []
 
 
-@flow(name="weak-supervision", task_runner=ThreadPoolTaskRunner(max_workers=8))
-def weak_supervision(
-    refresh: bool = Field(default=False, description="Crawl again even if the lists are unchanged: new videos, retries"),
-    only: list[str] | None = Field(default=None, description="Run these stages only (as far as they are not current)"),
-) -> None:
+Refresh = Annotated[bool, Field(description="Crawl even if the lists are unchanged: for new videos, and retries")]
+Only = Annotated[list[str] | None, Field(description="Bring only these stages up to date; all if empty")]
+_threads: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=8)
+
+
+@flow(name="weak-supervision", task_runner=_threads)
+def weak_supervision(refresh: Refresh = False, only: Only = None) -> None:
     """Crawl interviews, let lexicons vote on their captions, train a speech classifier, evaluate it and report."""
     dag = Dag()
     runs: dict[str, PrefectFuture[Any]] = {}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -35,7 +37,11 @@ class SegmentedVideo:
 def acoustic_one(item: SegmentedVideo, settings: Acoustic) -> Result:
     """Extract the features of one video's segments; a segment that cannot give them is rejected."""
     segments = pq.ParquetFile(paths.SHARDS / item.shard).read_row_group(item.row_group).to_pylist()
-    windows = Windows(**settings.model_dump())
+    return features_of(segments, Windows(**settings.model_dump()))
+
+
+def features_of(segments: Sequence[dict[str, Any]], windows: Windows) -> Result:
+    """Return the features of cut segments, rows of the SEGMENTS schema, and rejects for those that give none."""
     rows, rejects = [], []
     for segment in segments:
         try:

@@ -107,6 +107,13 @@ class Report(Section):
     segments_per_class: Annotated[int, Field(ge=0, le=50)]
 
 
+class Predict(Section):
+    """How new media without captions are cut, in seconds."""
+
+    window_s: Positive
+    hop_s: Positive
+
+
 class Simulate(Section):
     """The embedded interview site."""
 
@@ -138,6 +145,7 @@ class Config(Section):
     train: Train
     evaluate: Evaluate
     report: Report
+    predict: Predict
     simulate: Simulate
     runtime: Runtime
 

@@ -116,10 +116,8 @@ def do(work: Work, item: Item) -> Outcome:
     A `Rejected` becomes a result with no rows; a `Transient` one is kept only for this run. Any other exception
     is a bug and goes through.
     """
-    memo = paths.MEMO / work.stage / (key := work.key(item))[:2] / f"{key}.arrow"
-    known = recall(memo)
-    if known is not None and not _passing(known) and (work.verify is None or work.verify(item, known)):
-        return Outcome(item.id, memo, remembered=True)
+    if (known := remembered(work, item)) is not None:
+        return known
     from threadpoolctl import threadpool_limits
 
     try:
@@ -129,16 +127,28 @@ def do(work: Work, item: Item) -> Outcome:
     except Rejected as error:
         kind = "transient" if isinstance(error, Transient) else ""
         result = Result(_nothing(work.schema, kind), (Reject(item.id, error.reason, error.detail),))
-    remember(memo, result)
+    remember(memo := _memo(work, item), result)
     return Outcome(item.id, memo, remembered=False)
+
+
+def remembered(work: Work, item: Item) -> Outcome | None:
+    """Return where an item's result lies, if it is remembered and still holds."""
+    memo = _memo(work, item)
+    known = recall(memo)
+    if known is None or _passing(known) or not (work.verify is None or work.verify(item, known)):
+        return None
+    return Outcome(item.id, memo, remembered=True)
 
 
 def local(runtime: Runtime) -> Each:
     """Return the driver of `dvc repro`: a process pool with a progress bar (in this process for one worker)."""
 
     def each(work: Work, items: Sequence[Item]) -> Iterator[Outcome]:
-        workers = min(runtime.workers or os.cpu_count() or 1, len(items))
-        outcomes = _pooled(work, items, workers) if workers > 1 else (do(work, item) for item in items)
+        known = [remembered(work, item) for item in items]
+        new = [item for item, outcome in zip(items, known, strict=True) if outcome is None]
+        workers = min(runtime.workers or os.cpu_count() or 1, len(new))
+        done = _pooled(work, new, workers) if workers > 1 else (do(work, item) for item in new)
+        outcomes = (outcome or next(done) for outcome in known)
         return _shown(outcomes, work.stage, len(items), runtime)
 
     return each
@@ -188,6 +198,11 @@ def recall(memo: Path) -> Result | None:
     return Result(table.replace_schema_metadata(kept or None), rejects)
 
 
+def _memo(work: Work, item: Item) -> Path:
+    key = work.key(item)
+    return paths.MEMO / work.stage / key[:2] / f"{key}.arrow"
+
+
 def _nothing(schema: pa.Schema, kind: str) -> pa.Table:
     return schema.empty_table().replace_schema_metadata({b"kind": kind.encode()} if kind else None)
 
@@ -229,4 +244,3 @@ def _shown(outcomes: Iterator[Outcome], stage: str, total: int, runtime: Runtime
             remembered += outcome.remembered
             bar.update(line, advance=1, note=f"{remembered} known already" if remembered else "")
             yield outcome
-

@@ -8,17 +8,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from tasks import labelled, listeners, paths, scores, tables
+from tasks import labelled, listeners, paths, recipe, scores, tables
 from tasks.config import Config, Train
 from tasks.each import Each, Result, Work, collect
 from tasks.errors import NotEnoughData
 from tasks.models import svm
+from tasks.splits import Labels
 
 GUESSED = pa.schema([("predicted", pa.list_(pa.string()))])
 
@@ -46,8 +48,7 @@ def evaluate_one(item: Shuffle, settings: Train) -> Result:
     """Fit on training rows whose labels are shuffled, and label the test rows: what no information gives."""
     train, test = labelled.load("train").with_consensus, labelled.load("test").with_consensus
     shuffled = np.random.default_rng([settings.seed, item.number]).permutation(train.labels)
-    recipe = svm.Recipe(tuple(settings.c_grid), settings.inner_folds, settings.smote_neighbours, settings.seed)
-    model = svm.fit(train.features, shuffled, item.c, recipe)
+    model = svm.fit(train.features, shuffled, item.c, recipe.of(settings))
     return Result(tables.from_rows([{"predicted": model.predict(test.features).tolist()}], GUESSED))
 
 
@@ -72,26 +73,27 @@ def run(config: Config, *, each: Each) -> None:
         "shuffled": np.array(guesses.rows["predicted"].to_pylist()),
     }
     bootstrap = scores.Bootstrap(config.evaluate.bootstrap, config.evaluate.confidence, config.evaluate.seed)
+    tested = {name: _score(test.labels, guess, test.groups, bootstrap) for name, guess in compared.items()}
     metrics = {
         "protocol": _protocol(config, train, test),
-        "test": {name: _score(test.labels, guess, test.groups, bootstrap) for name, guess in compared.items()},
+        "test": tested,
         "cross_validated": {"classifier": _cross_validated(bootstrap)},
-        "listeners": _heard(labels, bootstrap),
+        "listeners": _heard(labels, _most_frequent(train.labels), bootstrap),
     }
     tables.write_text(paths.METRICS, json.dumps(metrics, indent=2) + "\n")
     _write_predictions(everything, predicted, values)
-    _write_plots(test.labels, compared["classifier"], metrics["test"])
+    _write_plots(test.labels, compared["classifier"], tested)
 
 
 def _score(
-    actual: scores.Labels, predicted: scores.Labels, groups: scores.Labels, bootstrap: scores.Bootstrap
+    actual: Labels, predicted: Labels, groups: Labels, bootstrap: scores.Bootstrap
 ) -> dict[str, Any]:
     repeated = np.atleast_2d(predicted)
     counted = np.stack([scores.confusions(actual, one, groups, tables.SENTIMENTS) for one in repeated])
     return scores.summary(counted if predicted.ndim == 2 else counted[0], tables.SENTIMENTS, bootstrap)
 
 
-def _most_frequent(labels: scores.Labels) -> str:
+def _most_frequent(labels: Labels) -> str:
     names, counts = np.unique(labels, return_counts=True)
     return str(names[counts.argmax()])
 
@@ -123,11 +125,42 @@ def _cross_validated(bootstrap: scores.Bootstrap) -> dict[str, Any]:
     return _score(label, predicted, group, bootstrap)
 
 
-def _heard(labels: dict[str, str], bootstrap: scores.Bootstrap) -> dict[str, Any] | None:
-    raise NotImplementedError(listeners, labels, bootstrap)
+def _heard(predicted: dict[str, str], most_frequent: str, bootstrap: scores.Bootstrap) -> dict[str, Any] | None:
+    """Score consensus and classifier against the majority of those who listened to test utterances."""
+    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES)
+    utterances = utterances.filter(pa.compute.equal(utterances["split"], "test"))
+    groups = dict(zip(utterances["utterance_id"].to_pylist(), utterances["group"].to_pylist(), strict=True))
+    matched = [listeners.match(listening, utterances) for listening in listeners.read_folder(paths.LISTENERS)]
+    heard = [row for table in matched for row in table.to_pylist() if row["utterance_id"] in predicted]
+    decided = [row for row in heard if row["majority"]]
+    if not decided:
+        return None
+    votes = tables.read(paths.VOTES, tables.VOTES).select(["utterance_id", "sentiment"]).to_pylist()
+    consensus = {row["utterance_id"]: row["sentiment"] for row in votes if row["sentiment"]}
+    covered = [row for row in decided if row["utterance_id"] in consensus]
+    agreement = listeners.agreement([dict(row["votes"]) for row in heard])
+
+    def score(rows: Sequence[dict[str, Any]], labels: Mapping[str, str]) -> dict[str, Any] | None:
+        if not rows:
+            return None
+        ids = [row["utterance_id"] for row in rows]
+        truth, given = np.array([row["majority"] for row in rows]), np.array([labels[one] for one in ids])
+        return _score(truth, given, np.array([groups[one] for one in ids]), bootstrap)
+
+    return {
+        "n": len(decided),
+        "annotators": sorted(agreement.against_majority),
+        "n_without_majority": agreement.ties,
+        "alpha": agreement.alpha,
+        "annotator_macro_f1": dict(agreement.against_majority),
+        "coverage": len(covered) / len(decided),
+        "consensus": score(covered, consensus),
+        "classifier": score(decided, predicted),
+        "majority": score(decided, dict.fromkeys(predicted, most_frequent)),
+    }
 
 
-def _write_predictions(rows: labelled.Rows, predicted: scores.Labels, values: svm.Features) -> None:
+def _write_predictions(rows: labelled.Rows, predicted: Labels, values: svm.Features) -> None:
     scored = [
         {
             "utterance_id": str(rows.ids[i]),
@@ -144,7 +177,7 @@ def _write_predictions(rows: labelled.Rows, predicted: scores.Labels, values: sv
     tables.write(both, paths.PREDICTIONS, tables.PREDICTIONS)
 
 
-def _write_plots(actual: scores.Labels, predicted: scores.Labels, test: dict[str, Any]) -> None:
+def _write_plots(actual: Labels, predicted: Labels, test: dict[str, Any]) -> None:
     pairs = [{"actual": str(a), "predicted": str(p)} for a, p in zip(actual, predicted, strict=True)]
     tables.write_text(paths.CONFUSION, _csv(pairs))
     bars = [

@@ -36,6 +36,7 @@ HOUSE = Path(".undertone")
 MEMO = HOUSE / "memo"
 DOWNLOADS = HOUSE / "downloads"
 CRAWL_LOG = HOUSE / "crawl-log.jsonl"
+SITE = HOUSE / "site"
 
 
 def rejected(stage: str) -> Path:

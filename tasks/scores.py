@@ -126,7 +126,7 @@ def _intervals(repeated: Matrices, bootstrap: Bootstrap) -> dict[str, dict[str, 
     weights = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=bootstrap.resamples).astype(float)
     resampled = np.einsum("bg,rgij->rbij", weights, repeated)
     tails = (1 - bootstrap.confidence) / 2
-    found = {}
+    found: dict[str, dict[str, float | None]] = {}
     for name, values in overall(resampled).items():
         low, high = np.quantile(values.mean(axis=0), [tails, 1 - tails])
         found[name] = {"low": float(low), "high": float(high)}
@@ -134,4 +134,5 @@ def _intervals(repeated: Matrices, bootstrap: Bootstrap) -> dict[str, dict[str, 
 
 
 def _ratio(above: NDArray[np.float64], below: NDArray[Any]) -> NDArray[np.float64]:
-    return np.divide(above, below, out=np.zeros(np.shape(above)), where=np.asarray(below) > 0)
+    ratio: NDArray[np.float64] = np.divide(above, below, out=np.zeros(np.shape(above)), where=np.asarray(below) > 0)
+    return ratio

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks import labelled, paths, scores, splits, tables
+from tasks import labelled, paths, recipe, scores, splits, tables
 from tasks.config import Config, Train
 from tasks.each import Each, Result, Work, collect
 from tasks.features.mid_term import NAMES
@@ -52,11 +52,6 @@ class Part:
         return f"{self.rows} {self.fold} {self.n_folds}"
 
 
-def recipe(settings: Train) -> svm.Recipe:
-    """Return the classifier's recipe as the settings have it."""
-    return svm.Recipe(tuple(settings.c_grid), settings.inner_folds, settings.smote_neighbours, settings.seed)
-
-
 def train_one(item: Part, settings: Train) -> Result:
     """Choose C and fit: on a fold's training part, scoring its test part; or on everything, keeping the model."""
     rows = labelled.load("train").with_consensus
@@ -65,8 +60,8 @@ def train_one(item: Part, settings: Train) -> Result:
     else:
         fold = splits.group_k_fold(rows.labels, rows.groups, item.n_folds, settings.seed)[item.fold]
         inside, outside = fold.train, fold.test
-    choice = svm.choose_c(rows.features[inside], rows.labels[inside], rows.groups[inside], recipe(settings))
-    model = svm.fit(rows.features[inside], rows.labels[inside], choice.c, recipe(settings))
+    choice = svm.choose_c(rows.features[inside], rows.labels[inside], rows.groups[inside], recipe.of(settings))
+    model = svm.fit(rows.features[inside], rows.labels[inside], choice.c, recipe.of(settings))
     fitted = {
         "fold": item.fold,
         "c": choice.c,
@@ -107,7 +102,9 @@ def _scored(model: Any, ids: splits.Labels, features: svm.Features) -> list[dict
 
 
 def _predictions(rows: labelled.Rows, folds: list[dict[str, Any]]) -> pa.Table:
-    known = {str(i): (str(label), str(group)) for i, label, group in zip(rows.ids, rows.labels, rows.groups, strict=True)}
+    known = {
+        str(i): (str(label), str(group)) for i, label, group in zip(rows.ids, rows.labels, rows.groups, strict=True)
+    }
     scored = [
         {**entry, "fold": fold["fold"], "split": "train", "label": known[one][0], "group": known[one][1]}
         for fold in folds

@@ -15,13 +15,19 @@ from numpy.typing import NDArray
 from tasks.errors import AudioError
 
 _SHORT_TERM = (
-    ("zcr", "energy", "energy_entropy", "spectral_centroid", "spectral_spread", "spectral_entropy")
-    + ("spectral_flux", "spectral_rolloff")
-    + tuple(f"mfcc_{i}" for i in range(1, 14))
-    + tuple(f"chroma_{i}" for i in range(1, 13))
-    + ("chroma_std",)
+    "zcr",
+    "energy",
+    "energy_entropy",
+    "spectral_centroid",
+    "spectral_spread",
+    "spectral_entropy",
+    "spectral_flux",
+    "spectral_rolloff",
+    *(f"mfcc_{i}" for i in range(1, 14)),
+    *(f"chroma_{i}" for i in range(1, 13)),
+    "chroma_std",
 )
-_WITH_DELTAS = _SHORT_TERM + tuple(f"delta {name}" for name in _SHORT_TERM)
+_WITH_DELTAS = (*_SHORT_TERM, *(f"delta {name}" for name in _SHORT_TERM))
 NAMES = tuple(f"{name}_{statistic}" for statistic in ("mean", "std") for name in _WITH_DELTAS)
 """The 136 features in pyAudioAnalysis's own order: 34 and their deltas, means first, then standard deviations."""
 

@@ -140,7 +140,7 @@ class Classifier:
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def predict(self, features: Features) -> tuple[Labels, Features]:
-        """Return predicted classes, shape (n,), and decision values, shape (n, n_classes), for features (n, n_features).
+        """Return predicted classes (n,) and decision values (n, n_classes) for features of shape (n, n_features).
 
         Raises:
             ValueError: if the number of features is not the model's

@@ -54,7 +54,9 @@ def calls() -> list[str]:
     return found
 
 
-def run(items: list[Word], job: each.Work | None = None, workers: int = 1, settings: Config | None = None) -> each.Result:
+def run(
+    items: list[Word], job: each.Work | None = None, workers: int = 1, settings: Config | None = None
+) -> each.Result:
     assert settings is not None
     runtime = settings.runtime.model_copy(update={"workers": workers, "progress": "never"})
     return each.collect(each.local(runtime)(job or work(), items), SCHEMA)
@@ -85,7 +87,11 @@ def test_content_parameters_version_and_schema_decide_the_key(project: Path, set
 def test_rejects_are_remembered_transient_ones_tried_again(project: Path, settings: Config) -> None:
     words = [Word("a", "bad"), Word("b", "busy"), Word("c", "fine")]
     found = run(words, settings=settings)
-    assert [(r.id, r.reason) for r in found.rejects] == [("a", "bad word"), ("b", "unavailable for now"), ("c/x", "odd")]
+    assert [(r.id, r.reason) for r in found.rejects] == [
+        ("a", "bad word"),
+        ("b", "unavailable for now"),
+        ("c/x", "odd"),
+    ]
     assert calls() == ["a", "b", "c"]
     run(words, settings=settings)
     assert calls() == ["b"]

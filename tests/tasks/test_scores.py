@@ -21,7 +21,9 @@ def drawn(seed: int, n: int = 200, n_groups: int = 12) -> tuple[np.ndarray, np.n
 @pytest.mark.parametrize("seed", range(5))
 def test_point_scores_equal_scikit_learn(seed: int) -> None:
     actual, predicted, groups = drawn(seed)
-    found = scores.summary(scores.confusions(actual, predicted, groups, CLASSES), CLASSES, scores.Bootstrap(100, 0.95, 1))
+    found = scores.summary(
+        scores.confusions(actual, predicted, groups, CLASSES), CLASSES, scores.Bootstrap(100, 0.95, 1)
+    )
     assert found["accuracy"]["value"] == pytest.approx(metrics.accuracy_score(actual, predicted))
     assert found["uar"]["value"] == pytest.approx(metrics.recall_score(actual, predicted, average="macro"))
     assert found["macro_f1"]["value"] == pytest.approx(metrics.f1_score(actual, predicted, average="macro"))

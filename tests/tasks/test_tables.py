@@ -50,7 +50,7 @@ def test_columns_and_files_that_are_not_what_they_should_be(tmp_path: Path) -> N
     with pytest.raises(TableError, match="column stage, reason, detail is missing"):
         tables.conform(pa.table({"item": ["a"]}), tables.REJECTED, "x")
     with pytest.raises(TableError, match="unknown column more"):
-        tables.conform(pa.table({**dict.fromkeys(tables.REJECTED.names, ["a"]), "more": ["b"]}), tables.REJECTED, "x")
+        tables.conform(pa.table({name: ["a"] for name in [*tables.REJECTED.names, "more"]}), tables.REJECTED, "x")
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

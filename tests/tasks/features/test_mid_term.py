@@ -16,7 +16,9 @@ from tasks.features import mid_term
 def reference(path: Path) -> tuple[np.ndarray, list[str]]:
     """What pyAudioAnalysis's own folder wrapper gives for a folder with this file in it."""
     extractor = mid_term._extractor()
-    vector, _, names = extractor.directory_feature_extraction(str(path.parent), 1.0, 1.0, 0.05, 0.05, compute_beat=False)
+    vector, _, names = extractor.directory_feature_extraction(
+        str(path.parent), 1.0, 1.0, 0.05, 0.05, compute_beat=False
+    )
     return vector, names
 
 

@@ -1,0 +1,161 @@
+"""The page itself: one HTML file that needs nothing else and asks the network for nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from tasks import tables
+from tasks.config import Config
+from tasks.page import by_video, examples, figures, funnel, headline, votes, words
+from tasks.page.material import REJECTING, Material
+from tasks.page.palette import COLOURS, MARKS, SYSTEMS
+
+LISTED_REJECTS = 1000
+"""Rejects listed in full per stage; a crawl of thousands of videos must still give a page that opens."""
+
+
+def page(found: Material, config: Config) -> str:
+    """Return the report as HTML; the same material and settings give the same text.
+
+    Raises:
+        TableError: if the numbers of the stages do not add up
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from plotly.offline import get_plotlyjs
+
+    environment = Environment(
+        loader=PackageLoader("tasks.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(count=_count, score=_score, share=_share, clock=_clock, signed=_signed, link=_link)
+    scripts = {"plotly": get_plotlyjs(), "page": environment.get_template("page.js").render()}
+    context = _context(found, config)
+    return environment.get_template("report.html").render(
+        **context, scripts=scripts, script_hashes=[_hash(text) for text in scripts.values()]
+    )
+
+
+def _context(found: Material, config: Config) -> dict[str, Any]:
+    rows, scores = funnel.funnel(found), found.metrics["test"]["classifier"]
+    counted = votes.decided(found.votes, found.segmented)
+    figures_at_top = headline.headline(found.metrics)
+    spread = votes.spread(counted["score"].to_pylist(), counted["sentiment"].to_pylist())
+    test_videos = by_video.test_videos(found.scored, found.videos.to_pylist())
+    labels = _labels(found)
+    return {
+        "title": config.report.title,
+        "metrics": found.metrics,
+        "cross_validation": found.cross_validation,
+        "card": found.card,
+        "config": config,
+        "digests": found.digests,
+        "parameters": _parameters(found, config),
+        "headline": figures_at_top,
+        "figure_of": headline.figure,
+        "measures": headline.MEASURES,
+        "systems": headline.SYSTEMS,
+        "verdict": headline.verdict(found.metrics),
+        "protocol": words.protocol(found.metrics, found.cross_validation, config),
+        "limits": words.limits(rows, found.metrics),
+        "meanings": words.MEASURES,
+        "funnel": [(row, words.explain(row, config)) for row in rows],
+        "widest": {unit: max(row.total for row in rows if row.unit == unit) for unit in ("videos", "utterances")},
+        "pairs": votes.pairs([dict(one or ()) for one in counted["votes"].to_pylist()]),
+        "spread": spread,
+        "n_voted": counted.num_rows,
+        "labels": labels,
+        "videos": test_videos,
+        "examples": _examples(found, config.report.segments_per_class),
+        "reject_counts": _reject_counts(found.rejects),
+        "rejects": found.rejects,
+        "listed_rejects": LISTED_REJECTS,
+        "sentiments": tables.SENTIMENTS,
+        "palette": {"classes": COLOURS, "marks": MARKS, "systems": SYSTEMS},
+        "charts": {
+            "intervals": figures.intervals(figures_at_top),
+            "votes": figures.votes(spread, config.polarity.min_score),
+            "labels": figures.labels(labels),
+            "per-class": figures.per_class(scores["per_class"]),
+            "by-video": figures.by_video(test_videos),
+        },
+    }
+
+
+def _labels(found: Material) -> dict[str, dict[str, int]]:
+    counts = Counter((row["split"], row["label"]) for row in found.scored)
+    return {split: {name: counts[split, name] for name in tables.SENTIMENTS} for split in tables.SPLITS}
+
+
+def _examples(found: Material, per_class: int) -> tuple[dict[str, Any], ...]:
+    loaded = examples.load(examples.choose(found.scored, per_class), found)
+    return tuple(
+        {"segment": one, "sound": f"data:audio/flac;base64,{base64.b64encode(one.flac).decode()}"} for one in loaded
+    )
+
+
+def _parameters(found: Material, config: Config) -> dict[str, str]:
+    sections = {
+        "eligibility": config.eligibility.model_dump(),
+        "polarity": config.polarity.model_dump(),
+        "acoustic": found.card.get("windows", {}),
+        "train": found.card["parameters"],
+    }
+    return {f"{name}.{key}": _plain(value) for name, section in sections.items() for key, value in section.items()}
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _reject_counts(rejects: Mapping[str, Any]) -> list[tuple[str, str, int]]:
+    return [entry for stage in REJECTING for entry in _by_reason(stage, rejects[stage]["reason"].to_pylist())]
+
+
+def _by_reason(stage: str, reasons: Sequence[str]) -> Iterator[tuple[str, str, int]]:
+    for reason, count in sorted(Counter(reasons).items(), key=lambda entry: (-entry[1], entry[0])):
+        yield stage, reason, count
+
+
+def _hash(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _count(value: int) -> str:
+    return f"{value:,}"
+
+
+def _score(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else "–"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−") if round(value, 2) else "0.00"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _link(url: str) -> str:
+    """Return an address that may be a link, or an empty text: http(s) only, and without a name or password in it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return url if parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc else ""

@@ -1,0 +1,142 @@
+"""What a page's description means: captions, limits, names. And what a failure means."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import pytest
+from yt_dlp.utils import DownloadError, ExtractorError, UnsupportedError
+
+from tasks.errors import Rejected, Transient
+from tasks.fetching import description, failures, retries
+from tasks.fetching.description import Address, Wanted
+
+URL = "https://a.example/x"
+
+
+def wanted(**changes: Any) -> Wanted:
+    usual = {"languages": ["en", "en-GB"], "automatic_captions": True, "max_duration_s": 60.0, "max_bytes": 1000}
+    return Wanted.model_validate({**usual, **changes})
+
+
+def source(ext: str = "vtt", query: str = "") -> dict[str, str]:
+    return {"ext": ext, "url": f"https://a.example/c.{ext}{query}"}
+
+
+@pytest.mark.parametrize(
+    ("info", "best"),
+    [
+        ({"subtitles": {"en": [source()]}}, ("en", "manual", "vtt")),
+        ({"subtitles": {"EN-gb": [source()]}}, ("en-GB", "manual", "vtt")),
+        ({"subtitles": {"en-GB": [source()]}, "automatic_captions": {"en": [source()]}}, ("en-GB", "manual", "vtt")),
+        ({"automatic_captions": {"en-orig": [source("json3"), source("srt")]}}, ("en", "automatic", "srt")),
+        ({"subtitles": {"en-x-auto": [source()]}}, ("en", "automatic", "vtt")),
+        ({"subtitles": {"en": [source(query="?kind=asr")], "en-GB": [source("srt")]}}, ("en-GB", "manual", "srt")),
+        ({"subtitles": {"en": [source("srt"), source("vtt")]}}, ("en", "manual", "vtt")),
+    ],
+)
+def test_the_best_captions_are_chosen(info: dict[str, Any], best: tuple[str, str, str]) -> None:
+    track = description.best_track(info, wanted())
+    assert (track.language, track.kind, track.format) == best
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        {},
+        {"subtitles": None, "automatic_captions": {}},
+        {"subtitles": {"fr": [source()]}},
+        {"subtitles": {"en": [source("json3")]}},
+        {"subtitles": {None: [source()]}},
+        {"automatic_captions": {"en": [source(query="?lang=fr&tlang=en")]}},
+    ],
+)
+def test_unwanted_captions_are_none(info: dict[str, Any]) -> None:
+    with pytest.raises(Rejected, match="no captions"):
+        description.best_track(info, wanted())
+
+
+def test_automatic_captions_can_be_unwanted() -> None:
+    with pytest.raises(Rejected, match=r"found en \(automatic\)"):
+        description.best_track({"automatic_captions": {"en": [source()]}}, wanted(automatic_captions=False))
+
+
+@pytest.mark.parametrize(
+    ("info", "reason"),
+    [
+        ({"is_live": True}, "live"),
+        ({"live_status": "is_upcoming"}, "live"),
+        ({"duration": 61}, "too long"),
+        ({"filesize": 1001}, "too large"),
+        ({"filesize_approx": 1001}, "too large"),
+    ],
+)
+def test_limits(info: dict[str, Any], reason: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        description.check_limits(info, wanted())
+    assert caught.value.reason == reason
+    description.check_limits({"live_status": "was_live", "duration": 60, "filesize": 1000}, wanted())
+
+
+def test_text_from_outside_becomes_one_printable_line() -> None:
+    assert description.line(" a\n\tb\x1b[31m\u202e" + "x" * 900)[:8] == "a b[31mx"
+    assert len(description.line("x" * 900)) == 300
+    assert description.line(None) == ""
+
+
+def test_the_source_of_a_video_has_one_name() -> None:
+    assert description.source_id({"extractor_key": "Youtube", "id": "abc"}, Address(URL)) == "Youtube:abc"
+    assert description.source_id({"extractor_key": "Generic", "id": "x"}, Address(URL, 2)) == "a.example/x#2"
+
+
+def meaning(error: BaseException, downloading: bool = False) -> Exception:
+    return failures.meaning(error, URL, [], downloading=downloading)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("[youtube] x: Private video. Sign in if you've been granted access", "removed or private"),
+        ("[youtube] x: Video unavailable. This video has been removed by the uploader", "removed or private"),
+        ("[youtube] x: This live event will begin in 3 hours.", "live"),
+        ("[youtube] x: Premieres in 2 days", "live"),
+        ("[youtube] x: Sign in to confirm you’re not a bot", "unavailable for now"),
+        ("[x] x: This video is DRM protected", "unsupported"),
+        ("[x] x: odd", "unsupported"),
+    ],
+)
+def test_words_of_sites_are_understood(message: str, reason: str) -> None:
+    found = meaning(ExtractorError(message, expected=True))
+    assert isinstance(found, Rejected)
+    assert found.reason == reason
+    assert isinstance(found, Transient) == (reason == retries.LATER)
+
+
+def test_what_yt_dlp_cannot_explain_is_not_remembered_nor_tried_again() -> None:
+    for error in (ExtractorError("Unable to extract title"), KeyError("formats")):
+        found = meaning(error)
+        assert isinstance(found, Transient)
+        assert not isinstance(found, retries.TryAgain)
+
+
+def test_a_failed_transfer_is_tried_again_and_a_full_disk_is_not() -> None:
+    assert isinstance(meaning(DownloadError("1 bytes read, 2 more expected"), downloading=True), retries.TryAgain)
+    full = DownloadError("unable to write data")
+    full.__cause__ = OSError(errno.ENOSPC, "No space left on device", "/x")
+    found = meaning(full, downloading=True)
+    assert isinstance(found, OSError)
+    assert found.errno == errno.ENOSPC
+
+
+def test_an_unsupported_page_is_named_as_such() -> None:
+    found = meaning(UnsupportedError(URL))
+    assert isinstance(found, Rejected)
+    assert found.reason == "unsupported"
+
+
+def test_details_are_the_same_every_time() -> None:
+    text = (
+        "ERROR: [x] a\x1b[0m: <Connection object at 0x7f3a> failed; please report this issue on https://x (caused by y)"
+    )
+    assert failures.plain(text) == "[x] a: <Connection object> failed"

@@ -1,0 +1,88 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import espeakng_loader
+import numpy as np
+import pytest
+
+from tasks.errors import AudioError
+from tasks.simulate.voices import ACCENTS, RATE_HZ, TIMBRES, Delivery, Speech, speaker
+
+SENTENCE = "At the time, I remember the kitchen of my grandmother."
+
+
+def say(delivery: Delivery) -> Speech:
+    with speaker() as voice:
+        return voice.say(SENTENCE, delivery)
+
+
+def f0_hz(samples: np.ndarray) -> float:
+    found = []
+    for start in range(0, samples.size - 1024, 1024):
+        frame = samples[start : start + 1024].astype(float)
+        similarity = np.correlate(frame, frame, "full")[1023:]
+        lags = slice(RATE_HZ // 400, RATE_HZ // 60)
+        lag = lags.start + int(np.argmax(similarity[lags]))
+        if similarity[lag] > 0.4 * similarity[0] > 0:
+            found.append(RATE_HZ / lag)
+    return float(np.mean(found))
+
+
+def test_a_speaker_starts_afresh_whatever_was_said_before_by_others() -> None:
+    first = say(Delivery("en-us+m3"))
+    with speaker() as other:
+        other.say("Something else.", Delivery("en-us+f2", pitch=70))
+    again = say(Delivery("en-us+m3"))
+    assert np.array_equal(first.samples, again.samples)
+    assert first.starts_s == again.starts_s
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_every_timbre_gives_the_same_samples_wherever_memory_lies(first: int) -> None:
+    for timbre in TIMBRES[first::4]:
+        one = say(Delivery(f"en-us+{timbre}", pitch=70, range=80))
+        rubbish = [bytes([i]) * (1 << i) for i in range(20)]
+        other = say(Delivery(f"en-us+{timbre}", pitch=70, range=80))
+        assert rubbish and np.array_equal(one.samples, other.samples), timbre
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    voices = [f"en-us+{timbre}" for timbre in ("f2", "m3", "Andrea", "klatt3")] * 3
+    with ThreadPoolExecutor(4) as pool:
+        heard = list(pool.map(lambda voice: say(Delivery(voice)).samples.tobytes(), voices))
+    assert len(set(heard)) == 4
+    assert heard[:4] == heard[4:8] == heard[8:]
+
+
+def test_every_word_has_its_time_within_the_speech() -> None:
+    spoken = say(Delivery("en-us+f2"))
+    assert len(spoken.starts_s) == len(SENTENCE.split())
+    assert list(spoken.starts_s) == sorted(spoken.starts_s)
+    assert 0 <= spoken.starts_s[0] < 0.3
+    assert spoken.starts_s[-1] < spoken.samples.size / RATE_HZ
+
+
+def test_faster_speech_is_shorter_higher_pitch_is_higher_more_volume_is_louder() -> None:
+    plain, fast = say(Delivery("en-us+m3")), say(Delivery("en-us+m3", rate=220))
+    assert fast.samples.size < 0.9 * plain.samples.size
+    high, low = say(Delivery("en-us+m3", pitch=80)), say(Delivery("en-us+m3", pitch=25))
+    assert f0_hz(high.samples) > 1.2 * f0_hz(low.samples)
+    loud = say(Delivery("en-us+m3", volume=90))
+    assert np.std(loud.samples.astype(float)) > 1.3 * np.std(plain.samples.astype(float))
+
+
+def test_all_voices_exist() -> None:
+    # espeak takes its plain voice for a timbre that it doesn't know, and says nothing
+    known = {path.name for path in Path(espeakng_loader.get_data_path(), "voices", "!v").iterdir()}
+    assert set(TIMBRES) <= known
+    with speaker() as voice:
+        for i, timbre in enumerate(TIMBRES):
+            voice.say("Yes.", Delivery(f"{ACCENTS[i % len(ACCENTS)]}+{timbre}"))
+
+
+def test_an_unknown_voice_and_an_empty_text_are_errors() -> None:
+    with speaker() as voice:
+        with pytest.raises(AudioError, match="no voice 'xx-nowhere\\+f2'"):
+            voice.say(SENTENCE, Delivery("xx-nowhere+f2"))
+        with pytest.raises(AudioError, match="nothing is heard"):
+            voice.say("", Delivery("en-us+m3"))

@@ -1,0 +1,81 @@
+"""Segments: cut where the table says, into few files that others can read; a new video touches one shard."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+
+from tasks import each, paths, segments, tables
+from tasks.config import Config, Section
+
+
+def run(settings: Config) -> None:
+    segments.run(settings, each=each.local(settings.runtime.model_copy(update={"workers": 1})))
+
+
+def digests() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(paths.SHARDS.iterdir())}
+
+
+def test_every_eligible_utterance_is_cut_at_its_place(captioned: Callable[..., None], settings: Config) -> None:
+    captioned(2, 1, per_video=3)
+    run(settings)
+    index = tables.read(paths.SEGMENT_INDEX, tables.SEGMENT_INDEX).to_pylist()
+    assert [row["n_segments"] for row in index] == [3, 3, 3]
+    for row in index:
+        shard = pq.ParquetFile(paths.SHARDS / row["shard"])
+        original, rate_hz = soundfile.read(paths.MEDIA / f"{row['video_id']}.flac", dtype="int16")
+        for segment in shard.read_row_group(row["row_group"]).to_pylist():
+            signal, rate = soundfile.read(io.BytesIO(segment["audio"]["bytes"]), dtype="int16")
+            start = round(segment["start_s"] * rate_hz)
+            assert rate == rate_hz
+            assert signal.tolist() == original[start : start + signal.size].tolist()
+            assert signal.size == round(2.4 * rate_hz)
+
+
+def test_same_bytes_twice_and_a_new_video_touches_one_shard(captioned: Callable[..., None], settings: Config) -> None:
+    captioned(6, 2, per_video=3)
+    run(settings)
+    first = digests()
+    assert 1 < len(first) <= settings.segments.shards
+    run(settings)
+    assert digests() == first
+    videos = tables.read(paths.VIDEOS, tables.VIDEOS)
+    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES)
+    without = utterances.filter([group != "train-3" for group in utterances["group"].to_pylist()])
+    tables.write(without, paths.UTTERANCES, tables.UTTERANCES)
+    tables.write(videos, paths.VIDEOS, tables.VIDEOS)
+    run(settings)
+    changed = {name for name in first.keys() | digests().keys() if first.get(name) != digests().get(name)}
+    assert changed == {segments.shard_of("train-3", settings.segments.shards)}
+
+
+def test_more_shards_cut_nothing_again(captioned: Callable[..., None], settings: Config) -> None:
+    captioned(2, 1, per_video=2)
+    run(settings)
+    before = {path: path.stat().st_mtime_ns for path in paths.MEMO.rglob("*.arrow")}
+    more = settings.model_copy(update={"segments": settings.segments.model_copy(update={"shards": 3})})
+    run(more)
+    assert {path: path.stat().st_mtime_ns for path in paths.MEMO.rglob("*.arrow")} == before
+
+
+def test_a_span_past_the_end_is_rejected_alone(captioned: Callable[..., None]) -> None:
+    captioned(1, 0, per_video=2)
+    spans = (segments.Span("weak/train-0/0000", 0.0, 2.4), segments.Span("weak/train-0/0001", 4.0, 9.0))
+    found = segments.segments_one(segments.VideoSpans("train-0", "train-0.flac", "", spans), Section())
+    assert found.rows["utterance_id"].to_pylist() == ["weak/train-0/0000"]
+    assert [(reject.id, reject.reason) for reject in found.rejects] == [("weak/train-0/0001", "past the end")]
+
+
+def test_export_writes_a_folder_per_label(captioned: Callable[..., None], settings: Config, tmp_path: Path) -> None:
+    captioned(1, 1, per_video=3)
+    run(settings)
+    labels = {"weak/train-0/0000": "negative", "weak/test-0/0002": "positive"}
+    assert segments.export(tmp_path / "out", labels) == 2
+    assert soundfile.info(tmp_path / "out/negative/weak_train-0_0000.wav").duration == pytest.approx(2.4)
+    assert (tmp_path / "out/positive/weak_test-0_0002.wav").is_file()

@@ -1,0 +1,68 @@
+"""dvc.yaml says what the code does: names agree, inputs cover imports, parameters cover what is read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tasks import closure
+from tasks.__main__ import STAGES
+from tasks.config import Config
+
+ROOT = Path(__file__).resolve().parent.parent
+DAG: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+
+
+def paths_of(stage: str, kind: str) -> list[str]:
+    return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in DAG[stage].get(kind, [])]
+
+
+def test_one_word_per_stage() -> None:
+    assert tuple(DAG) == STAGES
+    for stage in STAGES:
+        assert stage in Config.model_fields or stage == "segments"
+        assert (ROOT / "tasks" / f"{stage}.py").is_file()
+        assert list((ROOT / "tests" / "tasks").rglob(f"test_{stage}.py")), stage
+        assert DAG[stage]["cmd"] == f"python -m tasks {stage}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_code_dependencies_are_the_import_closure(stage: str) -> None:
+    code = [Path(path) for path in paths_of(stage, "deps") if path.startswith("tasks/")]
+    needed = set(closure.files(f"tasks.{stage}"))
+    uncovered = {path for path in needed if not any(path.is_relative_to(dep) for dep in code)}
+    assert not uncovered, f"dvc.yaml: stage {stage} lacks the inputs {sorted(map(str, uncovered))}"
+    idle = {dep for dep in code if not any(path.is_relative_to(dep) for path in needed)}
+    assert not idle, f"dvc.yaml: stage {stage} lists {sorted(map(str, idle))}, which it does not import"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_parameters_are_those_the_code_reads(stage: str) -> None:
+    source = (ROOT / "tasks" / f"{stage}.py").read_text()
+    read = set(re.findall(r"\bconfig\.(\w+)", source)) & set(Config.model_fields)
+    listed = {entry.split(".")[0] for entry in DAG[stage].get("params", [])}
+    assert read <= listed, f"dvc.yaml: stage {stage} reads {sorted(read - listed)}, which its params do not list"
+    assert "runtime" not in listed, "the machine decides nothing"
+
+
+def test_outputs_lie_in_the_stages_own_folder() -> None:
+    for stage in STAGES:
+        for kind in ("outs", "metrics", "plots"):
+            assert all(path.startswith(f"data/{stage}/") for path in paths_of(stage, kind)), stage
+
+
+def test_an_edited_helper_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = closure.version("tasks.train")
+    assert Path("tasks/scores.py") in closure.files("tasks.train")
+    original = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: original(self) + b"#" * (self.name == "scores.py"))
+    closure.version.cache_clear()
+    assert closure.version("tasks.train") != before
+    assert closure.version("tasks.segments") == closure.version("tasks.segments")
+    monkeypatch.undo()
+    closure.version.cache_clear()
+    assert closure.version("tasks.train") == before
