@@ -36,13 +36,12 @@ def mapped(runner: TaskRunner[Any], shards: int) -> Each:
         futures = [
             runner.submit(
                 task(
-                    do_shard,
                     name=f"{work.stage} shard",
                     task_run_name=f"{work.stage} {number} of {len(parts)}: {_span(part)}",
                     tags={work.stage},
                     retries=2,
                     retry_delay_seconds=[5, 30],
-                ),
+                )(do_shard),
                 {"work": work, "items": part},
             )
             for number, part in enumerate(parts, 1)

@@ -37,7 +37,9 @@ def weak_supervision(refresh: Refresh = False, only: Only = None) -> None:
             if only is None or name in only:
                 before = [runs[needed] for needed in dag.upstream(name) if needed in runs]
                 forced = refresh and name == "crawl"
-                runs[name] = stage.with_options(task_run_name=name).submit(name, forced, wait_for=before)
+                runs[name] = stage.with_options(task_run_name=name).submit(
+                    name, forced, return_state=False, wait_for=before
+                )
         for finished in runs.values():
             finished.wait()
     for finished in runs.values():

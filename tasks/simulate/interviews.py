@@ -30,6 +30,8 @@ _OPENED = 0.3
 """How often a sentence begins with one of `OPENINGS`."""
 _HELD_OUT = 4
 """Of this many adjectives, twists or timbres, one is kept for the test interviews."""
+_PEOPLE, _SHARING = 1_000_000, 3_000_000
+"""Streams of random numbers beside those of the interviews, which have their own numbers."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def _line(rng: Generator, text: str, intent: str | None, person: _Person, prosod
 
 def _people(split: Split, settings: Simulate) -> list[_Person]:
     """Every timbre once, then every timbre again with another accent, for as long as accents last."""
-    rng = np.random.default_rng([settings.seed, 1_000_000 + ("train", "test").index(split)])
+    rng = np.random.default_rng([settings.seed, _PEOPLE + ("train", "test").index(split)])
     timbres = rng.permutation(_of_split(TIMBRES, split, settings.seed))
     accents = rng.permutation(ACCENTS)
     return [
@@ -170,7 +172,7 @@ def _people(split: Split, settings: Simulate) -> list[_Person]:
 
 
 def _of_split(pool: Sequence[str], split: Split, seed: int) -> Sequence[str]:
-    shuffled = np.random.default_rng([seed, 3_000_000]).permutation(pool)
+    shuffled = np.random.default_rng([seed, _SHARING]).permutation(pool)
     held_out = len(pool) // _HELD_OUT
     return [str(item) for item in (shuffled[:held_out] if split == "test" else shuffled[held_out:])]
 

@@ -14,6 +14,8 @@ from tasks.simulate import interviews, sound
 
 LISTENERS = ("Ada", "Bruno", "Chen")
 
+_STREAM = 2_000_000
+"""A stream of random numbers beside those of the interviews."""
 _AGREE = 0.85
 """How often a listener hears the sentiment that the speaker means."""
 
@@ -24,7 +26,7 @@ def write_listeners(settings: Simulate, path: Path) -> None:
     The CSV has the columns `Id` (as in the test list), `start_s`, `end_s`, one per listener, and `text`. Each listener
     hears the meant sentiment in 85 % of all cases, else one of the other two.
     """
-    rng = np.random.default_rng([settings.seed, 2_000_000])
+    rng = np.random.default_rng([settings.seed, _STREAM])
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(("Id", "start_s", "end_s", *LISTENERS, "text"))

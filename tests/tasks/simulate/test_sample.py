@@ -65,6 +65,7 @@ def extract(url: str, **options: Any) -> dict[str, Any]:
         return found
 
 
+@pytest.mark.slow
 def test_bytes_are_the_same_in_any_process_and_any_order(tmp_path: Path) -> None:
     def fingerprint(seed: str, order: str) -> list[str]:
         done = subprocess.run(

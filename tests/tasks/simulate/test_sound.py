@@ -1,3 +1,5 @@
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +52,21 @@ def test_noise_lies_where_it_is_asked_for(interview: interviews.Interview) -> No
     )
     silence = recording.samples[: round(recording.utterances[0].start_s * RATE_HZ)]
     assert power_db(silence) - power_db(speech) == pytest.approx(-20, abs=2)
+
+
+@pytest.mark.parametrize(("prosody", "lowest", "highest"), [(0.0, 0.95, 1.05), (0.5, 1.05, 1.3), (1.0, 1.2, 1.8)])
+def test_the_voice_itself_carries_as_much_sentiment_as_prosody_says(
+    settings: Config, f0_hz: Callable[[np.ndarray], float], prosody: float, lowest: float, highest: float
+) -> None:
+    """F0 of positive sentences over that of negative ones, each relative to its speaker."""
+    pitches = defaultdict(list)
+    for one in interviews.plan(settings.simulate.model_copy(update={"prosody": prosody}))[:8]:
+        recording = sound.record(one, noise_db=-60)
+        labelled = [said for said in recording.utterances if said.intent]
+        found = [f0_hz(recording.samples[round(u.start_s * RATE_HZ) : round(u.end_s * RATE_HZ)]) for u in labelled]
+        for said, pitch_hz in zip(labelled, found, strict=True):
+            pitches[said.intent].append(pitch_hz / np.median(found))
+    assert lowest < np.mean(pitches["positive"]) / np.mean(pitches["negative"]) < highest
 
 
 @pytest.mark.parametrize("name", ["a.m4a", "a.webm"])
