@@ -199,9 +199,9 @@ def votes(
     Example: [bold]undertone votes train_votes.csv[/]
     """
     from flows import screen
-    from tasks import listeners
+    from tasks import published
 
-    screen.agreement(listeners.published(file, _config().polarity))
+    screen.agreement(published.compare(file, _config()))
 
 
 @app.command()

@@ -13,8 +13,8 @@ from tasks import paths
 from tasks.page import headline as figures
 
 if TYPE_CHECKING:
-    from tasks.listeners import PublishedAgreement
     from tasks.predict import Prediction
+    from tasks.published import PublishedAgreement
 
 _COLOURS = {"negative": "red", "neutral": "yellow", "positive": "green"}
 _MOST_ROWS = 40
@@ -51,6 +51,26 @@ def predictions(found: Prediction) -> None:
     for reject in found.rejects:
         console.print(f"[dim]left out {escape(reject.id)}: {escape(reject.reason)} {escape(reject.detail)}[/]")
     console.print(f"{found.csv}\n{found.picture}")
+
+
+def agreement(found: PublishedAgreement) -> None:
+    """Print how published labels and ours agree with the majority of listeners, and the listeners among themselves."""
+    table = Table(title=f"{escape(found.file)}: against the majority of listeners")
+    for name in ("labels", "n", f"macro F1 ({found.confidence:.0%} interval)", "precision", "recall"):
+        table.add_column(name, justify="left" if name == "labels" else "right")
+    for row in found.rows:
+        bounds = "" if row.low is None or row.high is None else f" ({row.low:.3f} to {row.high:.3f})"
+        table.add_row(row.label, str(row.n), f"{row.macro_f1:.3f}{bounds}", f"{row.precision:.3f}", f"{row.recall:.3f}")
+    console = Console()
+    console.print(table)
+    heard = found.listeners
+    if heard.alpha is not None:
+        console.print(f"Listeners: Krippendorff's alpha {heard.alpha:.3f}, {heard.ties} rows without a majority")
+    for name, value in heard.against_majority.items():
+        console.print(f"  {escape(name)} against the majority: macro F1 {value:.3f}")
+    for repair in found.repairs:
+        console.print(f"  row {repair.row}, {escape(repair.listener)}: {escape(repair.found)!r} read as {repair.taken}")
+    console.print(f"Intervals: bootstrap over {found.n_videos} videos. The texts lack stop words.")
 
 
 def _percent(metrics: dict[str, dict[str, float]]) -> str:

@@ -85,9 +85,7 @@ def run(config: Config, *, each: Each) -> None:
     _write_plots(test.labels, compared["classifier"], tested)
 
 
-def _score(
-    actual: Labels, predicted: Labels, groups: Labels, bootstrap: scores.Bootstrap
-) -> dict[str, Any]:
+def _score(actual: Labels, predicted: Labels, groups: Labels, bootstrap: scores.Bootstrap) -> dict[str, Any]:
     repeated = np.atleast_2d(predicted)
     counted = np.stack([scores.confusions(actual, one, groups, tables.SENTIMENTS) for one in repeated])
     return scores.summary(counted if predicted.ndim == 2 else counted[0], tables.SENTIMENTS, bootstrap)
