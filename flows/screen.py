@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -48,8 +49,8 @@ def predictions(found: Prediction) -> None:
     console.print(table)
     if len(found.rows) > _MOST_ROWS:
         console.print(f"… and {len(found.rows) - _MOST_ROWS} more in the CSV")
-    for reject in found.rejects:
-        console.print(f"[dim]left out {escape(reject.id)}: {escape(reject.reason)} {escape(reject.detail)}[/]")
+    for reason, count in Counter(reject.reason for reject in found.rejects).most_common():
+        console.print(f"[dim]left out: {count} {escape(reason)}[/]")
     console.print(f"{found.csv}\n{found.picture}")
 
 
