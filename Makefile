@@ -34,7 +34,7 @@ demo: env ## the whole main job on the embedded sample, crawled over HTTP
 	@$(BIN)/undertone demo
 
 test: env ## every test that needs no network and no corpus of your own
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -m "not bench"
 
 lint: env ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,7 +45,7 @@ def read(content: bytes, caption_format: str, duration_s: float, max_overrun_s: 
     if worded and not text.endswith(("\n", "\r")):
         complete, cut_off = _without_half_sentence(worded, duration_s)
     ordered, no_length = repair.in_order(complete)
-    within, past_end = repair.inside(ordered, round(duration_s * 1000), round(max_overrun_s * 1000))
+    within, past_end = repair.inside(ordered, math.floor(duration_s * 1000), round(max_overrun_s * 1000))
     kept, overlapping = repair.apart(within)
     lost = [*malformed, *backwards, *wordless, *cut_off, *no_length, *past_end, *overlapping]
     return Reading(tuple(kept), tuple(sorted(lost, key=lambda one: one.number)))
