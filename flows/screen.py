@@ -25,7 +25,7 @@ def headline() -> None:
     """Print the test figures beside both baselines, the verdict on them, and the protocol."""
     metrics = json.loads(paths.METRICS.read_text(encoding="utf-8"))
     rows = figures.headline(metrics)
-    table = Table(title=f"Held-out videos, {rows[0].n} utterances (95 % interval)".replace("95", _percent(metrics)))
+    table = Table(title=f"Held-out videos, {rows[0].n} utterances ({metrics['protocol']['confidence']:.0%} interval)")
     for name in ("", *figures.SYSTEMS.values()):
         table.add_column(name)
     for row in rows:
@@ -72,7 +72,3 @@ def agreement(found: PublishedAgreement) -> None:
     for repair in found.repairs:
         console.print(f"  row {repair.row}, {escape(repair.listener)}: {escape(repair.found)!r} read as {repair.taken}")
     console.print(f"Intervals: bootstrap over {found.n_videos} videos. The texts lack stop words.")
-
-
-def _percent(metrics: dict[str, dict[str, float]]) -> str:
-    return f"{metrics['protocol']['confidence'] * 100:g}"

@@ -5,8 +5,6 @@ Truth is the consensus label; where people have listened, their majority as well
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -177,18 +175,10 @@ def _write_predictions(rows: labelled.Rows, predicted: Labels, values: svm.Featu
 
 def _write_plots(actual: Labels, predicted: Labels, test: dict[str, Any]) -> None:
     pairs = [{"actual": str(a), "predicted": str(p)} for a, p in zip(actual, predicted, strict=True)]
-    tables.write_text(paths.CONFUSION, _csv(pairs))
+    tables.write_csv(paths.CONFUSION, pairs)
     bars = [
         {"class": name, "score": score, "value": values[score]}
         for name, values in test["classifier"]["per_class"].items()
         for score in ("precision", "recall", "f1")
     ]
-    tables.write_text(paths.PER_CLASS, _csv(bars))
-
-
-def _csv(rows: list[dict[str, Any]]) -> str:
-    sink = io.StringIO()
-    writer = csv.DictWriter(sink, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return sink.getvalue()
+    tables.write_csv(paths.PER_CLASS, bars)

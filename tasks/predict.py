@@ -5,13 +5,10 @@ Every step is the one the training data went through: the same decoding, cleanin
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +92,7 @@ def run(source: str, *, captions: Path | None, out: Path, config: Config) -> Pre
         raise NotEnoughData(f"{source}: nothing to classify ({reasons})")
     rows = _classified(classifier, features.rows, {span.utterance_id: span for span in spans}, texts)
     table, picture = out / f"{medium.name}.csv", out / f"{medium.name}.png"
-    tables.write_text(table, _csv(rows))
+    tables.write_csv(table, [asdict(row) for row in rows])
     timeline.draw(rows, picture)
     return Prediction(medium.name, "utterances" if medium.captions else "windows", tuple(rows), lost, table, picture)
 
@@ -182,14 +179,6 @@ def _classified(classifier: Classifier, features: Any, spans: dict[str, Span], t
         )
         for i, one in enumerate(ids)
     ]
-
-
-def _csv(rows: Sequence[Row]) -> str:
-    sink = io.StringIO()
-    writer = csv.DictWriter(sink, [field.name for field in fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return sink.getvalue()
 
 
 def _file_name(title: str) -> str:

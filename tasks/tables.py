@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -110,6 +112,15 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a binary file whole."""
     with whole(path) as part:
         part.write_bytes(content)
+
+
+def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows, of which there is at least one, as CSV with a header, whole."""
+    sink = io.StringIO()
+    writer = csv.DictWriter(sink, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, sink.getvalue())
 
 
 def write(table: pa.Table, path: Path, schema: pa.Schema) -> None:
