@@ -1,17 +1,53 @@
-"""What a finished flow run shows in the Prefect UI: the funnel, the headline figures, where the report lies."""
+"""What a flow run shows in the Prefect UI: funnel, figures, rejects, lineage, and where the report lies."""
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
 
-from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from tasks import paths
+from flows import lineage
+from flows.dag import Dag
+from tasks import paths, tables
 from tasks.page import funnel, headline, material
 
+REPORT_URL = "UNDERTONE_REPORT_URL"
 
-def publish() -> None:
-    """Make the artifacts of the run at hand from the files its stages wrote."""
+
+def publish(dag: Dag, stages: Sequence[str]) -> None:
+    """Make the artifacts of a run from the files its stages wrote; also of one that failed half-way."""
+    create_table_artifact(
+        key="rejects",
+        table=rejects(stages),
+        description="What each stage could not use, by reason, with the first of them; details are in the report.",
+    )
+    create_markdown_artifact(
+        key="lineage",
+        markdown=lineage.markdown(dag.recorded(), stages),
+        description="What the results were made of: revisions, versions, and the hashes in dvc.lock.",
+    )
+    if "report" in stages and dag.is_current("report"):
+        _publish_results()
+
+
+def rejects(stages: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what each stage rejected: a row per reason."""
+    rows = []
+    for stage in stages:
+        path = paths.rejected(stage)
+        found = tables.read(path, tables.REJECTED).to_pylist() if path.exists() else []
+        found.sort(key=lambda row: (row["reason"], row["item"]))
+        for reason, members in groupby(found, key=lambda row: row["reason"]):
+            items = [row["item"] for row in members]
+            rows.append({"stage": stage, "reason": reason, "n": len(items), "first": items[0]})
+    return rows
+
+
+def _publish_results() -> None:
     metrics = json.loads(paths.METRICS.read_text(encoding="utf-8"))
     create_markdown_artifact(
         key="funnel",
@@ -25,7 +61,7 @@ def publish() -> None:
     )
     create_link_artifact(
         key="report",
-        link=paths.REPORT.resolve().as_uri(),
+        link=os.environ.get(REPORT_URL) or paths.REPORT.resolve().as_uri(),
         link_text="The report",
-        description="One self-contained page; it lies on the machine that ran the flow.",
+        description=f"One self-contained page, at {paths.REPORT.resolve()} on {os.uname().nodename}.",
     )

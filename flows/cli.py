@@ -21,6 +21,8 @@ app = typer.Typer(
 )
 export = typer.Typer(no_args_is_help=True, help="Write results in other people's formats.")
 app.add_typer(export, name="export")
+cache = typer.Typer(help="What is remembered of single items in .undertone/memo: how much, and making room.")
+app.add_typer(cache, name="cache")
 
 
 def main() -> None:
@@ -188,6 +190,66 @@ def export_segments(
     votes = tables.read(paths.VOTES, tables.VOTES).to_pylist()
     labels = {row["utterance_id"]: row["sentiment"] for row in votes if row["sentiment"]}
     typer.echo(f"{segments.export(folder, labels)} segments written to {folder}")
+
+
+@cache.callback(invoke_without_command=True)
+def cache_usage(context: typer.Context) -> None:
+    """Show what each stage's remembered results take up, and the bound on them.
+
+    Example: [bold]undertone cache[/]
+    """
+    from flows import screen
+    from tasks import memo
+
+    if context.invoked_subcommand is None:
+        screen.memory(memo.usage(), _config().runtime.memo_max_bytes)
+
+
+@cache.command("clean")
+def cache_clean(
+    max_bytes: Annotated[
+        int | None, typer.Option(min=0, help="Throw away the longest unused until no more than this is left.")
+    ] = None,
+    older_than_days: Annotated[
+        float | None, typer.Option(min=0, help="Throw away what has not been of use for so many days.")
+    ] = None,
+    stage: Annotated[list[str] | None, typer.Option(help="Only this stage's results; may be repeated.")] = None,
+) -> None:
+    """Throw remembered results away. No artifact is lost: what is needed again is computed again.
+
+    Without options, everything goes. It waits for no one: while a run is going on, it stops and says so.
+
+    Example: [bold]undertone cache clean --older-than-days 30[/]
+    """
+    from tasks import locks, memo
+    from tasks.__main__ import STAGES
+    from tasks.errors import InputError
+
+    _config()
+    if unknown := sorted(set(stage or ()) - set(STAGES)):
+        raise InputError(f"unknown stage {', '.join(unknown)}; the stages are {', '.join(STAGES)}")
+    everything = max_bytes is None and older_than_days is None
+    max_age_s = None if older_than_days is None else older_than_days * 86_400
+    with locks.alone(memo.LOCK, "undertone cache clean", wait_s=0, waiting=typer.echo):
+        n_freed, freed = memo.clean(max_bytes=0 if everything else max_bytes, max_age_s=max_age_s, stages=stage or ())
+    typer.echo(f"{n_freed} results thrown away, {freed / 1e6:.1f} MB freed")
+
+
+@cache.command("check")
+def cache_check() -> None:
+    """Read every remembered result and throw away what is damaged; it would be computed again anyway.
+
+    Example: [bold]undertone cache check[/]
+    """
+    from tasks import locks, memo
+
+    _config()
+    with locks.alone(memo.LOCK, "undertone cache check", wait_s=0, waiting=typer.echo):
+        found = memo.damaged()
+        for entry in found:
+            entry.path.unlink(missing_ok=True)
+            typer.echo(f"damaged, thrown away: {entry.path}")
+    typer.echo(f"{len(found)} damaged")
 
 
 @app.command()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -14,6 +16,7 @@ from tasks import paths
 from tasks.page import headline as figures
 
 if TYPE_CHECKING:
+    from tasks.memo import Usage
     from tasks.predict import Prediction
     from tasks.published import PublishedAgreement
 
@@ -52,6 +55,23 @@ def predictions(found: Prediction) -> None:
     for reason, count in Counter(reject.reason for reject in found.rejects).most_common():
         console.print(f"[dim]left out: {count} {escape(reason)}[/]")
     console.print(f"{found.csv}\n{found.picture}")
+
+
+def memory(usage: Sequence[Usage], max_bytes: int) -> None:
+    """Print what each stage's remembered results take up, and the bound on all of them."""
+    table = Table(title="Remembered results (.undertone/memo)")
+    for name in ("stage", "results", "MB", "last of use"):
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    for row in usage:
+        newest = datetime.fromtimestamp(row.newest, UTC).strftime("%Y-%m-%d")
+        table.add_row(row.stage, str(row.n_entries), f"{row.n_bytes / 1e6:.1f}", newest)
+    table.add_section()
+    total = sum(row.n_bytes for row in usage) / 1e6
+    table.add_row("all", str(sum(row.n_entries for row in usage)), f"{total:.1f}", "")
+    console = Console()
+    console.print(table)
+    bound = f"at most {max_bytes / 1e6:.0f} MB stay" if max_bytes else "no limit is set"
+    console.print(f"After each stage {bound} (runtime.memo_max_bytes); `undertone cache clean` makes room now.")
 
 
 def agreement(found: PublishedAgreement) -> None:

@@ -2,79 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from typing import Annotated, Any
 
-from prefect import flow, get_run_logger, task
+from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.futures import PrefectFuture
-from prefect.states import Completed
-from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+from prefect.exceptions import FailedRun
+from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from flows import artifacts, shards
 from flows.dag import Dag
-from tasks import paths
-from tasks.__main__ import run
-from tasks.config import load
+from flows.pipeline import Where, bring_up_to_date
+from flows.runners import Kind
 
-_POOL: list[TaskRunner[Any]] = []
-
+MOST_HOURS = 20
 
 Refresh = Annotated[bool, Field(description="Crawl even if the lists are unchanged: for new videos, and retries")]
 Only = Annotated[list[str] | None, Field(description="Bring only these stages up to date; all if empty")]
-_threads: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=8)
+Runner = Annotated[Kind, Field(description="Where shards run: threads or processes of this machine, or Dask's workers")]
+Scheduler = Annotated[
+    str | None, Field(description="Address of the Dask scheduler, such as tcp://10.0.0.5:8786; with runner dask alone")
+]
+Push = Annotated[bool, Field(description="Copy what is new to DVC's default remote, where one is configured")]
 
 
-@flow(name="weak-supervision", task_runner=_threads)
-def weak_supervision(refresh: Refresh = False, only: Only = None) -> None:
+@flow(
+    name="weak-supervision",
+    task_runner=ThreadPoolTaskRunner(max_workers=32),  # type: ignore[arg-type]
+    timeout_seconds=MOST_HOURS * 3600,
+)
+def weak_supervision(
+    refresh: Refresh = False,
+    only: Only = None,
+    runner: Runner = "processes",
+    scheduler: Scheduler = None,
+    push: Push = True,
+) -> State[Any]:
     """Crawl interviews, let lexicons vote on their captions, train a speech classifier, evaluate it and report."""
-    dag = Dag()
-    runs: dict[str, PrefectFuture[Any]] = {}
-    with _worker_processes():
-        for name in dag.stages():
-            if only is None or name in only:
-                before = [runs[needed] for needed in dag.upstream(name) if needed in runs]
-                forced = refresh and name == "crawl"
-                runs[name] = stage.with_options(task_run_name=name).submit(
-                    name, forced, return_state=False, wait_for=before
-                )
-        for finished in runs.values():
-            finished.wait()
-    for finished in runs.values():
-        finished.result()
-    if only is None or "report" in only:
-        artifacts.publish()
-
-
-@task(name="stage")
-def stage(name: str, forced: bool) -> State[Any] | None:
-    """Run one stage unless DVC finds it current, and let DVC record it."""
-    dag = Dag()
-    if not forced and dag.is_current(name):
-        return Completed(name="Current", message=f"{name}: inputs, parameters and outputs are as last recorded")
-    config = load(paths.PARAMS)
-    run(name, config, shards.mapped(_pool(), config.runtime.shards))
-    dag.commit(name)
-    get_run_logger().info("%s is done and recorded in dvc.lock", name)
-    return None
-
-
-@contextmanager
-def _worker_processes() -> Iterator[None]:
-    with ProcessPoolTaskRunner(max_workers=load(paths.PARAMS).runtime.workers or None) as runner:
-        _POOL.append(runner)
-        try:
-            yield
-        finally:
-            _POOL.remove(runner)
-
-
-def _pool() -> TaskRunner[Any]:
-    # reached through a function: a task that names the pool itself cannot be sent to another process
-    return _POOL[-1]
+    wanted = Dag().up_to("report") if not only else tuple(only)
+    return bring_up_to_date(
+        wanted, Where(runner, scheduler, push), forced=("crawl",) if refresh and "crawl" in wanted else ()
+    )
 
 
 if __name__ == "__main__":
-    weak_supervision()
+    try:
+        weak_supervision()
+    except FailedRun as error:
+        sys.exit(f"weak-supervision: {error}")

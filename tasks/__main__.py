@@ -6,20 +6,61 @@ import argparse
 import errno
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from tasks import each as mapping
-from tasks import paths
+from tasks import locks, memo, paths, tables
 from tasks.config import Config, load
-from tasks.errors import UndertoneError
+from tasks.errors import Busy, UndertoneError
 
 STAGES = ("crawl", "captions", "polarity", "segments", "acoustic", "train", "evaluate", "report")
 INTERRUPTED = 130
 
 
-def run(stage: str, config: Config, each: mapping.Each) -> None:
-    """Run a stage with a driver's `each`."""
-    importlib.import_module(f"tasks.{stage}").run(config, each=each)
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)  # noqa: T201
+
+
+def run(
+    stage: str, config: Config, each: mapping.Each, *, by: str, waiting: Callable[[str], None] = _say
+) -> mapping.Tally:
+    """Run a stage with a driver's `each`, alone in this project folder.
+
+    Args:
+        stage: the stage's word
+        config: all settings
+        each: maps the stage's function over its items
+        by: who runs it, for those who have to wait
+        waiting: told whom this run has to wait for, if it has to
+
+    Returns:
+        how many items there were, and how many were worked on
+
+    Raises:
+        Busy: if another run of the stage takes longer than `runtime.lock_wait_s`
+    """
+    wait_s = config.runtime.lock_wait_s
+    tally = mapping.Tally()
+    with (
+        locks.together(memo.LOCK, wait_s=wait_s, waiting=waiting),
+        locks.alone(stage, by, wait_s=wait_s, waiting=waiting),
+    ):
+        tables.sweep(paths.DATA / stage)
+        tables.sweep(paths.MEMO / stage)
+        tables.sweep(paths.TALLY, f"{stage}.json")
+        importlib.import_module(f"tasks.{stage}").run(config, each=tally.of(each))
+        tally.write(stage)
+    _bound_memo(config.runtime.memo_max_bytes)
+    return tally
+
+
+def _bound_memo(max_bytes: int) -> None:
+    if not max_bytes:
+        return
+    # whoever still runs a stage needs the memo as it is, and will do this at its own end
+    with suppress(Busy), locks.alone(memo.LOCK, "tidying up", wait_s=0, waiting=_say):
+        memo.clean(max_bytes=max_bytes)
 
 
 def explain(error: BaseException) -> str | None:
@@ -40,11 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stage: str = parser.parse_args(arguments).stage
     try:
         config = load(paths.PARAMS)
-        run(stage, config, mapping.local(config.runtime))
+        run(stage, config, mapping.local(config.runtime), by=f"python -m tasks {stage}")
     except (UndertoneError, OSError, KeyboardInterrupt) as error:
         if (message := explain(error)) is None:
             raise
-        print(f"{stage}: {message}", file=sys.stderr)  # noqa: T201
+        _say(f"{stage}: {message}")
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
     return 0
 

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 
 from tasks import paths, tables
 from tasks.config import Acoustic, Config
-from tasks.each import Each, Reject, Result, Work, collect, write_rejects
+from tasks.each import Each, Work, collect, write_rejects
 from tasks.errors import AudioError
 from tasks.features.mid_term import NAMES, Windows, mid_term
+from tasks.memo import Reject, Result
 
 SCHEMA = tables.features(NAMES)
 

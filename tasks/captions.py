@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, fields
 from tasks import paths, tables
 from tasks.config import Captions, Config
 from tasks.cues import reading
-from tasks.each import Each, Reject, Result, Work, collect, write_rejects
+from tasks.each import Each, Work, collect, write_rejects
 from tasks.errors import Rejected
+from tasks.memo import Reject, Result
 
 CORPUS = "weak"
 _MOST_DETAIL = 200

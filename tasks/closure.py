@@ -9,7 +9,9 @@ from pathlib import Path
 
 HOUSE = "tasks"
 ROOT = Path(__file__).resolve().parent.parent
-PLUMBING = frozenset(f"{HOUSE}.{name}" for name in ("closure", "config", "each", "errors", "paths", "tables"))
+PLUMBING = frozenset(
+    f"{HOUSE}.{name}" for name in ("closure", "config", "each", "errors", "memo", "paths", "tables", "workers")
+)
 """Modules that carry results without deciding them: settings and schemas stand in a result's key by value."""
 
 

@@ -130,6 +130,11 @@ class Runtime(Section):
 
     workers: Annotated[int, Field(ge=0)]
     shards: Annotated[int, Field(ge=1, le=200)]
+    per_host: Annotated[int, Field(ge=1, le=64)]
+    retry_delays_s: list[Positive]
+    shard_timeout_s: Positive
+    lock_wait_s: Annotated[float, Field(ge=0)]
+    memo_max_bytes: Annotated[int, Field(ge=0)]
     progress: Literal["auto", "never"]
 
 

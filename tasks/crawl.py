@@ -10,20 +10,22 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from tasks import decode, paths, tables
+from tasks import decode, memo, paths, tables
 from tasks.config import Config, Crawl, Section
-from tasks.each import Each, Reject, Result, Work, collect, write_rejects
-from tasks.errors import AudioError, InputError, NotEnoughData, Rejected
+from tasks.each import Each, Work, collect, write_rejects
+from tasks.errors import AudioError, InputError, NotEnoughData, Rejected, TableError
 from tasks.fetching import client, failures, identity, lists, retries
 from tasks.fetching.description import Address, Wanted
+from tasks.memo import Reject, Result
 
 LISTED = pa.schema([("url", pa.string()), ("position", pa.int64()), ("id", pa.string())])
 """One row per video of a playlist, channel or page of many; none where an entry is a single video."""
@@ -33,6 +35,7 @@ _VERSION = "1"
 # what these say depends on settings that are no part of the key: cookies, allowed addresses
 _ASKED_AGAIN = (failures.REFUSED, failures.REMOVED)
 _SHOWN = 5
+_NOTE = "fetched.json"
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,14 @@ def list_one(entry: Video, _: Section) -> Result:
 def crawl_one(video: Video, wanted: Wanted) -> Result:
     """Fetch one video; put its sound, as 16 kHz mono FLAC, and its captions into `data/crawl/media/`.
 
-    A partial download is kept for the next try, unless the video is given up for good or the disk is full.
+    A partial download is kept for the next try, unless the video is given up for good or the disk is full. A finished
+    one leaves a note in its place until the stage is done: a run killed before the result is remembered fetches
+    nothing twice.
     """
     resumed = video.folder.is_dir()
+    key = _work(wanted).key(video)
+    if (noted := _noted(video, key)) is not None:
+        return noted
     try:
         row = _keep(video, client.fetch(video.address, video.folder, wanted, video.reach), wanted)
     except retries.TryAgain:
@@ -82,7 +90,10 @@ def crawl_one(video: Video, wanted: Wanted) -> Result:
         shutil.rmtree(video.folder, ignore_errors=True)
         error.filename = error.filename or str(video.folder)
         raise
-    shutil.rmtree(video.folder)
+    row["fetched_as"] = key
+    tables.write_text(video.folder / _NOTE, json.dumps(row))
+    for path in _others(video.folder, [_NOTE]):
+        path.unlink()
     _log(video, row)
     return Result(tables.from_rows([row], tables.VIDEOS))
 
@@ -106,18 +117,51 @@ def run(config: Config, *, each: Each) -> None:
     lists.check_apart(entries)
     entries, repeats = lists.without_repeats(entries)
     videos = sorted((_video(entry, settings) for entry in entries), key=lambda video: video.id)
-    work = Work("crawl", crawl_one, client.wanted_of(settings), tables.VIDEOS, version=_VERSION, verify=_still_there)
+    work = _work(client.wanted_of(settings))
+    _adopt(work, videos)
     result = collect(each(work, videos), tables.VIDEOS)
     rejects += [*result.rejects, *(Reject(_id(entry), failures.REPEATED, first.where) for first, entry in repeats)]
     rows = result.rows.to_pylist()
     if not rows:
         raise NotEnoughData(_nothing(settings, rejects))
     _check_sounds_apart(rows)
+    fetched = {row["video_id"] for row in rows}
+    _drop(video.folder for video in videos if video.id in fetched)
     if all(reject.reason != retries.LATER for reject in rejects):
         # what is merely out of reach today must not be fetched again tomorrow
         _prune(rows, videos)
     tables.write(result.rows.sort_by("video_id"), paths.VIDEOS, tables.VIDEOS)
     write_rejects("crawl", rejects)
+
+
+def _work(wanted: Wanted) -> Work:
+    return Work("crawl", crawl_one, wanted, tables.VIDEOS, version=_VERSION, verify=_still_there, host=_host)
+
+
+def _host(video: Video) -> str:
+    return urlsplit(video.address.url).hostname or ""
+
+
+def _adopt(work: Work, videos: Sequence[Video]) -> None:
+    """Remember what the last table lists: it may come from another machine, or the memo may have been cleaned."""
+    try:
+        rows = tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist()
+    except TableError:
+        return
+    by_key = {row["fetched_as"]: row for row in rows}
+    for video in videos:
+        if (row := by_key.get(work.key(video))) is not None and not work.place(video).exists():
+            memo.remember(work.place(video), Result(tables.from_rows([row], tables.VIDEOS)))
+
+
+def _noted(video: Video, key: str) -> Result | None:
+    """Return what a killed run fetched and did not live to remember, if its files are still there."""
+    try:
+        row = json.loads((video.folder / _NOTE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    known = Result(tables.from_rows([row], tables.VIDEOS))
+    return known if row["fetched_as"] == key and _still_there(video, known) else None
 
 
 def _id(entry: lists.Entry) -> str:
@@ -132,7 +176,7 @@ def _expand(entries: Sequence[lists.Entry], settings: Crawl, each: Each) -> tupl
     """Replace entries that stand for many videos by those; leave out those that cannot be looked up."""
     unclear = [entry for entry in entries if identity.youtube_id(entry.url) is None]
     # a playlist grows, so it is looked up every time; a single video stays one
-    work = Work("crawl", list_one, Section(), LISTED, version=_VERSION, verify=_is_single)
+    work = Work("crawl", list_one, Section(), LISTED, version=_VERSION, verify=_is_single, host=_host)
     expanded, rejects = {entry: [entry] for entry in entries}, list[Reject]()
     for entry, outcome in zip(unclear, each(work, [_video(entry, settings) for entry in unclear]), strict=True):
         result = outcome.result()
@@ -234,8 +278,12 @@ def _prune(rows: Sequence[dict[str, Any]], videos: Sequence[Video]) -> None:
     listed = {row[name] for row in rows for name in ("audio", "captions")}
     for path in _others(paths.MEDIA, listed):
         path.unlink()
-    for path in _others(paths.DOWNLOADS, {video.folder.name for video in videos}):
-        shutil.rmtree(path)
+    _drop(_others(paths.DOWNLOADS, {video.folder.name for video in videos}))
+
+
+def _drop(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _others(folder: Path, names: Collection[str]) -> Iterator[Path]:

@@ -7,21 +7,21 @@ the memo, under a key made from what decides it, and give back where it lies, in
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
 
-from tasks import closure, paths, tables
+from tasks import closure, memo, paths, tables
 from tasks.config import Runtime, Section
-from tasks.errors import Rejected, Transient
-
-_DIGEST_BYTES = 32
+from tasks.errors import ItemFailed, Rejected, Transient, UndertoneError
+from tasks.memo import Reject, Result
 
 
 class Item(Protocol):
@@ -37,23 +37,6 @@ class Item(Protocol):
 
 
 @dataclass(frozen=True)
-class Reject:
-    """Something a stage could not use: an item, or a row of one."""
-
-    id: str
-    reason: str
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one item gave: its rows, and what of it could not be used."""
-
-    rows: pa.Table
-    rejects: tuple[Reject, ...] = ()
-
-
-@dataclass(frozen=True)
 class Work:
     """One function to map over items.
 
@@ -64,6 +47,7 @@ class Work:
         schema: the schema of the rows it returns
         version: stands for its code in every key; by default a digest of the source files it is made of
         verify: says whether a remembered result still holds (its files are still there); by default it does
+        host: names the machine an item is fetched from, for a driver that limits how often one is asked at a time
     """
 
     stage: str
@@ -71,14 +55,28 @@ class Work:
     settings: Section
     schema: pa.Schema
     version: str = ""
-    verify: Callable[[Any, Result], bool] | None = field(default=None)
+    verify: Callable[[Any, Result], bool] | None = None
+    host: Callable[[Any], str] | None = None
+
+    @property
+    def code(self) -> str:
+        """What stands for the code in every key."""
+        return self.version or closure.version(self.one.__module__)
+
+    def place(self, item: Item) -> Path:
+        """Return where the item's result lies, or will lie."""
+        return memo.place(self.stage, self.key(item))
+
+    def pinned(self) -> Work:
+        """Return the same work with its code's version as it is here: elsewhere it may be another."""
+        return replace(self, version=self.code)
 
     def key(self, item: Item) -> str:
         """Return the key under which the item's result is remembered: 64 hexadecimal digits."""
         parts = [
             self.stage,
             self.one.__name__,
-            self.version or closure.version(self.one.__module__),
+            self.code,
             json.dumps(self.settings.model_dump(mode="json"), sort_keys=True),
             str(self.schema),
             item.id,
@@ -89,17 +87,24 @@ class Work:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where an item's result lies: small enough to travel between machines."""
+    """Where an item's result lies: small enough to travel between machines.
+
+    `passing`: it could not be used for a reason that may pass, and another try may do better.
+    """
 
     item: str
     memo: Path
     remembered: bool
+    passing: bool = False
 
     def result(self) -> Result:
         """Read the result from the memo."""
-        found = recall(self.memo)
+        found = memo.recall(self.memo)
         if found is None:
-            raise RuntimeError(f"the result of {self.item} vanished from {self.memo}; run again")
+            raise UndertoneError(
+                f"the result of {self.item} is not at {self.memo.resolve()}. If the work was done on another machine, "
+                "both must share this folder; if someone cleaned the memo meanwhile, run again"
+            )
         return found
 
 
@@ -113,31 +118,32 @@ class Each(Protocol):
 def do(work: Work, item: Item) -> Outcome:
     """Do one item, or find that it is done: the unit of work of every driver.
 
-    A `Rejected` becomes a result with no rows; a `Transient` one is kept only for this run. Any other exception
-    is a bug and goes through.
+    A `Rejected` becomes a result with no rows; a `Transient` one is kept only for this run. What a person can mend
+    goes through as it is.
+
+    Raises:
+        ItemFailed: if the item met a bug; the message names stage and item
     """
     if (known := remembered(work, item)) is not None:
         return known
-    from threadpoolctl import threadpool_limits
-
+    passing = False
     try:
-        # one thread per item: workers fill the cores, and sums come out the same however many there are
-        with threadpool_limits(1):
-            result = work.one(item, work.settings)
+        result = _one(work, item)
     except Rejected as error:
-        kind = "transient" if isinstance(error, Transient) else ""
-        result = Result(_nothing(work.schema, kind), (Reject(item.id, error.reason, error.detail),))
-    remember(memo := _memo(work, item), result)
-    return Outcome(item.id, memo, remembered=False)
+        passing = isinstance(error, Transient)
+        result = Result(_nothing(work.schema, passing), (Reject(item.id, error.reason, error.detail),))
+    memo.remember(place := work.place(item), result)
+    return Outcome(item.id, place, remembered=False, passing=passing)
 
 
 def remembered(work: Work, item: Item) -> Outcome | None:
     """Return where an item's result lies, if it is remembered and still holds."""
-    memo = _memo(work, item)
-    known = recall(memo)
+    place = work.place(item)
+    known = memo.recall(place)
     if known is None or _passing(known) or not (work.verify is None or work.verify(item, known)):
         return None
-    return Outcome(item.id, memo, remembered=True)
+    memo.touch(place)
+    return Outcome(item.id, place, remembered=True)
 
 
 def local(runtime: Runtime) -> Each:
@@ -171,40 +177,49 @@ def write_rejects(stage: str, rejects: Sequence[Reject]) -> None:
     tables.write(tables.from_rows(rows, tables.REJECTED), paths.rejected(stage), tables.REJECTED)
 
 
-def remember(memo: Path, result: Result) -> None:
-    """Keep a result: a digest, then an Arrow table whose metadata carries the rejects."""
-    note = json.dumps([[r.id, r.reason, r.detail] for r in result.rejects])
-    metadata = {**(result.rows.schema.metadata or {}), b"rejects": note.encode()}
-    sink = pa.BufferOutputStream()
-    table = result.rows.replace_schema_metadata(metadata)
-    with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        writer.write_table(table)
-    payload = sink.getvalue().to_pybytes()
-    tables.write_bytes(memo, hashlib.sha256(payload).digest() + payload)
+@dataclass
+class Tally:
+    """Counts what a stage's items cost: how many there were, and how many were worked on."""
+
+    items: int = 0
+    done: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.items} items, {self.done} done now, {self.items - self.done} known already"
+
+    def of(self, each: Each) -> Each:
+        """Return the same driver, counting."""
+
+        def counting(work: Work, items: Sequence[Item]) -> Iterator[Outcome]:
+            for outcome in each(work, items):
+                self.items += 1
+                self.done += not outcome.remembered
+                yield outcome
+
+        return counting
+
+    def write(self, stage: str) -> None:
+        """Leave the count in `.undertone/tally/`."""
+        tables.write_text(paths.TALLY / f"{stage}.json", json.dumps({"items": self.items, "done": self.done}) + "\n")
 
 
-def recall(memo: Path) -> Result | None:
-    """Return a remembered result, or None where there is none or its bytes are damaged."""
+def _one(work: Work, item: Item) -> Result:
+    from threadpoolctl import threadpool_limits
+
     try:
-        content = memo.read_bytes()
-    except FileNotFoundError:
-        return None
-    digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-    if hashlib.sha256(payload).digest() != digest:
-        return None
-    table = pa.ipc.open_file(payload).read_all()
-    rejects = tuple(Reject(*entry) for entry in json.loads(table.schema.metadata[b"rejects"]))
-    kept = {key: value for key, value in table.schema.metadata.items() if key != b"rejects"}
-    return Result(table.replace_schema_metadata(kept or None), rejects)
+        # one thread per item: workers fill the cores, and sums come out the same however many there are
+        with threadpool_limits(1):
+            return work.one(item, work.settings)
+    except UndertoneError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise
+        raise ItemFailed(work.stage, item.id, f"{type(error).__name__}: {error}") from error
 
 
-def _memo(work: Work, item: Item) -> Path:
-    key = work.key(item)
-    return paths.MEMO / work.stage / key[:2] / f"{key}.arrow"
-
-
-def _nothing(schema: pa.Schema, kind: str) -> pa.Table:
-    return schema.empty_table().replace_schema_metadata({b"kind": kind.encode()} if kind else None)
+def _nothing(schema: pa.Schema, passing: bool) -> pa.Table:
+    return schema.empty_table().replace_schema_metadata({b"kind": b"transient"} if passing else None)
 
 
 def _passing(result: Result) -> bool:
@@ -212,12 +227,11 @@ def _passing(result: Result) -> bool:
 
 
 def _pooled(work: Work, items: Sequence[Item], workers: int) -> Iterator[Outcome]:
-    from concurrent.futures import ProcessPoolExecutor
     from functools import partial
-    from multiprocessing import get_context
 
-    # spawn: nothing of this process (threads, open sockets, loaded libraries) leaks into the work
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    from tasks import workers as processes
+
+    with processes.pool(workers) as pool:
         try:
             yield from pool.map(partial(do, work), items)
         except BaseException:

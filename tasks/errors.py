@@ -6,8 +6,11 @@ UndertoneError                 a person can mend it: shown as one message, witho
 ├── TableError                 a table between two stages breaks its schema
 ├── AudioError                 sound that cannot be read or used
 ├── NotEnoughData              too few videos, utterances or classes for what was asked
+├── Busy                       someone else is at it; the message says who
 └── Rejected                   one item cannot be used; the rest of the stage goes on
     └── Transient              … for now: it is not remembered, and the next run tries again
+
+ItemFailed                     a bug, met by one item: it fails the stage and keeps its traceback
 """
 
 from __future__ import annotations
@@ -37,6 +40,10 @@ class NotEnoughData(UndertoneError):
     """There is too little data for the protocol that was asked for."""
 
 
+class Busy(UndertoneError):
+    """Another process holds what is needed."""
+
+
 class Rejected(UndertoneError):
     """One item cannot be used. It lands in the stage's `rejected` table; the stage goes on.
 
@@ -56,3 +63,19 @@ class Rejected(UndertoneError):
 
 class Transient(Rejected):
     """An item failed for a reason that may pass (a time-out, a busy server); the next run tries it again."""
+
+
+class ItemFailed(Exception):
+    """An item met a bug: no rejection, since the code is at fault and not the item.
+
+    Args:
+        stage: the stage's word
+        item: the item's id
+        reason: what went wrong
+    """
+
+    def __init__(self, stage: str, item: str, reason: str) -> None:
+        super().__init__(stage, item, reason)
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)

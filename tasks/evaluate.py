@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from tasks import labelled, listeners, paths, recipe, scores, tables
 from tasks.config import Config, Train
-from tasks.each import Each, Result, Work, collect
+from tasks.each import Each, Work, collect
 from tasks.errors import NotEnoughData
+from tasks.memo import Result
 from tasks.models import svm
 from tasks.splits import Labels
 

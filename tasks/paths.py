@@ -34,6 +34,8 @@ LISTENERS = DATA / "listeners"
 
 HOUSE = Path(".undertone")
 MEMO = HOUSE / "memo"
+LOCKS = HOUSE / "locks"
+TALLY = HOUSE / "tally"
 DOWNLOADS = HOUSE / "downloads"
 CRAWL_LOG = HOUSE / "crawl-log.jsonl"
 SITE = HOUSE / "site"

@@ -18,7 +18,8 @@ import pyarrow as pa
 
 from tasks import eligibility, paths, tables, voters
 from tasks.config import Config, Polarity, Section
-from tasks.each import Each, Result, Work, collect, write_rejects
+from tasks.each import Each, Work, collect, write_rejects
+from tasks.memo import Result
 from tasks.words import without_stop_words
 
 DIFFER, WEAK = "votes differ", "weak score"

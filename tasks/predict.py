@@ -19,11 +19,11 @@ from tasks.acoustic import features_of
 from tasks.config import Config, Section
 from tasks.cues import reading
 from tasks.decode import to_flac
-from tasks.each import Reject
 from tasks.errors import AudioError, InputError, NotEnoughData, Rejected
 from tasks.features.mid_term import NAMES, Windows
 from tasks.fetching import client
 from tasks.fetching.description import Address
+from tasks.memo import Reject
 from tasks.models.svm import Classifier
 from tasks.segments import Span, VideoSpans, segments_one
 

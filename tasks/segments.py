@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 
 from tasks import eligibility, paths, tables
 from tasks.config import Config, Section
-from tasks.each import Each, Outcome, Reject, Result, Work, write_rejects
+from tasks.each import Each, Outcome, Work, write_rejects
+from tasks.memo import Reject, Result
 
 
 @dataclass(frozen=True)

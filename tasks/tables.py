@@ -42,9 +42,12 @@ UTTERANCES = _schema(
 VIDEOS = _schema(
     video_id=_text, split=_text, url=_text, title=_text, channel=_text, duration_s=_real, language=_text,
     captions=_text, caption_kind=_text, caption_format=_text, licence=_text,
-    audio=_text, audio_sha256=_text, captions_sha256=_text, source_id=_text,
+    audio=_text, audio_sha256=_text, captions_sha256=_text, source_id=_text, fetched_as=_text,
 )  # fmt: skip
-"""One row per crawled video; `caption_kind` is manual or automatic, paths are relative to `data/crawl/media`."""
+"""One row per crawled video; `caption_kind` is manual or automatic, paths are relative to `data/crawl/media`.
+
+`fetched_as` is the key it is remembered under: where the table is, nothing has to be fetched again.
+"""
 
 VOTES = pa.schema(
     [
@@ -99,6 +102,12 @@ def whole(path: Path) -> Iterator[Path]:
         yield part
         part.replace(path)
     finally:
+        part.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, name: str = "*") -> None:
+    """Remove what `whole` left behind for files of a name when a run was killed; no one may be writing them."""
+    for part in folder.rglob(f".{name}.*.part"):
         part.unlink(missing_ok=True)
 
 

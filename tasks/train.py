@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from tasks import labelled, paths, recipe, scores, splits, tables
 from tasks.config import Config, Train
-from tasks.each import Each, Result, Work, collect
+from tasks.each import Each, Work, collect
 from tasks.features.mid_term import NAMES
+from tasks.memo import Result
 from tasks.models import svm
 
 FINAL = -1

@@ -117,7 +117,11 @@ def to_onnx(model: Any) -> bytes:
             target_opset=18,
             name="undertone-sentiment",
         )
-    content: bytes = graph.SerializeToString()
+    # the converter lists them in the order of a set of strings, which is another one in every process
+    imported = sorted(graph.opset_import, key=lambda opset: opset.domain)
+    del graph.opset_import[:]
+    graph.opset_import.extend(imported)
+    content: bytes = graph.SerializeToString(deterministic=True)
     return content
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tasks import each, paths, tables
+from tasks import each, memo, paths, tables
 from tasks.config import Config, Section
-from tasks.errors import Rejected, Transient
+from tasks.errors import ItemFailed, Rejected, Transient
 
 SCHEMA = pa.schema([("id", pa.string()), ("length", pa.int64())])
 
@@ -30,7 +30,7 @@ class Factor(Section):
     factor: int
 
 
-def measure_one(item: Word, settings: Factor) -> each.Result:
+def measure_one(item: Word, settings: Factor) -> memo.Result:
     with Path("calls.log").open("a") as log:
         log.write(f"{item.id}\n")
     if item.text == "bad":
@@ -40,7 +40,7 @@ def measure_one(item: Word, settings: Factor) -> each.Result:
     if item.text == "bug":
         raise ZeroDivisionError
     rows = [{"id": item.id, "length": len(item.text) * settings.factor}]
-    return each.Result(tables.from_rows(rows, SCHEMA), (each.Reject(f"{item.id}/x", "odd"),))
+    return memo.Result(tables.from_rows(rows, SCHEMA), (memo.Reject(f"{item.id}/x", "odd"),))
 
 
 def work(factor: int = 1) -> each.Work:
@@ -56,7 +56,7 @@ def calls() -> list[str]:
 
 def run(
     items: list[Word], job: each.Work | None = None, workers: int = 1, settings: Config | None = None
-) -> each.Result:
+) -> memo.Result:
     assert settings is not None
     runtime = settings.runtime.model_copy(update={"workers": workers, "progress": "never"})
     return each.collect(each.local(runtime)(job or work(), items), SCHEMA)
@@ -98,7 +98,7 @@ def test_rejects_are_remembered_transient_ones_tried_again(project: Path, settin
 
 
 def test_a_bug_fails_the_stage_and_keeps_what_was_done(project: Path, settings: Config) -> None:
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ItemFailed, match=r"^measure: b: ZeroDivisionError"):
         run([Word("a", "one"), Word("b", "bug")], settings=settings)
     calls()
     run([Word("a", "one")], settings=settings)

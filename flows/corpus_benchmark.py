@@ -1,0 +1,40 @@
+"""The corpus pipelines as a Prefect flow: every stage of dvc.yaml that the interviews' report does not need."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.exceptions import FailedRun
+from prefect.states import Completed
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.dag import Dag
+from flows.pipeline import Where, bring_up_to_date
+from flows.weak_supervision import Push, Runner, Scheduler
+
+MOST_HOURS = 100
+
+
+@flow(
+    name="corpus-benchmark",
+    task_runner=ThreadPoolTaskRunner(max_workers=32),  # type: ignore[arg-type]
+    timeout_seconds=MOST_HOURS * 3600,
+)
+def corpus_benchmark(runner: Runner = "processes", scheduler: Scheduler = None, push: Push = True) -> State[Any]:
+    """Bring every corpus experiment up to date, under its protocol."""
+    dag = Dag()
+    weak = set(dag.up_to("report"))
+    wanted = [name for name in dag.stages() if name not in weak]
+    if not wanted:
+        return Completed(name="Nothing", message="dvc.yaml has no corpus stages yet")
+    return bring_up_to_date(wanted, Where(runner, scheduler, push))
+
+
+if __name__ == "__main__":
+    try:
+        corpus_benchmark()
+    except FailedRun as error:
+        sys.exit(f"corpus-benchmark: {error}")

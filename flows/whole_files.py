@@ -1,0 +1,93 @@
+"""DVC's own records, written whole: a run killed while it writes dvc.lock must not leave half of it.
+
+DVC writes dvc.lock, and its list of who reads and writes what, in place. Through `file_system` they are replaced
+instead. What a plain `dvc repro`, killed at the wrong moment, leaves in halves is put aside by `mend`: it costs a look
+at every stage, and nothing that is remembered.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+from tasks import paths, tables
+
+LOCK_FILE = "dvc.lock"
+_RWLOCK = "rwlock"
+_WHOLE = (LOCK_FILE, _RWLOCK)
+
+
+def file_system() -> Any:
+    """Return DVC's view of the local disk, on which its records are replaced and never overwritten."""
+    return _type()()
+
+
+def mend(repo: Any, say: Callable[[str], None]) -> None:
+    """Put aside records that a killed process left in halves, and remove its temporary files.
+
+    Args:
+        repo: the project, as DVC sees it
+        say: told what was mended
+    """
+    from dvc.lock import make_lock
+
+    root, tmp = Path(repo.root_dir), Path(repo.tmp_dir)
+    with make_lock(str(tmp / f"{_RWLOCK}.lock"), tmp_dir=str(tmp)):
+        for part in tmp.glob(f".{_RWLOCK}.*.part"):
+            part.unlink()
+        if not _is_json(tmp / _RWLOCK):
+            # it lists who is at work; whoever still is holds undertone's own locks too
+            (tmp / _RWLOCK).unlink()
+    with repo.lock:
+        for part in root.glob(f".{LOCK_FILE}.*.part"):
+            part.unlink()
+        if not _is_yaml(root / LOCK_FILE):
+            (root / paths.HOUSE).mkdir(exist_ok=True)
+            aside = (root / LOCK_FILE).rename(root / paths.HOUSE / f"damaged-{LOCK_FILE}")
+            say(f"{LOCK_FILE} was cut short when DVC was killed; it lies in {aside} now, and every stage is looked at")
+
+
+@cache
+def _type() -> type[Any]:
+    from dvc.fs import LocalFileSystem
+
+    class WholeFiles(LocalFileSystem):  # type: ignore[misc]
+        def open(self, path: str, mode: str = "r", **options: Any) -> Any:
+            if mode in ("w", "w+") and Path(path).name in _WHOLE:
+                return _replacing(Path(path), mode, options.get("encoding"))
+            return super().open(path, mode, **options)
+
+    return WholeFiles
+
+
+@contextmanager
+def _replacing(path: Path, mode: str, encoding: str | None) -> Iterator[IO[str]]:
+    with tables.whole(path) as part, part.open(mode, encoding=encoding) as file:
+        yield file
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        return False
+    return True
+
+
+def _is_yaml(path: Path) -> bool:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        found = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return True
+    except (YAMLError, ValueError):
+        return False
+    return isinstance(found, dict) and isinstance(found.get("stages"), dict)
