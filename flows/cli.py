@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 export = typer.Typer(no_args_is_help=True, help="Write results in other people's formats.")
 app.add_typer(export, name="export")
-cache = typer.Typer(help="What is remembered of single items in .undertone/memo: how much, and making room.")
+cache = typer.Typer()
 app.add_typer(cache, name="cache")
 
 
@@ -277,6 +277,24 @@ def new(folder: Annotated[Path, typer.Argument(help="The folder to make.")]) -> 
     workspace.create(folder)
     typer.echo(f"{folder} is ready. List interviews in {folder}/data/train.csv and test.csv, then:")
     typer.echo(f"  cd {folder} && undertone run")
+
+
+@app.command()
+def link(
+    folder: Annotated[Path, typer.Argument(help="A project folder that was made on another machine.")] = Path(),
+) -> None:
+    """Link a cloned project to the undertone on this machine: git hands on lists and parameters, not the code.
+
+    Example: [bold]undertone link my-interviews[/]
+    """
+    from flows import workspace
+    from tasks.closure import ROOT
+    from tasks.errors import InputError
+
+    if not (folder / "dvc.yaml").is_file():
+        raise InputError(f"{folder} is no project folder: it has no dvc.yaml. Make one: undertone new DIR")
+    workspace.link(folder)
+    typer.echo(f"{folder.resolve()} uses the undertone at {ROOT}. Bring its artifacts: dvc pull")
 
 
 @app.command()

@@ -13,6 +13,7 @@ from tasks.errors import InputError
 
 _LINKED = ("tasks", "flows")
 _COPIED = ("dvc.yaml", "params.yaml", "prefect.yaml", ".dvcignore")
+_GITIGNORE = "/data/*/\n!/data/listeners/\n/.undertone\n/predictions\n/tasks\n/flows\n"
 _HEADER = "Id,URL,Title,Audio,Captions,Polarity,Pickle\n"
 
 
@@ -26,8 +27,8 @@ def create(folder: Path) -> None:
         raise InputError(f"{folder} is not empty; name a new folder")
     data = folder / "data"
     (data / "listeners").mkdir(parents=True)
-    for name in _LINKED:
-        (folder / name).symlink_to(ROOT / name, target_is_directory=True)
+    link(folder)
+    (folder / ".gitignore").write_text(_GITIGNORE, encoding="utf-8")
     for name in _COPIED:
         shutil.copy(ROOT / name, folder / name)
     shutil.copy(ROOT / "data" / "listeners" / "README.md", data / "listeners" / "README.md")
@@ -37,3 +38,20 @@ def create(folder: Path) -> None:
     env = {**os.environ, "DVC_NO_ANALYTICS": "1"}
     subprocess.run([*dvc, "init", "--no-scm", "--quiet"], cwd=folder, env=env, check=True)  # noqa: S603
     subprocess.run([*dvc, "config", "core.analytics", "false"], cwd=folder, env=env, check=True)  # noqa: S603
+
+
+def link(folder: Path) -> None:
+    """Link a project folder to the code of the undertone that runs this; links that lead elsewhere are replaced.
+
+    Raises:
+        InputError: if a folder or file of that name is in the way
+    """
+    for name in _LINKED:
+        path = folder / name
+        if path.is_symlink():
+            path.unlink()
+        elif path.exists():
+            raise InputError(
+                f"{path} is in the way of a link to {ROOT / name}; is {folder} a clone of undertone itself?"
+            )
+        path.symlink_to(ROOT / name, target_is_directory=True)

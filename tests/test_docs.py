@@ -17,8 +17,10 @@ def verbs() -> dict[str, str]:
     root = typer.main.get_command(app)
     found = {}
     for name, command in root.commands.items():
-        nested = getattr(command, "commands", None) or {"": command}
-        found |= {f"{name} {inner}".strip(): one.help or "" for inner, one in nested.items()}
+        nested = getattr(command, "commands", None) or {}
+        # a group that does something by itself is a verb too
+        alone = {"": command} if not nested or getattr(command, "invoke_without_command", False) else {}
+        found |= {f"{name} {inner}".strip(): one.help or "" for inner, one in (alone | nested).items()}
     return found
 
 

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tasks import config, crawl, decode, each, paths, tables
+from tasks import config, crawl, decode, each, memo, paths, tables
 from tasks.errors import ConfigError, InputError, NotEnoughData
 from tasks.fetching import failures
 
@@ -414,3 +415,38 @@ def test_two_workers_write_the_same_bytes(
     section = settings.crawl.model_copy(update=changes)
     crawl.run(settings.model_copy(update={"crawl": section, "runtime": runtime}), each=each.local(runtime))
     assert {path: path.read_bytes() for path in sorted(paths.CRAWL.rglob("*")) if path.is_file()} == before
+
+
+def test_killed_after_a_download_and_before_it_is_remembered(
+    crawled: Run, site: Any, sound: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = [site.interview("one", sound(1.5))], [site.interview("two", sound(1.0))]
+
+    def killed(place: Path, result: memo.Result) -> None:
+        if result.rows.schema.names == tables.VIDEOS.names:
+            raise KeyboardInterrupt
+        remember(place, result)
+
+    remember = memo.remember
+    with monkeypatch.context() as patch:
+        patch.setattr(memo, "remember", killed)
+        with pytest.raises(KeyboardInterrupt):
+            crawled(*lists)
+    assert [row["video_id"].split("-")[1] for row in crawled(*lists)] == ["two", "one"]
+    assert (site.requests["/one.wav"], site.requests["/two.wav"]) == (1, 1)
+    assert not list(paths.DOWNLOADS.glob("*"))
+
+
+def test_without_the_memo_the_table_is_enough(crawled: Run, site: Any, sound: Callable[..., bytes]) -> None:
+    lists = [site.interview("one", sound(1.5))], [site.interview("two", sound(1.0))]
+    rows = crawled(*lists)
+    shutil.rmtree(paths.MEMO)
+    assert crawled(*lists) == rows
+    assert (site.requests["/one.wav"], site.requests["/two.wav"]) == (1, 1)
+    shutil.rmtree(paths.MEMO)
+    crawled(*lists, languages=["en", "de"])
+    assert (site.requests["/one.wav"], site.requests["/two.wav"]) == (2, 2), "other settings may bring other captions"
+    shutil.rmtree(paths.MEMO)
+    (paths.MEDIA / rows[0]["audio"]).write_bytes(b"damaged")
+    crawled(*lists, languages=["en", "de"])
+    assert site.requests["/two.wav"] == 3
