@@ -37,9 +37,12 @@ class Dag:
     def __init__(
         self, root: Path = Path(), *, wait_s: float = 3600.0, waiting: Callable[[str], None] = lambda _: None
     ) -> None:
+        from dvc.repo.reproduce import plan_repro
+
         self._root, self._wait_s, self._waiting = root, wait_s, waiting
         self._patiently(lambda: whole_files.mend(self._repo(), waiting))
         graph = self._patiently(lambda: self._repo().index.graph)
+        self._order = tuple(stage.addressing for stage in plan_repro(graph))
         self._upstream = {
             stage.addressing: tuple(sorted(before.addressing for before in graph.successors(stage))) for stage in graph
         }
@@ -87,7 +90,7 @@ class Dag:
 
     def commit(self, stage: str) -> None:
         """Record a stage that has just run: its outputs go to DVC's cache, their hashes to dvc.lock."""
-        self._patiently(lambda: self._repo().commit(stage, force=True))
+        self._patiently(lambda: self._commit(stage))
 
     def recorded(self) -> dict[str, Any]:
         """Return what dvc.lock says of each stage: its inputs, parameters and outputs with their hashes."""
@@ -117,6 +120,15 @@ class Dag:
                 f"dvc push to the remote {self.remote()!r} failed: {error}. Everything is computed and recorded here; "
                 "mend the remote and run `dvc push`"
             ) from error
+
+    def _commit(self, stage: str) -> None:
+        from dvc.repo import lock_repo
+
+        repo = self._repo()
+        with lock_repo(repo):
+            repo.commit(stage, force=True)
+            # independent stages end in any order, and dvc.lock must not tell
+            whole_files.in_order(repo, self._order)
 
     def _rwlock(self, stage: str) -> Any:
         import sys

@@ -8,7 +8,7 @@ at every stage, and nothing that is remembered.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -49,6 +49,19 @@ def mend(repo: Any, say: Callable[[str], None]) -> None:
             (root / paths.HOUSE).mkdir(exist_ok=True)
             aside = (root / LOCK_FILE).rename(root / paths.HOUSE / f"damaged-{LOCK_FILE}")
             say(f"{LOCK_FILE} was cut short when DVC was killed; it lies in {aside} now, and every stage is looked at")
+
+
+def in_order(repo: Any, stages: Sequence[str]) -> None:
+    """Bring dvc.lock into the order in which DVC itself runs the stages; others come last, as they are."""
+    from dvc.utils.serialize import modify_yaml, parse_yaml_for_update
+
+    path = Path(repo.root_dir) / LOCK_FILE
+    place = {stage: number for number, stage in enumerate(stages)}
+    found = parse_yaml_for_update(path.read_text(encoding="utf-8"), str(path))["stages"]
+    wanted = sorted(found, key=lambda stage: place.get(stage, len(place)))
+    if wanted != list(found):
+        with modify_yaml(str(path), fs=repo.fs) as data:
+            data["stages"] = {stage: data["stages"][stage] for stage in wanted}
 
 
 @cache

@@ -47,6 +47,15 @@ def test_a_commit_after_an_in_process_run_makes_the_stage_current(small: Path) -
     assert not dag.is_current("left")
 
 
+def test_dvc_lock_does_not_tell_which_stage_ended_first(small: Path) -> None:
+    reproduce()
+    expected = (small / "dvc.lock").read_bytes()
+    (small / "dvc.lock").unlink()
+    for stage in ("right", "left", "last"):
+        Dag().commit(stage)
+    assert (small / "dvc.lock").read_bytes() == expected
+
+
 def test_reproduce_then_parameters_change(small: Path) -> None:
     reproduce()
     dag = Dag()
