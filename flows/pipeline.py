@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,7 @@ from flows.dag import Dag
 from tasks import paths
 from tasks.__main__ import explain, run
 from tasks.config import Config, load
+from tasks.each import Each
 from tasks.errors import InputError, ItemFailed
 
 
@@ -30,6 +32,19 @@ class Where:
     runner: runners.Kind
     scheduler: str | None
     push: bool
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the stages of one flow run share."""
+
+    dag: Dag
+    config: Config
+    each: Each
+
+
+# reached by name: a task travels to another machine with its parent, and what that holds would have to travel too
+_at_hand: ContextVar[_Run] = ContextVar("_at_hand")
 
 
 def bring_up_to_date(wanted: Sequence[str], where: Where, *, forced: Collection[str] = ()) -> State[Any]:
@@ -50,17 +65,13 @@ def bring_up_to_date(wanted: Sequence[str], where: Where, *, forced: Collection[
         raise InputError(f"unknown stage {', '.join(unknown)}; the stages are {', '.join(dag.stages())}")
     _ask_for_limits(wanted)
     with runners.started(where.runner, where.scheduler, config.runtime) as runner:
-        each = shards.mapped(runner, config.runtime)
-
-        def stage(name: str) -> State[Any]:
-            return _stage(name, dag, config, each, forced=name in forced)
-
+        _at_hand.set(_Run(dag, config, shards.mapped(runner, config.runtime)))
         runs: dict[str, Any] = {}
         for name in wanted:
             before = [runs[needed] for needed in dag.upstream(name) if needed in runs]
             # one that could not run leaves no state of its own: those that need it say so themselves
-            run_stage = task(name="stage", task_run_name=name, tags={name})(stage)
-            runs[name] = run_stage.submit(name, return_state=False, wait_for=before)
+            stage = task(name="stage", task_run_name=name, tags={name})(run_stage)
+            runs[name] = stage.submit(name, name in forced, return_state=False, wait_for=before)
         for future in runs.values():
             future.wait()
     states = {name: future.state for name, future in runs.items()}
@@ -83,9 +94,11 @@ def _ask_for_limits(tags: Sequence[str]) -> None:
             pass
 
 
-def _stage(name: str, dag: Dag, config: Config, each: Any, *, forced: bool) -> State[Any]:
+def run_stage(name: str, forced: bool) -> State[Any]:
     """Run one stage unless DVC finds it current, and let DVC record it."""
     log = get_run_logger()
+    at_hand = _at_hand.get()
+    dag = at_hand.dag
     try:
         if not forced and dag.is_current(name):
             return _current(name)
@@ -93,7 +106,7 @@ def _stage(name: str, dag: Dag, config: Config, each: Any, *, forced: bool) -> S
             # another run may have done it while this one waited
             if not forced and dag.is_current(name):
                 return _current(name)
-            tally = run(name, config, each, by=f"flow run {flow_run.name}", waiting=log.warning)
+            tally = run(name, at_hand.config, at_hand.each, by=f"flow run {flow_run.name}", waiting=log.warning)
             dag.commit(name)
     except Exception as error:
         # a person's mistake needs no traceback, and a bug does

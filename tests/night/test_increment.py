@@ -1,0 +1,75 @@
+"""Two more interviews cost two interviews; a changed threshold costs votes, and no crawl, no cut, no features."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tasks.config import Config
+from tasks.simulate.sample import sample
+from tests.night import machinery
+from tests.night.machinery import FLOW, REPRO, Interviews, tallies
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+PER_VIDEO = ("captions", "polarity", "segments", "acoustic")
+UNTOUCHED = ("crawl", "captions", "segments", "acoustic")
+
+
+def worked(folder: Path, command: tuple[str, ...], server: dict[str, str]) -> dict[str, int]:
+    """Run a project; return how many items each stage that ran worked on."""
+    for tally in (folder / ".undertone/tally").glob("*.json"):
+        tally.unlink()
+    machinery.run(command, folder, **server)
+    return tallies(folder)
+
+
+def remembered(folder: Path) -> dict[str, set[str]]:
+    return {stage: {path.name for path in (folder / ".undertone/memo" / stage).rglob("*.arrow")} for stage in UNTOUCHED}
+
+
+@pytest.mark.parametrize("command", [REPRO, FLOW], ids=["dvc repro", "flow"])
+def test_an_addition_costs_what_is_added(
+    command: tuple[str, ...], tmp_path: Path, interviews: Interviews, server: dict[str, str]
+) -> None:
+    folder = machinery.project(tmp_path / "project", interviews, n_first=3)
+    worked(folder, command, server)
+    machinery.listed(folder, interviews, 4)
+    more = worked(folder, command, server)
+    assert {stage: more[stage] for stage in PER_VIDEO} == dict.fromkeys(PER_VIDEO, 1)
+    # looked up and fetched; the one that is busy for now is asked again
+    assert more["crawl"] <= 3
+
+
+def test_a_threshold_touches_votes_and_what_follows(
+    tmp_path: Path, interviews: Interviews, server: dict[str, str]
+) -> None:
+    folder = machinery.project(tmp_path / "project", interviews)
+    worked(folder, REPRO, server)
+    before = remembered(folder)
+    params = folder / "params.yaml"
+    params.write_text(re.sub(r"min_score: \S+", "min_score: 0.1", params.read_text()))
+    found = worked(folder, FLOW, server)
+    assert {"polarity", "report"} <= set(found) <= {"polarity", "train", "evaluate", "report"}
+    assert found["polarity"] == 0, "the votes themselves are as they were"
+    assert remembered(folder) == before
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(3600)
+def test_two_more_than_two_hundred(tmp_path: Path, settings: Config, server: dict[str, str]) -> None:
+    pages = sample(settings.simulate.model_copy(update={"train": 162, "test": 40}), tmp_path / "site")
+    with machinery.served(pages) as interviews:
+        n_train = sum(entry.split == "train" for entry in pages.entries)
+        folder = machinery.project(tmp_path / "project", interviews, n_first=n_train - 2)
+        full = worked(folder, REPRO, server)
+        fetched = len(interviews.transfers)
+        machinery.listed(folder, interviews)
+        more = worked(folder, REPRO, server)
+        again = len(interviews.transfers) - fetched
+    ratio = sum(more.values()) / sum(full.values())
+    print(f"\n200 interviews: {sum(full.values())} items {full}\n  2 more: {sum(more.values())} items {more}")
+    print(f"  {ratio:.1%} of the full run's item work; {again} media fetched")
+    assert ratio <= 0.05
+    assert again <= 2

@@ -1,0 +1,116 @@
+"""What Prefect costs beside `dvc repro`, what it costs to find nothing to do, and how the driver's memory grows."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tasks.config import Config
+from tasks.simulate.sample import sample
+from tests.night import machinery
+from tests.night.machinery import FLOW, REPRO, artifacts
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200), pytest.mark.filterwarnings("default")]
+SIZES = (200, 1000)
+N_NOOPS = 5
+# orchestration is measured here, and not how a kernel SVM grows with its rows
+LIGHT = {"c_grid": "[0.01]", "outer_folds": "2", "inner_folds": "2", "shuffles": "2", "bootstrap": "100"}
+
+
+@dataclass
+class Measured:
+    """One door's run: its time in seconds, and the peak memory of its driver in bytes."""
+
+    took_s: float
+    peak_bytes: int
+
+
+def measured(command: Sequence[str], folder: Path, server: dict[str, str]) -> Measured:
+    """Run a command and watch the memory of the process that drives the work."""
+    with machinery.running(command, folder, **server) as run:
+        peak = [0]
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(0.05):
+                peak[0] = max(peak[0], *(_rss(process) for process in _drivers(run.process.pid, command)), 0)
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        took_s = run.process.wait(7000)
+        took_s = time.monotonic() - run.began
+        over.set()
+        thread.join()
+        assert run.process.returncode == 0, run.log.read_text()[-3000:]
+    return Measured(took_s, peak[0])
+
+
+def _drivers(pid: int, command: Sequence[str]) -> list[psutil.Process]:
+    """Return the flow's own process, or those that `dvc repro` starts for its stages, without their pools."""
+    try:
+        root = psutil.Process(pid)
+        if command is FLOW:
+            return [root]
+        return [one for one in root.children(recursive=True) if _is_stage(one)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _is_stage(process: psutil.Process) -> bool:
+    try:
+        return process.cmdline()[1:3] == ["-m", "tasks"]
+    except psutil.Error:
+        return False
+
+
+def _rss(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def median_s(command: Sequence[str], folder: Path, server: dict[str, str]) -> float:
+    return statistics.median(machinery.run(command, folder, **server) for _ in range(N_NOOPS))
+
+
+def test_overhead_and_memory(tmp_path: Path, settings: Config, server: dict[str, str]) -> None:
+    flows: dict[int, Measured] = {}
+    noops: dict[tuple[str, int], float] = {}
+    for size in SIZES:
+        simulated = {"train": size * 4 // 5, "test": size // 5}
+        pages = sample(settings.simulate.model_copy(update=simulated), tmp_path / f"site-{size}")
+        with machinery.served(pages) as interviews:
+            by_flow = machinery.project(tmp_path / f"flow-{size}", interviews, **LIGHT)
+            _warm(pages)
+            flows[size] = measured(FLOW, by_flow, server)
+            print(f"\n{size} interviews: flow {flows[size].took_s:.1f} s, driver {flows[size].peak_bytes / 1e6:.0f} MB")
+            if size == SIZES[0]:
+                by_dvc = machinery.project(tmp_path / f"dvc-{size}", interviews, **LIGHT)
+                repro = measured(REPRO, by_dvc, server)
+                print(f"{size} interviews: dvc repro {repro.took_s:.1f} s, drivers {repro.peak_bytes / 1e6:.0f} MB")
+                assert artifacts(by_dvc) == artifacts(by_flow)
+            for name, command in (("dvc repro", REPRO), ("flow", FLOW)):
+                noops[name, size] = median_s(command, by_flow, server)
+                print(f"{size} interviews, nothing to do: {name} {noops[name, size]:.2f} s (median of {N_NOOPS})")
+    small, large = (flows[size] for size in SIZES)
+    ratio, growth = small.took_s / repro.took_s, large.peak_bytes / small.peak_bytes - 1
+    print(f"flow over dvc repro at {SIZES[0]}: {ratio:.2f}; driver's memory {SIZES[0]} to {SIZES[1]}: {growth:+.0%}")
+    assert ratio <= 1.2
+    assert max(noops["dvc repro", size] for size in SIZES) <= 3.0
+    assert max(noops["flow", size] for size in SIZES) <= 5.0
+    assert abs(growth) <= 0.2
+
+
+def _warm(pages: machinery.Pages) -> None:
+    """Have the site make its sounds: speaking is not what is measured."""
+    for resource in pages.resources.values():
+        if isinstance(resource, machinery.site.File):
+            resource.path()
