@@ -23,6 +23,8 @@ from flows import workspace
 from tasks.simulate import site
 from tasks.simulate.site import Pages
 
+# orchestration is tested here, and not how a kernel SVM grows with its rows
+LIGHT = {"c_grid": "[0.01]", "outer_folds": "2", "inner_folds": "2", "shuffles": "2", "bootstrap": "100"}
 FLOW = (sys.executable, "-m", "flows.weak_supervision")
 REPRO = (sys.executable, "-m", "dvc", "repro")
 _MEDIA = re.compile(r"/media/.*\.(m4a|webm)$")

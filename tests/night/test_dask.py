@@ -60,7 +60,7 @@ def run_and_kill_a_worker(
 def test_the_whole_job_on_dask(
     tmp_path: Path, interviews: Interviews, server: dict[str, str], undisturbed: tuple[Path, float]
 ) -> None:
-    folder = machinery.project(tmp_path / "project", interviews)
+    folder = machinery.project(tmp_path / "project", interviews, **machinery.LIGHT)
     run_and_kill_a_worker(folder, server, only=None, after=1)
     assert artifacts(folder) == artifacts(undisturbed[0])
 
@@ -70,7 +70,9 @@ def test_the_whole_job_on_dask(
 def test_features_of_two_hundred_interviews(tmp_path: Path, settings: Config, server: dict[str, str]) -> None:
     pages = sample(settings.simulate.model_copy(update={"train": 160, "test": 40}), tmp_path / "site")
     with machinery.served(pages) as interviews:
-        local, spread = (machinery.project(tmp_path / name, interviews) for name in ("local", "spread"))
+        local, spread = (
+            machinery.project(tmp_path / name, interviews, **machinery.LIGHT) for name in ("local", "spread")
+        )
         for folder in (local, spread):
             machinery.run((*REPRO, "segments"), folder)
     machinery.run((*REPRO, "acoustic"), local)

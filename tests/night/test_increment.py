@@ -29,14 +29,11 @@ def remembered(folder: Path) -> dict[str, set[str]]:
     return {stage: {path.name for path in (folder / ".undertone/memo" / stage).rglob("*.arrow")} for stage in UNTOUCHED}
 
 
-@pytest.mark.parametrize("command", [REPRO, FLOW], ids=["dvc repro", "flow"])
-def test_an_addition_costs_what_is_added(
-    command: tuple[str, ...], tmp_path: Path, interviews: Interviews, server: dict[str, str]
-) -> None:
-    folder = machinery.project(tmp_path / "project", interviews, n_first=3)
-    worked(folder, command, server)
+def test_an_addition_costs_what_is_added(tmp_path: Path, interviews: Interviews, server: dict[str, str]) -> None:
+    folder = machinery.project(tmp_path / "project", interviews, n_first=3, **machinery.LIGHT)
+    worked(folder, REPRO, server)
     machinery.listed(folder, interviews, 4)
-    more = worked(folder, command, server)
+    more = worked(folder, FLOW, server)
     assert {stage: more[stage] for stage in PER_VIDEO} == dict.fromkeys(PER_VIDEO, 1)
     # looked up and fetched; the one that is busy for now is asked again
     assert more["crawl"] <= 3
@@ -45,7 +42,7 @@ def test_an_addition_costs_what_is_added(
 def test_a_threshold_touches_votes_and_what_follows(
     tmp_path: Path, interviews: Interviews, server: dict[str, str]
 ) -> None:
-    folder = machinery.project(tmp_path / "project", interviews)
+    folder = machinery.project(tmp_path / "project", interviews, **machinery.LIGHT)
     worked(folder, REPRO, server)
     before = remembered(folder)
     params = folder / "params.yaml"
@@ -62,7 +59,7 @@ def test_two_more_than_two_hundred(tmp_path: Path, settings: Config, server: dic
     pages = sample(settings.simulate.model_copy(update={"train": 162, "test": 40}), tmp_path / "site")
     with machinery.served(pages) as interviews:
         n_train = sum(entry.split == "train" for entry in pages.entries)
-        folder = machinery.project(tmp_path / "project", interviews, n_first=n_train - 2)
+        folder = machinery.project(tmp_path / "project", interviews, n_first=n_train - 2, **machinery.LIGHT)
         full = worked(folder, REPRO, server)
         fetched = len(interviews.transfers)
         machinery.listed(folder, interviews)

@@ -15,13 +15,11 @@ import pytest
 from tasks.config import Config
 from tasks.simulate.sample import sample
 from tests.night import machinery
-from tests.night.machinery import FLOW, REPRO, artifacts
+from tests.night.machinery import FLOW, LIGHT, REPRO, artifacts
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200), pytest.mark.filterwarnings("default")]
 SIZES = (200, 1000)
 N_NOOPS = 5
-# orchestration is measured here, and not how a kernel SVM grows with its rows
-LIGHT = {"c_grid": "[0.01]", "outer_folds": "2", "inner_folds": "2", "shuffles": "2", "bootstrap": "100"}
 
 
 @dataclass

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 def test_two_flows_at_the_same_moment(
     tmp_path: Path, interviews: Interviews, server: dict[str, str], undisturbed: tuple[Path, float]
 ) -> None:
-    folder = machinery.project(tmp_path / "project", interviews)
+    folder = machinery.project(tmp_path / "project", interviews, **machinery.LIGHT)
     interviews.transfers.clear()
     with machinery.running(FLOW, folder, **server) as one, machinery.running(FLOW, folder, **server) as two:
         one.finish()
@@ -35,7 +35,7 @@ def test_two_flows_at_the_same_moment(
 def test_a_flow_beside_dvc_repro(
     tmp_path: Path, interviews: Interviews, server: dict[str, str], undisturbed: tuple[Path, float]
 ) -> None:
-    folder = machinery.project(tmp_path / "project", interviews)
+    folder = machinery.project(tmp_path / "project", interviews, **machinery.LIGHT)
     interviews.transfers.clear()
     with machinery.running(REPRO, folder, **server) as repro:
         _await(folder / ".undertone" / "locks" / "crawl.lock")
