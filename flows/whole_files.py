@@ -39,9 +39,7 @@ def mend(repo: Any, say: Callable[[str], None]) -> None:
     with make_lock(str(tmp / f"{_RWLOCK}.lock"), tmp_dir=str(tmp)):
         for part in tmp.glob(f".{_RWLOCK}.*.part"):
             part.unlink()
-        if not _is_json(tmp / _RWLOCK):
-            # it lists who is at work; whoever still is holds undertone's own locks too
-            (tmp / _RWLOCK).unlink()
+        _mend_rwlock(tmp / _RWLOCK)
     with repo.lock:
         for part in root.glob(f".{LOCK_FILE}.*.part"):
             part.unlink()
@@ -83,14 +81,38 @@ def _replacing(path: Path, mode: str, encoding: str | None) -> Iterator[IO[str]]
         yield file
 
 
-def _is_json(path: Path) -> bool:
+def _mend_rwlock(path: Path) -> None:
+    """Strike out who can no longer be at work, from DVC's list of who reads and writes what."""
     try:
-        json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        written = path.stat().st_mtime
+        kept = {
+            "read": {
+                name: alive
+                for name, infos in found.get("read", {}).items()
+                if (alive := [one for one in infos if not _is_ghost(one["pid"], written)])
+            },
+            "write": {name: one for name, one in found.get("write", {}).items() if not _is_ghost(one["pid"], written)},
+        }
     except FileNotFoundError:
+        return
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # half a list; whoever still is at work holds undertone's own locks too
+        path.unlink()
+        return
+    if kept != {"read": found.get("read", {}), "write": found.get("write", {})}:
+        tables.write_text(path, json.dumps(kept))
+
+
+def _is_ghost(pid: int, written: float) -> bool:
+    """Say whether a process cannot be the one that was written down: it is gone, or began later (in a container that
+    was started again, the same few numbers are given out again)."""
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).create_time() > written)
+    except psutil.NoSuchProcess:
         return True
-    except ValueError:
-        return False
-    return True
 
 
 def _is_yaml(path: Path) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +80,21 @@ def test_half_a_list_of_locks_stops_no_one(small: Path) -> None:
     assert Dag().is_current("only")
     assert not list(small.glob(".*.part"))
     assert not list((small / ".dvc" / "tmp").glob(".*.part"))
+
+
+def test_a_process_that_began_later_holds_nothing(small: Path) -> None:
+    reproduce()
+    rwlock = small / ".dvc" / "tmp" / "rwlock"
+    held = {str(small / "out"): {"pid": os.getpid(), "cmd": "a run before the container was started again"}}
+    rwlock.write_text(json.dumps({"write": held, "read": {}}))
+    os.utime(rwlock, (0, 0))
+    (small / "source").write_text("b")
+    reproduce()
+    assert Dag().is_current("only")
+    living = {str(small / "other"): {"pid": os.getpid(), "cmd": "still at work"}}
+    rwlock.write_text(json.dumps({"write": living, "read": {}}))
+    Dag()
+    assert json.loads(rwlock.read_text())["write"] == living
 
 
 def test_a_stage_that_fails_is_named(small: Path) -> None:
