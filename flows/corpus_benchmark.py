@@ -13,7 +13,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.dag import Dag
 from flows.pipeline import Where, bring_up_to_date
-from flows.weak_supervision import Push, Runner, Scheduler
+from flows.runners import Kind
 
 MOST_HOURS = 100
 
@@ -23,8 +23,14 @@ MOST_HOURS = 100
     task_runner=ThreadPoolTaskRunner(max_workers=32),  # type: ignore[arg-type]
     timeout_seconds=MOST_HOURS * 3600,
 )
-def corpus_benchmark(runner: Runner = "processes", scheduler: Scheduler = None, push: Push = True) -> State[Any]:
-    """Bring every corpus experiment up to date, under its protocol."""
+def corpus_benchmark(runner: Kind = "processes", scheduler: str | None = None, push: bool = True) -> State[Any]:
+    """Bring every corpus experiment up to date, under its protocol.
+
+    Args:
+        runner: Where shards run: threads or processes of the worker's machine, or the workers of a Dask scheduler.
+        scheduler: Address of the Dask scheduler, such as tcp://10.0.0.5:8786; with runner dask alone.
+        push: Copy what is new to DVC's default remote, where one is configured.
+    """
     dag = Dag()
     weak = set(dag.up_to("report"))
     wanted = [name for name in dag.stages() if name not in weak]

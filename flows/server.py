@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -14,102 +13,112 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from flows import crashes, leftovers, report_site
+from flows.parts import Part, kept_up
 from tasks import paths
 from tasks.errors import UndertoneError
 
 POOL = "undertone"
+PREFECT = (sys.executable, "-m", "prefect")
 STARTUP_S = 90.0
-SHUTDOWN_S = 15.0
 
 
 def environment(port: int) -> dict[str, str]:
-    """Return the environment in which Prefect's own commands talk to the server on this port."""
+    """Return the environment in which Prefect's own commands talk to the server on this port.
+
+    What is set already (a database's URL, a page's) is respected, except where the server is and where it keeps house.
+    """
+    home = (paths.HOUSE / "prefect").resolve()
     return {
+        "UNDERTONE_REPORT_URL": report_site.url(port + 1),
+        # leases of concurrency slots outlive a restart; kept in memory, a killed server's slots stay taken for ever
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+        **crashes.SETTINGS,
+        "PREFECT_WORKER_QUERY_SECONDS": "3",
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        "PREFECT_HOME": str((paths.HOUSE / "prefect").resolve()),
+        "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_CLI_PROMPT": "false",
         "DO_NOT_TRACK": "1",
+        leftovers.MARK: str(home),
     }
 
 
 @contextmanager
 def running(port: int) -> Iterator[str]:
-    """Run server, pool, deployments and worker; yield the page's URL; stop everything on leaving.
+    """Run server, pool, deployments, worker and the report's page; yield the server's URL; stop everything on leaving.
+
+    A part that stops by itself is started again; one that keeps stopping ends the whole with a message.
 
     Raises:
-        UndertoneError: if the port is taken, or a part does not come up
+        UndertoneError: if a port is taken, if `undertone ui` runs in this project already, or if a part does not come
+            up or stay up
     """
-    _demand_free(port)
     env = environment(port)
-    logs = paths.HOUSE / "prefect"
-    logs.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        serve = ["server", "start", "--host", "127.0.0.1", "--port", str(port)]
-        server = stack.enter_context(_child(serve, env, logs / "server.log"))
-        _await_health(f"{env['PREFECT_API_URL']}/health", server, logs / "server.log")
+    home = Path(env["PREFECT_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    serve = (*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port))
+    server = Part("the Prefect server", serve, env, home / "server.log")
+    # asked to stop, a worker waits some 15 s for nothing in particular; its runs have been ended by then
+    worker = Part(
+        "the worker",
+        (*PREFECT, "worker", "start", "--pool", POOL, "--name", socket.gethostname()),
+        env,
+        home / "worker.log",
+        patience_s=2.0,
+    )
+    with leftovers.unhurried() as wait_for_the_end, ExitStack() as stack:
+        left_behind = stack.enter_context(leftovers.alone(home))
+        _demand_free(port, "")
+        _demand_free(port + 1, ", where the report is served,")
+        stack.enter_context(report_site.serving(paths.REPORT.parent.resolve(), port + 1))
+        stack.enter_context(server.running())
+        _await_health(f"{env['PREFECT_API_URL']}/health", server)
         _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], env)
         _prefect(["--no-prompt", "deploy", "--all"], env)
-        stack.enter_context(_child(["worker", "start", "--pool", POOL], env, logs / "worker.log"))
+        crashes.detect(env["PREFECT_API_URL"])
+        crashes.record(env["PREFECT_API_URL"], left_behind)
+        stack.enter_context(worker.running())
+        stack.callback(_end_runs, home, server, worker)
+        stack.enter_context(kept_up(server, worker))
+        stack.callback(wait_for_the_end)
         yield f"http://127.0.0.1:{port}"
 
 
-def _demand_free(port: int) -> None:
+def _end_runs(home: Path, server: Part, worker: Part) -> None:
+    # asked first, the worker starts nothing new; it would wait for its runs, however long they take
+    worker.ask_to_stop()
+    ended = leftovers.end(home, spare=(server.pid(), worker.pid()))
+    if server.exit_status() is None:
+        crashes.record(server.env["PREFECT_API_URL"], ended)
+
+
+def _demand_free(port: int, whose: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            taken = f"port {port} is taken, perhaps by another `undertone ui`"
+            taken = f"port {port}{whose} is taken, perhaps by another `undertone ui`"
             raise UndertoneError(f"{taken}; stop that, or choose another port: undertone ui --port N") from None
 
 
-@contextmanager
-def _child(arguments: Sequence[str], env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("ab") as sink:
-        # a session of its own: Ctrl-C reaches this process alone, which then stops its children in order
-        child = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "prefect", *arguments], env=env, stdout=sink, stderr=sink, start_new_session=True
-        )
-    try:
-        yield child
-    finally:
-        _stop(child)
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGINT, signal.SIGKILL):
-        try:
-            os.killpg(child.pid, number)
-        except ProcessLookupError:
-            break
-        try:
-            child.wait(SHUTDOWN_S)
-        except subprocess.TimeoutExpired:
-            continue
-    child.wait()
-
-
-def _await_health(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def _await_health(url: str, server: Part) -> None:
     until = time.monotonic() + STARTUP_S
-    while time.monotonic() < until and server.poll() is None:
+    while time.monotonic() < until and server.exit_status() is None:
         try:
             with urllib.request.urlopen(url, timeout=2):  # noqa: S310
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
-    raise UndertoneError(f"the Prefect server did not come up; the end of {log}:\n{_tail(log)}")
+    raise UndertoneError(f"the Prefect server did not come up; {server.ending()}")
 
 
 def _prefect(arguments: Sequence[str], env: dict[str, str]) -> None:
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "prefect", *arguments], env=env, capture_output=True, text=True, check=False
+        [*PREFECT, *arguments], env=env, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise UndertoneError(f"prefect {' '.join(arguments)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-
-
-def _tail(log: Path) -> str:
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
