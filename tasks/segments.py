@@ -119,7 +119,8 @@ def _eligible_videos(config: Config) -> Iterator[VideoSpans]:
     videos = {row["video_id"]: row for row in tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist()}
     utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).sort_by("utterance_id")
     left_out = eligibility.left_out(utterances, config.eligibility)
-    rows = [row for row, reason in zip(utterances.to_pylist(), left_out, strict=True) if reason is None]
+    places = utterances.select(["utterance_id", "group", "start_s", "end_s"]).to_pylist()
+    rows = [row for row, reason in zip(places, left_out, strict=True) if reason is None]
     for video_id, members in groupby(rows, key=lambda row: row["group"]):
         spans = tuple(Span(row["utterance_id"], row["start_s"], row["end_s"]) for row in members)
         yield VideoSpans(video_id, videos[video_id]["audio"], videos[video_id]["audio_sha256"], spans)

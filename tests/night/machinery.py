@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -100,17 +100,17 @@ def _counting(app: Any, log: list[Transfer]) -> Callable[..., Awaitable[None]]:
     return answer
 
 
-def project(folder: Path, interviews: Interviews, *, n_first: int | None = None, **changes: str) -> Path:
-    """Make a project whose lists name the site's interviews, or the first of them.
+def project(folder: Path, interviews: Interviews, *, without: Collection[str] = (), **changes: str) -> Path:
+    """Make a project whose lists name the site's interviews.
 
     Args:
         folder: where it is made
         interviews: the site
-        n_first: how many of the train list; all if not given
+        without: ids that the lists leave out
         changes: what stands in params.yaml, and what is to stand there
     """
     workspace.create(folder)
-    listed(folder, interviews, n_first)
+    listed(folder, interviews, without)
     params = folder / "params.yaml"
     text = params.read_text().replace("127.0.0.1:8417", interviews.url.removeprefix("http://"))
     for key, value in changes.items():
@@ -120,12 +120,11 @@ def project(folder: Path, interviews: Interviews, *, n_first: int | None = None,
     return folder
 
 
-def listed(folder: Path, interviews: Interviews, n_first: int | None = None) -> None:
-    """Write the project's lists: all of the site's interviews, or the first of the train list and all others."""
-    train = [entry for entry in interviews.pages.entries if entry.split == "train"][:n_first]
-    test = [entry for entry in interviews.pages.entries if entry.split == "test"]
-    chosen = replace(interviews.pages, entries=(*train, *test))
-    site.write_lists(chosen, interviews.url, folder / "data/train.csv", folder / "data/test.csv")
+def listed(folder: Path, interviews: Interviews, without: Collection[str] = ()) -> None:
+    """Write the project's lists: all of the site's interviews but those left out."""
+    chosen = tuple(entry for entry in interviews.pages.entries if entry.id not in without)
+    pages = replace(interviews.pages, entries=chosen)
+    site.write_lists(pages, interviews.url, folder / "data/train.csv", folder / "data/test.csv")
 
 
 def environment(**more: str) -> dict[str, str]:

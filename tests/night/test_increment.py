@@ -30,9 +30,9 @@ def remembered(folder: Path) -> dict[str, set[str]]:
 
 
 def test_an_addition_costs_what_is_added(tmp_path: Path, interviews: Interviews, server: dict[str, str]) -> None:
-    folder = machinery.project(tmp_path / "project", interviews, n_first=3, **machinery.LIGHT)
+    folder = machinery.project(tmp_path / "project", interviews, without=["4"], **machinery.LIGHT)
     worked(folder, REPRO, server)
-    machinery.listed(folder, interviews, 4)
+    machinery.listed(folder, interviews)
     more = worked(folder, FLOW, server)
     assert {stage: more[stage] for stage in PER_VIDEO} == dict.fromkeys(PER_VIDEO, 1)
     # looked up and fetched; the one that is busy for now is asked again
@@ -58,8 +58,7 @@ def test_a_threshold_touches_votes_and_what_follows(
 def test_two_more_than_two_hundred(tmp_path: Path, settings: Config, server: dict[str, str]) -> None:
     pages = sample(settings.simulate.model_copy(update={"train": 162, "test": 40}), tmp_path / "site")
     with machinery.served(pages) as interviews:
-        n_train = sum(entry.split == "train" for entry in pages.entries)
-        folder = machinery.project(tmp_path / "project", interviews, n_first=n_train - 2, **machinery.LIGHT)
+        folder = machinery.project(tmp_path / "project", interviews, without=["10", "20"], **machinery.LIGHT)
         full = worked(folder, REPRO, server)
         fetched = len(interviews.transfers)
         machinery.listed(folder, interviews)
@@ -68,5 +67,7 @@ def test_two_more_than_two_hundred(tmp_path: Path, settings: Config, server: dic
     ratio = sum(more.values()) / sum(full.values())
     print(f"\n200 interviews: {sum(full.values())} items {full}\n  2 more: {sum(more.values())} items {more}")
     print(f"  {ratio:.1%} of the full run's item work; {again} media fetched")
+    assert {stage: more[stage] for stage in PER_VIDEO} == dict.fromkeys(PER_VIDEO, 2)
     assert ratio <= 0.05
-    assert again <= 2
+    # the one of two gigabytes is turned down again by what its server says of it
+    assert again <= 3
