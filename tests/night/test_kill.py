@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -33,9 +33,8 @@ def started(door: str, folder: Path, server: dict[str, str]) -> Iterator[machine
     )
     entry = "flows/weak_supervision.py:weak_supervision"
     machinery.run((*PREFECT, "--no-prompt", "deploy", entry, "-n", "night", "-p", pool), folder, **server)
-    with machinery.running(
-        (*PREFECT, "worker", "start", "--pool", pool, "--query-seconds", "1"), folder, **server
-    ) as worker:
+    often = {**server, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    with machinery.running((*PREFECT, "worker", "start", "--pool", pool), folder, **often) as worker:
         yield worker
 
 
@@ -57,8 +56,9 @@ def killed(door: str, moment_s: float, folder: Path, server: dict[str, str]) -> 
         if door == "worker":
             # a power cut takes the flow's process too; what that one started has to see for itself
             for process in left:
-                if "prefect" in " ".join(process.cmdline() if process.is_running() else ()):
-                    process.kill()
+                with suppress(psutil.NoSuchProcess):
+                    if "prefect" in " ".join(process.cmdline()):
+                        process.kill()
     _, alive = psutil.wait_procs(left, timeout=LEAVE_S)
     assert alive == [], f"left by a killed {door}: {[process.cmdline() for process in alive]}"
     return at
