@@ -107,6 +107,20 @@ class Part:
 
 
 @contextmanager
+def hearing_ctrl_c() -> Iterator[None]:
+    """Have SIGINT heard here and in what is started here: a shell starts its background jobs deaf to it."""
+    deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if not deaf or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
 def kept_up(*parts: Part) -> Iterator[None]:
     """Start again whatever stops by itself for as long as the context lasts.
 
@@ -123,12 +137,13 @@ def kept_up(*parts: Part) -> Iterator[None]:
                     _start_again(part, given_up)
 
     keeper = threading.Thread(target=look_after, name="keeper", daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        leaving.set()
-        keeper.join()
+    with hearing_ctrl_c():
+        keeper.start()
+        try:
+            yield
+        finally:
+            leaving.set()
+            keeper.join()
     if given_up:
         raise UndertoneError(f"{given_up[0].name} keeps stopping; {given_up[0].ending()}")
 
@@ -140,5 +155,4 @@ def _start_again(part: Part, given_up: list[Part]) -> None:
         part.start()
         return
     given_up.append(part)
-    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM if ignored else signal.SIGINT)
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

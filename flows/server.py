@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from flows import crashes, leftovers, report_site
-from flows.parts import Part, kept_up
+from flows.parts import Part, hearing_ctrl_c, kept_up
 from tasks import paths
 from tasks.errors import UndertoneError
 
@@ -69,7 +69,7 @@ def running(port: int) -> Iterator[str]:
         home / "worker.log",
         patience_s=2.0,
     )
-    with leftovers.unhurried() as wait_for_the_end, ExitStack() as stack:
+    with hearing_ctrl_c(), leftovers.unhurried() as wait_for_the_end, ExitStack() as stack:
         left_behind = stack.enter_context(leftovers.alone(home))
         _demand_free(port, "")
         _demand_free(port + 1, ", where the report is served,")
