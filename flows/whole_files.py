@@ -43,10 +43,13 @@ def mend(repo: Any, say: Callable[[str], None]) -> None:
     with repo.lock:
         for part in root.glob(f".{LOCK_FILE}.*.part"):
             part.unlink()
-        if not _is_yaml(root / LOCK_FILE):
+        if not _is_whole(root / LOCK_FILE):
             (root / paths.HOUSE).mkdir(exist_ok=True)
             aside = (root / LOCK_FILE).rename(root / paths.HOUSE / f"damaged-{LOCK_FILE}")
-            say(f"{LOCK_FILE} was cut short when DVC was killed; it lies in {aside} now, and every stage is looked at")
+            say(
+                f"{LOCK_FILE} is no whole record (DVC was killed as it wrote it, or a merge left its marks); it lies "
+                f"in {aside} now, and every stage is looked at"
+            )
 
 
 def in_order(repo: Any, stages: Sequence[str]) -> None:
@@ -83,24 +86,27 @@ def _replacing(path: Path, mode: str, encoding: str | None) -> Iterator[IO[str]]
 
 def _mend_rwlock(path: Path) -> None:
     """Strike out who can no longer be at work, from DVC's list of who reads and writes what."""
+    from dvc.rwlock import SCHEMA
+    from voluptuous import Invalid
+
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = SCHEMA(json.loads(path.read_text(encoding="utf-8")))
         written = path.stat().st_mtime
-        kept = {
-            "read": {
-                name: alive
-                for name, infos in found.get("read", {}).items()
-                if (alive := [one for one in infos if not _is_ghost(one["pid"], written)])
-            },
-            "write": {name: one for name, one in found.get("write", {}).items() if not _is_ghost(one["pid"], written)},
-        }
     except FileNotFoundError:
         return
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, Invalid):
         # half a list; whoever still is at work holds undertone's own locks too
         path.unlink()
         return
-    if kept != {"read": found.get("read", {}), "write": found.get("write", {})}:
+    kept = {
+        "read": {
+            name: alive
+            for name, infos in found["read"].items()
+            if (alive := [one for one in infos if not _is_ghost(one["pid"], written)])
+        },
+        "write": {name: one for name, one in found["write"].items() if not _is_ghost(one["pid"], written)},
+    }
+    if kept != found:
         tables.write_text(path, json.dumps(kept))
 
 
@@ -115,14 +121,27 @@ def _is_ghost(pid: int, written: float) -> bool:
         return True
 
 
-def _is_yaml(path: Path) -> bool:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+def _is_whole(path: Path) -> bool:
+    """Say whether dvc.lock is all that DVC wrote: some halves are good YAML and no record, some a record that ends in
+    half a word or half an entry."""
+    from dvc.exceptions import DvcException
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from dvc.utils.serialize import parse_yaml
+    from voluptuous import Invalid
 
     try:
-        found = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        found = COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, str(path)))
     except FileNotFoundError:
         return True
-    except (YAMLError, ValueError):
+    except (DvcException, Invalid, ValueError):
         return False
-    return isinstance(found, dict) and isinstance(found.get("stages"), dict)
+    entries = [
+        entry
+        for stage in found.get("stages", {}).values()
+        for side in ("deps", "outs")
+        for entry in stage.get(side, [])
+    ]
+    return text.endswith("\n") and all(
+        "size" in entry and ("nfiles" in entry or not entry.get("md5", "").endswith(".dir")) for entry in entries
+    )

@@ -65,10 +65,38 @@ def test_half_a_lock_file_is_put_aside_and_said(small: Path, half: str) -> None:
     dag = Dag(waiting=heard.append)
     assert not dag.is_current("only")
     assert len(heard) == 1
-    assert "dvc.lock was cut short" in heard[0]
+    assert "dvc.lock is no whole record" in heard[0]
     assert (small / ".undertone" / "damaged-dvc.lock").read_text() == half
     reproduce()
     assert (small / "dvc.lock").read_bytes() == whole
+
+
+def test_wherever_a_record_was_cut_the_stage_is_run_or_current_again(small: Path) -> None:
+    (small / "params.yaml").write_text("only: {how: many, ratio: 0.5}\n")
+    (small / "dvc.yaml").write_text(DVC_YAML.replace("outs:", "params: [only], outs:"))
+    reproduce()
+    whole = (small / "dvc.lock").read_bytes()
+    ends = [place + 1 for place, letter in enumerate(whole) if letter == ord("\n")]
+    for length in sorted({*ends[:-1], *range(0, len(whole), 7)}):
+        (small / "dvc.lock").write_bytes(whole[:length])
+        repo = Dag()._repo()
+        whole_files.mend(repo, lambda _: None)
+        repo.status(targets=["only"])
+    for length in ends[:-1]:
+        (small / "dvc.lock").write_bytes(whole[:length])
+        reproduce()
+        assert (small / "dvc.lock").read_bytes() == whole, whole[:length]
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["null", "[]", "3", '{"write": []}', '{"read": {"/x": [{"pid": "7", "cmd": ""}]}}', '{"write": {"/x": {}}}'],
+)
+def test_a_list_of_locks_that_dvc_would_refuse_is_put_away(small: Path, record: str) -> None:
+    (small / ".dvc" / "tmp").mkdir(exist_ok=True)
+    (small / ".dvc" / "tmp" / "rwlock").write_text(record)
+    reproduce()
+    assert Dag().is_current("only")
 
 
 def test_half_a_list_of_locks_stops_no_one(small: Path) -> None:
