@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from tasks import each as mapping
 from tasks import locks, memo, paths, tables
-from tasks.config import Config, load
+from tasks.config import CORPUS_NAME, Config, load
 from tasks.errors import Busy, UndertoneError
 
 STAGES = ("crawl", "captions", "polarity", "segments", "acoustic", "train", "evaluate", "report")
+PER_NAME = ("corpus",)
+"""Stages that are run once for each name, as in `corpus@tess`."""
 INTERRUPTED = 130
 
 
@@ -46,13 +49,27 @@ def run(
         locks.together(memo.LOCK, wait_s=wait_s, waiting=waiting),
         locks.alone(stage, by, wait_s=wait_s, waiting=waiting),
     ):
-        tables.sweep(paths.DATA / stage)
+        tables.sweep(paths.folder(stage))
         tables.sweep(paths.MEMO / stage)
         tables.sweep(paths.TALLY, f"{stage}.json")
-        importlib.import_module(f"tasks.{stage}").run(config, each=tally.of(each))
+        word, *name = stage.split("@")
+        importlib.import_module(f"tasks.{word}").run(config, *name, each=tally.of(each))
         tally.write(stage)
     _bound_memo(config.runtime.memo_max_bytes)
     return tally
+
+
+def _stage(text: str) -> str:
+    word, at, name = text.partition("@")
+    if text in STAGES or (word in PER_NAME and at and re.fullmatch(CORPUS_NAME, name)):
+        return text
+    raise argparse.ArgumentTypeError(
+        f"there is no stage {text!r}; the stages are {', '.join((*STAGES, *map(_of_name, PER_NAME)))}"
+    )
+
+
+def _of_name(word: str) -> str:
+    return f"{word}@NAME"
 
 
 def _bound_memo(max_bytes: int) -> None:
@@ -77,7 +94,7 @@ def explain(error: BaseException) -> str | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the stage named on the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tasks", description=__doc__)
-    parser.add_argument("stage", choices=STAGES, metavar="STAGE", help=", ".join(STAGES))
+    parser.add_argument("stage", type=_stage, metavar="STAGE", help=", ".join((*STAGES, *map(_of_name, PER_NAME))))
     stage: str = parser.parse_args(arguments).stage
     try:
         config = load(paths.PARAMS)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tasks.errors import ConfigError
 
 Positive = Annotated[float, Field(gt=0)]
+CORPUS_NAME = r"^[a-z0-9][a-z0-9-]*$"
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -125,6 +126,13 @@ class Simulate(Section):
     port: Annotated[int, Field(ge=1, le=65535)]
 
 
+class Corpus(Section):
+    """A corpus on disk: who reads it, and where it lies (absolute, or relative to the project folder)."""
+
+    reader: str
+    path: Annotated[str, Field(min_length=1)]
+
+
 class Runtime(Section):
     """The machine: nothing here changes a byte of any result. `workers: 0` means one per core."""
 
@@ -152,6 +160,7 @@ class Config(Section):
     report: Report
     predict: Predict
     simulate: Simulate
+    corpora: dict[Annotated[str, Field(pattern=CORPUS_NAME)], Corpus]
     runtime: Runtime
 
 
@@ -230,5 +239,5 @@ def _line(document: Any, location: tuple[str | int, ...]) -> int | None:
 def _siblings(location: tuple[str | int, ...]) -> list[str]:
     model: Any = Config
     for part in location:
-        model = model.model_fields[str(part)].annotation
+        model = get_args(model)[1] if get_origin(model) is dict else model.model_fields[str(part)].annotation
     return list(model.model_fields)

@@ -39,8 +39,31 @@ TALLY = HOUSE / "tally"
 DOWNLOADS = HOUSE / "downloads"
 CRAWL_LOG = HOUSE / "crawl-log.jsonl"
 SITE = HOUSE / "site"
+CORPORA = HOUSE / "corpora"
+SIMULATED = "SIMULATED"
+"""A file of this name in a corpus folder says that undertone made the corpus."""
 
 
 def rejected(stage: str) -> Path:
     """Return where a stage's rejected items are listed."""
-    return DATA / stage / "rejected.parquet"
+    return folder(stage) / "rejected.parquet"
+
+
+def folder(stage: str) -> Path:
+    """Return where a stage's outputs lie; `corpus@tess` has its own below `corpus`."""
+    return DATA.joinpath(*stage.split("@"))
+
+
+def utterances(corpus: str) -> Path:
+    """Return where a corpus's utterance table lies."""
+    return folder(f"corpus@{corpus}") / "utterances.parquet"
+
+
+def sounds(corpus: str) -> Path:
+    """Return where what was measured on a corpus's sound lies."""
+    return folder(f"corpus@{corpus}") / "sounds.parquet"
+
+
+def reading(corpus: str) -> Path:
+    """Return where it lies what was mended while a corpus was read."""
+    return folder(f"corpus@{corpus}") / "reading.json"

@@ -39,6 +39,14 @@ UTTERANCES = _schema(
 )  # fmt: skip
 """One row per utterance, the same columns for every source; `group` is the video, dialogue or session."""
 
+SOUNDS = _schema(
+    utterance_id=_text, audio=_text, sha256=_text, container=_text, rate_hz=_whole, channels=_whole, duration_s=_real,
+    peak_dbfs=_real, level_dbfs=_real, clipped_share=_real, silent_share=_real, samples_sha256=_text,
+    fingerprint=pa.list_(pa.uint32()),
+)  # fmt: skip
+"""One row per utterance with sound: the file it lies in (`sha256`), what was measured on its span, a digest of the
+decoded samples (16 kHz, mono, 16 bit), and the fingerprint by which near-duplicates are found."""
+
 VIDEOS = _schema(
     video_id=_text, split=_text, url=_text, title=_text, channel=_text, duration_s=_real, language=_text,
     captions=_text, caption_kind=_text, caption_format=_text, licence=_text,
@@ -88,6 +96,11 @@ PREDICTIONS = _schema(
 def features(names: Sequence[str]) -> pa.Schema:
     """Return the schema of a feature table: one row per utterance, one column per named feature."""
     return pa.schema([("utterance_id", _text), *((name, _real) for name in names)])
+
+
+def utterances(extra: pa.Schema) -> pa.Schema:
+    """Return the schema of a corpus's utterance table: the columns all share, then its own."""
+    return pa.schema([*UTTERANCES, *extra])
 
 
 @contextmanager
@@ -172,7 +185,7 @@ def conform(table: pa.Table, schema: pa.Schema, path: Path | str) -> pa.Table:
         typed = table.select(schema.names).cast(schema)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise TableError(f"{path}: a column has another type than its schema: {error}") from None
-    rules = _RULES.get(_name(schema))
+    rules = _RULES.get(_name(schema)) or _RULES.get(_name(schema)[: len(UTTERANCES)])
     if rules is not None and typed.num_rows:
         _check(typed, rules(), path)
     return typed.replace_schema_metadata(None)
