@@ -1,0 +1,48 @@
+"""The cut segments as a stage finds them: one video's at a time, in a row group of a shard."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tasks import paths, tables
+
+
+@dataclass(frozen=True)
+class SegmentedVideo:
+    """One video's cut segments: a row group of a shard; `sha256` stands for their bytes."""
+
+    id: str
+    shard: str
+    row_group: int
+    sha256: str
+
+    @property
+    def content(self) -> str:
+        """The digest of the segments, wherever they lie."""
+        return self.sha256
+
+
+def videos() -> list[SegmentedVideo]:
+    """Return every video's segments, sorted by video."""
+    index = tables.read(paths.SEGMENT_INDEX, tables.SEGMENT_INDEX).sort_by("video_id").to_pylist()
+    return [SegmentedVideo(row["video_id"], row["shard"], row["row_group"], row["sha256"]) for row in index]
+
+
+def read(video: SegmentedVideo) -> list[dict[str, Any]]:
+    """Return a video's segments, rows of the SEGMENTS schema."""
+    rows: list[dict[str, Any]] = pq.ParquetFile(paths.SHARDS / video.shard).read_row_group(video.row_group).to_pylist()
+    return rows
+
+
+def samples(segment: dict[str, Any]) -> tuple[NDArray[np.int16], int]:
+    """Return a segment's samples, shape (n_samples,), and their rate in Hz."""
+    import soundfile
+
+    signal, rate_hz = soundfile.read(io.BytesIO(segment["audio"]["bytes"]), dtype="int16")
+    return signal, rate_hz
