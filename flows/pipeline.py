@@ -16,7 +16,7 @@ from prefect.concurrency._sync import concurrency
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from flows import artifacts, runners, shards
+from flows import artifacts, memory, runners, shards
 from flows.dag import Dag
 from tasks import paths
 from tasks.__main__ import explain, run
@@ -64,6 +64,7 @@ def bring_up_to_date(wanted: Sequence[str], where: Where, *, forced: Collection[
     if unknown := [name for name in wanted if name not in dag.stages()]:
         raise InputError(f"unknown stage {', '.join(unknown)}; the stages are {', '.join(dag.stages())}")
     _ask_for_limits(wanted)
+    memory.use_one_heap()
     with runners.started(where.runner, where.scheduler, config.runtime) as runner:
         _at_hand.set(_Run(dag, config, shards.mapped(runner, config.runtime)))
         runs: dict[str, Any] = {}
@@ -112,6 +113,8 @@ def run_stage(name: str, forced: bool) -> State[Any]:
         # a person's mistake needs no traceback, and a bug does
         log.error("Stage %s failed: %s", name, error, exc_info=explain(error) is None)
         return Failed(message=_why(name, error))
+    finally:
+        memory.give_back()
     log.info("%s: %s; recorded in dvc.lock", name, tally)
     return Completed(message=str(tally))
 

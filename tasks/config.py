@@ -160,7 +160,7 @@ class Config(Section):
     report: Report
     predict: Predict
     simulate: Simulate
-    corpora: dict[Annotated[str, Field(pattern=CORPUS_NAME)], Corpus]
+    corpora: dict[Annotated[str, Field(pattern=CORPUS_NAME)], Corpus] = {}
     runtime: Runtime
 
 

@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks import paths, tables
@@ -45,13 +47,12 @@ def load(split: str) -> Rows:
     utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).select(["utterance_id", "group", "split"])
     votes = tables.read(paths.VOTES, tables.VOTES).select(["utterance_id", "sentiment"])
     features = tables.read(paths.FEATURES, tables.features(NAMES))
-    joined = features.join(utterances, "utterance_id").join(votes, "utterance_id").sort_by("utterance_id")
-    picked = joined.filter(np.array(joined["split"].to_pylist(), dtype=object) == split)
+    picked = features.filter(pc.equal(_of(features, utterances, "split"), split)).sort_by("utterance_id")
     return Rows(
-        ids=_text(picked["utterance_id"].to_pylist()),
+        ids=_text(picked["utterance_id"]),
         features=np.column_stack([picked[name].to_numpy() for name in NAMES]),
-        labels=_text(picked["sentiment"].to_pylist()),
-        groups=_text(picked["group"].to_pylist()),
+        labels=_text(_of(picked, votes, "sentiment")),
+        groups=_text(_of(picked, utterances, "group")),
     )
 
 
@@ -81,5 +82,10 @@ def digest(*parts: Rows) -> str:
     return state.hexdigest()
 
 
-def _text(values: list[str | None]) -> Labels:
-    return np.array([value or "" for value in values], dtype=str)
+def _of(rows: pa.Table, others: pa.Table, column: str) -> pa.ChunkedArray:
+    """Return a column of another table, in the order of these rows; null where the other has no such utterance."""
+    return others[column].take(pc.index_in(rows["utterance_id"], others["utterance_id"]))
+
+
+def _text(values: pa.ChunkedArray) -> Labels:
+    return np.array([value or "" for value in values.to_pylist()], dtype=str)
