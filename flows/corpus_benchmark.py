@@ -11,8 +11,7 @@ from prefect.exceptions import FailedRun
 from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.dag import Dag
-from flows.pipeline import Where, bring_up_to_date
+from flows.pipeline import Where, bring_up_to_date, dag_at_hand
 from flows.runners import Kind
 
 MOST_HOURS = 100
@@ -31,12 +30,12 @@ def corpus_benchmark(runner: Kind = "processes", scheduler: str | None = None, p
         scheduler: Address of the Dask scheduler, such as tcp://10.0.0.5:8786; with runner dask alone.
         push: Copy what is new to DVC's default remote, where one is configured.
     """
-    dag = Dag()
+    dag = dag_at_hand()
     weak = set(dag.up_to("report"))
     wanted = [name for name in dag.stages() if name not in weak]
     if not wanted:
         return Completed(name="Nothing", message="dvc.yaml has no corpus stages yet")
-    return bring_up_to_date(wanted, Where(runner, scheduler, push))
+    return bring_up_to_date(dag, wanted, Where(runner, scheduler, push))
 
 
 if __name__ == "__main__":

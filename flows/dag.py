@@ -41,7 +41,8 @@ class Dag:
 
         self._root, self._wait_s, self._waiting = root, wait_s, waiting
         self._patiently(lambda: whole_files.mend(self._repo(), waiting))
-        graph = self._patiently(lambda: self._repo().index.graph)
+        self._view = self._repo()
+        graph = self._patiently(lambda: self._view.index.graph)
         self._order = tuple(stage.addressing for stage in plan_repro(graph))
         self._upstream = {
             stage.addressing: tuple(sorted(before.addressing for before in graph.successors(stage))) for stage in graph
@@ -72,8 +73,11 @@ class Dag:
         return tuple(one for one in self.stages() if one in needed)
 
     def is_current(self, stage: str) -> bool:
-        """Say whether a stage's inputs, parameters and outputs are those its last run recorded."""
-        return self._patiently(lambda: not self._repo().status(targets=[stage]))
+        """Say whether a stage's inputs, parameters and outputs are those its last run recorded.
+
+        What others record meanwhile is seen by whoever holds the stage.
+        """
+        return self._patiently(lambda: not self._view.status(targets=[stage]))
 
     @contextmanager
     def held(self, stage: str) -> Iterator[None]:
@@ -83,6 +87,7 @@ class Dag:
             Busy: if others hold it for longer than `wait_s`; the message says who
         """
         lock = self._patiently(lambda: _entered(self._rwlock(stage)))
+        self._view = self._repo()
         try:
             yield
         finally:
@@ -91,6 +96,7 @@ class Dag:
     def commit(self, stage: str) -> None:
         """Record a stage that has just run: its outputs go to DVC's cache, their hashes to dvc.lock."""
         self._patiently(lambda: self._commit(stage))
+        self._view = self._repo()
 
     def recorded(self) -> dict[str, Any]:
         """Return what dvc.lock says of each stage: its inputs, parameters and outputs with their hashes."""
@@ -172,7 +178,7 @@ class Dag:
             return "DVC's lock is held by another process"
 
     def _repo(self) -> Any:
-        # a new one each time: a Repo remembers dvc.lock, which other stages change meanwhile
+        # a new one whenever something may have changed: a Repo remembers dvc.lock
         return _repo(self._root)
 
 

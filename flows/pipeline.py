@@ -6,13 +6,9 @@ from collections.abc import Collection, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
-from prefect import get_run_logger, task
-from prefect.client.schemas.objects import ConcurrencyLeaseHolder, State
-
-# the task engine's own: the public one warns of every tag without a limit
-from prefect.concurrency._sync import concurrency
+from prefect import get_client, get_run_logger, task
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
@@ -23,6 +19,8 @@ from tasks.__main__ import explain, run
 from tasks.config import Config, load
 from tasks.each import Each
 from tasks.errors import InputError, ItemFailed
+
+_MOST_LIMITS = 200
 
 
 @dataclass(frozen=True)
@@ -47,10 +45,16 @@ class _Run:
 _at_hand: ContextVar[_Run] = ContextVar("_at_hand")
 
 
-def bring_up_to_date(wanted: Sequence[str], where: Where, *, forced: Collection[str] = ()) -> State[Any]:
+def dag_at_hand() -> Dag:
+    """Return the DAG of the flow's project; it waits for what others hold, and says so in the run's log."""
+    return Dag(wait_s=load(paths.PARAMS).runtime.lock_wait_s, waiting=get_run_logger().warning)
+
+
+def bring_up_to_date(dag: Dag, wanted: Sequence[str], where: Where, *, forced: Collection[str] = ()) -> State[Any]:
     """Bring stages up to date, each as a task run of the flow at hand, independent ones at the same time.
 
     Args:
+        dag: the DAG they are of
         wanted: the stages, each after those it needs
         where: where the work is done
         forced: stages to run even if they are current
@@ -58,20 +62,17 @@ def bring_up_to_date(wanted: Sequence[str], where: Where, *, forced: Collection[
     Returns:
         the state the flow ends in; a failed one says stage, item and reason first
     """
-    log = get_run_logger()
     config = load(paths.PARAMS)
-    dag = Dag(wait_s=config.runtime.lock_wait_s, waiting=log.warning)
     if unknown := [name for name in wanted if name not in dag.stages()]:
         raise InputError(f"unknown stage {', '.join(unknown)}; the stages are {', '.join(dag.stages())}")
-    _ask_for_limits(wanted)
     memory.use_one_heap()
     with runners.started(where.runner, where.scheduler, config.runtime) as runner:
-        _at_hand.set(_Run(dag, config, shards.mapped(runner, config.runtime)))
+        _at_hand.set(_Run(dag, config, shards.mapped(runner, config.runtime, _limited(wanted))))
         runs: dict[str, Any] = {}
         for name in wanted:
             before = [runs[needed] for needed in dag.upstream(name) if needed in runs]
             # one that could not run leaves no state of its own: those that need it say so themselves
-            stage = task(name="stage", task_run_name=name, tags={name})(run_stage)
+            stage = task(name="stage", task_run_name=name)(run_stage)
             runs[name] = stage.submit(name, name in forced, return_state=False, wait_for=before)
         for future in runs.values():
             future.wait()
@@ -87,12 +88,15 @@ def bring_up_to_date(wanted: Sequence[str], where: Where, *, forced: Collection[
     return Completed(message=f"{len(states) - current} stages run, {current} current")
 
 
-def _ask_for_limits(tags: Sequence[str]) -> None:
-    """Learn at once which tags the server puts a limit on: asked while it records task runs, SQLite answers late."""
-    for tag in tags:
-        holder = ConcurrencyLeaseHolder(type="task_run", id=uuid4())
-        with concurrency([f"tag:{tag}"], holder=holder, lease_duration=60, suppress_warnings=True):
-            pass
+def _limited(stages: Sequence[str]) -> frozenset[str]:
+    """Return the stages for which the server has a limit `tag:STAGE`.
+
+    Only their shards carry the stage's word as a tag: for every tag of a task run the server is asked for a slot, and
+    SQLite, asked while it records other task runs, answers seconds late.
+    """
+    with get_client(sync_client=True) as client:
+        limits = {limit.name for limit in client.read_global_concurrency_limits(limit=_MOST_LIMITS)}
+    return frozenset(stage for stage in stages if f"tag:{stage}" in limits)
 
 
 def run_stage(name: str, forced: bool) -> State[Any]:
@@ -107,14 +111,15 @@ def run_stage(name: str, forced: bool) -> State[Any]:
             # another run may have done it while this one waited
             if not forced and dag.is_current(name):
                 return _current(name)
-            tally = run(name, at_hand.config, at_hand.each, by=f"flow run {flow_run.name}", waiting=log.warning)
+            try:
+                tally = run(name, at_hand.config, at_hand.each, by=f"flow run {flow_run.name}", waiting=log.warning)
+            finally:
+                memory.give_back()
             dag.commit(name)
     except Exception as error:
         # a person's mistake needs no traceback, and a bug does
         log.error("Stage %s failed: %s", name, error, exc_info=explain(error) is None)
         return Failed(message=_why(name, error))
-    finally:
-        memory.give_back()
     log.info("%s: %s; recorded in dvc.lock", name, tally)
     return Completed(message=str(tally))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -87,8 +87,14 @@ def do_shard(root: str, code: str, work: Work, items: Sequence[Item]) -> list[Ou
     return [do(work, item) for item in items]
 
 
-def mapped(runner: Runner, runtime: Runtime) -> Each:
-    """Return an `each` that gives shards of items to a runner, each as a task run."""
+def mapped(runner: Runner, runtime: Runtime, limited: Collection[str] = ()) -> Each:
+    """Return an `each` that gives shards of items to a runner, each as a task run.
+
+    Args:
+        runner: who does the work
+        runtime: how it is cut and how often it is tried
+        limited: stages whose task runs the server limits by tag
+    """
 
     def each(work: Work, items: Sequence[Item]) -> Iterator[Outcome]:
         work, root, code = work.pinned(), str(Path.cwd()), closure.version(work.one.__module__)
@@ -107,7 +113,7 @@ def mapped(runner: Runner, runtime: Runtime) -> Each:
             run = task(
                 name=f"{work.stage} shard",
                 task_run_name=f"{work.stage} {number} of {len(shards)}: {_span(some)}",
-                tags={work.stage, *(f"host:{host}" for host in shard.hosts)},
+                tags={work.stage}.intersection(limited).union(f"host:{host}" for host in shard.hosts),
                 retries=n_retries,
                 retry_delay_seconds=list(runtime.retry_delays_s),
                 retry_jitter_factor=0.2,

@@ -10,8 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import FailedRun
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.dag import Dag
-from flows.pipeline import Where, bring_up_to_date
+from flows.pipeline import Where, bring_up_to_date, dag_at_hand
 from flows.runners import Kind
 
 MOST_HOURS = 20
@@ -38,10 +37,10 @@ def weak_supervision(
         scheduler: Address of the Dask scheduler, such as tcp://10.0.0.5:8786; with runner dask alone.
         push: Copy what is new to DVC's default remote, where one is configured.
     """
-    wanted = Dag().up_to("report") if not only else tuple(only)
-    return bring_up_to_date(
-        wanted, Where(runner, scheduler, push), forced=("crawl",) if refresh and "crawl" in wanted else ()
-    )
+    dag = dag_at_hand()
+    wanted = dag.up_to("report") if not only else tuple(only)
+    forced = ("crawl",) if refresh and "crawl" in wanted else ()
+    return bring_up_to_date(dag, wanted, Where(runner, scheduler, push), forced=forced)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import State
 
 from flows import lineage, pipeline
 from flows.dag import Dag
-from flows.pipeline import Where, bring_up_to_date
+from flows.pipeline import Where, bring_up_to_date, dag_at_hand
 from tasks import each, paths, tables
 from tasks.closure import ROOT
 from tasks.errors import AudioError, ConfigError, InputError, ItemFailed
@@ -38,7 +38,7 @@ Stage = Callable[[str], None]
 
 @flow(name="small")
 def small_flow(wanted: list[str], forced: list[str], where: dict[str, Any]) -> State[Any]:
-    return bring_up_to_date(wanted, Where(**where), forced=forced)
+    return bring_up_to_date(dag_at_hand(), wanted, Where(**where), forced=forced)
 
 
 def ran(*wanted: str, forced: tuple[str, ...] = (), where: Where = HERE) -> State[Any]:
