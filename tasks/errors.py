@@ -6,6 +6,7 @@ UndertoneError                 a person can mend it: shown as one message, witho
 ├── TableError                 a table between two stages breaks its schema
 ├── AudioError                 sound that cannot be read or used
 ├── NotEnoughData              too few videos, utterances or classes for what was asked
+├── LeakError                  training and test share what the protocol keeps apart
 ├── Busy                       someone else is at it; the message says who
 └── Rejected                   one item cannot be used; the rest of the stage goes on
     └── Transient              … for now: it is not remembered, and the next run tries again
@@ -38,6 +39,10 @@ class AudioError(UndertoneError):
 
 class NotEnoughData(UndertoneError):
     """There is too little data for the protocol that was asked for."""
+
+
+class LeakError(UndertoneError):
+    """Training and test part share what the protocol keeps apart, and the recipe does not declare it."""
 
 
 class Busy(UndertoneError):

@@ -10,11 +10,14 @@ import pytest
 from ruamel.yaml import YAML
 
 from tasks import closure
-from tasks.__main__ import STAGES
+from tasks.__main__ import PER_NAME, STAGES
 from tasks.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
-DAG: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+DAG: dict[str, Any] = {
+    name: stage.get("do", stage) for name, stage in YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"].items()
+}
+ALL = (*STAGES, *PER_NAME)
 
 
 def paths_of(stage: str, kind: str) -> list[str]:
@@ -22,15 +25,15 @@ def paths_of(stage: str, kind: str) -> list[str]:
 
 
 def test_one_word_per_stage() -> None:
-    assert tuple(DAG) == STAGES
-    for stage in STAGES:
-        assert stage in Config.model_fields or stage == "segments"
+    assert tuple(DAG) == ALL
+    for stage in ALL:
+        assert stage in Config.model_fields or stage in PER_NAME
         assert (ROOT / "tasks" / f"{stage}.py").is_file()
         assert list((ROOT / "tests" / "tasks").rglob(f"test_{stage}.py")), stage
-        assert DAG[stage]["cmd"] == f"python -m tasks {stage}"
+        assert DAG[stage]["cmd"] == f"python -m tasks {stage}" + "@${key}" * (stage in PER_NAME)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", ALL)
 def test_code_dependencies_are_the_import_closure(stage: str) -> None:
     code = [Path(path) for path in paths_of(stage, "deps") if path.startswith("tasks/")]
     needed = set(closure.files(f"tasks.{stage}"))
@@ -40,7 +43,7 @@ def test_code_dependencies_are_the_import_closure(stage: str) -> None:
     assert not idle, f"dvc.yaml: stage {stage} lists {sorted(map(str, idle))}, which it does not import"
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", ALL)
 def test_parameters_are_those_the_code_reads(stage: str) -> None:
     source = (ROOT / "tasks" / f"{stage}.py").read_text()
     read = set(re.findall(r"\bconfig\.(\w+)", source)) & set(Config.model_fields)
@@ -50,9 +53,10 @@ def test_parameters_are_those_the_code_reads(stage: str) -> None:
 
 
 def test_outputs_lie_in_the_stages_own_folder() -> None:
-    for stage in STAGES:
+    for stage in ALL:
         for kind in ("outs", "metrics", "plots"):
-            assert all(path.startswith(f"data/{stage}/") for path in paths_of(stage, kind)), stage
+            mine = f"data/{stage}/" + "${key}/" * (stage in PER_NAME)
+            assert all(path.startswith(mine) for path in paths_of(stage, kind)), stage
 
 
 def test_an_edited_helper_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

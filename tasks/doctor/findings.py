@@ -145,12 +145,15 @@ class Diagnosis:
         return f"{self.facts.title} (simulated)" if self.simulated else self.facts.title
 
 
-def complaint(
-    kind: str, severity: Severity, names: Sequence[str], what: str, advice: str, *, n: int | None = None
-) -> Iterable[Complaint]:
-    """Yield a complaint about what is named, or nothing where nothing is; `n` where it is not one per name."""
+def complaint(kind: str, severity: Severity, names: Sequence[str], what: str, advice: str) -> Iterable[Complaint]:
+    """Yield a complaint about what is named, or nothing where nothing is."""
     if names:
-        yield Complaint(kind, severity, len(names) if n is None else n, what, tuple(names[:MOST_EXAMPLES]), advice)
+        yield Complaint(kind, severity, len(names), what, tuple(names[:MOST_EXAMPLES]), advice)
+
+
+def many(n: int, one: str, several: str = "") -> str:
+    """Return a number and what it counts: "1 text has", "2 texts have"; with an s where nothing else is given."""
+    return f"{n:,} {one if n == 1 else several or one + 's'}"
 
 
 def ranked(complaints: Iterable[Complaint]) -> tuple[Complaint, ...]:
@@ -173,20 +176,17 @@ def judge(complaints: Sequence[Complaint], n: int, n_rejected: int) -> tuple[Ver
     n_warnings = sum(one.severity == "warning" for one in complaints)
     share = n_faults / (n + n_rejected)
     if share > BROKEN_SHARE:
-        why = f"{n_faults:,} faults on {n + n_rejected:,} utterances, files and rows: {share:.1%}, more than {BROKEN_SHARE:.0%}."
+        of = f"{n + n_rejected:,} utterances, files and rows"
+        why = f"{many(n_faults, 'fault')} on {of}: {share:.1%}, more than {BROKEN_SHARE:.0%}."
         return "broken", why, _first_advice(complaints)
     if n_faults:
-        why = f"{n:,} utterances can be used; {_many(n_faults, 'fault')} to mend or to state."
+        why = f"{n:,} utterances can be used; {many(n_faults, 'fault')} to mend or to state."
         return "usable", why, _first_advice(complaints)
     if n_warnings:
-        why = f"All {n:,} utterances can be used; {_many(n_warnings, 'warning')} to look at first."
+        why = f"All {n:,} utterances can be used; {many(n_warnings, 'warning')} to look at first."
         return "usable", why, _first_advice(complaints)
-    return "sound", f"All {n:,} utterances can be used, and nothing is the matter with them.", "Nothing: train on it."
+    return "sound", f"All {n:,} utterances can be used; nothing was found that speaks against it.", "Nothing."
 
 
 def _first_advice(complaints: Sequence[Complaint]) -> str:
     return ranked(complaints)[0].advice if complaints else "Look at the folder: is it the corpus that its reader reads?"
-
-
-def _many(n: int, thing: str) -> str:
-    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"

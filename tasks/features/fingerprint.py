@@ -1,0 +1,98 @@
+"""Fingerprints of sound: copies of a recording agree in most bits, two takes of the same sentence do not.
+
+Haitsma & Kalker (2002), "A Highly Robust Audio Fingerprinting System", ISMIR: one 32-bit word every 23 ms, whose bits are
+the signs of how the energy differences between 33 neighbouring bands change from one frame to the next. Signs don't
+know of levels, and long overlapping frames forgive codecs, other sampling rates and a few milliseconds cut off.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.errors import AudioError
+
+FRAME_S = 0.375
+HOP_S = 0.023
+N_BANDS = 33
+LOWEST_HZ, HIGHEST_HZ = 300.0, 2000.0
+QUIET_DB = 30.0
+"""A frame this far below the loudest of its clip says nothing: its word is `QUIET`, and it is compared with nothing."""
+QUIET = 0
+MIN_OVERLAP = 0.5
+"""Two clips are compared where this share of the shorter one's sounding frames meets sounding frames of the other."""
+
+_FRAMES_AT_ONCE = 256
+
+
+def fingerprint(signal: NDArray[np.floating] | NDArray[np.int16], rate_hz: int = 16_000) -> NDArray[np.uint32]:
+    """Return a word of 32 bits for every 23 ms of a mono signal; quiet frames are `QUIET`, no other is.
+
+    Args:
+        signal: samples at any scale, shape (n_samples,)
+        rate_hz: sampling rate of the signal, at least twice the highest band's edge
+
+    Returns:
+        words, shape (n_frames,); frame `i` is centred at `(i + 1) * HOP_S` seconds
+
+    Raises:
+        AudioError: if the signal is not one channel, or a sample is not finite
+    """
+    if signal.ndim != 1:
+        raise AudioError(f"expected one channel, shape (n_samples,); found shape {signal.shape}")
+    if not np.isfinite(signal).all():
+        raise AudioError("a sample is not finite")
+    energies = _band_energies(signal, rate_hz)
+    along_bands = energies[:, :-1] - energies[:, 1:]
+    bits = np.diff(along_bands, axis=0) > 0
+    words = np.packbits(bits, axis=1, bitorder="little").view("<u4")[:, 0].astype(np.uint32)
+    loudness = energies[1:].sum(axis=1)
+    quiet = loudness <= loudness.max(initial=0.0) * 10 ** (-QUIET_DB / 10)
+    return np.where(quiet, np.uint32(QUIET), np.maximum(words, np.uint32(QUIET + 1)))
+
+
+def bit_error_rate(a: NDArray[np.uint32], b: NDArray[np.uint32], max_offset: int) -> tuple[float, int, int]:
+    """Return how much two fingerprints differ where they agree best.
+
+    Args:
+        a: one fingerprint, shape (n_a,)
+        b: another, shape (n_b,)
+        max_offset: how many frames one may be shifted against the other, either way
+
+    Returns:
+        share of bits that differ (0: none, about 0.5: nothing in common); the offset in frames, such that `a[i]` meets
+        `b[i + offset]`; how many sounding frames were compared. (1.0, 0, 0) where too few meet
+    """
+    n_needed = MIN_OVERLAP * min(np.count_nonzero(a), np.count_nonzero(b))
+    if not n_needed:
+        return 1.0, 0, 0
+    window = np.zeros(a.size + 2 * max_offset, np.uint32)
+    first, last = max(0, max_offset), min(window.size, max_offset + b.size)
+    window[first:last] = b[: last - first]
+    shifted = np.lib.stride_tricks.sliding_window_view(window, a.size)
+    meet = (shifted != QUIET) & (a != QUIET)
+    n_frames = meet.sum(axis=1)
+    n_wrong = np.where(meet, np.bitwise_count(shifted ^ a), 0).sum(axis=1, dtype=np.int64)
+    rates = np.where(n_frames >= n_needed, n_wrong / np.maximum(32 * n_frames, 1), 1.0)
+    # of equal rates the smallest shift
+    best = min(np.flatnonzero(rates == rates.min()), key=lambda i: abs(int(i) - max_offset))
+    if n_frames[best] < n_needed:
+        return 1.0, 0, 0
+    return float(rates[best]), int(best) - max_offset, int(n_frames[best])
+
+
+def _band_energies(signal: NDArray[np.generic], rate_hz: int) -> NDArray[np.float64]:
+    """Return the energy in every band of every frame, shape (n_frames + 1, n_bands)."""
+    n_frame = round(FRAME_S * rate_hz)
+    # half a frame of silence around it lets a clip of any length have frames
+    padded = np.pad(signal.astype(np.float64), n_frame // 2)
+    starts = np.round(np.arange(0, int(signal.size / (HOP_S * rate_hz)) + 1) * HOP_S * rate_hz).astype(np.int64)
+    frames = np.lib.stride_tricks.sliding_window_view(np.pad(padded, (0, n_frame)), n_frame)
+    edges = np.geomspace(LOWEST_HZ, HIGHEST_HZ, N_BANDS + 1) * n_frame / rate_hz
+    bins = np.round(edges).astype(np.int64)
+    window = np.hanning(n_frame)
+    energies = np.empty((starts.size, N_BANDS))
+    for at in range(0, starts.size, _FRAMES_AT_ONCE):
+        spectra = np.fft.rfft(frames[starts[at : at + _FRAMES_AT_ONCE]] * window)[:, : bins[-1]]
+        energies[at : at + _FRAMES_AT_ONCE] = np.add.reduceat(spectra.real**2 + spectra.imag**2, bins[:-1], axis=1)
+    return energies

@@ -1,0 +1,8 @@
+"""The leakage audit: what training and test part share that they must not, one check a module."""
+
+from __future__ import annotations
+
+from tasks.leaks.finding import CHECKS, Audit, Finding, demand
+from tasks.leaks.survey import audit
+
+__all__ = ["CHECKS", "Audit", "Finding", "audit", "demand"]
