@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tasks import tables
 from tasks.errors import AudioError
@@ -39,6 +40,14 @@ _BLOCK = 4608
 _CONTAINERS = "mov,matroska,webm,mp3,ogg,flac,wav,w64,aiff,aac,ac3,amr,asf,avi,caf,flv,mpeg,mpegts"
 
 
+class SilentFileError(AudioError):
+    """The file holds no sound at all: pictures only, or nothing that can be decoded."""
+
+
+class CutShortError(AudioError):
+    """The file breaks off before the end that its container states."""
+
+
 class TooLongError(AudioError):
     """The sound is longer than allowed."""
 
@@ -60,16 +69,7 @@ def to_flac(source: Path, target: Path, *, max_duration_s: float = math.inf) -> 
         TooLongError: if the sound is longer than `max_duration_s`
         OSError: if the source cannot be found or the target cannot be written
     """
-    import av
-    from av.error import FFmpegError
-
-    if not source.stat().st_size:
-        raise AudioError("the file is empty (0 bytes)")
-    try:
-        container = av.open(source, options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"})
-    except (FFmpegError, ValueError) as error:
-        raise AudioError(f"not a media file that can be read ({_text(error)})") from None
-    with container:
+    with _opened(source) as container:
         stream = _best_audio(container)
         stated_s = _stated_duration_s(container, stream)
         _check_length(stated_s or 0.0, max_duration_s)
@@ -79,12 +79,60 @@ def to_flac(source: Path, target: Path, *, max_duration_s: float = math.inf) -> 
     return duration_s
 
 
+def samples(source: Path) -> NDArray[np.int16]:
+    """Return a media file's sound as `to_flac` would write it: 16 kHz, mono, 16 bit, shape (n_samples,).
+
+    For clips: all of it is in memory at once.
+
+    Raises:
+        AudioError: as `to_flac` does
+    """
+    with _opened(source) as container:
+        stream = _best_audio(container)
+        stated_s = _stated_duration_s(container, stream)
+        runs = list(_runs(container, stream))
+        found = np.concatenate(runs) if runs else np.empty(0, np.int16)
+        found = found[: _without_padding(found.size, stated_s)]
+        _check_complete(found.size / RATE_HZ, stated_s, MAX_LOSS_SHARE.get(container.format.name, 0.0))
+    return found
+
+
+def described(source: Path) -> dict[str, str | int]:
+    """Return a media file's `container`, and its sound's `rate_hz` and `channels`, as they are before decoding.
+
+    Raises:
+        AudioError: if it is no media file, or holds no sound
+    """
+    with _opened(source) as container:
+        stream = _best_audio(container)
+        return {"container": container.format.name, "rate_hz": stream.rate, "channels": stream.channels}
+
+
+def reason(error: AudioError) -> str:
+    """Return why a file could not be decoded, in two words."""
+    if isinstance(error, CutShortError):
+        return "cut short"
+    return "no sound" if isinstance(error, SilentFileError) else "unreadable"
+
+
+def _opened(source: Path) -> InputContainer:
+    import av
+    from av.error import FFmpegError
+
+    if not source.stat().st_size:
+        raise AudioError("the file is empty (0 bytes)")
+    try:
+        return av.open(source, options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"})
+    except (FFmpegError, ValueError) as error:
+        raise AudioError(f"not a media file that can be read ({_text(error)})") from None
+
+
 def _best_audio(container: InputContainer) -> AudioStream:
     from av.audio.stream import AudioStream
 
     stream = container.streams.best("audio")
     if not isinstance(stream, AudioStream):
-        raise AudioError("the file holds no sound")
+        raise SilentFileError("the file holds no sound")
     return stream
 
 
@@ -104,9 +152,9 @@ def _check_length(duration_s: float, max_duration_s: float) -> None:
 
 def _check_complete(duration_s: float, stated_s: float | None, max_loss_share: float) -> None:
     if not duration_s:
-        raise AudioError("no sound could be decoded")
+        raise SilentFileError("no sound could be decoded")
     if stated_s is not None and stated_s - duration_s > max(MAX_LOSS_S, max_loss_share * stated_s):
-        raise AudioError(f"cut short: {duration_s:.1f} s could be decoded, the container states {stated_s:.1f} s")
+        raise CutShortError(f"cut short: {duration_s:.1f} s could be decoded, the container states {stated_s:.1f} s")
 
 
 def _runs(container: InputContainer, stream: AudioStream) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from tasks import tables
-from tasks.errors import InputError
+from tasks.errors import InputError, Rejected
 from tasks.memo import Reject
 
 SOUND = frozenset({".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".webm", ".aac", ".wma", ".aiff", ".aif"})
@@ -111,6 +111,66 @@ def media(folder: Path, *, suffixes: Iterable[str] = MEDIA) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in wanted and not path.name.startswith(".") and path.is_file():
             yield path
+
+
+def clips(folder: Path, row: Callable[[str, str], Row]) -> Reading:
+    """Read a corpus whose file names say everything, from the media files anywhere below a folder.
+
+    Args:
+        folder: the corpus folder
+        row: gives the row of a clip from its stem and its path relative to the folder; raises Rejected if there is none
+    """
+    rows, rejects = [], []
+    for path in media(folder):
+        where = relative(path, folder)
+        try:
+            rows.append(row(path.stem, where))
+        except Rejected as error:
+            rejects.append(Reject(where, error.reason, error.detail))
+    return Reading(tuple(rows), tuple(rejects))
+
+
+def again(row: Row) -> Reject:
+    """Return the reject for a second file of an utterance."""
+    return Reject(str(row["audio"]), "same utterance twice", f"{row['utterance_id']} is there already")
+
+
+def unrepeated(found: Reading) -> Reading:
+    """Keep the first file of every utterance, by name, and reject the others."""
+    first: dict[str, Row] = {}
+    for row in found.rows:
+        first.setdefault(row["utterance_id"], row)
+    others = [again(row) for row in found.rows if first[row["utterance_id"]] is not row]
+    return Reading(tuple(first.values()), (*found.rejects, *others), found.repairs)
+
+
+def acted(corpus: str, one: str, speaker: str, where: str, **more: Any) -> Row:
+    """Return a row of a corpus of acted clips: a file an utterance, grouped by speaker, labelled by the corpus.
+
+    Args:
+        corpus: the reader's name
+        one: what follows it in the utterance's id
+        speaker: the speaker's own name
+        where: the file, relative to the corpus folder
+        more: the other columns
+    """
+    return {
+        "utterance_id": f"{corpus}/{slug(one)}",
+        "corpus": corpus,
+        "language": "en",
+        "speaker": f"{corpus}/{speaker}",
+        "group": f"{corpus}/{speaker}",
+        "audio": where,
+        "text_source": "transcript" if more.get("text") else None,
+        "label_source": "corpus",
+        "weight": 1.0,
+        **more,
+    }
+
+
+def tally(rows: Sequence[Row], column: str) -> Counter[str]:
+    """Count the values of a column; rows without one are not counted."""
+    return Counter(str(row[column]) for row in rows if row.get(column) is not None)
 
 
 def relative(path: Path, folder: Path) -> str:

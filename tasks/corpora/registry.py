@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from tasks.corpora.reading import Corpus
 from tasks.errors import InputError
 
@@ -16,7 +14,10 @@ def corpus(name: str) -> Corpus:
     Raises:
         InputError: if there is no such reader
     """
-    if name not in NAMES:
+    from tasks.corpora import aesdd, crema_d, emodb, iemocap, meld, mosei, plain, ravdess, savee, tess
+
+    readers = (ravdess, tess, crema_d, iemocap, meld, mosei, emodb, savee, aesdd, plain)
+    found: dict[str, Corpus] = {reader.CORPUS.name: reader.CORPUS for reader in readers}
+    if name not in found:
         raise InputError(f"there is no reader {name!r}; the readers are {', '.join(NAMES)}")
-    found: Corpus = import_module(f"tasks.corpora.{name.replace('-', '_')}").CORPUS
-    return found
+    return found[name]

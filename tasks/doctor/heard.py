@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 from math import isfinite
 
-from tasks.leaks import sound
 from tasks.corpora.reading import Row
 from tasks.doctor.findings import Complaint, Severity, complaint, many
 from tasks.doctor.material import Material
+from tasks.leaks import sound
 
 SILENT_DBFS = -60.0
 """Sound that never gets louder is silence: a soft voice recorded too low still peaks 20 dB above."""

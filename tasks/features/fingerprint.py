@@ -1,7 +1,7 @@
 """Fingerprints of sound: copies of a recording agree in most bits, two takes of the same sentence do not.
 
-Haitsma & Kalker (2002), "A Highly Robust Audio Fingerprinting System", ISMIR: one 32-bit word every 23 ms, whose bits are
-the signs of how the energy differences between 33 neighbouring bands change from one frame to the next. Signs don't
+Haitsma & Kalker (2002), "A Highly Robust Audio Fingerprinting System", ISMIR: one 32-bit word every 23 ms, whose bits
+are the signs of how the energy differences between 33 neighbouring bands change from one frame to the next. Signs don't
 know of levels, and long overlapping frames forgive codecs, other sampling rates and a few milliseconds cut off.
 """
 

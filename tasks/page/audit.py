@@ -46,7 +46,7 @@ def render(audit: Audit, title: str, *, simulated: bool) -> str:
         title=f"{title} (simulated)" if simulated else title,
         simulated=simulated,
         protocol=audit.words,
-        parts=audit.parts,
+        folds=audit.parts,
         n=audit.n,
         verdict=verdict(audit),
         found=found,

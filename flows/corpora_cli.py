@@ -1,0 +1,115 @@
+"""`undertone corpus …`: take corpora in, look them over, make small simulated ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tasks.config import Config
+
+app = typer.Typer(no_args_is_help=True, help="Corpora: take them in, look them over, make small simulated ones.")
+Name = Annotated[str, typer.Argument(help="The corpus's name in params.yaml.")]
+
+
+@app.command("list")
+def list_corpora() -> None:
+    """Show the readers there are, and the corpora that params.yaml names.
+
+    Example: [bold]undertone corpus list[/]
+    """
+    from flows import examine
+
+    examine.corpora(_config())
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="A name of your own, such as ravdess or ravdess-song.")],
+    path: Annotated[Path, typer.Argument(help="The corpus: a folder, or a .zip, .tar or .tar.gz of it.")],
+    reader: Annotated[
+        str | None, typer.Option(help="Who reads it; found out from the files if not given. See corpus list.")
+    ] = None,
+) -> None:
+    """Take in a corpus: a folder stays where it is, an archive is unpacked; params.yaml gets an entry.
+
+    Example: [bold]undertone corpus add ravdess ~/corpora/RAVDESS.zip[/]
+    """
+    from tasks import intake
+
+    _config()
+    added = intake.add(name, path, reader)
+    typer.echo(f"{name}: {added.path}, read as {added.reader}; it stands in params.yaml now.")
+    typer.echo(f"Read it and look it over: undertone corpus doctor {name}")
+
+
+@app.command()
+def simulate(
+    reader: Annotated[str, typer.Argument(help="Whose layout. See corpus list.")],
+    name: Annotated[str | None, typer.Option(help="Its name in params.yaml; simulated-READER if not given.")] = None,
+) -> None:
+    """Make a small corpus in a published corpus's layout, with synthetic voices, and take it in.
+
+    Every report on it says that it is simulated.
+
+    Example: [bold]undertone corpus simulate tess[/]
+    """
+    from tasks import intake, paths
+    from tasks.simulate import corpora
+
+    _config()
+    chosen = name or f"simulated-{reader}"
+    folder = paths.CORPORA / chosen
+    corpora.make(reader, folder)
+    added = intake.add(chosen, folder, reader)
+    typer.echo(f"{chosen}: {added.path}, in the layout of {reader}; it stands in params.yaml now.")
+    typer.echo(f"Read it and look it over: undertone corpus doctor {chosen}")
+
+
+@app.command()
+def doctor(
+    name: Name,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Read a corpus, and say what is missing, broken, doubled or mislabelled in it, and what to do.
+
+    Example: [bold]undertone corpus doctor ravdess[/]
+    """
+    from flows import dag, examine
+    from tasks import doctor as corpus_doctor
+    from tasks import paths, tables
+    from tasks.page import doctor as page
+
+    config = _config()
+    dag.reproduce((f"corpus@{known(config, name)}",))
+    found = corpus_doctor.examine(name, config)
+    target = paths.folder(f"corpus@{name}") / "doctor.html"
+    tables.write_text(target, page.render(found))
+    examine.diagnosis(found)
+    typer.echo(f"The page: {target.resolve()}")
+    if show:
+        typer.launch(str(target.resolve()))
+
+
+def known(config: Config, name: str) -> str:
+    """Return the name of a corpus that params.yaml has.
+
+    Raises:
+        InputError: if it has none of that name
+    """
+    from tasks.errors import InputError
+
+    if name not in config.corpora:
+        there = ", ".join(config.corpora) or "none yet"
+        raise InputError(
+            f"params.yaml names no corpus {name!r} (there: {there}). Take one in: undertone corpus add {name} PATH"
+        )
+    return name
+
+
+def _config() -> Config:
+    from tasks import config, paths
+
+    return config.load(paths.PARAMS)

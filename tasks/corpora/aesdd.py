@@ -1,0 +1,65 @@
+"""AESDD: six Greek actors, 20 utterances, five emotions; about 600 clips, growing.
+
+Vryzas et al. (2018), "Speech emotion recognition for performance interaction", Journal of the Audio Engineering Society
+66(6). From https://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/; free for research. `anger/a01 (1).wav`:
+first letter of the emotion, utterance, and the speaker in brackets.
+
+Quirks: blanks and brackets in file names; a file without brackets is by speaker 1; version 1 has five speakers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from tasks.corpora import labels, reading
+from tasks.corpora.reading import Corpus, Count, Expected, Reading, Row
+from tasks.errors import Rejected
+
+_NAME = re.compile(r"([a-z])(\d\d)(?:b)?(?: ?\((\d+)\))?")
+_LABELS = {"a": "anger", "d": "disgust", "f": "fear", "h": "happiness", "s": "sadness"}
+
+
+def read(folder: Path) -> Reading:
+    """Read the clips anywhere below a folder, usually in a folder per emotion."""
+    return reading.unrepeated(reading.clips(folder, _row))
+
+
+def _row(stem: str, where: str) -> Row:
+    if (found := _NAME.fullmatch(stem)) is None:
+        raise Rejected("not a name of AESDD's", f"{stem}: expected a name such as a01 (1)")
+    code, number, speaker = found[1], found[2], found[3] or "1"
+    return reading.acted(
+        "aesdd",
+        f"{stem.split(' ', maxsplit=1)[0].split('(', maxsplit=1)[0]}-{speaker}",
+        speaker,
+        where,
+        language="el",
+        script=f"aesdd/{number}",
+        native_label=code,
+        emotion=labels.emotion(_LABELS, code, where),
+        licence="research",
+    )
+
+
+def _expected(rows: Sequence[Row]) -> Expected:
+    speakers = reading.tally(rows, "speaker")
+    by_class = reading.tally(rows, "native_label")
+    # takes were left out by the authors: counts are near, not exact
+    counts = [Count(_LABELS[code], 20 * len(speakers), by_class[code]) for code in _LABELS]
+    return Expected((Count("speakers", 6, len(speakers)), *counts))
+
+
+CORPUS = Corpus(
+    name="aesdd",
+    title="AESDD",
+    licence="free for research",
+    url="https://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/",
+    citation="Vryzas et al. (2018), JAES 66(6)",
+    language="el",
+    labels=_LABELS,
+    read=read,
+    expected=_expected,
+    max_duration_s=15.0,
+)

@@ -1,0 +1,103 @@
+"""A corpus of your own: a CSV with columns of the utterance table, and media beside it.
+
+`utterances.csv` in the folder. Needed is `audio` or `text`; every other column of the utterance table may be there, by
+its own name, and nothing else. What is left out: `utterance_id` is made of the audio's path or the line, `group` is the
+speaker, else the row itself (nothing is kept together), `label_source` is `corpus`, `weight` 1.
+
+Emotions are the house's words (`tasks/corpora/labels.py`); `native_label` keeps your own.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tasks import tables
+from tasks.corpora import labels, reading
+from tasks.corpora.reading import Corpus, Expected, Reading, Row
+from tasks.errors import InputError, Rejected
+from tasks.memo import Reject
+
+TABLE = "utterances.csv"
+_EMOTIONS = {one: one for one in labels.EMOTIONS}
+_NUMBERS = frozenset({"start_s", "end_s", "valence", "arousal", "dominance", "weight"})
+
+
+def read(folder: Path) -> Reading:
+    """Read `utterances.csv` of a folder.
+
+    Raises:
+        InputError: if there is none, or it has a column that the utterance table has not
+    """
+    path = folder / TABLE
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; a plain corpus is a folder with {TABLE} in it")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    table = csv.DictReader(lines)
+    _check(path, table.fieldnames or ())
+    rows, rejects = [], []
+    for cells in table:
+        where = f"{TABLE}:{table.line_num}"
+        try:
+            rows.append(_row(cells, where, folder))
+        except Rejected as error:
+            rejects.append(Reject(where, error.reason, error.detail))
+    return reading.unrepeated(Reading(tuple(rows), tuple(rejects)))
+
+
+def _check(path: Path, names: Sequence[str]) -> None:
+    if unknown := [name for name in names if name not in tables.UTTERANCES.names]:
+        raise InputError(
+            f"{path}: unknown column {', '.join(unknown)}; allowed are {', '.join(tables.UTTERANCES.names)}"
+        )
+    if not {"audio", "text"} & set(names):
+        raise InputError(f"{path}: needs a column 'audio' or 'text'; found {', '.join(names) or 'no header'}")
+
+
+def _row(cells: dict[str, str], where: str, folder: Path) -> Row:
+    if None in cells or None in cells.values():
+        raise Rejected("ragged row", f"{where}: more or fewer cells than the header has")
+    row: Row = {name: _value(name, text.strip(), where) for name, text in cells.items()}
+    audio = row.get("audio")
+    if audio and not (folder / audio).resolve().is_relative_to(folder.resolve()):
+        raise Rejected("outside the corpus", f"{where}: {audio} leads out of the folder")
+    if not audio and not row.get("text"):
+        raise Rejected("empty row", f"{where}: neither audio nor text")
+    one = reading.slug(row.get("utterance_id") or (str(Path(audio)) if audio else where))
+    if row.get("sentiment") not in (None, *tables.SENTIMENTS):
+        raise Rejected("unknown sentiment", f"{where}: found {row['sentiment']!r}")
+    if row.get("emotion"):
+        labels.emotion(_EMOTIONS, row["emotion"], where)
+    own = {"utterance_id": f"plain/{one.removeprefix('plain/')}", "corpus": row.get("corpus") or "plain"}
+    defaults = {"label_source": "corpus", "weight": 1.0, "group": row.get("speaker") or own["utterance_id"]}
+    return {**row, **{name: value for name, value in defaults.items() if row.get(name) is None}, **own}
+
+
+def _value(name: str, text: str, where: str) -> str | float | int | None:
+    kind: Callable[[str], str | float | int] = float if name in _NUMBERS else int if name == "turn" else str
+    try:
+        return kind(text) if text else None
+    except ValueError:
+        raise Rejected("no number", f"{where}: {name} is {text!r}") from None
+
+
+def _expected(_: Sequence[Row]) -> Expected:
+    return Expected(())
+
+
+CORPUS = Corpus(
+    name="plain",
+    title="A corpus of your own",
+    licence="yours",
+    url="docs/adding-a-corpus.md",
+    citation="",
+    language="",
+    labels=_EMOTIONS,
+    read=read,
+    expected=_expected,
+    max_duration_s=60.0,
+)

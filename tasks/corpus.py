@@ -1,0 +1,111 @@
+"""Stage corpus@NAME: a corpus in its native layout becomes the utterance table, and its sound is measured once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tasks import paths, tables
+from tasks.config import Config, Section
+from tasks.corpora import reading, registry
+from tasks.corpora.reading import Reading, Row
+from tasks.each import Each, Work, collect, write_rejects
+from tasks.errors import InputError
+from tasks.hearing import MediaFile, Span, hear_one
+from tasks.memo import Reject, Result
+
+
+def run(config: Config, name: str, *, each: Each) -> None:
+    """Read a corpus into `data/corpus/NAME/`: utterances, what was heard of them, rejects, and what was mended.
+
+    Raises:
+        InputError: if params.yaml names no such corpus, or nothing in its folder can be read
+    """
+    if name not in config.corpora:
+        raise InputError(f"params.yaml names no corpus {name!r}; it has {', '.join(config.corpora) or 'none'}")
+    entry, stage = config.corpora[name], f"corpus@{name}"
+    corpus, folder = registry.corpus(entry.reader), Path(entry.path)
+    found = corpus.read(folder)
+    rows, rejects = _once(found)
+    items = list(_media(rows, folder, rejects))
+    heard = collect(each(Work(stage, hear_one, Section(), tables.SOUNDS), items), tables.SOUNDS)
+    rows = _with_sound(rows, heard)
+    rejects += heard.rejects
+    if not rows:
+        raise InputError(f"{folder}: nothing in it could be read as {corpus.title}; {_first(rejects)}")
+    folder_of = paths.folder(stage)
+    table = tables.from_rows(sorted(rows, key=lambda row: str(row["utterance_id"])), corpus.schema)
+    tables.write(table, folder_of / "utterances.parquet", corpus.schema)
+    tables.write(heard.rows.sort_by("utterance_id"), folder_of / "sounds.parquet", tables.SOUNDS)
+    write_rejects(stage, rejects)
+    note = {
+        "reader": corpus.name,
+        "title": corpus.title,
+        "licence": corpus.licence,
+        "simulated": (folder / paths.SIMULATED).is_file(),
+        "n_utterances": len(rows),
+        "n_with_sound": heard.rows.num_rows,
+        "repairs": dict(sorted(found.repairs.items())),
+    }
+    tables.write_text(folder_of / "reading.json", json.dumps(note, indent=2, ensure_ascii=False) + "\n")
+
+
+def _once(found: Reading) -> tuple[list[Row], list[Reject]]:
+    """Return the rows whose id is their own, and rejects with one more for each row that repeats an id."""
+    again = set(reading.twice(found.rows))
+    rows, rejects, seen = [], list(found.rejects), set[str]()
+    for row in found.rows:
+        one = str(row["utterance_id"])
+        if one in seen:
+            rejects.append(Reject(str(row.get("audio") or one), "same utterance twice", f"{one} is there already"))
+            continue
+        if one in again:
+            seen.add(one)
+        rows.append(dict(row))
+    return rows, rejects
+
+
+def _media(rows: Sequence[Row], folder: Path, rejects: list[Reject]) -> Iterator[MediaFile]:
+    """Yield the media files that rows name, each once, sorted; rows whose file is not there keep no sound."""
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for row in rows:
+        if audio := row.get("audio"):
+            spans[audio].append(Span(row["utterance_id"], row.get("start_s"), row.get("end_s")))
+    for audio in sorted(spans):
+        path = folder / audio
+        if not path.resolve().is_relative_to(folder.resolve()):
+            rejects.append(Reject(audio, "outside the corpus", f"{path} leads out of {folder}"))
+        elif not path.is_file():
+            rejects.append(Reject(audio, "no such file", f"named by {spans[audio][0].utterance_id}"))
+        else:
+            yield MediaFile(str(folder.resolve()), audio, _digest(path), tuple(spans[audio]))
+
+
+def _with_sound(rows: Sequence[Row], heard: Result) -> list[Row]:
+    """Fill in whole files' times; a row whose sound cannot be used goes, unless it has text: then it has no sound."""
+    sounds: Mapping[str, Any] = {
+        row["utterance_id"]: row for row in heard.rows.select(["utterance_id", "duration_s"]).to_pylist()
+    }
+    kept = []
+    for row in rows:
+        if (sound := sounds.get(row["utterance_id"])) is not None:
+            start_s = row.get("start_s") or 0.0
+            kept.append({**row, "start_s": start_s, "end_s": row.get("end_s") or start_s + sound["duration_s"]})
+        elif row.get("text") or not row.get("audio"):
+            kept.append({**row, "audio": None, "video": None, "start_s": None, "end_s": None})
+    return kept
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _first(rejects: Sequence[Reject]) -> str:
+    if not rejects:
+        return "there are no files of its kind below it"
+    return f"{len(rejects)} rejected, the first: {rejects[0].id}: {rejects[0].reason} ({rejects[0].detail})"

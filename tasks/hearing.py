@@ -1,0 +1,109 @@
+"""How a corpus's sound is heard: decoded once, and measured: level, clipping, silence, what duplicates are found by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks import decode, tables
+from tasks.config import Section
+from tasks.errors import AudioError, Rejected
+from tasks.features.fingerprint import fingerprint
+from tasks.memo import Reject, Result
+
+FULL_SCALE = 32_768
+SILENT_DBFS = -60.0
+_FRAME_S = 0.02
+_GRID_S = 0.05
+"""Times are rounded in most corpora: a span may end this much after the sound."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """An utterance in a media file, in seconds; None stands for the whole file."""
+
+    utterance_id: str
+    start_s: float | None
+    end_s: float | None
+
+
+@dataclass(frozen=True)
+class MediaFile:
+    """A media file of the corpus at `folder`, and the utterances in it; `sha256` stands for its bytes."""
+
+    folder: str
+    audio: str
+    sha256: str
+    spans: tuple[Span, ...]
+
+    @property
+    def id(self) -> str:
+        """The file's path in the corpus."""
+        return self.audio
+
+    @property
+    def content(self) -> str:
+        """The file's digest and every span."""
+        return json.dumps([self.sha256, [[one.utterance_id, one.start_s, one.end_s] for one in self.spans]])
+
+
+def hear_one(item: MediaFile, _: Section) -> Result:
+    """Decode one media file and measure each utterance in it.
+
+    Raises:
+        Rejected: if the file cannot be decoded, or holds no sound
+    """
+    path = Path(item.folder, item.audio)
+    try:
+        samples = decode.samples(path)
+        kind = decode.described(path)
+    except AudioError as error:
+        raise Rejected(decode.reason(error), str(error)) from None
+    rows, rejects = [], []
+    whole_s = samples.size / decode.RATE_HZ
+    for span in item.spans:
+        start_s, end_s = span.start_s or 0.0, whole_s if span.end_s is None else span.end_s
+        if end_s > whole_s + _GRID_S or end_s <= start_s:
+            detail = f"{item.audio}: {start_s:.3f} to {end_s:.3f} s, the sound is {whole_s:.3f} s long"
+            rejects.append(Reject(span.utterance_id, "broken timestamps", detail))
+            continue
+        part = samples[round(start_s * decode.RATE_HZ) : round(end_s * decode.RATE_HZ)]
+        known = {"utterance_id": span.utterance_id, "audio": item.audio, "sha256": item.sha256}
+        rows.append({**known, **kind, **measured(part, decode.RATE_HZ)})
+    return Result(tables.from_rows(rows, tables.SOUNDS), tuple(rejects))
+
+
+def measured(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
+    """Return what is known of an utterance's sound, columns of `tables.SOUNDS`.
+
+    Args:
+        samples: mono, 16 bit, shape (n_samples,)
+        rate_hz: their sampling rate
+
+    Returns:
+        `duration_s`; `peak_dbfs` and `level_dbfs` (root mean square), None for digital silence; `clipped_share` of the
+        samples at full scale; `silent_share` of 20 ms frames below −60 dBFS; `samples_sha256`; `fingerprint`
+    """
+    signal = samples.astype(np.float64) / FULL_SCALE
+    n_frame = round(_FRAME_S * rate_hz)
+    frames = signal[: signal.size // n_frame * n_frame].reshape(-1, n_frame)
+    quiet = np.sqrt((frames**2).mean(axis=1)) < 10 ** (SILENT_DBFS / 20) if len(frames) else np.ones(1)
+    return {
+        "duration_s": samples.size / rate_hz,
+        "peak_dbfs": _dbfs(np.abs(signal).max(initial=0.0)),
+        "level_dbfs": _dbfs(np.sqrt((signal**2).mean()) if signal.size else 0.0),
+        "clipped_share": float((np.abs(samples.astype(np.int32)) >= FULL_SCALE - 1).mean()) if signal.size else 0.0,
+        "silent_share": float(quiet.mean()),
+        "samples_sha256": hashlib.sha256(np.ascontiguousarray(samples, dtype="<i2").tobytes()).hexdigest(),
+        "fingerprint": fingerprint(samples, rate_hz),
+    }
+
+
+def _dbfs(value: float) -> float | None:
+    return float(20 * np.log10(value)) if value > 0 else None
