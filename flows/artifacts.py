@@ -30,6 +30,12 @@ def publish(dag: Dag, stages: Sequence[str]) -> None:
         markdown=lineage.markdown(dag.recorded(), stages),
         description="What the results were made of: revisions, versions, and the hashes in dvc.lock.",
     )
+    if "audit" in stages and paths.AUDIT.exists():
+        create_table_artifact(
+            key="audit",
+            table=audited(json.loads(paths.AUDIT.read_text(encoding="utf-8"))),
+            description="What training and test videos share; a violation stops the run unless it is declared.",
+        )
     if "report" in stages and dag.is_current("report"):
         _publish_results()
 
@@ -45,6 +51,13 @@ def rejects(stages: Sequence[str]) -> list[dict[str, Any]]:
             items = [row["item"] for row in members]
             rows.append({"stage": stage, "reason": reason, "n": len(items), "first": items[0]})
     return rows
+
+
+def audited(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the audit's findings: a row per check, violations first."""
+    order = ("violation", "declared", "warning", "note")
+    rows = [{**one, "examples": ", ".join(one["examples"])} for one in found["findings"]]
+    return sorted(rows, key=lambda one: (not one["n"], order.index(one["severity"])))
 
 
 def _publish_results() -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows import corpora_cli
+
 if TYPE_CHECKING:
     from tasks.config import Config
 
@@ -23,6 +25,7 @@ export = typer.Typer(no_args_is_help=True, help="Write results in other people's
 app.add_typer(export, name="export")
 cache = typer.Typer()
 app.add_typer(cache, name="cache")
+app.add_typer(corpora_cli.app, name="corpus")
 
 
 def main() -> None:
@@ -222,12 +225,12 @@ def cache_clean(
     Example: [bold]undertone cache clean --older-than-days 30[/]
     """
     from tasks import locks, memo
-    from tasks.__main__ import STAGES
     from tasks.errors import InputError
 
     _config()
-    if unknown := sorted(set(stage or ()) - set(STAGES)):
-        raise InputError(f"unknown stage {', '.join(unknown)}; the stages are {', '.join(STAGES)}")
+    there = sorted({entry.stage for entry in memo.usage()})
+    if unknown := sorted(set(stage or ()) - set(there)):
+        raise InputError(f"nothing is remembered of {', '.join(unknown)}; there is {', '.join(there) or 'nothing'}")
     everything = max_bytes is None and older_than_days is None
     max_age_s = None if older_than_days is None else older_than_days * 86_400
     with locks.alone(memo.LOCK, "undertone cache clean", wait_s=0, waiting=typer.echo):
@@ -250,6 +253,39 @@ def cache_check() -> None:
             entry.path.unlink(missing_ok=True)
             typer.echo(f"damaged, thrown away: {entry.path}")
     typer.echo(f"{len(found)} damaged")
+
+
+@app.command()
+def audit(
+    name: Annotated[
+        str | None, typer.Argument(help="A corpus of params.yaml; the interviews if none is named.")
+    ] = None,
+    protocol: Annotated[
+        str, typer.Option(help="Whose folds to look at, such as speaker-out(5), official or random(5).")
+    ] = "official",
+    declare: Annotated[
+        list[str] | None, typer.Option(help="A kind of leak that is known and accepted; may be repeated.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Look for what training and test part share and must not; a violation ends in a status other than 0.
+
+    Example: [bold]undertone audit ravdess --protocol 'speaker-out(6)'[/]
+    """
+    corpora_cli.audited(_config(), name, protocol, declare or [], show)
+
+
+@app.command()
+def price(
+    name: Annotated[str, typer.Argument(help="A corpus of params.yaml.")],
+    protocol: Annotated[str, typer.Option(help="The honest protocol, such as speaker-out(6).")],
+    label_set: Annotated[str, typer.Option(help="Which classes: all, ekman, iemocap-4 or iemocap-5.")] = "all",
+) -> None:
+    """Show what a leak is worth: one recipe under an honest protocol and under random folds, side by side.
+
+    Example: [bold]undertone price ravdess --protocol 'speaker-out(6)'[/]
+    """
+    corpora_cli.priced(_config(), name, protocol, label_set)
 
 
 @app.command()

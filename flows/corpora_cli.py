@@ -93,6 +93,56 @@ def doctor(
         typer.launch(str(target.resolve()))
 
 
+def audited(config: Config, name: str | None, protocol: str, declared: list[str], show: bool) -> None:
+    """Audit a corpus under a protocol, or the interviews; print it, write its page, and stop at a violation.
+
+    Raises:
+        LeakError: if there is a violation that is not declared
+    """
+    import json
+
+    from flows import dag, examine
+    from tasks import audit, leaks, paths, protocols, tables
+    from tasks.page import audit as page
+
+    if name is None:
+        title, simulated, target = "The interviews", False, paths.AUDIT.with_name("index.html")
+        try:
+            dag.reproduce(("audit",))
+        finally:
+            found = leaks.Audit.from_dict(json.loads(paths.AUDIT.read_text(encoding="utf-8")))
+            tables.write_text(target, page.render(found, title, simulated=simulated))
+            examine.audit(found, title)
+    else:
+        rule = protocols.parse(protocol)
+        dag.reproduce((f"corpus@{known(config, name)}",))
+        title = f"{name}, {rule.name}"
+        simulated = json.loads(paths.reading(name).read_text(encoding="utf-8"))["simulated"]
+        target = paths.folder(f"corpus@{name}") / "audit.html"
+        found = audit.of_corpus(name, rule, declared=declared, seed=config.train.seed)
+        tables.write_text(target, page.render(found, title, simulated=simulated))
+        examine.audit(found, title)
+    typer.echo(f"The page: {target.resolve()}")
+    if show:
+        typer.launch(str(target.resolve()))
+    leaks.demand(found)
+
+
+def priced(config: Config, name: str, protocol: str, label_set: str) -> None:
+    """Run one recipe under an honest protocol and under random folds; print both and write them down."""
+    import json
+
+    from flows import dag, examine
+    from tasks import each, paths, price, tables
+
+    dag.reproduce((f"corpus@{known(config, name)}",))
+    found = price.price(name, config, protocol, each=each.local(config.runtime), label_set=label_set)
+    target = paths.folder(f"price@{name}") / "price.json"
+    tables.write_text(target, json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n")
+    examine.price(found)
+    typer.echo(f"The same as JSON: {target.resolve()}")
+
+
 def known(config: Config, name: str) -> str:
     """Return the name of a corpus that params.yaml has.
 

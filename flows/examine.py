@@ -11,9 +11,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from tasks.leaks.finding import Audit
     from tasks.config import Config
     from tasks.doctor.findings import Diagnosis
+    from tasks.leaks.finding import Audit
+    from tasks.price import Figure, Price
 
 _COLOURS = {
     "fault": "red", "violation": "red", "broken": "red", "warning": "yellow", "usable": "yellow", "note": "dim",
@@ -85,6 +86,29 @@ def audit(found: Audit, title: str) -> None:
     console.print(Text(found.words, "dim"))
     said = verdict(found)
     console.print(Text.assemble(_coloured(said.name, said.headline), f": {said.why}\nWhat to do: {said.to_do}"))
+
+
+def price(found: Price) -> None:
+    """Print a recipe's figures under an honest protocol and under random folds, and the difference."""
+    simulated = " (simulated)" if found.simulated else ""
+    title = f"{found.corpus}{simulated}: {found.n:,} utterances, {len(found.classes)} classes"
+    right = [Column(name, justify="right") for name in ("UAR", "macro F1", "UAR, labels shuffled")]
+    table = Table("protocol", *right, title=_plain(title))
+    for side in (found.honest, found.leaky):
+        table.add_row(_plain(side.protocol), _figure(side.uar), _figure(side.macro_f1), f"{side.shuffled_uar:.3f}")
+    table.add_section()
+    table.add_row("the price of the leak", _figure(found.uar, "+"), _figure(found.macro_f1, "+"), "")
+    console = Console()
+    console.print(table)
+    console.print(Text(f"Always the commonest class: UAR {found.majority_uar:.3f}.", "dim"))
+    for side in (found.honest, found.leaky):
+        console.print(Text(f"{side.protocol}: {side.words}", "dim"))
+    said = f"Intervals: {found.confidence:.0%}, paired bootstrap over {found.n_groups} speakers or groups."
+    console.print(Text(said, "dim"))
+
+
+def _figure(one: Figure, sign: str = "") -> str:
+    return f"{one.value:{sign}.3f} ({one.low:{sign}.3f} to {one.high:{sign}.3f})"
 
 
 def _counts(found: Diagnosis) -> Table:

@@ -82,6 +82,12 @@ class Acoustic(Section):
         return self
 
 
+class Audit(Section):
+    """Leaks between training and test videos that are known and accepted."""
+
+    declared: list[str]
+
+
 class Train(Section):
     """The classifier and its nested, grouped cross-validation."""
 
@@ -155,6 +161,7 @@ class Config(Section):
     polarity: Polarity
     segments: Segments
     acoustic: Acoustic
+    audit: Audit = Audit(declared=[])
     train: Train
     evaluate: Evaluate
     report: Report

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks import paths, tables
+from tasks import hearing, paths, tables
 from tasks.config import Config, Section
 from tasks.corpora import reading, registry
 from tasks.corpora.reading import Reading, Row
 from tasks.each import Each, Work, collect, write_rejects
 from tasks.errors import InputError
-from tasks.hearing import MediaFile, Span, hear_one
 from tasks.memo import Reject, Result
 
 
@@ -31,8 +29,8 @@ def run(config: Config, name: str, *, each: Each) -> None:
     corpus, folder = registry.corpus(entry.reader), Path(entry.path)
     found = corpus.read(folder)
     rows, rejects = _once(found)
-    items = list(_media(rows, folder, rejects))
-    heard = collect(each(Work(stage, hear_one, Section(), tables.SOUNDS), items), tables.SOUNDS)
+    items = hearing.items(rows, _digests(rows, folder, rejects), folder)
+    heard = collect(each(Work(stage, hearing.hear_one, Section(), tables.SOUNDS), items), tables.SOUNDS)
     rows = _with_sound(rows, heard)
     rejects += heard.rejects
     if not rows:
@@ -69,20 +67,18 @@ def _once(found: Reading) -> tuple[list[Row], list[Reject]]:
     return rows, rejects
 
 
-def _media(rows: Sequence[Row], folder: Path, rejects: list[Reject]) -> Iterator[MediaFile]:
-    """Yield the media files that rows name, each once, sorted; rows whose file is not there keep no sound."""
-    spans: dict[str, list[Span]] = defaultdict(list)
-    for row in rows:
-        if audio := row.get("audio"):
-            spans[audio].append(Span(row["utterance_id"], row.get("start_s"), row.get("end_s")))
-    for audio in sorted(spans):
+def _digests(rows: Sequence[Row], folder: Path, rejects: list[Reject]) -> dict[str, str]:
+    """Return the digest of every media file that rows name; one that cannot be read is rejected."""
+    found = {}
+    for audio in sorted({row["audio"] for row in rows if row.get("audio")}):
         path = folder / audio
         if not path.resolve().is_relative_to(folder.resolve()):
             rejects.append(Reject(audio, "outside the corpus", f"{path} leads out of {folder}"))
         elif not path.is_file():
-            rejects.append(Reject(audio, "no such file", f"named by {spans[audio][0].utterance_id}"))
+            rejects.append(Reject(audio, "no such file", "a row names it"))
         else:
-            yield MediaFile(str(folder.resolve()), audio, _digest(path), tuple(spans[audio]))
+            found[audio] = _digest(path)
+    return found
 
 
 def _with_sound(rows: Sequence[Row], heard: Result) -> list[Row]:

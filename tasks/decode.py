@@ -31,9 +31,12 @@ MAX_PADDING_S = 0.1
 """Sound this far past the stated end is the encoder's padding; more means that the stated end is an estimate."""
 MAX_LOSS_S = 2.0
 """A file that lacks more than this of what its container states is broken."""
+MAX_CLIP_LOSS_S = 0.25
+"""… and a clip of a corpus, which is seconds long, that lacks more than this."""
 MAX_LOSS_SHARE = {"mp3": 0.1, "aac": 0.1}
 """… and more than this share, where the container's length is an estimate from the bit rate, a few percent off."""
 
+_NO_SIZE = 1 << 32
 # FLAC's own block size; a block is held back until it is clear that it is not the last, which may need trimming
 _BLOCK = 4608
 # self-contained containers only: a playlist or script posing as sound could name other files and addresses to read
@@ -93,7 +96,9 @@ def samples(source: Path) -> NDArray[np.int16]:
         runs = list(_runs(container, stream))
         found = np.concatenate(runs) if runs else np.empty(0, np.int16)
         found = found[: _without_padding(found.size, stated_s)]
-        _check_complete(found.size / RATE_HZ, stated_s, MAX_LOSS_SHARE.get(container.format.name, 0.0))
+        share = MAX_LOSS_SHARE.get(container.format.name, 0.0)
+        _check_complete(found.size / RATE_HZ, stated_s, share, MAX_CLIP_LOSS_S)
+    _check_riff(source)
     return found
 
 
@@ -150,10 +155,22 @@ def _check_length(duration_s: float, max_duration_s: float) -> None:
         raise TooLongError(f"{duration_s:.0f} s long, allowed are {max_duration_s:.0f} s")
 
 
-def _check_complete(duration_s: float, stated_s: float | None, max_loss_share: float) -> None:
+def _check_riff(source: Path) -> None:
+    """Check a WAV file against its own header: FFmpeg takes what is left of it for the whole."""
+    with source.open("rb") as file:
+        head = file.read(8)
+    stated = int.from_bytes(head[4:], "little") + len(head)
+    # a recorder that could not seek back wrote no size, or all ones
+    if head[:4] == b"RIFF" and len(head) < stated < _NO_SIZE and stated > source.stat().st_size + 1:
+        raise CutShortError(f"cut short: {source.stat().st_size:,} bytes of the {stated:,} that its header states")
+
+
+def _check_complete(
+    duration_s: float, stated_s: float | None, max_loss_share: float, max_loss_s: float = MAX_LOSS_S
+) -> None:
     if not duration_s:
         raise SilentFileError("no sound could be decoded")
-    if stated_s is not None and stated_s - duration_s > max(MAX_LOSS_S, max_loss_share * stated_s):
+    if stated_s is not None and stated_s - duration_s > max(max_loss_s, max_loss_share * stated_s):
         raise CutShortError(f"cut short: {duration_s:.1f} s could be decoded, the container states {stated_s:.1f} s")
 
 

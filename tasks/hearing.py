@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,16 +69,30 @@ def hear_one(item: MediaFile, _: Section) -> Result:
         raise Rejected(decode.reason(error), str(error)) from None
     rows, rejects = [], []
     whole_s = samples.size / decode.RATE_HZ
-    for span in item.spans:
-        start_s, end_s = span.start_s or 0.0, whole_s if span.end_s is None else span.end_s
-        if end_s > whole_s + _GRID_S or end_s <= start_s:
-            detail = f"{item.audio}: {start_s:.3f} to {end_s:.3f} s, the sound is {whole_s:.3f} s long"
+    for span, part in parts(item, samples):
+        if part.size == 0 or (span.end_s or 0.0) > whole_s + _GRID_S:
+            detail = f"{item.audio}: {span.start_s} to {span.end_s} s, the sound is {whole_s:.3f} s long"
             rejects.append(Reject(span.utterance_id, "broken timestamps", detail))
             continue
-        part = samples[round(start_s * decode.RATE_HZ) : round(end_s * decode.RATE_HZ)]
         known = {"utterance_id": span.utterance_id, "audio": item.audio, "sha256": item.sha256}
         rows.append({**known, **kind, **measured(part, decode.RATE_HZ)})
     return Result(tables.from_rows(rows, tables.SOUNDS), tuple(rejects))
+
+
+def parts(item: MediaFile, samples: NDArray[np.int16]) -> Iterator[tuple[Span, NDArray[np.int16]]]:
+    """Yield every utterance of a file with its part of the samples, shape (n,); empty where the times leave none."""
+    for span in item.spans:
+        end = samples.size if span.end_s is None else round(span.end_s * decode.RATE_HZ)
+        yield span, samples[round((span.start_s or 0.0) * decode.RATE_HZ) : end]
+
+
+def items(rows: Iterable[Mapping[str, Any]], digests: Mapping[str, str], folder: Path) -> list[MediaFile]:
+    """Return the media files that rows of an utterance table name and that have a digest, sorted, with their spans."""
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for row in rows:
+        if (audio := row.get("audio")) and audio in digests:
+            spans[audio].append(Span(row["utterance_id"], row.get("start_s"), row.get("end_s")))
+    return [MediaFile(str(folder.resolve()), audio, digests[audio], tuple(spans[audio])) for audio in sorted(spans)]
 
 
 def measured(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:

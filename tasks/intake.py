@@ -99,7 +99,8 @@ def record(params: Path, name: str, reader: str, folder: Path) -> None:
     from ruamel.yaml.comments import CommentedMap
 
     yaml = YAML()
-    yaml.width = 4096
+    yaml.width, yaml.preserve_quotes = 4096, True
+    yaml.representer.add_representer(type(None), lambda one, _: one.represent_scalar("tag:yaml.org,2002:null", "null"))
     document: Any = yaml.load(params)
     section = document.get("corpora")
     if not section:

@@ -20,6 +20,7 @@ from tasks.splits import Labels
 
 Columns = Mapping[str, Labels]
 """`utterance_id`, `speaker`, `group`, `script` and `split` of every row, shapes (n_rows,); "" where there is none."""
+NEEDED = ("utterance_id", "speaker", "group", "script", "split")
 Rows = NDArray[np.int64]
 Averaging = Literal["per fold", "pooled"]
 
@@ -300,5 +301,4 @@ def _possible(columns: Columns) -> str:
 
 def columns_of(table: Mapping[str, Sequence[str | None]]) -> Columns:
     """Return the columns that protocols need, from lists with None where there is nothing."""
-    wanted = ("utterance_id", "speaker", "group", "script", "split")
-    return {name: np.array([value or "" for value in table[name]], dtype=str) for name in wanted}
+    return {name: np.array([value or "" for value in table[name]], dtype=str) for name in NEEDED}

@@ -79,7 +79,7 @@ def _row(line: str, where: str, texts: dict[str, str], sounds: dict[str, str]) -
         "utterance_id": f"iemocap/{turn}",
         "corpus": "iemocap",
         "language": "en",
-        "speaker": f"iemocap/{session}{sex}",
+        "speaker": f"iemocap/Ses0{session}{sex}",
         "group": f"iemocap/session{session}",
         "script": f"iemocap/{scene}" if kind == "script" else None,
         "audio": sounds.get(turn),

@@ -16,7 +16,7 @@ CHECKS: Mapping[str, str] = {
     "seen groups": "test utterances of a group (video, dialogue, session) of the training part",
     "seen recordings": "test utterances out of a recording of the training part",
     "seen scripts": "test utterances of a sentence or script of the training part",
-    "same text": "test utterances whose text is in the training part word for word",
+    "same text": "test utterances whose text is in the training part, but for case and punctuation",
     "similar text": "test utterances whose text is nearly in the training part",
     "overlapping spans": "test utterances that overlap with training ones in one recording",
     "overlong spans": "utterances so long that their times may be wrong",

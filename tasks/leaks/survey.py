@@ -115,8 +115,9 @@ def _texts(utterances: pa.Table, sides: Sides, rule: Rule) -> list[Finding]:
     if not any(texts):
         return []
     severity: Severity = "violation" if "script" in rule.unit else "declared" if rule.leaky else "warning"
-    exact = codes([(one or "").strip() for one in texts])
-    same = sides.finding("same text", severity, sides.sharing(exact), "say, word for word, what is in training too")
+    bare = codes([text.bare(one or "") for one in texts])
+    said = "say, but for case and punctuation, what is in training too"
+    same = sides.finding("same text", severity, sides.sharing(bare), said)
     normal = codes([text.normal(one or "") for one in texts])
     distinct, first = np.unique(normal, return_index=True)
     words = [text.normal(texts[row] or "") for row in first[distinct >= 0].tolist()]
@@ -124,7 +125,7 @@ def _texts(utterances: pa.Table, sides: Sides, rule: Rule) -> list[Finding]:
     joined = _components(len(words), text.similar(words))
     long = (normal >= 0) & ~np.append(_short(words), True)[normal]
     near = np.where(long, np.append(joined, -1)[normal], -1)
-    what = f"of {text.MIN_WORDS} words or more say nearly what is in training too (punctuation and case aside)"
+    what = f"of {text.MIN_WORDS} words or more say nearly what is in training too"
     return [same, sides.finding("similar text", severity, sides.sharing(near), what)]
 
 

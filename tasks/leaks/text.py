@@ -32,6 +32,11 @@ def normal(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.lower().replace("’", "'")))
 
 
+def bare(text: str) -> str:
+    """Return a text's letters, digits and blanks in lower case: what is said, whoever printed it."""
+    return re.sub(r"[^\w ]|_", "", text.lower()).strip()
+
+
 def similar(texts: Sequence[str]) -> Pairs:
     """Return the pairs of different normal texts whose shingles of five letters overlap by 80 % or more (Jaccard).
 

@@ -21,6 +21,7 @@ _DIGESTED = (
     paths.VOTES,
     paths.SEGMENT_INDEX,
     paths.FEATURES,
+    paths.AUDIT,
     paths.CARD,
     paths.CROSS_VALIDATION,
     paths.METRICS,
@@ -53,6 +54,7 @@ class Material:
     metrics: dict[str, Any]
     cross_validation: dict[str, Any]
     card: dict[str, Any]
+    audit: dict[str, Any]
     digests: dict[str, str]
 
     @property
@@ -80,6 +82,7 @@ def read() -> Material:
         metrics=_json(paths.METRICS),
         cross_validation=_json(paths.CROSS_VALIDATION),
         card=_json(paths.CARD),
+        audit=_json(paths.AUDIT),
         digests={str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in _DIGESTED},
     )
 

@@ -55,6 +55,7 @@ def _context(found: Material, config: Config) -> dict[str, Any]:
         "metrics": found.metrics,
         "cross_validation": found.cross_validation,
         "card": found.card,
+        "audit": found.audit,
         "config": config,
         "digests": found.digests,
         "parameters": _parameters(found, config),

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from flows import examine
-from tasks.leaks.finding import Audit, Finding
 from tasks.corpora.reading import Count
 from tasks.doctor.findings import Complaint, Diagnosis, Facts, KnownBad
+from tasks.leaks.finding import Audit, Finding
 
 
 @pytest.fixture

@@ -32,6 +32,11 @@ def test_short_texts_are_not_compared() -> None:
     assert text.similar([]).shape == (0, 2)
 
 
+def test_bare_text() -> None:
+    assert text.bare(" I don’t  know! ") == "i dont  know"
+    assert text.bare("…") == ""
+
+
 def test_normal_text() -> None:
     assert text.normal("  Oh, my GOD — he’s lost it!  ") == "oh my god he's lost it"
     assert text.normal("…") == ""

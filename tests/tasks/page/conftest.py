@@ -80,6 +80,7 @@ class Run:
         _write_json(paths.METRICS, self.metrics())
         _write_json(paths.CROSS_VALIDATION, self.cross_validation())
         _write_json(paths.CARD, CARD)
+        _write_json(paths.AUDIT, AUDIT)
 
     def scored(self, split: str) -> list[dict[str, Any]]:
         return [row for row in self.predictions if row["split"] == split and row["label"]]
@@ -282,3 +283,19 @@ def _write(rows: list[dict[str, Any]], schema: pa.Schema, path: Path) -> None:
 
 def _write_json(path: Path, content: Any) -> None:
     tables.write_text(path, json.dumps(content))
+
+
+AUDIT = {
+    "protocol": "official",
+    "words": "Train and test as listed.",
+    "n": 40,
+    "parts": [{"name": "official", "n_train": 30, "n_test": 10}],
+    "passed": True,
+    "findings": [
+        {
+            "check": "same text", "severity": "warning", "n": 2, "of": 10, "what": "20.0% of the test utterances …",
+            "examples": ["weak/test-01/0001", "<b>"],
+        },
+        {"check": "same sound", "severity": "violation", "n": 0, "of": 10, "what": "0.0% …", "examples": []},
+    ],
+}  # fmt: skip

@@ -54,8 +54,8 @@ def test_every_section_is_there(finished: Callable[..., Any], settings: config.C
     page = make(settings)
     found = [attributes["id"] for attributes in page.all("section")]
     assert found == [
-        "figures", "protocol", "funnel", "votes", "labels", "classes", "videos", "listeners", "segments", "rejects",
-        "made-from",
+        "figures", "protocol", "audit", "funnel", "votes", "labels", "classes", "videos", "listeners", "segments",
+        "rejects", "made-from",
     ]  # fmt: skip
 
 

@@ -1,0 +1,296 @@
+"""The price of a leak: one recipe under an honest protocol and under random folds, side by side.
+
+The recipe is the weak path's: pyAudioAnalysis's mid-term features, standardised, and a linear SVM whose C is chosen
+inside the training part under the same protocol.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tasks import decode, hearing, paths, protocols, recipe, scores, tables
+from tasks.config import Acoustic, Config, Train
+from tasks.corpora.labels import LABEL_SETS
+from tasks.each import Each, Work, collect
+from tasks.errors import AudioError, InputError, NotEnoughData
+from tasks.features.mid_term import NAMES, Windows, mid_term
+from tasks.hearing import MediaFile
+from tasks.memo import Reject, Result
+from tasks.models import svm
+from tasks.protocols import Columns, Protocol, Split
+from tasks.splits import Labels
+
+N_SHUFFLES = 3
+_FEATURES = tables.features(NAMES)
+_GUESSES = pa.schema([("utterance_id", pa.string()), ("predicted", pa.string())])
+
+
+@dataclass(frozen=True)
+class FoldOf:
+    """One fold of a protocol over the rows of a table of features, with its labels or with shuffled ones."""
+
+    table: str
+    rows: str
+    corpus: str
+    label_set: str
+    protocol: str
+    fold: int
+    shuffle: int = 0
+
+    @property
+    def id(self) -> str:
+        """A readable name."""
+        shuffled = f", labels shuffled ({self.shuffle})" if self.shuffle else ""
+        return f"{self.corpus}, {self.protocol}, fold {self.fold + 1}{shuffled}"
+
+    @property
+    def content(self) -> str:
+        """The digest of the rows, and the cut through them."""
+        return f"{self.rows} {self.label_set} {self.protocol} {self.fold} {self.shuffle}"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A score and its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Side:
+    """One protocol's figures."""
+
+    protocol: str
+    words: str
+    uar: Figure
+    macro_f1: Figure
+    shuffled_uar: float
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a leak is worth: both sides, and how much better the leaky one looks.
+
+    Args:
+        n: utterances scored under both protocols
+        n_groups: what is resampled: speakers where they are known, else groups
+        majority_uar: what always answering the commonest class gives
+        uar: leaky minus honest, with the interval of a paired bootstrap over groups
+    """
+
+    corpus: str
+    simulated: bool
+    classes: tuple[str, ...]
+    n: int
+    n_groups: int
+    confidence: float
+    honest: Side
+    leaky: Side
+    majority_uar: float
+    uar: Figure
+    macro_f1: Figure
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON can have it."""
+        return asdict(self)
+
+
+def describe_one(item: MediaFile, settings: Acoustic) -> Result:
+    """Extract the features of every utterance in one media file."""
+    try:
+        samples = decode.samples(Path(item.folder, item.audio))
+    except AudioError as error:
+        return Result(_FEATURES.empty_table(), (Reject(item.audio, "no features", str(error)),))
+    rows, rejects = [], []
+    for span, part in hearing.parts(item, samples):
+        try:
+            vector = mid_term(part, decode.RATE_HZ, Windows(**settings.model_dump()))
+        except AudioError as error:
+            rejects.append(Reject(span.utterance_id, "no features", str(error)))
+        else:
+            rows.append({"utterance_id": span.utterance_id, **dict(zip(NAMES, vector.tolist(), strict=True))})
+    return Result(tables.from_rows(rows, _FEATURES), tuple(rejects))
+
+
+def fold_one(item: FoldOf, settings: Train) -> Result:
+    """Fit on one fold's training part, and predict its test part."""
+    rows = _Rows.read(item)
+    protocol = protocols.parse(item.protocol)
+    split = protocol.folds(rows.columns, rows.labels, settings.seed)[item.fold]
+    labels = rows.labels
+    if item.shuffle:
+        labels = np.random.default_rng([settings.seed, item.shuffle]).permutation(labels)
+    unit = rows.columns[protocol.unit[0] if protocol.unit else "utterance_id"]
+    how = recipe.of(settings)
+    inside = split.train
+    choice = svm.choose_c(rows.features[inside], labels[inside], unit[inside], how)
+    model = svm.fit(rows.features[inside], labels[inside], choice.c, how)
+    predicted = model.predict(rows.features[split.test]).astype(str)
+    found = {"utterance_id": rows.columns["utterance_id"][split.test].tolist(), "predicted": predicted.tolist()}
+    return Result(pa.table(found, schema=_GUESSES))
+
+
+def price(name: str, config: Config, protocol: str, *, each: Each, label_set: str = "all") -> Price:
+    """Run one recipe under a protocol and under as many random folds.
+
+    Args:
+        name: a corpus that the stage `corpus` has read
+        config: all settings
+        protocol: the honest one
+        each: maps files and folds
+        label_set: which classes, one of `LABEL_SETS`
+
+    Raises:
+        InputError: if the protocol is leaky itself, or there is no such set of classes
+        NotEnoughData: if the corpus cannot bear the protocol
+    """
+    honest = protocols.parse(protocol)
+    if honest.leaky:
+        raise InputError("random folds are the leak: name the honest protocol to compare them with")
+    if label_set not in LABEL_SETS:
+        raise InputError(f"there is no set of classes {label_set!r}; there are {', '.join(LABEL_SETS)}")
+    item = _features(name, config, label_set, each)
+    rows = _Rows.read(item)
+    n_folds = len(honest.folds(rows.columns, rows.labels, config.train.seed))
+    leaky = protocols.parse(f"random({max(2, n_folds)})")
+    sides = (honest, leaky)
+    guesses = {one.name: _guesses(item, one, rows, config, each) for one in sides}
+    scored = np.logical_and.reduce([guesses[one.name][0] != "" for one in sides])
+    return _price(name, config, rows, scored, [(one, guesses[one.name]) for one in sides])
+
+
+class _Rows:
+    """The utterances that have features and a class, sorted by id."""
+
+    def __init__(self, columns: Columns, labels: Labels, features: NDArray[np.float64]) -> None:
+        self.columns, self.labels, self.features = columns, labels, features
+
+    @classmethod
+    def read(cls, item: FoldOf) -> _Rows:
+        """Read them from where `_features` has put them."""
+        features = tables.read(Path(item.table), _FEATURES).sort_by("utterance_id")
+        known = {row["utterance_id"]: row for row in _utterances(item.corpus)}
+        classes = LABEL_SETS[item.label_set]
+        kept = [row for row, one in enumerate(features["utterance_id"].to_pylist()) if known[one]["emotion"] in classes]
+        ids = np.array(features["utterance_id"].to_pylist(), dtype=object)[kept].tolist()
+        rows = [known[one] for one in ids]
+        columns = protocols.columns_of({column: [row[column] for row in rows] for column in protocols.NEEDED})
+        matrix = np.column_stack([features[column].to_numpy() for column in NAMES])[kept]
+        return cls(columns, np.array([classes[row["emotion"]] for row in rows], dtype=str), matrix)
+
+    @property
+    def resampled(self) -> Labels:
+        """What a bootstrap resamples: speakers where they are known, else groups."""
+        speaker = self.columns["speaker"]
+        return self.columns["group"] if (speaker == "").any() else speaker
+
+
+def _features(name: str, config: Config, label_set: str, each: Each) -> FoldOf:
+    folder = Path(config.corpora[name].path)
+    items = hearing.items(_utterances(name), {row["audio"]: row["sha256"] for row in _sounds(name)}, folder)
+    work = Work("price", describe_one, config.acoustic, _FEATURES)
+    found = collect(each(work, items), _FEATURES).rows.sort_by("utterance_id")
+    if not found.num_rows:
+        raise NotEnoughData(f"corpus {name} has no sound to take features of")
+    target = paths.folder(f"price@{name}") / "features.parquet"
+    tables.write(found, target, _FEATURES)
+    digest = hashlib.sha256(target.read_bytes() + paths.utterances(name).read_bytes()).hexdigest()
+    return FoldOf(str(target), digest, name, label_set, "", 0)
+
+
+def _guesses(item: FoldOf, protocol: Protocol, rows: _Rows, config: Config, each: Each) -> tuple[Labels, list[Labels]]:
+    """Return what was predicted for every row, "" where nothing was; and the same after shuffling the labels."""
+    splits: Sequence[Split] = protocol.folds(rows.columns, rows.labels, config.train.seed)
+    work = Work("price", fold_one, config.train, _GUESSES)
+    made = []
+    for shuffle in range(N_SHUFFLES + 1):
+        folds = [
+            FoldOf(item.table, item.rows, item.corpus, item.label_set, protocol.name, fold, shuffle)
+            for fold in range(len(splits))
+        ]
+        found = collect(each(work, folds), _GUESSES).rows
+        by_id: Mapping[str, str] = dict(
+            zip(found["utterance_id"].to_pylist(), found["predicted"].to_pylist(), strict=True)
+        )
+        made.append(np.array([by_id.get(one, "") for one in rows.columns["utterance_id"].tolist()], dtype=str))
+    return made[0], made[1:]
+
+
+def _price(
+    name: str,
+    config: Config,
+    rows: _Rows,
+    scored: NDArray[np.bool_],
+    sides: Sequence[tuple[Protocol, tuple[Labels, list[Labels]]]],
+) -> Price:
+    classes = tuple(sorted(np.unique(rows.labels).tolist()))
+    actual, groups = rows.labels[scored], rows.resampled[scored]
+    settings = config.evaluate
+    names = np.unique(groups)
+    rng = np.random.default_rng(settings.seed)
+    weights = rng.multinomial(names.size, np.full(names.size, 1 / names.size), settings.bootstrap).astype(float)
+    found: list[Side] = []
+    resampled: list[dict[str, NDArray[np.float64]]] = []
+    for protocol, (predicted, shuffled) in sides:
+        matrices = scores.confusions(actual, predicted[scored], groups, classes)
+        values = scores.overall(matrices.sum(axis=0))
+        spread = scores.overall(np.einsum("bg,gij->bij", weights, matrices))
+        resampled.append({**spread, "point": np.array([values["uar"], values["macro_f1"]])})
+        # a shuffled side is scored where it predicted: every label is as good as another
+        by_chance = [
+            scores.overall(scores.confusions(actual, one[scored], groups, classes).sum(axis=0)) for one in shuffled
+        ]
+        found.append(
+            Side(
+                protocol.name,
+                protocol.in_words(),
+                _figure(values["uar"], spread["uar"], settings.confidence),
+                _figure(values["macro_f1"], spread["macro_f1"], settings.confidence),
+                float(np.mean([one["uar"] for one in by_chance])),
+            )
+        )
+    gain = {key: resampled[1][key] - resampled[0][key] for key in ("uar", "macro_f1", "point")}
+    return Price(
+        corpus=name,
+        simulated=(Path(config.corpora[name].path) / paths.SIMULATED).is_file(),
+        classes=classes,
+        n=int(scored.sum()),
+        n_groups=int(names.size),
+        confidence=settings.confidence,
+        honest=found[0],
+        leaky=found[1],
+        majority_uar=1 / len(classes),
+        uar=_figure(gain["point"][0], gain["uar"], settings.confidence),
+        macro_f1=_figure(gain["point"][1], gain["macro_f1"], settings.confidence),
+    )
+
+
+def _figure(value: Any, spread: NDArray[np.float64], confidence: float) -> Figure:
+    tails = (1 - confidence) / 2
+    low, high = np.quantile(spread, [tails, 1 - tails])
+    return Figure(float(value), float(low), float(high))
+
+
+def _utterances(name: str) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    # the columns all corpora share; what a corpus adds is none of this module's business
+    table = pq.read_table(paths.utterances(name), columns=tables.UTTERANCES.names)
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+def _sounds(name: str) -> list[dict[str, Any]]:
+    table = tables.read(paths.sounds(name), tables.SOUNDS).select(["audio", "sha256"])
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
