@@ -108,7 +108,7 @@ def price(found: Price) -> None:
 
 
 def _figure(one: Figure, sign: str = "") -> str:
-    return f"{one.value:{sign}.3f} ({one.low:{sign}.3f} to {one.high:{sign}.3f})"
+    return f"{one.value:{sign}.3f}\n({one.low:{sign}.3f} to {one.high:{sign}.3f})"
 
 
 def _counts(found: Diagnosis) -> Table:
