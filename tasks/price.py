@@ -7,8 +7,8 @@ inside the training part under the same protocol.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from tasks.features.mid_term import NAMES, Windows, mid_term
 from tasks.hearing import MediaFile
 from tasks.memo import Reject, Result
 from tasks.models import svm
-from tasks.protocols import Columns, Protocol, Split
+from tasks.protocols import Columns, Protocol
 from tasks.splits import Labels
 
 N_SHUFFLES = 3
@@ -164,7 +164,7 @@ def price(name: str, config: Config, protocol: str, *, each: Each, label_set: st
     n_folds = len(honest.folds(rows.columns, rows.labels, config.train.seed))
     leaky = protocols.parse(f"random({max(2, n_folds)})")
     sides = (honest, leaky)
-    guesses = {one.name: _guesses(item, one, rows, config, each) for one in sides}
+    guesses = _guesses(item, sides, rows, config, each)
     scored = np.logical_and.reduce([guesses[one.name][0] != "" for one in sides])
     return _price(name, config, rows, scored, [(one, guesses[one.name]) for one in sides])
 
@@ -208,22 +208,23 @@ def _features(name: str, config: Config, label_set: str, each: Each) -> FoldOf:
     return FoldOf(str(target), digest, name, label_set, "", 0)
 
 
-def _guesses(item: FoldOf, protocol: Protocol, rows: _Rows, config: Config, each: Each) -> tuple[Labels, list[Labels]]:
-    """Return what was predicted for every row, "" where nothing was; and the same after shuffling the labels."""
-    splits: Sequence[Split] = protocol.folds(rows.columns, rows.labels, config.train.seed)
+def _guesses(
+    item: FoldOf, sides: Sequence[Protocol], rows: _Rows, config: Config, each: Each
+) -> dict[str, list[Labels]]:
+    """Return what was predicted for every row under each protocol, "" where nothing was; then with shuffled labels."""
+    folds = [
+        replace(item, protocol=protocol.name, fold=fold, shuffle=shuffle)
+        for protocol in sides
+        for shuffle in range(N_SHUFFLES + 1)
+        for fold in range(len(protocol.folds(rows.columns, rows.labels, config.train.seed)))
+    ]
+    place = {one: row for row, one in enumerate(rows.columns["utterance_id"].tolist())}
+    found = {one.name: [np.full(len(place), "", dtype=object) for _ in range(N_SHUFFLES + 1)] for one in sides}
     work = Work("price", fold_one, config.train, _GUESSES)
-    made = []
-    for shuffle in range(N_SHUFFLES + 1):
-        folds = [
-            FoldOf(item.table, item.rows, item.corpus, item.label_set, protocol.name, fold, shuffle)
-            for fold in range(len(splits))
-        ]
-        found = collect(each(work, folds), _GUESSES).rows
-        by_id: Mapping[str, str] = dict(
-            zip(found["utterance_id"].to_pylist(), found["predicted"].to_pylist(), strict=True)
-        )
-        made.append(np.array([by_id.get(one, "") for one in rows.columns["utterance_id"].tolist()], dtype=str))
-    return made[0], made[1:]
+    for fold, outcome in zip(folds, each(work, folds), strict=True):
+        for row in outcome.result().rows.to_pylist():
+            found[fold.protocol][fold.shuffle][place[row["utterance_id"]]] = row["predicted"]
+    return {name: [one.astype(str) for one in made] for name, made in found.items()}
 
 
 def _price(
@@ -231,7 +232,7 @@ def _price(
     config: Config,
     rows: _Rows,
     scored: NDArray[np.bool_],
-    sides: Sequence[tuple[Protocol, tuple[Labels, list[Labels]]]],
+    sides: Sequence[tuple[Protocol, list[Labels]]],
 ) -> Price:
     classes = tuple(sorted(np.unique(rows.labels).tolist()))
     actual, groups = rows.labels[scored], rows.resampled[scored]
@@ -241,7 +242,7 @@ def _price(
     weights = rng.multinomial(names.size, np.full(names.size, 1 / names.size), settings.bootstrap).astype(float)
     found: list[Side] = []
     resampled: list[dict[str, NDArray[np.float64]]] = []
-    for protocol, (predicted, shuffled) in sides:
+    for protocol, (predicted, *shuffled) in sides:
         matrices = scores.confusions(actual, predicted[scored], groups, classes)
         values = scores.overall(matrices.sum(axis=0))
         spread = scores.overall(np.einsum("bg,gij->bij", weights, matrices))

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks import labelled, paths, recipe, scores, splits, tables
+from tasks import labelled, leaks, paths, recipe, scores, splits, tables
 from tasks.config import Config, Train
 from tasks.each import Each, Work, collect
+from tasks.errors import LeakError
 from tasks.features.mid_term import NAMES
 from tasks.memo import Result
 from tasks.models import svm
@@ -63,6 +64,7 @@ def train_one(item: Part, settings: Train) -> Result:
         inside, outside = fold.train, fold.test
     choice = svm.choose_c(rows.features[inside], rows.labels[inside], rows.groups[inside], recipe.of(settings))
     model = svm.fit(rows.features[inside], rows.labels[inside], choice.c, recipe.of(settings))
+    _demand_fitted_inside(model, rows, inside, item.id)
     fitted = {
         "fold": item.fold,
         "c": choice.c,
@@ -90,6 +92,15 @@ def run(config: Config, *, each: Each) -> None:
     tables.write_text(paths.CROSS_VALIDATION, json.dumps(metrics, indent=2) + "\n")
     tables.write_bytes(paths.MODEL, final["model"])
     tables.write_text(paths.CARD, json.dumps(_card(config, rows, final, n_folds), indent=2) + "\n")
+
+
+def _demand_fitted_inside(model: Any, rows: labelled.Rows, inside: Any, where: str) -> None:
+    """Check, on the fitted scaler and balancer, that they saw the training part alone."""
+    found = leaks.fitted.check(
+        model.steps[:-1], (rows.features[inside], rows.labels[inside]), (rows.features, rows.labels)
+    )
+    if found.n:
+        raise LeakError(f"{where}: {found.what}: {', '.join(found.examples)}")
 
 
 def _scored(model: Any, ids: splits.Labels, features: svm.Features) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from tasks.leaks import fitted
 from tasks.leaks.finding import CHECKS, Audit, Finding, demand
 from tasks.leaks.survey import audit
 
-__all__ = ["CHECKS", "Audit", "Finding", "audit", "demand"]
+__all__ = ["CHECKS", "Audit", "Finding", "audit", "demand", "fitted"]
