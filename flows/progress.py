@@ -32,9 +32,9 @@ class Progress:
         self._moved = time.monotonic()
         share = 100 * n_done / self._n_items
         if self._id is None:
-            made = create_progress_artifact(
-                share, key=f"{self._stage}-progress", description=f"{self._n_items} items of stage {self._stage}"
-            )
+            # an artifact's key knows no @
+            key = f"{self._stage.replace('@', '-')}-progress"
+            made = create_progress_artifact(share, key=key, description=f"{self._n_items} items of stage {self._stage}")
             self._id = cast(UUID, made)
         else:
             update_progress_artifact(self._id, share)
