@@ -280,12 +280,17 @@ def price(
     name: Annotated[str, typer.Argument(help="A corpus of params.yaml.")],
     protocol: Annotated[str, typer.Option(help="The honest protocol, such as speaker-out(6).")],
     label_set: Annotated[str, typer.Option(help="Which classes: all, ekman, iemocap-4 or iemocap-5.")] = "all",
+    declare: Annotated[
+        list[str] | None, typer.Option(help="A kind of leak that is known and accepted; may be repeated.")
+    ] = None,
 ) -> None:
     """Show what a leak is worth: one recipe under an honest protocol and under random folds, side by side.
 
+    The honest side is audited first.
+
     Example: [bold]undertone price ravdess --protocol 'speaker-out(6)'[/]
     """
-    corpora_cli.priced(_config(), name, protocol, label_set)
+    corpora_cli.priced(_config(), name, protocol, label_set, declare or [])
 
 
 @app.command()

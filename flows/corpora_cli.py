@@ -128,14 +128,20 @@ def audited(config: Config, name: str | None, protocol: str, declared: list[str]
     leaks.demand(found)
 
 
-def priced(config: Config, name: str, protocol: str, label_set: str) -> None:
-    """Run one recipe under an honest protocol and under random folds; print both and write them down."""
+def priced(config: Config, name: str, protocol: str, label_set: str, declared: list[str]) -> None:
+    """Run one recipe under an honest protocol and under random folds; print both and write them down.
+
+    Raises:
+        LeakError: if the audit of the honest side finds a violation that is not declared
+    """
     import json
 
     from flows import dag, examine
-    from tasks import each, paths, price, tables
+    from tasks import audit, each, leaks, paths, price, protocols, tables
 
+    rule = protocols.parse(protocol)
     dag.reproduce((f"corpus@{known(config, name)}",))
+    leaks.demand(audit.of_corpus(name, rule, declared=declared, seed=config.train.seed))
     found = price.price(name, config, protocol, each=each.local(config.runtime), label_set=label_set)
     target = paths.folder(f"price@{name}") / "price.json"
     tables.write_text(target, json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n")
