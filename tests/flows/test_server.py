@@ -255,13 +255,13 @@ def test_nights_are_planned_collisions_settled_and_runs_ended_on_leaving(napping
     port = free_port()
     with server.running(port) as url:
         api = Api(url)
-        until(lambda: {"03:00", "05:00"} <= api.planned(), 30)
+        until(lambda: {"03:00", "05:00"} <= api.planned(), 60)
         first = api.start("weak-supervision/nightly", seconds=300)
-        until(lambda: api.state(first) == "Running", 60)
+        until(lambda: api.state(first) == "Running", 120)
         second = api.start("weak-supervision/nightly")
-        until(lambda: api.state(second) == "Cancelled", 60)
+        until(lambda: api.state(second) == "Cancelled", 120)
         weekly = [api.start("corpus-benchmark/weekly-benchmark", seconds=3) for _ in range(2)]
-        until(lambda: "AwaitingConcurrencySlot" in map(api.state, weekly), 60)
+        until(lambda: "AwaitingConcurrencySlot" in map(api.state, weekly), 120)
         known = {one["id"] for one in api.ask("/automations/filter", {})}
         crashes.detect(f"{url}/api")
         assert {one["id"] for one in api.ask("/automations/filter", {})} == known
@@ -277,17 +277,17 @@ def test_after_sigkill_of_everything_a_new_run_starts(napping: Path) -> None:
         api = Api(url)
         api.ask("/v2/concurrency_limits/", {"name": "tag:host:quiet.example", "limit": 1})
         first = api.start("weak-supervision/nightly", seconds=300)
-        until(lambda: api.state(first) == "Running" and api.active_slots()["tag:host:quiet.example"] == 1, 60)
+        until(lambda: api.state(first) == "Running" and api.active_slots()["tag:host:quiet.example"] == 1, 120)
         home = paths.HOUSE.resolve() / "prefect"
         for process in psutil.process_iter():
             if leftovers.is_marked(process, home):
                 process.kill()
         killed = time.monotonic()
-        until(lambda: alive(url), 60)
-        until(lambda: api.state(first) == "Crashed", 120)
+        until(lambda: alive(url), 120)
+        until(lambda: api.state(first) == "Crashed", 240)
         assert time.monotonic() - killed < 120
         second = api.start("weak-supervision/nightly")
-        until(lambda: api.state(second) == "Completed", 60)
+        until(lambda: api.state(second) == "Completed", 120)
         assert set(api.active_slots().values()) == {0}
 
 
