@@ -64,11 +64,13 @@ def add(name: str, source: Path, reader: str | None = None) -> Added:
         registry.corpus(reader)
     folder = _folder(name, source)
     found = reader or guess(folder)
-    if name in known and (known[name].reader, Path(known[name].path)) != (found, folder):
+    if name in known and (known[name].reader, Path(known[name].path).resolve()) != (found, folder):
         raise InputError(
             f"params.yaml has a corpus {name!r} already, at {known[name].path}; choose another name, or take it out"
         )
-    record(paths.PARAMS, name, found, folder)
+    # one that lies in the project moves with it
+    inside = folder.is_relative_to(Path.cwd())
+    record(paths.PARAMS, name, found, folder.relative_to(Path.cwd()) if inside else folder)
     return Added(name, found, folder)
 
 
@@ -149,7 +151,7 @@ def _folder(name: str, source: Path) -> Path:
     if target.exists():
         raise InputError(f"{target} is there already; remove it, or choose another name")
     unpack(source, target)
-    return target
+    return target.resolve()
 
 
 def _members(archive: Path) -> Iterator[_Member]:

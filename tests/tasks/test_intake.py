@@ -51,6 +51,7 @@ def test_an_archive_is_unpacked(suffix: str, project: Path, tmp_path: Path) -> N
             tar.add(tmp_path / "emodb", "download")
     added = intake.add("german", archive)
     assert added.reader == "emodb"
+    assert config.load(paths.PARAMS).corpora["german"].path == str(paths.CORPORA / "german")
     assert len(list((paths.CORPORA / "german").rglob("*.wav"))) == 56
     with pytest.raises(InputError, match="is there already"):
         intake.add("german", archive)
