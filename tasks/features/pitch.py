@@ -56,10 +56,9 @@ def pitch(signal: Array) -> Pitch:
         signal: samples at `framing.RATE_HZ`, not all zero, shape (n_samples,)
     """
     length = round(WINDOW_S * framing.RATE_HZ)
-    frames = framing.frames(signal, length)
-    loudest = float(np.abs(signal).max())
+    frames = framing.frames(signal / np.abs(signal).max(), length)
     parts = [
-        _candidates(frames[start : start + _FRAMES_AT_ONCE], loudest)
+        _candidates(frames[start : start + _FRAMES_AT_ONCE])
         for start in range(0, len(frames), _FRAMES_AT_ONCE)
     ]
     frequency, strength, height = (np.concatenate(columns) for columns in zip(*parts, strict=True))
@@ -67,7 +66,7 @@ def pitch(signal: Array) -> Pitch:
     return Pitch(frequency[rows, chosen], height[rows, chosen], height.max(axis=1))
 
 
-def _candidates(frames: Array, loudest: float) -> tuple[Array, Array, Array]:
+def _candidates(frames: Array) -> tuple[Array, Array, Array]:
     """Frequencies, strengths and peak heights, shapes (n_frames, 1 + _CANDIDATES); the first is "unvoiced"."""
     frames = frames - frames.mean(axis=1, keepdims=True)
     first, last = int(np.ceil(framing.RATE_HZ / HIGHEST_HZ)), int(framing.RATE_HZ / LOWEST_HZ)
@@ -86,7 +85,7 @@ def _candidates(frames: Array, loudest: float) -> tuple[Array, Array, Array]:
     present = strength > _ABSENT
     return (
         _prepend(np.zeros(len(frames)), np.where(present, 1 / lag_s, 0.0)),
-        _prepend(_unvoiced_strength(frames, loudest), strength),
+        _prepend(_unvoiced_strength(frames), strength),
         _prepend(np.zeros(len(frames)), np.where(present, height, 0.0)),
     )
 
@@ -108,11 +107,11 @@ def _autocorrelation(frames: Array, n_lags: int) -> Array:
     return normalised / (of_window / of_window[0])
 
 
-def _unvoiced_strength(frames: Array, loudest: float) -> Array:
-    """How well "unvoiced" explains a frame (eq. 23): the softer the frame, the better."""
+def _unvoiced_strength(frames: Array) -> Array:
+    """How well "unvoiced" explains a frame (eq. 23) of a signal whose peak is 1: the softer, the better."""
     middle, half = frames.shape[1] // 2, round(0.5 * framing.RATE_HZ / LOWEST_HZ)
     peak = np.abs(frames[:, middle - half : middle + half]).max(axis=1)
-    return _VOICING + np.maximum(0, 2 - (peak / loudest) / (_SILENCE / (1 + _VOICING)))
+    return _VOICING + np.maximum(0, 2 - peak / (_SILENCE / (1 + _VOICING)))
 
 
 def _best_path(frequency: Array, strength: Array) -> NDArray[np.int64]:
