@@ -4,18 +4,22 @@ Cao et al. (2014), "CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset",
 Computing 5(4). From https://github.com/CheyneyComputerScience/CREMA-D; Open Database License. `1001_DFA_ANG_XX.wav`:
 actor, sentence, intended emotion, level (LO, MD, HI, XX unspecified).
 
-Where `processedResults/summaryTable.csv` is beside the clips, the label is what the raters heard in the voice alone
-(`VoiceVote`), and its weight the winner's share of their agreement level; a tie (`A:D`) is no label. What the actor was
+Where `processedResults/tabulatedVotes.csv` is beside the clips, the label is what the raters heard in the voice alone
+(its rows numbered from 100001; 2… is the face, 3… both), and its weight the winner's share of their votes; a tie
+(`A:D`) is no label. `summaryTable.csv` alone gives the same labels, but no share: every weight is 1. What the actor was
 asked for stays in `intended`. `VideoDemographics.csv`, where present, gives age, sex, race and ethnicity.
 
-Quirks: all actors say the same 12 sentences; `1076_MTI_*` and some of `1064_*` are bad; the figures of the field are on
-intended labels unless they say otherwise.
+Quirks: all actors say the same 12 sentences. The levels of `summaryTable.csv` say how strong the emotion was heard to
+be (0 to 100), not how many heard it. The repository has every clip three times: the WAV is read before the MP3 that
+raters heard, and the FLV is its picture. Not every actor has every clip (1002 has no neutral TIE). The figures of the
+field are on intended labels unless they say otherwise.
 """
 
 from __future__ import annotations
 
 import csv
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,7 +27,7 @@ import pyarrow as pa
 
 from tasks.corpora import labels, reading
 from tasks.corpora.reading import Corpus, Count, Expected, Reading, Row
-from tasks.errors import Rejected
+from tasks.errors import InputError, Rejected
 from tasks.memo import Reject
 
 _NAME = re.compile(r"(1\d{3})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX|X)")
@@ -39,25 +43,32 @@ _SENTENCES = {
     "ITS": "I think I've seen this before", "TSI": "The surface is slick", "WSI": "We'll stop in a couple of minutes",
 }  # fmt: skip
 _LEVELS = {"LO": "low", "MD": "medium", "HI": "high", "XX": "unspecified", "X": "unspecified"}
+_PER_CLASS = {"NEU": 1087, "HAP": 1271, "SAD": 1271, "ANG": 1271, "FEA": 1271, "DIS": 1271}
+_LOSSY = frozenset({".mp3", ".m4a", ".ogg", ".opus", ".webm", ".aac", ".wma"})
 _DEMOGRAPHICS = {"Age": "age", "Sex": "sex", "Race": "race", "Ethnicity": "ethnicity"}
 
 
 def read(folder: Path) -> Reading:
     """Read the clips anywhere below a folder, with votes and demographics where they are there too."""
-    people = {row["ActorID"].strip(): row for row in _table(folder, "VideoDemographics.csv", "ActorID")}
-    votes = {row["FileName"].strip(): row for row in _table(folder, "summaryTable.csv", "FileName")}
+    people = {row["ActorID"]: row for row in _table(folder, "VideoDemographics.csv", "ActorID")}
+    votes = _votes(folder)
     heard: set[str] = set()
+    actors: set[str] = set()
 
     def row(stem: str, where: str) -> Row:
+        actors.add(stem[:4])
         known = _row(stem, where, people)
         if stem in votes:
             heard.add(stem)
             known |= _voted(votes[stem], where)
         return known
 
-    found = reading.unrepeated(reading.clips(folder, row))
-    lost = [Reject(one, "votes without a clip", "in summaryTable.csv alone") for one in sorted(votes.keys() - heard)]
-    return Reading(found.rows, (*found.rejects, *lost))
+    found = _joined(reading.clips(folder, row))
+    # a corpus of ten actors lacks nothing of the other 81's
+    lost = sorted(one for one in votes.keys() - heard if one[:4] in actors)
+    return Reading(
+        found.rows, (*found.rejects, *(Reject(one, "votes without a clip", "in the table of votes") for one in lost))
+    )
 
 
 def _row(stem: str, where: str, people: Mapping[str, Mapping[str, str]]) -> Row:
@@ -68,6 +79,7 @@ def _row(stem: str, where: str, people: Mapping[str, Mapping[str, str]]) -> Row:
         raise Rejected("not a name of CREMA-D's", f"{stem}: no sentence {sentence}; known are {', '.join(_SENTENCES)}")
     intended = labels.emotion(_LABELS, emotion, where)
     person = {own: people.get(actor, {}).get(name) or None for name, own in _DEMOGRAPHICS.items()}
+    age = person.pop("age")
     return reading.acted(
         "crema-d",
         stem,
@@ -80,35 +92,81 @@ def _row(stem: str, where: str, people: Mapping[str, Mapping[str, str]]) -> Row:
         licence="ODbL",
         intended=intended,
         level=_LEVELS[level],
-        **{**person, "age": int(person["age"]) if person["age"] else None},
+        age=int(age) if age and age.isdecimal() else None,
+        video=where if Path(where).suffix.lower() in reading.PICTURES else None,
+        **person,
     )
 
 
-def _voted(votes: Mapping[str, str], where: str) -> Row:
-    """Return what the raters heard: the winner and the mean agreement on it, in percent of the votes in the table."""
-    codes = (votes.get("VoiceVote") or "").strip()
-    winners = [labels.emotion(_VOTES, code, f"{where} in summaryTable.csv") for code in codes.split(":") if code]
-    share = (votes.get("VoiceLevel") or "").split(":")[0].strip()
+def _joined(found: Reading) -> Reading:
+    """Make one row of a clip's files: its best sound, with its film as the picture; what is over is rejected."""
+    files: dict[str, list[Row]] = defaultdict(list)
+    for row in found.rows:
+        files[row["utterance_id"]].append(row)
+    rows, over = [], []
+    for mine in files.values():
+        sounds = sorted((row for row in mine if not row["video"]), key=_is_lossy)
+        films = [row for row in mine if row["video"]]
+        rows.append({**(sounds or films)[0], "video": films[0]["video"] if films else None})
+        over += [reading.again(row) for row in (*sounds[1:], *films[1:])]
+    return Reading(tuple(rows), (*found.rejects, *over))
+
+
+def _is_lossy(row: Row) -> bool:
+    return Path(row["audio"]).suffix.lower() in _LOSSY
+
+
+def _votes(folder: Path) -> dict[str, Row]:
+    """Return for every clip the codes the raters heard in the voice, joined by `:`, and the share of their votes."""
+    every = _table(folder, "tabulatedVotes.csv", "", "fileName", "emoVote", "agreement")
+    if every:
+        voice = (row for row in every if row[""].startswith("1"))
+        return {row["fileName"]: {"codes": row["emoVote"], "share": row["agreement"]} for row in voice}
+    return {
+        row["FileName"]: {"codes": row["VoiceVote"], "share": ""}
+        for row in _table(folder, "summaryTable.csv", "FileName", "VoiceVote")
+    }
+
+
+def _voted(vote: Row, where: str) -> Row:
+    """Return what the raters heard: the winner, none where several share the win, and its share of the votes."""
+    winners = [
+        labels.emotion(_VOTES, code, f"{where} in the table of votes") for code in vote["codes"].split(":") if code
+    ]
     if not winners:
         return {}
-    alone = len(winners) == 1
-    weight = min(1.0, float(share) / 100) if re.fullmatch(r"\d+(\.\d+)?", share) else 1.0
-    return {"emotion": winners[0] if alone else None, "label_source": "listeners", "weight": weight}
+    share = float(vote["share"]) if re.fullmatch(r"[01](\.\d+)?", vote["share"]) else 1.0
+    emotion = winners[0] if len(winners) == 1 else None
+    return {"emotion": emotion, "label_source": "listeners", "weight": min(share, 1.0)}
 
 
-def _table(folder: Path, name: str, key: str) -> list[dict[str, str]]:
-    for path in sorted(folder.rglob(name)):
+def _table(folder: Path, name: str, *needed: str) -> list[dict[str, str]]:
+    """Return the rows of a table anywhere below a folder, cells stripped, none if it is not there.
+
+    Raises:
+        InputError: if it is not UTF-8 or lacks a column
+    """
+    path = min((path for path in folder.rglob(name) if path.is_file()), default=None)
+    if path is None:
+        return []
+    try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return [row for row in csv.DictReader(file) if row.get(key)]
-    return []
+            table = csv.DictReader(file)
+            if missing := [column for column in needed if column not in (table.fieldnames or ())]:
+                raise InputError(f"{path}: column {missing[0]!r} is missing; found {', '.join(table.fieldnames or ())}")
+            rows = [{column: (row[column] or "").strip() for column in table.fieldnames or ()} for row in table]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a CSV in UTF-8 ({error}); fetch it again, or take it out") from None
+    return rows
 
 
 def _expected(rows: Sequence[Row]) -> Expected:
-    actors = reading.tally(rows, "speaker")
+    actors, intended = reading.tally(rows, "speaker"), reading.tally(rows, "native_label")
     counts = (
         Count("clips of the whole corpus", 7442, len(rows)),
         Count("actors of the whole corpus", 91, len(actors)),
         Count("sentences", 12, len(reading.tally(rows, "script"))),
+        *(Count(f"{_LABELS[code]} intended, whole corpus", n, intended[code]) for code, n in _PER_CLASS.items()),
     )
     return Expected(counts)
 
@@ -127,6 +185,11 @@ CORPUS = Corpus(
         [("intended", pa.string()), ("level", pa.string()), ("age", pa.int64())]
         + [(name, pa.string()) for name in ("sex", "race", "ethnicity")]
     ),
-    known_bad={"1076_MTI_*": "no speech in it, or hardly any", "1064_*": "some of this actor's clips are bad: listen"},
+    known_bad={
+        "1064_IEO_DIS_MD": "a minute long, with every emotion in it",
+        "1064_TIE_SAD_XX": "broken off",
+        "1076_MTI_NEU_XX": "no speech in it, or hardly any",
+        "1076_MTI_SAD_XX": "no sound in it",
+    },
     max_duration_s=10.0,
 )

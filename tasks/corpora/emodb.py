@@ -38,6 +38,7 @@ _SENTENCES = {
     "b09": "Ich will das eben wegbringen und dann mit Karl was trinken gehen.",
     "b10": "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",
 }
+_CLIPS = {"03": 49, "08": 58, "09": 43, "10": 38, "11": 55, "12": 35, "13": 61, "14": 69, "15": 56, "16": 71}
 _PUBLISHED = {"W": 127, "L": 81, "E": 46, "A": 69, "F": 71, "T": 62, "N": 79}
 
 
@@ -69,8 +70,10 @@ def _row(stem: str, where: str) -> Row:
 
 def _expected(rows: Sequence[Row]) -> Expected:
     there = reading.tally(rows, "native_label")
-    by_class = [Count(f"{_LABELS[code]} ({code})", n, there[code]) for code, n in _PUBLISHED.items()]
-    return Expected((Count("clips", 535, len(rows)), *by_class))
+    by_class = [Count(f"{_LABELS[code]} ({code}), whole corpus", n, there[code]) for code, n in _PUBLISHED.items()]
+    by_speaker = sorted(reading.tally(rows, "speaker").items())
+    here = [Count(speaker, _CLIPS[speaker.removeprefix("emodb/")], n) for speaker, n in by_speaker]
+    return Expected((Count("clips of the whole corpus", 535, len(rows)), *by_class, *here))
 
 
 CORPUS = Corpus(

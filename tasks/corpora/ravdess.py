@@ -7,13 +7,15 @@ https://zenodo.org/records/1188976; CC BY-NC-SA 4.0.
 emotion, intensity (01 normal, 02 strong), statement, repetition, actor; odd actors are male.
 
 Quirks: the audio-video files repeat the audio files' sound, so an utterance that is there in both is one row, with the
-audio file as its sound and the other as its picture. A few audio files are stereo. Actor 18 has no song. Neutral comes
-in normal intensity only, and song without disgust and surprise. One pair of actor 7's happy clips is byte-identical.
+audio file as its sound and the other as its picture. A video-only file has no sound of its own: it is rejected, since
+the audio-video file has the same picture. A few audio files are stereo. Actor 18 has no song. Neutral comes in normal
+intensity only, and song without disgust and surprise. One pair of actor 7's happy clips is byte-identical.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,7 +60,8 @@ def _row(stem: str, where: str) -> Row:
         raise Rejected("not a name of RAVDESS's", f"{stem}: expected seven fields such as 03-01-06-01-02-01-12")
     modality, channel, emotion, intensity, statement, repetition, actor = found.groups()
     if modality == _VIDEO_ONLY:
-        raise Rejected("no sound", f"{stem}: modality 02 is video only")
+        # "no sound" would be a fault of the file, and a whole corpus has 2,452 of these
+        raise Rejected("video only", f"{stem}: modality 02 has no sound of its own")
     if not 1 <= int(actor) <= 24:
         raise Rejected("not a name of RAVDESS's", f"{stem}: actors are 01 to 24, found {actor}")
     return reading.acted(
@@ -85,13 +88,22 @@ def _expected(rows: Sequence[Row]) -> Expected:
     for channel, n in _CLIPS.items():
         mine = [row for row in rows if row["channel"] == channel]
         by_actor = reading.tally(mine, "speaker")
+        by_class = reading.tally(mine, "native_label")
         if mine:
             counts.append(Count(f"{channel}: clips of the {len(by_actor)} actors here", n * len(by_actor), len(mine)))
             counts.append(Count(f"{channel}: actors of the whole corpus", _ACTORS[channel], len(by_actor)))
+            counts += [
+                Count(f"{channel}: {_LABELS[code]} of the actors here", n * len(by_actor), by_class[code])
+                for code, n in _per_actor(channel).items()
+            ]
         for actor in sorted(by_actor):
             there = {row["utterance_id"] for row in mine if row["speaker"] == actor}
             missing += [one for one in _all_of(actor.removeprefix("ravdess/"), channel) if one not in there]
     return Expected(tuple(counts), tuple(missing))
+
+
+def _per_actor(channel: str) -> Counter[str]:
+    return Counter(one.split("-")[1] for one in _all_of("01", channel))
 
 
 def _all_of(actor: str, channel: str) -> list[str]:

@@ -48,9 +48,18 @@ def _row(stem: str, where: str) -> Row:
 def _expected(rows: Sequence[Row]) -> Expected:
     by_class = reading.tally(rows, "native_label")
     by_speaker = reading.tally(rows, "speaker")
-    counts = [Count(f"{_LABELS[code]}", (30 if code == "n" else 15) * 4, by_class[code]) for code in _LABELS]
+    here = len(by_speaker)
+    counts = [Count("clips of the whole corpus", 480, len(rows)), Count("speakers of the whole corpus", 4, here)]
+    counts += [
+        Count(f"{emotion} of the {here} speakers here", (30 if code == "n" else 15) * here, by_class[code])
+        for code, emotion in _LABELS.items()
+    ]
     counts += [Count(speaker, 120, n) for speaker, n in sorted(by_speaker.items())]
-    return Expected((Count("clips", 480, len(rows)), *counts))
+    # what one speaker says all of them say
+    said = {row["script"].removeprefix("savee/") for row in rows}
+    there = {row["utterance_id"] for row in rows}
+    everything = sorted(f"{speaker}_{one}" for speaker in by_speaker for one in said)
+    return Expected(tuple(counts), tuple(one for one in everything if one not in there))
 
 
 CORPUS = Corpus(

@@ -54,6 +54,7 @@ def _row(stem: str, where: str) -> Row:
 def _expected(rows: Sequence[Row]) -> Expected:
     words = sorted(reading.tally(rows, "script"))
     speakers = sorted(reading.tally(rows, "speaker"))
+    by_class, n_each = reading.tally(rows, "emotion"), len(words) * len(speakers)
     there = {row["utterance_id"] for row in rows}
     missing = [
         f"tess/{speaker.removeprefix('tess/')}_{word.removeprefix('tess/')}_{code}"
@@ -65,6 +66,7 @@ def _expected(rows: Sequence[Row]) -> Expected:
         Count(f"clips of the {len(words)} words and {len(speakers)} speakers here", len(missing), len(rows)),
         Count("words of the whole corpus", _WORDS, len(words)),
         Count("speakers of the whole corpus", 2, len(speakers)),
+        *(Count(f"{one} of the words and speakers here", n_each, by_class[one]) for one in _LABELS.values()),
     )
     return Expected(counts, tuple(one for one in missing if one not in there))
 

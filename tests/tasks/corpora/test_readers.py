@@ -30,7 +30,7 @@ GOLDEN: dict[str, dict[str, Any]] = {
     },
     "crema-d": {
         "utterance_id": "crema-d/1003_IEO_FEA_XX", "speaker": "crema-d/1003", "script": "crema-d/IEO",
-        "emotion": "fear", "intended": "fear", "label_source": "listeners", "weight": 0.94, "age": 34, "sex": "Female",
+        "emotion": "fear", "intended": "fear", "label_source": "listeners", "weight": 0.8, "age": 34, "sex": "Female",
         "level": "unspecified",
     },
     "iemocap": {
@@ -129,7 +129,7 @@ def test_ravdess_sound_and_picture_are_one_utterance(tmp_path: Path) -> None:
     assert by_id["ravdess/02-03-02-01-01-12"]["channel"] == "song"
     assert by_id["ravdess/02-03-02-01-01-12"]["sex"] == "female"
     assert sorted((one.id.rpartition("/")[2], one.reason) for one in found.rejects) == [
-        ("02-01-06-01-02-01-12.mp4", "no sound"),
+        ("02-01-06-01-02-01-12.mp4", "video only"),
         ("03-01-06-01-02-01-12.wav", "same utterance twice"),
         ("03-01-06-01-02-01-99.wav", "not a name of RAVDESS's"),
         ("03-01-09-01-02-01-12.wav", "unknown emotion code"),
