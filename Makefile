@@ -32,16 +32,19 @@ $(STAMP): requirements.lock pyproject.toml
 demo: env ## the whole main job on the embedded sample, crawled over HTTP
 	@$(BIN)/undertone demo
 
-test: env ## every test that needs no network and no corpus of your own
+test: ## every test that needs no network and no corpus of your own
+	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
 	@$(BIN)/python -m pytest -q -m "not bench"
 
-lint: env ## ruff, mypy --strict, import-linter
+lint: ## ruff, mypy --strict, import-linter
+	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: env ## measurements, on real data where it is present
+bench: ## measurements, on real data where it is present
+	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
 	@$(BIN)/python -m pytest -q -s -m bench
 
 ui: env ## Prefect server, work pool, worker and deployments; one Ctrl-C stops it all
@@ -52,4 +55,4 @@ lock: ## resolve requirements.lock anew (needs uv)
 	  --upgrade pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and everything the pipeline made
-	@rm -rf $(VENV) .undertone data/crawl data/captions data/polarity data/segments data/acoustic data/audit data/train data/evaluate data/report data/corpus data/price
+	@rm -rf $(VENV) .undertone data/crawl data/captions data/polarity data/segments data/acoustic data/audit data/train data/evaluate data/report data/corpus data/price data/extract data/experiment

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import corpora_cli
+from flows import corpora_cli, experiments_cli
 
 if TYPE_CHECKING:
     from tasks.config import Config
@@ -26,6 +26,7 @@ app.add_typer(export, name="export")
 cache = typer.Typer()
 app.add_typer(cache, name="cache")
 app.add_typer(corpora_cli.app, name="corpus")
+app.add_typer(experiments_cli.app, name="experiment")
 
 
 def main() -> None:

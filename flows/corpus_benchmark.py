@@ -13,6 +13,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.pipeline import Where, bring_up_to_date, dag_at_hand
 from flows.runners import Kind
+from tasks import paths
+from tasks.config import load
+from tasks.errors import InputError
+from tasks.experiments import plan
 
 MOST_HOURS = 100
 
@@ -22,17 +26,32 @@ MOST_HOURS = 100
     task_runner=ThreadPoolTaskRunner(max_workers=32),  # type: ignore[arg-type]
     timeout_seconds=MOST_HOURS * 3600,
 )
-def corpus_benchmark(runner: Kind = "processes", scheduler: str | None = None, push: bool = True) -> State[Any]:
-    """Bring every corpus experiment up to date, under its protocol.
+def corpus_benchmark(
+    experiments: list[str] | None = None,
+    runner: Kind = "processes",
+    scheduler: str | None = None,
+    push: bool = True,
+) -> State[Any]:
+    """Bring corpora, features and experiments up to date, each under its protocol.
 
     Args:
+        experiments: Bring only these experiments of params.yaml, and what they need, up to date; all if empty.
         runner: Where shards run: threads or processes of the worker's machine, or the workers of a Dask scheduler.
         scheduler: Address of the Dask scheduler, such as tcp://10.0.0.5:8786; with runner dask alone.
         push: Copy what is new to DVC's default remote, where one is configured.
     """
     dag = dag_at_hand()
+    # a recipe that cannot work is refused before its corpus is read
+    config = load(paths.PARAMS)
+    plan.demand(config)
     weak = set(dag.up_to("report"))
     wanted = [name for name in dag.stages() if name not in weak]
+    if experiments:
+        if unknown := sorted(set(experiments) - set(config.experiments)):
+            raise InputError(
+                f"params.yaml has no experiment {', '.join(unknown)}; it has {', '.join(config.experiments) or 'none'}"
+            )
+        wanted = list(plan.stages(plan.plan(name, config) for name in experiments))
     if not wanted:
         return Completed(name="Nothing", message="dvc.yaml has no corpus stages yet")
     return bring_up_to_date(dag, wanted, Where(runner, scheduler, push))

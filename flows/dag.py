@@ -182,8 +182,14 @@ class Dag:
         return _repo(self._root)
 
 
-def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, root: Path = Path()) -> None:
+def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, alone: bool = False, root: Path = Path()) -> None:
     """Run stages, and what they need, through DVC; all of them if none is named.
+
+    Args:
+        stages: their names
+        force: run the named ones even if they are current
+        alone: run the named ones in the order given, and nothing else
+        root: the project folder
 
     Raises:
         UndertoneError: if a stage failed (its own message has been printed already) or is unknown
@@ -195,7 +201,8 @@ def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, root: Path =
         raise UndertoneError(f"unknown stage {', '.join(unknown)}; the stages are {', '.join(dag.stages())}")
     try:
         # forced, a stage runs itself anew; what it needs stays as current as it is
-        _repo(root).reproduce(list(stages) or None, force=force, single_item=force and bool(stages))
+        for targets in [[stage] for stage in stages] if alone else [list(stages) or None]:
+            _repo(root).reproduce(targets, force=force, single_item=alone or (force and bool(stages)))
     except ReproductionError as error:
         why = f": {error.__cause__}" if error.__cause__ else ""
         raise UndertoneError(f"{error}{why}\nWhat was finished is kept; the next run goes on from there") from error

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from tasks import each as mapping
-from tasks import locks, memo, paths, tables
+from tasks import locks, memo, paths, tables, telling
 from tasks.config import CORPUS_NAME, Config, load
 from tasks.errors import Busy, UndertoneError
 
 STAGES = ("crawl", "captions", "polarity", "segments", "acoustic", "audit", "train", "evaluate", "report")
-PER_NAME = ("corpus",)
+PER_NAME = ("corpus", "extract", "experiment")
 """Stages that are run once for each name, as in `corpus@tess`."""
 INTERRUPTED = 130
 
@@ -53,10 +53,19 @@ def run(
         tables.sweep(paths.MEMO / stage)
         tables.sweep(paths.TALLY, f"{stage}.json")
         word, *name = stage.split("@")
+        if name:
+            _demand_recipes(config)
         importlib.import_module(f"tasks.{word}").run(config, *name, each=tally.of(each))
         tally.write(stage)
     _bound_memo(config.runtime.memo_max_bytes)
     return tally
+
+
+def _demand_recipes(config: Config) -> None:
+    """Refuse to read a corpus or to compute features for recipes that cannot work: the mistake is told at once."""
+    from tasks.experiments import plan
+
+    plan.demand(config)
 
 
 def _stage(text: str) -> str:
@@ -96,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tasks", description=__doc__)
     parser.add_argument("stage", type=_stage, metavar="STAGE", help=", ".join((*STAGES, *map(_of_name, PER_NAME))))
     stage: str = parser.parse_args(arguments).stage
+    telling.on_a_terminal()
     try:
         config = load(paths.PARAMS)
         run(stage, config, mapping.local(config.runtime), by=f"python -m tasks {stage}")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import threading
+import time
 from functools import cache
 from pathlib import Path
 
 HOUSE = "tasks"
 ROOT = Path(__file__).resolve().parent.parent
 PLUMBING = frozenset(
-    f"{HOUSE}.{name}" for name in ("closure", "config", "each", "errors", "memo", "paths", "tables", "workers")
+    f"{HOUSE}.{name}"
+    for name in ("closure", "config", "each", "errors", "memo", "paths", "tables", "telling", "workers")
 )
 """Modules that carry results without deciding them: settings and schemas stand in a result's key by value."""
+_PARSING = threading.Lock()
+_ATTEMPTS, _PAUSE_S = 5, 0.05
 
 
 def files(module: str) -> tuple[Path, ...]:
@@ -24,20 +29,25 @@ def files(module: str) -> tuple[Path, ...]:
 
 
 @cache
-def version(module: str) -> str:
-    """Return a digest of the code that decides a module's results: 16 hexadecimal digits."""
+def version(module: str, *, without: frozenset[str] = frozenset()) -> str:
+    """Return a digest of the code that decides a module's results: 16 hexadecimal digits.
+
+    Args:
+        module: its dotted name
+        without: modules, and packages with all that is in them, that refuse or look up but change no result
+    """
     digest = hashlib.sha256()
-    for name in sorted(_modules(module) - PLUMBING):
+    for name in sorted(_modules(module, without) - PLUMBING):
         digest.update(name.encode() + b"\0" + _file(name).read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
-def _modules(module: str) -> set[str]:
+def _modules(module: str, without: frozenset[str] = frozenset()) -> set[str]:
     found: set[str] = set()
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name not in found:
+        if name not in found and not any(f"{name}.".startswith(f"{one}.") for one in without):
             found.add(name)
             waiting.extend(_imports(name))
     return found
@@ -51,10 +61,25 @@ def _file(module: str) -> Path:
 @cache
 def _imports(module: str) -> tuple[str, ...]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(_file(module).read_text(encoding="utf-8"))):
+    for node in ast.walk(_parsed(_file(module).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return tuple(sorted(name for name in names if name.startswith(f"{HOUSE}.") and _file(name).is_file()))
+
+
+def _parsed(text: str) -> ast.Module:
+    """Parse one file: in one thread at a time, and anew where another library's parsing came between.
+
+    Before 3.11.8 CPython counts the depth of a tree for all threads together and takes the sum of two for an error
+    (python/cpython#106905).
+    """
+    with _PARSING:
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return ast.parse(text)
+            except SystemError:
+                time.sleep(_PAUSE_S)
+        return ast.parse(text)

@@ -139,6 +139,64 @@ class Corpus(Section):
     path: Annotated[str, Field(min_length=1)]
 
 
+class Extraction(Section):
+    """Features of a corpus: who extracts them, with which settings."""
+
+    corpus: str
+    extractor: str
+    settings: dict[str, Any] = {}
+
+
+class Tuning(Section):
+    """Settings of a model that are chosen inside the training part.
+
+    `grid` names settings of the model and the values to try; `folds` are cut by the protocol's own rule, and 0 means
+    the protocol's development part; `by` is the score that decides.
+    """
+
+    grid: Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
+    folds: Annotated[int, Field(ge=0)] = 5
+    by: Literal["uar", "macro_f1", "weighted_f1", "accuracy", "mae"] = "uar"
+
+
+class Experiment(Section):
+    """A recipe: what is learned, from what, by which model, and how it is judged.
+
+    Args:
+        corpus: a name under `corpora`
+        target: `emotion`, `sentiment`, `emotions` (several at once), or numbers such as `sentiment_intensity`
+        labels: which classes of an emotion, one of `labels.LABEL_SETS`
+        features: names under `features`, all of this corpus
+        model: its `name`, and its settings
+        protocol: who is kept apart from whom, such as speaker-out(6)
+        scale: whether vectors are standardised, by the training part
+        balance: what is done about rare classes in the training part: none, class-weights, smote, first-n(N) …
+        tune: settings to choose inside the training part
+        seeds: of folds, chance and initial weights; scores are averaged over them
+        first_per_class: use only the corpus's first so many of each class, before any split
+        shuffles: how many times the labels are shuffled for the baseline
+        declare: kinds of leaks that are known and accepted
+        pretrained_on: corpora that a pretrained model has seen, beyond those that are known
+        note: a sentence for the reports
+    """
+
+    corpus: str
+    target: str
+    labels: str = "all"
+    features: Annotated[list[str], Field(min_length=1)]
+    model: dict[str, Any]
+    protocol: str
+    scale: Literal["standard", "none"] = "standard"
+    balance: str = "none"
+    tune: Tuning | None = None
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [7]
+    first_per_class: Annotated[int, Field(ge=1)] | None = None
+    shuffles: Annotated[int, Field(ge=1)] = 1
+    declare: list[str] = []
+    pretrained_on: list[str] = []
+    note: str = ""
+
+
 class Runtime(Section):
     """The machine: nothing here changes a byte of any result. `workers: 0` means one per core."""
 
@@ -168,6 +226,8 @@ class Config(Section):
     predict: Predict
     simulate: Simulate
     corpora: dict[Annotated[str, Field(pattern=CORPUS_NAME)], Corpus] = {}
+    features: dict[Annotated[str, Field(pattern=CORPUS_NAME)], Extraction] = {}
+    experiments: dict[Annotated[str, Field(pattern=CORPUS_NAME)], Experiment] = {}
     runtime: Runtime
 
 

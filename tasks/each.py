@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from tasks import closure, memo, paths, tables
+from tasks import closure, memo, paths, tables, telling
 from tasks.config import Runtime, Section
 from tasks.errors import ItemFailed, Rejected, Transient, UndertoneError
 from tasks.memo import Reject, Result
@@ -211,7 +211,7 @@ def _one(work: Work, item: Item) -> Result:
 
     try:
         # one thread per item: workers fill the cores, and sums come out the same however many there are
-        with threadpool_limits(1):
+        with threadpool_limits(1), telling.about(item.id):
             return work.one(item, work.settings)
     except UndertoneError:
         raise

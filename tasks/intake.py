@@ -8,7 +8,7 @@ import stat
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -95,6 +95,16 @@ def guess(folder: Path) -> str:
 
 def record(params: Path, name: str, reader: str, folder: Path) -> None:
     """Write a corpus into the section `corpora` of params.yaml; comments and all else stay as they are."""
+    write_entries(params, {"corpora": {name: {"reader": reader, "path": str(folder)}}})
+
+
+def write_entries(params: Path, sections: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write entries into sections of params.yaml; comments and all else stay as they are.
+
+    Args:
+        params: the file
+        sections: section → name → entry; one of that name is replaced
+    """
     from io import StringIO
 
     from ruamel.yaml import YAML
@@ -104,11 +114,14 @@ def record(params: Path, name: str, reader: str, folder: Path) -> None:
     yaml.width, yaml.preserve_quotes = 4096, True
     yaml.representer.add_representer(type(None), lambda one, _: one.represent_scalar("tag:yaml.org,2002:null", "null"))
     document: Any = yaml.load(params)
-    section = document.get("corpora")
-    if not section:
-        # an empty section is written as {} on its line, which has no room for an entry
-        section = document["corpora"] = CommentedMap()
-    section[name] = CommentedMap(reader=reader, path=str(folder))
+    for name, entries in sections.items():
+        if not entries:
+            continue
+        section = document.get(name)
+        if not section:
+            # an empty section is written as {} on its line, which has no room for an entry
+            section = document[name] = CommentedMap()
+        section.update({one: CommentedMap(entry) for one, entry in entries.items()})
     sink = StringIO()
     yaml.dump(document, sink)
     tables.write_text(params, sink.getvalue())

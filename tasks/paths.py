@@ -32,6 +32,7 @@ CONFUSION = EVALUATE / "confusion.csv"
 PER_CLASS = EVALUATE / "per_class.csv"
 REPORT = DATA / "report" / "index.html"
 LISTENERS = DATA / "listeners"
+LEADERBOARD = DATA / "experiment" / "leaderboard.html"
 
 HOUSE = Path(".undertone")
 MEMO = HOUSE / "memo"
@@ -68,3 +69,13 @@ def sounds(corpus: str) -> Path:
 def reading(corpus: str) -> Path:
     """Return where it lies what was mended while a corpus was read."""
     return folder(f"corpus@{corpus}") / "reading.json"
+
+
+def features(corpus: str, name: str) -> Path:
+    """Return the folder of a set of features; a corpus's sets lie side by side."""
+    return DATA / "extract" / corpus / name
+
+
+def experiment(name: str) -> Path:
+    """Return the folder of an experiment's results."""
+    return folder(f"experiment@{name}")

@@ -19,8 +19,8 @@ from tasks.errors import ConfigError, NotEnoughData
 from tasks.splits import Labels
 
 Columns = Mapping[str, Labels]
-"""`utterance_id`, `speaker`, `group`, `script` and `split` of every row, shapes (n_rows,); "" where there is none."""
-NEEDED = ("utterance_id", "speaker", "group", "script", "split")
+"""The columns of `NEEDED`, of every row, shapes (n_rows,); "" where there is none."""
+NEEDED = ("utterance_id", "corpus", "speaker", "group", "script", "split")
 Rows = NDArray[np.int64]
 Averaging = Literal["per fold", "pooled"]
 
@@ -32,6 +32,7 @@ FORMS = {
     "script-out": "script-out(k)",
     "speaker-and-script-out": "speaker-and-script-out(k)",
     "group-k-fold": "group-k-fold(k)",
+    "corpus-out": "corpus-out",
     "fixed": "fixed(speaker, …)",
     "random": "random(k)",
 }
@@ -44,12 +45,18 @@ _UNITS: Mapping[str, tuple[str, ...]] = {
     "script-out": ("script",),
     "speaker-and-script-out": ("speaker", "script"),
     "group-k-fold": ("group",),
+    "corpus-out": ("corpus",),
     "fixed": ("speaker",),
     "random": (),
 }
 _WITH_K = frozenset(name for name, form in FORMS.items() if form.endswith("(k)"))
-_PER_FOLD = frozenset({"session-out", "leave-one-speaker-out"})
-_WORDS = {"speaker": "speakers", "group": "groups (videos, dialogues, sessions)", "script": "scripts"}
+_PER_FOLD = frozenset({"session-out", "leave-one-speaker-out", "corpus-out"})
+_WORDS = {
+    "corpus": "corpora",
+    "speaker": "speakers",
+    "group": "groups (videos, dialogues, sessions)",
+    "script": "scripts",
+}
 _SHARE = 8
 _TRAIN, _DEVELOPMENT, _TEST = ("train",), ("dev", "valid", "validation"), ("test",)
 
@@ -91,6 +98,16 @@ class Protocol:
         return _UNITS[self.kind]
 
     @property
+    def inner_unit(self) -> str:
+        """The column whose values stay together in cuts inside a training part; "" for none.
+
+        Of two units the first; under `corpus-out` speakers, since a training part may hold a single corpus.
+        """
+        if self.kind == "corpus-out":
+            return "speaker"
+        return self.unit[0] if self.unit else ""
+
+    @property
     def leaky(self) -> bool:
         """Whether nothing at all is kept apart: only there to reproduce a published number."""
         return self.kind == "random"
@@ -115,6 +132,7 @@ class Protocol:
             f"training; rows that share one of them with the test part are left out of the fold; {score}.",
             "group-k-fold": f"{self.k} folds; no group (video, dialogue, session) is in both parts of one; "
             f"{stratified}; {score}.",
+            "corpus-out": f"One fold a corpus, which is in its test part alone: learned from the others; {score}.",
             "fixed": f"Tested on the speakers {', '.join(self.speakers)}, trained on all others; {score}.",
             "random": f"LEAKY: {self.k} random folds, stratified by class; the same speakers, groups and scripts are "
             f"in both parts; {score}. Only there to compare with figures that were made so.",
@@ -220,7 +238,7 @@ def with_development(split: Split, protocol: Protocol, columns: Columns, labels:
     """
     if split.development.size:
         return split
-    unit = columns[protocol.unit[0] if protocol.unit else "utterance_id"][split.train]
+    unit = columns[protocol.inner_unit or "utterance_id"][split.train]
     n_units = np.unique(unit).size
     if n_units < 2:
         raise NotEnoughData(f"{split.name} of {protocol.name}: one unit in training, none to spare for development")
@@ -236,7 +254,7 @@ def _official(split: Labels) -> Split:
 
 
 def _one_each(unit: Labels, kind: str) -> tuple[Split, ...]:
-    what = "session" if kind == "session-out" else "speaker"
+    what = {"session-out": "session", "corpus-out": "corpus"}.get(kind, "speaker")
     return tuple(
         Split(f"{what} {one.rpartition('/')[2]}", np.flatnonzero(unit != one), np.flatnonzero(unit == one))
         for one in np.unique(unit).tolist()

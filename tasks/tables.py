@@ -171,6 +171,21 @@ def read(path: Path, schema: pa.Schema) -> pa.Table:
     return conform(table, schema, path)
 
 
+def read_corpus(path: Path) -> pa.Table:
+    """Read a corpus's utterances with the columns that are its own.
+
+    Raises:
+        TableError: if the file is missing, or lacks one of the columns that all corpora share
+    """
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise TableError(f"{path}: there is no such table yet; run the stage that writes it") from None
+    if missing := [name for name in UTTERANCES.names if name not in table.column_names]:
+        raise TableError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(table.column_names)}")
+    return table
+
+
 def conform(table: pa.Table, schema: pa.Schema, path: Path | str) -> pa.Table:
     """Return the table with exactly the schema's columns and types, its rules checked.
 

@@ -7,6 +7,8 @@ import os
 import threading
 from concurrent.futures import ProcessPoolExecutor
 
+from tasks import telling
+
 
 def pool(n_workers: int) -> ProcessPoolExecutor:
     """Return a pool of so many processes.
@@ -15,7 +17,12 @@ def pool(n_workers: int) -> ProcessPoolExecutor:
     process is killed they stop at once, instead of working on for no one.
     """
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(n_workers, mp_context=context, initializer=_leave_with_parent)
+    return ProcessPoolExecutor(n_workers, mp_context=context, initializer=_begin)
+
+
+def _begin() -> None:
+    telling.on_a_terminal()
+    _leave_with_parent()
 
 
 def _leave_with_parent() -> None:

@@ -55,7 +55,9 @@ def test_parameters_are_those_the_code_reads(stage: str) -> None:
 def test_outputs_lie_in_the_stages_own_folder() -> None:
     for stage in ALL:
         for kind in ("outs", "metrics", "plots"):
-            mine = f"data/{stage}/" + "${key}/" * (stage in PER_NAME)
+            # a corpus's sets of features lie side by side: experiments on it need them all
+            key = "${item.corpus}/${key}" if stage == "extract" else "${key}/"
+            mine = f"data/{stage}/" + key * (stage in PER_NAME)
             assert all(path.startswith(mine) for path in paths_of(stage, kind)), stage
 
 
@@ -70,3 +72,19 @@ def test_an_edited_helper_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.undo()
     closure.version.cache_clear()
     assert closure.version("tasks.train") == before
+
+
+def test_a_fit_does_not_depend_on_what_only_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks import experiment
+
+    def versions() -> dict[str, str]:
+        closure.version.cache_clear()
+        return {"fit": experiment._fitting(), "all": closure.version("tasks.experiment")}
+
+    before, original = versions(), Path.read_bytes
+    for edited, changes in (("scoring.py", {"fit", "all"}), ("survey.py", {"all"}), ("plan.py", {"all"})):
+        monkeypatch.setattr(Path, "read_bytes", lambda self, name=edited: original(self) + b"#" * (self.name == name))
+        after = versions()
+        monkeypatch.undo()
+        assert {name for name in before if before[name] != after[name]} == changes, edited
+    assert versions() == before

@@ -14,10 +14,12 @@ def corpus(name: str) -> Corpus:
     Raises:
         InputError: if there is no such reader
     """
-    from tasks.corpora import aesdd, crema_d, emodb, iemocap, meld, mosei, plain, ravdess, savee, tess
+    from tasks.corpora import aesdd, crema_d, emodb, iemocap, meld, mosei, plain, pool, ravdess, savee, tess
 
     readers = (ravdess, tess, crema_d, iemocap, meld, mosei, emodb, savee, aesdd, plain)
     found: dict[str, Corpus] = {reader.CORPUS.name: reader.CORPUS for reader in readers}
+    if name == pool.NAME:
+        return pool.corpus(list(found.values()))
     if name not in found:
-        raise InputError(f"there is no reader {name!r}; the readers are {', '.join(NAMES)}")
+        raise InputError(f"there is no reader {name!r}; the readers are {', '.join((*NAMES, pool.NAME))}")
     return found[name]

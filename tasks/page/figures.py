@@ -54,7 +54,7 @@ def intervals(rows: Sequence[Row]) -> Chart:
     figure.update_xaxes(range=[0, 1], dtick=0.2, title="score (0 to 1)")
     labels = {"tickvals": list(range(len(rows))), "ticktext": [row.label for row in rows]}
     figure.update_yaxes(range=[len(rows) - 0.5, -0.5], showgrid=False, **labels)
-    return _plain(figure, height=300)
+    return plain(figure, height=300)
 
 
 def votes(found: Spread, min_score: float) -> Chart:
@@ -79,7 +79,7 @@ def votes(found: Spread, min_score: float) -> Chart:
     figure.update_layout(barmode="stack", bargap=0.06)
     figure.update_xaxes(range=[-1.06, 1.06], dtick=0.5, title="mean of the votes (dotted: the threshold)")
     figure.update_yaxes(title="utterances", rangemode="tozero")
-    return _plain(figure, height=300)
+    return plain(figure, height=300)
 
 
 def labels(counts: Mapping[str, Mapping[str, int]]) -> Chart:
@@ -108,7 +108,7 @@ def labels(counts: Mapping[str, Mapping[str, int]]) -> Chart:
     figure.update_layout(barmode="stack", bargap=0.35)
     figure.update_xaxes(range=[0, 1], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", title="share of the split")
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    return _plain(figure, height=210)
+    return plain(figure, height=210)
 
 
 def per_class(scores: Mapping[str, Mapping[str, float]]) -> Chart:
@@ -130,7 +130,7 @@ def per_class(scores: Mapping[str, Mapping[str, float]]) -> Chart:
         )
     figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.08)
     figure.update_yaxes(range=[0, 1.05], dtick=0.2, title="score (0 to 1)")
-    return _plain(figure, height=300)
+    return plain(figure, height=300)
 
 
 def by_video(videos: Sequence[Video]) -> Chart:
@@ -158,7 +158,7 @@ def by_video(videos: Sequence[Video]) -> Chart:
         range=[-1.05, 1.05], dtick=0.5, zeroline=True, title="mean label: −1 negative, 0 neutral, 1 positive"
     )
     figure.update_yaxes(type="category", autorange="reversed")
-    return _plain(figure, height=130 + _ROW_PX * len(videos))
+    return plain(figure, height=130 + _ROW_PX * len(videos))
 
 
 def _hover(video: Video) -> str:
@@ -170,7 +170,8 @@ def _hover(video: Video) -> str:
     )
 
 
-def _plain(figure: Figure, height: int) -> Chart:
+def plain(figure: Figure, height: int) -> Chart:
+    """Return a figure as JSON has it, in the pages' own style: no background, no title of its own, `height` pixels."""
     import plotly.graph_objects as go
 
     figure.update_layout(

@@ -1,16 +1,20 @@
-"""A crawled, captioned project made on the spot, without network or voices: enough for every stage after captions."""
+"""Projects made on the spot, without network or voices: a crawled one with captions, and a corpus with features."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import soundfile
 
-from tasks import paths, tables
+from tasks import config, feature_store, paths, tables
+from tasks.config import Config, Corpus, Experiment, Extraction
 from tasks.tables import SENTIMENTS
 
 RATE_HZ = 16_000
@@ -66,5 +70,101 @@ def captioned(project: Path) -> Callable[..., None]:
         for row in votes:
             row["votes"] = list(row["votes"].items())
         tables.write(tables.from_rows(votes, tables.VOTES), paths.VOTES, tables.VOTES)
+
+    return write
+
+
+EMOTIONS = ("anger", "happiness", "neutral")
+_SENTIMENT = {"anger": "negative", "happiness": "positive", "neutral": "neutral"}
+
+
+def _corpus(
+    name: str = "toy", n_speakers: int = 8, per_speaker: int = 9, *, extra: bool = False
+) -> list[dict[str, Any]]:
+    """Write the utterance table of a corpus with three classes, spread over speakers, and return its rows."""
+    rows = []
+    for speaker in range(n_speakers):
+        for turn in range(per_speaker):
+            emotion = EMOTIONS[(speaker + turn) % 3]
+            part = "test" if speaker >= n_speakers - 2 else "dev" if speaker == n_speakers - 3 else "train"
+            rows.append(
+                {
+                    "utterance_id": f"{name}/s{speaker}-{turn:02d}", "corpus": name, "language": "en",
+                    "speaker": f"{name}/s{speaker}", "group": f"{name}/g{speaker}", "turn": turn,
+                    "text": f"take {turn} of speaker {speaker}", "emotion": emotion,
+                    "sentiment": _SENTIMENT[emotion], "split": part, "script": f"{name}/t{turn}",
+                }
+            )  # fmt: skip
+    schema = tables.UTTERANCES
+    if extra:
+        names = ["sentiment_intensity", *(f"{one}_intensity" for one in
+                 ("happiness", "sadness", "anger", "surprise", "disgust", "fear"))]  # fmt: skip
+        schema = pa.schema([*schema, *((one, pa.float64()) for one in names)])
+        for row in rows:
+            row |= dict.fromkeys(names, 0.0)
+            row["sentiment_intensity"] = {"anger": -2.0, "happiness": 2.0, "neutral": 0.0}[row["emotion"]]
+            row["happiness_intensity"] = float(row["emotion"] == "happiness")
+            row["anger_intensity"] = float(row["emotion"] == "anger")
+            row["sadness_intensity"] = float(row["emotion"] != "neutral")
+    folder = paths.folder(f"corpus@{name}")
+    tables.write(tables.from_rows(rows, schema), folder / "utterances.parquet", schema)
+    tables.write(tables.SOUNDS.empty_table(), folder / "sounds.parquet", tables.SOUNDS)
+    tables.write_text(folder / "reading.json", json.dumps({"simulated": True}))
+    return rows
+
+
+def _features(
+    rows: list[dict[str, Any]], name: str, *, strength: float = 3.0, gives: str = "vector", seed: int = 1
+) -> None:
+    """Write features of rows that say the class as loudly as `strength`; 0: not at all."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for row in rows:
+        if gives == "text":
+            value: Any = f"{row['emotion'] if strength else 'word'} said number {rng.integers(9)}"
+        else:
+            n_steps = int(rng.integers(2, 6)) if gives == "sequence" else 1
+            value = rng.normal(size=(n_steps, 6)).astype(np.float32)
+            value[:, EMOTIONS.index(row["emotion"])] += strength
+            value = value if gives == "sequence" else value[0]
+        found.append(feature_store.row(row["utterance_id"], value))
+    card = {"extractor": "toy", "title": "toy", "settings": {}, "gives": gives}
+    folder = paths.features(rows[0]["corpus"], name)
+    feature_store.write(folder, [tables.from_rows(found, feature_store.EXTRACTED)], card)
+
+
+@pytest.fixture
+def toy(project: Path) -> Callable[..., Config]:
+    """Write a corpus and its features; return settings with one experiment, `trial`, that recipe entries override."""
+
+    def write(
+        reader: str = "plain", strength: float = 3.0, extra: bool = False, size: tuple[int, int] = (8, 9), **recipe: Any
+    ) -> Config:
+        rows = _corpus("toy", *size, extra=extra)
+        _features(rows, "toy-voice", strength=strength)
+        _features(rows, "toy-more", strength=strength, seed=2)
+        _features(rows, "toy-words", strength=strength, gives="text")
+        _features(rows, "toy-steps", strength=strength, gives="sequence")
+        entries = {
+            "toy-voice": ("functionals", {}),
+            "toy-more": ("text-embedding", {}),
+            "toy-words": ("text", {}),
+            "toy-steps": ("token-states", {}),
+        }
+        base: dict[str, Any] = {
+            "corpus": "toy", "target": "emotion", "features": ["toy-voice"], "model": {"name": "logistic"},
+            "protocol": "speaker-out(4)", "declare": [],
+        }  # fmt: skip
+        shipped = config.load(paths.PARAMS)
+        return shipped.model_copy(
+            update={
+                "corpora": {"toy": Corpus(reader=reader, path="nowhere")},
+                "features": {
+                    name: Extraction(corpus="toy", extractor=one, settings=settings)
+                    for name, (one, settings) in entries.items()
+                },
+                "experiments": {"trial": Experiment(**{**base, **recipe})},
+            }
+        )
 
     return write

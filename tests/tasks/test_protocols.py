@@ -27,6 +27,7 @@ def corpus(n: int, seed: int, n_speakers: int = 6, n_scripts: int = 5) -> tuple[
         "group": np.array([f"x/session{i // 2}" for i in speaker]),
         "script": np.array([f"x/t{i}" for i in script]),
         "split": np.array(["train", "dev", "test"])[rng.integers(0, 3, n)],
+        "corpus": np.full(n, "c"),
     }
     return columns, np.array(["anger", "neutral", "sadness"])[rng.integers(0, 3, n)]
 

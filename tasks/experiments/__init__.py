@@ -1,0 +1,1 @@
+"""From a recipe to a defended result: what is checked, fitted, scored and compared."""

@@ -1,0 +1,193 @@
+"""The rows of an experiment: the utterances that have a target and all features, sorted by id."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tasks import feature_store, paths, protocols, tables
+from tasks.corpora.labels import LABEL_SETS
+from tasks.errors import NotEnoughData
+from tasks.experiments.plan import MANY_INTENSITIES, SEVERAL, Plan
+from tasks.models.estimator import Inputs
+from tasks.protocols import Columns
+from tasks.splits import Labels
+
+NO_TARGET, NO_FEATURES, NOT_AMONG_FIRST = "no label among the classes", "no features", "beyond the first of its class"
+
+
+@dataclass(frozen=True)
+class Data:
+    """What an experiment is run on.
+
+    Args:
+        columns: ids, speakers, groups, scripts and official parts of the rows
+        target: classes, shape (n_rows,); labels, 0 or 1, shape (n_rows, n_labels); or values, shape (n_rows,)
+        outputs: the classes, sorted; the labels; or the name of the value
+        inputs: the blocks of features
+        left_out: why utterances of the corpus are not here → how many
+        digest: of everything that decides what is learned
+    """
+
+    columns: Columns
+    target: NDArray[Any]
+    outputs: tuple[str, ...]
+    inputs: Inputs
+    left_out: Mapping[str, int]
+    digest: str
+    cards: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> Labels:
+        """The rows' ids, shape (n_rows,)."""
+        return self.columns["utterance_id"]
+
+    @property
+    def strata(self) -> Labels:
+        """What folds are stratified by: classes; a label's pattern; a value's rounded number; shape (n_rows,)."""
+        if self.target.dtype.kind == "U":
+            return self.target
+        rounded = np.rint(self.target).astype(int).reshape(len(self.target), -1)
+        return np.array([" ".join(map(str, row)) for row in rounded.tolist()], dtype=str)
+
+
+def load(plan: Plan) -> Data:
+    """Read an experiment's rows; twice in one process, they are read once.
+
+    Raises:
+        NotEnoughData: if nothing is left, or there is a single class
+    """
+    read = [paths.utterances(plan.recipe.corpus)]
+    read += [paths.features(plan.recipe.corpus, part.name) / "card.json" for part in plan.parts]
+    decides = plan.recipe.model_dump(include={"corpus", "target", "labels", "features", "protocol", "first_per_class"})
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in read]
+    return _load(json.dumps([decides, digests, str(Path.cwd())], sort_keys=True), _Held(plan))
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """A plan that does not count in the key of what is read by it."""
+
+    plan: Plan
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Held)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@lru_cache(maxsize=1)
+def _load(_: str, held: _Held) -> Data:
+    return _read(held.plan)
+
+
+def _read(plan: Plan) -> Data:
+    recipe = plan.recipe
+    rows = sorted(
+        tables.read_corpus(paths.utterances(recipe.corpus)).to_pylist(), key=lambda row: str(row["utterance_id"])
+    )
+    left_out: Counter[str] = Counter()
+    sets = {part.name: feature_store.read(paths.features(recipe.corpus, part.name)) for part in plan.parts}
+    ids = [row["utterance_id"] for row in rows]
+    places = {one: feature_store.positions(features, ids) for one, features in sets.items()}
+    has_features = np.logical_and.reduce([place >= 0 for place in places.values()])
+    kept, targets, taken = [], [], Counter[str]()
+    for number, row in enumerate(rows):
+        target = _target(plan, row)
+        if target is None:
+            left_out[NO_TARGET] += 1
+        elif not has_features[number]:
+            left_out[NO_FEATURES] += 1
+        elif recipe.first_per_class and taken[str(target)] >= recipe.first_per_class:
+            left_out[NOT_AMONG_FIRST] += 1
+        else:
+            taken[str(target)] += 1
+            kept.append(number)
+            targets.append(target)
+    _demand_rows(plan, targets, left_out)
+    chosen = np.array(kept, dtype=np.int64)
+    columns = protocols.columns_of({name: [rows[one][name] for one in kept] for name in protocols.NEEDED})
+    inputs = _inputs(plan, sets, {one: place[chosen] for one, place in places.items()}, _units(plan, columns))
+    target = np.array(targets) if plan.task == "classes" else np.array(targets, dtype=np.float64)
+    cards = {one: features.card for one, features in sets.items()}
+    return Data(columns, target, _outputs(plan, target), inputs, left_out, _digest(columns, targets, cards), cards)
+
+
+def resampled(plan: Plan, columns: Columns) -> Labels:
+    """Return what a bootstrap resamples, shape (n_rows,): the protocol's unit, else speakers, else groups."""
+    candidates = (*plan.protocol.unit, "speaker", "group", "utterance_id")
+    return next(columns[one] for one in candidates if not (columns[one] == "").any())
+
+
+def sounds(plan: Plan, data: Data) -> pa.Table | None:
+    """Return what was measured on the rows' sound, for the audit; None for a corpus without sound."""
+    path = paths.sounds(plan.recipe.corpus)
+    if not path.is_file():
+        return None
+    table = tables.read(path, tables.SOUNDS)
+    return table.filter(pa.compute.is_in(table["utterance_id"], pa.array(data.ids.tolist(), pa.string())))
+
+
+def utterances(plan: Plan, data: Data) -> pa.Table:
+    """Return the rows of the utterance table that the experiment has, in its order."""
+    table = tables.read_corpus(paths.utterances(plan.recipe.corpus)).sort_by("utterance_id")
+    return table.filter(pa.compute.is_in(table["utterance_id"], pa.array(data.ids.tolist(), pa.string())))
+
+
+def _target(plan: Plan, row: Mapping[str, Any]) -> Any:
+    recipe = plan.recipe
+    if plan.task == "classes":
+        value = row.get(recipe.target)
+        return LABEL_SETS[recipe.labels].get(value or "") if recipe.target == "emotion" else value
+    if recipe.target == SEVERAL:
+        found = [row.get(name) for name in MANY_INTENSITIES]
+        return None if None in found else [float(value > 0) for value in found if value is not None]
+    return row.get(recipe.target)
+
+
+def _outputs(plan: Plan, target: NDArray[Any]) -> tuple[str, ...]:
+    if plan.task == "classes":
+        return tuple(np.unique(target).tolist())
+    if plan.recipe.target == SEVERAL:
+        return tuple(name.removesuffix("_intensity") for name in MANY_INTENSITIES)
+    return (plan.recipe.target,)
+
+
+def _units(plan: Plan, columns: Columns) -> Labels:
+    return columns[plan.protocol.inner_unit or "utterance_id"]
+
+
+def _inputs(
+    plan: Plan, sets: Mapping[str, feature_store.Features], places: Mapping[str, NDArray[np.int64]], units: Labels
+) -> Inputs:
+    by_kind: dict[str, dict[str, Any]] = {"vector": {}, "sequence": {}, "text": {}}
+    for part in plan.parts:
+        features, place = sets[part.name], places[part.name]
+        read = {"vector": features.vectors, "sequence": features.sequences, "text": features.texts}
+        by_kind[part.extractor.gives][part.name] = read[part.extractor.gives](place)
+    return Inputs(units, by_kind["vector"], by_kind["sequence"], by_kind["text"])
+
+
+def _demand_rows(plan: Plan, targets: list[Any], left_out: Mapping[str, int]) -> None:
+    why = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "the corpus is empty"
+    if not targets:
+        raise NotEnoughData(f"experiment {plan.name}: no utterance of {plan.recipe.corpus} can be used: {why}")
+    if plan.task == "classes" and len(set(targets)) < 2:
+        raise NotEnoughData(f"experiment {plan.name}: all utterances are {targets[0]}; there is nothing to tell apart")
+
+
+def _digest(columns: Columns, targets: list[Any], cards: Mapping[str, Any]) -> str:
+    features = {one: [card["index_sha256"], card["values_sha256"]] for one, card in cards.items()}
+    known = [{name: column.tolist() for name, column in columns.items()}, targets, features]
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()

@@ -1,0 +1,305 @@
+"""One fit: scale and balance by the training part, train, and score what was held out. The work items of a recipe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import resource
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tasks import leaks, paths, protocols, tables
+from tasks.config import Section
+from tasks.errors import LeakError, NotEnoughData
+from tasks.experiments import data as rows_of
+from tasks.experiments import scoring
+from tasks.experiments.data import Data
+from tasks.experiments.plan import Plan
+from tasks.memo import Result
+from tasks.models.estimator import Development, Inputs, Scores
+from tasks.protocols import Protocol, Split
+
+FINAL = -1
+"""The fold that trains on every row, to keep the model."""
+RECIPE, SHUFFLED, ONLY = "recipe", "shuffled", "only"
+
+FITTED = pa.schema(
+    [
+        ("ids", pa.list_(pa.string())),
+        ("outputs", pa.list_(pa.string())),
+        ("scores", pa.list_(pa.list_(pa.float64()))),
+        ("n_train", pa.int64()),
+        ("curves", pa.string()),
+        ("notes", pa.list_(pa.string())),
+        ("files", pa.map_(pa.string(), pa.binary())),
+        ("seconds", pa.float64()),
+        ("peak_mb", pa.float64()),
+    ]
+)
+TUNED = pa.schema([("score", pa.float64())])
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fold, a seed, a point of the grid: what is trained, and what is told of it.
+
+    Args:
+        plan: the recipe, looked up
+        data: digest of the rows
+        code: stands for the code of the model
+        variant: the recipe itself; its labels shuffled; or `only`: a part of its features, named in `features`
+        number: which of several shuffles
+        keep: whether the fitted model is kept
+    """
+
+    plan: Plan = field(repr=False, compare=False)
+    data: str
+    code: str
+    fold: int
+    seed: int
+    point: int = 0
+    variant: str = RECIPE
+    number: int = 0
+    features: tuple[str, ...] = ()
+    keep: bool = False
+
+    @property
+    def id(self) -> str:
+        """A readable name."""
+        where = "all rows" if self.fold == FINAL else f"fold {self.fold + 1}"
+        what = {
+            RECIPE: "",
+            SHUFFLED: f", labels shuffled ({self.number + 1})",
+            ONLY: f", {'+'.join(self.features)} only",
+        }
+        point = f", point {self.point + 1} of {len(self.plan.points)}" if len(self.plan.points) > 1 else ""
+        return f"{self.plan.name}, {where}, seed {self.seed}{point}{what[self.variant]}"
+
+    @property
+    def content(self) -> str:
+        """The rows, the cut through them, and all of the recipe that decides a fit."""
+        recipe = self.plan.recipe
+        decides = recipe.model_dump(include={"target", "protocol", "scale", "balance"})
+        decides |= {"model": self.plan.model.name, "settings": dict(self.plan.points[self.point])}
+        decides |= {"folds": recipe.tune.folds, "by": recipe.tune.by} if recipe.tune else {}
+        which = [self.fold, self.seed, self.variant, self.number, list(self.features), self.keep]
+        return json.dumps([decides, self.data, self.code, which], sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model with what its inputs go through first: the scaling of every block of vectors."""
+
+    scalers: Mapping[str, Any]
+    estimator: Any
+
+    def scores(self, inputs: Inputs) -> Scores:
+        """Return one score per output, shape (n_rows, n_outputs)."""
+        found: Scores = self.estimator.scores(_scaled(inputs, self.scalers))
+        return found
+
+    def files(self) -> dict[str, bytes]:
+        """Return the model and the scaling as files."""
+        from safetensors.numpy import save
+
+        found = {f"model/{name}": content for name, content in self.estimator.files().items()}
+        for name, scaler in self.scalers.items():
+            found[f"scale/{name}.safetensors"] = save({"mean": scaler.mean_, "scale": scaler.scale_})
+        return found
+
+
+def fit_one(item: Fit, _: Section) -> Result:
+    """Train on one fold's training part, and score its test part."""
+    started = time.perf_counter()
+    data = rows_of.load(item.plan)
+    split = split_of(item, data)
+    labels = _labels(item, data, split)
+    inputs = data.inputs.only(item.features) if item.features else data.inputs
+    fitted = train(item.plan, inputs, labels, split, point=item.point, seed=item.seed, folder=_folder(item))
+    _demand_fitted_inside(fitted, inputs, labels, split, item.id)
+    scores = fitted.scores(inputs.rows(split.test)) if split.test.size else np.empty((0, 0))
+    found = {
+        "ids": data.ids[split.test].tolist(),
+        "outputs": list(fitted.estimator.outputs_),
+        "scores": scores.tolist(),
+        "n_train": split.train.size,
+        "curves": json.dumps(fitted.estimator.curves_),
+        "notes": list(getattr(fitted.estimator, "notes_", ())),
+        "files": list(fitted.files().items()) if item.keep else [],
+        "seconds": time.perf_counter() - started,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    return Result(tables.from_rows([found], FITTED))
+
+
+def tune_one(item: Fit, _: Section) -> Result:
+    """Judge one point of the grid inside one fold's training part."""
+    data = rows_of.load(item.plan)
+    split = split_of(item, data)
+    tune = item.plan.recipe.tune
+    assert tune is not None
+    inputs = data.inputs.only(item.features) if item.features else data.inputs
+    expected, found = [], []
+    for inner in _inner(item, data, split, tune.folds):
+        fitted = train(
+            item.plan,
+            inputs,
+            data.target,
+            inner,
+            point=item.point,
+            seed=item.seed,
+            folder=_folder(item, inner.name),
+        )
+        found.append(scoring.aligned(fitted.scores(inputs.rows(inner.test)), fitted.estimator.outputs_, data.outputs))
+        expected.append(data.target[inner.test])
+    score = scoring.judged(np.concatenate(expected), np.concatenate(found), data.outputs, tune.by)
+    return Result(tables.from_rows([{"score": score}], TUNED))
+
+
+def folds(plan: Plan, data: Data, seed: int) -> tuple[Split, ...]:
+    """Cut the rows as the protocol says."""
+    return plan.protocol.folds(data.columns, data.strata, seed)
+
+
+def split_of(item: Fit, data: Data) -> Split:
+    """Return the item's rows; models that are trained in epochs get development rows."""
+    plan = item.plan
+    if item.fold == FINAL:
+        everything = np.arange(data.ids.size)
+        split = Split("all rows", everything, np.empty(0, dtype=np.int64))
+    else:
+        split = folds(plan, data, item.seed)[item.fold]
+    if plan.model.in_epochs or (plan.recipe.tune is not None and plan.recipe.tune.folds == 0):
+        return protocols.with_development(split, plan.protocol, data.columns, data.strata, item.seed)
+    return split
+
+
+def train(
+    plan: Plan, inputs: Inputs, target: NDArray[Any], split: Split, *, point: int, seed: int, folder: Path | None = None
+) -> Fitted:
+    """Scale, balance and train on a split's training part alone.
+
+    Args:
+        plan: the recipe
+        inputs: all rows
+        target: of all rows
+        split: whose training part is used, and whose development part is shown to a model that is trained in epochs
+        point: of the grid
+        seed: of everything that chance decides
+        folder: where training in epochs may leave what it needs to go on after a kill
+    """
+    inside, labels = inputs.rows(split.train), target[split.train]
+    scalers = _scalers(plan, inside)
+    inside = _scaled(inside, scalers)
+    weights = plan.balance.weights(labels)
+    if plan.balance.way == "choice of rows":
+        chosen = plan.balance.rows(labels, seed)
+        inside, labels = inside.rows(chosen), labels[chosen]
+    elif plan.balance.way == "new rows":
+        inside, labels = _with_new_rows(plan, inside, labels, seed)
+    estimator = plan.model.make(plan.settings(point), seed)
+    development = None
+    if plan.model.in_epochs and split.development.size:
+        development = Development(_scaled(inputs.rows(split.development), scalers), target[split.development])
+    fitted = estimator.fit(inside, labels, weights=weights, development=development, folder=folder)
+    return Fitted(scalers, fitted)
+
+
+def loaded(plan: Plan, files: Mapping[str, bytes], point: int = 0) -> Fitted:
+    """Return a model from its files, as `Fitted.files` has written them."""
+    from safetensors.numpy import load
+    from sklearn.preprocessing import StandardScaler
+
+    scalers = {}
+    for name, content in files.items():
+        if name.startswith("scale/"):
+            scaler, arrays = StandardScaler(), load(content)
+            scaler.mean_, scaler.scale_ = arrays["mean"], arrays["scale"]
+            scaler.n_features_in_ = arrays["mean"].size
+            scalers[name.removeprefix("scale/").removesuffix(".safetensors")] = scaler
+    inner = {name.removeprefix("model/"): content for name, content in files.items() if name.startswith("model/")}
+    return Fitted(scalers, plan.model.load(plan.settings(point), inner))
+
+
+def _labels(item: Fit, data: Data, split: Split) -> NDArray[Any]:
+    """Return the rows' target; shuffled, within the training and within the development part, for that baseline."""
+    if item.variant != SHUFFLED:
+        return data.target
+    shuffled, rng = data.target.copy(), np.random.default_rng([item.seed, item.number])
+    for part in (split.train, split.development):
+        shuffled[part] = shuffled[rng.permutation(part)]
+    return shuffled
+
+
+def _inner(item: Fit, data: Data, split: Split, n_folds: int) -> Sequence[Split]:
+    """Return cuts inside a training part by the protocol's first unit; or its development part, for 0 folds."""
+    if not n_folds:
+        return [replace(split, test=split.development)]
+    plan, part = item.plan, split.train
+    columns = {name: column[part] for name, column in data.columns.items()}
+    unit = plan.protocol.inner_unit
+    kind = {"speaker": "speaker-out", "script": "script-out", "group": "group-k-fold", "": "random"}[unit]
+    n_units = np.unique(columns[unit or "utterance_id"]).size
+    if n_units < 2:
+        raise NotEnoughData(f"{item.id}: a single {unit or 'row'} in training; there is nothing to tune on")
+    rule = Protocol(kind, k=min(n_folds, n_units))
+    found = []
+    for one in rule.folds(columns, data.strata[part], item.seed):
+        inner = Split(one.name, part[one.train], part[one.test])
+        if plan.model.in_epochs:
+            inner = protocols.with_development(inner, rule, data.columns, data.strata, item.seed)
+        found.append(inner)
+    return found
+
+
+def _scalers(plan: Plan, inside: Inputs) -> dict[str, Any]:
+    if plan.recipe.scale == "none":
+        return {}
+    from sklearn.preprocessing import StandardScaler
+
+    return {name: StandardScaler().fit(np.asarray(block, np.float64)) for name, block in inside.vectors.items()}
+
+
+def _scaled(inputs: Inputs, scalers: Mapping[str, Any]) -> Inputs:
+    if not scalers:
+        return inputs
+    vectors = {
+        name: scalers[name].transform(np.asarray(block, dtype=np.float64)) if name in scalers else block
+        for name, block in inputs.vectors.items()
+    }
+    return replace(inputs, vectors=vectors)
+
+
+def _with_new_rows(plan: Plan, inside: Inputs, labels: NDArray[Any], seed: int) -> tuple[Inputs, NDArray[Any]]:
+    matrix, made = plan.balance.sampler(labels, seed).fit_resample(inside.matrix(), labels)
+    ends = np.cumsum([block.shape[1] for block in inside.vectors.values()])[:-1]
+    blocks = dict(zip(inside.vectors, np.split(matrix, ends, axis=1), strict=True))
+    # a row between two others is of no unit; models that look at units are not balanced this way
+    return Inputs(np.full(len(matrix), "", dtype=str), blocks), made
+
+
+def _demand_fitted_inside(fitted: Fitted, inputs: Inputs, target: NDArray[Any], split: Split, where: str) -> None:
+    """Check, on the fitted scalers, that they saw the training part alone."""
+    classes = target.astype(str) if target.ndim == 1 else np.zeros(len(target), dtype=str)
+    for name, scaler in fitted.scalers.items():
+        block = np.asarray(inputs.vectors[name], dtype=np.float64)
+        inside = (block[split.train], classes[split.train])
+        found = leaks.fitted.check([(name, scaler)], inside, (block, classes))
+        if found.n:
+            raise LeakError(f"{where}: {found.what}: {', '.join(found.examples)}")
+
+
+def _folder(item: Fit, inner: str = "") -> Path | None:
+    """Return where this very fit leaves what it needs to go on after a kill."""
+    if not item.plan.model.in_epochs:
+        return None
+    key = hashlib.sha256(f"{item.id} {item.content} {inner} {sys.version}".encode()).hexdigest()
+    return paths.HOUSE / "training" / key[:24]

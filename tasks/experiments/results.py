@@ -1,0 +1,254 @@
+"""What an experiment leaves behind: its figures, every prediction, curves, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tasks import leaks
+from tasks.experiments import fitting, scoring
+from tasks.experiments.data import Data
+from tasks.experiments.fitting import ONLY, RECIPE, SHUFFLED, Fit
+from tasks.experiments.plan import Plan
+from tasks.experiments.scoring import Run
+from tasks.protocols import Split
+from tasks.scores import Bootstrap
+
+HEADLINE = {
+    "classes": ("accuracy", "uar", "macro_f1", "weighted_f1"),
+    "labels": ("micro_f1", "macro_f1", "accuracy"),
+    "values": ("mae", "correlation", "acc2", "acc7"),
+}
+"""The scores of each task that stand beside every baseline."""
+MAJORITY = "majority"
+_LIBRARIES = (
+    "undertone", "numpy", "scikit-learn", "imbalanced-learn", "torch", "lightning", "transformers", "xgboost-cpu",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fits:
+    """All fits of a variant (the recipe, shuffled labels, text only …): what was done, and what it gave."""
+
+    name: str
+    items: tuple[Fit, ...]
+    found: tuple[dict[str, Any], ...]
+
+
+def named(item: Fit, plan: Plan) -> str:
+    """Return what a fit's variant is called in figures and tables."""
+    if item.variant == ONLY:
+        return next(f"{modality} only" for modality, names in plan.modalities.items() if names == item.features)
+    return {RECIPE: RECIPE, SHUFFLED: "shuffled labels"}[item.variant]
+
+
+def runs(plan: Plan, data: Data, fits: Fits, groups: Any) -> list[Run]:
+    """Gather a variant's predictions, one run a seed (and a shuffle), rows sorted by id."""
+    place = {one: number for number, one in enumerate(data.ids.tolist())}
+    gathered: dict[tuple[int, int], list[tuple[int, int, list[float]]]] = {}
+    for item, found in zip(fits.items, fits.found, strict=True):
+        if not found["ids"]:
+            continue
+        values = np.array(found["scores"], dtype=np.float64)
+        if plan.task == "classes":
+            values = scoring.aligned(values, found["outputs"], data.outputs)
+        rows = [(place[one], item.fold, row) for one, row in zip(found["ids"], values.tolist(), strict=True)]
+        gathered.setdefault((item.seed, item.number), []).extend(rows)
+    made = []
+    for _, rows in sorted(gathered.items()):
+        rows.sort()
+        where = np.array([row for row, _, _ in rows], dtype=np.int64)
+        fold = np.array([fold for _, fold, _ in rows], dtype=np.int64)
+        values = np.array([row for _, _, row in rows], dtype=np.float64)
+        made.append(Run(data.ids[where], data.target[where], values, groups[where], fold))
+    return made
+
+
+def majority(plan: Plan, data: Data, splits: Sequence[Split], groups: Any) -> Run:
+    """Return the answers of one who knows nothing but the training part's commonest class (or its mean value)."""
+    parts = []
+    for number, split in enumerate(splits):
+        known = data.target[split.train]
+        if plan.task == "classes":
+            counts = [(known == one).sum() for one in data.outputs]
+            row = np.eye(len(data.outputs))[int(np.argmax(counts))]
+        else:
+            row = np.atleast_1d(known.mean(axis=0))
+        parts.append((split.test, np.full(split.test.size, number), np.tile(row, (split.test.size, 1))))
+    where, fold, values = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    order = np.argsort(where, kind="stable")
+    where = where[order]
+    return Run(data.ids[where], data.target[where], values[order], groups[where], fold[order])
+
+
+def scored(plan: Plan, data: Data, these: Sequence[Run], bootstrap: Bootstrap) -> dict[str, Any]:
+    """Return a variant's scores."""
+    if plan.task == "classes":
+        per_fold = plan.protocol.averaging == "per fold"
+        return scoring.of_classes(these, data.outputs, bootstrap, per_fold=per_fold)
+    if plan.task == "labels":
+        return scoring.of_labels(these, data.outputs, bootstrap)
+    return scoring.of_values(these, bootstrap)
+
+
+def metrics(
+    plan: Plan,
+    data: Data,
+    all_fits: Sequence[Fits],
+    splits: Sequence[Split],
+    groups: Any,
+    *,
+    audit: leaks.Audit,
+    bootstrap: Bootstrap,
+) -> dict[str, Any]:
+    """Return all figures of an experiment, ready for JSON; nothing in it depends on the machine."""
+    recipe = plan.recipe
+    mine, *others = all_fits
+    these = runs(plan, data, mine, groups)
+    headline = HEADLINE[plan.task]
+    baselines = {MAJORITY: _only(scored(plan, data, [majority(plan, data, splits, groups)], bootstrap), headline)}
+    for fits in others:
+        baselines[fits.name] = _only(scored(plan, data, runs(plan, data, fits, groups), bootstrap), headline)
+    found = {
+        "experiment": plan.name,
+        "note": recipe.note,
+        "corpus": recipe.corpus,
+        "reader": plan.reader,
+        "target": recipe.target,
+        "labels": recipe.labels,
+        "task": plan.task,
+        "outputs": list(data.outputs),
+        "features": [
+            {"name": one, "extractor": card["extractor"], "title": card["title"], "settings": card["settings"]}
+            for one, card in data.cards.items()
+        ],
+        "model": {"name": plan.model.name, "title": plan.model.title, "settings": dict(recipe.model)},
+        "scale": recipe.scale,
+        "balance": plan.balance.name,
+        "first_per_class": recipe.first_per_class,
+        "tuned": _tuned(plan, mine),
+        "protocol": plan.protocol.name,
+        "protocol_in_words": plan.protocol.in_words(),
+        "leaky": plan.protocol.leaky,
+        "averaging": plan.protocol.averaging,
+        "seeds": list(recipe.seeds),
+        "n": int(these[0].ids.size),
+        "n_groups": int(np.unique(these[0].groups).size),
+        "left_out": dict(data.left_out),
+        "confidence": bootstrap.confidence,
+        "scores": scored(plan, data, these, bootstrap),
+        "baselines": baselines,
+        "folds": _folds(plan, data, mine),
+        "audit": [
+            {"check": one.check, "severity": one.severity, "n": one.n, "of": one.of, "what": one.what}
+            for one in audit.findings
+            if one.n
+        ],
+        "notes": sorted({note for one in mine.found for note in one["notes"]}),
+        "versions": {name: there for name in _LIBRARIES if (there := _version(name))},
+        "data_sha256": data.digest,
+    }
+    if plan.task == "classes" and plan.model.probabilities:
+        found["calibration"] = scoring.calibration(these, data.outputs)
+    return found
+
+
+def predictions(plan: Plan, data: Data, all_fits: Sequence[Fits], groups: Any) -> pa.Table:
+    """Return every prediction of every variant: ids, seed, fold, what is true, what was said, and all scores."""
+    tables = []
+    for fits in all_fits:
+        for number, run in enumerate(runs(plan, data, fits, groups)):
+            n = run.ids.size
+            columns: dict[str, Any] = {
+                "variant": [fits.name] * n,
+                "run": np.full(n, number),
+                "fold": run.fold,
+                "utterance_id": run.ids.tolist(),
+                "group": run.groups.tolist(),
+            }
+            if plan.task == "classes":
+                columns |= {"actual": run.actual.tolist()}
+                columns |= {"predicted": scoring.predicted(run.scores, data.outputs).tolist()}
+            elif plan.task == "labels":
+                columns |= {f"actual {name}": run.actual[:, k] for k, name in enumerate(data.outputs)}
+            else:
+                columns |= {"actual": run.actual}
+            columns |= {f"score {name}": run.scores[:, k] for k, name in enumerate(data.outputs)}
+            tables.append(pa.table(columns))
+    return pa.concat_tables(tables)
+
+
+def confusion(plan: Plan, data: Data, these: Sequence[Run]) -> list[dict[str, str]]:
+    """Return actual and predicted class of every row, for a plot; of labels one row each, of values rounded numbers."""
+    rows = []
+    for run in these:
+        if plan.task == "classes":
+            said = scoring.predicted(run.scores, data.outputs)
+            rows += [{"actual": a, "predicted": p} for a, p in zip(run.actual.tolist(), said.tolist(), strict=True)]
+        elif plan.task == "labels":
+            for k, name in enumerate(data.outputs):
+                pairs = zip(run.actual[:, k] > scoring.THRESHOLD, run.scores[:, k] > scoring.THRESHOLD, strict=True)
+                rows += [{"actual": _whether(name, a), "predicted": _whether(name, p)} for a, p in pairs]
+        else:
+            pairs = zip(np.rint(run.actual), np.rint(run.scores[:, 0]), strict=True)
+            rows += [{"actual": f"{a:.0f}", "predicted": f"{p:.0f}"} for a, p in pairs]
+    return rows
+
+
+def cost(all_fits: Sequence[Fits]) -> dict[str, Any]:
+    """Return what training took, on the machines that did it: seconds of each variant, and the most memory."""
+    return {
+        "training_s": {fits.name: round(sum(one["seconds"] for one in fits.found), 3) for fits in all_fits},
+        "n_fits": {fits.name: len(fits.found) for fits in all_fits},
+        "peak_mb": round(max(one["peak_mb"] for fits in all_fits for one in fits.found), 1),
+    }
+
+
+def _only(found: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: found[name] for name in names}
+
+
+def _tuned(plan: Plan, fits: Fits) -> list[dict[str, Any]]:
+    tune = plan.recipe.tune
+    if tune is None:
+        return []
+    return [
+        {"fold": item.fold, "seed": item.seed, **{name: plan.points[item.point][name] for name in tune.grid}}
+        for item in fits.items
+    ]
+
+
+def _folds(plan: Plan, data: Data, fits: Fits) -> list[dict[str, Any]]:
+    rows = []
+    for item, found in zip(fits.items, fits.found, strict=True):
+        if not found["ids"]:
+            continue
+        one = runs(plan, data, Fits(fits.name, (item,), (found,)), np.zeros(data.ids.size, dtype=str))
+        few = Bootstrap(100, 0.95, 0)
+        values = _only(scored(plan, data, one, few), HEADLINE[plan.task])
+        rows.append(
+            {
+                "fold": fitting.folds(plan, data, item.seed)[item.fold].name,
+                "seed": item.seed,
+                "n_train": found["n_train"],
+                "n_test": len(found["ids"]),
+                **{name: value["value"] for name, value in values.items()},
+            }
+        )
+    return rows
+
+
+def _whether(name: str, called: Any) -> str:
+    return name if called else f"not {name}"
+
+
+def _version(library: str) -> str | None:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,268 @@
+"""What predictions are worth: scores with intervals from a bootstrap over groups, for classes, labels and values.
+
+A run is one seed's predictions of every test row. Scores are means over runs; where a protocol averages folds, a run's
+score is the mean over its folds, and folds are what is resampled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks import scores
+from tasks.scores import Bootstrap
+from tasks.splits import Labels
+
+Array = NDArray[np.float64]
+N_BINS = 10
+THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Run:
+    """One seed's predictions.
+
+    Args:
+        ids: shape (n_rows,)
+        actual: classes, labels or values of the rows, as in `Data.target`
+        scores: one per output, shape (n_rows, n_outputs)
+        groups: what is resampled, shape (n_rows,)
+        fold: number of the fold that each row was tested in, shape (n_rows,)
+    """
+
+    ids: Labels
+    actual: NDArray[Any]
+    scores: Array
+    groups: Labels
+    fold: NDArray[np.int64]
+
+
+def aligned(found: Array, outputs: Sequence[str], wanted: Sequence[str]) -> Array:
+    """Return scores with a column for every wanted class, shape (n, n_wanted); one unknown so far scores lowest."""
+    if not set(outputs) & set(wanted):
+        return found
+    lowest = float(found.min(initial=0.0))
+    filled = np.full((len(found), len(wanted)), lowest - 1.0 if lowest < 0 else 0.0)
+    for column, name in enumerate(outputs):
+        filled[:, wanted.index(name)] = found[:, column]
+    return filled
+
+
+def predicted(found: Array, outputs: Sequence[str]) -> Labels:
+    """Return the class with the highest score of every row, shape (n_rows,)."""
+    classes: Labels = np.array(outputs, dtype=str)[found.argmax(axis=1)]
+    return classes
+
+
+def judged(actual: NDArray[Any], found: Array, outputs: Sequence[str], by: str) -> float:
+    """Return the score by which settings are chosen; the higher the better (an error is negated)."""
+    if by == "mae":
+        return -float(np.abs(actual - found[:, 0]).mean())
+    if actual.ndim == 2:
+        counts = _counts(actual, found, np.zeros(len(actual), dtype=str)).sum(axis=0)
+        return float(_of_labels(counts)["accuracy" if by == "accuracy" else "macro_f1"])
+    one_group = np.zeros(actual.size, dtype=str)
+    matrices = scores.confusions(actual, predicted(found, outputs), one_group, outputs)
+    return float(scores.overall(matrices)[by][0])
+
+
+def of_classes(runs: Sequence[Run], classes: Sequence[str], bootstrap: Bootstrap, *, per_fold: bool) -> dict[str, Any]:
+    """Return accuracy, UAR, macro and weighted F1 with intervals, scores per class and the confusion matrix.
+
+    Args:
+        runs: of every seed
+        classes: their order
+        bootstrap: how intervals are made
+        per_fold: whether folds are averaged instead of pooled
+    """
+    units = [run.fold.astype(str) if per_fold else run.groups for run in runs]
+    matrices = np.stack(
+        [
+            scores.confusions(run.actual, predicted(run.scores, classes), unit, classes)
+            for run, unit in zip(runs, units, strict=True)
+        ]
+    )
+    found = scores.summary(matrices, classes, bootstrap)
+    if per_fold:
+        found |= _mean_over_folds(matrices, bootstrap)
+    return found | {"auc": _auc(runs, classes)}
+
+
+def of_labels(runs: Sequence[Run], labels: Sequence[str], bootstrap: Bootstrap) -> dict[str, Any]:
+    """Return micro and macro F1, the mean accuracy of labels and every label's own F1, with intervals."""
+    counts = np.stack([_counts(run.actual, run.scores, run.groups) for run in runs])
+    found: dict[str, Any] = {"n": int(runs[0].ids.size)}
+    found |= _with_intervals(counts, _of_labels, bootstrap)
+    each = np.mean([_f1_of_each(one.sum(axis=0)) for one in counts], axis=0)
+    positive = runs[0].actual.mean(axis=0)
+    return found | {
+        "per_label": {
+            name: {"f1": float(each[k]), "share_positive": float(positive[k])} for k, name in enumerate(labels)
+        }
+    }
+
+
+def of_values(runs: Sequence[Run], bootstrap: Bootstrap) -> dict[str, Any]:
+    """Return MAE, Pearson's correlation and, as CMU-MOSEI's papers have them, Acc2 and Acc7, with intervals.
+
+    Acc2 is negative against positive, without the rows that are rated 0; Acc7 compares numbers rounded to −3 … 3
+    (Zadeh et al. 2018; both as in MMSA).
+    """
+    sums = np.stack([_sums(run.actual, run.scores[:, 0], run.groups) for run in runs])
+    return {"n": int(runs[0].ids.size)} | _with_intervals(sums, _of_values, bootstrap)
+
+
+def calibration(runs: Sequence[Run], classes: Sequence[str]) -> dict[str, Any]:
+    """Return the expected calibration error and the reliability of every bin of confidence.
+
+    ECE with 10 bins of equal width over the highest probability (Guo et al. 2017, "On Calibration of Modern Neural
+    Networks", section 2).
+    """
+    confidence = np.concatenate([run.scores.max(axis=1) for run in runs])
+    right = np.concatenate([predicted(run.scores, classes) == run.actual for run in runs]).astype(float)
+    which = np.minimum((confidence * N_BINS).astype(int), N_BINS - 1)
+    bins = []
+    for number in range(N_BINS):
+        inside = which == number
+        if inside.any():
+            bins.append(
+                {
+                    "confidence": float(confidence[inside].mean()),
+                    "accuracy": float(right[inside].mean()),
+                    "share": float(inside.mean()),
+                }
+            )
+    ece = sum(one["share"] * abs(one["accuracy"] - one["confidence"]) for one in bins)
+    return {"ece": float(ece), "bins": bins}
+
+
+def roc(runs: Sequence[Run], classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return every class's ROC curve against all others, pooled over runs, thinned to at most 200 points a class."""
+    from sklearn.metrics import roc_curve
+
+    rows: list[dict[str, Any]] = []
+    actual = np.concatenate([run.actual for run in runs])
+    found = np.concatenate([run.scores for run in runs])
+    for column, name in enumerate(classes):
+        positive = actual == name
+        if positive.any() and not positive.all():
+            false, true, _ = roc_curve(positive, found[:, column])
+            chosen = np.unique(np.linspace(0, false.size - 1, min(false.size, 200)).round().astype(int))
+            rows += [
+                {"class": name, "false_positive_rate": float(false[k]), "true_positive_rate": float(true[k])}
+                for k in chosen
+            ]
+    return rows
+
+
+def _mean_over_folds(matrices: Array, bootstrap: Bootstrap) -> dict[str, Any]:
+    """Return each score as the mean over folds, of matrices of shape (n_runs, n_folds, n_classes, n_classes)."""
+    rng = np.random.default_rng(bootstrap.seed)
+    n_folds = matrices.shape[1]
+    weights = rng.multinomial(n_folds, np.full(n_folds, 1 / n_folds), size=bootstrap.resamples) / n_folds
+    tails = (1 - bootstrap.confidence) / 2
+    found = {}
+    for name, values in scores.overall(matrices).items():
+        by_fold = values.mean(axis=0)
+        low, high = np.quantile(weights @ by_fold, [tails, 1 - tails]) if n_folds > 1 else (None, None)
+        found[name] = {"value": float(by_fold.mean()), "low": _plain(low), "high": _plain(high)}
+    return found
+
+
+def _auc(runs: Sequence[Run], classes: Sequence[str]) -> dict[str, Any]:
+    """Return every class's area under the ROC curve against all others, and their mean; None where undefined."""
+    from sklearn.metrics import roc_auc_score
+
+    each: dict[str, float | None] = {}
+    for column, name in enumerate(classes):
+        values = [
+            float(roc_auc_score(run.actual == name, run.scores[:, column]))
+            for run in runs
+            if 0 < (run.actual == name).sum() < run.actual.size
+        ]
+        each[name] = float(np.mean(values)) if values else None
+    known = [value for value in each.values() if value is not None]
+    return {"macro": float(np.mean(known)) if known else None, "per_class": each}
+
+
+def _counts(actual: NDArray[Any], found: Array, groups: Labels) -> Array:
+    """Return every group's hits, false alarms, misses and rows per label, shape (n_groups, 4, n_labels)."""
+    called, true = found > THRESHOLD, actual > THRESHOLD
+    per_row = np.stack([called & true, called & ~true, ~called & true, np.ones_like(true)], axis=1).astype(float)
+    return _by_group(per_row, groups)
+
+
+def _of_labels(counts: Array) -> dict[str, Any]:
+    hits, alarms, misses, n = (counts[..., k, :] for k in range(4))
+    return {
+        "micro_f1": _ratio(2 * hits.sum(-1), (2 * hits + alarms + misses).sum(-1)),
+        "macro_f1": _f1_of_each(counts).mean(-1),
+        "accuracy": 1 - _ratio((alarms + misses).sum(-1), n.sum(-1)),
+    }
+
+
+def _f1_of_each(counts: Array) -> Array:
+    hits, alarms, misses = (counts[..., k, :] for k in range(3))
+    return _ratio(2 * hits, 2 * hits + alarms + misses)
+
+
+def _sums(actual: Array, found: Array, groups: Labels) -> Array:
+    """Return every group's sums that MAE, correlation and accuracies are made of, shape (n_groups, 10)."""
+    rated = actual != 0
+    agree = rated & ((actual > 0) == (found > 0))
+    seven = np.rint(np.clip(actual, -3, 3)) == np.rint(np.clip(found, -3, 3))
+    columns = [
+        np.ones_like(actual), np.abs(actual - found), actual, found, actual**2, found**2, actual * found,
+        rated, agree, seven,
+    ]  # fmt: skip
+    return _by_group(np.stack([np.asarray(one, dtype=float) for one in columns], axis=1), groups)
+
+
+def _of_values(sums: Array) -> dict[str, Any]:
+    n, errors, x, y, xx, yy, xy, rated, agree, seven = (sums[..., k] for k in range(10))
+    spread = np.sqrt(np.maximum((n * xx - x**2) * (n * yy - y**2), 0))
+    return {
+        "mae": _ratio(errors, n),
+        "correlation": _ratio(n * xy - x * y, spread),
+        "acc2": _ratio(agree, rated),
+        "acc7": _ratio(seven, n),
+    }
+
+
+def _with_intervals(
+    repeated: Array, of: Callable[[Array], Mapping[str, Any]], bootstrap: Bootstrap
+) -> dict[str, dict[str, float | None]]:
+    """Return scores of per-group sums of shape (n_runs, n_groups, …), with intervals where there are two groups."""
+    n_groups = repeated.shape[1]
+    point = {name: float(np.mean(values)) for name, values in of(repeated.sum(axis=1)).items()}
+    if n_groups < 2:
+        return {name: {"value": value, "low": None, "high": None} for name, value in point.items()}
+    rng = np.random.default_rng(bootstrap.seed)
+    weights = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=bootstrap.resamples).astype(float)
+    tails = (1 - bootstrap.confidence) / 2
+    resampled = of(np.tensordot(weights, repeated, axes=(1, 1)))
+    found: dict[str, dict[str, float | None]] = {}
+    for name, values in resampled.items():
+        low, high = np.quantile(np.asarray(values).mean(axis=1), [tails, 1 - tails])
+        found[name] = {"value": point[name], "low": float(low), "high": float(high)}
+    return found
+
+
+def _by_group(per_row: Array, groups: Labels) -> Array:
+    names, code = np.unique(groups, return_inverse=True)
+    found = np.zeros((names.size, *per_row.shape[1:]))
+    np.add.at(found, code, per_row)
+    return found
+
+
+def _ratio(above: Array, below: Array) -> Array:
+    found: Array = np.divide(above, below, out=np.zeros(np.shape(above)), where=np.asarray(below) > 0)
+    return found
+
+
+def _plain(value: Any) -> float | None:
+    return None if value is None else float(value)

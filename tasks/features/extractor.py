@@ -1,0 +1,70 @@
+"""What an extractor of features is: a name, settings, and a function from a batch of utterances to one value each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Reads = Literal["text", "sound"]
+Gives = Literal["vector", "sequence", "text"]
+Value = NDArray[np.float32] | str
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was said in one utterance.
+
+    Args:
+        text: the words, "" for none
+        speaker: who said it, "" where that is unknown
+        before: speaker and text of the earlier utterances of its group (dialogue, video), oldest first
+    """
+
+    text: str
+    speaker: str = ""
+    before: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Sound:
+    """How one utterance sounds.
+
+    Args:
+        samples: mono, full scale 1, shape (n_samples,), float32
+        rate_hz: their sampling rate; 16,000 wherever the house reads sound itself
+    """
+
+    samples: NDArray[np.float32]
+    rate_hz: int
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A kind of features, as a module of `tasks.features` offers it under the name `EXTRACTOR` or in `EXTRACTORS`.
+
+    Args:
+        name: how params.yaml names it
+        title: one line for people
+        reads: `text`: the function is given `Said`, `sound`: it is given `Sound`
+        gives: a `vector` (float32, shape (n_features,)), a `sequence` (float32, shape (n_steps, n_features), 1 step or
+            more) or a `text`; of the same n_features for every utterance
+        settings: a frozen dataclass whose fields have defaults; what params.yaml may set. A field `batch_size` says how
+            many utterances (of similar length) are handed over at once; a field `checkpoint` names a pretrained model,
+            which the leakage audit looks up
+        start: settings → function. It may load models; it is called once per process. The function takes a batch and
+            returns one value for each, whatever else is in the batch; it raises `AudioError` where sound cannot be
+            used, and is then given the batch one by one
+        names: settings → names of the features, where they have names
+    """
+
+    name: str
+    title: str
+    reads: Reads
+    gives: Gives
+    settings: type
+    start: Callable[[Any], Callable[[Sequence[Any]], Sequence[Value]]]
+    names: Callable[[Any], tuple[str, ...]] | None = None

@@ -1,0 +1,129 @@
+"""The feed-forward network of the MELD notebook: dense 256 and 128 with ReLU, batch normalisation and dropout.
+
+The notebook flattens AST's input, 1024 frames × 128 bands, and trains 33,588,739 of 33,589,507 parameters on it with
+Adam's defaults, 10 epochs. Weights are drawn, and batch normalisation averages, by PyTorch's defaults, not by Keras's:
+its averages (momentum 0.99) would not settle within the few hundred steps of a small corpus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.errors import InputError
+from tasks.models.batches import Batch
+from tasks.models.estimator import Inputs, Model, Rows
+from tasks.models.training import Network, Training, demand_share
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class FeedForwardSettings(Training):
+    """Settings of the feed-forward network, beside those of its training.
+
+    Args:
+        hidden: outputs of each hidden layer; none: a linear model
+        dropout: after each hidden layer
+        batch_norm: after each hidden layer; needs batches of two rows or more
+    """
+
+    hidden: tuple[int, ...] = (256, 128)
+    dropout: float = 0.2
+    batch_norm: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        demand_share("dropout", self.dropout)
+        if not all(units > 0 for units in self.hidden):
+            raise ValueError(f"hidden must be above 0, found {self.hidden}")
+        if self.batch_norm and self.batch_size < 2:
+            raise ValueError("batch_size must be 2 or more with batch_norm")
+
+
+class _Flat:
+    """Vectors side by side, then sequences, one step after the other: of one length each; read row by row."""
+
+    lengths: Rows | None = None
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+        for name, sequences in inputs.sequences.items():
+            if np.unique(sequences.lengths).size > 1:
+                raise InputError(
+                    f"feed-forward takes sequences of one length; those of {name} have {sequences.lengths.min()} to "
+                    f"{sequences.lengths.max()} steps: use bilstm, or features of a fixed number of frames"
+                )
+        widths = [block.shape[1] for block in inputs.vectors.values()]
+        widths += [int(one.lengths.max(initial=0)) * one.steps.shape[1] for one in inputs.sequences.values()]
+        self.n_features = sum(widths)
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def batch(self, rows: Rows) -> Batch:
+        """Return `features`, float32, shape (n_rows, n_features)."""
+        found: list[NDArray[Any]] = [block[rows] for block in self._inputs.vectors.values()]
+        for sequences in self._inputs.sequences.values():
+            found.append(np.stack([sequences[int(row)].ravel() for row in rows]))
+        return {"features": np.concatenate(found, axis=1, dtype=np.float32, casting="same_kind")}
+
+
+class FeedForward(Network):
+    """Dense layers over vectors, or over flattened sequences of one length."""
+
+    settings: FeedForwardSettings
+
+    def examples(self, inputs: Inputs) -> _Flat:
+        """Return rows as vectors.
+
+        Raises:
+            InputError: if a block has sequences of different lengths
+            ValueError: if the number of features is not the model's
+        """
+        found, n_features = _Flat(inputs), self.shape["n_features"]
+        if found.n_features != n_features and len(inputs):
+            raise ValueError(
+                f"expected features of shape (n_rows, {n_features}), found {(len(found), found.n_features)}"
+            )
+        return found
+
+    def start(self, inputs: Inputs) -> dict[str, Any]:
+        """Return how many features there are."""
+        return {"n_features": _Flat(inputs).n_features}
+
+    def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
+        """Return the network with first weights."""
+        from tasks.models.networks.dense import Dense
+
+        settings = self.settings
+        return Dense(
+            shape["n_features"],
+            settings.hidden,
+            n_outputs,
+            dropout=settings.dropout,
+            batch_norm=settings.batch_norm,
+        )
+
+
+def _load(settings: FeedForwardSettings, files: Mapping[str, bytes]) -> FeedForward:
+    return FeedForward(settings).read(files)
+
+
+MODELS: tuple[Model, ...] = (
+    Model(
+        name="feed-forward",
+        title="Feed-forward network: dense 256 and 128, batch normalisation, dropout",
+        takes=frozenset({"vector", "sequence"}),
+        settings=FeedForwardSettings,
+        make=FeedForward,
+        load=_load,
+        tasks=frozenset({"classes", "labels", "values"}),
+        in_epochs=True,
+    ),
+)

@@ -1,0 +1,246 @@
+"""A whole text encoder, fine-tuned: lower layers learn less, learning rates go up and down, gradients are clipped.
+
+As Devlin et al. (2019) fine-tune BERT, with discriminative learning rates (Howard & Ruder 2018, ULMFiT). A text may
+hold utterances that were said before, apart by "[SEP]" whatever the encoder; what is too long is cut on the left,
+since the utterance in question comes last.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.models import batches
+from tasks.models.batches import Batch
+from tasks.models.classical import above_zero
+from tasks.models.estimator import Inputs, Model, Rows, Task
+from tasks.models.training import Network, Training, demand_share
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SEPARATOR = "[SEP]"
+"""What stands between utterances in a text, and between texts of several blocks."""
+
+_ENCODER = "encoder/"
+_OF_THE_MACHINE = ("_name_or_path", "is_local", "local_files_only", "name_or_path", "transformers_version")
+
+
+@dataclass(frozen=True)
+class FineTunedSettings(Training):
+    """Settings of a fine-tuned encoder, beside those of its training.
+
+    Args:
+        learning_rate: of the encoder's top layer
+        layer_decay: learning rate of a layer, over that of the layer above it
+        head_learning_rate: of the linear layer on top
+        checkpoint: name in `tasks.features.checkpoints`, path of a folder, or name on the Hugging Face hub
+        max_tokens: longer texts lose their beginning
+        pooling: `mean` over tokens; `cls`: the first token; `last-utterance`: mean over tokens after the last separator
+        dropout: before the linear layer; inside, the encoder has its own
+        class_weight: `balanced`: a class's rows weigh n_rows / (n_classes × its rows); `sqrt`: the root of that
+        members: networks with different seeds, whose probabilities are averaged; curves are the first one's
+    """
+
+    epochs: int = 3
+    learning_rate: float = 5e-5
+    weight_decay: float = 0.01
+    optimiser: Literal["adam", "adamw"] = "adamw"
+    schedule: Literal["constant", "linear", "one-cycle"] = "linear"
+    gradient_clip: float = 1.0
+    layer_decay: float = 0.9
+    head_learning_rate: float = 1e-3
+    checkpoint: str = "all-MiniLM-L6-v2"
+    max_tokens: int = 128
+    pooling: Literal["mean", "cls", "last-utterance"] = "mean"
+    dropout: float = 0.1
+    class_weight: Literal["none", "balanced", "sqrt"] = "none"
+    members: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("layer_decay", "head_learning_rate", "members"):
+            above_zero(name, getattr(self, name))
+        if self.layer_decay > 1:
+            raise ValueError(f"layer_decay must be at most 1, found {self.layer_decay}")
+        if self.max_tokens < 3:
+            raise ValueError(f"max_tokens must be 3 or more: two go to special tokens, found {self.max_tokens}")
+        demand_share("dropout", self.dropout)
+
+
+class _Tokens:
+    """Texts as token ids."""
+
+    def __init__(
+        self, tokens: Sequence[NDArray[np.int64]], pooled: Sequence[NDArray[np.float32]], padding: int
+    ) -> None:
+        self._tokens, self._pooled, self._padding = tokens, pooled, padding
+        self.lengths: Rows | None = np.array([one.size for one in tokens], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    def batch(self, rows: Rows) -> Batch:
+        """Return `tokens`, `real` and `pooled`, all of shape (n_rows, n_longest)."""
+        tokens = [self._tokens[row] for row in rows]
+        return {
+            "tokens": batches.padded(tokens, self._padding, np.int64),
+            "real": batches.padded([np.ones_like(one) for one in tokens], 0, np.int64),
+            "pooled": batches.padded([self._pooled[row] for row in rows], 0.0, np.float32),
+        }
+
+
+class FineTuned(Network):
+    """A text encoder with a linear layer, all of it trained."""
+
+    settings: FineTunedSettings
+    _files: dict[str, bytes]
+    _tokenizer: Any
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """One seed per member of the ensemble; the first is the one given."""
+        others = np.random.SeedSequence(self.seed).generate_state(self.settings.members - 1)
+        return (self.seed, *(int(one) for one in others))
+
+    def weigh(self, target: NDArray[Any], task: Task) -> NDArray[np.float64]:
+        """Return weights by class, of mean 1, shape (n_rows,); labels and values have none."""
+        if self.settings.class_weight == "none" or task != "classes":
+            return np.ones(len(target))
+        _, codes, counts = np.unique(target.astype(str), return_inverse=True, return_counts=True)
+        rare = (len(target) / (len(counts) * counts))[codes]
+        found = np.asarray(np.sqrt(rare) if self.settings.class_weight == "sqrt" else rare, dtype=np.float64)
+        return np.asarray(found / found.mean())
+
+    def start(self, inputs: Inputs) -> dict[str, Any]:
+        """Take over the checkpoint's tokenizer and configuration.
+
+        Raises:
+            InputError: if there is no such checkpoint, or it is none for text
+        """
+        from tasks.features import checkpoints
+
+        tokenizer, encoder = checkpoints.text_encoder(self.settings.checkpoint)
+        with TemporaryDirectory(prefix="undertone-") as made, checkpoints.quiet():
+            tokenizer.save_pretrained(made)
+            self._files = {path.name: path.read_bytes() for path in sorted(Path(made).iterdir()) if path.is_file()}
+        described = encoder.config.to_dict()
+        self._files |= {"config.json": json.dumps(described).encode()}
+        self._files = {name: _of_no_machine(name, content) for name, content in self._files.items()}
+        self._take_tokenizer()
+        longest = min(tokenizer.model_max_length, described.get("max_position_embeddings", self.settings.max_tokens))
+        return {"max_tokens": int(min(self.settings.max_tokens, longest))}
+
+    def examples(self, inputs: Inputs) -> _Tokens:
+        """Return texts as tokens; several blocks stand one after the other, apart by a separator."""
+        tokenizer = self._tokenizer
+        separator = tokenizer.sep_token or tokenizer.eos_token or ""
+        texts = [f" {SEPARATOR} ".join(map(str, row)) for row in zip(*inputs.texts.values(), strict=True)]
+        texts = [text.replace(SEPARATOR, separator) for text in texts]
+        found = tokenizer(texts, truncation=True, max_length=self.shape["max_tokens"])["input_ids"] if texts else []
+        # a tokenizer without special tokens finds none in an empty text, and an encoder needs one
+        padding = tokenizer.pad_token_id or 0
+        tokens = [np.array(one or [padding], dtype=np.int64) for one in found]
+        ends = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
+        return _Tokens(tokens, [_pooled(one, self.settings.pooling, ends) for one in tokens], padding)
+
+    def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
+        """Return the encoder, pretrained when it is going to be trained, with a linear layer of first weights."""
+        from tasks.features import checkpoints
+        from tasks.models.networks.encoder import Encoder
+
+        if fitting:
+            _, encoder = checkpoints.text_encoder(self.settings.checkpoint)
+        else:
+            library = checkpoints.transformers()
+            with _Unpacked(self._files) as folder:
+                config = library.AutoConfig.from_pretrained(folder, local_files_only=True)
+            encoder = library.AutoModel.from_config(config, dtype="float32")
+        settings = self.settings
+        return Encoder(
+            encoder,
+            n_outputs,
+            dropout=settings.dropout,
+            layer_decay=settings.layer_decay,
+            head_rate=settings.head_learning_rate,
+        )
+
+    def files(self) -> dict[str, bytes]:
+        """Return weights, what describes them, and the encoder's configuration and tokenizer."""
+        return {**super().files(), **{f"{_ENCODER}{name}": content for name, content in self._files.items()}}
+
+    def read(self, files: Mapping[str, bytes]) -> Self:
+        """Take over what `files` gave; the checkpoint that training started from is not needed."""
+        self._files = {
+            name.removeprefix(_ENCODER): content for name, content in files.items() if name.startswith(_ENCODER)
+        }
+        self._take_tokenizer()
+        return super().read(files)
+
+    def _take_tokenizer(self) -> None:
+        from tasks.features import checkpoints
+
+        library = checkpoints.transformers()
+        with _Unpacked(self._files) as folder, checkpoints.quiet():
+            self._tokenizer = library.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self._tokenizer.truncation_side = "left"
+
+
+def _pooled(tokens: NDArray[np.int64], pooling: str, separator: int | None) -> NDArray[np.float32]:
+    """Return 1 for the tokens of which the mean is taken, else 0, shape (n_tokens,)."""
+    found = np.ones(tokens.size, dtype=np.float32)
+    if pooling == "cls":
+        found[1:] = 0
+    if pooling == "last-utterance" and separator is not None:
+        ends = np.flatnonzero(tokens == separator)
+        closing = tokens.size - 1 if ends.size and ends[-1] == tokens.size - 1 else tokens.size
+        before = ends[ends < closing]
+        # without context, the first token is the one that opens a text
+        start = int(before[-1]) + 1 if before.size else 1
+        if start < closing:
+            found[:start] = 0
+            found[closing:] = 0
+    return found
+
+
+def _of_no_machine(name: str, content: bytes) -> bytes:
+    """Return a JSON file without where it was loaded from, keys sorted."""
+    if name not in ("config.json", "tokenizer_config.json"):
+        return content
+    told = {key: value for key, value in json.loads(content).items() if key not in _OF_THE_MACHINE}
+    return (json.dumps(told, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+
+
+class _Unpacked(TemporaryDirectory[str]):
+    """A folder with some files, for as long as it is needed: transformers reads nothing else."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        super().__init__(prefix="undertone-")
+        for name, content in files.items():
+            # names come from files that may have been made by anyone
+            Path(self.name, Path(name).name).write_bytes(content)
+
+
+def _load(settings: FineTunedSettings, files: Mapping[str, bytes]) -> FineTuned:
+    return FineTuned(settings).read(files)
+
+
+MODELS: tuple[Model, ...] = (
+    Model(
+        name="fine-tuned",
+        title="A whole text encoder, fine-tuned",
+        takes=frozenset({"text"}),
+        settings=FineTunedSettings,
+        make=FineTuned,
+        load=_load,
+        tasks=frozenset({"classes", "labels", "values"}),
+        in_epochs=True,
+    ),
+)

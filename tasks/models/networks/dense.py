@@ -1,0 +1,35 @@
+"""Layers of neurons, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+class Dense(nn.Module):
+    """Linear → ReLU → batch normalisation → dropout, for each hidden layer; then linear.
+
+    Args:
+        n_features: inputs
+        hidden: outputs of each hidden layer
+        n_outputs: outputs
+        dropout: share of a hidden layer's outputs that a step of training sets to 0
+        batch_norm: whether there is batch normalisation (Ioffe & Szegedy 2015)
+    """
+
+    def __init__(
+        self, n_features: int, hidden: Sequence[int], n_outputs: int, *, dropout: float, batch_norm: bool
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for n_in, n_out in zip([n_features, *hidden], hidden, strict=False):
+            layers += [nn.Linear(n_in, n_out), nn.ReLU()]
+            layers += [nn.BatchNorm1d(n_out)] if batch_norm else []
+            layers.append(nn.Dropout(dropout))
+        self.layers = nn.Sequential(*layers, nn.Linear([n_features, *hidden][-1], n_outputs))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return outputs, shape (n_rows, n_outputs), for features of shape (n_rows, n_features)."""
+        found: Tensor = self.layers(features)
+        return found

@@ -1,0 +1,89 @@
+"""What the published corpora yield through recipes of the book: figures that the docs quote (`make bench`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import workspace
+from tasks import each, intake, paths, recipe_book
+from tasks.__main__ import run as run_stage
+from tasks.config import load
+
+pytest.importorskip("torch", reason="sentence embeddings need the extra `deep`")
+pytestmark = [pytest.mark.bench, pytest.mark.real, pytest.mark.timeout(7200), pytest.mark.filterwarnings("default")]
+Measure = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One project for all figures: features are computed once."""
+    made = tmp_path_factory.mktemp("measured") / "project"
+    workspace.create(made)
+    return made
+
+
+@pytest.fixture
+def measure(folder: Path, real_data: Path, monkeypatch: pytest.MonkeyPatch) -> Measure:
+    """Run a recipe of the book on a real corpus, print its figures, and return them."""
+    monkeypatch.chdir(folder)
+
+    def run(system: str, recipe: str, corpus: str) -> dict[str, Any]:
+        features, experiments = recipe_book.entries(system, recipe, corpus)
+        known = load(paths.PARAMS)
+        entry = {corpus: {"reader": corpus, "path": str(real_data / corpus)}}
+        intake.write_entries(paths.PARAMS, {"corpora": {} if corpus in known.corpora else entry, "features": features,
+                                            "experiments": experiments})  # fmt: skip
+        settings = load(paths.PARAMS)
+        (name,) = experiments
+        done = [] if paths.utterances(corpus).is_file() else [f"corpus@{corpus}"]
+        done += [f"extract@{one}" for one in features if not paths.features(corpus, one).is_dir()]
+        for stage in (*done, f"experiment@{name}"):
+            run_stage(stage, settings, each.local(settings.runtime), by="make bench")
+        found: dict[str, Any] = json.loads((paths.experiment(name) / "metrics.json").read_text())
+        cost = json.loads((paths.experiment(name) / "cost.json").read_text())
+        shown = {one: f"{found['scores'][one]['value']:.3f} ({found['scores'][one]['low']:.3f}–"
+                      f"{found['scores'][one]['high']:.3f})" for one in ("weighted_f1", "uar", "accuracy")}  # fmt: skip
+        print(
+            f"\n{name}: {found['protocol']}, n = {found['n']:,}, {shown}, trained in {cost['training_s']['recipe']} s"
+        )
+        return found
+
+    return run
+
+
+@pytest.mark.parametrize(("target", "expected"), [("emotion", 0.556), ("sentiment", 0.649)])
+def test_frozen_embeddings_reproduce_what_was_measured(measure: Measure, target: str, expected: float) -> None:
+    found = measure("meld-text-audio", f"logistic-{target}", "meld")
+    assert found["scores"]["weighted_f1"]["value"] == pytest.approx(expected, abs=0.01)
+    assert found["baselines"]["shuffled labels"]["uar"]["value"] < 1 / len(found["outputs"]) + 0.03
+
+
+@pytest.mark.parametrize(
+    ("recipe", "published"),
+    [
+        ("source-logistic-sentiment", 0.504),
+        ("source-logistic-emotion", 0.481),
+        ("source-xgboost-sentiment", 0.524),
+        ("source-xgboost-emotion", 0.520),
+    ],
+)
+def test_published_figures_are_beaten_under_their_own_protocol(measure: Measure, recipe: str, published: float) -> None:
+    found = measure("meld-text-audio", recipe, "meld")
+    assert found["leaky"]
+    assert found["scores"]["accuracy"]["low"] > published
+
+
+@pytest.mark.parametrize(("target", "least"), [("emotion", 0.60), ("sentiment", 0.68)])
+def test_a_fine_tuned_encoder(measure: Measure, target: str, least: float) -> None:
+    assert measure("meld-text-audio", f"fine-tuned-{target}", "meld")["scores"]["weighted_f1"]["value"] >= least
+
+
+def test_functionals_of_ravdess(measure: Measure) -> None:
+    found = measure("acoustic", "functionals-svm", "ravdess")
+    assert found["scores"]["uar"]["value"] >= 0.56
+    assert found["n"] == 1080

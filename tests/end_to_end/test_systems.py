@@ -1,0 +1,149 @@
+"""The published systems, whole, on simulated corpora with encoders that know nothing: both doors, the same bytes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import workspace
+from flows.dag import Dag, reproduce
+from tasks import config, intake, paths, recipe_book
+from tasks.simulate import corpora
+
+pytest.importorskip("torch", reason="the published systems need the extra `deep`")
+pytest.importorskip("lightning", reason="the published systems need the extra `deep`")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+
+# small enough for a test: what a recipe is made of stays as it is
+_QUICK: dict[str, dict[str, Any]] = {
+    "bilstm": {"epochs": 2, "hidden": [8, 4]},
+    "feed-forward": {"epochs": 1, "hidden": [8, 4]},
+    "fine-tuned": {"epochs": 1},
+    "xgboost": {"n_estimators": 5},
+    "stacking": {
+        "folds": 2,
+        "base": {"vector": {"name": "logistic"}, "sequence": {"name": "bilstm", "epochs": 1, "hidden": [8, 4]}},
+    },
+}
+_FREE = {"cost.json"}
+"""What training took, and how much memory: no two runs take the same."""
+
+
+@pytest.fixture(scope="module")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    from tasks.simulate import checkpoints
+
+    folder = tmp_path_factory.mktemp("encoders")
+    return {
+        "text": checkpoints.tiny_text_encoder(folder / "text"),
+        "audio": checkpoints.tiny_audio_encoder(folder / "audio"),
+    }
+
+
+def project(folder: Path, corpus: Path, encoders: dict[str, Path]) -> list[str]:
+    """Make a project with every recipe of `meld-text-audio`, quick settings, tiny encoders; return the recipes."""
+    workspace.create(folder)
+    features: dict[str, Any] = {}
+    experiments: dict[str, Any] = {}
+    # every system once; what the sentiment's recipes change, the source's own protocol, is among them
+    chosen = [one for one in recipe_book.recipes("meld-text-audio") if one.endswith("-emotion")]
+    for recipe in (*chosen, "source-logistic-sentiment"):
+        needed, made = recipe_book.entries("meld-text-audio", recipe, "friends")
+        features |= needed
+        experiments |= made
+    for entry in features.values():
+        kind = "audio" if entry["extractor"].startswith("ast") else "text"
+        if entry["extractor"] in ("text-embedding", "token-states", "ast"):
+            entry.setdefault("settings", {})["checkpoint"] = str(encoders[kind])
+        if entry["extractor"] == "ast-input":
+            entry["settings"] = {"max_length": 64, "num_mel_bins": 32}
+    for entry in experiments.values():
+        entry["model"] |= _QUICK.get(entry["model"]["name"], {})
+        if entry["model"]["name"] == "fine-tuned":
+            entry["model"]["checkpoint"] = str(encoders["text"])
+        if entry["protocol"].startswith("random"):
+            entry["protocol"] = "random(2)"
+    sections = {"features": features, "experiments": experiments}
+    intake.write_entries(folder / "params.yaml", {"corpora": {"friends": {"reader": "meld", "path": str(corpus)}}})
+    intake.write_entries(folder / "params.yaml", sections)
+    # every stage is a process of its own here, and importing PyTorch takes longer than its work: one is enough
+    params = folder / "params.yaml"
+    params.write_text(params.read_text().replace("  workers: 0 ", "  workers: 1 "))
+    return list(experiments)
+
+
+def artifacts(folder: Path) -> dict[str, bytes]:
+    made = (path for path in sorted((folder / "data").rglob("*")) if path.is_file() and path.name not in _FREE)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in made}
+
+
+@pytest.mark.timeout(900)
+def test_every_system_runs_by_both_doors(
+    tmp_path: Path, encoders: dict[str, Path], monkeypatch: pytest.MonkeyPatch, prefect: None
+) -> None:
+    from flows.corpus_benchmark import corpus_benchmark
+
+    corpora.make("meld", tmp_path / "friends")
+    by_dvc, by_flow = tmp_path / "by-dvc", tmp_path / "by-flow"
+    for folder in (by_dvc, by_flow):
+        names = project(folder, tmp_path / "friends", encoders)
+    stages = tuple(f"experiment@{name}" for name in names)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    monkeypatch.chdir(by_dvc)
+    reproduce(stages)
+    for name in names:
+        found = json.loads((paths.experiment(name) / "metrics.json").read_text())
+        assert found["simulated"]
+        assert {"majority", "shuffled labels"} <= set(found["baselines"])
+        assert found["leaky"] == ("source" in name)
+        assert "simulated" in (paths.experiment(name) / "index.html").read_text().lower()
+    dag = Dag()
+    assert all(dag.is_current(stage) for stage in stages)
+    monkeypatch.chdir(by_flow)
+    state = corpus_benchmark(experiments=names, runner="threads", return_state=True)
+    assert state.is_completed(), state.message
+    assert all(Dag().is_current(stage) for stage in stages), "dvc status is clean after a flow"
+    mine, theirs = artifacts(by_dvc), artifacts(by_flow)
+    assert mine.keys() == theirs.keys()
+    assert [name for name in mine if mine[name] != theirs[name]] == []
+
+
+def test_the_commands_of_experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def undertone(*arguments: str, fails: bool = False) -> str:
+        command = str(Path(sys.executable).with_name("undertone"))
+        done = subprocess.run([command, *arguments], capture_output=True, text=True, check=False, timeout=300)
+        assert (done.returncode != 0) == fails, done.stderr
+        assert "Traceback" not in done.stderr
+        return " ".join((done.stderr if fails else done.stdout).split())
+
+    workspace.create(tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "no experiment yet" in undertone("experiment", "list")
+    assert "functionals-svm" in undertone("experiment", "new")
+    assert "name the corpus" in undertone("experiment", "new", "acoustic", fails=True)
+    undertone("corpus", "simulate", "ravdess", "--name", "voices")
+    assert "has no recipe" in undertone("experiment", "new", "acoustic", "all", "--corpus", "voices", fails=True)
+    assert "voices-functionals-svm" in undertone("experiment", "new", "acoustic", "--corpus", "voices")
+    assert "already" in undertone("experiment", "new", "acoustic", "--corpus", "voices", fails=True)
+    name, params = "voices-functionals-svm", Path("params.yaml")
+    assert "not run yet" in undertone("experiment", "list")
+    assert "has not been run yet" in undertone("experiment", "show", name, fails=True)
+    good = params.read_text()
+    params.write_text(good.replace("speaker-out(6)", "official"))
+    assert "needs the split of every utterance" in undertone("experiment", "run", name, fails=True)
+    assert not (Path("data") / "corpus").exists(), "a mistake is told before anything is read"
+    n_speakers = 2
+    params.write_text(good.replace("speaker-out(6)", f"speaker-out({n_speakers})").replace("folds: 5", "folds: 2"))
+    assert "UAR" in undertone("experiment", "run", name)
+    assert "shuffled labels" in undertone("experiment", "show", name)
+    assert "p = 1" in undertone("experiment", "compare", name, name)
+    assert "leaderboard" in undertone("experiment", "list")
+    assert paths.LEADERBOARD.is_file()
+    assert "has no experiment 'nothing'" in undertone("experiment", "run", "nothing", fails=True)
+    assert config.load(paths.PARAMS).experiments[name].protocol == "speaker-out(2)"

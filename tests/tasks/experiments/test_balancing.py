@@ -1,0 +1,60 @@
+"""Ways to balance: what they promise of the training part, and that they touch nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tasks.errors import ConfigError
+from tasks.experiments import balancing
+
+LABELS = np.array(["a"] * 30 + ["b"] * 12 + ["c"] * 6)
+
+
+@pytest.mark.parametrize("form", [one for one in balancing.FORMS if one != "first-n"])
+def test_every_way_is_parsed_and_works(form: str) -> None:
+    way = balancing.parse(form)
+    assert way.name == form
+    if way.way == "new rows":
+        features = np.random.default_rng(1).normal(size=(LABELS.size, 4))
+        features[LABELS == "c"] += 1.0
+        made, labels = way.sampler(LABELS, 3).fit_resample(features, LABELS)
+        assert len(made) == len(labels) >= LABELS.size * 0.8
+        assert np.unique(labels, return_counts=True)[1].min() > 6
+
+
+def test_class_weights_weigh_classes_alike() -> None:
+    weights = balancing.parse("class-weights").weights(LABELS)
+    assert weights is not None
+    assert weights.mean() == pytest.approx(1.0)
+    sums = [weights[one == LABELS].sum() for one in "abc"]
+    assert sums == pytest.approx([sums[0]] * 3)
+
+
+def test_first_n_takes_the_first() -> None:
+    assert balancing.parse("first-n(10)").rows(LABELS, 1).tolist() == [*range(10), *range(30, 40), *range(42, 48)]
+
+
+def test_random_under_leaves_as_many_as_the_rarest_class_has() -> None:
+    rows = balancing.parse("random-under").rows(LABELS, 1)
+    assert np.unique(LABELS[rows], return_counts=True)[1].tolist() == [6, 6, 6]
+    assert (rows == balancing.parse("random-under").rows(LABELS, 1)).all()
+
+
+def test_random_over_repeats_rows() -> None:
+    rows = balancing.parse("random-over").rows(LABELS, 1)
+    assert np.unique(LABELS[rows], return_counts=True)[1].tolist() == [30, 30, 30]
+    assert set(rows) == set(range(48))
+
+
+def test_a_class_of_one_row_is_repeated() -> None:
+    labels = np.array(["a"] * 8 + ["b"])
+    made, balanced = balancing.parse("smote").sampler(labels, 1).fit_resample(np.arange(9.0)[:, None], labels)
+    assert (balanced == "b").sum() == 8
+    assert set(made[balanced == "b"].ravel()) == {8.0}
+
+
+@pytest.mark.parametrize("form", ["smote(3)", "first-n", "first-n(0)", "", "SMOTE!"])
+def test_unknown_ways(form: str) -> None:
+    with pytest.raises(ConfigError, match="there is no way to balance"):
+        balancing.parse(form)

@@ -1,0 +1,135 @@
+"""Scores: equal to scikit-learn's, intervals where there are groups, and no score where none is defined."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from tasks.experiments import scoring
+from tasks.experiments.scoring import Run
+from tasks.scores import Bootstrap
+
+BOOTSTRAP = Bootstrap(500, 0.95, 3)
+CLASSES = ("a", "b", "c")
+
+
+def classes_run(n: int = 300, skill: float = 1.0, seed: int = 1, n_groups: int = 10) -> Run:
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(0, 3, n)
+    noise = rng.normal(size=(n, 3))
+    noise[np.arange(n), codes] += skill
+    probabilities = np.exp(noise) / np.exp(noise).sum(axis=1, keepdims=True)
+    groups = np.array([f"g{k % n_groups}" for k in range(n)])
+    return Run(np.array([f"c/{k}" for k in range(n)]), np.array(CLASSES)[codes], probabilities, groups, codes % 2)
+
+
+def test_classes_as_scikit_learn_has_them() -> None:
+    run = classes_run()
+    found = scoring.of_classes([run], CLASSES, BOOTSTRAP, per_fold=False)
+    said = scoring.predicted(run.scores, CLASSES)
+    assert found["accuracy"]["value"] == pytest.approx(metrics.accuracy_score(run.actual, said))
+    assert found["uar"]["value"] == pytest.approx(metrics.balanced_accuracy_score(run.actual, said))
+    assert found["weighted_f1"]["value"] == pytest.approx(metrics.f1_score(run.actual, said, average="weighted"))
+    auc = metrics.roc_auc_score(run.actual, run.scores, multi_class="ovr", average="macro", labels=CLASSES)
+    assert found["auc"]["macro"] == pytest.approx(auc)
+    assert found["uar"]["low"] < found["uar"]["value"] < found["uar"]["high"]
+
+
+def test_folds_are_averaged_where_the_protocol_says_so() -> None:
+    run = classes_run()
+    found = scoring.of_classes([run], CLASSES, BOOTSTRAP, per_fold=True)
+    said = scoring.predicted(run.scores, CLASSES)
+    each = [
+        metrics.recall_score(
+            run.actual[run.fold == k], said[run.fold == k], labels=np.unique(run.actual[run.fold == k]), average="macro"
+        )
+        for k in (0, 1)
+    ]
+    assert found["uar"]["value"] == pytest.approx(np.mean(each))
+    assert min(each) <= found["uar"]["low"] <= found["uar"]["high"] <= max(each)
+
+
+def test_seeds_are_averaged() -> None:
+    one, two = classes_run(skill=0.2), classes_run(skill=4.0)
+    values = [scoring.of_classes([run], CLASSES, BOOTSTRAP, per_fold=False)["uar"]["value"] for run in (one, two)]
+    both = scoring.of_classes([one, two], CLASSES, BOOTSTRAP, per_fold=False)
+    assert both["uar"]["value"] == pytest.approx(np.mean(values))
+
+
+def test_calibration() -> None:
+    rng = np.random.default_rng(5)
+    confidence = rng.uniform(0.5, 1.0, 20_000)
+    right = rng.uniform(size=confidence.size) < confidence
+    scores = np.stack([confidence, 1 - confidence], axis=1)
+    actual = np.where(right, "a", "b")
+    run = Run(actual, actual, scores, actual, np.zeros(actual.size, dtype=int))
+    assert scoring.calibration([run], ("a", "b"))["ece"] < 0.02
+    sure = Run(actual, actual, np.tile([1.0, 0.0], (actual.size, 1)), actual, run.fold)
+    assert scoring.calibration([sure], ("a", "b"))["ece"] == pytest.approx(1 - right.mean(), abs=1e-9)
+
+
+def test_roc_curves_run_from_corner_to_corner() -> None:
+    rows = scoring.roc([classes_run()], CLASSES)
+    for name in CLASSES:
+        mine = [row for row in rows if row["class"] == name]
+        assert (mine[0]["false_positive_rate"], mine[-1]["true_positive_rate"]) == (0.0, 1.0)
+        assert len(mine) <= 200
+
+
+def test_a_class_that_never_occurs_has_no_curve() -> None:
+    run = classes_run()
+    kept = run.actual != "c"
+    without = Run(run.ids[kept], run.actual[kept], run.scores[kept], run.groups[kept], run.fold[kept])
+    assert {row["class"] for row in scoring.roc([without], CLASSES)} == {"a", "b"}
+    assert scoring.of_classes([without], CLASSES, BOOTSTRAP, per_fold=False)["auc"]["per_class"]["c"] is None
+
+
+def test_labels_as_scikit_learn_has_them() -> None:
+    rng = np.random.default_rng(2)
+    actual = (rng.uniform(size=(200, 4)) < 0.3).astype(float)
+    found = np.clip(actual * 0.4 + rng.uniform(size=actual.shape) * 0.6, 0, 1)
+    run = Run(np.arange(200).astype(str), actual, found, np.arange(200).astype(str), np.zeros(200, dtype=int))
+    scores = scoring.of_labels([run], ["w", "x", "y", "z"], BOOTSTRAP)
+    called = found > 0.5
+    assert scores["micro_f1"]["value"] == pytest.approx(metrics.f1_score(actual, called, average="micro"))
+    assert scores["macro_f1"]["value"] == pytest.approx(metrics.f1_score(actual, called, average="macro"))
+    assert scores["accuracy"]["value"] == pytest.approx((actual == called).mean())
+    assert scores["per_label"]["x"]["f1"] == pytest.approx(metrics.f1_score(actual[:, 1], called[:, 1]))
+    assert scores["micro_f1"]["low"] < scores["micro_f1"]["value"] < scores["micro_f1"]["high"]
+
+
+def test_values() -> None:
+    rng = np.random.default_rng(2)
+    actual = rng.integers(-3, 4, 400).astype(float)
+    found = actual + rng.normal(size=400)
+    run = Run(np.arange(400).astype(str), actual, found[:, None], np.arange(400).astype(str), np.zeros(400, dtype=int))
+    scores = scoring.of_values([run], BOOTSTRAP)
+    assert scores["mae"]["value"] == pytest.approx(np.abs(actual - found).mean())
+    assert scores["correlation"]["value"] == pytest.approx(np.corrcoef(actual, found)[0, 1])
+    rated = actual != 0
+    assert scores["acc2"]["value"] == pytest.approx(((actual > 0) == (found > 0))[rated].mean())
+    assert scores["acc7"]["value"] == pytest.approx((np.rint(np.clip(found, -3, 3)) == actual).mean())
+
+
+def test_a_single_group_has_no_interval() -> None:
+    run = classes_run(n_groups=1)
+    assert scoring.of_classes([run], CLASSES, BOOTSTRAP, per_fold=False)["uar"]["low"] is None
+
+
+@pytest.mark.parametrize(("scores", "filled"), [([[0.4, 0.6]], 0.0), ([[-0.5, 0.6]], -1.5)])
+def test_a_class_unknown_in_training_scores_lowest(scores: list[list[float]], filled: float) -> None:
+    found = scoring.aligned(np.array(scores), ("a", "c"), CLASSES)
+    assert found.tolist() == [[scores[0][0], filled, scores[0][1]]]
+
+
+@pytest.mark.parametrize("by", ["uar", "macro_f1", "weighted_f1", "accuracy"])
+def test_better_is_judged_better(by: str) -> None:
+    good, bad = classes_run(skill=4.0), classes_run(skill=0.0)
+    assert scoring.judged(good.actual, good.scores, CLASSES, by) > scoring.judged(bad.actual, bad.scores, CLASSES, by)
+
+
+def test_a_smaller_error_is_judged_better() -> None:
+    actual = np.array([1.0, 2.0])
+    near, far = np.array([[1.1], [2.0]]), np.array([[0.0], [0.0]])
+    assert scoring.judged(actual, near, ("v",), "mae") > scoring.judged(actual, far, ("v",), "mae")
