@@ -34,7 +34,7 @@ demo: env ## the whole main job on the embedded sample, crawled over HTTP
 
 test: ## every test that needs no network and no corpus of your own
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
-	@$(BIN)/python -m pytest -q -m "not bench"
+	@$(BIN)/python -m pytest -q --durations=30 --durations-min=5 -m "not bench"
 
 lint: ## ruff, mypy --strict, import-linter
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
