@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tasks.errors import ConfigError
 
@@ -159,13 +159,39 @@ class Tuning(Section):
     by: Literal["uar", "macro_f1", "weighted_f1", "accuracy", "mae"] = "uar"
 
 
+class Windows(Section):
+    """Windows that sequences are cut into: each is learned and scored by itself, with its utterance's label."""
+
+    length_s: Positive
+    hop_s: Positive
+
+
+class Clips(Section):
+    """From the scores of windows to those of their utterance.
+
+    `by`: the mean of scores, the share of windows that vote for a class, or the highest score; `floor`: a class that
+    scores less is not called, and the utterance is `none`; `smooth`: how many neighbouring windows are averaged first.
+    """
+
+    by: Literal["mean", "vote", "max"] = "mean"
+    floor: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    smooth: Annotated[int, Field(ge=1)] = 1
+
+    @field_validator("smooth")
+    @classmethod
+    def _odd(cls, value: int) -> int:
+        if value % 2 == 0:
+            raise ValueError("must be odd: as many windows before as after")
+        return value
+
+
 class Experiment(Section):
     """A recipe: what is learned, from what, by which model, and how it is judged.
 
     Args:
         corpus: a name under `corpora`
         target: `emotion`, `sentiment`, `emotions` (several at once), or numbers such as `sentiment_intensity`
-        labels: which classes of an emotion, one of `labels.LABEL_SETS`
+        labels: which classes of an emotion, one of `labels.LABEL_SETS`, or `shared`: those that every corpus has
         features: names under `features`, all of this corpus
         model: its `name`, and its settings
         protocol: who is kept apart from whom, such as speaker-out(6)
@@ -173,6 +199,12 @@ class Experiment(Section):
         balance: what is done about rare classes in the training part: none, class-weights, smote, first-n(N) …
         tune: settings to choose inside the training part
         seeds: of folds, chance and initial weights; scores are averaged over them
+        windows: what sequences are cut into
+        clips: how an utterance's windows are scored together
+        threshold: from which score on a label is said to be there; `tuned`: for each label the one with the best F1 on
+            development rows
+        only_in_training: corpora of a pool that are never tested on, with those of their classes that are learned from;
+            none named: all
         first_per_class: use only the corpus's first so many of each class, before any split
         shuffles: how many times the labels are shuffled for the baseline
         declare: kinds of leaks that are known and accepted
@@ -190,6 +222,10 @@ class Experiment(Section):
     balance: str = "none"
     tune: Tuning | None = None
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [7]
+    windows: Windows | None = None
+    clips: Clips | None = None
+    threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["tuned"] = 0.5
+    only_in_training: dict[str, list[str]] = {}
     first_per_class: Annotated[int, Field(ge=1)] | None = None
     shuffles: Annotated[int, Field(ge=1)] = 1
     declare: list[str] = []

@@ -16,7 +16,7 @@ from tasks.config import Config, Section
 from tasks.each import Each, Work
 from tasks.errors import InputError
 from tasks.experiments import data as rows_of
-from tasks.experiments import fitting, pictures, plan, results, scoring
+from tasks.experiments import fitting, heard, pictures, plan, results, scoring
 from tasks.experiments.data import Data
 from tasks.experiments.fitting import FINAL, FITTED, ONLY, RECIPE, SHUFFLED, TUNED, Fit
 from tasks.experiments.pictures import Pictures
@@ -65,7 +65,7 @@ def run(config: Config, name: str, *, each: Each) -> None:
 def _audited(recipe: Plan, data: Data) -> leaks.Audit:
     return leaks.audit(
         rows_of.utterances(recipe, data),
-        fitting.folds(recipe, data, recipe.recipe.seeds[0]),
+        rows_of.by_utterance(data, fitting.folds(recipe, data, recipe.recipe.seeds[0])),
         recipe.protocol,
         sounds=rows_of.sounds(recipe, data),
         features=data.inputs.matrix() if data.inputs.vectors else None,
@@ -172,7 +172,11 @@ def _write(config: Config, recipe: Plan, data: Data, fits: list[Fits], audit: le
     tables.write_csv(target / "confusion.csv", results.confusion(recipe, data, these))
     curves = _curves(fits[0])
     tables.write(curves, target / "curves.parquet", _CURVES)
-    drawn = _pictures(recipe, data, splits, these, curves)
+    drawn = replace(
+        _pictures(recipe, data, splits, these, curves),
+        varied=heard.varied(recipe, data),
+        attended=heard.attended(recipe, data, *_kept(fits[0])),
+    )
     tables.write_text(target / "index.html", page.render(figures, audit, drawn))
     tables.write_text(target / "cost.json", json.dumps(results.cost(fits), indent=2) + "\n")
     _write_model(recipe, fits[0])
@@ -198,9 +202,15 @@ def _pictures(recipe: Plan, data: Data, splits: Sequence[Split], these: list[Run
         pictures.counts(data, splits),
         pictures.maps(data, recipe.recipe.seeds[0]),
         pictures.words(data, texts),
-        scoring.roc(these, data.outputs),
+        scoring.roc(these, results.outputs(recipe, data)),
         curves.to_pylist(),
     )
+
+
+def _kept(fits: Fits) -> tuple[dict[str, bytes], int]:
+    """Return the files of the model that is kept, and its point of the grid."""
+    item, found = next((i, f) for i, f in zip(fits.items, fits.found, strict=True) if i.keep)
+    return dict(found["files"]), item.point
 
 
 def _write_model(recipe: Plan, fits: Fits) -> None:

@@ -111,6 +111,7 @@ def run(config: Config, name: str, *, each: Each) -> None:
         "reads": extractor.reads,
         "gives": extractor.gives,
         "names": list(extractor.names(settings)) if extractor.names else None,
+        "step_s": getattr(settings, "step_s", None),
         "versions": {library: found for library in _LIBRARIES if (found := _version(library))},
     }
     feature_store.write(target, _rows(name, items, each, rejects), card)

@@ -33,6 +33,7 @@ FORMS = {
     "speaker-and-script-out": "speaker-and-script-out(k)",
     "group-k-fold": "group-k-fold(k)",
     "corpus-out": "corpus-out",
+    "corpus-pairs": "corpus-pairs",
     "fixed": "fixed(speaker, …)",
     "random": "random(k)",
 }
@@ -46,17 +47,20 @@ _UNITS: Mapping[str, tuple[str, ...]] = {
     "speaker-and-script-out": ("speaker", "script"),
     "group-k-fold": ("group",),
     "corpus-out": ("corpus",),
+    "corpus-pairs": ("corpus",),
     "fixed": ("speaker",),
     "random": (),
 }
 _WITH_K = frozenset(name for name, form in FORMS.items() if form.endswith("(k)"))
-_PER_FOLD = frozenset({"session-out", "leave-one-speaker-out", "corpus-out"})
+_PER_FOLD = frozenset({"session-out", "leave-one-speaker-out", "corpus-out", "corpus-pairs"})
 _WORDS = {
     "corpus": "corpora",
     "speaker": "speakers",
     "group": "groups (videos, dialogues, sessions)",
     "script": "scripts",
 }
+PAIR = " → "
+"""Between the corpus that is learned from and the one that is tested, in the name of a fold of `corpus-pairs`."""
 _SHARE = 8
 _TRAIN, _DEVELOPMENT, _TEST = ("train",), ("dev", "valid", "validation"), ("test",)
 
@@ -101,9 +105,9 @@ class Protocol:
     def inner_unit(self) -> str:
         """The column whose values stay together in cuts inside a training part; "" for none.
 
-        Of two units the first; under `corpus-out` speakers, since a training part may hold a single corpus.
+        Of two units the first; where corpora are kept apart speakers, since a training part may hold a single corpus.
         """
-        if self.kind == "corpus-out":
+        if self.kind in ("corpus-out", "corpus-pairs"):
             return "speaker"
         return self.unit[0] if self.unit else ""
 
@@ -133,6 +137,7 @@ class Protocol:
             "group-k-fold": f"{self.k} folds; no group (video, dialogue, session) is in both parts of one; "
             f"{stratified}; {score}.",
             "corpus-out": f"One fold a corpus, which is in its test part alone: learned from the others; {score}.",
+            "corpus-pairs": f"One fold for every two corpora: learned from one, tested on the other; {score}.",
             "fixed": f"Tested on the speakers {', '.join(self.speakers)}, trained on all others; {score}.",
             "random": f"LEAKY: {self.k} random folds, stratified by class; the same speakers, groups and scripts are "
             f"in both parts; {score}. Only there to compare with figures that were made so.",
@@ -158,6 +163,8 @@ class Protocol:
         if self.kind == "random":
             fold = _stratified(columns["utterance_id"], labels, self.k, seed)
             return _by_number(fold, self.k)
+        if self.kind == "corpus-pairs":
+            return _pairs(columns["corpus"])
         if self.kind in _PER_FOLD:
             return _one_each(columns[self.unit[0]], self.kind)
         numbers = [_stratified(columns[unit], labels, self.k, seed) for unit in self.unit]
@@ -258,6 +265,17 @@ def _one_each(unit: Labels, kind: str) -> tuple[Split, ...]:
     return tuple(
         Split(f"{what} {one.rpartition('/')[2]}", np.flatnonzero(unit != one), np.flatnonzero(unit == one))
         for one in np.unique(unit).tolist()
+    )
+
+
+def _pairs(corpus: Labels) -> tuple[Split, ...]:
+    """Return a fold for every two corpora, in both directions."""
+    names = np.unique(corpus).tolist()
+    return tuple(
+        Split(f"{a}{PAIR}{b}", np.flatnonzero(corpus == a), np.flatnonzero(corpus == b))
+        for a in names
+        for b in names
+        if a != b
     )
 
 

@@ -68,14 +68,16 @@ def per_class(matrices: Matrices) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def overall(matrices: Matrices) -> dict[str, NDArray[np.float64]]:
+def overall(matrices: Matrices, n_real: int | None = None) -> dict[str, NDArray[np.float64]]:
     """Return accuracy, UAR, macro F1 and weighted F1 of confusion matrices of shape (…, n_classes, n_classes).
 
-    UAR averages recall over the classes that occur; macro F1 averages over the classes that occur or are predicted.
+    UAR averages recall over the classes that occur; macro F1 averages over the classes that occur or are predicted. Of
+    the first `n_real` classes, that is: the rest stand for no answer, which is never right; None: all are classes.
     """
     by_class = per_class(matrices)
     support = by_class["support"]
     occurs, seen = support > 0, (support + matrices.sum(axis=-2)) > 0
+    seen[..., n_real or seen.shape[-1] :] = False
     return {
         "accuracy": _ratio(np.trace(matrices, axis1=-2, axis2=-1), matrices.sum(axis=(-2, -1))),
         "uar": _ratio((by_class["recall"] * occurs).sum(axis=-1), occurs.sum(axis=-1)),
@@ -84,7 +86,9 @@ def overall(matrices: Matrices) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def summary(matrices: Matrices, classes: Sequence[str], bootstrap: Bootstrap) -> dict[str, Any]:
+def summary(
+    matrices: Matrices, classes: Sequence[str], bootstrap: Bootstrap, n_real: int | None = None
+) -> dict[str, Any]:
     """Return every score with its interval, ready for JSON.
 
     Args:
@@ -92,6 +96,7 @@ def summary(matrices: Matrices, classes: Sequence[str], bootstrap: Bootstrap) ->
             repetitions, shape (n_repetitions, n_groups, n_classes, n_classes)
         classes: the order of the classes
         bootstrap: how the intervals are made; with a single group there is nothing to resample and they are null
+        n_real: as `overall` takes it
 
     Returns:
         `n`, the scores of `NAMES` as `{value, low, high}`, `per_class`, and `confusion` summed over groups
@@ -99,9 +104,9 @@ def summary(matrices: Matrices, classes: Sequence[str], bootstrap: Bootstrap) ->
     """
     repeated = matrices if matrices.ndim == 4 else matrices[None]
     pooled = repeated.sum(axis=1)
-    point = {name: float(values.mean()) for name, values in overall(pooled).items()}
+    point = {name: float(values.mean()) for name, values in overall(pooled, n_real).items()}
     by_class = {name: values.mean(axis=0) for name, values in per_class(pooled).items()}
-    bounds = _intervals(repeated, bootstrap)
+    bounds = _intervals(repeated, bootstrap, n_real)
     return {
         "n": round(float(pooled[0].sum())),
         **{name: {"value": point[name], **bounds[name]} for name in NAMES},
@@ -118,7 +123,7 @@ def summary(matrices: Matrices, classes: Sequence[str], bootstrap: Bootstrap) ->
     }
 
 
-def _intervals(repeated: Matrices, bootstrap: Bootstrap) -> dict[str, dict[str, float | None]]:
+def _intervals(repeated: Matrices, bootstrap: Bootstrap, n_real: int | None) -> dict[str, dict[str, float | None]]:
     n_groups = repeated.shape[1]
     if n_groups < 2:
         return {name: {"low": None, "high": None} for name in NAMES}
@@ -127,7 +132,7 @@ def _intervals(repeated: Matrices, bootstrap: Bootstrap) -> dict[str, dict[str, 
     resampled = np.einsum("bg,rgij->rbij", weights, repeated)
     tails = (1 - bootstrap.confidence) / 2
     found: dict[str, dict[str, float | None]] = {}
-    for name, values in overall(resampled).items():
+    for name, values in overall(resampled, n_real).items():
         low, high = np.quantile(values.mean(axis=0), [tails, 1 - tails])
         found[name] = {"low": float(low), "high": float(high)}
     return found

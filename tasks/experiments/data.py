@@ -1,12 +1,12 @@
-"""The rows of an experiment: the utterances that have a target and all features, sorted by id."""
+"""The rows of an experiment: the utterances that have a target and all features, sorted by id; or their windows."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks import feature_store, paths, protocols, tables
+from tasks.config import Experiment, Windows
 from tasks.corpora.labels import LABEL_SETS
 from tasks.errors import NotEnoughData
-from tasks.experiments.plan import MANY_INTENSITIES, SEVERAL, Plan
+from tasks.experiments import windows
+from tasks.experiments.plan import MANY_INTENSITIES, SEVERAL, SHARED, Plan
 from tasks.models.estimator import Inputs
-from tasks.protocols import Columns
+from tasks.protocols import Columns, Split
 from tasks.splits import Labels
 
 NO_TARGET, NO_FEATURES, NOT_AMONG_FIRST = "no label among the classes", "no features", "beyond the first of its class"
@@ -37,6 +39,7 @@ class Data:
         inputs: the blocks of features
         left_out: why utterances of the corpus are not here → how many
         digest: of everything that decides what is learned
+        clips: ids of the utterances that the rows are, or are windows of, ascending, shape (n_rows,)
     """
 
     columns: Columns
@@ -45,12 +48,18 @@ class Data:
     inputs: Inputs
     left_out: Mapping[str, int]
     digest: str
+    clips: Labels
     cards: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ids(self) -> Labels:
         """The rows' ids, shape (n_rows,)."""
         return self.columns["utterance_id"]
+
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """The first row of each utterance, shape (n_utterances,)."""
+        return np.unique(self.clips, return_index=True)[1]
 
     @property
     def strata(self) -> Labels:
@@ -69,7 +78,11 @@ def load(plan: Plan) -> Data:
     """
     read = [paths.utterances(plan.recipe.corpus)]
     read += [paths.features(plan.recipe.corpus, part.name) / "card.json" for part in plan.parts]
-    decides = plan.recipe.model_dump(include={"corpus", "target", "labels", "features", "protocol", "first_per_class"})
+    decides = plan.recipe.model_dump(
+        include={
+            "corpus", "target", "labels", "features", "protocol", "first_per_class", "windows", "only_in_training",
+        }
+    )  # fmt: skip
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in read]
     return _load(json.dumps([decides, digests, str(Path.cwd())], sort_keys=True), _Held(plan))
 
@@ -103,8 +116,7 @@ def _read(plan: Plan) -> Data:
     places = {one: feature_store.positions(features, ids) for one, features in sets.items()}
     has_features = np.logical_and.reduce([place >= 0 for place in places.values()])
     kept, targets, taken = [], [], Counter[str]()
-    for number, row in enumerate(rows):
-        target = _target(plan, row)
+    for number, target in enumerate(_known(plan, rows)):
         if target is None:
             left_out[NO_TARGET] += 1
         elif not has_features[number]:
@@ -121,7 +133,28 @@ def _read(plan: Plan) -> Data:
     inputs = _inputs(plan, sets, {one: place[chosen] for one, place in places.items()}, _units(plan, columns))
     target = np.array(targets) if plan.task == "classes" else np.array(targets, dtype=np.float64)
     cards = {one: features.card for one, features in sets.items()}
-    return Data(columns, target, _outputs(plan, target), inputs, left_out, _digest(columns, targets, cards), cards)
+    digest, clips = _digest(recipe, columns, targets, cards), columns["utterance_id"]
+    found = Data(columns, target, _outputs(plan, target), inputs, left_out, digest, clips, cards)
+    return _windowed(found, recipe.windows) if recipe.windows else found
+
+
+def _windowed(data: Data, asked: Windows) -> Data:
+    """Return windows as rows, each with its utterance's target and all that protocols keep apart."""
+    steps = {name: data.cards[name]["step_s"] for name in data.inputs.sequences}
+    counted = next(iter(steps))
+    where = windows.cut(data.inputs.sequences[counted].lengths * steps[counted], asked)
+    cut = {name: windows.of(one, where, asked, steps[name]) for name, one in data.inputs.sequences.items()}
+    columns = {name: column[where.parent] for name, column in data.columns.items()}
+    clips = columns["utterance_id"]
+    numbers = zip(clips.tolist(), where.number.tolist(), strict=True)
+    columns["utterance_id"] = np.array([f"{clip}#{number:05d}" for clip, number in numbers], dtype=str)
+    return replace(
+        data,
+        columns=columns,
+        target=data.target[where.parent],
+        inputs=Inputs(data.inputs.units[where.parent], sequences=cut),
+        clips=clips,
+    )
 
 
 def resampled(plan: Plan, columns: Columns) -> Labels:
@@ -130,26 +163,56 @@ def resampled(plan: Plan, columns: Columns) -> Labels:
     return next(columns[one] for one in candidates if not (columns[one] == "").any())
 
 
+def by_utterance(data: Data, splits: Sequence[Split]) -> tuple[Split, ...]:
+    """Return folds of windows as folds of utterances, for the audit: one that was torn apart is on both sides."""
+    _, number = np.unique(data.clips, return_inverse=True)
+    return tuple(
+        Split(one.name, *(np.unique(number[rows]) for rows in (one.train, one.test, one.development))) for one in splits
+    )
+
+
 def sounds(plan: Plan, data: Data) -> pa.Table | None:
     """Return what was measured on the rows' sound, for the audit; None for a corpus without sound."""
     path = paths.sounds(plan.recipe.corpus)
     if not path.is_file():
         return None
     table = tables.read(path, tables.SOUNDS)
-    return table.filter(pa.compute.is_in(table["utterance_id"], pa.array(data.ids.tolist(), pa.string())))
+    return table.filter(pa.compute.is_in(table["utterance_id"], pa.array(np.unique(data.clips).tolist(), pa.string())))
 
 
 def utterances(plan: Plan, data: Data) -> pa.Table:
-    """Return the rows of the utterance table that the experiment has, in its order."""
+    """Return the rows of the utterance table that the experiment has, whole or in windows, in its order."""
     table = tables.read_corpus(paths.utterances(plan.recipe.corpus)).sort_by("utterance_id")
-    return table.filter(pa.compute.is_in(table["utterance_id"], pa.array(data.ids.tolist(), pa.string())))
+    return table.filter(pa.compute.is_in(table["utterance_id"], pa.array(np.unique(data.clips).tolist(), pa.string())))
+
+
+def _known(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return every row's target, None where it has none or none that the recipe is about."""
+    targets = [_target(plan, row) for row in rows]
+    extra = plan.recipe.only_in_training
+    corpora = [row["corpus"] for row in rows]
+    if unknown := sorted(set(extra) - set(corpora)):
+        there = ", ".join(sorted(set(corpora)))
+        raise NotEnoughData(f"experiment {plan.name}: only_in_training names {', '.join(unknown)}; there are {there}")
+    for number, (target, corpus) in enumerate(zip(targets, corpora, strict=True)):
+        if extra.get(corpus) and target not in extra[corpus]:
+            targets[number] = None
+    if plan.recipe.labels != SHARED:
+        return targets
+    of_corpus: dict[str, set[str]] = {}
+    for target, corpus in zip(targets, corpora, strict=True):
+        of_corpus.setdefault(corpus, set()).update({target} - {None})
+    shared = set.intersection(*of_corpus.values())
+    return [target if target in shared else None for target in targets]
 
 
 def _target(plan: Plan, row: Mapping[str, Any]) -> Any:
     recipe = plan.recipe
     if plan.task == "classes":
         value = row.get(recipe.target)
-        return LABEL_SETS[recipe.labels].get(value or "") if recipe.target == "emotion" else value
+        if recipe.target != "emotion":
+            return value
+        return LABEL_SETS["all" if recipe.labels == SHARED else recipe.labels].get(value or "")
     if recipe.target == SEVERAL:
         found = [row.get(name) for name in MANY_INTENSITIES]
         return None if None in found else [float(value > 0) for value in found if value is not None]
@@ -187,7 +250,8 @@ def _demand_rows(plan: Plan, targets: list[Any], left_out: Mapping[str, int]) ->
         raise NotEnoughData(f"experiment {plan.name}: all utterances are {targets[0]}; there is nothing to tell apart")
 
 
-def _digest(columns: Columns, targets: list[Any], cards: Mapping[str, Any]) -> str:
+def _digest(recipe: Experiment, columns: Columns, targets: list[Any], cards: Mapping[str, Any]) -> str:
     features = {one: [card["index_sha256"], card["values_sha256"]] for one, card in cards.items()}
     known = [{name: column.tolist() for name, column in columns.items()}, targets, features]
-    return hashlib.sha256(json.dumps(known).encode()).hexdigest()
+    cut = [recipe.windows.model_dump()] if recipe.windows else []
+    return hashlib.sha256(json.dumps(known + cut).encode()).hexdigest()

@@ -30,6 +30,7 @@ from tasks.protocols import Protocol, Split
 FINAL = -1
 """The fold that trains on every row, to keep the model."""
 RECIPE, SHUFFLED, ONLY = "recipe", "shuffled", "only"
+TUNED_THRESHOLD = "tuned"
 
 FITTED = pa.schema(
     [
@@ -87,7 +88,7 @@ class Fit:
     def content(self) -> str:
         """The rows, the cut through them, and all of the recipe that decides a fit."""
         recipe = self.plan.recipe
-        decides = recipe.model_dump(include={"target", "protocol", "scale", "balance"})
+        decides = recipe.model_dump(include={"target", "protocol", "scale", "balance", "threshold"})
         decides |= {"model": self.plan.model.name, "settings": dict(self.plan.points[self.point])}
         decides |= {"folds": recipe.tune.folds, "by": recipe.tune.by} if recipe.tune else {}
         which = [self.fold, self.seed, self.variant, self.number, list(self.features), self.keep]
@@ -126,13 +127,19 @@ def fit_one(item: Fit, _: Section) -> Result:
     fitted = train(item.plan, inputs, labels, split, point=item.point, seed=item.seed, folder=_folder(item))
     _demand_fitted_inside(fitted, inputs, labels, split, item.id)
     scores = fitted.scores(inputs.rows(split.test)) if split.test.size else np.empty((0, 0))
+    notes = list(getattr(fitted.estimator, "notes_", ()))
+    if item.plan.task == "labels" and split.test.size:
+        thresholds = _thresholds(item.plan, fitted, inputs, labels, split)
+        scores = scoring.stretched(scores, thresholds)
+        if item.plan.recipe.threshold == TUNED_THRESHOLD:
+            notes.append(f"{split.name}: thresholds of the labels: {', '.join(f'{one:.2f}' for one in thresholds)}")
     found = {
         "ids": data.ids[split.test].tolist(),
         "outputs": list(fitted.estimator.outputs_),
         "scores": scores.tolist(),
         "n_train": split.train.size,
         "curves": json.dumps(fitted.estimator.curves_),
-        "notes": list(getattr(fitted.estimator, "notes_", ())),
+        "notes": notes,
         "files": list(fitted.files().items()) if item.keep else [],
         "seconds": time.perf_counter() - started,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
@@ -165,8 +172,8 @@ def tune_one(item: Fit, _: Section) -> Result:
 
 
 def folds(plan: Plan, data: Data, seed: int) -> tuple[Split, ...]:
-    """Cut the rows as the protocol says."""
-    return plan.protocol.folds(data.columns, data.strata, seed)
+    """Cut the rows as the protocol says; corpora that are only learned from are in every training part."""
+    return tuple(_with_extra(plan, data, one) for one in _folds(plan, data, seed))
 
 
 def split_of(item: Fit, data: Data) -> Split:
@@ -175,11 +182,37 @@ def split_of(item: Fit, data: Data) -> Split:
     if item.fold == FINAL:
         everything = np.arange(data.ids.size)
         split = Split("all rows", everything, np.empty(0, dtype=np.int64))
-    else:
-        split = folds(plan, data, item.seed)[item.fold]
-    if plan.model.in_epochs or (plan.recipe.tune is not None and plan.recipe.tune.folds == 0):
-        return protocols.with_development(split, plan.protocol, data.columns, data.strata, item.seed)
-    return split
+        if _shows_development(plan):
+            split = protocols.with_development(split, plan.protocol, data.columns, data.strata, item.seed)
+        return split
+    split = _folds(plan, data, item.seed)[item.fold]
+    if _shows_development(plan):
+        split = protocols.with_development(split, plan.protocol, data.columns, data.strata, item.seed)
+    return _with_extra(plan, data, split)
+
+
+def _folds(plan: Plan, data: Data, seed: int) -> tuple[Split, ...]:
+    """Cut the rows that are tested as the protocol says."""
+    tested = np.flatnonzero(~_extra(plan, data))
+    columns = {name: column[tested] for name, column in data.columns.items()}
+    found = plan.protocol.folds(columns, data.strata[tested], seed)
+    return tuple(Split(one.name, tested[one.train], tested[one.test], tested[one.development]) for one in found)
+
+
+def _extra(plan: Plan, data: Data) -> NDArray[np.bool_]:
+    return np.isin(data.columns["corpus"], list(plan.recipe.only_in_training))
+
+
+def _with_extra(plan: Plan, data: Data, split: Split) -> Split:
+    extra = np.flatnonzero(_extra(plan, data))
+    return replace(split, train=np.sort(np.concatenate([split.train, extra]))) if extra.size else split
+
+
+def _shows_development(plan: Plan) -> bool:
+    """Whether rows are held out of the training part, to stop at, to choose by or to set thresholds by."""
+    recipe = plan.recipe
+    chosen = recipe.tune is not None and recipe.tune.folds == 0
+    return plan.model.in_epochs or chosen or recipe.threshold == TUNED_THRESHOLD
 
 
 def train(
@@ -229,6 +262,14 @@ def loaded(plan: Plan, files: Mapping[str, bytes], point: int = 0) -> Fitted:
     return Fitted(scalers, plan.model.load(plan.settings(point), inner))
 
 
+def _thresholds(plan: Plan, fitted: Fitted, inputs: Inputs, target: NDArray[Any], split: Split) -> NDArray[np.float64]:
+    """Return from which score on each label is said to be there, shape (n_labels,)."""
+    asked = plan.recipe.threshold
+    if asked != TUNED_THRESHOLD:
+        return np.full(target.shape[1], float(asked))
+    return scoring.best_thresholds(target[split.development], fitted.scores(inputs.rows(split.development)))
+
+
 def _labels(item: Fit, data: Data, split: Split) -> NDArray[Any]:
     """Return the rows' target; shuffled, within the training and within the development part, for that baseline."""
     if item.variant != SHUFFLED:
@@ -243,7 +284,8 @@ def _inner(item: Fit, data: Data, split: Split, n_folds: int) -> Sequence[Split]
     """Return cuts inside a training part by the protocol's first unit; or its development part, for 0 folds."""
     if not n_folds:
         return [replace(split, test=split.development)]
-    plan, part = item.plan, split.train
+    plan = item.plan
+    part = split.train[~_extra(plan, data)[split.train]]
     columns = {name: column[part] for name, column in data.columns.items()}
     unit = plan.protocol.inner_unit
     kind = {"speaker": "speaker-out", "script": "script-out", "group": "group-k-fold", "": "random"}[unit]
@@ -256,7 +298,7 @@ def _inner(item: Fit, data: Data, split: Split, n_folds: int) -> Sequence[Split]
         inner = Split(one.name, part[one.train], part[one.test])
         if plan.model.in_epochs:
             inner = protocols.with_development(inner, rule, data.columns, data.strata, item.seed)
-        found.append(inner)
+        found.append(_with_extra(plan, data, inner))
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.experiments.data import Data
+from tasks.experiments.heard import Attended, Varied
 from tasks.protocols import Split
 from tasks.splits import Labels
 
@@ -60,6 +61,8 @@ class Pictures:
         words: class → its most telling words with their log-odds against the other classes, the strongest first
         roc: points of every class's ROC curve: `class`, `false_positive_rate`, `true_positive_rate`
         curves: learning curves: `fold`, `seed`, `epoch`, `name`, `value`
+        varied: one utterance under each augmentation
+        attended: where a network with attention looked
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -67,6 +70,8 @@ class Pictures:
     words: Mapping[str, Sequence[tuple[str, float]]]
     roc: Sequence[Mapping[str, Any]]
     curves: Sequence[Mapping[str, Any]]
+    varied: Varied | None = None
+    attended: Sequence[Attended] = ()
 
 
 def counts(data: Data, splits: Sequence[Split]) -> dict[str, dict[str, int]]:
@@ -76,6 +81,7 @@ def counts(data: Data, splits: Sequence[Split]) -> dict[str, dict[str, int]]:
         (only,) = splits
         named = {"training": only.train, "development": only.development, "test": only.test}
         parts = {name: rows for name, rows in named.items() if rows.size}
+    parts = {name: rows[np.isin(rows, data.first)] for name, rows in parts.items()}
     return {name: {one: int((data.target[rows] == one).sum()) for one in data.outputs} for name, rows in parts.items()}
 
 
@@ -106,7 +112,7 @@ def words(data: Data, texts: Mapping[str, str]) -> dict[str, list[tuple[str, flo
         texts: id → words
     """
     bags: dict[str, Counter[str]] = {one: Counter() for one in data.outputs}
-    for one, label in zip(data.ids.tolist(), data.target.tolist(), strict=True):
+    for one, label in zip(data.clips[data.first].tolist(), data.target[data.first].tolist(), strict=True):
         bags[label].update(re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", texts.get(one, "").lower()))
     whole = sum(bags.values(), Counter[str]())
     found = {}

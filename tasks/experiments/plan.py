@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tasks import extraction, protocols
-from tasks.config import Config, Experiment
+from tasks.config import Clips, Config, Experiment
 from tasks.corpora.labels import LABEL_SETS
 from tasks.corpora.offers import OFFERS
 from tasks.errors import ConfigError
@@ -26,6 +26,8 @@ INTENSITIES = ("valence", "arousal", "dominance", "sentiment_intensity")
 """Targets that are numbers."""
 SEVERAL = "emotions"
 """The target of corpora in which an utterance may have several emotions at once."""
+SHARED = "shared"
+"""The set of classes that every corpus of a pool has."""
 MANY_INTENSITIES = tuple(
     f"{name}_intensity" for name in ("happiness", "sadness", "anger", "surprise", "disgust", "fear")
 )
@@ -89,7 +91,8 @@ class Plan:
     @property
     def model_checkpoints(self) -> tuple[str, ...]:
         """Pretrained models that its model starts from, or a model that it builds on."""
-        used = [one for point in range(len(self.points)) for one in _checkpoints(asdict(self.settings(point)))]
+        mine = {name for part in self.parts for name in (part.name, part.extractor.gives)}
+        used = [one for point in range(len(self.points)) for one in _checkpoints(asdict(self.settings(point)), mine)]
         return tuple(dict.fromkeys(used))
 
 
@@ -117,6 +120,7 @@ def plan(name: str, config: Config) -> Plan:
     _demand_model(found, where)
     _demand_balance(found, where)
     _demand_tuning(found, where)
+    _demand_windows(found, where)
     for check in recipe.declare:
         one_of(check, CHECKS, f"{where}.declare: the audit has no check")
     if len(set(recipe.seeds)) < len(recipe.seeds):
@@ -164,7 +168,7 @@ def _parts(recipe: Experiment, config: Config, where: str) -> Iterable[Part]:
 def _task(recipe: Experiment, where: str) -> Task:
     one_of(recipe.target, _TARGETS, f"{where}.target: there is no target")
     if recipe.target == "emotion":
-        one_of(recipe.labels, LABEL_SETS, f"{where}.labels: there is no set of classes")
+        one_of(recipe.labels, (*LABEL_SETS, SHARED), f"{where}.labels: there is no set of classes")
     elif recipe.labels != "all":
         raise ConfigError(f"{where}.labels: {recipe.labels} chooses among emotions, and the target is {recipe.target}")
     if recipe.target == SEVERAL:
@@ -262,6 +266,32 @@ def _demand_tuning(found: Plan, where: str) -> None:
         raise ConfigError(f"{where}.tune.by: {tune.by} cannot judge the target {found.recipe.target}; take {by}")
 
 
+def _demand_windows(found: Plan, where: str) -> None:
+    recipe, task = found.recipe, found.task
+    if recipe.threshold != 0.5 and task != "labels":
+        raise ConfigError(f"{where}.threshold: it is of several labels at once, and the target is {recipe.target}")
+    if recipe.windows is None:
+        if recipe.clips is not None:
+            raise ConfigError(f"{where}.clips: it says how windows are scored together, and there are no windows")
+        return
+    for part in found.parts:
+        if part.extractor.gives != "sequence" or not hasattr(part.settings, "step_s"):
+            raise ConfigError(
+                f"{where}.windows: they are cut out of sequences with so many steps a second, and {part.name} "
+                f"({part.extractor.name}) give none"
+            )
+        if recipe.windows.length_s < part.settings.step_s or recipe.windows.hop_s < part.settings.step_s:
+            raise ConfigError(
+                f"{where}.windows: {recipe.windows.length_s} s every {recipe.windows.hop_s} s; {part.name} have a step "
+                f"every {part.settings.step_s:g} s, and neither may be shorter"
+            )
+    clips = recipe.clips or Clips()
+    if (clips.by == "vote" or clips.floor) and task != "classes":
+        raise ConfigError(f"{where}.clips: votes and a floor are of classes; the target is {recipe.target}")
+    if clips.floor and not found.model.probabilities:
+        raise ConfigError(f"{where}.clips.floor: it is a probability, and {found.model.name} gives none")
+
+
 def _model_name(model: Mapping[str, Any]) -> str:
     name = model.get("name")
     if not isinstance(name, str):
@@ -269,11 +299,21 @@ def _model_name(model: Mapping[str, Any]) -> str:
     return name
 
 
-def _checkpoints(settings: Any) -> Iterator[str]:
-    """Yield every pretrained model that settings name, however deep."""
-    if isinstance(settings, Mapping):
-        for key, value in settings.items():
-            if key == "checkpoint" and isinstance(value, str):
-                yield value
-            else:
-                yield from _checkpoints(value)
+def _checkpoints(settings: Any, blocks: Container[str] = ()) -> Iterator[str]:
+    """Yield every pretrained model that settings name, however deep, or that a model they name has by default.
+
+    Args:
+        settings: as a mapping
+        blocks: names and kinds of the recipe's features: models of other blocks are not used
+    """
+    if not isinstance(settings, Mapping):
+        return
+    for key, value in settings.items():
+        if key == "checkpoint" and isinstance(value, str) and value:
+            yield value
+        elif isinstance(value, Mapping) and value.get("name") in models.MODULES:
+            if key in blocks:
+                inner = {name: one for name, one in value.items() if name != "name"}
+                yield from _checkpoints(asdict(settings_of(models.model(value["name"]).settings, inner, key)), blocks)
+        else:
+            yield from _checkpoints(value, blocks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from tasks import leaks
-from tasks.experiments import fitting, scoring
+from tasks.config import Clips
+from tasks.experiments import fitting, scoring, windows
 from tasks.experiments.data import Data
 from tasks.experiments.fitting import ONLY, RECIPE, SHUFFLED, Fit
 from tasks.experiments.plan import Plan
@@ -48,7 +49,30 @@ def named(item: Fit, plan: Plan) -> str:
 
 
 def runs(plan: Plan, data: Data, fits: Fits, groups: Any) -> list[Run]:
-    """Gather a variant's predictions, one run a seed (and a shuffle), rows sorted by id."""
+    """Gather a variant's predictions of utterances, one run a seed (and a shuffle), rows sorted by id."""
+    return [of_utterances(plan, data, one) for one in row_runs(plan, data, fits, groups)]
+
+
+def of_utterances(plan: Plan, data: Data, run: Run) -> Run:
+    """Return what windows say together of their utterances; a run of utterances as it is.
+
+    Where windows of one utterance were tested in several folds, all count, and the first one's fold is named.
+    """
+    if plan.recipe.windows is None:
+        return run
+    clip = dict(zip(data.ids.tolist(), data.clips.tolist(), strict=True))
+    of = np.array([clip[one] for one in run.ids.tolist()], dtype=str)
+    # an utterance that is tested several times over, once by each corpus that was learned from, is scored each time
+    fold = np.zeros_like(run.fold) if plan.protocol.leaky else run.fold
+    order = np.lexsort((np.arange(of.size), of, fold))
+    keys = np.array([f"{number}\0{one}" for number, one in zip(fold[order].tolist(), of[order].tolist(), strict=True)])
+    first, found = windows.pooled(run.scores[order], keys, plan.recipe.clips or Clips())
+    where = order[first]
+    return Run(of[where], run.actual[where], found, run.groups[where], run.fold[where])
+
+
+def row_runs(plan: Plan, data: Data, fits: Fits, groups: Any) -> list[Run]:
+    """Gather a variant's predictions of rows, which are utterances or windows, as `runs` does."""
     place = {one: number for number, one in enumerate(data.ids.tolist())}
     gathered: dict[tuple[int, int], list[tuple[int, int, list[float]]]] = {}
     for item, found in zip(fits.items, fits.found, strict=True):
@@ -83,14 +107,22 @@ def majority(plan: Plan, data: Data, splits: Sequence[Split], groups: Any) -> Ru
     where, fold, values = (np.concatenate([part[k] for part in parts]) for k in range(3))
     order = np.argsort(where, kind="stable")
     where = where[order]
-    return Run(data.ids[where], data.target[where], values[order], groups[where], fold[order])
+    of_rows = Run(data.ids[where], data.target[where], values[order], groups[where], fold[order])
+    return of_utterances(plan, data, of_rows)
+
+
+def outputs(plan: Plan, data: Data) -> tuple[str, ...]:
+    """Return what an utterance may be called, and what its scores are of."""
+    return windows.outputs(data.outputs, plan.recipe.clips)
 
 
 def scored(plan: Plan, data: Data, these: Sequence[Run], bootstrap: Bootstrap) -> dict[str, Any]:
     """Return a variant's scores."""
     if plan.task == "classes":
         per_fold = plan.protocol.averaging == "per fold"
-        return scoring.of_classes(these, data.outputs, bootstrap, per_fold=per_fold)
+        # runs of windows have no column for what is not called
+        names = outputs(plan, data)[: these[0].scores.shape[1]]
+        return scoring.of_classes(these, names, bootstrap, per_fold=per_fold, n_real=len(data.outputs))
     if plan.task == "labels":
         return scoring.of_labels(these, data.outputs, bootstrap)
     return scoring.of_values(these, bootstrap)
@@ -122,7 +154,7 @@ def metrics(
         "target": recipe.target,
         "labels": recipe.labels,
         "task": plan.task,
-        "outputs": list(data.outputs),
+        "outputs": list(outputs(plan, data)),
         "features": [
             {"name": one, "extractor": card["extractor"], "title": card["title"], "settings": card["settings"]}
             for one, card in data.cards.items()
@@ -131,6 +163,9 @@ def metrics(
         "scale": recipe.scale,
         "balance": plan.balance.name,
         "first_per_class": recipe.first_per_class,
+        "windows": _windows(plan, data, mine, groups, bootstrap),
+        "threshold": recipe.threshold if plan.task == "labels" else None,
+        "only_in_training": recipe.only_in_training,
         "tuned": _tuned(plan, mine),
         "protocol": plan.protocol.name,
         "protocol_in_words": plan.protocol.in_words(),
@@ -154,7 +189,7 @@ def metrics(
         "data_sha256": data.digest,
     }
     if plan.task == "classes" and plan.model.probabilities:
-        found["calibration"] = scoring.calibration(these, data.outputs)
+        found["calibration"] = scoring.calibration([_sure(one, data) for one in these], data.outputs)
     return found
 
 
@@ -173,12 +208,12 @@ def predictions(plan: Plan, data: Data, all_fits: Sequence[Fits], groups: Any) -
             }
             if plan.task == "classes":
                 columns |= {"actual": run.actual.tolist()}
-                columns |= {"predicted": scoring.predicted(run.scores, data.outputs).tolist()}
+                columns |= {"predicted": scoring.predicted(run.scores, outputs(plan, data)).tolist()}
             elif plan.task == "labels":
                 columns |= {f"actual {name}": run.actual[:, k] for k, name in enumerate(data.outputs)}
             else:
                 columns |= {"actual": run.actual}
-            columns |= {f"score {name}": run.scores[:, k] for k, name in enumerate(data.outputs)}
+            columns |= {f"score {name}": run.scores[:, k] for k, name in enumerate(outputs(plan, data))}
             tables.append(pa.table(columns))
     return pa.concat_tables(tables)
 
@@ -188,7 +223,7 @@ def confusion(plan: Plan, data: Data, these: Sequence[Run]) -> list[dict[str, st
     rows = []
     for run in these:
         if plan.task == "classes":
-            said = scoring.predicted(run.scores, data.outputs)
+            said = scoring.predicted(run.scores, outputs(plan, data))
             rows += [{"actual": a, "predicted": p} for a, p in zip(run.actual.tolist(), said.tolist(), strict=True)]
         elif plan.task == "labels":
             for k, name in enumerate(data.outputs):
@@ -207,6 +242,24 @@ def cost(all_fits: Sequence[Fits]) -> dict[str, Any]:
         "n_fits": {fits.name: len(fits.found) for fits in all_fits},
         "peak_mb": round(max(one["peak_mb"] for fits in all_fits for one in fits.found), 1),
     }
+
+
+def _windows(plan: Plan, data: Data, fits: Fits, groups: Any, bootstrap: Bootstrap) -> dict[str, Any] | None:
+    """Return what was cut, and what windows are worth by themselves, before they are scored together."""
+    recipe = plan.recipe
+    if recipe.windows is None:
+        return None
+    found = scored(plan, data, row_runs(plan, data, fits, groups), bootstrap)
+    return {
+        **recipe.windows.model_dump(),
+        "clips": (recipe.clips or Clips()).model_dump(),
+        "n": int(data.ids.size),
+        "scores": _only(found, HEADLINE[plan.task]),
+    }
+
+
+def _sure(run: Run, data: Data) -> Run:
+    return replace(run, scores=run.scores[:, : len(data.outputs)])
 
 
 def _only(found: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
@@ -236,7 +289,7 @@ def _folds(plan: Plan, data: Data, fits: Fits) -> list[dict[str, Any]]:
                 "fold": fitting.folds(plan, data, item.seed)[item.fold].name,
                 "seed": item.seed,
                 "n_train": found["n_train"],
-                "n_test": len(found["ids"]),
+                "n_test": int(one[0].ids.size),
                 **{name: value["value"] for name, value in values.items()},
             }
         )

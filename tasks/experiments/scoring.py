@@ -52,6 +52,37 @@ def aligned(found: Array, outputs: Sequence[str], wanted: Sequence[str]) -> Arra
     return filled
 
 
+def stretched(found: Array, thresholds: Array) -> Array:
+    """Return probabilities of labels with each label's threshold moved to 0.5; their order stays.
+
+    Args:
+        found: 0 to 1, shape (n_rows, n_labels)
+        thresholds: of the labels, above 0 and below 1, shape (n_labels,)
+    """
+    below = THRESHOLD * found / thresholds
+    above = THRESHOLD + (1 - THRESHOLD) * (found - thresholds) / (1 - thresholds)
+    moved: Array = np.where(found <= thresholds, below, above)
+    return moved
+
+
+def best_thresholds(actual: Array, found: Array) -> Array:
+    """Return each label's threshold with the best F1; of equals the middle one, without a positive row 0.5.
+
+    Args:
+        actual: 0 or 1, shape (n_rows, n_labels)
+        found: 0 to 1, shape (n_rows, n_labels)
+
+    Returns:
+        multiples of 0.05, shape (n_labels,)
+    """
+    candidates = np.arange(1, 20) / 20
+    called, true = found[:, :, None] > candidates, actual[:, :, None] > THRESHOLD
+    hits, wrong = (called & true).sum(axis=0), (called != true).sum(axis=0)
+    f1 = _ratio(2.0 * hits, 2.0 * hits + wrong)
+    chosen = [candidates[(best := np.flatnonzero(one == one.max()))[best.size // 2]] for one in f1]
+    return np.where(f1.max(axis=1) > 0, chosen, THRESHOLD)
+
+
 def predicted(found: Array, outputs: Sequence[str]) -> Labels:
     """Return the class with the highest score of every row, shape (n_rows,)."""
     classes: Labels = np.array(outputs, dtype=str)[found.argmax(axis=1)]
@@ -70,7 +101,9 @@ def judged(actual: NDArray[Any], found: Array, outputs: Sequence[str], by: str) 
     return float(scores.overall(matrices)[by][0])
 
 
-def of_classes(runs: Sequence[Run], classes: Sequence[str], bootstrap: Bootstrap, *, per_fold: bool) -> dict[str, Any]:
+def of_classes(
+    runs: Sequence[Run], classes: Sequence[str], bootstrap: Bootstrap, *, per_fold: bool, n_real: int | None = None
+) -> dict[str, Any]:
     """Return accuracy, UAR, macro and weighted F1 with intervals, scores per class and the confusion matrix.
 
     Args:
@@ -78,6 +111,7 @@ def of_classes(runs: Sequence[Run], classes: Sequence[str], bootstrap: Bootstrap
         classes: their order
         bootstrap: how intervals are made
         per_fold: whether folds are averaged instead of pooled
+        n_real: how many of them, the first, are classes; the rest stand for no answer
     """
     units = [run.fold.astype(str) if per_fold else run.groups for run in runs]
     matrices = np.stack(
@@ -86,9 +120,9 @@ def of_classes(runs: Sequence[Run], classes: Sequence[str], bootstrap: Bootstrap
             for run, unit in zip(runs, units, strict=True)
         ]
     )
-    found = scores.summary(matrices, classes, bootstrap)
+    found = scores.summary(matrices, classes, bootstrap, n_real)
     if per_fold:
-        found |= _mean_over_folds(matrices, bootstrap)
+        found |= _mean_over_folds(matrices, bootstrap, n_real)
     return found | {"auc": _auc(runs, classes)}
 
 
@@ -159,14 +193,14 @@ def roc(runs: Sequence[Run], classes: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _mean_over_folds(matrices: Array, bootstrap: Bootstrap) -> dict[str, Any]:
+def _mean_over_folds(matrices: Array, bootstrap: Bootstrap, n_real: int | None) -> dict[str, Any]:
     """Return each score as the mean over folds, of matrices of shape (n_runs, n_folds, n_classes, n_classes)."""
     rng = np.random.default_rng(bootstrap.seed)
     n_folds = matrices.shape[1]
     weights = rng.multinomial(n_folds, np.full(n_folds, 1 / n_folds), size=bootstrap.resamples) / n_folds
     tails = (1 - bootstrap.confidence) / 2
     found = {}
-    for name, values in scores.overall(matrices).items():
+    for name, values in scores.overall(matrices, n_real).items():
         by_fold = values.mean(axis=0)
         low, high = np.quantile(weights @ by_fold, [tails, 1 - tails]) if n_folds > 1 else (None, None)
         found[name] = {"value": float(by_fold.mean()), "low": _plain(low), "high": _plain(high)}

@@ -87,13 +87,12 @@ def audio_encoder(checkpoint: str) -> tuple[Any, Any]:
 def fingerprint(checkpoint: str) -> str:
     """Return a digest of a checkpoint's weights, configuration and tokenizer: 64 hexadecimal digits.
 
-    Where the folder lies does not count. A file is read again only after its size or its time has changed.
+    Weights of an image backbone may be a file, or a folder that holds nothing else. Where it lies does not count. A file is read again only after its size or its time has changed.
 
     Raises:
         InputError: as `folder_of`
     """
-    folder = Path(folder_of(checkpoint))
-    files = sorted({path for pattern in _READ for path in folder.glob(pattern) if path.is_file()})
+    files = _files(checkpoint)
     stats = [path.stat() for path in files]
     return _digest(tuple((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in zip(files, stats, strict=True)))
 
@@ -133,6 +132,16 @@ def transformers() -> Any:
     except ImportError as error:
         raise InputError(f"pretrained models need PyTorch and transformers ({error}): {_DEEP}") from None
     return library
+
+
+def _files(checkpoint: str) -> list[Path]:
+    """Return what of a checkpoint decides its results."""
+    path = Path(checkpoint).expanduser()
+    if path.is_file():
+        return [path.resolve()]
+    bare = path.is_dir() and (path / _WEIGHTS[0]).is_file()
+    folder = path.resolve() if bare else Path(folder_of(checkpoint))
+    return sorted({one for pattern in _READ for one in folder.glob(pattern) if one.is_file()})
 
 
 def _packaged(checkpoint: str) -> Path:
@@ -206,8 +215,10 @@ def _model(folder: Path, checkpoint: str) -> Any:
     model, report = _loaded(
         "AutoModel", folder, checkpoint, use_safetensors=True, output_loading_info=True, dtype="float32"
     )
-    # a pooler is trained for another task than ours and often left out; any other gap means random weights
-    if missing := sorted(key for key in report["missing_keys"] if not key.startswith("pooler.")):
+    # a pooler is trained for another task than ours, what stands for masked speech is used in pretraining alone, and
+    # both are often left out; any other gap means random weights
+    unused = ("pooler.", "masked_spec_embed")
+    if missing := sorted(key for key in report["missing_keys"] if not key.startswith(unused)):
         raise InputError(
             f"checkpoint {checkpoint}: the weights in {folder} are not those of a {model.config.model_type} model as "
             f"its config.json describes it: {len(missing)} are missing, the first is {missing[0]}"

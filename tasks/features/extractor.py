@@ -54,7 +54,8 @@ class Extractor:
             more) or a `text`; of the same n_features for every utterance
         settings: a frozen dataclass whose fields have defaults; what params.yaml may set. A field `batch_size` says how
             many utterances (of similar length) are handed over at once; a field `checkpoint` names a pretrained model,
-            which the leakage audit looks up
+            which the leakage audit looks up; an attribute `step_s` says how many seconds lie between two steps of a
+            sequence, so that windows can be cut out of it
         start: settings → function. It may load models; it is called once per process. The function takes a batch and
             returns one value for each, whatever else is in the batch; it raises `AudioError` where sound cannot be
             used, and is then given the batch one by one

@@ -17,6 +17,13 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "token-states": "embeddings",
         "ast-input": "spectrogram",
         "ast": "spectrogram",
+        "log-mel": "mel",
+        "mfcc": "mel",
+        "mfcc-over-time": "mel",
+        "mfcc-over-frequency": "mel",
+        "waveform": "mel",
+        "speech-embedding": "speech_encoder",
+        "speech-states": "speech_encoder",
         "functionals": "voice_statistics",
         "mid-term": "voice_statistics",
     }

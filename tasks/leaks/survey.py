@@ -71,6 +71,7 @@ def audit(
     sides = Sides(np.array(utterances["utterance_id"].to_pylist(), dtype=str), splits)
     broken: Severity = "declared" if rule.leaky else "violation"
     findings = [
+        *_torn(sides, broken),
         *_seen(utterances, sides, rule),
         *_texts(utterances, sides, rule),
         *_spans(utterances, sides, broken),
@@ -87,6 +88,14 @@ def audit(
         findings.append(contamination.check(corpora, checkpoints, pretrained_on))
     parts = tuple(Part(one.name, one.train.size, one.test.size) for one in splits)
     return Audit(rule.name, rule.in_words(), utterances.num_rows, parts, settled(findings, declared))
+
+
+def _torn(sides: Sides, broken: Severity) -> list[Finding]:
+    """Look for utterances on both sides: splits that hold a row on one side only have none to look for."""
+    both = [np.intersect1d(split.train, split.test) for split in sides.splits]
+    if not any(rows.size for rows in both):
+        return []
+    return [sides.finding("torn utterances", broken, both, "are in the training part too, with other windows")]
 
 
 def _seen(utterances: pa.Table, sides: Sides, rule: Rule) -> list[Finding]:

@@ -20,8 +20,18 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "tf-idf": "tf_idf",
         "feed-forward": "feed_forward",
         "bilstm": "recurrent",
+        "cnn-1d": "cnn_1d",
+        "cnn-2d": "cnn_2d",
+        "cnn-lstm": "cnn_lstm",
+        "alexnet": "alexnet",
+        "resnet": "resnet",
+        "densenet": "densenet",
+        "resnext": "resnext",
         "fine-tuned": "fine_tuned",
+        "speech-fine-tuned": "speech_fine_tuned",
         "stacking": "stacking",
+        "fusion": "fusion",
+        "late-fusion": "late_fusion",
     }
 )
 """Name in params.yaml → module of `tasks.models`, which has it in its `MODELS`."""

@@ -48,6 +48,10 @@ class Training:
         warmup_share: share of the steps in which `linear` and `one-cycle` go up
         find_learning_rate: look for the learning rate first, by Lightning's range test (Smith 2017); needs some 100
             steps, and takes the place of `learning_rate`
+        find_batch_size: look for the batch size first: the largest power of two from `batch_size` up, at most 4,096 and
+            at most the training part, of which a step fits into memory; takes the place of `batch_size`, while the
+            learning rate stays as it is set, or is then looked for. It is the one setting by which the machine decides
+            on a result, and so a note says what was found
         patience: epochs without a better development score after which training stops; 0: never
         monitor: the development score that `patience` and `restore_best` go by
         restore_best: keep the weights of the epoch that was best on the development part, instead of the last
@@ -57,7 +61,9 @@ class Training:
         accumulate: batches whose gradients make one step
         threads: PyTorch's threads on the CPU: a setting, because sums come out differently in their last bits
         label_smoothing: share of a class's, or a label's, certainty that is spread over the others
-        logger: where curves are written besides: `csv` and `tensorboard` into `logs/` of the training folder
+        logger: where curves are written besides, with the settings and what they were trained from (see
+            `tasks.models.networks.lineage`): `csv` and `tensorboard` into `logs/` of the training folder; `wandb`, also
+            offline (`WANDB_MODE=offline`); `mlflow`, to `MLFLOW_TRACKING_URI` or a database in the training folder
     """
 
     epochs: int = 10
@@ -68,6 +74,7 @@ class Training:
     schedule: Literal["constant", "linear", "one-cycle"] = "constant"
     warmup_share: float = 0.1
     find_learning_rate: bool = False
+    find_batch_size: bool = False
     patience: int = 0
     monitor: Literal["loss", "accuracy", "macro_f1"] = "loss"
     restore_best: bool = True
@@ -87,6 +94,10 @@ class Training:
                 raise ValueError(f"{name} must be 0 or more, found {getattr(self, name)}")
         for name in ("warmup_share", "label_smoothing"):
             demand_share(name, getattr(self, name))
+        if self.find_batch_size and self.devices > 1:
+            raise ValueError(
+                f"find_batch_size is for one device, found devices {self.devices}; set batch_size yourself"
+            )
 
 
 def demand_share(name: str, value: float) -> None:
@@ -168,7 +179,8 @@ class Network(ABC):
 
     Attributes:
         notes_: what had to give way in fitting, one line each
-        search_: the curve of the learning-rate finder, `learning_rate` and `loss` per step; else empty
+        search_: what the finders tried: `batch_size` for each that fits, the last of which is used; then the curve of
+            the learning-rate finder, `learning_rate` and `loss` per step; else empty
     """
 
     settings: Training
@@ -293,6 +305,26 @@ class Network(ABC):
         examples = self.examples(inputs)
         found = [self.target.scores(outputs.logits(one, examples, self.settings)) for one in self.networks_]
         return np.asarray(np.mean(found, axis=0))
+
+    def embeddings(self, inputs: Inputs) -> NDArray[np.float64]:
+        """Return what goes into the network's last linear layer; an ensemble's side by side.
+
+        Rows are batched as for `scores`, and dropout and batch normalisation stand still: who else is in a batch
+        changes a row's embedding no more than its scores.
+
+        Returns:
+            shape (n_rows, n_hidden of all members), in float32's precision
+
+        Raises:
+            ConfigError: if the network has no linear layer
+        """
+        from tasks.models.networks import outputs
+
+        if not len(inputs):
+            return np.empty((0, sum(outputs.last_linear(one).in_features for one in self.networks_)))
+        examples = self.examples(inputs)
+        found = [outputs.embeddings(one, examples, self.settings) for one in self.networks_]
+        return np.concatenate(found, axis=1)
 
     def files(self) -> dict[str, bytes]:
         """Return weights as safetensors, what describes them as JSON."""

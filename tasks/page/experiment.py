@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.leaks.finding import Audit
 from tasks.page import audit as audit_page
-from tasks.page import experiment_charts, measured, pictured, sheet
+from tasks.page import experiment_charts, measured, pictured, sheet, spectrogram_charts
+from tasks.page.headline import Figure, figure
 from tasks.page.pictured import plain
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def render(figures: Mapping[str, Any], audit: Audit, pictures: Pictures) -> str:
         headline=headline(figures),
         leak=measured.leak(figures),
         measures=measured.measures(figures),
+        by_window=by_window(figures),
         names=measured.NAMES,
         meanings=measured.MEANINGS,
         systems=measured.systems(figures),
@@ -102,6 +104,12 @@ def headline(figures: Mapping[str, Any]) -> Headline:
     return Headline("failed" if leak else "passed" if apart else "usable", score, why)
 
 
+def by_window(figures: Mapping[str, Any]) -> dict[str, Figure]:
+    """Return the scores of windows by themselves, before they are scored together; none where there are none."""
+    found = (figures.get("windows") or {}).get("scores", {})
+    return {name: figure(found[name]) for name in measured.measures(figures) if name in found}
+
+
 def recipe(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what was learned, from what, by what, as rows of a table; features and tuning have rows of their own."""
     model = figures["model"]
@@ -111,6 +119,9 @@ def recipe(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("corpus", f"{figures['corpus']} (read by {figures['reader']})"),
         ("target", figures["target"] + (f", classes: {figures['labels']}" if figures["labels"] != "all" else "")),
         ("rows used", chosen),
+        ("windows", _windows(figures.get("windows"))),
+        ("threshold of labels", plain(figures.get("threshold") or "")),
+        ("only learned from", plain(figures.get("only_in_training") or "")),
         *((f"features: {one['name']}", _with(one, one["settings"])) for one in figures["features"]),
         ("model", _with(model, settings)),
         ("scale", figures["scale"]),
@@ -119,6 +130,17 @@ def recipe(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("seeds", plain(figures["seeds"])),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _windows(found: Mapping[str, Any] | None) -> str:
+    if not found:
+        return ""
+    clips = found["clips"]
+    smooth = f"smoothed over {clips['smooth']}, " if clips["smooth"] > 1 else ""
+    by = {"mean": "the mean of their scores", "vote": "their votes", "max": "their highest score"}[clips["by"]]
+    floor = f"; none where no class reaches {clips['floor']:g}" if clips["floor"] else ""
+    cut = f"{found['length_s']:g} s every {found['hop_s']:g} s, {found['n']:,} in all"
+    return f"{cut}; an utterance is what they say together: {smooth}{by}{floor}"
 
 
 def protocol(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -190,12 +212,20 @@ def _charts(figures: Mapping[str, Any], pictures: Pictures) -> tuple[dict[str, A
         charts["roc"] = experiment_charts.roc(pictures.roc, found["auc"]["per_class"], outputs)
     if calibration := figures.get("calibration"):
         charts["reliability"] = experiment_charts.reliability(calibration["bins"])
+    if figures["protocol"] == "corpus-pairs":
+        charts["pairs"] = experiment_charts.pairs(figures["folds"], measured.headline(figures))
     if pictures.counts:
         charts["counts"] = experiment_charts.counts(pictures.counts)
     captions = {}
     for number, (quantity, chart) in enumerate(experiment_charts.curves(pictures.curves).items()):
         charts[f"curves-{number}"] = chart
         captions[f"curves-{number}"] = quantity.capitalize()
+    if pictures.varied:
+        charts["varied"] = spectrogram_charts.augmented(pictures.varied.spectrograms, pictures.varied.step_s)
+    for number, shown in enumerate(pictures.attended):
+        charts[f"attended-{number}"] = spectrogram_charts.attended(
+            shown.decibels, shown.weights, shown.step_s, shown.said, shown.actual
+        )
     for number, one in enumerate(pictures.maps):
         charts[f"map-{number}"] = experiment_charts.map_of(one, outputs)
     return charts, captions

@@ -11,6 +11,7 @@ from tasks.page import measured
 from tasks.page.figures import Chart, plain
 from tasks.page.headline import Figure
 from tasks.page.palette import COLOURS, SYSTEMS
+from tasks.protocols import PAIR
 
 if TYPE_CHECKING:
     from tasks.experiments.pictures import Map
@@ -164,6 +165,32 @@ def counts(found: Mapping[str, Mapping[str, int]]) -> Chart:
     labels = {"tickvals": list(range(len(classes))), "ticktext": [_text(one) for one in classes]}
     figure.update_yaxes(range=[len(classes) - 0.5, -0.5], showgrid=False, **labels)
     return plain(figure, height=110 + len(classes) * (14 + 16 * len(found)))
+
+
+def pairs(folds: Sequence[Mapping[str, Any]], measure: str) -> Chart:
+    """A score for every two corpora: learned from one, tested on the other; the mean over seeds."""
+    import plotly.graph_objects as go
+
+    found: dict[tuple[str, str], list[float]] = {}
+    for one in folds:
+        learned, _, tested = one["fold"].partition(PAIR)
+        found.setdefault((learned, tested), []).append(one[measure])
+    names = sorted({name for pair in found for name in pair})
+    means = {pair: sum(values) / len(values) for pair, values in found.items()}
+    figure = go.Figure()
+    figure.add_heatmap(
+        x=[_text(name) for name in names],
+        y=[_text(name) for name in names],
+        z=[[means.get((a, b)) for b in names] for a in names],
+        texttemplate="%{z:.3f}",
+        hovertemplate="learned from %{y}, tested on %{x}: %{z:.3f}<extra></extra>",
+        colorscale="Cividis",
+        colorbar={"title": measured.NAMES[measure]},
+        xgap=2,
+        ygap=2,
+    )
+    figure.update_layout(xaxis={"title": "tested on"}, yaxis={"title": "learned from", "autorange": "reversed"})
+    return plain(figure, height=140 + 60 * len(names))
 
 
 def map_of(found: Map, outputs: Sequence[str]) -> Chart:

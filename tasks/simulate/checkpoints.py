@@ -5,11 +5,12 @@ For tests and for simulated runs without a network: they load, give features of 
 
 from __future__ import annotations
 
+import json
 import re
 import string
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tasks.features import checkpoints
 
@@ -20,6 +21,10 @@ AUDIO_FRAMES = 128
 
 _SIZE = {"hidden_size": HIDDEN, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 _LONGEST = 256
+_ROBERTA_SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+"""In the order of their ids."""
+_ROBERTA_PIECES = 1_000
+"""Pieces that its vocabulary has at most: 5 special ones, 256 bytes, and what was merged of them."""
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _CHARACTERS = string.ascii_lowercase + string.digits + string.punctuation
 
@@ -56,6 +61,77 @@ def tiny_audio_encoder(folder: Path, seed: int = 7) -> Path:
         extractor = library.ASTFeatureExtractor(max_length=AUDIO_FRAMES)
     config = library.ASTConfig(max_length=AUDIO_FRAMES, **_SIZE)
     return _saved(folder, extractor, _seeded(library.ASTModel, config, seed))
+
+
+def tiny_roberta_encoder(folder: Path, seed: int = 7, texts: Iterable[str] = ()) -> Path:
+    """Save a RoBERTa with random weights and its tokenizer; the same bytes for the same arguments.
+
+    Args:
+        folder: where it goes; made if need be
+        seed: of the weights
+        texts: what pairs of bytes are merged from (Sennrich et al. 2016); other words are spelt out, byte by byte
+
+    Returns:
+        the folder
+    """
+    library = checkpoints.transformers()
+    vocabulary, merges = _merged(texts)
+    tokenizer = library.RobertaTokenizerFast(vocab=vocabulary, merges=merges, model_max_length=_LONGEST)
+    # positions are counted from the one after padding's, as in the real one
+    config = library.RobertaConfig(
+        vocab_size=len(tokenizer), max_position_embeddings=_LONGEST + 2, type_vocab_size=1, **_SIZE
+    )
+    return _saved(folder, tokenizer, _seeded(library.RobertaModel, config, seed))
+
+
+def tiny_speech_encoder(folder: Path, seed: int = 7, norm: Literal["group", "layer"] = "group") -> Path:
+    """Save a wav2vec 2.0 with random weights and its feature extractor; the same bytes for the same arguments.
+
+    It has three convolutions instead of seven, with a frame every 320 samples, as in the real one; in training nothing
+    is masked, and no layer skipped.
+
+    Args:
+        folder: where it goes; made if need be
+        seed: of the weights
+        norm: of the convolutions: `group`, as in the base model, or `layer`, as in the large ones, which know what is
+            padding
+
+    Returns:
+        the folder
+    """
+    library = checkpoints.transformers()
+    layers = norm == "layer"
+    extractor = library.Wav2Vec2FeatureExtractor(return_attention_mask=layers)
+    config = library.Wav2Vec2Config(
+        conv_dim=(HIDDEN,) * 3,
+        conv_kernel=(20, 8, 4),
+        conv_stride=(10, 8, 4),
+        conv_bias=layers,
+        feat_extract_norm=norm,
+        do_stable_layer_norm=layers,
+        num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=4,
+        mask_time_prob=0.0,
+        layerdrop=0.0,
+        **_SIZE,
+    )
+    return _saved(folder, extractor, _seeded(library.Wav2Vec2Model, config, seed))
+
+
+def _merged(texts: Iterable[str]) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Return pieces with their ids, and which two were merged, in this order."""
+    from tokenizers import ByteLevelBPETokenizer
+
+    trained = ByteLevelBPETokenizer()
+    trained.train_from_iterator(
+        sorted(set(texts)),
+        vocab_size=_ROBERTA_PIECES,
+        min_frequency=1,
+        show_progress=False,
+        special_tokens=list(_ROBERTA_SPECIAL),
+    )
+    model = json.loads(trained.to_str())["model"]
+    return model["vocab"], [(left, right) for left, right in model["merges"]]
 
 
 def _vocabulary(texts: Iterable[str]) -> dict[str, int]:

@@ -114,7 +114,13 @@ def _corpus(
 
 
 def _features(
-    rows: list[dict[str, Any]], name: str, *, strength: float = 3.0, gives: str = "vector", seed: int = 1
+    rows: list[dict[str, Any]],
+    name: str,
+    *,
+    strength: float = 3.0,
+    gives: str = "vector",
+    seed: int = 1,
+    step_s: float | None = None,
 ) -> None:
     """Write features of rows that say the class as loudly as `strength`; 0: not at all."""
     rng = np.random.default_rng(seed)
@@ -128,8 +134,8 @@ def _features(
             value[:, EMOTIONS.index(row["emotion"])] += strength
             value = value if gives == "sequence" else value[0]
         found.append(feature_store.row(row["utterance_id"], value))
-    card = {"extractor": "toy", "title": "toy", "settings": {}, "gives": gives}
-    folder = paths.features(rows[0]["corpus"], name)
+    card = {"extractor": "toy", "title": "toy", "settings": {}, "gives": gives, "step_s": step_s}
+    folder = paths.features("toy", name)
     feature_store.write(folder, [tables.from_rows(found, feature_store.EXTRACTED)], card)
 
 
@@ -145,11 +151,13 @@ def toy(project: Path) -> Callable[..., Config]:
         _features(rows, "toy-more", strength=strength, seed=2)
         _features(rows, "toy-words", strength=strength, gives="text")
         _features(rows, "toy-steps", strength=strength, gives="sequence")
+        _features(rows, "toy-frames", strength=strength, gives="sequence", step_s=0.01)
         entries = {
             "toy-voice": ("functionals", {}),
             "toy-more": ("text-embedding", {}),
             "toy-words": ("text", {}),
             "toy-steps": ("token-states", {}),
+            "toy-frames": ("mfcc", {}),
         }
         base: dict[str, Any] = {
             "corpus": "toy", "target": "emotion", "features": ["toy-voice"], "model": {"name": "logistic"},

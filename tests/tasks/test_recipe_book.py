@@ -2,30 +2,63 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tasks import config, intake, paths, recipe_book
-from tasks.config import Corpus
-from tasks.errors import InputError
+from tasks import config, intake, paths, protocols, recipe_book
+from tasks.config import Config, Corpus, Experiment, Extraction
+from tasks.corpora.labels import LABEL_SETS
+from tasks.errors import ConfigError, InputError
 from tasks.experiments import plan
+from tasks.models import registry as models
 
+ROOT = Path(__file__).resolve().parents[2]
 READERS = {"meld-text-audio": "meld", "acoustic": "ravdess"}
+BENCH = "ser-bench"
+LEAKY = "-random"
+
+
+def reader(system: str, recipe: str) -> str:
+    """Return whose corpora a recipe is for: of the benchmark, its first word tells."""
+    if system != BENCH:
+        return READERS[system]
+    if recipe.endswith("-with-iemocap"):
+        return "pool"
+    first = recipe.partition("-")[0]
+    return {"crema": "crema-d"}.get(first, first)
+
+
+@cache
+def bench() -> dict[str, Experiment]:
+    """Every recipe of the benchmark, as params.yaml would hold it for a corpus called after its reader."""
+    found = {}
+    for recipe in recipe_book.recipes(BENCH):
+        _, made = recipe_book.entries(BENCH, recipe, reader(BENCH, recipe))
+        found[recipe] = Experiment(**next(iter(made.values())))
+    return found
 
 
 @pytest.mark.parametrize("system", recipe_book.systems())
 def test_every_recipe_passes_its_own_checks(system: str, project: Path) -> None:
-    intake.write_entries(paths.PARAMS, {"corpora": {"mine": {"reader": READERS[system], "path": "somewhere"}}})
+    readers = {reader(system, recipe) for recipe in recipe_book.recipes(system)}
+    known = {one: {"reader": one, "path": "somewhere"} for one in sorted(readers)}
+    intake.write_entries(paths.PARAMS, {"corpora": known})
+    written: dict[str, dict[str, Any]] = {"features": {}, "experiments": {}}
     used: set[str] = set()
     for recipe in recipe_book.recipes(system):
-        features, experiments = recipe_book.entries(system, recipe, "mine")
-        used |= set(features)
-        assert set(experiments) == {f"mine-{recipe}"}
-        intake.write_entries(paths.PARAMS, {"features": features, "experiments": experiments})
+        corpus = reader(system, recipe)
+        features, experiments = recipe_book.entries(system, recipe, corpus)
+        used |= {name.removeprefix(corpus) for name in features}
+        assert set(experiments) == {f"{corpus}-{recipe}"}
+        written["features"] |= features
+        written["experiments"] |= experiments
+    intake.write_entries(paths.PARAMS, written)
     settings = config.load(paths.PARAMS)
     plan.demand(settings)
-    assert settings.corpora == {"mine": Corpus(reader=READERS[system], path="somewhere")}
+    assert settings.corpora == {one: Corpus(**entry) for one, entry in known.items()}
     assert "CORPUS" not in paths.PARAMS.read_text()
     pages = recipe_book._pages(system)["features"]
     assert len(pages) == len(used), "no page of the book is there for nothing"
@@ -41,7 +74,72 @@ def test_comments_of_params_stay(project: Path) -> None:
 
 
 def test_what_the_book_lacks() -> None:
-    with pytest.raises(InputError, match="no system 'friends'; it has acoustic, meld-text-audio"):
+    with pytest.raises(InputError, match="no system 'friends'; it has acoustic, meld-text-audio, ser-bench"):
         recipe_book.recipes("friends")
     with pytest.raises(InputError, match="has no recipe 'all'"):
         recipe_book.entries("acoustic", "all", "mine")
+
+
+@pytest.mark.parametrize("recipe", recipe_book.recipes(BENCH))
+def test_what_leaks_says_so_and_has_an_honest_sibling(recipe: str) -> None:
+    entry = bench()[recipe]
+    leaky = protocols.parse(entry.protocol).leaky
+    assert leaky == recipe.endswith(LEAKY)
+    assert leaky == entry.note.endswith("; leaky")
+    if leaky:
+        honest = bench()[recipe.removesuffix(LEAKY)]
+        assert honest.model_copy(update={"protocol": entry.protocol, "note": entry.note}) == entry
+
+
+@pytest.mark.parametrize("recipe", recipe_book.recipes(BENCH))
+def test_a_recipe_has_as_many_classes_as_its_name_says(recipe: str) -> None:
+    counted = {"three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
+    entry, said = bench()[recipe], [n for word, n in counted.items() if word in recipe.split("-")]
+    if said and entry.labels != "all":
+        assert len(set(LABEL_SETS[entry.labels].values())) == said[0]
+
+
+@pytest.mark.parametrize("recipe", recipe_book.recipes(BENCH))
+def test_a_window_fits_into_what_its_network_looks_at(recipe: str) -> None:
+    entry = bench()[recipe]
+    if entry.windows is None:
+        return
+    features, _ = recipe_book.entries(BENCH, recipe, "mine")
+    settings = next(iter(features.values())).get("settings", {})
+    if "frames" in entry.model:
+        assert entry.model["frames"] * settings["hop"] / settings["rate_hz"] == pytest.approx(entry.windows.length_s)
+    else:
+        assert entry.model["max_duration_s"] == entry.windows.length_s
+
+
+def test_the_benchmark_is_whole() -> None:
+    """Every corpus and every network of the source stands in the book, and both of its text encoders."""
+    assert {reader(BENCH, recipe) for recipe in bench()} == {
+        "ravdess", "tess", "crema-d", "iemocap", "mosei", "aesdd", "pool",
+    }  # fmt: skip
+    names = {str(entry.model["name"]) for entry in bench().values()}
+    assert {
+        "cnn-1d", "cnn-2d", "cnn-lstm", "alexnet", "resnet", "densenet", "resnext", "speech-fine-tuned", "fine-tuned",
+        "fusion", "late-fusion",
+    } <= names <= set(models.MODULES)  # fmt: skip
+    checkpoints = {entry.model.get("checkpoint") for entry in bench().values()}
+    assert {"bert-base-uncased", "roberta-base", "jonatasgrosman/wav2vec2-large-xlsr-53-english"} <= checkpoints
+    assert {entry.threshold for entry in bench().values()} == {0.5, 0.3, "tuned"}
+
+
+@pytest.mark.parametrize("recipe", recipe_book.recipes(BENCH))
+def test_the_documents_tell_of_every_recipe(recipe: str) -> None:
+    assert f"`{recipe}`" in (ROOT / "docs" / "ser-bench.md").read_text(encoding="utf-8")
+
+
+def test_a_recipe_for_another_corpus_is_refused(settings: Config) -> None:
+    features, experiments = recipe_book.entries(BENCH, "mosei-wav2vec2-emotions", "mine")
+    wrong = settings.model_copy(
+        update={
+            "corpora": {"mine": Corpus(reader="ravdess", path="somewhere")},
+            "features": {name: Extraction(**entry) for name, entry in features.items()},
+            "experiments": {name: Experiment(**entry) for name, entry in experiments.items()},
+        }
+    )
+    with pytest.raises(ConfigError, match="states no emotions"):
+        plan.demand(wrong)

@@ -11,13 +11,15 @@ import contextlib
 import copy
 import hashlib
 import io
+import itertools
 import json
 import logging
 import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,8 +28,10 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.tuner.tuning import Tuner
+from lightning.pytorch.utilities.memory import is_oom_error
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
@@ -38,7 +42,7 @@ from tasks.errors import ConfigError, InputError
 from tasks.models import batches
 from tasks.models.batches import Examples
 from tasks.models.estimator import Rows, Task
-from tasks.models.networks import checkpoint
+from tasks.models.networks import checkpoint, lineage
 from tasks.models.networks.checkpoint import Curve, State, Tensors, Trained
 from tasks.models.networks.outputs import tensors
 from tasks.models.training import Training, device, threads
@@ -46,6 +50,11 @@ from tasks.models.training import Training, device, threads
 _FIRST_WEIGHTS = 0
 """Stands where epoch + 1 stands in the seeds of the random state."""
 _ONE_CYCLE_START, _ONE_CYCLE_END = 1 / 25, 1 / 25e4
+_LARGEST_BATCH = 4096
+_GPU_SHARE, _CPU_SHARE = 0.9, 0.5
+"""Of the GPU's memory, and of the memory that is available on the machine: what a step may take when it is tried."""
+_PROBES = 2, 4
+"""Rows of the steps by which a larger step's memory is told on the CPU; batch normalisation needs two."""
 _LOG = logging.getLogger("undertone.training")
 _CHATTER = ("lightning.pytorch", "lightning.fabric", "lightning_utilities")
 
@@ -105,9 +114,10 @@ def train(run: Run, part: Part, held_out: Part | None, folder: Path | None) -> T
         state = checkpoint.read(kept, key) if kept else None
         network = _drawn(run)
         if state is None:
-            state = _found(run, part) if run.settings.find_learning_rate else State({})
+            state = _sought(run, part)
         else:
             network.load_state_dict(state.weights)
+        run = _sized(run, state.search)
         loop = Loop(network.train(), run, state, _steps(run.settings, part), (kept, key))
         if not loop.finished:
             _fit(loop, run, part, held_out, folder)
@@ -176,9 +186,20 @@ class Loop(LightningModule):
         )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def on_train_start(self) -> None:
+        """Tell loggers where the run comes from."""
+        # not before: a logger may have threads of its own, and processes of several devices have been forked by now
+        if self.trainer.is_global_zero and self.trainer.loggers:
+            run = self.run
+            told = lineage.told(run.settings, run.seed, run.task, run.described, Path.cwd())
+            for logger in self.trainer.loggers:
+                logger.log_hyperparams(told)
+
     def on_train_epoch_start(self) -> None:
-        """Forget the epoch before."""
+        """Forget the epoch before; tell the network which epoch begins, where it wants to know."""
         self._seen, self._held_out = [], []
+        if begin := getattr(self.network, "begin_epoch", None):
+            begin(self.epoch)
 
     def on_train_batch_start(self, batch: Any, number: int) -> None:
         """Draw an epoch's dropout from the seed and the epoch, wherever training started."""
@@ -355,6 +376,14 @@ class _Memory(CheckpointIO):
         self._kept.pop(str(path), None)
 
 
+class _OneRun(WandbLogger):
+    """A run that ends with its training; else the next network of this process would be written into it."""
+
+    def finalize(self, status: str) -> None:
+        super().finalize(status)
+        import_module("wandb").finish(exit_code=0 if status == "success" else 1)
+
+
 def _fit(loop: Loop, run: Run, part: Part, held_out: Part | None, folder: Path | None) -> None:
     known = _known(held_out)
     trainer = _trainer(
@@ -373,6 +402,113 @@ def _fit(loop: Loop, run: Run, part: Part, held_out: Part | None, folder: Path |
     # every process looks at the whole development part, so that all agree on when to stop
     order = batches.in_order(len(known.examples), run.settings.batch_size, known.examples.lengths) if known else []
     trainer.fit(loop, rows, _loader(known, order) if known else None)
+
+
+def _sought(run: Run, part: Part) -> State:
+    """Return a state with what the finders that are asked for have found: first the batch size, then the rate at it."""
+    sizes, told = _sizes(run, part) if run.settings.find_batch_size else ([], [])
+    run = _sized(run, sizes)
+    state = _found(run, part) if run.settings.find_learning_rate else State({})
+    return replace(state, search=[*sizes, *state.search], notes=[*told, *state.notes])
+
+
+def _sized(run: Run, search: Curve) -> Run:
+    """Return a run with the batch size that was found, if one was looked for and found."""
+    sizes = [int(one["batch_size"]) for one in search if "batch_size" in one]
+    return replace(run, settings=replace(run.settings, batch_size=sizes[-1])) if sizes else run
+
+
+def _sizes(run: Run, part: Part) -> tuple[Curve, list[str]]:
+    """Return the batch sizes of which a step fits into memory, rising, and a note of what was found.
+
+    Not by Lightning's `Tuner.scale_batch_size`: it learns that a size does not fit from an error that only GPUs give
+    (on a CPU the system ends the process), and tries three of the batches there are, which, where rows of similar
+    length stand together, are seldom those of the longest rows.
+    """
+    asked, most = run.settings.batch_size, min(len(part.examples), _LARGEST_BATCH)
+    powers = [size for k in range(_LARGEST_BATCH.bit_length()) if asked <= (size := 2**k) <= most]
+    fits = _fits_gpu(run, part) if device() == "cuda" else _fits_cpu(run, part)
+    found = list(itertools.takewhile(fits, powers))
+    if not found:
+        why = f"{powers[0]} rows do not fit into memory" if powers else f"there is no power of two up to {most} rows"
+        return [], [f"the batch-size finder kept batch_size {asked}: {why}"]
+    over = powers[len(found) : len(found) + 1]
+    told = f"{over[0]} do not fit into memory" if over else f"{most} are the most that were asked for"
+    note = f"the batch-size finder chose {found[-1]} rows ({told} on {device()}); batch_size was {asked}"
+    return [{"batch_size": float(size)} for size in found], [note]
+
+
+def _fits_gpu(run: Run, part: Part) -> Callable[[int], bool]:
+    """Return what tells, by trying, whether a whole step of the longest rows fits into the GPU's memory."""
+    order = _longest(part)
+
+    def fits(size: int) -> bool:
+        network = _drawn(run).to("cuda").train()
+        torch.cuda.set_per_process_memory_fraction(_GPU_SHARE)
+        try:
+            optimiser = Loop(network, run, State({}), 1).configure_optimizers()["optimizer"]
+            torch.autograd.backward(_forward(network, run, part, order[:size], "cuda"))
+            optimiser.step()
+        except RuntimeError as error:
+            # some of CUDA's libraries have errors of their own for too little memory
+            if not is_oom_error(error):
+                raise
+            return False
+        finally:
+            torch.cuda.set_per_process_memory_fraction(1.0)
+            network.cpu()
+            torch.cuda.empty_cache()
+        return True
+
+    return fits
+
+
+def _fits_cpu(run: Run, part: Part) -> Callable[[int], bool]:
+    """Return what tells whether a step would stay below a share of the memory that is available.
+
+    What a step holds grows with its rows along a straight line, which is drawn through two small steps of the longest
+    row: a number of bytes that is the same each time, unlike the process's own memory, and on the safe side: of dense
+    layers 1.4 times, of an LSTM 3.5 times what a process was seen to grow by.
+    """
+    import psutil
+
+    network, row = _drawn(run).train(), _longest(part)[:1]
+    (few, less), (many, more) = ((n, _held(network, run, part, np.repeat(row, n))) for n in _PROBES)
+    each = (more - less) / (many - few)
+    available = psutil.virtual_memory().available
+    return lambda size: less + each * (size - few) <= _CPU_SHARE * available
+
+
+def _held(network: nn.Module, run: Run, part: Part, rows: Rows) -> int:
+    """Return how many bytes a step holds: what it keeps for going backward, twice, since gradients are as large."""
+    kept: dict[int, int] = {}
+
+    def keep(one: Tensor) -> Tensor:
+        storage = one.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        # not itself: what a layer gave out would hold the layer that holds it
+        return one.detach()
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one):
+        # held until all is counted: freed memory would be given out, and counted, again
+        loss = _forward(network, run, part, rows, "cpu")
+    del loss
+    return 2 * sum(kept.values())
+
+
+def _forward(network: nn.Module, run: Run, part: Part, rows: Rows, where: str) -> Tensor:
+    batch = _Rows(part)[rows]
+    inputs = {name: one.to(where) for name, one in batch["inputs"].items()}
+    with torch.autocast(where, dtype=torch.bfloat16, enabled=run.settings.precision == "bf16"):
+        found = network(**inputs)
+    mean: Tensor = losses(found.float(), batch["target"].to(where), run.task).mean()
+    return mean
+
+
+def _longest(part: Part) -> Rows:
+    """Return the rows, the longest first."""
+    lengths = part.examples.lengths
+    return np.arange(len(part.examples)) if lengths is None else np.argsort(-lengths, kind="stable")
 
 
 def _found(run: Run, part: Part) -> State:
@@ -432,13 +568,15 @@ def _logger(settings: Training, folder: Path | None, epochs: int) -> Any:
         return loggers.TensorBoardLogger(folder, name="logs", version=version)
     folder.mkdir(parents=True, exist_ok=True)
     if settings.logger == "wandb":
-        return loggers.WandbLogger(project="undertone", save_dir=folder, group=folder.parent.name)
+        return _OneRun(project="undertone", save_dir=folder, group=folder.parent.name)
     address = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{folder.resolve() / 'mlflow.db'}")
     return loggers.MLFlowLogger("undertone", tracking_uri=address, artifact_location=str(folder / "logs"))
 
 
 def _loader(part: Part, order: Any) -> DataLoader[Any]:
-    return DataLoader(_Rows(part), batch_size=None, sampler=order, collate_fn=_as_it_is)
+    # pinned memory is copied to the GPU while the step before is computed; Lightning asks for that (non_blocking)
+    pinned = device() == "cuda"
+    return DataLoader(_Rows(part), batch_size=None, sampler=order, collate_fn=_as_it_is, pin_memory=pinned)
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -99,3 +99,14 @@ def test_pretrained_models_are_known_to_the_audit(toy: Toy) -> None:
     stacked = plan.plan("trial", toy(features=["toy-voice", "toy-words"], model={"name": "stacking", "base": base}))
     assert stacked.checkpoints == stacked.model_checkpoints == ("bert-base-uncased",)
     assert made.modalities == {"sound": ("toy-voice",), "text": ("toy-more",)}
+
+
+def test_pretrained_models_that_branches_have_by_default_are_known_too(toy: Toy) -> None:
+    pytest.importorskip("torch")
+    branches = {"vector": {"name": "logistic"}, "text": {"name": "fine-tuned"}}
+    fused = plan.plan("trial", toy(features=["toy-voice", "toy-words"], model={"name": "fusion", "branches": branches}))
+    assert fused.model_checkpoints == ("all-MiniLM-L6-v2",)
+    without = plan.plan("trial", toy(features=["toy-voice"], model={"name": "fusion", "branches": branches}))
+    assert without.model_checkpoints == (), "no text, no text encoder"
+    scratch = plan.plan("trial", toy(features=["toy-frames"], model={"name": "resnet", "checkpoint": ""}))
+    assert scratch.checkpoints == ()

@@ -204,3 +204,13 @@ def test_tiny_encoders_depend_on_their_seed_alone(save: Any, tmp_path: Path) -> 
     made = [checkpoints.fingerprint(str(save(tmp_path / str(n), seed=seed))) for n, seed in enumerate((3, 3, 4))]
     assert made[0] == made[1] != made[2]
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_weights_alone_have_a_fingerprint_too(copy: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    shutil.copy(copy / "model.safetensors", weights)
+    alone = checkpoints.fingerprint(str(weights))
+    assert alone != checkpoints.fingerprint(str(copy)), "here there is a configuration as well"
+    file = Path(shutil.copy(weights / "model.safetensors", tmp_path / "model.safetensors"))
+    assert checkpoints.fingerprint(str(file)) == alone, "where it lies does not count"

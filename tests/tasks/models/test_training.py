@@ -7,11 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import zlib
+from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 pytest.importorskip("torch")
@@ -19,9 +22,10 @@ pytest.importorskip("lightning")
 
 from tasks.errors import ConfigError, InputError, NotEnoughData
 from tasks.models import batches, registry
-from tasks.models.estimator import Development, Inputs
+from tasks.models.estimator import Development, Inputs, Sequences
 from tasks.models.feed_forward import FeedForward, FeedForwardSettings
 from tasks.models.networks import checkpoint, loop
+from tasks.models.recurrent import BiLstm, BiLstmSettings
 from tasks.models.settings import settings_of
 from tasks.models.training import Target, Training
 
@@ -237,6 +241,154 @@ def test_the_learning_rate_can_be_looked_for() -> None:
     assert loop.proposed([{"learning_rate": 10.0**k, "loss": 1.0} for k in range(-8, 9)]) is None
 
 
+def with_memory(monkeypatch: pytest.MonkeyPatch, n_bytes: float) -> None:
+    """Let so many bytes of memory be available."""
+    memory = namedtuple("memory", "available")(int(n_bytes))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+
+
+def sized(**settings: Any) -> FeedForward:
+    return fitted(development=False, find_batch_size=True, epochs=1, **settings)
+
+
+def sizes(model: FeedForward) -> list[float]:
+    return [one["batch_size"] for one in model.search_ if "batch_size" in one]
+
+
+def test_the_batch_size_can_be_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The training part has 120 rows."""
+    with_memory(monkeypatch, 1e12)
+    found = sized(batch_size=12)
+    assert sizes(found) == [16, 32, 64]
+    assert found.notes_ == [
+        "the batch-size finder chose 64 rows (120 are the most that were asked for on cpu); batch_size was 12"
+    ]
+    np.testing.assert_array_equal(
+        found.scores(drawn(seed=6)[0]),
+        fitted(development=False, batch_size=64, epochs=1).scores(drawn(seed=6)[0]),
+    )
+    read = FeedForward(small()).read(found.files())
+    assert (read.search_, read.notes_) == (found.search_, found.notes_)
+
+
+def test_no_larger_batch_is_taken_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fits grows with the memory there is, and a batch size that is set is kept where nothing larger fits."""
+    found = []
+    for n_bytes in (0, 6e3, 1e4, 2e4, 1e12):
+        with_memory(monkeypatch, n_bytes)
+        found.append(max(sizes(sized(batch_size=2)), default=0))
+    assert found[0] == 0
+    assert found == sorted(found)
+    assert len(set(found)) >= 4
+    assert found[-1] == 64
+    with_memory(monkeypatch, 0)
+    assert sized().notes_ == ["the batch-size finder kept batch_size 16: 16 rows do not fit into memory"]
+    assert "no power of two up to 120 rows" in sized(batch_size=128).notes_[0]
+
+
+def test_what_a_step_holds_grows_along_a_line() -> None:
+    """Near enough: within a tenth, from 4 rows to 32. The longest row is taken, and it holds what its states hold."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(2, 30, 40)
+    steps = rng.standard_normal((int(lengths.sum()), 5)).astype(np.float32)
+    inputs = Inputs(np.full(40, "u"), {}, {"said": Sequences(steps, np.cumsum(lengths) - lengths, lengths)})
+    model = BiLstm(BiLstmSettings(hidden=(4,)))
+    model.shape, model.target = model.start(inputs), Target("classes", tuple(CLASSES))
+    run = loop.Run(model.settings, 1, "classes", lambda: model.build(model.shape, 3, fitting=True), {})
+    part = loop.Part(model.examples(inputs), np.zeros(40, dtype=np.int64), np.ones(40, dtype=np.float32))
+    order = loop._longest(part)
+    assert (np.diff(lengths[order]) <= 0).all()
+    network = loop._drawn(run).train()
+    held = {n: loop._held(network, run, part, np.repeat(order[:1], n)) for n in (2, 4, 8, 32)}
+    assert held[32] == pytest.approx(held[2] + 15 * (held[4] - held[2]), rel=0.1)
+    assert held[8] == loop._held(network, run, part, np.repeat(order[:1], 8))
+    assert held[8] > loop._held(network, run, part, np.repeat(order[-1:], 8))
+    assert held[32] > 2 * 32 * int(lengths.max()) * 2 * 4 * 4
+
+
+def test_the_rate_is_looked_for_at_the_batch_size_that_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_memory(monkeypatch, 1e12)
+    seen, found = [], loop._found
+    monkeypatch.setattr(loop, "_found", lambda run, part: (seen.append(run.settings.batch_size), found(run, part))[1])
+    model = sized(find_learning_rate=True)
+    assert seen == [64]
+    assert sizes(model) == [16, 32, 64]
+    curve = [one for one in model.search_ if "learning_rate" in one]
+    assert model.curves_[0]["learning_rate"] == loop.proposed(curve)
+
+
+def test_a_run_that_was_killed_keeps_the_batch_size_it_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine it goes on on may have less memory."""
+    with_memory(monkeypatch, 1e12)
+    settings = {"find_batch_size": True, "batch_size": 8, "epochs": 3}
+    whole, write = fitted(**settings), checkpoint.write
+
+    def dying(state: checkpoint.State, *where: Any) -> None:
+        write(state, *where)
+        if state.epochs == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "write", dying)
+        assert in_a_process_that_dies(lambda: fitted(folder=tmp_path, **settings)) == -signal.SIGKILL
+    with_memory(monkeypatch, 0)
+    again = fitted(folder=tmp_path, **settings)
+    assert sizes(again) == [8, 16, 32, 64]
+    assert again.files() == whole.files()
+
+
+def test_a_step_that_does_not_fit_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU, where steps are tried."""
+    tried: list[int] = []
+    monkeypatch.setattr(loop, "device", lambda: "cuda")
+    monkeypatch.setattr(loop, "_fits_gpu", lambda run, part: lambda size: (tried.append(size), size <= 32)[1])
+    inputs, _ = drawn()
+    model = FeedForward(small(batch_size=8))
+    model.shape, model.target = model.start(inputs), Target("classes", tuple(CLASSES))
+    run = loop.Run(model.settings, 1, "classes", lambda: model.build(model.shape, 3, fitting=True), {})
+    part = loop.Part(model.examples(inputs), np.zeros(120, dtype=np.int64), np.ones(120, dtype=np.float32))
+    curve, notes = loop._sizes(run, part)
+    assert curve == [{"batch_size": 8.0}, {"batch_size": 16.0}, {"batch_size": 32.0}]
+    assert "chose 32 rows (64 do not fit into memory on cuda)" in notes[0]
+    assert tried == [8, 16, 32, 64]
+
+
+def test_embeddings_go_into_the_last_layer() -> None:
+    model, unseen = fitted(), drawn(seed=6)[0]
+    last = model.networks_[0].layers[-1]
+    found = model.embeddings(unseen)
+    assert found.shape == (120, 8)
+    assert found.dtype == np.float64
+    logits = found @ last.weight.detach().numpy().T + last.bias.detach().numpy()
+    np.testing.assert_allclose(model.target.scores(logits), model.scores(unseen), atol=1e-6)
+    np.testing.assert_array_equal(model.embeddings(unseen), found)
+    assert not last._forward_pre_hooks
+    assert model.embeddings(unseen.rows(np.arange(0))).shape == (0, 8)
+    np.testing.assert_array_equal(FeedForward(small()).read(model.files()).embeddings(unseen), found)
+
+
+def test_embeddings_of_an_ensemble_lie_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FeedForward, "seeds", (1, 2))
+    model, unseen = fitted(epochs=1), drawn(seed=6)[0]
+    found = model.embeddings(unseen)
+    assert found.shape == (120, 16)
+    monkeypatch.setattr(FeedForward, "seeds", (1,))
+    np.testing.assert_array_equal(found[:, :8], fitted(epochs=1).embeddings(unseen))
+
+
+def test_embeddings_of_sequences_are_pooled_and_neighbours_change_nothing() -> None:
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(2, 30, 40)
+    steps = rng.standard_normal((int(lengths.sum()), 5)).astype(np.float32)
+    inputs = Inputs(np.full(40, "u"), {}, {"said": Sequences(steps, np.cumsum(lengths) - lengths, lengths)})
+    settings = BiLstmSettings(hidden=(4,), epochs=1, pooling="attention")
+    model = BiLstm(settings, 1).fit(inputs, CLASSES[np.arange(40) % 3])
+    found = model.embeddings(inputs)
+    assert found.shape == (40, 8)
+    alone = np.concatenate([model.embeddings(inputs.rows(np.array([row]))) for row in range(40)])
+    np.testing.assert_allclose(alone, found, atol=1e-6)
+
+
 def test_labels_are_learned_one_by_one() -> None:
     inputs, target = drawn(200)
     labels = np.stack([target == "anger", target != "joy"], axis=1).astype(int)
@@ -318,6 +470,57 @@ def test_curves_can_be_logged_as_csv(tmp_path: Path, empty_folder: Path) -> None
     assert list(empty_folder.iterdir()) == []
 
 
+def test_loggers_are_told_what_a_run_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lightning.pytorch.loggers import CSVLogger
+
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(CSVLogger, "log_hyperparams", lambda self, params: told.append(params))
+    monkeypatch.setattr(loop.lineage, "revision", lambda folder: "0" * 40)
+    Path("dvc.lock").write_text("stages:\n  extract@voice:\n    outs:\n    - {path: data/extract/c/voice, md5: 12ab}\n")
+    inputs, _ = drawn()
+    fitted(logger="csv", folder=tmp_path / "run", find_learning_rate=True)
+    (found,) = told
+    assert (found["seed"], found["task"], found["outputs"]) == (1, "classes", "anger, joy, sadness")
+    assert (found["epochs"], found["hidden"], found["optimiser"]) == (4, "(8,)", "adam")
+    assert found["inputs.voice"] == str(zlib.crc32(inputs.vectors["voice"].tobytes()))
+    assert found["git_revision"] == "0" * 40
+    assert found["dvc.data/extract/c/voice"] == "12ab"
+
+
+# what its own libraries warn each other of is nothing of ours
+@pytest.mark.filterwarnings("ignore")
+def test_weights_and_biases_takes_a_run_offline(
+    tmp_path: Path, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    for seed in (1, 2):
+        fitted(seed, logger="wandb", folder=tmp_path / str(seed), epochs=2)
+        (run,) = (tmp_path / str(seed)).rglob("*.wandb")
+        content = run.read_bytes()
+        assert b"inputs.voice" in content
+        assert b"train_loss" in content
+    assert list(empty_folder.iterdir()) == []
+
+
+# what its own libraries warn each other of is nothing of ours
+@pytest.mark.filterwarnings("ignore")
+def test_mlflow_takes_a_run_into_a_database(
+    tmp_path: Path, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    address = f"sqlite:///{tmp_path / 'runs.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    fitted(logger="mlflow", folder=tmp_path / "run", epochs=2)
+    (run,) = mlflow.MlflowClient(address).search_runs(["1"])
+    assert run.data.params["inputs.voice"]
+    assert run.data.params["batch_size"] == "16"
+    assert run.data.metrics["train_loss"] > 0
+    assert run.info.status == "FINISHED"
+    assert list(empty_folder.iterdir()) == []
+
+
 @pytest.mark.parametrize("logger", ["tensorboard", "wandb", "mlflow"])
 def test_a_logger_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, logger: str) -> None:
     monkeypatch.setattr(loop, "find_spec", lambda _: None)
@@ -347,6 +550,51 @@ def test_the_device_is_asked_of_the_environment(monkeypatch: pytest.MonkeyPatch)
         fitted()
 
 
+def cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@pytest.mark.skipif(not cuda(), reason="PyTorch finds no CUDA device here")
+@pytest.mark.parametrize("network", ["feed-forward", "bilstm"])
+def test_a_gpu_says_what_the_cpu_says(monkeypatch: pytest.MonkeyPatch, network: str) -> None:
+    """Within 0.01 of a probability: sums come out differently in their last bits, and training carries that on."""
+    rng = np.random.default_rng(0)
+    (inputs, target), (held, truth) = drawn(), drawn(60, seed=9)
+    lengths = rng.integers(2, 9, 180)
+    steps = np.repeat(np.concatenate([inputs.vectors["voice"], held.vectors["voice"]]), lengths, axis=0)
+    said = Sequences(steps.astype(np.float32), np.cumsum(lengths) - lengths, lengths)
+    if network == "bilstm":
+        inputs = Inputs(inputs.units, {}, {"said": said.rows(np.arange(120))})
+        held = Inputs(held.units, {}, {"said": said.rows(np.arange(120, 180))})
+    found = {}
+    for device in ("cpu", "cuda"):
+        monkeypatch.setenv("UNDERTONE_DEVICE", device)
+        # a GPU draws other numbers for dropout
+        model: Any = FeedForward(small(dropout=0.0), 1)
+        if network == "bilstm":
+            settings = BiLstmSettings(hidden=(8, 4), dropout=0.0, epochs=4, batch_size=16, learning_rate=0.01)
+            model = BiLstm(settings, 1)
+        model.fit(inputs, target, development=Development(held, truth))
+        found[device] = model.scores(held), model.embeddings(held)
+    np.testing.assert_allclose(found["cuda"][0], found["cpu"][0], atol=0.01)
+    np.testing.assert_allclose(found["cuda"][1], found["cpu"][1], atol=0.05)
+
+
+@pytest.mark.skipif(not cuda(), reason="PyTorch finds no CUDA device here")
+def test_a_gpu_is_filled_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setenv("UNDERTONE_DEVICE", "cuda")
+    assert sizes(sized()) == [16, 32, 64]
+    # room for a network of 6 × 2,000,000 weights and Adam's moments, and not for 64 rows of it
+    monkeypatch.setattr(loop, "_GPU_SHARE", 1.2e9 / torch.cuda.get_device_properties(0).total_memory)
+    found = sized(batch_size=2, hidden=(2_000_000,), batch_norm=False)
+    assert max(sizes(found)) < 64
+    assert "do not fit into memory on cuda" in found.notes_[0]
+
+
 def test_without_the_libraries_it_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tasks.models.networks.loop", None)
     monkeypatch.delattr("tasks.models.networks.loop")
@@ -361,6 +609,11 @@ def test_without_the_libraries_it_says_how_to_get_them(monkeypatch: pytest.Monke
 def test_impossible_settings_are_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{name} must be"):
         Training(**{name: value})
+
+
+def test_a_batch_size_is_looked_for_on_one_device() -> None:
+    with pytest.raises(ValueError, match="find_batch_size is for one device, found devices 2"):
+        Training(find_batch_size=True, devices=2)
 
 
 @pytest.mark.parametrize("name", ["feed-forward", "bilstm", "fine-tuned"])

@@ -1,0 +1,104 @@
+"""What a network over spectrograms was shown: one utterance under each augmentation, and where attention lay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.experiments import fitting
+from tasks.experiments.data import Data
+from tasks.experiments.plan import Part, Plan
+from tasks.features import spectra
+
+MOST_ATTENDED = 3
+_DECIBELS = ("log-mel", "waveform")
+"""Extractors whose frames, or what networks make of them, are spectrograms in dB."""
+
+
+@dataclass(frozen=True)
+class Attended:
+    """An utterance's spectrogram, and how much each of its frames counted.
+
+    Args:
+        utterance: its id
+        actual: its class
+        said: what the kept model calls it
+        decibels: shape (n_frames, n_bands)
+        weights: of the frames, sum 1, shape (n_frames,)
+        step_s: seconds from one frame to the next
+    """
+
+    utterance: str
+    actual: str
+    said: str
+    decibels: NDArray[Any]
+    weights: NDArray[np.float64]
+    step_s: float
+
+
+@dataclass(frozen=True)
+class Varied:
+    """One utterance as it is and under each augmentation: name → dB, shape (n_frames, n_bands)."""
+
+    spectrograms: Mapping[str, NDArray[Any]]
+    step_s: float
+
+
+def varied(plan: Plan, data: Data) -> Varied | None:
+    """Return the first utterance under each augmentation of the recipe; None where it has none, or no spectrograms."""
+    from tasks.models.augmentation import Augmentation
+    from tasks.models.spectrograms import SpectrogramSettings
+
+    settings, part = plan.settings(0), _seen(plan)
+    if part is None or not isinstance(settings, SpectrogramSettings) or settings.augment == Augmentation():
+        return None
+    from tasks.models.varied import variants
+
+    mel = settings.mel if part.extractor.name == "waveform" else None
+    steps = data.inputs.sequences[part.name][0][:, : _bands(part)]
+    return Varied(variants(steps, settings.augment, mel, plan.recipe.seeds[0]), mel.step_s if mel else _step_s(part))
+
+
+def attended(plan: Plan, data: Data, files: Mapping[str, bytes], point: int) -> tuple[Attended, ...]:
+    """Return one utterance each of the first classes, with the kept model's attention; none where it pays none."""
+    part = _seen(plan)
+    if part is None or plan.task != "classes" or not getattr(plan.settings(point), "attention", False):
+        return ()
+    fitted = fitting.loaded(plan, files, point)
+    first = [int(data.first[data.target[data.first] == one][0]) for one in data.outputs[:MOST_ATTENDED]]
+    inputs = data.inputs.rows(np.array(first, dtype=np.int64))
+    weights, scores = fitted.estimator.attention(inputs), fitted.scores(inputs)
+    steps = fitted.estimator.examples(inputs).batch(np.arange(len(first)))["steps"]
+    mel = plan.settings(point).mel if part.extractor.name == "waveform" else None
+    if mel is not None:
+        steps = spectra.relative_to_loudest(spectra.log_mel(steps[..., 0], mel))[:, : weights.shape[1]]
+    return tuple(
+        Attended(
+            str(data.clips[row]),
+            str(data.target[row]),
+            fitted.estimator.outputs_[int(scores[k].argmax())],
+            steps[k, :, : _bands(part)],
+            weights[k],
+            mel.step_s if mel else _step_s(part),
+        )
+        for k, row in enumerate(first)
+    )
+
+
+def _seen(plan: Plan) -> Part | None:
+    """Return the one block of features, where it is of spectrograms in dB."""
+    one = plan.parts[0]
+    return one if len(plan.parts) == 1 and one.extractor.name in _DECIBELS else None
+
+
+def _bands(part: Part) -> int | None:
+    """Return how many columns are bands; differences stand beside them."""
+    return int(part.settings.n_mels) if part.extractor.name == "log-mel" else None
+
+
+def _step_s(part: Part) -> float:
+    return float(part.settings.step_s)

@@ -1,0 +1,265 @@
+"""Mel spectra, cepstra and their differences along time: one code for NumPy arrays and for PyTorch tensors.
+
+What is computed here is what librosa 0.11 computes (McFee et al. 2015, "librosa: Audio and music signal analysis in
+Python"), without needing it: extractors call it with arrays, and networks that hear raw sound with tensors, on the
+device where those lie. Gradients do not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import factorial, prod
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+Array = TypeVar("Array", bound=Any)
+"""A NumPy array or a PyTorch tensor; what comes out is of the kind that went in, and on its device."""
+
+LEAST_POWER = 1e-10
+"""Power below which nothing is told apart: -100 dB."""
+POINTS_AT_ONCE = 2**20
+"""Of FFTs, over all signals of a batch, that are in memory at the same time."""
+
+_LINEAR_HZ_A_MEL = 200 / 3
+_LOG_FROM_HZ = 1000.0
+_LOG_FROM_MEL = _LOG_FROM_HZ / _LINEAR_HZ_A_MEL
+_LOG_STEP = np.log(6.4) / 27
+
+
+@dataclass(frozen=True)
+class MelSettings:
+    """The analysis of sound into mel bands, from 0 Hz to half the sampling rate.
+
+    A band narrower than the FFT's resolution (`rate_hz / n_fft`) may hold none of its bins; it then lies at the floor
+    of -100 dB throughout, as in librosa.
+
+    Args:
+        rate_hz: sampling rate that the analysis is made at
+        n_fft: points of the FFT; an even number
+        window: samples of the Hamming window, which lies in the middle of the FFT's points
+        hop: samples from one frame to the next
+        n_mels: bands
+    """
+
+    rate_hz: int = 16_000
+    n_fft: int = 1024
+    window: int = 512
+    hop: int = 160
+    n_mels: int = 128
+
+    def __post_init__(self) -> None:
+        for name in ("rate_hz", "n_fft", "window", "hop", "n_mels"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        if self.n_fft % 2:
+            raise ValueError(f"n_fft is {self.n_fft}; it must be even, for frames have their middle at a sample")
+        if not 2 <= self.window <= self.n_fft:
+            raise ValueError(f"window is {self.window}; it must be from 2 to n_fft, which is {self.n_fft}")
+
+    @property
+    def step_s(self) -> float:
+        """Seconds from one frame to the next."""
+        return self.hop / self.rate_hz
+
+
+def log_mel(signals: Array, settings: MelSettings) -> Array:
+    """Return log-mel spectra: `10 log10(max(power, 1e-10))` in every band.
+
+    The same as `librosa.feature.melspectrogram(win_length=window, window="hamming", power=2.0)` with librosa's own
+    bands (Slaney 1998, "Auditory Toolbox", of equal area), followed by `power_to_db(ref=1, top_db=None)`. Frames have
+    their middles at every `hop`-th sample from the first on; what lies beyond either end is zero. However long the
+    signals are, `POINTS_AT_ONCE` points of FFTs are in memory at a time: some 30 MB, beside twice the result.
+
+    Args:
+        signals: samples at `settings.rate_hz`, full scale 1, shape (..., n_samples), float32 or float64
+
+    Returns:
+        dB, shape (..., 1 + n_samples // hop, n_mels), dtype as that of the signals
+
+    Raises:
+        TypeError: if the signals are of another dtype
+    """
+    xp = _library(signals)
+    if signals.dtype not in (xp.float32, xp.float64):
+        raise TypeError(f"signals of dtype {signals.dtype}; convert them to float32 or float64, full scale 1")
+    window = _like(_hamming(settings.window), signals)
+    filters = _like(_mel_filters(settings), signals)
+    n_frames = 1 + signals.shape[-1] // settings.hop
+    at_once = max(1, POINTS_AT_ONCE // (settings.n_fft * max(1, prod(signals.shape[:-1]))))
+    found = []
+    for first in range(0, n_frames, at_once):
+        frames = _frames(signals, settings, first, min(at_once, n_frames - first))
+        # where in the FFT's points a frame lies changes phases, not powers: its zeros may all stand behind it
+        spectrum = xp.fft.rfft(frames * window, settings.n_fft)
+        power = _product(spectrum.real**2 + spectrum.imag**2, filters)
+        found.append(10 * xp.log10(xp.clip(power, LEAST_POWER, None)))
+    whole: Array = xp.concatenate(found, -2)
+    return whole
+
+
+def relative_to_loudest(decibels: Array, range_db: float = 80.0) -> Array:
+    """Return levels relative to the loudest band and frame of each signal: librosa's `power_to_db(ref=np.max)`.
+
+    Args:
+        decibels: as `log_mel` returns them, shape (..., n_frames, n_mels)
+        range_db: how far below the loudest is still told apart
+
+    Returns:
+        dB from -range_db to 0, shape as given
+    """
+    xp = _library(decibels)
+    loudest = xp.amax(decibels, axis=(-2, -1), keepdims=True)
+    relative: Array = xp.clip(decibels - loudest, -range_db, None)
+    return relative
+
+
+def mfcc(decibels: Array, n_mfcc: int) -> Array:
+    """Return mel-frequency cepstral coefficients: the orthonormal DCT-II over the bands.
+
+    Davis & Mermelstein (1980), "Comparison of parametric representations for monosyllabic word recognition"; scaled as
+    in `librosa.feature.mfcc(S=decibels, norm="ortho")`.
+
+    Args:
+        decibels: shape (..., n_frames, n_mels)
+        n_mfcc: coefficients, from 1 to n_mels; the first is the level over all bands
+
+    Returns:
+        shape (..., n_frames, n_mfcc)
+
+    Raises:
+        ValueError: if there are fewer bands than coefficients
+    """
+    n_mels = decibels.shape[-1]
+    if not 1 <= n_mfcc <= n_mels:
+        raise ValueError(f"n_mfcc is {n_mfcc}; it must be from 1 to the number of bands, {n_mels}")
+    coefficients: Array = _product(decibels, _like(_cosines(n_mels, n_mfcc), decibels))
+    return coefficients
+
+
+def deltas(frames: Array, order: int = 1, width: int = 9) -> Array:
+    """Return derivatives along time, per frame: those of the polynomial of that order through the frames around each.
+
+    Savitzky & Golay (1964), "Smoothing and differentiation of data by simplified least squares procedures", Analytical
+    Chemistry 36(8); `librosa.feature.delta(mode="interp")`. Frames near either end have the derivative of the first or
+    the last `width` frames. Where there are fewer frames than `width`, the largest odd number of them that there is
+    counts instead; where that is below 3, or does not exceed the order, there is nothing to fit and all is zero.
+
+    Args:
+        frames: shape (..., n_frames, n_features)
+        order: of the derivative, 1 or more
+        width: frames that a derivative is taken over; odd, 3 or more, above the order
+
+    Returns:
+        shape as given
+
+    Raises:
+        ValueError: if order or width are impossible
+    """
+    if order < 1:
+        raise ValueError(f"order is {order}; a derivative is of order 1 or more")
+    if width < 3 or width % 2 == 0 or width <= order:
+        raise ValueError(f"width is {width}; it must be odd, 3 or more, and above the order, which is {order}")
+    n_frames = frames.shape[-2]
+    width = min(width, n_frames - 1 + n_frames % 2)
+    if width < max(3, order + 1):
+        flat: Array = _library(frames).zeros_like(frames)
+        return flat
+    last = n_frames - width
+    weights = _savitzky_golay(order, width).tolist()
+    inner = sum(weight * frames[..., at : at + last + 1, :] for at, weight in enumerate(weights))
+    derivatives: Array = inner[..., np.clip(np.arange(n_frames) - width // 2, 0, last), :]
+    return derivatives
+
+
+def _library(array: Any) -> Any:
+    if isinstance(array, np.ndarray):
+        return np
+    import torch
+
+    return torch
+
+
+def _like(matrix: Matrix, array: Any) -> Any:
+    """Return a constant as that kind of array, on its device."""
+    if isinstance(array, np.ndarray):
+        return matrix.astype(array.dtype)
+    import torch
+
+    return torch.as_tensor(matrix, dtype=array.dtype, device=array.device)
+
+
+def _product(values: Any, matrix: Any) -> Any:
+    """Multiply in full precision: bfloat16, which a network may train in, would round levels to half a decibel."""
+    if isinstance(values, np.ndarray):
+        return values @ matrix
+    import torch
+
+    with torch.autocast(values.device.type, enabled=False):
+        return values @ matrix
+
+
+def _frames(signals: Any, settings: MelSettings, first: int, n_frames: int) -> Any:
+    """Return what lies under the window in frames `first` and following, shape (..., n_frames, window)."""
+    start = first * settings.hop + (settings.n_fft - settings.window) // 2 - settings.n_fft // 2
+    stop = start + (n_frames - 1) * settings.hop + settings.window
+    n_samples = signals.shape[-1]
+    inside = signals[..., min(max(start, 0), n_samples) : max(stop, 0)]
+    before = max(0, min(stop, 0) - start)
+    after = stop - start - before - inside.shape[-1]
+    if isinstance(signals, np.ndarray):
+        padded = np.pad(inside, [(0, 0)] * (signals.ndim - 1) + [(before, after)])
+        return np.lib.stride_tricks.sliding_window_view(padded, settings.window, -1)[..., :: settings.hop, :]
+    from torch.nn import functional
+
+    return functional.pad(inside, (before, after)).unfold(-1, settings.window, settings.hop)
+
+
+@lru_cache(maxsize=32)
+def _hamming(n_samples: int) -> Matrix:
+    """Return a periodic Hamming window."""
+    return np.asarray(0.54 - 0.46 * np.cos(2 * np.pi * np.arange(n_samples) / n_samples))
+
+
+@lru_cache(maxsize=32)
+def _mel_filters(settings: MelSettings) -> Matrix:
+    """Return triangles of area 1 over the FFT's bins, shape (n_fft // 2 + 1, n_mels)."""
+    bins_hz = np.arange(settings.n_fft // 2 + 1) * settings.rate_hz / settings.n_fft
+    corners_hz = _hz(np.linspace(0, _mel(settings.rate_hz / 2), settings.n_mels + 2))
+    low, middle, high = corners_hz[:-2], corners_hz[1:-1], corners_hz[2:]
+    rising = (bins_hz[:, None] - low) / (middle - low)
+    falling = (high - bins_hz[:, None]) / (high - middle)
+    return np.asarray(np.maximum(0, np.minimum(rising, falling)) * 2 / (high - low))
+
+
+def _mel(hz: float) -> float:
+    """Return the place of a frequency on Slaney's scale, which is linear up to 1 kHz and logarithmic above."""
+    if hz < _LOG_FROM_HZ:
+        return hz / _LINEAR_HZ_A_MEL
+    return float(_LOG_FROM_MEL + np.log(hz / _LOG_FROM_HZ) / _LOG_STEP)
+
+
+def _hz(mel: Matrix) -> Matrix:
+    above = _LOG_FROM_HZ * np.exp(_LOG_STEP * (mel - _LOG_FROM_MEL))
+    return np.where(mel < _LOG_FROM_MEL, mel * _LINEAR_HZ_A_MEL, above)
+
+
+@lru_cache(maxsize=32)
+def _cosines(n_mels: int, n_mfcc: int) -> Matrix:
+    """Return the first base vectors of the orthonormal DCT-II, shape (n_mels, n_mfcc)."""
+    angles = np.pi / n_mels * (np.arange(n_mels)[:, None] + 0.5) * np.arange(n_mfcc)
+    scale = np.where(np.arange(n_mfcc) == 0, np.sqrt(1 / n_mels), np.sqrt(2 / n_mels))
+    return np.asarray(np.cos(angles) * scale)
+
+
+@lru_cache(maxsize=32)
+def _savitzky_golay(order: int, width: int) -> Matrix:
+    """Return what weighs each of `width` frames in the derivative of the polynomial of the same order through them.
+
+    The highest derivative of a polynomial is constant: it holds for every frame of the fit, those at an end as well.
+    """
+    places = np.arange(width) - width // 2
+    return np.asarray(factorial(order) * np.linalg.pinv(np.vander(places, order + 1, increasing=True))[order])

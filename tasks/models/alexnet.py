@@ -1,0 +1,72 @@
+"""AlexNet over spectrograms, as the sources change it: convolutions, sum over positions, dropout, one linear layer.
+
+The sources train it with AdamW for 16 epochs, a clip per step, and clip gradients to a norm of 1; here a step is a
+batch.
+One of them reports accuracy 0.55 on four classes of IEMOCAP, under a random split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from tasks.models.backbones import BackboneNetwork, BackboneSettings
+from tasks.models.estimator import Model
+
+if TYPE_CHECKING:
+    from tasks.models.networks.backbone import Images
+
+
+@dataclass(frozen=True)
+class AlexNetSettings(BackboneSettings):
+    """Settings of AlexNet, beside those of all image networks; a picture has 63 bands and 63 frames or more.
+
+    Args:
+        learning_rate: the sources do not tell theirs
+        checkpoint: holds what torchvision's `alexnet` calls `features`; the rest of it is left where it is
+        dropout: as in the sources
+    """
+
+    epochs: int = 16
+    learning_rate: float = 1e-4
+    optimiser: Literal["adam", "adamw"] = "adamw"
+    gradient_clip: float = 1.0
+    dropout: float = 0.5
+
+
+class AlexNet(BackboneNetwork):
+    """AlexNet's convolutions, summed over all positions."""
+
+    settings: AlexNetSettings
+
+    @property
+    def least_size(self) -> int:
+        """How many bands, and how many frames, a picture must have."""
+        from tasks.models.networks.alexnet import LEAST_SIZE
+
+        return LEAST_SIZE
+
+    def bare(self, n_outputs: int) -> Images:
+        """Return the network with first weights."""
+        from tasks.models.networks.alexnet import AlexNet as Module
+
+        return Module(n_outputs, dropout=self.settings.dropout)
+
+
+def _load(settings: AlexNetSettings, files: Mapping[str, bytes]) -> AlexNet:
+    return AlexNet(settings).read(files)
+
+
+MODELS: tuple[Model, ...] = (
+    Model(
+        name="alexnet",
+        title="AlexNet over spectrograms, summed over positions",
+        takes=frozenset({"sequence"}),
+        settings=AlexNetSettings,
+        make=AlexNet,
+        load=_load,
+        tasks=frozenset({"classes", "labels", "values"}),
+        in_epochs=True,
+    ),
+)

@@ -1,0 +1,141 @@
+"""Convolutions, then an LSTM over time, with attention or without: CNN+LSTM and CNN+LSTM+Attention of "ser-bench".
+
+The source names both, on spectrograms of IEMOCAP, and gives neither layers nor results. Chosen here:
+
+- Three convolutions 3 × 3, each with batch normalisation (Ioffe & Szegedy 2015, ICML), ReLU, max pooling and dropout.
+  Pooling halves frequency each time and time twice only: a step of the LSTM is 4 frames. Rounding is up.
+- One bidirectional LSTM (Hochreiter & Schmidhuber 1997; Graves & Schmidhuber 2005), 128 units per direction, over what
+  is left of time, with channels and bands side by side.
+- With attention, the mean of its states by a learned weight per step: softmax over v · tanh(W h + b), the additive
+  score of Bahdanau, Cho & Bengio (2015, ICLR) without a decoder's state. Without, the last state of each direction, or
+  the mean.
+
+Shapes, for 64 bands × 300 frames, 1 channel, 8 classes (channels × bands × frames):
+
+    picture                  1 × 64 × 300
+    convolution 1, pooling  16 × 32 × 150
+    convolution 2, pooling  32 × 16 ×  75
+    convolution 3, pooling  64 ×  8 ×  75
+    steps                        75 × 512
+    LSTM, both directions        75 × 256
+    last, mean, or attention          256
+    linear, ReLU                       64
+    linear                              8
+    parameters                    697,784, and with attention 33,024 more
+
+Rows that end before `frames` are filled up with quiet frames, which the LSTM runs over as well: what it says last of
+the forward direction is what it remembers after them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.errors import ConfigError
+from tasks.models.classical import above_zero
+from tasks.models.convolutional import ConvolutionalSettings
+from tasks.models.estimator import Inputs, Model
+from tasks.models.spectrograms import TAKES, SpectrogramNetwork, demand_layers
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class CnnLstmSettings(ConvolutionalSettings):
+    """Settings of convolutions and LSTM, beside those of `ConvolutionalSettings`.
+
+    Args:
+        units: channels of each convolution
+        time_pools: stages at whose end time is halved, as frequency is after each
+        hidden: units of the LSTM, per direction
+        attention: whether states are weighted by a learned score of each step
+        pooling: without attention: the `last` state of each direction, or the `mean`
+    """
+
+    units: tuple[int, ...] = (16, 32, 64)
+    time_pools: int = 2
+    hidden: int = 128
+    attention: bool = False
+    pooling: Literal["last", "mean"] = "last"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        demand_layers("units", self.units)
+        above_zero("hidden", self.hidden)
+        n_stages = sum(one != after for one, after in zip(self.units, [*self.units[1:], None], strict=True))
+        if not 0 <= self.time_pools <= n_stages:
+            raise ValueError(f"time_pools must be 0 to {n_stages}, the stages of units, found {self.time_pools}")
+
+
+class CnnLstm(SpectrogramNetwork):
+    """Convolutions over frequency and time, then a bidirectional LSTM over time."""
+
+    settings: CnnLstmSettings
+
+    def body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
+        """Return the network with first weights."""
+        from tasks.models.networks.cnn_lstm import ConvolutionsLstm
+
+        settings = self.settings
+        return ConvolutionsLstm(
+            n_channels,
+            n_bands,
+            n_outputs,
+            units=settings.units,
+            kernel=settings.kernel,
+            time_pools=settings.time_pools,
+            hidden=settings.hidden,
+            pooling="attention" if settings.attention else settings.pooling,
+            dropout=settings.dropout,
+            dense=settings.dense,
+        )
+
+    def attention(self, inputs: Inputs) -> NDArray[np.float64]:
+        """Return how much each frame of each row weighs, after `fit`.
+
+        Frames are those that the network sees: `frames` of every row, the middle ones of a longer one, and those that
+        fill up a shorter one after its end. A step of the LSTM shares its weight among its frames alike.
+
+        Returns:
+            shape (n_rows, n_frames); sum 1 per row
+
+        Raises:
+            ConfigError: if there is no attention
+            InputError: if there is not exactly one block
+        """
+        if not self.settings.attention:
+            raise ConfigError("this cnn-lstm has no attention to tell of; train it with attention: true")
+        n_frames = self.shape["n_frames"]
+        if not len(inputs):
+            return np.empty((0, n_frames))
+        from tasks.models.networks import outputs
+        from tasks.models.networks.cnn_lstm import Attention
+
+        network = Attention(self.networks_[0], self.settings.time_pools, n_frames)
+        found = outputs.logits(network, self.examples(inputs), self.settings)
+        # float32's softmax leaves sums of 1 ± 1e-6
+        return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+
+def _load(settings: CnnLstmSettings, files: Mapping[str, bytes]) -> CnnLstm:
+    return CnnLstm(settings).read(files)
+
+
+MODELS: tuple[Model, ...] = (
+    Model(
+        name="cnn-lstm",
+        title="Convolutions, then a bidirectional LSTM over time, with attention or without, from scratch",
+        takes=TAKES,
+        settings=CnnLstmSettings,
+        make=CnnLstm,
+        load=_load,
+        tasks=frozenset({"classes", "labels", "values"}),
+        in_epochs=True,
+    ),
+)

@@ -1,0 +1,70 @@
+"""DenseNet-201 over spectrograms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tasks.models.backbones import BackboneNetwork, BlockSettings
+from tasks.models.classical import above_zero
+from tasks.models.estimator import Model
+
+if TYPE_CHECKING:
+    from tasks.models.networks.backbone import Images
+
+
+@dataclass(frozen=True)
+class DenseNetSettings(BlockSettings):
+    """Settings of a DenseNet, beside those of all image networks; a picture has 29 bands and 29 frames or more.
+
+    Args:
+        checkpoint: under the names of torchvision's `densenet201`, old or new
+        blocks: layers in each block; with fewer blocks, pictures may be smaller: 13, 5 or 1 with 3, 2 or 1
+        growth: channels that a layer adds
+    """
+
+    blocks: tuple[int, ...] = (6, 12, 48, 32)
+    growth: int = 32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        above_zero("growth", self.growth)
+
+
+class DenseNet(BackboneNetwork):
+    """Dense blocks, mean over positions, linear."""
+
+    settings: DenseNetSettings
+
+    @property
+    def least_size(self) -> int:
+        """How many bands, and how many frames, a picture must have."""
+        from tasks.models.networks.densenet import least_size
+
+        return least_size(len(self.settings.blocks))
+
+    def bare(self, n_outputs: int) -> Images:
+        """Return the network with first weights."""
+        from tasks.models.networks.densenet import DenseNet as Module
+
+        settings = self.settings
+        return Module(n_outputs, blocks=settings.blocks, growth=settings.growth, dropout=settings.dropout)
+
+
+def _load(settings: DenseNetSettings, files: Mapping[str, bytes]) -> DenseNet:
+    return DenseNet(settings).read(files)
+
+
+MODELS: tuple[Model, ...] = (
+    Model(
+        name="densenet",
+        title="DenseNet-201 over spectrograms",
+        takes=frozenset({"sequence"}),
+        settings=DenseNetSettings,
+        make=DenseNet,
+        load=_load,
+        tasks=frozenset({"classes", "labels", "values"}),
+        in_epochs=True,
+    ),
+)

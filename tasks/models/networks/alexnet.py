@@ -1,0 +1,59 @@
+"""AlexNet's convolutions, summed over all positions."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from tasks.models.networks.backbone import Images
+
+LEAST_SIZE = 63
+"""Bands and frames from which on the last pooling has a position left."""
+
+
+class AlexNet(Images):
+    """Five convolutions → sum over positions → dropout → linear.
+
+    Krizhevsky, Sutskever & Hinton (2012) as in Krizhevsky (2014, "One weird trick", arXiv 1404.5997), whose weights
+    torchvision publishes under the names of `features` here. The three dense layers of 58.6 million weights, which
+    demand pictures of one size, are gone: the source sums over positions and puts one linear layer on top.
+
+    Args:
+        n_outputs: outputs
+        dropout: share of the 256 sums that a step of training sets to 0
+    """
+
+    def __init__(self, n_outputs: int, *, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 64, kernel_size=11, stride=4, padding=2),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(kernel_size=3, stride=2),
+            nn.Conv2d(64, 192, kernel_size=5, padding=2),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(kernel_size=3, stride=2),
+            nn.Conv2d(192, 384, kernel_size=3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(384, 256, kernel_size=3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(256, 256, kernel_size=3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(kernel_size=3, stride=2),
+        )
+        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(256, n_outputs))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return outputs, shape (n_rows, n_outputs).
+
+        Args:
+            pictures: shape (n_rows, 3, n_bands, n_frames), both sizes `LEAST_SIZE` or more
+        """
+        found: Tensor = self.classifier(self.features(pictures).sum(dim=(2, 3)))
+        return found
+
+    def stages(self) -> list[list[nn.Module]]:
+        """Return the convolutions, one by one."""
+        return [[one] for one in self.features if isinstance(one, nn.Conv2d)]
+
+    def head(self) -> nn.Module:
+        """Return dropout and the linear layer."""
+        return self.classifier

@@ -1,0 +1,91 @@
+"""ResNet-34 and ResNet-50 over spectrograms.
+
+The sources use both through fastai: the head alone first, for 5 epochs at a rate of 1e-3 that goes up and down in one
+cycle, then all of the network, lower stages learning less. Here that is `head_epochs`, `schedule: one-cycle` (one cycle
+over both) and `layer_decay`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tasks.errors import InputError
+from tasks.models.backbones import BackboneNetwork, BlockSettings, read_into, weights_of
+from tasks.models.estimator import Model
+from tasks.models.spectrograms import TAKES
+
+if TYPE_CHECKING:
+    from tasks.models.networks.backbone import Images
+
+_CONFIG = "config.json"
+
+
+@dataclass(frozen=True)
+class ResNetSettings(BlockSettings):
+    """Settings of a ResNet, beside those of all image networks; pictures may have any size.
+
+    Args:
+        checkpoint: a folder as transformers saves it, or its name on the Hugging Face hub, such as
+            `microsoft/resnet-34`; it must be of the depth and the blocks that are set
+        depth: 34: a block is two 3×3 convolutions; 50: 1×1, 3×3, 1×1
+        blocks: in each stage; (3, 4, 6, 3) makes up that depth
+    """
+
+    depth: Literal[34, 50] = 34
+
+
+class ResNet(BackboneNetwork):
+    """Residual blocks, mean over positions, linear."""
+
+    settings: ResNetSettings
+
+    def bare(self, n_outputs: int) -> Images:
+        """Return the network with first weights."""
+        from tasks.models.networks.resnet import ResNet as Module
+
+        settings = self.settings
+        return Module(n_outputs, bottleneck=settings.depth == 50, blocks=settings.blocks, dropout=settings.dropout)
+
+    def take_over(self, network: Images) -> None:
+        """Set the body's weights to those of the checkpoint.
+
+        Raises:
+            InputError: if there is no such folder, or it holds another network than the settings describe
+        """
+        from tasks.features import checkpoints
+        from tasks.models.networks.resnet import ResNet as Module
+
+        assert isinstance(network, Module)
+        name = self.settings.checkpoint
+        folder = checkpoints.folder_of(name)
+        config = json.loads(Path(folder, _CONFIG).read_text(encoding="utf-8"))
+        if (kind := config.get("model_type")) != "resnet":
+            raise InputError(f"checkpoint {name} is a {kind} model; expected a resnet, such as microsoft/resnet-34")
+        if differing := network.differs_from(config):
+            raise InputError(
+                f"checkpoint {name} is another ResNet than depth {self.settings.depth} with blocks "
+                f"{self.settings.blocks}: {', '.join(differing)}; set depth and blocks to those of the checkpoint"
+            )
+        read_into(network, weights_of(folder), name)
+
+
+def _load(settings: ResNetSettings, files: Mapping[str, bytes]) -> ResNet:
+    return ResNet(settings).read(files)
+
+
+MODELS: tuple[Model, ...] = (
+    Model(
+        name="resnet",
+        title="ResNet-34 or ResNet-50 over spectrograms",
+        takes=TAKES,
+        settings=ResNetSettings,
+        make=ResNet,
+        load=_load,
+        tasks=frozenset({"classes", "labels", "values"}),
+        in_epochs=True,
+    ),
+)

@@ -1,0 +1,54 @@
+"""ResNeXt-50 (32×4d) over spectrograms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tasks.models.backbones import BackboneNetwork, BlockSettings
+from tasks.models.estimator import Model
+from tasks.models.spectrograms import TAKES
+
+if TYPE_CHECKING:
+    from tasks.models.networks.backbone import Images
+
+
+@dataclass(frozen=True)
+class ResNeXtSettings(BlockSettings):
+    """Settings of a ResNeXt, beside those of all image networks; pictures may have any size.
+
+    Args:
+        checkpoint: under the names of torchvision's `resnext50_32x4d`
+        blocks: in each stage; (3, 4, 6, 3) is ResNeXt-50
+    """
+
+
+class ResNeXt(BackboneNetwork):
+    """Residual blocks of 32 paths, mean over positions, linear."""
+
+    settings: ResNeXtSettings
+
+    def bare(self, n_outputs: int) -> Images:
+        """Return the network with first weights."""
+        from tasks.models.networks.resnext import ResNeXt as Module
+
+        return Module(n_outputs, blocks=self.settings.blocks, dropout=self.settings.dropout)
+
+
+def _load(settings: ResNeXtSettings, files: Mapping[str, bytes]) -> ResNeXt:
+    return ResNeXt(settings).read(files)
+
+
+MODELS: tuple[Model, ...] = (
+    Model(
+        name="resnext",
+        title="ResNeXt-50 (32×4d) over spectrograms",
+        takes=TAKES,
+        settings=ResNeXtSettings,
+        make=ResNeXt,
+        load=_load,
+        tasks=frozenset({"classes", "labels", "values"}),
+        in_epochs=True,
+    ),
+)

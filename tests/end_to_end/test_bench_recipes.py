@@ -1,0 +1,215 @@
+"""Every recipe of the benchmark, whole, in one process, on simulated corpora with networks that know nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tasks import config, corpus, each, experiment, extract, paths, recipe_book
+from tasks.config import Config, Corpus, Experiment, Extraction
+from tasks.corpora.labels import LABEL_SETS
+from tasks.simulate import corpora as simulated
+
+pytest.importorskip("torch", reason="the benchmark's systems need the extra `deep`")
+pytest.importorskip("lightning", reason="the benchmark's systems need the extra `deep`")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(480), pytest.mark.filterwarnings("default")]
+
+BENCH = "ser-bench"
+ROOT = Path(__file__).resolve().parents[2]
+# what a recipe is made of stays as it is: one epoch, the smallest pictures that the networks take, a block a stage
+_ONE_EPOCH: dict[str, Any] = {"epochs": 1, "patience": 0}
+_IMAGE = {**_ONE_EPOCH, "checkpoint": "", "head_epochs": 0, "frames": 32, "blocks": [1, 1, 1, 1]}
+_QUICK: dict[str, dict[str, Any]] = {
+    "cnn-1d": {**_ONE_EPOCH, "frames": 16},
+    "cnn-2d": {**_ONE_EPOCH, "frames": 16},
+    "cnn-lstm": {**_ONE_EPOCH, "frames": 16, "hidden": 8},
+    "alexnet": {**_ONE_EPOCH, "frames": 64},
+    "resnet": _IMAGE,
+    "densenet": {**_IMAGE, "growth": 8},
+    "resnext": _IMAGE,
+    "speech-fine-tuned": {"epochs": 1, "max_duration_s": 1.0},
+    "fine-tuned": {"epochs": 1, "max_tokens": 16},
+}
+_QUICK_FEATURES: dict[str, dict[str, Any]] = {
+    "log-mel": {"n_mels": 64},
+    "speech-embedding": {"layer": -1},
+}
+# two folds, or one where that is all there is; what keeps what apart stays
+_QUICK_PROTOCOLS = {
+    "speaker-out(6)": "speaker-out(2)",
+    "speaker-out(5)": "speaker-out(2)",
+    "random(5)": "random(2)",
+    "fixed(01, 02, 03, 04)": "fixed(01)",
+    "session-out": "fixed(Ses01F, Ses01M)",
+    "leave-one-speaker-out": "leave-one-speaker-out",
+    "official": "official",
+    "corpus-pairs": "corpus-pairs",
+}
+_POOLS = {"-pairs": ("ravdess", "tess", "crema-d"), "-with-iemocap": ("iemocap", "mosei")}
+
+
+def corpus_of(recipe: str) -> str:
+    """Return what the corpus of a recipe is called here: after its reader, or after what it pools."""
+    for end in _POOLS:
+        if recipe.endswith(end):
+            return f"pool{end}"
+    first = recipe.partition("-")[0]
+    return {"crema": "crema-d"}.get(first, first)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bench")
+
+
+@pytest.fixture(scope="module")
+def encoders(folder: Path) -> dict[str, str]:
+    from tasks.simulate import checkpoints
+
+    return {
+        "bert": str(checkpoints.tiny_text_encoder(folder / "bert")),
+        "roberta": str(checkpoints.tiny_roberta_encoder(folder / "roberta", texts=["the train leaves", "a letter"])),
+        "wav2vec2": str(checkpoints.tiny_speech_encoder(folder / "wav2vec2")),
+    }
+
+
+@pytest.fixture(scope="module")
+def spoken(folder: Path) -> dict[str, Corpus]:
+    """Every corpus, as small as it can be, and two pools of them."""
+    known = {}
+    for reader in ("ravdess", "tess", "crema-d", "iemocap", "mosei", "aesdd"):
+        simulated.make(reader, folder / reader)
+        known[reader] = Corpus(reader=reader, path=str(folder / reader))
+    _thin_out(folder)
+    for end, readers in _POOLS.items():
+        pool = folder / f"pool{end}"
+        for reader in readers:
+            shutil.copytree(folder / reader, pool / reader)
+        shutil.copy(folder / "tess" / paths.SIMULATED, pool)
+        known[pool.name] = Corpus(reader="pool", path=str(pool))
+    return known
+
+
+def _thin_out(folder: Path) -> None:
+    """Take away what a simulated corpus has more of than two folds need: every class stays, by every speaker."""
+    for clip in (folder / "ravdess").rglob("*.wav"):
+        _, _, _, intensity, _, repetition, _ = clip.stem.split("-")
+        if (intensity, repetition) != ("01", "01"):
+            clip.unlink()
+    for clip in (folder / "tess").rglob("*.wav"):
+        if clip.stem.split("_")[1] not in ("back", "bar", "base"):
+            clip.unlink()
+
+
+@pytest.fixture
+def written(
+    folder: Path, spoken: dict[str, Corpus], encoders: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], tuple[str, Config]]:
+    """Return a recipe's name and settings in which it stands, quick; the project's folder is the current one."""
+    monkeypatch.chdir(folder)
+    shipped = config.load(ROOT / paths.PARAMS)
+    alone = shipped.runtime.model_copy(update={"workers": 1, "progress": "never"})
+
+    def write(recipe: str) -> tuple[str, Config]:
+        mine = corpus_of(recipe)
+        features, experiments = recipe_book.entries(BENCH, recipe, mine)
+        ((name, entry),) = experiments.items()
+        entry["model"] = _quick(entry["model"], encoders)
+        entry["protocol"] = _QUICK_PROTOCOLS[entry["protocol"]]
+        if "windows" in entry:
+            entry["windows"] = {"length_s": min(1.0, entry["windows"]["length_s"]), "hop_s": 0.5}
+        if "tune" in entry:
+            entry["tune"] = {**entry["tune"], "folds": 2, "grid": {"c": [0.001, 0.01]}}
+        for one in features.values():
+            settings = one.setdefault("settings", {})
+            settings |= _QUICK_FEATURES.get(one["extractor"], {})
+            if "checkpoint" in settings:
+                settings["checkpoint"] = encoders["wav2vec2"]
+        return name, shipped.model_copy(
+            update={
+                "corpora": {mine: spoken[mine]},
+                "features": {one: Extraction(**page) for one, page in features.items()},
+                "experiments": {name: Experiment(**entry)},
+                "evaluate": shipped.evaluate.model_copy(update={"bootstrap": 100}),
+                "runtime": alone,
+            }
+        )
+
+    return write
+
+
+def _quick(model: dict[str, Any], encoders: dict[str, str]) -> dict[str, Any]:
+    if "branches" in model:
+        return {**model, "branches": {kind: _quick(one, encoders) for kind, one in model["branches"].items()}}
+    found = {**model, **_QUICK.get(model["name"], {})}
+    if model["name"] == "speech-fine-tuned":
+        found["checkpoint"] = encoders["wav2vec2"]
+    if model["name"] == "fine-tuned":
+        found["checkpoint"] = encoders["roberta" if "roberta" in model["checkpoint"] else "bert"]
+    return found
+
+
+def run(name: str, settings: Config) -> dict[str, Any]:
+    """Run an experiment, and what it needs that is not there from an earlier one; return its figures."""
+    serial = each.local(settings.runtime)
+    for one in settings.corpora:
+        if not paths.utterances(one).is_file():
+            corpus.run(settings, one, each=serial)
+    for one, entry in settings.features.items():
+        if not (paths.features(entry.corpus, one) / "card.json").is_file():
+            extract.run(settings, one, each=serial)
+    experiment.run(settings, name, each=serial)
+    found: dict[str, Any] = json.loads((paths.experiment(name) / "metrics.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("recipe", recipe_book.recipes(BENCH))
+def test_a_recipe_runs(recipe: str, written: Callable[[str], tuple[str, Config]]) -> None:
+    name, settings = written(recipe)
+    entry = settings.experiments[name]
+    found = run(name, settings)
+    assert found["simulated"]
+    assert {"majority", "shuffled labels"} <= set(found["baselines"])
+    assert ("text only" in found["baselines"]) == ("-bert-" in recipe and entry.model["name"] == "fusion")
+    assert found["leaky"] == recipe.endswith("-random")
+    assert not [one for one in found["audit"] if one["severity"] == "violation"]
+    assert bool([one for one in found["audit"] if one["check"] == "torn utterances"]) == (
+        found["leaky"] and entry.windows is not None
+    )
+    assert (found["windows"] is not None) == (entry.windows is not None)
+    assert found["threshold"] == (entry.threshold if entry.target == "emotions" else None)
+    assert "simulated" in (paths.experiment(name) / "index.html").read_text(encoding="utf-8").lower()
+    _demand_classes(entry, found)
+    _demand_rows(name, entry, found)
+
+
+def _demand_classes(entry: Experiment, found: dict[str, Any]) -> None:
+    """Check what utterances may be called: classes of the set that is asked for, and `none` below a floor."""
+    said = set(found["outputs"])
+    assert ("none" in said) == (entry.clips is not None and entry.clips.floor > 0)
+    if entry.target == "emotions":
+        assert len(said) == 6
+    elif entry.labels == "shared":
+        assert said == {"neutral", "happiness", "sadness", "anger", "fear", "disgust"}
+    else:
+        assert said - {"none"} <= set(LABEL_SETS[entry.labels].values())
+        assert len(said) >= 3
+
+
+def _demand_rows(name: str, entry: Experiment, found: dict[str, Any]) -> None:
+    """Check what was tested: whole utterances, and none of a corpus that is only learned from."""
+    predictions = pq.read_table(paths.experiment(name) / "predictions.parquet").to_pylist()
+    mine = [row for row in predictions if row["variant"] == "recipe"]
+    ids = [row["utterance_id"] for row in mine]
+    assert not any("#" in one for one in ids), "windows are scored together"
+    assert {one.partition("/")[0] for one in ids}.isdisjoint(entry.only_in_training)
+    if entry.protocol == "corpus-pairs":
+        assert len({one["fold"] for one in found["folds"]}) == 6
+    else:
+        assert len(set(ids)) == len(ids) == found["n"]

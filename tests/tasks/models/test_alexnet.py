@@ -1,0 +1,98 @@
+"""AlexNet: torchvision's names, a sum over positions, and a least size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("lightning")
+
+import torch
+
+from tasks.errors import InputError
+from tasks.models.alexnet import AlexNet, AlexNetSettings
+from tasks.models.networks.alexnet import LEAST_SIZE
+from tasks.models.networks.alexnet import AlexNet as Module
+from tasks.models.networks.backbone import take_over
+from tests.tasks.models.spectrogram_rows import drawn
+
+PUBLISHED = {
+    "features.0.weight": (64, 3, 11, 11),
+    "features.0.bias": (64,),
+    "features.3.weight": (192, 64, 5, 5),
+    "features.3.bias": (192,),
+    "features.6.weight": (384, 192, 3, 3),
+    "features.6.bias": (384,),
+    "features.8.weight": (256, 384, 3, 3),
+    "features.8.bias": (256,),
+    "features.10.weight": (256, 256, 3, 3),
+    "features.10.bias": (256,),
+}
+LEFT = {
+    "classifier.1.weight": (4096, 9216),
+    "classifier.1.bias": (4096,),
+    "classifier.4.weight": (4096, 4096),
+    "classifier.4.bias": (4096,),
+    "classifier.6.weight": (1000, 4096),
+    "classifier.6.bias": (1000,),
+}
+"""What torchvision's file holds besides."""
+
+
+def test_its_convolutions_are_torchvisions() -> None:
+    with torch.device("meta"):
+        network = Module(4)
+    found = {name: tuple(one.shape) for name, one in network.features.state_dict(prefix="features.").items()}
+    assert found == PUBLISHED
+    assert sum(one.numel() for one in network.features.parameters()) == 2_469_696
+    assert sum(int(np.prod(shape)) for shape in (PUBLISHED | LEFT).values()) == 61_100_840
+    assert {name: tuple(one.shape) for name, one in network.classifier.named_parameters()} == {
+        "1.weight": (4, 256),
+        "1.bias": (4,),
+    }
+
+
+def test_torchvisions_file_is_taken_over_without_its_dense_layers() -> None:
+    torch.manual_seed(1)
+    network = Module(4)
+    # the dense layers' shapes do not matter, and 230 MB of them would only be thrown away
+    found = {name: torch.randn(shape) for name, shape in PUBLISHED.items()}
+    take_over(network, {**found, **dict.fromkeys(LEFT, torch.zeros(1))}, "it")
+    assert all(torch.equal(network.state_dict()[name], one) for name, one in found.items())
+    with pytest.raises(InputError, match=r"1 missing \(features\.10\.bias\)"):
+        take_over(network, {name: one for name, one in found.items() if name != "features.10.bias"}, "it")
+
+
+def test_positions_are_summed() -> None:
+    torch.manual_seed(1)
+    network = Module(4).eval()
+    pictures = torch.randn(2, 3, 70, 130)
+    with torch.no_grad():
+        maps = network.features(pictures)
+        expected = maps.flatten(2).sum(dim=2) @ network.classifier[1].weight.T + network.classifier[1].bias
+        torch.testing.assert_close(network(pictures), expected)
+    assert maps.shape == (2, 256, 1, 3)
+
+
+@pytest.mark.parametrize(("size", "left"), [(LEAST_SIZE, 1), (128, 3), (300, 8)])
+def test_pictures_become_so_many_positions(size: int, left: int) -> None:
+    with torch.device("meta"):
+        assert Module(4).features(torch.zeros(1, 3, size, LEAST_SIZE)).shape == (1, 256, left, 1)
+
+
+def test_smaller_pictures_are_refused() -> None:
+    with torch.device("meta"), pytest.raises(RuntimeError, match="too small"):
+        Module(4).features(torch.zeros(1, 3, LEAST_SIZE - 1, LEAST_SIZE))
+    inputs, target = drawn(8, 1, n_frames=70, n_bands=40)
+    with pytest.raises(InputError, match="AlexNet needs pictures of 63 bands × 63 frames or more, found 40 × 70"):
+        AlexNet(AlexNetSettings(frames=70), 1).fit(inputs, target)
+
+
+def test_its_settings_are_the_sources() -> None:
+    settings: Any = AlexNetSettings()
+    assert (settings.epochs, settings.optimiser, settings.gradient_clip, settings.dropout) == (16, "adamw", 1.0, 0.5)
+    network = AlexNet(settings).bare(4)
+    assert network.classifier[0].p == 0.5
