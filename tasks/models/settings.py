@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, get_type_hints
 
 from tasks.errors import ConfigError
@@ -13,7 +13,8 @@ from tasks.errors import ConfigError
 def settings_of(kind: type, values: Mapping[str, Any], where: str) -> Any:
     """Build settings from plain values.
 
-    An int stands for a float, a list for a tuple; nothing else is converted: no text for a number, no 1.0 for a 1.
+    An int stands for a float, a list for a tuple, a mapping for settings inside settings; nothing else is converted: no
+    text for a number, no 1.0 for a 1.
 
     Args:
         kind: a frozen dataclass; its `__post_init__` may refuse values with ValueError or ConfigError
@@ -39,7 +40,9 @@ def settings_of(kind: type, values: Mapping[str, Any], where: str) -> Any:
     built: dict[str, Any] = {}
     for name in allowed.keys() & values.keys():
         try:
-            built[name] = _read(hints[name], values[name])
+            built[name] = _value(hints[name], values[name], f"{where}.{name}")
+        except ConfigError as error:
+            problems.append(str(error))
         except ValueError as error:
             problems.append(f"{where}.{name} is {values[name]!r}; {_expected(error)}")
     if problems:
@@ -59,6 +62,14 @@ def _unknown(key: str, allowed: Iterable[str], where: str) -> str:
     close = difflib.get_close_matches(key, names, 1)
     guess = f"; did you mean {close[0]!r}?" if close else ""
     return f"{where}: unknown key {key!r}{guess}; allowed here: {', '.join(names) or 'nothing'}"
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    if not (isinstance(hint, type) and is_dataclass(hint)):
+        return _read(hint, value)
+    if not isinstance(value, Mapping):
+        raise ValueError(f"expected settings such as {{{next(iter(fields(hint))).name}: …}}")
+    return settings_of(hint, value, where)
 
 
 def _read(hint: Any, value: Any) -> Any:

@@ -29,9 +29,24 @@ class Demo:
 
 
 @dataclass(frozen=True)
+class Outer:
+    demo: Demo = field(default_factory=Demo)
+
+
+@dataclass(frozen=True)
 class Needy:
     path: str
     size: int = 1
+
+
+def test_settings_inside_settings() -> None:
+    assert settings_of(Outer, {"demo": {"rate": 1, "widths": [3]}}, "x").demo == Demo(rate=1.0, widths=(3,))
+    with pytest.raises(ConfigError, match=r"x\.demo: unknown key 'rat'; did you mean 'rate'"):
+        settings_of(Outer, {"demo": {"rat": 1}}, "x")
+    with pytest.raises(ConfigError, match=r"x\.demo: rate must be above 0"):
+        settings_of(Outer, {"demo": {"rate": -1}}, "x")
+    with pytest.raises(ConfigError, match=r"x\.demo is 3"):
+        settings_of(Outer, {"demo": 3}, "x")
 
 
 def test_nothing_gives_the_defaults() -> None:
