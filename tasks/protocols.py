@@ -231,7 +231,8 @@ def parse(text: str) -> Protocol:
 def with_development(split: Split, protocol: Protocol, columns: Columns, labels: Labels, seed: int) -> Split:
     """Take development rows out of a split's training part under the protocol's own rule, about one in eight.
 
-    A corpus's own development part stays as it is.
+    A corpus's own development part stays as it is. Where training holds a single unit (one of TESS's two speakers),
+    scripts are kept apart instead, or groups, or nothing but the rows.
 
     Args:
         split: one of the protocol's folds
@@ -241,14 +242,16 @@ def with_development(split: Split, protocol: Protocol, columns: Columns, labels:
         seed: which ones
 
     Raises:
-        NotEnoughData: if the training part holds a single unit
+        NotEnoughData: if the training part holds a single row
     """
     if split.development.size:
         return split
-    unit = columns[protocol.inner_unit or "utterance_id"][split.train]
+    candidates = (protocol.inner_unit or "utterance_id", "script", "group", "utterance_id")
+    units = (columns[one][split.train] for one in candidates)
+    unit = next((one for one in units if np.unique(one).size > 1), None)
+    if unit is None:
+        raise NotEnoughData(f"{split.name} of {protocol.name}: one row in training, none to spare for development")
     n_units = np.unique(unit).size
-    if n_units < 2:
-        raise NotEnoughData(f"{split.name} of {protocol.name}: one unit in training, none to spare for development")
     inside = _stratified(unit, labels[split.train], min(_SHARE, n_units), seed) == 0
     return Split(split.name, split.train[~inside], split.test, split.train[inside])
 

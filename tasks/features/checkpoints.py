@@ -87,8 +87,8 @@ def audio_encoder(checkpoint: str) -> tuple[Any, Any]:
 def fingerprint(checkpoint: str) -> str:
     """Return a digest of a checkpoint's weights, configuration and tokenizer: 64 hexadecimal digits.
 
-    Weights of an image backbone may be a file, or a folder that holds nothing else. Where it lies does not count. A file
-    is read again only after its size or its time has changed.
+    Weights of an image backbone may be a file, or a folder that holds nothing else. Where it lies does not count. A
+    file is read again only after its size or its time has changed.
 
     Raises:
         InputError: as `folder_of`

@@ -124,6 +124,19 @@ def test_development_comes_out_of_training_under_the_same_rule(text: str) -> Non
             assert not set(columns[unit][split.train]) & set(columns[unit][split.development])
 
 
+def test_where_training_holds_one_speaker_scripts_are_kept_apart_instead() -> None:
+    columns, labels = corpus(200, 3, n_speakers=2)
+    protocol = protocols.parse("leave-one-speaker-out")
+    for whole in folds("leave-one-speaker-out", columns, labels):
+        split = protocols.with_development(whole, protocol, columns, labels, 7)
+        assert 0 < split.development.size < split.train.size
+        assert not set(columns["script"][split.train]) & set(columns["script"][split.development])
+    one = {name: column[:1] for name, column in columns.items()}
+    with pytest.raises(NotEnoughData, match="one row in training"):
+        whole = protocols.Split("x", np.arange(1), np.arange(0))
+        protocols.with_development(whole, protocol, one, labels[:1], 7)
+
+
 def test_every_protocol_says_itself() -> None:
     for form in protocols.FORMS.values():
         text = form.replace("(k)", "(5)").replace("speaker, …", "23, 24")
