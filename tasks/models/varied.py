@@ -65,7 +65,7 @@ def _seen(steps: NDArray[np.float32], alone: Augmentation, mel: MelSettings | No
     # whoever calls keeps a random state of their own
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        frames = torch.from_numpy(np.ascontiguousarray(steps, dtype=np.float32))[None]
+        frames = torch.from_numpy(np.array(steps, dtype=np.float32))[None]
         if mel is not None:
             sound = OnSound(alone, mel.rate_hz, mel.hop)(frames[..., 0])
             frames = spectra.relative_to_loudest(spectra.log_mel(sound, mel))

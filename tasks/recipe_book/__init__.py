@@ -6,6 +6,7 @@ A file of the book is a piece of params.yaml, `features:` and `experiments:`, in
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -51,6 +52,7 @@ def entries(system: str, recipe: str, corpus: str) -> tuple[dict[str, Any], dict
     return {one: features[one] for one in entry["features"]}, {f"{corpus}-{recipe}": entry}
 
 
+@cache
 def _pages(system: str) -> Mapping[str, Any]:
     from ruamel.yaml import YAML
 

@@ -124,7 +124,8 @@ def written(
         if "windows" in entry:
             entry["windows"] = {"length_s": min(1.0, entry["windows"]["length_s"]), "hop_s": 0.5}
         if "tune" in entry:
-            entry["tune"] = {**entry["tune"], "folds": 2, "grid": {"c": [0.001, 0.01]}}
+            points = [0.001] if entry["protocol"] == "corpus-pairs" else [0.001, 0.01]
+            entry["tune"] = {**entry["tune"], "folds": 2, "grid": {"c": points}}
         for one in features.values():
             settings = one.setdefault("settings", {})
             settings |= _QUICK_FEATURES.get(one["extractor"], {})
