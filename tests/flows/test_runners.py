@@ -66,7 +66,7 @@ WORK = each.Work("measure", measure_one, Section(), SCHEMA, version="1")
 
 @pytest.fixture
 def runtime(project: Path, settings: Config, prefect: None) -> Runtime:
-    changes = {"workers": 2, "retry_delays_s": [0.01, 0.01], "shards": 4, "shard_timeout_s": 5.0}
+    changes = {"workers": 2, "retry_delays_s": [0.01, 0.01], "shards": 4, "shard_timeout_s": 20.0}
     return settings.runtime.model_copy(update=changes)
 
 

@@ -237,9 +237,10 @@ class Api:
                 with urllib.request.urlopen(request, timeout=30) as answer:
                     return json.load(answer)
             except urllib.error.HTTPError as error:
-                # SQLite is busy: Prefect's own client asks again, too
-                if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
-                    raise
+                with error:
+                    # SQLite is busy: Prefect's own client asks again, too
+                    if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                        raise
                 time.sleep(0.5)
         raise AssertionError(f"{path}: busy for half a minute")
 
