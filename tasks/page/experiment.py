@@ -219,7 +219,7 @@ def _charts(figures: Mapping[str, Any], pictures: Pictures) -> tuple[dict[str, A
     captions = {}
     for number, (quantity, chart) in enumerate(experiment_charts.curves(pictures.curves).items()):
         charts[f"curves-{number}"] = chart
-        captions[f"curves-{number}"] = quantity.capitalize()
+        captions[f"curves-{number}"] = measured.NAMES.get(quantity.replace(" ", "_"), quantity.capitalize())
     if pictures.varied:
         charts["varied"] = spectrogram_charts.augmented(pictures.varied.spectrograms, pictures.varied.step_s)
     for number, shown in enumerate(pictures.attended):

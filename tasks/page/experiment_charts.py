@@ -29,6 +29,7 @@ _MARKS = (
 # Okabe and Ito's, without the black and the yellow that one of the two backgrounds swallows
 _HUES = ("#0077bb", "#d55e00", "#009e73", "#cc6fa3", "#b8860b", "#56b4e9", "#8e7cc3", "#a0522d")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "triangle-down", "cross", "star", "pentagon", "hexagon")
+_FEW_EPOCHS = 4
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _PARTS = {"train": "training", "training": "training", "development": "development"}
 # lighter than the bars: thin lines have to be seen on dark as well
@@ -225,13 +226,15 @@ def _curve(quantity: str, found: Sequence[tuple[str, Mapping[str, Any]]]) -> Cha
 
     figure = go.Figure()
     n_fits = len({(row["fold"], row["seed"]) for _, row in found})
+    # a line through one point is none
+    few = max(row["epoch"] for _, row in found) < _FEW_EPOCHS
     for part in sorted({part for part, _ in found}, key=list(_LINES).index):
         rows = [row for one, row in found if one == part]
         x, y, said = _broken(rows)
         colour, dash = _LINES[part]
         figure.add_scatter(
             name=part or "fits",
-            mode="lines",
+            mode="lines+markers" if few else "lines",
             x=x,
             y=y,
             customdata=said,

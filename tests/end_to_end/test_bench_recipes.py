@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _ONE_EPOCH: dict[str, Any] = {"epochs": 1, "patience": 0}
 _IMAGE = {**_ONE_EPOCH, "checkpoint": "", "head_epochs": 0, "frames": 16, "blocks": [1, 1]}
 _QUICK: dict[str, dict[str, Any]] = {
+    "feed-forward": {**_ONE_EPOCH, "hidden": [8]},
     "cnn-1d": {**_ONE_EPOCH, "frames": 16},
     "cnn-2d": {**_ONE_EPOCH, "frames": 16},
     "cnn-lstm": {**_ONE_EPOCH, "frames": 16, "hidden": 8},

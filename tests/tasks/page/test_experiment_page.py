@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tasks.experiments import scoring
+from tasks.experiments.heard import Attended, Varied
 from tasks.experiments.pictures import Map, Pictures
 from tasks.experiments.scoring import Run
 from tasks.leaks.finding import Audit, Finding, Part
@@ -339,3 +340,37 @@ def test_curves_of_one_fit_and_of_several(n: int) -> None:
     assert chart["data"][0]["x"] == [1.0, 2.0, None] * n
     assert chart["layout"]["xaxis"]["title"]["text"] == "epoch"
     assert chart["layout"]["yaxis"]["title"]["text"] == "loss"
+    assert chart["data"][0]["mode"] == "lines+markers", "a line through one point would not be seen"
+
+
+def test_windows_are_told_with_what_they_are_worth_alone() -> None:
+    alone = {"uar": {"value": 0.4321, "low": 0.4, "high": 0.5}}
+    clips = {"by": "vote", "floor": 0.4, "smooth": 3}
+    cut = {"length_s": 0.5, "hop_s": 0.25, "clips": clips, "n": 4321, "scores": alone}
+    said = Page(experiment.render({**of_classes(), "windows": cut}, AUDIT, NOTHING)).text
+    assert "0.5 s every 0.25 s, 4,321 in all" in said
+    assert "smoothed over 3, their votes; none where no class reaches 0.4" in said
+    assert "Window by window, before they are scored together (n = 4,321): UAR 0.432" in said
+    assert "Window by window" not in Page(experiment.render(of_classes(), AUDIT, NOTHING)).text
+
+
+def test_a_score_for_every_two_corpora() -> None:
+    figures = of_classes()
+    row = figures["folds"][0]
+    folds = [{**row, "fold": f"{a} → {b}", "uar": value} for a, b, value in (("a", "b", 0.2), ("b", "a", 0.6))]
+    html = experiment.render({**figures, "protocol": "corpus-pairs", "folds": folds}, AUDIT, NOTHING)
+    (chart,) = json.loads(re.findall(r'id="figure-pairs">(.*?)</script>', html)[0])["data"]
+    assert chart["x"] == chart["y"] == ["a", "b"]
+    assert chart["z"] == [[None, 0.2], [0.6, None]]
+
+
+def test_what_a_network_was_shown() -> None:
+    decibels = np.linspace(-80, 0, 40 * 8).reshape(40, 8)
+    weights = np.full(40, 1 / 40)
+    shown = Attended("u <em id=x>", "anger", "joy", decibels, weights, 0.01)
+    varied = Varied({"as it is": decibels, "time masks": decibels}, 0.01)
+    html = experiment.render(of_classes(), AUDIT, replace(NOTHING, varied=varied, attended=(shown,)))
+    assert 'id="figure-varied"' in html
+    assert 'id="figure-attended-0"' in html
+    assert "<em id=x>" not in html
+    assert "Test rows are never varied" in Page(html).text
