@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,8 @@ def train(
     if plan.model.in_epochs and split.development.size:
         development = Development(_scaled(inputs.rows(split.development), scalers), target[split.development])
     fitted = estimator.fit(inside, labels, weights=weights, development=development, folder=folder)
+    if folder is not None:
+        _sweep(folder)
     return Fitted(scalers, fitted)
 
 
@@ -337,6 +340,13 @@ def _demand_fitted_inside(fitted: Fitted, inputs: Inputs, target: NDArray[Any], 
         found = leaks.fitted.check([(name, scaler)], inside, (block, classes))
         if found.n:
             raise LeakError(f"{where}: {found.what}: {', '.join(found.examples)}")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove folders in which training has left nothing; logs stay."""
+    for path in (*sorted((one for one in folder.rglob("*") if one.is_dir()), reverse=True), folder):
+        with suppress(OSError):
+            path.rmdir()
 
 
 def _folder(item: Fit, inner: str = "") -> Path | None:
