@@ -87,3 +87,31 @@ def test_functionals_of_ravdess(measure: Measure) -> None:
     found = measure("acoustic", "functionals-svm", "ravdess")
     assert found["scores"]["uar"]["value"] >= 0.56
     assert found["n"] == 1080
+
+
+def test_the_best_network_from_scratch_on_ravdess(measure: Measure) -> None:
+    found = measure("ser-bench", "ravdess-feed-forward-eight", "ravdess")
+    assert found["scores"]["uar"]["value"] >= 0.58
+    assert found["baselines"]["shuffled labels"]["uar"]["value"] < 1 / 8 + 0.04
+
+
+@pytest.mark.parametrize("recipe", ["cnn-1d-3", "cnn-1d-5", "cnn-1d-8", "cnn-2d-2", "cnn-2d-6", "cnn-lstm-attention"])
+def test_networks_over_spectrograms_hear_emotions(measure: Measure, recipe: str) -> None:
+    found = measure("ser-bench", f"ravdess-{recipe}-eight", "ravdess")
+    scores, shuffled = found["scores"]["uar"], found["baselines"]["shuffled labels"]["uar"]
+    assert scores["low"] > shuffled["high"]
+
+
+def test_late_fusion_is_no_worse_than_the_better_of_its_branches(measure: Measure) -> None:
+    fused = measure("ser-bench", "ravdess-late-fusion-eight", "ravdess")["scores"]["uar"]["value"]
+    heard = measure("ser-bench", "ravdess-cnn-1d-3-eight", "ravdess")["scores"]["uar"]["value"]
+    assert fused >= heard
+    assert fused >= measure("acoustic", "functionals-svm", "ravdess")["scores"]["uar"]["value"]
+
+
+def test_the_price_of_the_leak_on_tess(measure: Measure) -> None:
+    across = measure("ser-bench", "tess-cnn-1d-3", "tess")
+    at_random = measure("ser-bench", "tess-cnn-1d-3-random", "tess")
+    assert not across["leaky"]
+    assert at_random["leaky"]
+    assert at_random["scores"]["uar"]["value"] > across["scores"]["uar"]["value"] + 0.1
