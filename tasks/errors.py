@@ -16,6 +16,9 @@ ItemFailed                     a bug, met by one item: it fails the stage and ke
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable, Mapping
+
 
 class UndertoneError(Exception):
     """A failure the user can mend; its message says what was found, what was expected and how to go on."""
@@ -84,3 +87,32 @@ class ItemFailed(Exception):
 
     def __str__(self) -> str:
         return ": ".join(self.args)
+
+
+def one_of(found: str, allowed: Iterable[str], what: str) -> None:
+    """Demand that a name is known.
+
+    Args:
+        found: the name
+        allowed: the names there are
+        what: how the message begins, such as `there is no model`
+
+    Raises:
+        ConfigError: if it is not; says which are, and which one it is close to
+    """
+    known = list(allowed)
+    if found not in known:
+        there = ", ".join(known) or "none yet"
+        raise ConfigError(f"{what} {found!r}; {guess(found, known)}There {'are' if known else 'is'} {there}")
+
+
+def guess(found: str, known: Iterable[str], forms: Mapping[str, str] | None = None) -> str:
+    """Return the question whether a name that is close to an unknown one was meant; an empty text if none is.
+
+    Args:
+        found: the unknown name
+        known: the names there are
+        forms: name → how it is written, where that is more than the name
+    """
+    close = difflib.get_close_matches(found, known, 1)
+    return f"did you mean {(forms or {}).get(close[0], close[0])}? " if close else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -172,14 +172,15 @@ def _write(config: Config, recipe: Plan, data: Data, fits: list[Fits], audit: le
     tables.write_csv(target / "confusion.csv", results.confusion(recipe, data, these))
     curves = _curves(fits[0])
     tables.write(curves, target / "curves.parquet", _CURVES)
+    item, kept = next((i, f) for i, f in zip(fits[0].items, fits[0].found, strict=True) if i.keep)
     drawn = replace(
         _pictures(recipe, data, splits, these, curves),
         varied=heard.varied(recipe, data),
-        attended=heard.attended(recipe, data, *_kept(fits[0])),
+        attended=heard.attended(recipe, data, dict(kept["files"]), item.point),
     )
     tables.write_text(target / "index.html", page.render(figures, audit, drawn))
     tables.write_text(target / "cost.json", json.dumps(results.cost(fits), indent=2) + "\n")
-    _write_model(recipe, fits[0])
+    _write_model(recipe, item, kept)
 
 
 def _curves(fits: Fits) -> pa.Table:
@@ -207,15 +208,8 @@ def _pictures(recipe: Plan, data: Data, splits: Sequence[Split], these: list[Run
     )
 
 
-def _kept(fits: Fits) -> tuple[dict[str, bytes], int]:
-    """Return the files of the model that is kept, and its point of the grid."""
-    item, found = next((i, f) for i, f in zip(fits.items, fits.found, strict=True) if i.keep)
-    return dict(found["files"]), item.point
-
-
-def _write_model(recipe: Plan, fits: Fits) -> None:
+def _write_model(recipe: Plan, item: Fit, found: Mapping[str, Any]) -> None:
     """Write the kept model: of the one fold there is, or trained on all rows."""
-    item, found = next((i, f) for i, f in zip(fits.items, fits.found, strict=True) if i.keep)
     folder = paths.experiment(recipe.name) / "model"
     shutil.rmtree(folder, ignore_errors=True)
     for name, content in sorted(dict(found["files"]).items()):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from tasks.config import Config
-from tasks.errors import ConfigError, UndertoneError
+from tasks.errors import ConfigError, UndertoneError, one_of
 from tasks.features import registry
 from tasks.features.extractor import Extractor
 from tasks.models.settings import settings_of
@@ -25,19 +24,6 @@ def of(name: str, config: Config) -> tuple[Extractor, Any]:
     with at(f"{where}.extractor"):
         extractor = registry.extractor(entry.extractor)
     return extractor, settings_of(extractor.settings, entry.settings, f"{where}.settings")
-
-
-def one_of(found: str, allowed: Iterable[str], what: str) -> None:
-    """Demand that a name is known.
-
-    Raises:
-        ConfigError: if it is not; says which are, and which one it is close to
-    """
-    known = list(allowed)
-    if found not in known:
-        close = difflib.get_close_matches(found, known, 1)
-        guess = f"did you mean {close[0]}? " if close else ""
-        raise ConfigError(f"{what} {found!r}; {guess}There {'are' if known else 'is'} {', '.join(known) or 'none yet'}")
 
 
 @contextmanager

@@ -5,7 +5,6 @@ Folds depend on ids, units, labels and the seed alone: not on the order of the r
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import ConfigError, NotEnoughData
+from tasks.errors import ConfigError, NotEnoughData, guess
 from tasks.splits import Labels
 
 Columns = Mapping[str, Labels]
@@ -211,9 +210,8 @@ def parse(text: str) -> Protocol:
     found = re.fullmatch(r"\s*([a-z-]+)\s*(?:\(([^()]*)\))?\s*", text)
     kind, inside = (found[1], found[2]) if found else ("", None)
     if kind not in FORMS:
-        close = difflib.get_close_matches(kind or text, FORMS, 1)
-        guess = f"did you mean {FORMS[close[0]]}? " if close else ""
-        raise ConfigError(f"there is no protocol {text!r}; {guess}There are {', '.join(FORMS.values())}")
+        meant = guess(kind or text, FORMS, FORMS)
+        raise ConfigError(f"there is no protocol {text!r}; {meant}There are {', '.join(FORMS.values())}")
     if kind == "fixed":
         speakers = tuple(one.strip() for one in (inside or "").split(",") if one.strip())
         if not speakers:

@@ -180,20 +180,18 @@ def folds(plan: Plan, data: Data, seed: int) -> tuple[Split, ...]:
 def split_of(item: Fit, data: Data) -> Split:
     """Return the item's rows; models that are trained in epochs get development rows."""
     plan = item.plan
-    if item.fold == FINAL:
-        everything = np.arange(data.ids.size)
-        split = Split("all rows", everything, np.empty(0, dtype=np.int64))
-        if _shows_development(plan):
-            split = protocols.with_development(split, plan.protocol, data.columns, data.strata, item.seed)
-        return split
-    split = _folds(plan, data, item.seed)[item.fold]
+    final = item.fold == FINAL
+    everything = Split("all rows", np.arange(data.ids.size), np.empty(0, dtype=np.int64))
+    split = everything if final else _folds(plan, data, item.seed)[item.fold]
     if _shows_development(plan):
         split = protocols.with_development(split, plan.protocol, data.columns, data.strata, item.seed)
-    return _with_extra(plan, data, split)
+    return split if final else _with_extra(plan, data, split)
 
 
 def _folds(plan: Plan, data: Data, seed: int) -> tuple[Split, ...]:
     """Cut the rows that are tested as the protocol says."""
+    if not plan.recipe.only_in_training:
+        return plan.protocol.folds(data.columns, data.strata, seed)
     tested = np.flatnonzero(~_extra(plan, data))
     columns = {name: column[tested] for name, column in data.columns.items()}
     found = plan.protocol.folds(columns, data.strata[tested], seed)
@@ -205,8 +203,9 @@ def _extra(plan: Plan, data: Data) -> NDArray[np.bool_]:
 
 
 def _with_extra(plan: Plan, data: Data, split: Split) -> Split:
-    extra = np.flatnonzero(_extra(plan, data))
-    return replace(split, train=np.sort(np.concatenate([split.train, extra]))) if extra.size else split
+    if not plan.recipe.only_in_training:
+        return split
+    return replace(split, train=np.union1d(split.train, np.flatnonzero(_extra(plan, data))))
 
 
 def _shows_development(plan: Plan) -> bool:

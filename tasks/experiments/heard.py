@@ -69,13 +69,15 @@ def attended(plan: Plan, data: Data, files: Mapping[str, bytes], point: int) -> 
     if part is None or plan.task != "classes" or not getattr(plan.settings(point), "attention", False):
         return ()
     fitted = fitting.loaded(plan, files, point)
-    first = [int(data.first[data.target[data.first] == one][0]) for one in data.outputs[:MOST_ATTENDED]]
-    inputs = data.inputs.rows(np.array(first, dtype=np.int64))
+    utterances = data.first
+    classes = data.target[utterances]
+    first = np.array([utterances[np.argmax(classes == one)] for one in data.outputs[:MOST_ATTENDED]], dtype=np.int64)
+    inputs = data.inputs.rows(first)
     weights, scores = fitted.estimator.attention(inputs), fitted.scores(inputs)
     steps = fitted.estimator.examples(inputs).batch(np.arange(len(first)))["steps"]
     mel = plan.settings(point).mel if part.extractor.name == "waveform" else None
     if mel is not None:
-        steps = spectra.relative_to_loudest(spectra.log_mel(steps[..., 0], mel))[:, : weights.shape[1]]
+        steps = spectra.spectrogram(steps[..., 0], mel)[:, : weights.shape[1]]
     return tuple(
         Attended(
             str(data.clips[row]),
@@ -85,7 +87,7 @@ def attended(plan: Plan, data: Data, files: Mapping[str, bytes], point: int) -> 
             weights[k],
             mel.step_s if mel else _step_s(part),
         )
-        for k, row in enumerate(first)
+        for k, row in enumerate(first.tolist())
     )
 
 

@@ -11,10 +11,10 @@ from tasks import extraction, protocols
 from tasks.config import Clips, Config, Experiment
 from tasks.corpora.labels import LABEL_SETS
 from tasks.corpora.offers import OFFERS
-from tasks.errors import ConfigError
+from tasks.errors import ConfigError, one_of
 from tasks.experiments import balancing
 from tasks.experiments.balancing import Balance
-from tasks.extraction import at, one_of
+from tasks.extraction import at
 from tasks.features.extractor import Extractor
 from tasks.leaks import CHECKS
 from tasks.models import registry as models

@@ -277,6 +277,7 @@ def _tuned(plan: Plan, fits: Fits) -> list[dict[str, Any]]:
 
 
 def _folds(plan: Plan, data: Data, fits: Fits) -> list[dict[str, Any]]:
+    names = {seed: [one.name for one in fitting.folds(plan, data, seed)] for seed in plan.recipe.seeds}
     rows = []
     for item, found in zip(fits.items, fits.found, strict=True):
         if not found["ids"]:
@@ -286,7 +287,7 @@ def _folds(plan: Plan, data: Data, fits: Fits) -> list[dict[str, Any]]:
         values = _only(scored(plan, data, one, few), HEADLINE[plan.task])
         rows.append(
             {
-                "fold": fitting.folds(plan, data, item.seed)[item.fold].name,
+                "fold": names[item.seed][item.fold],
                 "seed": item.seed,
                 "n_train": found["n_train"],
                 "n_test": int(one[0].ids.size),

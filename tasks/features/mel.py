@@ -159,7 +159,7 @@ def _start_waveform(settings: WaveformSettings) -> Callable[[Sequence[Sound]], l
 
 def _log_mel(sound: Sound, settings: _SpectrumSettings) -> Array:
     samples = _filled(_speech(sound, settings), settings)
-    return spectra.relative_to_loudest(spectra.log_mel(samples, settings))
+    return spectra.spectrogram(samples, settings)
 
 
 def _mfcc(sound: Sound, settings: CepstrumSettings) -> Array:

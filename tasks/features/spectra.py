@@ -117,6 +117,19 @@ def relative_to_loudest(decibels: Array, range_db: float = 80.0) -> Array:
     return relative
 
 
+def spectrogram(signals: Array, settings: MelSettings) -> Array:
+    """Return log-mel spectrograms relative to each signal's loudest point, as networks are shown them.
+
+    Args:
+        signals: as `log_mel` takes them, shape (..., n_samples)
+        settings: the analysis
+
+    Returns:
+        -80 to 0 dB, shape (..., n_frames, n_mels)
+    """
+    return relative_to_loudest(log_mel(signals, settings))
+
+
 def mfcc(decibels: Array, n_mfcc: int) -> Array:
     """Return mel-frequency cepstral coefficients: the orthonormal DCT-II over the bands.
 

@@ -7,12 +7,11 @@ One of them reports accuracy 0.55 on four classes of IEMOCAP, under a random spl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from tasks.models.backbones import BackboneNetwork, BackboneSettings
-from tasks.models.estimator import Model
+from tasks.models.estimator import Model, reading
 
 if TYPE_CHECKING:
     from tasks.models.networks.backbone import Images
@@ -54,10 +53,6 @@ class AlexNet(BackboneNetwork):
         return Module(n_outputs, dropout=self.settings.dropout)
 
 
-def _load(settings: AlexNetSettings, files: Mapping[str, bytes]) -> AlexNet:
-    return AlexNet(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name="alexnet",
@@ -65,7 +60,7 @@ MODELS: tuple[Model, ...] = (
         takes=frozenset({"sequence"}),
         settings=AlexNetSettings,
         make=AlexNet,
-        load=_load,
+        load=reading(AlexNet),
         tasks=frozenset({"classes", "labels", "values"}),
         in_epochs=True,
     ),

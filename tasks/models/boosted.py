@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tasks.errors import InputError
 from tasks.models import arrays
 from tasks.models.classical import above_zero, classes_of
-from tasks.models.estimator import Development, Inputs, Model, Scores
+from tasks.models.estimator import Development, Inputs, Model, Scores, reading
 
 TREES = "trees.ubj"
 
@@ -123,10 +123,6 @@ def _xgboost() -> ModuleType:
     return xgboost
 
 
-def _load(settings: XgboostSettings, files: Mapping[str, bytes]) -> Xgboost:
-    return Xgboost(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name="xgboost",
@@ -134,6 +130,6 @@ MODELS: tuple[Model, ...] = (
         takes=frozenset({"vector"}),
         settings=XgboostSettings,
         make=Xgboost,
-        load=_load,
+        load=reading(Xgboost),
     ),
 )

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tasks.errors import NotEnoughData
 from tasks.models import arrays
-from tasks.models.estimator import Development, Inputs, Model, Scores
+from tasks.models.estimator import Development, Inputs, Model, Scores, reading
 
 Weights = NDArray[np.float64] | None
 Link = Literal["softmax", "sigmoid", "identity"]
@@ -429,10 +429,6 @@ def _load_linear(make: Callable[[Any], Any]) -> Callable[[Any, Mapping[str, byte
     return lambda settings, files: make(settings).keep(Linear.of(*arrays.from_files(files)))
 
 
-def _load_svm(settings: LinearSvmSettings | RbfSvmSettings, files: Mapping[str, bytes]) -> Svm:
-    return Svm(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name="logistic",
@@ -449,7 +445,7 @@ MODELS: tuple[Model, ...] = (
         takes=frozenset({"vector"}),
         settings=LinearSvmSettings,
         make=lambda settings, seed: Svm(settings),
-        load=_load_svm,
+        load=reading(Svm),
         probabilities=False,
     ),
     Model(
@@ -458,7 +454,7 @@ MODELS: tuple[Model, ...] = (
         takes=frozenset({"vector"}),
         settings=RbfSvmSettings,
         make=lambda settings, seed: Svm(settings),
-        load=_load_svm,
+        load=reading(Svm),
         probabilities=False,
     ),
     Model(

@@ -41,7 +41,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from tasks.models.convolutional import ConvolutionalSettings, units_of
-from tasks.models.estimator import Model
+from tasks.models.estimator import Model, reading
 from tasks.models.spectrograms import TAKES, SpectrogramNetwork
 
 if TYPE_CHECKING:
@@ -98,10 +98,6 @@ class Cnn1d(SpectrogramNetwork):
         )
 
 
-def _load(settings: Cnn1dSettings, files: Mapping[str, bytes]) -> Cnn1d:
-    return Cnn1d(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name="cnn-1d",
@@ -109,7 +105,7 @@ MODELS: tuple[Model, ...] = (
         takes=TAKES,
         settings=Cnn1dSettings,
         make=Cnn1d,
-        load=_load,
+        load=reading(Cnn1d),
         tasks=frozenset({"classes", "labels", "values"}),
         in_epochs=True,
     ),

@@ -38,7 +38,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from tasks.models.convolutional import ConvolutionalSettings, units_of
-from tasks.models.estimator import Model
+from tasks.models.estimator import Model, reading
 from tasks.models.spectrograms import TAKES, SpectrogramNetwork
 
 if TYPE_CHECKING:
@@ -92,10 +92,6 @@ class Cnn2d(SpectrogramNetwork):
         )
 
 
-def _load(settings: Cnn2dSettings, files: Mapping[str, bytes]) -> Cnn2d:
-    return Cnn2d(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name="cnn-2d",
@@ -103,7 +99,7 @@ MODELS: tuple[Model, ...] = (
         takes=TAKES,
         settings=Cnn2dSettings,
         make=Cnn2d,
-        load=_load,
+        load=reading(Cnn2d),
         tasks=frozenset({"classes", "labels", "values"}),
         in_epochs=True,
     ),

@@ -29,7 +29,6 @@ the forward direction is what it remembers after them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -39,7 +38,7 @@ from numpy.typing import NDArray
 from tasks.errors import ConfigError
 from tasks.models.classical import above_zero
 from tasks.models.convolutional import ConvolutionalSettings
-from tasks.models.estimator import Inputs, Model
+from tasks.models.estimator import Inputs, Model, reading
 from tasks.models.spectrograms import TAKES, SpectrogramNetwork, demand_layers
 
 if TYPE_CHECKING:
@@ -123,10 +122,6 @@ class CnnLstm(SpectrogramNetwork):
         return np.asarray(found / found.sum(axis=1, keepdims=True))
 
 
-def _load(settings: CnnLstmSettings, files: Mapping[str, bytes]) -> CnnLstm:
-    return CnnLstm(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name="cnn-lstm",
@@ -134,7 +129,7 @@ MODELS: tuple[Model, ...] = (
         takes=TAKES,
         settings=CnnLstmSettings,
         make=CnnLstm,
-        load=_load,
+        load=reading(CnnLstm),
         tasks=frozenset({"classes", "labels", "values"}),
         in_epochs=True,
     ),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.models.backbones import BackboneNetwork, BlockSettings
 from tasks.models.classical import above_zero
-from tasks.models.estimator import Model
+from tasks.models.estimator import Model, reading
 
 if TYPE_CHECKING:
     from tasks.models.networks.backbone import Images
@@ -52,10 +51,6 @@ class DenseNet(BackboneNetwork):
         return Module(n_outputs, blocks=settings.blocks, growth=settings.growth, dropout=settings.dropout)
 
 
-def _load(settings: DenseNetSettings, files: Mapping[str, bytes]) -> DenseNet:
-    return DenseNet(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name="densenet",
@@ -63,7 +58,7 @@ MODELS: tuple[Model, ...] = (
         takes=frozenset({"sequence"}),
         settings=DenseNetSettings,
         make=DenseNet,
-        load=_load,
+        load=reading(DenseNet),
         tasks=frozenset({"classes", "labels", "values"}),
         in_epochs=True,
     ),

@@ -164,3 +164,8 @@ class Model:
     in_epochs: bool = False
     probabilities: bool = True
     builds_on: Callable[[Any], tuple[str, ...]] | None = None
+
+
+def reading(make: Callable[[Any], Any]) -> Callable[[Any, Mapping[str, bytes]], Estimator]:
+    """Return the `load` of models whose estimators take over their files by `read`."""
+    return lambda settings, files: make(settings).read(files)

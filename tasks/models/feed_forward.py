@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tasks.errors import InputError
 from tasks.models.batches import Batch
-from tasks.models.estimator import Inputs, Model, Rows
+from tasks.models.estimator import Inputs, Model, Rows, reading
 from tasks.models.training import Network, Training, demand_share
 
 if TYPE_CHECKING:
@@ -111,10 +111,6 @@ class FeedForward(Network):
         )
 
 
-def _load(settings: FeedForwardSettings, files: Mapping[str, bytes]) -> FeedForward:
-    return FeedForward(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name="feed-forward",
@@ -122,7 +118,7 @@ MODELS: tuple[Model, ...] = (
         takes=frozenset({"vector", "sequence"}),
         settings=FeedForwardSettings,
         make=FeedForward,
-        load=_load,
+        load=reading(FeedForward),
         tasks=frozenset({"classes", "labels", "values"}),
         in_epochs=True,
     ),

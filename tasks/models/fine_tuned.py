@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tasks.models import batches
 from tasks.models.batches import Batch
 from tasks.models.classical import above_zero
-from tasks.models.estimator import Inputs, Model, Rows, Task
+from tasks.models.estimator import Inputs, Model, Rows, Task, reading
 from tasks.models.training import Network, Training, demand_share
 
 if TYPE_CHECKING:
@@ -228,10 +228,6 @@ class _Unpacked(TemporaryDirectory[str]):
             Path(self.name, Path(name).name).write_bytes(content)
 
 
-def _load(settings: FineTunedSettings, files: Mapping[str, bytes]) -> FineTuned:
-    return FineTuned(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name="fine-tuned",
@@ -239,7 +235,7 @@ MODELS: tuple[Model, ...] = (
         takes=frozenset({"text"}),
         settings=FineTunedSettings,
         make=FineTuned,
-        load=_load,
+        load=reading(FineTuned),
         tasks=frozenset({"classes", "labels", "values"}),
         in_epochs=True,
     ),

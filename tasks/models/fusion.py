@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tasks.models import arrays, branches
 from tasks.models.branches import Branch, Composite, Part, Weights
 from tasks.models.classical import Linear, LogisticSettings, above_zero, classes_of, fit_logistic
-from tasks.models.estimator import Development, Estimator, Inputs, Model, Scores
+from tasks.models.estimator import Development, Estimator, Inputs, Model, Scores, reading
 from tasks.models.training import Network
 
 COMPOSITE = Composite("fusion", "branches", "branch")
@@ -159,14 +159,6 @@ def _embeddings(branch: Branch, fitted: Estimator, inputs: Inputs, classes: tupl
     return branches.evidence(branch, fitted, inputs, classes)
 
 
-def _builds_on(settings: FusionSettings) -> tuple[str, ...]:
-    return branches.names(settings.branches)
-
-
-def _load(settings: FusionSettings, files: Mapping[str, bytes]) -> Fusion:
-    return Fusion(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name=COMPOSITE.name,
@@ -174,8 +166,8 @@ MODELS: tuple[Model, ...] = (
         takes=frozenset({"vector", "sequence", "text"}),
         settings=FusionSettings,
         make=Fusion,
-        load=_load,
+        load=reading(Fusion),
         in_epochs=True,
-        builds_on=_builds_on,
+        builds_on=lambda settings: branches.names(settings.branches),
     ),
 )

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from tasks.models import arrays, branches
 from tasks.models.branches import FLOOR, Composite, Part, Weights
 from tasks.models.classical import classes_of
-from tasks.models.estimator import Development, Estimator, Inputs, Model, Scores
+from tasks.models.estimator import Development, Estimator, Inputs, Model, Scores, reading
 
 COMPOSITE = Composite("late-fusion", "branches", "branch")
 STEPS = 10
@@ -218,14 +218,6 @@ def _softmax(values: Scores) -> Scores:
     return np.asarray(softmax(values, axis=1), dtype=np.float64)
 
 
-def _builds_on(settings: LateFusionSettings) -> tuple[str, ...]:
-    return branches.names(settings.branches)
-
-
-def _load(settings: LateFusionSettings, files: Mapping[str, bytes]) -> LateFusion:
-    return LateFusion(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name=COMPOSITE.name,
@@ -233,8 +225,8 @@ MODELS: tuple[Model, ...] = (
         takes=frozenset({"vector", "sequence", "text"}),
         settings=LateFusionSettings,
         make=LateFusion,
-        load=_load,
+        load=reading(LateFusion),
         in_epochs=True,
-        builds_on=_builds_on,
+        builds_on=lambda settings: branches.names(settings.branches),
     ),
 )

@@ -15,7 +15,7 @@ import numpy as np
 from tasks.errors import InputError
 from tasks.models import batches
 from tasks.models.batches import Batch
-from tasks.models.estimator import Inputs, Model, Rows, Sequences
+from tasks.models.estimator import Inputs, Model, Rows, Sequences, reading
 from tasks.models.training import Network, Training, demand_share
 
 if TYPE_CHECKING:
@@ -107,10 +107,6 @@ def _only(inputs: Inputs) -> Sequences:
     return next(iter(inputs.sequences.values()))
 
 
-def _load(settings: BiLstmSettings, files: Mapping[str, bytes]) -> BiLstm:
-    return BiLstm(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name="bilstm",
@@ -118,7 +114,7 @@ MODELS: tuple[Model, ...] = (
         takes=frozenset({"sequence"}),
         settings=BiLstmSettings,
         make=BiLstm,
-        load=_load,
+        load=reading(BiLstm),
         tasks=frozenset({"classes", "labels", "values"}),
         in_epochs=True,
     ),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
 
-from tasks.errors import ConfigError
+from tasks.errors import one_of
 from tasks.models.estimator import Model
 
 MODULES: Mapping[str, str] = MappingProxyType(
@@ -43,10 +42,7 @@ def model(name: str) -> Model:
     Raises:
         ConfigError: if there is none of that name; says which there are
     """
-    if name not in MODULES:
-        close = difflib.get_close_matches(name, MODULES, 1)
-        guess = f"did you mean {close[0]}? " if close else ""
-        raise ConfigError(f"there is no model {name!r}; {guess}There are {', '.join(MODULES)}")
+    one_of(name, MODULES, "there is no model")
     found: dict[str, Model] = {one.name: one for one in import_module(module(name)).MODELS}
     return found[name]
 

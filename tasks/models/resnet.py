@@ -8,14 +8,13 @@ over both) and `layer_decay`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tasks.errors import InputError
 from tasks.models.backbones import BackboneNetwork, BlockSettings, read_into, weights_of
-from tasks.models.estimator import Model
+from tasks.models.estimator import Model, reading
 from tasks.models.spectrograms import TAKES
 
 if TYPE_CHECKING:
@@ -73,10 +72,6 @@ class ResNet(BackboneNetwork):
         read_into(network, weights_of(folder), name)
 
 
-def _load(settings: ResNetSettings, files: Mapping[str, bytes]) -> ResNet:
-    return ResNet(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name="resnet",
@@ -84,7 +79,7 @@ MODELS: tuple[Model, ...] = (
         takes=TAKES,
         settings=ResNetSettings,
         make=ResNet,
-        load=_load,
+        load=reading(ResNet),
         tasks=frozenset({"classes", "labels", "values"}),
         in_epochs=True,
     ),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.models.backbones import BackboneNetwork, BlockSettings
-from tasks.models.estimator import Model
+from tasks.models.estimator import Model, reading
 from tasks.models.spectrograms import TAKES
 
 if TYPE_CHECKING:
@@ -36,10 +35,6 @@ class ResNeXt(BackboneNetwork):
         return Module(n_outputs, blocks=self.settings.blocks, dropout=self.settings.dropout)
 
 
-def _load(settings: ResNeXtSettings, files: Mapping[str, bytes]) -> ResNeXt:
-    return ResNeXt(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name="resnext",
@@ -47,7 +42,7 @@ MODELS: tuple[Model, ...] = (
         takes=TAKES,
         settings=ResNeXtSettings,
         make=ResNeXt,
-        load=_load,
+        load=reading(ResNeXt),
         tasks=frozenset({"classes", "labels", "values"}),
         in_epochs=True,
     ),

@@ -199,6 +199,6 @@ def _frames(sequences: Sequences, mel: MelSettings | None) -> Iterator[NDArray[A
     for row in range(len(sequences)):
         values = sequences[row]
         if mel is not None:
-            yield np.asarray(spectra.relative_to_loudest(spectra.log_mel(values[:, 0], mel)))
+            yield np.asarray(spectra.spectrogram(values[:, 0], mel))
         else:
             yield values

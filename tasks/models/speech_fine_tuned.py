@@ -24,7 +24,7 @@ from tasks.features import framing
 from tasks.models import arrays, batches
 from tasks.models.batches import Batch
 from tasks.models.classical import above_zero
-from tasks.models.estimator import Inputs, Model, Rows, Sequences
+from tasks.models.estimator import Inputs, Model, Rows, Sequences, reading
 from tasks.models.training import Network, Training, demand_share
 
 if TYPE_CHECKING:
@@ -180,10 +180,6 @@ def _only(inputs: Inputs) -> Sequences:
     return block
 
 
-def _load(settings: SpeechFineTunedSettings, files: Mapping[str, bytes]) -> SpeechFineTuned:
-    return SpeechFineTuned(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name="speech-fine-tuned",
@@ -191,7 +187,7 @@ MODELS: tuple[Model, ...] = (
         takes=frozenset({"sequence"}),
         settings=SpeechFineTunedSettings,
         make=SpeechFineTuned,
-        load=_load,
+        load=reading(SpeechFineTuned),
         tasks=frozenset({"classes", "labels", "values"}),
         in_epochs=True,
     ),

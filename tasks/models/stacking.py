@@ -24,7 +24,7 @@ from tasks.errors import NotEnoughData
 from tasks.models import arrays, branches
 from tasks.models.branches import Branch, Composite, Part, Weights
 from tasks.models.classical import Linear, LogisticSettings, above_zero, classes_of, fit_logistic
-from tasks.models.estimator import Development, Estimator, Inputs, Model, Scores
+from tasks.models.estimator import Development, Estimator, Inputs, Model, Scores, reading
 from tasks.splits import Fold, group_k_fold
 
 NAME = "stacking"
@@ -205,14 +205,6 @@ def _cut(part: Part, seed: int) -> tuple[Part, Development | None]:
     return part, None
 
 
-def _builds_on(settings: StackingSettings) -> tuple[str, ...]:
-    return branches.names(settings.base)
-
-
-def _load(settings: StackingSettings, files: Mapping[str, bytes]) -> Stacking:
-    return Stacking(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name=NAME,
@@ -220,7 +212,7 @@ MODELS: tuple[Model, ...] = (
         takes=frozenset({"vector", "sequence", "text"}),
         settings=StackingSettings,
         make=Stacking,
-        load=_load,
-        builds_on=_builds_on,
+        load=reading(Stacking),
+        builds_on=lambda settings: branches.names(settings.base),
     ),
 )

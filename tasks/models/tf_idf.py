@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tasks.errors import NotEnoughData
 from tasks.models import arrays
 from tasks.models.classical import Linear, LogisticSettings, above_zero, fit_logistic
-from tasks.models.estimator import Development, Inputs, Model, Scores
+from tasks.models.estimator import Development, Inputs, Model, Scores, reading
 
 WORD = r"(?u)\b\w+(?:['’]\w+)*"
 """A word with its apostrophes: scikit-learn's own pattern cuts "don't" to "don" and leaves out "I"."""
@@ -125,10 +125,6 @@ def _joined(inputs: Inputs) -> list[str]:
     return ["\n".join(row) for row in zip(*inputs.texts.values(), strict=True)]
 
 
-def _load(settings: TfIdfSettings, files: Mapping[str, bytes]) -> TfIdf:
-    return TfIdf(settings).read(files)
-
-
 MODELS: tuple[Model, ...] = (
     Model(
         name="tf-idf",
@@ -136,7 +132,7 @@ MODELS: tuple[Model, ...] = (
         takes=frozenset({"text"}),
         settings=TfIdfSettings,
         make=lambda settings, seed: TfIdf(settings),
-        load=_load,
+        load=reading(TfIdf),
         tasks=frozenset({"classes", "labels"}),
     ),
 )

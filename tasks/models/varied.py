@@ -68,7 +68,7 @@ def _seen(steps: NDArray[np.float32], alone: Augmentation, mel: MelSettings | No
         frames = torch.from_numpy(np.array(steps, dtype=np.float32))[None]
         if mel is not None:
             sound = OnSound(alone, mel.rate_hz, mel.hop)(frames[..., 0])
-            frames = spectra.relative_to_loudest(spectra.log_mel(sound, mel))
+            frames = spectra.spectrogram(sound, mel)
         frames = OnSpectrograms(alone, after_sound=mel is not None)(frames)
         mean = frames.mean(1, keepdim=True)
         varied: NDArray[Any] = (Masks(alone)(frames - mean) + mean)[0].numpy()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from typing import Any
+
+from tasks.page import templating
 
 
 def render(template: str, charts: Mapping[str, Any], **context: Any) -> str:
@@ -16,23 +16,10 @@ def render(template: str, charts: Mapping[str, Any], **context: Any) -> str:
         charts: plotly figures as plain JSON, by name; without any, the page has no script at all
         context: what else the template shows
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("tasks.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(count="{:,}".format, score=_score, share=_share, plain=plain)
-    scripts = {}
-    if charts:
-        from plotly.offline import get_plotlyjs
-
-        scripts = {"plotly": get_plotlyjs(), "page": environment.get_template("page.js").render()}
-    return environment.get_template(template).render(
-        **context, charts=charts, scripts=scripts, script_hashes=[_hash(text) for text in scripts.values()]
+    templates = templating.environment(score=_score, share=_share, plain=plain)
+    scripts = templating.scripts(templates) if charts else {}
+    return templates.get_template(template).render(
+        **context, charts=charts, scripts=scripts, script_hashes=templating.hashes(scripts.values())
     )
 
 
@@ -53,7 +40,3 @@ def _score(value: float | None) -> str:
 
 def _share(part: float, whole: float) -> str:
     return f"{part / whole:.0%}" if whole else "–"
-
-
-def _hash(script: str) -> str:
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

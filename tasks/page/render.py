@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from tasks import tables
 from tasks.config import Config
-from tasks.page import by_video, examples, figures, funnel, headline, votes, words
+from tasks.page import by_video, examples, figures, funnel, headline, templating, votes, words
 from tasks.page.material import REJECTING, Material
 from tasks.page.palette import COLOURS, MARKS, SYSTEMS
 
@@ -25,21 +23,11 @@ def page(found: Material, config: Config) -> str:
     Raises:
         TableError: if the numbers of the stages do not add up
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from plotly.offline import get_plotlyjs
-
-    environment = Environment(
-        loader=PackageLoader("tasks.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(count=_count, score=_score, share=_share, clock=_clock, signed=_signed, link=_link)
-    scripts = {"plotly": get_plotlyjs(), "page": environment.get_template("page.js").render()}
+    templates = templating.environment(score=_score, share=_share, clock=_clock, signed=_signed, link=templating.link)
+    scripts = templating.scripts(templates)
     context = _context(found, config)
-    return environment.get_template("report.html").render(
-        **context, scripts=scripts, script_hashes=[_hash(text) for text in scripts.values()]
+    return templates.get_template("report.html").render(
+        **context, scripts=scripts, script_hashes=templating.hashes(scripts.values())
     )
 
 
@@ -127,14 +115,6 @@ def _by_reason(stage: str, reasons: Sequence[str]) -> Iterator[tuple[str, str, i
         yield stage, reason, count
 
 
-def _hash(script: str) -> str:
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-
-
-def _count(value: int) -> str:
-    return f"{value:,}"
-
-
 def _score(value: float) -> str:
     return f"{value:.3f}"
 
@@ -151,12 +131,3 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _link(url: str) -> str:
-    """Return an address that may be a link, or an empty text: http(s) only, and without a name or password in it."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    return url if parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc else ""

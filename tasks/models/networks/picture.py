@@ -98,5 +98,5 @@ class Picture(nn.Module):
         sound = steps[..., 0]
         if self.training and self.on_sound is not None:
             sound = self.on_sound(sound)
-        frames: Tensor = spectra.relative_to_loudest(spectra.log_mel(sound, self._mel))
+        frames: Tensor = spectra.spectrogram(sound, self._mel)
         return frames[:, : self._n_frames]
