@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tasks.models.training import demand_share
+from tasks.models.checks import demand_share
 
 NOISE_RANGE_DB = 20.0
 """How far below `noise_db` the level of noise may be drawn."""

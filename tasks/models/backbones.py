@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tasks.errors import InputError
+from tasks.models.checks import demand_share
 from tasks.models.spectrograms import SpectrogramNetwork, SpectrogramSettings, demand_layers
-from tasks.models.training import demand_share
 
 if TYPE_CHECKING:
     from torch import nn

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tasks.errors import InputError
 from tasks.models import arrays
-from tasks.models.classical import above_zero, classes_of
+from tasks.models.checks import above_zero, classes_of
 from tasks.models.estimator import Development, Inputs, Model, Scores, reading
 
 TREES = "trees.ubj"

@@ -1,4 +1,4 @@
-"""Linear models and support vector machines over vectors, as arrays: what scores after fitting scores after loading.
+"""Linear models over vectors, as arrays: what scores after fitting scores after loading.
 
 scikit-learn fits; scores are computed here, from the arrays that are kept. A fitted model and the one loaded from its
 files therefore give the same scores to the last bit, and scikit-learn's own to rounding (1e-9 in the tests). Nothing
@@ -11,22 +11,18 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import NotEnoughData
 from tasks.models import arrays
-from tasks.models.estimator import Development, Inputs, Model, Scores, reading
+from tasks.models.checks import above_zero, classes_of
+from tasks.models.estimator import Development, Inputs, Model, Scores
 
 Weights = NDArray[np.float64] | None
 Link = Literal["softmax", "sigmoid", "identity"]
-
-# rows of the kernel matrix that are held at once: 1,000 rows × 10,000 support vectors are 80 MB
-_KERNEL_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -49,37 +45,6 @@ class LogisticSettings:
 
 
 @dataclass(frozen=True)
-class LinearSvmSettings:
-    """Settings of the linear SVM: the penalty C, and whether classes weigh alike."""
-
-    c: float = 1.0
-    class_weight: Literal["none", "balanced"] = "none"
-
-    def __post_init__(self) -> None:
-        above_zero("c", self.c)
-
-
-@dataclass(frozen=True)
-class RbfSvmSettings:
-    """Settings of the SVM with a Gaussian kernel.
-
-    Args:
-        c: the penalty C
-        gamma: of exp(-gamma · distance²); `scale`: 1 / (n_features × variance of the training part)
-        class_weight: `balanced`: classes weigh alike
-    """
-
-    c: float = 1.0
-    gamma: Literal["scale"] | float = "scale"
-    class_weight: Literal["none", "balanced"] = "none"
-
-    def __post_init__(self) -> None:
-        above_zero("c", self.c)
-        if self.gamma != "scale":
-            above_zero("gamma", self.gamma)
-
-
-@dataclass(frozen=True)
 class RidgeSettings:
     """Settings of ridge regression: alpha, the strength of the L2 penalty."""
 
@@ -87,28 +52,6 @@ class RidgeSettings:
 
     def __post_init__(self) -> None:
         above_zero("alpha", self.alpha)
-
-
-def above_zero(name: str, value: float) -> None:
-    """Refuse what is not above 0, NaN too.
-
-    Raises:
-        ValueError: naming the setting
-    """
-    if not value > 0:
-        raise ValueError(f"{name} must be above 0, found {value}")
-
-
-def classes_of(target: NDArray[Any]) -> tuple[str, ...]:
-    """Return the classes of a training part, sorted.
-
-    Raises:
-        NotEnoughData: if there are fewer than two
-    """
-    found = tuple(str(one) for one in np.unique(target))
-    if len(found) < 2:
-        raise NotEnoughData(f"a classifier needs two classes in its training part, found {', '.join(found) or 'none'}")
-    return found
 
 
 @dataclass(frozen=True)
@@ -137,7 +80,7 @@ class Linear:
         """
         from scipy.special import expit, softmax
 
-        _check_width(features, self.coef.shape[1])
+        check_width(features, self.coef.shape[1])
         values = np.asarray(features @ self.coef.T) + self.intercept
         linked = {"softmax": lambda: softmax(values, axis=1), "sigmoid": lambda: expit(values)}
         return np.asarray(linked.get(self.link, lambda: values)(), dtype=np.float64)
@@ -242,96 +185,6 @@ class Ridge(Arrayed):
         return self.keep(Linear(("value",), coef, intercept, "identity", tuple(notes)))
 
 
-class Svm:
-    """Support vector machine of libsvm: one against one; of equal votes the surer class.
-
-    The scores are scikit-learn's one-vs-rest decision values: votes of the pairs, plus their summed decisions squeezed
-    into ±1/3. Their highest is what `SVC(break_ties=True).predict` says; without `break_ties`, SVC gives classes with
-    equal votes to the first of the alphabet. For two classes they are -d and d.
-
-    Args:
-        settings: C, class weights and, with a Gaussian kernel, gamma
-    """
-
-    outputs_: tuple[str, ...]
-    curves_: list[dict[str, float]]
-    notes_: list[str]
-
-    def __init__(self, settings: LinearSvmSettings | RbfSvmSettings) -> None:
-        self.settings = settings
-
-    def fit(
-        self,
-        inputs: Inputs,
-        target: NDArray[Any],
-        *,
-        weights: Weights = None,
-        development: Development | None = None,
-        folder: Path | None = None,
-    ) -> Self:
-        """Fit to classes, shape (n_rows,)."""
-        from sklearn.svm import SVC
-
-        features = inputs.matrix()
-        self.outputs_, self.curves_ = classes_of(target), []
-        rbf = isinstance(self.settings, RbfSvmSettings)
-        self.gamma_ = _gamma(self.settings, features)
-        svc = SVC(
-            kernel="rbf" if rbf else "linear",
-            C=self.settings.c,
-            gamma=self.gamma_ if rbf else "scale",
-            class_weight=_class_weight(self.settings.class_weight),
-        )
-        with noted() as self.notes_:
-            svc.fit(features, target.astype(str), sample_weight=weights)
-        self.support_ = svc.support_vectors_ if rbf else None
-        self.pairs_ = _of_support_vectors(svc) if rbf else svc.coef_
-        self.intercept_ = svc.intercept_
-        return self
-
-    def scores(self, inputs: Inputs) -> Scores:
-        """Return one decision value per class, shape (n_rows, n_classes)."""
-        features = inputs.matrix()
-        _check_width(features, (self.pairs_ if self.support_ is None else self.support_).shape[1])
-        if self.support_ is None:
-            return self._votes(features @ self.pairs_.T + self.intercept_)
-        starts = range(0, len(features), _KERNEL_ROWS)
-        kernels = (_gaussian(features[start : start + _KERNEL_ROWS], self.support_, self.gamma_) for start in starts)
-        decisions = [kernel @ self.pairs_.T + self.intercept_ for kernel in kernels]
-        return self._votes(np.concatenate([np.empty((0, self.intercept_.size)), *decisions]))
-
-    def files(self) -> dict[str, bytes]:
-        """Return support vectors or coefficients as safetensors, their description as JSON."""
-        kept = {"pairs": self.pairs_, "intercept": self.intercept_}
-        support = {} if self.support_ is None else {"support": self.support_}
-        card = {"outputs": self.outputs_, "gamma": self.gamma_, "notes": self.notes_}
-        return arrays.to_files(card, {**kept, **support})
-
-    def read(self, files: Mapping[str, bytes]) -> Self:
-        """Take over what `files` gave."""
-        card, kept = arrays.from_files(files)
-        self.outputs_, self.curves_, self.notes_ = tuple(card["outputs"]), [], list(card["notes"])
-        self.gamma_, self.support_ = card["gamma"], kept.get("support")
-        self.pairs_, self.intercept_ = kept["pairs"], kept["intercept"]
-        return self
-
-    def _votes(self, decisions: Scores) -> Scores:
-        """Return one value per class for the decisions of the pairs, shape (n_rows, n_pairs)."""
-        n_classes = len(self.outputs_)
-        if n_classes == 2:
-            return np.concatenate([-decisions, decisions], axis=1)
-        votes: Scores = np.zeros((len(decisions), n_classes))
-        sums = np.zeros_like(votes)
-        for column, (first, second) in enumerate(combinations(range(n_classes), 2)):
-            decision = decisions[:, column]
-            votes[:, first] += decision >= 0
-            votes[:, second] += decision < 0
-            sums[:, first] += decision
-            sums[:, second] -= decision
-        votes += sums / (3 * (np.abs(sums) + 1))
-        return votes
-
-
 @contextmanager
 def noted() -> Iterator[list[str]]:
     """Collect, in one line each, scikit-learn's warnings that a fit did not converge or is ill-conditioned."""
@@ -374,7 +227,7 @@ def _fit_one_logistic(
     """Return coefficients, shape (n_classes, n_features), intercepts, shape (n_classes,), and notes."""
     from sklearn.linear_model import LogisticRegression
 
-    balanced = _class_weight(settings.class_weight)
+    balanced = class_weight(settings.class_weight)
     model = LogisticRegression(C=settings.c, max_iter=settings.max_iter, class_weight=balanced)
     with noted() as notes:
         model.fit(features, target, sample_weight=weights)
@@ -385,44 +238,19 @@ def _fit_one_logistic(
     return coef, intercept, tuple(notes)
 
 
-def _class_weight(name: str) -> str | None:
+def class_weight(name: str) -> str | None:
+    """Return a setting as scikit-learn takes it."""
     return None if name == "none" else name
 
 
-def _check_width(features: Any, n_features: int) -> None:
+def check_width(features: Any, n_features: int) -> None:
+    """Refuse features of another shape than (n_rows, n_features).
+
+    Raises:
+        ValueError: saying what was found
+    """
     if features.ndim != 2 or features.shape[1] != n_features:
         raise ValueError(f"expected features of shape (n_rows, {n_features}), found {features.shape}")
-
-
-def _gamma(settings: LinearSvmSettings | RbfSvmSettings, features: NDArray[np.float64]) -> float | None:
-    if isinstance(settings, LinearSvmSettings):
-        return None
-    if settings.gamma != "scale":
-        return float(settings.gamma)
-    spread = float(features.var())
-    return 1 / (features.shape[1] * spread) if spread else 1.0
-
-
-def _gaussian(features: NDArray[np.float64], support: NDArray[np.float64], gamma: float | None) -> NDArray[np.float64]:
-    from scipy.spatial.distance import cdist
-
-    return np.asarray(np.exp(-(gamma or 0) * cdist(features, support, "sqeuclidean")), dtype=np.float64)
-
-
-def _of_support_vectors(svc: Any) -> NDArray[np.float64]:
-    """Return what each support vector adds to each pair's decision, shape (n_pairs, n_support_vectors).
-
-    libsvm keeps the support vectors class by class, and for those of class i one row of duals per other class.
-    """
-    duals: NDArray[np.float64] = svc.dual_coef_
-    ends = np.cumsum(svc.n_support_)
-    parts = [slice(end - n, end) for end, n in zip(ends, svc.n_support_, strict=True)]
-    pairs = list(combinations(range(len(parts)), 2))
-    weights: NDArray[np.float64] = np.zeros((len(pairs), duals.shape[1]))
-    for row, (first, second) in enumerate(pairs):
-        weights[row, parts[first]] = duals[second - 1, parts[first]]
-        weights[row, parts[second]] = duals[first, parts[second]]
-    return weights
 
 
 def _load_linear(make: Callable[[Any], Any]) -> Callable[[Any, Mapping[str, bytes]], Any]:
@@ -438,24 +266,6 @@ MODELS: tuple[Model, ...] = (
         make=lambda settings, seed: Logistic(settings),
         load=_load_linear(Logistic),
         tasks=frozenset({"classes", "labels"}),
-    ),
-    Model(
-        name="linear-svm",
-        title="Support vector machine with a linear kernel (libsvm, one against one)",
-        takes=frozenset({"vector"}),
-        settings=LinearSvmSettings,
-        make=lambda settings, seed: Svm(settings),
-        load=reading(Svm),
-        probabilities=False,
-    ),
-    Model(
-        name="rbf-svm",
-        title="Support vector machine with a Gaussian kernel (libsvm, one against one)",
-        takes=frozenset({"vector"}),
-        settings=RbfSvmSettings,
-        make=lambda settings, seed: Svm(settings),
-        load=reading(Svm),
-        probabilities=False,
     ),
     Model(
         name="ridge",

@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import ConfigError
-from tasks.models.classical import above_zero
+from tasks.models.checks import above_zero
 from tasks.models.convolutional import ConvolutionalSettings
 from tasks.models.estimator import Inputs, Model, reading
 from tasks.models.spectrograms import TAKES, SpectrogramNetwork, demand_layers

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tasks.models.classical import above_zero
+from tasks.models.checks import above_zero, demand_share
 from tasks.models.spectrograms import SpectrogramSettings
-from tasks.models.training import demand_share
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.models.backbones import BackboneNetwork, BlockSettings
-from tasks.models.classical import above_zero
+from tasks.models.checks import above_zero
 from tasks.models.estimator import Model, reading
 
 if TYPE_CHECKING:

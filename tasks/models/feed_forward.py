@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from tasks.errors import InputError
 from tasks.models.batches import Batch
+from tasks.models.checks import demand_share
 from tasks.models.estimator import Inputs, Model, Rows, reading
-from tasks.models.training import Network, Training, demand_share
+from tasks.models.training import Network, Training
 
 if TYPE_CHECKING:
     from torch import nn

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from tasks.models import batches
 from tasks.models.batches import Batch
-from tasks.models.classical import above_zero
+from tasks.models.checks import above_zero, demand_share
 from tasks.models.estimator import Inputs, Model, Rows, Task, reading
-from tasks.models.training import Network, Training, demand_share
+from tasks.models.training import Network, Training
 
 if TYPE_CHECKING:
     from torch import nn

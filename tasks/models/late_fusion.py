@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from tasks.models import arrays, branches
 from tasks.models.branches import FLOOR, Composite, Part, Weights
-from tasks.models.classical import classes_of
+from tasks.models.checks import classes_of
 from tasks.models.estimator import Development, Estimator, Inputs, Model, Scores, reading
 
 COMPOSITE = Composite("late-fusion", "branches", "branch")

@@ -15,8 +15,9 @@ import numpy as np
 from tasks.errors import InputError
 from tasks.models import batches
 from tasks.models.batches import Batch
+from tasks.models.checks import demand_share
 from tasks.models.estimator import Inputs, Model, Rows, Sequences, reading
-from tasks.models.training import Network, Training, demand_share
+from tasks.models.training import Network, Training
 
 if TYPE_CHECKING:
     from torch import nn

@@ -12,8 +12,8 @@ from tasks.models.estimator import Model
 MODULES: Mapping[str, str] = MappingProxyType(
     {
         "logistic": "classical",
-        "linear-svm": "classical",
-        "rbf-svm": "classical",
+        "linear-svm": "support_vectors",
+        "rbf-svm": "support_vectors",
         "ridge": "classical",
         "xgboost": "boosted",
         "tf-idf": "tf_idf",

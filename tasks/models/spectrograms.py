@@ -19,7 +19,7 @@ from tasks.features import spectra
 from tasks.features.spectra import MelSettings
 from tasks.models.augmentation import Augmentation
 from tasks.models.batches import Batch
-from tasks.models.classical import above_zero
+from tasks.models.checks import above_zero
 from tasks.models.estimator import Inputs, Kind, Rows, Sequences
 from tasks.models.training import Network, Training
 
@@ -89,7 +89,7 @@ class SpectrogramNetwork(Network):
     def body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
         """Return the network proper: pictures, shape (n_rows, n_channels, n_bands, n_frames) → (n_rows, n_outputs).
 
-        Its last linear layer is the last of its `modules()`. It may have `groups`, as `networks.loop` asks for them.
+        Its last linear layer is the last of its `modules()`. It may have `groups`, as `networks.run` asks for them.
 
         Args:
             n_channels: of the pictures

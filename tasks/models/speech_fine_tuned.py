@@ -23,9 +23,9 @@ from tasks.errors import InputError
 from tasks.features import framing
 from tasks.models import arrays, batches
 from tasks.models.batches import Batch
-from tasks.models.classical import above_zero
+from tasks.models.checks import above_zero, demand_share
 from tasks.models.estimator import Inputs, Model, Rows, Sequences, reading
-from tasks.models.training import Network, Training, demand_share
+from tasks.models.training import Network, Training
 
 if TYPE_CHECKING:
     from torch import nn

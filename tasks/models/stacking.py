@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from tasks.errors import NotEnoughData
 from tasks.models import arrays, branches
 from tasks.models.branches import Branch, Composite, Part, Weights
-from tasks.models.classical import Linear, LogisticSettings, above_zero, classes_of, fit_logistic
+from tasks.models.checks import above_zero, classes_of
+from tasks.models.classical import Linear, LogisticSettings, fit_logistic
 from tasks.models.estimator import Development, Estimator, Inputs, Model, Scores, reading
 from tasks.splits import Fold, group_k_fold
 

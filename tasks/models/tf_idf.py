@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from tasks.errors import NotEnoughData
 from tasks.models import arrays
-from tasks.models.classical import Linear, LogisticSettings, above_zero, fit_logistic
+from tasks.models.checks import above_zero
+from tasks.models.classical import Linear, LogisticSettings, fit_logistic
 from tasks.models.estimator import Development, Inputs, Model, Scores, reading
 
 WORD = r"(?u)\b\w+(?:['’]\w+)*"

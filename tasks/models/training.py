@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tasks.errors import ConfigError, InputError, NotEnoughData
 from tasks.models import arrays
 from tasks.models.batches import Examples
-from tasks.models.classical import above_zero, classes_of
+from tasks.models.checks import above_zero, classes_of, demand_share
 from tasks.models.estimator import Development, Inputs, Scores, Task
 
 if TYPE_CHECKING:
@@ -98,16 +98,6 @@ class Training:
             raise ValueError(
                 f"find_batch_size is for one device, found devices {self.devices}; set batch_size yourself"
             )
-
-
-def demand_share(name: str, value: float) -> None:
-    """Refuse what is no share below 1.
-
-    Raises:
-        ValueError: naming the setting
-    """
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} must be at least 0 and below 1, found {value}")
 
 
 @dataclass(frozen=True)
@@ -247,29 +237,31 @@ class Network(ABC):
             NotEnoughData: if there are fewer than two classes, or fewer than two rows
         """
         with _needed():
-            from tasks.models.networks import loop
+            from tasks.models.networks import loop  # noqa: F401  (what is missing is told before anything is read)
+            from tasks.models.networks.run import Part
 
         self.target = Target.of(target)
         if self.settings.monitor != "loss" and self.target.task == "values":
             raise ConfigError(f"monitor: {self.settings.monitor} is of classes and labels; for values use loss")
         self.shape = self.start(inputs)
         both = self.weigh(target, self.target.task) * (1.0 if weights is None else weights)
-        rows = loop.Part(self.examples(inputs), self.target.encoded(target), (both / both.mean()).astype(np.float32))
+        rows = Part(self.examples(inputs), self.target.encoded(target), (both / both.mean()).astype(np.float32))
         held_out = None
         if development is not None and len(development.inputs):
             encoded = self.target.encoded(development.target)
-            held_out = loop.Part(self.examples(development.inputs), encoded, np.ones(len(encoded), dtype=np.float32))
+            held_out = Part(self.examples(development.inputs), encoded, np.ones(len(encoded), dtype=np.float32))
         trained = self._trained(rows, held_out, inputs, folder)
         return self._keep([one.weights for one in trained], trained[0])
 
     def _trained(self, rows: Any, held_out: Any, inputs: Inputs, folder: Path | None) -> list[Trained]:
         from tasks.models.networks import loop
+        from tasks.models.networks.run import Run
 
         described = _described(inputs)
         kept = [folder / f"network-{number + 1}" if folder else None for number in range(len(self.seeds))]
         trained = []
         for number, seed in enumerate(self.seeds):
-            run = loop.Run(
+            run = Run(
                 settings=self.settings,
                 seed=seed,
                 task=self.target.task,

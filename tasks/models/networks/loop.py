@@ -11,16 +11,13 @@ import contextlib
 import copy
 import hashlib
 import io
-import itertools
 import json
 import logging
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,69 +25,23 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.tuner.tuning import Tuner
-from lightning.pytorch.utilities.memory import is_oom_error
-from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from tasks import scores
-from tasks.errors import ConfigError, InputError
+from tasks.errors import ConfigError
 from tasks.models import batches
-from tasks.models.batches import Examples
 from tasks.models.estimator import Rows, Task
-from tasks.models.networks import checkpoint, lineage
+from tasks.models.networks import batch_size, checkpoint, lineage, tracking
 from tasks.models.networks.checkpoint import Curve, State, Tensors, Trained
-from tasks.models.networks.outputs import tensors
+from tasks.models.networks.run import Batches, Part, Run, drawn, fresh_optimiser, losses, seed
 from tasks.models.training import Training, device, threads
 
-_FIRST_WEIGHTS = 0
-"""Stands where epoch + 1 stands in the seeds of the random state."""
 _ONE_CYCLE_START, _ONE_CYCLE_END = 1 / 25, 1 / 25e4
-_LARGEST_BATCH = 4096
-_GPU_SHARE, _CPU_SHARE = 0.9, 0.5
-"""Of the GPU's memory, and of the memory that is available on the machine: what a step may take when it is tried."""
-_PROBES = 2, 4
-"""Rows of the steps by which a larger step's memory is told on the CPU; batch normalisation needs two."""
 _LOG = logging.getLogger("undertone.training")
 _CHATTER = ("lightning.pytorch", "lightning.fabric", "lightning_utilities")
-
-
-@dataclass(frozen=True)
-class Part:
-    """Rows with what is to be learned of them.
-
-    Args:
-        examples: the rows
-        target: as `Target.encoded` returns it
-        weights: of the rows, float32, shape (n_rows,)
-    """
-
-    examples: Examples
-    target: NDArray[Any]
-    weights: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Run:
-    """One network to be trained.
-
-    Args:
-        settings: of its training
-        seed: of everything that chance decides
-        task: what its outputs are
-        build: makes the network, by PyTorch's random state
-        described: what else makes it this run and no other, for JSON
-    """
-
-    settings: Training
-    seed: int
-    task: Task
-    build: Callable[[], nn.Module]
-    described: Mapping[str, Any]
 
 
 def train(run: Run, part: Part, held_out: Part | None, folder: Path | None) -> Trained:
@@ -112,12 +63,12 @@ def train(run: Run, part: Part, held_out: Part | None, folder: Path | None) -> T
     # processes of several devices hand back what they trained through the checkpoint
     with _folder(folder, needed=run.settings.devices > 1) as kept, _quiet(), threads(run.settings.threads), _settled():
         state = checkpoint.read(kept, key) if kept else None
-        network = _drawn(run)
+        network = drawn(run)
         if state is None:
             state = _sought(run, part)
         else:
             network.load_state_dict(state.weights)
-        run = _sized(run, state.search)
+        run = batch_size.sized(run, state.search)
         loop = Loop(network.train(), run, state, _steps(run.settings, part), (kept, key))
         if not loop.finished:
             _fit(loop, run, part, held_out, folder)
@@ -134,7 +85,8 @@ class Loop(LightningModule):
     """A network in training.
 
     Args:
-        network: named arguments of a batch → outputs, shape (n_rows, n_outputs); may have `groups`, see `_groups`
+        network: named arguments of a batch → outputs, shape (n_rows, n_outputs); may have `groups`, as
+            `fresh_optimiser` asks for them
         run: what is trained
         state: where training stands
         n_steps: that the optimiser makes in an epoch
@@ -170,14 +122,7 @@ class Loop(LightningModule):
     def configure_optimizers(self) -> Any:
         """Return the optimiser as it stood, and its schedule, of which the state is the number of steps."""
         settings = self.run.settings
-        kind = torch.optim.AdamW if settings.optimiser == "adamw" else torch.optim.Adam
-        optimiser = kind(
-            _groups(self.network, self.learning_rate),
-            lr=self.learning_rate,
-            weight_decay=settings.weight_decay,
-            # one pass over the weights instead of ten
-            fused=True,
-        )
+        optimiser = fresh_optimiser(self.network, settings, self.learning_rate)
         if self.state.optimiser:
             _restore(optimiser, self.state.optimiser)
         # not self.global_step: what was done before a kill counts
@@ -205,7 +150,7 @@ class Loop(LightningModule):
         """Draw an epoch's dropout from the seed and the epoch, wherever training started."""
         # not when the epoch starts: only after that, and not in the first, the loader draws a number for itself
         if number == 0:
-            _seed(self.run.seed, self.epoch + 1, self.global_rank)
+            seed(self.run.seed, self.epoch + 1, self.global_rank)
 
     def training_step(self, batch: Mapping[str, Any], _: int) -> Tensor:
         """Return the mean weighted loss of a batch."""
@@ -274,23 +219,6 @@ class _Trial(Loop):
         """Go on: the finder counts steps, not epochs."""
 
 
-def losses(found: Tensor, target: Tensor, task: Task, smoothing: float = 0.0) -> Tensor:
-    """Return each row's loss, shape (n_rows,).
-
-    Args:
-        found: outputs, shape (n_rows, n_outputs)
-        target: as `Target.encoded` returns it
-        task: cross-entropy for classes, binary cross-entropy for labels, squared error for values
-        smoothing: share of certainty that is spread over all classes, or over both values of a label
-    """
-    if task == "classes":
-        return functional.cross_entropy(found, target, reduction="none", label_smoothing=smoothing)
-    if task == "labels":
-        softened = target * (1 - smoothing) + smoothing / 2
-        return functional.binary_cross_entropy_with_logits(found, softened, reduction="none").mean(dim=1)
-    return functional.mse_loss(found, target, reduction="none").mean(dim=1)
-
-
 def multiplier(settings: Training, step: int, n_steps: int) -> float:
     """Return the share of its highest learning rate at which a step, from 0, is made."""
     if settings.schedule == "constant":
@@ -317,18 +245,6 @@ def proposed(curve: Curve, skip: int = 10) -> float | None:
         return None
     slope = np.gradient(loss)
     return curve[skip + int(slope.argmin())]["learning_rate"] if slope.min() < 0 else None
-
-
-class _Rows(Dataset[Any]):
-    """A part of the data, whose items are whole batches."""
-
-    def __init__(self, part: Part) -> None:
-        self.part = part
-
-    def __getitem__(self, rows: Rows) -> dict[str, Any]:
-        target, weights = self.part.target[rows], self.part.weights[rows]
-        rest = tensors({"target": target, "weights": weights})
-        return {"inputs": tensors(self.part.examples.batch(rows)), **rest}
 
 
 class _Shuffled(Sampler[Rows]):
@@ -376,14 +292,6 @@ class _Memory(CheckpointIO):
         self._kept.pop(str(path), None)
 
 
-class _OneRun(WandbLogger):
-    """A run that ends with its training; else the next network of this process would be written into it."""
-
-    def finalize(self, status: str) -> None:
-        super().finalize(status)
-        import_module("wandb").finish(exit_code=0 if status == "success" else 1)
-
-
 def _fit(loop: Loop, run: Run, part: Part, held_out: Part | None, folder: Path | None) -> None:
     known = _known(held_out)
     trainer = _trainer(
@@ -394,7 +302,7 @@ def _fit(loop: Loop, run: Run, part: Part, held_out: Part | None, folder: Path |
         devices=run.settings.devices,
         # forked, not spawned: memory maps are shared, and the program is not started a second time
         strategy="ddp_fork" if run.settings.devices > 1 else "auto",
-        logger=_logger(run.settings, folder, loop.state.epochs),
+        logger=tracking.logger(run.settings, folder, loop.state.epochs),
         log_every_n_steps=1,
         limit_val_batches=1.0 if known else 0.0,
     )
@@ -406,114 +314,15 @@ def _fit(loop: Loop, run: Run, part: Part, held_out: Part | None, folder: Path |
 
 def _sought(run: Run, part: Part) -> State:
     """Return a state with what the finders that are asked for have found: first the batch size, then the rate at it."""
-    sizes, told = _sizes(run, part) if run.settings.find_batch_size else ([], [])
-    run = _sized(run, sizes)
+    sizes, told = batch_size.sizes(run, part) if run.settings.find_batch_size else ([], [])
+    run = batch_size.sized(run, sizes)
     state = _found(run, part) if run.settings.find_learning_rate else State({})
     return replace(state, search=[*sizes, *state.search], notes=[*told, *state.notes])
 
 
-def _sized(run: Run, search: Curve) -> Run:
-    """Return a run with the batch size that was found, if one was looked for and found."""
-    sizes = [int(one["batch_size"]) for one in search if "batch_size" in one]
-    return replace(run, settings=replace(run.settings, batch_size=sizes[-1])) if sizes else run
-
-
-def _sizes(run: Run, part: Part) -> tuple[Curve, list[str]]:
-    """Return the batch sizes of which a step fits into memory, rising, and a note of what was found.
-
-    Not by Lightning's `Tuner.scale_batch_size`: it learns that a size does not fit from an error that only GPUs give
-    (on a CPU the system ends the process), and tries three of the batches there are, which, where rows of similar
-    length stand together, are seldom those of the longest rows.
-    """
-    asked, most = run.settings.batch_size, min(len(part.examples), _LARGEST_BATCH)
-    powers = [size for k in range(_LARGEST_BATCH.bit_length()) if asked <= (size := 2**k) <= most]
-    fits = _fits_gpu(run, part) if device() == "cuda" else _fits_cpu(run, part)
-    found = list(itertools.takewhile(fits, powers))
-    if not found:
-        why = f"{powers[0]} rows do not fit into memory" if powers else f"there is no power of two up to {most} rows"
-        return [], [f"the batch-size finder kept batch_size {asked}: {why}"]
-    over = powers[len(found) : len(found) + 1]
-    told = f"{over[0]} do not fit into memory" if over else f"{most} are the most that were asked for"
-    note = f"the batch-size finder chose {found[-1]} rows ({told} on {device()}); batch_size was {asked}"
-    return [{"batch_size": float(size)} for size in found], [note]
-
-
-def _fits_gpu(run: Run, part: Part) -> Callable[[int], bool]:
-    """Return what tells, by trying, whether a whole step of the longest rows fits into the GPU's memory."""
-    order = _longest(part)
-
-    def fits(size: int) -> bool:
-        network = _drawn(run).to("cuda").train()
-        torch.cuda.set_per_process_memory_fraction(_GPU_SHARE)
-        try:
-            optimiser = Loop(network, run, State({}), 1).configure_optimizers()["optimizer"]
-            torch.autograd.backward(_forward(network, run, part, order[:size], "cuda"))
-            optimiser.step()
-        except RuntimeError as error:
-            # some of CUDA's libraries have errors of their own for too little memory
-            if not is_oom_error(error):
-                raise
-            return False
-        finally:
-            torch.cuda.set_per_process_memory_fraction(1.0)
-            network.cpu()
-            torch.cuda.empty_cache()
-        return True
-
-    return fits
-
-
-def _fits_cpu(run: Run, part: Part) -> Callable[[int], bool]:
-    """Return what tells whether a step would stay below a share of the memory that is available.
-
-    What a step holds grows with its rows along a straight line, which is drawn through two small steps of the longest
-    row: a number of bytes that is the same each time, unlike the process's own memory, and on the safe side: of dense
-    layers 1.4 times, of an LSTM 3.5 times what a process was seen to grow by.
-    """
-    import psutil
-
-    network, row = _drawn(run).train(), _longest(part)[:1]
-    (few, less), (many, more) = ((n, _held(network, run, part, np.repeat(row, n))) for n in _PROBES)
-    each = (more - less) / (many - few)
-    available = psutil.virtual_memory().available
-    return lambda size: less + each * (size - few) <= _CPU_SHARE * available
-
-
-def _held(network: nn.Module, run: Run, part: Part, rows: Rows) -> int:
-    """Return how many bytes a step holds: what it keeps for going backward, twice, since gradients are as large."""
-    kept: dict[int, int] = {}
-
-    def keep(one: Tensor) -> Tensor:
-        storage = one.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
-        # not itself: what a layer gave out would hold the layer that holds it
-        return one.detach()
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one):
-        # held until all is counted: freed memory would be given out, and counted, again
-        loss = _forward(network, run, part, rows, "cpu")
-    del loss
-    return 2 * sum(kept.values())
-
-
-def _forward(network: nn.Module, run: Run, part: Part, rows: Rows, where: str) -> Tensor:
-    batch = _Rows(part)[rows]
-    inputs = {name: one.to(where) for name, one in batch["inputs"].items()}
-    with torch.autocast(where, dtype=torch.bfloat16, enabled=run.settings.precision == "bf16"):
-        found = network(**inputs)
-    mean: Tensor = losses(found.float(), batch["target"].to(where), run.task).mean()
-    return mean
-
-
-def _longest(part: Part) -> Rows:
-    """Return the rows, the longest first."""
-    lengths = part.examples.lengths
-    return np.arange(len(part.examples)) if lengths is None else np.argsort(-lengths, kind="stable")
-
-
 def _found(run: Run, part: Part) -> State:
     """Look for a learning rate on a network that is then thrown away; return it with the finder's curve."""
-    trial = _Trial(_drawn(run).train(), run, State({}), _steps(run.settings, part))
+    trial = _Trial(drawn(run).train(), run, State({}), _steps(run.settings, part))
     trainer = _trainer(
         run.settings,
         max_epochs=-1,
@@ -550,33 +359,10 @@ def _trainer(settings: Training, **options: Any) -> Trainer:
     )
 
 
-def _logger(settings: Training, folder: Path | None, epochs: int) -> Any:
-    """Return Lightning's logger; each start of a run writes a version of its own, named by its first epoch."""
-    if settings.logger == "none":
-        return False
-    from lightning.pytorch import loggers
-
-    needs = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow"}.get(settings.logger)
-    if needs and find_spec(needs) is None:
-        raise InputError(f"logger: {settings.logger} is not installed: pip install 'undertone[tracking]'")
-    if folder is None:
-        return False
-    version = f"from-epoch-{epochs + 1}"
-    if settings.logger == "csv":
-        return loggers.CSVLogger(folder, name="logs", version=version)
-    if settings.logger == "tensorboard":
-        return loggers.TensorBoardLogger(folder, name="logs", version=version)
-    folder.mkdir(parents=True, exist_ok=True)
-    if settings.logger == "wandb":
-        return _OneRun(project="undertone", save_dir=folder, group=folder.parent.name)
-    address = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{folder.resolve() / 'mlflow.db'}")
-    return loggers.MLFlowLogger("undertone", tracking_uri=address, artifact_location=str(folder / "logs"))
-
-
 def _loader(part: Part, order: Any) -> DataLoader[Any]:
     # pinned memory is copied to the GPU while the step before is computed; Lightning asks for that (non_blocking)
     pinned = device() == "cuda"
-    return DataLoader(_Rows(part), batch_size=None, sampler=order, collate_fn=_as_it_is, pin_memory=pinned)
+    return DataLoader(Batches(part), batch_size=None, sampler=order, collate_fn=_as_it_is, pin_memory=pinned)
 
 
 def _as_it_is(batch: Any) -> Any:
@@ -621,12 +407,6 @@ def _best(curves: Curve, settings: Training) -> int:
     return min(range(len(found)), key=lambda k: (math.isnan(found[k]), found[k], k))
 
 
-def _groups(network: nn.Module, rate: float) -> Any:
-    """Return parameters with learning rates of their own, where the network has them; the first has the one set."""
-    groups = getattr(network, "groups", None)
-    return groups(rate) if groups else [{"params": list(network.parameters()), "lr": rate}]
-
-
 def _flat(state: Mapping[int, Mapping[str, Tensor]]) -> Tensors:
     return {f"{number}.{name}": one for number, of in state.items() for name, one in of.items()}
 
@@ -647,16 +427,6 @@ def _steps(settings: Training, part: Part) -> int:
     """Return how many steps the optimiser makes in an epoch."""
     found = batches.shuffled(len(part.examples), settings.batch_size, None, 0, 0)
     return math.ceil(math.ceil(len(found) / settings.devices) / settings.accumulate)
-
-
-def _drawn(run: Run) -> nn.Module:
-    _seed(run.seed, _FIRST_WEIGHTS)
-    return run.build()
-
-
-def _seed(*numbers: int) -> None:
-    mixed = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
-    torch.manual_seed(int(mixed) >> 1)
 
 
 def _rank() -> tuple[int, int]:

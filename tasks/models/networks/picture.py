@@ -12,6 +12,7 @@ from tasks.features import spectra
 from tasks.features.spectra import MelSettings
 from tasks.models.augmentation import Augmentation
 from tasks.models.networks import augment as augmenting
+from tasks.models.networks.run import groups
 
 _LEAST_SCALE = 1e-3
 
@@ -90,8 +91,7 @@ class Picture(nn.Module):
 
     def groups(self, rate: float) -> Any:
         """Return the body's own learning rates, where it has them."""
-        groups = getattr(self.body, "groups", None)
-        return groups(rate) if groups else [{"params": list(self.parameters()), "lr": rate}]
+        return groups(self.body, rate)
 
     def _spectrograms(self, steps: Tensor) -> Tensor:
         assert self._mel is not None

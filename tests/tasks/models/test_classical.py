@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from tasks.models import arrays, classical, registry
+from tasks.models import arrays, classical, registry, support_vectors
 from tasks.models.estimator import Inputs
 
 
@@ -49,14 +49,14 @@ def test_svms_decide_as_scikit_learn_does(n_classes: int, kernel: str) -> None:
 
 def test_many_rows_score_as_few_do() -> None:
     inputs, target = drawn(3)
-    fitted = classical.Svm(classical.RbfSvmSettings()).fit(inputs, target)
+    fitted = support_vectors.Svm(support_vectors.RbfSvmSettings()).fit(inputs, target)
     many = np.tile(np.arange(150), 20)
     np.testing.assert_allclose(fitted.scores(inputs.rows(many)), np.tile(fitted.scores(inputs), (20, 1)), atol=1e-12)
 
 
 def test_gamma_may_be_a_number() -> None:
     inputs, target = drawn(3)
-    fitted = classical.Svm(classical.RbfSvmSettings(gamma=0.7)).fit(inputs, target)
+    fitted = support_vectors.Svm(support_vectors.RbfSvmSettings(gamma=0.7)).fit(inputs, target)
     theirs = SVC(gamma=0.7).fit(inputs.matrix(), target)
     np.testing.assert_allclose(fitted.scores(inputs), theirs.decision_function(inputs.matrix()), atol=1e-9)
 
@@ -138,8 +138,8 @@ def test_arrays_come_back_as_they_were_whatever_their_layout() -> None:
         (lambda: classical.LogisticSettings(c=0), "c must be above 0, found 0"),
         (lambda: classical.LogisticSettings(c=float("nan")), "c must be above 0"),
         (lambda: classical.LogisticSettings(max_iter=0), "max_iter must be above 0"),
-        (lambda: classical.LinearSvmSettings(c=-1), "c must be above 0"),
-        (lambda: classical.RbfSvmSettings(gamma=0), "gamma must be above 0"),
+        (lambda: support_vectors.LinearSvmSettings(c=-1), "c must be above 0"),
+        (lambda: support_vectors.RbfSvmSettings(gamma=0), "gamma must be above 0"),
         (lambda: classical.RidgeSettings(alpha=0), "alpha must be above 0"),
     ],
 )

@@ -24,7 +24,9 @@ from tasks.errors import ConfigError, InputError, NotEnoughData
 from tasks.models import batches, registry
 from tasks.models.estimator import Development, Inputs, Sequences
 from tasks.models.feed_forward import FeedForward, FeedForwardSettings
-from tasks.models.networks import checkpoint, loop
+from tasks.models.networks import batch_size, checkpoint, loop, tracking
+from tasks.models.networks.run import Part, Run
+from tasks.models.networks.run import drawn as drawn_network
 from tasks.models.recurrent import BiLstm, BiLstmSettings
 from tasks.models.settings import settings_of
 from tasks.models.training import Target, Training
@@ -294,15 +296,15 @@ def test_what_a_step_holds_grows_along_a_line() -> None:
     inputs = Inputs(np.full(40, "u"), {}, {"said": Sequences(steps, np.cumsum(lengths) - lengths, lengths)})
     model = BiLstm(BiLstmSettings(hidden=(4,)))
     model.shape, model.target = model.start(inputs), Target("classes", tuple(CLASSES))
-    run = loop.Run(model.settings, 1, "classes", lambda: model.build(model.shape, 3, fitting=True), {})
-    part = loop.Part(model.examples(inputs), np.zeros(40, dtype=np.int64), np.ones(40, dtype=np.float32))
-    order = loop._longest(part)
+    run = Run(model.settings, 1, "classes", lambda: model.build(model.shape, 3, fitting=True), {})
+    part = Part(model.examples(inputs), np.zeros(40, dtype=np.int64), np.ones(40, dtype=np.float32))
+    order = batch_size.longest(part)
     assert (np.diff(lengths[order]) <= 0).all()
-    network = loop._drawn(run).train()
-    held = {n: loop._held(network, run, part, np.repeat(order[:1], n)) for n in (2, 4, 8, 32)}
+    network = drawn_network(run).train()
+    held = {n: batch_size.held(network, run, part, np.repeat(order[:1], n)) for n in (2, 4, 8, 32)}
     assert held[32] == pytest.approx(held[2] + 15 * (held[4] - held[2]), rel=0.1)
-    assert held[8] == loop._held(network, run, part, np.repeat(order[:1], 8))
-    assert held[8] > loop._held(network, run, part, np.repeat(order[-1:], 8))
+    assert held[8] == batch_size.held(network, run, part, np.repeat(order[:1], 8))
+    assert held[8] > batch_size.held(network, run, part, np.repeat(order[-1:], 8))
     assert held[32] > 2 * 32 * int(lengths.max()) * 2 * 4 * 4
 
 
@@ -340,14 +342,14 @@ def test_a_run_that_was_killed_keeps_the_batch_size_it_found(tmp_path: Path, mon
 def test_a_step_that_does_not_fit_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a GPU, where steps are tried."""
     tried: list[int] = []
-    monkeypatch.setattr(loop, "device", lambda: "cuda")
-    monkeypatch.setattr(loop, "_fits_gpu", lambda run, part: lambda size: (tried.append(size), size <= 32)[1])
+    monkeypatch.setattr(batch_size, "device", lambda: "cuda")
+    monkeypatch.setattr(batch_size, "_fits_gpu", lambda run, part: lambda size: (tried.append(size), size <= 32)[1])
     inputs, _ = drawn()
     model = FeedForward(small(batch_size=8))
     model.shape, model.target = model.start(inputs), Target("classes", tuple(CLASSES))
-    run = loop.Run(model.settings, 1, "classes", lambda: model.build(model.shape, 3, fitting=True), {})
-    part = loop.Part(model.examples(inputs), np.zeros(120, dtype=np.int64), np.ones(120, dtype=np.float32))
-    curve, notes = loop._sizes(run, part)
+    run = Run(model.settings, 1, "classes", lambda: model.build(model.shape, 3, fitting=True), {})
+    part = Part(model.examples(inputs), np.zeros(120, dtype=np.int64), np.ones(120, dtype=np.float32))
+    curve, notes = batch_size.sizes(run, part)
     assert curve == [{"batch_size": 8.0}, {"batch_size": 16.0}, {"batch_size": 32.0}]
     assert "chose 32 rows (64 do not fit into memory on cuda)" in notes[0]
     assert tried == [8, 16, 32, 64]
@@ -523,7 +525,7 @@ def test_mlflow_takes_a_run_into_a_database(
 
 @pytest.mark.parametrize("logger", ["tensorboard", "wandb", "mlflow"])
 def test_a_logger_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, logger: str) -> None:
-    monkeypatch.setattr(loop, "find_spec", lambda _: None)
+    monkeypatch.setattr(tracking, "find_spec", lambda _: None)
     with pytest.raises(InputError, match=r"pip install 'undertone\[tracking\]'"):
         fitted(logger=logger, folder=tmp_path)
 
@@ -589,7 +591,7 @@ def test_a_gpu_is_filled_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNDERTONE_DEVICE", "cuda")
     assert sizes(sized()) == [16, 32, 64]
     # room for a network of 6 × 2,000,000 weights and Adam's moments, and not for 64 rows of it
-    monkeypatch.setattr(loop, "_GPU_SHARE", 1.2e9 / torch.cuda.get_device_properties(0).total_memory)
+    monkeypatch.setattr(batch_size, "_GPU_SHARE", 1.2e9 / torch.cuda.get_device_properties(0).total_memory)
     found = sized(batch_size=2, hidden=(2_000_000,), batch_norm=False)
     assert max(sizes(found)) < 64
     assert "do not fit into memory on cuda" in found.notes_[0]
