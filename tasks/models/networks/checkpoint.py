@@ -36,7 +36,7 @@ class State:
         steps: how many the optimiser has made
         curves: one entry per epoch
         rate: the learning rate that the finder proposed; None: not looked for, or none found
-        search: the finder's curve
+        search: what the finders tried: sizes of a batch, then learning rates with their losses
         notes: what had to give way
     """
 
