@@ -80,8 +80,10 @@ def comparison(found: Comparison) -> None:
     sides = (Column(Text(one), overflow="fold") for one in (found.a, found.b))
     table = Table("score", *sides, "difference", f"{found.confidence:.0%} interval", title=Text(title))
     for one in found.differences:
-        beyond = one.low > 0 or one.high < 0
-        interval = Text(f"{one.low:+.3f} to {one.high:+.3f}", "green" if beyond else "")
+        interval = Text("–")
+        if one.low is not None and one.high is not None:
+            beyond = one.low > 0 or one.high < 0
+            interval = Text(f"{one.low:+.3f} to {one.high:+.3f}", "green" if beyond else "")
         table.add_row(measured.NAMES[one.name], f"{one.a:.3f}", f"{one.b:.3f}", f"{one.difference:+.3f}", interval)
     console.print(table)
     console.print(

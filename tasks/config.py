@@ -205,8 +205,11 @@ class Experiment(Section):
             development rows
         only_in_training: corpora of a pool that are never tested on, with those of their classes that are learned from;
             none named: all
+        missing: utterances that lack some of the features: `left-out`, or `kept`, for models that can do without, as
+            long as they have one
         first_per_class: use only the corpus's first so many of each class, before any split
         shuffles: how many times the labels are shuffled for the baseline
+        subsets: whether every proper subset of modalities is trained on, and not only each of them alone
         declare: kinds of leaks that are known and accepted
         pretrained_on: corpora that a pretrained model has seen, beyond those that are known
         note: a sentence for the reports
@@ -226,8 +229,10 @@ class Experiment(Section):
     clips: Clips | None = None
     threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["tuned"] = 0.5
     only_in_training: dict[str, list[str]] = {}
+    missing: Literal["left-out", "kept"] = "left-out"
     first_per_class: Annotated[int, Field(ge=1)] | None = None
     shuffles: Annotated[int, Field(ge=1)] = 1
+    subsets: bool = False
     declare: list[str] = []
     pretrained_on: list[str] = []
     note: str = ""

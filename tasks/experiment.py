@@ -16,7 +16,7 @@ from tasks.config import Config, Section
 from tasks.each import Each, Work
 from tasks.errors import InputError
 from tasks.experiments import data as rows_of
-from tasks.experiments import fitting, heard, pictures, plan, results, scoring
+from tasks.experiments import fitting, heard, modalities, pictures, plan, results, scoring
 from tasks.experiments.data import Data
 from tasks.experiments.fitting import FINAL, FITTED, ONLY, RECIPE, SHUFFLED, TUNED, Fit
 from tasks.experiments.pictures import Pictures
@@ -92,7 +92,7 @@ def _fitted(recipe: Plan, data: Data, each: Each) -> Iterator[Fits]:
 def _items(recipe: Plan, data: Data) -> Iterator[Fit]:
     """Yield every fit there has to be, its settings still to be chosen."""
     seeds = recipe.recipe.seeds
-    modalities = recipe.modalities.values() if len(recipe.modalities) > 1 else ()
+    fewer = modalities.subsets(recipe.modalities, every=recipe.recipe.subsets)
     # how many folds hold rows may depend on the seed, where two units are kept apart at once
     n_folds = {seed: len(fitting.folds(recipe, data, seed)) for seed in seeds}
     one_model = n_folds[seeds[0]] == 1
@@ -103,8 +103,8 @@ def _items(recipe: Plan, data: Data) -> Iterator[Fit]:
             yield replace(mine, keep=one_model and seed == seeds[0])
             for number in range(recipe.recipe.shuffles):
                 yield replace(mine, variant=SHUFFLED, number=number)
-            for features in modalities:
-                yield replace(mine, variant=ONLY, features=features)
+            for chosen in fewer:
+                yield replace(mine, variant=ONLY, features=modalities.features_of(recipe.modalities, chosen))
     if not one_model:
         yield replace(base, fold=FINAL, seed=seeds[0], keep=True)
 

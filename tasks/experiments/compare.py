@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,20 +14,21 @@ import pyarrow.parquet as pq
 
 from tasks import paths, scores
 from tasks.errors import InputError
+from tasks.experiments import scoring
 from tasks.experiments.fitting import RECIPE
 from tasks.scores import NAMES, Bootstrap
 
 
 @dataclass(frozen=True)
 class Difference:
-    """B minus A on one score, with the interval of a paired bootstrap over groups."""
+    """B minus A on one score, with the interval of a paired bootstrap over groups; None with a single group."""
 
     name: str
     a: float
     b: float
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -141,18 +142,16 @@ def _matrices(said: Sequence[_Said], groups: Any, classes: Sequence[str]) -> sco
 
 
 def _differences(a: scores.Matrices, b: scores.Matrices, bootstrap: Bootstrap) -> list[Difference]:
-    n_groups = a.shape[1]
-    rng = np.random.default_rng(bootstrap.seed)
-    weights = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=bootstrap.resamples).astype(float)
-    tails = (1 - bootstrap.confidence) / 2
-    point = [scores.overall(side.sum(axis=1)) for side in (a, b)]
-    spread = [scores.overall(np.einsum("bg,rgij->rbij", weights, side)) for side in (a, b)]
-    found = []
-    for name in NAMES:
-        low, high = np.quantile(spread[1][name].mean(axis=0) - spread[0][name].mean(axis=0), [tails, 1 - tails])
-        values = [float(side[name].mean()) for side in point]
-        found.append(Difference(name, values[0], values[1], values[1] - values[0], float(low), float(high)))
-    return found
+    found = scoring.paired(b, a, bootstrap)
+    values = [scores.overall(side.sum(axis=1)) for side in (a, b)]
+    return [
+        Difference(name, float(values[0][name].mean()), float(values[1][name].mean()), **_interval(found[name]))
+        for name in NAMES
+    ]
+
+
+def _interval(found: Mapping[str, float | None]) -> dict[str, Any]:
+    return {"difference": found["value"], "low": found["low"], "high": found["high"]}
 
 
 def _mcnemar(only_a: int, only_b: int) -> float:

@@ -21,7 +21,7 @@ from tasks.corpora.labels import LABEL_SETS
 from tasks.errors import NotEnoughData
 from tasks.experiments import windows
 from tasks.experiments.plan import MANY_INTENSITIES, SEVERAL, SHARED, Plan
-from tasks.models.estimator import Inputs
+from tasks.models.estimator import Inputs, Sequences
 from tasks.protocols import Columns, Split
 from tasks.splits import Labels
 
@@ -40,6 +40,8 @@ class Data:
         left_out: why utterances of the corpus are not here → how many
         digest: of everything that decides what is learned
         clips: ids of the utterances that the rows are, or are windows of, ascending, shape (n_rows,)
+        cards: of the features, by name
+        lacking: features that some of the rows lack → how many rows
     """
 
     columns: Columns
@@ -50,6 +52,7 @@ class Data:
     digest: str
     clips: Labels
     cards: Mapping[str, Any] = field(default_factory=dict)
+    lacking: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ids(self) -> Labels:
@@ -81,6 +84,7 @@ def load(plan: Plan) -> Data:
     decides = plan.recipe.model_dump(
         include={
             "corpus", "target", "labels", "features", "protocol", "first_per_class", "windows", "only_in_training",
+            "missing",
         }
     )  # fmt: skip
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in read]
@@ -114,7 +118,8 @@ def _read(plan: Plan) -> Data:
     sets = {part.name: feature_store.read(paths.features(recipe.corpus, part.name)) for part in plan.parts}
     ids = [row["utterance_id"] for row in rows]
     places = {one: feature_store.positions(features, ids) for one, features in sets.items()}
-    has_features = np.logical_and.reduce([place >= 0 for place in places.values()])
+    needs = np.logical_and if recipe.missing == "left-out" else np.logical_or
+    has_features = needs.reduce([place >= 0 for place in places.values()])
     kept, targets, taken = [], [], Counter[str]()
     for number, target in enumerate(_known(plan, rows)):
         if target is None:
@@ -130,11 +135,13 @@ def _read(plan: Plan) -> Data:
     _demand_rows(plan, targets, left_out)
     chosen = np.array(kept, dtype=np.int64)
     columns = protocols.columns_of({name: [rows[one][name] for one in kept] for name in protocols.NEEDED})
-    inputs = _inputs(plan, sets, {one: place[chosen] for one, place in places.items()}, _units(plan, columns))
+    places = {one: place[chosen] for one, place in places.items()}
+    inputs = _inputs(plan, sets, places, _units(plan, columns))
     target = np.array(targets) if plan.task == "classes" else np.array(targets, dtype=np.float64)
     cards = {one: features.card for one, features in sets.items()}
     digest, clips = _digest(recipe, columns, targets, cards), columns["utterance_id"]
-    found = Data(columns, target, _outputs(plan, target), inputs, left_out, digest, clips, cards)
+    lacking = {one: int((place < 0).sum()) for one, place in places.items() if (place < 0).any()}
+    found = Data(columns, target, _outputs(plan, target), inputs, left_out, digest, clips, cards, lacking)
     return _windowed(found, recipe.windows) if recipe.windows else found
 
 
@@ -237,9 +244,23 @@ def _inputs(
     by_kind: dict[str, dict[str, Any]] = {"vector": {}, "sequence": {}, "text": {}}
     for part in plan.parts:
         features, place = sets[part.name], places[part.name]
+        if plan.recipe.missing == "kept":
+            by_kind["sequence"][part.name] = _perhaps(features, place)
+            continue
         read = {"vector": features.vectors, "sequence": features.sequences, "text": features.texts}
         by_kind[part.extractor.gives][part.name] = read[part.extractor.gives](place)
     return Inputs(units, by_kind["vector"], by_kind["sequence"], by_kind["text"])
+
+
+def _perhaps(features: feature_store.Features, place: NDArray[np.int64]) -> Sequences:
+    """Return sequences, of no steps where a row is not among the features; a vector is a sequence of one step."""
+    there = place >= 0
+    if not there.any():
+        # how many features they would have nobody knows; a step that no row has stands for them
+        nothing = np.zeros_like(place)
+        return Sequences(np.zeros((1, 1), dtype=np.float32), nothing, nothing)
+    found = features.sequences(np.where(there, place, 0))
+    return Sequences(found.steps, np.where(there, found.starts, 0), np.where(there, found.lengths, 0))
 
 
 def _demand_rows(plan: Plan, targets: list[Any], left_out: Mapping[str, int]) -> None:

@@ -21,7 +21,7 @@ from tasks import leaks, paths, protocols, tables
 from tasks.config import Section
 from tasks.errors import LeakError, NotEnoughData
 from tasks.experiments import data as rows_of
-from tasks.experiments import scoring
+from tasks.experiments import modalities, scoring
 from tasks.experiments.data import Data
 from tasks.experiments.plan import Plan
 from tasks.memo import Result
@@ -42,6 +42,7 @@ FITTED = pa.schema(
         ("curves", pa.string()),
         ("notes", pa.list_(pa.string())),
         ("files", pa.map_(pa.string(), pa.binary())),
+        ("probes", pa.map_(pa.string(), pa.list_(pa.list_(pa.float64())))),
         ("seconds", pa.float64()),
         ("peak_mb", pa.float64()),
     ]
@@ -142,10 +143,23 @@ def fit_one(item: Fit, _: Section) -> Result:
         "curves": json.dumps(fitted.estimator.curves_),
         "notes": notes,
         "files": list(fitted.files().items()) if item.keep else [],
+        "probes": _probed(item, fitted, inputs, split),
         "seconds": time.perf_counter() - started,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     return Result(tables.from_rows([found], FITTED))
+
+
+def _probed(item: Fit, fitted: Fitted, inputs: Inputs, split: Split) -> list[tuple[str, list[list[float]]]]:
+    """Return the test part's scores with one modality changed, by `MODALITY|HOW`; none for baselines."""
+    plan = item.plan
+    if item.variant != RECIPE or len(plan.modalities) < 2 or plan.task != "classes" or not split.test.size:
+        return []
+    tested = inputs.rows(split.test)
+    return [
+        (f"{one.modality}|{one.how}", fitted.scores(one.inputs).tolist())
+        for one in modalities.changed(plan.modalities, tested, item.seed, lacking=plan.model.lacking)
+    ]
 
 
 def tune_one(item: Fit, _: Section) -> Result:

@@ -121,6 +121,7 @@ def plan(name: str, config: Config) -> Plan:
     _demand_balance(found, where)
     _demand_tuning(found, where)
     _demand_windows(found, where)
+    _demand_missing(found, where)
     for check in recipe.declare:
         one_of(check, CHECKS, f"{where}.declare: the audit has no check")
     if len(set(recipe.seeds)) < len(recipe.seeds):
@@ -290,6 +291,24 @@ def _demand_windows(found: Plan, where: str) -> None:
         raise ConfigError(f"{where}.clips: votes and a floor are of classes; the target is {recipe.target}")
     if clips.floor and not found.model.probabilities:
         raise ConfigError(f"{where}.clips.floor: it is a probability, and {found.model.name} gives none")
+
+
+def _demand_missing(found: Plan, where: str) -> None:
+    if found.recipe.missing == "left-out":
+        return
+    if not found.model.lacking:
+        able = [name for name in models.MODULES if models.model(name).lacking]
+        raise ConfigError(
+            f"{where}.missing: {found.model.name} needs all features of every utterance; able to do without some are "
+            f"{', '.join(able)}"
+        )
+    if found.recipe.windows is not None:
+        raise ConfigError(f"{where}.missing: what is not there cannot be cut into windows; take left-out")
+    if found.balance.way == "new rows":
+        raise ConfigError(
+            f"{where}.balance: {found.balance.name} makes new rows between two old ones, which must not lack anything; "
+            "take missing: left-out, or another way of balancing"
+        )
 
 
 def _model_name(model: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from tasks import leaks
 from tasks.config import Clips
-from tasks.experiments import fitting, scoring, windows
+from tasks.experiments import fitting, modalities, scoring, windows
 from tasks.experiments.data import Data
 from tasks.experiments.fitting import ONLY, RECIPE, SHUFFLED, Fit
 from tasks.experiments.plan import Plan
@@ -44,8 +44,13 @@ class Fits:
 def named(item: Fit, plan: Plan) -> str:
     """Return what a fit's variant is called in figures and tables."""
     if item.variant == ONLY:
-        return next(f"{modality} only" for modality, names in plan.modalities.items() if names == item.features)
+        return f"{' + '.join(_read_off(item, plan))} only"
     return {RECIPE: RECIPE, SHUFFLED: "shuffled labels"}[item.variant]
+
+
+def _read_off(item: Fit, plan: Plan) -> list[str]:
+    """Return the modalities of a fit on a part of the features."""
+    return [one for one, names in plan.modalities.items() if set(names) <= set(item.features)]
 
 
 def runs(plan: Plan, data: Data, fits: Fits, groups: Any) -> list[Run]:
@@ -175,6 +180,8 @@ def metrics(
         "n": int(these[0].ids.size),
         "n_groups": int(np.unique(these[0].groups).size),
         "left_out": dict(data.left_out),
+        "lacking": dict(data.lacking),
+        "modalities": _modalities(plan, data, all_fits, groups, bootstrap) if plan.task == "classes" else [],
         "confidence": bootstrap.confidence,
         "scores": scored(plan, data, these, bootstrap),
         "baselines": baselines,
@@ -264,6 +271,29 @@ def _sure(run: Run, data: Data) -> Run:
 
 def _only(found: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return {name: found[name] for name in names}
+
+
+def _modalities(
+    plan: Plan, data: Data, all_fits: Sequence[Fits], groups: Any, bootstrap: Bootstrap
+) -> list[dict[str, Any]]:
+    """Return what the recipe loses with fewer modalities, in training or in the test alone."""
+    mine = all_fits[0]
+    variants = [
+        (_read_off(fits.items[0], plan), modalities.ALONE, fits) for fits in all_fits if fits.items[0].variant == ONLY
+    ]
+    for key in dict.fromkeys(key for one in mine.found for key, _ in one["probes"]):
+        modality, _, how = key.partition("|")
+        found = tuple({**one, "scores": dict(one["probes"]).get(key, [])} for one in mine.found)
+        variants.append(([modality], how, Fits(how, mine.items, found)))
+    these = runs(plan, data, mine, groups)
+    return modalities.told(
+        [(chosen, how, runs(plan, data, fits, groups)) for chosen, how, fits in variants],
+        these,
+        # runs of windows have no column for what is not called
+        outputs(plan, data)[: these[0].scores.shape[1]],
+        bootstrap,
+        per_fold=plan.protocol.averaging == "per fold",
+    )
 
 
 def _tuned(plan: Plan, fits: Fits) -> list[dict[str, Any]]:

@@ -113,17 +113,55 @@ def of_classes(
         per_fold: whether folds are averaged instead of pooled
         n_real: how many of them, the first, are classes; the rest stand for no answer
     """
+    counted = matrices(runs, classes, per_fold=per_fold)
+    found = scores.summary(counted, classes, bootstrap, n_real)
+    if per_fold:
+        found |= _mean_over_folds(counted, bootstrap, n_real)
+    return found | {"auc": _auc(runs, classes)}
+
+
+def matrices(runs: Sequence[Run], classes: Sequence[str], *, per_fold: bool) -> scores.Matrices:
+    """Return confusion matrices of every run by group, or by fold, shape (n_runs, n_units, n_classes, n_classes)."""
     units = [run.fold.astype(str) if per_fold else run.groups for run in runs]
-    matrices = np.stack(
+    return np.stack(
         [
             scores.confusions(run.actual, predicted(run.scores, classes), unit, classes)
             for run, unit in zip(runs, units, strict=True)
         ]
     )
-    found = scores.summary(matrices, classes, bootstrap, n_real)
-    if per_fold:
-        found |= _mean_over_folds(matrices, bootstrap, n_real)
-    return found | {"auc": _auc(runs, classes)}
+
+
+def paired(
+    mine: scores.Matrices, other: scores.Matrices, bootstrap: Bootstrap, *, per_fold: bool = False
+) -> dict[str, dict[str, float | None]]:
+    """Return by how much each score is above that of others, with the interval of a paired bootstrap over units.
+
+    Args:
+        mine: confusion matrices of the same units as the others', shape (n_runs, n_units, n_classes, n_classes)
+        other: those that are compared with
+        bootstrap: how intervals are made; with a single unit there is nothing to resample and they are null
+        per_fold: whether units are folds, whose scores are averaged, instead of groups, which are scored together
+    """
+    n_units = mine.shape[1]
+    rng = np.random.default_rng(bootstrap.seed)
+    drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=bootstrap.resamples).astype(float)
+
+    def found(side: scores.Matrices, weights: Array) -> dict[str, Array]:
+        if per_fold:
+            of_units = {name: values.mean(axis=0) for name, values in scores.overall(side).items()}
+            return {name: weights @ values / weights.sum(axis=1) for name, values in of_units.items()}
+        together = scores.overall(np.einsum("bg,rgij->rbij", weights, side))
+        return {name: values.mean(axis=0) for name, values in together.items()}
+
+    points = [found(side, np.ones((1, n_units))) for side in (mine, other)]
+    spread = [found(side, drawn) for side in (mine, other)]
+    tails = (1 - bootstrap.confidence) / 2
+    told: dict[str, dict[str, float | None]] = {}
+    for name in scores.NAMES:
+        bounds = np.quantile(spread[0][name] - spread[1][name], [tails, 1 - tails]) if n_units > 1 else (None, None)
+        value = float(points[0][name][0] - points[1][name][0])
+        told[name] = {"value": value, "low": _plain(bounds[0]), "high": _plain(bounds[1])}
+    return told
 
 
 def of_labels(runs: Sequence[Run], labels: Sequence[str], bootstrap: Bootstrap) -> dict[str, Any]:

@@ -23,7 +23,8 @@ class Sequences:
     Args:
         steps: the steps of all sequences, one after the other, shape (n_steps_in_all, n_features), float32
         starts: where each row's sequence begins, shape (n_rows,)
-        lengths: how many steps it has, each 1 or more, shape (n_rows,)
+        lengths: how many steps it has, shape (n_rows,): 1 or more; 0, for models that can do without, where a row has
+            nothing here
     """
 
     steps: NDArray[np.float32]
@@ -151,6 +152,7 @@ class Model:
         tasks: the kinds of targets it can learn
         in_epochs: trained in epochs: is given development rows and a folder
         probabilities: whether scores are probabilities, and calibration can be looked at
+        lacking: whether rows may lack some of the blocks
         builds_on: settings → names of the models it uses, where it uses others: their modules decide its results too
     """
 
@@ -163,6 +165,7 @@ class Model:
     tasks: frozenset[Task] = frozenset({"classes"})
     in_epochs: bool = False
     probabilities: bool = True
+    lacking: bool = False
     builds_on: Callable[[Any], tuple[str, ...]] | None = None
 
 

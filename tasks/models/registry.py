@@ -31,6 +31,8 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "stacking": "stacking",
         "fusion": "fusion",
         "late-fusion": "late_fusion",
+        "cross-modal": "cross_modal",
+        "cross-modal-svm": "cross_modal",
     }
 )
 """Name in params.yaml → module of `tasks.models`, which has it in its `MODELS`."""

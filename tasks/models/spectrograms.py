@@ -21,6 +21,7 @@ from tasks.models.augmentation import Augmentation
 from tasks.models.batches import Batch
 from tasks.models.checks import above_zero
 from tasks.models.estimator import Inputs, Kind, Rows, Sequences
+from tasks.models.moments import moments
 from tasks.models.training import Network, Training
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 Form = Literal["frames", "vector", "sound"]
 TAKES: frozenset[Kind] = frozenset({"sequence", "vector"})
-_LEAST_SCALE = 1e-3
 """In dB: what hardly varies over the training part is not blown up."""
 
 
@@ -126,7 +126,7 @@ class SpectrogramNetwork(Network):
         else:
             n_steps = longest if form == "vector" else settings.frames or longest
             frames = n_steps
-        mean, scale, fill = _measured(sequences, settings.mel if form == "sound" else None)
+        mean, scale, fill = moments(_frames(sequences, settings.mel if form == "sound" else None))
         return {
             "form": form,
             "n_features": int(sequences.steps.shape[1]),
@@ -177,22 +177,6 @@ def _only(inputs: Inputs, who: str) -> tuple[Form, Sequences]:
         return "vector", Sequences(block.reshape(-1, 1), starts, np.full(n_rows, n_features, dtype=np.int64))
     sequences = next(iter(inputs.sequences.values()))
     return ("sound" if sequences.steps.shape[1] == 1 else "frames"), sequences
-
-
-def _measured(
-    sequences: Sequences, mel: MelSettings | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean, standard deviation and least value of every band, shapes (n_bands,); one row in memory at a time."""
-    n, total, squares, least = 0, np.float64(0), np.float64(0), np.float64(np.inf)
-    for frames in _frames(sequences, mel):
-        values = frames.astype(np.float64)
-        n += len(values)
-        total = total + values.sum(axis=0)
-        squares = squares + (values**2).sum(axis=0)
-        least = np.minimum(least, values.min(axis=0))
-    mean = np.asarray(total / n)
-    scale = np.sqrt(np.maximum(squares / n - mean**2, 0))
-    return mean, np.where(scale > _LEAST_SCALE, scale, 1.0), np.asarray(least)
 
 
 def _frames(sequences: Sequences, mel: MelSettings | None) -> Iterator[NDArray[Any]]:

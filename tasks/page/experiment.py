@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.leaks.finding import Audit
 from tasks.page import audit as audit_page
-from tasks.page import experiment_charts, measured, pictured, sheet, spectrogram_charts
+from tasks.page import experiment_charts, measured, modalities, pictured, sheet, spectrogram_charts
 from tasks.page.headline import Figure, figure
 from tasks.page.pictured import plain
 
@@ -65,6 +65,8 @@ def render(figures: Mapping[str, Any], audit: Audit, pictures: Pictures) -> str:
         measures=measured.measures(figures),
         by_window=by_window(figures),
         names=measured.NAMES,
+        gains=(gains := modalities.gains(figures)),
+        gained=modalities.verdict(gains),
         meanings=measured.MEANINGS,
         systems=measured.systems(figures),
         recipe=recipe(figures),

@@ -89,6 +89,7 @@ def common(task: str, outputs: tuple[str, ...], **more: Any) -> dict[str, Any]:
         "scale": "standard", "balance": "none", "first_per_class": None, "tuned": [],
         "protocol": "speaker-out(4)", "protocol_in_words": "4 folds; no speaker is in both parts of one.",
         "leaky": False, "averaging": "pooled", "seeds": [7, 8], "n": 480, "n_groups": 24, "left_out": {},
+        "lacking": {}, "modalities": [],
         "confidence": 0.95, "folds": [], "audit": [], "notes": [], "simulated": False,
         "versions": {"numpy": "2.4.0", "undertone": "0.1.0"}, "data_sha256": "ab" * 32,
     } | more  # fmt: skip

@@ -1,0 +1,33 @@
+"""What features are like over a training part, by which networks standardise them; one row in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LEAST_SCALE = 1e-3
+"""A standard deviation below it is that of a feature that does not vary."""
+
+
+def moments(rows: Iterable[NDArray[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean, standard deviation (1 where there is next to none) and least value of every feature.
+
+    Args:
+        rows: steps of an utterance each, shape (n_steps, n_features)
+
+    Returns:
+        shapes (n_features,)
+    """
+    n, total, squares, least = 0, np.float64(0), np.float64(0), np.float64(np.inf)
+    for steps in rows:
+        values = steps.astype(np.float64)
+        n += len(values)
+        total = total + values.sum(axis=0)
+        squares = squares + (values**2).sum(axis=0)
+        least = np.minimum(least, values.min(axis=0))
+    mean = np.asarray(total / n)
+    scale = np.sqrt(np.maximum(squares / n - mean**2, 0))
+    return mean, np.where(scale > _LEAST_SCALE, scale, 1.0), np.asarray(least)
