@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 _SVM = "svm/"
+_ROUNDING = 1e-6
+"""Features are float32: what varies by less, over its mean, does not vary."""
 
 
 @dataclass(frozen=True)
@@ -234,8 +236,8 @@ def _measured(block: Sequences) -> dict[str, list[float]]:
     if not there:
         n_features = block.steps.shape[1]
         return {"mean": [0.0] * n_features, "scale": [1.0] * n_features}
-    mean, scale, _ = moments(block[row] for row in there)
-    return {"mean": mean.tolist(), "scale": scale.tolist()}
+    mean, spread, _ = moments(block[row] for row in there)
+    return {"mean": mean.tolist(), "scale": np.where(spread > _ROUNDING * np.abs(mean), spread, 1.0).tolist()}
 
 
 def _one_step(block: NDArray[np.float32]) -> Sequences:

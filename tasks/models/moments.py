@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_LEAST_SCALE = 1e-3
-"""A standard deviation below it is that of a feature that does not vary."""
-
 
 def moments(rows: Iterable[NDArray[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean, standard deviation (1 where there is next to none) and least value of every feature.
+    """Return mean, standard deviation and least value of every feature.
 
     Args:
         rows: steps of an utterance each, shape (n_steps, n_features)
@@ -30,4 +27,4 @@ def moments(rows: Iterable[NDArray[Any]]) -> tuple[NDArray[np.float64], NDArray[
         least = np.minimum(least, values.min(axis=0))
     mean = np.asarray(total / n)
     scale = np.sqrt(np.maximum(squares / n - mean**2, 0))
-    return mean, np.where(scale > _LEAST_SCALE, scale, 1.0), np.asarray(least)
+    return mean, np.asarray(scale), np.asarray(least)

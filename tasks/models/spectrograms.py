@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Form = Literal["frames", "vector", "sound"]
 TAKES: frozenset[Kind] = frozenset({"sequence", "vector"})
+_LEAST_SCALE = 1e-3
 """In dB: what hardly varies over the training part is not blown up."""
 
 
@@ -126,14 +127,14 @@ class SpectrogramNetwork(Network):
         else:
             n_steps = longest if form == "vector" else settings.frames or longest
             frames = n_steps
-        mean, scale, fill = moments(_frames(sequences, settings.mel if form == "sound" else None))
+        mean, spread, fill = moments(_frames(sequences, settings.mel if form == "sound" else None))
         return {
             "form": form,
             "n_features": int(sequences.steps.shape[1]),
             "n_steps": n_steps,
             "n_frames": frames,
             "mean": mean.tolist(),
-            "scale": scale.tolist(),
+            "scale": np.where(spread > _LEAST_SCALE, spread, 1.0).tolist(),
             "fill": [0.0] if form == "sound" else fill.tolist(),
         }
 
