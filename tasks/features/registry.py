@@ -14,6 +14,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "text": "written",
         "text-embedding": "embeddings",
         "token-states": "embeddings",
+        "log-spectrogram": "log_spectrogram",
         "ast-input": "spectrogram",
         "ast": "spectrogram",
         "log-mel": "mel",

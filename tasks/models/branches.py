@@ -104,13 +104,13 @@ class Composite:
 
         Args:
             block: its name
-            key: under which the settings have it
+            key: under which the settings have it; "": the setting is itself the one base model
             entry: the model's name and settings
 
         Raises:
             ConfigError: as `check`, but for kinds of blocks
         """
-        where = f"{self.setting}.{key}"
+        where = self._where(key)
         if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
             raise ConfigError(f"{where} is {entry!r}; expected a model's name and settings, such as {{name: logistic}}")
         if entry["name"] == self.name:
@@ -152,6 +152,16 @@ class Composite:
         """Return what `cards` gave."""
         return tuple(self.branch(one["block"], one["block"], one["model"]) for one in cards)
 
+    def only(self, block: str, entry: Any, kind: str) -> Branch:
+        """Return the one base model of a composite that has a single one, for a kind of block.
+
+        Raises:
+            ConfigError: as `check`
+        """
+        found = self.branch(block, "", entry)
+        self._check_kind("", found.model, kind)
+        return found
+
     def _of_block(self, block: str, kind: str, entries: Mapping[str, Any]) -> Branch:
         if not _BLOCK.fullmatch(block):
             raise ConfigError(f"the block {block!r} cannot name a folder; expected letters, digits, '_', '.', '-'")
@@ -166,7 +176,10 @@ class Composite:
     def _check_kind(self, key: str, model: Model, kind: str) -> None:
         if kind not in model.takes:
             takes = " or ".join(f"{one}s" for one in sorted(model.takes))
-            raise ConfigError(f"{self.setting}.{key}: {model.name!r} takes {takes}, and this is a {kind}")
+            raise ConfigError(f"{self._where(key)}: {model.name!r} takes {takes}, and this is a {kind}")
+
+    def _where(self, key: str) -> str:
+        return f"{self.setting}.{key}" if key else self.setting
 
 
 def fit(
@@ -181,13 +194,18 @@ def fit(
         seed: of everything that chance decides
         folder: where a model that is trained in epochs leaves what it needs to go on
     """
-    estimator, mine = branch.model.make(branch.settings, seed), part.only(branch.block)
-    if not branch.model.in_epochs:
-        return estimator.fit(mine.inputs, mine.target, weights=mine.weights)
     held = Development(development.inputs.only([branch.block]), development.target) if development else None
+    return fitted(branch, part.only(branch.block), held, seed, folder)
+
+
+def fitted(branch: Branch, part: Part, held: Development | None, seed: int, folder: Path | None = None) -> Estimator:
+    """Fit a base model to all blocks of a part, as `fit` does to one."""
+    estimator = branch.model.make(branch.settings, seed)
+    if not branch.model.in_epochs:
+        return estimator.fit(part.inputs, part.target, weights=part.weights)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-    return estimator.fit(mine.inputs, mine.target, weights=mine.weights, development=held, folder=folder)
+    return estimator.fit(part.inputs, part.target, weights=part.weights, development=held, folder=folder)
 
 
 def fit_all(

@@ -31,6 +31,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "stacking": "stacking",
         "fusion": "fusion",
         "late-fusion": "late_fusion",
+        "gated": "gated",
         "cross-modal": "cross_modal",
         "cross-modal-svm": "cross_modal",
     }

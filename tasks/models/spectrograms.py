@@ -40,7 +40,9 @@ class SpectrogramSettings(Training):
     Args:
         frames: that every row is made of: longer ones lose as much on either side, shorter ones are filled up after
             their end with the quietest frame of the training part; 0: as many as the longest training row has
-        channels: of the picture; 3: the spectrogram and its first and second differences along time
+        channels: of the picture; 3: the spectrogram and its first and second differences
+        differences: along `time`: derivatives over nine frames; or from band to band (`bands`), one minus the one
+            below it, as `iemocap-fusion` has them
         normalise: what every band is standardised by: the `training` part, or the `utterance` itself
         mel: of raw sound, the spectrogram that is made of it; other features are what they are
         augment: what is done to training rows
@@ -48,6 +50,7 @@ class SpectrogramSettings(Training):
 
     frames: int = 300
     channels: Literal[1, 3] = 1
+    differences: Literal["time", "bands"] = "time"
     normalise: Literal["training", "utterance"] = "training"
     mel: MelSettings = field(default_factory=MelSettings)
     augment: Augmentation = field(default_factory=Augmentation)
@@ -148,6 +151,7 @@ class SpectrogramNetwork(Network):
             mean=shape["mean"],
             scale=shape["scale"],
             channels=settings.channels,
+            differences=settings.differences,
             by_utterance=settings.normalise == "utterance",
             n_frames=shape["n_frames"],
             mel=settings.mel if shape["form"] == "sound" else None,

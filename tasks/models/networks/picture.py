@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,8 @@ class Picture(nn.Module):
         body: takes pictures of shape (n_rows, n_channels, n_bands, n_frames)
         mean: of every band over the training part
         scale: standard deviation of every band over the training part
-        channels: 1, or 3 with first and second differences along time
+        channels: 1, or 3 with first and second differences
+        differences: along `time`, or from band to band
         by_utterance: whether bands are standardised by their own utterance instead
         n_frames: of a picture
         mel: for raw sound
@@ -41,6 +42,7 @@ class Picture(nn.Module):
         mean: Sequence[float],
         scale: Sequence[float],
         channels: int,
+        differences: Literal["time", "bands"],
         by_utterance: bool,
         n_frames: int,
         mel: MelSettings | None,
@@ -55,6 +57,7 @@ class Picture(nn.Module):
         self.masks = augmenting.Masks(augment)
         self.body = body
         self._channels, self._by_utterance, self._n_frames, self._mel = channels, by_utterance, n_frames, mel
+        self._differences = differences
 
     def forward(self, steps: Tensor) -> Tensor:
         """Return outputs, shape (n_rows, n_outputs).
@@ -80,9 +83,11 @@ class Picture(nn.Module):
         pictures = frames.transpose(1, 2)[:, None]
         if self._channels == 1:
             return pictures
-        first = spectra.deltas(frames, 1)
-        second = spectra.deltas(frames, 2)
-        return torch.cat([pictures, first.transpose(1, 2)[:, None], second.transpose(1, 2)[:, None]], dim=1)
+        if self._differences == "bands":
+            first = from_band_to_band(pictures)
+            return torch.cat([pictures, first, from_band_to_band(first)], dim=1)
+        both = [spectra.deltas(frames, order).transpose(1, 2)[:, None] for order in (1, 2)]
+        return torch.cat([pictures, *both], dim=1)
 
     def begin_epoch(self, epoch: int) -> None:
         """Tell the body which epoch begins, from 0, where it wants to know."""
@@ -100,3 +105,15 @@ class Picture(nn.Module):
             sound = self.on_sound(sound)
         frames: Tensor = spectra.spectrogram(sound, self._mel)
         return frames[:, : self._n_frames]
+
+
+def from_band_to_band(pictures: Tensor) -> Tensor:
+    """Return each band minus the one below it, the lowest as the one above it; shape as given.
+
+    Args:
+        pictures: shape (n_rows, n_channels, n_bands, n_frames); of a single band all is 0
+    """
+    if pictures.shape[2] == 1:
+        return torch.zeros_like(pictures)
+    found = pictures.diff(dim=2)
+    return torch.cat([found[:, :, :1], found], dim=2)

@@ -1,0 +1,116 @@
+"""A gated multimodal unit over vectors (Arevalo et al. 2017): row by row, the modality that knows more counts more.
+
+Over embeddings that are there already, or as the last layer of `fusion` over the embeddings of its branches
+(`last: {name: gated}`), where the systems of 2023 concatenate them.
+
+    each modality     n_features → 64, tanh
+    gate              all features → one weight per modality, sum 1
+    weighted mean     64
+    dropout, linear   classes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from tasks.errors import InputError
+from tasks.models.batches import Batch
+from tasks.models.checks import above_zero, demand_share
+from tasks.models.estimator import Inputs, Model, Rows, reading
+from tasks.models.training import Network, Training
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class GatedSettings(Training):
+    """Settings of the unit, beside those of its training.
+
+    Args:
+        hidden: units of each modality
+        dropout: before the last layer
+    """
+
+    epochs: int = 20
+    optimiser: Literal["adam", "adamw"] = "adamw"
+    weight_decay: float = 0.01
+    hidden: int = 64
+    dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        above_zero("hidden", self.hidden)
+        demand_share("dropout", self.dropout)
+
+
+class _Vectors:
+    """Blocks of vectors, side by side."""
+
+    lengths: Rows | None = None
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def batch(self, rows: Rows) -> Batch:
+        """Return of block k `features_k`, float32, shape (n_rows, n_features)."""
+        blocks = self._inputs.vectors.values()
+        return {f"features_{k}": np.asarray(block[rows], dtype=np.float32) for k, block in enumerate(blocks)}
+
+
+class Gated(Network):
+    """A gated multimodal unit over blocks of vectors."""
+
+    settings: GatedSettings
+
+    def examples(self, inputs: Inputs) -> _Vectors:
+        """Return the rows.
+
+        Raises:
+            ValueError: if the blocks are not those that were fitted
+        """
+        found = _widths(inputs)
+        if found != self.shape["blocks"]:
+            raise ValueError(f"expected blocks of {dict(self.shape['blocks'])} features, found {dict(found)}")
+        return _Vectors(inputs)
+
+    def start(self, inputs: Inputs) -> dict[str, Any]:
+        """Return the blocks and how many features each has."""
+        return {"blocks": _widths(inputs)}
+
+    def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
+        """Return the unit with first weights."""
+        from tasks.models.networks.gated import Gated as Module
+
+        widths = [width for _, width in shape["blocks"]]
+        return Module(widths, n_outputs, hidden=self.settings.hidden, dropout=self.settings.dropout)
+
+
+def _widths(inputs: Inputs) -> list[list[Any]]:
+    if len(inputs.vectors) < 2 or len(inputs.vectors) < len(inputs.names):
+        raise InputError(
+            f"gated takes two blocks of vectors or more, found {', '.join(inputs.names) or 'none'}; as the last layer "
+            "of fusion it is given an embedding per branch"
+        )
+    return [[name, int(block.shape[1])] for name, block in inputs.vectors.items()]
+
+
+MODELS: tuple[Model, ...] = (
+    Model(
+        name="gated",
+        title="A gated multimodal unit over vectors",
+        takes=frozenset({"vector"}),
+        settings=GatedSettings,
+        make=Gated,
+        load=reading(Gated),
+        tasks=frozenset({"classes", "labels", "values"}),
+        in_epochs=True,
+    ),
+)

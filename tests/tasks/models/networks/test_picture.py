@@ -1,0 +1,51 @@
+"""What stands in front of a network over spectrograms: three channels, along time or from band to band."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from torch import nn
+
+from tasks.features import spectra
+from tasks.models.augmentation import Augmentation
+from tasks.models.networks.picture import Picture, from_band_to_band
+
+
+def test_from_band_to_band_by_hand() -> None:
+    """Each band minus the one below; the lowest has nobody below, and takes the difference above it."""
+    pictures = torch.tensor([1.0, 4.0, 9.0, 16.0])[None, None, :, None].repeat(1, 1, 1, 2)
+    first = from_band_to_band(pictures)
+    assert first[0, 0, :, 0].tolist() == [3, 3, 5, 7]
+    assert from_band_to_band(first)[0, 0, :, 0].tolist() == [0, 0, 2, 2]
+    torch.testing.assert_close(first[..., 0], first[..., 1])
+    assert not from_band_to_band(torch.ones(2, 1, 1, 5)).any()
+
+
+@pytest.mark.parametrize("differences", ["time", "bands"])
+def test_three_channels_are_the_spectrogram_and_its_two_differences(differences: str) -> None:
+    frames = np.random.default_rng(1).standard_normal((2, 30, 5)).astype(np.float32)
+    picture = Picture(
+        nn.Identity(),
+        mean=[0.0] * 5,
+        scale=[1.0] * 5,
+        channels=3,
+        differences=differences,  # type: ignore[arg-type]
+        by_utterance=False,
+        n_frames=30,
+        mel=None,
+        augment=Augmentation(),
+    ).eval()
+    found = picture(torch.from_numpy(frames)).numpy()
+    assert found.shape == (2, 3, 5, 30)
+    np.testing.assert_array_equal(found[:, 0], frames.transpose(0, 2, 1))
+    if differences == "time":
+        expected = [spectra.deltas(frames, order).transpose(0, 2, 1) for order in (1, 2)]
+    else:
+        one = np.diff(frames, axis=2, prepend=2 * frames[..., :1] - frames[..., 1:2]).transpose(0, 2, 1)
+        expected = [one, np.diff(one, axis=1, prepend=2 * one[:, :1] - one[:, 1:2])]
+    np.testing.assert_allclose(found[:, 1], expected[0], atol=1e-5)
+    np.testing.assert_allclose(found[:, 2], expected[1], atol=1e-5)
