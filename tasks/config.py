@@ -205,6 +205,8 @@ class Experiment(Section):
             development rows
         only_in_training: corpora of a pool that are never tested on, with those of their classes that are learned from;
             none named: all
+        only: columns of the utterance table → values: the recipe is about the rows that have one of them in each, such
+            as `{kind: [improvised]}` of IEMOCAP
         missing: utterances that lack some of the features: `left-out`, or `kept`, for models that can do without, as
             long as they have one
         first_per_class: use only the corpus's first so many of each class, before any split
@@ -229,6 +231,7 @@ class Experiment(Section):
     clips: Clips | None = None
     threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["tuned"] = 0.5
     only_in_training: dict[str, list[str]] = {}
+    only: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
     missing: Literal["left-out", "kept"] = "left-out"
     first_per_class: Annotated[int, Field(ge=1)] | None = None
     shuffles: Annotated[int, Field(ge=1)] = 1

@@ -7,7 +7,8 @@ Busso et al. (2008), "IEMOCAP: interactive emotional dyadic motion capture datab
 
 Quirks: the `F` of `Ses01F` is who wears the markers; who speaks stands at the end of the turn (`_F000`). `xxx` has no
 agreed label and `oth` an other one. Scripts repeat across sessions, so a model of words that has seen them scores too
-high. The 4-class figures of the field merge `exc` into `hap` (label set `iemocap-4`): 5,531 turns.
+high; some scenes were played twice (`Ses05F_script01_1b`), which is the same script. The 4-class figures of the field
+merge `exc` into `hap` (label set `iemocap-4`): 5,531 turns.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _NO_AGREEMENT = "xxx"
 _EVALUATED = re.compile(r"\[(\S+) - (\S+)\]\t(\S+)\t(\S+)\t\[(\S+), (\S+), (\S+)\]")
 _TRANSCRIBED = re.compile(r"(Ses\d\d[FM]_\S+)(?: \[[^\]]*\])?:\s*(.*)")
 _TURN = re.compile(r"(Ses0([1-5])[FM]_(impro|script)(\d\d\w*))_([FM])(?:X+)?\d+")
+_AGAIN = re.compile(r"(?<=\d)[a-z]$")
 _PUBLISHED = 10_039
 
 
@@ -81,7 +83,7 @@ def _row(line: str, where: str, texts: dict[str, str], sounds: dict[str, str]) -
         "language": "en",
         "speaker": f"iemocap/Ses0{session}{sex}",
         "group": f"iemocap/session{session}",
-        "script": f"iemocap/{scene}" if kind == "script" else None,
+        "script": f"iemocap/{_AGAIN.sub('', scene)}" if kind == "script" else None,
         "audio": sounds.get(turn),
         "text": texts.get(turn),
         "text_source": "transcript" if turn in texts else None,

@@ -26,6 +26,8 @@ from tasks.protocols import Columns, Split
 from tasks.splits import Labels
 
 NO_TARGET, NO_FEATURES, NOT_AMONG_FIRST = "no label among the classes", "no features", "beyond the first of its class"
+NOT_ASKED_FOR = "not what the recipe is about"
+_NAMED = 12
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def load(plan: Plan) -> Data:
     decides = plan.recipe.model_dump(
         include={
             "corpus", "target", "labels", "features", "protocol", "first_per_class", "windows", "only_in_training",
-            "missing",
+            "missing", "only",
         }
     )  # fmt: skip
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in read]
@@ -120,9 +122,11 @@ def _read(plan: Plan) -> Data:
     places = {one: feature_store.positions(features, ids) for one, features in sets.items()}
     needs = np.logical_and if recipe.missing == "left-out" else np.logical_or
     has_features = needs.reduce([place >= 0 for place in places.values()])
-    kept, targets, taken = [], [], Counter[str]()
+    kept, targets, taken, asked = [], [], Counter[str](), _asked(plan, rows)
     for number, target in enumerate(_known(plan, rows)):
-        if target is None:
+        if not asked[number]:
+            left_out[NOT_ASKED_FOR] += 1
+        elif target is None:
             left_out[NO_TARGET] += 1
         elif not has_features[number]:
             left_out[NO_FEATURES] += 1
@@ -191,6 +195,28 @@ def utterances(plan: Plan, data: Data) -> pa.Table:
     """Return the rows of the utterance table that the experiment has, whole or in windows, in its order."""
     table = tables.read_corpus(paths.utterances(plan.recipe.corpus)).sort_by("utterance_id")
     return table.filter(pa.compute.is_in(table["utterance_id"], pa.array(np.unique(data.clips).tolist(), pa.string())))
+
+
+def _asked(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
+    """Return of every row whether the recipe is about it.
+
+    Raises:
+        NotEnoughData: if the recipe chooses by a column that is not there, or by a value that nobody has
+    """
+    for column, values in plan.recipe.only.items():
+        there = {str(row[column]) for row in rows if row.get(column) is not None}
+        if unknown := [one for one in values if one not in there]:
+            few = ", ".join(sorted(there)[:_NAMED]) + (" …" if len(there) > _NAMED else "")
+            known = (
+                f"there are {few}"
+                if there
+                else f"columns are {', '.join(sorted({key for row in rows for key in row}))}"
+            )
+            raise NotEnoughData(
+                f"experiment {plan.name}: only: no utterance of {plan.recipe.corpus} has {', '.join(unknown)} as its "
+                f"{column}; {known}"
+            )
+    return [all(str(row.get(column)) in values for column, values in plan.recipe.only.items()) for row in rows]
 
 
 def _known(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[Any]:

@@ -208,7 +208,8 @@ def _demand_target(found: Plan, where: str) -> None:
 
 def _demand_protocol(found: Plan, where: str) -> None:
     needed = ("split",) if found.protocol.kind == "official" else found.protocol.unit
-    offered = OFFERS.get(found.reader)
+    # the rows that a recipe chooses may all have what some of the corpus's lack; data tell
+    offered = None if found.recipe.only else OFFERS.get(found.reader)
     if offered is not None and (lacking := [column for column in needed if column not in offered]):
         possible = [
             form

@@ -171,6 +171,7 @@ def metrics(
         "windows": _windows(plan, data, mine, groups, bootstrap),
         "threshold": recipe.threshold if plan.task == "labels" else None,
         "only_in_training": recipe.only_in_training,
+        "only": recipe.only,
         "tuned": _tuned(plan, mine),
         "protocol": plan.protocol.name,
         "protocol_in_words": plan.protocol.in_words(),

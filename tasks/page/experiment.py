@@ -121,6 +121,7 @@ def recipe(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("corpus", f"{figures['corpus']} (read by {figures['reader']})"),
         ("target", figures["target"] + (f", classes: {figures['labels']}" if figures["labels"] != "all" else "")),
         ("rows used", chosen),
+        ("rows chosen by", plain(figures.get("only") or "")),
         ("windows", _windows(figures.get("windows"))),
         ("threshold of labels", plain(figures.get("threshold") or "")),
         ("only learned from", plain(figures.get("only_in_training") or "")),

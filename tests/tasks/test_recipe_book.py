@@ -16,7 +16,7 @@ from tasks.experiments import plan
 from tasks.models import registry as models
 
 ROOT = Path(__file__).resolve().parents[2]
-READERS = {"meld-text-audio": "meld", "acoustic": "ravdess"}
+READERS = {"meld-text-audio": "meld", "acoustic": "ravdess", "iemocap-fusion": "iemocap"}
 BENCH = "ser-bench"
 LEAKY = "-random"
 
@@ -74,7 +74,9 @@ def test_comments_of_params_stay(project: Path) -> None:
 
 
 def test_what_the_book_lacks() -> None:
-    with pytest.raises(InputError, match="no system 'friends'; it has acoustic, meld-text-audio, ser-bench"):
+    with pytest.raises(
+        InputError, match="no system 'friends'; it has acoustic, iemocap-fusion, meld-text-audio, ser-bench"
+    ):
         recipe_book.recipes("friends")
     with pytest.raises(InputError, match="has no recipe 'all'"):
         recipe_book.entries("acoustic", "all", "mine")
@@ -127,9 +129,22 @@ def test_the_benchmark_is_whole() -> None:
     assert {entry.threshold for entry in bench().values()} == {0.5, 0.3, "tuned"}
 
 
-@pytest.mark.parametrize("recipe", recipe_book.recipes(BENCH))
-def test_the_documents_tell_of_every_recipe(recipe: str) -> None:
-    assert f"`{recipe}`" in (ROOT / "docs" / "ser-bench.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("system", [BENCH, "iemocap-fusion"])
+def test_the_documents_tell_of_every_recipe(system: str) -> None:
+    page = (ROOT / "docs" / f"{system}.md").read_text(encoding="utf-8")
+    assert not [recipe for recipe in recipe_book.recipes(system) if f"`{recipe}`" not in page]
+
+
+@pytest.mark.parametrize("recipe", recipe_book.recipes("iemocap-fusion"))
+def test_endings_of_iemocap_fusion_change_protocol_and_rows_alone(recipe: str) -> None:
+    whole, made = (
+        Experiment(**next(iter(recipe_book.entries("iemocap-fusion", one, "iemocap")[1].values())))
+        for one in (recipe.removesuffix("-random").removesuffix("-improvised").removesuffix("-scripts"), recipe)
+    )
+    assert whole.protocol == "session-out"
+    assert protocols.parse(made.protocol).leaky == recipe.endswith("-random") == made.note.endswith(", leaky")
+    own = {"protocol": made.protocol, "only": made.only, "note": made.note}
+    assert whole.model_copy(update=own) == made
 
 
 def test_a_recipe_for_another_corpus_is_refused(settings: Config) -> None:

@@ -298,3 +298,27 @@ def test_real_ravdess_tess_and_meld(real_data: Path) -> None:
     assert Counter(row["emotion"] for row in meld.rows if row["split"] == "test") == {
         "neutral": 1256, "happiness": 402, "anger": 345, "surprise": 281, "sadness": 208, "disgust": 68, "fear": 50,
     }  # fmt: skip
+
+
+def test_a_scene_of_iemocap_that_was_played_twice_is_one_script(tmp_path: Path) -> None:
+    """Session 5 has script01_1b: the words of script01_1, which must not be learned by those tested on it."""
+    folder = tmp_path / "Session5" / "dialog" / "EmoEvaluation"
+    folder.mkdir(parents=True)
+    lines = [
+        f"[6.2901 - 8.2357]\t{turn}\tneu\t[2.5000, 2.5000, 2.5000]"
+        for turn in (
+            "Ses05F_script01_1_F000",
+            "Ses05F_script01_1b_F000",
+            "Ses05F_script01_3_M001",
+            "Ses05F_impro08a_F000",
+        )
+    ]
+    (folder / "all.txt").write_text("\n".join(lines))
+    found = {row["utterance_id"].partition("_")[2]: row for row in registry.corpus("iemocap").read(tmp_path).rows}
+    assert {name: row["script"] for name, row in found.items()} == {
+        "script01_1_F000": "iemocap/script01_1",
+        "script01_1b_F000": "iemocap/script01_1",
+        "script01_3_M001": "iemocap/script01_3",
+        "impro08a_F000": None,
+    }
+    assert found["script01_1b_F000"]["scene"] == "iemocap/script01_1b"
