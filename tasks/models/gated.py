@@ -94,10 +94,11 @@ class Gated(Network):
 
 
 def _widths(inputs: Inputs) -> list[list[Any]]:
-    if len(inputs.vectors) < 2 or len(inputs.vectors) < len(inputs.names):
+    # a single one is let through: what a modality does alone is asked of every recipe
+    if not inputs.vectors or len(inputs.vectors) < len(inputs.names):
         raise InputError(
-            f"gated takes two blocks of vectors or more, found {', '.join(inputs.names) or 'none'}; as the last layer "
-            "of fusion it is given an embedding per branch"
+            f"gated takes blocks of vectors, found {', '.join(inputs.names) or 'none'}; as the last layer of fusion it "
+            "is given an embedding per branch"
         )
     return [[name, int(block.shape[1])] for name, block in inputs.vectors.items()]
 

@@ -1,4 +1,4 @@
-"""Every recipe of the benchmark, whole, in one process, on simulated corpora with networks that know nothing."""
+"""Every recipe of the deep systems, whole, in one process, on simulated corpora with networks that know nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ pytest.importorskip("torch", reason="the benchmark's systems need the extra `dee
 pytest.importorskip("lightning", reason="the benchmark's systems need the extra `deep`")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480), pytest.mark.filterwarnings("default")]
 
-BENCH = "ser-bench"
+BENCH, FUSION = "ser-bench", "iemocap-fusion"
+RECIPES = [(system, recipe) for system in (BENCH, FUSION) for recipe in recipe_book.recipes(system)]
 ROOT = Path(__file__).resolve().parents[2]
 # what a recipe is made of stays as it is: one epoch, the smallest pictures that the networks take, two blocks
 _ONE_EPOCH: dict[str, Any] = {"epochs": 1, "patience": 0}
@@ -31,14 +32,17 @@ _QUICK: dict[str, dict[str, Any]] = {
     "cnn-2d": {**_ONE_EPOCH, "frames": 16},
     "cnn-lstm": {**_ONE_EPOCH, "frames": 16, "hidden": 8},
     "alexnet": {**_ONE_EPOCH, "frames": 64},
-    "resnet": _IMAGE,
+    "resnet": {**_IMAGE, "find_learning_rate": False},
     "densenet": {**_IMAGE, "growth": 8},
     "resnext": _IMAGE,
     "speech-fine-tuned": {"epochs": 1, "max_duration_s": 1.0},
     "fine-tuned": {"epochs": 1, "max_tokens": 16},
+    "cross-modal": {**_ONE_EPOCH, "projection": 8, "hidden": 4, "heads": 2},
+    "gated": {**_ONE_EPOCH, "hidden": 8},
 }
 _QUICK_FEATURES: dict[str, dict[str, Any]] = {
     "log-mel": {"n_mels": 64},
+    "log-spectrogram": {"min_frames": 20},
     "speech-embedding": {"layer": -1},
 }
 # two folds, or one; what is kept apart stays
@@ -46,14 +50,18 @@ _QUICK_PROTOCOLS = {
     "speaker-out(6)": "speaker-out(2)",
     "speaker-out(5)": "speaker-out(2)",
     "random(5)": "random(2)",
+    "random(10)": "random(2)",
+    "script-out(5)": "script-out(2)",
     "fixed(01, 02, 03, 04)": "fixed(01)",
     "session-out": "fixed(Ses01F, Ses01M)",
 }
 _POOLS = {"-pairs": ("ravdess", "tess", "crema-d"), "-with-iemocap": ("iemocap", "mosei")}
 
 
-def corpus_of(recipe: str) -> str:
+def corpus_of(system: str, recipe: str) -> str:
     """Return what the corpus of a recipe is called here: after its reader, or after what it pools."""
+    if system == FUSION:
+        return "iemocap"
     for end in _POOLS:
         if recipe.endswith(end):
             return f"pool{end}"
@@ -108,15 +116,15 @@ def _thin_out(folder: Path) -> None:
 @pytest.fixture
 def written(
     folder: Path, spoken: dict[str, Corpus], encoders: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], tuple[str, Config]]:
+) -> Callable[[str, str], tuple[str, Config]]:
     """Return a recipe's name and settings in which it stands, quick; the project's folder is the current one."""
     monkeypatch.chdir(folder)
     shipped = config.load(ROOT / paths.PARAMS)
     alone = shipped.runtime.model_copy(update={"workers": 1, "progress": "never"})
 
-    def write(recipe: str) -> tuple[str, Config]:
-        mine = corpus_of(recipe)
-        features, experiments = recipe_book.entries(BENCH, recipe, mine)
+    def write(system: str, recipe: str) -> tuple[str, Config]:
+        mine = corpus_of(system, recipe)
+        features, experiments = recipe_book.entries(system, recipe, mine)
         ((name, entry),) = experiments.items()
         entry["model"] = _quick(entry["model"], encoders)
         if recipe.endswith("-ten-sets"):
@@ -131,7 +139,7 @@ def written(
             settings = one.setdefault("settings", {})
             settings |= _QUICK_FEATURES.get(one["extractor"], {})
             if "checkpoint" in settings:
-                settings["checkpoint"] = encoders["wav2vec2"]
+                settings["checkpoint"] = encoders["bert" if one["extractor"] == "token-states" else "wav2vec2"]
         return name, shipped.model_copy(
             update={
                 "corpora": {mine: spoken[mine]},
@@ -147,7 +155,8 @@ def written(
 
 def _quick(model: dict[str, Any], encoders: dict[str, str]) -> dict[str, Any]:
     if "branches" in model:
-        return {**model, "branches": {kind: _quick(one, encoders) for kind, one in model["branches"].items()}}
+        last = {"last": _quick(model["last"], encoders)} if "last" in model else {}
+        return {**model, "branches": {kind: _quick(one, encoders) for kind, one in model["branches"].items()}, **last}
     found = {**model, **_QUICK.get(model["name"], {})}
     if model["name"] == "speech-fine-tuned":
         found["checkpoint"] = encoders["wav2vec2"]
@@ -170,14 +179,16 @@ def run(name: str, settings: Config) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("recipe", recipe_book.recipes(BENCH))
-def test_a_recipe_runs(recipe: str, written: Callable[[str], tuple[str, Config]]) -> None:
-    name, settings = written(recipe)
+@pytest.mark.parametrize(("system", "recipe"), RECIPES, ids=[recipe for _, recipe in RECIPES])
+def test_a_recipe_runs(system: str, recipe: str, written: Callable[[str, str], tuple[str, Config]]) -> None:
+    name, settings = written(system, recipe)
     entry = settings.experiments[name]
     found = run(name, settings)
     assert found["simulated"]
     assert {"majority", "shuffled labels"} <= set(found["baselines"])
-    assert ("text only" in found["baselines"]) == ("-bert-" in recipe and entry.model["name"] == "fusion")
+    both = {settings.features[one].extractor for one in entry.features} & {"text", "token-states"}
+    assert ("text only" in found["baselines"]) == (bool(both) and len(entry.features) > 1)
+    assert bool(found["modalities"]) == ("text only" in found["baselines"])
     assert found["leaky"] == recipe.endswith("-random")
     assert not [one for one in found["audit"] if one["severity"] == "violation"]
     assert bool([one for one in found["audit"] if one["check"] == "torn utterances"]) == (

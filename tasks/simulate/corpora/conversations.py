@@ -35,19 +35,17 @@ class Line:
 
 
 def iemocap(folder: Path, seed: int) -> None:
-    """Five sessions of two actors: one scripted dialogue, the same in all, and one improvised."""
+    """Five sessions of two actors: two scripted dialogues, the same in all, and one improvised."""
     rng = np.random.default_rng(seed)
     emotions = ("neu", "hap", "exc", "sad", "ang", "fru", "xxx")
     spoken_as = dict(
         zip(emotions, ("neutral", "happiness", "excitement", "sadness", "anger", "frustration", "other"), strict=True)
     )
-    script = [_said(spoken_as[code], rng) for code in emotions]
+    scripts = {name: [_said(spoken_as[code], rng) for code in emotions] for name in ("script01_1", "script02_2")}
     with acting.stage() as stage:
         for session in range(1, 6):
-            for kind, texts in (
-                ("script01_1", script),
-                ("impro01", [_said(spoken_as[code], rng) for code in emotions]),
-            ):
+            improvised = [_said(spoken_as[code], rng) for code in emotions]
+            for kind, texts in (*scripts.items(), ("impro01", improvised)):
                 lines = [
                     (
                         f"{'FM'[turn % 2]}{turn // 2:03d}",

@@ -15,7 +15,7 @@ from tasks.errors import InputError
 from tasks.simulate import corpora as simulated
 
 SIZES = {
-    "ravdess": 240, "tess": 84, "crema-d": 72, "iemocap": 70, "meld": 36, "mosei": 18,
+    "ravdess": 240, "tess": 84, "crema-d": 72, "iemocap": 105, "meld": 36, "mosei": 18,
     "emodb": 56, "savee": 56, "aesdd": 45, "plain": 12,
 }  # fmt: skip
 GOLDEN: dict[str, dict[str, Any]] = {

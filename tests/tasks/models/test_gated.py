@@ -67,6 +67,12 @@ def test_a_gate_by_hand() -> None:
         assert unit(**batch).item() == pytest.approx(0.75 - 0.25)
 
 
+def test_a_single_modality_has_the_gate_to_itself() -> None:
+    inputs, target = drawn()
+    alone = made().fit(inputs.only(["voice"]), target)
+    assert 0.6 < accuracy(alone, drawn(seed=6)[0].only(["voice"]), drawn(seed=6)[1]) < 0.9
+
+
 def test_it_goes_by_the_modality_that_knows() -> None:
     inputs, target = drawn()
     unseen, truth = drawn(seed=6)
@@ -116,8 +122,9 @@ def test_a_last_layer_that_cannot_work_is_refused(last: dict[str, Any], message:
 
 def test_what_it_cannot_take_is_told() -> None:
     inputs, target = drawn(40)
-    with pytest.raises(InputError, match="takes two blocks of vectors or more, found voice"):
-        made().fit(inputs.only(["voice"]), target)
+    said = Inputs(inputs.units, inputs.vectors, texts={"said": np.array(["yes"] * 40, dtype=object)})
+    with pytest.raises(InputError, match="takes blocks of vectors, found voice, words, said"):
+        made().fit(said, target)
     fitted = made(epochs=1).fit(inputs, target)
     other = Inputs(inputs.units, {"voice": inputs.vectors["voice"], "said": inputs.vectors["words"]})
     with pytest.raises(ValueError, match="expected blocks of"):
