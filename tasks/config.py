@@ -209,6 +209,8 @@ class Experiment(Section):
             as `{kind: [improvised]}` of IEMOCAP
         missing: utterances that lack some of the features: `left-out`, or `kept`, for models that can do without, as
             long as they have one
+        branches_see: what a fusion's branches learn from: the `training` part, or `everything`, the test part included,
+            as those of `iemocap-fusion` did: a leak, there only to show what it does
         first_per_class: use only the corpus's first so many of each class, before any split
         shuffles: how many times the labels are shuffled for the baseline
         subsets: whether every proper subset of modalities is trained on, and not only each of them alone
@@ -233,6 +235,7 @@ class Experiment(Section):
     only_in_training: dict[str, list[str]] = {}
     only: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
     missing: Literal["left-out", "kept"] = "left-out"
+    branches_see: Literal["training", "everything"] = "training"
     first_per_class: Annotated[int, Field(ge=1)] | None = None
     shuffles: Annotated[int, Field(ge=1)] = 1
     subsets: bool = False

@@ -71,6 +71,7 @@ def _audited(recipe: Plan, data: Data) -> leaks.Audit:
         features=data.inputs.matrix() if data.inputs.vectors else None,
         checkpoints=recipe.checkpoints,
         pretrained_on=recipe.recipe.pretrained_on,
+        parts_saw_test=recipe.recipe.branches_see == "everything",
         declared=recipe.recipe.declare,
     )
 

@@ -25,6 +25,7 @@ from tasks.experiments import modalities, scoring
 from tasks.experiments.data import Data
 from tasks.experiments.plan import Plan
 from tasks.memo import Result
+from tasks.models.branches import Part
 from tasks.models.estimator import Development, Inputs, Scores
 from tasks.protocols import Protocol, Split
 
@@ -90,7 +91,7 @@ class Fit:
     def content(self) -> str:
         """The rows, the cut through them, and all of the recipe that decides a fit."""
         recipe = self.plan.recipe
-        decides = recipe.model_dump(include={"target", "protocol", "scale", "balance", "threshold"})
+        decides = recipe.model_dump(include={"target", "protocol", "scale", "balance", "threshold", "branches_see"})
         decides |= {"model": self.plan.model.name, "settings": dict(self.plan.points[self.point])}
         decides |= {"folds": recipe.tune.folds, "by": recipe.tune.by} if recipe.tune else {}
         which = [self.fold, self.seed, self.variant, self.number, list(self.features), self.keep]
@@ -252,7 +253,9 @@ def train(
         inside, labels = inside.rows(chosen), labels[chosen]
     elif plan.balance.way == "new rows":
         inside, labels = _with_new_rows(plan, inside, labels, seed)
-    estimator = plan.model.make(plan.settings(point), seed)
+    estimator: Any = plan.model.make(plan.settings(point), seed)
+    if plan.recipe.branches_see == "everything":
+        estimator.beyond = Part(_scaled(inputs, scalers), target, None)
     development = None
     if plan.model.in_epochs and split.development.size:
         development = Development(_scaled(inputs.rows(split.development), scalers), target[split.development])

@@ -26,6 +26,8 @@ INTENSITIES = ("valence", "arousal", "dominance", "sentiment_intensity")
 """Targets that are numbers."""
 SEVERAL = "emotions"
 """The target of corpora in which an utterance may have several emotions at once."""
+FUSION = "fusion"
+"""The model whose branches are frozen before it learns."""
 SHARED = "shared"
 """The set of classes that every corpus of a pool has."""
 MANY_INTENSITIES = tuple(
@@ -122,6 +124,8 @@ def plan(name: str, config: Config) -> Plan:
     _demand_tuning(found, where)
     _demand_windows(found, where)
     _demand_missing(found, where)
+    if recipe.branches_see == "everything" and model.name != FUSION:
+        raise ConfigError(f"{where}.branches_see: it is about the branches of {FUSION}, and the model is {model.name}")
     for check in recipe.declare:
         one_of(check, CHECKS, f"{where}.declare: the audit has no check")
     if len(set(recipe.seeds)) < len(recipe.seeds):

@@ -172,6 +172,7 @@ def metrics(
         "threshold": recipe.threshold if plan.task == "labels" else None,
         "only_in_training": recipe.only_in_training,
         "only": recipe.only,
+        "branches_see": recipe.branches_see,
         "tuned": _tuned(plan, mine),
         "protocol": plan.protocol.name,
         "protocol_in_words": plan.protocol.in_words(),

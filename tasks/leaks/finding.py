@@ -23,6 +23,7 @@ CHECKS: Mapping[str, str] = {
     "same sound": "test utterances whose very samples are in the training part",
     "similar sound": "test utterances whose sound is in the training part, at another level, rate or in another codec",
     "torn utterances": "utterances of which one window is tested and another is in the training part",
+    "learned in parts": "test utterances that a part of the model was trained on before the whole",
     "derived rows": "augmented or synthetic rows with a parent on the other side",
     "fitted on more": "scalers, selectors and balancers fitted on more than the training part",
     "speaker statistics": "test speakers whose own statistics went into their features",

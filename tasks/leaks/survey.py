@@ -50,6 +50,7 @@ def audit(
     features: NDArray[np.float64] | None = None,
     checkpoints: Collection[str] = (),
     pretrained_on: Collection[str] = (),
+    parts_saw_test: bool = False,
     declared: Collection[str] = (),
 ) -> Audit:
     """Look for everything that training and test part share and should not.
@@ -63,6 +64,7 @@ def audit(
         features: as a classifier is given them, row by row, shape (n_rows, n_features)
         checkpoints: pretrained models that the recipe uses
         pretrained_on: corpora that the recipe says they have seen
+        parts_saw_test: whether parts of the model have been trained on every row
         declared: checks whose violations the recipe knows of and accepts
 
     Raises:
@@ -77,6 +79,9 @@ def audit(
         *_spans(utterances, sides, broken),
         *(_sounds(sounds, sides, broken) if sounds is not None and sounds.num_rows else ()),
     ]
+    if parts_saw_test:
+        tested = [split.test for split in splits]
+        findings.append(sides.finding("learned in parts", broken, tested, "have been learned by parts of the model"))
     if parents is not None:
         findings.append(derived.check(parents, sides))
     if features is not None:

@@ -84,6 +84,9 @@ class Fusion:
         scale_: their standard deviation, 1 where there is none, shape (n_embedded of all branches,)
         notes_: after `fit`: what had to give way in fitting
 
+        beyond: before `fit`: rows that branches learn from instead of the training part. None but the leak that is to
+            be shown sets it
+
     Args:
         settings: the branches and the last layer's penalty
         seed: of the branches
@@ -97,6 +100,7 @@ class Fusion:
 
     def __init__(self, settings: FusionSettings, seed: int = 0) -> None:
         self.settings, self.seed = settings, seed
+        self.beyond: Part | None = None
 
     def fit(
         self,
@@ -122,7 +126,8 @@ class Fusion:
         """
         classes = classes_of(target)
         self._branches = COMPOSITE.branches(self.settings.branches, inputs)
-        self.fitted_ = branches.fit_all(self._branches, Part(inputs, target, weights), development, self.seed, folder)
+        learned = self.beyond or Part(inputs, target, weights)
+        self.fitted_ = branches.fit_all(self._branches, learned, development, self.seed, folder)
         embedded = np.concatenate(self._embedded(inputs, classes), axis=1)
         self.mean_, spread = embedded.mean(axis=0), embedded.std(axis=0)
         self.scale_ = np.where(spread > _ROUNDING * np.abs(self.mean_), spread, 1.0)

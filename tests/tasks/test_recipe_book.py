@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -139,11 +140,12 @@ def test_the_documents_tell_of_every_recipe(system: str) -> None:
 def test_endings_of_iemocap_fusion_change_protocol_and_rows_alone(recipe: str) -> None:
     whole, made = (
         Experiment(**next(iter(recipe_book.entries("iemocap-fusion", one, "iemocap")[1].values())))
-        for one in (recipe.removesuffix("-random").removesuffix("-improvised").removesuffix("-scripts"), recipe)
+        for one in (re.sub("(-seen)?-(random|improvised|scripts)$", "", recipe), recipe)
     )
     assert whole.protocol == "session-out"
     assert protocols.parse(made.protocol).leaky == recipe.endswith("-random") == made.note.endswith(", leaky")
-    own = {"protocol": made.protocol, "only": made.only, "note": made.note}
+    assert (made.branches_see == "everything") == ("-seen-" in recipe)
+    own = {"protocol": made.protocol, "only": made.only, "branches_see": made.branches_see, "note": made.note}
     assert whole.model_copy(update=own) == made
 
 
