@@ -110,6 +110,11 @@ class Fitted:
         found: Scores = self.estimator.scores(_scaled(inputs, self.scalers))
         return found
 
+    def attended(self, inputs: Inputs) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+        """Return the blocks and each row's shares of attention, of a model that has them, shape (n_rows, n_blocks)."""
+        found: tuple[tuple[str, ...], NDArray[np.float64]] = self.estimator.attended(_scaled(inputs, self.scalers))
+        return found
+
     def files(self) -> dict[str, bytes]:
         """Return the model and the scaling as files."""
         from safetensors.numpy import save

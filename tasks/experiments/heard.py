@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,11 @@ from tasks.experiments import fitting
 from tasks.experiments.data import Data
 from tasks.experiments.plan import Part, Plan
 from tasks.features import spectra
+from tasks.protocols import Split
 
 MOST_ATTENDED = 3
+_CROSS_MODAL = ("cross-modal", "cross-modal-svm")
+"""Models that tell how much of their attention goes to which block."""
 _DECIBELS = ("log-mel", "waveform")
 """Extractors whose frames, or what networks make of them, are spectrograms in dB."""
 
@@ -46,6 +49,44 @@ class Varied:
 
     spectrograms: Mapping[str, NDArray[Any]]
     step_s: float
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How much of a network's attention went to each block of features, on the mean over utterances of a class.
+
+    Args:
+        blocks: the features
+        classes: those that the utterances have
+        n: utterances of each class
+        of: each class's shares, sum 1, shape (n_classes, n_blocks)
+        tested: whether the utterances are those that the kept model was tested on; else it has learned from them
+    """
+
+    blocks: tuple[str, ...]
+    classes: tuple[str, ...]
+    n: tuple[int, ...]
+    of: NDArray[np.float64]
+    tested: bool
+
+
+def shares(plan: Plan, data: Data, splits: Sequence[Split], files: Mapping[str, bytes], point: int) -> Shares | None:
+    """Return how the kept model's attention is shared out; None for a model that pays none to whole blocks."""
+    if plan.task != "classes" or len(plan.parts) < 2 or plan.model.name not in _CROSS_MODAL:
+        return None
+    tested = len(splits) == 1
+    rows = splits[0].test if tested else np.arange(data.ids.size)
+    fitted = fitting.loaded(plan, files, point)
+    blocks, found = fitted.attended(data.inputs.rows(rows))
+    classes = np.unique(data.target[rows])
+    mine = [data.target[rows] == one for one in classes]
+    return Shares(
+        blocks,
+        tuple(classes.tolist()),
+        tuple(int(one.sum()) for one in mine),
+        np.stack([found[one].mean(axis=0) for one in mine]),
+        tested,
+    )
 
 
 def varied(plan: Plan, data: Data) -> Varied | None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.experiments.data import Data
-from tasks.experiments.heard import Attended, Varied
+from tasks.experiments.heard import Attended, Shares, Varied
 from tasks.protocols import Split
 from tasks.splits import Labels
 
@@ -63,6 +63,7 @@ class Pictures:
         curves: learning curves: `fold`, `seed`, `epoch`, `name`, `value`
         varied: one utterance under each augmentation
         attended: where a network with attention looked
+        shares: how much of its attention went to each modality
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -72,6 +73,7 @@ class Pictures:
     curves: Sequence[Mapping[str, Any]]
     varied: Varied | None = None
     attended: Sequence[Attended] = ()
+    shares: Shares | None = None
 
 
 def counts(data: Data, splits: Sequence[Split]) -> dict[str, dict[str, int]]:

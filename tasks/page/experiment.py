@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 12
 """Folds, and fits that were tuned, which are shown at once; more are folded away."""
 _RELATIONS = {"better": "wholly better than", "worse": "wholly worse than", "overlap": "not apart from"}
+_SEEN = "every row, those of the test part included"
 _SMALLEST_REM, _LARGEST_REM = 0.85, 2.1
 
 
@@ -122,6 +123,7 @@ def recipe(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("target", figures["target"] + (f", classes: {figures['labels']}" if figures["labels"] != "all" else "")),
         ("rows used", chosen),
         ("rows chosen by", plain(figures.get("only") or "")),
+        ("branches learned from", _SEEN if figures.get("branches_see") == "everything" else ""),
         ("windows", _windows(figures.get("windows"))),
         ("threshold of labels", plain(figures.get("threshold") or "")),
         ("only learned from", plain(figures.get("only_in_training") or "")),
@@ -229,6 +231,8 @@ def _charts(figures: Mapping[str, Any], pictures: Pictures) -> tuple[dict[str, A
         charts[f"attended-{number}"] = spectrogram_charts.attended(
             shown.decibels, shown.weights, shown.step_s, shown.said, shown.actual
         )
+    if pictures.shares:
+        charts["shares"] = experiment_charts.shares(pictures.shares)
     for number, one in enumerate(pictures.maps):
         charts[f"map-{number}"] = experiment_charts.map_of(one, outputs)
     return charts, captions

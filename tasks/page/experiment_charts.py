@@ -14,6 +14,7 @@ from tasks.page.palette import COLOURS, SYSTEMS
 from tasks.protocols import PAIR
 
 if TYPE_CHECKING:
+    from tasks.experiments.heard import Shares
     from tasks.experiments.pictures import Map
 
 _GREY = COLOURS["neutral"]
@@ -192,6 +193,28 @@ def pairs(folds: Sequence[Mapping[str, Any]], measure: str) -> Chart:
     )
     figure.update_layout(xaxis={"title": "tested on"}, yaxis={"title": "learned from", "autorange": "reversed"})
     return plain(figure, height=140 + 60 * len(names))
+
+
+def shares(found: Shares) -> Chart:
+    """How much of the attention went to each block of features, by class."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.add_heatmap(
+        x=[_text(name) for name in found.blocks],
+        y=[f"{_text(name)} ({n:,})" for name, n in zip(found.classes, found.n, strict=True)],
+        z=found.of.round(4).tolist(),
+        zmin=0,
+        zmax=1,
+        texttemplate="%{z:.2f}",
+        hovertemplate="%{y}: %{z:.3f} of the attention goes to %{x}<extra></extra>",
+        colorscale="Cividis",
+        colorbar={"title": "share"},
+        xgap=2,
+        ygap=2,
+    )
+    figure.update_layout(xaxis={"title": "features"}, yaxis={"autorange": "reversed"})
+    return plain(figure, height=140 + 40 * len(found.classes))
 
 
 def map_of(found: Map, outputs: Sequence[str]) -> Chart:

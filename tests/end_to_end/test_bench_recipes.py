@@ -21,7 +21,13 @@ pytest.importorskip("lightning", reason="the benchmark's systems need the extra 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480), pytest.mark.filterwarnings("default")]
 
 BENCH, FUSION = "ser-bench", "iemocap-fusion"
-RECIPES = [(system, recipe) for system in (BENCH, FUSION) for recipe in recipe_book.recipes(system)]
+# what else stands in the book of iemocap-fusion differs in protocol and rows alone (tests/tasks/test_recipe_book.py)
+_ENDINGS = ("bert-improvised", "bert-scripts", "bert-random", "bert-alexnet-seen-random")
+RECIPES = [(BENCH, recipe) for recipe in recipe_book.recipes(BENCH)] + [
+    (FUSION, recipe)
+    for recipe in recipe_book.recipes(FUSION)
+    if recipe in _ENDINGS or not recipe.endswith(("-improvised", "-scripts", "-random"))
+]
 ROOT = Path(__file__).resolve().parents[2]
 # what a recipe is made of stays as it is: one epoch, the smallest pictures that the networks take, two blocks
 _ONE_EPOCH: dict[str, Any] = {"epochs": 1, "patience": 0}

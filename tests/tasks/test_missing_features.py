@@ -17,7 +17,7 @@ from tasks import each, experiment, feature_store, paths, tables
 from tasks.config import Config
 from tasks.errors import ConfigError, NotEnoughData
 from tasks.experiments import data as rows_of
-from tasks.experiments import plan
+from tasks.experiments import fitting, plan
 
 Toy = Callable[..., Config]
 SMALL: dict[str, Any] = {
@@ -124,3 +124,25 @@ def test_features_of_nobody_at_all(toy: Toy) -> None:
 def test_what_cannot_do_without_is_told_at_once(toy: Toy, recipe: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         plan.plan("trial", toy(**{**BOTH, **recipe}))
+
+
+def test_the_page_tells_where_the_attention_goes(toy: Toy) -> None:
+    config = toy(**{**BOTH, "protocol": "official"})
+    take_away("toy-steps", MUTE)
+    recipe = plan.plan("trial", config)
+    run(config)
+    page = (paths.experiment("trial") / "index.html").read_text()
+    assert "Where the attention goes" in page
+    assert "on what it was tested on" in page
+    data = rows_of.load(recipe)
+    kept = {
+        path.relative_to(paths.experiment("trial") / "model").as_posix(): path.read_bytes()
+        for path in (paths.experiment("trial") / "model").rglob("*")
+        if path.is_file()
+    }
+    names, shares = fitting.loaded(recipe, kept).attended(data.inputs)
+    assert names == ("toy-voice", "toy-steps")
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+    mute = np.isin(data.ids, list(MUTE))
+    np.testing.assert_allclose(shares[mute, 1], 0, atol=1e-6)
+    assert (shares[~mute, 1] > 0).all()
