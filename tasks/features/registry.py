@@ -25,6 +25,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "speech-embedding": "speech_encoder",
         "speech-states": "speech_encoder",
         "functionals": "voice_statistics",
+        "prosody": "prosody",
         "mid-term": "voice_statistics",
     }
 )
