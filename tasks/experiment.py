@@ -179,6 +179,7 @@ def _write(config: Config, recipe: Plan, data: Data, fits: list[Fits], audit: le
         varied=heard.varied(recipe, data),
         attended=heard.attended(recipe, data, dict(kept["files"]), item.point),
         shares=heard.shares(recipe, data, splits, dict(kept["files"]), item.point),
+        searched=heard.searched(recipe, dict(kept["files"]), item.point),
     )
     tables.write_text(target / "index.html", page.render(figures, audit, drawn))
     tables.write_text(target / "cost.json", json.dumps(results.cost(fits), indent=2) + "\n")

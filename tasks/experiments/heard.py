@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from tasks.experiments import fitting
 from tasks.experiments.data import Data
 from tasks.experiments.plan import Part, Plan
 from tasks.features import spectra
+from tasks.models import finder
 from tasks.protocols import Split
 
 MOST_ATTENDED = 3
@@ -87,6 +89,37 @@ def shares(plan: Plan, data: Data, splits: Sequence[Split], files: Mapping[str, 
         np.stack([found[one].mean(axis=0) for one in mine]),
         tested,
     )
+
+
+@dataclass(frozen=True)
+class Search:
+    """A learning-rate finder's curve.
+
+    Args:
+        block: whose network it is, of a model with several; else ""
+        rates: that were tried, ascending, shape (n_steps,)
+        losses: the running mean of the loss at each, shape (n_steps,)
+        chosen: the rate that was taken; None: none, and the recipe's own was used
+    """
+
+    block: str
+    rates: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    chosen: float | None
+
+
+def searched(plan: Plan, files: Mapping[str, bytes], point: int) -> tuple[Search, ...]:
+    """Return how the kept model's learning rates were found, where they were looked for."""
+    if "find_learning_rate" not in json.dumps(plan.points[point]):
+        return ()
+    estimator = fitting.loaded(plan, files, point).estimator
+    found = []
+    for block, one in {"": estimator, **getattr(estimator, "fitted_", {})}.items():
+        curve = [entry for entry in getattr(one, "search_", ()) if "loss" in entry]
+        if curve:
+            rates, losses = (np.array([entry[name] for entry in curve]) for name in ("learning_rate", "loss"))
+            found.append(Search(block, rates, losses, finder.proposed(curve)))
+    return tuple(found)
 
 
 def varied(plan: Plan, data: Data) -> Varied | None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.experiments.data import Data
-from tasks.experiments.heard import Attended, Shares, Varied
+from tasks.experiments.heard import Attended, Search, Shares, Varied
 from tasks.protocols import Split
 from tasks.splits import Labels
 
@@ -64,6 +64,7 @@ class Pictures:
         varied: one utterance under each augmentation
         attended: where a network with attention looked
         shares: how much of its attention went to each modality
+        searched: how its learning rates were found
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -74,6 +75,7 @@ class Pictures:
     varied: Varied | None = None
     attended: Sequence[Attended] = ()
     shares: Shares | None = None
+    searched: Sequence[Search] = ()
 
 
 def counts(data: Data, splits: Sequence[Split]) -> dict[str, dict[str, int]]:

@@ -233,6 +233,8 @@ def _charts(figures: Mapping[str, Any], pictures: Pictures) -> tuple[dict[str, A
         )
     if pictures.shares:
         charts["shares"] = experiment_charts.shares(pictures.shares)
+    for number, search in enumerate(pictures.searched):
+        charts[f"searched-{number}"] = experiment_charts.searched(search)
     for number, one in enumerate(pictures.maps):
         charts[f"map-{number}"] = experiment_charts.map_of(one, outputs)
     return charts, captions

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tasks.page import measured
 from tasks.page.figures import Chart, plain
 from tasks.page.headline import Figure
@@ -14,7 +16,7 @@ from tasks.page.palette import COLOURS, SYSTEMS
 from tasks.protocols import PAIR
 
 if TYPE_CHECKING:
-    from tasks.experiments.heard import Shares
+    from tasks.experiments.heard import Search, Shares
     from tasks.experiments.pictures import Map
 
 _GREY = COLOURS["neutral"]
@@ -31,6 +33,8 @@ _MARKS = (
 _HUES = ("#0077bb", "#d55e00", "#009e73", "#cc6fa3", "#b8860b", "#56b4e9", "#8e7cc3", "#a0522d")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "triangle-down", "cross", "star", "pentagon", "hexagon")
 _FEW_EPOCHS = 4
+_SHOWN = 0.9
+"""Of a learning-rate finder's losses, the share whose highest is the top of its chart."""
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _PARTS = {"train": "training", "training": "training", "development": "development"}
 # lighter than the bars: thin lines have to be seen on dark as well
@@ -215,6 +219,31 @@ def shares(found: Shares) -> Chart:
     )
     figure.update_layout(xaxis={"title": "features"}, yaxis={"autorange": "reversed"})
     return plain(figure, height=140 + 40 * len(found.classes))
+
+
+def searched(found: Search) -> Chart:
+    """A learning-rate finder's curve, and the rate that was taken."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.add_scatter(
+        x=found.rates.tolist(),
+        y=found.losses.round(5).tolist(),
+        mode="lines",
+        line={"color": _LINES["training"][0], "width": 2.5},
+        showlegend=False,
+        hovertemplate="learning rate %{x:.2e}: %{y:.4f}<extra></extra>",
+    )
+    if found.chosen is not None:
+        taken = f"taken: {found.chosen:.1e}"
+        figure.add_vline(
+            x=found.chosen, line={"color": _LINES["development"][0], "dash": "dash"}, annotation_text=taken
+        )
+    # what lies beyond the point of divergence is not to flatten what comes before
+    low, high = float(found.losses.min()), float(np.quantile(found.losses, _SHOWN))
+    figure.update_yaxes(title="loss", range=[low - 0.05 * (high - low), high + 0.05 * (high - low)])
+    figure.update_xaxes(title="learning rate", type="log", exponentformat="power")
+    return plain(figure, height=320)
 
 
 def map_of(found: Map, outputs: Sequence[str]) -> Chart:

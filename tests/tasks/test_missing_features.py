@@ -146,3 +146,21 @@ def test_the_page_tells_where_the_attention_goes(toy: Toy) -> None:
     mute = np.isin(data.ids, list(MUTE))
     np.testing.assert_allclose(shares[mute, 1], 0, atol=1e-6)
     assert (shares[~mute, 1] > 0).all()
+
+
+def test_the_page_shows_how_learning_rates_were_found(toy: Toy) -> None:
+    run(toy(**{**BOTH, "protocol": "official", "model": {**SMALL, "find_learning_rate": True, "batch_size": 4}}))
+    page = (paths.experiment("trial") / "index.html").read_text()
+    assert page.count("How the learning rate was found") == 1
+    branches = {
+        "vector": {"name": "feed-forward", "hidden": [4], "epochs": 1, "find_learning_rate": True},
+        "sequence": {"name": "bilstm", "hidden": [4], "epochs": 1, "find_learning_rate": True},
+    }
+    run(
+        toy(
+            **{**BOTH, "missing": "left-out", "protocol": "official", "model": {"name": "fusion", "branches": branches}}
+        )
+    )
+    page = (paths.experiment("trial") / "index.html").read_text()
+    assert "How the learning rate was found: toy-voice" in page
+    assert "How the learning rate was found: toy-steps" in page

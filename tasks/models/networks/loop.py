@@ -32,7 +32,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from tasks import scores
 from tasks.errors import ConfigError
-from tasks.models import batches
+from tasks.models import batches, finder
 from tasks.models.estimator import Rows, Task
 from tasks.models.networks import batch_size, checkpoint, lineage, tracking
 from tasks.models.networks.checkpoint import Curve, State, Tensors, Trained
@@ -231,22 +231,6 @@ def multiplier(settings: Training, step: int, n_steps: int) -> float:
     return low + (1 - low) * (1 - math.cos(math.pi * share)) / 2
 
 
-def proposed(curve: Curve, skip: int = 10) -> float | None:
-    """Return the learning rate at which the loss falls most steeply, over the logarithm of the rate; None: nowhere.
-
-    Lightning's own suggestion takes the slope over the rate itself, and so comes out near the lowest rate tried.
-
-    Args:
-        curve: of the finder; rates grow by the same factor from step to step
-        skip: steps at the beginning, where the running mean of the loss has not settled
-    """
-    loss = np.array([one["loss"] for one in curve[skip:]])
-    if loss.size < 2:
-        return None
-    slope = np.gradient(loss)
-    return curve[skip + int(slope.argmin())]["learning_rate"] if slope.min() < 0 else None
-
-
 class _Shuffled(Sampler[Rows]):
     """The batches of every epoch; Lightning says through `set_epoch` how many it has done."""
 
@@ -335,11 +319,11 @@ def _found(run: Run, part: Part) -> State:
     )
     # the finder draws a progress bar, and has no switch for it
     with contextlib.redirect_stderr(io.StringIO()):
-        finder = Tuner(trainer).lr_find(trial, _loader(part, _Shuffled(part, run, 0)), min_lr=1e-7, max_lr=1.0)
-    assert finder is not None
-    pairs = zip(finder.results["lr"], finder.results["loss"], strict=False)
+        tried = Tuner(trainer).lr_find(trial, _loader(part, _Shuffled(part, run, 0)), min_lr=1e-7, max_lr=1.0)
+    assert tried is not None
+    pairs = zip(tried.results["lr"], tried.results["loss"], strict=False)
     curve = [{"learning_rate": float(rate), "loss": float(loss)} for rate, loss in pairs if math.isfinite(loss)]
-    rate = proposed(curve)
+    rate = finder.proposed(curve)
     told = f"the learning-rate finder saw no falling loss in {len(curve)} steps; learning_rate is as set"
     return State({}, rate=rate, search=curve, notes=[] if rate else [told])
 

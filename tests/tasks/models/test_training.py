@@ -21,7 +21,7 @@ pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
 from tasks.errors import ConfigError, InputError, NotEnoughData
-from tasks.models import batches, registry
+from tasks.models import batches, finder, registry
 from tasks.models.estimator import Development, Inputs, Sequences
 from tasks.models.feed_forward import FeedForward, FeedForwardSettings
 from tasks.models.networks import batch_size, checkpoint, loop, tracking
@@ -238,9 +238,9 @@ def test_the_learning_rate_can_be_looked_for() -> None:
     assert set(model.search_[0]) == {"learning_rate", "loss"}
     rate = model.curves_[0]["learning_rate"]
     assert 1e-4 < rate < 0.5
-    assert rate == loop.proposed(model.search_)
+    assert rate == finder.proposed(model.search_)
     assert model.files() == fitted(find_learning_rate=True, development=False).files()
-    assert loop.proposed([{"learning_rate": 10.0**k, "loss": 1.0} for k in range(-8, 9)]) is None
+    assert finder.proposed([{"learning_rate": 10.0**k, "loss": 1.0} for k in range(-8, 9)]) is None
 
 
 def with_memory(monkeypatch: pytest.MonkeyPatch, n_bytes: float) -> None:
@@ -316,7 +316,7 @@ def test_the_rate_is_looked_for_at_the_batch_size_that_was_found(monkeypatch: py
     assert seen == [64]
     assert sizes(model) == [16, 32, 64]
     curve = [one for one in model.search_ if "learning_rate" in one]
-    assert model.curves_[0]["learning_rate"] == loop.proposed(curve)
+    assert model.curves_[0]["learning_rate"] == finder.proposed(curve)
 
 
 def test_a_run_that_was_killed_keeps_the_batch_size_it_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
