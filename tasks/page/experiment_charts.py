@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -234,15 +235,18 @@ def searched(found: Search) -> Chart:
         showlegend=False,
         hovertemplate="learning rate %{x:.2e}: %{y:.4f}<extra></extra>",
     )
+    low_rate, high_rate = (math.log10(one) for one in (found.rates[0], found.rates[-1]))
     if found.chosen is not None:
-        taken = f"taken: {found.chosen:.1e}"
-        figure.add_vline(
-            x=found.chosen, line={"color": _LINES["development"][0], "dash": "dash"}, annotation_text=taken
-        )
+        figure.add_vline(x=found.chosen, line={"color": _LINES["development"][0], "dash": "dash"})
+        # on a logarithmic axis plotly wants an annotation's place as its logarithm, and a line's not
+        place = {"x": math.log10(found.chosen), "y": 1, "yref": "paper"}
+        on_left = math.log10(found.chosen) > (low_rate + high_rate) / 2
+        taken = f" taken: {found.chosen:.1e} "
+        figure.add_annotation(**place, text=taken, showarrow=False, xanchor="right" if on_left else "left")
     # what lies beyond the point of divergence is not to flatten what comes before
     low, high = float(found.losses.min()), float(np.quantile(found.losses, _SHOWN))
     figure.update_yaxes(title="loss", range=[low - 0.05 * (high - low), high + 0.05 * (high - low)])
-    figure.update_xaxes(title="learning rate", type="log", exponentformat="power")
+    figure.update_xaxes(title="learning rate", type="log", dtick=1, exponentformat="power", range=[low_rate, high_rate])
     return plain(figure, height=320)
 
 
