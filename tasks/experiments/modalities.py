@@ -13,10 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.experiments import scoring
-from tasks.experiments.scoring import Run
 from tasks.models.estimator import Inputs, Sequences
-from tasks.scores import NAMES, Bootstrap
 
 Named = Mapping[str, tuple[str, ...]]
 """Modality → the features that are read off it."""
@@ -68,33 +65,6 @@ def changed(modalities: Named, inputs: Inputs, seed: int, *, lacking: bool) -> I
             yield Changed(modality, SWAPPED, _mixed(inputs, inputs.rows(other), blocks))
         if lacking and all(one in inputs.sequences for one in blocks):
             yield Changed(modality, WITHOUT, _emptied(inputs, blocks))
-
-
-def told(
-    variants: Sequence[tuple[Sequence[str], str, Sequence[Run]]],
-    mine: Sequence[Run],
-    classes: Sequence[str],
-    bootstrap: Bootstrap,
-    *,
-    per_fold: bool,
-) -> list[dict[str, Any]]:
-    """Return what the recipe loses in every variant, ready for JSON.
-
-    Args:
-        variants: modalities, what was done to them, runs
-        mine: the recipe's runs
-        classes: their order
-        bootstrap: of intervals
-        per_fold: whether folds are averaged
-    """
-    counted, found = scoring.matrices(mine, classes, per_fold=per_fold), []
-    for chosen, how, runs in variants:
-        scored = scoring.of_classes(runs, classes, bootstrap, per_fold=per_fold)
-        gain = scoring.paired(counted, scoring.matrices(runs, classes, per_fold=per_fold), bootstrap, per_fold=per_fold)
-        found.append(
-            {"modalities": list(chosen), "how": how, "scores": {name: scored[name] for name in NAMES}, "gain": gain}
-        )
-    return found
 
 
 def _mixed(inputs: Inputs, others: Inputs, blocks: Sequence[str]) -> Inputs:

@@ -183,7 +183,9 @@ def metrics(
         "n_groups": int(np.unique(these[0].groups).size),
         "left_out": dict(data.left_out),
         "lacking": dict(data.lacking),
-        "modalities": _modalities(plan, data, all_fits, groups, bootstrap) if plan.task == "classes" else [],
+        "modalities": _modalities(plan, data, all_fits, groups, bootstrap, known=baselines)
+        if plan.task == "classes"
+        else [],
         "confidence": bootstrap.confidence,
         "scores": scored(plan, data, these, bootstrap),
         "baselines": baselines,
@@ -276,9 +278,9 @@ def _only(found: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _modalities(
-    plan: Plan, data: Data, all_fits: Sequence[Fits], groups: Any, bootstrap: Bootstrap
+    plan: Plan, data: Data, all_fits: Sequence[Fits], groups: Any, bootstrap: Bootstrap, *, known: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return what the recipe loses with fewer modalities, in training or in the test alone."""
+    """Return what the recipe gains over fewer modalities, in training or in the test alone; `known` are baselines."""
     mine = all_fits[0]
     variants = [
         (_read_off(fits.items[0], plan), modalities.ALONE, fits) for fits in all_fits if fits.items[0].variant == ONLY
@@ -286,16 +288,23 @@ def _modalities(
     for key in dict.fromkeys(key for one in mine.found for key, _ in one["probes"]):
         modality, _, how = key.partition("|")
         found = tuple({**one, "scores": dict(one["probes"]).get(key, [])} for one in mine.found)
-        variants.append(([modality], how, Fits(how, mine.items, found)))
+        variants.append(([modality], how, Fits(key, mine.items, found)))
+    if not variants:
+        return []
+    per_fold = plan.protocol.averaging == "per fold"
     these = runs(plan, data, mine, groups)
-    return modalities.told(
-        [(chosen, how, runs(plan, data, fits, groups)) for chosen, how, fits in variants],
-        these,
-        # runs of windows have no column for what is not called
-        outputs(plan, data)[: these[0].scores.shape[1]],
-        bootstrap,
-        per_fold=plan.protocol.averaging == "per fold",
-    )
+    # runs of windows have no column for what is not called
+    names = outputs(plan, data)[: these[0].scores.shape[1]]
+    counted, told = scoring.matrices(these, names, per_fold=per_fold), []
+    for chosen, how, fits in variants:
+        others = runs(plan, data, fits, groups)
+        values = known.get(fits.name) or _only(scored(plan, data, others, bootstrap), HEADLINE[plan.task])
+        gain = scoring.paired(
+            counted, scoring.matrices(others, names, per_fold=per_fold), bootstrap, per_fold=per_fold,
+            n_real=len(data.outputs),
+        )  # fmt: skip
+        told.append({"modalities": chosen, "how": how, "scores": values, "gain": gain})
+    return told
 
 
 def _tuned(plan: Plan, fits: Fits) -> list[dict[str, Any]]:

@@ -132,7 +132,12 @@ def matrices(runs: Sequence[Run], classes: Sequence[str], *, per_fold: bool) -> 
 
 
 def paired(
-    mine: scores.Matrices, other: scores.Matrices, bootstrap: Bootstrap, *, per_fold: bool = False
+    mine: scores.Matrices,
+    other: scores.Matrices,
+    bootstrap: Bootstrap,
+    *,
+    per_fold: bool = False,
+    n_real: int | None = None,
 ) -> dict[str, dict[str, float | None]]:
     """Return by how much each score is above that of others, with the interval of a paired bootstrap over units.
 
@@ -141,6 +146,7 @@ def paired(
         other: those that are compared with
         bootstrap: how intervals are made; with a single unit there is nothing to resample and they are null
         per_fold: whether units are folds, whose scores are averaged, instead of groups, which are scored together
+        n_real: as `of_classes` takes it
     """
     n_units = mine.shape[1]
     rng = np.random.default_rng(bootstrap.seed)
@@ -148,9 +154,9 @@ def paired(
 
     def found(side: scores.Matrices, weights: Array) -> dict[str, Array]:
         if per_fold:
-            of_units = {name: values.mean(axis=0) for name, values in scores.overall(side).items()}
+            of_units = {name: values.mean(axis=0) for name, values in scores.overall(side, n_real).items()}
             return {name: weights @ values / weights.sum(axis=1) for name, values in of_units.items()}
-        together = scores.overall(np.einsum("bg,rgij->rbij", weights, side))
+        together = scores.overall(np.einsum("bg,rgij->rbij", weights, side), n_real)
         return {name: values.mean(axis=0) for name, values in together.items()}
 
     points = [found(side, np.ones((1, n_units))) for side in (mine, other)]

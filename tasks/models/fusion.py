@@ -128,12 +128,15 @@ class Fusion:
         self._branches = COMPOSITE.branches(self.settings.branches, inputs)
         learned = self.beyond or Part(inputs, target, weights)
         self.fitted_ = branches.fit_all(self._branches, learned, development, self.seed, folder)
-        embedded = np.concatenate(self._embedded(inputs, classes), axis=1)
-        self.mean_, spread = embedded.mean(axis=0), embedded.std(axis=0)
+        embedded = self._embedded(inputs, classes)
+        together = np.concatenate(embedded, axis=1)
+        self.mean_, spread = together.mean(axis=0), together.std(axis=0)
         self.scale_ = np.where(spread > _ROUNDING * np.abs(self.mean_), spread, 1.0)
         self._last = LAST.only(_TOGETHER, self.settings.over_embeddings, "vector")
-        part = Part(self._standard(inputs, classes), target, weights)
-        held = Development(self._standard(development.inputs, classes), development.target) if development else None
+        part, held = Part(self._standard(inputs, embedded), target, weights), None
+        if development and self._last.model.in_epochs:
+            shown = self._standard(development.inputs, self._embedded(development.inputs, classes))
+            held = Development(shown, development.target)
         self.last_ = branches.fitted(self._last, part, held, self.seed, folder / LAST.folder if folder else None)
         self.notes_ = [f"fusion: {note}" for note in getattr(self.last_, "notes_", ())] + branches.notes(self.fitted_)
         return self._kept()
@@ -145,7 +148,7 @@ class Fusion:
             ValueError: if a block that was fitted is missing
         """
         branches.demand_blocks(self.fitted_, inputs)
-        return self.last_.scores(self._standard(inputs, self.outputs_))
+        return self.last_.scores(self._standard(inputs, self._embedded(inputs, self.outputs_)))
 
     def files(self) -> dict[str, bytes]:
         """Return what is between branches and last layer, under `last/` its files, under `branch/BLOCK/` theirs."""
@@ -172,11 +175,10 @@ class Fusion:
         """Return what each branch gives of rows, shapes (n_rows, n_embedded of the branch)."""
         return [_embeddings(one, self.fitted_[one.block], inputs, classes) for one in self._branches]
 
-    def _standard(self, inputs: Inputs, classes: tuple[str, ...]) -> Inputs:
+    def _standard(self, inputs: Inputs, embedded: list[NDArray[np.float64]]) -> Inputs:
         """Return embeddings as the last layer takes them: standardised by the training part, a block per branch."""
-        found = self._embedded(inputs, classes)
-        standard = (np.concatenate(found, axis=1) - self.mean_) / self.scale_
-        blocks = np.split(standard, np.cumsum([one.shape[1] for one in found])[:-1], axis=1)
+        standard = (np.concatenate(embedded, axis=1) - self.mean_) / self.scale_
+        blocks = np.split(standard, np.cumsum([one.shape[1] for one in embedded])[:-1], axis=1)
         return Inputs(inputs.units, {one.block: block for one, block in zip(self._branches, blocks, strict=True)})
 
 
