@@ -1,14 +1,13 @@
-"""Stage corpus@NAME: a corpus in its native layout becomes the utterance table, and its sound is measured once."""
+"""Stage corpus@NAME: a corpus in its native layout becomes the utterance table; sound is measured, video opened."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from tasks import hearing, paths, tables
+from tasks import hearing, media, paths, seeing, tables
 from tasks.config import Config, Section
 from tasks.corpora import reading, registry
 from tasks.corpora.reading import Reading, Row
@@ -18,7 +17,7 @@ from tasks.memo import Reject, Result
 
 
 def run(config: Config, name: str, *, each: Each) -> None:
-    """Read a corpus into `data/corpus/NAME/`: utterances, what was heard of them, rejects, and what was mended.
+    """Read a corpus into `data/corpus/NAME/`: utterances, what was heard and seen of them, rejects, what was mended.
 
     Raises:
         InputError: if params.yaml names no such corpus, or nothing in its folder can be read
@@ -29,16 +28,21 @@ def run(config: Config, name: str, *, each: Each) -> None:
     corpus, folder = registry.corpus(entry.reader), Path(entry.path)
     found = corpus.read(folder)
     rows, rejects = _once(found)
-    items = hearing.items(rows, _digests(rows, folder, rejects), folder)
+    digests = _digests(rows, folder, rejects)
+    items = media.files(rows, "audio", digests, folder)
     heard = collect(each(Work(stage, hearing.hear_one, Section(), tables.SOUNDS), items), tables.SOUNDS)
-    rows = _with_sound(rows, heard)
-    rejects += heard.rejects
+    items = media.files(rows, "video", digests, folder)
+    seen = collect(each(Work(stage, seeing.see_one, Section(), tables.PICTURES), items), tables.PICTURES)
+    rows = _with_media(rows, heard, seen)
+    # what is no media file is neither heard nor seen, for one and the same reason
+    rejects += dict.fromkeys((*heard.rejects, *seen.rejects))
     if not rows:
         raise InputError(f"{folder}: nothing in it could be read as {corpus.title}; {_first(rejects)}")
     folder_of = paths.folder(stage)
     table = tables.from_rows(sorted(rows, key=lambda row: str(row["utterance_id"])), corpus.schema)
     tables.write(table, folder_of / "utterances.parquet", corpus.schema)
     tables.write(heard.rows.sort_by("utterance_id"), folder_of / "sounds.parquet", tables.SOUNDS)
+    tables.write(seen.rows.sort_by("utterance_id"), folder_of / "pictures.parquet", tables.PICTURES)
     write_rejects(stage, rejects)
     note = {
         "reader": corpus.name,
@@ -47,6 +51,7 @@ def run(config: Config, name: str, *, each: Each) -> None:
         "simulated": (folder / paths.SIMULATED).is_file(),
         "n_utterances": len(rows),
         "n_with_sound": heard.rows.num_rows,
+        "n_with_pictures": seen.rows.num_rows,
         "repairs": dict(sorted(found.repairs.items())),
     }
     tables.write_text(folder_of / "reading.json", json.dumps(note, indent=2, ensure_ascii=False) + "\n")
@@ -70,30 +75,41 @@ def _once(found: Reading) -> tuple[list[Row], list[Reject]]:
 def _digests(rows: Sequence[Row], folder: Path, rejects: list[Reject]) -> dict[str, str]:
     """Return the digest of every media file that rows name; one that cannot be read is rejected."""
     found = {}
-    for audio in sorted({row["audio"] for row in rows if row.get("audio")}):
-        path = folder / audio
+    for name in sorted({row[column] for row in rows for column in ("audio", "video") if row.get(column)}):
+        path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
-            rejects.append(Reject(audio, "outside the corpus", f"{path} leads out of {folder}"))
+            rejects.append(Reject(name, "outside the corpus", f"{path} leads out of {folder}"))
         elif not path.is_file():
-            rejects.append(Reject(audio, "no such file", "a row names it"))
+            rejects.append(Reject(name, "no such file", "a row names it"))
         else:
-            found[audio] = _digest(path)
+            found[name] = _digest(path)
     return found
 
 
-def _with_sound(rows: Sequence[Row], heard: Result) -> list[Row]:
-    """Fill in whole files' times; a row whose sound cannot be used goes, unless it has text: then it has no sound."""
-    sounds: Mapping[str, Any] = {
-        row["utterance_id"]: row for row in heard.rows.select(["utterance_id", "duration_s"]).to_pylist()
-    }
+def _with_media(rows: Sequence[Row], heard: Result, seen: Result) -> list[Row]:
+    """Fill in whole files' times, and take out sound and pictures that cannot be used.
+
+    A row of which nothing is left, neither sound nor pictures nor text, goes; one that names none of them stays.
+    """
+    sounds, pictures = (
+        {row["utterance_id"]: row["duration_s"] for row in one.rows.select(["utterance_id", "duration_s"]).to_pylist()}
+        for one in (heard, seen)
+    )
     kept = []
     for row in rows:
-        if (sound := sounds.get(row["utterance_id"])) is not None:
-            start_s = row.get("start_s") or 0.0
-            kept.append({**row, "start_s": start_s, "end_s": row.get("end_s") or start_s + sound["duration_s"]})
-        elif row.get("text") or not row.get("audio"):
-            kept.append({**row, "audio": None, "video": None, "start_s": None, "end_s": None})
+        one = row["utterance_id"]
+        there = {"audio": row.get("audio") if one in sounds else None}
+        there["video"] = row.get("video") if one in pictures else None
+        if any(there.values()):
+            kept.append({**row, **there, **_times(row, sounds.get(one, pictures.get(one)))})
+        elif row.get("text") or not (row.get("audio") or row.get("video")):
+            kept.append({**row, **there, "start_s": None, "end_s": None})
     return kept
+
+
+def _times(row: Row, duration_s: float | None) -> dict[str, float | None]:
+    start_s, end_s = row.get("start_s") or 0.0, row.get("end_s")
+    return {"start_s": start_s, "end_s": end_s or (start_s + duration_s if duration_s else None)}
 
 
 def _digest(path: Path) -> str:

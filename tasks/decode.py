@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.video.stream import VideoStream
 
 RATE_HZ = 16_000
 MAX_HOLE_S = 60.0
@@ -72,7 +73,7 @@ def to_flac(source: Path, target: Path, *, max_duration_s: float = math.inf) -> 
         TooLongError: if the sound is longer than `max_duration_s`
         OSError: if the source cannot be found or the target cannot be written
     """
-    with _opened(source) as container:
+    with opened(source) as container:
         stream = _best_audio(container)
         stated_s = _stated_duration_s(container, stream)
         _check_length(stated_s or 0.0, max_duration_s)
@@ -90,7 +91,7 @@ def samples(source: Path) -> NDArray[np.int16]:
     Raises:
         AudioError: as `to_flac` does
     """
-    with _opened(source) as container:
+    with opened(source) as container:
         stream = _best_audio(container)
         stated_s = _stated_duration_s(container, stream)
         runs = list(_runs(container, stream))
@@ -108,7 +109,7 @@ def described(source: Path) -> dict[str, str | int]:
     Raises:
         AudioError: if it is no media file, or holds no sound
     """
-    with _opened(source) as container:
+    with opened(source) as container:
         stream = _best_audio(container)
         return {"container": container.format.name, "rate_hz": stream.rate, "channels": stream.channels}
 
@@ -120,7 +121,12 @@ def reason(error: AudioError) -> str:
     return "no sound" if isinstance(error, SilentFileError) else "unreadable"
 
 
-def _opened(source: Path) -> InputContainer:
+def opened(source: Path) -> InputContainer:
+    """Open a media file; what poses as one and names other files is refused.
+
+    Raises:
+        AudioError: if it is empty, or no media file
+    """
     import av
     from av.error import FFmpegError
 
@@ -190,7 +196,7 @@ def _runs(container: InputContainer, stream: AudioStream) -> Iterator[Any]:
 def _on_clock(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
     """Yield decoded frames with times counted from the container's start."""
     origin_s, clock_s = (container.start_time or 0) / 1e6, 0.0
-    for frame in _frames(container, stream):
+    for frame in frames(container, stream):
         start_s = clock_s if frame.time is None else frame.time - origin_s
         if start_s - clock_s > MAX_HOLE_S:
             raise AudioError(f"the clock jumps from {clock_s:.1f} s to {start_s:.1f} s")
@@ -200,7 +206,8 @@ def _on_clock(container: InputContainer, stream: AudioStream) -> Iterator[AudioF
         yield frame
 
 
-def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
+def frames(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[Any]:
+    """Yield what can be decoded of a stream of sound or pictures, up to where the container breaks off."""
     from av.error import FFmpegError, InvalidDataError
 
     packets = container.demux(stream)

@@ -15,18 +15,18 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
-from tasks import closure, decode, extraction, feature_store, hearing, paths, tables
+from tasks import closure, contact_sheet, decode, extraction, feature_store, hearing, looking, media, paths, tables
 from tasks.config import Config, Section
 from tasks.each import Each, Work
 from tasks.errors import AudioError, InputError
 from tasks.features import registry
-from tasks.features.extractor import Extractor, Said, Sound
-from tasks.hearing import MediaFile
+from tasks.features.extractor import Extractor, Said, Seen, Sound
+from tasks.media import MediaFile
 from tasks.memo import Reject, Result
 from tasks.models.settings import settings_of
 
@@ -42,7 +42,7 @@ class Batch:
     Args:
         number: which batch, of how many
         said: for extractors that read text: id and words of every utterance
-        files: for extractors that read sound
+        files: for extractors that read sound or video
         settings: the extractor's, as JSON
         code: stands for the extractor's code, and for the bytes of a pretrained model it uses
     """
@@ -78,9 +78,10 @@ def extract_one(item: Batch, _: Section) -> Result:
     """Extract the features of one batch, utterances of similar length together."""
     function, extractor = _started(item.extractor, item.settings)
     found = _Found()
-    waiting = list(item.said) if extractor.reads == "text" else list(_sounds(item, found))
+    settings = settings_of(extractor.settings, json.loads(item.settings), item.extractor)
+    waiting = list(_read(item, extractor, settings, found))
     waiting.sort(key=lambda one: (_length(one[1]), one[0]))
-    size = json.loads(item.settings).get("batch_size", _BATCH_SIZE)
+    size = getattr(settings, "batch_size", _BATCH_SIZE)
     for start in range(0, len(waiting), size):
         _together(function, waiting[start : start + size], found)
     return Result(tables.from_rows(found.rows, feature_store.EXTRACTED), tuple(found.rejects))
@@ -115,9 +116,26 @@ def run(config: Config, name: str, *, each: Each) -> None:
         "versions": {library: found for library in _LIBRARIES if (found := _version(library))},
     }
     feature_store.write(target, _rows(name, items, each, rejects), card)
+    if extractor.reads == "video":
+        contact_sheet.write(target, _shown(name, config, settings))
     rows = [{"item": one.id, "stage": "extract", "reason": one.reason, "detail": one.detail} for one in rejects]
     rows.sort(key=lambda row: (row["item"], row["reason"], row["detail"]))
     tables.write(tables.from_rows(rows, tables.REJECTED), target / "rejected.parquet", tables.REJECTED)
+
+
+def _shown(name: str, config: Config, settings: Any) -> Iterator[contact_sheet.Shown]:
+    """Yield the chosen frames of one utterance of each emotion that has these features."""
+    corpus = config.features[name].corpus
+    known = set(feature_store.read(paths.features(corpus, name)).ids)
+    rows = tables.read_corpus(paths.utterances(corpus)).to_pylist()
+    folder = Path(config.corpora[corpus].path)
+    for row in contact_sheet.chosen([row for row in rows if row["utterance_id"] in known]):
+        span = media.Span(row["utterance_id"], row["start_s"], row["end_s"])
+        yield contact_sheet.Shown(
+            row["utterance_id"],
+            row["emotion"] or "",
+            looking.seen(folder / row["video"], span, settings, height=contact_sheet.HEIGHT),
+        )
 
 
 def _rows(name: str, items: Sequence[Batch], each: Each, rejects: list[Reject]) -> Iterator[pa.Table]:
@@ -130,14 +148,31 @@ def _rows(name: str, items: Sequence[Batch], each: Each, rejects: list[Reject]) 
 def _batches(name: str, config: Config, extractor: Extractor, settings: Any) -> list[Batch]:
     corpus = config.features[name].corpus
     rows = tables.read_corpus(paths.utterances(corpus)).to_pylist()
-    base = Batch(name, 0, 0, extractor.name, json.dumps(asdict(settings), sort_keys=True), _code(extractor, settings))
     if extractor.reads == "text":
         said = _in_batches(_said(rows, getattr(settings, "context", 0)), _TEXTS_A_BATCH)
-        return [replace(base, number=n, of=len(said), said=tuple(one)) for n, one in enumerate(said)]
-    sounds = tables.read(paths.sounds(corpus), tables.SOUNDS).select(["audio", "sha256"]).to_pylist()
-    files = hearing.items(rows, {row["audio"]: row["sha256"] for row in sounds}, Path(config.corpora[corpus].path))
-    parts = _in_batches([(file.audio, file) for file in files], _FILES_A_BATCH)
-    return [replace(base, number=n, of=len(parts), files=tuple(one)) for n, one in enumerate(parts)]
+        parts: list[dict[str, Any]] = [{"said": tuple(one)} for one in said]
+    else:
+        files = _files(corpus, rows, config, extractor)
+        parts = [{"files": tuple(one)} for one in _in_batches([(one.path, one) for one in files], _FILES_A_BATCH)]
+    if not parts:
+        # a pretrained model that nothing is given to need not be there
+        return []
+    base = Batch(name, 0, 0, extractor.name, json.dumps(asdict(settings), sort_keys=True), _code(extractor, settings))
+    return [replace(base, number=n, of=len(parts), **one) for n, one in enumerate(parts)]
+
+
+def _files(
+    corpus: str, rows: Sequence[Mapping[str, Any]], config: Config, extractor: Extractor
+) -> list[media.MediaFile]:
+    """Return the files whose sound could be heard, or whose pictures could be seen."""
+    column: Literal["audio", "video"] = "audio" if extractor.reads == "sound" else "video"
+    table = (
+        tables.read(paths.sounds(corpus), tables.SOUNDS)
+        if column == "audio"
+        else tables.read(paths.pictures(corpus), tables.PICTURES)
+    )
+    digests = {row[column]: row["sha256"] for row in table.select([column, "sha256"]).to_pylist()}
+    return media.files(rows, column, digests, Path(config.corpora[corpus].path))
 
 
 def _code(extractor: Extractor, settings: Any) -> str:
@@ -180,18 +215,33 @@ def _in_batches(keyed: Sequence[tuple[str, Any]], size: int) -> list[list[Any]]:
     return [batch for batch in batches if batch]
 
 
+def _read(item: Batch, extractor: Extractor, settings: Any, found: _Found) -> Iterator[tuple[str, Said | Sound | Seen]]:
+    """Yield every utterance of a batch as the extractor reads it."""
+    if extractor.reads == "text":
+        yield from item.said
+    elif extractor.reads == "sound":
+        yield from _sounds(item, found)
+    else:
+        for file in item.files:
+            for span in file.spans:
+                try:
+                    yield span.utterance_id, looking.seen(file.whole_path, span, settings)
+                except AudioError as error:
+                    found.rejects.append(Reject(span.utterance_id, "no picture", str(error)))
+
+
 def _sounds(item: Batch, found: _Found) -> Iterator[tuple[str, Sound]]:
     for file in item.files:
         try:
-            samples = decode.samples(Path(file.folder, file.audio))
+            samples = decode.samples(file.whole_path)
         except AudioError as error:
-            found.rejects.append(Reject(file.audio, "no sound", str(error)))
+            found.rejects.append(Reject(file.path, "no sound", str(error)))
             continue
         for span, part in hearing.parts(file, samples):
             yield span.utterance_id, Sound(part.astype(np.float32) / np.float32(hearing.FULL_SCALE), decode.RATE_HZ)
 
 
-def _together(function: Any, waiting: Sequence[tuple[str, Said | Sound]], found: _Found) -> None:
+def _together(function: Any, waiting: Sequence[tuple[str, Said | Sound | Seen]], found: _Found) -> None:
     """Extract a batch at once; where that fails for one of them, one by one, so that only that one is rejected."""
     try:
         values = function([thing for _, thing in waiting])
@@ -217,10 +267,10 @@ def _started(name: str, settings: str) -> tuple[Any, Extractor]:
     return function, extractor
 
 
-def _length(thing: Said | Sound) -> int:
-    return (
-        len(thing.text) + sum(len(text) for _, text in thing.before) if isinstance(thing, Said) else len(thing.samples)
-    )
+def _length(thing: Said | Sound | Seen) -> int:
+    if isinstance(thing, Said):
+        return len(thing.text) + sum(len(text) for _, text in thing.before)
+    return len(thing.samples if isinstance(thing, Sound) else thing.images)
 
 
 def _version(library: str) -> str | None:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +13,7 @@ from tasks import decode, tables
 from tasks.config import Section
 from tasks.errors import AudioError, Rejected
 from tasks.features.fingerprint import fingerprint
+from tasks.media import MediaFile, Span
 from tasks.memo import Reject, Result
 
 FULL_SCALE = 32_768
@@ -26,42 +23,13 @@ _GRID_S = 0.05
 """Times are rounded in most corpora: a span may end this much after the sound."""
 
 
-@dataclass(frozen=True)
-class Span:
-    """An utterance in a media file, in seconds; None stands for the whole file."""
-
-    utterance_id: str
-    start_s: float | None
-    end_s: float | None
-
-
-@dataclass(frozen=True)
-class MediaFile:
-    """A media file of the corpus at `folder`, and the utterances in it; `sha256` stands for its bytes."""
-
-    folder: str
-    audio: str
-    sha256: str
-    spans: tuple[Span, ...]
-
-    @property
-    def id(self) -> str:
-        """The file's path in the corpus."""
-        return self.audio
-
-    @property
-    def content(self) -> str:
-        """The file's digest and every span."""
-        return json.dumps([self.sha256, [[one.utterance_id, one.start_s, one.end_s] for one in self.spans]])
-
-
 def hear_one(item: MediaFile, _: Section) -> Result:
     """Decode one media file and measure each utterance in it.
 
     Raises:
         Rejected: if the file cannot be decoded, or holds no sound
     """
-    path = Path(item.folder, item.audio)
+    path = item.whole_path
     try:
         samples = decode.samples(path)
         kind = decode.described(path)
@@ -71,10 +39,10 @@ def hear_one(item: MediaFile, _: Section) -> Result:
     whole_s = samples.size / decode.RATE_HZ
     for span, part in parts(item, samples):
         if part.size == 0 or (span.end_s or 0.0) > whole_s + _GRID_S:
-            detail = f"{item.audio}: {span.start_s} to {span.end_s} s, the sound is {whole_s:.3f} s long"
+            detail = f"{item.path}: {span.start_s} to {span.end_s} s, the sound is {whole_s:.3f} s long"
             rejects.append(Reject(span.utterance_id, "broken timestamps", detail))
             continue
-        known = {"utterance_id": span.utterance_id, "audio": item.audio, "sha256": item.sha256}
+        known = {"utterance_id": span.utterance_id, "audio": item.path, "sha256": item.sha256}
         rows.append({**known, **kind, **measured(part, decode.RATE_HZ)})
     return Result(tables.from_rows(rows, tables.SOUNDS), tuple(rejects))
 
@@ -84,15 +52,6 @@ def parts(item: MediaFile, samples: NDArray[np.int16]) -> Iterator[tuple[Span, N
     for span in item.spans:
         end = samples.size if span.end_s is None else round(span.end_s * decode.RATE_HZ)
         yield span, samples[round((span.start_s or 0.0) * decode.RATE_HZ) : end]
-
-
-def items(rows: Iterable[Mapping[str, Any]], digests: Mapping[str, str], folder: Path) -> list[MediaFile]:
-    """Return the media files that rows of an utterance table name and that have a digest, sorted, with their spans."""
-    spans: dict[str, list[Span]] = defaultdict(list)
-    for row in rows:
-        if (audio := row.get("audio")) and audio in digests:
-            spans[audio].append(Span(row["utterance_id"], row.get("start_s"), row.get("end_s")))
-    return [MediaFile(str(folder.resolve()), audio, digests[audio], tuple(spans[audio])) for audio in sorted(spans)]
 
 
 def measured(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:

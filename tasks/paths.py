@@ -66,6 +66,11 @@ def sounds(corpus: str) -> Path:
     return folder(f"corpus@{corpus}") / "sounds.parquet"
 
 
+def pictures(corpus: str) -> Path:
+    """Return where what is known of a corpus's videos lies."""
+    return folder(f"corpus@{corpus}") / "pictures.parquet"
+
+
 def reading(corpus: str) -> Path:
     """Return where it lies what was mended while a corpus was read."""
     return folder(f"corpus@{corpus}") / "reading.json"

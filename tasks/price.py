@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks import decode, hearing, paths, protocols, recipe, scores, tables
+from tasks import decode, hearing, media, paths, protocols, recipe, scores, tables
 from tasks.config import Acoustic, Config, Train
 from tasks.corpora.labels import LABEL_SETS
 from tasks.each import Each, Work, collect
 from tasks.errors import AudioError, InputError, NotEnoughData
 from tasks.features.mid_term import NAMES, Windows, mid_term
-from tasks.hearing import MediaFile
+from tasks.media import MediaFile
 from tasks.memo import Reject, Result
 from tasks.models import svm
 from tasks.protocols import Columns, Protocol
@@ -108,9 +108,9 @@ class Price:
 def describe_one(item: MediaFile, settings: Acoustic) -> Result:
     """Extract the features of every utterance in one media file."""
     try:
-        samples = decode.samples(Path(item.folder, item.audio))
+        samples = decode.samples(item.whole_path)
     except AudioError as error:
-        return Result(_FEATURES.empty_table(), (Reject(item.audio, "no features", str(error)),))
+        return Result(_FEATURES.empty_table(), (Reject(item.path, "no features", str(error)),))
     rows, rejects = [], []
     for span, part in hearing.parts(item, samples):
         try:
@@ -197,7 +197,8 @@ class _Rows:
 
 def _features(name: str, config: Config, label_set: str, each: Each) -> FoldOf:
     folder = Path(config.corpora[name].path)
-    items = hearing.items(_utterances(name), {row["audio"]: row["sha256"] for row in _sounds(name)}, folder)
+    digests = {row["audio"]: row["sha256"] for row in _sounds(name)}
+    items = media.files(_utterances(name), "audio", digests, folder)
     work = Work("price", describe_one, config.acoustic, _FEATURES)
     found = collect(each(work, items), _FEATURES).rows.sort_by("utterance_id")
     if not found.num_rows:

@@ -47,6 +47,12 @@ SOUNDS = _schema(
 """One row per utterance with sound: the file it lies in (`sha256`), what was measured on its span, a digest of the
 decoded samples (16 kHz, mono, 16 bit), and the fingerprint by which near-duplicates are found."""
 
+PICTURES = _schema(
+    utterance_id=_text, video=_text, sha256=_text, width=_whole, height=_whole, frames_per_s=_real, duration_s=_real,
+)  # fmt: skip
+"""One row per utterance with pictures: the file they lie in (`sha256`), upright width and height in pixels, the mean
+rate and the duration that the container states, of the whole file (null: it states none)."""
+
 VIDEOS = _schema(
     video_id=_text, split=_text, url=_text, title=_text, channel=_text, duration_s=_real, language=_text,
     captions=_text, caption_kind=_text, caption_format=_text, licence=_text,

@@ -12,9 +12,9 @@ _INTENSITIES = tuple(
 
 OFFERS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "ravdess": frozenset((*_ACTED, "text")),
+        "ravdess": frozenset((*_ACTED, "text", "video")),
         "tess": frozenset((*_ACTED, "text")),
-        "crema-d": frozenset((*_ACTED, "text")),
+        "crema-d": frozenset((*_ACTED, "text", "video")),
         "emodb": frozenset((*_ACTED, "text")),
         "savee": frozenset(_ACTED),
         "aesdd": frozenset(_ACTED),

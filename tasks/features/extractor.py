@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Reads = Literal["text", "sound"]
+Reads = Literal["text", "sound", "video"]
 Gives = Literal["vector", "sequence", "text"]
 Value = NDArray[np.float32] | str
 
@@ -43,13 +43,29 @@ class Sound:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """How one utterance looks.
+
+    Args:
+        images: frames in the order of time, RGB, uint8, shape (n_frames, height, width, 3)
+        times_s: of the frames, from the utterance's start, shape (n_frames,)
+        entropies: of the whole frames' grey levels, in bits, shape (n_frames,)
+    """
+
+    images: NDArray[np.uint8]
+    times_s: NDArray[np.float64]
+    entropies: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Extractor:
     """A kind of features, as a module of `tasks.features` offers it under the name `EXTRACTOR` or in `EXTRACTORS`.
 
     Args:
         name: how params.yaml names it
         title: one line for people
-        reads: `text`: the function is given `Said`, `sound`: it is given `Sound`
+        reads: `text`: the function is given `Said`; `sound`: `Sound`; `video`: `Seen`, by its settings
+            `n_frames`, `size` and `crop`
         gives: a `vector` (float32, shape (n_features,)), a `sequence` (float32, shape (n_steps, n_features), 1 step or
             more) or a `text`; of the same n_features for every utterance
         settings: a frozen dataclass whose fields have defaults; what params.yaml may set. A field `batch_size` says how

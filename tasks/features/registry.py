@@ -27,6 +27,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "functionals": "voice_statistics",
         "prosody": "prosody",
         "mid-term": "voice_statistics",
+        "frame-states": "video",
     }
 )
 """Name in params.yaml → module of `tasks.features`, which has it in its `EXTRACTORS`."""

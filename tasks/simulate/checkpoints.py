@@ -118,6 +118,21 @@ def tiny_speech_encoder(folder: Path, seed: int = 7, norm: Literal["group", "lay
     return _saved(folder, extractor, _seeded(library.Wav2Vec2Model, config, seed))
 
 
+def tiny_image_encoder(folder: Path, seed: int = 7) -> Path:
+    """Save a ResNet of bottlenecks with random weights; the same bytes for a seed.
+
+    Args:
+        folder: where it goes; made if need be
+        seed: of the weights
+
+    Returns:
+        the folder
+    """
+    library = checkpoints.transformers()
+    config = library.ResNetConfig(embedding_size=4, hidden_sizes=[4, 8], depths=[1, 1], layer_type="bottleneck")
+    return _saved(folder, _seeded(library.ResNetModel, config, seed))
+
+
 def _merged(texts: Iterable[str]) -> tuple[dict[str, int], list[tuple[str, str]]]:
     """Return pieces with their ids, and which two were merged, in this order."""
     from tokenizers import ByteLevelBPETokenizer

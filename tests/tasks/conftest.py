@@ -109,6 +109,7 @@ def _corpus(
     folder = paths.folder(f"corpus@{name}")
     tables.write(tables.from_rows(rows, schema), folder / "utterances.parquet", schema)
     tables.write(tables.SOUNDS.empty_table(), folder / "sounds.parquet", tables.SOUNDS)
+    tables.write(tables.PICTURES.empty_table(), folder / "pictures.parquet", tables.PICTURES)
     tables.write_text(folder / "reading.json", json.dumps({"simulated": True}))
     return rows
 

@@ -152,3 +152,50 @@ def test_nothing_to_read_says_why(read: Callable[..., Any], tmp_path: Path) -> N
         read(tmp_path, "tess")
     with pytest.raises(InputError, match="there is no such folder"):
         read(tmp_path / "gone", "tess")
+
+
+def friends(folder: Path, clips: dict[int, Callable[[Path], None]]) -> Path:
+    """Write a corpus in MELD's layout: one dialogue, a turn for each way to make a clip."""
+    lines = ["Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID"]
+    for number, make in clips.items():
+        path = folder / "train_splits" / f"dia0_utt{number}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make(path)
+        lines.append(f"so they say,Robin,joy,positive,0,{number}")
+    (folder / "train_sent_emo.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_clips_without_sound_or_without_pictures_keep_what_they_have(read: Callable[..., Any], tmp_path: Path) -> None:
+    def both(path: Path) -> None:
+        faces.film(tone(rate_hz=RECORDED_HZ), "anger", path, seed=1)
+
+    def heard_only(path: Path) -> None:
+        sound.encode(sound.Recording(tone(rate_hz=RECORDED_HZ), ()), path.with_suffix(".m4a"))
+        path.with_suffix(".m4a").rename(path)
+
+    def broken(path: Path) -> None:
+        both(path)
+        content = bytearray(path.read_bytes())
+        content[4:40] = bytes(36)
+        path.write_bytes(content)
+
+    folder = friends(tmp_path / "friends", {0: both, 1: mute, 2: heard_only, 3: broken, 4: lambda path: path.touch()})
+    rows = {row["turn"]: row for row in read(folder, "meld")}
+    has = {turn: (row["audio"] is not None, row["video"] is not None) for turn, row in rows.items()}
+    assert has == {0: (True, True), 1: (False, True), 2: (True, False), 3: (False, False), 4: (False, False)}
+    assert rows[1]["end_s"] == pytest.approx(1.0, abs=0.05), "the time is the picture's"
+    assert rows[3]["end_s"] is None
+    place = "train_splits/dia0_utt{}.mp4"
+    assert sorted(rejects()) == [
+        (place.format(1), "no sound"),
+        (place.format(2), "no picture"),
+        (place.format(3), "unreadable"),
+        (place.format(4), "unreadable"),
+    ]
+    table = tables.read(paths.pictures("mine"), tables.PICTURES).to_pylist()
+    assert [(row["video"], row["width"], row["height"]) for row in table] == [
+        (place.format(0), 160, 120),
+        (place.format(1), 64, 48),
+    ]
+    assert json.loads(paths.reading("mine").read_text())["n_with_pictures"] == 2

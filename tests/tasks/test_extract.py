@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks import config, corpus, each, extract, feature_store, paths, tables
+from tasks import config, contact_sheet, corpus, each, extract, feature_store, looking, paths, tables
 from tasks.config import Config, Corpus, Extraction
 from tasks.errors import AudioError, InputError
 from tasks.features import registry
@@ -155,3 +155,70 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
     assert peaks[1] < peaks[0] + 2_000_000, "52 MB of values are written through less than 2 MB"
     assert json.loads((tmp_path / "400" / "card.json").read_text())["n_steps"] == 400 * 64
     assert pa.total_allocated_bytes() < 200_000_000
+
+
+@pytest.fixture(scope="module")
+def image_network(tmp_path_factory: pytest.TempPathFactory) -> str:
+    pytest.importorskip("transformers", reason="image networks need the extra `deep`")
+    from tasks.simulate import checkpoints
+
+    return str(checkpoints.tiny_image_encoder(tmp_path_factory.mktemp("image")))
+
+
+def seen_by(network: str, **more: Any) -> dict[str, Any]:
+    settings = {"checkpoint": network, "n_frames": 4, "size": 32, **more}
+    return {"corpus": "meld", "extractor": "frame-states", "settings": settings}
+
+
+def test_frames_are_seen_and_shown(read: Config, image_network: str) -> None:
+    found, tally = run(read, "frames", **seen_by(image_network))
+    rows = tables.read_corpus(paths.utterances("meld")).to_pylist()
+    assert found.ids == sorted(row["utterance_id"] for row in rows if row["video"])
+    assert set(found.index["n_steps"].to_pylist()) == {4}
+    assert tally.items > 1
+    sheet = contact_sheet.read(paths.features("meld", "frames"))
+    assert [row["emotion"] for row in sheet] == sorted({row["emotion"] for row in rows})
+    for row in sheet:
+        assert row["jpeg"].startswith(b"\xff\xd8\xff")
+        assert (row["height"], row["width"]) == (90, 4 * 120 + 3 * 2)
+        assert row["times_s"] == sorted(row["times_s"])
+    _, again = run(read, "frames", **seen_by(image_network))
+    assert again.done == 0
+    assert contact_sheet.read(paths.features("meld", "frames")) == sheet
+    cropped, _ = run(read, "faces", **seen_by(image_network, crop="face"))
+    assert cropped.ids == found.ids
+
+
+def test_killed_amid_the_frames_it_goes_on_to_the_same_bytes(
+    read: Config, image_network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def files() -> dict[str, bytes]:
+        return {one.name: one.read_bytes() for one in paths.features("meld", "frames").iterdir()}
+
+    run(read, "frames", **seen_by(image_network))
+    whole = files()
+    shutil.rmtree(paths.features("meld", "frames"))
+    monkeypatch.setattr(paths, "MEMO", Path("elsewhere"))
+    original, calls = looking.seen, []
+
+    def dies(*args: Any, **kwargs: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 20:
+            raise KeyboardInterrupt
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(looking, "seen", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run(read, "frames", **seen_by(image_network))
+    monkeypatch.setattr(looking, "seen", original)
+    _, tally = run(read, "frames", **seen_by(image_network))
+    assert 0 < tally.done < tally.items, "finished batches are not done again"
+    assert files() == whole
+
+
+def test_a_corpus_without_videos_needs_no_image_network(read: Config) -> None:
+    settings = {"checkpoint": "nowhere/at-all"}
+    found, tally = run(read, "nothing", corpus="tess", extractor="frame-states", settings=settings)
+    assert found.ids == []
+    assert tally.items == 0
+    assert contact_sheet.read(paths.features("tess", "nothing")) == []
