@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -49,20 +49,32 @@ def add(
 def simulate(
     reader: Annotated[str, typer.Argument(help="Whose layout. See corpus list.")],
     name: Annotated[str | None, typer.Option(help="Its name in params.yaml; simulated-READER if not given.")] = None,
+    *,
+    text: Annotated[float | None, typer.Option(help="Share of utterances whose words show their emotion.")] = None,
+    sound: Annotated[float | None, typer.Option(help="… whose voice shows it.")] = None,
+    video: Annotated[float | None, typer.Option(help="… whose face shows it.")] = None,
+    parts: Annotated[
+        bool, typer.Option(help="Each tells a part: words valence, voices arousal, faces a group.")
+    ] = False,
+    times: Annotated[int | None, typer.Option(help="So many times the dialogues.")] = None,
 ) -> None:
     """Make a small corpus in a published corpus's layout, with synthetic voices, and take it in.
 
-    Every report on it says that it is simulated.
+    Every report on it says that it is simulated. In iemocap and meld, words, voice and face may tell less than
+    everything: what a fusion makes of signals that are known.
 
     Example: [bold]undertone corpus simulate tess[/]
     """
     from tasks import intake, paths
     from tasks.simulate import corpora
+    from tasks.simulate.corpora.conversations import Signals
 
     _config()
     chosen = name or f"simulated-{reader}"
     folder = paths.CORPORA / chosen
-    corpora.make(reader, folder)
+    asked: dict[str, Any] = {"text": text, "sound": sound, "video": video, "times": times, "parts": parts or None}
+    stated = {key: value for key, value in asked.items() if value is not None}
+    corpora.make(reader, folder, signals=Signals(**stated) if stated else None)
     added = intake.add(chosen, folder, reader)
     typer.echo(f"{chosen}: {added.path}, in the layout of {reader}; it stands in params.yaml now.")
     typer.echo(f"Read it and look it over: undertone corpus doctor {chosen}")

@@ -1,0 +1,54 @@
+"""Simulated conversations whose words, voices and faces tell less than everything: how much is what was asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.corpora import meld as meld_reader
+from tasks.corpora.labels import EMOTIONS
+from tasks.errors import InputError
+from tasks.simulate import corpora
+from tasks.simulate.corpora.conversations import CLEAR, Signals
+
+SEVEN = ("neutral", "happiness", "sadness", "anger", "surprise", "fear", "disgust")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_modality_tells_as_often_as_was_asked_for(share: float) -> None:
+    rng = np.random.default_rng(1)
+    shown = [Signals(sound=share).shown("fear", SEVEN, rng) for _ in range(2000)]
+    # by chance it tells the truth now and then
+    expected = share + (1 - share) / len(SEVEN)
+    assert np.mean([one.sound == "fear" for one in shown]) == pytest.approx(expected, abs=0.03)
+    assert all((one.text, one.video) == ("fear", "fear") for one in shown)
+
+
+def test_parts_are_a_riddle_that_only_all_of_them_solve() -> None:
+    rng = np.random.default_rng(1)
+    valence = {"neutral": 0, "happiness": 1, "surprise": 1}
+    told = {one: Signals(parts=True).shown(one, SEVEN, rng) for one in SEVEN}
+    keys = {one: (valence.get(one, -1), told[one].sound, told[one].video) for one in SEVEN}
+    assert len(set(keys.values())) == len(SEVEN)
+    for part in range(3):
+        assert len({key[part] for key in keys.values()}) <= 3
+
+
+def test_a_corpus_is_as_large_as_was_asked_for_and_is_read(tmp_path: Path) -> None:
+    corpora.make("meld", tmp_path / "meld", signals=Signals(parts=True, times=2))
+    rows = meld_reader.read(tmp_path / "meld").rows
+    assert len(rows) == 72
+    assert {row["emotion"] for row in rows} == set(SEVEN) <= set(EMOTIONS)
+    assert all(row["video"] for row in rows)
+
+
+def test_what_cannot_be_asked_for_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"text is 1\.5; it is a share of the utterances, from 0 to 1"):
+        Signals(text=1.5)
+    with pytest.raises(InputError, match="times is 0"):
+        Signals(times=0)
+    with pytest.raises(InputError, match="simulated tess always tells everything; signals are of iemocap, meld"):
+        corpora.make("tess", tmp_path / "tess", signals=CLEAR)
+    assert not (tmp_path / "tess").exists()
