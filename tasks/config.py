@@ -209,11 +209,13 @@ class Experiment(Section):
             as `{kind: [improvised]}` of IEMOCAP
         missing: utterances that lack some of the features: `left-out`, or `kept`, for models that can do without, as
             long as they have one
-        branches_see: what a fusion's branches learn from: the `training` part, or `everything`, the test part included,
-            as those of `iemocap-fusion` did: a leak, there only to show what it does
+        branches_see: what a fusion's branches, or the network before an SVM, learn from: the `training` part, or
+            `everything`, the test part included, as those of `iemocap-fusion` did: a leak, there only to show what it
+            does
         first_per_class: use only the corpus's first so many of each class, before any split
         shuffles: how many times the labels are shuffled for the baseline
-        subsets: whether every proper subset of modalities is trained on, and not only each of them alone
+        subsets: whether every proper subset of modalities is trained on, and not only each of them alone; a modality
+            that no utterance has is none
         declare: kinds of leaks that are known and accepted
         pretrained_on: corpora that a pretrained model has seen, beyond those that are known
         note: a sentence for the reports

@@ -93,7 +93,8 @@ def _fitted(recipe: Plan, data: Data, each: Each) -> Iterator[Fits]:
 def _items(recipe: Plan, data: Data) -> Iterator[Fit]:
     """Yield every fit there has to be, its settings still to be chosen."""
     seeds = recipe.recipe.seeds
-    fewer = modalities.subsets(recipe.modalities, every=recipe.recipe.subsets)
+    there = modalities.there(recipe.modalities, data.lacking, data.ids.size)
+    fewer = modalities.subsets(there, every=recipe.recipe.subsets)
     # how many folds hold rows may depend on the seed, where two units are kept apart at once
     n_folds = {seed: len(fitting.folds(recipe, data, seed)) for seed in seeds}
     one_model = n_folds[seeds[0]] == 1
@@ -105,7 +106,7 @@ def _items(recipe: Plan, data: Data) -> Iterator[Fit]:
             for number in range(recipe.recipe.shuffles):
                 yield replace(mine, variant=SHUFFLED, number=number)
             for chosen in fewer:
-                yield replace(mine, variant=ONLY, features=modalities.features_of(recipe.modalities, chosen))
+                yield replace(mine, variant=ONLY, features=modalities.features_of(there, chosen))
     if not one_model:
         yield replace(base, fold=FINAL, seed=seeds[0], keep=True)
 
@@ -165,6 +166,9 @@ def _write(config: Config, recipe: Plan, data: Data, fits: list[Fits], audit: le
     bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
     figures = results.metrics(recipe, data, fits, splits, groups, audit=audit, bootstrap=bootstrap)
     figures["simulated"] = json.loads(paths.reading(recipe.recipe.corpus).read_text(encoding="utf-8"))["simulated"]
+    item, kept = next((i, f) for i, f in zip(fits[0].items, fits[0].found, strict=True) if i.keep)
+    fitted = fitting.loaded(recipe, dict(kept["files"]), item.point)
+    figures["model"] |= heard.size(fitted)
     tables.write_text(target / "metrics.json", json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
     predictions = results.predictions(recipe, data, fits, groups)
     with tables.whole(target / "predictions.parquet") as part:
@@ -173,13 +177,13 @@ def _write(config: Config, recipe: Plan, data: Data, fits: list[Fits], audit: le
     tables.write_csv(target / "confusion.csv", results.confusion(recipe, data, these))
     curves = _curves(fits[0])
     tables.write(curves, target / "curves.parquet", _CURVES)
-    item, kept = next((i, f) for i, f in zip(fits[0].items, fits[0].found, strict=True) if i.keep)
     drawn = replace(
         _pictures(recipe, data, splits, these, curves),
         varied=heard.varied(recipe, data),
-        attended=heard.attended(recipe, data, dict(kept["files"]), item.point),
-        shares=heard.shares(recipe, data, splits, dict(kept["files"]), item.point),
-        searched=heard.searched(recipe, dict(kept["files"]), item.point),
+        attended=heard.attended(recipe, data, fitted, item.point),
+        shares=heard.shares(recipe, data, splits, fitted),
+        searched=heard.searched(fitted),
+        frames=heard.frames(recipe),
     )
     tables.write_text(target / "index.html", page.render(figures, audit, drawn))
     tables.write_text(target / "cost.json", json.dumps(results.cost(fits), indent=2) + "\n")

@@ -149,22 +149,23 @@ def fit_one(item: Fit, _: Section) -> Result:
         "curves": json.dumps(fitted.estimator.curves_),
         "notes": notes,
         "files": list(fitted.files().items()) if item.keep else [],
-        "probes": _probed(item, fitted, inputs, split),
+        "probes": _probed(item, fitted, data, split),
         "seconds": time.perf_counter() - started,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     return Result(tables.from_rows([found], FITTED))
 
 
-def _probed(item: Fit, fitted: Fitted, inputs: Inputs, split: Split) -> list[tuple[str, list[list[float]]]]:
+def _probed(item: Fit, fitted: Fitted, data: Data, split: Split) -> list[tuple[str, list[list[float]]]]:
     """Return the test part's scores with one modality changed, by `MODALITY|HOW`; none for baselines."""
     plan = item.plan
-    if item.variant != RECIPE or len(plan.modalities) < 2 or plan.task != "classes" or not split.test.size:
+    there = modalities.there(plan.modalities, data.lacking, data.ids.size)
+    if item.variant != RECIPE or len(there) < 2 or plan.task != "classes" or not split.test.size:
         return []
-    tested = inputs.rows(split.test)
+    tested = data.inputs.rows(split.test)
     return [
         (f"{one.modality}|{one.how}", fitted.scores(one.inputs).tolist())
-        for one in modalities.changed(plan.modalities, tested, item.seed, lacking=plan.model.lacking)
+        for one in modalities.changed(there, tested, item.seed, lacking=plan.model.lacking)
     ]
 
 

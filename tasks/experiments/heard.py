@@ -1,8 +1,7 @@
-"""What a network over spectrograms was shown: one utterance under each augmentation, and where attention lay."""
+"""What the kept model is, and what it was shown: its size, its attention, augmentations, the frames of videos."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.experiments import fitting
+from tasks import contact_sheet, paths
 from tasks.experiments.data import Data
+from tasks.experiments.fitting import Fitted
 from tasks.experiments.plan import Part, Plan
 from tasks.features import spectra
 from tasks.models import finder
@@ -72,13 +72,37 @@ class Shares:
     tested: bool
 
 
-def shares(plan: Plan, data: Data, splits: Sequence[Split], files: Mapping[str, bytes], point: int) -> Shares | None:
+@dataclass(frozen=True)
+class Frames:
+    """Frames of a few utterances as a block's extractor chose them: rows of `contact_sheet.SHEET`."""
+
+    features: str
+    rows: Sequence[Mapping[str, Any]]
+
+
+def size(fitted: Fitted) -> dict[str, int]:
+    """Return the bytes of a model's files, and the weights of all networks in it; 0 of a model that is none."""
+    parts = _networks(fitted.estimator).values()
+    return {
+        "n_bytes": sum(map(len, fitted.files().values())),
+        "n_parameters": sum(getattr(one, "n_parameters_", 0) for one in parts),
+    }
+
+
+def frames(plan: Plan) -> tuple[Frames, ...]:
+    """Return contact sheets of the recipe's features that are read off video."""
+    sheets = {
+        one: contact_sheet.read(paths.features(plan.recipe.corpus, one)) for one in plan.modalities.get("video", ())
+    }
+    return tuple(Frames(one, rows) for one, rows in sheets.items() if rows)
+
+
+def shares(plan: Plan, data: Data, splits: Sequence[Split], fitted: Fitted) -> Shares | None:
     """Return how the kept model's attention is shared out; None for a model that pays none to whole blocks."""
     if plan.task != "classes" or len(plan.parts) < 2 or plan.model.name not in _CROSS_MODAL:
         return None
     tested = len(splits) == 1
     rows = splits[0].test if tested else np.arange(data.ids.size)
-    fitted = fitting.loaded(plan, files, point)
     blocks, found = fitted.attended(data.inputs.rows(rows))
     classes = np.unique(data.target[rows])
     mine = [data.target[rows] == one for one in classes]
@@ -108,18 +132,21 @@ class Search:
     chosen: float | None
 
 
-def searched(plan: Plan, files: Mapping[str, bytes], point: int) -> tuple[Search, ...]:
+def searched(fitted: Fitted) -> tuple[Search, ...]:
     """Return how the kept model's learning rates were found, where they were looked for."""
-    if "find_learning_rate" not in json.dumps(plan.points[point]):
-        return ()
-    estimator = fitting.loaded(plan, files, point).estimator
     found = []
-    for block, one in {"": estimator, **getattr(estimator, "fitted_", {})}.items():
+    for block, one in _networks(fitted.estimator).items():
         curve = [entry for entry in getattr(one, "search_", ()) if "loss" in entry]
         if curve:
             rates, losses = (np.array([entry[name] for entry in curve]) for name in ("learning_rate", "loss"))
             found.append(Search(block, rates, losses, finder.proposed(curve)))
     return tuple(found)
+
+
+def _networks(estimator: Any) -> dict[str, Any]:
+    """Return an estimator as "", and the branches that it has, by block."""
+    branches = getattr(estimator, "fitted_", None)
+    return {"": estimator, **(branches if isinstance(branches, Mapping) else {})}
 
 
 def varied(plan: Plan, data: Data) -> Varied | None:
@@ -137,12 +164,11 @@ def varied(plan: Plan, data: Data) -> Varied | None:
     return Varied(variants(steps, settings.augment, mel, plan.recipe.seeds[0]), mel.step_s if mel else _step_s(part))
 
 
-def attended(plan: Plan, data: Data, files: Mapping[str, bytes], point: int) -> tuple[Attended, ...]:
+def attended(plan: Plan, data: Data, fitted: Fitted, point: int) -> tuple[Attended, ...]:
     """Return one utterance each of the first classes, with the kept model's attention; none where it pays none."""
     part = _seen(plan)
     if part is None or plan.task != "classes" or not getattr(plan.settings(point), "attention", False):
         return ()
-    fitted = fitting.loaded(plan, files, point)
     utterances = data.first
     classes = data.target[utterances]
     first = np.array([utterances[np.argmax(classes == one)] for one in data.outputs[:MOST_ATTENDED]], dtype=np.int64)

@@ -36,6 +36,17 @@ class Changed:
     inputs: Inputs
 
 
+def there(modalities: Named, lacking: Mapping[str, int], n_rows: int) -> dict[str, tuple[str, ...]]:
+    """Return the modalities that any row has, with their features.
+
+    Args:
+        modalities: of the recipe
+        lacking: features → rows that lack them
+        n_rows: of the experiment
+    """
+    return {name: blocks for name, blocks in modalities.items() if any(lacking.get(one, 0) < n_rows for one in blocks)}
+
+
 def subsets(modalities: Named, *, every: bool) -> list[tuple[str, ...]]:
     """Return the modalities that are trained on besides all of them: each alone, or every proper subset."""
     sizes = range(1, len(modalities) if every else min(2, len(modalities)))

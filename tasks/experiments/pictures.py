@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.experiments.data import Data
-from tasks.experiments.heard import Attended, Search, Shares, Varied
+from tasks.experiments.heard import Attended, Frames, Search, Shares, Varied
 from tasks.protocols import Split
 from tasks.splits import Labels
 
@@ -65,6 +65,7 @@ class Pictures:
         attended: where a network with attention looked
         shares: how much of its attention went to each modality
         searched: how its learning rates were found
+        frames: what an image network was given of a few utterances
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -76,6 +77,7 @@ class Pictures:
     attended: Sequence[Attended] = ()
     shares: Shares | None = None
     searched: Sequence[Search] = ()
+    frames: Sequence[Frames] = ()
 
 
 def counts(data: Data, splits: Sequence[Split]) -> dict[str, dict[str, int]]:

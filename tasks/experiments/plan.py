@@ -26,14 +26,16 @@ INTENSITIES = ("valence", "arousal", "dominance", "sentiment_intensity")
 """Targets that are numbers."""
 SEVERAL = "emotions"
 """The target of corpora in which an utterance may have several emotions at once."""
-FUSION = "fusion"
-"""The model whose branches are frozen before it learns."""
+IN_TWO_STEPS = ("fusion", "cross-modal-svm")
+"""Models that freeze what they have learned, branches or a network, before their last part learns on it."""
 SHARED = "shared"
 """The set of classes that every corpus of a pool has."""
 MANY_INTENSITIES = tuple(
     f"{name}_intensity" for name in ("happiness", "sadness", "anger", "surprise", "disgust", "fear")
 )
 _TARGETS = ("emotion", "sentiment", SEVERAL, *INTENSITIES)
+_COLUMNS: Mapping[str, str] = {"text": "text", "sound": "audio", "video": "video"}
+"""What an extractor reads → the column of the utterance table."""
 _WHERE = "params.yaml: experiments."
 
 
@@ -78,7 +80,7 @@ class Plan:
 
     @property
     def modalities(self) -> Mapping[str, tuple[str, ...]]:
-        """`text`, `sound` → the recipe's features that are read off it."""
+        """`text`, `sound`, `video` → the recipe's features that are read off it."""
         found: dict[str, tuple[str, ...]] = {}
         for part in self.parts:
             found[part.extractor.reads] = (*found.get(part.extractor.reads, ()), part.name)
@@ -124,8 +126,12 @@ def plan(name: str, config: Config) -> Plan:
     _demand_tuning(found, where)
     _demand_windows(found, where)
     _demand_missing(found, where)
-    if recipe.branches_see == "everything" and model.name != FUSION:
-        raise ConfigError(f"{where}.branches_see: it is about the branches of {FUSION}, and the model is {model.name}")
+    _demand_together(found, where)
+    if recipe.branches_see == "everything" and model.name not in IN_TWO_STEPS:
+        raise ConfigError(
+            f"{where}.branches_see: it is about what is frozen inside {' and '.join(IN_TWO_STEPS)}, and the model is "
+            f"{model.name}"
+        )
     for check in recipe.declare:
         one_of(check, CHECKS, f"{where}.declare: the audit has no check")
     if len(set(recipe.seeds)) < len(recipe.seeds):
@@ -205,7 +211,7 @@ def _demand_target(found: Plan, where: str) -> None:
     if found.task != "classes" and found.recipe.first_per_class:
         raise ConfigError(f"{where}.first_per_class: the target {found.recipe.target} has no classes")
     for part in found.parts:
-        column = "text" if part.extractor.reads == "text" else "audio"
+        column = _COLUMNS[part.extractor.reads]
         if offered is not None and column not in offered:
             raise ConfigError(f"{where}.features: {part.name} are read off {column}, and {found.reader} has none")
 
@@ -296,6 +302,15 @@ def _demand_windows(found: Plan, where: str) -> None:
         raise ConfigError(f"{where}.clips: votes and a floor are of classes; the target is {recipe.target}")
     if clips.floor and not found.model.probabilities:
         raise ConfigError(f"{where}.clips.floor: it is a probability, and {found.model.name} gives none")
+
+
+def _demand_together(found: Plan, where: str) -> None:
+    together: Mapping[str, list[str]] = getattr(found.settings(0), "together", {})
+    for name, blocks in together.items():
+        for one in blocks:
+            one_of(one, found.recipe.features, f"{where}.model.together: the recipe has no features")
+        if name in set(found.recipe.features) - set(blocks):
+            raise ConfigError(f"{where}.model.together: {name} is the name of other features; call it differently")
 
 
 def _demand_missing(found: Plan, where: str) -> None:

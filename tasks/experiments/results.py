@@ -200,7 +200,7 @@ def metrics(
         "data_sha256": data.digest,
     }
     if plan.task == "classes" and plan.model.probabilities:
-        found["calibration"] = scoring.calibration([_sure(one, data) for one in these], data.outputs)
+        found["calibration"] = {**_calibrated(data, these), "alone": _before_fusion(plan, data, others, groups)}
     return found
 
 
@@ -267,6 +267,22 @@ def _windows(plan: Plan, data: Data, fits: Fits, groups: Any, bootstrap: Bootstr
         "n": int(data.ids.size),
         "scores": _only(found, HEADLINE[plan.task]),
     }
+
+
+def _calibrated(data: Data, these: Sequence[Run]) -> dict[str, Any]:
+    return scoring.calibration([_sure(one, data) for one in these], data.outputs)
+
+
+def _before_fusion(plan: Plan, data: Data, others: Sequence[Fits], groups: Any) -> list[dict[str, Any]]:
+    """Return the calibration error of what was trained on fewer modalities."""
+    fewer = [fits for fits in others if fits.items[0].variant == ONLY]
+    return [
+        {
+            "modalities": _read_off(fits.items[0], plan),
+            "ece": _calibrated(data, runs(plan, data, fits, groups))["ece"],
+        }
+        for fits in fewer
+    ]
 
 
 def _sure(run: Run, data: Data) -> Run:

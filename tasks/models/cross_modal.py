@@ -2,6 +2,7 @@
 
 Layer by layer, for blocks of n_features each (the source: text, voice, ten frames of video):
 
+    side by side        blocks of one modality, step by step (`together`)
     projection          n_steps × n_features → n_steps × 512
     BiLSTM              n_steps × 512        → n_steps × 2·256
     attention, 8 heads  all states of all modalities, each attending to all
@@ -19,7 +20,7 @@ cross-attention, as in MulT (Tsai et al. 2019, ACL): text attends to sound and s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -29,14 +30,18 @@ from numpy.typing import NDArray
 from tasks.errors import InputError
 from tasks.models import batches
 from tasks.models.batches import Batch
+from tasks.models.branches import Part
 from tasks.models.checks import above_zero, demand_share
 from tasks.models.estimator import Development, Inputs, Model, Rows, Scores, Sequences, reading
+from tasks.models.joined import Joined, shortened
 from tasks.models.moments import moments
 from tasks.models.support_vectors import LinearSvmSettings, RbfSvmSettings, Svm
 from tasks.models.training import Network, Training
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from tasks.models.networks.cross_modal import Block
 
 _SVM = "svm/"
 _ROUNDING = 1e-6
@@ -52,6 +57,8 @@ class CrossModalSettings(Training):
         hidden: units of each BiLSTM, per direction
         heads: of attention; they share 2 × hidden
         attend: to the states of `all` modalities, or of the `others` alone
+        together: modality → its blocks of features, which one BiLSTM reads side by side; the first one counts the
+            steps, and the others are brought to as many. A block that is not named is a modality of its own
         max_steps: an utterance with more steps of a modality has the means of neighbouring ones, so that it has no
             more; memory grows with the square of all modalities' steps
         dropout: before attention and before the last layer
@@ -64,6 +71,7 @@ class CrossModalSettings(Training):
     hidden: int = 256
     heads: int = 8
     attend: Literal["all", "others"] = "all"
+    together: Mapping[str, list[str]] = field(default_factory=dict)
     max_steps: int = 256
     dropout: float = 0.2
     modality_dropout: float = 0.0
@@ -74,6 +82,9 @@ class CrossModalSettings(Training):
             above_zero(name, getattr(self, name))
         for name in ("dropout", "modality_dropout"):
             demand_share(name, getattr(self, name))
+        named = [block for blocks in self.together.values() for block in blocks]
+        if len(set(named)) < len(named):
+            raise ValueError(f"together must name every block once, found {', '.join(named)}")
         if 2 * self.hidden % self.heads:
             raise ValueError(f"heads must share 2 × hidden, {2 * self.hidden}, evenly, found {self.heads}")
 
@@ -96,22 +107,22 @@ class CrossModalSvmSettings(CrossModalSettings):
 
 
 class _Rows:
-    """Blocks of sequences, read row by row."""
+    """Modalities, read row by row."""
 
-    def __init__(self, blocks: tuple[Sequences, ...], max_steps: int) -> None:
-        self._blocks, self._max_steps = blocks, max_steps
-        self.lengths: Rows | None = np.sum([np.minimum(one.lengths, max_steps) for one in blocks], axis=0)
+    def __init__(self, modalities: tuple[Joined, ...], max_steps: int) -> None:
+        self._modalities, self._max_steps = modalities, max_steps
+        self.lengths: Rows | None = np.sum([np.minimum(one.lengths, max_steps) for one in modalities], axis=0)
 
     def __len__(self) -> int:
-        return len(self._blocks[0])
+        return len(self._modalities[0])
 
     def batch(self, rows: Rows) -> Batch:
-        """Return of block k `steps_k`, float32, (n_rows, n_longest, n_features), and `lengths_k`, shape (n_rows,)."""
+        """Return of modality k `steps_k`, float32, (n_rows, n_longest, n_features), and `lengths_k`, (n_rows,)."""
         found: dict[str, NDArray[Any]] = {}
-        for number, block in enumerate(self._blocks):
-            steps = [shortened(block[int(row)], self._max_steps) for row in rows]
-            nothing = np.zeros((1, block.steps.shape[1]), dtype=np.float32)
-            # with a row of one step beside them: in a batch that lacks the block there would be no step at all
+        for number, one in enumerate(self._modalities):
+            steps = [shortened(one[int(row)], self._max_steps) for row in rows]
+            nothing = np.zeros((1, one.n_features), dtype=np.float32)
+            # with a row of one step beside them: in a batch that lacks the modality there would be no step at all
             found[f"steps_{number}"] = batches.padded([*steps, nothing], 0.0, np.float32)[:-1]
             found[f"lengths_{number}"] = np.array([len(one) for one in steps], dtype=np.int64)
         return found
@@ -130,24 +141,41 @@ class CrossModal(Network):
             ValueError: if a block that was fitted is missing, or has another number of features
         """
         found = _blocks(inputs)
-        expected = {one["name"]: len(one["mean"]) for one in self.shape["blocks"]}
+        expected = {one["name"]: len(one["mean"]) for one in self._fitted_blocks}
         there = {name: one.steps.shape[1] for name, one in found.items()}
         if there != expected:
             raise ValueError(f"expected blocks of {expected} features, found {there}")
-        return _Rows(tuple(found[name] for name in expected), self.settings.max_steps)
+        joined = (
+            Joined([found[one["name"]] for one in modality["blocks"]], [one["mean"] for one in modality["blocks"]])
+            for modality in self.shape["modalities"]
+        )
+        return _Rows(tuple(joined), self.settings.max_steps)
 
     def start(self, inputs: Inputs) -> dict[str, Any]:
-        """Measure every feature of every block over the training part."""
-        return {"blocks": [{"name": name, **_measured(one)} for name, one in _blocks(inputs).items()]}
+        """Say which blocks stand together, and measure every feature over the training part."""
+        found = _blocks(inputs)
+        groups = {name: [one for one in blocks if one in found] for name, blocks in self.settings.together.items()}
+        grouped = {one for blocks in groups.values() for one in blocks}
+        groups = {name: blocks for name, blocks in groups.items() if blocks}
+        groups |= {name: [name] for name in found if name not in grouped}
+        return {
+            "modalities": [
+                {"name": name, "blocks": [{"name": one, **_measured(found[one])} for one in blocks]}
+                for name, blocks in groups.items()
+            ]
+        }
+
+    @property
+    def _fitted_blocks(self) -> list[dict[str, Any]]:
+        return [one for modality in self.shape["modalities"] for one in modality["blocks"]]
 
     def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         """Return the network with first weights."""
-        from tasks.models.networks.cross_modal import Block
         from tasks.models.networks.cross_modal import CrossModal as Module
 
         settings = self.settings
         return Module(
-            [Block(len(one["mean"]), one["mean"], one["scale"]) for one in shape["blocks"]],
+            [_modality(one["blocks"]) for one in shape["modalities"]],
             n_outputs,
             projection=settings.projection,
             hidden=settings.hidden,
@@ -158,18 +186,27 @@ class CrossModal(Network):
         )
 
     def attended(self, inputs: Inputs) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-        """Return the blocks, and the share of each row's attention that goes to each, shape (n_rows, n_blocks)."""
+        """Return the modalities, and the share of a row's attention that each gets, shape (n_rows, n_modalities)."""
         from tasks.models.networks import outputs
         from tasks.models.networks.cross_modal import Shares
 
-        names = tuple(one["name"] for one in self.shape["blocks"])
+        names = tuple(one["name"] for one in self.shape["modalities"])
         return names, outputs.logits(Shares(self.networks_[0]), self.examples(inputs), self.settings)
 
 
 class CrossModalSvm(CrossModal):
-    """The same network, and an SVM on what goes into its last layer."""
+    """The same network, and an SVM on what goes into its last layer.
+
+    Attributes:
+        beyond: before `fit`: rows that the network learns from instead of the training part. None but the leak that is
+            to be shown sets it
+    """
 
     settings: CrossModalSvmSettings
+
+    def __init__(self, settings: CrossModalSvmSettings, seed: int = 0) -> None:
+        super().__init__(settings, seed)
+        self.beyond: Part | None = None
 
     def fit(
         self,
@@ -181,8 +218,11 @@ class CrossModalSvm(CrossModal):
         folder: Path | None = None,
     ) -> Self:
         """Train the network, then the SVM on the same rows."""
-        super().fit(inputs, target, weights=weights, development=development, folder=folder)
+        seen = self.beyond or Part(inputs, target, weights)
+        super().fit(seen.inputs, seen.target, weights=seen.weights, development=development, folder=folder)
         self.svm_ = Svm(self._svm_settings()).fit(self._pooled(inputs), target, weights=weights)
+        # a network that has seen more than these rows may know classes that they lack
+        self.outputs_ = self.svm_.outputs_
         self.notes_ = [*self.notes_, *self.svm_.notes_]
         return self
 
@@ -199,6 +239,7 @@ class CrossModalSvm(CrossModal):
         super().read({name: content for name, content in files.items() if not name.startswith(_SVM)})
         mine = {name.removeprefix(_SVM): content for name, content in files.items() if name.startswith(_SVM)}
         self.svm_ = Svm(self._svm_settings()).read(mine)
+        self.outputs_ = self.svm_.outputs_
         return self
 
     def _pooled(self, inputs: Inputs) -> Inputs:
@@ -209,14 +250,11 @@ class CrossModalSvm(CrossModal):
         return kind(c=self.settings.c)
 
 
-def shortened(steps: NDArray[np.float32], most: int) -> NDArray[np.float32]:
-    """Return steps, shape (n_steps, n_features), or, of more than `most`, the means of `most` runs of them."""
-    if len(steps) <= most:
-        return steps
-    starts = np.arange(most) * len(steps) // most
-    sums = np.add.reduceat(steps.astype(np.float64), starts, axis=0)
-    counts = np.diff([*starts, len(steps)])
-    return np.asarray(sums / counts[:, None], dtype=np.float32)
+def _modality(blocks: list[dict[str, Any]]) -> Block:
+    from tasks.models.networks.cross_modal import Block
+
+    mean, scale = ([value for one in blocks for value in one[name]] for name in ("mean", "scale"))
+    return Block(len(mean), mean, scale)
 
 
 def _blocks(inputs: Inputs) -> dict[str, Sequences]:

@@ -168,6 +168,7 @@ class Network(ABC):
         seed: of its first weights, the order of rows and dropout
 
     Attributes:
+        n_parameters_: weights of the network; of an ensemble, of all members
         notes_: what had to give way in fitting, one line each
         search_: what the finders tried: `batch_size` for each that fits, the last of which is used; then the curve of
             the learning-rate finder, `learning_rate` and `loss` per step; else empty
@@ -175,6 +176,7 @@ class Network(ABC):
 
     settings: Training
     outputs_: tuple[str, ...]
+    n_parameters_: int
     curves_: list[dict[str, float]]
     notes_: list[str]
     search_: list[dict[str, float]]
@@ -284,6 +286,7 @@ class Network(ABC):
                 network = self.build(self.shape, len(self.target.outputs), fitting=False)
             network.load_state_dict(one)
             self.networks_.append(network.eval())
+        self.n_parameters_ = sum(one.numel() for network in self.networks_ for one in network.parameters())
         self.outputs_, self.curves_ = self.target.outputs, first.curves
         self.search_, self.notes_ = first.search, first.notes
         return self

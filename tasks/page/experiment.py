@@ -65,6 +65,7 @@ def render(figures: Mapping[str, Any], audit: Audit, pictures: Pictures) -> str:
         leak=measured.leak(figures),
         measures=measured.measures(figures),
         by_window=by_window(figures),
+        by_class=by_class(figures) if figures["task"] == "classes" else (),
         names=measured.NAMES,
         gains=(gains := modalities.gains(figures)),
         gained=modalities.verdict(gains),
@@ -113,6 +114,17 @@ def by_window(figures: Mapping[str, Any]) -> dict[str, Figure]:
     return {name: figure(found[name]) for name in measured.measures(figures) if name in found}
 
 
+def by_class(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return every class's utterances, how many of them were called so, and its scores."""
+    scores = figures["scores"]
+    rows = []
+    for k, (name, one) in enumerate(scores["per_class"].items()):
+        total, correct = sum(scores["confusion"][k]), scores["confusion"][k][k]
+        auc = scores["auc"]["per_class"][name]
+        rows.append({"name": name, "total": total, "correct": correct, "wrong": total - correct, "auc": auc, **one})
+    return rows
+
+
 def recipe(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what was learned, from what, by what, as rows of a table; features and tuning have rows of their own."""
     model = figures["model"]
@@ -129,12 +141,20 @@ def recipe(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("only learned from", plain(figures.get("only_in_training") or "")),
         *((f"features: {one['name']}", _with(one, one["settings"])) for one in figures["features"]),
         ("model", _with(model, settings)),
+        ("size of the model", _size_of(model)),
         ("scale", figures["scale"]),
         ("balance", figures["balance"]),
         ("tuning", "; ".join(f"{settings} in {n:,} of {of:,} fits" for settings, n, of in tuned(figures["tuned"]))),
         ("seeds", plain(figures["seeds"])),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _size_of(model: Mapping[str, Any]) -> str:
+    if "n_bytes" not in model:
+        return ""
+    weights = f", {model['n_parameters']:,} parameters" if model["n_parameters"] else ""
+    return f"{model['n_bytes'] / 1e6:,.2f} MB on disk{weights}"
 
 
 def _windows(found: Mapping[str, Any] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ def render(template: str, charts: Mapping[str, Any], **context: Any) -> str:
         charts: plotly figures as plain JSON, by name; without any, the page has no script at all
         context: what else the template shows
     """
-    templates = templating.environment(score=_score, share=_share, plain=plain)
+    templates = templating.environment(score=_score, share=_share, plain=plain, base64=_base64)
     scripts = templating.scripts(templates) if charts else {}
     return templates.get_template(template).render(
         **context, charts=charts, scripts=scripts, script_hashes=templating.hashes(scripts.values())
@@ -26,7 +27,7 @@ def render(template: str, charts: Mapping[str, Any], **context: Any) -> str:
 def plain(value: Any) -> str:
     """Return a setting as params.yaml would have it, without its quotes and brackets."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} = {plain(one)}" for key, one in value.items())
+        return ", ".join(f"{key} = {_inside(one)}" for key, one in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(plain, value))
     if value is None:
@@ -34,8 +35,16 @@ def plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _inside(value: Any) -> str:
+    return f"({plain(value)})" if isinstance(value, Mapping) else plain(value)
+
+
 def _score(value: float | None) -> str:
     return "–" if value is None else f"{value if abs(value) >= 5e-4 else 0.0:.3f}"
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
 
 
 def _share(part: float, whole: float) -> str:

@@ -20,10 +20,10 @@ pytest.importorskip("torch", reason="the benchmark's systems need the extra `dee
 pytest.importorskip("lightning", reason="the benchmark's systems need the extra `deep`")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480), pytest.mark.filterwarnings("default")]
 
-BENCH, FUSION = "ser-bench", "iemocap-fusion"
+BENCH, FUSION, TRIMODAL = "ser-bench", "iemocap-fusion", "meld-trimodal"
 # what else stands in the book of iemocap-fusion differs in protocol and rows alone (tests/tasks/test_recipe_book.py)
 _ENDINGS = ("bert-improvised", "bert-scripts", "bert-random", "bert-alexnet-seen-random")
-RECIPES = [(BENCH, recipe) for recipe in recipe_book.recipes(BENCH)] + [
+RECIPES = [(system, recipe) for system in (BENCH, TRIMODAL) for recipe in recipe_book.recipes(system)] + [
     (FUSION, recipe)
     for recipe in recipe_book.recipes(FUSION)
     if recipe in _ENDINGS or not recipe.endswith(("-improvised", "-scripts", "-random"))
@@ -44,13 +44,16 @@ _QUICK: dict[str, dict[str, Any]] = {
     "speech-fine-tuned": {"epochs": 1, "max_duration_s": 1.0},
     "fine-tuned": {"epochs": 1, "max_tokens": 16},
     "cross-modal": {**_ONE_EPOCH, "projection": 8, "hidden": 4, "heads": 2},
+    "cross-modal-svm": {**_ONE_EPOCH, "projection": 8, "hidden": 4, "heads": 2},
     "gated": {**_ONE_EPOCH, "hidden": 8},
 }
 _QUICK_FEATURES: dict[str, dict[str, Any]] = {
     "log-mel": {"n_mels": 64},
     "log-spectrogram": {"min_frames": 20},
     "speech-embedding": {"layer": -1},
+    "frame-states": {"n_frames": 3, "size": 32},
 }
+_ENCODERS = {"token-states": "bert", "text-embedding": "bert", "frame-states": "resnet"}
 # two folds, or one; what is kept apart stays
 _QUICK_PROTOCOLS = {
     "speaker-out(6)": "speaker-out(2)",
@@ -68,6 +71,8 @@ def corpus_of(system: str, recipe: str) -> str:
     """Return what the corpus of a recipe is called here: after its reader, or after what it pools."""
     if system == FUSION:
         return "iemocap"
+    if system == TRIMODAL:
+        return "meld"
     for end in _POOLS:
         if recipe.endswith(end):
             return f"pool{end}"
@@ -88,6 +93,7 @@ def encoders(folder: Path) -> dict[str, str]:
         "bert": str(checkpoints.tiny_text_encoder(folder / "bert")),
         "roberta": str(checkpoints.tiny_roberta_encoder(folder / "roberta", texts=["the train leaves", "a letter"])),
         "wav2vec2": str(checkpoints.tiny_speech_encoder(folder / "wav2vec2")),
+        "resnet": str(checkpoints.tiny_image_encoder(folder / "resnet")),
     }
 
 
@@ -95,7 +101,7 @@ def encoders(folder: Path) -> dict[str, str]:
 def spoken(folder: Path) -> dict[str, Corpus]:
     """Every corpus, as small as it can be, and two pools of them."""
     known = {}
-    for reader in ("ravdess", "tess", "crema-d", "iemocap", "mosei", "aesdd"):
+    for reader in ("ravdess", "tess", "crema-d", "iemocap", "mosei", "aesdd", "meld"):
         simulated.make(reader, folder / reader)
         known[reader] = Corpus(reader=reader, path=str(folder / reader))
     _thin_out(folder)
@@ -145,7 +151,7 @@ def written(
             settings = one.setdefault("settings", {})
             settings |= _QUICK_FEATURES.get(one["extractor"], {})
             if "checkpoint" in settings:
-                settings["checkpoint"] = encoders["bert" if one["extractor"] == "token-states" else "wav2vec2"]
+                settings["checkpoint"] = encoders[_ENCODERS.get(one["extractor"], "wav2vec2")]
         return name, shipped.model_copy(
             update={
                 "corpora": {mine: spoken[mine]},
@@ -192,10 +198,11 @@ def test_a_recipe_runs(system: str, recipe: str, written: Callable[[str, str], t
     found = run(name, settings)
     assert found["simulated"]
     assert {"majority", "shuffled labels"} <= set(found["baselines"])
-    both = {settings.features[one].extractor for one in entry.features} & {"text", "token-states"}
+    words = {"text", "token-states", "text-embedding"}
+    both = {settings.features[one].extractor for one in entry.features} & words
     assert ("text only" in found["baselines"]) == (bool(both) and len(entry.features) > 1)
     assert bool(found["modalities"]) == ("text only" in found["baselines"])
-    assert found["leaky"] == recipe.endswith("-random")
+    assert found["leaky"] == recipe.endswith(("-random", "trimodal-seen"))
     assert not [one for one in found["audit"] if one["severity"] == "violation"]
     assert bool([one for one in found["audit"] if one["check"] == "torn utterances"]) == (
         found["leaky"] and entry.windows is not None
@@ -213,6 +220,8 @@ def _demand_classes(entry: Experiment, found: dict[str, Any]) -> None:
     assert ("none" in said) == (entry.clips is not None and entry.clips.floor > 0)
     if entry.target == "emotions":
         assert len(said) == 6
+    elif entry.target == "sentiment":
+        assert said == {"negative", "neutral", "positive"}
     elif entry.labels == "shared":
         assert said == {"neutral", "happiness", "sadness", "anger", "fear", "disgust"}
     else:

@@ -25,6 +25,14 @@ _QUICK: dict[str, dict[str, Any]] = {
     "feed-forward": {"epochs": 1, "hidden": [8, 4]},
     "fine-tuned": {"epochs": 1},
     "xgboost": {"n_estimators": 5},
+    "cross-modal": {"epochs": 1, "projection": 8, "hidden": 4, "heads": 2},
+    "cross-modal-svm": {"epochs": 1, "projection": 8, "hidden": 4, "heads": 2},
+    "fusion": {
+        "branches": {
+            "text": {"name": "fine-tuned", "epochs": 1, "max_tokens": 16},
+            "sequence": {"name": "alexnet", "differences": "bands", "epochs": 1, "frames": 64},
+        },
+    },
     "stacking": {
         "folds": 2,
         "base": {"vector": {"name": "logistic"}, "sequence": {"name": "bilstm", "epochs": 1, "hidden": [8, 4]}},
@@ -42,34 +50,57 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {
         "text": checkpoints.tiny_text_encoder(folder / "text"),
         "audio": checkpoints.tiny_audio_encoder(folder / "audio"),
+        "speech": checkpoints.tiny_speech_encoder(folder / "speech"),
+        "image": checkpoints.tiny_image_encoder(folder / "image"),
     }
 
 
-def project(folder: Path, corpus: Path, encoders: dict[str, Path]) -> list[str]:
-    """Make a project with every recipe of `meld-text-audio`, quick settings, tiny encoders; return the recipes."""
+TEXT_AUDIO = (
+    # every system once; what the sentiment's recipes change, the source's own protocol, is among them
+    *(one for one in recipe_book.recipes("meld-text-audio") if one.endswith("-emotion")),
+    "source-logistic-sentiment",
+)
+SYSTEMS = {
+    "meld-text-audio": ("meld", TEXT_AUDIO),
+    "meld-trimodal": ("meld", ("trimodal",)),
+    "iemocap-fusion": ("iemocap", ("bert-alexnet",)),
+}
+_ENCODERS = {
+    "text-embedding": "text", "token-states": "text", "ast": "audio", "speech-states": "speech",
+    "frame-states": "image",
+}  # fmt: skip
+_QUICK_FEATURES: dict[str, dict[str, Any]] = {
+    "ast-input": {"max_length": 64, "num_mel_bins": 32},
+    "log-spectrogram": {"min_frames": 20},
+    "frame-states": {"n_frames": 3, "size": 32},
+}
+
+
+def project(folder: Path, corpus: Path, system: str, encoders: dict[str, Path]) -> list[str]:
+    """Make a project with recipes of a system, quick settings, tiny encoders; return the experiments."""
     workspace.create(folder)
     features: dict[str, Any] = {}
     experiments: dict[str, Any] = {}
-    # every system once; what the sentiment's recipes change, the source's own protocol, is among them
-    chosen = [one for one in recipe_book.recipes("meld-text-audio") if one.endswith("-emotion")]
-    for recipe in (*chosen, "source-logistic-sentiment"):
-        needed, made = recipe_book.entries("meld-text-audio", recipe, "friends")
+    reader, recipes = SYSTEMS[system]
+    for recipe in recipes:
+        needed, made = recipe_book.entries(system, recipe, "friends")
         features |= needed
         experiments |= made
     for entry in features.values():
-        kind = "audio" if entry["extractor"].startswith("ast") else "text"
-        if entry["extractor"] in ("text-embedding", "token-states", "ast"):
-            entry.setdefault("settings", {})["checkpoint"] = str(encoders[kind])
-        if entry["extractor"] == "ast-input":
-            entry["settings"] = {"max_length": 64, "num_mel_bins": 32}
+        settings = entry.setdefault("settings", {})
+        settings |= _QUICK_FEATURES.get(entry["extractor"], {})
+        if entry["extractor"] in _ENCODERS:
+            settings["checkpoint"] = str(encoders[_ENCODERS[entry["extractor"]]])
     for entry in experiments.values():
         entry["model"] |= _QUICK.get(entry["model"]["name"], {})
-        if entry["model"]["name"] == "fine-tuned":
-            entry["model"]["checkpoint"] = str(encoders["text"])
+        for model in (entry["model"], *entry["model"].get("branches", {}).values()):
+            if model["name"] == "fine-tuned":
+                model["checkpoint"] = str(encoders["text"])
         if entry["protocol"].startswith("random"):
             entry["protocol"] = "random(2)"
+        entry["protocol"] = {"session-out": "fixed(Ses01F, Ses01M)"}.get(entry["protocol"], entry["protocol"])
     sections = {"features": features, "experiments": experiments}
-    intake.write_entries(folder / "params.yaml", {"corpora": {"friends": {"reader": "meld", "path": str(corpus)}}})
+    intake.write_entries(folder / "params.yaml", {"corpora": {"friends": {"reader": reader, "path": str(corpus)}}})
     intake.write_entries(folder / "params.yaml", sections)
     # every stage is a process of its own here, and importing PyTorch takes longer than its work: one is enough
     params = folder / "params.yaml"
@@ -83,15 +114,16 @@ def artifacts(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_every_system_runs_by_both_doors(
-    tmp_path: Path, encoders: dict[str, Path], monkeypatch: pytest.MonkeyPatch, prefect: None
+    system: str, tmp_path: Path, encoders: dict[str, Path], monkeypatch: pytest.MonkeyPatch, prefect: None
 ) -> None:
     from flows.corpus_benchmark import corpus_benchmark
 
-    corpora.make("meld", tmp_path / "friends")
+    corpora.make(SYSTEMS[system][0], tmp_path / "friends")
     by_dvc, by_flow = tmp_path / "by-dvc", tmp_path / "by-flow"
     for folder in (by_dvc, by_flow):
-        names = project(folder, tmp_path / "friends", encoders)
+        names = project(folder, tmp_path / "friends", system, encoders)
     stages = tuple(f"experiment@{name}" for name in names)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
     monkeypatch.chdir(by_dvc)

@@ -1,4 +1,4 @@
-"""The leak of iemocap-fusion: branches that know the test by heart make a fusion look good on nothing at all."""
+"""The leak of iemocap-fusion and meld-trimodal: what has learned the test by heart looks good on nothing at all."""
 
 from __future__ import annotations
 
@@ -58,6 +58,24 @@ def test_under_an_honest_protocol_it_stops_the_run_unless_it_is_declared(toy: To
 
 def test_it_is_about_fusions(toy: Toy) -> None:
     with pytest.raises(
-        ConfigError, match="branches_see: it is about the branches of fusion, and the model is logistic"
+        ConfigError,
+        match="branches_see: it is about what is frozen inside fusion and cross-modal-svm, and the model is logistic",
     ):
         plan.plan("trial", toy(branches_see="everything"))
+
+
+def test_an_svm_on_a_network_that_has_seen_the_test_looks_good_on_nothing(toy: Toy) -> None:
+    pytest.importorskip("lightning")
+    model = {
+        "name": "cross-modal-svm", "projection": 48, "hidden": 24, "heads": 2, "epochs": 150, "learning_rate": 0.01,
+        "dropout": 0.0, "restore_best": False,
+    }  # fmt: skip
+    trained: dict[str, Any] = {
+        "features": ["toy-voice", "toy-steps"], "model": model, "protocol": "random(3)", "strength": 0.0,
+    }  # fmt: skip
+    honest, leaky = run(toy(**trained)), run(toy(**trained, branches_see="everything"))
+    assert honest["scores"]["uar"]["low"] < 1 / 3 + 0.05
+    assert leaky["scores"]["uar"]["value"] > 0.9
+    assert (
+        leaky["baselines"]["shuffled labels"]["uar"]["value"] > honest["baselines"]["shuffled labels"]["uar"]["value"]
+    )

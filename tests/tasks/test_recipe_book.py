@@ -17,7 +17,7 @@ from tasks.experiments import plan
 from tasks.models import registry as models
 
 ROOT = Path(__file__).resolve().parents[2]
-READERS = {"meld-text-audio": "meld", "acoustic": "ravdess", "iemocap-fusion": "iemocap"}
+READERS = {"meld-text-audio": "meld", "acoustic": "ravdess", "iemocap-fusion": "iemocap", "meld-trimodal": "meld"}
 BENCH = "ser-bench"
 LEAKY = "-random"
 
@@ -76,7 +76,8 @@ def test_comments_of_params_stay(project: Path) -> None:
 
 def test_what_the_book_lacks() -> None:
     with pytest.raises(
-        InputError, match="no system 'friends'; it has acoustic, iemocap-fusion, meld-text-audio, ser-bench"
+        InputError,
+        match="no system 'friends'; it has acoustic, iemocap-fusion, meld-text-audio, meld-trimodal, ser-bench",
     ):
         recipe_book.recipes("friends")
     with pytest.raises(InputError, match="has no recipe 'all'"):
@@ -130,7 +131,7 @@ def test_the_benchmark_is_whole() -> None:
     assert {entry.threshold for entry in bench().values()} == {0.5, 0.3, "tuned"}
 
 
-@pytest.mark.parametrize("system", [BENCH, "iemocap-fusion"])
+@pytest.mark.parametrize("system", [BENCH, "iemocap-fusion", "meld-trimodal"])
 def test_the_documents_tell_of_every_recipe(system: str) -> None:
     page = (ROOT / "docs" / f"{system}.md").read_text(encoding="utf-8")
     assert not [recipe for recipe in recipe_book.recipes(system) if f"`{recipe}`" not in page]
@@ -147,6 +148,18 @@ def test_endings_of_iemocap_fusion_change_protocol_and_rows_alone(recipe: str) -
     assert (made.branches_see == "everything") == ("-seen-" in recipe)
     own = {"protocol": made.protocol, "only": made.only, "branches_see": made.branches_see, "note": made.note}
     assert whole.model_copy(update=own) == made
+
+
+@pytest.mark.parametrize("recipe", recipe_book.recipes("meld-trimodal"))
+def test_recipes_of_meld_trimodal_read_all_there_is_and_say_what_leaks(recipe: str) -> None:
+    entry = Experiment(**next(iter(recipe_book.entries("meld-trimodal", recipe, "meld")[1].values())))
+    assert entry.missing == "kept"
+    named = [one for blocks in entry.model["together"].values() for one in blocks]
+    assert named == entry.features
+    leaky = protocols.parse(entry.protocol).leaky
+    assert leaky == entry.note.endswith(", leaky") == (recipe in {"trimodal-random", "trimodal-seen"})
+    assert leaky == (entry.only == {"split": ["train"]}), "the source tests on a fifth of the training part"
+    assert (entry.branches_see == "everything") == (recipe == "trimodal-seen")
 
 
 def test_a_recipe_for_another_corpus_is_refused(settings: Config) -> None:

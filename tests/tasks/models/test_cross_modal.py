@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ import torch
 
 from tasks.errors import InputError
 from tasks.models import registry
-from tasks.models.cross_modal import CrossModal, CrossModalSettings, CrossModalSvm, CrossModalSvmSettings, shortened
+from tasks.models.branches import Part
+from tasks.models.cross_modal import CrossModal, CrossModalSettings, CrossModalSvm, CrossModalSvmSettings
 from tasks.models.estimator import Development, Inputs, Sequences
+from tasks.models.joined import shortened
 from tasks.models.networks import cross_modal as networks
 from tasks.models.networks.cross_modal import Block
 
@@ -90,8 +93,9 @@ def attend(request: pytest.FixtureRequest) -> Any:
 def test_it_has_as_many_parameters_as_the_source_counts() -> None:
     """The source prints 5,813,255 with projections from 25 numbers; the rest is what it names, layer by layer."""
     blocks = [{"name": name, "mean": [0.0], "scale": [1.0]} for name in ("voice", "text", "video")]
+    modalities = [{"name": one["name"], "blocks": [one]} for one in blocks]
     with torch.device("meta"):
-        network = CrossModal(CrossModalSettings()).build({"blocks": blocks}, 7, fitting=True)
+        network = CrossModal(CrossModalSettings()).build({"modalities": modalities}, 7, fitting=True)
     named = dict(network.named_parameters())
     counted = {name: one.numel() for name, one in named.items() if ".project." not in name}
     assert sum(counted.values()) == 5_785_095
@@ -274,3 +278,59 @@ def test_what_it_cannot_take_is_told(whole: CrossModal) -> None:
 def test_impossible_settings_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         CrossModalSettings(**settings)
+
+
+def test_blocks_of_one_modality_are_read_side_by_side() -> None:
+    """Words and voice as one modality: one BiLSTM, and no attention between the two to tell of."""
+    inputs, target = drawn()
+    together = {"both": ["voice", "words"]}
+    fitted = made(together=together).fit(inputs, target)
+    unseen, truth = drawn(seed=6)
+    assert accuracy(fitted, unseen, truth) > 0.85
+    assert len(fitted.networks_[0].readers) == 1
+    assert fitted.attended(unseen)[0] == ("both",)
+    again = made(together=together).read(fitted.files())
+    np.testing.assert_array_equal(again.scores(unseen), fitted.scores(unseen))
+    mute = without(unseen, "words", np.arange(len(unseen)))
+    assert np.isfinite(fitted.scores(mute)).all()
+    assert accuracy(fitted, mute, truth) < 0.65
+    alone = inputs.only(["voice"])
+    assert made(together=together, epochs=1).fit(alone, target).attended(alone)[0] == ("both",)
+
+
+def test_a_block_named_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="every block once"):
+        CrossModalSettings(together={"one": ["voice"], "two": ["words", "voice"]})
+
+
+def test_an_svm_on_a_network_that_knows_more_classes_scores_its_own() -> None:
+    inputs, target = drawn()
+    fewer = np.flatnonzero(target != "joy")
+    fitted = CrossModalSvm(CrossModalSvmSettings(**SMALL), 1)
+    fitted.beyond = Part(inputs, target, None)
+    fitted.fit(inputs.rows(fewer), target[fewer])
+    assert "joy" not in fitted.outputs_
+    assert fitted.scores(inputs).shape == (len(inputs), len(fitted.outputs_))
+    again = CrossModalSvm(CrossModalSvmSettings(**SMALL), 1).read(fitted.files())
+    assert again.outputs_ == fitted.outputs_
+
+
+def test_a_killed_training_goes_on_with_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks.models.networks import checkpoint
+
+    inputs, target = drawn()
+    settings = CrossModalSvmSettings(**{**SMALL, "epochs": 4, "modality_dropout": 0.3})
+    whole = CrossModalSvm(settings, 1).fit(inputs, target).files()
+    write = checkpoint.write
+
+    def killed(state: Any, folder: Any, run: str) -> None:
+        write(state, folder, run)
+        if state.epochs == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "write", killed)
+        # Lightning turns an interrupt into an exit
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            CrossModalSvm(settings, 1).fit(inputs, target, folder=tmp_path)
+    assert CrossModalSvm(settings, 1).fit(inputs, target, folder=tmp_path).files() == whole
