@@ -23,4 +23,7 @@ OFFERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "mosei": frozenset(("emotion", "sentiment", "group", "split", "text", "audio", *_INTENSITIES)),
     }
 )
-"""Reader → columns that its utterances have. `plain` is not here: what it has is known once it has been read."""
+"""Reader → columns that its utterances have; films of RAVDESS and CREMA-D are archives of their own.
+
+`plain` is not here: what it has is known once it has been read.
+"""
