@@ -167,8 +167,9 @@ def _write(config: Config, recipe: Plan, data: Data, fits: list[Fits], audit: le
     figures = results.metrics(recipe, data, fits, splits, groups, audit=audit, bootstrap=bootstrap)
     figures["simulated"] = json.loads(paths.reading(recipe.recipe.corpus).read_text(encoding="utf-8"))["simulated"]
     item, kept = next((i, f) for i, f in zip(fits[0].items, fits[0].found, strict=True) if i.keep)
-    fitted = fitting.loaded(recipe, dict(kept["files"]), item.point)
-    figures["model"] |= heard.size(fitted)
+    files = dict(kept["files"])
+    fitted = fitting.loaded(recipe, files, item.point)
+    figures["model"] |= heard.size(fitted, files)
     tables.write_text(target / "metrics.json", json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
     predictions = results.predictions(recipe, data, fits, groups)
     with tables.whole(target / "predictions.parquet") as part:
@@ -187,7 +188,7 @@ def _write(config: Config, recipe: Plan, data: Data, fits: list[Fits], audit: le
     )
     tables.write_text(target / "index.html", page.render(figures, audit, drawn))
     tables.write_text(target / "cost.json", json.dumps(results.cost(fits), indent=2) + "\n")
-    _write_model(recipe, item, kept)
+    _write_model(recipe, item, kept, files)
 
 
 def _curves(fits: Fits) -> pa.Table:
@@ -215,11 +216,11 @@ def _pictures(recipe: Plan, data: Data, splits: Sequence[Split], these: list[Run
     )
 
 
-def _write_model(recipe: Plan, item: Fit, found: Mapping[str, Any]) -> None:
+def _write_model(recipe: Plan, item: Fit, found: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
     """Write the kept model: of the one fold there is, or trained on all rows."""
     folder = paths.experiment(recipe.name) / "model"
     shutil.rmtree(folder, ignore_errors=True)
-    for name, content in sorted(dict(found["files"]).items()):
+    for name, content in sorted(files.items()):
         tables.write_bytes(folder / name, content)
     card: dict[str, Any] = {
         "experiment": recipe.name,

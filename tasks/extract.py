@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -165,12 +165,9 @@ def _files(
     corpus: str, rows: Sequence[Mapping[str, Any]], config: Config, extractor: Extractor
 ) -> list[media.MediaFile]:
     """Return the files whose sound could be heard, or whose pictures could be seen."""
-    column: Literal["audio", "video"] = "audio" if extractor.reads == "sound" else "video"
-    table = (
-        tables.read(paths.sounds(corpus), tables.SOUNDS)
-        if column == "audio"
-        else tables.read(paths.pictures(corpus), tables.PICTURES)
-    )
+    sounds, column = extractor.reads == "sound", extractor.column
+    path, schema = (paths.sounds(corpus), tables.SOUNDS) if sounds else (paths.pictures(corpus), tables.PICTURES)
+    table = tables.read(path, schema)
     digests = {row[column]: row["sha256"] for row in table.select([column, "sha256"]).to_pylist()}
     return media.files(rows, column, digests, Path(config.corpora[corpus].path))
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,7 @@ class MediaFile:
         return json.dumps([self.sha256, [[one.utterance_id, one.start_s, one.end_s] for one in self.spans]])
 
 
-def files(
-    rows: Iterable[Mapping[str, Any]], column: Literal["audio", "video"], digests: Mapping[str, str], folder: Path
-) -> list[MediaFile]:
+def files(rows: Iterable[Mapping[str, Any]], column: str, digests: Mapping[str, str], folder: Path) -> list[MediaFile]:
     """Return the media files that a column of an utterance table names and that have a digest, sorted, with spans."""
     spans: dict[str, list[Span]] = defaultdict(list)
     for row in rows:

@@ -80,11 +80,11 @@ class Frames:
     rows: Sequence[Mapping[str, Any]]
 
 
-def size(fitted: Fitted) -> dict[str, int]:
+def size(fitted: Fitted, files: Mapping[str, bytes]) -> dict[str, int]:
     """Return the bytes of a model's files, and the weights of all networks in it; 0 of a model that is none."""
     parts = _networks(fitted.estimator).values()
     return {
-        "n_bytes": sum(map(len, fitted.files().values())),
+        "n_bytes": sum(map(len, files.values())),
         "n_parameters": sum(getattr(one, "n_parameters_", 0) for one in parts),
     }
 

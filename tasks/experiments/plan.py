@@ -34,8 +34,6 @@ MANY_INTENSITIES = tuple(
     f"{name}_intensity" for name in ("happiness", "sadness", "anger", "surprise", "disgust", "fear")
 )
 _TARGETS = ("emotion", "sentiment", SEVERAL, *INTENSITIES)
-_COLUMNS: Mapping[str, str] = {"text": "text", "sound": "audio", "video": "video"}
-"""What an extractor reads → the column of the utterance table."""
 _WHERE = "params.yaml: experiments."
 
 
@@ -211,7 +209,7 @@ def _demand_target(found: Plan, where: str) -> None:
     if found.task != "classes" and found.recipe.first_per_class:
         raise ConfigError(f"{where}.first_per_class: the target {found.recipe.target} has no classes")
     for part in found.parts:
-        column = _COLUMNS[part.extractor.reads]
+        column = part.extractor.column
         if offered is not None and column not in offered:
             raise ConfigError(f"{where}.features: {part.name} are read off {column}, and {found.reader} has none")
 

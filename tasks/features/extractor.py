@@ -85,3 +85,8 @@ class Extractor:
     settings: type
     start: Callable[[Any], Callable[[Sequence[Any]], Sequence[Value]]]
     names: Callable[[Any], tuple[str, ...]] | None = None
+
+    @property
+    def column(self) -> Literal["text", "audio", "video"]:
+        """The column of the utterance table that says what is read."""
+        return "audio" if self.reads == "sound" else self.reads

@@ -141,7 +141,8 @@ class CrossModal(Network):
             ValueError: if a block that was fitted is missing, or has another number of features
         """
         found = _blocks(inputs)
-        expected = {one["name"]: len(one["mean"]) for one in self._fitted_blocks}
+        fitted = [one for modality in self.shape["modalities"] for one in modality["blocks"]]
+        expected = {one["name"]: len(one["mean"]) for one in fitted}
         there = {name: one.steps.shape[1] for name, one in found.items()}
         if there != expected:
             raise ValueError(f"expected blocks of {expected} features, found {there}")
@@ -164,10 +165,6 @@ class CrossModal(Network):
                 for name, blocks in groups.items()
             ]
         }
-
-    @property
-    def _fitted_blocks(self) -> list[dict[str, Any]]:
-        return [one for modality in self.shape["modalities"] for one in modality["blocks"]]
 
     def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         """Return the network with first weights."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +16,7 @@ def render(template: str, charts: Mapping[str, Any], **context: Any) -> str:
         charts: plotly figures as plain JSON, by name; without any, the page has no script at all
         context: what else the template shows
     """
-    templates = templating.environment(score=_score, share=_share, plain=plain, base64=_base64)
+    templates = templating.environment(score=_score, share=_share, plain=plain, data_url=templating.data_url)
     scripts = templating.scripts(templates) if charts else {}
     return templates.get_template(template).render(
         **context, charts=charts, scripts=scripts, script_hashes=templating.hashes(scripts.values())
@@ -41,10 +40,6 @@ def _inside(value: Any) -> str:
 
 def _score(value: float | None) -> str:
     return "–" if value is None else f"{value if abs(value) >= 5e-4 else 0.0:.3f}"
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")
 
 
 def _share(part: float, whole: float) -> str:

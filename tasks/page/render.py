@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -85,9 +84,7 @@ def _labels(found: Material) -> dict[str, dict[str, int]]:
 
 def _examples(found: Material, per_class: int) -> tuple[dict[str, Any], ...]:
     loaded = examples.load(examples.choose(found.scored, per_class), found)
-    return tuple(
-        {"segment": one, "sound": f"data:audio/flac;base64,{base64.b64encode(one.flac).decode()}"} for one in loaded
-    )
+    return tuple({"segment": one, "sound": templating.data_url(one.flac, "audio/flac")} for one in loaded)
 
 
 def _parameters(found: Material, config: Config) -> dict[str, str]:

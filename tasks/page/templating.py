@@ -43,6 +43,11 @@ def hashes(texts: Iterable[str]) -> list[str]:
     return [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts]
 
 
+def data_url(content: bytes, media_type: str) -> str:
+    """Return bytes as an address that a page carries along."""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
 def link(url: str) -> str:
     """Return an address that may be a link, or an empty text: http(s) only, and without a name or password in it."""
     try:

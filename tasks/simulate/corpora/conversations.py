@@ -112,7 +112,7 @@ class Line:
         return Take(self.text, self.actor, self.emotion, number, self.strength)
 
 
-def iemocap(folder: Path, seed: int, signals: Signals = CLEAR) -> None:
+def iemocap(folder: Path, seed: int, signals: Signals) -> None:
     """Five sessions of two actors: two scripted dialogues, the same in all, and improvised ones, one or more."""
     rng, chance = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     emotions = ("neu", "hap", "exc", "sad", "ang", "fru", "xxx")
@@ -166,7 +166,7 @@ def _dialogue(folder: Path, dialogue: str, lines: list[tuple[str, str, Line]], s
     tables.write_text(folder / "dialog" / "transcriptions" / f"{dialogue}.txt", "\n".join(transcribed) + "\n")
 
 
-def meld(folder: Path, seed: int, signals: Signals = CLEAR) -> None:
+def meld(folder: Path, seed: int, signals: Signals) -> None:
     """Nine dialogues of four turns with mp4s: a face that moves with the emotion; damaged quotes in the tables."""
     rng, chance = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     places = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -162,24 +164,14 @@ def test_labels_and_values_are_learned_too() -> None:
     assert np.corrcoef(values.scores(inputs)[:, 0], rises)[0, 1] > 0.8
 
 
-def test_a_killed_training_goes_on_with_the_same_result(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_training_goes_on_with_the_same_result(
+    tmp_path: Any, killed_after_two_epochs: Callable[[], AbstractContextManager[None]]
+) -> None:
     """Pictures lie with their channels last in memory; a checkpoint has all tensors in PyTorch's usual order."""
-    from tasks.models.networks import checkpoint
-
     inputs, target = drawn(40, 1)
     whole = Cnn2d(small(6, epochs=4), 1).fit(inputs, target).files()
-    write = checkpoint.write
-
-    def killed(state: Any, folder: Any, run: str) -> None:
-        write(state, folder, run)
-        if state.epochs == 2:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "write", killed)
-        # Lightning turns an interrupt into an exit
-        with pytest.raises((KeyboardInterrupt, SystemExit)):
-            Cnn2d(small(6, epochs=4), 1).fit(inputs, target, folder=tmp_path)
+    with killed_after_two_epochs():
+        Cnn2d(small(6, epochs=4), 1).fit(inputs, target, folder=tmp_path)
     assert Cnn2d(small(6, epochs=4), 1).fit(inputs, target, folder=tmp_path).files() == whole
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -315,22 +316,12 @@ def test_an_svm_on_a_network_that_knows_more_classes_scores_its_own() -> None:
     assert again.outputs_ == fitted.outputs_
 
 
-def test_a_killed_training_goes_on_with_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tasks.models.networks import checkpoint
-
+def test_a_killed_training_goes_on_with_the_same_result(
+    tmp_path: Path, killed_after_two_epochs: Callable[[], AbstractContextManager[None]]
+) -> None:
     inputs, target = drawn()
     settings = CrossModalSvmSettings(**{**SMALL, "epochs": 4, "modality_dropout": 0.3})
     whole = CrossModalSvm(settings, 1).fit(inputs, target).files()
-    write = checkpoint.write
-
-    def killed(state: Any, folder: Any, run: str) -> None:
-        write(state, folder, run)
-        if state.epochs == 2:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "write", killed)
-        # Lightning turns an interrupt into an exit
-        with pytest.raises((KeyboardInterrupt, SystemExit)):
-            CrossModalSvm(settings, 1).fit(inputs, target, folder=tmp_path)
+    with killed_after_two_epochs():
+        CrossModalSvm(settings, 1).fit(inputs, target, folder=tmp_path)
     assert CrossModalSvm(settings, 1).fit(inputs, target, folder=tmp_path).files() == whole
