@@ -13,7 +13,9 @@ from tasks.errors import InputError
 
 _LINKED = ("tasks", "flows")
 _COPIED = ("dvc.yaml", "params.yaml", "prefect.yaml", ".dvcignore")
-_GITIGNORE = "/data/*/\n!/data/listeners/\n/.undertone\n/predictions\n/tasks\n/flows\n"
+_YOURS = ("listeners", "voters")
+"""Folders of data that people fill."""
+_GITIGNORE = "/data/*/\n!/data/listeners/\n!/data/voters/\n/.undertone\n/predictions\n/tasks\n/flows\n"
 _HEADER = "Id,URL,Title,Audio,Captions,Polarity,Pickle\n"
 
 
@@ -26,12 +28,13 @@ def create(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty; name a new folder")
     data = folder / "data"
-    (data / "listeners").mkdir(parents=True)
+    for name in _YOURS:
+        (data / name).mkdir(parents=True)
+        shutil.copy(ROOT / "data" / name / "README.md", data / name / "README.md")
     link(folder)
     (folder / ".gitignore").write_text(_GITIGNORE, encoding="utf-8")
     for name in _COPIED:
         shutil.copy(ROOT / name, folder / name)
-    shutil.copy(ROOT / "data" / "listeners" / "README.md", data / "listeners" / "README.md")
     for split in ("train", "test"):
         (data / f"{split}.csv").write_text(_HEADER, encoding="utf-8")
     dvc = [sys.executable, "-m", "dvc"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tasks.splits import Labels
 
@@ -29,3 +30,22 @@ def smote(labels: Labels, neighbours: int, seed: int) -> Any:
 
     usable = usable_neighbours(labels, neighbours)
     return SMOTE(k_neighbors=usable, random_state=seed) if usable else RandomOverSampler(random_state=seed)
+
+
+def weights(sampler: Any, before: Labels, after: Labels, given: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how much each row counts once a sampler has balanced them.
+
+    Args:
+        sampler: fitted; it leaves the rows it was given first, in their order
+        before: their classes, shape (n_rows,)
+        after: the classes of all rows, shape (n_balanced,)
+        given: weights of the rows that it was given, shape (n_rows,)
+
+    Returns:
+        of a repeated row that row's, of an interpolated one the mean of its class, shape (n_balanced,)
+    """
+    if hasattr(sampler, "sample_indices_"):
+        repeated: NDArray[np.float64] = given[sampler.sample_indices_]
+        return repeated
+    means = {label: given[before == label].mean() for label in np.unique(before)}
+    return np.concatenate([given, [means[label] for label in after[before.size :]]])

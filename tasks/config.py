@@ -54,10 +54,13 @@ class Eligibility(Section):
 
 
 class Polarity(Section):
-    """Who votes on a caption, and when the votes agree."""
+    """Who votes on a caption, what the votes come to, and how sure a label must be."""
 
     voters: Annotated[list[str], Field(min_length=1)]
+    combine: Literal["consensus", "mean", "majority", "label-model"]
     min_score: Fraction
+    min_probability: Fraction
+    mask_hedges: bool
     remove_stop_words: bool
 
 

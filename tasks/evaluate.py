@@ -1,6 +1,6 @@
 """Stage evaluate: the classifier on held-out test videos, beside a majority class and shuffled labels.
 
-Truth is the consensus label; where people have listened, their majority as well, for the consensus and the classifier.
+Truth is the label the votes came to; where people have listened, their majority as well, for labels and classifier.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tasks.errors import NotEnoughData
 from tasks.memo import Result
 from tasks.models import svm
 from tasks.splits import Labels
+from tasks.voting import combine
 
 GUESSED = pa.schema([("predicted", pa.list_(pa.string()))])
 
@@ -46,8 +47,9 @@ class Shuffle:
 def evaluate_one(item: Shuffle, settings: Train) -> Result:
     """Fit on training rows whose labels are shuffled, and label the test rows: what no information gives."""
     train, test = labelled.load("train").with_consensus, labelled.load("test").with_consensus
-    shuffled = np.random.default_rng([settings.seed, item.number]).permutation(train.labels)
-    model = svm.fit(train.features, shuffled, item.c, recipe.of(settings))
+    order = np.random.default_rng([settings.seed, item.number]).permutation(train.ids.size)
+    shuffled = svm.Examples(train.features, train.labels[order], train.weights[order])
+    model = svm.fit(shuffled, item.c, recipe.of(settings))
     return Result(tables.from_rows([{"predicted": model.predict(test.features).tolist()}], GUESSED))
 
 
@@ -57,7 +59,7 @@ def run(config: Config, *, each: Each) -> None:
     test = everything.with_consensus
     if not test.ids.size:
         raise NotEnoughData(
-            "no test utterance has a consensus label, so there is nothing to score; "
+            "no test utterance has a label, so there is nothing to score; "
             "add interviews to the test list, or lower polarity.min_score in params.yaml"
         )
     classifier = svm.Classifier(paths.MODEL.read_bytes(), card := paths.CARD.read_text(encoding="utf-8"))
@@ -100,8 +102,9 @@ def _protocol(config: Config, train: labelled.Rows, test: labelled.Rows) -> dict
     n_train, n_test = np.unique(train.groups).size, np.unique(test.groups).size
     return {
         "words": (
-            f"Trained on {n_train} videos, tested on {n_test} others; no video is in both. Truth is the consensus of "
-            f"{', '.join(config.polarity.voters)} on the captions. Scaling, SMOTE and the choice of C saw training "
+            f"Trained on {n_train} videos, tested on {n_test} others; no video is in both. Truth is "
+            f"{combine.TOLD[config.polarity.combine]} {', '.join(config.polarity.voters)} on the captions. "
+            "Scaling, SMOTE and the choice of C saw training "
             f"videos only. Intervals: {settings.confidence:.0%}, {settings.bootstrap} bootstrap resamples of whole "
             f"test videos. Shuffled: mean of {settings.shuffles} trainings on permuted training labels."
         ),

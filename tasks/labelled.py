@@ -1,4 +1,4 @@
-"""The rows a classifier learns from and is judged on: features joined with consensus labels and videos."""
+"""The rows a classifier learns from and is judged on: features joined with labels and videos."""
 
 from __future__ import annotations
 
@@ -23,18 +23,20 @@ class Rows:
     Attributes:
         ids: utterance ids, shape (n,)
         features: shape (n, n_features)
-        labels: consensus labels, an empty string where there is none, shape (n,)
+        labels: what the votes came to, an empty string where there is none, shape (n,)
         groups: the video of every utterance, shape (n,)
+        weights: the labels' probabilities, 0 where there is no label, shape (n,)
     """
 
     ids: Labels
     features: NDArray[np.float64]
     labels: Labels
     groups: Labels
+    weights: NDArray[np.float64]
 
     def where(self, mask: NDArray[np.bool_]) -> Rows:
         """Return the rows a mask of shape (n,) picks."""
-        return Rows(self.ids[mask], self.features[mask], self.labels[mask], self.groups[mask])
+        return Rows(self.ids[mask], self.features[mask], self.labels[mask], self.groups[mask], self.weights[mask])
 
     @property
     def with_consensus(self) -> Rows:
@@ -45,7 +47,7 @@ class Rows:
 def load(split: str) -> Rows:
     """Read the rows of one split from what the stages before have written."""
     utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).select(["utterance_id", "group", "split"])
-    votes = tables.read(paths.VOTES, tables.VOTES).select(["utterance_id", "sentiment"])
+    votes = tables.read(paths.VOTES, tables.VOTES).select(["utterance_id", "sentiment", "weight"])
     features = tables.read(paths.FEATURES, tables.features(NAMES))
     picked = features.filter(pc.equal(_of(features, utterances, "split"), split)).sort_by("utterance_id")
     return Rows(
@@ -53,6 +55,7 @@ def load(split: str) -> Rows:
         features=np.column_stack([picked[name].to_numpy() for name in NAMES]),
         labels=_text(_of(picked, votes, "sentiment")),
         groups=_text(_of(picked, utterances, "group")),
+        weights=pc.fill_null(_of(picked, votes, "weight"), 0.0).to_numpy(),
     )
 
 
@@ -68,7 +71,7 @@ def demand_classes(rows: Rows) -> None:
         found = ", ".join(f"{name} {counts[name]} in {videos[name]} videos" for name in tables.SENTIMENTS)
         raise NotEnoughData(
             f"training needs every class in 2 videos or more, and {', '.join(scarce)} falls short (utterances with a "
-            f"consensus: {found}). Add interviews to the training list, or lower polarity.min_score in params.yaml"
+            f"label: {found}). Add interviews to the training list, or lower polarity.min_score in params.yaml"
         )
 
 
@@ -78,7 +81,8 @@ def digest(*parts: Rows) -> str:
     for rows in parts:
         for column in (rows.ids, rows.labels, rows.groups):
             state.update("\0".join(column.tolist()).encode())
-        state.update(np.ascontiguousarray(rows.features).tobytes())
+        for numbers in (rows.features, rows.weights):
+            state.update(np.ascontiguousarray(numbers).tobytes())
     return state.hexdigest()
 
 

@@ -1,9 +1,9 @@
-"""Stage polarity: lexicons vote on every utterance's text; what they agree on is its label.
+"""Stage polarity: voters judge every utterance's text, and what their votes come to is its label.
 
-The consensus is the source's: all voters agree in sign, or all are zero; the score is their mean; for positive or
-negative its magnitude must exceed `min_score`. The source's voters are VADER, TextBlob and pattern.en, but TextBlob's
-analyzer is pattern.en's lexicon and code, so that two of its three votes are one. AFINN, rated independently, is the
-third here.
+The default is the source's consensus: all voters agree in sign, or all are zero; the score is their mean; for positive
+or negative its magnitude must exceed `min_score`. The source's voters are VADER, TextBlob and pattern.en, but
+TextBlob's analyzer is pattern.en's lexicon and code, so that two of its three votes are one. AFINN, rated
+independently, is the third here.
 """
 
 from __future__ import annotations
@@ -14,23 +14,33 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from tasks import eligibility, paths, tables, voters
 from tasks.config import Config, Polarity, Section
 from tasks.each import Each, Work, collect, write_rejects
 from tasks.memo import Result
+from tasks.voting import combine, hedges
 from tasks.words import without_stop_words
 
-DIFFER, WEAK = "votes differ", "weak score"
 BALLOTS = pa.schema([("utterance_id", pa.string()), ("votes", pa.map_(pa.string(), pa.float64()))])
 
 
 class Ballot(Section):
-    """What decides a vote, thresholds apart: a changed threshold votes nothing again."""
+    """What decides a vote, thresholds apart: a changed threshold votes nothing again.
+
+    Attributes:
+        voters: who votes
+        remove_stop_words: whether voters see texts without their stop words
+        mask_hedges: whether "kind of" and its like are taken out before
+        versions: what stands for each voter that is not the house's own code
+    """
 
     voters: list[str]
     remove_stop_words: bool
+    mask_hedges: bool
+    versions: list[str]
 
 
 @dataclass(frozen=True)
@@ -46,56 +56,71 @@ class Speech:
         return json.dumps(self.texts)
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What the votes on a text come to: the mean, the consensus, and why there is none."""
+def ballot(settings: Polarity) -> Ballot:
+    """Return what decides a vote under these settings.
 
-    score: float
-    sentiment: str | None
-    left_out: str | None
-
-
-def decide(votes: Sequence[float], min_score: float) -> Decision:
-    """Return the consensus of votes in [-1, 1], as the source defines it (its section 4.3.4)."""
-    score = sum(votes) / len(votes)
-    if all(vote == 0 for vote in votes):
-        return Decision(0.0, "neutral", None)
-    if not (all(vote > 0 for vote in votes) or all(vote < 0 for vote in votes)):
-        return Decision(score, None, DIFFER)
-    if abs(score) <= min_score:
-        return Decision(score, None, WEAK)
-    return Decision(score, "positive" if score > 0 else "negative", None)
+    Raises:
+        ConfigError: if a voter does not exist, or is named twice
+    """
+    voters.check(settings.voters)
+    return Ballot(
+        voters=settings.voters,
+        remove_stop_words=settings.remove_stop_words,
+        mask_hedges=settings.mask_hedges,
+        versions=[voters.version(name) for name in settings.voters],
+    )
 
 
-def cast(text: str, ballot: Ballot) -> dict[str, float]:
-    """Return every voter's polarity of a text, in [-1, 1]."""
-    seen = without_stop_words(text) if ballot.remove_stop_words else text
-    return {name: voters.load(name)(seen) for name in ballot.voters}
+def cast(texts: Sequence[str], asked: Ballot) -> dict[str, list[float | None]]:
+    """Return every voter's polarity of each text, in [-1, 1], None where it abstains."""
+    seen = [hedges.without_hedges(text) for text in texts] if asked.mask_hedges else texts
+    seen = [without_stop_words(text) for text in seen] if asked.remove_stop_words else seen
+    return {name: voters.load(name).cast(seen) for name in asked.voters}
 
 
 def polarity_one(item: Speech, settings: Ballot) -> Result:
     """Let the voters vote on one video's utterances; a text that occurs again is voted on once."""
-    known: dict[str, dict[str, float]] = {}
-    for _, text in item.texts:
-        if text not in known:
-            known[text] = cast(text, settings)
-    rows = [{"utterance_id": one, "votes": list(known[text].items())} for one, text in item.texts]
+    texts = sorted({text for _, text in item.texts})
+    found = cast(texts, settings)
+    places = {text: k for k, text in enumerate(texts)}
+    rows = []
+    for one, text in item.texts:
+        votes = ((name, said[places[text]]) for name, said in found.items())
+        rows.append({"utterance_id": one, "votes": [(name, vote) for name, vote in votes if vote is not None]})
     return Result(tables.from_rows(rows, BALLOTS))
 
 
 def run(config: Config, *, each: Each) -> None:
-    """Vote, and write `data/polarity/votes.parquet`: every vote, the mean, the decision and why one is left out."""
-    voters.check(config.polarity.voters)
+    """Vote, and write `data/polarity/votes.parquet`: every vote, what they come to, and why one is left out."""
+    asked = ballot(config.polarity)
     utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).sort_by("utterance_id")
-    ballot = Ballot(voters=config.polarity.voters, remove_stop_words=config.polarity.remove_stop_words)
-    cast_votes = collect(each(Work("polarity", polarity_one, ballot, BALLOTS), list(_speeches(utterances))), BALLOTS)
-    unfit = dict(
-        zip(utterances["utterance_id"].to_pylist(), eligibility.left_out(utterances, config.eligibility), strict=True)
-    )
-    rows = [_row(entry, unfit, config.polarity) for entry in cast_votes.rows.to_pylist()]
-    decided = tables.from_rows(rows, tables.VOTES).sort_by("utterance_id")
-    tables.write(decided, paths.VOTES, tables.VOTES)
+    cast_votes = collect(each(Work("polarity", polarity_one, asked, BALLOTS), list(_speeches(utterances))), BALLOTS)
+    ballots = cast_votes.rows.sort_by("utterance_id")
+    tables.write(_decided(ballots, utterances, config), paths.VOTES, tables.VOTES)
     write_rejects("polarity", cast_votes.rejects)
+
+
+def decide(
+    polarities: combine.Polarities, settings: Polarity, learns: Sequence[bool] | None = None
+) -> combine.Combined:
+    """Return the labels that votes come to under these settings.
+
+    Args:
+        polarities: votes, not a number where a voter abstains, shape (n_texts, n_voters)
+        settings: how votes are combined, and what a label must reach
+        learns: texts that a label model learns from, shape (n_texts,); None: all
+    """
+    return combine.combined(
+        polarities,
+        settings.combine,
+        combine.Thresholds(settings.min_score, settings.min_probability),
+        None if learns is None else np.array(learns, dtype=bool),
+    )
+
+
+def matrix(votes: Sequence[Mapping[str, float]], names: Sequence[str]) -> combine.Polarities:
+    """Return votes as numbers, not a number where a voter abstains, shape (n_texts, n_voters)."""
+    return np.array([[one.get(name, np.nan) for name in names] for one in votes]).reshape(len(votes), len(names))
 
 
 def _speeches(utterances: pa.Table) -> Iterator[Speech]:
@@ -104,14 +129,27 @@ def _speeches(utterances: pa.Table) -> Iterator[Speech]:
         yield Speech(group, tuple((row["utterance_id"], row["text"]) for row in members))
 
 
-def _row(entry: Mapping[str, Any], unfit: Mapping[str, str | None], settings: Polarity) -> dict[str, Any]:
-    votes = dict(entry["votes"])
-    decision = decide(list(votes.values()), settings.min_score)
-    reason = unfit[entry["utterance_id"]]
-    return {
-        "utterance_id": entry["utterance_id"],
-        "votes": entry["votes"],
-        "score": decision.score,
-        "sentiment": decision.sentiment if reason is None else None,
-        "left_out": reason or decision.left_out,
+def _decided(ballots: pa.Table, utterances: pa.Table, config: Config) -> pa.Table:
+    """Return the table of votes: what is left out for its length, too, has its votes and their score told."""
+    unfit = eligibility.left_out(utterances, config.eligibility)
+    # a label model that had seen how test videos are voted on would be fitted on more than the training part
+    learns = [
+        why is None and split == "train" for why, split in zip(unfit, utterances["split"].to_pylist(), strict=True)
+    ]
+    votes = matrix([dict(one) for one in ballots["votes"].to_pylist()], config.polarity.voters)
+    found = decide(votes, config.polarity, learns)
+    majority = combine.combined(votes, "majority", combine.Thresholds(0.0, 0.0))
+    fit = np.array([why is None for why in unfit], dtype=bool)
+    reasons = np.where(fit, found.left_out, np.array([why or "" for why in unfit], dtype=str))
+    labelled = fit & (found.labels != "")
+    columns: dict[str, Any] = {
+        "utterance_id": ballots["utterance_id"],
+        "votes": ballots["votes"],
+        "score": pa.array(found.scores, from_pandas=True),
+        "sentiment": pa.array(found.labels.tolist(), mask=~labelled),
+        "left_out": pa.array(reasons.tolist(), mask=reasons == ""),
+        "majority": pa.array(majority.labels.tolist(), mask=majority.labels == ""),
+        "weight": pa.array(found.weights, mask=~labelled),
     }
+    columns |= {name: pa.array(found.probabilities[:, k], from_pandas=True) for k, name in enumerate(tables.SENTIMENTS)}
+    return pa.table(columns).cast(tables.VOTES)

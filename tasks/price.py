@@ -133,8 +133,9 @@ def fold_one(item: FoldOf, settings: Train) -> Result:
     unit = rows.columns[protocol.unit[0] if protocol.unit else "utterance_id"]
     how = recipe.of(settings)
     inside = split.train
-    choice = svm.choose_c(rows.features[inside], labels[inside], unit[inside], how)
-    model = svm.fit(rows.features[inside], labels[inside], choice.c, how)
+    given = svm.Examples.alike(rows.features[inside], labels[inside])
+    choice = svm.choose_c(given, unit[inside], how)
+    model = svm.fit(given, choice.c, how)
     predicted = model.predict(rows.features[split.test]).astype(str)
     found = {"utterance_id": rows.columns["utterance_id"][split.test].tolist(), "predicted": predicted.tolist()}
     return Result(pa.table(found, schema=_GUESSES))

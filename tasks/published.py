@@ -6,7 +6,7 @@ lost their stop words ("not" among them), so that our voters see less here than 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from tasks.config import Config, Evaluate
 from tasks.errors import InputError
 from tasks.listeners import Agreement, Repair
 from tasks.splits import Labels
+from tasks.voting import combine, working_point
+from tasks.voting.hedges import without_hedges
 
 LABEL = "sentiment analysis"
 COLUMNS = ("VideoId", "segment", LABEL, "text")
@@ -46,6 +48,7 @@ class PublishedAgreement:
         n_covered: rows on which our voters reach a consensus
         confidence: of the intervals
         rows: published labels and ours, scored
+        curve: what a threshold on the mean vote costs and brings, hedges taken out
         listeners: how well the listeners agree among themselves
         repairs: misspelt votes, and what they were taken for
     """
@@ -55,6 +58,7 @@ class PublishedAgreement:
     n_covered: int
     confidence: float
     rows: tuple[Row, ...]
+    curve: tuple[working_point.Point, ...]
     listeners: Agreement
     repairs: tuple[Repair, ...]
 
@@ -64,7 +68,7 @@ def compare(path: Path, config: Config) -> PublishedAgreement:
 
     Our consensus leaves some texts without a label. It is scored twice: on all, with "no consensus" counted as neutral;
     and on the texts it covers, beside the published labels on the same ones. Rows where the listeners tie count in
-    neither.
+    neither. Then every voter alone, and every combination with a label for each text.
 
     Raises:
         ConfigError: if params.yaml names a voter that does not exist
@@ -73,7 +77,9 @@ def compare(path: Path, config: Config) -> PublishedAgreement:
     voters.check(config.polarity.voters)
     sheet = listeners.read_sheet(path, COLUMNS)
     theirs = [_published_label(path, number, row[LABEL]) for number, row in enumerate(sheet.rows, start=1)]
-    ours = np.array(_consensus([row["text"] for row in sheet.rows], config), dtype=str)
+    texts = [row["text"] for row in sheet.rows]
+    votes, unhedged = _votes(texts, config), _votes([_unhedged(text) for text in texts], config)
+    ours = _labels(votes, "consensus", config.polarity.min_score)
     heard = np.array([listeners.majority(votes) or "" for votes in sheet.votes], dtype=str)
     compared = _Compared(heard, np.array([row["VideoId"] for row in sheet.rows], dtype=str), config.evaluate)
     rated = heard != ""
@@ -87,12 +93,17 @@ def compare(path: Path, config: Config) -> PublishedAgreement:
     if covered.any():
         rows.append(compared.row("our consensus, where there is one", ours, covered))
         rows.append(compared.row("published labels, in the same places", np.array(theirs, dtype=str), covered))
+    rows += [
+        compared.row(label, np.where(given == "", "neutral", given), rated)
+        for label, given in _for_every_text(votes, unhedged, config.polarity.voters)
+    ]
     return PublishedAgreement(
         file=str(path),
         n_videos=int(np.unique(compared.videos[rated]).size),
         n_covered=int(covered.sum()),
         confidence=config.evaluate.confidence,
         rows=tuple(rows),
+        curve=compared.curve(unhedged),
         listeners=listeners.agreement(sheet.votes),
         repairs=sheet.repairs,
     )
@@ -106,10 +117,17 @@ class _Compared:
     videos: Labels
     settings: Evaluate
 
+    @property
+    def bootstrap(self) -> scores.Bootstrap:
+        return scores.Bootstrap(self.settings.bootstrap, self.settings.confidence, self.settings.seed)
+
+    def curve(self, votes: combine.Polarities) -> tuple[working_point.Point, ...]:
+        found = combine.combined(votes, "mean", combine.Thresholds(0.0, 0.0))
+        return tuple(working_point.curve(found.labels, np.abs(found.scores), self.heard, self.videos, self.bootstrap))
+
     def row(self, label: str, given: Labels, where: NDArray[np.bool_]) -> Row:
-        bootstrap = scores.Bootstrap(self.settings.bootstrap, self.settings.confidence, self.settings.seed)
         counted = scores.confusions(self.heard[where], given[where], self.videos[where], tables.SENTIMENTS)
-        found = scores.summary(counted, tables.SENTIMENTS, bootstrap)
+        found = scores.summary(counted, tables.SENTIMENTS, self.bootstrap)
         pooled = counted.sum(axis=0)
         occurs = (pooled.sum(axis=0) + pooled.sum(axis=1)) > 0
         by_class = scores.per_class(pooled)
@@ -131,8 +149,28 @@ def _published_label(path: Path, number: int, cell: str) -> str:
     return cell
 
 
-def _consensus(texts: Sequence[str], config: Config) -> list[str]:
-    """Let our voters decide on texts as they stand, their stop words gone already; empty: no consensus."""
-    ballot = polarity.Ballot(voters=config.polarity.voters, remove_stop_words=False)
-    votes = (list(polarity.cast(text, ballot).values()) for text in texts)
-    return [polarity.decide(cast, config.polarity.min_score).sentiment or "" for cast in votes]
+def _unhedged(text: str) -> str:
+    return without_hedges(text, stop_words_removed=True)
+
+
+def _votes(texts: Sequence[str], config: Config) -> combine.Polarities:
+    """Let our voters vote on texts as they stand, their stop words gone already, shape (n_texts, n_voters)."""
+    settings = config.polarity.model_copy(update={"remove_stop_words": False, "mask_hedges": False})
+    cast = polarity.cast(texts, polarity.ballot(settings))
+    return np.array([cast[name] for name in settings.voters], dtype=float).T
+
+
+def _labels(votes: combine.Polarities, how: combine.Combination, min_score: float = 0.0) -> Labels:
+    return combine.combined(votes, how, combine.Thresholds(min_score, 0.0)).labels
+
+
+def _for_every_text(
+    votes: combine.Polarities, unhedged: combine.Polarities, names: Sequence[str]
+) -> Iterator[tuple[str, Labels]]:
+    """Yield what each voter says alone, and what votes come to where every text gets a label; ties are neutral."""
+    for k, name in enumerate(names):
+        yield f"{name} alone", combine.labels_of(votes[:, k])
+    yield "majority of the votes", _labels(votes, "majority")
+    yield "label model, fitted on these texts", _labels(votes, "label-model")
+    yield "sign of the mean vote", _labels(votes, "mean")
+    yield "sign of the mean vote, hedges taken out", _labels(unhedged, "mean")

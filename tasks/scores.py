@@ -123,6 +123,45 @@ def summary(
     }
 
 
+def paired(
+    mine: Matrices,
+    other: Matrices,
+    bootstrap: Bootstrap,
+    *,
+    per_fold: bool = False,
+    n_real: int | None = None,
+) -> dict[str, dict[str, float | None]]:
+    """Return by how much each score is above that of others, with the interval of a paired bootstrap over units.
+
+    Args:
+        mine: confusion matrices of the same units as the others', shape (n_runs, n_units, n_classes, n_classes)
+        other: those that are compared with
+        bootstrap: how intervals are made; with a single unit there is nothing to resample and they are null
+        per_fold: whether units are folds, whose scores are averaged, instead of groups, which are scored together
+        n_real: as `overall` takes it
+    """
+    n_units = mine.shape[1]
+    rng = np.random.default_rng(bootstrap.seed)
+    drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=bootstrap.resamples).astype(float)
+
+    def found(side: Matrices, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        if per_fold:
+            of_units = {name: values.mean(axis=0) for name, values in overall(side, n_real).items()}
+            return {name: weights @ values / weights.sum(axis=1) for name, values in of_units.items()}
+        together = overall(np.einsum("bg,rgij->rbij", weights, side), n_real)
+        return {name: values.mean(axis=0) for name, values in together.items()}
+
+    points = [found(side, np.ones((1, n_units))) for side in (mine, other)]
+    spread = [found(side, drawn) for side in (mine, other)]
+    tails = (1 - bootstrap.confidence) / 2
+    told: dict[str, dict[str, float | None]] = {}
+    for name in NAMES:
+        bounds = np.quantile(spread[0][name] - spread[1][name], [tails, 1 - tails]) if n_units > 1 else (None, None)
+        value = float(points[0][name][0] - points[1][name][0])
+        told[name] = {"value": value, "low": _plain(bounds[0]), "high": _plain(bounds[1])}
+    return told
+
+
 def _intervals(repeated: Matrices, bootstrap: Bootstrap, n_real: int | None) -> dict[str, dict[str, float | None]]:
     n_groups = repeated.shape[1]
     if n_groups < 2:
@@ -141,3 +180,7 @@ def _intervals(repeated: Matrices, bootstrap: Bootstrap, n_real: int | None) -> 
 def _ratio(above: NDArray[np.float64], below: NDArray[Any]) -> NDArray[np.float64]:
     ratio: NDArray[np.float64] = np.divide(above, below, out=np.zeros(np.shape(above)), where=np.asarray(below) > 0)
     return ratio
+
+
+def _plain(value: Any) -> float | None:
+    return None if value is None else float(value)

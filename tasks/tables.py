@@ -70,9 +70,13 @@ VOTES = pa.schema(
         ("score", _real),
         ("sentiment", _text),
         ("left_out", _text),
+        ("majority", _text),
+        ("weight", _real),
+        *((name, _real) for name in SENTIMENTS),
     ]
 )
-"""One row per utterance: every voter's polarity in [-1, 1], their mean, the consensus (null: none) and why not."""
+"""One row per utterance: every voter's polarity in [-1, 1] and their mean (null: all abstain); the label (null: none)
+and why there is none; what most voters say (null: they tie); the label's probability, and that of every class."""
 
 SEGMENT_INDEX = _schema(
     video_id=_text, shard=_text, row_group=_whole, n_segments=_whole, sha256=_text,

@@ -62,8 +62,9 @@ def train_one(item: Part, settings: Train) -> Result:
     else:
         fold = splits.group_k_fold(rows.labels, rows.groups, item.n_folds, settings.seed)[item.fold]
         inside, outside = fold.train, fold.test
-    choice = svm.choose_c(rows.features[inside], rows.labels[inside], rows.groups[inside], recipe.of(settings))
-    model = svm.fit(rows.features[inside], rows.labels[inside], choice.c, recipe.of(settings))
+    given = svm.Examples(rows.features, rows.labels, rows.weights).rows(inside)
+    choice = svm.choose_c(given, rows.groups[inside], recipe.of(settings))
+    model = svm.fit(given, choice.c, recipe.of(settings))
     _demand_fitted_inside(model, rows, inside, item.id)
     fitted = {
         "fold": item.fold,

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 
 from tasks import paths, scores
 from tasks.errors import InputError
-from tasks.experiments import scoring
 from tasks.experiments.fitting import RECIPE
 from tasks.scores import NAMES, Bootstrap
 
@@ -142,7 +141,7 @@ def _matrices(said: Sequence[_Said], groups: Any, classes: Sequence[str]) -> sco
 
 
 def _differences(a: scores.Matrices, b: scores.Matrices, bootstrap: Bootstrap) -> list[Difference]:
-    found = scoring.paired(b, a, bootstrap)
+    found = scores.paired(b, a, bootstrap)
     values = [scores.overall(side.sum(axis=1)) for side in (a, b)]
     return [
         Difference(name, float(values[0][name].mean()), float(values[1][name].mean()), **_interval(found[name]))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks import leaks
+from tasks import leaks, scores
 from tasks.config import Clips
 from tasks.experiments import fitting, modalities, scoring, windows
 from tasks.experiments.data import Data
@@ -315,7 +315,7 @@ def _modalities(
     for chosen, how, fits in variants:
         others = runs(plan, data, fits, groups)
         values = known.get(fits.name) or _only(scored(plan, data, others, bootstrap), HEADLINE[plan.task])
-        gain = scoring.paired(
+        gain = scores.paired(
             counted, scoring.matrices(others, names, per_fold=per_fold), bootstrap, per_fold=per_fold,
             n_real=len(data.outputs),
         )  # fmt: skip

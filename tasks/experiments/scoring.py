@@ -131,45 +131,6 @@ def matrices(runs: Sequence[Run], classes: Sequence[str], *, per_fold: bool) -> 
     )
 
 
-def paired(
-    mine: scores.Matrices,
-    other: scores.Matrices,
-    bootstrap: Bootstrap,
-    *,
-    per_fold: bool = False,
-    n_real: int | None = None,
-) -> dict[str, dict[str, float | None]]:
-    """Return by how much each score is above that of others, with the interval of a paired bootstrap over units.
-
-    Args:
-        mine: confusion matrices of the same units as the others', shape (n_runs, n_units, n_classes, n_classes)
-        other: those that are compared with
-        bootstrap: how intervals are made; with a single unit there is nothing to resample and they are null
-        per_fold: whether units are folds, whose scores are averaged, instead of groups, which are scored together
-        n_real: as `of_classes` takes it
-    """
-    n_units = mine.shape[1]
-    rng = np.random.default_rng(bootstrap.seed)
-    drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=bootstrap.resamples).astype(float)
-
-    def found(side: scores.Matrices, weights: Array) -> dict[str, Array]:
-        if per_fold:
-            of_units = {name: values.mean(axis=0) for name, values in scores.overall(side, n_real).items()}
-            return {name: weights @ values / weights.sum(axis=1) for name, values in of_units.items()}
-        together = scores.overall(np.einsum("bg,rgij->rbij", weights, side), n_real)
-        return {name: values.mean(axis=0) for name, values in together.items()}
-
-    points = [found(side, np.ones((1, n_units))) for side in (mine, other)]
-    spread = [found(side, drawn) for side in (mine, other)]
-    tails = (1 - bootstrap.confidence) / 2
-    told: dict[str, dict[str, float | None]] = {}
-    for name in scores.NAMES:
-        bounds = np.quantile(spread[0][name] - spread[1][name], [tails, 1 - tails]) if n_units > 1 else (None, None)
-        value = float(points[0][name][0] - points[1][name][0])
-        told[name] = {"value": value, "low": _plain(bounds[0]), "high": _plain(bounds[1])}
-    return told
-
-
 def of_labels(runs: Sequence[Run], labels: Sequence[str], bootstrap: Bootstrap) -> dict[str, Any]:
     """Return micro and macro F1, the mean accuracy of labels and every label's own F1, with intervals."""
     counts = np.stack([_counts(run.actual, run.scores, run.groups) for run in runs])

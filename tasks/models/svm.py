@@ -39,12 +39,37 @@ class Choice:
     warnings: tuple[str, ...]
 
 
-def fit(features: Features, labels: Labels, c: float, recipe: Recipe) -> Any:
-    """Fit scaler, balancer and SVM on a training part.
+@dataclass(frozen=True)
+class Examples:
+    """What a classifier learns from.
 
     Args:
         features: shape (n_utterances, n_features)
         labels: shape (n_utterances,)
+        weights: how much each counts, in (0, 1], shape (n_utterances,)
+    """
+
+    features: Features
+    labels: Labels
+    weights: NDArray[np.float64]
+
+    @classmethod
+    def alike(cls, features: Features, labels: Labels) -> Examples:
+        """Return examples that all count the same."""
+        return cls(features, labels, np.ones(labels.size))
+
+    def rows(self, which: NDArray[Any]) -> Examples:
+        """Return some of them."""
+        return Examples(self.features[which], self.labels[which], self.weights[which])
+
+
+def fit(given: Examples, c: float, recipe: Recipe) -> Any:
+    """Fit scaler, balancer and SVM on a training part.
+
+    A weight multiplies an utterance's C. A synthetic row of SMOTE's counts as much as its class's rows on the mean.
+
+    Args:
+        given: the training part
         c: the SVM's C
         recipe: its balancing and seed
 
@@ -55,24 +80,24 @@ def fit(features: Features, labels: Labels, c: float, recipe: Recipe) -> Any:
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
-    steps = [
-        ("scale", StandardScaler()),
-        ("balance", balance.smote(labels, recipe.smote_neighbours, recipe.seed)),
-        ("svm", SVC(kernel="linear", C=c)),
-    ]
-    return Pipeline(steps).fit(features, labels)
+    scaler = StandardScaler().fit(given.features)
+    balancer = balance.smote(given.labels, recipe.smote_neighbours, recipe.seed)
+    features, labels = balancer.fit_resample(scaler.transform(given.features), given.labels)
+    svm = SVC(kernel="linear", C=c).fit(
+        features, labels, balance.weights(balancer, given.labels, labels, given.weights)
+    )
+    return Pipeline([("scale", scaler), ("balance", balancer), ("svm", svm)])
 
 
-def choose_c(features: Features, labels: Labels, groups: Labels, recipe: Recipe) -> Choice:
+def choose_c(given: Examples, groups: Labels, recipe: Recipe) -> Choice:
     """Choose C by macro F1 over grouped, stratified folds; of equals the smallest.
 
     Args:
-        features: shape (n_utterances, n_features)
-        labels: shape (n_utterances,)
+        given: the training part
         groups: the video of every utterance, shape (n_utterances,)
         recipe: the candidates, the folds asked for, balancing and seed
     """
-    grid = sorted(recipe.c_grid)
+    grid, labels = sorted(recipe.c_grid), given.labels
     n_folds = splits.possible_folds(labels, groups, recipe.folds)
     notes = []
     if (usable := balance.usable_neighbours(labels, recipe.smote_neighbours)) < recipe.smote_neighbours:
@@ -85,7 +110,7 @@ def choose_c(features: Features, labels: Labels, groups: Labels, recipe: Recipe)
     if n_folds < recipe.folds:
         notes.append(f"C chosen over {n_folds} folds instead of {recipe.folds}: a class lives in {n_folds} videos")
     folds = splits.group_k_fold(labels, groups, n_folds, recipe.seed)
-    found = {c: _cross_validated(features, labels, folds, c, recipe) for c in grid}
+    found = {c: _cross_validated(given, folds, c, recipe) for c in grid}
     return Choice(max(grid, key=lambda c: (found[c], -c)), found, tuple(notes))
 
 
@@ -157,13 +182,12 @@ class Classifier:
         return np.asarray(label, dtype=str), np.asarray(values, dtype=np.float64)
 
 
-def _cross_validated(
-    features: Features, labels: Labels, folds: Sequence[splits.Fold], c: float, recipe: Recipe
-) -> float:
+def _cross_validated(given: Examples, folds: Sequence[splits.Fold], c: float, recipe: Recipe) -> float:
+    labels = given.labels
     classes = [str(label) for label in np.unique(labels)]
     predicted = labels.copy()
     for fold in folds:
-        model = fit(features[fold.train], labels[fold.train], c, recipe)
-        predicted[fold.test] = model.predict(features[fold.test])
+        model = fit(given.rows(fold.train), c, recipe)
+        predicted[fold.test] = model.predict(given.features[fold.test])
     pooled = scores.confusions(labels, predicted, np.zeros(labels.size, dtype=str), classes)
     return float(scores.overall(pooled)["macro_f1"][0])

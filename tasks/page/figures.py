@@ -165,7 +165,7 @@ def _hover(video: Video) -> str:
     # plotly reads a small HTML in its texts, and %{…} in a template: neither may come from a title
     title = html.escape(video.title, quote=False).replace("%{", "% {")
     return (
-        f"<b>{title}</b><br>consensus {video.consensus:+.2f}, classifier {video.predicted:+.2f}"
+        f"<b>{title}</b><br>label {video.consensus:+.2f}, classifier {video.predicted:+.2f}"
         f"<br>{video.right} of {video.n} right<extra></extra>"
     )
 

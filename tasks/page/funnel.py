@@ -57,7 +57,7 @@ def funnel(found: Material) -> tuple[Row, ...]:
     spoken.narrow("captions", "usable", groups.keys(), cues)
     eligible = found.segmented | reasons["segments"].keys()
     spoken.narrow("polarity", ELIGIBLE, eligible, left_out)
-    spoken.narrow("polarity", "with a consensus label", agreed & eligible, left_out)
+    spoken.narrow("polarity", "with a label", agreed & eligible, left_out)
     spoken.narrow("segments", "cut", agreed & found.segmented, reasons["segments"])
     spoken.narrow("acoustic", "with features", agreed & found.featured, reasons["acoustic"])
     spoken.narrow("train", "learned from or tested on", {row["utterance_id"] for row in found.scored}, reasons["train"])

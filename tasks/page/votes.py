@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from tasks import tables
 
-NONE = "no consensus"
+NONE = "no label"
 N_BINS = 21
 
 

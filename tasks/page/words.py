@@ -7,6 +7,7 @@ from typing import Any
 
 from tasks.config import Config
 from tasks.page import funnel
+from tasks.voting import combine
 
 MEASURES = {
     "Precision": "of the utterances given a class, the share whose label is that class.",
@@ -50,13 +51,13 @@ def limits(rows: Sequence[funnel.Row], metrics: Mapping[str, Any]) -> tuple[str,
     """Say what the figures do not cover, with the counts that say how much."""
     fit = next(row for row in rows if row.label == funnel.ELIGIBLE)
     said = [
-        f"Only utterances with a consensus are scored: {metrics['test']['classifier']['n']:,} of the {fit.test:,} test "
+        f"Only utterances with a label are scored: {metrics['test']['classifier']['n']:,} of the {fit.test:,} test "
         "utterances of a fit length. On the others nothing is known.",
         "The labels come from the words; the classifier hears the sound. Where the two say different things, it counts "
         "as an error.",
     ]
     if metrics["listeners"] is None:
-        said.append("Nobody has listened: how far the consensus is from what a listener hears is not measured here.")
+        said.append("Nobody has listened: how far the labels are from what a listener hears is not measured here.")
     return tuple(said)
 
 
@@ -75,7 +76,7 @@ def _steps(config: Config) -> dict[str, str]:
             f"{lengths.min_duration_s:g} to {lengths.max_duration_s:g} s, at least {lengths.min_words} words "
             "besides stop words"
         ),
-        "with a consensus label": f"from {', '.join(config.polarity.voters)}; see the protocol",
+        "with a label": f"from {', '.join(config.polarity.voters)}; see the protocol",
         "cut": "out of the sound, as clips of their own",
         "with features": "every feature is a finite number",
         "learned from or tested on": "what the classifier is fitted on, and what it is scored on",
@@ -89,19 +90,44 @@ def _losses(config: Config) -> dict[tuple[str, str], str]:
         ("polarity", "too short"): f"under {lengths.min_duration_s:g} s",
         ("polarity", "too long"): f"over {lengths.max_duration_s:g} s",
         ("polarity", "too few words"): f"fewer than {lengths.min_words} besides stop words",
-        ("polarity", "votes differ"): "not all negative, not all zero, not all positive",
-        ("polarity", "weak score"): f"alike in sign, but the mean is not beyond ±{config.polarity.min_score:g}",
+        ("polarity", combine.DIFFER): "not all negative, not all zero, not all positive",
+        ("polarity", combine.WEAK): f"the mean vote has a sign, but is not beyond ±{config.polarity.min_score:g}",
+        ("polarity", combine.TIE): "several sentiments have the most votes, or are the most probable",
+        (
+            "polarity",
+            combine.UNSURE,
+        ): f"no sentiment is {config.polarity.min_probability:g} probable or more",
+        ("polarity", combine.NO_VOTE): "every voter abstains",
     }
 
 
 def _labels(config: Config) -> str:
     settings = config.polarity
-    stop_words = "stop words removed" if settings.remove_stop_words else "stop words kept"
-    return (
-        f"A label is the consensus of {', '.join(settings.voters)} on the captions ({stop_words}): all "
-        "agree in sign, or all say zero. The score is the mean of the votes. It gives positive or negative where it is "
-        f"more than {settings.min_score:g} away from zero, neutral where all votes are zero, and no label otherwise."
-    )
+    seen = "stop words removed" if settings.remove_stop_words else "stop words kept"
+    seen += ", hedges such as “kind of” taken out" if settings.mask_hedges else ""
+    how = _COMBINED[settings.combine].format(min_score=settings.min_score, min_probability=settings.min_probability)
+    return f"A label is what {', '.join(settings.voters)} say on the captions ({seen}). {how}"
+
+
+_COMBINED = {
+    "consensus": (
+        "The consensus: all who vote agree in sign, or all say zero. The score is the mean of the votes. It gives "
+        "positive or negative where it is more than {min_score:g} away from zero, neutral where all votes are zero, "
+        "and no label otherwise."
+    ),
+    "mean": (
+        "The sign of the mean vote: positive or negative where it is more than {min_score:g} away from zero, neutral "
+        "where it is zero, and no label otherwise."
+    ),
+    "majority": (
+        "The majority of their signs, where it is {min_probability:g} of the votes or more; a tie is no label. In "
+        "training a label counts as much as its share of the votes."
+    ),
+    "label-model": (
+        "The most probable sentiment by a Dawid–Skene model, fitted to the votes on training videos, where its "
+        "probability is {min_probability:g} or more. In training a label counts as much as its probability."
+    ),
+}
 
 
 def _utterances(config: Config) -> str:

@@ -1,39 +1,109 @@
-"""Who votes on a caption. A voter is a module with three names:
+"""Who votes on a text. A voter is a module with three names:
 
-    NAME = "vader"                                 # how params.yaml calls it
-    LICENCE = "MIT"                                # of its lexicon
-    def load() -> Callable[[str], float]: ...      # a function from a text to a polarity in [-1, 1]; 0 is neutral
+    NAME = "vader"                                        # how params.yaml calls it
+    LICENCE = "MIT"                                       # of its lexicon
+    def load() -> Callable[[str], float | None]: ...      # a function from a text to a polarity in [-1, 1]; 0 is
+                                                          # neutral, None abstains
 
-To add one, write the module, import it here and put it into `VOTERS`.
+Those of the house are the modules here. A project has more in its folder `data/voters/`: `NAME.py`, a module of that
+kind by the user, and `NAME/`, a voter that has learned from labelled texts (`tasks.voters.learned`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
+from pathlib import Path
+from types import MappingProxyType, ModuleType
 
+from tasks import paths
 from tasks.errors import ConfigError
-from tasks.voters import afinn, textblob, vader
+from tasks.voters import afinn, own, tags, textblob, vader
 
-Vote = Callable[[str], float]
-VOTERS: dict[str, ModuleType] = {voter.NAME: voter for voter in (vader, textblob, afinn)}
+Vote = Callable[[str], float | None]
+HOUSE = MappingProxyType({voter.NAME: voter for voter in (vader, textblob, afinn, tags)})
 
 
-def check(names: list[str]) -> None:
+@dataclass(frozen=True)
+class Voter:
+    """A voter that is ready.
+
+    Args:
+        name: how params.yaml calls it
+        licence: of what it knows
+        votes: texts → polarities in [-1, 1], None where it abstains
+    """
+
+    name: str
+    licence: str
+    votes: Callable[[Sequence[str]], Sequence[float | None]]
+
+    def cast(self, texts: Sequence[str]) -> list[float | None]:
+        """Return a polarity of each text.
+
+        Raises:
+            ConfigError: if one is no number from -1 to 1
+        """
+        found = list(self.votes(texts))
+        for text, vote in zip(texts, found, strict=True):
+            if vote is not None and not (isinstance(vote, int | float) and math.isfinite(vote) and -1 <= vote <= 1):
+                raise ConfigError(
+                    f"voter {self.name} says {vote!r} of the text {text[:80]!r}; "
+                    "expected a number from -1 to 1, or None to abstain"
+                )
+        return [None if vote is None else float(vote) for vote in found]
+
+
+def check(names: Sequence[str]) -> None:
     """Check that every named voter exists, and none is named twice: a voter cannot agree with itself.
 
     Raises:
         ConfigError: naming those that are wrong and those that are allowed
     """
-    if unknown := [name for name in names if name not in VOTERS]:
-        raise ConfigError(f"polarity.voters: unknown voter {', '.join(unknown)}; allowed: {', '.join(VOTERS)}")
+    there = available()
+    if unknown := [name for name in names if name not in there]:
+        raise ConfigError(
+            f"polarity.voters: unknown voter {', '.join(unknown)}; there are {', '.join(there)}. "
+            f"One of your own is a module {paths.VOTERS}/NAME.py"
+        )
     if len(set(names)) < len(names):
         raise ConfigError(f"polarity.voters: {', '.join(names)} names a voter twice")
 
 
+def available() -> tuple[str, ...]:
+    """Return the names of all voters: the house's, then the project's."""
+    mine = sorted(name for name in own.names(paths.VOTERS) if name not in HOUSE)
+    return (*HOUSE, *mine)
+
+
+def version(name: str) -> str:
+    """Return what stands for a voter that is not the house's own code, which every item's key holds anyway."""
+    if name in HOUSE:
+        return ""
+    found = own.place(paths.VOTERS, name)
+    files = [found] if found.is_file() else sorted(path for path in found.iterdir() if path.is_file())
+    return hashlib.sha256(b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in files)).hexdigest()
+
+
 @cache
-def load(name: str) -> Vote:
-    """Return a voter's function; its lexicon is read once per process."""
-    vote: Vote = VOTERS[name].load()
-    return vote
+def load(name: str, folder: Path = paths.VOTERS) -> Voter:
+    """Return a voter; its lexicon, or its model, is read once per process.
+
+    Args:
+        name: of the voter
+        folder: where the project's are
+
+    Raises:
+        ConfigError: if one of the project's is not what a voter is
+    """
+    if name not in HOUSE and (found := own.place(folder, name)).is_dir():
+        from tasks.voters import learned
+
+        head = learned.read(found)
+        return Voter(name, head.licence, head.votes)
+    module: ModuleType = HOUSE[name] if name in HOUSE else own.read(found)
+    vote: Vote = module.load() if name in HOUSE else own.guarded(found, module.load())
+    return Voter(name, module.LICENCE, lambda texts: [vote(text) for text in texts])

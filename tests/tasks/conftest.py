@@ -63,7 +63,15 @@ def captioned(project: Path) -> Callable[..., None]:
                     )  # fmt: skip
                     score = {"negative": -0.5, "neutral": 0.0, "positive": 0.5}[sentiment]
                     votes.append(
-                        {"utterance_id": one, "votes": {"vader": score}, "score": score, "sentiment": sentiment}
+                        {
+                            "utterance_id": one,
+                            "votes": {"vader": score},
+                            "score": score,
+                            "sentiment": sentiment,
+                            "majority": sentiment,
+                            "weight": 1.0,
+                            **{name: float(name == sentiment) for name in SENTIMENTS},
+                        }
                     )
         tables.write(tables.from_rows(videos, tables.VIDEOS), paths.VIDEOS, tables.VIDEOS)
         tables.write(tables.from_rows(utterances, tables.UTTERANCES), paths.UTTERANCES, tables.UTTERANCES)

@@ -72,5 +72,5 @@ def test_no_labelled_test_utterance_is_an_error_that_says_so(trained: Config) ->
     votes = tables.read(paths.VOTES, tables.VOTES)
     kept = votes.filter([one.startswith("weak/train") for one in votes["utterance_id"].to_pylist()])
     tables.write(kept, paths.VOTES, tables.VOTES)
-    with pytest.raises(NotEnoughData, match="no test utterance has a consensus label"):
+    with pytest.raises(NotEnoughData, match="no test utterance has a label"):
         evaluate.run(trained, each=driver(trained))

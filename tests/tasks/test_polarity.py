@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
-from tasks import each, paths, polarity, tables
+from tasks import each, paths, polarity, tables, voters
 from tasks.config import Config
 from tasks.errors import ConfigError
+from tasks.voting import combine
 
 SAYS = {
     "positive": "This wonderful beautiful day makes everybody very happy",
@@ -45,9 +47,10 @@ def say(texts: list[str]) -> None:
     ],
 )
 def test_consensus_as_the_source_defines_it(votes: tuple[float, ...], sentiment: str, left_out: str) -> None:
-    found = polarity.decide(votes, 0.25)
-    assert (found.sentiment, found.left_out) == (sentiment, left_out)
-    assert found.score == pytest.approx(sum(votes) / len(votes))
+    found = combine.combined(np.array([votes]), "consensus", combine.Thresholds(0.25, 0.0))
+    assert (found.labels[0], found.left_out[0]) == (sentiment or "", left_out or "")
+    assert found.scores[0] == pytest.approx(sum(votes) / len(votes))
+    assert found.weights[0] == 1.0 if sentiment else np.isnan(found.weights[0])
 
 
 def test_every_utterance_has_its_votes_and_a_label_or_a_reason(
@@ -63,6 +66,10 @@ def test_every_utterance_has_its_votes_and_a_label_or_a_reason(
         assert list(votes) == settings.polarity.voters
         assert all(-1 <= vote <= 1 for vote in votes.values())
         assert row["score"] == pytest.approx(sum(votes.values()) / 3)
+        assert sum(row[name] for name in tables.SENTIMENTS) == pytest.approx(1)
+    assert [row["weight"] for row in rows] == [1.0, 1.0, 1.0, None, None, 1.0]
+    assert rows[0]["majority"] == "positive"
+    assert rows[0]["positive"] == 1.0
 
 
 def test_a_changed_threshold_votes_nothing_again(captioned: Callable[..., None], settings: Config) -> None:
@@ -79,21 +86,120 @@ def test_a_changed_threshold_votes_nothing_again(captioned: Callable[..., None],
     assert {path: path.stat().st_mtime_ns for path in paths.MEMO.rglob("*.arrow")} == before
 
 
-def test_stop_words_are_kept_unless_asked_and_not_is_one_of_them() -> None:
+def test_stop_words_are_kept_unless_asked_and_not_is_one_of_them(settings: Config) -> None:
     text = "I am not happy about that"
-    kept = polarity.cast(text, polarity.Ballot(voters=["vader"], remove_stop_words=False))
-    removed = polarity.cast(text, polarity.Ballot(voters=["vader"], remove_stop_words=True))
-    assert kept["vader"] < 0 < removed["vader"]
+    alone = settings.polarity.model_copy(update={"voters": ["vader"]})
+    removing = alone.model_copy(update={"remove_stop_words": True})
+    (kept,), (removed,) = (polarity.cast([text], polarity.ballot(one))["vader"] for one in (alone, removing))
+    assert kept is not None
+    assert removed is not None
+    assert kept < 0 < removed
+
+
+def test_hedges_are_heard_as_kindness_unless_they_are_taken_out(settings: Config) -> None:
+    texts = ["It was kind of a table", "She was kind to the people"]
+    alone = settings.polarity.model_copy(update={"voters": ["textblob"]})
+    masking = alone.model_copy(update={"mask_hedges": True})
+    heard, masked = (polarity.cast(texts, polarity.ballot(one))["textblob"] for one in (alone, masking))
+    assert heard[0] == heard[1] == masked[1] == 0.6
+    assert masked[0] == 0
 
 
 @pytest.mark.parametrize(
-    ("voters", "message"),
-    [(["vader", "pattern"], "unknown voter pattern; allowed: vader, textblob, afinn"), (["vader", "vader"], "twice")],
+    ("names", "message"),
+    [
+        (["vader", "pattern"], "unknown voter pattern; there are vader, textblob, afinn, tags"),
+        (["vader", "vader"], "twice"),
+    ],
 )
 def test_wrong_voters_stop_before_any_work(
-    captioned: Callable[..., None], settings: Config, voters: list[str], message: str
+    captioned: Callable[..., None], settings: Config, names: list[str], message: str
 ) -> None:
     captioned(1, 0, per_video=1)
     with pytest.raises(ConfigError, match=message):
-        run(settings, voters=voters)
+        run(settings, voters=names)
     assert not paths.MEMO.exists()
+
+
+@pytest.mark.parametrize("how", ["mean", "majority", "label-model"])
+def test_other_combinations_label_what_the_consensus_leaves_out(
+    captioned: Callable[..., None], settings: Config, how: str
+) -> None:
+    captioned(1, 1, per_video=6)
+    texts = [*SAYS.values(), SAYS["positive"], "Great awful wonderful terrible things happened there", "Yes it is"]
+    say(texts * 2)
+    found = {row["utterance_id"]: row for row in run(settings, combine=how, min_score=0.0)}
+    consensus = {row["utterance_id"]: row for row in run(settings)}
+    assert sum(row["sentiment"] is not None for row in found.values()) > sum(
+        row["sentiment"] is not None for row in consensus.values()
+    )
+    for one, row in found.items():
+        assert (row["sentiment"] is None) == (row["left_out"] is not None) == (row["weight"] is None)
+        if row["sentiment"]:
+            assert row["weight"] == row[row["sentiment"]]
+        if consensus[one]["sentiment"]:
+            assert row["sentiment"] == consensus[one]["sentiment"]
+
+
+def test_a_label_model_learns_from_training_videos_alone(captioned: Callable[..., None], settings: Config) -> None:
+    """Other test videos change nothing in what is said of the same votes."""
+    captioned(2, 1, per_video=6)
+    said = [*SAYS.values(), "Great awful wonderful terrible things happened there"] * 3
+    say([*said, *[SAYS["negative"]] * 6])
+    before = {row["utterance_id"]: row for row in run(settings, combine="label-model")}
+    say([*said, *[SAYS["positive"]] * 6])
+    after = {row["utterance_id"]: row for row in run(settings, combine="label-model")}
+    trained = [one for one in before if "/train-" in one]
+    assert len(trained) == 12
+    assert [before[one] for one in trained] == [after[one] for one in trained]
+
+
+def test_a_voter_of_ones_own_votes_beside_the_others(captioned: Callable[..., None], settings: Config) -> None:
+    captioned(1, 0, per_video=2)
+    say([SAYS["positive"], SAYS["neutral"]])
+    paths.VOTERS.mkdir(parents=True, exist_ok=True)
+    module = paths.VOTERS / "tables.py"
+    source = (
+        'NAME, LICENCE = "tables", "MIT"\n\n\n'
+        "def load():\n"
+        "    def vote(text):\n"
+        '        return -0.9 if "table" in text else None\n\n'
+        "    return vote\n"
+    )
+    module.write_text(source)
+    voters.load.cache_clear()
+    rows = run(settings, voters=["vader", "tables"], combine="mean")
+    assert [dict(row["votes"]).get("tables") for row in rows] == [None, -0.9]
+    assert [row["sentiment"] for row in rows] == ["positive", "negative"]
+    module.write_text(source.replace("-0.9", "0.9"))
+    voters.load.cache_clear()
+    assert [row["sentiment"] for row in run(settings, voters=["vader", "tables"], combine="mean")] == ["positive"] * 2
+    assert sorted(path.name for path in paths.VOTERS.iterdir() if path.name != "README.md") == ["tables.py"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("NAME = 'broken'", "broken.py: LICENCE, load is missing"),
+        ("NAME, LICENCE = 'other', 'MIT'\ndef load(): ...", "NAME is 'other'; expected 'broken'"),
+        ("1 / 0", "cannot be run .ZeroDivisionError"),
+        (
+            "NAME, LICENCE = 'broken', 'MIT'\ndef load(): return lambda text: 7",
+            "voter broken says 7 of the text 'This wonderful",
+        ),
+        (
+            "NAME, LICENCE = 'broken', 'MIT'\ndef load(): return lambda text: text.nothing",
+            "broken.py fails on the text 'This wonderful.*AttributeError",
+        ),
+    ],
+)
+def test_a_voter_that_is_none_is_told(
+    captioned: Callable[..., None], settings: Config, source: str, message: str
+) -> None:
+    captioned(1, 0, per_video=1)
+    say([SAYS["positive"]])
+    paths.VOTERS.mkdir(parents=True, exist_ok=True)
+    (paths.VOTERS / "broken.py").write_text(source)
+    voters.load.cache_clear()
+    with pytest.raises(ConfigError, match=message):
+        run(settings, voters=["vader", "broken"])

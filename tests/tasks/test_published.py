@@ -29,7 +29,11 @@ def votes(tmp_path: Path) -> Path:
 
 def test_published_labels_and_ours(votes: Path, settings: Config) -> None:
     found = published.compare(votes, settings)
-    theirs, ours, ours_covered, theirs_covered = found.rows
+    theirs, ours, ours_covered, theirs_covered, *others = found.rows
+    alone = [f"{name} alone" for name in settings.polarity.voters]
+    assert [row.label for row in others][:3] == alone
+    assert all(row.n == 4 for row in others)
+    assert found.curve[0].coverage == 1.0
     # one of four rated rows is wrong: positive for negative
     assert theirs.n == 4
     assert theirs.macro_f1 == pytest.approx((2 / 3 + 1 + 2 / 3) / 3)

@@ -99,11 +99,13 @@ def test_a_scaler_that_saw_more_than_the_fold_stops_the_run() -> None:
     rng = np.random.default_rng(1)
     labels = np.array(["negative", "neutral", "positive"] * 10)
     names = np.array([f"v{i // 6}" for i in range(30)])
-    rows = labelled.Rows(np.array([f"u{i}" for i in range(30)]), rng.normal(size=(30, 4)) + 3, labels, names)
+    rows = labelled.Rows(
+        np.array([f"u{i}" for i in range(30)]), rng.normal(size=(30, 4)) + 3, labels, names, np.ones(30)
+    )
     how = svm.Recipe((0.1,), 2, 2, 1)
     inside = np.arange(18)
-    honest = svm.fit(rows.features[inside], labels[inside], 0.1, how)
+    honest = svm.fit(svm.Examples.alike(rows.features[inside], labels[inside]), 0.1, how)
     train._demand_fitted_inside(honest, rows, inside, "fold 1 of 2")
-    careless = svm.fit(rows.features, labels, 0.1, how)
+    careless = svm.fit(svm.Examples.alike(rows.features, labels), 0.1, how)
     with pytest.raises(LeakError, match=r"fold 1 of 2: .*scale \(mean_.* as fitted on all rows\)"):
         train._demand_fitted_inside(careless, rows, inside, "fold 1 of 2")

@@ -13,10 +13,10 @@ from tasks import each, experiment, paths
 from tasks.config import Config
 from tasks.experiments import modalities
 from tasks.experiments.modalities import SWAPPED, WITHOUT
-from tasks.experiments.scoring import Run, paired
+from tasks.experiments.scoring import Run
 from tasks.models.estimator import Inputs, Sequences
 from tasks.page import modalities as page
-from tasks.scores import Bootstrap
+from tasks.scores import Bootstrap, paired
 
 Toy = Callable[..., Config]
 THREE = {"text": ("words",), "sound": ("voice", "pitch"), "video": ("frames",)}

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from tasks import balance
 from tasks.models import svm
 
 CLASSES = ["negative", "neutral", "positive"]
@@ -28,7 +29,7 @@ def card() -> str:
 
 def test_onnx_decides_as_scikit_learn_does() -> None:
     features, labels, _ = drawn()
-    model = svm.fit(features[:200], labels[:200], 0.01, RECIPE)
+    model = svm.fit(svm.Examples.alike(features[:200], labels[:200]), 0.01, RECIPE)
     predicted, values = svm.Classifier(svm.to_onnx(model), card()).predict(features)
     expected, decisions = svm.decisions(model, features, CLASSES)
     assert predicted.tolist() == expected.tolist() == model.predict(features).tolist()
@@ -37,29 +38,57 @@ def test_onnx_decides_as_scikit_learn_does() -> None:
 
 def test_the_same_data_give_the_same_bytes() -> None:
     features, labels, _ = drawn()
-    first, second = (svm.to_onnx(svm.fit(features, labels, 0.01, RECIPE)) for _ in range(2))
+    first, second = (svm.to_onnx(svm.fit(svm.Examples.alike(features, labels), 0.01, RECIPE)) for _ in range(2))
     assert first == second
 
 
 def test_c_is_chosen_over_groups_and_says_what_gave_way() -> None:
     features, labels, groups = drawn()
-    choice = svm.choose_c(features, labels, groups, RECIPE)
+    choice = svm.choose_c(svm.Examples.alike(features, labels), groups, RECIPE)
     assert set(choice.macro_f1) == set(RECIPE.c_grid)
     assert choice.macro_f1[choice.c] == max(choice.macro_f1.values())
     assert choice.warnings == ()
     few = np.where(np.isin(groups, ["0", "1", "2", "3", "4", "5"]), "a", "b")
-    fewer = svm.choose_c(features, labels, few, RECIPE)
+    fewer = svm.choose_c(svm.Examples.alike(features, labels), few, RECIPE)
     assert any("2 folds instead of 3" in note for note in fewer.warnings)
-    alone = svm.choose_c(features, labels, np.full(labels.size, "a"), RECIPE)
+    alone = svm.choose_c(svm.Examples.alike(features, labels), np.full(labels.size, "a"), RECIPE)
     assert alone.c == 0.01
     assert any("unsearched" in note for note in alone.warnings)
 
 
 def test_wrong_width_is_refused_and_nothing_gives_nothing() -> None:
     features, labels, _ = drawn()
-    classifier = svm.Classifier(svm.to_onnx(svm.fit(features, labels, 0.01, RECIPE)), card())
+    classifier = svm.Classifier(svm.to_onnx(svm.fit(svm.Examples.alike(features, labels), 0.01, RECIPE)), card())
     with pytest.raises(ValueError, match=r"expected features of shape \(n, 30\), found \(3, 29\)"):
         classifier.predict(features[:3, 1:])
     predicted, values = classifier.predict(features[:0])
     assert predicted.shape == (0,)
     assert values.shape == (0, 3)
+
+
+def test_rows_that_count_for_little_decide_little() -> None:
+    """Half of the labels are wrong; what they are worth says which half is believed."""
+    features, labels, _ = drawn()
+    wrong = np.roll(np.array(CLASSES), 1)[[CLASSES.index(label) for label in labels]]
+    half = np.arange(labels.size) % 2 == 0
+    given = np.where(half, labels, wrong)
+    believed, doubted = (
+        svm.fit(svm.Examples(features, given, np.where(half, weight, 1.01 - weight)), 0.01, RECIPE)
+        for weight in (1.0, 0.01)
+    )
+    right = [float((model.predict(features) == labels).mean()) for model in (believed, doubted)]
+    assert right[0] > 0.9 > 0.1 > right[1]
+
+
+def test_what_smote_makes_counts_as_its_class_and_a_repeated_row_as_itself() -> None:
+    rng = np.random.default_rng(3)
+    labels = np.array(["a"] * 6 + ["b"] * 3)
+    weights = np.array([1.0] * 6 + [0.2, 0.4, 0.6])
+    interpolating, repeating = balance.smote(labels, 2, 0), balance.smote(labels, 0, 0)
+    for sampler in (interpolating, repeating):
+        features, balanced = sampler.fit_resample(rng.standard_normal((9, 2)), labels)
+        found = balance.weights(sampler, labels, balanced, weights)
+        assert found[:9].tolist() == weights.tolist()
+        assert len(found) == len(features) == 12
+    assert balance.weights(interpolating, labels, balanced, weights)[9:] == pytest.approx([0.4] * 3)
+    assert set(found[9:]) <= {0.2, 0.4, 0.6}

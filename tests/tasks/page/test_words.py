@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from tasks import config, eligibility, polarity
+from tasks import config, eligibility
 from tasks.page import funnel, material, words
+from tasks.voting import combine
 
 
 def test_the_protocol_follows_the_settings(finished: Callable[..., Any], settings: config.Config) -> None:
     run = finished()
     changed = settings.polarity.model_copy(update={"min_score": 0.4, "remove_stop_words": True, "voters": ["vader"]})
     text = words.protocol(run.metrics(), run.cross_validation(), settings.model_copy(update={"polarity": changed}))
-    assert "consensus of vader on the captions (stop words removed)" in text["Labels"]
+    assert "what vader say on the captions (stop words removed). The consensus" in text["Labels"]
     assert "more than 0.4 away" in text["Labels"]
     assert "2,000 resamples of the test videos (8)" in text["Intervals"]
     assert text["Cross-validation"].endswith("pooled. The final C is 0.01.")
@@ -30,9 +31,7 @@ def test_what_is_not_scored_is_counted(finished: Callable[..., Any]) -> None:
     assert len(words.limits(rows, {**run.metrics(), "listeners": {"n": 1}})) == len(said) - 1
 
 
-@pytest.mark.parametrize(
-    "reason", [eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW, polarity.DIFFER, polarity.WEAK]
-)
+@pytest.mark.parametrize("reason", [eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW, *combine.REASONS])
 def test_every_reason_of_polarity_is_explained(settings: config.Config, reason: str) -> None:
     assert words.explain(funnel.Row("loss", "polarity", "utterances", reason, 1, 1), settings)
 
