@@ -16,12 +16,14 @@ from tasks import paths
 from tasks.page import headline as figures
 
 if TYPE_CHECKING:
+    from tasks.agreement import Figure
     from tasks.memo import Usage
     from tasks.predict import Prediction
     from tasks.published import PublishedAgreement
 
 _COLOURS = {"negative": "red", "neutral": "yellow", "positive": "green"}
 _MOST_ROWS = 40
+AGREEMENT = {"percent": "pairwise agreement", "kappa": "Fleiss' kappa", "alpha": "Krippendorff's alpha"}
 
 
 def headline() -> None:
@@ -85,10 +87,23 @@ def agreement(found: PublishedAgreement) -> None:
     console = Console()
     console.print(table)
     heard = found.listeners
-    if heard.alpha is not None:
-        console.print(f"Listeners: Krippendorff's alpha {heard.alpha:.3f}, {heard.ties} rows without a majority")
+    console.print(f"Listeners: {heard.ties} rows without a majority")
+    for name, words in AGREEMENT.items():
+        console.print(f"  {words}: {_with_interval(heard.figures[name])}")
     for name, value in heard.against_majority.items():
         console.print(f"  {escape(name)} against the majority: macro F1 {value:.3f}")
+    for name, value in heard.leave_one_out.items():
+        console.print(f"  {escape(name)} against the majority of the others: macro F1 {value:.3f}")
+    if heard.leave_one_out:
+        low, high = min(heard.leave_one_out.values()), max(heard.leave_one_out.values())
+        console.print(f"The ceiling: a listener reaches {low:.3f} to {high:.3f} against the others.")
     for repair in found.repairs:
         console.print(f"  row {repair.row}, {escape(repair.listener)}: {escape(repair.found)!r} read as {repair.taken}")
     console.print(f"Intervals: bootstrap over {found.n_videos} videos. The texts lack stop words.")
+
+
+def _with_interval(figure: Figure) -> str:
+    if figure.value is None:
+        return "not defined: no row has two votes, or all votes are the same"
+    bounds = "" if figure.low is None or figure.high is None else f" ({figure.low:.3f} to {figure.high:.3f})"
+    return f"{figure.value:.3f}{bounds}"

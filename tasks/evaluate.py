@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from tasks import labelled, listeners, paths, recipe, scores, tables
+from tasks import agreement, labelled, listeners, paths, recipe, scores, tables
 from tasks.config import Config, Train
 from tasks.each import Each, Work, collect
 from tasks.errors import NotEnoughData
@@ -126,33 +126,38 @@ def _cross_validated(bootstrap: scores.Bootstrap) -> dict[str, Any]:
 
 
 def _heard(predicted: dict[str, str], most_frequent: str, bootstrap: scores.Bootstrap) -> dict[str, Any] | None:
-    """Score consensus and classifier against the majority of those who listened to test utterances."""
+    """Score consensus and classifier against the majority, or the verdict after a tie, of who heard test utterances."""
     utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES)
     utterances = utterances.filter(pa.compute.equal(utterances["split"], "test"))
     groups = dict(zip(utterances["utterance_id"].to_pylist(), utterances["group"].to_pylist(), strict=True))
-    matched = [listeners.match(listening, utterances) for listening in listeners.read_folder(paths.LISTENERS)]
-    heard = [row for table in matched for row in table.to_pylist() if row["utterance_id"] in predicted]
-    decided = [row for row in heard if row["majority"]]
+    found = listeners.pooled(paths.LISTENERS, utterances).to_pylist()
+    heard = [row for row in found if row["utterance_id"] in predicted]
+    decided = [row for row in heard if listeners.gold(row)]
     if not decided:
         return None
     votes = tables.read(paths.VOTES, tables.VOTES).select(["utterance_id", "sentiment"]).to_pylist()
     consensus = {row["utterance_id"]: row["sentiment"] for row in votes if row["sentiment"]}
     covered = [row for row in decided if row["utterance_id"] in consensus]
-    agreement = listeners.agreement([dict(row["votes"]) for row in heard])
+    agreed = agreement.agreement(
+        [dict(row["votes"]) for row in heard], np.array([groups[row["utterance_id"]] for row in heard]), bootstrap
+    )
 
     def score(rows: Sequence[dict[str, Any]], labels: Mapping[str, str]) -> dict[str, Any] | None:
         if not rows:
             return None
         ids = [row["utterance_id"] for row in rows]
-        truth, given = np.array([row["majority"] for row in rows]), np.array([labels[one] for one in ids])
+        truth, given = np.array([listeners.gold(row) for row in rows]), np.array([labels[one] for one in ids])
         return _score(truth, given, np.array([groups[one] for one in ids]), bootstrap)
 
     return {
         "n": len(decided),
-        "annotators": sorted(agreement.against_majority),
-        "n_without_majority": agreement.ties,
-        "alpha": agreement.alpha,
-        "annotator_macro_f1": dict(agreement.against_majority),
+        "annotators": sorted(agreed.against_majority),
+        "n_without_majority": len(heard) - len(decided),
+        "n_adjudicated": sum(row[listeners.ADJUDICATED] is not None for row in decided),
+        "alpha": agreed.alpha,
+        "agreement": {name: asdict(one) for name, one in agreed.figures.items()},
+        "annotator_macro_f1": dict(agreed.against_majority),
+        "leave_one_out_macro_f1": dict(agreed.leave_one_out),
         "coverage": len(covered) / len(decided),
         "consensus": score(covered, consensus),
         "classifier": score(decided, predicted),

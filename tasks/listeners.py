@@ -1,8 +1,9 @@
-"""What people heard: CSV files of several listeners' votes, their majority, and how well they agree.
+"""What people heard: CSV files of several listeners' votes, and the label that a row's votes come to.
 
-A file has one row per span of a test video: `Id,start_s,end_s,<one column per listener>,text`. `Id` is the video's Id
-in its list (`train-7` names one of the training list); votes are negative, neutral or positive, or empty where someone
-did not vote. Misspelt votes are mended where only one can be meant, and every such repair is told.
+A file has one row per span of a test video: `Id,start_s,end_s,<one column per listener>,[adjudicated],text`. `Id` is
+the video's Id in its list (`train-7` names one of the training list); votes are negative, neutral or positive, or empty
+where someone did not vote, or `skipped` where someone listened and could not tell. Misspelt votes are mended where only
+one can be meant, and every such repair is told. `adjudicated` is the verdict of one more person on a row that tied.
 """
 
 from __future__ import annotations
@@ -12,20 +13,27 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from tasks import scores, tables
+from tasks import tables
 from tasks.errors import InputError
 
+SKIPPED = "skipped"
+"""What a cell says where someone listened and could not tell: as no vote, everywhere but in what it was made from."""
+ADJUDICATED = "adjudicated"
 HEARD = pa.schema(
-    [("utterance_id", pa.string()), ("majority", pa.string()), ("votes", pa.map_(pa.string(), pa.string()))]
+    [
+        ("utterance_id", pa.string()),
+        ("majority", pa.string()),
+        (ADJUDICATED, pa.string()),
+        ("votes", pa.map_(pa.string(), pa.string())),
+    ]
 )
-"""One row per utterance that people listened to; `majority` is null where the most frequent votes tie."""
+"""One row per utterance that people listened to; `majority` is null where the most frequent votes tie, `adjudicated`
+where nobody gave a verdict. The label is the verdict where there is one, else the majority (`gold`)."""
 
 _LEAST_LIKENESS = 0.8
 """How much of a misspelt vote must match a label (difflib's ratio): above it, no two labels can both match."""
@@ -55,6 +63,7 @@ class Sheet:
         listeners: in the order of their columns
         rows: all cells of every row, by column, stripped
         votes: listener to vote, per row
+        skipped: the listeners who could not tell, per row
         repairs: what was mended
     """
 
@@ -62,17 +71,19 @@ class Sheet:
     listeners: tuple[str, ...]
     rows: tuple[Mapping[str, str], ...]
     votes: tuple[Votes, ...]
+    skipped: tuple[frozenset[str], ...]
     repairs: tuple[Repair, ...]
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What the listeners voted on a span of a video, in seconds."""
+    """What the listeners voted on a span of a video, in seconds, and the verdict of who heard it after a tie."""
 
     video_id: str
     start_s: float
     end_s: float
     votes: Votes
+    adjudicated: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,23 +94,6 @@ class Listening:
     listeners: tuple[str, ...]
     heard: tuple[Heard, ...]
     repairs: tuple[Repair, ...]
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How well listeners agree.
-
-    Attributes:
-        alpha: Krippendorff's alpha for nominal votes; None where everybody voted the same on everything
-        pairs: macro F1 of one listener against another
-        against_majority: macro F1 of each listener against the majority, of which their own vote is a part
-        ties: rows whose most frequent votes tie
-    """
-
-    alpha: float | None
-    pairs: Mapping[tuple[str, str], float]
-    against_majority: Mapping[str, float]
-    ties: int
 
 
 def read_folder(folder: Path) -> list[Listening]:
@@ -117,12 +111,29 @@ def read(path: Path) -> Listening:
     Raises:
         InputError: naming file, row and what is wrong
     """
-    sheet = read_sheet(path, _SPAN_COLUMNS, also=("text",))
-    heard = tuple(
+    sheet = read_spans(path)
+    return Listening(sheet.file, sheet.listeners, spans(path, sheet), sheet.repairs)
+
+
+def read_spans(path: Path) -> Sheet:
+    """Read the cells of a file of votes on spans.
+
+    Raises:
+        InputError: naming file, row and what is wrong
+    """
+    return read_sheet(path, _SPAN_COLUMNS, also=(ADJUDICATED, "text"))
+
+
+def spans(path: Path, sheet: Sheet) -> tuple[Heard, ...]:
+    """Return what each row of a file of votes on spans says.
+
+    Raises:
+        InputError: naming file, row and what is wrong with its span or its verdict
+    """
+    return tuple(
         _heard(path, number, row, votes)
         for number, (row, votes) in enumerate(zip(sheet.rows, sheet.votes, strict=True), start=1)
     )
-    return Listening(sheet.file, sheet.listeners, heard, sheet.repairs)
 
 
 def read_sheet(path: Path, columns: Sequence[str], also: Sequence[str] = ()) -> Sheet:
@@ -142,16 +153,17 @@ def read_sheet(path: Path, columns: Sequence[str], also: Sequence[str] = ()) -> 
     listeners = tuple(name for name in names if name not in columns and name not in also)
     if not listeners:
         raise InputError(f"{path}: no listener's column; expected one besides {', '.join((*columns, *also))}")
-    votes, repairs = [], list[Repair]()
+    votes, skipped, repairs = list[Votes](), list[frozenset[str]](), list[Repair]()
     for number, row in enumerate(rows, start=1):
         voted = {}
+        skipped.append(frozenset(one for one in listeners if row[one].casefold() == SKIPPED))
         for listener in listeners:
-            if cell := row[listener].casefold():
+            if (cell := row[listener].casefold()) and cell != SKIPPED:
                 voted[listener] = _label(path, number, listener, cell)
                 if voted[listener] != cell:
                     repairs.append(Repair(str(path), number, listener, row[listener], voted[listener]))
         votes.append(voted)
-    return Sheet(str(path), listeners, tuple(rows), tuple(votes), tuple(repairs))
+    return Sheet(str(path), listeners, tuple(rows), tuple(votes), tuple(skipped), tuple(repairs))
 
 
 def majority(votes: Votes) -> str | None:
@@ -160,6 +172,12 @@ def majority(votes: Votes) -> str | None:
     if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
         return None
     return ranked[0][0]
+
+
+def gold(row: Mapping[str, Any]) -> str | None:
+    """Return the label of a row of `HEARD`: the verdict where one was given, else the majority, else None."""
+    label: str | None = row[ADJUDICATED] or row["majority"]
+    return label
 
 
 def match(listening: Listening, utterances: pa.Table) -> pa.Table:
@@ -188,66 +206,40 @@ def match(listening: Listening, utterances: pa.Table) -> pa.Table:
     for _, place, utterance_id in pairs:
         if utterance_id not in taken and place not in taken.values():
             taken[utterance_id] = place
-    rows = [
-        {"utterance_id": one, "majority": majority(votes), "votes": list(votes.items())}
-        for one, place in sorted(taken.items())
-        for votes in [listening.heard[place].votes]
-    ]
-    return tables.from_rows(rows, HEARD)
+    return _table({one: [listening.heard[place]] for one, place in taken.items()})
 
 
-def agreement(votes: Sequence[Votes]) -> Agreement:
-    """Measure how well the listeners of some rows agree.
+def pooled(folder: Path, utterances: pa.Table) -> pa.Table:
+    """Find what every utterance was heard as, over all files of a folder.
+
+    An utterance that stands in several files counts once, with all its votes; of two votes under one name, and of two
+    verdicts, that of the first file stands.
 
     Args:
-        votes: listener to vote, per row
-    """
-    names = sorted({name for row in votes for name in row})
-    majorities = [majority(row) for row in votes]
-    return Agreement(
-        alpha=krippendorff(votes),
-        pairs={
-            (one, other): macro_f1([(row[one], row[other]) for row in votes if one in row and other in row])
-            for one, other in combinations(names, 2)
-        },
-        against_majority={
-            name: macro_f1([(m, row[name]) for row, m in zip(votes, majorities, strict=True) if m and name in row])
-            for name in names
-        },
-        ties=sum(one is None for one in majorities),
-    )
-
-
-def macro_f1(pairs: Sequence[tuple[str, str]]) -> float:
-    """Return macro F1 of (true, given) labels over the labels that occur; symmetric in the two."""
-    actual, given = (np.array([pair[side] for pair in pairs], dtype=str) for side in (0, 1))
-    counted = scores.confusions(actual, given, np.zeros(len(pairs), dtype=str), tables.SENTIMENTS)
-    return float(scores.overall(counted.sum(axis=0))["macro_f1"])
-
-
-def krippendorff(votes: Sequence[Votes]) -> float | None:
-    """Return Krippendorff's alpha for nominal data: 1 is full agreement, 0 what chance gives.
-
-    Computed from coincidences within rows of two votes or more (Krippendorff 2011, "Computing Krippendorff's
-    Alpha-Reliability", https://repository.upenn.edu/asc_papers/43); missing votes are allowed.
-
-    Args:
-        votes: listener to vote, per row
+        folder: files of votes on spans
+        utterances: as `match` takes them
 
     Returns:
-        alpha, or None where there is no variation, so that chance agreement is full agreement
+        rows of `HEARD`, sorted by utterance
     """
-    counts = np.array([[list(row.values()).count(label) for label in tables.SENTIMENTS] for row in votes], dtype=float)
-    counts = counts.reshape(-1, len(tables.SENTIMENTS))
-    paired = counts[counts.sum(axis=1) >= 2]
-    raters = paired.sum(axis=1)
-    totals = paired.sum(axis=0)
-    n = totals.sum()
-    expected = n**2 - (totals**2).sum()
-    if expected == 0:
-        return None
-    observed = ((raters**2 - (paired**2).sum(axis=1)) / (raters - 1)).sum()
-    return float(1 - (n - 1) * observed / expected)
+    found: dict[str, list[Heard]] = {}
+    for listening in read_folder(folder):
+        for row in match(listening, utterances).to_pylist():
+            heard = Heard(row["utterance_id"], 0.0, 0.0, dict(row["votes"]), row[ADJUDICATED])
+            found.setdefault(row["utterance_id"], []).append(heard)
+    return _table(found)
+
+
+def _table(found: Mapping[str, Sequence[Heard]]) -> pa.Table:
+    rows = []
+    for one, heard in sorted(found.items()):
+        votes = {name: vote for file in reversed(heard) for name, vote in file.votes.items()}
+        verdict = next((file.adjudicated for file in heard if file.adjudicated), None)
+        majority_vote = majority(votes)
+        rows.append(
+            {"utterance_id": one, "majority": majority_vote, ADJUDICATED: verdict, "votes": list(votes.items())}
+        )
+    return tables.from_rows(rows, HEARD)
 
 
 def _cells(path: Path) -> tuple[list[str], list[dict[str, str]]]:
@@ -290,7 +282,9 @@ def _heard(path: Path, number: int, row: Mapping[str, str], votes: Votes) -> Hea
             "expected seconds, the second more than the first"
         )
     named = row["Id"].startswith(tuple(f"{split}-" for split in tables.SPLITS))
-    return Heard(row["Id"] if named else f"test-{row['Id']}", start_s, end_s, votes)
+    cell = row.get(ADJUDICATED, "").casefold()
+    verdict = _label(path, number, ADJUDICATED, cell) if cell and cell != SKIPPED else None
+    return Heard(row["Id"] if named else f"test-{row['Id']}", start_s, end_s, votes, verdict)
 
 
 def _overlap(span: Heard, start_s: float, end_s: float) -> float:

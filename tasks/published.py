@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import listeners, polarity, scores, tables, voters
-from tasks.config import Config, Evaluate
+from tasks import agreement, listeners, polarity, scores, tables, voters
+from tasks.agreement import Agreement
+from tasks.config import Config
 from tasks.errors import InputError
-from tasks.listeners import Agreement, Repair
+from tasks.listeners import Repair
 from tasks.splits import Labels
 from tasks.voting import combine, working_point
 from tasks.voting.hedges import without_hedges
@@ -80,8 +81,10 @@ def compare(path: Path, config: Config) -> PublishedAgreement:
     texts = [row["text"] for row in sheet.rows]
     votes, unhedged = _votes(texts, config), _votes([_unhedged(text) for text in texts], config)
     ours = _labels(votes, "consensus", config.polarity.min_score)
-    heard = np.array([listeners.majority(votes) or "" for votes in sheet.votes], dtype=str)
-    compared = _Compared(heard, np.array([row["VideoId"] for row in sheet.rows], dtype=str), config.evaluate)
+    heard = np.array([listeners.majority(row) or "" for row in sheet.votes], dtype=str)
+    videos = np.array([row["VideoId"] for row in sheet.rows], dtype=str)
+    settings = config.evaluate
+    compared = _Compared(heard, videos, scores.Bootstrap(settings.bootstrap, settings.confidence, settings.seed))
     rated = heard != ""
     if not rated.any():
         raise InputError(f"{path}: no row on which the listeners have a majority, so there is nothing to compare")
@@ -104,7 +107,7 @@ def compare(path: Path, config: Config) -> PublishedAgreement:
         confidence=config.evaluate.confidence,
         rows=tuple(rows),
         curve=compared.curve(unhedged),
-        listeners=listeners.agreement(sheet.votes),
+        listeners=agreement.agreement(sheet.votes, videos, compared.bootstrap),
         repairs=sheet.repairs,
     )
 
@@ -115,11 +118,7 @@ class _Compared:
 
     heard: Labels
     videos: Labels
-    settings: Evaluate
-
-    @property
-    def bootstrap(self) -> scores.Bootstrap:
-        return scores.Bootstrap(self.settings.bootstrap, self.settings.confidence, self.settings.seed)
+    bootstrap: scores.Bootstrap
 
     def curve(self, votes: combine.Polarities) -> tuple[working_point.Point, ...]:
         found = combine.combined(votes, "mean", combine.Thresholds(0.0, 0.0))

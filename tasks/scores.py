@@ -27,6 +27,17 @@ class Bootstrap:
     confidence: float
     seed: int
 
+    def weights(self, n_groups: int) -> Matrices:
+        """Return how often each resample draws each group, shape (resamples, n_groups)."""
+        rng = np.random.default_rng(self.seed)
+        return rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=self.resamples).astype(float)
+
+    def bounds(self, values: NDArray[np.float64]) -> tuple[float, float]:
+        """Return the interval that resampled values of shape (n,) span."""
+        tails = (1 - self.confidence) / 2
+        low, high = np.quantile(values, [tails, 1 - tails])
+        return float(low), float(high)
+
 
 def confusions(actual: Labels, predicted: Labels, groups: Labels, classes: Sequence[str]) -> Matrices:
     """Count each group's confusion matrix.
@@ -166,14 +177,11 @@ def _intervals(repeated: Matrices, bootstrap: Bootstrap, n_real: int | None) -> 
     n_groups = repeated.shape[1]
     if n_groups < 2:
         return {name: {"low": None, "high": None} for name in NAMES}
-    rng = np.random.default_rng(bootstrap.seed)
-    weights = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=bootstrap.resamples).astype(float)
-    resampled = np.einsum("bg,rgij->rbij", weights, repeated)
-    tails = (1 - bootstrap.confidence) / 2
+    resampled = np.einsum("bg,rgij->rbij", bootstrap.weights(n_groups), repeated)
     found: dict[str, dict[str, float | None]] = {}
     for name, values in overall(resampled, n_real).items():
-        low, high = np.quantile(values.mean(axis=0), [tails, 1 - tails])
-        found[name] = {"low": float(low), "high": float(high)}
+        low, high = bootstrap.bounds(values.mean(axis=0))
+        found[name] = {"low": low, "high": high}
     return found
 
 

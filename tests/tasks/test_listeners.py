@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import pytest
@@ -115,8 +114,18 @@ def test_spans_match_the_utterance_they_share_most_time_with() -> None:
         heard(("test-1", 0.2, 2.1), ("test-1", 3.5, 6.0), ("test-2", 0, 2), ("test-3", 0, 2)), spoken
     )
     assert found.to_pylist() == [
-        {"utterance_id": "weak/test-1/0000", "majority": "positive", "votes": [("Ada", "positive")]},
-        {"utterance_id": "weak/test-2/0002", "majority": "positive", "votes": [("Ada", "positive")]},
+        {
+            "utterance_id": "weak/test-1/0000",
+            "majority": "positive",
+            "adjudicated": None,
+            "votes": [("Ada", "positive")],
+        },
+        {
+            "utterance_id": "weak/test-2/0002",
+            "majority": "positive",
+            "adjudicated": None,
+            "votes": [("Ada", "positive")],
+        },
     ]
 
 
@@ -137,41 +146,49 @@ def test_an_utterance_is_matched_once_by_the_better_span() -> None:
     assert row["majority"] == "positive"
 
 
-def test_a_tie_has_no_majority_and_is_counted() -> None:
+def test_a_tie_has_no_majority() -> None:
     votes = {"Ada": "positive", "Bruno": "neutral"}
     listening = Listening("votes.csv", ("Ada", "Bruno"), (Heard("test-1", 0, 2, votes),), ())
     (row,) = listeners.match(listening, utterances(("test-1", 0, 2))).to_pylist()
     assert row["majority"] is None
-    assert listeners.agreement([votes]).ties == 1
+    assert listeners.gold(row) is None
 
 
-def test_agreement() -> None:
-    columns = {"Ada": "ppnu", "Bruno": "ppnn", "Chen": "punu"}
-    names = {"p": "positive", "n": "negative", "u": "neutral"}
-    votes = [{who: names[column[row]] for who, column in columns.items()} for row in range(4)]
-    found = listeners.agreement(votes)
-    assert found.against_majority["Ada"] == 1.0
-    assert found.pairs["Ada", "Bruno"] == pytest.approx((1 + 2 / 3 + 0) / 3)
-    assert set(found.pairs) == {("Ada", "Bruno"), ("Ada", "Chen"), ("Bruno", "Chen")}
-    assert found.ties == 0
+def test_the_verdict_on_a_tie_is_the_label_and_no_vote(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "Id,start_s,end_s,Ada,Bruno,adjudicated,text\n"
+        "1,0,2,positive,neutral,neutral,x\n"
+        "1,2,4,positive,neutral,,x\n"
+        "1,4,6,positive,neutral,skipped,x\n",
+    )
+    found = listeners.read(path)
+    assert found.listeners == ("Ada", "Bruno")
+    rows = listeners.match(found, utterances(("test-1", 0, 2), ("test-1", 2, 4), ("test-1", 4, 6))).to_pylist()
+    assert [listeners.gold(row) for row in rows] == ["neutral", None, None]
+    assert dict(rows[0]["votes"]) == {"Ada": "positive", "Bruno": "neutral"}
 
 
-def test_krippendorff_against_coincidences_counted_one_by_one() -> None:
-    rows = ["ppn", "nnn", "up", "uuu", "p", "npu", "ppp"]
-    names = {"p": "positive", "n": "negative", "u": "neutral"}
-    weights: dict[tuple[str, str], float] = {}
-    for row in rows:
-        for first, second in itertools.permutations(range(len(row)), 2):
-            pair = row[first], row[second]
-            weights[pair] = weights.get(pair, 0.0) + 1 / (len(row) - 1)
-    n = sum(weights.values())
-    totals = {label: sum(w for pair, w in weights.items() if pair[0] == label) for label in names}
-    observed = sum(w for (a, b), w in weights.items() if a != b) / n
-    expected = sum(totals[a] * totals[b] for a in names for b in names if a != b) / (n * (n - 1))
-    votes = [{str(place): names[vote] for place, vote in enumerate(row)} for row in rows]
-    assert listeners.krippendorff(votes) == pytest.approx(1 - observed / expected)
+def test_a_verdict_that_is_no_label_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, "Id,start_s,end_s,Ada,adjudicated\n1,0,2,positive,perhaps\n")
+    with pytest.raises(InputError, match="row 1, column adjudicated: found the vote 'perhaps'"):
+        listeners.read(path)
 
 
-def test_without_variation_there_is_no_alpha() -> None:
-    assert listeners.krippendorff([{"a": "neutral", "b": "neutral"}] * 3) is None
-    assert listeners.krippendorff([]) is None
+def test_who_could_not_tell_did_not_vote(tmp_path: Path) -> None:
+    path = written(tmp_path, HEADER + "3,1.5,4,Skipped,positive,,x\n")
+    assert listeners.read(path).heard[0].votes == {"Bruno": "positive"}
+    assert listeners.read_spans(path).skipped == (frozenset({"Ada"}),)
+
+
+def test_an_utterance_in_several_files_counts_once_with_all_its_votes(tmp_path: Path) -> None:
+    written(tmp_path, "Id,start_s,end_s,Ada,Bruno\n1,0,2,positive,negative\n", "a.csv")
+    written(
+        tmp_path, "Id,start_s,end_s,Ada,Chen,adjudicated\n1,0.1,2,neutral,negative,neutral\n2,0,1,,positive,\n", "b.csv"
+    )
+    found = listeners.pooled(tmp_path, utterances(("test-1", 0, 2), ("test-2", 0, 1))).to_pylist()
+    assert [dict(row["votes"]) for row in found] == [
+        {"Ada": "positive", "Bruno": "negative", "Chen": "negative"},
+        {"Chen": "positive"},
+    ]
+    assert [(row["majority"], row["adjudicated"]) for row in found] == [("negative", "neutral"), ("positive", None)]
