@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import corpora_cli, experiments_cli
+from flows import corpora_cli, experiments_cli, labels_cli
 
 if TYPE_CHECKING:
     from tasks.config import Config
@@ -27,6 +27,7 @@ cache = typer.Typer()
 app.add_typer(cache, name="cache")
 app.add_typer(corpora_cli.app, name="corpus")
 app.add_typer(experiments_cli.app, name="experiment")
+app.add_typer(labels_cli.app, name="labels")
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from tasks import locks, memo, paths, tables, telling
 from tasks.config import CORPUS_NAME, Config, load
 from tasks.errors import Busy, UndertoneError
 
-STAGES = ("crawl", "captions", "polarity", "segments", "acoustic", "audit", "train", "evaluate", "report")
+STAGES = ("crawl", "captions", "polarity", "segments", "acoustic", "audit", "train", "evaluate", "labels", "report")
 PER_NAME = ("corpus", "extract", "experiment")
 """Stages that are run once for each name, as in `corpus@tess`."""
 INTERRUPTED = 130

@@ -64,6 +64,13 @@ class Polarity(Section):
     remove_stop_words: bool
 
 
+class LabelWorth(Section):
+    """How labels are judged where people have listened."""
+
+    least_coverage: Fraction
+    disagreements: Annotated[int, Field(ge=0, le=50)]
+
+
 class Segments(Section):
     """How the cut segments are stored."""
 
@@ -274,6 +281,7 @@ class Config(Section):
     audit: Audit = Audit(declared=[])
     train: Train
     evaluate: Evaluate
+    labels: LabelWorth
     report: Report
     predict: Predict
     simulate: Simulate

@@ -122,7 +122,8 @@ class _Compared:
 
     def curve(self, votes: combine.Polarities) -> tuple[working_point.Point, ...]:
         found = combine.combined(votes, "mean", combine.Thresholds(0.0, 0.0))
-        return tuple(working_point.curve(found.labels, np.abs(found.scores), self.heard, self.videos, self.bootstrap))
+        certain = combine.certainty(found, "mean")
+        return tuple(working_point.curve(found.labels, certain, self.heard, self.videos, self.bootstrap))
 
     def row(self, label: str, given: Labels, where: NDArray[np.bool_]) -> Row:
         counted = scores.confusions(self.heard[where], given[where], self.videos[where], tables.SENTIMENTS)

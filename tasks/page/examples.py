@@ -18,7 +18,10 @@ from tasks.page.material import Material
 
 @dataclass(frozen=True)
 class Example:
-    """One segment that can be played; times in seconds, `flac` is 16 kHz mono."""
+    """One segment that can be played; times in seconds, `flac` is 16 kHz mono.
+
+    `label` and `predicted` are empty where the classifier was not asked.
+    """
 
     utterance_id: str
     video_id: str
@@ -37,7 +40,7 @@ def choose(scored: Iterable[Mapping[str, Any]], per_class: int) -> tuple[str, ..
 
     Args:
         scored: rows of PREDICTIONS with a label
-        per_class: at most how many per consensus label
+        per_class: at most how many per label
 
     Returns:
         utterance ids, class by class
@@ -64,8 +67,8 @@ def load(ids: Sequence[str], found: Material) -> tuple[Example, ...]:
             text=said[one]["text"] or "",
             start_s=said[one]["start_s"],
             end_s=said[one]["end_s"],
-            label=guessed[one]["label"],
-            predicted=guessed[one]["predicted"],
+            label=guessed.get(one, {}).get("label") or "",
+            predicted=guessed.get(one, {}).get("predicted") or "",
             votes=dict(voted[one]["votes"] or ()),
             flac=sounds[one],
         )

@@ -82,6 +82,36 @@ def votes(found: Spread, min_score: float) -> Chart:
     return plain(figure, height=300)
 
 
+def curve(points: Sequence[Mapping[str, Any]]) -> Chart:
+    """Macro F1 against listeners over coverage, one point for each threshold, with its interval."""
+    import plotly.graph_objects as go
+
+    known = [one for one in points if one["macro_f1"] is not None]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[one["coverage"] for one in known],
+        y=[one["macro_f1"] for one in known],
+        mode="lines+markers",
+        name="labels",
+        line={"color": SYSTEMS["classifier"], "width": 1.5},
+        marker={"size": 7},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [0 if one["high"] is None else one["high"] - one["macro_f1"] for one in known],
+            "arrayminus": [0 if one["low"] is None else one["macro_f1"] - one["low"] for one in known],
+            "thickness": 1,
+            "width": 2,
+        },
+        customdata=[[one["threshold"], one["n"]] for one in known],
+        hovertemplate="threshold %{customdata[0]:.3f}, n = %{customdata[1]}<br>coverage %{x:.0%}, macro F1 %{y:.3f}"
+        "<extra></extra>",
+    )
+    figure.update_xaxes(range=[0, 1.02], tickformat=".0%", title="coverage: share of the fit utterances with a label")
+    figure.update_yaxes(range=[0, 1.02], dtick=0.2, title="macro F1 (0 to 1)")
+    return plain(figure, height=300)
+
+
 def labels(counts: Mapping[str, Mapping[str, int]]) -> Chart:
     """The share of each class in training and test."""
     import plotly.graph_objects as go

@@ -25,6 +25,7 @@ _DIGESTED = (
     paths.CARD,
     paths.CROSS_VALIDATION,
     paths.METRICS,
+    paths.LABELS,
     paths.PREDICTIONS,
 )
 
@@ -40,6 +41,7 @@ class Material:
         metrics: what evaluate measured
         cross_validation: what train measured
         card: what the model is
+        worth: what the labels are worth
         digests: path to the SHA-256 of the file
     """
 
@@ -55,11 +57,12 @@ class Material:
     cross_validation: dict[str, Any]
     card: dict[str, Any]
     audit: dict[str, Any]
+    worth: dict[str, Any]
     digests: dict[str, str]
 
     @property
     def scored(self) -> list[dict[str, Any]]:
-        """The predictions that have a consensus label to be scored against, as rows."""
+        """The predictions that have a label to be scored against, as rows."""
         return [row for row in self.predictions.to_pylist() if row["label"] is not None]
 
 
@@ -83,6 +86,7 @@ def read() -> Material:
         cross_validation=_json(paths.CROSS_VALIDATION),
         card=_json(paths.CARD),
         audit=_json(paths.AUDIT),
+        worth=_json(paths.LABELS),
         digests={str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in _DIGESTED},
     )
 

@@ -43,6 +43,8 @@ def _context(found: Material, config: Config) -> dict[str, Any]:
         "cross_validation": found.cross_validation,
         "card": found.card,
         "audit": found.audit,
+        "worth": found.worth,
+        "disagreements": _disagreements(found),
         "config": config,
         "digests": found.digests,
         "parameters": _parameters(found, config),
@@ -73,6 +75,7 @@ def _context(found: Material, config: Config) -> dict[str, Any]:
             "labels": figures.labels(labels),
             "per-class": figures.per_class(scores["per_class"]),
             "by-video": figures.by_video(test_videos),
+            "curve": figures.curve(found.worth["curve"]),
         },
     }
 
@@ -85,6 +88,15 @@ def _labels(found: Material) -> dict[str, dict[str, int]]:
 def _examples(found: Material, per_class: int) -> tuple[dict[str, Any], ...]:
     loaded = examples.load(examples.choose(found.scored, per_class), found)
     return tuple({"segment": one, "sound": templating.data_url(one.flac, "audio/flac")} for one in loaded)
+
+
+def _disagreements(found: Material) -> tuple[dict[str, Any], ...]:
+    """Return where labels and listeners differ, with what can be heard there."""
+    asked = {row["utterance_id"]: row for row in found.worth["disagreements"] if row["utterance_id"] in found.segmented}
+    return tuple(
+        {**asked[one.utterance_id], "segment": one, "sound": templating.data_url(one.flac, "audio/flac")}
+        for one in examples.load(tuple(asked), found)
+    )
 
 
 def _parameters(found: Material, config: Config) -> dict[str, str]:

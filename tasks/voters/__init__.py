@@ -88,6 +88,21 @@ def version(name: str) -> str:
     return hashlib.sha256(b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in files)).hexdigest()
 
 
+def licence(name: str) -> str:
+    """Return the licence of what a voter knows, without making it ready.
+
+    Raises:
+        ConfigError: if there is no such voter, or it is none
+    """
+    if name in HOUSE:
+        return str(HOUSE[name].LICENCE)
+    if (found := own.place(paths.VOTERS, name)).is_file():
+        return str(own.read(found).LICENCE)
+    from tasks.voters import learned
+
+    return str(learned.card(found)["licence"])
+
+
 @cache
 def load(name: str, folder: Path = paths.VOTERS) -> Voter:
     """Return a voter; its lexicon, or its model, is read once per process.

@@ -93,7 +93,7 @@ def learn(name: str, given: Texts, folder: Path, bootstrap: Bootstrap, checkpoin
     counted = scores.confusions(given.labels, held_out, given.groups, tables.SENTIMENTS)
     model = _fit(inputs, given.labels)
     order = [list(model.classes_).index(one) for one in tables.SENTIMENTS]
-    card = {
+    told = {
         "name": name,
         "licence": given.licence,
         "model": f"logistic regression (C = {_C:g}, classes weighed alike) on frozen vectors",
@@ -109,8 +109,8 @@ def learn(name: str, given: Texts, folder: Path, bootstrap: Bootstrap, checkpoin
         },
         "versions": {one: version(one) for one in ("undertone", "scikit-learn", "torch", "transformers")},
     }
-    _write(folder, card, model.coef_[order], model.intercept_[order])
-    return card
+    _write(folder, told, model.coef_[order], model.intercept_[order])
+    return told
 
 
 def read(folder: Path) -> Head:
@@ -122,20 +122,33 @@ def read(folder: Path) -> Head:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
+    known = card(folder)
     try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
         head = load_file(folder / HEAD)
         weights, biases = head["weights"], head["biases"]
-        known = {key: card[key] for key in _CARD}
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise ConfigError(
-            f"{folder}: this voter cannot be read ({error}); make it again: undertone labels learn"
-        ) from error
+    except (OSError, KeyError, SafetensorError) as error:
+        raise ConfigError(f"{folder}: this voter cannot be read ({error}); {_AGAIN}") from error
     if checkpoints.fingerprint(known["checkpoint"]) != known["checkpoint_sha256"]:
         raise ConfigError(
             f"{folder}: this voter learned over another {known['checkpoint']} than the one that is installed; {_AGAIN}"
         )
     return Head(known["licence"], known["checkpoint"], weights, biases)
+
+
+def card(folder: Path) -> dict[str, Any]:
+    """Return what a voter says of itself.
+
+    Raises:
+        ConfigError: if its card is damaged
+    """
+    try:
+        told: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        missing = [key for key in _CARD if key not in told]
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"{folder}: this voter's card cannot be read ({error}); {_AGAIN}") from error
+    if missing:
+        raise ConfigError(f"{folder / CARD}: {', '.join(missing)} is missing; {_AGAIN}")
+    return told
 
 
 def vectors(texts: Sequence[str], checkpoint: str) -> NDArray[np.float64]:
@@ -175,8 +188,8 @@ def _digest(given: Texts) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def _write(folder: Path, card: dict[str, Any], weights: NDArray[np.float64], biases: NDArray[np.float64]) -> None:
+def _write(folder: Path, told: dict[str, Any], weights: NDArray[np.float64], biases: NDArray[np.float64]) -> None:
     from safetensors.numpy import save
 
     tables.write_bytes(folder / HEAD, save({"weights": np.ascontiguousarray(weights), "biases": biases.copy()}))
-    tables.write_text(folder / CARD, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+    tables.write_text(folder / CARD, json.dumps(told, indent=2, ensure_ascii=False) + "\n")

@@ -19,7 +19,7 @@ from tasks import tables
 from tasks.splits import Labels
 
 Combination = Literal["consensus", "mean", "majority", "label-model"]
-SCORED: Mapping[str, bool] = MappingProxyType(
+SCORED: Mapping[Combination, bool] = MappingProxyType(
     {"consensus": True, "mean": True, "majority": False, "label-model": False}
 )
 """Whether a combination keeps labels by the magnitude of the mean vote (`min_score`), or else by their probability
@@ -113,6 +113,16 @@ def combined(
         labels, reasons = _most_probable(shares, thresholds.min_probability)
     reasons = np.where(n_votes == 0, NO_VOTE, reasons)
     return Combined(np.where(reasons == "", labels, ""), means, shares, reasons)
+
+
+def certainty(found: Combined, how: Combination) -> NDArray[np.float64]:
+    """Return what a threshold is set on, shape (n_texts,): the magnitude of the mean vote, or the label's probability.
+
+    No threshold on the mean vote takes a neutral label away, which is as certain as can be then.
+    """
+    if not SCORED[how]:
+        return found.weights
+    return np.where(found.labels == "neutral", np.inf, np.abs(found.scores))
 
 
 def shares_of(said: Labels) -> NDArray[np.float64]:

@@ -50,7 +50,7 @@ def curve(
         bootstrap: of the intervals, over videos
     """
     labelled = said != ""
-    levels = np.unique(certain[labelled])
+    levels = np.unique(certain[labelled & np.isfinite(certain)])
     if levels.size > MOST_POINTS:
         levels = np.unique(np.quantile(levels, np.linspace(0, 1, MOST_POINTS), method="nearest"))
     return [_point(level, labelled & (certain >= level), said, gold, (groups, bootstrap)) for level in levels.tolist()]
@@ -60,6 +60,49 @@ def proposed(points: Sequence[Point], least_coverage: float) -> Point | None:
     """Return the point of the highest macro F1 that keeps so much of the texts, of equals the one that keeps most."""
     able = [one for one in points if one.macro_f1 is not None and one.coverage >= least_coverage]
     return max(able, key=lambda one: (one.macro_f1, one.coverage), default=None)
+
+
+def setting(certain: NDArray[np.float64], chosen: Point) -> float:
+    """Return the threshold to set: halfway between the least sure label that is kept and the surest that is not.
+
+    Args:
+        certain: how sure each label is, not a number where there is none, shape (n_texts,)
+        chosen: a point of their curve
+    """
+    below = certain[certain < chosen.threshold]
+    return float((below.max() + chosen.threshold) / 2) if below.size else 0.0
+
+
+def held_out(
+    said: Labels, certain: NDArray[np.float64], gold: Labels, groups: Labels, least_coverage: float
+) -> float | None:
+    """Return the macro F1 of labels at thresholds that were each chosen on the other videos; None where that cannot be.
+
+    A threshold is best on the very rows it was chosen on; this is what to expect elsewhere.
+
+    Args:
+        said: as `curve` takes it
+        certain: as `curve` takes it
+        gold: as `curve` takes it
+        groups: as `curve` takes it
+        least_coverage: as `proposed` takes it
+    """
+    heard_in = np.unique(groups[gold != ""]).tolist()
+    if len(heard_in) < 2:
+        return None
+    few = Bootstrap(1, 0.95, 0)
+    kept = np.zeros(said.size, dtype=bool)
+    for group in heard_in:
+        others = groups != group
+        best = proposed(curve(said[others], certain[others], gold[others], groups[others], few), least_coverage)
+        if best is None:
+            return None
+        kept |= (groups == group) & (said != "") & (certain >= best.threshold)
+    heard = kept & (gold != "")
+    if not heard.any():
+        return None
+    counted = scores.confusions(gold[heard], said[heard], groups[heard], tables.SENTIMENTS)
+    return float(scores.overall(counted.sum(axis=0))["macro_f1"])
 
 
 def _point(level: float, kept: NDArray[np.bool_], said: Labels, gold: Labels, of: tuple[Labels, Bootstrap]) -> Point:

@@ -37,7 +37,7 @@ QUIET = (
     "--window-size=1400,1600",
     "--virtual-time-budget=15000",
 )
-STAGES = ("crawl", "captions", "polarity", "segments", "acoustic", "audit", "train", "evaluate", "report")
+STAGES = ("crawl", "captions", "polarity", "segments", "acoustic", "audit", "train", "evaluate", "labels", "report")
 
 pytestmark = [
     pytest.mark.slow,

@@ -18,6 +18,8 @@ import pytest
 import soundfile
 
 from tasks import paths, scores, tables
+from tasks.voting import worth
+from tasks.voting.combine import Thresholds
 
 VOTERS = ("afinn", "textblob", "vader")
 N_SHARDS = 3
@@ -81,6 +83,7 @@ class Run:
         _write_json(paths.CROSS_VALIDATION, self.cross_validation())
         _write_json(paths.CARD, CARD)
         _write_json(paths.AUDIT, AUDIT)
+        _write_json(paths.LABELS, self.worth())
 
     def scored(self, split: str) -> list[dict[str, Any]]:
         return [row for row in self.predictions if row["split"] == split and row["label"]]
@@ -128,6 +131,39 @@ class Run:
             "warnings": ["fold 2: 3 neighbours instead of 5"],
         }
 
+    def judged(self) -> worth.Judged:
+        """What the voters said of what is fit to be judged; listeners heard every third test utterance otherwise."""
+        said = {row["utterance_id"]: row for row in self.utterances}
+        rows = [row for row in self.votes if row["left_out"] not in LEFT_OUT[:2]]
+        heard = [
+            (row["sentiment"] if number % 3 else "neutral")
+            if self.listeners and "/test-" in row["utterance_id"]
+            else ""
+            for number, row in enumerate(rows)
+        ]
+        return worth.Judged(
+            [said[row["utterance_id"]]["text"] for row in rows],
+            np.array([[dict(row["votes"])[name] for name in VOTERS] for row in rows]),
+            VOTERS,
+            np.array([one or "" for one in heard], dtype=str),
+            np.array([said[row["utterance_id"]]["group"] for row in rows], dtype=str),
+            np.array([said[row["utterance_id"]]["split"] == "train" for row in rows], dtype=bool),
+        )
+
+    def worth(self) -> dict[str, Any]:
+        judged, thresholds = self.judged(), Thresholds(0.25, 0.5)
+        ids = [row["utterance_id"] for row in self.votes if row["left_out"] not in LEFT_OUT[:2]]
+        chosen = judged.combined("consensus", thresholds)
+        return {
+            **worth.measured(judged, "consensus", thresholds, scores.Bootstrap(100, 0.95, 0)),
+            "licences": dict.fromkeys(VOTERS, "MIT"),
+            "disagreements": [
+                {"utterance_id": ids[k], "heard": str(judged.gold[k]), "label": str(chosen.labels[k])}
+                for k in worth.disagreements(judged, chosen, 4).tolist()
+            ],
+            "proposed": None,
+        }
+
     def _add_video(self, video_id: str, split: str) -> None:
         self.videos.append(
             {
@@ -161,6 +197,9 @@ class Run:
                 "score": score,
                 "sentiment": label,
                 "left_out": left_out,
+                "majority": label,
+                "weight": 1.0 if label else None,
+                **{name: float(name == (label or "neutral")) for name in tables.SENTIMENTS},
             }
         )
         if left_out not in LEFT_OUT[:2]:

@@ -54,8 +54,8 @@ def test_every_section_is_there(finished: Callable[..., Any], settings: config.C
     page = make(settings)
     found = [attributes["id"] for attributes in page.all("section")]
     assert found == [
-        "figures", "protocol", "audit", "funnel", "votes", "labels", "classes", "videos", "listeners", "segments",
-        "rejects", "made-from",
+        "figures", "protocol", "audit", "funnel", "votes", "worth", "labels", "classes", "videos", "listeners",
+        "segments", "rejects", "made-from",
     ]  # fmt: skip
 
 
@@ -187,7 +187,23 @@ def test_each_chart_has_its_table_and_a_name(finished: Callable[..., Any], setti
     page = make(settings)
     charts = [one for one in page.all("div") if one.get("class") == "chart"]
     assert [one["data-figure"] for one in charts] == [
-        "figure-intervals", "figure-votes", "figure-labels", "figure-per-class", "figure-by-video",
+        "figure-intervals", "figure-votes", "figure-curve", "figure-labels", "figure-per-class", "figure-by-video",
     ]  # fmt: skip
     assert all(one["aria-label"] for one in charts)
     assert page.text.count("The same as a table") == len(charts)
+
+
+def test_labels_stand_beside_what_was_heard(finished: Callable[..., Any], settings: config.Config) -> None:
+    run = finished(listeners=True, text="A </blockquote><script>alert(1)</script> text")
+    figures = run.worth()
+    assert figures["disagreements"]
+    page = make(settings)
+    told = page.text
+    assert f"People have listened to {figures['n_heard']:,} of them" in told
+    assert "afinn and textblob" in told
+    assert "The surest labels first." in told
+    assert "<script>alert(1)</script>" in told
+    sounds = [one for one in page.all("audio") if one.get("aria-label", "").startswith("Segment weak/test-")]
+    assert len(sounds) >= len(figures["disagreements"])
+    finished(listeners=False)
+    assert "Nobody has listened to any of them" in make(settings).text

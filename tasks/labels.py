@@ -1,0 +1,79 @@
+"""Stage labels: what the labels are worth. Voters, combinations and thresholds, beside what people heard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tasks import eligibility, listeners, paths, tables, voters
+from tasks.config import Config
+from tasks.each import Each
+from tasks.scores import Bootstrap
+from tasks.voting import combine, working_point, worth
+from tasks.voting.combine import Thresholds
+from tasks.voting.worth import Judged
+
+_UNFIT = frozenset({eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW})
+
+
+def run(config: Config, *, each: Each) -> None:
+    """Measure, and write `data/labels/metrics.json` and `curve.csv`; there are no items for `each`."""
+    ids, judged = read(config)
+    settings = config.polarity
+    thresholds = Thresholds(settings.min_score, settings.min_probability)
+    bootstrap = Bootstrap(config.evaluate.bootstrap, config.evaluate.confidence, config.evaluate.seed)
+    figures = worth.measured(judged, settings.combine, thresholds, bootstrap)
+    chosen = judged.combined(settings.combine, thresholds)
+    figures["licences"] = {name: voters.licence(name) for name in settings.voters}
+    figures["disagreements"] = [
+        {"utterance_id": ids[k], "heard": str(judged.gold[k]), "label": str(chosen.labels[k])}
+        for k in worth.disagreements(judged, chosen, config.labels.disagreements).tolist()
+    ]
+    figures["proposed"] = proposed(judged, config, config.labels.least_coverage)
+    tables.write_text(paths.LABELS, json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
+    tables.write_csv(paths.CURVE, figures["curve"] or [dict.fromkeys(("threshold", "coverage", "n", "macro_f1"))])
+
+
+def read(config: Config) -> tuple[Sequence[str], Judged]:
+    """Return the ids of the utterances that are fit to be judged, and the votes on them beside what people heard."""
+    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).sort_by("utterance_id")
+    heard = {
+        row["utterance_id"]: listeners.gold(row) or ""
+        for row in listeners.pooled(paths.LISTENERS, utterances).to_pylist()
+    }
+    votes = tables.read(paths.VOTES, tables.VOTES).sort_by("utterance_id").to_pylist()
+    said = utterances.select(["utterance_id", "text", "group", "split"]).to_pylist()
+    rows = [(one, vote) for one, vote in zip(said, votes, strict=True) if vote["left_out"] not in _UNFIT]
+    names = config.polarity.voters
+    polarities = np.array([[dict(vote["votes"]).get(name, np.nan) for name in names] for _, vote in rows], dtype=float)
+    return [one["utterance_id"] for one, _ in rows], Judged(
+        texts=[one["text"] for one, _ in rows],
+        polarities=polarities.reshape(len(rows), len(names)),
+        names=names,
+        gold=np.array([heard.get(one["utterance_id"], "") for one, _ in rows], dtype=str),
+        groups=np.array([one["group"] for one, _ in rows], dtype=str),
+        learns=np.array([one["split"] == "train" for one, _ in rows], dtype=bool),
+    )
+
+
+def proposed(judged: Judged, config: Config, least_coverage: float) -> dict[str, Any] | None:
+    """Return the threshold of the best macro F1 that keeps so much, and what to expect of it; None: nobody listened."""
+    how, settings = config.polarity.combine, config.evaluate
+    found = judged.combined(how, Thresholds(0.0, 0.0))
+    certain = combine.certainty(found, how)
+    bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
+    points = worth.curve(judged, how, bootstrap)
+    best = working_point.proposed(points, least_coverage)
+    if best is None:
+        return None
+    return {
+        "parameter": "min_score" if combine.SCORED[how] else "min_probability",
+        "value": working_point.setting(certain, best),
+        "coverage": best.coverage,
+        "n": best.n,
+        "macro_f1": best.macro_f1,
+        "held_out": working_point.held_out(found.labels, certain, judged.gold, judged.groups, least_coverage),
+    }
