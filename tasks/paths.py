@@ -35,6 +35,8 @@ CONFUSION = EVALUATE / "confusion.csv"
 PER_CLASS = EVALUATE / "per_class.csv"
 REPORT = DATA / "report" / "index.html"
 LISTENERS = DATA / "listeners"
+ANNOTATED = LISTENERS / "annotated.csv"
+BALLOTS = DATA / "annotate" / "votes.sqlite"
 LEADERBOARD = DATA / "experiment" / "leaderboard.html"
 
 HOUSE = Path(".undertone")

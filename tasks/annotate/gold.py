@@ -1,0 +1,86 @@
+"""The votes that `evaluate` reads, kept in step with the store, and the exchange with other tools' files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tasks import paths
+from tasks.annotate import label_studio, sheet
+from tasks.annotate.ballots import Ballot, Segment
+from tasks.annotate.store import Store
+from tasks.errors import InputError
+
+_DIGEST = "annotated.csv"
+
+
+def opened() -> Store:
+    """Open the project's store; a new one begins with the votes of `annotated.csv`, as in a clone."""
+    fresh = not paths.BALLOTS.exists()
+    store = Store(paths.BALLOTS)
+    try:
+        if fresh and paths.ANNOTATED.exists():
+            store.merge(sheet.read(paths.ANNOTATED, ()))
+            store.set_note(_DIGEST, _digest(paths.ANNOTATED))
+    except BaseException:
+        store.close()
+        paths.BALLOTS.unlink(missing_ok=True)
+        raise
+    return store
+
+
+def publish(store: Store, *, over: bool = False) -> Path | None:
+    """Write `data/listeners/annotated.csv` from the store, whole; None where nobody has voted.
+
+    Args:
+        store: the votes
+        over: whether the file may be replaced if someone else has changed it
+
+    Raises:
+        InputError: if it has votes that someone else put there: they must not be lost
+    """
+    path = paths.ANNOTATED
+    if not over and path.exists() and store.note(_DIGEST) != _digest(path):
+        raise InputError(
+            f"{path} was changed since it was written from {paths.BALLOTS}. Take in what is new: "
+            f"undertone annotate import {path}; or remove it, and it is written again"
+        )
+    ballots = store.ballots()
+    if not any(one.votes for one in ballots):
+        return None
+    sheet.write(path, ballots)
+    store.set_note(_DIGEST, _digest(path))
+    return path
+
+
+def write(path: Path, ballots: Sequence[Ballot], sounds: Mapping[str, bytes]) -> None:
+    """Write votes to a file of a kind that its name tells.
+
+    Raises:
+        InputError: if the name is of neither kind, or there is nothing to write
+    """
+    if _kind(path) == ".csv":
+        sheet.write(path, ballots)
+    else:
+        label_studio.write(path, ballots, sounds)
+
+
+def read(path: Path, known: Sequence[Segment]) -> list[Ballot]:
+    """Read votes from a file of a kind that its name tells.
+
+    Raises:
+        InputError: naming file, row or task, and what is wrong
+    """
+    return sheet.read(path, known) if _kind(path) == ".csv" else label_studio.read(path)
+
+
+def _kind(path: Path) -> str:
+    kind = path.suffix.casefold()
+    if kind not in (".csv", ".json"):
+        raise InputError(f"{path}: found the ending {path.suffix!r}, expected .csv, or .json for Label Studio")
+    return kind
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
