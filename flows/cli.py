@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import corpora_cli, experiments_cli, labels_cli
+from flows import annotate_cli, corpora_cli, experiments_cli, labels_cli
 
 if TYPE_CHECKING:
     from tasks.config import Config
@@ -25,6 +25,7 @@ export = typer.Typer(no_args_is_help=True, help="Write results in other people's
 app.add_typer(export, name="export")
 cache = typer.Typer()
 app.add_typer(cache, name="cache")
+app.add_typer(annotate_cli.app, name="annotate")
 app.add_typer(corpora_cli.app, name="corpus")
 app.add_typer(experiments_cli.app, name="experiment")
 app.add_typer(labels_cli.app, name="labels")

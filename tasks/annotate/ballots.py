@@ -12,6 +12,8 @@ from tasks import listeners
 from tasks.errors import InputError
 
 _NAME = re.compile(r"[^\W\d_][\w .@+-]{0,62}[\w.]|[^\W\d_]")
+NOBODY = "@undertone.invalid"
+"""Makes an address of a listener's name where a file wants one; RFC 2606 keeps `.invalid` from being anyone's."""
 _COLUMNS = ("Id", "start_s", "end_s", listeners.ADJUDICATED, "text")
 
 
@@ -79,7 +81,7 @@ def listener(name: str, known: Collection[str] = ()) -> str:
         InputError: saying what a name may be
     """
     tidy = unicodedata.normalize("NFC", name).strip()
-    if not _NAME.fullmatch(tidy):
+    if not _NAME.fullmatch(tidy) or tidy.endswith(NOBODY):
         raise InputError(
             f"found the listener's name {name[:80]!r}, expected a letter first, then letters, digits, spaces and "
             ". @ + - _, at most 64 in all"

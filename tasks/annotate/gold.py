@@ -15,13 +15,17 @@ from tasks.errors import InputError
 _DIGEST = "annotated.csv"
 
 
-def opened() -> Store:
-    """Open the project's store; a new one begins with the votes of `annotated.csv`, as in a clone."""
+def opened(known: Sequence[Segment]) -> Store:
+    """Open the project's store; a new one, as in a clone, begins with the votes of `annotated.csv`.
+
+    Args:
+        known: segments that rows of the file may be
+    """
     fresh = not paths.BALLOTS.exists()
     store = Store(paths.BALLOTS)
     try:
         if fresh and paths.ANNOTATED.exists():
-            store.merge(sheet.read(paths.ANNOTATED, ()))
+            store.merge(sheet.read(paths.ANNOTATED, known))
             store.set_note(_DIGEST, _digest(paths.ANNOTATED))
     except BaseException:
         store.close()
@@ -48,6 +52,8 @@ def publish(store: Store, *, over: bool = False) -> Path | None:
         )
     ballots = store.ballots()
     if not any(one.votes for one in ballots):
+        # the last vote was taken back: what the file says is no longer so
+        path.unlink(missing_ok=True)
         return None
     sheet.write(path, ballots)
     store.set_note(_DIGEST, _digest(path))

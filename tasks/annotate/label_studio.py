@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from tasks import tables
-from tasks.annotate.ballots import Ballot, Segment, Span, Verdict, listener
+from tasks.annotate.ballots import NOBODY, Ballot, Segment, Span, Verdict, listener
 from tasks.errors import InputError
 from tasks.page import templating
 
 _CONTROL, _OBJECT = "sentiment", "audio"
-_NOBODY = "@undertone.invalid"
 _TEXTS, _TIMES = ("utterance_id", "video_id", "text"), ("start_s", "end_s")
 
 
@@ -112,7 +111,7 @@ class _Task:
             return f"user-{who}"
         email = self._member(who, "email", str, "a text", f"{where}completed_by.")
         try:
-            return listener(email.removesuffix(_NOBODY))
+            return listener(email.removesuffix(NOBODY))
         except InputError as error:
             raise self._wrong(f"{where}completed_by.email: {error}") from None
 
@@ -167,7 +166,7 @@ def _task(number: int, ballot: Ballot, sounds: Mapping[str, bytes]) -> dict[str,
 def _annotation(name: str, label: str | None, *, verdict: bool) -> dict[str, Any]:
     chosen = {"from_name": _CONTROL, "to_name": _OBJECT, "type": "choices", "value": {"choices": [label]}}
     return {
-        "completed_by": {"email": name if "@" in name else f"{name}{_NOBODY}"},
+        "completed_by": {"email": name if "@" in name else f"{name}{NOBODY}"},
         "result": [] if label is None else [chosen],
         "was_cancelled": label is None,
         "ground_truth": verdict,

@@ -1,0 +1,207 @@
+"""A project whose segments are cut, a server of its own process, and a browser spoken to by its own protocol."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks import each, paths, segments, tables
+from tasks.annotate.ballots import Segment, Span
+from tasks.annotate.candidates import Candidate
+from tasks.config import Config
+
+ROOT = Path(__file__).resolve().parents[3]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+_FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-quic", "--hide-scrollbars", "--window-size=900,800",
+    "--remote-debugging-port=0", "--mute-audio",
+)  # fmt: skip
+
+
+def segment(number: int = 0, video: str = "test-1", text: str = "some words") -> Segment:
+    start_s = number * 2.5
+    return Segment(Span(f"weak/{video}/{number:04d}", start_s, start_s + 2.4), video, text)
+
+
+def candidate(number: int, video: str, weak: str | None, *shares: float) -> Candidate:
+    probabilities = dict(zip(tables.SENTIMENTS, shares, strict=True)) if shares else {}
+    return Candidate(segment(number, video), video.split("-", maxsplit=1)[0], weak, probabilities)
+
+
+@pytest.fixture
+def cut(captioned: Callable[..., None], settings: Config) -> None:
+    """A project with 36 test and 9 training segments."""
+    captioned(1, 4, 9)
+    segments.run(settings, each=each.local(settings.runtime.model_copy(update={"workers": 1})))
+
+
+def words(texts: dict[str, str]) -> None:
+    """Have some utterances say something else."""
+    rows = tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist()
+    for row in rows:
+        row["text"] = texts.get(row["utterance_id"], row["text"])
+    tables.write(tables.from_rows(rows, tables.UTTERANCES), paths.UTTERANCES, tables.UTTERANCES)
+
+
+class Server:
+    """`undertone annotate` in a process of its own."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-c", "from flows.cli import main; main()", "annotate", "--port", "0", *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        self.process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert self.process.stdout is not None
+        said = ""
+        for line in self.process.stdout:
+            said += line
+            if found := re.search(r"http://\S+", line):
+                self.url = found[0]
+                return
+        raise AssertionError(said)
+
+    def post(self, path: str, **body: object) -> Any:
+        headers = {"Content-Type": "application/json", "X-Undertone": "annotate"}
+        request = urllib.request.Request(f"{self.url}api/{path}", json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self._wait()
+
+    def stop(self) -> str:
+        """End it as Ctrl-C does, and return what it said at the end."""
+        self.process.terminate()
+        return self._wait()
+
+    def _wait(self) -> str:
+        said, _ = self.process.communicate(timeout=60)
+        return said
+
+
+@pytest.fixture
+def served(cut: None) -> Iterator[Callable[..., Server]]:
+    """Start servers on the project; those that still run at the end are killed."""
+    started: list[Server] = []
+
+    def start(*arguments: str) -> Server:
+        started.append(Server(*arguments))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.kill()
+
+
+class Page:
+    """One tab of a browser."""
+
+    def __init__(self, browser: Any, numbers: Iterator[int], session: str) -> None:
+        self._browser, self._numbers, self._session = browser, numbers, session
+
+    def ask(self, method: str, **parameters: object) -> dict[str, Any]:
+        return _ask(self._browser, self._numbers, method, parameters, self._session)
+
+    def run(self, expression: str) -> Any:
+        found = self.ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in found, found
+        return found["result"].get("value")
+
+    def press(self, key: str) -> None:
+        code = {" ": "Space"}.get(key, f"Digit{key}" if key.isdigit() else f"Key{key.upper()}")
+        for kind in ("keyDown", "keyUp"):
+            self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=code, text=key if kind == "keyDown" else "")
+
+    def until(self, expression: str) -> Any:
+        end = time.monotonic() + 30
+        while not (found := self.run(expression)):
+            assert time.monotonic() < end, (
+                f"{expression} never came true; the page says {self.run('document.body.innerText')!r}"
+            )
+            time.sleep(0.02)
+        return found
+
+    def enter(self, url: str, name: str) -> None:
+        self.ask("Page.navigate", url=url)
+        self.until("document.readyState === 'complete' && !!document.getElementById('listener')")
+        self.ask("Input.insertText", text=name)
+        self.ask(
+            "Input.dispatchKeyEvent", type="keyDown", key="Enter", code="Enter", text="\r", windowsVirtualKeyCode=13
+        )
+        self.until("!document.getElementById('hearing').hidden")
+
+    def progress(self) -> str:
+        return str(self.run("document.getElementById('progress-text').textContent"))
+
+    def vote(self, key: str, done: int, total: int) -> None:
+        """Wait until the segment sounds, press a key, and wait until the page counts it."""
+        self.until("document.getElementById('play').classList.contains('playing')")
+        self.press(key)
+        self.until(f"document.getElementById('progress-text').textContent === '{done} of {total}'")
+
+    def picture(self, path: Path) -> None:
+        import base64
+
+        path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Callable[[], Page]]:
+    """Open tabs, each of a profile of its own, in one headless browser."""
+    from websockets.sync.client import connect
+
+    if CHROMIUM is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome on the PATH")
+    with _running([CHROMIUM, *_FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "about:blank"]) as url:
+        with connect(url, max_size=None, proxy=None) as connection:
+            numbers = itertools.count(1)
+
+            def open_tab() -> Page:
+                context = _ask(connection, numbers, "Target.createBrowserContext", {})["browserContextId"]
+                made = {"url": "about:blank", "browserContextId": context}
+                target = _ask(connection, numbers, "Target.createTarget", made)["targetId"]
+                attached = _ask(connection, numbers, "Target.attachToTarget", {"targetId": target, "flatten": True})
+                return Page(connection, numbers, attached["sessionId"])
+
+            yield open_tab
+
+
+@contextmanager
+def _running(command: list[str]) -> Iterator[str]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        yield next(found[0] for line in process.stderr if (found := re.search(r"ws://\S+", line)))
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def _ask(
+    browser: Any, numbers: Iterator[int], method: str, parameters: dict[str, Any], session: str | None = None
+) -> dict[str, Any]:
+    number = next(numbers)
+    message = {"id": number, "method": method, "params": parameters}
+    browser.send(json.dumps(message if session is None else {**message, "sessionId": session}))
+    while True:
+        answer = json.loads(browser.recv(timeout=60))
+        if answer.get("id") == number:
+            assert "error" not in answer, (method, answer)
+            return dict(answer["result"])

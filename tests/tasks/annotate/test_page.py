@@ -1,0 +1,144 @@
+"""The listening page in a real browser, by keyboard, against a real server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks import agreement, listeners, paths
+from tasks.annotate.store import Store
+from tasks.scores import Bootstrap
+
+from .conftest import Page, Server, words
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+N = 30
+LABELS = {"1": "negative", "2": "neutral", "3": "positive"}
+
+
+def test_two_listen_at_once_one_returns_one_takes_back(
+    served: Callable[..., Server], browser: Callable[[], Page]
+) -> None:
+    server = served("--n", str(N))
+    ada, bo = browser(), browser()
+    ada.enter(server.url, "Ada")
+    bo.enter(server.url, "Bo")
+    # Ada hears 10 of each; Bo differs on the first six: negative for neutral thrice, and the other way round
+    of_ada = ["1", "2"] * 3 + ["1"] * 7 + ["2"] * 7 + ["3"] * 10
+    of_bo = ["2", "1"] * 3 + of_ada[6:]
+    for number in range(N):
+        if number == 12:
+            # closes the page, and comes back in another browser
+            ada.ask("Page.close")
+            ada = browser()
+            ada.enter(server.url, "Ada")
+            assert ada.progress() == f"12 of {N}"
+        ada.vote(of_ada[number], number + 1, N)
+        if number == 20:
+            bo.vote("1" if of_bo[number] != "1" else "2", number + 1, N)
+            mistaken = bo.run("document.getElementById('segment').dataset.key")
+            bo.press("u")
+            bo.until(f"document.getElementById('progress-text').textContent === '20 of {N}'")
+            assert bo.run("document.getElementById('segment').dataset.key") != mistaken
+        bo.vote(of_bo[number], number + 1, N)
+    assert "That was all" in ada.run("document.body.innerText")
+    said = server.stop()
+    assert f"Written: {paths.ANNOTATED}" in said
+
+    (heard,) = listeners.read_folder(paths.LISTENERS)
+    assert heard.listeners == ("Ada", "Bo")
+    votes = [row.votes for row in heard.heard]
+    assert len(votes) == N
+    assert sum(row["Ada"] == row["Bo"] for row in votes) == 24
+    for name, keys in (("Ada", of_ada), ("Bo", of_bo)):
+        assert sorted(row[name] for row in votes) == sorted(LABELS[key] for key in keys)
+    found = agreement.figures(votes, np.array([row.video_id for row in heard.heard]), Bootstrap(200, 0.95, 1))
+    # by hand: 24 of 30 agree; both use each label 10 times, so that chance gives a third (Fleiss), and, drawn without
+    # putting back, 57/177 (Krippendorff: 3 · 20 · 19 / (60 · 59))
+    assert found["percent"].value == pytest.approx(0.8)
+    assert found["kappa"].value == pytest.approx((0.8 - 1 / 3) / (2 / 3))
+    assert found["alpha"].value == pytest.approx(1 - (1 - 0.8) / (1 - 57 / 177))
+    assert all(one.low is not None and one.high is not None for one in found.values())
+
+
+def test_a_caption_that_is_a_script_is_shown_as_text(
+    served: Callable[..., Server], browser: Callable[[], Page]
+) -> None:
+    evil = "<script>document.title = 'broken into'</script><img src=x onerror=\"document.title = 'broken into'\">"
+    words({f"weak/test-{video}/{turn:04d}": evil for video in range(4) for turn in range(9)})
+    page = browser()
+    page.enter(served("--text").url, "Ada")
+    assert page.run("document.getElementById('text').innerText") == evil
+    assert page.run("document.getElementById('text').childElementCount") == 0
+    assert "broken" not in page.run("document.title")
+    if pictures := os.environ.get("UNDERTONE_SCREENSHOTS"):
+        page.picture(Path(pictures) / "annotate-script.png")
+
+
+def test_it_shows_no_weak_label_and_no_text_unless_told(
+    served: Callable[..., Server], browser: Callable[[], Page]
+) -> None:
+    page = browser()
+    page.enter(served().url, "Ada")
+    page.until("document.getElementById('play').classList.contains('playing')")
+    assert page.run("document.getElementById('text').hidden")
+    assert "someone" not in page.run("document.documentElement.outerHTML")
+    state = page.run(
+        "fetch('api/state', {method: 'POST', headers: {'Content-Type': 'application/json', 'X-Undertone': 'annotate'},"
+        " body: JSON.stringify({listener: 'Ada'})}).then((answer) => answer.json())"
+    )
+    assert set(state) == {"listener", "done", "total", "segment"}
+    assert set(state["segment"]) == {"key", "text", "length_s"}
+    assert state["segment"]["text"] is None
+
+
+def test_keys_skip_and_replay_and_a_name_is_asked_for(
+    served: Callable[..., Server], browser: Callable[[], Page]
+) -> None:
+    server, page = served("--n", "3"), browser()
+    page.ask("Page.navigate", url=server.url)
+    page.until("!!document.getElementById('enter')")
+    page.run("document.getElementById('listener').value = 'text'; document.getElementById('enter').requestSubmit()")
+    page.until("document.getElementById('refused').textContent.includes('cannot be named')")
+    page.enter(server.url, "Ada")
+    page.press(" ")
+    page.vote("s", 1, 3)
+    page.vote("0", 2, 3)
+    page.vote("3", 3, 3)
+    server.stop()
+    with Store(paths.BALLOTS) as store:
+        labels = sorted(str(one.votes["Ada"]) for one in store.ballots())
+    assert labels == ["None", "None", "positive"]
+
+
+def test_the_last_server_gone_is_told_and_nothing_counts(
+    served: Callable[..., Server], browser: Callable[[], Page]
+) -> None:
+    server, page = served("--n", "3"), browser()
+    page.enter(server.url, "Ada")
+    page.until("document.getElementById('play').classList.contains('playing')")
+    server.kill()
+    page.press("1")
+    page.until("document.getElementById('wrong').textContent.startsWith('Not saved')")
+    assert page.progress() == "0 of 3"
+
+
+def test_pictures(served: Callable[..., Server], browser: Callable[[], Page]) -> None:
+    folder = os.environ.get("UNDERTONE_SCREENSHOTS")
+    if not folder:
+        pytest.skip("UNDERTONE_SCREENSHOTS names no folder")
+    page, server = browser(), served("--text", "--n", "3")
+    page.ask("Page.navigate", url=server.url)
+    page.until("document.readyState === 'complete'")
+    page.picture(Path(folder) / "annotate-enter.png")
+    page.enter(server.url, "Ada")
+    page.until("document.getElementById('play').classList.contains('playing')")
+    page.picture(Path(folder) / "annotate-hearing.png")
+    page.vote("3", 1, 3)
+    page.vote("1", 2, 3)
+    page.vote("2", 3, 3)
+    page.picture(Path(folder) / "annotate-end.png")
