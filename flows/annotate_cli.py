@@ -148,9 +148,8 @@ def import_votes(
     there = [one.segment for one in candidates.load()]
     with gold.opened(there) as store:
         known = {one.span: one for one in [*there, *(ballot.segment for ballot in store.ballots())]}
-        ballots = gold.read(file, list(known.values()))
-        changed = store.merge(ballots, replace=replace)
-        typer.echo(f"{changed} new votes and verdicts from {len(ballots)} segments of {file}")
+        changed = gold.take_in(store, file, list(known.values()), replace=replace)
+        typer.echo(f"{changed} new votes and verdicts from {file}")
         if path := gold.publish(store, over=file.resolve() == paths.ANNOTATED.resolve()):
             typer.echo(f"Written: {path}")
 

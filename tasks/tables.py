@@ -149,7 +149,10 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows, of which there is at least one, as CSV with a header, whole."""
     sink = io.StringIO()
-    writer = csv.DictWriter(sink, list(rows[0]), lineterminator="\n")
+    # Python before 3.13 leaves a lone carriage return bare, which readers take for the end of the row
+    bare = any("\r" in str(cell) for row in rows for cell in row.values())
+    quoting = csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL
+    writer = csv.DictWriter(sink, list(rows[0]), lineterminator="\n", quoting=quoting)
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, sink.getvalue())

@@ -25,7 +25,7 @@ def opened(known: Sequence[Segment]) -> Store:
     store = Store(paths.BALLOTS)
     try:
         if fresh and paths.ANNOTATED.exists():
-            store.merge(sheet.read(paths.ANNOTATED, known))
+            take_in(store, paths.ANNOTATED, known)
             store.set_note(_DIGEST, _digest(paths.ANNOTATED))
     except BaseException:
         store.close()
@@ -79,6 +79,28 @@ def read(path: Path, known: Sequence[Segment]) -> list[Ballot]:
         InputError: naming file, row or task, and what is wrong
     """
     return sheet.read(path, known) if _kind(path) == ".csv" else label_studio.read(path)
+
+
+def take_in(store: Store, path: Path, known: Sequence[Segment], *, replace: bool = False) -> int:
+    """Add a file's votes to the store, all or none.
+
+    Args:
+        store: where they go
+        path: the file
+        known: segments that its rows may be
+        replace: whether the file's votes stand where the two differ
+
+    Returns:
+        how many votes and verdicts were new or replaced
+
+    Raises:
+        InputError: naming file, row or task, and what is wrong
+    """
+    ballots = read(path, known)
+    try:
+        return store.merge(ballots, replace=replace)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _kind(path: Path) -> str:

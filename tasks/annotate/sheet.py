@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -42,8 +43,7 @@ def read(path: Path, known: Iterable[Segment]) -> list[Ballot]:
     """
     sheet = listeners.read_spans(path)
     for name in sheet.listeners:
-        if listener(name) != name:
-            raise InputError(f"{path}: column {name!r}: expected the listener's name as {listener(name)!r}")
+        _check(path, name)
     places = _Places(known)
     found = []
     for heard, skipped, row in zip(listeners.spans(path, sheet), sheet.skipped, sheet.rows, strict=True):
@@ -55,19 +55,33 @@ def read(path: Path, known: Iterable[Segment]) -> list[Ballot]:
 
 
 class _Places:
+    """The known segments by their place; those alike in place and text are taken in turn."""
+
     def __init__(self, known: Iterable[Segment]) -> None:
         self._at: dict[tuple[str, float, float], list[Segment]] = {}
-        for one in known:
+        self._taken: Counter[Segment] = Counter()
+        for one in sorted(known, key=lambda one: one.span):
             self._at.setdefault((one.video_id, one.span.start_s, one.span.end_s), []).append(one)
 
     def segment(self, heard: listeners.Heard, text: str) -> Segment:
-        """Return the segment a row is; of several at one place, that of the same text."""
+        """Return the segment a row is; of several at one place, one of the same text."""
         there = self._at.get((heard.video_id, heard.start_s, heard.end_s), [])
-        for one in sorted(there, key=lambda one: (one.text.strip() != text, one.span)):
-            if len(there) == 1 or one.text.strip() == text:
-                return one
+        alike = there if len(there) == 1 else [one for one in there if one.text.strip() == text]
+        if alike:
+            found = min(alike, key=lambda one: self._taken[one])
+            self._taken[found] += 1
+            return found
         digest = hashlib.sha256(f"{heard.start_s!r} {heard.end_s!r} {text}".encode()).hexdigest()[:16]
         return Segment(Span(f"heard/{heard.video_id}/{digest}", heard.start_s, heard.end_s), heard.video_id, text)
+
+
+def _check(path: Path, name: str) -> None:
+    try:
+        tidy = listener(name)
+    except InputError as error:
+        raise InputError(f"{path}: column {name!r}: {error}") from None
+    if tidy != name:
+        raise InputError(f"{path}: column {name!r}: expected the listener's name in Unicode's form NFC")
 
 
 def _cells(ballot: Ballot, names: Sequence[str], judged: bool) -> dict[str, str]:

@@ -128,16 +128,22 @@ class Store:
             how many votes and verdicts were new or replaced
 
         Raises:
-            InputError: if someone's vote, or the verdict, differs from what is there
+            InputError: if someone's vote, or the verdict, differs from what is there, naming its place in `ballots`
         """
         changed = 0
         with self._transaction() as run:
-            for one in ballots:
+            for place, one in enumerate(ballots, start=1):
                 number = _segment(run, one.segment)
                 said = [("votes", listener, label) for listener, label in one.votes.items()]
                 said += [("verdicts", one.verdict.by, one.verdict.label)] if one.verdict else []
                 for table, listener, label in said:
-                    changed += _put(run, table, (number, listener, label), one.segment, replace)
+                    there = _there(run, table, number, listener)
+                    if there == (listener, label):
+                        continue
+                    if there is not None and not replace:
+                        raise InputError(_differs(place, one.segment, (listener, label), there))
+                    run.execute(_insert(table, "OR REPLACE"), (number, listener, label, _now()))
+                    changed += 1
         return changed
 
     def note(self, name: str) -> str | None:
@@ -208,25 +214,24 @@ def _segment(run: sqlite3.Connection, segment: Segment) -> int:
     return int(run.execute(_OF_SPAN, place).fetchone()[0])
 
 
-def _put(
-    run: sqlite3.Connection, table: str, said: tuple[int, str, str | None], segment: Segment, replace: bool
-) -> bool:
-    number, listener, label = said
-    whose = "SELECT listener, label FROM verdicts WHERE segment = ?"
-    where: tuple[int | str, ...] = (number,)
-    if table == "votes":
-        whose, where = "SELECT listener, label FROM votes WHERE segment = ? AND listener = ?", (number, listener)
-    there = run.execute(whose, where).fetchone()
-    if there == (listener, label):
-        return False
-    if there is not None and not replace:
-        span = segment.span
-        raise InputError(
-            f"{segment.video_id}, {span.start_s:g} to {span.end_s:g} s: {listener} says {label or 'skipped'}, but the "
-            f"store has {there[1] or 'skipped'} of {there[0]}; nothing was imported. With --replace, the file's stands"
-        )
-    run.execute(_insert(table, "OR REPLACE"), (number, listener, label, _now()))
-    return True
+def _there(run: sqlite3.Connection, table: str, segment: int, listener: str) -> tuple[str, str | None] | None:
+    """Return who said what where this listener's vote, or anyone's verdict, would go."""
+    if table == "verdicts":
+        found = run.execute("SELECT listener, label FROM verdicts WHERE segment = ?", (segment,))
+    else:
+        mine = "SELECT listener, label FROM votes WHERE segment = ? AND listener = ?"
+        found = run.execute(mine, (segment, listener))
+    there: tuple[str, str | None] | None = found.fetchone()
+    return there
+
+
+def _differs(place: int, segment: Segment, said: tuple[str, str | None], there: tuple[str, str | None]) -> str:
+    span = segment.span
+    return (
+        f"row or task {place} ({segment.video_id}, {span.start_s:g} to {span.end_s:g} s): {said[0]} says "
+        f"{said[1] or 'skipped'}, but the store has {there[1] or 'skipped'} of {there[0]}; nothing was taken in. "
+        "With --replace, what the file says stands"
+    )
 
 
 def _insert(table: str, otherwise: str) -> str:

@@ -66,6 +66,28 @@ def test_listeners_are_the_second_truth(trained: Config) -> None:
     assert heard["consensus"]["accuracy"]["value"] == 1.0
     assert heard["coverage"] == 1.0
     assert heard["classifier"]["n"] == heard["majority"]["n"] == 6
+    assert {name: one["value"] for name, one in heard["agreement"].items()} == {"percent": 1, "kappa": 1, "alpha": 1}
+    assert heard["leave_one_out_macro_f1"] == {"ann": 1.0, "bob": 1.0, "cid": 1.0}
+
+
+def test_the_verdict_on_a_tie_is_the_truth(trained: Config) -> None:
+    paths.LISTENERS.mkdir(parents=True)
+    rows = [
+        # test-0 says negative, neutral, positive, negative …
+        "0,0,2.4,negative,positive,negative",
+        "0,2.5,4.9,negative,positive,neutral",
+        "0,5,7.4,positive,positive,",
+        "0,7.5,9.9,negative,positive,",
+        "1,0,2.4,neutral,neutral,",
+    ]
+    (paths.LISTENERS / "annotated.csv").write_text("Id,start_s,end_s,ann,bob,adjudicated\n" + "\n".join(rows) + "\n")
+    heard = measured(trained)["listeners"]
+    assert (heard["n"], heard["n_adjudicated"], heard["n_without_majority"]) == (4, 2, 1)
+    assert heard["annotators"] == ["ann", "bob"]
+    assert heard["consensus"]["accuracy"]["value"] == 1.0
+    assert heard["agreement"]["percent"]["value"] == pytest.approx(2 / 5)
+    assert heard["agreement"]["alpha"]["value"] == heard["alpha"]
+    assert heard["agreement"]["percent"]["low"] < heard["agreement"]["percent"]["high"]
 
 
 def test_no_labelled_test_utterance_is_an_error_that_says_so(trained: Config) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pyarrow as pa
@@ -61,3 +62,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         raise RuntimeError
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_carriage_return_does_not_break_a_csv_row(tmp_path: Path) -> None:
+    rows = [{"id": "1", "text": "one\rtwo"}, {"id": "2", "text": 'three\r\n"four"'}]
+    tables.write_csv(tmp_path / "rows.csv", rows)
+    with (tmp_path / "rows.csv").open(newline="") as stream:
+        assert list(csv.DictReader(stream)) == rows

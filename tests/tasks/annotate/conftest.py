@@ -169,18 +169,18 @@ def browser(tmp_path: Path) -> Iterator[Callable[[], Page]]:
 
     if CHROMIUM is None:
         pytest.skip("no chromium, chromium-browser or google-chrome on the PATH")
-    with _running([CHROMIUM, *_FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "about:blank"]) as url:
-        with connect(url, max_size=None, proxy=None) as connection:
-            numbers = itertools.count(1)
+    command = [CHROMIUM, *_FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "about:blank"]
+    with _running(command) as url, connect(url, max_size=None, proxy=None) as connection:
+        numbers = itertools.count(1)
 
-            def open_tab() -> Page:
-                context = _ask(connection, numbers, "Target.createBrowserContext", {})["browserContextId"]
-                made = {"url": "about:blank", "browserContextId": context}
-                target = _ask(connection, numbers, "Target.createTarget", made)["targetId"]
-                attached = _ask(connection, numbers, "Target.attachToTarget", {"targetId": target, "flatten": True})
-                return Page(connection, numbers, attached["sessionId"])
+        def open_tab() -> Page:
+            context = _ask(connection, numbers, "Target.createBrowserContext", {})["browserContextId"]
+            made = {"url": "about:blank", "browserContextId": context}
+            target = _ask(connection, numbers, "Target.createTarget", made)["targetId"]
+            attached = _ask(connection, numbers, "Target.attachToTarget", {"targetId": target, "flatten": True})
+            return Page(connection, numbers, attached["sessionId"])
 
-            yield open_tab
+        yield open_tab
 
 
 @contextmanager

@@ -1,0 +1,242 @@
+"""Files out and in: nothing is lost on the way, and what is wrong in a file is named."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as trying
+from hypothesis import strategies as st
+
+from tasks import listeners, tables
+from tasks.annotate import gold, label_studio, sheet
+from tasks.annotate.ballots import Ballot, Segment, Span, Verdict
+from tasks.annotate.store import Store
+from tasks.errors import InputError
+
+from .conftest import segment
+
+LABELS = st.sampled_from([*tables.SENTIMENTS, None])
+NAMES = st.sampled_from(["Ada", "Bo", "ada@example.org", "Zoë", "user-10", "J. R."])
+# captions have no blanks at their ends
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40).map(str.strip)
+TIMES = st.floats(0, 7200, allow_subnormal=False)
+
+
+@st.composite
+def polls(draw: st.DrawFn) -> list[Ballot]:
+    found = {}
+    for number in range(draw(st.integers(1, 5))):
+        start_s, length_s = draw(TIMES), draw(st.floats(0.5, 30))
+        video = draw(st.sampled_from(["test-1", "train-x_9"]))
+        span = Span(f"weak/{video}/{number:04d}", start_s, start_s + length_s)
+        verdict = draw(st.none() | st.builds(Verdict, st.just("Dee"), LABELS))
+        votes = draw(st.dictionaries(NAMES, LABELS, min_size=1))
+        found[span] = Ballot(Segment(span, video, draw(TEXTS)), votes, verdict)
+    return list(found.values())
+
+
+def stored(ballots: list[Ballot]) -> list[Ballot]:
+    """Return what a new store says after taking ballots in."""
+    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "votes.sqlite") as store:
+        store.merge(ballots)
+        return store.ballots()
+
+
+@trying(max_examples=60, deadline=None)
+@given(polls())
+def test_label_studio_and_back_loses_nothing(ballots: list[Ballot]) -> None:
+    before = stored(ballots)
+    with tempfile.TemporaryDirectory() as folder:
+        gold.write(path := Path(folder) / "tasks.json", before, {before[0].segment.span.key: b"fLaC"})
+        assert stored(gold.read(path, [])) == before
+
+
+@trying(max_examples=60, deadline=None)
+@given(polls())
+def test_csv_and_back_loses_nothing(ballots: list[Ballot]) -> None:
+    before = stored(ballots)
+    with tempfile.TemporaryDirectory() as folder:
+        gold.write(path := Path(folder) / "votes.csv", before, {})
+        found = stored(gold.read(path, [one.segment for one in before]))
+        again = Path(folder) / "again.csv"
+        gold.write(again, found, {})
+        assert again.read_bytes() == path.read_bytes()
+    # who gave a verdict is all that a CSV file does not say
+    assert [(one.segment, one.votes, one.verdict and one.verdict.label) for one in found] == [
+        (one.segment, one.votes, one.verdict and one.verdict.label) for one in before
+    ]
+    assert [one.verdict is None for one in found] == [one.verdict is None for one in before]
+
+
+def test_what_evaluate_reads(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    ballots = [
+        Ballot(segment(0), {"Ada": "positive", "Bo": None}),
+        Ballot(segment(1, text='well, "yes"'), {"Ada": "positive", "Bo": "negative"}, Verdict("Dee", "neutral")),
+    ]
+    sheet.write(path, ballots)
+    assert path.read_text() == (
+        "Id,start_s,end_s,Ada,Bo,adjudicated,text\n"
+        "test-1,0.0,2.4,positive,skipped,,some words\n"
+        'test-1,2.5,4.9,positive,negative,neutral,"well, ""yes"""\n'
+    )
+    found = listeners.read(path)
+    assert found.listeners == ("Ada", "Bo")
+    assert [(dict(one.votes), one.adjudicated) for one in found.heard] == [
+        ({"Ada": "positive"}, None),
+        ({"Ada": "positive", "Bo": "negative"}, "neutral"),
+    ]
+
+
+def test_a_row_elsewhere_is_attached_to_no_segment(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_text("Id,start_s,end_s,Ada,text\n1,0,2.4,positive,x\n1,0.1,2.4,negative,x\n2,0,2.4,neutral,x\n")
+    here, moved, other = gold.read(path, [segment(0)])
+    assert here.segment == segment(0)
+    assert moved.segment.span.utterance_id.startswith("heard/test-1/")
+    assert other.segment.span.utterance_id.startswith("heard/test-2/")
+    assert len({one.segment.span for one in (here, moved, other)}) == 3
+
+
+def test_two_utterances_at_one_place_are_told_apart_by_their_text(tmp_path: Path) -> None:
+    one, two = segment(0, text="one"), Segment(Span("weak/test-1/0009", 0.0, 2.4), "test-1", "two")
+    sheet.write(tmp_path / "votes.csv", [Ballot(one, {"Ada": "positive"}), Ballot(two, {"Ada": "negative"})])
+    found = gold.read(tmp_path / "votes.csv", [two, one])
+    assert [(ballot.segment, ballot.votes["Ada"]) for ballot in found] == [(one, "positive"), (two, "negative")]
+
+
+def test_nothing_to_write_and_another_ending(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nobody has voted yet"):
+        gold.write(tmp_path / "votes.csv", [], {})
+    for act in (lambda path: gold.write(path, [], {}), lambda path: gold.read(path, [])):
+        with pytest.raises(InputError, match=r"votes.tsv: found the ending '.tsv', expected .csv, or .json"):
+            act(tmp_path / "votes.tsv")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Id,start_s,end_s,Ada\n1,0,1,positive\n1,0,1,huh\n", "row 2, column Ada: found the vote 'huh'"),
+        ("Id,start_s,end_s,Ada\n1,2,1,positive\n", "row 1: found start_s '2' and end_s '1'"),
+        ("Id,start_s,end_s,=Ada()\n1,0,1,positive\n", "found the listener's name '=Ada"),
+        ("Id,start_s,Ada\n1,0,positive\n", "column end_s is missing"),
+    ],
+)
+def test_what_is_wrong_in_a_csv_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message.replace("(", r"\(")) as error:
+        gold.read(path, [])
+    assert str(path) in str(error.value)
+
+
+def exported(**changes: Any) -> dict[str, Any]:
+    """A task as Label Studio exports it, with the fields it adds of its own."""
+    annotation = {
+        "id": 12, "completed_by": 10, "was_cancelled": False, "ground_truth": False, "lead_time": 4.3, "task": 3,
+        "created_at": "2026-03-02T21:52:49.513742Z", "result_count": 1, "unique_id": "0b5", "last_action": None,
+        "result": [
+            {
+                "id": "Dx_aB91ISN", "from_name": "sentiment", "to_name": "audio", "type": "choices", "origin": "manual",
+                "value": {"choices": ["positive"]},
+            }
+        ],
+    } | changes.pop("annotation", {})  # fmt: skip
+    data = {
+        "audio": "data:audio/flac;base64,AAAA", "utterance_id": "weak/test-1/0000", "video_id": "test-1",
+        "start_s": 0, "end_s": 2.4, "text": "some words",
+    } | changes.pop("data", {})  # fmt: skip
+    return {
+        "id": 3, "data": data, "annotations": [annotation], "drafts": [], "predictions": [], "project": 83, "meta": {},
+        "inner_id": 1, "total_annotations": 1, "cancelled_annotations": 0, "comment_count": 0,
+    } | changes  # fmt: skip
+
+
+def read(tmp_path: Path, content: Any) -> list[Ballot]:
+    path = tmp_path / "project-83.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return gold.read(path, [])
+
+
+def test_what_label_studio_exports_is_read(tmp_path: Path) -> None:
+    by_object = exported(annotation={"completed_by": {"id": 4, "email": "ada@example.org", "first_name": "Ada"}})
+    skipped = exported(annotation={"completed_by": 11, "was_cancelled": True, "result": []})
+    both = exported(annotations=by_object["annotations"] + skipped["annotations"])
+    assert read(tmp_path, [exported(), both]) == [
+        Ballot(segment(), {"user-10": "positive"}),
+        Ballot(segment(), {"ada@example.org": "positive", "user-11": None}),
+    ]
+    assert read(tmp_path, [exported(annotations=[])]) == [Ballot(segment())]
+
+
+CHOICE = {"from_name": "sentiment", "to_name": "audio", "type": "choices", "value": {"choices": ["positive"]}}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[{", "cannot be read as JSON"),
+        ({"tasks": []}, "expected Label Studio's JSON export, a list of tasks"),
+        ([3], "task 1: data is missing"),
+        # JSON-MIN
+        ([{"id": 3, "audio": "x", "sentiment": "positive"}], r"task 1 \(id 3\): data is missing, expected an object"),
+        ([exported(), exported(data={"start_s": "soon"})], r"task 2 \(id 3\): data.start_s: found \"soon\", expected"),
+        ([exported(data={"start_s": True})], "data.start_s: found true"),
+        ([exported(data={"start_s": 5})], "found data.start_s 5.0 and data.end_s 2.4"),
+        ([exported(data={"video_id": "clip.wav"})], "found data.video_id 'clip.wav', expected train-… or test-…"),
+        ([exported(data={"text": None})], "data.text: found null, expected a text"),
+        ([exported(annotations={})], r"annotations: found {}, expected a list"),
+        ([exported(annotation={"completed_by": None})], "annotation 1: completed_by: found null, expected a user"),
+        ([exported(annotation={"completed_by": {"id": 4}})], "annotation 1: completed_by.email is missing"),
+        ([exported(annotation={"completed_by": {"email": "text"}})], "completed_by.email: a listener cannot"),
+        ([exported(annotation={"result": []})], "annotation 1: found no result from 'sentiment', expected one"),
+        ([exported(annotation={"result": [{**CHOICE, "value": {"choices": ["angry"]}}]})], r'found \["angry"\] from'),
+        ([exported(annotation={"result": [{**CHOICE, "value": {"choices": list(tables.SENTIMENTS)}}]})], "one choice"),
+        ([exported(annotation={"result": [{**CHOICE, "value": 3}]})], "found null from 'sentiment'"),
+        ([exported(annotations=["x"])], "annotation 1: completed_by is missing"),
+        (
+            [exported(annotations=[*exported()["annotations"], {"completed_by": 10, "was_cancelled": True}])],
+            "annotation 2: user-10 says skipped, and positive before",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_json_file_is_named(tmp_path: Path, content: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message) as error:
+        read(tmp_path, content)
+    assert "project-83.json" in str(error.value)
+
+
+def test_the_tasks_follow_the_documented_form_and_are_blind(tmp_path: Path) -> None:
+    ballots = [Ballot(segment(), {"Ada": "positive", "Bo": None}, Verdict("Dee", "neutral"))]
+    label_studio.write(tmp_path / "tasks.json", ballots, {segment().span.key: b"fLaC"})
+    (task,) = json.loads((tmp_path / "tasks.json").read_text())
+    assert set(task["data"]) == {"audio", "utterance_id", "video_id", "start_s", "end_s", "text"}
+    assert task["data"]["audio"] == "data:audio/flac;base64,ZkxhQw=="
+    assert task["predictions"] == []
+    ada, bo, dee = task["annotations"]
+    assert ada == {
+        "completed_by": {"email": "Ada@undertone.invalid"}, "result": [CHOICE],
+        "was_cancelled": False, "ground_truth": False,
+    }  # fmt: skip
+    assert (bo["was_cancelled"], bo["result"]) == (True, [])
+    assert (dee["ground_truth"], dee["result"][0]["value"]) == (True, {"choices": ["neutral"]})
+
+
+@pytest.mark.parametrize("with_text", [True, False])
+def test_the_configuration_names_what_the_tasks_name(with_text: bool) -> None:
+    view = ElementTree.fromstring(label_studio.config(with_text=with_text))
+    audio, *text, choices = view
+    assert (audio.tag, audio.get("name"), audio.get("value")) == ("Audio", "audio", "$audio")
+    assert (choices.get("name"), choices.get("toName")) == ("sentiment", "audio")
+    assert [(one.get("value"), one.get("hotkey")) for one in choices] == [
+        ("negative", "1"),
+        ("neutral", "2"),
+        ("positive", "3"),
+    ]
+    assert [one.get("value") for one in text] == (["$text"] if with_text else [])

@@ -1,0 +1,133 @@
+"""Who gets in: this machine alone, or whoever has the token; and nobody by way of a listener's browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from tasks.annotate import app, gate, serve
+from tasks.annotate.gate import Gate
+from tasks.annotate.sitting import Sitting
+from tasks.annotate.store import Store
+from tasks.errors import Busy, InputError
+
+from .conftest import segment
+
+OURS = {"X-Undertone": "annotate"}
+TOKEN = "T0ken-" + "x" * 30
+
+
+@pytest.fixture
+def sitting(tmp_path: Path) -> Iterator[Sitting]:
+    with Store(tmp_path / "votes.sqlite") as store:
+        queue = [segment(number) for number in range(3)]
+        yield Sitting(store, queue, {one.span.key: b"fLaC" for one in queue}, with_text=False)
+
+
+@pytest.fixture
+def local(sitting: Sitting) -> Iterator[TestClient]:
+    with TestClient(app.make(sitting, Gate(None)), base_url="http://127.0.0.1:8421") as client:
+        yield client
+
+
+@pytest.fixture
+def remote(sitting: Sitting) -> Iterator[TestClient]:
+    with TestClient(app.make(sitting, Gate(TOKEN)), base_url="http://studio.example:8421") as client:
+        yield client
+
+
+def ask(client: TestClient, path: str = "state", headers: dict[str, str] = OURS, **body: Any) -> httpx.Response:
+    return client.post(f"/api/{path}", json={"listener": "Ada", **body}, headers=headers)
+
+
+def test_every_answer_is_fenced_in(local: TestClient) -> None:
+    for path in ("/", "/annotate.js", "/annotate.css", f"/audio/{segment().span.key}.flac", "/nowhere"):
+        answer = local.get(path)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
+    page = local.get("/").text
+    assert not re.search(r"<script(?![^>]* src=)|\son\w+=|style=", page)
+
+
+def test_sound_is_flac_and_nothing_else_is_served(local: TestClient) -> None:
+    answer = local.get(f"/audio/{segment().span.key}.flac")
+    assert (answer.content, answer.headers["content-type"]) == (b"fLaC", "audio/flac")
+    for path in ("/audio/x.flac", "/audio/..%2f..%2fparams.yaml", "/docs", "/openapi.json"):
+        assert local.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8421", "localhost:8421", "[::1]:8421", "LOCALHOST"])
+def test_loopback_answers_to_its_own_names(local: TestClient, host: str) -> None:
+    assert local.get("/", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8421", "127.0.0.1.evil.example", "192.168.1.5:8421", "[", ""]
+)
+def test_a_name_made_to_point_here_is_refused(local: TestClient, host: str) -> None:
+    assert local.get("/", headers={"Host": host}).status_code == 403
+    assert ask(local, headers={**OURS, "Host": host}).status_code == 403
+
+
+def test_another_page_in_the_listeners_browser_cannot_vote(local: TestClient, sitting: Sitting) -> None:
+    vote = {"key": segment().span.key, "vote": "positive"}
+    for headers in ({}, {**OURS, "Origin": "http://evil.example"}, {**OURS, "Origin": "http://127.0.0.1:9999"},
+                    {**OURS, "Origin": "null"}):  # fmt: skip
+        assert ask(local, "vote", headers, **vote).status_code == 403
+    assert sitting.store.ballots() == []
+    assert ask(local, "vote", {**OURS, "Origin": "http://127.0.0.1:8421"}, **vote).json()["done"] == 1
+
+
+@pytest.mark.parametrize(
+    "body", [{"vote": "angry", "key": "x"}, {"key": "x"}, {"vote": "neutral", "key": "x", "more": 1}]
+)
+def test_what_is_no_vote_is_refused(local: TestClient, body: dict[str, Any]) -> None:
+    assert ask(local, "vote", **body).status_code == 422
+
+
+def test_mistakes_are_explained(local: TestClient) -> None:
+    answer = ask(local, "vote", key="gone", vote="neutral")
+    assert (answer.status_code, "Reload" in answer.json()["detail"]) == (400, True)
+    assert "cannot be named 'text'" in ask(local, listener="text").json()["detail"]
+
+
+def test_elsewhere_the_token_is_needed_once(remote: TestClient) -> None:
+    for path in ("/", "/annotate.js", f"/audio/{segment().span.key}.flac", "/?token=wrong", "/?token=%C3%A9"):
+        assert remote.get(path).status_code == 401
+    assert ask(remote).status_code == 401
+    first = remote.get(f"/?token={TOKEN}")
+    assert first.status_code == 200
+    cookie = first.headers["set-cookie"]
+    assert cookie.startswith(f"{gate.COOKIE}={TOKEN};")
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert remote.get("/").status_code == 200
+    assert ask(remote).json()["total"] == 3
+    assert ask(remote, headers={}).status_code == 403
+    assert ask(remote, headers={**OURS, "Origin": "http://evil.example"}).status_code == 403
+
+
+def test_who_needs_a_token() -> None:
+    assert [gate.for_host(host).token for host in ("127.0.0.1", "127.0.0.2", "::1", "localhost")] == [None] * 4
+    tokens = {gate.for_host(host).token for host in ("0.0.0.0", "::", "192.168.1.5", "studio.example")}
+    assert len(tokens) == 4
+    assert all(token and len(token) >= 32 for token in tokens)
+
+
+def test_a_taken_port_and_a_foreign_address_are_told(sitting: Sitting) -> None:
+    with serve._bound(serve.Address("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert taken.getsockname()[0] == "127.0.0.1"
+        with pytest.raises(Busy, match="choose another one with --port"):
+            serve.run(sitting, serve.Address("127.0.0.1", port), print)
+    with pytest.raises(InputError, match="there is no address"):
+        serve.run(sitting, serve.Address("nowhere.invalid", 0), print)

@@ -1,0 +1,100 @@
+"""Orders of the queue: the same every time, all classes and videos early, the least certain first."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tasks import tables
+from tasks.annotate import queue
+from tasks.annotate.candidates import Candidate, probabilities
+
+from .conftest import candidate
+
+CLASSES = (None, *tables.SENTIMENTS)
+
+
+def skewed() -> list[Candidate]:
+    """Ten videos of 40 segments; nearly all is neutral, negatives stand in one video alone."""
+    found = []
+    for video in range(10):
+        for number in range(40):
+            weak = "neutral"
+            if video == 3 and number < 3:
+                weak = "negative"
+            elif number == 7:
+                weak = "positive"
+            found.append(candidate(number, f"test-{video}", None if number == 9 else weak))
+    return found
+
+
+@pytest.mark.parametrize("order", sorted(queue.ORDERS))
+def test_an_order_keeps_everything_and_depends_on_the_seed_alone(order: str) -> None:
+    there = skewed()
+    found = queue.ORDERS[order](there, 1)
+    assert sorted(one.segment.span for one in found) == sorted(one.segment.span for one in there)
+    assert queue.ORDERS[order](there[::-1], 1) == found
+    assert queue.ORDERS[order](there, 2) != found
+
+
+def test_a_random_sample_is_not_shuffled_anew_by_one_more_segment() -> None:
+    there = skewed()
+    more = queue.at_random([*there, candidate(99, "test-3", "neutral")], 1)
+    assert [one for one in more if one.segment.span.utterance_id != "weak/test-3/0099"] == queue.at_random(there, 1)
+
+
+def test_stratified_hears_every_class_and_every_video_early() -> None:
+    found = queue.stratified(skewed(), 1)
+    assert {one.weak for one in found[:4]} == set(CLASSES)
+    assert {one.segment.video_id for one in found[:12]} == {f"test-{video}" for video in range(10)}
+    labels = Counter(one.weak for one in found[:12])
+    assert {labels[name] for name in CLASSES} == {3}
+    # the three negatives are used up; what is left goes on evenly
+    labels = Counter(one.weak for one in found[:30])
+    assert labels["negative"] == 3
+    assert {labels[name] for name in (None, "neutral", "positive")} == {9}
+    # a random sample of that length does not do that
+    assert len({one.weak for one in queue.at_random(skewed(), 1)[:4]}) < 4
+
+
+def test_the_least_certain_come_first() -> None:
+    there = [
+        candidate(0, "test-1", "positive", 0.0, 0.0, 1.0),
+        candidate(1, "test-1", None, 0.4, 0.2, 0.4),
+        candidate(2, "test-1", "positive", 0.7, 0.1, 0.2),
+        candidate(3, "test-1", None, 0.1, 0.2, 0.7),
+        candidate(4, "test-1", "neutral", 0.3, 0.4, 0.3),
+    ]
+    found = queue.uncertain(there, 1)
+    # 2 is labelled positive against its probabilities: conflicting, and before those that are merely uncertain
+    assert [one.segment.span.utterance_id[-1] for one in found] == ["2", "1", "4", "3", "0"]
+
+
+@pytest.mark.parametrize(
+    ("label", "shares", "score"),
+    [
+        ("positive", (0.0, 0.0, 1.0), 1.0),
+        ("positive", (1.0, 0.0, 0.0), 0.0),
+        ("neutral", (0.3, 0.4, 0.3), 0.55),
+        (None, (0.5, 0.0, 0.5), 0.5),
+        (None, (0.1, 0.2, 0.7), 0.75),
+    ],
+)
+def test_label_quality_is_the_normalised_margin(
+    label: str | None, shares: tuple[float, float, float], score: float
+) -> None:
+    assert queue.quality(label, dict(zip(tables.SENTIMENTS, shares, strict=True))) == pytest.approx(score)
+
+
+def test_nothing_known_is_as_uncertain_as_can_be_without_a_conflict() -> None:
+    assert queue.quality(None, {}) == 0.5
+
+
+def test_probabilities_are_the_columns_where_there_are_some_else_the_shares_of_the_votes() -> None:
+    votes = [("vader", 0.4), ("textblob", 0.0), ("afinn", 0.1), ("more", -0.2)]
+    assert probabilities({"votes": votes}) == {"negative": 0.25, "neutral": 0.25, "positive": 0.5}
+    assert probabilities({"votes": []}) == probabilities({"votes": None}) == {}
+    columns = {"negative": 0.7, "neutral": 0.2, "positive": 0.1}
+    assert probabilities({"votes": votes, **columns}) == columns
+    assert probabilities({"votes": [], **dict.fromkeys(columns)}) == {}

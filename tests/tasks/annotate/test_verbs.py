@@ -1,0 +1,236 @@
+"""The verbs, in processes of their own: no vote is lost, the CSV file keeps in step, files come and go."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli import app
+from tasks import each, listeners, paths, segments, tables
+from tasks.annotate import candidates, gold
+from tasks.annotate.store import Store
+from tasks.config import Config
+from tasks.errors import InputError, NotEnoughData, TableError
+
+from .conftest import Server, segment
+
+
+def undertone(*arguments: str) -> str:
+    done = CliRunner().invoke(app, ["annotate", *arguments], catch_exceptions=True)
+    if done.exception is not None:
+        raise done.exception
+    return done.output
+
+
+def heard() -> dict[str, dict[str, str]]:
+    """Return what annotated.csv says: `Id start_s` to votes."""
+    (found,) = listeners.read_folder(paths.LISTENERS)
+    return {f"{one.video_id} {one.start_s:g}": dict(one.votes) for one in found.heard}
+
+
+def given(store_votes: dict[int, dict[str, str | None]]) -> None:
+    """Put votes on the n-th segment of test-1 into the store."""
+    with Store(paths.BALLOTS) as store:
+        for number, votes in store_votes.items():
+            for name, label in votes.items():
+                store.vote(cut_segment(number), name, label)
+
+
+def cut_segment(number: int) -> Any:
+    return next(
+        one.segment for one in candidates.load() if one.segment.span.utterance_id == f"weak/test-1/{number:04d}"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_a_server_that_is_killed_has_lost_no_vote(served: Callable[..., Server], seed: int) -> None:
+    server = served()
+    answered: dict[str, dict[str, str]] = {}
+
+    def listen(name: str, label: str) -> None:
+        mine = answered.setdefault(name, {})
+        state = server.post("state", listener=name)
+        try:
+            while state["segment"]:
+                key = state["segment"]["key"]
+                state = server.post("vote", listener=name, key=key, vote=label)
+                mine[key] = label
+        except (urllib.error.URLError, ConnectionError, json.JSONDecodeError):
+            return
+
+    threads = [threading.Thread(target=listen, args=one) for one in (("Ada", "positive"), ("Bo", "negative"))]
+    for one in threads:
+        one.start()
+    threads[0].join(random.Random(seed).uniform(0.1, 0.4))
+    server.kill()
+    for one in threads:
+        one.join()
+    again = served()
+    with Store(paths.BALLOTS) as store:
+        kept = {
+            name: {one.segment.span.key: one.votes[name] for one in store.ballots() if name in one.votes}
+            for name in answered
+        }
+    for name, votes in answered.items():
+        assert votes
+        assert votes.items() <= kept[name].items()
+        # the one that was saved and not answered, at most
+        assert len(kept[name]) <= len(votes) + 1
+        assert again.post("state", listener=name)["done"] == len(kept[name])
+    assert sum(len(votes) for votes in heard().values()) == sum(map(len, kept.values()))
+
+
+@pytest.mark.slow
+def test_loopback_alone_unless_told_and_then_with_a_token(served: Callable[..., Server]) -> None:
+    server = served()
+    assert server.url.startswith("http://127.0.0.1:")
+    assert "token" not in server.url
+    port = server.url.split(":")[2].strip("/")
+    assert f"0100007F:{int(port):04X}" in Path("/proc/net/tcp").read_text()
+    assert f"00000000:{int(port):04X}" not in Path("/proc/net/tcp").read_text()
+    server.stop()
+    wide = served("--host", "0.0.0.0")
+    address, token = wide.url.split("?token=")
+    assert len(token) >= 32
+    local = f"http://127.0.0.1:{address.split(':')[2]}"
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(local, timeout=10)
+    with urllib.request.urlopen(f"{local}?token={token}", timeout=10) as page:
+        assert b"What do you hear?" in page.read()
+    assert token not in wide.stop()
+
+
+def test_the_file_keeps_in_step_with_the_store(cut: None) -> None:
+    given({0: {"Ada": "positive", "Bo": None}, 1: {"Ada": "neutral"}})
+    undertone("export", str(paths.ANNOTATED))
+    assert heard() == {"test-1 0": {"Ada": "positive"}, "test-1 2.5": {"Ada": "neutral"}}
+    # someone else adds a vote to the file: it is taken in, and never overwritten
+    text = paths.ANNOTATED.read_text().replace("neutral,,", "neutral,positive,")
+    paths.ANNOTATED.write_text(text)
+    with pytest.raises(InputError, match=r"annotated.csv was changed since .*undertone annotate import"):
+        undertone("export", str(paths.ANNOTATED))
+    assert paths.ANNOTATED.read_text() == text
+    assert "1 new votes" in undertone("import", str(paths.ANNOTATED))
+    assert heard()["test-1 2.5"] == {"Ada": "neutral", "Bo": "positive"}
+    undertone("export", str(paths.ANNOTATED))
+
+
+def test_a_clone_begins_with_the_votes_of_the_file(cut: None) -> None:
+    given({0: {"Ada": "positive", "Bo": None}})
+    undertone("export", str(paths.ANNOTATED))
+    before = paths.ANNOTATED.read_bytes()
+    for path in paths.BALLOTS.parent.iterdir():
+        path.unlink()
+    undertone("export", str(paths.ANNOTATED))
+    assert paths.ANNOTATED.read_bytes() == before
+    with Store(paths.BALLOTS) as store:
+        # under the segment itself, so that both go on where they were
+        assert store.voted("Ada") == store.voted("Bo") == {cut_segment(0).span}
+
+
+def test_a_file_that_cannot_be_read_leaves_no_empty_store(cut: None) -> None:
+    paths.LISTENERS.mkdir(parents=True)
+    paths.ANNOTATED.write_text("Id,start_s,end_s,Ada\n1,0,1,huh\n")
+    for _ in range(2):
+        with pytest.raises(InputError, match="row 1, column Ada"):
+            gold.opened([])
+    assert not paths.BALLOTS.exists()
+
+
+def test_the_last_vote_taken_back_takes_the_file_along(cut: None) -> None:
+    given({0: {"Ada": "positive"}})
+    with Store(paths.BALLOTS) as store:
+        assert gold.publish(store) == paths.ANNOTATED
+        store.take_back_vote("Ada", {cut_segment(0).span})
+        assert gold.publish(store) is None
+    assert not paths.ANNOTATED.exists()
+
+
+def test_tasks_for_label_studio_and_back(cut: None, tmp_path: Path) -> None:
+    given({0: {"Ada": "positive", "Bo": None}, 1: {"Ada": "neutral", "Bo": "negative"}})
+    with Store(paths.BALLOTS) as store:
+        store.vote(segment(99, "test-9"), "Ada", "neutral")
+        before = store.ballots()
+    said = undertone("export", str(tmp_path / "tasks.json"), "--n", "5", "--no-text")
+    tasks = json.loads((tmp_path / "tasks.json").read_text())
+    assert "3 of them with votes" in said
+    assert 5 < len(tasks) <= 8
+    assert "$audio" in (tmp_path / "tasks.xml").read_text()
+    # the one that is not cut like that any more has no sound
+    assert [task["data"]["audio"] is None for task in tasks] == [
+        task["data"]["utterance_id"] == "weak/test-9/0099" for task in tasks
+    ]
+    assert all(
+        (task["data"]["audio"] or "data:audio/flac;base64,ZkxhQ").startswith("data:audio/flac;base64,ZkxhQ")
+        for task in tasks
+    )
+    for path in paths.BALLOTS.parent.iterdir():
+        path.unlink()
+    assert "5 new votes" in undertone("import", str(tmp_path / "tasks.json"))
+    with Store(paths.BALLOTS) as store:
+        assert store.ballots() == before
+    again = json.loads((tmp_path / "tasks.json").read_text())
+    again[0]["annotations"][0]["result"][0]["value"]["choices"] = ["negative"]
+    (tmp_path / "tasks.json").write_text(json.dumps(again))
+    with pytest.raises(InputError, match=r"tasks.json: row or task 1 .*Ada says negative.*--replace"):
+        undertone("import", str(tmp_path / "tasks.json"))
+    assert "1 new votes" in undertone("import", str(tmp_path / "tasks.json"), "--replace")
+
+
+def test_segments_cut_anew_have_no_votes(cut: None, settings: Config) -> None:
+    given({0: {"Ada": "positive"}})
+    rows = tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist()
+    rows[:] = [{**row, "start_s": row["start_s"] + 0.1} for row in rows]
+    tables.write(tables.from_rows(rows, tables.UTTERANCES), paths.UTTERANCES, tables.UTTERANCES)
+    segments.run(settings, each=each.local(settings.runtime.model_copy(update={"workers": 1})))
+    with Store(paths.BALLOTS) as store:
+        assert store.voted("Ada").isdisjoint(one.segment.span for one in candidates.load())
+    undertone("export", str(paths.ANNOTATED))
+    assert heard() == {"test-1 0": {"Ada": "positive"}}
+
+
+def test_no_ties_and_nothing_cut_are_told(cut: None) -> None:
+    given({0: {"Ada": "positive"}})
+    with pytest.raises(NotEnoughData, match="nothing to decide"):
+        undertone("--adjudicate")
+    for shard in paths.SHARDS.iterdir():
+        shard.unlink()
+    with pytest.raises(NotEnoughData, match="undertone run polarity segments"):
+        undertone("--n", "3")
+
+
+def test_sounds_are_those_of_the_segments(cut: None) -> None:
+    there = [one.segment for one in candidates.load()]
+    found = candidates.sounds(there)
+    shards = [row for shard in sorted(paths.SHARDS.glob("*.parquet")) for row in pq.read_table(shard).to_pylist()]
+    by_id = {row["utterance_id"]: row["audio"]["bytes"] for row in shards}
+    assert {one.span.utterance_id: found[one.span.key] for one in there} == by_id
+    with pytest.raises(TableError, match="not where the index says"):
+        candidates.sounds([segment(3, "test-1", "moved"), segment(77, "test-1")])
+
+
+@pytest.mark.slow
+def test_ties_are_decided_on_the_page(served: Callable[..., Server]) -> None:
+    given({number: {"Ada": "positive", "Bo": "negative" if number < 2 else "positive"} for number in range(4)})
+    server = served("--adjudicate")
+    assert server.post("state", listener="Ada")["total"] == 0
+    for done in (1, 2):
+        state = server.post("state", listener="Dee")
+        assert state["total"] == 2
+        state = server.post("vote", listener="Dee", key=state["segment"]["key"], vote="neutral")
+        assert state["done"] == done
+    server.stop()
+    (found,) = listeners.read_folder(paths.LISTENERS)
+    assert found.listeners == ("Ada", "Bo")
+    assert [one.adjudicated for one in found.heard] == ["neutral", "neutral", None, None]
