@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tasks.annotate.candidates import Candidate
     from tasks.annotate.store import Store
 
-app = typer.Typer(rich_markup_mode="rich", help="Let people listen and vote, blind; take their votes out and in.")
+app = typer.Typer(rich_markup_mode="rich")
 
 
 class Order(StrEnum):

@@ -151,8 +151,9 @@ def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     sink = io.StringIO()
     # Python before 3.13 leaves a lone carriage return bare, which readers take for the end of the row
     bare = any("\r" in str(cell) for row in rows for cell in row.values())
-    quoting = csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL
-    writer = csv.DictWriter(sink, list(rows[0]), lineterminator="\n", quoting=quoting)
+    writer = csv.DictWriter(
+        sink, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL
+    )
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, sink.getvalue())

@@ -101,7 +101,7 @@ def test_keys_skip_and_replay_and_a_name_is_asked_for(
 ) -> None:
     server, page = served("--n", "3"), browser()
     page.ask("Page.navigate", url=server.url)
-    page.until("!!document.getElementById('enter')")
+    page.until("document.readyState === 'complete' && !!document.getElementById('enter')")
     page.run("document.getElementById('listener').value = 'text'; document.getElementById('enter').requestSubmit()")
     page.until("document.getElementById('refused').textContent.includes('cannot be named')")
     page.enter(server.url, "Ada")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import random
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -60,8 +60,8 @@ def test_a_server_that_is_killed_has_lost_no_vote(served: Callable[..., Server],
 
     def listen(name: str, label: str) -> None:
         mine = answered.setdefault(name, {})
-        state = server.post("state", listener=name)
         try:
+            state = server.post("state", listener=name)
             while state["segment"]:
                 key = state["segment"]["key"]
                 state = server.post("vote", listener=name, key=key, vote=label)
@@ -72,7 +72,10 @@ def test_a_server_that_is_killed_has_lost_no_vote(served: Callable[..., Server],
     threads = [threading.Thread(target=listen, args=one) for one in (("Ada", "positive"), ("Bo", "negative"))]
     for one in threads:
         one.start()
-    threads[0].join(random.Random(seed).uniform(0.1, 0.4))
+    until = time.monotonic() + 60
+    while len(answered) < 2 or min(map(len, answered.values())) < (3, 8, 15)[seed]:
+        assert time.monotonic() < until, answered
+        time.sleep(0.001)
     server.kill()
     for one in threads:
         one.join()
