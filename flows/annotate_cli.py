@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -100,7 +101,7 @@ def export_votes(
     seed: SeedOption = 1,
     text: Annotated[bool, typer.Option("--text/--no-text", help="Whether Label Studio shows the words.")] = False,
 ) -> None:
-    """Write all votes: as CSV, or as Label Studio's tasks with their sound, and its labelling configuration as .xml.
+    """Write all votes: as CSV, or as Label Studio's tasks, with their sound and the labelling configuration beside them.
 
     With --n, segments of a queue that nobody has voted on yet come along in the tasks.
 
@@ -128,7 +129,9 @@ def export_votes(
     settings = file.with_suffix(".xml")
     tables.write_text(settings, label_studio.config(with_text=text))
     typer.echo(f"{len(ballots)} tasks written to {file}, {len(ballots) - len(fresh)} of them with votes")
-    typer.echo(f"Label Studio's labelling configuration for them: {settings}")
+    typer.echo(
+        f"Beside it: their sound, {label_studio.audio_folder(file)}, and the labelling configuration, {settings}"
+    )
 
 
 @app.command("import")
@@ -161,7 +164,7 @@ def _queue(there: Sequence[Candidate], order: str, n: int, split: str, seed: int
     mine = [one for one in there if split in ("all", one.split)]
     if not mine:
         raise NotEnoughData(f"there is no segment of the split {split!r} to listen to")
-    return [one.segment for one in queue.ORDERS[order](mine, seed)[:n]]
+    return [one.segment for one in islice(queue.ORDERS[order](mine, seed), n)]
 
 
 def _ties(

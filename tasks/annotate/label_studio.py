@@ -1,7 +1,8 @@
 """Votes as Label Studio's tasks, and back (https://labelstud.io/guide/task_format, …/guide/export).
 
-A task's `data` has the sound as a data URL, so that the file is all that is needed, and what tells the segment:
-utterance_id, video_id, start_s, end_s, text. A vote is an annotation with one choice; a skip is `was_cancelled`; a
+A task's `data` has the address that Label Studio serves a local file under, and what tells the segment: utterance_id,
+video_id, start_s, end_s, text. The files lie in a folder beside the JSON (its editor does not play data URLs:
+https://github.com/HumanSignal/label-studio/issues/4736). A vote is an annotation with one choice; a skip is `was_cancelled`; a
 verdict on a tie is the annotation that is marked `ground_truth`. `completed_by` is a user of Label Studio: a listener
 named like an address goes by it, another one by NAME@undertone.invalid.
 """
@@ -14,11 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tasks import tables
 from tasks.annotate.ballots import NOBODY, Ballot, Segment, Span, Verdict, listener
 from tasks.errors import InputError
-from tasks.page import templating
 
 _CONTROL, _OBJECT = "sentiment", "audio"
 _TEXTS, _TIMES = ("utterance_id", "video_id", "text"), ("start_s", "end_s")
@@ -45,15 +46,28 @@ def config(*, with_text: bool) -> str:
 
 
 def write(path: Path, ballots: Sequence[Ballot], sounds: Mapping[str, bytes]) -> None:
-    """Write tasks with their annotations, whole.
+    """Write tasks with their annotations, whole, and their sound into `audio_folder(path)`.
 
     Args:
         path: the JSON file
         ballots: segments, with or without votes
         sounds: FLAC by `Span.key`; a segment that is not cut like this any more has none, and its task `audio: null`
     """
-    tasks = [_task(number, one, sounds) for number, one in enumerate(ballots, start=1)]
+    folder = audio_folder(path)
+    tasks = []
+    for number, one in enumerate(ballots, start=1):
+        address = None
+        if (sound := sounds.get(one.segment.span.key)) is not None:
+            file = folder / f"{one.segment.span.key}.flac"
+            tables.write_bytes(file, sound)
+            address = f"/data/local-files/?d={quote(folder.name)}/{file.name}"
+        tasks.append(_task(number, one, address))
     tables.write_text(path, json.dumps(tasks, indent=1, ensure_ascii=False) + "\n")
+
+
+def audio_folder(path: Path) -> Path:
+    """Return where the sound of a file of tasks lies."""
+    return path.with_name(f"{path.stem}-audio")
 
 
 def read(path: Path) -> list[Ballot]:
@@ -142,16 +156,15 @@ class _Task:
         return InputError(f"{self.path}: task {self.number}{'' if number is None else f' (id {number})'}: {what}")
 
 
-def _task(number: int, ballot: Ballot, sounds: Mapping[str, bytes]) -> dict[str, Any]:
+def _task(number: int, ballot: Ballot, address: str | None) -> dict[str, Any]:
     segment, span = ballot.segment, ballot.segment.span
-    sound = sounds.get(span.key)
     said = [_annotation(name, label, verdict=False) for name, label in ballot.votes.items()]
     if ballot.verdict:
         said.append(_annotation(ballot.verdict.by, ballot.verdict.label, verdict=True))
     return {
         "id": number,
         "data": {
-            "audio": None if sound is None else templating.data_url(sound, "audio/flac"),
+            "audio": address,
             "utterance_id": span.utterance_id,
             "video_id": segment.video_id,
             "start_s": span.start_s,

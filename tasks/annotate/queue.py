@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from tasks import tables
 from tasks.annotate.candidates import Candidate
 
-Order = Callable[[Sequence[Candidate], int], list[Candidate]]
+Order = Callable[[Sequence[Candidate], int], Iterable[Candidate]]
 
 
 def at_random(candidates: Sequence[Candidate], seed: int) -> list[Candidate]:
@@ -18,7 +18,7 @@ def at_random(candidates: Sequence[Candidate], seed: int) -> list[Candidate]:
     return sorted(candidates, key=partial(_digest, seed))
 
 
-def stratified(candidates: Sequence[Candidate], seed: int) -> list[Candidate]:
+def stratified(candidates: Sequence[Candidate], seed: int) -> Iterator[Candidate]:
     """Order so that however far one gets, weak labels (none is one too) and videos are heard about equally often.
 
     The next segment is of the label heard least so far; among those, of the video heard least; among those, at random.
@@ -30,15 +30,13 @@ def stratified(candidates: Sequence[Candidate], seed: int) -> list[Candidate]:
     order = sorted(strata, key=lambda stratum: _digest(seed, strata[stratum][-1]))
     labels: Counter[str | None] = Counter()
     videos: Counter[str] = Counter()
-    heard: list[Candidate] = []
     while order:
         best = min(order, key=lambda stratum: (labels[stratum[0]], videos[stratum[1]]))
-        heard.append(strata[best].pop())
+        yield strata[best].pop()
         labels[best[0]] += 1
         videos[best[1]] += 1
         if not strata[best]:
             order.remove(best)
-    return heard
 
 
 def uncertain(candidates: Sequence[Candidate], seed: int) -> list[Candidate]:

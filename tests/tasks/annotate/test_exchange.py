@@ -149,7 +149,7 @@ def exported(**changes: Any) -> dict[str, Any]:
         ],
     } | changes.pop("annotation", {})  # fmt: skip
     data = {
-        "audio": "data:audio/flac;base64,AAAA", "utterance_id": "weak/test-1/0000", "video_id": "test-1",
+        "audio": "/data/local-files/?d=tasks-audio/1.flac", "utterance_id": "weak/test-1/0000", "video_id": "test-1",
         "start_s": 0, "end_s": 2.4, "text": "some words",
     } | changes.pop("data", {})  # fmt: skip
     return {
@@ -217,7 +217,9 @@ def test_the_tasks_follow_the_documented_form_and_are_blind(tmp_path: Path) -> N
     label_studio.write(tmp_path / "tasks.json", ballots, {segment().span.key: b"fLaC"})
     (task,) = json.loads((tmp_path / "tasks.json").read_text())
     assert set(task["data"]) == {"audio", "utterance_id", "video_id", "start_s", "end_s", "text"}
-    assert task["data"]["audio"] == "data:audio/flac;base64,ZkxhQw=="
+    key = segment().span.key
+    assert task["data"]["audio"] == f"/data/local-files/?d=tasks-audio/{key}.flac"
+    assert (tmp_path / "tasks-audio" / f"{key}.flac").read_bytes() == b"fLaC"
     assert task["predictions"] == []
     ada, bo, dee = task["annotations"]
     assert ada == {

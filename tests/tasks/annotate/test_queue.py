@@ -32,10 +32,10 @@ def skewed() -> list[Candidate]:
 @pytest.mark.parametrize("order", sorted(queue.ORDERS))
 def test_an_order_keeps_everything_and_depends_on_the_seed_alone(order: str) -> None:
     there = skewed()
-    found = queue.ORDERS[order](there, 1)
+    found = list(queue.ORDERS[order](there, 1))
     assert sorted(one.segment.span for one in found) == sorted(one.segment.span for one in there)
-    assert queue.ORDERS[order](there[::-1], 1) == found
-    assert queue.ORDERS[order](there, 2) != found
+    assert list(queue.ORDERS[order](there[::-1], 1)) == found
+    assert list(queue.ORDERS[order](there, 2)) != found
 
 
 def test_a_random_sample_is_not_shuffled_anew_by_one_more_segment() -> None:
@@ -45,7 +45,7 @@ def test_a_random_sample_is_not_shuffled_anew_by_one_more_segment() -> None:
 
 
 def test_stratified_hears_every_class_and_every_video_early() -> None:
-    found = queue.stratified(skewed(), 1)
+    found = list(queue.stratified(skewed(), 1))
     assert {one.weak for one in found[:4]} == set(CLASSES)
     assert {one.segment.video_id for one in found[:12]} == {f"test-{video}" for video in range(10)}
     labels = Counter(one.weak for one in found[:12])
