@@ -101,7 +101,7 @@ def export_votes(
     seed: SeedOption = 1,
     text: Annotated[bool, typer.Option("--text/--no-text", help="Whether Label Studio shows the words.")] = False,
 ) -> None:
-    """Write all votes: as CSV, or as Label Studio's tasks, with their sound and the labelling configuration beside them.
+    """Write all votes: as CSV, or as Label Studio's tasks, with sound and labelling configuration beside them.
 
     With --n, segments of a queue that nobody has voted on yet come along in the tasks.
 

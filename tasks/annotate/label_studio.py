@@ -2,9 +2,11 @@
 
 A task's `data` has the address that Label Studio serves a local file under, and what tells the segment: utterance_id,
 video_id, start_s, end_s, text. The files lie in a folder beside the JSON (its editor does not play data URLs:
-https://github.com/HumanSignal/label-studio/issues/4736). A vote is an annotation with one choice; a skip is `was_cancelled`; a
-verdict on a tie is the annotation that is marked `ground_truth`. `completed_by` is a user of Label Studio: a listener
-named like an address goes by it, another one by NAME@undertone.invalid.
+https://github.com/HumanSignal/label-studio/issues/4736).
+
+A vote is an annotation with one choice; a skip is `was_cancelled`; a verdict on a tie is the annotation that is marked
+`ground_truth`. `completed_by` is a user of Label Studio: a listener named like an address goes by it, another one by
+NAME@undertone.invalid.
 """
 
 from __future__ import annotations

@@ -115,6 +115,22 @@ def test_keys_skip_and_replay_and_a_name_is_asked_for(
     assert labels == ["None", "None", "positive"]
 
 
+def test_with_a_token_one_visit_lets_the_browser_in(served: Callable[..., Server], browser: Callable[[], Page]) -> None:
+    address, token = served("--host", "0.0.0.0", "--n", "3").url.split("?token=")
+    local = f"http://127.0.0.1:{address.split(':')[2]}"
+    page = browser()
+    page.enter(f"{local}?token={token}", "Ada")
+    page.vote("1", 1, 3)
+    # the token is neither in the address nor where a script could read it
+    assert page.run("location.href") == local
+    assert token not in page.run("document.cookie + document.documentElement.outerHTML")
+    page.ask("Page.navigate", url=local)
+    page.until("document.getElementById('progress-text')?.textContent === '1 of 3'")
+    stranger = browser()
+    stranger.ask("Page.navigate", url=local)
+    stranger.until("document.body.innerText.startsWith('Open the whole address')")
+
+
 def test_the_last_server_gone_is_told_and_nothing_counts(
     served: Callable[..., Server], browser: Callable[[], Page]
 ) -> None:
