@@ -40,9 +40,22 @@ class Crawl(Section):
 
 
 class Captions(Section):
-    """How cues become utterances."""
+    """How cues become utterances.
+
+    `segmentation`: an utterance is a cue (of rolling captions: a line), or a sentence; the rest is about sentences.
+    """
 
     max_overrun_s: Annotated[float, Field(ge=0)]
+    segmentation: Literal["cue", "sentence"]
+    longest_s: Positive
+    pause_s: Positive
+    long_pause_s: Positive
+
+    @model_validator(mode="after")
+    def _long_is_longer(self) -> Captions:
+        if self.long_pause_s < self.pause_s:
+            raise ValueError("long_pause_s must be at least pause_s")
+        return self
 
 
 class Eligibility(Section):

@@ -50,8 +50,18 @@ def spoken(lines: Iterable[str]) -> str:
         >>> spoken(["&gt;&gt; [Laughing] And guess"])
         '[Laughing] And guess'
     """
-    turns = (_DASH.sub("", _CHEVRONS.sub(" ", plain(line))) for line in lines)
+    turns = (undashed(_CHEVRONS.sub(" ", plain(line))) for line in lines)
     return " ".join(" ".join(turns).split())
+
+
+def undashed(line: str) -> str:
+    """Take off the dash by which a plain line says that another speaker begins.
+
+    Example:
+        >>> undashed("- I wanna see."), undashed("-5 degrees")
+        ('I wanna see.', '-5 degrees')
+    """
+    return _DASH.sub("", line)
 
 
 def wordless(text: str) -> str | None:
@@ -61,9 +71,19 @@ def wordless(text: str) -> str | None:
         >>> wordless("[ Cheering and applause ] ♪"), wordless("..."), wordless("[Laughing] And guess")
         ('only a tag', 'empty cue', None)
     """
-    if _WORD.search(_TAG.sub(" ", text)):
+    if _WORD.search(without_tags(text)):
         return None
     return ONLY_TAG if _TAG.search(text) else EMPTY
+
+
+def without_tags(text: str) -> str:
+    """Return a cleaned text with spaces in the place of tags, as long as it was.
+
+    Example:
+        >>> without_tags("so [laughs] yes")
+        'so          yes'
+    """
+    return _TAG.sub(lambda tag: " " * len(tag[0]), text)
 
 
 def _visible(character: str) -> str:

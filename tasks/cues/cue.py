@@ -26,6 +26,24 @@ class Spoken:
 
 
 @dataclass(frozen=True)
+class Word:
+    """A word and its own time span; `opens_turn`: a mark before it says that another speaker begins."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    opens_turn: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """The words that came up together; `number` is that of their cue."""
+
+    number: int
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
 class Lost:
     """A cue that could not be used, and why."""
 

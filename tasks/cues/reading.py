@@ -1,13 +1,13 @@
-"""One caption file, whatever its encoding, format and faults, as what was said and when."""
+"""One caption file, whatever its encoding, format and faults, as what was said and when: cue by cue, and word by word."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tasks.cues import clean, repair, rolling, srt, vtt
-from tasks.cues.cue import Cue, Lost, Spoken
+from tasks.cues import clean, repair, rolling, srt, turns, vtt
+from tasks.cues.cue import Cue, Line, Lost, Spoken, Word
 from tasks.cues.encoding import decode
 
 CUT_OFF = "cut off"
@@ -19,10 +19,16 @@ _UNCOVERED = 0.1
 
 @dataclass(frozen=True)
 class Reading:
-    """What was said, in order of time and without overlaps; and the cues that could not be used."""
+    """What was said, in order of time and without overlaps; and the cues that could not be used.
+
+    `lines` holds the words of every cue that was kept, and those that are only a tag, in order of time; `timed` tells
+    whether words carry times of their own, or share their cue's.
+    """
 
     spoken: tuple[Spoken, ...]
     lost: tuple[Lost, ...]
+    lines: tuple[Line, ...]
+    timed: bool
 
 
 def read(content: bytes, caption_format: str, duration_s: float, max_overrun_s: float) -> Reading:
@@ -40,7 +46,10 @@ def read(content: bytes, caption_format: str, duration_s: float, max_overrun_s: 
     text = decode(content)
     parsed, malformed = _READERS[caption_format](text)
     cues, backwards = repair.in_order(parsed)
-    worded, wordless = _with_words(_unrolled(cues) if rolling.is_rolling(cues) else _as_they_stand(cues))
+    rolls = rolling.is_rolling(cues)
+    lines = rolling.unroll(cues) if rolls else turns.words(cues)
+    said = [_said(line) for line in lines] if rolls else _as_they_stand(cues)
+    worded, wordless = _with_words(said)
     complete, cut_off = worded, list[Lost]()
     if worded and not text.endswith(("\n", "\r")):
         complete, cut_off = _without_half_sentence(worded, duration_s)
@@ -48,23 +57,31 @@ def read(content: bytes, caption_format: str, duration_s: float, max_overrun_s: 
     within, past_end = repair.inside(ordered, math.floor(duration_s * 1000), round(max_overrun_s * 1000))
     kept, overlapping = repair.apart(within)
     lost = [*malformed, *backwards, *wordless, *cut_off, *no_length, *past_end, *overlapping]
-    return Reading(tuple(kept), tuple(sorted(lost, key=lambda one: one.number)))
+    tags = {one.number for one in wordless if one.reason == clean.ONLY_TAG}
+    spans = [*kept, *(one for one in said if one.number in tags)]
+    return Reading(
+        tuple(kept), tuple(sorted(lost, key=lambda one: one.number)), _within(lines, spans), rolls
+    )
 
 
 def _as_they_stand(cues: Sequence[Cue]) -> list[Spoken]:
     return [Spoken(cue.number, cue.start_ms, cue.end_ms, clean.spoken(cue.lines)) for cue in cues]
 
 
-def _unrolled(cues: Sequence[Cue]) -> list[Spoken]:
-    return [
-        Spoken(
-            line.number,
-            line.words[0].start_ms,
-            line.words[-1].end_ms,
-            clean.spoken([" ".join(word.text for word in line.words)]),
-        )
-        for line in rolling.unroll(cues)
-    ]
+def _said(line: Line) -> Spoken:
+    text = clean.spoken([" ".join(word.text for word in line.words)])
+    return Spoken(line.number, line.words[0].start_ms, line.words[-1].end_ms, text)
+
+
+def _within(lines: Sequence[Line], spans: Sequence[Spoken]) -> tuple[Line, ...]:
+    """Return the lines of these spans, cut where a span was cut, in order of time."""
+    words = {line.number: line.words for line in lines}
+    ordered = sorted(spans, key=lambda one: (one.start_ms, one.number))
+    return tuple(Line(one.number, tuple(_cut(word, one) for word in words[one.number])) for one in ordered)
+
+
+def _cut(word: Word, span: Spoken) -> Word:
+    return replace(word, start_ms=min(word.start_ms, span.end_ms), end_ms=min(word.end_ms, span.end_ms))
 
 
 def _with_words(spoken: Sequence[Spoken]) -> tuple[list[Spoken], list[Lost]]:

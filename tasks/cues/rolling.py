@@ -8,32 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
-from tasks.cues import clean
-from tasks.cues.cue import Cue
+from tasks.cues import clean, turns
+from tasks.cues.cue import Cue, Line, Word
 
 _STAMP = re.compile(r"<(?:(\d+):)?(\d{2}):(\d{2})\.(\d{3})>")
 _FEWEST_REPEATS = 3
 _JOINED_MS = 100
-
-
-@dataclass(frozen=True)
-class Word:
-    """A word and its own time span."""
-
-    text: str
-    start_ms: int
-    end_ms: int
-
-
-@dataclass(frozen=True)
-class Line:
-    """The words that came up together; `number` is that of their cue."""
-
-    number: int
-    words: tuple[Word, ...]
 
 
 def is_rolling(cues: Sequence[Cue]) -> bool:
@@ -89,11 +71,19 @@ def _repeated(screen: Sequence[str], lines: Sequence[str]) -> int:
 
 def _words(text: str, cue: Cue) -> Iterator[Word]:
     letters, starts_ms = _letters(text, cue)
-    found = [
-        (match[0], starts_ms[match.start()]) for match in re.finditer(r"\S+", letters) if clean.spoken((match[0],))
-    ]
-    for (word, start_ms), following in zip_longest(found, found[1:]):
-        yield Word(word, start_ms, following[1] if following else cue.end_ms)
+    marked = [(match[0], starts_ms[match.start()]) for match in re.finditer(r"\S+", letters)]
+    found = list(_without_marks(marked))
+    for (word, start_ms, opens_turn), following in zip_longest(found, found[1:]):
+        yield Word(word, start_ms, following[1] if following else cue.end_ms, opens_turn)
+
+
+def _without_marks(marked: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int, bool]]:
+    opens_turn = False
+    for place, (text, start_ms) in enumerate(marked):
+        opens_turn = opens_turn or turns.opens(text, first=place == 0)
+        if clean.spoken((text,)):
+            yield text, start_ms, opens_turn
+            opens_turn = False
 
 
 def _letters(text: str, cue: Cue) -> tuple[str, list[int]]:

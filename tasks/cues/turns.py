@@ -1,0 +1,78 @@
+"""Who speaks: the marks by which captions say that another speaker begins, and the words of a cue between them.
+
+The marks are chevrons (`>> Yes.`), a dash at the beginning of a line, and a voice (`<v Fred>`) other than the one before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from tasks.cues import clean
+from tasks.cues.cue import Cue, Line, Word
+
+_CHEVRONS = re.compile(r">{2,}")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]*)>", re.IGNORECASE)
+_MARK = ">>"
+
+
+def opens(text: str, *, first: bool) -> bool:
+    """Tell whether a word bears the mark of another speaker.
+
+    Args:
+        text: the word, markup gone
+        first: whether it is the first of its line, where a dash is such a mark
+    """
+    return bool(_CHEVRONS.search(text)) or (first and clean.undashed(text) not in (text, ""))
+
+
+def words(cues: Sequence[Cue]) -> list[Line]:
+    """Return the words of captions that do not roll, and which of them open a turn.
+
+    Args:
+        cues: sorted by time
+
+    Returns:
+        a line per cue; its words share the cue's span by their letters
+    """
+    voice = None
+    lines = []
+    for cue in cues:
+        marked, voice = _marked(cue, voice)
+        lines.append(Line(cue.number, shared(tuple(_said(marked)), cue.start_ms, cue.end_ms)))
+    return lines
+
+
+def shared(said: Sequence[tuple[str, bool]], start_ms: int, end_ms: int) -> tuple[Word, ...]:
+    """Give words, each with whether it opens a turn, a span of their own by their letters."""
+    total = sum(len(text) + 1 for text, _ in said)
+    found, before = [], 0
+    for text, opens_turn in said:
+        after = before + len(text) + 1
+        times_ms = (start_ms + round(share / total * (end_ms - start_ms)) for share in (before, after))
+        found.append(Word(text, *times_ms, opens_turn))
+        before = after
+    return tuple(found)
+
+
+def _marked(cue: Cue, voice: str | None) -> tuple[str, str | None]:
+    """Return a cue's text with every mark of a turn as chevrons, and who speaks at its end."""
+    lines = []
+    for line in cue.lines:
+        for name in _VOICE.findall(line):
+            line = _VOICE.sub(f" {_MARK} " if name != voice else " ", line, count=1)
+            voice = name
+        plain = _CHEVRONS.sub(f" {_MARK} ", clean.plain(line))
+        rest = clean.undashed(plain)
+        lines.append(plain if rest == plain else f"{_MARK} {rest}")
+    return " ".join(lines), voice
+
+
+def _said(marked: str) -> Iterator[tuple[str, bool]]:
+    opens_turn = False
+    for piece in marked.split():
+        if piece == _MARK:
+            opens_turn = True
+        else:
+            yield piece, opens_turn
+            opens_turn = False
