@@ -1,13 +1,15 @@
-"""Stage captions: every video's captions become utterances: one per cue, or one per new line where captions roll."""
+"""Stage captions: every video's captions become utterances.
+
+One per cue, or one per new line where captions roll; or, by `captions.segmentation`, one per sentence.
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
 
-from tasks import paths, tables
+from tasks import paths, tables, utterances
 from tasks.config import Captions, Config
-from tasks.cues import reading
 from tasks.each import Each, Work, collect, write_rejects
 from tasks.errors import Rejected
 from tasks.memo import Reject, Result
@@ -30,6 +32,8 @@ class CaptionedVideo:
     captions_sha256: str | None
     language: str | None
     licence: str | None
+    audio_sha256: str | None = None
+    """Only where utterances are fitted to the sound: elsewhere another sound makes no other utterances."""
 
     @property
     def id(self) -> str:
@@ -38,8 +42,8 @@ class CaptionedVideo:
 
     @property
     def content(self) -> str:
-        """The captions' digest and all that is carried into the utterances."""
-        return json.dumps(asdict(self))
+        """The captions' digest, the sound's if it is heard, and all that is carried into the utterances."""
+        return json.dumps({name: value for name, value in asdict(self).items() if name != "audio_sha256" or value})
 
 
 def captions_one(item: CaptionedVideo, settings: Captions) -> Result:
@@ -47,7 +51,7 @@ def captions_one(item: CaptionedVideo, settings: Captions) -> Result:
     if item.captions is None or item.caption_format is None:
         raise Rejected("no captions")
     content = (paths.MEDIA / item.captions).read_bytes()
-    found = reading.read(content, item.caption_format, item.duration_s, settings.max_overrun_s)
+    found = utterances.read(content, item.caption_format, paths.MEDIA / item.audio, item.duration_s, settings)
     if not found.spoken and not found.lost:
         raise Rejected("no cues", f"{len(content)} bytes of {item.caption_format}")
     shared = {
@@ -78,7 +82,8 @@ def captions_one(item: CaptionedVideo, settings: Captions) -> Result:
 
 def run(config: Config, *, each: Each) -> None:
     """Read the captions of all videos into `data/captions/`."""
-    names = [field.name for field in fields(CaptionedVideo)]
+    heard = config.captions.segmentation == "sentence"
+    names = [field.name for field in fields(CaptionedVideo) if heard or field.name != "audio_sha256"]
     videos = tables.read(paths.VIDEOS, tables.VIDEOS).sort_by("video_id").select(names)
     items = [CaptionedVideo(**row) for row in videos.to_pylist()]
     found = collect(each(Work("captions", captions_one, config.captions, tables.UTTERANCES), items), tables.UTTERANCES)

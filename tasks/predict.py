@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from tasks import eligibility, paths, tables, timeline
+from tasks import eligibility, paths, tables, timeline, utterances
 from tasks.acoustic import features_of
 from tasks.config import Config, Section
-from tasks.cues import reading
 from tasks.decode import to_flac
 from tasks.errors import AudioError, InputError, NotEnoughData, Rejected
 from tasks.features.mid_term import NAMES, Windows
@@ -134,9 +133,8 @@ def _spans(medium: Medium, config: Config) -> tuple[list[Span], dict[str, str], 
         return _windows(medium, config), {}, ()
     try:
         content = medium.captions.read_bytes()
-        found = reading.read(
-            content, medium.captions.suffix.lstrip("."), medium.duration_s, config.captions.max_overrun_s
-        )
+        kind = medium.captions.suffix.lstrip(".")
+        found = utterances.read(content, kind, medium.flac, medium.duration_s, config.captions)
     except FileNotFoundError:
         raise InputError(f"{medium.captions}: there is no such caption file") from None
     except (Rejected, KeyError) as error:

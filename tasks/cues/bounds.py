@@ -28,12 +28,14 @@ def bounds(
     if not edges:
         return []
     meet = [
-        _meet(before, after, heard, _TIMED_MS if timed else _UNTIMED_MS)
-        for (_, before), (after, _) in pairwise(edges)
+        _meet(before, after, heard, _TIMED_MS if timed else _UNTIMED_MS) for (_, before), (after, _) in pairwise(edges)
     ]
     first, last = edges[0][0], edges[-1][1]
     starts_ms = [max(0, first.start_ms - MARGIN_MS), *(start_ms for _, start_ms in meet)]
-    ends_ms = [*(end_ms for end_ms, _ in meet), max(min(last.end_ms + MARGIN_MS, duration_ms), min(last.end_ms, duration_ms))]
+    ends_ms = [
+        *(end_ms for end_ms, _ in meet),
+        max(min(last.end_ms + MARGIN_MS, duration_ms), min(last.end_ms, duration_ms)),
+    ]
     return list(zip(starts_ms, ends_ms, strict=True))
 
 
@@ -43,8 +45,8 @@ def _meet(before: Token, after: Token, heard: Speech | None, reach_ms: int) -> t
     if start_ms - end_ms >= 2 * MARGIN_MS or heard is None:
         margin_ms = min(MARGIN_MS, (start_ms - end_ms) // 2)
         return end_ms + margin_ms, start_ms - margin_ms
-    # neither may lose more than half of its word
-    earliest_ms = max((before.start_ms + end_ms) // 2, end_ms - reach_ms)
-    latest_ms = min((start_ms + after.end_ms) // 2, start_ms + reach_ms)
+    # a word keeps at least its middle, also where both its neighbours are other utterances
+    earliest_ms = end_ms - min(reach_ms, (end_ms - before.start_ms) // 3)
+    latest_ms = start_ms + min(reach_ms, (after.end_ms - start_ms) // 3)
     quietest_ms = heard.quietest_ms(earliest_ms, latest_ms)
     return (min(max(quietest_ms, earliest_ms), latest_ms),) * 2

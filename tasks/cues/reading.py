@@ -1,4 +1,4 @@
-"""One caption file, whatever its encoding, format and faults, as what was said and when: cue by cue, and word by word."""
+"""One caption file, whatever its encoding, format and faults, as what was said and when: by cue and by word."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ def read(content: bytes, caption_format: str, duration_s: float, max_overrun_s: 
     lost = [*malformed, *backwards, *wordless, *cut_off, *no_length, *past_end, *overlapping]
     tags = {one.number for one in wordless if one.reason == clean.ONLY_TAG}
     spans = [*kept, *(one for one in said if one.number in tags)]
-    return Reading(
-        tuple(kept), tuple(sorted(lost, key=lambda one: one.number)), _within(lines, spans), rolls
-    )
+    return Reading(tuple(kept), tuple(sorted(lost, key=lambda one: one.number)), _within(lines, spans), rolls)
 
 
 def _as_they_stand(cues: Sequence[Cue]) -> list[Spoken]:

@@ -16,12 +16,18 @@ from tasks.cues.tokens import Token
 _END = re.compile(r"[.!?…؟。][\"'”’»)\]]*$")
 _HESITATION = re.compile(r"(?:\.\.+|…)[\"'”’»)\]]*$")
 _TITLE = re.compile(r"(?:mr|mrs|ms|dr|prof|st|gen|sen|rep|lt|capt|sgt|rev|mt|ft|vs|fig|e\.g|i\.e)\.$", re.IGNORECASE)
-_ABBREVIATION = re.compile(r"(?:jr|sr|inc|ltd|co|corp|etc|approx|dept|est|no|[a-hj-z]|(?:[a-z]\.)+[a-z])\.$", re.IGNORECASE)
-_WEAK = frozenset(
-    "a an the my your his her its our their this these some any every of to in on at by for from with about into than as and or "
-    "but because so if when while that which who i'm you're we're they're he's she's it's is are was were am be very".split()
+_ABBREVIATION = re.compile(
+    r"(?:jr|sr|inc|ltd|co|corp|etc|approx|dept|est|no|[a-hj-z]|(?:[a-z]\.)+[a-z])\.$", re.IGNORECASE
 )
-"""A speaker who pauses after one of these has more to say: articles, prepositions, conjunctions, auxiliaries."""
+_WEAK = frozenset(
+    """
+    a an the my your his her its our their this these some any every very
+    of to in on at by for from with about into than as
+    and or but because so if when while that which who
+    is are was were am be i he she we they i'm you're we're they're he's she's it's
+    """.split()  # noqa: SIM905 — a list of words reads as one
+)
+"""A speaker who pauses after one of these has more to say."""
 _HABIT = 1 / 40
 """Captions are punctuated if at least this share of words ends a sentence; written English: 1 in 10 to 25."""
 _WEAK_COSTS_MS = 200
@@ -80,7 +86,7 @@ def ends(word: str, following: str) -> bool:
     """Tell whether a sentence ends after a word.
 
     Example:
-        >>> [ends(*pair) for pair in [("no.", "We"), ("Mr.", "Smith"), ("U.S.", "army"), ("3.5", "of"), ("well...", "you")]]
+        >>> [ends("no.", "We"), ends("Mr.", "Smith"), ends("U.S.", "army"), ends("3.5", "of"), ends("well...", "you")]
         [True, False, False, False, False]
     """
     if not _END.search(word) or _TITLE.match(word):

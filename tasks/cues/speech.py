@@ -1,7 +1,7 @@
 """Where the sound says that someone speaks, and words' times brought in line with it.
 
-Captions place words roughly: automatic ones stamp the first word after a pause up to a second early, and never say when a word
-ends; those made by hand say only when a cue comes and goes. What lies between words is quiet: the level tells.
+Captions place words roughly: automatic ones stamp the first word after a pause up to a second early, and never say when
+a word ends; those made by hand say only when a cue comes and goes. What lies between words is quiet: the level tells.
 
 Someone speaks where the level is at least a third of the way up, in dB, from the file's floor (its 10th percentile)
 to the level of its speech (its 95th): well above what lies between the words of real interviews, below their softest
@@ -53,9 +53,7 @@ class Speech:
         """Return the runs inside a span, cut to it."""
         first = int(np.searchsorted(self.ends_ms, start_ms, side="right"))
         stop = int(np.searchsorted(self.starts_ms, end_ms, side="left"))
-        return [
-            (max(int(self.starts_ms[i]), start_ms), min(int(self.ends_ms[i]), end_ms)) for i in range(first, stop)
-        ]
+        return [(max(int(self.starts_ms[i]), start_ms), min(int(self.ends_ms[i]), end_ms)) for i in range(first, stop)]
 
     def around(self, time_ms: int) -> tuple[int, int] | None:
         """Return the run at a time, whole."""
@@ -63,6 +61,11 @@ class Speech:
         if place == self.ends_ms.size or self.starts_ms[place] > time_ms:
             return None
         return int(self.starts_ms[place]), int(self.ends_ms[place])
+
+    def energy(self, run: tuple[int, int]) -> float:
+        """Return the energy of a run, comparable with that of others."""
+        level_db = self.level_db[run[0] // STEP_MS : run[1] // STEP_MS + 1]
+        return float(np.power(10.0, level_db / 10).sum())
 
     def quietest_ms(self, start_ms: int, end_ms: int) -> int:
         """Return the middle of the quietest step that begins in a span; without sound there, the span's middle."""
@@ -86,7 +89,8 @@ def _levels_db(block: Any, step: int) -> NDArray[np.float32]:
     padded = np.zeros(n_steps * step, np.float32)
     padded[: block.size] = block
     power = np.square(padded.reshape(n_steps, step)).mean(axis=1)
-    return (10 * np.log10(power + 1e-10)).astype(np.float32)
+    level_db: NDArray[np.float32] = (10 * np.log10(power + 1e-10)).astype(np.float32)
+    return level_db
 
 
 def speech(level_db: NDArray[np.float32]) -> Speech | None:
@@ -192,7 +196,7 @@ def _heard(word: Token, heard: Speech) -> Token:
     usual = usual_ms(word.text)
     runs = _own(runs, word)
     if word.end_ms - word.start_ms > _DRAWN_OUT * usual:
-        runs = _together(runs)
+        runs = _together(runs, max(range(len(runs)), key=lambda k: heard.energy(runs[k])))
     start_ms = runs[0][0]
     return replace(word, start_ms=start_ms, end_ms=min(runs[-1][1], start_ms + max(_LONGEST * usual, usual + 1000)))
 
@@ -206,9 +210,9 @@ def _own(runs: list[tuple[int, int]], word: Token) -> list[tuple[int, int]]:
     return runs
 
 
-def _together(runs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the longest run and those around it without a long silence between."""
-    first = last = max(range(len(runs)), key=lambda k: runs[k][1] - runs[k][0])
+def _together(runs: list[tuple[int, int]], loudest: int) -> list[tuple[int, int]]:
+    """Return a run and those around it without a long silence between: a breath is further off, and softer."""
+    first = last = loudest
     while first > 0 and runs[first][0] - runs[first - 1][1] < _WITHIN_MS:
         first -= 1
     while last + 1 < len(runs) and runs[last + 1][0] - runs[last][1] < _WITHIN_MS:

@@ -1,12 +1,13 @@
 """Who speaks: the marks by which captions say that another speaker begins, and the words of a cue between them.
 
-The marks are chevrons (`>> Yes.`), a dash at the beginning of a line, and a voice (`<v Fred>`) other than the one before.
+The marks are chevrons (`>> Yes.`), a dash at the beginning of a line, and a voice (`<v Fred>`) other than that before.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from tasks.cues import clean
 from tasks.cues.cue import Cue, Line, Word
@@ -45,24 +46,24 @@ def words(cues: Sequence[Cue]) -> list[Line]:
 
 def shared(said: Sequence[tuple[str, bool]], start_ms: int, end_ms: int) -> tuple[Word, ...]:
     """Give words, each with whether it opens a turn, a span of their own by their letters."""
-    total = sum(len(text) + 1 for text, _ in said)
-    found, before = [], 0
-    for text, opens_turn in said:
-        after = before + len(text) + 1
-        times_ms = (start_ms + round(share / total * (end_ms - start_ms)) for share in (before, after))
-        found.append(Word(text, *times_ms, opens_turn))
-        before = after
-    return tuple(found)
+    ends = list(accumulate(len(text) + 1 for text, _ in said))
+    times_ms = [start_ms + round(end / ends[-1] * (end_ms - start_ms)) for end in ends]
+    return tuple(
+        Word(text, before_ms, after_ms, opens_turn)
+        for (text, opens_turn), before_ms, after_ms in zip(said, [start_ms, *times_ms], times_ms, strict=False)
+    )
 
 
 def _marked(cue: Cue, voice: str | None) -> tuple[str, str | None]:
     """Return a cue's text with every mark of a turn as chevrons, and who speaks at its end."""
     lines = []
     for line in cue.lines:
-        for name in _VOICE.findall(line):
-            line = _VOICE.sub(f" {_MARK} " if name != voice else " ", line, count=1)
+        pieces = _VOICE.split(line)
+        told = [pieces[0]]
+        for name, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+            told.append(piece if name == voice else f" {_MARK} {piece}")
             voice = name
-        plain = _CHEVRONS.sub(f" {_MARK} ", clean.plain(line))
+        plain = _CHEVRONS.sub(f" {_MARK} ", clean.plain("".join(told)))
         rest = clean.undashed(plain)
         lines.append(plain if rest == plain else f"{_MARK} {rest}")
     return " ".join(lines), voice

@@ -51,7 +51,10 @@ def test_a_line_said_twice_is_there_twice() -> None:
 def test_times_inside_words_do_not_split_them() -> None:
     pieces = ("&gt;&gt;", " J", "im", "my: ", "WE", "'RE")
     text = "".join(f"<00:00:01.{number}00><c>{piece}</c>" if number else piece for number, piece in enumerate(pieces))
-    assert unroll(cues((1_000, 3_000, text)))[0].words == (Word("Jimmy:", 1_100, 1_400, opens_turn=True), Word("WE'RE", 1_400, 3_000))
+    assert unroll(cues((1_000, 3_000, text)))[0].words == (
+        Word("Jimmy:", 1_100, 1_400, opens_turn=True),
+        Word("WE'RE", 1_400, 3_000),
+    )
 
 
 def test_words_that_share_a_time_share_its_span() -> None:
