@@ -58,8 +58,9 @@ def read(content: bytes, caption_format: str, duration_s: float, max_overrun_s: 
     kept, overlapping = repair.apart(within)
     lost = [*malformed, *backwards, *wordless, *cut_off, *no_length, *past_end, *overlapping]
     tags = {one.number for one in wordless if one.reason == clean.ONLY_TAG}
-    spans = [*kept, *(one for one in said if one.number in tags)]
-    return Reading(tuple(kept), tuple(sorted(lost, key=lambda one: one.number)), _within(lines, spans), rolls)
+    timed = rolling.is_timed(cues)
+    within_sound = _within(lines, [*kept, *(one for one in said if one.number in tags)], timed=timed)
+    return Reading(tuple(kept), tuple(sorted(lost, key=lambda one: one.number)), within_sound, timed)
 
 
 def _as_they_stand(cues: Sequence[Cue]) -> list[Spoken]:
@@ -71,11 +72,13 @@ def _said(line: Line) -> Spoken:
     return Spoken(line.number, line.words[0].start_ms, line.words[-1].end_ms, text)
 
 
-def _within(lines: Sequence[Line], spans: Sequence[Spoken]) -> tuple[Line, ...]:
-    """Return the lines of these spans, cut where a span was cut, in order of time."""
+def _within(lines: Sequence[Line], spans: Sequence[Spoken], *, timed: bool) -> tuple[Line, ...]:
+    """Return the lines of these spans, in order of time; where a span was cut, its words lie within what is left."""
     words = {line.number: line.words for line in lines}
     ordered = sorted(spans, key=lambda one: (one.start_ms, one.number))
-    return tuple(Line(one.number, tuple(_cut(word, one) for word in words[one.number])) for one in ordered)
+    if timed:
+        return tuple(Line(one.number, tuple(_cut(word, one) for word in words[one.number])) for one in ordered)
+    return tuple(Line(one.number, turns.shared(words[one.number], one.start_ms, one.end_ms)) for one in ordered)
 
 
 def _cut(word: Word, span: Spoken) -> Word:

@@ -24,11 +24,16 @@ def is_rolling(cues: Sequence[Cue]) -> bool:
     Args:
         cues: sorted by time
     """
-    if any(_STAMP.search(line) for cue in cues for line in cue.lines):
+    if is_timed(cues):
         return True
     joined = [(before, after) for before, after in pairwise(cues) if after.start_ms - before.end_ms <= _JOINED_MS]
     repeats = sum(_repeated(_shown(before), _visible(after)) > 0 for before, after in joined)
     return repeats >= max(_FEWEST_REPEATS, len(cues) // 2)
+
+
+def is_timed(cues: Sequence[Cue]) -> bool:
+    """Tell whether words carry times of their own."""
+    return any(_STAMP.search(line) for cue in cues for line in cue.lines)
 
 
 def unroll(cues: Sequence[Cue]) -> list[Line]:

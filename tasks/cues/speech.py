@@ -62,11 +62,6 @@ class Speech:
             return None
         return int(self.starts_ms[place]), int(self.ends_ms[place])
 
-    def energy(self, run: tuple[int, int]) -> float:
-        """Return the energy of a run, comparable with that of others."""
-        level_db = self.level_db[run[0] // STEP_MS : run[1] // STEP_MS + 1]
-        return float(np.power(10.0, level_db / 10).sum())
-
     def quietest_ms(self, start_ms: int, end_ms: int) -> int:
         """Return the middle of the quietest step that begins in a span; without sound there, the span's middle."""
         first = start_ms // STEP_MS
@@ -196,7 +191,10 @@ def _heard(word: Token, heard: Speech) -> Token:
     usual = usual_ms(word.text)
     runs = _own(runs, word)
     if word.end_ms - word.start_ms > _DRAWN_OUT * usual:
-        runs = _together(runs, max(range(len(runs)), key=lambda k: heard.energy(runs[k])))
+        # what comes later is a breath, a sigh, or someone whose words are not in the captions
+        lengths = [end_ms - start_ms for start_ms, end_ms in runs]
+        whole = (place for place, length in enumerate(lengths) if length >= usual / 2)
+        runs = _together(runs, next(whole, lengths.index(max(lengths))))
     start_ms = runs[0][0]
     return replace(word, start_ms=start_ms, end_ms=min(runs[-1][1], start_ms + max(_LONGEST * usual, usual + 1000)))
 
@@ -210,9 +208,9 @@ def _own(runs: list[tuple[int, int]], word: Token) -> list[tuple[int, int]]:
     return runs
 
 
-def _together(runs: list[tuple[int, int]], loudest: int) -> list[tuple[int, int]]:
-    """Return a run and those around it without a long silence between: a breath is further off, and softer."""
-    first = last = loudest
+def _together(runs: list[tuple[int, int]], place: int) -> list[tuple[int, int]]:
+    """Return a run and those around it without a long silence between."""
+    first = last = place
     while first > 0 and runs[first][0] - runs[first - 1][1] < _WITHIN_MS:
         first -= 1
     while last + 1 < len(runs) and runs[last + 1][0] - runs[last][1] < _WITHIN_MS:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from dataclasses import replace
+from itertools import accumulate, pairwise
 
 from tasks.cues import clean
 from tasks.cues.cue import Cue, Line, Word
@@ -40,18 +41,16 @@ def words(cues: Sequence[Cue]) -> list[Line]:
     lines = []
     for cue in cues:
         marked, voice = _marked(cue, voice)
-        lines.append(Line(cue.number, shared(tuple(_said(marked)), cue.start_ms, cue.end_ms)))
+        lines.append(Line(cue.number, shared(tuple(_words(marked)), cue.start_ms, cue.end_ms)))
     return lines
 
 
-def shared(said: Sequence[tuple[str, bool]], start_ms: int, end_ms: int) -> tuple[Word, ...]:
-    """Give words, each with whether it opens a turn, a span of their own by their letters."""
-    ends = list(accumulate(len(text) + 1 for text, _ in said))
-    times_ms = [start_ms + round(end / ends[-1] * (end_ms - start_ms)) for end in ends]
-    return tuple(
-        Word(text, before_ms, after_ms, opens_turn)
-        for (text, opens_turn), before_ms, after_ms in zip(said, [start_ms, *times_ms], times_ms, strict=False)
-    )
+def shared(words: Sequence[Word], start_ms: int, end_ms: int) -> tuple[Word, ...]:
+    """Let words share a span by their letters."""
+    ends = list(accumulate(len(word.text) + 1 for word in words))
+    times_ms = [start_ms, *(start_ms + round(end / ends[-1] * (end_ms - start_ms)) for end in ends)]
+    spans_ms = zip(words, pairwise(times_ms), strict=True)
+    return tuple(replace(word, start_ms=start, end_ms=end) for word, (start, end) in spans_ms)
 
 
 def _marked(cue: Cue, voice: str | None) -> tuple[str, str | None]:
@@ -69,11 +68,9 @@ def _marked(cue: Cue, voice: str | None) -> tuple[str, str | None]:
     return " ".join(lines), voice
 
 
-def _said(marked: str) -> Iterator[tuple[str, bool]]:
+def _words(marked: str) -> Iterator[Word]:
     opens_turn = False
     for piece in marked.split():
-        if piece == _MARK:
-            opens_turn = True
-        else:
-            yield piece, opens_turn
-            opens_turn = False
+        if piece != _MARK:
+            yield Word(piece, 0, 0, opens_turn)
+        opens_turn = piece == _MARK
