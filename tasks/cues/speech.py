@@ -97,12 +97,15 @@ def speech(level_db: NDArray[np.float32]) -> Speech | None:
     threshold_db = threshold(level_db)
     if threshold_db is None:
         return None
-    smooth_db = np.convolve(level_db, np.full(_SMOOTH_STEPS, 1 / _SMOOTH_STEPS), mode="same").astype(np.float32)
+    around_db = np.pad(level_db, _SMOOTH_STEPS // 2, mode="edge")
+    smooth_db = np.convolve(around_db, np.full(_SMOOTH_STEPS, 1 / _SMOOTH_STEPS), mode="valid").astype(np.float32)
     starts, ends = _runs(smooth_db >= threshold_db)
     kept = ends - starts >= _SHORTEST_RUN
     starts, ends = starts[kept], ends[kept]
+    if not starts.size:
+        return None
     parted = starts[1:] - ends[:-1] >= _SHORTEST_GAP
-    starts, ends = starts[np.r_[True, parted][: starts.size]], ends[np.r_[parted, True][-ends.size :]]
+    starts, ends = starts[np.r_[True, parted]], ends[np.r_[parted, True]]
     return Speech(starts * STEP_MS, ends * STEP_MS, smooth_db)
 
 
