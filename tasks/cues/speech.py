@@ -163,7 +163,7 @@ def _spread(cue: Iterable[Token], heard: Speech) -> list[Token]:
     start_ms, end_ms = tokens[0].start_ms, tokens[-1].end_ms
     runs = heard.within(start_ms, end_ms)
     spoken_ms = sum(end - start for start, end in runs)
-    if spoken_ms < _LEAST_HEARD * sum(usual_ms(token.text) for token in tokens if token.spoken):
+    if not runs or spoken_ms < _LEAST_HEARD * sum(usual_ms(token.text) for token in tokens if token.spoken):
         return tokens
     share = spoken_ms / (end_ms - start_ms)
     return [
