@@ -90,6 +90,16 @@ def test_a_stamp_that_is_early_and_a_word_before_a_pause(heard: Callable[..., sp
     ]
 
 
+def test_a_stamp_a_second_before_the_next_says_nothing(heard: Callable[..., speech.Speech]) -> None:
+    # a shout before "you", whose stamp says that it is "you": "stop" may take its time, but not for so long
+    found = heard(6_000, [(1_000, 2_400), (2_700, 4_000)])
+    stamped = words(("stop", 1_000, 1_200), ("you", 1_790, 2_790), ("there", 2_790, 4_000))
+    stop, you, _ = times(speech.fitted(stamped, found, timed=True))
+    assert stop == (pytest.approx(1_000, abs=20), 1_000 + speech.usual_ms("stop"))
+    assert you[0] >= 2_790 - 1.5 * speech.usual_ms("you")
+    assert you[1] == 2_790
+
+
 def test_a_breath_long_after_a_word_is_not_its_end(heard: Callable[..., speech.Speech]) -> None:
     found = heard(6_000, [(1_000, 1_500), (3_000, 3_600)])
     ((start_ms, end_ms),) = times(speech.fitted(words(("unite", 1_000, 5_000)), found, timed=True))
@@ -134,7 +144,7 @@ def test_sound_shorter_than_captions(heard: Callable[..., speech.Speech]) -> Non
 
 def test_utterances_keep_a_margin_and_meet_where_it_is_quietest(heard: Callable[..., speech.Speech]) -> None:
     found = heard(6_000, [(1_000, 1_500), (1_560, 2_000), (3_000, 4_000)])
-    stamped = words(("one", 1_000, 1_590), ("two", 1_590, 2_000), ("three", 3_000, 4_000))
+    stamped = words(("one", 1_000, 1_590), ("two", 1_590, 2_000), ("three", 3_000, 4_200))
     fitted = speech.fitted(stamped, found, timed=True)
     one, two, three = bounds.bounds([(word, word) for word in fitted], found, 6_000, timed=True)
     margin_ms = bounds.MARGIN_MS
