@@ -42,6 +42,8 @@ def test_unknown_key_names_line_and_what_is_allowed(project: Path) -> None:
         ("  min_score: 0.25", "  min_score: 1.5", "less than or equal to 1"),
         ("  c_grid: [0.001, 0.01, 0.1, 1.0]", "  c_grid: [0.1, 0.0]", "'train.c_grid.1' is 0.0"),
         ("  mid_window_s: 1.0", "  mid_window_s: 0.01", "mid_window_s must be at least short_window_s"),
+        ("  segmentation: cue ", "  segmentation: line ", "'captions.segmentation' is 'line'"),
+        ("  long_pause_s: 2.0", "  long_pause_s: 0.1", "long_pause_s must be at least pause_s"),
         ("  confidence: 0.95", "  confidence: 95", "less than 1"),
     ],
 )

@@ -45,6 +45,18 @@ def test_windows_then_captions_beside_the_file(model: Config, wav: Callable[...,
     assert found.rows[0].margin >= 0
 
 
+def test_captions_are_cut_as_those_it_was_trained_on(model: Config, wav: Callable[..., Path], tmp_path: Path) -> None:
+    media = wav(10.0, 16_000, "talk.wav")
+    media.with_suffix(".srt").write_text(
+        "1\n00:00:00,500 --> 00:00:02,500\nseveral words someone\n\n2\n00:00:02,500 --> 00:00:04,500\nonce said. Yes.\n"
+    )
+    captions = model.captions.model_copy(update={"segmentation": "sentence"})
+    config = model.model_copy(update={"captions": captions})
+    found = predict.run(str(media), captions=None, out=tmp_path / "out", config=config)
+    assert [row.text for row in found.rows] == ["several words someone once said."]
+    assert [(reject.reason, reject.detail) for reject in found.rejects] == [("too short", "Yes.")]
+
+
 def test_what_cannot_be_used_is_said(model: Config, wav: Callable[..., Path], tmp_path: Path) -> None:
     def attempt(source: Path | str, captions: Path | None = None) -> None:
         predict.run(str(source), captions=captions, out=tmp_path / "out", config=model)

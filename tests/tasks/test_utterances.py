@@ -156,14 +156,14 @@ def _errors(errors_ms: np.ndarray) -> str:
 
 @pytest.mark.real
 def test_no_cut_lies_inside_a_word(files: list[File]) -> None:
-    """A cut lies where nobody speaks, or within 100 ms of where a word begins or ends, or in no word at all."""
+    """A cut lies where nobody speaks, or within 150 ms of where a word begins or ends, or in no word at all."""
     for file in files:
         spans = [(_start_ms(one), _end_ms(one, after)) for one, after in pairwise(file.words)]
         cuts_ms = [time_ms for one in file.utterances for time_ms in (one.said.start_ms, one.said.end_ms)]
         loud_ms = [time_ms for time_ms in cuts_ms if file.speaks[min(time_ms // STEP_MS, file.speaks.size - 1)]]
         inside = [min(t - a, b - t) for t in loud_ms for a, b in spans if a < t < b]
         print(f"\n{file.name}: {len(cuts_ms)} cuts, {len(loud_ms)} where someone speaks, inside words by {inside} ms")
-        assert max(inside, default=0) <= 100
+        assert max(inside, default=0) <= 150
 
 
 @pytest.mark.real
