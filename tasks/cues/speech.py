@@ -143,7 +143,9 @@ def fitted(tokens: Sequence[Token], heard: Speech | None, *, timed: bool) -> lis
     """
     if heard is None:
         return [_as_usual(token) for token in tokens] if timed else list(tokens)
-    placed = _later(tokens) if timed else [one for _, cue in groupby(tokens, _number) for one in _spread(cue, heard)]
+    placed = (
+        _later(tokens, heard) if timed else [one for _, cue in groupby(tokens, _number) for one in _spread(cue, heard)]
+    )
     spoken = [place for place, token in enumerate(placed) if token.spoken]
     words = [_heard(placed[place], tokens[place], heard) if timed else placed[place] for place in spoken]
     for place, word in zip(spoken, _whole(words, [placed[place] for place in spoken], heard), strict=True):
@@ -216,18 +218,28 @@ def is_stamped_early(word: Token) -> bool:
     return abs(word.end_ms - word.start_ms - _EARLY_MS) <= STEP_MS
 
 
-def _later(tokens: Sequence[Token]) -> list[Token]:
+def _later(tokens: Sequence[Token], heard: Speech) -> list[Token]:
     """Let words whose stamps say nothing begin later, right before the next, and those before them take their time."""
     found = list[Token]()
     for token in tokens:
         start_ms = token.start_ms
         if token.spoken and is_stamped_early(token):
-            start_ms = max(start_ms, token.end_ms - round(_DRAWN_OUT * usual_ms(token.text)))
+            start_ms = _later_ms(token, heard)
             if found and found[-1].spoken:
                 latest_ms = min(start_ms, found[-1].start_ms + usual_ms(found[-1].text))
                 found[-1] = replace(found[-1], end_ms=max(found[-1].end_ms, latest_ms))
         found.append(replace(token, start_ms=start_ms))
     return found
+
+
+def _later_ms(word: Token, heard: Speech) -> int:
+    """Return when a word begins that is stamped early: with the sound that goes on into what it usually takes."""
+    latest_ms = max(word.start_ms, word.end_ms - round(_DRAWN_OUT * usual_ms(word.text)))
+    run = heard.around(latest_ms)
+    if run and run[0] >= word.start_ms - _NEIGHBOURS_MS:
+        return max(run[0], word.start_ms)
+    # where nothing is heard so late, the stamp was right after all
+    return latest_ms if heard.within(latest_ms, word.end_ms) else word.start_ms
 
 
 def _own(runs: list[tuple[int, int]], word: Token, *, late: bool) -> list[tuple[int, int]]:
