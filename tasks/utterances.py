@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tasks.config import Captions
-from tasks.cues import bounds, clean, reading, repair, sentences, speech
+from tasks.cues import bounds, clean, fitting, reading, repair, sentences, speech
 from tasks.cues.cue import Spoken
 from tasks.cues.reading import Reading
 from tasks.cues.tokens import tokens
@@ -47,7 +47,7 @@ def in_sentences(found: Reading, heard: speech.Speech | None, duration_ms: int, 
         pause_ms=round(settings.pause_s * 1000),
         long_pause_ms=round(settings.long_pause_s * 1000),
     )
-    words = speech.fitted(list(tokens(found.lines)), heard, timed=found.timed)
+    words = fitting.fitted(list(tokens(found.lines)), heard, timed=found.timed)
     worded = [one for one in sentences.sentences(words, rules) if clean.wordless(sentences.text(one)) is None]
     edges = [(said[0], said[-1]) for said in map(sentences.spoken, worded)]
     spans = bounds.bounds(edges, heard, duration_ms, timed=found.timed)

@@ -30,7 +30,7 @@ _WEAK = frozenset(
 """A speaker who pauses after one of these has more to say."""
 _HABIT = 1 / 40
 """Captions are punctuated if at least this share of words ends a sentence; written English: 1 in 10 to 25."""
-_WEAK_COSTS_MS = 200
+_WEAK_COSTS_MS = 400
 _INNER = 0.25
 """A sentence that is too long is cut in its middle half, if there is a place: the rest is no vote's worth."""
 

@@ -12,7 +12,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.cues import bounds, speech
+from tasks.cues import bounds, fitting, speech
 from tasks.cues.tokens import Token
 
 RATE_HZ = 16_000
@@ -70,8 +70,8 @@ def test_where_the_level_says_nothing_words_are_as_long_as_their_letters(
     measured = heard(3_000, bursts, floor_db)
     assert measured is None
     stamped = words(("so", 500, 700), ("what", 700, 2_000))
-    assert times(speech.fitted(stamped, measured, timed=True)) == [(500, 700), (700, 700 + speech.usual_ms("what"))]
-    assert speech.fitted(stamped, measured, timed=False) == stamped
+    assert times(fitting.fitted(stamped, measured, timed=True)) == [(500, 700), (700, 700 + fitting.usual_ms("what"))]
+    assert fitting.fitted(stamped, measured, timed=False) == stamped
 
 
 def test_no_sound_at_all(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_stamp_that_is_early_and_a_word_before_a_pause(heard: Callable[..., sp
     found = heard(6_000, [(1_000, 1_500), (3_000, 3_400)])
     # the first is stamped 0.8 s early, the second lasts, by its stamps, until the third, 0.9 s early as well
     stamped = words(("yes", 200, 1_200), ("indeed", 1_200, 2_100), ("well", 2_100, 4_000))
-    assert times(speech.fitted(stamped, found, timed=True)) == [
+    assert times(fitting.fitted(stamped, found, timed=True)) == [
         (pytest.approx(1_000, abs=20), 1_200),
         (1_200, pytest.approx(1_500, abs=20)),
         (pytest.approx(3_000, abs=20), pytest.approx(3_400, abs=20)),
@@ -94,34 +94,34 @@ def test_a_stamp_a_second_before_the_next_says_nothing(heard: Callable[..., spee
     # a shout before "you", whose stamp says that it is "you": "stop" may take its time, but not for so long
     found = heard(6_000, [(1_000, 2_400), (2_700, 4_000)])
     stamped = words(("stop", 1_000, 1_200), ("you", 1_790, 2_790), ("there", 2_790, 4_000))
-    stop, you, _ = times(speech.fitted(stamped, found, timed=True))
-    assert stop == (pytest.approx(1_000, abs=20), 1_000 + speech.usual_ms("stop"))
-    assert you[0] >= 2_790 - 1.5 * speech.usual_ms("you")
+    stop, you, _ = times(fitting.fitted(stamped, found, timed=True))
+    assert stop == (pytest.approx(1_000, abs=20), 1_000 + fitting.usual_ms("stop"))
+    assert you[0] >= 2_790 - 1.5 * fitting.usual_ms("you")
     assert you[1] == 2_790
 
 
 def test_a_breath_long_after_a_word_is_not_its_end(heard: Callable[..., speech.Speech]) -> None:
     found = heard(6_000, [(1_000, 1_500), (3_000, 3_600)])
-    ((start_ms, end_ms),) = times(speech.fitted(words(("unite", 1_000, 5_000)), found, timed=True))
+    ((start_ms, end_ms),) = times(fitting.fitted(words(("unite", 1_000, 5_000)), found, timed=True))
     assert (start_ms, end_ms) == (pytest.approx(1_000, abs=20), pytest.approx(1_500, abs=20))
 
 
 def test_stamps_that_miss_the_edge_of_a_burst_take_it_in(heard: Callable[..., speech.Speech]) -> None:
     found = heard(4_000, [(1_000, 1_500), (2_000, 2_500)])
     one, two, three = times(
-        speech.fitted(words(("one", 1_080, 1_420), ("two", 1_420, 2_400), ("three", 2_400, 3_000)), found, timed=True)
+        fitting.fitted(words(("one", 1_080, 1_420), ("two", 1_420, 2_400), ("three", 2_400, 3_000)), found, timed=True)
     )
     assert one == (pytest.approx(1_000, abs=20), pytest.approx(1_500, abs=20))
     assert two == (pytest.approx(2_000, abs=20), 2_400)
     assert three == (2_400, pytest.approx(2_500, abs=20))
-    ((start_ms, _),) = times(speech.fitted(words(("late", 2_080, 3_000)), found, timed=True))
+    ((start_ms, _),) = times(fitting.fitted(words(("late", 2_080, 3_000)), found, timed=True))
     assert start_ms == pytest.approx(2_000, abs=20)
 
 
 def test_words_of_a_cue_share_its_speech(heard: Callable[..., speech.Speech]) -> None:
     found = heard(6_000, [(1_000, 2_000), (4_000, 5_000)])
     cue = words(("aaa", 500, 2_000), ("bbb", 2_000, 3_500), ("ccc", 3_500, 5_000), ("ddd", 5_000, 5_800))
-    shared = times(speech.fitted(cue, found, timed=False))
+    shared = times(fitting.fitted(cue, found, timed=False))
     assert shared[0][0] == pytest.approx(1_000, abs=20)
     assert shared[-1][1] == pytest.approx(5_000, abs=20)
     assert all(1_000 - 20 <= a < b <= 5_020 for a, b in shared)
@@ -129,14 +129,14 @@ def test_words_of_a_cue_share_its_speech(heard: Callable[..., speech.Speech]) ->
 
 def test_a_word_drawn_out_over_music_is_cut_short(heard: Callable[..., speech.Speech]) -> None:
     found = heard(20_000, [(1_000, 15_000)])
-    ((start_ms, end_ms),) = times(speech.fitted(words(("la", 1_000, 15_000)), found, timed=True))
-    assert end_ms - start_ms == pytest.approx(speech.usual_ms("la") + 1_000, abs=20)
+    ((start_ms, end_ms),) = times(fitting.fitted(words(("la", 1_000, 15_000)), found, timed=True))
+    assert end_ms - start_ms == pytest.approx(fitting.usual_ms("la") + 1_000, abs=20)
 
 
 def test_sound_shorter_than_captions(heard: Callable[..., speech.Speech]) -> None:
     found = heard(2_000, [(500, 1_000)])
     stamped = words(("here", 500, 1_200), ("gone", 9_000, 9_400))
-    fitted = speech.fitted(stamped, found, timed=True)
+    fitted = fitting.fitted(stamped, found, timed=True)
     assert times(fitted)[1] == (9_000, 9_400)
     edges = [(word, word) for word in fitted]
     assert bounds.bounds(edges, found, 9_200, timed=True)[1] == (8_950, 9_200)
@@ -145,7 +145,7 @@ def test_sound_shorter_than_captions(heard: Callable[..., speech.Speech]) -> Non
 def test_utterances_keep_a_margin_and_meet_where_it_is_quietest(heard: Callable[..., speech.Speech]) -> None:
     found = heard(6_000, [(1_000, 1_500), (1_560, 2_000), (3_000, 4_000)])
     stamped = words(("one", 1_000, 1_590), ("two", 1_590, 2_000), ("three", 3_000, 4_200))
-    fitted = speech.fitted(stamped, found, timed=True)
+    fitted = fitting.fitted(stamped, found, timed=True)
     one, two, three = bounds.bounds([(word, word) for word in fitted], found, 6_000, timed=True)
     margin_ms = bounds.MARGIN_MS
     assert one[0] == pytest.approx(1_000 - margin_ms, abs=20)
@@ -171,7 +171,7 @@ def scenes(draw: st.DrawFn) -> tuple[list[Token], np.ndarray]:
 def test_words_and_utterances_stay_in_order_and_apart(scene: tuple[list[Token], np.ndarray], timed: bool) -> None:
     tokens, level_db = scene
     heard = speech.speech(level_db)
-    found = speech.fitted(tokens, heard, timed=timed)
+    found = fitting.fitted(tokens, heard, timed=timed)
     assert [token.text for token in found] == [token.text for token in tokens]
     said = [token for token in found if token.spoken]
     assert all(token.start_ms <= token.end_ms for token in said)
@@ -187,7 +187,7 @@ def test_a_word_is_never_moved_out_of_its_span_by_more_than_its_neighbours_may_t
     scene: tuple[list[Token], np.ndarray],
 ) -> None:
     tokens, level_db = scene
-    for before, after in zip(tokens, speech.fitted(tokens, speech.speech(level_db), timed=True), strict=True):
+    for before, after in zip(tokens, fitting.fitted(tokens, speech.speech(level_db), timed=True), strict=True):
         assert after.start_ms >= before.start_ms - 150
-        latest_ms = max(before.end_ms, before.start_ms + speech.usual_ms(before.text))
+        latest_ms = max(before.end_ms, before.start_ms + fitting.usual_ms(before.text))
         assert after.end_ms <= max(latest_ms + 150, after.start_ms)
