@@ -14,7 +14,7 @@ where words are drawn out, about twice that (150 and 70 ms).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -29,6 +29,8 @@ from tasks.cues import reading
 from tasks.cues.cue import Spoken
 from tasks.cues.tokens import Token, tokens
 from tasks.decode import to_flac
+from tasks.simulate import captions, interviews
+from tasks.simulate.sound import Utterance, encode, record
 
 SOUNDS = {"1.en.vtt": "1.webm", "2.en.vtt": "2.m4a", "manifesto_audio.vtt": "manifesto_audio.mp3"}
 SAMPLED, SEED = 50, 7
@@ -112,10 +114,10 @@ def _measured(said: tuple[Spoken, ...], words: list[Token]) -> Iterator[Measured
 def files(real_data: Path, settings: Config, tmp_path_factory: pytest.TempPathFactory) -> list[File]:
     by_sentence = settings.captions.model_copy(update={"segmentation": "sentence"})
     found = []
-    for captions, sound in SOUNDS.items():
+    for name, sound in SOUNDS.items():
         flac = tmp_path_factory.mktemp("sound") / "sound.flac"
         duration_s = to_flac(real_data / "interviews" / sound, flac)
-        content = (real_data / "interviews" / captions).read_bytes()
+        content = (real_data / "interviews" / name).read_bytes()
         said = utterances.read(content, "vtt", flac, duration_s, by_sentence).spoken
         words = list(tokens(reading.read(content, "vtt", duration_s, by_sentence.max_overrun_s).lines))
         found.append(File(sound, tuple(_measured(said, words)), _speaks(flac), tuple(words)))
@@ -126,6 +128,29 @@ def _sample(files: list[File]) -> list[tuple[File, Measured]]:
     every = [(file, one) for file in files for one in file.utterances]
     chosen = np.random.default_rng(SEED).permutation(len(every))[:SAMPLED]
     return [every[place] for place in sorted(chosen)]
+
+
+@pytest.mark.parametrize("write", [captions.manual_vtt, captions.automatic_vtt])
+def test_invented_interviews_are_cut_where_their_sentences_are(
+    write: Callable[[Sequence[Utterance]], str], settings: Config, tmp_path: Path
+) -> None:
+    """Here the truth is known, also of ends: 50 ms of margin, and what a step of 10 ms and a soft sound may take."""
+    interview = interviews.plan(settings.simulate)[0]
+    recording = record(interview, settings.simulate.noise_db)
+    encode(recording, tmp_path / f"sound.{interview.container}")
+    flac = tmp_path / "sound.flac"
+    duration_s = to_flac(tmp_path / f"sound.{interview.container}", flac)
+    by_sentence = settings.captions.model_copy(update={"segmentation": "sentence"})
+    content = write(recording.utterances).encode()
+    said = utterances.read(content, "vtt", flac, duration_s, by_sentence).spoken
+    starts_ms = np.array([one.start_s * 1000 for one in recording.utterances])
+    ends_ms = np.array([one.end_s * 1000 for one in recording.utterances])
+    assert len(said) >= 8
+    assert max(abs(_nearest(one.start_ms, starts_ms)) for one in said) <= 100
+    assert max(abs(_nearest(one.end_ms, ends_ms)) for one in said) <= 100
+    if write is captions.manual_vtt:
+        true = {one.text for one in recording.utterances}
+        assert sum(one.text in true for one in said) >= 0.9 * len(said)
 
 
 @pytest.mark.real
