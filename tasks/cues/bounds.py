@@ -32,10 +32,7 @@ def bounds(
     ]
     first, last = edges[0][0], edges[-1][1]
     starts_ms = [max(0, first.start_ms - MARGIN_MS), *(start_ms for _, start_ms in meet)]
-    ends_ms = [
-        *(end_ms for end_ms, _ in meet),
-        max(min(last.end_ms + MARGIN_MS, duration_ms), min(last.end_ms, duration_ms)),
-    ]
+    ends_ms = [*(end_ms for end_ms, _ in meet), min(last.end_ms + MARGIN_MS, duration_ms)]
     return list(zip(starts_ms, ends_ms, strict=True))
 
 
