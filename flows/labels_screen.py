@@ -86,6 +86,8 @@ def _voters(figures: Mapping[str, Any]) -> Table:
 
 
 def _combinations(figures: Mapping[str, Any]) -> Table:
+    if not figures["n_heard"]:
+        return _coverages(figures)
     best = next((one["gain"]["over"] for one in figures["combinations"] if one["gain"]), None)
     table = Table(title="What the votes come to")
     gain = f"macro F1\nover {escape(best)}" if best else "gain"
@@ -99,6 +101,15 @@ def _combinations(figures: Mapping[str, Any]) -> Table:
             _of(one["everywhere"], "accuracy"),
             _scored(*(one["gain"][key] for key in _BOUNDS), signed=True) if one["gain"] else _NOTHING,
         )
+    return table
+
+
+def _coverages(figures: Mapping[str, Any]) -> Table:
+    table = Table(title="What the votes come to")
+    for name in ("labels", "coverage"):
+        table.add_column(name, justify="left" if name == "labels" else "right")
+    for one in figures["combinations"]:
+        table.add_row(f"{one['name']}{' (used)' if one['used'] else ''}", _share(one["coverage"]))
     return table
 
 

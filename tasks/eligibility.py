@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from tasks.config import Eligibility
-from tasks.words import content_words
+from tasks.words import has_content_words
 
 TOO_SHORT, TOO_LONG, TOO_FEW = "too short", "too long", "too few words"
 
@@ -31,4 +31,4 @@ def reason(duration_s: float, text: str, settings: Eligibility) -> str | None:
         return TOO_SHORT
     if duration_s > settings.max_duration_s + 0.0005:
         return TOO_LONG
-    return TOO_FEW if len(content_words(text)) < settings.min_words else None
+    return None if has_content_words(text, settings.min_words) else TOO_FEW

@@ -24,6 +24,9 @@ STOP_WORDS = frozenset(
 )
 
 
+_TORN = "cannot"
+
+
 def tokens(text: str) -> list[str]:
     """Return a text's tokens as NLTK's word tokenizer cuts them: "don't" is "do" and "n't"."""
     found: list[str] = _tokenizer().tokenize(text)
@@ -33,6 +36,15 @@ def tokens(text: str) -> list[str]:
 def content_words(text: str) -> list[str]:
     """Return a text's words that are no stop words; punctuation is no word."""
     return [token for token in tokens(text) if token not in STOP_WORDS and any(map(str.isalnum, token))]
+
+
+def has_content_words(text: str, at_least: int) -> bool:
+    """Tell whether a text has so many content words: `len(content_words(text)) >= at_least`, mostly without tokens.
+
+    A word of letters alone is a token, or several of which one is a content word; but "cannot" is "can" and "not".
+    """
+    sure = sum(word.isalpha() and word not in STOP_WORDS and word.lower() != _TORN for word in text.split())
+    return sure >= at_least or len(content_words(text)) >= at_least
 
 
 def without_stop_words(text: str) -> str:

@@ -55,18 +55,9 @@ def load() -> list[Candidate]:
 
 
 def probabilities(row: Mapping[str, Any]) -> dict[str, float]:
-    """Return the probability of each sentiment from a row of `tables.VOTES`; empty where nobody voted.
-
-    From the columns of that name where the table has them, else the shares of the votes' signs.
-    """
-    if all(name in row for name in tables.SENTIMENTS):
-        values = {name: row[name] for name in tables.SENTIMENTS}
-        return {} if None in values.values() else values
-    votes = [vote for _, vote in row["votes"] or ()]
-    if not votes:
-        return {}
-    signs = [0 if vote == 0 else 1 if vote > 0 else -1 for vote in votes]
-    return {name: signs.count(sign) / len(signs) for name, sign in zip(tables.SENTIMENTS, (-1, 0, 1), strict=True)}
+    """Return the probability of each sentiment from a row of `tables.VOTES`; empty where nobody voted."""
+    values = {name: row[name] for name in tables.SENTIMENTS}
+    return {} if None in values.values() else values
 
 
 def sounds(segments: Iterable[Segment]) -> dict[str, bytes]:

@@ -120,18 +120,17 @@ def disagreements(judged: Judged, labels: Combined, at_most: int) -> NDArray[np.
 
 def marks(judged: Judged) -> list[dict[str, Any]]:
     """Return, for every mark that enough heard texts bear, how often each voter is right there."""
-    heard = judged.gold != NONE
-    said = combine.labels_of(judged.polarities)
+    heard = np.flatnonzero(judged.gold != NONE)
+    said, gold = combine.labels_of(judged.polarities[heard]), judged.gold[heard]
     told = []
-    for name, there in phenomena.marked(judged.texts).items():
-        mine = heard & there
-        if mine.sum() < _FEWEST:
+    for name, there in phenomena.marked([judged.texts[k] for k in heard.tolist()]).items():
+        if there.sum() < _FEWEST:
             continue
         right = {}
         for k, voter in enumerate(judged.names):
-            votes = mine & (said[:, k] != NONE)
-            right[voter] = float((said[votes, k] == judged.gold[votes]).mean()) if votes.any() else None
-        told.append({"mark": name, "n": int(mine.sum()), "right": right})
+            votes = there & (said[:, k] != NONE)
+            right[voter] = float((said[votes, k] == gold[votes]).mean()) if votes.any() else None
+        told.append({"mark": name, "n": int(there.sum()), "right": right})
     return told
 
 

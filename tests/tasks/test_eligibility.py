@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks import eligibility, words
 from tasks.config import Config
+from tasks.words import STOP_WORDS, content_words, has_content_words
 
 FOUR = "table chair lamp window"
 
@@ -32,3 +36,28 @@ def test_words_are_counted_as_the_source_does() -> None:
     assert words.content_words("And I am not there, I think") == ["And", "I", "I", "think"]
     assert words.without_stop_words("I don't care!") == "I n't care !"
     assert words.content_words("") == []
+
+
+_TORN = (
+    "cannot",
+    "CANNOT",
+    "cannot.",
+    "gonna",
+    "Gimme",
+    "lemme",
+    "d'ye",
+    "more'n",
+    "'tis",
+    "don't",
+    "can't",
+    "whaddya",
+)
+_WORDS = (*sorted(STOP_WORDS), *_TORN, "co-op", "...", "U.S.", "x", "wooden", "table")
+
+
+@given(st.lists(st.sampled_from(_WORDS) | st.text(max_size=8), max_size=12), st.integers(0, 8))
+@hypothesis.settings(deadline=None)
+def test_content_words_are_counted_without_tokens_where_that_is_sure(said: list[str], at_least: int) -> None:
+    for separator in (" ", "\n"):
+        text = separator.join(said)
+        assert has_content_words(text, at_least) == (len(content_words(text)) >= at_least)

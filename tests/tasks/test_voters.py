@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import cache
+from itertools import pairwise
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks import voters
 
@@ -56,6 +61,34 @@ def test_textblob_without_the_blob_gives_the_blobs_number() -> None:
 
     texts = (*TEXTS, "not very good at all", "It was really, really bad!", "so-so")
     assert voters.load("textblob").cast(texts) == [TextBlob(t).sentiment.polarity for t in texts]
+
+
+@given(
+    st.lists(st.sampled_from([*"-'.,", "cool stuff", "can't stand", "bad", "Badass", "x", "the"]) | st.text(max_size=6))
+)
+def test_afinn_finds_what_the_package_finds(parts: list[str]) -> None:
+    package = _package()
+    for separator in ("", " ", "\n  "):
+        text = separator.join(parts)
+        total = package.score(text)
+        assert vote("afinn", text) == pytest.approx(total / math.sqrt(total**2 + 15))
+
+
+def test_every_entry_of_afinn_is_found_alone_and_beside_another() -> None:
+    package = _package()
+    entries = list(package.read_word_file(package.full_filename("AFINN-en-165.txt")))
+    texts = [*entries, *(f"{one} {other}" for one, other in pairwise(entries))]
+    totals = [package.score(text) for text in texts]
+    found = voters.load("afinn").cast(texts)
+    assert found == pytest.approx([total / math.sqrt(total**2 + 15) for total in totals])
+    assert sum(total != 0 for total in totals) > len(entries)
+
+
+@cache
+def _package() -> Any:
+    from afinn import Afinn
+
+    return Afinn()
 
 
 def test_afinn_is_its_own_sum_bounded() -> None:

@@ -91,10 +91,7 @@ def test_nothing_known_is_as_uncertain_as_can_be_without_a_conflict() -> None:
     assert queue.quality(None, {}) == 0.5
 
 
-def test_probabilities_are_the_columns_where_there_are_some_else_the_shares_of_the_votes() -> None:
-    votes = [("vader", 0.4), ("textblob", 0.0), ("afinn", 0.1), ("more", -0.2)]
-    assert probabilities({"votes": votes}) == {"negative": 0.25, "neutral": 0.25, "positive": 0.5}
-    assert probabilities({"votes": []}) == probabilities({"votes": None}) == {}
+def test_probabilities_are_none_where_nobody_voted() -> None:
     columns = {"negative": 0.7, "neutral": 0.2, "positive": 0.1}
-    assert probabilities({"votes": votes, **columns}) == columns
+    assert probabilities({"votes": [("vader", -0.4)], **columns}) == columns
     assert probabilities({"votes": [], **dict.fromkeys(columns)}) == {}

@@ -207,3 +207,11 @@ def test_labels_stand_beside_what_was_heard(finished: Callable[..., Any], settin
     assert len(sounds) >= len(figures["disagreements"])
     finished(listeners=False)
     assert "Nobody has listened to any of them" in make(settings).text
+
+
+def test_agreement_has_its_intervals_and_the_ceiling(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished(listeners=True)
+    told = make(settings).text
+    assert "0.720 0.650 to 0.790 0.600 0.610 0.520 to 0.700" in told
+    assert "anna 0.820 0.700 ben 0.790 0.680 chris 0.750 –" in told
+    assert "1 ties were decided by one more person" in told
