@@ -68,18 +68,18 @@ def card(told: Mapping[str, Any], folder: Path) -> None:
     console = Console()
     console.print(
         f"{escape(str(told['name']))} learned from {told['n_texts']} texts ({escape(str(told['trained_on']))}); "
-        f"macro F1 {_scored(found['value'], found['low'], found['high'])}, {held_out['protocol']}"
+        f"macro F1 {found['value']:.3f} ({found['low']:.3f}–{found['high']:.3f}), {held_out['protocol']}"
     )
     console.print(f"It lies in {folder}. To let it vote: polarity.voters: [vader, textblob, afinn, {told['name']}]")
 
 
 def _voters(figures: Mapping[str, Any]) -> Table:
     table = Table(title=f"Voters, {figures['n']} texts")
-    for name in ("voter", "votes", "polar", "overlap", "conflict", "n", "accuracy", "macro F1"):
+    for name in ("voter", "votes", "polar", "conflict", "n", "accuracy", "macro F1"):
         table.add_column(name, justify="left" if name == "voter" else "right", no_wrap=name != "voter")
     for one in figures["voters"]:
         gold = one["gold"]
-        shares = (_share(one[key]) for key in ("coverage", "polar", "overlap", "conflict"))
+        shares = (_share(one[key]) for key in ("coverage", "polar", "conflict"))
         scored = (str(gold["n"]), _of(gold, "accuracy"), _of(gold)) if gold else (_NOTHING,) * 3
         table.add_row(escape(one["name"]), *shares, *scored)
     return table
@@ -121,7 +121,7 @@ def _scored(value: float | None, low: float | None, high: float | None, *, signe
     if value is None:
         return _NOTHING
     form = "+.3f" if signed else ".3f"
-    bounds = "" if low is None or high is None else f"\n{low:{form}}–{high:{form}}"
+    bounds = "" if low is None or high is None else f"\n{low:{form}}{' to ' if signed else '–'}{high:{form}}"
     return f"{value:{form}}{bounds}"
 
 
