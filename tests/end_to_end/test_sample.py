@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from flows.cli import app
 from flows.dag import Dag, reproduce
 from tasks import paths, tables
 from tasks.page.headline import headline
@@ -33,7 +35,7 @@ def clone(folder: Path, target: Path) -> Path:
     """What git would hand on of a project: all but the artifacts, the cache and the memo."""
     made = ("data/*/", ".undertone", ".dvc/cache", ".dvc/tmp")
     shutil.copytree(folder, target, symlinks=True)
-    for path in [path for pattern in made for path in target.glob(pattern) if path.name != "listeners"]:
+    for path in [path for pattern in made for path in target.glob(pattern) if path.name not in ("listeners", "voters")]:
         shutil.rmtree(path)
     return target
 
@@ -62,6 +64,7 @@ def test_both_doors_lead_to_the_same_bytes(
     monkeypatch.chdir(by_dvc)
     reproduce()
     assert not list(by_dvc.rglob("*.part"))
+    _labels_are_judged_on_the_terminal()
     # another machine: what git has, and what dvc pull brings, is enough to run nothing again
     monkeypatch.chdir(clone(by_flow, tmp_path / "clone"))
     assert not any(Dag().is_current(stage) for stage in Dag().stages())
@@ -74,6 +77,19 @@ def test_both_doors_lead_to_the_same_bytes(
 
 
 @pytest.mark.parametrize(("prosody", "apart"), [(1.0, True), (0.0, False)])
+def _labels_are_judged_on_the_terminal() -> None:
+    """Where simulated listeners have voted: every voter scored, and a threshold that is what the stage found, too."""
+    shown, tuned = (
+        CliRunner().invoke(app, ["labels", verb], catch_exceptions=False, env={"COLUMNS": "100"}).output
+        for verb in ("show", "tune")
+    )
+    worth = json.loads(paths.LABELS.read_text())
+    assert worth["n_heard"] > 0
+    for one in worth["voters"]:
+        assert f"{one['gold']['macro_f1']['value']:.3f}" in shown
+    assert f"polarity.min_score: {worth['proposed']['value']:.3f}" in tuned
+
+
 def test_the_classifier_hears_prosody_and_nothing_else(
     workspaces: Callable[..., tuple[Path, ...]], monkeypatch: pytest.MonkeyPatch, prosody: float, apart: bool
 ) -> None:

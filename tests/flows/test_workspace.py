@@ -17,7 +17,13 @@ from tasks.errors import InputError
 def test_git_gets_lists_and_parameters_and_no_artifact(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     workspace.create(folder)
-    for made in ("data/crawl/videos.parquet", "data/listeners/anna.csv", ".undertone/memo/x", "dvc.lock"):
+    for made in (
+        "data/crawl/videos.parquet",
+        "data/listeners/anna.csv",
+        "data/voters/mine.py",
+        ".undertone/memo/x",
+        "dvc.lock",
+    ):
         (folder / made).parent.mkdir(parents=True, exist_ok=True)
         (folder / made).write_text("x")
     git = ["git", "-C", str(folder)]
@@ -25,6 +31,7 @@ def test_git_gets_lists_and_parameters_and_no_artifact(tmp_path: Path) -> None:
     subprocess.run([*git, "add", "."], check=True)
     listed = subprocess.run([*git, "ls-files"], check=True, capture_output=True, text=True).stdout.split()
     assert {"dvc.yaml", "dvc.lock", "params.yaml", "data/train.csv", "data/listeners/anna.csv"} <= set(listed)
+    assert {"data/voters/README.md", "data/voters/mine.py", "data/listeners/README.md"} <= set(listed)
     assert not [name for name in listed if name.startswith((".undertone", "data/crawl", "tasks", "flows"))]
     with pytest.raises(InputError, match="not empty"):
         workspace.create(folder)

@@ -77,6 +77,30 @@ def test_test_videos_do_not_touch_the_model(featured: Callable[..., Config]) -> 
     assert paths.MODEL.read_bytes() == first
 
 
+def test_a_label_counts_as_much_as_it_is_probable(featured: Callable[..., Config]) -> None:
+    """Half of the labels are turned around; those that are left alone are sure, or the others are."""
+    config = featured(6, 1)
+    said = tables.read(paths.VOTES, tables.VOTES).to_pylist()
+    turned = {"negative": "neutral", "neutral": "positive", "positive": "negative"}
+    truth = labelled.load("train").labels
+    right = {}
+    for sure in ("true", "turned"):
+        rows = [
+            {
+                **row,
+                "sentiment": row["sentiment"] if k % 2 else turned[row["sentiment"]],
+                "weight": 1.0 if (k % 2 == 1) == (sure == "true") else 0.01,
+            }
+            for k, row in enumerate(said)
+        ]
+        tables.write(tables.from_rows(rows, tables.VOTES), paths.VOTES, tables.VOTES)
+        train.run(config, each=driver(config))
+        features = labelled.load("train").features
+        predicted, _ = Classifier(paths.MODEL.read_bytes(), paths.CARD.read_text()).predict(features)
+        right[sure] = float(np.mean(predicted == truth))
+    assert right["true"] > 0.7 > 0.3 > right["turned"]
+
+
 def test_few_videos_give_fewer_folds_and_say_so(featured: Callable[..., Config]) -> None:
     config = featured(2, 1, 6)
     train.run(config, each=driver(config))
