@@ -41,16 +41,8 @@ def worth(figures: Mapping[str, Any]) -> None:
 
 def proposal(points: Sequence[Point], found: Mapping[str, Any]) -> None:
     """Print the curve of thresholds, and the one that is proposed."""
-    table = Table(title="Threshold, coverage, agreement with listeners")
-    for name in ("threshold", "coverage", "n", "macro F1 (interval)"):
-        table.add_column(name, justify="right")
-    step = max(1, len(points) // _MOST_POINTS)
-    for one in points[::step]:
-        table.add_row(
-            f"{one.threshold:.3f}", f"{one.coverage:.0%}", str(one.n), _scored(one.macro_f1, one.low, one.high)
-        )
+    thresholds("Threshold, coverage, agreement with listeners", points)
     console = Console()
-    console.print(table)
     console.print(
         f"Proposed: polarity.{found['parameter']}: {found['value']:.3f} (keeps {found['coverage']:.0%}; macro F1 "
         f"{found['macro_f1']:.3f} on the {found['n']} texts it was chosen on)"
@@ -59,6 +51,19 @@ def proposal(points: Sequence[Point], found: Mapping[str, Any]) -> None:
         console.print(f"Expect {found['held_out']:.3f}: what thresholds reach on videos they were not chosen on.")
     else:
         console.print("Chosen and judged on the same single video: listen to others before you quote it.")
+
+
+def thresholds(title: str, points: Sequence[Point]) -> None:
+    """Print what a stricter threshold costs and brings, in about a dozen steps from all labels to fewest."""
+    table = Table(title=title)
+    for name in ("threshold", "coverage", "n", "macro F1 (interval)"):
+        table.add_column(name, justify="right", no_wrap=True)
+    step = -(-len(points) // _MOST_POINTS) or 1
+    for one in points[::step]:
+        bounds = "" if one.low is None or one.high is None else f" ({one.low:.3f} to {one.high:.3f})"
+        scored = _NOTHING if one.macro_f1 is None else f"{one.macro_f1:.3f}{bounds}"
+        table.add_row(f"{one.threshold:.3f}", f"{one.coverage:.0%}", str(one.n), scored)
+    Console().print(table)
 
 
 def card(told: Mapping[str, Any], folder: Path) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from flows import labels_screen
 from tasks import paths
 from tasks.page import headline as figures
 
@@ -86,6 +87,7 @@ def agreement(found: PublishedAgreement) -> None:
         table.add_row(row.label, str(row.n), f"{row.macro_f1:.3f}{bounds}", f"{row.precision:.3f}", f"{row.recall:.3f}")
     console = Console()
     console.print(table)
+    labels_screen.thresholds("What a threshold on the mean vote costs and brings, hedges taken out", found.curve)
     heard = found.listeners
     console.print(f"Listeners: {heard.ties} rows without a majority")
     for name, words in AGREEMENT.items():

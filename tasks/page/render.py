@@ -44,6 +44,7 @@ def _context(found: Material, config: Config) -> dict[str, Any]:
         "card": found.card,
         "audit": found.audit,
         "worth": found.worth,
+        "worth_by_video": _by_video(found.worth["voters"]),
         "disagreements": _disagreements(found),
         "config": config,
         "digests": found.digests,
@@ -88,6 +89,12 @@ def _labels(found: Material) -> dict[str, dict[str, int]]:
 def _examples(found: Material, per_class: int) -> tuple[dict[str, Any], ...]:
     loaded = examples.load(examples.choose(found.scored, per_class), found)
     return tuple({"segment": one, "sound": templating.data_url(one.flac, "audio/flac")} for one in loaded)
+
+
+def _by_video(voters: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return how often each voter is right in each video that people listened to; None where it does not vote."""
+    found = [{one["group"]: one for one in voter["by_group"]} for voter in voters]
+    return [{"video": name, "voters": [one.get(name) for one in found]} for name in sorted(set().union(*found))]
 
 
 def _disagreements(found: Material) -> tuple[dict[str, Any], ...]:
