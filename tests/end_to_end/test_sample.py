@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from flows.cli import app
 from flows.dag import Dag, reproduce
 from tasks import paths, tables
 from tasks.page.headline import headline
@@ -76,20 +75,34 @@ def test_both_doors_lead_to_the_same_bytes(
     assert not paths.CRAWL_LOG.exists(), "and it fetched no video"
 
 
-@pytest.mark.parametrize(("prosody", "apart"), [(1.0, True), (0.0, False)])
 def _labels_are_judged_on_the_terminal() -> None:
-    """Where simulated listeners have voted: every voter scored, and a threshold that is what the stage found, too."""
+    """Every voter is scored where someone has listened, and the threshold is the one that the stage found, too."""
+    rows = [row for row in tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist() if row["split"] == "test"]
+    labels = {
+        row["utterance_id"]: row["majority"] or "skipped" for row in tables.read(paths.VOTES, tables.VOTES).to_pylist()
+    }
+    heard = [
+        ",".join(
+            (one["group"].removeprefix("test-"), str(one["start_s"]), str(one["end_s"]), labels[one["utterance_id"]])
+        )
+        for one in rows
+    ]
+    (paths.LISTENERS / "echo.csv").write_text("\n".join(["Id,start_s,end_s,Echo", *heard]) + "\n", encoding="utf-8")
     shown, tuned = (
-        CliRunner().invoke(app, ["labels", verb], catch_exceptions=False, env={"COLUMNS": "100"}).output
+        subprocess.run(
+            [Path(sys.executable).with_name("undertone"), "labels", verb],
+            check=True, capture_output=True, text=True, env={**os.environ, "COLUMNS": "100"},
+        ).stdout
         for verb in ("show", "tune")
-    )
+    )  # fmt: skip
     worth = json.loads(paths.LABELS.read_text())
-    assert worth["n_heard"] > 0
+    assert worth["n_heard"] > 10
     for one in worth["voters"]:
         assert f"{one['gold']['macro_f1']['value']:.3f}" in shown
     assert f"polarity.min_score: {worth['proposed']['value']:.3f}" in tuned
 
 
+@pytest.mark.parametrize(("prosody", "apart"), [(1.0, True), (0.0, False)])
 def test_the_classifier_hears_prosody_and_nothing_else(
     workspaces: Callable[..., tuple[Path, ...]], monkeypatch: pytest.MonkeyPatch, prosody: float, apart: bool
 ) -> None:
