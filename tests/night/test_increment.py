@@ -48,7 +48,7 @@ def test_a_threshold_touches_votes_and_what_follows(
     params = folder / "params.yaml"
     params.write_text(re.sub(r"min_score: \S+", "min_score: 0.1", params.read_text()))
     found = worked(folder, FLOW, server)
-    assert {"polarity", "report"} <= set(found) <= {"polarity", "train", "evaluate", "report"}
+    assert {"polarity", "report"} <= set(found) <= {"polarity", "train", "evaluate", "labels", "report"}
     assert found["polarity"] == 0, "the votes themselves are as they were"
     assert remembered(folder) == before
 
