@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from tasks import torch_state
 from tasks.errors import InputError
 
 DEFAULT_TEXT = "all-MiniLM-L6-v2"
@@ -219,7 +220,8 @@ def _lacking(folder: Path, checkpoint: str, needs: tuple[tuple[str, tuple[str, .
 def _loaded(kind: str, folder: Path, checkpoint: str, **options: Any) -> Any:
     library = transformers()
     try:
-        with quiet():
+        # what a checkpoint lacks is drawn, be it used or not
+        with quiet(), torch_state.own_random_state():
             return getattr(library, kind).from_pretrained(str(folder), local_files_only=True, **options)
     except Exception as error:
         # OSError, ValueError, KeyError, SafetensorError …: transformers has no exception of its own

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks import torch_state
 from tasks.errors import ConfigError, InputError, NotEnoughData
 from tasks.models import arrays
 from tasks.models.batches import Examples
@@ -277,12 +278,10 @@ class Network(ABC):
         return trained
 
     def _keep(self, weights: list[dict[str, Any]], first: Trained) -> Self:
-        import torch
-
         self.networks_ = []
         for one in weights:
             # first weights are drawn only to be replaced: whoever calls keeps a random state of their own
-            with torch.random.fork_rng(devices=[]):
+            with torch_state.own_random_state():
                 network = self.build(self.shape, len(self.target.outputs), fitting=False)
             network.load_state_dict(one)
             self.networks_.append(network.eval())
@@ -377,15 +376,16 @@ def device() -> Literal["cpu", "cuda"]:
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Let PyTorch use so many threads of the CPU."""
+    """Let PyTorch use so many threads of the CPU, and no other thread of this process change that meanwhile."""
     import torch
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    with torch_state.alone():
+        before = torch.get_num_threads()
+        torch.set_num_threads(number)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 def _described(inputs: Inputs) -> dict[str, Any]:

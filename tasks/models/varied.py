@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks import torch_state
 from tasks.features import spectra
 from tasks.features.spectra import MelSettings
 from tasks.models.augmentation import Augmentation
@@ -62,8 +63,7 @@ def _seen(steps: NDArray[np.float32], alone: Augmentation, mel: MelSettings | No
 
     from tasks.models.networks.augment import Masks, OnSound, OnSpectrograms
 
-    # whoever calls keeps a random state of their own
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with torch_state.own_random_state(), torch.no_grad():
         torch.manual_seed(seed)
         frames = torch.from_numpy(np.array(steps, dtype=np.float32))[None]
         if mel is not None:

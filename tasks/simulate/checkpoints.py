@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
+from tasks import torch_state
 from tasks.features import checkpoints
 
 HIDDEN = 32
@@ -158,8 +159,7 @@ def _vocabulary(texts: Iterable[str]) -> dict[str, int]:
 def _seeded(kind: Any, config: Any, seed: int) -> Any:
     import torch
 
-    # whoever calls keeps a random state of their own
-    with torch.random.fork_rng(devices=[]):
+    with torch_state.own_random_state():
         torch.manual_seed(seed)
         return kind(config).eval()
 

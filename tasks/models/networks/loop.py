@@ -30,7 +30,7 @@ from lightning.pytorch.tuner.tuning import Tuner
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Sampler
 
-from tasks import scores
+from tasks import scores, torch_state
 from tasks.errors import ConfigError
 from tasks.models import batches, finder
 from tasks.models.estimator import Rows, Task
@@ -61,7 +61,7 @@ def train(run: Run, part: Part, held_out: Part | None, folder: Path | None) -> T
     """
     key = _key(run, part, held_out)
     # processes of several devices hand back what they trained through the checkpoint
-    with _folder(folder, needed=run.settings.devices > 1) as kept, _quiet(), threads(run.settings.threads), _settled():
+    with _folder(folder, needed=run.settings.devices > 1) as kept, threads(run.settings.threads), _settled(), _quiet():
         state = checkpoint.read(kept, key) if kept else None
         network = drawn(run)
         if state is None:
@@ -448,7 +448,7 @@ def _settled() -> Iterator[None]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        with torch.random.fork_rng():
+        with torch_state.own_random_state(gpus=True):
             yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])

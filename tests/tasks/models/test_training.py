@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import zlib
 from collections import namedtuple
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,24 @@ def test_the_callers_random_state_and_threads_stay_as_they_are() -> None:
     assert torch.equal(torch.random.get_rng_state(), expected)
     assert torch.get_num_threads() == threads
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_other_threads_take_no_random_numbers_out_of_a_training() -> None:
+    """As when a flow's stages share a process: one trains while others load what they have trained, or train too."""
+    alone = {seed: fitted(seed, dropout=0.5, threads=seed).files() for seed in (1, 2)}
+    done = threading.Event()
+
+    def load() -> None:
+        while not done.is_set():
+            FeedForward(small(dropout=0.5), 1).read(alone[1])
+
+    with ThreadPoolExecutor(3) as pool:
+        loading = pool.submit(load)
+        together = {seed: pool.submit(fitted, seed, dropout=0.5, threads=seed) for seed in (1, 2)}
+        found = {seed: one.result().files() for seed, one in together.items()}
+        done.set()
+        loading.result()
+    assert found == alone
 
 
 @pytest.mark.parametrize("settings", [{}, {"schedule": "one-cycle", "optimiser": "adamw", "patience": 2}])
