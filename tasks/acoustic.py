@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from tasks import paths, segmented, tables
 from tasks.config import Acoustic, Config
 from tasks.each import Each, Work, collect, write_rejects
 from tasks.errors import AudioError
-from tasks.features.mid_term import NAMES, Windows, mid_term
+from tasks.features.mid_term import NAMES, Windows, mid_terms
+from tasks.features.short_term import Array
 from tasks.memo import Reject, Result
 from tasks.segmented import SegmentedVideo
 
@@ -23,15 +27,23 @@ def acoustic_one(item: SegmentedVideo, settings: Acoustic) -> Result:
 
 def features_of(segments: Sequence[dict[str, Any]], windows: Windows) -> Result:
     """Return the features of cut segments, rows of the SEGMENTS schema, and rejects for those that give none."""
-    rows, rejects = [], []
-    for segment in segments:
-        try:
-            vector = mid_term(*segmented.samples(segment), windows)
-        except AudioError as error:
-            rejects.append(Reject(segment["utterance_id"], "no features", str(error)))
-        else:
-            rows.append({"utterance_id": segment["utterance_id"], **dict(zip(NAMES, vector.tolist(), strict=True))})
-    return Result(tables.from_rows(rows, SCHEMA), tuple(rejects))
+    sounds = [segmented.samples(segment) for segment in segments]
+    if not sounds:
+        return described([], [])
+    # crawled sound has one rate, whatever it had before
+    (rate_hz,) = {one_hz for _, one_hz in sounds}
+    found = mid_terms([signal for signal, _ in sounds], rate_hz, windows)
+    return described([segment["utterance_id"] for segment in segments], found)
+
+
+def described(ids: Sequence[str], found: Sequence[Array | AudioError]) -> Result:
+    """Return a row of features for each utterance that has them, and a reject for each that has an error instead."""
+    pairs = list(zip(ids, found, strict=True))
+    rejects = [Reject(one, "no features", str(error)) for one, error in pairs if isinstance(error, AudioError)]
+    kept = [(one, vector) for one, vector in pairs if not isinstance(vector, AudioError)]
+    values = np.array([vector for _, vector in kept]).reshape(len(kept), len(NAMES))
+    columns = [pa.array([one for one, _ in kept], pa.string()), *(pa.array(column) for column in values.T)]
+    return Result(pa.table(columns, schema=SCHEMA), tuple(rejects))
 
 
 def run(config: Config, *, each: Each) -> None:

@@ -91,17 +91,19 @@ class Segments(Section):
 
 
 class Acoustic(Section):
-    """Analysis windows of pyAudioAnalysis, in seconds."""
+    """Analysis windows in seconds, and who computes the features of pyAudioAnalysis."""
 
     short_window_s: Positive
     short_step_s: Positive
     mid_window_s: Positive
     mid_step_s: Positive
+    backend: Literal["arrays", "pyAudioAnalysis"]
 
     @model_validator(mode="after")
     def _mid_holds_short(self) -> Acoustic:
-        if self.mid_window_s < self.short_window_s:
-            raise ValueError("mid_window_s must be at least short_window_s")
+        for name in ("window_s", "step_s"):
+            if getattr(self, f"mid_{name}") < getattr(self, f"short_{name}"):
+                raise ValueError(f"mid_{name} must be at least short_{name}")
         return self
 
 

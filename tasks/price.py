@@ -17,11 +17,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks import decode, hearing, media, paths, protocols, recipe, scores, tables
+from tasks.acoustic import described
 from tasks.config import Acoustic, Config, Train
 from tasks.corpora.labels import LABEL_SETS
 from tasks.each import Each, Work, collect
 from tasks.errors import AudioError, InputError, NotEnoughData
-from tasks.features.mid_term import NAMES, Windows, mid_term
+from tasks.features.mid_term import NAMES, Windows, mid_terms
 from tasks.media import MediaFile
 from tasks.memo import Reject, Result
 from tasks.models import svm
@@ -111,15 +112,9 @@ def describe_one(item: MediaFile, settings: Acoustic) -> Result:
         samples = decode.samples(item.whole_path)
     except AudioError as error:
         return Result(_FEATURES.empty_table(), (Reject(item.path, "no features", str(error)),))
-    rows, rejects = [], []
-    for span, part in hearing.parts(item, samples):
-        try:
-            vector = mid_term(part, decode.RATE_HZ, Windows(**settings.model_dump()))
-        except AudioError as error:
-            rejects.append(Reject(span.utterance_id, "no features", str(error)))
-        else:
-            rows.append({"utterance_id": span.utterance_id, **dict(zip(NAMES, vector.tolist(), strict=True))})
-    return Result(tables.from_rows(rows, _FEATURES), tuple(rejects))
+    spans, parts = zip(*hearing.parts(item, samples), strict=True)
+    found = mid_terms(parts, decode.RATE_HZ, Windows(**settings.model_dump()))
+    return described([span.utterance_id for span in spans], found)
 
 
 def fold_one(item: FoldOf, settings: Train) -> Result:

@@ -26,9 +26,9 @@ class MidTermSettings(mid_term.Windows):
     """Windows and steps in seconds, each above 0; the same as the weak path's where nothing is said."""
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not value > 0:
-                raise ValueError(f"{name} is {value}; it must be above 0")
+        for name in ("short_window_s", "short_step_s", "mid_window_s", "mid_step_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
         if self.mid_window_s < self.short_window_s or self.mid_step_s < self.short_step_s:
             raise ValueError("mid-term windows and steps must be no shorter than short-term ones")
 
