@@ -6,6 +6,7 @@ container's zero. So samples go where the container's times say they belong: hol
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator
 from fractions import Fraction
@@ -20,6 +21,7 @@ from tasks import tables
 from tasks.errors import AudioError
 
 if TYPE_CHECKING:
+    from av.audio.fifo import AudioFifo
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
@@ -38,8 +40,12 @@ MAX_LOSS_SHARE = {"mp3": 0.1, "aac": 0.1}
 """… and more than this share, where the container's length is an estimate from the bit rate, a few percent off."""
 
 _NO_SIZE = 1 << 32
-# FLAC's own block size; a block is held back until it is clear that it is not the last, which may need trimming
-_BLOCK = 4608
+_JOINED = 16_384
+"""Samples of decoded frames that are resampled together, which costs less than frame by frame."""
+_JITTER_S = 0.01
+"""A frame this far off the end of the one before begins a block of its own; the resampler lets 0.1 s pass."""
+_AT_ONCE = 65_536
+"""Samples that are encoded together."""
 # self-contained containers only: a playlist or script posing as sound could name other files and addresses to read
 _CONTAINERS = "mov,matroska,webm,mp3,ogg,flac,wav,w64,aiff,aac,ac3,amr,asf,avi,caf,flv,mpeg,mpegts"
 
@@ -180,30 +186,56 @@ def _check_complete(
         raise CutShortError(f"cut short: {duration_s:.1f} s could be decoded, the container states {stated_s:.1f} s")
 
 
-def _runs(container: InputContainer, stream: AudioStream) -> Iterator[Any]:
+def _runs(container: InputContainer, stream: AudioStream) -> Iterator[NDArray[np.int16]]:
     """Yield the sound from the container's zero on, as arrays of 16-bit samples, shape (n,)."""
     from av.audio.resampler import AudioResampler
 
-    # async=1 fills holes with silence and cuts off what lies before zero, both by the frames' times
+    # async=1 fills holes with silence and cuts off what lies before zero, both by the blocks' times
     resampler = AudioResampler("s16", "mono", RATE_HZ, options={"async": "1", "first_pts": "0"})
-    for frame in chain(_on_clock(container, stream), (None,)):
-        try:
-            yield from (run.to_ndarray()[0] for run in resampler.resample(frame))
-        except ValueError as error:
-            raise AudioError(f"the sound changes its format midway ({error})") from None
+    try:
+        for block in chain(_blocks(container, stream), (None,)):
+            yield from (run.to_ndarray()[0] for run in resampler.resample(block))
+    except ValueError as error:
+        raise AudioError(f"the sound changes its format midway ({error})") from None
 
 
-def _on_clock(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
-    """Yield decoded frames with times counted from the container's start."""
+def _blocks(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
+    """Yield decoded frames joined while each follows the one before, with times counted from the container's start."""
+    from av.audio.fifo import AudioFifo
+
+    joined, begin_s, clock_s = AudioFifo(), 0.0, 0.0
+    for frame, start_s in _on_clock(container, stream):
+        if joined.samples and (joined.samples >= _JOINED or abs(start_s - clock_s) > _JITTER_S):
+            yield _placed(joined, begin_s)
+            joined = AudioFifo()
+        if not joined.samples:
+            begin_s = start_s
+        clock_s = start_s + frame.samples / frame.sample_rate
+        joined.write(frame)
+    if joined.samples:
+        yield _placed(joined, begin_s)
+
+
+def _placed(joined: AudioFifo, begin_s: float) -> AudioFrame:
+    block = joined.read()
+    assert block is not None
+    block.time_base = Fraction(1, block.sample_rate)
+    block.pts = round(begin_s * block.sample_rate)
+    return block
+
+
+def _on_clock(container: InputContainer, stream: AudioStream) -> Iterator[tuple[AudioFrame, float]]:
+    """Yield decoded frames without times, and the second at which each begins, from the container's start on."""
     origin_s, clock_s = (container.start_time or 0) / 1e6, 0.0
+    # asked of every frame, the same fraction would be made anew each time
+    tick_s = float(stream.time_base or 0)
     for frame in frames(container, stream):
-        start_s = clock_s if frame.time is None else frame.time - origin_s
+        start_s = clock_s if frame.pts is None or not tick_s else frame.pts * tick_s - origin_s
         if start_s - clock_s > MAX_HOLE_S:
             raise AudioError(f"the clock jumps from {clock_s:.1f} s to {start_s:.1f} s")
         clock_s = start_s + frame.samples / frame.sample_rate
-        frame.time_base = frame.time_base or Fraction(1, frame.sample_rate)
-        frame.pts = round(start_s / frame.time_base)
-        yield frame
+        frame.pts = None
+        yield frame, start_s
 
 
 def frames(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[Any]:
@@ -226,32 +258,55 @@ def frames(container: InputContainer, stream: AudioStream | VideoStream) -> Iter
             continue
 
 
-def _write_flac(runs: Iterator[Any], path: Path, stated_s: float | None, max_duration_s: float) -> float:
+def _write_flac(runs: Iterator[NDArray[np.int16]], path: Path, stated_s: float | None, max_duration_s: float) -> float:
     """Write samples as FLAC, without the padding past the stated end; return the duration in seconds."""
-    import av
+    import soundfile
 
-    written, waiting = 0, np.empty(0, np.int16)
-    with av.open(path, "w", format="flac") as container:
-        stream = container.add_stream("flac", rate=RATE_HZ, layout="mono")
-        stream.codec_context.format = "s16"
-
-        def put(samples: Any) -> None:
-            nonlocal written
-            frame = av.AudioFrame.from_ndarray(samples[None, :], format="s16", layout="mono")
-            frame.sample_rate, frame.pts = RATE_HZ, written
-            container.mux(stream.encode(frame))
-            written += samples.size
-
+    # held back until it is clear that it is not the end, which may need trimming
+    n_held, waiting, written = round(MAX_PADDING_S * RATE_HZ), list[NDArray[np.int16]](), 0
+    with (
+        _Sink(path, "wb") as file,
+        soundfile.SoundFile(file, "w", RATE_HZ, channels=1, subtype="PCM_16", format="FLAC") as sink,
+    ):
         for run in runs:
-            waiting = np.concatenate([waiting, run])
-            while waiting.size >= 2 * _BLOCK:
-                put(waiting[:_BLOCK])
-                waiting = waiting[_BLOCK:]
+            waiting.append(run)
+            if sum(one.size for one in waiting) < _AT_ONCE + n_held:
+                continue
+            samples = np.concatenate(waiting)
+            sink.write(samples[:-n_held])
+            file.demand_written()
+            waiting, written = [samples[-n_held:]], written + samples.size - n_held
             _check_length(written / RATE_HZ, max_duration_s)
-        for start in range(0, n_last := _without_padding(written + waiting.size, stated_s) - written, _BLOCK):
-            put(waiting[start : min(start + _BLOCK, n_last)])
-        container.mux(stream.encode(None))
-    return written / RATE_HZ
+        left = np.concatenate(waiting) if waiting else np.empty(0, np.int16)
+        n_last = _without_padding(written + left.size, stated_s) - written
+        sink.write(left[:n_last])
+    file.demand_written()
+    _check_length((written + n_last) / RATE_HZ, max_duration_s)
+    return (written + n_last) / RATE_HZ
+
+
+class _Sink(io.FileIO):
+    """A file for libsndfile, which cannot tell why something could not be written: the reason is kept here."""
+
+    _error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[super().write(left) or 0 :]
+        except OSError as error:
+            self._error = error
+        return len(data)
+
+    def demand_written(self) -> None:
+        """Raise what a write has met, if one has.
+
+        Raises:
+            OSError: if the disk is full, say
+        """
+        if self._error is not None:
+            raise OSError(self._error.errno, self._error.strerror, self.name)
 
 
 def _without_padding(n_samples: int, stated_s: float | None) -> int:
