@@ -10,20 +10,23 @@ import hashlib
 import io
 import json
 import shutil
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from tasks import eligibility, paths, tables
 from tasks.config import Config, Section
 from tasks.each import Each, Outcome, Work, write_rejects
 from tasks.memo import Reject, Result
+
+_READ_ON_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -51,17 +54,20 @@ class VideoSpans:
 
 
 def segments_one(item: VideoSpans, _: Section) -> Result:
-    """Cut one video's utterances with pydub (on its millisecond grid) into FLAC."""
-    sound = _open(paths.MEDIA / item.audio)
+    """Cut one video's utterances, on a grid of milliseconds, into FLAC; of its sound no more is read at a time."""
+    import soundfile
+
     rows, rejects = [], []
-    for span in item.spans:
-        start_ms, end_ms = round(span.start_s * 1000), round(span.end_s * 1000)
-        if end_ms > len(sound) + 1:
-            detail = f"ends at {span.end_s:.3f} s, the sound at {len(sound) / 1000:.3f} s"
-            rejects.append(Reject(span.utterance_id, "past the end", detail))
-            continue
-        audio = {"bytes": _flac(sound[start_ms:end_ms]), "path": f"{span.utterance_id.replace('/', '_')}.flac"}
-        rows.append({"utterance_id": span.utterance_id, "start_s": span.start_s, "end_s": span.end_s, "audio": audio})
+    with soundfile.SoundFile(paths.MEDIA / item.audio) as sound:
+        for span in item.spans:
+            if round(span.end_s * 1000) > _length_ms(sound) + 1:
+                detail = f"ends at {span.end_s:.3f} s, the sound at {_length_ms(sound) / 1000:.3f} s"
+                rejects.append(Reject(span.utterance_id, "past the end", detail))
+                continue
+            content = _flac(_cut(sound, span), sound.samplerate)
+            audio = {"bytes": content, "path": f"{span.utterance_id.replace('/', '_')}.flac"}
+            known = {"utterance_id": span.utterance_id, "start_s": span.start_s, "end_s": span.end_s}
+            rows.append({**known, "audio": audio})
     return Result(tables.from_rows(rows, tables.SEGMENTS), tuple(rejects))
 
 
@@ -145,20 +151,27 @@ def _digest(rows: pa.Table) -> str:
     return digest.hexdigest()
 
 
-def _open(path: Path) -> Any:
-    import soundfile
-
-    with warnings.catch_warnings():
-        # pydub warns of audioop (gone in Python 3.13) and of a missing ffmpeg, which cutting does not need
-        warnings.simplefilter("ignore")
-        from pydub import AudioSegment
-    signal, rate_hz = soundfile.read(path, dtype="int16")
-    return AudioSegment(signal.tobytes(), sample_width=2, frame_rate=rate_hz, channels=1)
+def _length_ms(sound: Any) -> int:
+    return round(1000 * int(sound.frames) / int(sound.samplerate))
 
 
-def _flac(sound: Any) -> bytes:
+def _cut(sound: Any, span: Span) -> NDArray[np.int16]:
+    """Read a span from an open sound file, shape (n_samples,); a last millisecond that is not whole is filled."""
+    start_ms, end_ms = round(span.start_s * 1000), min(round(span.end_s * 1000), _length_ms(sound))
+    start, end = (one_ms * sound.samplerate // 1000 for one_ms in (start_ms, end_ms))
+    ahead = start - sound.tell()
+    # to read on is cheaper than to look for a place
+    if 0 <= ahead <= sound.samplerate * _READ_ON_S:
+        sound.read(ahead, dtype="int16")
+    else:
+        sound.seek(start)
+    samples: NDArray[np.int16] = sound.read(end - start, dtype="int16", fill_value=0)
+    return samples
+
+
+def _flac(samples: NDArray[np.int16], rate_hz: int) -> bytes:
     import soundfile
 
     sink = io.BytesIO()
-    soundfile.write(sink, sound.get_array_of_samples(), sound.frame_rate, format="FLAC", subtype="PCM_16")
+    soundfile.write(sink, samples, rate_hz, format="FLAC", subtype="PCM_16")
     return sink.getvalue()
