@@ -5,16 +5,17 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 comma  := ,
 STAMP  := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
+PEERS  := .venv-bench/.installed
 
 export DVC_NO_ANALYTICS ?= 1
 export DO_NOT_TRACK ?= 1
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint bench ui lock clean
+.PHONY: help env demo test lint bench measure ui lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(STAMP) ## make .venv from requirements.lock (EXTRAS=deep,cluster,tracking,dev)
 
@@ -43,7 +44,17 @@ lint: ## ruff, mypy --strict, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: ## measurements, on real data where it is present
+bench: $(PEERS) ## speed beside other programs (bench/README.md); ONLY="features decode" for some
+	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
+	@$(BIN)/python -m bench $(ONLY)
+
+$(PEERS): bench/requirements.lock
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@echo "Installing the programs to compare with into .venv-bench"
+	@.venv-bench/bin/python -m pip install -qq --disable-pip-version-check -r bench/requirements.lock
+	@touch $@
+
+measure: ## the figures that the docs quote, on real data where it is present
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
 	@$(BIN)/python -m pytest -q -s -m bench
 
@@ -55,4 +66,4 @@ lock: ## resolve requirements.lock anew (needs uv)
 	  --upgrade pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and everything the pipeline made
-	@rm -rf $(VENV) .undertone data/crawl data/captions data/polarity data/segments data/acoustic data/audit data/train data/evaluate data/labels data/report data/corpus data/price data/extract data/experiment
+	@rm -rf $(VENV) .venv-bench .bench .undertone data/crawl data/captions data/polarity data/segments data/acoustic data/audit data/train data/evaluate data/labels data/report data/corpus data/price data/extract data/experiment

@@ -1,4 +1,4 @@
-"""What the published corpora yield through recipes of the book: figures that the docs quote (`make bench`)."""
+"""What the published corpora yield through recipes of the book: figures that the docs quote (`make measure`)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def measure(folder: Path, real_data: Path, monkeypatch: pytest.MonkeyPatch) -> M
         done = [] if paths.utterances(corpus).is_file() else [f"corpus@{corpus}"]
         done += [f"extract@{one}" for one in features if not paths.features(corpus, one).is_dir()]
         for stage in (*done, f"experiment@{name}"):
-            run_stage(stage, settings, each.local(settings.runtime), by="make bench")
+            run_stage(stage, settings, each.local(settings.runtime), by="make measure")
         found: dict[str, Any] = json.loads((paths.experiment(name) / "metrics.json").read_text())
         cost = json.loads((paths.experiment(name) / "cost.json").read_text())
         shown = {one: f"{found['scores'][one]['value']:.3f} ({found['scores'][one]['low']:.3f}–"

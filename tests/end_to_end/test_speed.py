@@ -1,4 +1,4 @@
-"""What `make bench` measures."""
+"""How fast features of real speech are extracted (`make measure`)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,96 @@
+"""A hundred thousand captions to labels, process start included, beside a plain script that asks the three voters."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from bench import material
+from bench.commands import PYTHON
+from bench.crawled import change
+from bench.method import Bench, faster, python
+from bench.rows import Agreement, Row
+from bench.side import Given, Side
+from flows import workspace
+from tasks import eligibility, paths, tables
+
+TARGETS = {1: 3.0, 2: 5.0}
+"""By how many cores ours may use; the script uses one."""
+_PEER = "VADER, TextBlob, AFINN one by one"
+_PER_VIDEO = 100
+_CAPTION_S = 3.0
+_UNFIT = (eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW)
+
+
+def measure(bench: Bench) -> list[Row]:
+    """Compare the stage polarity on one core and on two with the script on one."""
+    texts = material.captions(bench.size(100_000, 2_000))
+    folder = bench.folder / "captions"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "captions.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    project = _project(folder / "project", texts)
+    return [_row(bench, project, texts, n_cores) for n_cores in TARGETS]
+
+
+def _row(bench: Bench, project: Path, texts: Sequence[str], n_cores: int) -> Row:
+    script = Path(__file__).parent.parent / "peers" / "voters.py"
+    places = [str(project.parent / name) for name in ("captions.txt", "labels.txt")]
+    theirs = [str(python(Side("", {}, home="peers"))), str(script), *places]
+    pairs = bench.alternate(
+        Side("bench.commands:run", partial(_cold, project, n_cores), cores=n_cores),
+        Side("bench.commands:run", {"steps": [theirs], "folder": str(project.parent)}),
+    )
+    cores = "1 core" if n_cores == 1 else f"{n_cores} cores against 1"
+    what = f"{len(texts):,} captions to labels, process start included, {cores}"
+    return faster(
+        f"captions {n_cores}",
+        what,
+        pairs,
+        peer=_PEER,
+        target=TARGETS[n_cores],
+        agreement=_agreement(project),
+    )
+
+
+def _cold(project: Path, n_cores: int) -> Given:
+    """Forget what was voted on before."""
+    for name in (paths.HOUSE, paths.POLARITY):
+        shutil.rmtree(project / name, ignore_errors=True)
+    change(project / paths.PARAMS, {"workers": str(n_cores)})
+    return {"steps": [[PYTHON, "-m", "tasks", "polarity"]], "folder": str(project)}
+
+
+def _project(folder: Path, texts: Sequence[str]) -> Path:
+    workspace.create(folder)
+    rows = [
+        {
+            "utterance_id": f"weak/{k // _PER_VIDEO:05d}/{k % _PER_VIDEO:04d}",
+            "corpus": "weak",
+            "group": f"{k // _PER_VIDEO:05d}",
+            "split": "train",
+            "start_s": k % _PER_VIDEO * _CAPTION_S,
+            "end_s": (k % _PER_VIDEO + 1) * _CAPTION_S,
+            "text": text,
+        }
+        for k, text in enumerate(texts)
+    ]
+    tables.write(tables.from_rows(rows, tables.UTTERANCES), folder / paths.UTTERANCES, tables.UTTERANCES)
+    return folder
+
+
+def _agreement(project: Path) -> Agreement:
+    """Compare labels where our stage finds a caption long enough; the script knows no such rule."""
+    votes = pq.read_table(project / paths.VOTES).sort_by("utterance_id").select(["sentiment", "left_out"]).to_pylist()
+    theirs = (project.parent / "labels.txt").read_text(encoding="utf-8").splitlines()
+    fit = [
+        (row["sentiment"] or "", label)
+        for row, label in zip(votes, theirs, strict=True)
+        if row["left_out"] not in _UNFIT
+    ]
+    n_other = sum(mine != other for mine, other in fit)
+    return Agreement(n_other == 0, f"{n_other:,} of {len(fit):,} labels differ (captions long enough to be labelled)")

@@ -1,0 +1,62 @@
+"""Short- and mid-term features of ten minutes of real speech, beside pyAudioAnalysis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import material
+from bench.method import Bench, faster
+from bench.rows import Agreement, Row
+from bench.side import Ready, Side
+
+SHORT, MID = 0.05, 1.0
+"""Windows and steps in seconds."""
+TARGET, MOST_DIFFERENCE = 25.0, 1e-4
+_WARM_UP_S = 10
+
+
+def measure(bench: Bench) -> list[Row]:
+    """Compare the 136 mid-term features of the same samples, on one core."""
+    duration_s = bench.size(600, 20)
+    rate_hz, sound = material.RATE_HZ, str(material.speech(bench, duration_s))
+    short, mid = round(SHORT * rate_hz), round(MID * rate_hz)
+    given = {"sound": sound, "rate_hz": rate_hz, "window": short, "step": short}
+    pairs = bench.alternate(
+        Side("bench.cases.features:ours", {**given, "mid_frames": mid // short}),
+        Side("bench.peers.features:pyaudioanalysis", {**given, "mid_window": mid, "mid_step": mid}, home="peers"),
+    )
+    difference = largest_difference(np.array(pairs.ours[-1].told), np.array(pairs.theirs[-1].told))
+    agreement = Agreement(
+        difference <= MOST_DIFFERENCE,
+        f"largest difference {difference:.1e} of a feature's standard deviation (at most {MOST_DIFFERENCE:.0e})",
+    )
+    what = f"136 mid-term features of {duration_s // 60 or duration_s / 60:g} min of real speech, 1 core"
+    return [faster("features", what, pairs, peer="pyAudioAnalysis", target=TARGET, agreement=agreement)]
+
+
+def ours(*, sound: str, rate_hz: int, window: int, step: int, mid_frames: int) -> Ready:
+    """Our side: samples to mid-term statistics."""
+    from tasks.features.mid_term import statistics
+    from tasks.features.short_term import short_term
+
+    signal = np.load(sound)
+
+    def extract(samples: NDArray[np.int16]) -> Any:
+        return statistics(short_term(samples, rate_hz, window, step), mid_frames, mid_frames)
+
+    return Ready(
+        timed=lambda: extract(signal),
+        warm_up=lambda: extract(signal[: _WARM_UP_S * rate_hz]),
+        told=lambda made: made.tolist(),
+    )
+
+
+def largest_difference(mine: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
+    """Return the largest difference of two feature tables, shape (n_features, n), in standard deviations of theirs."""
+    if mine.shape != theirs.shape:
+        return float("inf")
+    spread = theirs.std(axis=1, keepdims=True)
+    return float((np.abs(mine - theirs) / np.where(spread > 0, spread, 1.0)).max())

@@ -1,0 +1,139 @@
+"""The linear SVM with its grid over C, beside the same grid with scikit-learn's SVC."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.method import OURS, Bench, Pairs, faster, seconds
+from bench.rows import Agreement, Row, Spread, Target
+from bench.side import Ready, Side
+
+C_GRID, FOLDS, NEIGHBOURS, SEED = (0.001, 0.01, 0.1, 1.0), 3, 5, 7
+TARGET, MOST_POINTS = 30.0, 0.5
+N_FEATURES, N_FACTORS, PER_VIDEO = 136, 20, 40
+SHARES = (0.6, 0.25, 0.15)
+CLASSES = ("neutral", "positive", "negative")
+_APART, _VIDEOS_VARY, _NOISE = 0.55, 0.5, 0.7
+_WARM_UP_ROWS = 200
+_PEER = "scikit-learn SVC"
+
+
+def measure(bench: Bench) -> list[Row]:
+    """Compare at a size that SVC can bear, and at five times as many rows by the growth of its own time."""
+    n_small, n_large = bench.size(4_000, 400), bench.size(20_000, 2_000)
+    examples = _examples(bench.folder / "svm.npz", n_large)
+    small = bench.alternate(_ours(examples, n_small), _theirs(examples, n_small))
+    large = bench.repeat(_ours(examples, n_large))
+    sizes = (n_small // 4, n_small // 2)
+    peers = {n: [run.seconds for run in bench.repeat(_theirs(examples, n), _PEER)] for n in sizes}
+    peers[n_small] = list(seconds(small.theirs))
+    exponent = growth_exponent({n: Spread.of(values).median for n, values in peers.items()})
+    factor = (n_large / n_small) ** exponent
+    extrapolated = tuple(other.seconds * factor for other in small.theirs)
+    note = (
+        f"SVC was not run on {n_large:,} rows: its time at {n_small:,} times {factor:.0f}, for it grows with the "
+        f"{exponent:.2f}th power of the rows (medians: {_listed(peers)})"
+    )
+    agreement = _agreement(small, examples)
+    what = "rows × 136 features, 3 classes, 4 C × 3 folds by video, SMOTE, 1 core"
+    return [
+        faster("svm", f"{n_small:,} {what}", small, peer=_PEER, target=None, agreement=agreement),
+        Row(
+            "svm extrapolated",
+            f"{n_large:,} {what}",
+            "times faster",
+            tuple(other / mine.seconds for mine, other in zip(large, extrapolated, strict=True)),
+            Target(TARGET),
+            {OURS: seconds(large), f"{_PEER}, extrapolated": extrapolated},
+            agreement,
+            note,
+        ),
+    ]
+
+
+def ours(examples: str, n_rows: int) -> Ready:
+    """Our side: what the stage train does inside a fold."""
+    from tasks.models import svm
+
+    given = np.load(examples)
+    features, labels, groups = (given[name][:n_rows] for name in ("features", "labels", "groups"))
+    recipe = svm.Recipe(C_GRID, FOLDS, NEIGHBOURS, SEED)
+
+    def search(n: int = n_rows) -> tuple[float, Any]:
+        rows = svm.Examples.alike(features[:n], labels[:n])
+        choice = svm.choose_c(rows, groups[:n], recipe)
+        return choice.c, svm.fit(rows, choice.c, recipe)
+
+    def told(made: tuple[float, Any]) -> dict[str, Any]:
+        c, model = made
+        return {"c": c, "predicted": [str(one) for one in model.predict(given["held_out"])]}
+
+    return Ready(timed=search, warm_up=lambda: search(min(n_rows, _WARM_UP_ROWS)), told=told)
+
+
+def growth_exponent(times_s: dict[int, float]) -> float:
+    """Return the power of the number of rows that times grow with: the slope in logarithms, by least squares."""
+    logs = [(math.log(n), math.log(time_s)) for n, time_s in times_s.items()]
+    sizes, taken = (np.array(column) for column in zip(*logs, strict=True))
+    return float(np.polyfit(sizes, taken, 1)[0])
+
+
+def synthetic(n_rows: int, seed: int) -> dict[str, Any]:
+    """Return segments as features have them: correlated, classes unbalanced and overlapping, rows of a video alike.
+
+    Args:
+        n_rows: how many to learn from; a fifth as many are held out, of other videos
+        seed: of everything
+    """
+    rng = np.random.default_rng(seed)
+    total = n_rows + n_rows // 5
+    mixing = rng.standard_normal((N_FACTORS, N_FEATURES)) / math.sqrt(N_FACTORS)
+    centres = rng.standard_normal((len(CLASSES), N_FACTORS)) * _APART
+    labels = rng.choice(len(CLASSES), size=total, p=SHARES)
+    groups = np.arange(total) // PER_VIDEO
+    videos = rng.standard_normal((groups[-1] + 1, N_FACTORS)) * _VIDEOS_VARY
+    factors = centres[labels] + videos[groups] + rng.standard_normal((total, N_FACTORS))
+    features = factors @ mixing + _NOISE * rng.standard_normal((total, N_FEATURES))
+    names = np.array(CLASSES)[labels]
+    return {
+        "features": features[:n_rows],
+        "labels": names[:n_rows],
+        "groups": np.array([f"video-{k:04d}" for k in groups[:n_rows]]),
+        "held_out": features[n_rows:],
+        "truth": names[n_rows:],
+    }
+
+
+def _listed(times_s: dict[int, list[float]]) -> str:
+    return ", ".join(f"{n:,} rows {Spread.of(values).median:.3g} s" for n, values in sorted(times_s.items()))
+
+
+def _examples(path: Path, n_rows: int) -> str:
+    np.savez(path, **synthetic(n_rows, SEED))
+    return str(path)
+
+
+def _ours(examples: str, n_rows: int) -> Side:
+    return Side("bench.cases.svm:ours", {"examples": examples, "n_rows": n_rows})
+
+
+def _theirs(examples: str, n_rows: int) -> Side:
+    given = {"examples": examples, "n_rows": n_rows, "c_grid": C_GRID, "folds": FOLDS, "neighbours": NEIGHBOURS}
+    return Side("bench.peers.svm:grid", {**given, "seed": SEED}, home="peers")
+
+
+def _agreement(pairs: Pairs, examples: str) -> Agreement:
+    from sklearn.metrics import f1_score
+
+    truth, (mine, theirs) = np.load(examples)["truth"], (pairs.ours[-1].told, pairs.theirs[-1].told)
+    scores = [100 * float(f1_score(truth, np.array(one["predicted"]), average="macro")) for one in (mine, theirs)]
+    points = abs(scores[0] - scores[1])
+    text = (
+        f"macro F1 on {truth.size:,} held-out rows {scores[0]:.2f} against {scores[1]:.2f} "
+        f"(at most {MOST_POINTS} apart), C = {mine['c']:g} against {theirs['c']:g}"
+    )
+    return Agreement(points <= MOST_POINTS, text)

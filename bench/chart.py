@@ -1,0 +1,82 @@
+"""The chart: each row's median and spread beside its target, on a logarithmic axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.rows import Row
+from tasks import tables
+
+_MET, _MISSED, _NO_TARGET, _TARGET = "#1b7f5c", "#c2410c", "#64748b", "#0f172a"
+_ROW_INCHES, _MARGIN_INCHES, _WIDTH_INCHES = 0.34, 1.1, 9.0
+
+
+def write(path: Path, rows: Sequence[Row]) -> None:
+    """Draw rows as SVG, the same bytes for the same rows: speed beside peers above, shares of limits below."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    # by default element ids are drawn at random
+    mpl.rcParams.update({"svg.hashsalt": "undertone", "svg.fonttype": "path", "font.size": 9})
+    from matplotlib import pyplot as plt
+
+    parts = [part for part in (_beside_peers(rows), _of_limits(rows)) if part.rows]
+    heights = [len(part.rows) * _ROW_INCHES + _MARGIN_INCHES for part in parts]
+    figure, axes = plt.subplots(
+        max(len(parts), 1), 1, figsize=(_WIDTH_INCHES, sum(heights) or _MARGIN_INCHES), squeeze=False,
+        height_ratios=heights or None, layout="constrained",
+    )  # fmt: skip
+    for axis, part in zip(axes[:, 0], parts, strict=False):
+        part.draw(axis)
+    with tables.whole(path) as target:
+        figure.savefig(target, format="svg", metadata={"Date": None})
+    plt.close(figure)
+
+
+class _Part:
+    """Rows on one axis: their values, and where the target stands."""
+
+    def __init__(self, rows: Sequence[Row], title: str, label: str, *, by_limit: bool) -> None:
+        self.rows, self._title, self._label, self._by_limit = rows, title, label, by_limit
+
+    def draw(self, axis: Any) -> None:
+        """Draw the rows, the first on top."""
+        for place, row in enumerate(self.rows):
+            self._draw_row(axis, place, row)
+        axis.set_xscale("log")
+        axis.set_yticks(range(len(self.rows)), [row.name for row in self.rows])
+        axis.set_ylim(len(self.rows) - 0.4, -0.6)
+        axis.axvline(1, color=_TARGET, linewidth=0.8, linestyle=":")
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.grid(axis="x", which="major", color="#e2e8f0")
+        axis.set_axisbelow(True)
+        axis.spines[["top", "right", "left"]].set_visible(False)
+        axis.tick_params(axis="y", length=0)
+        axis.set_title(self._title, loc="left", fontweight="bold")
+        axis.set_xlabel(self._label)
+
+    def _draw_row(self, axis: Any, place: int, row: Row) -> None:
+        unit = row.target.bound if self._by_limit and row.target else 1.0
+        spread = row.spread
+        colour = {None: _NO_TARGET, True: _MET, False: _MISSED}[row.met]
+        axis.plot([spread.least / unit, spread.most / unit], [place, place], color=colour, linewidth=3, alpha=0.45)
+        axis.plot(spread.median / unit, place, "o", color=colour, markersize=6)
+        if row.target is not None:
+            axis.plot(row.target.bound / unit, place, "|", color=_TARGET, markersize=14, markeredgewidth=2)
+        axis.annotate(f"{spread.median / unit:.3g}", (spread.median / unit, place), (0, 6), textcoords="offset points",
+                      ha="center", fontsize=8, color=colour)  # fmt: skip
+
+
+def _beside_peers(rows: Sequence[Row]) -> _Part:
+    chosen = [row for row in rows if row.figure == "times faster"]
+    return _Part(
+        chosen, "Times faster than the other program", "dot: median, band: least to most, upright bar: target",
+        by_limit=False,
+    )  # fmt: skip
+
+
+def _of_limits(rows: Sequence[Row]) -> _Part:
+    chosen = [row for row in rows if row.figure != "times faster"]
+    return _Part(chosen, "Against our own limits", "measured ÷ limit: left of the bar is within it", by_limit=True)
