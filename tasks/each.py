@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -25,6 +26,11 @@ from tasks.errors import ItemFailed, Rejected, Transient, UndertoneError
 from tasks.memo import Reject, Result
 
 _AT_ONCE = 64
+_POOL_S = 2.0
+"""What it takes, about, until processes have started and imported what a step needs."""
+_LONG_S = 10.0
+_MOST_LOST = 0.2
+"""Share of the time that may be lost by trying items out alone which turn out to be long."""
 
 
 class Item(Protocol):
@@ -150,13 +156,12 @@ def remembered(work: Work, item: Item) -> Outcome | None:
 
 
 def local(runtime: Runtime) -> Each:
-    """Return the driver of `dvc repro`: a process pool with a progress bar (in this process for one worker)."""
+    """Return the driver of `dvc repro`: a process pool with a progress bar, in this process where that is sooner."""
 
     def each(work: Work, items: Sequence[Item]) -> Iterator[Outcome]:
         known = [remembered(work, item) for item in items]
         new = [item for item, outcome in zip(items, known, strict=True) if outcome is None]
-        workers = min(runtime.workers or os.cpu_count() or 1, len(new))
-        done = _pooled(work, new, workers) if workers > 1 else (do(work, item) for item in new)
+        done = _done(work, new, runtime.workers or os.cpu_count() or 1)
         outcomes = (outcome or next(done) for outcome in known)
         return _shown(outcomes, work.stage, len(items), runtime)
 
@@ -227,6 +232,29 @@ def _nothing(schema: pa.Schema, passing: bool) -> pa.Table:
 
 def _passing(result: Result) -> bool:
     return (result.rows.schema.metadata or {}).get(b"kind") == b"transient"
+
+
+def _done(work: Work, items: Sequence[Item], workers: int) -> Iterator[Outcome]:
+    """Do items here until it is clear that a pool would be sooner done with the rest."""
+    done, last_s = 0, 0.0
+    while done < len(items) and not _worth_a_pool(len(items) - done, workers, done, last_s):
+        started = time.perf_counter()
+        outcome = do(work, items[done])
+        done, last_s = done + 1, time.perf_counter() - started
+        yield outcome
+    if left := items[done:]:
+        yield from _pooled(work, left, min(workers, len(left)))
+
+
+def _worth_a_pool(n_left: int, workers: int, done: int, last_s: float) -> bool:
+    if workers < 2 or n_left < 2:
+        return False
+    if not done:
+        # while this process tries one item out, the other workers would have done as many
+        return workers - 1 > _MOST_LOST * n_left
+    # the first one imports what the others find imported
+    known = done > 1 or last_s > _LONG_S
+    return known and last_s * n_left * (1 - 1 / min(workers, n_left)) > _POOL_S
 
 
 def _pooled(work: Work, items: Sequence[Item], workers: int) -> Iterator[Outcome]:

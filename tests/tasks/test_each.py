@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -117,11 +119,38 @@ def test_a_damaged_entry_is_computed_again(project: Path, settings: Config) -> N
 
 
 def test_processes_give_the_same_rows_in_the_same_order(project: Path, settings: Config) -> None:
-    words = [Word(f"{n:02d}", "x" * n) for n in range(1, 9)]
+    words = [Word(f"{n:02d}", "x" * n) for n in range(1, 5)]
     serial = run(words, settings=settings)
     for entry in paths.MEMO.rglob("*.arrow"):
         entry.unlink()
     assert run(words, workers=2, settings=settings).rows.equals(serial.rows)
+
+
+def at_work(item: Word, settings: Factor) -> memo.Result:
+    """Tell which process this is, after as many seconds as the item says."""
+    time.sleep(float(item.text))
+    return memo.Result(tables.from_rows([{"id": item.id, "length": os.getpid()}], SCHEMA))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "workers", "n_here"),
+    [
+        pytest.param([0.0] * 12, 2, 12, id="short ones are done before a pool has started"),
+        pytest.param([0.5] * 12, 2, 2, id="long ones go to a pool once that is known"),
+        pytest.param([3.0, *[0.0] * 11], 2, 12, id="the first may take long to import"),
+        pytest.param([0.0] * 6, 8, 0, id="a few for many workers go to a pool at once"),
+        pytest.param([0.0] * 12, 1, 12, id="one worker needs no pool"),
+    ],
+)
+def test_a_pool_is_started_where_it_is_worth_it(
+    project: Path, settings: Config, seconds: list[float], workers: int, n_here: int
+) -> None:
+    words = [Word(f"{n:02d}", str(one)) for n, one in enumerate(seconds)]
+    job = each.Work("measure", at_work, Factor(factor=1), SCHEMA, version="1")
+    found = run(words, job, workers, settings).rows.to_pylist()
+    assert [one["id"] for one in found] == [one.id for one in words]
+    here = [one["length"] == os.getpid() for one in found]
+    assert here == [True] * n_here + [False] * (len(words) - n_here)
 
 
 def test_verify_can_refuse_a_remembered_result(project: Path, settings: Config) -> None:
