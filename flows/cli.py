@@ -64,15 +64,15 @@ def demo() -> None:
 
     Example: [bold]undertone demo[/]
     """
-    from flows import dag
     from flows import demo as sample
+    from flows import here
 
     config = _config()
     sample.demand_sample_lists(config)
     started = time.monotonic()
     with sample.served(config) as url:
         typer.echo(f"The sample's {config.simulate.train + config.simulate.test} interviews are served at {url}")
-        dag.reproduce()
+        here.bring_up_to_date(say=typer.echo)
     _print_headline()
     typer.echo(f"\nDone in {time.monotonic() - started:.0f} s. The report: {_report_path()}")
 
@@ -90,10 +90,9 @@ def run(
 
     Example: [bold]undertone run polarity train[/]
     """
-    from flows import dag
+    from flows import here
 
-    _config()
-    dag.reproduce(tuple(stages or ()), force=force)
+    here.bring_up_to_date(stages or (), say=typer.echo, force=force)
     if not stages or "report" in stages:
         _print_headline()
         typer.echo(f"\nThe report: {_report_path()}")
@@ -107,11 +106,10 @@ def crawl() -> None:
 
     Example: [bold]undertone crawl[/]
     """
-    from flows import dag
+    from flows import here
     from tasks import paths, tables
 
-    _config()
-    dag.reproduce(("crawl",), force=True)
+    here.bring_up_to_date(("crawl",), say=typer.echo, force=True)
     fetched = tables.read(paths.VIDEOS, tables.VIDEOS).num_rows
     rejected = tables.read(paths.rejected("crawl"), tables.REJECTED).to_pylist()
     typer.echo(f"{fetched} interviews are here, {len(rejected)} are not:")
@@ -156,10 +154,9 @@ def report(
 
     Example: [bold]undertone report[/]
     """
-    from flows import dag
+    from flows import here
 
-    _config()
-    dag.reproduce(("report",))
+    here.bring_up_to_date(("report",), say=typer.echo)
     _print_headline()
     typer.echo(f"\nThe report: {_report_path()}")
     if show:

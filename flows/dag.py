@@ -79,6 +79,11 @@ class Dag:
         """
         return self._patiently(lambda: not self._view.status(targets=[stage]))
 
+    def command(self, stage: str) -> str:
+        """Return the command by which DVC runs a stage."""
+        (found,) = self._view.stage.collect(stage)
+        return str(found.cmd)
+
     @contextmanager
     def held(self, stage: str) -> Iterator[None]:
         """Keep others from running a stage, or from changing what it reads.

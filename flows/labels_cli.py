@@ -24,11 +24,10 @@ def show() -> None:
     """
     import json
 
-    from flows import dag, labels_screen
+    from flows import here, labels_screen
     from tasks import paths
 
-    _config()
-    dag.reproduce(("labels",))
+    here.bring_up_to_date(("labels",), say=_aside)
     labels_screen.worth(json.loads(paths.LABELS.read_text(encoding="utf-8")))
 
 
@@ -45,13 +44,13 @@ def tune(
 
     Example: [bold]undertone labels tune --least-coverage 0.6[/]
     """
-    from flows import dag, labels_screen
+    from flows import here, labels_screen
     from tasks import labels
     from tasks.errors import InputError
     from tasks.voting import worth
 
     config = _config()
-    dag.reproduce(("polarity",))
+    here.bring_up_to_date(("polarity",), say=_aside)
     _, judged = labels.read(config)
     least = config.labels.least_coverage if least_coverage is None else least_coverage
     found = labels.proposed(judged, config, least)
@@ -168,3 +167,7 @@ def _config() -> Config:
     from tasks import config, paths
 
     return config.load(paths.PARAMS)
+
+
+def _aside(message: str) -> None:
+    typer.echo(message, err=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from flows import here
 from flows.dag import Dag, reproduce
 from tasks import paths, tables
 from tasks.page.headline import headline
@@ -44,11 +45,15 @@ def test_both_doors_lead_to_the_same_bytes(
 ) -> None:
     from flows.weak_supervision import weak_supervision
 
-    by_dvc, by_flow = workspaces("by-dvc", "by-flow", train=6, test=3)
+    by_dvc, by_flow, here_alone = workspaces("by-dvc", "by-flow", "here", train=6, test=3)
     monkeypatch.chdir(by_dvc)
     reproduce()
     lost = {row["reason"] for row in tables.read(paths.rejected("crawl"), tables.REJECTED).to_pylist()}
     assert {"not found", "no captions", "broken media", "live", "too large"} <= lost
+    monkeypatch.chdir(here_alone)
+    here.bring_up_to_date(say=str)
+    assert (here_alone / "dvc.lock").read_bytes() == (by_dvc / "dvc.lock").read_bytes()
+    assert artifacts(here_alone) == artifacts(by_dvc)
     monkeypatch.chdir(by_flow)
     dvc("remote", "add", "-d", "store", str(tmp_path / "remote"))
     weak_supervision()
@@ -108,7 +113,7 @@ def test_the_classifier_hears_prosody_and_nothing_else(
 ) -> None:
     (folder,) = workspaces("project", prosody=prosody)
     monkeypatch.chdir(folder)
-    reproduce(("evaluate",))
+    here.bring_up_to_date(["evaluate"], say=str)
     metrics: dict[str, Any] = json.loads(paths.METRICS.read_text())
     macro_f1 = headline(metrics)[0]
     if apart:
