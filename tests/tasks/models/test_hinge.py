@@ -128,7 +128,7 @@ def test_many_rows_near_the_margin_only(monkeypatch: pytest.MonkeyPatch) -> None
     sizes = []
     inner = hinge._interior_point
     monkeypatch.setattr(
-        hinge, "_interior_point", lambda part, plane: (sizes.append(len(part.rows)), inner(part, plane))[1]
+        hinge, "_interior_point", lambda part, *rest: (sizes.append(len(part.rows)), inner(part, *rest))[1]
     )
     bounds = rng.uniform(0.05, 0.1, 5500)
     found = hinge.solve(features, signs, bounds)
