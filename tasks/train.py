@@ -30,6 +30,7 @@ FITTED = pa.schema(
         ("warnings", pa.list_(pa.string())),
         ("n_train", pa.int64()),
         ("scored", pa.list_(_SCORED)),
+        ("classifier", pa.string()),
         ("model", pa.binary()),
     ]
 )
@@ -73,6 +74,7 @@ def train_one(item: Part, settings: Train) -> Result:
         "warnings": list(choice.warnings),
         "n_train": inside.size,
         "scored": _scored(model, rows.ids[outside], rows.features[outside]),
+        "classifier": svm.described(model),
         "model": svm.to_onnx(model) if item.fold == FINAL else None,
     }
     return Result(tables.from_rows([fitted], FITTED))
@@ -174,7 +176,7 @@ def _card(config: Config, rows: labelled.Rows, final: dict[str, Any], n_folds: i
         "windows": config.acoustic.model_dump(),
         "sampling_rate_hz": 16_000,
         "classes": list(tables.SENTIMENTS),
-        "model": "StandardScaler → SVC(kernel='linear'); SMOTE on the training part",
+        "model": final["classifier"],
         "parameters": {**config.train.model_dump(), "c": final["c"]},
         "macro_f1_by_c": {str(c): value for c, value in final["macro_f1"]},
         "folds": {"outer": n_folds, "unit": "video"},

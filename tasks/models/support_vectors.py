@@ -1,4 +1,5 @@
-"""Support vector machines over vectors, as arrays: libsvm fits, and scores are computed here.
+"""Support vector machines over vectors, as arrays: libsvm fits, or `linear_svm` where rows are many, and scores are
+computed here.
 
 A fitted model and the one loaded from its files give the same scores to the last bit, and scikit-learn's own to
 rounding (1e-9 in the tests). Nothing is scaled here.
@@ -15,7 +16,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models import arrays
+from tasks.models import arrays, linear_svm
 from tasks.models.checks import above_zero, classes_of
 from tasks.models.classical import Weights, check_width, class_weight, noted
 from tasks.models.estimator import Development, Inputs, Model, Scores, reading
@@ -56,7 +57,7 @@ class RbfSvmSettings:
 
 
 class Svm:
-    """Support vector machine of libsvm: one against one; of equal votes the surer class.
+    """Support vector machine, one against one; of equal votes the surer class.
 
     The scores are scikit-learn's one-vs-rest decision values: votes of the pairs, plus their summed decisions squeezed
     into ±1/3. Their highest is what `SVC(break_ties=True).predict` says; without `break_ties`, SVC gives classes with
@@ -83,18 +84,11 @@ class Svm:
         folder: Path | None = None,
     ) -> Self:
         """Fit to classes, shape (n_rows,)."""
-        from sklearn.svm import SVC
-
         features = inputs.matrix()
         self.outputs_, self.curves_ = classes_of(target), []
         rbf = isinstance(self.settings, RbfSvmSettings)
         self.gamma_ = _gamma(self.settings, features)
-        svc = SVC(
-            kernel="rbf" if rbf else "linear",
-            C=self.settings.c,
-            gamma=self.gamma_ if rbf else "scale",
-            class_weight=class_weight(self.settings.class_weight),
-        )
+        svc = _machine(self.settings, self.gamma_, features)
         with noted() as self.notes_:
             svc.fit(features, target.astype(str), sample_weight=weights)
         self.support_ = svc.support_vectors_ if rbf else None
@@ -145,6 +139,14 @@ class Svm:
         return votes
 
 
+def _machine(settings: LinearSvmSettings | RbfSvmSettings, gamma: float | None, features: NDArray[np.float64]) -> Any:
+    from sklearn.svm import SVC
+
+    if isinstance(settings, LinearSvmSettings):
+        return linear_svm.machine(features.shape, settings.c, class_weight(settings.class_weight))
+    return SVC(kernel="rbf", C=settings.c, gamma=gamma, class_weight=class_weight(settings.class_weight))
+
+
 def _gamma(settings: LinearSvmSettings | RbfSvmSettings, features: NDArray[np.float64]) -> float | None:
     if isinstance(settings, LinearSvmSettings):
         return None
@@ -179,7 +181,7 @@ def _of_support_vectors(svc: Any) -> NDArray[np.float64]:
 MODELS: tuple[Model, ...] = (
     Model(
         name="linear-svm",
-        title="Support vector machine with a linear kernel (libsvm, one against one)",
+        title="Support vector machine with a linear kernel, one against one (libsvm; interior points over many rows)",
         takes=frozenset({"vector"}),
         settings=LinearSvmSettings,
         make=lambda settings, seed: Svm(settings),

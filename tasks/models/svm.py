@@ -1,6 +1,7 @@
 """Standardise → balance → linear SVM; C chosen by grouped cross-validation; kept as ONNX.
 
-The classifier of the weak-supervision path: SVC with a linear kernel (libsvm, one against one).
+The classifier of the weak-supervision path: a support vector machine with a linear kernel, one against one; libsvm fits
+few rows, `tasks.models.linear_svm` many.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import balance, scores, splits
+from tasks.models import linear_svm
 from tasks.splits import Labels
 
 Features = NDArray[np.float64]
+_GRAPH = "undertone-sentiment"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ def fit(given: Examples, c: float, recipe: Recipe) -> Any:
 
     A weight multiplies an utterance's C. A synthetic row of SMOTE's counts as much as its class's rows on the mean.
 
+    `linear_svm.machine` says which solver: it depends on how many balanced rows there are for the features.
+
     Args:
         given: the training part
         c: the SVM's C
@@ -76,17 +81,39 @@ def fit(given: Examples, c: float, recipe: Recipe) -> Any:
     Returns:
         a fitted imbalanced-learn Pipeline with steps `scale`, `balance`, `svm`
     """
-    from imblearn.pipeline import Pipeline
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVC
+    return _Balanced.of(given, recipe).fit(c)
 
-    scaler = StandardScaler().fit(given.features)
-    balancer = balance.smote(given.labels, recipe.smote_neighbours, recipe.seed)
-    features, labels = balancer.fit_resample(scaler.transform(given.features), given.labels)
-    svm = SVC(kernel="linear", C=c).fit(
-        features, labels, balance.weights(balancer, given.labels, labels, given.weights)
-    )
-    return Pipeline([("scale", scaler), ("balance", balancer), ("svm", svm)])
+
+@dataclass(frozen=True)
+class _Balanced:
+    """A training part scaled and balanced: what the SVM is fitted to, whatever its C.
+
+    Args:
+        scaler: fitted to the training part
+        balancer: fitted to its scaled rows
+        rows: scaled and balanced
+    """
+
+    scaler: Any
+    balancer: Any
+    rows: Examples
+
+    @classmethod
+    def of(cls, given: Examples, recipe: Recipe) -> _Balanced:
+        from sklearn.preprocessing import StandardScaler
+
+        scaler = StandardScaler().fit(given.features)
+        balancer = balance.smote(given.labels, recipe.smote_neighbours, recipe.seed)
+        features, labels = balancer.fit_resample(scaler.transform(given.features), given.labels)
+        weights = balance.weights(balancer, given.labels, labels, given.weights)
+        return cls(scaler, balancer, Examples(features, labels, weights))
+
+    def fit(self, c: float) -> Any:
+        from imblearn.pipeline import Pipeline
+
+        rows = self.rows
+        svm = linear_svm.machine(rows.features.shape, c).fit(rows.features, rows.labels, rows.weights)
+        return Pipeline([("scale", self.scaler), ("balance", self.balancer), ("svm", svm)])
 
 
 def choose_c(given: Examples, groups: Labels, recipe: Recipe) -> Choice:
@@ -110,7 +137,7 @@ def choose_c(given: Examples, groups: Labels, recipe: Recipe) -> Choice:
     if n_folds < recipe.folds:
         notes.append(f"C chosen over {n_folds} folds instead of {recipe.folds}: a class lives in {n_folds} videos")
     folds = splits.group_k_fold(labels, groups, n_folds, recipe.seed)
-    found = {c: _cross_validated(given, folds, c, recipe) for c in grid}
+    found = _cross_validated(given, folds, grid, recipe)
     return Choice(max(grid, key=lambda c: (found[c], -c)), found, tuple(notes))
 
 
@@ -122,16 +149,28 @@ def decisions(model: Any, features: Features, classes: Sequence[str]) -> tuple[L
     return predicted, values[:, [order.index(label) for label in classes]]
 
 
+def described(model: Any) -> str:
+    """Return what a fitted pipeline is, for its card."""
+    by_libsvm = not isinstance(model.named_steps["svm"], linear_svm.LinearSvm)
+    machine = (
+        "SVC(kernel='linear')" if by_libsvm else "LinearSvm, the problem of SVC(kernel='linear') by interior points"
+    )
+    return f"StandardScaler → {machine}; SMOTE on the training part"
+
+
 def to_onnx(model: Any) -> bytes:
     """Return the fitted scaler and SVM as ONNX: the same bytes for the same model; balancing is left behind.
 
-    Input `features`, float64, shape (n, n_features); outputs `label` (string) and `scores` (one per class).
+    Input `features`, float64, shape (n, n_features); outputs `label` (string) and `probabilities`, which are decision
+    values, one per class: their name is the converter's.
     """
+    scaler, svm = model.named_steps["scale"], model.named_steps["svm"]
+    if isinstance(svm, linear_svm.LinearSvm):
+        return linear_svm.to_onnx(scaler.mean_, scaler.scale_, svm, _GRAPH)
     from skl2onnx import to_onnx as convert
     from skl2onnx.common.data_types import DoubleTensorType
     from sklearn.pipeline import Pipeline
 
-    scaler, svm = model.named_steps["scale"], model.named_steps["svm"]
     with warnings.catch_warnings():
         # the converter looks at probA_ and probB_, which scikit-learn 1.9 deprecates
         warnings.filterwarnings("ignore", message="Attribute `prob", category=FutureWarning)
@@ -140,7 +179,7 @@ def to_onnx(model: Any) -> bytes:
             initial_types=[("features", DoubleTensorType([None, scaler.n_features_in_]))],
             options={id(svm): {"zipmap": False, "raw_scores": True}},
             target_opset=18,
-            name="undertone-sentiment",
+            name=_GRAPH,
         )
     # the converter lists them in the order of a set of strings, which is another one in every process
     imported = sorted(graph.opset_import, key=lambda opset: opset.domain)
@@ -182,12 +221,20 @@ class Classifier:
         return np.asarray(label, dtype=str), np.asarray(values, dtype=np.float64)
 
 
-def _cross_validated(given: Examples, folds: Sequence[splits.Fold], c: float, recipe: Recipe) -> float:
+def _cross_validated(
+    given: Examples, folds: Sequence[splits.Fold], grid: Sequence[float], recipe: Recipe
+) -> dict[float, float]:
+    """Return each C's macro F1, pooled over the folds; a fold is scaled and balanced once for all of them."""
     labels = given.labels
-    classes = [str(label) for label in np.unique(labels)]
-    predicted = labels.copy()
+    predicted = {c: labels.copy() for c in grid}
     for fold in folds:
-        model = fit(given.rows(fold.train), c, recipe)
-        predicted[fold.test] = model.predict(given.features[fold.test])
+        part = _Balanced.of(given.rows(fold.train), recipe)
+        for c in grid:
+            predicted[c][fold.test] = part.fit(c).predict(given.features[fold.test])
+    return {c: _macro_f1(labels, predicted[c]) for c in grid}
+
+
+def _macro_f1(labels: Labels, predicted: Labels) -> float:
+    classes = [str(label) for label in np.unique(labels)]
     pooled = scores.confusions(labels, predicted, np.zeros(labels.size, dtype=str), classes)
     return float(scores.overall(pooled)["macro_f1"][0])

@@ -12,7 +12,7 @@ import pytest
 from tasks import acoustic, each, labelled, paths, segments, tables, train
 from tasks.config import Config
 from tasks.errors import LeakError, NotEnoughData
-from tasks.models import svm
+from tasks.models import linear_svm, svm
 from tasks.models.svm import Classifier
 
 
@@ -54,6 +54,23 @@ def test_model_card_folds_and_metrics(featured: Callable[..., Config]) -> None:
     rows = labelled.load("train")
     predicted, _ = Classifier(paths.MODEL.read_bytes(), paths.CARD.read_text()).predict(rows.features)
     assert np.mean(predicted == rows.labels) > 0.8
+
+
+def test_the_card_says_which_solver_fitted(featured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    config = featured(4, 1, 6)
+    said = []
+    for many in (linear_svm.MANY_ROWS, 1):
+        monkeypatch.setattr(linear_svm, "MANY_ROWS", many)
+        monkeypatch.setattr(linear_svm, "_ROWS_PER_FEATURE", 0)
+        for entry in paths.MEMO.rglob("train/**/*.arrow"):
+            entry.unlink()
+        train.run(config, each=driver(config))
+        said.append(json.loads(paths.CARD.read_text())["model"])
+        rows = labelled.load("train")
+        predicted, _ = Classifier(paths.MODEL.read_bytes(), paths.CARD.read_text()).predict(rows.features)
+        assert np.mean(predicted == rows.labels) > 0.8
+    assert said[0] == "StandardScaler → SVC(kernel='linear'); SMOTE on the training part"
+    assert "LinearSvm" in said[1]
 
 
 def test_the_same_bytes_whatever_the_workers(featured: Callable[..., Config]) -> None:

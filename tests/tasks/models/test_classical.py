@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from tasks.models import arrays, classical, registry, support_vectors
+from tasks.models import arrays, classical, linear_svm, registry, support_vectors
 from tasks.models.estimator import Inputs
 
 
@@ -45,6 +45,25 @@ def test_svms_decide_as_scikit_learn_does(n_classes: int, kernel: str) -> None:
         expected = np.stack([-expected, expected], axis=1)
     np.testing.assert_allclose(scores, expected, atol=1e-9)
     assert np.array(fitted.outputs_)[scores.argmax(axis=1)].tolist() == theirs.predict(inputs.matrix()).tolist()
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 7])
+@pytest.mark.parametrize("balanced", ["none", "balanced"])
+def test_a_linear_svm_over_many_rows_is_scikit_learns_too(
+    n_classes: int, balanced: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linear_svm, "MANY_ROWS", 100)
+    inputs, target = drawn(n_classes)
+    weights = np.random.default_rng(0).uniform(0.2, 1.8, target.size)
+    settings = support_vectors.LinearSvmSettings(c=0.5, class_weight=balanced)
+    fitted = support_vectors.Svm(settings).fit(inputs, target, weights=weights)
+    asked = None if balanced == "none" else balanced
+    theirs = SVC(kernel="linear", C=0.5, tol=1e-6, class_weight=asked).fit(inputs.matrix(), target, weights)
+    np.testing.assert_allclose(fitted.pairs_, theirs.coef_, atol=1e-4)
+    np.testing.assert_allclose(fitted.intercept_, theirs.intercept_, atol=1e-4)
+    assert not np.array_equal(fitted.pairs_, theirs.coef_), "libsvm fitted it"
+    loaded = registry.model("linear-svm").load(settings, fitted.files())
+    assert loaded.scores(inputs).tolist() == fitted.scores(inputs).tolist()
 
 
 def test_many_rows_score_as_few_do() -> None:

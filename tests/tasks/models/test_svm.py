@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from tasks import balance
-from tasks.models import svm
+from tasks import balance, scores, splits
+from tasks.models import linear_svm, svm
 
 CLASSES = ["negative", "neutral", "positive"]
 RECIPE = svm.Recipe((0.001, 0.01, 0.1), folds=3, smote_neighbours=5, seed=7)
@@ -40,6 +40,62 @@ def test_the_same_data_give_the_same_bytes() -> None:
     features, labels, _ = drawn()
     first, second = (svm.to_onnx(svm.fit(svm.Examples.alike(features, labels), 0.01, RECIPE)) for _ in range(2))
     assert first == second
+
+
+def test_many_rows_are_solved_by_interior_points_and_decide_alike_in_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, labels, _ = drawn(600)
+    few = svm.fit(svm.Examples.alike(features, labels), 0.01, RECIPE)
+    monkeypatch.setattr(linear_svm, "MANY_ROWS", 600)
+    many = svm.fit(svm.Examples.alike(features, labels), 0.01, RECIPE)
+    assert svm.described(few) == "StandardScaler → SVC(kernel='linear'); SMOTE on the training part"
+    assert svm.described(many).startswith("StandardScaler → LinearSvm, ")
+    content = svm.to_onnx(many)
+    assert len(content) < len(svm.to_onnx(few)) / 10
+    assert content == svm.to_onnx(svm.fit(svm.Examples.alike(features, labels), 0.01, RECIPE))
+    predicted, values = svm.Classifier(content, card()).predict(features)
+    expected, decisions = svm.decisions(many, features, CLASSES)
+    assert predicted.tolist() == expected.tolist()
+    np.testing.assert_allclose(values, decisions, atol=1e-12)
+    by_libsvm, theirs = svm.Classifier(svm.to_onnx(few), card()).predict(features)
+    assert (predicted == by_libsvm).mean() > 0.99
+    assert np.isclose(values, theirs, atol=0.02).mean() > 0.99
+
+
+def test_both_graphs_have_the_same_inputs_and_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnxruntime
+
+    features, labels, _ = drawn()
+    found = []
+    for many in (10**9, 1):
+        monkeypatch.setattr(linear_svm, "MANY_ROWS", many)
+        content = svm.to_onnx(svm.fit(svm.Examples.alike(features, labels), 0.01, RECIPE))
+        session = onnxruntime.InferenceSession(content)
+        found.append([(one.name, one.type, one.shape) for one in (*session.get_inputs(), *session.get_outputs())])
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("many", [10**9, 1])
+def test_c_is_what_fitting_every_fold_for_every_c_chooses(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    """A fold is scaled and balanced once; the figures are those of doing it anew each time."""
+    monkeypatch.setattr(linear_svm, "MANY_ROWS", many)
+    features, labels, groups = drawn()
+    given = svm.Examples(features, labels, np.random.default_rng(5).uniform(0.1, 1, labels.size))
+    choice = svm.choose_c(given, groups, RECIPE)
+    folds = splits.group_k_fold(labels, groups, RECIPE.folds, RECIPE.seed)
+    for c, macro_f1 in choice.macro_f1.items():
+        predicted = labels.copy()
+        for fold in folds:
+            predicted[fold.test] = svm.fit(given.rows(fold.train), c, RECIPE).predict(features[fold.test])
+        pooled = scores.confusions(labels, predicted, np.zeros(labels.size, dtype=str), CLASSES)
+        assert macro_f1 == scores.overall(pooled)["macro_f1"][0]
+
+
+def test_a_fold_is_balanced_once_for_all_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, labels, groups = drawn()
+    made, smote = [], balance.smote
+    monkeypatch.setattr(balance, "smote", lambda *asked: (made.append(1), smote(*asked))[1])
+    svm.choose_c(svm.Examples.alike(features, labels), groups, RECIPE)
+    assert len(made) == RECIPE.folds
 
 
 def test_c_is_chosen_over_groups_and_says_what_gave_way() -> None:
