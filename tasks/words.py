@@ -6,6 +6,7 @@ matched in lower case only, as the source does: "I" and "And" at a sentence's st
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -25,6 +26,8 @@ STOP_WORDS = frozenset(
 
 
 _TORN = "cannot"
+_WORD = re.compile(r"(?<!\S)[^\w\s]*([A-Za-z]+(?:'[A-Za-z]+)?)[^\w\s]*(?!\S)")
+"""A word between spaces, with whatever signs around it."""
 
 
 def tokens(text: str) -> list[str]:
@@ -42,8 +45,10 @@ def has_content_words(text: str, at_least: int) -> bool:
     """Tell whether a text has so many content words: `len(content_words(text)) >= at_least`, mostly without tokens.
 
     A word of letters alone is a token, or several of which one is a content word; but "cannot" is "can" and "not".
+    Signs around it are tokens of their own, or make it another word than a stop word. What is cut from a word at its
+    apostrophe ("n't", "'s") is no stop word.
     """
-    sure = sum(word.isalpha() and word not in STOP_WORDS and word.lower() != _TORN for word in text.split())
+    sure = sum("'" in word or (word not in STOP_WORDS and word.lower() != _TORN) for word in _WORD.findall(text))
     return sure >= at_least or len(content_words(text)) >= at_least
 
 
