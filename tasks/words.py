@@ -11,6 +11,8 @@ import re
 from functools import cache
 from typing import Any
 
+from tasks import bare
+
 STOP_WORDS = frozenset(
     """
     i me my myself we our ours ourselves you you're you've you'll you'd your yours yourself yourselves he him his
@@ -75,6 +77,4 @@ def without_stop_words(text: str) -> str:
 
 @cache
 def _tokenizer() -> Any:
-    from nltk.tokenize import NLTKWordTokenizer
-
-    return NLTKWordTokenizer()
+    return bare.module("nltk.tokenize.destructive").NLTKWordTokenizer()

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tasks import bare
 from tasks.voters.chunks import Chunks
 
 NAME = "textblob"
@@ -66,10 +67,8 @@ class _Chunk(NamedTuple):
 
 def load() -> Callable[[str], float]:
     """Return a function from a text to `TextBlob(text).sentiment.polarity`, in [-1, 1], without making the blob."""
-    from textblob import _text
-    from textblob.en import sentiment
-
-    pictures = {*(one for group in _text.EMOTICONS.values() for one in group), _SARCASM}
+    sentiment = bare.module("textblob.en").sentiment
+    pictures = {*(one for group in bare.module("textblob._text").EMOTICONS.values() for one in group), _SARCASM}
     faces, ends = tuple({one.lower() for one in pictures}), _ends(pictures)
 
     def token(word: str) -> _Token:
