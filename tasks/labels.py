@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from tasks import eligibility, listeners, paths, tables, voters
 from tasks.config import Config
 from tasks.each import Each
 from tasks.scores import Bootstrap
-from tasks.voting import combine, working_point, worth
+from tasks.voting import ballots, combine, working_point, worth
 from tasks.voting.combine import Thresholds
 from tasks.voting.worth import Judged
 
@@ -44,18 +45,18 @@ def read(config: Config) -> tuple[Sequence[str], Judged]:
         row["utterance_id"]: listeners.gold(row) or ""
         for row in listeners.pooled(paths.LISTENERS, utterances).to_pylist()
     }
-    votes = tables.read(paths.VOTES, tables.VOTES).sort_by("utterance_id").to_pylist()
-    said = utterances.select(["utterance_id", "text", "group", "split"]).to_pylist()
-    rows = [(one, vote) for one, vote in zip(said, votes, strict=True) if vote["left_out"] not in _UNFIT]
+    votes = tables.read(paths.VOTES, tables.VOTES).sort_by("utterance_id")
+    fit = np.array([why not in _UNFIT for why in votes["left_out"].to_pylist()], dtype=bool)
+    said = utterances.select(["utterance_id", "text", "group", "split"]).filter(pa.array(fit))
+    ids: list[str] = said["utterance_id"].to_pylist()
     names = config.polarity.voters
-    polarities = np.array([[dict(vote["votes"]).get(name, np.nan) for name in names] for _, vote in rows], dtype=float)
-    return [one["utterance_id"] for one, _ in rows], Judged(
-        texts=[one["text"] for one, _ in rows],
-        polarities=polarities.reshape(len(rows), len(names)),
+    return ids, Judged(
+        texts=said["text"].to_pylist(),
+        polarities=ballots.matrix(votes["votes"], names)[fit],
         names=names,
-        gold=np.array([heard.get(one["utterance_id"], "") for one, _ in rows], dtype=str),
-        groups=np.array([one["group"] for one, _ in rows], dtype=str),
-        learns=np.array([one["split"] == "train" for one, _ in rows], dtype=bool),
+        gold=np.array([heard.get(one, "") for one in ids], dtype=str),
+        groups=np.array(said["group"].to_pylist(), dtype=str),
+        learns=np.array([one == "train" for one in said["split"].to_pylist()], dtype=bool),
     )
 
 

@@ -9,7 +9,7 @@ independently, is the third here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -21,10 +21,10 @@ from tasks import eligibility, paths, tables, voters
 from tasks.config import Config, Polarity, Section
 from tasks.each import Each, Work, collect, write_rejects
 from tasks.memo import Result
-from tasks.voting import combine, hedges
+from tasks.voting import ballots, combine, hedges
 from tasks.words import without_stop_words
 
-BALLOTS = pa.schema([("utterance_id", pa.string()), ("votes", pa.map_(pa.string(), pa.float64()))])
+BALLOTS = pa.schema([("utterance_id", pa.string()), ("votes", ballots.VOTES)])
 
 
 class Ballot(Section):
@@ -80,14 +80,11 @@ def cast(texts: Sequence[str], asked: Ballot) -> dict[str, list[float | None]]:
 
 def polarity_one(item: Speech, settings: Ballot) -> Result:
     """Let the voters vote on one video's utterances; a text that occurs again is voted on once."""
-    texts = sorted({text for _, text in item.texts})
-    found = cast(texts, settings)
+    ids, said = zip(*item.texts, strict=True)
+    texts = sorted(set(said))
     places = {text: k for k, text in enumerate(texts)}
-    rows = []
-    for one, text in item.texts:
-        votes = ((name, said[places[text]]) for name, said in found.items())
-        rows.append({"utterance_id": one, "votes": [(name, vote) for name, vote in votes if vote is not None]})
-    return Result(tables.from_rows(rows, BALLOTS))
+    votes = np.array(list(cast(texts, settings).values()), dtype=np.float64).T[[places[text] for text in said]]
+    return Result(pa.table([ids, ballots.mapped(votes, settings.voters)], BALLOTS))
 
 
 def run(config: Config, *, each: Each) -> None:
@@ -95,8 +92,7 @@ def run(config: Config, *, each: Each) -> None:
     asked = ballot(config.polarity)
     utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).sort_by("utterance_id")
     cast_votes = collect(each(Work("polarity", polarity_one, asked, BALLOTS), list(_speeches(utterances))), BALLOTS)
-    ballots = cast_votes.rows.sort_by("utterance_id")
-    tables.write(_decided(ballots, utterances, config), paths.VOTES, tables.VOTES)
+    tables.write(_decided(cast_votes.rows.sort_by("utterance_id"), utterances, config), paths.VOTES, tables.VOTES)
     write_rejects("polarity", cast_votes.rejects)
 
 
@@ -118,33 +114,28 @@ def decide(
     )
 
 
-def matrix(votes: Sequence[Mapping[str, float]], names: Sequence[str]) -> combine.Polarities:
-    """Return votes as numbers, not a number where a voter abstains, shape (n_texts, n_voters)."""
-    return np.array([[one.get(name, np.nan) for name in names] for one in votes]).reshape(len(votes), len(names))
-
-
 def _speeches(utterances: pa.Table) -> Iterator[Speech]:
-    rows = utterances.select(["utterance_id", "group", "text"]).to_pylist()
-    for group, members in groupby(rows, key=lambda row: row["group"]):
-        yield Speech(group, tuple((row["utterance_id"], row["text"]) for row in members))
+    rows = zip(*utterances.select(["utterance_id", "group", "text"]).to_pydict().values(), strict=True)
+    for group, members in groupby(rows, key=lambda row: row[1]):
+        yield Speech(str(group), tuple((one, text) for one, _, text in members))
 
 
-def _decided(ballots: pa.Table, utterances: pa.Table, config: Config) -> pa.Table:
+def _decided(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> pa.Table:
     """Return the table of votes: what is left out for its length, too, has its votes and their score told."""
     unfit = eligibility.left_out(utterances, config.eligibility)
     # a label model that had seen how test videos are voted on would be fitted on more than the training part
     learns = [
         why is None and split == "train" for why, split in zip(unfit, utterances["split"].to_pylist(), strict=True)
     ]
-    votes = matrix([dict(one) for one in ballots["votes"].to_pylist()], config.polarity.voters)
+    votes = ballots.matrix(cast_votes["votes"], config.polarity.voters)
     found = decide(votes, config.polarity, learns)
     majority = combine.combined(votes, "majority", combine.Thresholds(0.0, 0.0))
     fit = np.array([why is None for why in unfit], dtype=bool)
     reasons = np.where(fit, found.left_out, np.array([why or "" for why in unfit], dtype=str))
     labelled = fit & (found.labels != "")
     columns: dict[str, Any] = {
-        "utterance_id": ballots["utterance_id"],
-        "votes": ballots["votes"],
+        "utterance_id": cast_votes["utterance_id"],
+        "votes": cast_votes["votes"],
         "score": pa.array(found.scores, from_pandas=True),
         "sentiment": pa.array(found.labels.tolist(), mask=~labelled),
         "left_out": pa.array(reasons.tolist(), mask=reasons == ""),
