@@ -51,4 +51,6 @@ def stored(bench: Bench) -> tuple[Path, Callable[[int], list[str]]]:
 
 def _side(bench: Bench, whole: Path, ids: list[str]) -> Side:
     folder = bench.folder / "growth" / str(len(ids))
-    return Side("bench.commands:run", partial(cold, whole, folder, ids, [DOOR]), cores=N_CORES)
+    return Side(
+        f"{len(ids):,} interviews", "bench.commands:run", partial(cold, whole, folder, ids, [DOOR]), cores=N_CORES
+    )
