@@ -244,7 +244,7 @@ def test_crawled_projects_are_what_a_real_crawl_leaves(
         asked = settings.crawl.model_copy(update={"allow_addresses": [url.removeprefix("http://")]})
         runtime = settings.runtime.model_copy(update={"workers": 1, "progress": "never"})
         crawl.run(settings.model_copy(update={"crawl": asked, "runtime": runtime}), each=each.local(runtime))
-    whole = crawled.store(tmp_path / "store", n_interviews, url, n_workers=1)
+    whole = crawled.store(tmp_path / "store", n_interviews, site=url, n_workers=1)
     made = crawled.project(whole, tmp_path / "made", wanted, workers="1")
     assert contents(made) == contents(real)
     status = [sys.executable, "-m", "dvc", "status", "crawl"]

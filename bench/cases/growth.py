@@ -46,7 +46,9 @@ def stored(bench: Bench) -> tuple[Path, Callable[[int], list[str]]]:
     """Return a store of crawled interviews, and which of them a project of so many has."""
     n_stored = bench.size(N_STORED, 22)
     planned = crawled.plan(config.load(ROOT / "params.yaml").simulate, n_stored)
-    return crawled.store(bench.folder, n_stored), lambda n: [one.id for one in crawled.chosen(planned, n)]
+    return crawled.store(bench.folder, n_stored, tell=bench.tell), lambda n: [
+        one.id for one in crawled.chosen(planned, n)
+    ]
 
 
 def _side(bench: Bench, whole: Path, ids: list[str]) -> Side:

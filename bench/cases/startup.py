@@ -22,7 +22,7 @@ def measure(bench: Bench) -> list[Row]:
     help_ = Side(OURS, "bench.commands:run", {"steps": step, "folder": ".", "warm_up": step})
     rows = [_row(bench, "startup help", "`undertone --help`", help_, MOST_HELP_S)]
     folder = bench.folder / "startup"
-    whole = crawled.store(bench.folder, bench.size(N_INTERVIEWS, 12))
+    whole = crawled.store(bench.folder, bench.size(N_INTERVIEWS, 12), tell=bench.tell)
     bench.once(Side(OURS, "bench.commands:run", cold(whole, folder, all_ids(whole), stages(STAGES)), cores=N_CORES))
     for stage in STAGES:
         side = Side(OURS, "bench.commands:run", partial(_again, folder, stage), cores=N_CORES)

@@ -17,7 +17,8 @@ TARGET, MOST_POINTS = 30.0, 0.5
 N_FEATURES, N_FACTORS, PER_VIDEO = 136, 20, 40
 SHARES = (0.6, 0.25, 0.15)
 CLASSES = ("neutral", "positive", "negative")
-_APART, _VIDEOS_VARY, _NOISE = 0.55, 0.5, 0.7
+_APART, _VIDEOS_VARY, _NOISE = 0.35, 0.5, 0.7
+"""So that classes overlap as sentiments in speech do: a linear classifier has a macro F1 of about 0.66."""
 _WARM_UP_ROWS = 200
 _PEER = "scikit-learn SVC"
 

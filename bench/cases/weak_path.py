@@ -29,7 +29,7 @@ def measure(bench: Bench) -> list[Row]:
     """Compare `undertone run`, and the bare stages, with the script; every run starts from the crawled files alone."""
     ffmpeg()
     n_interviews = bench.size(N_INTERVIEWS, 12)
-    whole = crawled.store(bench.folder, n_interviews)
+    whole = crawled.store(bench.folder, n_interviews, tell=bench.tell)
     door, plain, bare = bench.in_turn(
         _ours(bench, whole, "door", [DOOR]),
         Side(_PEER, "bench.commands:run", partial(_plain, whole, bench.folder / "weak-path" / "plain"), cores=N_CORES),
