@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,9 @@ def chosen(planned: Sequence[Interview], n_interviews: int) -> tuple[Interview, 
     return (*train[: n_interviews - n_test], *test[:n_test])
 
 
-def store(folder: Path, n_interviews: int, site: str = SITE, n_workers: int = 0) -> Path:
+def store(
+    folder: Path, n_interviews: int, *, site: str = SITE, n_workers: int = 0, tell: Callable[[str], None] | None = None
+) -> Path:
     """Return a project in which so many interviews are crawled; one made before is used again.
 
     Args:
@@ -72,6 +74,7 @@ def store(folder: Path, n_interviews: int, site: str = SITE, n_workers: int = 0)
         n_interviews: how many interviews it holds
         site: where they would have been fetched
         n_workers: processes that make them; 0: one per core
+        tell: called with how far it is
     """
     settings = config.load(ROOT / "params.yaml")
     made = folder / f"crawled-{n_interviews}-{_version(settings, site)}"
@@ -81,8 +84,12 @@ def store(folder: Path, n_interviews: int, site: str = SITE, n_workers: int = 0)
         workspace.create(part)
         planned = plan(settings.simulate, n_interviews)
         jobs = [Made(one, settings.simulate.noise_db, settings.crawl, part.resolve()) for one in planned]
+        rows: list[dict[str, Any]] = []
         with workers.pool(n_workers or os.cpu_count() or 1) as pool:
-            rows = [row for found in pool.map(_crawl_one, jobs, [site] * len(jobs)) for row in found]
+            for number, found in enumerate(pool.map(_crawl_one, jobs, [site] * len(jobs)), start=1):
+                rows += found
+                if tell is not None:
+                    tell(f"interview {number:,} of {len(jobs):,}, made once")
         _write(part, rows)
         part.rename(made)
     return made

@@ -80,32 +80,38 @@ class Bench:
         """Return how much of something to measure on."""
         return toy if self.quick else full
 
-    def alternate(self, ours: Side, theirs: Side, *, n_runs: int | None = None) -> Pairs:
-        """Run both sides in turn, ours first.
+    def in_turn(self, *sides: Side) -> tuple[tuple[Run, ...], ...]:
+        """Run sides one after the other, round by round; return the runs of each.
 
         Raises:
+            Skipped: if the environment of one is not there
             RunFailed: if a run ends badly
         """
-        pairs = [(self.once(ours, OURS), self.once(theirs, "peer")) for _ in range(n_runs or self.n_runs)]
-        return Pairs(tuple(mine for mine, _ in pairs), tuple(other for _, other in pairs))
+        rounds = [tuple(self.once(side) for side in sides) for _ in range(self.n_runs)]
+        return tuple(zip(*rounds, strict=True))
 
-    def repeat(self, side: Side, name: str = OURS) -> tuple[Run, ...]:
+    def alternate(self, ours: Side, theirs: Side) -> Pairs:
+        """Run both sides in turn, ours first."""
+        return Pairs(*self.in_turn(ours, theirs))
+
+    def repeat(self, side: Side) -> tuple[Run, ...]:
         """Run one side, again and again."""
-        return tuple(self.once(side, name) for _ in range(self.n_runs))
+        return self.in_turn(side)[0]
 
-    def once(self, side: Side, name: str = OURS) -> Run:
+    def once(self, side: Side) -> Run:
         """Run a side once, in a process of its own.
 
         Raises:
             Skipped: if its environment is not there
             RunFailed: if it ends badly
         """
-        self.tell(f"{name}: {side.prepare.partition(':')[0].removeprefix('bench.')}")
         given = side.given() if callable(side.given) else side.given
+        self.tell(side.name)
         with tempfile.TemporaryDirectory(prefix="bench-") as place:
             request, answer = Path(place, "request.json"), Path(place, "answer.json")
             request.write_text(json.dumps({"prepare": side.prepare, "given": dict(given), "cores": side.cores}))
-            command = [str(python(side)), "-m", "bench.worker", str(request), str(answer)]
+            interpreter = peers_python() if side.home == "peers" else sys.executable
+            command = [str(interpreter), "-m", "bench.worker", str(request), str(answer)]
             ended = subprocess.run(  # noqa: S603  (our own worker)
                 command, cwd=ROOT, env=_environment(side), capture_output=True, text=True, check=False
             )
@@ -114,14 +120,12 @@ class Bench:
             return Run(given, **json.loads(answer.read_text(encoding="utf-8")))
 
 
-def python(side: Side) -> Path:
-    """Return the interpreter of a side's environment.
+def peers_python() -> Path:
+    """Return the interpreter of the peers' environment.
 
     Raises:
         Skipped: if that environment is not there
     """
-    if side.home == "ours":
-        return Path(sys.executable)
     if not (found := PEERS / "bin" / "python").is_file():
         raise Skipped(f"the peers' environment {PEERS.name} is not there; `make bench` makes it")
     return found

@@ -20,7 +20,8 @@ _TITLE = """# Measured, side by side
 _METHOD = """## How
 
 - Both sides in turn on the same input (A B A B …), every run in a fresh process; a figure is the median of the ratios
-  of the pairs, with the least and the most. Where undertone is measured against itself, A is the first named.
+  of the pairs, with the least and the most. Where two of ours stand beside the same peer, they share its runs
+  (A B C A B C …); where undertone is measured against itself, A is the first named.
 - Imports and reading settings are not timed, unless a whole program is named. What runs inside one process is called
   once on a little input before, help, known stages and ffmpeg once as they are; what takes minutes is not.
   All files were read or written just before, so that no side waits for a disk.
@@ -79,7 +80,7 @@ def _cells(result: Result) -> list[list[str]]:
 
 def _row_cells(row: Row) -> list[str]:
     spread = row.spread
-    sides = [f"{Spread.of(times).median:.3g} s" for times in row.times_s.values()]
+    sides = [_time(Spread.of(times).median) for times in row.times_s.values()]
     agreement = "" if row.agreement is None else ("" if row.agreement.holds else "**differ**: ") + row.agreement.text
     return [
         row.name,
@@ -95,6 +96,10 @@ def _row_cells(row: Row) -> list[str]:
 
 def _range(row: Row) -> str:
     return "–".join(shown(value, row.figure) for value in (row.spread.least, row.spread.most))
+
+
+def _time(time_s: float) -> str:
+    return f"{time_s:,.0f} s" if time_s >= 100 else f"{time_s:.3g} s"
 
 
 def _of(row: Row) -> str:

@@ -36,12 +36,14 @@ class Side:
     """One side of a case.
 
     Args:
+        name: who or what it is
         prepare: `module:function`, which takes `given` as keyword arguments and returns a `Ready`
         given: what it works on, as JSON has it; a function is called before every run, outside the time
         cores: how many cores its process, and what that starts, may use
         home: whose environment it runs in
     """
 
+    name: str
     prepare: str
     given: Given | Callable[[], Given]
     cores: int = 1

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from bench import material
 from bench.commands import PYTHON
 from bench.crawled import change
-from bench.method import Bench, faster, python
+from bench.method import OURS, Bench, Pairs, faster, peers_python
 from bench.rows import Agreement, Row
 from bench.side import Given, Side
 from flows import workspace
@@ -34,27 +34,25 @@ def measure(bench: Bench) -> list[Row]:
     folder.mkdir(parents=True)
     (folder / "captions.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
     project = _project(folder / "project", texts)
-    return [_row(bench, project, texts, n_cores) for n_cores in TARGETS]
+    one, theirs, two = bench.in_turn(_ours(project, 1), _script(folder), _ours(project, 2))
+    agreement = _agreement(project)
+    return [_row(Pairs(mine, theirs), n_cores, agreement, len(texts)) for n_cores, mine in ((1, one), (2, two))]
 
 
-def _row(bench: Bench, project: Path, texts: Sequence[str], n_cores: int) -> Row:
+def _ours(project: Path, n_cores: int) -> Side:
+    return Side(OURS, "bench.commands:run", partial(_cold, project, n_cores), cores=n_cores)
+
+
+def _script(folder: Path) -> Side:
     script = Path(__file__).parent.parent / "peers" / "voters.py"
-    places = [str(project.parent / name) for name in ("captions.txt", "labels.txt")]
-    theirs = [str(python(Side("", {}, home="peers"))), str(script), *places]
-    pairs = bench.alternate(
-        Side("bench.commands:run", partial(_cold, project, n_cores), cores=n_cores),
-        Side("bench.commands:run", {"steps": [theirs], "folder": str(project.parent)}),
-    )
+    step = [str(peers_python()), str(script), "captions.txt", "labels.txt"]
+    return Side(_PEER, "bench.commands:run", {"steps": [step], "folder": str(folder)})
+
+
+def _row(pairs: Pairs, n_cores: int, agreement: Agreement, n_captions: int) -> Row:
     cores = "1 core" if n_cores == 1 else f"{n_cores} cores against 1"
-    what = f"{len(texts):,} captions to labels, process start included, {cores}"
-    return faster(
-        f"captions {n_cores}",
-        what,
-        pairs,
-        peer=_PEER,
-        target=TARGETS[n_cores],
-        agreement=_agreement(project),
-    )
+    what = f"{n_captions:,} captions to labels, process start included, {cores}"
+    return faster(f"captions {n_cores}", what, pairs, peer=_PEER, target=TARGETS[n_cores], agreement=agreement)
 
 
 def _cold(project: Path, n_cores: int) -> Given:

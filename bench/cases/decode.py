@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench import material
-from bench.method import Bench, Pairs, Run, Skipped, faster
+from bench.method import OURS, Bench, Pairs, Run, Skipped, faster
 from bench.rows import Agreement, Row
 from bench.side import Ready, Side
 
@@ -66,8 +66,8 @@ def _pairs(bench: Bench, program: str, sources: list[str]) -> Pairs:
         for source in sources
     ]
     return bench.alternate(
-        Side("bench.cases.decode:ours", {"sources": sources, "folder": mine}),
-        Side("bench.commands:run", {"steps": steps, "folder": others, "warm_up": steps}),
+        Side(OURS, "bench.cases.decode:ours", {"sources": sources, "folder": mine}),
+        Side("ffmpeg", "bench.commands:run", {"steps": steps, "folder": others, "warm_up": steps}),
     )
 
 

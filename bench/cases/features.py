@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import material
-from bench.method import Bench, faster
+from bench.method import OURS, Bench, faster
 from bench.rows import Agreement, Row
 from bench.side import Ready, Side
 
 SHORT, MID = 0.05, 1.0
 """Windows and steps in seconds."""
 TARGET, MOST_DIFFERENCE = 25.0, 1e-4
+_PEER = "pyAudioAnalysis"
 _WARM_UP_S = 10
 
 
@@ -25,16 +26,18 @@ def measure(bench: Bench) -> list[Row]:
     short, mid = round(SHORT * rate_hz), round(MID * rate_hz)
     given = {"sound": sound, "rate_hz": rate_hz, "window": short, "step": short}
     pairs = bench.alternate(
-        Side("bench.cases.features:ours", {**given, "mid_frames": mid // short}),
-        Side("bench.peers.features:pyaudioanalysis", {**given, "mid_window": mid, "mid_step": mid}, home="peers"),
+        Side(OURS, "bench.cases.features:ours", {**given, "mid_frames": mid // short}),
+        Side(
+            _PEER, "bench.peers.features:pyaudioanalysis", {**given, "mid_window": mid, "mid_step": mid}, home="peers"
+        ),
     )
     difference = largest_difference(np.array(pairs.ours[-1].told), np.array(pairs.theirs[-1].told))
     agreement = Agreement(
         difference <= MOST_DIFFERENCE,
         f"largest difference {difference:.1e} of a feature's standard deviation (at most {MOST_DIFFERENCE:.0e})",
     )
-    what = f"136 mid-term features of {duration_s // 60 or duration_s / 60:g} min of real speech, 1 core"
-    return [faster("features", what, pairs, peer="pyAudioAnalysis", target=TARGET, agreement=agreement)]
+    what = f"136 mid-term features of {duration_s} s of real speech, 1 core"
+    return [faster("features", what, pairs, peer=_PEER, target=TARGET, agreement=agreement)]
 
 
 def ours(*, sound: str, rate_hz: int, window: int, step: int, mid_frames: int) -> Ready:

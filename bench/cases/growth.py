@@ -46,9 +46,13 @@ def stored(bench: Bench) -> tuple[Path, Callable[[int], list[str]]]:
     """Return a store of crawled interviews, and which of them a project of so many has."""
     n_stored = bench.size(N_STORED, 22)
     planned = crawled.plan(config.load(ROOT / "params.yaml").simulate, n_stored)
-    return crawled.store(bench.folder, n_stored), lambda n: [one.id for one in crawled.chosen(planned, n)]
+    return crawled.store(bench.folder, n_stored, tell=bench.tell), lambda n: [
+        one.id for one in crawled.chosen(planned, n)
+    ]
 
 
 def _side(bench: Bench, whole: Path, ids: list[str]) -> Side:
     folder = bench.folder / "growth" / str(len(ids))
-    return Side("bench.commands:run", partial(cold, whole, folder, ids, [DOOR]), cores=N_CORES)
+    return Side(
+        f"{len(ids):,} interviews", "bench.commands:run", partial(cold, whole, folder, ids, [DOOR]), cores=N_CORES
+    )

@@ -23,8 +23,13 @@ def measure(bench: Bench) -> list[Row]:
     whole, ids = stored(bench)
     folder = bench.folder / "incremental"
     pairs = bench.alternate(
-        Side("bench.commands:run", partial(cold, whole, folder, ids(before), stages(STAGES)), cores=N_CORES),
-        Side("bench.commands:run", partial(_added, whole, folder, ids(before + more)), cores=N_CORES),
+        Side(
+            f"{before:,} interviews",
+            "bench.commands:run",
+            partial(cold, whole, folder, ids(before), stages(STAGES)),
+            cores=N_CORES,
+        ),
+        Side(f"{more} more", "bench.commands:run", partial(_added, whole, folder, ids(before + more)), cores=N_CORES),
     )
     return [_row(pairs, before, more)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench import material
 from bench.cases.features import MID, SHORT
-from bench.method import Bench, faster
+from bench.method import OURS, Bench, faster
 from bench.rows import Agreement, Row
 from bench.side import Side
 
@@ -19,8 +19,8 @@ def measure(bench: Bench) -> list[Row]:
     short = round(SHORT * rate_hz)
     given = {"window": short, "step": short, "mid_frames": round(MID / SHORT)}
     pairs = bench.alternate(
-        Side("bench.cases.features:ours", {"sound": sound, "rate_hz": rate_hz, **given}),
-        Side("bench.peers.features:egemaps", {"sound": sound, "rate_hz": rate_hz}, home="peers"),
+        Side(OURS, "bench.cases.features:ours", {"sound": sound, "rate_hz": rate_hz, **given}),
+        Side(_PEER, "bench.peers.features:egemaps", {"sound": sound, "rate_hz": rate_hz}, home="peers"),
     )
     shape = pairs.theirs[-1].told
     agreement = Agreement(shape[-1] == 88, f"{len(pairs.ours[-1].told)} features against {shape[-1]}: other ones")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import material
-from bench.method import Bench, faster
+from bench.method import OURS, Bench, faster
 from bench.rows import Agreement, Row
 from bench.side import Ready, Side
 
@@ -21,8 +21,10 @@ def measure(bench: Bench) -> list[Row]:
     files = found[: bench.size(len(found), 24)]
     table = str(bench.folder / "ravdess.parquet")
     pairs = bench.alternate(
-        Side("bench.cases.ravdess:ours", {"files": files, "n_workers": N_CORES, "table": table}, cores=N_CORES),
-        Side("bench.peers.features:compare", {"files": files, "n_workers": N_CORES}, cores=N_CORES, home="peers"),
+        Side(OURS, "bench.cases.ravdess:ours", {"files": files, "n_workers": N_CORES, "table": table}, cores=N_CORES),
+        Side(
+            _PEER, "bench.peers.features:compare", {"files": files, "n_workers": N_CORES}, cores=N_CORES, home="peers"
+        ),
     )
     mine, theirs = pairs.ours[-1].told, pairs.theirs[-1].told
     agreement = Agreement(

@@ -18,16 +18,14 @@ N_INTERVIEWS = 20
 
 def measure(bench: Bench) -> list[Row]:
     """Time whole processes, from start to end."""
-    program = DOOR[0]
-    help_ = Side(
-        "bench.commands:run", {"steps": [[program, "--help"]], "folder": ".", "warm_up": [[program, "--help"]]}
-    )
+    step = [[DOOR[0], "--help"]]
+    help_ = Side(OURS, "bench.commands:run", {"steps": step, "folder": ".", "warm_up": step})
     rows = [_row(bench, "startup help", "`undertone --help`", help_, MOST_HELP_S)]
     folder = bench.folder / "startup"
-    whole = crawled.store(bench.folder, bench.size(N_INTERVIEWS, 12))
-    bench.once(Side("bench.commands:run", cold(whole, folder, all_ids(whole), stages(STAGES)), cores=N_CORES))
+    whole = crawled.store(bench.folder, bench.size(N_INTERVIEWS, 12), tell=bench.tell)
+    bench.once(Side(OURS, "bench.commands:run", cold(whole, folder, all_ids(whole), stages(STAGES)), cores=N_CORES))
     for stage in STAGES:
-        side = Side("bench.commands:run", partial(_again, folder, stage), cores=N_CORES)
+        side = Side(OURS, "bench.commands:run", partial(_again, folder, stage), cores=N_CORES)
         what = f"`python -m tasks {stage}` with nothing to do"
         rows.append(_row(bench, f"startup {stage}", what, side, MOST_STAGE_S))
     return rows

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench import crawled
 from bench.cases.decode import ffmpeg
 from bench.commands import PYTHON
-from bench.method import Bench, Pairs, faster, python
+from bench.method import OURS, Bench, Pairs, faster, peers_python
 from bench.rows import Agreement, Row
 from bench.side import Given, Side
 from tasks import paths, tables
@@ -29,11 +29,16 @@ def measure(bench: Bench) -> list[Row]:
     """Compare `undertone run`, and the bare stages, with the script; every run starts from the crawled files alone."""
     ffmpeg()
     n_interviews = bench.size(N_INTERVIEWS, 12)
-    whole = crawled.store(bench.folder, n_interviews)
+    whole = crawled.store(bench.folder, n_interviews, tell=bench.tell)
+    door, plain, bare = bench.in_turn(
+        _ours(bench, whole, "door", [DOOR]),
+        Side(_PEER, "bench.commands:run", partial(_plain, whole, bench.folder / "weak-path" / "plain"), cores=N_CORES),
+        _ours(bench, whole, "stages", stages(AFTER_CRAWL)),
+    )
     what = f"{n_interviews} interviews, captions to report, cold, {N_CORES} cores"
     return [
-        _row(bench, whole, "weak-path", f"{what}: `undertone run`", [DOOR]),
-        _row(bench, whole, "weak-path stages", f"{what}: the stages alone", stages(AFTER_CRAWL)),
+        _row("weak-path", f"{what}: `undertone run`", Pairs(door, plain)),
+        _row("weak-path stages", f"{what}: the stages alone", Pairs(bare, plain)),
     ]
 
 
@@ -54,12 +59,12 @@ def all_ids(whole: Path) -> list[str]:
     return [row["video_id"].partition("-")[2] for row in rows]
 
 
-def _row(bench: Bench, whole: Path, name: str, what: str, steps: Sequence[Sequence[str]]) -> Row:
-    folder = bench.folder / "weak-path"
-    pairs = bench.alternate(
-        Side("bench.commands:run", partial(cold, whole, folder / "ours", all_ids(whole), steps), cores=N_CORES),
-        Side("bench.commands:run", partial(_plain, whole, folder / "theirs"), cores=N_CORES),
-    )
+def _ours(bench: Bench, whole: Path, name: str, steps: Sequence[Sequence[str]]) -> Side:
+    folder = bench.folder / "weak-path" / name
+    return Side(OURS, "bench.commands:run", partial(cold, whole, folder, all_ids(whole), steps), cores=N_CORES)
+
+
+def _row(name: str, what: str, pairs: Pairs) -> Row:
     return faster(name, what, pairs, peer=_PEER, target=TARGET, agreement=_agreement(pairs))
 
 
@@ -78,7 +83,7 @@ def _plain(whole: Path, folder: Path) -> Given:
                     [row["video_id"], row["url"], row["title"], media / row["audio"], media / row["captions"], "", ""]
                 )
     script = Path(__file__).parent.parent / "plain_weak_path.py"
-    step = [str(python(Side("", {}, home="peers"))), str(script), "train.csv", "test.csv", "out"]
+    step = [str(peers_python()), str(script), "train.csv", "test.csv", "out"]
     return {"steps": [step], "folder": str(folder)}
 
 
