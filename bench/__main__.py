@@ -78,9 +78,9 @@ def _skip(name: str, reason: str, results: Path) -> None:
 def _report(result: Result) -> bool:
     """Print what a case found; return whether the two sides' results differ."""
     for row in result.rows:
-        target = "" if row.target is None else f", target {page.bound(row.target, row.figure)}"
-        spread = " to ".join(page.shown(value, row.figure) for value in (row.spread.least, row.spread.most))
-        _say(f"{row.name}: {page.shown(row.spread.median, row.figure)} ({spread}, n = {row.spread.n}){target}")
+        target = "" if row.target is None else f", target {rows.bound(row.target, row.figure)}"
+        spread = " to ".join(rows.shown(value, row.figure) for value in (row.spread.least, row.spread.most))
+        _say(f"{row.name}: {rows.shown(row.spread.median, row.figure)} ({spread}, n = {row.spread.n}){target}")
         if row.agreement is not None:
             _say(f"  {row.agreement.text}")
     return any(row.agreement is not None and not row.agreement.holds for row in result.rows)

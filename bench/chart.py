@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.rows import Row
+from bench.rows import Row, shown
 from tasks import tables
 
 _MET, _MISSED, _NO_TARGET, _TARGET = "#1b7f5c", "#c2410c", "#64748b", "#0f172a"
@@ -43,13 +43,18 @@ class _Part:
 
     def draw(self, axis: Any) -> None:
         """Draw the rows, the first on top."""
+        from matplotlib.ticker import LogLocator
+
         for place, row in enumerate(self.rows):
             self._draw_row(axis, place, row)
         axis.set_xscale("log")
         axis.set_yticks(range(len(self.rows)), [row.name for row in self.rows])
         axis.set_ylim(len(self.rows) - 0.4, -0.6)
         axis.axvline(1, color=_TARGET, linewidth=0.8, linestyle=":")
+        axis.set_xlim(*self._limits())
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.xaxis.set_minor_formatter("")
         axis.grid(axis="x", which="major", color="#e2e8f0")
         axis.set_axisbelow(True)
         axis.spines[["top", "right", "left"]].set_visible(False)
@@ -57,16 +62,25 @@ class _Part:
         axis.set_title(self._title, loc="left", fontweight="bold")
         axis.set_xlabel(self._label)
 
+    def _limits(self) -> tuple[float, float]:
+        """Return where the axis begins and ends: a power of ten at least, and 1 on it."""
+        ends = [value / self._unit(row) for row in self.rows for value in (row.spread.least, row.spread.most)]
+        marks = [row.target.bound / self._unit(row) for row in self.rows if row.target is not None]
+        return min([*ends, *marks, 0.2]) / 1.3, max([*ends, *marks, 2.0]) * 1.3
+
+    def _unit(self, row: Row) -> float:
+        return row.target.bound if self._by_limit and row.target else 1.0
+
     def _draw_row(self, axis: Any, place: int, row: Row) -> None:
-        unit = row.target.bound if self._by_limit and row.target else 1.0
-        spread = row.spread
+        unit, spread = self._unit(row), row.spread
         colour = {None: _NO_TARGET, True: _MET, False: _MISSED}[row.met]
         axis.plot([spread.least / unit, spread.most / unit], [place, place], color=colour, linewidth=3, alpha=0.45)
         axis.plot(spread.median / unit, place, "o", color=colour, markersize=6)
         if row.target is not None:
             axis.plot(row.target.bound / unit, place, "|", color=_TARGET, markersize=14, markeredgewidth=2)
-        axis.annotate(f"{spread.median / unit:.3g}", (spread.median / unit, place), (0, 6), textcoords="offset points",
-                      ha="center", fontsize=8, color=colour)  # fmt: skip
+        where, above = (spread.median / unit, place), (0, 6)
+        style: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 8, "color": colour}
+        axis.annotate(shown(spread.median, row.figure), where, above, **style)
 
 
 def _beside_peers(rows: Sequence[Row]) -> _Part:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import cases, chart, rows
-from bench.rows import Figure, Result, Row, Spread, Target
+from bench.rows import Result, Row, Spread
 from tasks import tables
 
 PAGE, CHART = "README.md", "speed.svg"
@@ -54,20 +54,6 @@ def text(results: Sequence[Result]) -> str:
     return "\n".join([_TITLE, *table, "", *_notes(results), _METHOD, *_about(results)])
 
 
-def shown(value: float, figure: Figure) -> str:
-    """Return a value as the page prints it."""
-    if figure == "share":
-        return f"{100 * value:.2g} %"
-    if figure == "seconds":
-        return f"{value:.2f} s"
-    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}×"
-
-
-def bound(target: Target, figure: Figure) -> str:
-    """Return a target as the page prints it."""
-    return f"{'≥' if target.kind == 'at least' else '≤'} {shown(target.bound, figure)}"
-
-
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
@@ -86,16 +72,16 @@ def _row_cells(row: Row) -> list[str]:
         row.name,
         row.what,
         *[*sides, "", ""][:2],
-        f"**{shown(spread.median, row.figure)}** ({_range(row)}) {_of(row)}".rstrip(),
+        f"**{rows.shown(spread.median, row.figure)}** ({_range(row)}) {_of(row)}".rstrip(),
         str(spread.n),
-        "" if row.target is None else bound(row.target, row.figure),
+        "" if row.target is None else rows.bound(row.target, row.figure),
         {None: "", True: "yes", False: "**no**"}[row.met],
         agreement,
     ]
 
 
 def _range(row: Row) -> str:
-    return "–".join(shown(value, row.figure) for value in (row.spread.least, row.spread.most))
+    return "–".join(rows.shown(value, row.figure) for value in (row.spread.least, row.spread.most))
 
 
 def _time(time_s: float) -> str:

@@ -101,6 +101,20 @@ class Result:
     skipped: str = ""
 
 
+def shown(value: float, figure: Figure) -> str:
+    """Return a value as page and chart print it."""
+    if figure == "share":
+        return f"{100 * value:.2g} %"
+    if figure == "seconds":
+        return f"{value:.2f} s"
+    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}×"
+
+
+def bound(target: Target, figure: Figure) -> str:
+    """Return a target as page and chart print it."""
+    return f"{'≥' if target.kind == 'at least' else '≤'} {shown(target.bound, figure)}"
+
+
 def write(result: Result, folder: Path) -> None:
     """Write a case's result to its file."""
     tables.write_text(_place(folder, result.case), json.dumps(asdict(result), indent=1, ensure_ascii=False) + "\n")
