@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from tasks import bare
+from tasks.chunks import Chunks
 
 STOP_WORDS = frozenset(
     """
@@ -28,12 +29,11 @@ STOP_WORDS = frozenset(
 )
 
 
-_TORN = "cannot"
-_WORD = re.compile(r"(?<!\S)[^\w\s]*([A-Za-z]+(?:'[A-Za-z]+)?)[^\w\s]*(?!\S)")
-"""A word between spaces, with whatever signs around it."""
-_PLAIN = re.compile(r"(?:[A-Za-z]+(?:'[A-Za-z]+)?[,?!]*(?:\s+|$))*")
-"""Words between spaces, with signs that are always cut off."""
-_TEARS = re.compile(r"cannot|gonna|gotta|wanna|gimme|lemme", re.IGNORECASE)
+_WORD = re.compile(r"[^\w\s]*([A-Za-z]+(?:'[A-Za-z]+)?)([^\w\s]*)")
+"""A word with signs around it."""
+_CUT_OFF = frozenset(",?!")
+"""Signs that are cut off from a word wherever it stands; a period is at the end of a text alone."""
+_TORN = re.compile(r"cannot|gonna|gotta|wanna|gimme|lemme", re.IGNORECASE)
 """Words that are two tokens without an apostrophe."""
 
 
@@ -50,24 +50,30 @@ def content_words(text: str) -> list[str]:
 
 def has_content_words(text: str, at_least: int) -> bool:
     """Tell whether a text has so many content words: `len(content_words(text)) >= at_least`, mostly without tokens."""
-    fewest, most = _bounds(text)
-    if fewest >= at_least or most < at_least:
-        return fewest >= at_least
-    return len(content_words(text)) >= at_least
+    known = _BOUNDS.of(text)
+    if sum(fewest for fewest, _ in known) >= at_least:
+        return True
+    return sum(most for _, most in known) >= at_least and len(content_words(text)) >= at_least
 
 
-def _bounds(text: str) -> tuple[int, float]:
-    """Return how many content words a text has at least and at most, without tokens.
+def _bounds(chunk: str) -> tuple[int, float]:
+    """Return how many content words are cut from a chunk of a text at least and at most, whatever stands around it.
 
-    A word of letters alone is a token, or several of which one is a content word; but "cannot" is "can" and "not".
-    Signs around it are tokens of their own, or make it another word than a stop word; a period is cut off at the end
-    alone. What is cut from a word at its apostrophe ("n't", "'s") is no stop word.
+    Words are cut apart at signs, and a few within. Of a word of letters one part is no stop word unless it is one
+    itself, or "cannot"; signs that stay with a stop word make it another word. What is cut from a word at its
+    apostrophe ("n't", "'s") is no stop word either.
     """
-    words = _WORD.findall(text)
-    fewest = sum("'" in word or (word not in STOP_WORDS and word.lower() != _TORN) for word in words)
-    if _TEARS.search(text) or not _PLAIN.fullmatch(text.strip().removesuffix(".")):
-        return fewest, math.inf
-    return fewest, sum(2 if "'" in word else word not in STOP_WORDS for word in words)
+    most = math.inf if _TORN.search(chunk) else len(re.findall(r"\w+", chunk))
+    word = _WORD.fullmatch(chunk)
+    if word is None:
+        return 0, most
+    letters, signs = word.groups()
+    if "'" in letters or (letters not in STOP_WORDS and letters.lower() != "cannot"):
+        return 1, most
+    return 0, 0 if chunk == letters + signs and _CUT_OFF.issuperset(signs) and letters in STOP_WORDS else most
+
+
+_BOUNDS = Chunks(_bounds)
 
 
 def without_stop_words(text: str) -> str:

@@ -12,7 +12,6 @@ kind by the user, and `NAME/`, a voter that has learned from labelled texts (`ta
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +23,7 @@ from tasks.errors import ConfigError
 from tasks.voters import afinn, own, tags, textblob, vader
 
 Vote = Callable[[str], float | None]
+_NUMBERS = (int, float)
 HOUSE = MappingProxyType({voter.NAME: voter for voter in (vader, textblob, afinn, tags)})
 
 
@@ -49,7 +49,7 @@ class Voter:
         """
         found = list(self.votes(texts))
         for text, vote in zip(texts, found, strict=True):
-            if vote is not None and not (isinstance(vote, int | float) and math.isfinite(vote) and -1 <= vote <= 1):
+            if vote is not None and not (isinstance(vote, _NUMBERS) and -1 <= vote <= 1):
                 raise ConfigError(
                     f"voter {self.name} says {vote!r} of the text {text[:80]!r}; "
                     "expected a number from -1 to 1, or None to abstain"

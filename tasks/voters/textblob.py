@@ -14,10 +14,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from tasks import bare
-from tasks.voters.chunks import Chunks
+from tasks.chunks import Chunks
 
 NAME = "textblob"
 LICENCE = "MIT (TextBlob), PDDL (the lexicon, from pattern)"
@@ -56,12 +57,14 @@ class _Chunk(NamedTuple):
         tokens: of the chunk alone
         known: whether one of them has a polarity
         pictured: whether there is an emoticon in it
-        ends: whether it begins as an emoticon may end that has begun before it
+        begins: whether an emoticon may begin at its end
+        ends: whether an emoticon that has begun before it may end at its beginning
     """
 
     tokens: tuple[_Token, ...]
     known: bool
     pictured: bool
+    begins: bool
     ends: bool
 
 
@@ -70,6 +73,7 @@ def load() -> Callable[[str], float]:
     sentiment = bare.module("textblob.en").sentiment
     pictures = {*(one for group in bare.module("textblob._text").EMOTICONS.values() for one in group), _SARCASM}
     faces, ends = tuple({one.lower() for one in pictures}), _ends(pictures)
+    signs = "".join(one[:-1] for one in pictures)
 
     def token(word: str) -> _Token:
         senses = sentiment.get(word) or {}
@@ -91,13 +95,14 @@ def load() -> Callable[[str], float]:
         words = [word.lower() for word in said.split()]
         tokens = tuple(token(word) for word in words)
         known = any(one.polarity is not None for one in tokens)
-        return _Chunk(tokens, known, any(word.endswith(faces) for word in words), ends.match(said) is not None)
+        pictured = any(word.endswith(faces) for word in words)
+        return _Chunk(tokens, known, pictured, said[-1:] in signs, ends.match(said) is not None)
 
     chunks = Chunks(look)
 
     def vote(text: str) -> float:
         found = chunks.of(text)
-        if any(one.pictured for one in found) or any(one.ends for one in found[1:]):
+        if any(one.pictured for one in found) or any(one.begins and other.ends for one, other in pairwise(found)):
             return float(sentiment(text)[0])
         if not any(one.known for one in found):
             return 0.0

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.voters.chunks import Chunks
+from tasks.chunks import Chunks
 
 NAME = "vader"
 LICENCE = "MIT"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.voters import afinn, chunks, textblob, vader
+from tasks.voters import afinn, textblob, vader
 
 Vote = Callable[[str], float]
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
@@ -125,12 +125,3 @@ def real_texts(folder: Path) -> list[str]:
     for path in sorted(folder.glob("*/*.vtt")):
         found += path.read_text(encoding="utf-8").split("\n\n")[::3]
     return found
-
-
-def test_chunks_that_are_forgotten_are_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "_MOST", 2)
-    asked = list[str]()
-    known = chunks.Chunks(lambda chunk: asked.append(chunk) or chunk.upper())
-    assert known.of(" a b\na c a ") == ["A", "B", "A", "C", "A"]
-    assert len(known) <= 2
-    assert asked == ["a", "b", "c", "a"]

@@ -1,4 +1,4 @@
-"""What a voter knows of each chunk of a text (what stands between two spaces), looked up once.
+"""What is known of each chunk of a text (what stands between two spaces), looked up once.
 
 Captions repeat their words: a hundred thousand of them have a million chunks, of which some ten thousand differ.
 """
