@@ -284,7 +284,7 @@ def _utterances_plainly_kept(table: pa.Table) -> bool:
         _named(table["utterance_id"], r"^[a-z0-9-]+/[\w./-]+$")
         and table["corpus"].null_count == table["group"].null_count == 0
         and _all(pc.greater_equal(table["start_s"], 0.0))
-        and _all(pc.greater(table["end_s"], table["start_s"]))
+        and _all(pc.or_(pc.is_null(table["end_s"]), pc.fill_null(pc.greater(table["end_s"], table["start_s"]), False)))
         and _all(pc.is_in(sentiments.drop_null(), pa.array(SENTIMENTS)))
         and _all(pc.and_(pc.greater_equal(weights, 0.0), pc.less_equal(weights, 1.0)))
     )

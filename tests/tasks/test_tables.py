@@ -102,7 +102,8 @@ def test_an_ordinary_table_is_read_without_pandera(tmp_path: Path) -> None:
     tables.write(tables.from_rows(rows, tables.UTTERANCES), tmp_path / "t.parquet", tables.UTTERANCES)
     script = (
         "import sys; from pathlib import Path; from tasks import tables; "
-        f"print(tables.read(Path({str(tmp_path / 't.parquet')!r}), tables.UTTERANCES).num_rows, 'pandera' in sys.modules)"
+        f"found = tables.read(Path({str(tmp_path / 't.parquet')!r}), tables.UTTERANCES); "
+        "print(found.num_rows, 'pandera' in sys.modules)"
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert shown.split() == ["2", "False"]
