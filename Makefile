@@ -12,10 +12,10 @@ export DO_NOT_TRACK ?= 1
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint bench measure ui lock clean
+.PHONY: help env demo test test-all lint bench measure ui lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(STAMP) ## make .venv from requirements.lock (EXTRAS=deep,cluster,tracking,dev)
 
@@ -33,7 +33,11 @@ $(STAMP): requirements.lock pyproject.toml
 demo: env ## the whole main job on the embedded sample, crawled over HTTP
 	@$(BIN)/undertone demo
 
-test: ## every test that needs no network and no corpus of your own
+test: ## the tests, without those that take long; no network and no corpus of your own are needed
+	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
+	@$(BIN)/python -m pytest -q --durations=30 --durations-min=5 -m "not bench and not long"
+
+test-all: ## those that take long, too: every published system, kills, browsers, PostgreSQL; an hour
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
 	@$(BIN)/python -m pytest -q --durations=30 --durations-min=5 -m "not bench"
 

@@ -28,6 +28,7 @@ RECIPES = [(system, recipe) for system in (BENCH, TRIMODAL) for recipe in recipe
     for recipe in recipe_book.recipes(FUSION)
     if recipe in _ENDINGS or not recipe.endswith(("-improvised", "-scripts", "-random"))
 ]
+_AT_EVERY_CHANGE = ("ravdess-cnn-1d-3-six", "ravdess-late-fusion-eight", "trimodal", "bert-alexnet")
 ROOT = Path(__file__).resolve().parents[2]
 # what a recipe is made of stays as it is: one epoch, the smallest pictures that the networks take, two blocks
 _ONE_EPOCH: dict[str, Any] = {"epochs": 1, "patience": 0}
@@ -191,7 +192,13 @@ def run(name: str, settings: Config) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(("system", "recipe"), RECIPES, ids=[recipe for _, recipe in RECIPES])
+@pytest.mark.parametrize(
+    ("system", "recipe"),
+    [
+        pytest.param(system, recipe, id=recipe, marks=() if recipe in _AT_EVERY_CHANGE else pytest.mark.long)
+        for system, recipe in RECIPES
+    ],
+)
 def test_a_recipe_runs(system: str, recipe: str, written: Callable[[str, str], tuple[str, Config]]) -> None:
     name, settings = written(system, recipe)
     entry = settings.experiments[name]

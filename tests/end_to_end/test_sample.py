@@ -107,6 +107,7 @@ def _labels_are_judged_on_the_terminal() -> None:
     assert f"polarity.min_score: {worth['proposed']['value']:.3f}" in tuned
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("prosody", "apart"), [(1.0, True), (0.0, False)])
 def test_the_classifier_hears_prosody_and_nothing_else(
     workspaces: Callable[..., tuple[Path, ...]], monkeypatch: pytest.MonkeyPatch, prosody: float, apart: bool

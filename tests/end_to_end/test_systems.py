@@ -113,6 +113,7 @@ def artifacts(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in made}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_every_system_runs_by_both_doors(

@@ -259,7 +259,7 @@ class Api:
         return {one["name"]: one["active_slots"] for one in self.ask("/v2/concurrency_limits/filter", {})}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_nights_are_planned_collisions_settled_and_runs_ended_on_leaving(napping: Path) -> None:
     port = free_port()
@@ -280,7 +280,7 @@ def test_nights_are_planned_collisions_settled_and_runs_ended_on_leaving(napping
         assert Api(url).state(first) == "Crashed", "ended with the server, and said so before"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_after_sigkill_of_everything_a_new_run_starts(napping: Path) -> None:
     with server.running(free_port()) as url:

@@ -18,7 +18,7 @@ from tests.night import machinery
 from tests.night.machinery import REPRO, Interviews, artifacts
 
 pytest.importorskip("prefect_dask", reason="the extra `cluster` is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("default")]
 DASK = (sys.executable, "-m", "dask")
 # Prefect waits for a scheduler that no one stops; the flow is told where it is
 RUN = "from flows.weak_supervision import weak_supervision as f; f(runner='dask', scheduler='{}', only={})"

@@ -39,6 +39,7 @@ def test_an_addition_costs_what_is_added(tmp_path: Path, interviews: Interviews,
     assert more["crawl"] <= 3
 
 
+@pytest.mark.long
 def test_a_threshold_touches_votes_and_what_follows(
     tmp_path: Path, interviews: Interviews, server: dict[str, str]
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 from tests.night import machinery
 from tests.night.machinery import FLOW, REPRO, Interviews, artifacts, names
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("default")]
 PREFECT = (sys.executable, "-m", "prefect")
 DEPLOYED = "weak-supervision/night"
 LEAVE_S = 10.0

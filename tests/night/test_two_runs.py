@@ -12,7 +12,7 @@ import pytest
 from tests.night import machinery
 from tests.night.machinery import FLOW, REPRO, Interviews, artifacts
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("default")]
 
 
 def test_two_flows_at_the_same_moment(
