@@ -72,6 +72,10 @@ class Linear:
     link: Link
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        # as files keep it: in another order of memory, products come out differently in their last bits
+        object.__setattr__(self, "coef", np.ascontiguousarray(self.coef))
+
     def scores(self, features: Any) -> Scores:
         """Return scores, shape (n_rows, n_outputs), of features, dense or sparse, shape (n_rows, n_features).
 
