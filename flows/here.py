@@ -7,13 +7,14 @@ networks want memory of their own, and stages with commands of a person's own, a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 
 from flows import memory
 from flows.dag import Dag, reproduce
 from tasks import paths
 from tasks.__main__ import STAGES, explain, run
-from tasks.config import Config, load
-from tasks.each import local
+from tasks.config import load
+from tasks.each import Tally, lasting
 from tasks.errors import InputError, UndertoneError
 
 
@@ -33,23 +34,24 @@ def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None]
     if unknown := [name for name in stages if name not in dag.stages()]:
         raise InputError(f"unknown stage {', '.join(unknown)}; the stages are {', '.join(dag.stages())}")
     needed = set(stages) if force else {one for name in stages for one in dag.up_to(name)}
-    for name in [one for one in dag.stages() if one in needed or not stages]:
-        if not force and dag.is_current(name):
-            say(f"{name}: current")
-        elif name in STAGES and dag.command(name) == f"python -m tasks {name}":
-            _run(dag, name, config, say, force)
-        else:
-            reproduce((name,), force=force, alone=True)
+    with lasting(config.runtime) as each:
+        for name in [one for one in dag.stages() if one in needed or not stages]:
+            if not force and dag.is_current(name):
+                say(f"{name}: current")
+            elif name in STAGES and dag.command(name) == f"python -m tasks {name}":
+                tally = _run(dag, name, partial(run, config=config, each=each, by="undertone run", waiting=say), force)
+                say(f"{name}: {tally or 'current'}")
+            else:
+                reproduce((name,), force=force, alone=True)
 
 
-def _run(dag: Dag, name: str, config: Config, say: Callable[[str], None], force: bool) -> None:
+def _run(dag: Dag, name: str, work: Callable[[str], Tally], force: bool) -> Tally | None:
+    """Run one stage and record it; return what it cost, or None if another run has done it meanwhile."""
     with dag.held(name):
-        # another run may have done it while this one waited
         if not force and dag.is_current(name):
-            say(f"{name}: current")
-            return
+            return None
         try:
-            tally = run(name, config, local(config.runtime), by="undertone run", waiting=say)
+            tally = work(name)
         except (UndertoneError, OSError) as error:
             if (message := explain(error)) is None:
                 raise
@@ -58,4 +60,4 @@ def _run(dag: Dag, name: str, config: Config, say: Callable[[str], None], force:
         finally:
             memory.give_back()
         dag.commit(name)
-    say(f"{name}: {tally}")
+    return tally

@@ -13,7 +13,9 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,10 +26,13 @@ from tasks import closure, memo, paths, tables, telling
 from tasks.config import Runtime, Section
 from tasks.errors import ItemFailed, Rejected, Transient, UndertoneError
 from tasks.memo import Reject, Result
+from tasks.workers import Pool
 
 _AT_ONCE = 64
 _POOL_S = 2.0
 """What it takes, about, until processes have started and imported what a step needs."""
+_STARTED_S = 0.5
+"""… and until those that have started already have."""
 _LONG_S = 10.0
 _MOST_LOST = 0.2
 """Share of the time that may be lost by trying items out alone which turn out to be long."""
@@ -159,13 +164,17 @@ def local(runtime: Runtime) -> Each:
     """Return the driver of `dvc repro`: a process pool with a progress bar, in this process where that is sooner."""
 
     def each(work: Work, items: Sequence[Item]) -> Iterator[Outcome]:
-        known = [remembered(work, item) for item in items]
-        new = [item for item, outcome in zip(items, known, strict=True) if outcome is None]
-        done = _done(work, new, runtime.workers or os.cpu_count() or 1)
-        outcomes = (outcome or next(done) for outcome in known)
-        return _shown(outcomes, work.stage, len(items), runtime)
+        with _pool(runtime) as pool:
+            yield from _mapped(work, items, runtime, pool)
 
     return each
+
+
+@contextmanager
+def lasting(runtime: Runtime) -> Iterator[Each]:
+    """Give a driver as `local` is, whose processes stay from one stage to the next."""
+    with _pool(runtime) as pool:
+        yield lambda work, items: _mapped(work, items, runtime, pool)
 
 
 def collect(outcomes: Iterator[Outcome], schema: pa.Schema) -> Result:
@@ -234,40 +243,38 @@ def _passing(result: Result) -> bool:
     return (result.rows.schema.metadata or {}).get(b"kind") == b"transient"
 
 
-def _done(work: Work, items: Sequence[Item], workers: int) -> Iterator[Outcome]:
-    """Do items here until it is clear that a pool would be sooner done with the rest."""
+def _pool(runtime: Runtime) -> Pool:
+    return Pool(runtime.workers or os.cpu_count() or 1)
+
+
+def _mapped(work: Work, items: Sequence[Item], runtime: Runtime, pool: Pool) -> Iterator[Outcome]:
+    known = [remembered(work, item) for item in items]
+    done = _done(work, [item for item, outcome in zip(items, known, strict=True) if outcome is None], pool)
+    return _shown((outcome or next(done) for outcome in known), work.stage, len(items), runtime)
+
+
+def _done(work: Work, items: Sequence[Item], pool: Pool) -> Iterator[Outcome]:
+    """Do items here until it is clear that the pool would be sooner done with the rest."""
     done, last_s = 0, 0.0
-    while done < len(items) and not _worth_a_pool(len(items) - done, workers, done, last_s):
+    while done < len(items) and not _worth_a_pool(len(items) - done, pool, done, last_s):
         started = time.perf_counter()
         outcome = do(work, items[done])
         done, last_s = done + 1, time.perf_counter() - started
         yield outcome
     if left := items[done:]:
-        yield from _pooled(work, left, min(workers, len(left)))
+        yield from pool.map(partial(do, work), left)
 
 
-def _worth_a_pool(n_left: int, workers: int, done: int, last_s: float) -> bool:
-    if workers < 2 or n_left < 2:
+def _worth_a_pool(n_left: int, pool: Pool, done: int, last_s: float) -> bool:
+    if pool.n_workers < 2 or n_left < 2:
         return False
     if not done:
         # while this process tries one item out, the other workers would have done as many
-        return workers - 1 > _MOST_LOST * n_left
+        return pool.n_workers - 1 > _MOST_LOST * n_left
     # the first one imports what the others find imported
     known = done > 1 or last_s > _LONG_S
-    return known and last_s * n_left * (1 - 1 / min(workers, n_left)) > _POOL_S
-
-
-def _pooled(work: Work, items: Sequence[Item], workers: int) -> Iterator[Outcome]:
-    from functools import partial
-
-    from tasks import workers as processes
-
-    with processes.pool(workers) as pool:
-        try:
-            yield from pool.map(partial(do, work), items)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    gained_s = last_s * n_left * (1 - 1 / min(pool.n_workers, n_left))
+    return known and gained_s > (_STARTED_S if pool.started else _POOL_S)
 
 
 def _shown(outcomes: Iterator[Outcome], stage: str, total: int, runtime: Runtime) -> Iterator[Outcome]:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
 
 from tasks import telling
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
 
 
 def pool(n_workers: int) -> ProcessPoolExecutor:
@@ -18,6 +23,35 @@ def pool(n_workers: int) -> ProcessPoolExecutor:
     """
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(n_workers, mp_context=context, initializer=_begin)
+
+
+class Pool:
+    """Processes that start when work first needs them, and stay for what comes after, until the context is left.
+
+    Args:
+        n_workers: how many there may be
+    """
+
+    def __init__(self, n_workers: int) -> None:
+        self.n_workers = n_workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=kind is None, cancel_futures=True)
+
+    @property
+    def started(self) -> bool:
+        """Whether there are processes already."""
+        return self._pool is not None
+
+    def map(self, work: Callable[[Item], Done], items: Sequence[Item]) -> Iterator[Done]:
+        """Do work on items in the processes; yield what it gives, in the order of the items."""
+        self._pool = self._pool or pool(self.n_workers)
+        return self._pool.map(work, items)
 
 
 def _begin() -> None:
