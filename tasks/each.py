@@ -31,8 +31,6 @@ from tasks.workers import Pool
 _AT_ONCE = 64
 _POOL_S = 2.0
 """What it takes, about, until processes have started and imported what a step needs."""
-_STARTED_S = 0.5
-"""… and until those that have started already have."""
 _LONG_S = 10.0
 _MOST_LOST = 0.2
 """Share of the time that may be lost by trying items out alone which turn out to be long."""
@@ -268,13 +266,14 @@ def _done(work: Work, items: Sequence[Item], pool: Pool) -> Iterator[Outcome]:
 def _worth_a_pool(n_left: int, pool: Pool, done: int, last_s: float) -> bool:
     if pool.n_workers < 2 or n_left < 2:
         return False
+    if pool.started:
+        return True
     if not done:
         # while this process tries one item out, the other workers would have done as many
         return pool.n_workers - 1 > _MOST_LOST * n_left
     # the first one imports what the others find imported
     known = done > 1 or last_s > _LONG_S
-    gained_s = last_s * n_left * (1 - 1 / min(pool.n_workers, n_left))
-    return known and gained_s > (_STARTED_S if pool.started else _POOL_S)
+    return known and last_s * n_left * (1 - 1 / min(pool.n_workers, n_left)) > _POOL_S
 
 
 def _shown(outcomes: Iterator[Outcome], stage: str, total: int, runtime: Runtime) -> Iterator[Outcome]:

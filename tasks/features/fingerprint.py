@@ -7,6 +7,8 @@ know of levels, and long overlapping frames forgive codecs, other sampling rates
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +24,10 @@ QUIET = 0
 MIN_OVERLAP = 0.5
 """Two clips are compared where this share of the shorter one's sounding frames meets sounding frames of the other."""
 
-_FRAMES_AT_ONCE = 32
+_HEADROOM = 1.3
+"""Half the rate at which frames are looked at, beside the highest band's edge: room for a low-pass to fall."""
+_TAPS_A_SIDE = 7
+_FRAMES_AT_ONCE = 64
 """Few enough to stay in a core's cache."""
 
 
@@ -82,18 +87,17 @@ def bit_error_rate(a: NDArray[np.uint32], b: NDArray[np.uint32], max_offset: int
     return float(rates[best]), int(best) - max_offset, int(n_frames[best])
 
 
-def _band_energies(signal: NDArray[np.generic], rate_hz: int) -> NDArray[np.float64]:
-    """Return the energy in every band of every frame, shape (n_frames + 1, n_bands).
-
-    In single precision, which is twice as fast: of a million bits, five come out otherwise.
-    """
+def _band_energies(signal: NDArray[np.generic], rate_hz: float) -> NDArray[np.float64]:
+    """Return the energy in every band of every frame, shape (n_frames + 1, n_bands), in single precision."""
     from scipy.fft import rfft
 
+    n_hops = int(signal.size / (HOP_S * rate_hz))
+    signal, rate_hz = _thinned(signal.astype(np.float32), rate_hz)
     n_frame = round(FRAME_S * rate_hz)
     # half a frame of silence around it lets a clip of any length have frames
     padded = np.zeros(signal.size + 2 * n_frame, np.float32)
     padded[n_frame // 2 : n_frame // 2 + signal.size] = signal
-    starts = np.round(np.arange(0, int(signal.size / (HOP_S * rate_hz)) + 1) * HOP_S * rate_hz).astype(np.int64)
+    starts = np.round(np.arange(0, n_hops + 1) * HOP_S * rate_hz).astype(np.int64)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_frame)
     edges = np.geomspace(LOWEST_HZ, HIGHEST_HZ, N_BANDS + 1) * n_frame / rate_hz
     bins = np.round(edges).astype(np.int64)
@@ -107,3 +111,29 @@ def _band_energies(signal: NDArray[np.generic], rate_hz: int) -> NDArray[np.floa
         power += np.square(spectra.imag)
         energies[at : at + _FRAMES_AT_ONCE] = np.add.reduceat(power, bins[:-1] - bins[0], axis=1)
     return energies
+
+
+def _thinned(signal: NDArray[np.float32], rate_hz: float) -> tuple[NDArray[np.float32], float]:
+    """Return every n-th sample of a low-passed signal, as few as the bands allow, and their rate."""
+    every = int(rate_hz / (2 * HIGHEST_HZ * _HEADROOM))
+    if every < 2:
+        return signal, rate_hz
+    taps = _low_pass(every)
+    n = -(-signal.size // every)
+    padded = np.zeros(every * n + taps.size, np.float32)
+    padded[taps.size // 2 : taps.size // 2 + signal.size] = signal
+    found = np.zeros(n, np.float32)
+    for k, tap in enumerate(taps):
+        found += tap * padded[k : k + every * n : every]
+    return found, rate_hz / every
+
+
+@lru_cache(maxsize=8)
+def _low_pass(every: int) -> NDArray[np.float32]:
+    """Return a windowed sinc (Harris 1978, Hamming) that keeps what a signal of every n-th sample can hold."""
+    half = _TAPS_A_SIDE * every
+    time = np.arange(-half, half + 1)
+    # cut off amid the highest band's edge and the lowest frequency that would fold into it
+    taps = np.sinc(time / every) * np.hamming(time.size)
+    found: NDArray[np.float32] = (taps / taps.sum()).astype(np.float32)
+    return found
