@@ -33,7 +33,6 @@ app.add_typer(labels_cli.app, name="labels")
 
 def main() -> None:
     """Run the command line; a person's mistake ends in one message and a status other than 0."""
-    from tasks.__main__ import INTERRUPTED, explain
     from tasks.errors import UndertoneError
 
     # stages run as `python -m tasks …`: with this environment's python, activated or not
@@ -41,6 +40,9 @@ def main() -> None:
     try:
         app()
     except (UndertoneError, OSError, KeyboardInterrupt) as error:
+        # not before: --help needs none of it, and it takes longer than the help
+        from tasks.__main__ import INTERRUPTED, explain
+
         if (message := explain(error)) is None:
             raise
         typer.echo(f"undertone: {message}", err=True)
