@@ -64,6 +64,7 @@ def test_it_is_about_fusions(toy: Toy) -> None:
         plan.plan("trial", toy(branches_see="everything"))
 
 
+@pytest.mark.long
 def test_an_svm_on_a_network_that_has_seen_the_test_looks_good_on_nothing(toy: Toy) -> None:
     pytest.importorskip("lightning")
     model = {
