@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from flows import whole_files
-from tasks.errors import Busy, UndertoneError
+from tasks.errors import Busy, InputError, UndertoneError
 
 Found = TypeVar("Found")
 # one thread at a time: DVC's locks tell processes apart, and not threads
@@ -59,6 +59,15 @@ class Dag:
             ordered.extend(ready := sorted(sorter.get_ready()))
             sorter.done(*ready)
         return tuple(ordered)
+
+    def demand(self, stages: Iterable[str]) -> None:
+        """Check that there are such stages.
+
+        Raises:
+            InputError: naming those that there are not, and those that there are
+        """
+        if unknown := [stage for stage in stages if stage not in self.stages()]:
+            raise InputError(f"unknown stage {', '.join(unknown)}; the stages are {', '.join(self.stages())}")
 
     def upstream(self, stage: str) -> tuple[str, ...]:
         """Return the stages whose outputs a stage reads directly."""
@@ -202,8 +211,7 @@ def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, alone: bool 
     from dvc.exceptions import DvcException, ReproductionError
 
     dag = Dag(root)
-    if unknown := [stage for stage in stages if stage not in dag.stages()]:
-        raise UndertoneError(f"unknown stage {', '.join(unknown)}; the stages are {', '.join(dag.stages())}")
+    dag.demand(stages)
     try:
         # forced, a stage runs itself anew; what it needs stays as current as it is
         for targets in [[stage] for stage in stages] if alone else [list(stages) or None]:

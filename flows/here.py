@@ -15,7 +15,7 @@ from tasks import paths
 from tasks.__main__ import STAGES, explain, run
 from tasks.config import load
 from tasks.each import Tally, lasting
-from tasks.errors import InputError, UndertoneError
+from tasks.errors import UndertoneError
 
 
 def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None], force: bool = False) -> None:
@@ -31,8 +31,7 @@ def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None]
     """
     config = load(paths.PARAMS)
     dag = Dag(wait_s=config.runtime.lock_wait_s, waiting=say)
-    if unknown := [name for name in stages if name not in dag.stages()]:
-        raise InputError(f"unknown stage {', '.join(unknown)}; the stages are {', '.join(dag.stages())}")
+    dag.demand(stages)
     needed = set(stages) if force else {one for name in stages for one in dag.up_to(name)}
     with lasting(config.runtime) as each:
         for name in [one for one in dag.stages() if one in needed or not stages]:

@@ -18,7 +18,7 @@ from tasks import paths
 from tasks.__main__ import explain, run
 from tasks.config import Config, load
 from tasks.each import Each
-from tasks.errors import InputError, ItemFailed
+from tasks.errors import ItemFailed
 
 _MOST_LIMITS = 200
 
@@ -63,8 +63,7 @@ def bring_up_to_date(dag: Dag, wanted: Sequence[str], where: Where, *, forced: C
         the state the flow ends in; a failed one says stage, item and reason first
     """
     config = load(paths.PARAMS)
-    if unknown := [name for name in wanted if name not in dag.stages()]:
-        raise InputError(f"unknown stage {', '.join(unknown)}; the stages are {', '.join(dag.stages())}")
+    dag.demand(wanted)
     memory.use_one_heap()
     with runners.started(where.runner, where.scheduler, config.runtime) as runner:
         _at_hand.set(_Run(dag, config, shards.mapped(runner, config.runtime, _limited(wanted))))
