@@ -1,12 +1,15 @@
 """Stages in this very process, one after the other: DVC says what is current, and records what has been done.
 
-What `dvc repro` does, without a process, its imports and its start for each stage of the weak path. The others, whose
-networks want memory of their own, and stages with commands of a person's own, are left to DVC.
+What `dvc repro` does, without a process, its imports and its start for each stage of the weak path. Stages that take
+moments are recorded together. The others, whose networks want memory of their own, and stages with commands of a
+person's own, are left to DVC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from flows import memory
@@ -16,6 +19,22 @@ from tasks.__main__ import STAGES, explain, run
 from tasks.config import load
 from tasks.each import Tally, lasting
 from tasks.errors import UndertoneError
+
+_IMPORTED_LATE = (
+    "tasks.acoustic",
+    "tasks.segments",
+    "tasks.train",
+    "tasks.evaluate",
+    "soundfile",
+    "scipy.fft",
+    "sklearn.model_selection",
+    "sklearn.svm",
+    "imblearn.over_sampling",
+    "imblearn.pipeline",
+)
+"""What the processes that work for stages will want: they begin while the captions are read here."""
+_UNRECORDED_S = 5.0
+"""Stages that took less together are recorded with the next: should the run be killed, they are done again as fast."""
 
 
 def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None], force: bool = False) -> None:
@@ -33,22 +52,65 @@ def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None]
     dag = Dag(wait_s=config.runtime.lock_wait_s, waiting=say)
     dag.demand(stages)
     needed = set(stages) if force else {one for name in stages for one in dag.up_to(name)}
-    with lasting(config.runtime) as each:
+    with lasting(config.runtime, _IMPORTED_LATE) as each, _records(dag) as records:
         for name in [one for one in dag.stages() if one in needed or not stages]:
-            if not force and dag.is_current(name):
+            if not (force or records.changed(name)) and dag.is_current(name):
                 say(f"{name}: current")
             elif name in STAGES and dag.command(name) == f"python -m tasks {name}":
-                tally = _run(dag, name, partial(run, config=config, each=each, by="undertone run", waiting=say), force)
-                say(f"{name}: {tally or 'current'}")
+                work = partial(run, config=config, each=each, by="undertone run", waiting=say)
+                say(f"{name}: {_run(records, name, work, force) or 'current'}")
             else:
+                records.write()
                 reproduce((name,), force=force, alone=True)
 
 
-def _run(dag: Dag, name: str, work: Callable[[str], Tally], force: bool) -> Tally | None:
-    """Run one stage and record it; return what it cost, or None if another run has done it meanwhile."""
-    with dag.held(name):
-        if not force and dag.is_current(name):
+class _Records:
+    """Stages that have run and are not yet on record; until then they stay held."""
+
+    def __init__(self, dag: Dag) -> None:
+        self.dag = dag
+        self._ran = set[str]()
+        self._waiting = list[str]()
+        self._held = ExitStack()
+        self._took_s = 0.0
+
+    def changed(self, stage: str) -> bool:
+        """Say whether a stage reads what a stage of this run has written: then to ask if it is current is idle."""
+        return not self._ran.isdisjoint(self.dag.upstream(stage))
+
+    def add(self, stage: str, held: ExitStack, took_s: float) -> None:
+        """Take over a stage that has just run, and what holds it."""
+        self._ran.add(stage)
+        self._waiting.append(stage)
+        self._held.push(held)
+        self._took_s += took_s
+        if self._took_s > _UNRECORDED_S:
+            self.write()
+
+    def write(self) -> None:
+        """Put all that waits for it on record."""
+        if self._waiting:
+            self.dag.commit(*self._waiting)
+        self._held.close()
+        self._waiting, self._took_s = [], 0.0
+
+
+@contextmanager
+def _records(dag: Dag) -> Iterator[_Records]:
+    records = _Records(dag)
+    try:
+        yield records
+    finally:
+        records.write()
+
+
+def _run(records: _Records, name: str, work: Callable[[str], Tally], force: bool) -> Tally | None:
+    """Run one stage; return what it cost, or None if another run has done it meanwhile."""
+    with ExitStack() as held:
+        held.enter_context(records.dag.held(name))
+        if not force and records.dag.is_current(name):
             return None
+        started = time.monotonic()
         try:
             tally = work(name)
         except (UndertoneError, OSError) as error:
@@ -58,5 +120,5 @@ def _run(dag: Dag, name: str, work: Callable[[str], Tally], force: bool) -> Tall
             raise UndertoneError(f"{name}: {message}\n{kept}") from error
         finally:
             memory.give_back()
-        dag.commit(name)
+        records.add(name, held.pop_all(), time.monotonic() - started)
     return tally

@@ -54,11 +54,11 @@ def mend(repo: Any, say: Callable[[str], None]) -> None:
 
 def in_order(repo: Any, stages: Sequence[str]) -> None:
     """Bring dvc.lock into the order in which DVC itself runs the stages; others come last, as they are."""
-    from dvc.utils.serialize import modify_yaml, parse_yaml_for_update
+    from dvc.utils.serialize import modify_yaml, parse_yaml
 
     path = Path(repo.root_dir) / LOCK_FILE
     place = {stage: number for number, stage in enumerate(stages)}
-    found = parse_yaml_for_update(path.read_text(encoding="utf-8"), str(path))["stages"]
+    found = parse_yaml(path.read_text(encoding="utf-8"), str(path))["stages"]
     wanted = sorted(found, key=lambda stage: place.get(stage, len(place)))
     if wanted != list(found):
         with modify_yaml(str(path), fs=repo.fs) as data:

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks import leaks, paths, protocols, segmented, tables
-from tasks.config import Config, Section
-from tasks.each import Each, Work, collect
-from tasks.features.fingerprint import fingerprint
-from tasks.memo import Result
+from tasks.config import Config
+from tasks.each import Each
 from tasks.protocols import Protocol
-from tasks.segmented import SegmentedVideo
 
 PROTOCOL = "official"
 
 
-def audit_one(item: SegmentedVideo, _: Section) -> Result:
-    """Take the fingerprints of one video's segments."""
-    return Result(tables.from_rows([_heard(segment) for segment in segmented.read(item)], tables.SOUNDS))
-
-
 def run(config: Config, *, each: Each) -> None:
-    """Look for leaks between training and test videos; write `data/audit/findings.json`.
+    """Look for leaks between training and test videos; write `data/audit/findings.json`. `each` has no items here.
 
     Raises:
         LeakError: if a violation is found that `audit.declared` does not name
     """
-    work = Work("audit", audit_one, Section(), tables.SOUNDS)
-    sounds = collect(each(work, segmented.videos()), tables.SOUNDS).rows
+    sounds = segmented.sounds()
     utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES)
     cut = utterances.filter(pc.is_in(utterances["utterance_id"], sounds["utterance_id"].combine_chunks()))
     found = _survey(cut.sort_by("utterance_id"), sounds, protocols.parse(PROTOCOL), config.audit.declared)
@@ -67,12 +56,3 @@ def _survey(
     labels = np.array([one or "" for one in utterances["emotion"].to_pylist()], dtype=str)
     folds = protocol.folds(columns, labels, seed)
     return leaks.audit(utterances, folds, protocol, sounds=sounds, declared=declared)
-
-
-def _heard(segment: dict[str, Any]) -> dict[str, Any]:
-    samples, rate_hz = segmented.samples(segment)
-    return {
-        "utterance_id": segment["utterance_id"],
-        "samples_sha256": hashlib.sha256(samples.tobytes()).hexdigest(),
-        "fingerprint": fingerprint(samples, rate_hz),
-    }

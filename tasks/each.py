@@ -11,11 +11,12 @@ import errno
 import hashlib
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,6 +33,8 @@ _AT_ONCE = 64
 _POOL_S = 2.0
 """What it takes, about, until processes have started and imported what a step needs."""
 _LONG_S = 10.0
+_MANY = 32
+"""So many new items of one stage, and more stages will have work for processes."""
 _MOST_LOST = 0.2
 """Share of the time that may be lost by trying items out alone which turn out to be long."""
 
@@ -169,10 +172,15 @@ def local(runtime: Runtime) -> Each:
 
 
 @contextmanager
-def lasting(runtime: Runtime) -> Iterator[Each]:
-    """Give a driver as `local` is, whose processes stay from one stage to the next."""
+def lasting(runtime: Runtime, modules: Sequence[str]) -> Iterator[Each]:
+    """Give a driver as `local` is, whose processes stay from one stage to the next.
+
+    Args:
+        runtime: how many processes, and whether progress is shown
+        modules: what stages import late; the processes import it while the first stages are at work here
+    """
     with _pool(runtime) as pool:
-        yield lambda work, items: _mapped(work, items, runtime, pool)
+        yield lambda work, items: _mapped(work, items, runtime, pool, modules)
 
 
 def collect(outcomes: Iterator[Outcome], schema: pa.Schema) -> Result:
@@ -219,11 +227,9 @@ class Tally:
 
 
 def _one(work: Work, item: Item) -> Result:
-    from threadpoolctl import threadpool_limits
-
     try:
         # one thread per item: workers fill the cores, and sums come out the same however many there are
-        with threadpool_limits(1), telling.about(item.id):
+        with _libraries(len(sys.modules)).limit(limits=1), telling.about(item.id):
             return work.one(item, work.settings)
     except UndertoneError:
         raise
@@ -231,6 +237,14 @@ def _one(work: Work, item: Item) -> Result:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
         raise ItemFailed(work.stage, item.id, f"{type(error).__name__}: {error}") from error
+
+
+@lru_cache(maxsize=1)
+def _libraries(n_modules: int) -> Any:
+    # to look for them takes a millisecond, and a library comes in with a module
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _nothing(schema: pa.Schema, passing: bool) -> pa.Table:
@@ -245,9 +259,14 @@ def _pool(runtime: Runtime) -> Pool:
     return Pool(runtime.workers or os.cpu_count() or 1)
 
 
-def _mapped(work: Work, items: Sequence[Item], runtime: Runtime, pool: Pool) -> Iterator[Outcome]:
+def _mapped(
+    work: Work, items: Sequence[Item], runtime: Runtime, pool: Pool, modules: Sequence[str] = ()
+) -> Iterator[Outcome]:
     known = [remembered(work, item) for item in items]
-    done = _done(work, [item for item, outcome in zip(items, known, strict=True) if outcome is None], pool)
+    new = [item for item, outcome in zip(items, known, strict=True) if outcome is None]
+    if modules and pool.n_workers > 1 and len(new) >= _MANY:
+        pool.prepare(modules)
+    done = _done(work, new, pool)
     return _shown((outcome or next(done) for outcome in known), work.stage, len(items), runtime)
 
 
@@ -266,7 +285,7 @@ def _done(work: Work, items: Sequence[Item], pool: Pool) -> Iterator[Outcome]:
 def _worth_a_pool(n_left: int, pool: Pool, done: int, last_s: float) -> bool:
     if pool.n_workers < 2 or n_left < 2:
         return False
-    if pool.started:
+    if pool.ready:
         return True
     if not done:
         # while this process tries one item out, the other workers would have done as many

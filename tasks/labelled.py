@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +50,20 @@ class Rows:
 
 def load(split: str) -> Rows:
     """Read the rows of one split from what the stages before have written."""
+    return _load(split, tuple(_state(path) for path in (paths.UTTERANCES, paths.VOTES, paths.FEATURES)))
+
+
+def _state(path: Path) -> tuple[Path, int, int] | None:
+    # files are never written in place: another content is another inode
+    with suppress(FileNotFoundError):
+        found = path.stat()
+        return path.absolute(), found.st_ino, found.st_mtime_ns
+    return None
+
+
+@lru_cache(maxsize=2)
+def _load(split: str, files: tuple[Any, ...]) -> Rows:
+    # each training of a stage asks for the same rows
     utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).select(["utterance_id", "group", "split"])
     votes = tables.read(paths.VOTES, tables.VOTES).select(["utterance_id", "sentiment", "weight"])
     features = tables.read(paths.FEATURES, tables.features(NAMES))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -38,6 +39,13 @@ def read(video: SegmentedVideo) -> list[dict[str, Any]]:
     """Return a video's segments, rows of the SEGMENTS schema."""
     rows: list[dict[str, Any]] = pq.ParquetFile(paths.SHARDS / video.shard).read_row_group(video.row_group).to_pylist()
     return rows
+
+
+def sounds() -> pa.Table:
+    """Return id, digest of the samples and fingerprint of every segment, columns of the SOUNDS schema, sorted by id."""
+    columns = ["utterance_id", "samples_sha256", "fingerprint"]
+    found = [pq.ParquetFile(path).read(columns) for path in sorted(paths.SHARDS.glob("*.parquet"))]
+    return pa.concat_tables([tables.SEGMENTS.empty_table().select(columns), *found]).sort_by("utterance_id")
 
 
 def samples(segment: dict[str, Any]) -> tuple[NDArray[np.int16], int]:

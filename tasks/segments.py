@@ -1,7 +1,8 @@
 """Stage segments: cuts every eligible utterance out of its video's sound, into a few Parquet shards.
 
-The `audio` column is `{bytes, path}`, which Hugging Face `datasets` reads as an Audio feature. Votes play no part here,
-so that a changed threshold cuts and extracts nothing again.
+The `audio` column is `{bytes, path}`, which Hugging Face `datasets` reads as an Audio feature; the fingerprint that the
+audit looks at is taken while the samples are at hand. Votes play no part here, so that a changed threshold cuts and
+extracts nothing again.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from tasks import eligibility, paths, tables
 from tasks.config import Config, Section
 from tasks.each import Each, Outcome, Work, write_rejects
+from tasks.features.fingerprint import fingerprint
 from tasks.memo import Reject, Result
 
 _READ_ON_S = 2.0
@@ -64,10 +66,7 @@ def segments_one(item: VideoSpans, _: Section) -> Result:
                 detail = f"ends at {span.end_s:.3f} s, the sound at {_length_ms(sound) / 1000:.3f} s"
                 rejects.append(Reject(span.utterance_id, "past the end", detail))
                 continue
-            content = _flac(_cut(sound, span), sound.samplerate)
-            audio = {"bytes": content, "path": f"{span.utterance_id.replace('/', '_')}.flac"}
-            known = {"utterance_id": span.utterance_id, "start_s": span.start_s, "end_s": span.end_s}
-            rows.append({**known, "audio": audio})
+            rows.append(_segment(span, _cut(sound, span), sound.samplerate))
     return Result(tables.from_rows(rows, tables.SEGMENTS), tuple(rejects))
 
 
@@ -149,6 +148,18 @@ def _digest(rows: pa.Table) -> str:
     for row in rows.to_pylist():
         digest.update(row["utterance_id"].encode() + b"\0" + hashlib.sha256(row["audio"]["bytes"]).digest())
     return digest.hexdigest()
+
+
+def _segment(span: Span, samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
+    name = f"{span.utterance_id.replace('/', '_')}.flac"
+    return {
+        "utterance_id": span.utterance_id,
+        "start_s": span.start_s,
+        "end_s": span.end_s,
+        "audio": {"bytes": _flac(samples, rate_hz), "path": name},
+        "samples_sha256": hashlib.sha256(samples.tobytes()).hexdigest(),
+        "fingerprint": fingerprint(samples, rate_hz),
+    }
 
 
 def _length_ms(sound: Any) -> int:

@@ -91,9 +91,14 @@ SEGMENTS = pa.schema(
         ("start_s", _real),
         ("end_s", _real),
         ("audio", pa.struct([("bytes", pa.binary()), ("path", _text)])),
+        ("samples_sha256", _text),
+        ("fingerprint", pa.list_(pa.uint32())),
     ]
 )
-"""One row per cut segment; `audio` is what Hugging Face `datasets` reads as an Audio feature (16 kHz mono FLAC)."""
+"""One row per cut segment; `audio` is what Hugging Face `datasets` reads as an Audio feature (16 kHz mono FLAC).
+
+The digest of its samples and its fingerprint are as in the table of sounds: by them the audit finds what occurs twice.
+"""
 
 REJECTED = _schema(item=_text, stage=_text, reason=_text, detail=_text)
 """What a stage could not use, and why."""
@@ -214,12 +219,13 @@ def conform(table: pa.Table, schema: pa.Schema, path: Path | str) -> pa.Table:
     Raises:
         TableError: if a column is missing or unknown, cannot be cast, or breaks a rule of the schema
     """
-    if missing := [name for name in schema.names if name not in table.column_names]:
-        raise TableError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(table.column_names)}")
-    if unknown := [name for name in table.column_names if name not in schema.names]:
-        raise TableError(f"{path}: unknown column {', '.join(unknown)}; allowed: {', '.join(schema.names)}")
+    found, allowed = table.column_names, schema.names
+    if missing := [name for name in allowed if name not in found]:
+        raise TableError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(found)}")
+    if unknown := [name for name in found if name not in allowed]:
+        raise TableError(f"{path}: unknown column {', '.join(unknown)}; allowed: {', '.join(allowed)}")
     try:
-        typed = table.select(schema.names).cast(schema)
+        typed = table.select(allowed).cast(schema)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise TableError(f"{path}: a column has another type than its schema: {error}") from None
     rules = _RULES.get(_name(schema)) or _RULES.get(_name(schema)[: len(UTTERANCES)])

@@ -26,8 +26,9 @@ def read(content: bytes, caption_format: str, sound: Path, duration_s: float, se
     Raises:
         Rejected: if the file as a whole cannot be read
     """
-    found = reading.read(content, caption_format, duration_s, settings.max_overrun_s)
-    if settings.segmentation == "cue" or not found.spoken:
+    by_word = settings.segmentation == "sentence"
+    found = reading.read(content, caption_format, duration_s, settings.max_overrun_s, by_word=by_word)
+    if not (by_word and found.spoken):
         return found
     return in_sentences(found, speech.speech(speech.levels_db(sound)), math.floor(duration_s * 1000), settings)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from typing import TypeVar
 
 from tasks import telling
@@ -35,6 +36,7 @@ class Pool:
     def __init__(self, n_workers: int) -> None:
         self.n_workers = n_workers
         self._pool: ProcessPoolExecutor | None = None
+        self._beginning: list[Future[None]] = []
 
     def __enter__(self) -> Pool:
         return self
@@ -44,14 +46,29 @@ class Pool:
             self._pool.shutdown(wait=kind is None, cancel_futures=True)
 
     @property
-    def started(self) -> bool:
-        """Whether there are processes already."""
-        return self._pool is not None
+    def ready(self) -> bool:
+        """Whether there are processes that have begun."""
+        return self._pool is not None and all(one.done() for one in self._beginning)
+
+    def prepare(self, modules: Sequence[str]) -> None:
+        """Start the processes, which import modules while this one goes on.
+
+        Args:
+            modules: what the work to come will want
+        """
+        if self._pool is None:
+            self._pool = pool(self.n_workers)
+            self._beginning = [self._pool.submit(_import, tuple(modules)) for _ in range(self.n_workers)]
 
     def map(self, work: Callable[[Item], Done], items: Sequence[Item]) -> Iterator[Done]:
         """Do work on items in the processes; yield what it gives, in the order of the items."""
         self._pool = self._pool or pool(self.n_workers)
         return self._pool.map(work, items)
+
+
+def _import(modules: Sequence[str]) -> None:
+    for name in modules:
+        importlib.import_module(name)
 
 
 def _begin() -> None:

@@ -10,6 +10,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 ONLY_TAG = "only a tag"
 EMPTY = "empty cue"
@@ -33,9 +34,11 @@ _WORD = re.compile(r"[^\W_]")
 def bare(text: str) -> str:
     """Take out markup and invisible characters and decode entities; white space stays as it is."""
     decoded = html.unescape(_MARKUP.sub("", text))
-    return "".join(_visible(character) for character in decoded)
+    # what can be printed is in none of the categories that are looked for
+    return decoded if decoded.isprintable() else "".join(_visible(character) for character in decoded)
 
 
+@lru_cache(maxsize=1024)
 def plain(line: str) -> str:
     """Return a line as a viewer sees it, with single spaces."""
     return " ".join(bare(line).split())

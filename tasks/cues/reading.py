@@ -21,8 +21,8 @@ _UNCOVERED = 0.1
 class Reading:
     """What was said, in order of time and without overlaps; and the cues that could not be used.
 
-    `lines` holds the words of every cue that was kept, and those that are only a tag, in order of time; `timed` tells
-    whether words carry times of their own, or share their cue's.
+    `lines` holds the words of every cue that was kept, and those that are only a tag, in order of time, if words were
+    asked for; `timed` tells whether words carry times of their own, or share their cue's.
     """
 
     spoken: tuple[Spoken, ...]
@@ -31,7 +31,9 @@ class Reading:
     timed: bool
 
 
-def read(content: bytes, caption_format: str, duration_s: float, max_overrun_s: float) -> Reading:
+def read(
+    content: bytes, caption_format: str, duration_s: float, max_overrun_s: float, *, by_word: bool
+) -> Reading:
     """Read captions: every word once, inside the sound.
 
     Args:
@@ -39,6 +41,7 @@ def read(content: bytes, caption_format: str, duration_s: float, max_overrun_s: 
         caption_format: "vtt" or "srt"
         duration_s: of the sound
         max_overrun_s: how far after the sound a cue may end and be cut there
+        by_word: whether words and their times are asked for
 
     Raises:
         Rejected: if the file as a whole cannot be read
@@ -47,8 +50,8 @@ def read(content: bytes, caption_format: str, duration_s: float, max_overrun_s: 
     parsed, malformed = _READERS[caption_format](text)
     cues, backwards = repair.in_order(parsed)
     rolls = rolling.is_rolling(cues)
-    lines = rolling.unroll(cues) if rolls else turns.words(cues)
-    said = [_said(line) for line in lines] if rolls else _as_they_stand(cues)
+    unrolled = rolling.unroll(cues) if rolls else []
+    said = [_said(line) for line in unrolled] if rolls else _as_they_stand(cues)
     worded, wordless = _with_words(said)
     complete, cut_off = worded, list[Lost]()
     if worded and not text.endswith(("\n", "\r")):
@@ -57,10 +60,13 @@ def read(content: bytes, caption_format: str, duration_s: float, max_overrun_s: 
     within, past_end = repair.inside(ordered, math.floor(duration_s * 1000), round(max_overrun_s * 1000))
     kept, overlapping = repair.apart(within)
     lost = [*malformed, *backwards, *wordless, *cut_off, *no_length, *past_end, *overlapping]
-    tags = {one.number for one in wordless if one.reason == clean.ONLY_TAG}
     timed = rolling.is_timed(cues)
-    within_sound = _within(lines, [*kept, *(one for one in said if one.number in tags)], timed=timed)
-    return Reading(tuple(kept), tuple(sorted(lost, key=lambda one: one.number)), within_sound, timed)
+    lines: tuple[Line, ...] = ()
+    if by_word:
+        tags = {one.number for one in wordless if one.reason == clean.ONLY_TAG}
+        spans = [*kept, *(one for one in said if one.number in tags)]
+        lines = _within(unrolled if rolls else turns.words(cues), spans, timed=timed)
+    return Reading(tuple(kept), tuple(sorted(lost, key=lambda one: one.number)), lines, timed)
 
 
 def _as_they_stand(cues: Sequence[Cue]) -> list[Spoken]:

@@ -27,6 +27,8 @@ MIN_OVERLAP = 0.5
 _HEADROOM = 1.3
 """Half the rate at which frames are looked at, beside the highest band's edge: room for a low-pass to fall."""
 _TAPS_A_SIDE = 7
+_TOGETHER = 32
+"""Samples of the thinned signal that one product of matrices gives."""
 _FRAMES_AT_ONCE = 64
 """Few enough to stay in a core's cache."""
 
@@ -53,7 +55,7 @@ def fingerprint(signal: NDArray[np.floating] | NDArray[np.int16], rate_hz: int =
     bits = np.diff(along_bands, axis=0) > 0
     words = np.packbits(bits, axis=1, bitorder="little").view("<u4")[:, 0].astype(np.uint32)
     loudness = energies[1:].sum(axis=1)
-    quiet = loudness <= loudness.max(initial=0.0) * 10 ** (-QUIET_DB / 10)
+    quiet = loudness <= loudness.max(initial=np.float32(0)) * 10 ** (-QUIET_DB / 10)
     return np.where(quiet, np.uint32(QUIET), np.maximum(words, np.uint32(QUIET + 1)))
 
 
@@ -87,7 +89,7 @@ def bit_error_rate(a: NDArray[np.uint32], b: NDArray[np.uint32], max_offset: int
     return float(rates[best]), int(best) - max_offset, int(n_frames[best])
 
 
-def _band_energies(signal: NDArray[np.generic], rate_hz: float) -> NDArray[np.float64]:
+def _band_energies(signal: NDArray[np.generic], rate_hz: float) -> NDArray[np.float32]:
     """Return the energy in every band of every frame, shape (n_frames + 1, n_bands), in single precision."""
     from scipy.fft import rfft
 
@@ -99,18 +101,27 @@ def _band_energies(signal: NDArray[np.generic], rate_hz: float) -> NDArray[np.fl
     padded[n_frame // 2 : n_frame // 2 + signal.size] = signal
     starts = np.round(np.arange(0, n_hops + 1) * HOP_S * rate_hz).astype(np.int64)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_frame)
-    edges = np.geomspace(LOWEST_HZ, HIGHEST_HZ, N_BANDS + 1) * n_frame / rate_hz
-    bins = np.round(edges).astype(np.int64)
-    window = np.hanning(n_frame).astype(np.float32)
-    energies = np.empty((starts.size, N_BANDS))
+    window, (first, last), bands = _analysis(n_frame, rate_hz)
+    energies = np.empty((starts.size, N_BANDS), np.float32)
     for at in range(0, starts.size, _FRAMES_AT_ONCE):
         some = frames[starts[at : at + _FRAMES_AT_ONCE]]
         some *= window
-        spectra = rfft(some, overwrite_x=True)[:, bins[0] : bins[-1]]
-        power = np.square(spectra.real)
-        power += np.square(spectra.imag)
-        energies[at : at + _FRAMES_AT_ONCE] = np.add.reduceat(power, bins[:-1] - bins[0], axis=1)
+        # real and imaginary parts side by side, and what they add up to in a band as a product of matrices
+        parts = np.square(rfft(some, overwrite_x=True).view(np.float32)[:, 2 * first : 2 * last])
+        np.matmul(parts, bands, out=energies[at : at + _FRAMES_AT_ONCE])
     return energies
+
+
+@lru_cache(maxsize=8)
+def _analysis(n_frame: int, rate_hz: float) -> tuple[NDArray[np.float32], tuple[int, int], NDArray[np.float32]]:
+    """Return a frame's window, the bins between the lowest and the highest edge, and which two parts go to which band.
+
+    The shapes: (n_frame,) and (2 n_bins, n_bands), ones and zeros.
+    """
+    edges = np.round(np.geomspace(LOWEST_HZ, HIGHEST_HZ, N_BANDS + 1) * n_frame / rate_hz).astype(np.int64)
+    band = np.repeat(np.arange(N_BANDS), 2 * np.diff(edges))
+    bands = (band[:, None] == np.arange(N_BANDS)).astype(np.float32)
+    return np.hanning(n_frame).astype(np.float32), (int(edges[0]), int(edges[-1])), bands
 
 
 def _thinned(signal: NDArray[np.float32], rate_hz: float) -> tuple[NDArray[np.float32], float]:
@@ -118,22 +129,29 @@ def _thinned(signal: NDArray[np.float32], rate_hz: float) -> tuple[NDArray[np.fl
     every = int(rate_hz / (2 * HIGHEST_HZ * _HEADROOM))
     if every < 2:
         return signal, rate_hz
-    taps = _low_pass(every)
+    filters = _low_pass(every)
+    n_taps = len(filters) - every * (_TOGETHER - 1)
     n = -(-signal.size // every)
-    padded = np.zeros(every * n + taps.size, np.float32)
-    padded[taps.size // 2 : taps.size // 2 + signal.size] = signal
-    found = np.zeros(n, np.float32)
-    for k, tap in enumerate(taps):
-        found += tap * padded[k : k + every * n : every]
-    return found, rate_hz / every
+    n_blocks = -(-n // _TOGETHER)
+    padded = np.zeros(every * _TOGETHER * n_blocks + len(filters), np.float32)
+    padded[n_taps // 2 : n_taps // 2 + signal.size] = signal
+    # a filter for each of some samples turns the sums into a product of matrices
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, len(filters))[: every * _TOGETHER * n_blocks]
+    return (blocks[:: every * _TOGETHER] @ filters).ravel()[:n], rate_hz / every
 
 
 @lru_cache(maxsize=8)
 def _low_pass(every: int) -> NDArray[np.float32]:
-    """Return a windowed sinc (Harris 1978, Hamming) that keeps what a signal of every n-th sample can hold."""
+    """Return a windowed sinc (Harris 1978, Hamming) that keeps what a signal of every n-th sample can hold.
+
+    It stands there once for each of the samples that come out together, shape (n_samples in, n_samples out).
+    """
     half = _TAPS_A_SIDE * every
     time = np.arange(-half, half + 1)
     # cut off amid the highest band's edge and the lowest frequency that would fold into it
     taps = np.sinc(time / every) * np.hamming(time.size)
-    found: NDArray[np.float32] = (taps / taps.sum()).astype(np.float32)
+    taps /= taps.sum()
+    found = np.zeros((every * (_TOGETHER - 1) + taps.size, _TOGETHER), np.float32)
+    for place in range(_TOGETHER):
+        found[every * place : every * place + taps.size, place] = taps
     return found

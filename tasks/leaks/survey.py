@@ -59,7 +59,7 @@ def audit(
         utterances: the utterance table; splits hold its row numbers
         splits: the folds
         rule: the protocol they were made by
-        sounds: what the stage `corpus` measured, `tables.SOUNDS`; without it, sound is not looked at
+        sounds: digests and fingerprints, columns of `tables.SOUNDS`; without it, sound is not looked at
         parents: ids of derived rows (`child`), what they were made of (`parent`), and in which `fold`
         features: as a classifier is given them, row by row, shape (n_rows, n_features)
         checkpoints: pretrained models that the recipe uses

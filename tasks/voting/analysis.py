@@ -78,15 +78,20 @@ def voters(
 
 def correlations(polarities: Polarities, names: Sequence[str]) -> dict[tuple[str, str], float | None]:
     """Return Spearman's correlation of every two voters over texts on which both vote; None where one never varies."""
-    from scipy.stats import rankdata
-
     found: dict[tuple[str, str], float | None] = {}
     for (j, one), (k, other) in combinations(enumerate(names), 2):
         both = ~np.isnan(polarities[:, [j, k]]).any(axis=1)
-        ranks = [rankdata(polarities[both, column]) for column in (j, k)]
+        ranks = [_ranks(polarities[both, column]) for column in (j, k)]
         varies = both.sum() > 1 and all(np.ptp(one) > 0 for one in ranks)
         found[one, other] = float(np.corrcoef(*ranks)[0, 1]) if varies else None
     return found
+
+
+def _ranks(votes: NDArray[np.float64]) -> NDArray[np.float64]:
+    # scipy.stats.rankdata, whose import takes a second
+    _, place, sizes = np.unique(votes, return_inverse=True, return_counts=True)
+    ranks: NDArray[np.float64] = (np.cumsum(sizes) - (sizes - 1) / 2)[place]
+    return ranks
 
 
 def _scored(actual: Labels, said: Labels, groups: Labels, bootstrap: Bootstrap) -> dict[str, Any] | None:

@@ -119,7 +119,7 @@ def files(real_data: Path, settings: Config, tmp_path_factory: pytest.TempPathFa
         duration_s = to_flac(real_data / "interviews" / sound, flac)
         content = (real_data / "interviews" / name).read_bytes()
         said = utterances.read(content, "vtt", flac, duration_s, by_sentence).spoken
-        words = list(tokens(reading.read(content, "vtt", duration_s, by_sentence.max_overrun_s).lines))
+        words = list(tokens(reading.read(content, "vtt", duration_s, by_sentence.max_overrun_s, by_word=True).lines))
         found.append(File(sound, tuple(_measured(said, words)), _speaks(flac), tuple(words)))
     return found
 
@@ -213,7 +213,7 @@ def test_the_audiobook_against_its_clean_captions(files: list[File], real_data: 
     """Where an utterance begins with a cue of the .srt; a cue's end is no reference: it stays on up to 2 s longer."""
     book = next(file for file in files if file.name == "manifesto_audio.mp3")
     content = (real_data / "interviews" / "manifesto_audio.srt").read_bytes()
-    cues = reading.read(content, "srt", 1e6, 0.5).spoken
+    cues = reading.read(content, "srt", 1e6, 0.5, by_word=False).spoken
     cues_ms = np.array([cue.start_ms for cue in cues])
     starts_ms = np.array([_nearest(one.words[0].start_ms, cues_ms) for one in book.utterances])
     errors_ms = np.array([_nearest(one.said.start_ms, cues_ms) for one in book.utterances])

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tasks.cues.cue import Spoken
-from tasks.cues.reading import read
+from tasks.cues.reading import read as read_file
 from tasks.cues.repair import in_order
 from tasks.cues.rolling import unroll
 from tasks.cues.vtt import read as read_vtt
+
+read = partial(read_file, by_word=True)
 
 MANUAL = """WEBVTT
 

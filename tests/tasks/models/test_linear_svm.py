@@ -127,7 +127,8 @@ def test_the_rule() -> None:
     assert isinstance(linear_svm.machine((many, 136), 0.1), LinearSvm)
     # many rows, but not for so many features: a system as wide as they are costs more than the kernel
     assert isinstance(linear_svm.machine((many, 768), 0.1), SVC)
-    assert isinstance(linear_svm.machine((8 * 768, 768), 0.1), LinearSvm)
+    assert isinstance(linear_svm.machine((5 * 768, 768), 0.1), LinearSvm)
+    assert isinstance(linear_svm.machine((5 * 768 - 1, 768), 0.1), SVC)
     svc, mine = (linear_svm.machine((n, 136), 0.3, "balanced") for n in (few, many))
     assert (svc.kernel, svc.C, svc.class_weight) == ("linear", 0.3, "balanced")
     assert (mine.c, mine.class_weight) == (0.3, "balanced")

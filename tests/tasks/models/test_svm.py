@@ -44,6 +44,7 @@ def test_the_same_data_give_the_same_bytes() -> None:
 
 def test_many_rows_are_solved_by_interior_points_and_decide_alike_in_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
     features, labels, _ = drawn(600)
+    monkeypatch.setattr(linear_svm, "MANY_ROWS", 10**9)
     few = svm.fit(svm.Examples.alike(features, labels), 0.01, RECIPE)
     monkeypatch.setattr(linear_svm, "MANY_ROWS", 600)
     many = svm.fit(svm.Examples.alike(features, labels), 0.01, RECIPE)
