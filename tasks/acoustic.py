@@ -18,14 +18,16 @@ from tasks.memo import Reject, Result
 from tasks.segmented import SegmentedVideo
 
 SCHEMA = tables.features(NAMES)
+VECTORS = pa.schema([("utterance_id", pa.string()), ("values", pa.list_(pa.float64(), len(NAMES)))])
+"""Features as they are remembered: a column for each of them costs more than what is in it."""
 
 
 def acoustic_one(item: SegmentedVideo, settings: Acoustic) -> Result:
     """Extract the features of one video's segments; a segment that cannot give them is rejected."""
-    return features_of(segmented.read(item), Windows(**settings.model_dump()))
+    return vectors_of(segmented.read(item), Windows(**settings.model_dump()))
 
 
-def features_of(segments: Sequence[dict[str, Any]], windows: Windows) -> Result:
+def vectors_of(segments: Sequence[dict[str, Any]], windows: Windows) -> Result:
     """Return the features of cut segments, rows of the SEGMENTS schema, and rejects for those that give none."""
     sounds = [segmented.samples(segment) for segment in segments]
     if not sounds:
@@ -37,17 +39,23 @@ def features_of(segments: Sequence[dict[str, Any]], windows: Windows) -> Result:
 
 
 def described(ids: Sequence[str], found: Sequence[Array | AudioError]) -> Result:
-    """Return a row of features for each utterance that has them, and a reject for each that has an error instead."""
+    """Return a row of VECTORS for each utterance that has features, and a reject for each that has an error instead."""
     pairs = list(zip(ids, found, strict=True))
     rejects = [Reject(one, "no features", str(error)) for one, error in pairs if isinstance(error, AudioError)]
     kept = [(one, vector) for one, vector in pairs if not isinstance(vector, AudioError)]
-    values = np.array([vector for _, vector in kept]).reshape(len(kept), len(NAMES))
-    columns = [pa.array([one for one, _ in kept], pa.string()), *(pa.array(column) for column in values.T)]
-    return Result(pa.table(columns, schema=SCHEMA), tuple(rejects))
+    values = np.array([vector for _, vector in kept], dtype=np.float64).ravel()
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(values), len(NAMES))
+    return Result(pa.table([pa.array([one for one, _ in kept], pa.string()), lists], schema=VECTORS), tuple(rejects))
+
+
+def by_name(vectors: pa.Table) -> pa.Table:
+    """Return rows of VECTORS with a column for each feature, SCHEMA."""
+    values = vectors["values"].combine_chunks().flatten().to_numpy().reshape(-1, len(NAMES))
+    return pa.table([vectors["utterance_id"], *(pa.array(column) for column in values.T)], schema=SCHEMA)
 
 
 def run(config: Config, *, each: Each) -> None:
     """Extract the features of every segment into `data/acoustic/features.parquet`, sorted by utterance."""
-    found = collect(each(Work("acoustic", acoustic_one, config.acoustic, SCHEMA), segmented.videos()), SCHEMA)
-    tables.write(found.rows.sort_by("utterance_id"), paths.FEATURES, SCHEMA)
+    found = collect(each(Work("acoustic", acoustic_one, config.acoustic, VECTORS), segmented.videos()), VECTORS)
+    tables.write(by_name(found.rows.sort_by("utterance_id")), paths.FEATURES, SCHEMA)
     write_rejects("acoustic", found.rejects)

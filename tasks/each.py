@@ -15,8 +15,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +30,7 @@ from tasks.memo import Reject, Result
 from tasks.workers import Pool
 
 _AT_ONCE = 64
+_PASSING = ".passing"
 _POOL_S = 2.0
 """What it takes, about, until processes have started and imported what a step needs."""
 _LONG_S = 10.0
@@ -88,33 +89,38 @@ class Work:
 
     def key(self, item: Item) -> str:
         """Return the key under which the item's result is remembered: 64 hexadecimal digits."""
-        parts = [
-            self.stage,
-            self.one.__name__,
-            self.code,
-            json.dumps(self.settings.model_dump(mode="json"), sort_keys=True),
-            str(self.schema),
-            item.id,
-            item.content,
-        ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return _digest([self._shared, item.id, item.content])
+
+    @cached_property
+    def _shared(self) -> str:
+        """What all keys have in common."""
+        settings = json.dumps(self.settings.model_dump(mode="json"), sort_keys=True)
+        return _digest([self.stage, self.one.__name__, self.code, settings, str(self.schema)])
 
 
 @dataclass(frozen=True)
 class Outcome:
     """Where an item's result lies: small enough to travel between machines.
 
-    `passing`: it could not be used for a reason that may pass, and another try may do better.
+    Args:
+        item: its id
+        memo: where the result lies
+        remembered: whether it was there already
+        passing: it could not be used for a reason that may pass, and another try may do better
+        again: does the item once more; for what nobody has looked into yet
     """
 
     item: str
     memo: Path
     remembered: bool
     passing: bool = False
+    again: Callable[[], Outcome] | None = field(default=None, compare=False, repr=False)
 
     def result(self) -> Result:
-        """Read the result from the memo."""
+        """Read the result from the memo; one that turns out to be damaged is computed again."""
         found = memo.recall(self.memo)
+        if found is None and self.again is not None:
+            found = memo.recall(self.again().memo)
         if found is None:
             raise UndertoneError(
                 f"the result of {self.item} is not at {self.memo.resolve()}. If the work was done on another machine, "
@@ -139,26 +145,29 @@ def do(work: Work, item: Item) -> Outcome:
     Raises:
         ItemFailed: if the item met a bug; the message names stage and item
     """
-    if (known := remembered(work, item)) is not None:
-        return known
-    passing = False
+    place, passing = work.place(item), False
+    if _holds(work, item, place):
+        return Outcome(item.id, place, remembered=True)
     try:
         result = _one(work, item)
     except Rejected as error:
         passing = isinstance(error, Transient)
-        result = Result(_nothing(work.schema, passing), (Reject(item.id, error.reason, error.detail),))
-    memo.remember(place := work.place(item), result)
+        result = Result(work.schema.empty_table(), (Reject(item.id, error.reason, error.detail),))
+        # at a place of its own, which the next run does not look at
+        place = place.with_suffix(_PASSING + place.suffix) if passing else place
+    memo.remember(place, result)
     return Outcome(item.id, place, remembered=False, passing=passing)
 
 
 def remembered(work: Work, item: Item) -> Outcome | None:
-    """Return where an item's result lies, if it is remembered and still holds."""
+    """Return where an item's result lies, if it is remembered and still holds.
+
+    Unless that depends on what is in it, the result is not read: who asks for it reads it, once.
+    """
     place = work.place(item)
-    known = memo.recall(place)
-    if known is None or _passing(known) or not (work.verify is None or work.verify(item, known)):
+    if not memo.touch(place) or not (work.verify is None or _holds(work, item, place)):
         return None
-    memo.touch(place)
-    return Outcome(item.id, place, remembered=True)
+    return Outcome(item.id, place, remembered=True, again=partial(do, work, item))
 
 
 def local(runtime: Runtime) -> Each:
@@ -228,8 +237,7 @@ class Tally:
 
 def _one(work: Work, item: Item) -> Result:
     try:
-        # one thread per item: workers fill the cores, and sums come out the same however many there are
-        with _libraries(len(sys.modules)).limit(limits=1), telling.about(item.id):
+        with _one_thread(), telling.about(item.id):
             return work.one(item, work.settings)
     except UndertoneError:
         raise
@@ -237,6 +245,15 @@ def _one(work: Work, item: Item) -> Result:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
         raise ItemFailed(work.stage, item.id, f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep libraries from threads of their own: workers fill the cores, and sums come out the same however many."""
+    # scipy's OpenBLAS is another than numpy's, comes in with the work, and asks here as it is loaded
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    with _libraries(len(sys.modules)).limit(limits=1):
+        yield
 
 
 @lru_cache(maxsize=1)
@@ -247,12 +264,13 @@ def _libraries(n_modules: int) -> Any:
     return ThreadpoolController()
 
 
-def _nothing(schema: pa.Schema, passing: bool) -> pa.Table:
-    return schema.empty_table().replace_schema_metadata({b"kind": b"transient"} if passing else None)
+def _holds(work: Work, item: Item, place: Path) -> bool:
+    known = memo.recall(place)
+    return known is not None and (work.verify is None or work.verify(item, known))
 
 
-def _passing(result: Result) -> bool:
-    return (result.rows.schema.metadata or {}).get(b"kind") == b"transient"
+def _digest(parts: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _pool(runtime: Runtime) -> Pool:

@@ -75,7 +75,9 @@ def remember(memo: Path, result: Result) -> None:
     metadata = {**(result.rows.schema.metadata or {}), b"rejects": note.encode()}
     sink = pa.BufferOutputStream()
     table = result.rows.replace_schema_metadata(metadata)
-    with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+    # sound is compressed already
+    packing = None if any(map(_is_bytes, table.schema.types)) else "zstd"
+    with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=packing)) as writer:
         writer.write_table(table)
     payload = sink.getvalue().to_pybytes()
     tables.write_bytes(memo, hashlib.sha256(payload).digest() + payload)
@@ -92,11 +94,16 @@ def recall(memo: Path) -> Result | None:
     return Result(table.replace_schema_metadata(kept or None), rejects)
 
 
-def touch(memo: Path) -> None:
-    """Note that an entry was of use, to the hour."""
+def touch(memo: Path) -> bool:
+    """Say whether there is an entry, and note that it was of use, to the hour."""
+    try:
+        used_s = memo.stat().st_mtime
+    except FileNotFoundError:
+        return False
     with suppress(OSError):
-        if time.time() - memo.stat().st_mtime > _TOUCH_S:
+        if time.time() - used_s > _TOUCH_S:
             os.utime(memo)
+    return True
 
 
 def entries() -> Iterator[Entry]:
@@ -152,6 +159,10 @@ def clean(
 def damaged() -> list[Entry]:
     """Return the entries whose bytes are not those that were written; they would be computed again when needed."""
     return sorted((entry for entry in entries() if _payload(entry.path) is None), key=lambda entry: entry.path)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return pa.types.is_binary(kind) or any(_is_bytes(kind.field(k).type) for k in range(kind.num_fields))
 
 
 def _payload(memo: Path) -> bytes | None:

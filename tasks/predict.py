@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tasks import eligibility, paths, tables, timeline, utterances
-from tasks.acoustic import features_of
+from tasks.acoustic import by_name, vectors_of
 from tasks.config import Config, Section
 from tasks.decode import to_flac
 from tasks.errors import AudioError, InputError, NotEnoughData, Rejected
@@ -84,12 +84,12 @@ def run(source: str, *, captions: Path | None, out: Path, config: Config) -> Pre
         medium = _obtain(source, captions, Path(folder), config)
         spans, texts, rejects = _spans(medium, config)
         found = segments_one(VideoSpans(medium.name, str(medium.flac), "", tuple(spans)), Section())
-    features = features_of(found.rows.to_pylist(), windows)
-    lost = (*rejects, *found.rejects, *features.rejects)
-    if not features.rows.num_rows:
+    vectors = vectors_of(found.rows.to_pylist(), windows)
+    lost = (*rejects, *found.rejects, *vectors.rejects)
+    if not vectors.rows.num_rows:
         reasons = ", ".join(sorted({reject.reason for reject in lost})) or "it has no captioned speech"
         raise NotEnoughData(f"{source}: nothing to classify ({reasons})")
-    rows = _classified(classifier, features.rows, {span.utterance_id: span for span in spans}, texts)
+    rows = _classified(classifier, by_name(vectors.rows), {span.utterance_id: span for span in spans}, texts)
     table, picture = out / f"{medium.name}.csv", out / f"{medium.name}.png"
     tables.write_csv(table, [asdict(row) for row in rows])
     timeline.draw(rows, picture)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -22,13 +21,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks import eligibility, paths, tables
+from tasks import eligibility, kept_shards, paths, tables
 from tasks.config import Config, Section
 from tasks.each import Each, Outcome, Work, write_rejects
 from tasks.features.fingerprint import fingerprint
 from tasks.memo import Reject, Result
 
 _READ_ON_S = 2.0
+Entry = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -74,16 +74,24 @@ def run(config: Config, *, each: Each) -> None:
     """Cut all eligible utterances into `data/segments/shards/`, one row group per video, and index them."""
     n_shards = config.segments.shards
     items = sorted(_eligible_videos(config), key=lambda item: (shard_of(item.id, n_shards), item.id))
-    shutil.rmtree(paths.SHARDS, ignore_errors=True)
-    paths.SHARDS.mkdir(parents=True)
     # the number of shards is no setting of the item: it must not cost a cut
-    outcomes = each(Work("segments", segments_one, Section(), tables.SEGMENTS), items)
-    index, rejects = [], list[Reject]()
-    for shard, members in groupby(outcomes, key=lambda outcome: shard_of(outcome.item, n_shards)):
-        for entry, lost in _write_shard(paths.SHARDS / shard, members):
-            index.append({**entry, "shard": shard})
-            rejects.extend(lost)
-    by_video = tables.from_rows(index, tables.SEGMENT_INDEX).sort_by("video_id")
+    work = Work("segments", segments_one, Section(), tables.SEGMENTS)
+    outcomes = each(work, items)
+    paths.SHARDS.mkdir(parents=True, exist_ok=True)
+    before, now, entries, rejects = kept_shards.read(), dict[str, kept_shards.Shard](), list[Entry](), list[Reject]()
+    for name, members in groupby(zip(items, outcomes, strict=True), key=lambda pair: shard_of(pair[0].id, n_shards)):
+        found = [outcome for _, outcome in members]
+        shard = before.get(name)
+        if shard is None or not shard.holds(name, [outcome.memo.name for outcome in found]):
+            shard = _write_shard(name, found)
+        now[name] = shard
+        entries += [{**entry, "shard": name} for entry in shard.entries]
+        rejects += shard.rejects
+    for path in paths.SHARDS.iterdir():
+        if path.name not in now:
+            path.unlink()
+    kept_shards.write(now)
+    by_video = tables.from_rows(entries, tables.SEGMENT_INDEX).sort_by("video_id")
     tables.write(by_video, paths.SEGMENT_INDEX, tables.SEGMENT_INDEX)
     write_rejects("segments", rejects)
 
@@ -131,23 +139,25 @@ def _eligible_videos(config: Config) -> Iterator[VideoSpans]:
         yield VideoSpans(video_id, videos[video_id]["audio"], videos[video_id]["audio_sha256"], spans)
 
 
-def _write_shard(path: Path, outcomes: Iterator[Outcome]) -> Iterator[tuple[dict[str, Any], Sequence[Reject]]]:
-    row_group = 0
-    with tables.whole(path) as part, pq.ParquetWriter(part, tables.SEGMENTS, compression="none") as writer:
-        for outcome in outcomes:
+def _write_shard(name: str, outcomes: Sequence[Outcome]) -> kept_shards.Shard:
+    entries, rejects = list[Entry](), list[Reject]()
+    with (
+        tables.whole(paths.SHARDS / name) as part,
+        pq.ParquetWriter(part, tables.SEGMENTS, compression="none") as writer,
+    ):
+        for row_group, outcome in enumerate(outcomes):
             result = outcome.result()
             # a row group per video, also an empty one, so that a video's segments can be read alone
             writer.write_table(result.rows)
-            entry = {"n_segments": result.rows.num_rows, "sha256": _digest(result.rows), "row_group": row_group}
-            row_group += 1
-            yield {"video_id": outcome.item, **entry}, result.rejects
+            about = {"n_segments": result.rows.num_rows, "sha256": _digest(result.rows), "row_group": row_group}
+            entries.append({"video_id": outcome.item, **about})
+            rejects += result.rejects
+    return kept_shards.Shard.of(name, [outcome.memo.name for outcome in outcomes], entries, rejects)
 
 
 def _digest(rows: pa.Table) -> str:
-    digest = hashlib.sha256()
-    for row in rows.to_pylist():
-        digest.update(row["utterance_id"].encode() + b"\0" + hashlib.sha256(row["audio"]["bytes"]).digest())
-    return digest.hexdigest()
+    lines = zip(rows["utterance_id"].to_pylist(), rows["samples_sha256"].to_pylist(), strict=True)
+    return hashlib.sha256(json.dumps(list(lines)).encode()).hexdigest()
 
 
 def _segment(span: Span, samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:

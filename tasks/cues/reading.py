@@ -31,9 +31,7 @@ class Reading:
     timed: bool
 
 
-def read(
-    content: bytes, caption_format: str, duration_s: float, max_overrun_s: float, *, by_word: bool
-) -> Reading:
+def read(content: bytes, caption_format: str, duration_s: float, max_overrun_s: float, *, by_word: bool) -> Reading:
     """Read captions: every word once, inside the sound.
 
     Args:

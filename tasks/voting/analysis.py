@@ -83,7 +83,7 @@ def correlations(polarities: Polarities, names: Sequence[str]) -> dict[tuple[str
         both = ~np.isnan(polarities[:, [j, k]]).any(axis=1)
         ranks = [_ranks(polarities[both, column]) for column in (j, k)]
         varies = both.sum() > 1 and all(np.ptp(one) > 0 for one in ranks)
-        found[one, other] = float(np.corrcoef(*ranks)[0, 1]) if varies else None
+        found[one, other] = float(np.corrcoef(ranks[0], ranks[1])[0, 1]) if varies else None
     return found
 
 

@@ -56,6 +56,20 @@ def test_dvc_lock_does_not_tell_which_stage_ended_first(small: Path) -> None:
     assert (small / "dvc.lock").read_bytes() == expected
 
 
+def test_several_are_recorded_as_one_by_one(small: Path) -> None:
+    reproduce()
+    expected = (small / "dvc.lock").read_bytes()
+    (small / "dvc.lock").unlink()
+    dag = Dag()
+    dag.commit("right", "last", "left")
+    assert (small / "dvc.lock").read_bytes() == expected
+    assert all(dag.is_current(stage) for stage in dag.stages())
+    for stage in dag.stages():
+        (small / stage).unlink()
+    subprocess.run([sys.executable, "-m", "dvc", "checkout", "-q"], check=True)
+    assert (small / "last").read_text() == "aa"
+
+
 def test_reproduce_then_parameters_change(small: Path) -> None:
     reproduce()
     dag = Dag()

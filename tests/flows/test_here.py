@@ -61,6 +61,28 @@ def test_what_is_not_current_is_run_and_recorded(ran: list[str]) -> None:
     assert "polarity: current" in told
 
 
+def test_what_took_moments_is_on_record_when_a_later_stage_fails(
+    ran: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("dvc.yaml").write_text(DVC_YAML.replace("echo mine > cut", "python -m tasks segments"))
+    committed = list[tuple[str, ...]]()
+    commit, run = Dag.commit, here.run
+
+    def failing(stage: str, *given: object, **more: object) -> object:
+        if stage == "segments":
+            assert committed == []
+            raise InputError("no sound")
+        return run(stage, *given, **more)
+
+    monkeypatch.setattr(here, "run", failing)
+    monkeypatch.setattr(Dag, "commit", lambda self, *stages: (committed.append(stages), commit(self, *stages))[1])
+    with pytest.raises(UndertoneError, match="segments: no sound"):
+        here.bring_up_to_date(say=str)
+    assert committed == [("polarity",)]
+    dag = Dag()
+    assert [dag.is_current(stage) for stage in ("own", "polarity", "segments")] == [True, True, False]
+
+
 def test_named_stages_bring_what_they_need_and_no_more(ran: list[str]) -> None:
     here.bring_up_to_date(["polarity"], say=str)
     assert Path("copied").read_text() == "a"

@@ -14,6 +14,7 @@ import pytest
 from tasks import each, memo, paths, tables
 from tasks.config import Config, Section
 from tasks.errors import ItemFailed, Rejected, Transient
+from tasks.workers import Pool
 
 SCHEMA = pa.schema([("id", pa.string()), ("length", pa.int64())])
 
@@ -97,6 +98,8 @@ def test_rejects_are_remembered_transient_ones_tried_again(project: Path, settin
     assert calls() == ["a", "b", "c"]
     run(words, settings=settings)
     assert calls() == ["b"]
+    place = work().place(words[1])
+    assert (place.exists(), place.with_suffix(".passing.arrow").exists()) == (False, True)
 
 
 def test_a_bug_fails_the_stage_and_keeps_what_was_done(project: Path, settings: Config) -> None:
@@ -151,6 +154,41 @@ def test_a_pool_is_started_where_it_is_worth_it(
     assert [one["id"] for one in found] == [one.id for one in words]
     here = [one["length"] == os.getpid() for one in found]
     assert here == [True] * n_here + [False] * (len(words) - n_here)
+
+
+def test_what_is_remembered_is_read_by_whoever_asks_for_it_and_once(
+    project: Path, settings: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [Word("a", "one"), Word("b", "three"), Word("c", "seven")]
+    run(words, settings=settings)
+    read, recall = list[Path](), memo.recall
+    monkeypatch.setattr(memo, "recall", lambda place: (read.append(place), recall(place))[1])
+    outcomes = list(each.local(settings.runtime)(work(), words))
+    assert all(outcome.remembered for outcome in outcomes)
+    assert read == []
+    assert [outcome.result().rows["id"][0].as_py() for outcome in outcomes] == ["a", "b", "c"]
+    assert read == [outcome.memo for outcome in outcomes]
+
+
+def test_processes_begin_where_many_items_are_new_and_help_once_they_have(
+    project: Path, settings: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, done = list[tuple[str, ...]](), list[int]()
+    monkeypatch.setattr(Pool, "prepare", lambda self, modules: begun.append(tuple(modules)))
+    monkeypatch.setattr(Pool, "ready", property(lambda self: bool(begun) and len(calls_so_far()) >= 12))
+    monkeypatch.setattr(Pool, "map", lambda self, do, items: (done.append(len(items)), map(do, items))[1])
+    words = [Word(f"{n:02d}", "one") for n in range(40)]
+    runtime = settings.runtime.model_copy(update={"workers": 2, "progress": "never"})
+    with each.lasting(runtime, ["colorsys"]) as lasting:
+        each.collect(lasting(work(), words[:8]), SCHEMA)
+        assert begun == []
+        assert each.collect(lasting(work(), words), SCHEMA).rows.num_rows == 40
+    assert begun == [("colorsys",)]
+    assert done == [28], "four were done here before the others had begun"
+
+
+def calls_so_far() -> list[str]:
+    return Path("calls.log").read_text().split()
 
 
 def test_verify_can_refuse_a_remembered_result(project: Path, settings: Config) -> None:

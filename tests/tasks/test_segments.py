@@ -56,6 +56,39 @@ def test_same_bytes_twice_and_a_new_video_touches_one_shard(captioned: Callable[
     assert changed == {segments.shard_of("train-3", settings.segments.shards)}
 
 
+def test_shards_without_news_are_neither_read_nor_written(captioned: Callable[..., None], settings: Config) -> None:
+    captioned(6, 2, per_video=3)
+    run(settings)
+    first, index = digests(), paths.SEGMENT_INDEX.read_bytes()
+    written = {path.name: path.stat().st_mtime_ns for path in paths.SHARDS.iterdir()}
+    news, damaged, gone = segments.shard_of("train-3", settings.segments.shards), *sorted(written)[:2]
+    assert news not in (damaged, gone)
+    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES)
+    without = utterances.filter([one != "weak/train-3/0001" for one in utterances["utterance_id"].to_pylist()])
+    tables.write(without, paths.UTTERANCES, tables.UTTERANCES)
+    content = bytearray((paths.SHARDS / damaged).read_bytes())
+    content[-200] ^= 0xFF
+    (paths.SHARDS / damaged).write_bytes(content)
+    (paths.SHARDS / gone).unlink()
+    (paths.SHARDS / "9999.parquet").write_text("of another number of shards")
+    untouched = list(paths.MEMO.rglob("segments/**/*.arrow"))
+    run(settings)
+    assert sorted(digests()) == sorted(first)
+    assert {name for name, content in digests().items() if content != first[name]} == {news}
+    changed = {path.name for path in paths.SHARDS.iterdir() if path.stat().st_mtime_ns != written[path.name]}
+    assert changed == {news, damaged, gone}
+    # what a shard holds is known without its videos' segments
+    tables.write(utterances, paths.UTTERANCES, tables.UTTERANCES)
+    run(settings)
+    for entry in untouched:
+        entry.write_bytes(b"damaged")
+    run(settings)
+    assert (digests(), paths.SEGMENT_INDEX.read_bytes()) == (first, index)
+    paths.KEPT_SHARDS.write_text("{")
+    run(settings)
+    assert (digests(), paths.SEGMENT_INDEX.read_bytes()) == (first, index)
+
+
 def test_more_shards_cut_nothing_again(captioned: Callable[..., None], settings: Config) -> None:
     captioned(2, 1, per_video=2)
     run(settings)

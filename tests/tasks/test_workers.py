@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
 
+from tasks import workers
 from tasks.closure import ROOT
 
 WORK = (
@@ -21,6 +23,25 @@ WORK = (
     "        print('working', flush=True)\n"
     "        naps[2].result()\n"
 )
+
+
+def imported(name: str) -> tuple[int, bool]:
+    """Tell which process this is, and whether it has a module."""
+    time.sleep(0.2)
+    return os.getpid(), name in sys.modules
+
+
+def test_a_pool_begins_with_what_its_work_will_import() -> None:
+    with workers.Pool(2) as pool:
+        assert not pool.ready
+        pool.prepare(["colorsys", "tasks.splits"])
+        until = time.monotonic() + 60
+        while not pool.ready and time.monotonic() < until:
+            time.sleep(0.05)
+        assert pool.ready
+        found = list(pool.map(imported, ["colorsys"] * 8))
+    assert all(there for _, there in found)
+    assert len({process for process, _ in found}) == 2
 
 
 def test_they_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
