@@ -15,24 +15,11 @@ from functools import partial
 from flows import memory
 from flows.dag import Dag, reproduce
 from tasks import paths
-from tasks.__main__ import STAGES, explain, run
+from tasks.__main__ import LATE, STAGES, explain, run
 from tasks.config import load
 from tasks.each import Tally, lasting
 from tasks.errors import UndertoneError
 
-_IMPORTED_LATE = (
-    "tasks.acoustic",
-    "tasks.segments",
-    "tasks.train",
-    "tasks.evaluate",
-    "soundfile",
-    "scipy.fft",
-    "sklearn.model_selection",
-    "sklearn.svm",
-    "imblearn.over_sampling",
-    "imblearn.pipeline",
-)
-"""What the processes that work for stages will want: they begin while the captions are read here."""
 _UNRECORDED_S = 5.0
 """Stages that took less together are recorded with the next: should the run be killed, they are done again as fast."""
 
@@ -52,7 +39,7 @@ def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None]
     dag = Dag(wait_s=config.runtime.lock_wait_s, waiting=say)
     dag.demand(stages)
     needed = set(stages) if force else {one for name in stages for one in dag.up_to(name)}
-    with lasting(config.runtime, _IMPORTED_LATE) as each, _records(dag) as records:
+    with lasting(config.runtime, LATE) as each, _records(dag) as records:
         for name in [one for one in dag.stages() if one in needed or not stages]:
             if not (force or records.changed(name)) and dag.is_current(name):
                 say(f"{name}: current")

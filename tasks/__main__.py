@@ -1,4 +1,4 @@
-"""`python -m tasks STAGE`: runs one stage in this project folder; the command of every stage in dvc.yaml."""
+"""`python -m tasks STAGE…`: runs stages in this project folder, in the order given; dvc.yaml's commands name one."""
 
 from __future__ import annotations
 
@@ -18,6 +18,19 @@ from tasks.errors import Busy, UndertoneError
 STAGES = ("crawl", "captions", "polarity", "segments", "acoustic", "audit", "train", "evaluate", "labels", "report")
 PER_NAME = ("corpus", "extract", "experiment")
 """Stages that are run once for each name, as in `corpus@tess`."""
+LATE = (
+    "tasks.acoustic",
+    "tasks.segments",
+    "tasks.train",
+    "tasks.evaluate",
+    "soundfile",
+    "scipy.fft",
+    "sklearn.model_selection",
+    "sklearn.svm",
+    "imblearn.over_sampling",
+    "imblearn.pipeline",
+)
+"""What processes that work for several stages will want: they begin while the first ones are at work here."""
 INTERRUPTED = 130
 
 
@@ -57,7 +70,8 @@ def run(
             _demand_recipes(config)
         importlib.import_module(f"tasks.{word}").run(config, *name, each=tally.of(each))
         tally.write(stage)
-    _bound_memo(config.runtime.memo_max_bytes)
+    if tally.done:
+        _bound_memo(config.runtime.memo_max_bytes)
     return tally
 
 
@@ -101,14 +115,19 @@ def explain(error: BaseException) -> str | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the stage named on the command line; return the exit status."""
+    """Run the stages named on the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tasks", description=__doc__)
-    parser.add_argument("stage", type=_stage, metavar="STAGE", help=", ".join((*STAGES, *map(_of_name, PER_NAME))))
-    stage: str = parser.parse_args(arguments).stage
+    parser.add_argument(
+        "stages", nargs="+", type=_stage, metavar="STAGE", help=", ".join((*STAGES, *map(_of_name, PER_NAME)))
+    )
+    stages: list[str] = parser.parse_args(arguments).stages
     telling.on_a_terminal()
+    stage = stages[0]
     try:
         config = load(paths.PARAMS)
-        run(stage, config, mapping.local(config.runtime), by=f"python -m tasks {stage}")
+        with mapping.lasting(config.runtime, LATE if stages[1:] else ()) as each:
+            for stage in stages:
+                run(stage, config, each, by=f"python -m tasks {stage}")
     except (UndertoneError, OSError, KeyboardInterrupt) as error:
         if (message := explain(error)) is None:
             raise

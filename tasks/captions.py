@@ -6,7 +6,7 @@ One per cue, or one per new line where captions roll; or, by `captions.segmentat
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 from tasks import paths, tables, utterances
 from tasks.config import Captions, Config
@@ -43,7 +43,7 @@ class CaptionedVideo:
     @property
     def content(self) -> str:
         """The captions' digest, the sound's if it is heard, and all that is carried into the utterances."""
-        return json.dumps({name: value for name, value in asdict(self).items() if name != "audio_sha256" or value})
+        return json.dumps({name: value for name, value in vars(self).items() if name != "audio_sha256" or value})
 
 
 def captions_one(item: CaptionedVideo, settings: Captions) -> Result:

@@ -24,6 +24,7 @@ LOCK = "memo"
 _DIGEST_BYTES = 32
 _SUFFIX = ".arrow"
 _TOUCH_S = 3600.0
+_SMALL_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,9 @@ def remember(memo: Path, result: Result) -> None:
     metadata = {**(result.rows.schema.metadata or {}), b"rejects": note.encode()}
     sink = pa.BufferOutputStream()
     table = result.rows.replace_schema_metadata(metadata)
-    # sound is compressed already
-    packing = None if any(map(_is_bytes, table.schema.types)) else "zstd"
+    # sound is compressed already, and to unpack a small table's many columns takes longer than to read them
+    packed = table.nbytes > _SMALL_BYTES and not any(map(_is_bytes, table.schema.types))
+    packing = "zstd" if packed else None
     with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=packing)) as writer:
         writer.write_table(table)
     payload = sink.getvalue().to_pybytes()

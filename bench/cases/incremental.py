@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bench import crawled
 from bench.cases.growth import stored
-from bench.cases.weak_path import N_CORES, cold, stages
+from bench.cases.weak_path import N_CORES, cold
+from bench.commands import PYTHON
 from bench.method import Bench, Pairs, seconds
 from bench.rows import Row, Target
 from bench.side import Given, Side
@@ -15,6 +16,7 @@ from bench.side import Given, Side
 N_BEFORE, N_MORE = 1_000, 10
 MOST_SHARE = 0.03
 STAGES = ("captions", "polarity", "segments", "acoustic")
+_STEPS = [[PYTHON, "-m", "tasks", *STAGES]]
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -26,7 +28,7 @@ def measure(bench: Bench) -> list[Row]:
         Side(
             f"{before:,} interviews",
             "bench.commands:run",
-            partial(cold, whole, folder, ids(before), stages(STAGES)),
+            partial(cold, whole, folder, ids(before), _STEPS),
             cores=N_CORES,
         ),
         Side(f"{more} more", "bench.commands:run", partial(_added, whole, folder, ids(before + more)), cores=N_CORES),
@@ -47,4 +49,4 @@ def _row(pairs: Pairs, before: int, more: int) -> Row:
 
 def _added(whole: Path, folder: Path, ids: list[str]) -> Given:
     crawled.crawl_into(whole, folder, ids)
-    return {"steps": [list(step) for step in stages(STAGES)], "folder": str(folder)}
+    return {"steps": _STEPS, "folder": str(folder)}
