@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks import decode, hearing, media, paths, protocols, recipe, scores, tables
-from tasks.acoustic import described
+from tasks.acoustic import SCHEMA, VECTORS, by_name, described
 from tasks.config import Acoustic, Config, Train
 from tasks.corpora.labels import LABEL_SETS
 from tasks.each import Each, Work, collect
@@ -30,7 +30,6 @@ from tasks.protocols import Columns, Protocol
 from tasks.splits import Labels
 
 N_SHUFFLES = 3
-_FEATURES = tables.features(NAMES)
 _GUESSES = pa.schema([("utterance_id", pa.string()), ("predicted", pa.string())])
 
 
@@ -111,7 +110,7 @@ def describe_one(item: MediaFile, settings: Acoustic) -> Result:
     try:
         samples = decode.samples(item.whole_path)
     except AudioError as error:
-        return Result(_FEATURES.empty_table(), (Reject(item.path, "no features", str(error)),))
+        return Result(VECTORS.empty_table(), (Reject(item.path, "no features", str(error)),))
     spans, parts = zip(*hearing.parts(item, samples), strict=True)
     found = mid_terms(parts, decode.RATE_HZ, Windows(**settings.model_dump()))
     return described([span.utterance_id for span in spans], found)
@@ -174,7 +173,7 @@ class _Rows:
     @classmethod
     def read(cls, item: FoldOf) -> _Rows:
         """Read them from where `_features` has put them."""
-        features = tables.read(Path(item.table), _FEATURES).sort_by("utterance_id")
+        features = tables.read(Path(item.table), SCHEMA).sort_by("utterance_id")
         known = {row["utterance_id"]: row for row in _utterances(item.corpus)}
         classes = LABEL_SETS[item.label_set]
         kept = [row for row, one in enumerate(features["utterance_id"].to_pylist()) if known[one]["emotion"] in classes]
@@ -195,12 +194,12 @@ def _features(name: str, config: Config, label_set: str, each: Each) -> FoldOf:
     folder = Path(config.corpora[name].path)
     digests = {row["audio"]: row["sha256"] for row in _sounds(name)}
     items = media.files(_utterances(name), "audio", digests, folder)
-    work = Work("price", describe_one, config.acoustic, _FEATURES)
-    found = collect(each(work, items), _FEATURES).rows.sort_by("utterance_id")
+    work = Work("price", describe_one, config.acoustic, VECTORS)
+    found = by_name(collect(each(work, items), VECTORS).rows.sort_by("utterance_id"))
     if not found.num_rows:
         raise NotEnoughData(f"corpus {name} has no sound to take features of")
     target = paths.folder(f"price@{name}") / "features.parquet"
-    tables.write(found, target, _FEATURES)
+    tables.write(found, target, SCHEMA)
     digest = hashlib.sha256(target.read_bytes() + paths.utterances(name).read_bytes()).hexdigest()
     return FoldOf(str(target), digest, name, label_set, "", 0)
 
