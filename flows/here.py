@@ -62,7 +62,7 @@ class _Records:
         self._took_s = 0.0
 
     def changed(self, stage: str) -> bool:
-        """Say whether a stage reads what a stage of this run has written: then to ask if it is current is idle."""
+        """Say whether a stage reads what one of this run has written: it need not be asked then if it is current."""
         return not self._ran.isdisjoint(self.dag.upstream(stage))
 
     def add(self, stage: str, held: ExitStack, took_s: float) -> None:
@@ -76,10 +76,10 @@ class _Records:
 
     def write(self) -> None:
         """Put all that waits for it on record."""
-        if self._waiting:
-            self.dag.commit(*self._waiting)
-        self._held.close()
-        self._waiting, self._took_s = [], 0.0
+        waiting, self._waiting, self._took_s = self._waiting, [], 0.0
+        with self._held:
+            if waiting:
+                self.dag.commit(*waiting)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import threading
 import time
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ PLUMBING = frozenset(
     for name in ("closure", "config", "each", "errors", "memo", "paths", "tables", "telling", "workers")
 )
 """Modules that carry results without deciding them: settings and schemas stand in a result's key by value."""
+_BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 _PARSING = threading.Lock()
 _ATTEMPTS, _PAUSE_S = 5, 0.05
 
@@ -61,13 +63,21 @@ def _file(module: str) -> Path:
 @cache
 def _imports(module: str) -> tuple[str, ...]:
     names: set[str] = set()
-    for node in ast.walk(_parsed(_file(module).read_text(encoding="utf-8"))):
+    for node in _statements(_parsed(_file(module).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return tuple(sorted(name for name in names if name.startswith(f"{HOUSE}.") and _file(name).is_file()))
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield all statements, those inside others too: what is in expressions, most of a tree, imports nothing."""
+    waiting = [tree]
+    while waiting:
+        yield (node := waiting.pop())
+        waiting += [one for name in _BLOCKS for one in getattr(node, name, ())]
 
 
 def _parsed(text: str) -> ast.Module:

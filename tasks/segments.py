@@ -115,7 +115,7 @@ def export(folder: Path, labels: dict[str, str]) -> int:
 
     written = 0
     for shard in sorted(paths.SHARDS.glob("*.parquet")):
-        for batch in pq.ParquetFile(shard).iter_batches(64):
+        for batch in pq.ParquetFile(shard).iter_batches(64, columns=["utterance_id", "audio"]):
             for segment in batch.to_pylist():
                 if (label := labels.get(segment["utterance_id"])) is None:
                     continue
