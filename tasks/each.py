@@ -314,6 +314,9 @@ def _worth_a_pool(n_left: int, pool: Pool, done: int, last_s: float) -> bool:
 
 
 def _shown(outcomes: Iterator[Outcome], stage: str, total: int, runtime: Runtime) -> Iterator[Outcome]:
+    if runtime.progress == "never" or not sys.stderr.isatty():
+        yield from outcomes
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -326,7 +329,7 @@ def _shown(outcomes: Iterator[Outcome], stage: str, total: int, runtime: Runtime
         TextColumn("{task.fields[note]}"),
     )
     remembered = 0
-    with Progress(*columns, console=console, disable=runtime.progress == "never" or not console.is_terminal) as bar:
+    with Progress(*columns, console=console) as bar:
         line = bar.add_task(stage, total=total, note="")
         for outcome in outcomes:
             remembered += outcome.remembered
