@@ -41,14 +41,19 @@ def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None]
     needed = set(stages) if force else {one for name in stages for one in dag.up_to(name)}
     with lasting(config.runtime, LATE) as each, _records(dag) as records:
         for name in [one for one in dag.stages() if one in needed or not stages]:
-            if not (force or records.changed(name)) and dag.is_current(name):
+            # a stage of this process that reads what has changed is asked once, when it is held
+            if not (force or (records.changed(name) and _is_here(dag, name))) and dag.is_current(name):
                 say(f"{name}: current")
-            elif name in STAGES and dag.command(name) == f"python -m tasks {name}":
+            elif _is_here(dag, name):
                 work = partial(run, config=config, each=each, by="undertone run", waiting=say)
                 say(f"{name}: {_run(records, name, work, force) or 'current'}")
             else:
                 records.write()
                 reproduce((name,), force=force, alone=True)
+
+
+def _is_here(dag: Dag, name: str) -> bool:
+    return name in STAGES and dag.command(name) == f"python -m tasks {name}"
 
 
 class _Records:
@@ -62,7 +67,7 @@ class _Records:
         self._took_s = 0.0
 
     def changed(self, stage: str) -> bool:
-        """Say whether a stage reads what one of this run has written: it need not be asked then if it is current."""
+        """Say whether a stage reads what one of this run has written."""
         return not self._ran.isdisjoint(self.dag.upstream(stage))
 
     def add(self, stage: str, held: ExitStack, took_s: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,17 +23,13 @@ VECTORS = pa.schema([("utterance_id", pa.string()), ("values", pa.list_(pa.float
 
 def acoustic_one(item: SegmentedVideo, settings: Acoustic) -> Result:
     """Extract the features of one video's segments; a segment that cannot give them is rejected."""
-    return vectors_of(segmented.read(item), Windows(**settings.model_dump()))
-
-
-def vectors_of(segments: Sequence[dict[str, Any]], windows: Windows) -> Result:
-    """Return the features of cut segments, rows of the SEGMENTS schema, and rejects for those that give none."""
+    segments = segmented.read(item)
     sounds = [segmented.samples(segment) for segment in segments]
     if not sounds:
         return described([], [])
     # crawled sound has one rate, whatever it had before
     (rate_hz,) = {one_hz for _, one_hz in sounds}
-    found = mid_terms([signal for signal, _ in sounds], rate_hz, windows)
+    found = mid_terms([signal for signal, _ in sounds], rate_hz, Windows(**settings.model_dump()))
     return described([segment["utterance_id"] for segment in segments], found)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from tasks import decode, tables
 from tasks.config import Section
 from tasks.errors import AudioError, Rejected
-from tasks.features.fingerprint import fingerprint
+from tasks.features.fingerprint import identity
 from tasks.media import MediaFile, Span
 from tasks.memo import Reject, Result
 
@@ -75,8 +74,7 @@ def measured(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
         "level_dbfs": _dbfs(np.sqrt((signal**2).mean()) if signal.size else 0.0),
         "clipped_share": float((np.abs(samples.astype(np.int32)) >= FULL_SCALE - 1).mean()) if signal.size else 0.0,
         "silent_share": float(quiet.mean()),
-        "samples_sha256": hashlib.sha256(np.ascontiguousarray(samples, dtype="<i2").tobytes()).hexdigest(),
-        "fingerprint": fingerprint(samples, rate_hz),
+        **identity(samples, rate_hz),
     }
 
 

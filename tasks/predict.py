@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 
 from tasks import eligibility, paths, tables, timeline, utterances
-from tasks.acoustic import by_name, vectors_of
-from tasks.config import Config, Section
-from tasks.decode import to_flac
+from tasks.acoustic import by_name, described
+from tasks.config import Config
+from tasks.decode import RATE_HZ, to_flac
 from tasks.errors import AudioError, InputError, NotEnoughData, Rejected
-from tasks.features.mid_term import NAMES, Windows
+from tasks.features.mid_term import NAMES, Windows, mid_terms
 from tasks.fetching import client
 from tasks.fetching.description import Address
 from tasks.memo import Reject
 from tasks.models.svm import Classifier
-from tasks.segments import Span, VideoSpans, segments_one
+from tasks.segments import Cut, Span, VideoSpans, cuts
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _CAPTION_ENDINGS = (".en.vtt", ".vtt", ".en.srt", ".srt")
@@ -83,9 +83,12 @@ def run(source: str, *, captions: Path | None, out: Path, config: Config) -> Pre
     with tempfile.TemporaryDirectory() as folder:
         medium = _obtain(source, captions, Path(folder), config)
         spans, texts, rejects = _spans(medium, config)
-        found = segments_one(VideoSpans(medium.name, str(medium.flac), "", tuple(spans)), Section())
-    vectors = vectors_of(found.rows.to_pylist(), windows)
-    lost = (*rejects, *found.rejects, *vectors.rejects)
+        found = list(cuts(VideoSpans(medium.name, str(medium.flac), "", tuple(spans))))
+    kept = [one for one in found if isinstance(one, Cut)]
+    vectors = described(
+        [one.span.utterance_id for one in kept], mid_terms([one.samples for one in kept], RATE_HZ, windows)
+    )
+    lost = (*rejects, *(one for one in found if isinstance(one, Reject)), *vectors.rejects)
     if not vectors.rows.num_rows:
         reasons = ", ".join(sorted({reject.reason for reject in lost})) or "it has no captioned speech"
         raise NotEnoughData(f"{source}: nothing to classify ({reasons})")

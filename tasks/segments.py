@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tasks import eligibility, kept_shards, paths, tables
 from tasks.config import Config, Section
 from tasks.each import Each, Outcome, Work, write_rejects
-from tasks.features.fingerprint import fingerprint
+from tasks.features.fingerprint import identity
 from tasks.memo import Reject, Result
 
 _READ_ON_S = 2.0
@@ -38,6 +38,15 @@ class Span:
     utterance_id: str
     start_s: float
     end_s: float
+
+
+@dataclass(frozen=True)
+class Cut:
+    """An utterance's sound: mono, 16 bit, shape (n_samples,)."""
+
+    span: Span
+    samples: NDArray[np.int16]
+    rate_hz: int
 
 
 @dataclass(frozen=True)
@@ -56,18 +65,27 @@ class VideoSpans:
 
 
 def segments_one(item: VideoSpans, _: Section) -> Result:
-    """Cut one video's utterances, on a grid of milliseconds, into FLAC; of its sound no more is read at a time."""
+    """Cut one video's utterances into FLAC; of its sound no more than one of them is read at a time."""
+    rows, rejects = [], []
+    for one in cuts(item):
+        if isinstance(one, Reject):
+            rejects.append(one)
+        else:
+            rows.append(_segment(one))
+    return Result(tables.from_rows(rows, tables.SEGMENTS), tuple(rejects))
+
+
+def cuts(item: VideoSpans) -> Iterator[Cut | Reject]:
+    """Yield one video's utterances, cut on a grid of milliseconds, and rejects for those past the end of its sound."""
     import soundfile
 
-    rows, rejects = [], []
     with soundfile.SoundFile(paths.MEDIA / item.audio) as sound:
         for span in item.spans:
             if round(span.end_s * 1000) > _length_ms(sound) + 1:
                 detail = f"ends at {span.end_s:.3f} s, the sound at {_length_ms(sound) / 1000:.3f} s"
-                rejects.append(Reject(span.utterance_id, "past the end", detail))
-                continue
-            rows.append(_segment(span, _cut(sound, span), sound.samplerate))
-    return Result(tables.from_rows(rows, tables.SEGMENTS), tuple(rejects))
+                yield Reject(span.utterance_id, "past the end", detail)
+            else:
+                yield Cut(span, _cut(sound, span), sound.samplerate)
 
 
 def run(config: Config, *, each: Each) -> None:
@@ -75,12 +93,11 @@ def run(config: Config, *, each: Each) -> None:
     n_shards = config.segments.shards
     items = sorted(_eligible_videos(config), key=lambda item: (shard_of(item.id, n_shards), item.id))
     # the number of shards is no setting of the item: it must not cost a cut
-    work = Work("segments", segments_one, Section(), tables.SEGMENTS)
-    outcomes = each(work, items)
+    outcomes = each(Work("segments", segments_one, Section(), tables.SEGMENTS), items)
     paths.SHARDS.mkdir(parents=True, exist_ok=True)
     before, now, entries, rejects = kept_shards.read(), dict[str, kept_shards.Shard](), list[Entry](), list[Reject]()
-    for name, members in groupby(zip(items, outcomes, strict=True), key=lambda pair: shard_of(pair[0].id, n_shards)):
-        found = [outcome for _, outcome in members]
+    for name, members in groupby(outcomes, key=lambda outcome: shard_of(outcome.item, n_shards)):
+        found = list(members)
         shard = before.get(name)
         if shard is None or not shard.holds(name, [outcome.memo.name for outcome in found]):
             shard = _write_shard(name, found)
@@ -160,16 +177,10 @@ def _digest(rows: pa.Table) -> str:
     return hashlib.sha256(json.dumps(list(lines)).encode()).hexdigest()
 
 
-def _segment(span: Span, samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
-    name = f"{span.utterance_id.replace('/', '_')}.flac"
-    return {
-        "utterance_id": span.utterance_id,
-        "start_s": span.start_s,
-        "end_s": span.end_s,
-        "audio": {"bytes": _flac(samples, rate_hz), "path": name},
-        "samples_sha256": hashlib.sha256(samples.tobytes()).hexdigest(),
-        "fingerprint": fingerprint(samples, rate_hz),
-    }
+def _segment(cut: Cut) -> dict[str, Any]:
+    name = f"{cut.span.utterance_id.replace('/', '_')}.flac"
+    audio = {"bytes": _flac(cut.samples, cut.rate_hz), "path": name}
+    return {**asdict(cut.span), "audio": audio, **identity(cut.samples, cut.rate_hz)}
 
 
 def _length_ms(sound: Any) -> int:

@@ -7,7 +7,9 @@ know of levels, and long overlapping frames forgive codecs, other sampling rates
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +59,20 @@ def fingerprint(signal: NDArray[np.floating] | NDArray[np.int16], rate_hz: int =
     loudness = energies[1:].sum(axis=1)
     quiet = loudness <= loudness.max(initial=np.float32(0)) * 10 ** (-QUIET_DB / 10)
     return np.where(quiet, np.uint32(QUIET), np.maximum(words, np.uint32(QUIET + 1)))
+
+
+def identity(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
+    """Return what copies of a sound are found by, columns of `tables.SOUNDS` and of `tables.SEGMENTS`.
+
+    Args:
+        samples: mono, 16 bit, shape (n_samples,)
+        rate_hz: their sampling rate
+
+    Returns:
+        `samples_sha256`, the digest of the samples, little-endian; `fingerprint`
+    """
+    content = np.ascontiguousarray(samples, dtype="<i2").tobytes()
+    return {"samples_sha256": hashlib.sha256(content).hexdigest(), "fingerprint": fingerprint(samples, rate_hz)}
 
 
 def bit_error_rate(a: NDArray[np.uint32], b: NDArray[np.uint32], max_offset: int) -> tuple[float, int, int]:

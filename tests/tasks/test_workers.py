@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -10,8 +11,10 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tasks import workers
+from tasks.__main__ import LATE
 from tasks.closure import ROOT
 
 WORK = (
@@ -42,6 +45,12 @@ def test_a_pool_begins_with_what_its_work_will_import() -> None:
         found = list(pool.map(imported, ["colorsys"] * 8))
     assert all(there for _, there in found)
     assert len({process for process, _ in found}) == 2
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_what_pools_begin_with_can_be_imported(name: str) -> None:
+    # in a process of the pool nobody would hear of a name that is none
+    importlib.import_module(name)
 
 
 def test_they_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
