@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.rows import Row, shown
-from tasks import tables
+from tasks.core import tables
 
 _MET, _MISSED, _NO_TARGET, _TARGET = "#1b7f5c", "#c2410c", "#64748b", "#0f172a"
 _ROW_INCHES, _MARGIN_INCHES, _WIDTH_INCHES = 0.34, 1.1, 9.0

@@ -19,12 +19,13 @@ from typing import Any
 from unittest import mock
 
 from bench.commands import ROOT
-from flows import workspace
-from tasks import closure, config, crawl, paths, tables, workers
+from flows.project import workspace
+from tasks.core import code_version, config, paths, tables, workers
 from tasks.fetching import client, identity
 from tasks.fetching.description import Address
 from tasks.simulate import captions, interviews, sound
 from tasks.simulate.interviews import Interview
+from tasks.stages import crawl
 
 SITE = "http://127.0.0.1:8417"
 TEST_EVERY = 5
@@ -169,6 +170,9 @@ def _write(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _version(settings: config.Config, site: str) -> str:
-    code = [closure.version(module) for module in ("tasks.crawl", "tasks.simulate.sound", "tasks.simulate.captions")]
+    code = [
+        code_version.version(module)
+        for module in ("tasks.stages.crawl", "tasks.simulate.sound", "tasks.simulate.captions")
+    ]
     heard = [settings.simulate.model_dump_json(), settings.crawl.model_dump_json(), site, *code]
     return hashlib.sha256("\0".join(heard).encode()).hexdigest()[:12]

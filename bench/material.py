@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bench.commands import ROOT
 from bench.method import Bench, Skipped
-from tasks import decode
+from tasks.media import decode
 
 RATE_HZ = decode.RATE_HZ
 INTERVIEWS = ("1.webm", "2.m4a", "3.m4a", "kobe.mp3")

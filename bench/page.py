@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench import cases, chart, rows
 from bench.rows import Result, Row, Spread
-from tasks import tables
+from tasks.core import tables
 
 PAGE, CHART = "README.md", "speed.svg"
 _HEAD = ("case", "what", "ours", "theirs", "median (least–most)", "n", "target", "met", "results")

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from tasks import tables
+from tasks.core import tables
 
 Figure = Literal["times faster", "times as long", "times the memory", "share", "seconds"]
 

@@ -11,11 +11,11 @@ from prefect.exceptions import FailedRun
 from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.pipeline import Where, bring_up_to_date, dag_at_hand
-from flows.runners import Kind
-from tasks import paths
-from tasks.config import load
-from tasks.errors import InputError
+from flows.runs.pipeline import Where, bring_up_to_date, dag_at_hand
+from flows.runs.runners import Kind
+from tasks.core import paths
+from tasks.core.config import load
+from tasks.core.errors import InputError
 from tasks.experiments import plan
 
 MOST_HOURS = 100

@@ -10,8 +10,8 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import FailedRun
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.pipeline import Where, bring_up_to_date, dag_at_hand
-from flows.runners import Kind
+from flows.runs.pipeline import Where, bring_up_to_date, dag_at_hand
+from flows.runs.runners import Kind
 
 MOST_HOURS = 20
 

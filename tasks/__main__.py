@@ -10,19 +10,19 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from tasks import each as mapping
-from tasks import locks, memo, paths, tables, telling
-from tasks.config import CORPUS_NAME, Config, load
-from tasks.errors import Busy, UndertoneError
+from tasks.core import each as mapping
+from tasks.core import locks, memo, paths, progress_log, tables
+from tasks.core.config import CORPUS_NAME, Config, load
+from tasks.core.errors import Busy, UndertoneError
 
 STAGES = ("crawl", "captions", "polarity", "segments", "acoustic", "audit", "train", "evaluate", "labels", "report")
 PER_NAME = ("corpus", "extract", "experiment")
 """Stages that are run once for each name, as in `corpus@tess`."""
 LATE = (
-    "tasks.acoustic",
-    "tasks.segments",
-    "tasks.train",
-    "tasks.evaluate",
+    "tasks.stages.acoustic",
+    "tasks.stages.segments",
+    "tasks.stages.train",
+    "tasks.stages.evaluate",
     "soundfile",
     "scipy.fft",
     "sklearn.model_selection",
@@ -68,7 +68,7 @@ def run(
         word, *name = stage.split("@")
         if name:
             _demand_recipes(config)
-        importlib.import_module(f"tasks.{word}").run(config, *name, each=tally.of(each))
+        importlib.import_module(f"tasks.stages.{word}").run(config, *name, each=tally.of(each))
         tally.write(stage)
     if tally.done:
         _bound_memo(config.runtime.memo_max_bytes)
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "stages", nargs="+", type=_stage, metavar="STAGE", help=", ".join((*STAGES, *map(_of_name, PER_NAME)))
     )
     stages: list[str] = parser.parse_args(arguments).stages
-    telling.on_a_terminal()
+    progress_log.on_a_terminal()
     stage = stages[0]
     try:
         config = load(paths.PARAMS)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tasks import config
+from tasks.core import config
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -19,9 +19,10 @@ from bench.cases import features, svm
 from bench.method import Bench, Pairs, Run, RunFailed, Skipped, faster, peers_python
 from bench.rows import Agreement, Result, Row, Spread, Target
 from bench.side import Side
-from tasks import config, crawl, each, paths, tables
+from tasks.core import config, each, paths, tables
 from tasks.simulate import site
 from tasks.simulate.sample import sample
+from tasks.stages import crawl
 from tests import bench_sides
 
 ROOT = Path(__file__).resolve().parent.parent

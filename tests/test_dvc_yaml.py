@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tasks import closure
 from tasks.__main__ import PER_NAME, STAGES
-from tasks.config import Config
+from tasks.core import code_version
+from tasks.core.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 DAG: dict[str, Any] = {
@@ -28,7 +28,7 @@ def test_one_word_per_stage() -> None:
     assert tuple(DAG) == ALL
     for stage in ALL:
         assert stage in Config.model_fields or stage in PER_NAME
-        assert (ROOT / "tasks" / f"{stage}.py").is_file()
+        assert (ROOT / "tasks" / "stages" / f"{stage}.py").is_file()
         assert list((ROOT / "tests" / "tasks").rglob(f"test_{stage}.py")), stage
         assert DAG[stage]["cmd"] == f"python -m tasks {stage}" + "@${key}" * (stage in PER_NAME)
 
@@ -36,7 +36,7 @@ def test_one_word_per_stage() -> None:
 @pytest.mark.parametrize("stage", ALL)
 def test_code_dependencies_are_the_import_closure(stage: str) -> None:
     code = [Path(path) for path in paths_of(stage, "deps") if path.startswith("tasks/")]
-    needed = set(closure.files(f"tasks.{stage}"))
+    needed = set(code_version.files(f"tasks.stages.{stage}"))
     uncovered = {path for path in needed if not any(path.is_relative_to(dep) for dep in code)}
     assert not uncovered, f"dvc.yaml: stage {stage} lacks the inputs {sorted(map(str, uncovered))}"
     idle = {dep for dep in code if not any(path.is_relative_to(dep) for path in needed)}
@@ -45,7 +45,7 @@ def test_code_dependencies_are_the_import_closure(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", ALL)
 def test_parameters_are_those_the_code_reads(stage: str) -> None:
-    source = (ROOT / "tasks" / f"{stage}.py").read_text()
+    source = (ROOT / "tasks" / "stages" / f"{stage}.py").read_text()
     read = set(re.findall(r"\bconfig\.(\w+)", source)) & set(Config.model_fields)
     listed = {entry.split(".")[0] for entry in DAG[stage].get("params", [])}
     assert read <= listed, f"dvc.yaml: stage {stage} reads {sorted(read - listed)}, which its params do not list"
@@ -62,24 +62,24 @@ def test_outputs_lie_in_the_stages_own_folder() -> None:
 
 
 def test_an_edited_helper_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = closure.version("tasks.train")
-    assert Path("tasks/scores.py") in closure.files("tasks.train")
+    before = code_version.version("tasks.stages.train")
+    assert Path("tasks/evaluation/scores.py") in code_version.files("tasks.stages.train")
     original = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda self: original(self) + b"#" * (self.name == "scores.py"))
-    closure.version.cache_clear()
-    assert closure.version("tasks.train") != before
-    assert closure.version("tasks.segments") == closure.version("tasks.segments")
+    code_version.version.cache_clear()
+    assert code_version.version("tasks.stages.train") != before
+    assert code_version.version("tasks.stages.segments") == code_version.version("tasks.stages.segments")
     monkeypatch.undo()
-    closure.version.cache_clear()
-    assert closure.version("tasks.train") == before
+    code_version.version.cache_clear()
+    assert code_version.version("tasks.stages.train") == before
 
 
 def test_a_fit_does_not_depend_on_what_only_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tasks import experiment
+    from tasks.stages import experiment
 
     def versions() -> dict[str, str]:
-        closure.version.cache_clear()
-        return {"fit": experiment._fitting(), "all": closure.version("tasks.experiment")}
+        code_version.version.cache_clear()
+        return {"fit": experiment._fitting(), "all": code_version.version("tasks.stages.experiment")}
 
     before, original = versions(), Path.read_bytes
     for edited, changes in (("scoring.py", {"fit", "all"}), ("survey.py", {"all"}), ("plan.py", {"all"})):

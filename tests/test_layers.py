@@ -20,7 +20,7 @@ def test_importing_every_stage_pulls_in_nothing_heavy() -> None:
     code = """
 import sys, importlib
 from tasks.__main__ import STAGES
-for stage in STAGES: importlib.import_module(f"tasks.{stage}")
+for stage in STAGES: importlib.import_module(f"tasks.stages.{stage}")
 heavy = {"torch", "matplotlib", "sklearn", "pandas", "plotly", "yt_dlp", "av", "textblob", "pydub", "onnxruntime"}
 print(sorted(heavy & set(sys.modules)))
 """

@@ -15,8 +15,9 @@ from bench.crawled import change
 from bench.method import OURS, Bench, Pairs, faster, peers_python
 from bench.rows import Agreement, Row
 from bench.side import Given, Side
-from flows import workspace
-from tasks import eligibility, paths, tables
+from flows.project import workspace
+from tasks.core import paths, tables
+from tasks.labelling.votes import eligibility
 
 TARGETS = {1: 3.0, 2: 5.0}
 """By how many cores ours may use; the script uses one."""

@@ -46,7 +46,7 @@ def ffmpeg() -> str:
 
 def ours(sources: list[str], folder: str) -> Ready:
     """Our side: the function that the stage crawl calls."""
-    from tasks.decode import to_flac
+    from tasks.media.decode import to_flac
 
     jobs = [(Path(source), _target(source, folder)) for source in sources]
 

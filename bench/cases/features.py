@@ -42,8 +42,8 @@ def measure(bench: Bench) -> list[Row]:
 
 def ours(*, sound: str, rate_hz: int, window: int, step: int, mid_frames: int) -> Ready:
     """Our side: samples to mid-term statistics."""
-    from tasks.features.mid_term import statistics
-    from tasks.features.short_term import short_term
+    from tasks.features.mid_term.mid_term import statistics
+    from tasks.features.mid_term.short_term import short_term
 
     signal = np.load(sound)
 

@@ -12,7 +12,7 @@ from bench.commands import ROOT
 from bench.method import Bench, seconds
 from bench.rows import Row, Target
 from bench.side import Side
-from tasks import config
+from tasks.core import config
 
 SIZES = (100, 1_000)
 N_STORED = 1_010

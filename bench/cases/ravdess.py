@@ -45,8 +45,8 @@ def ours(files: list[str], n_workers: int, table: str) -> Ready:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from tasks import workers
-    from tasks.features.mid_term import NAMES
+    from tasks.core import workers
+    from tasks.features.mid_term.mid_term import NAMES
 
     def work() -> Any:
         chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
@@ -63,7 +63,7 @@ def features(files: list[str]) -> NDArray[np.float64]:
     """Return the mid-term features of some clips, shape (n_clips, 136)."""
     import soundfile
 
-    from tasks.features.mid_term import Windows, mid_terms
+    from tasks.features.mid_term.mid_term import Windows, mid_terms
 
     sounds = [soundfile.read(Path(file), dtype="int16") for file in files]
     (rate_hz,) = {one_hz for _, one_hz in sounds}

@@ -57,16 +57,16 @@ def measure(bench: Bench) -> list[Row]:
 
 def ours(examples: str, n_rows: int) -> Ready:
     """Our side: what the stage train does inside a fold."""
-    from tasks.models import svm
+    from tasks.models.svm import weak_svm
 
     given = np.load(examples)
     features, labels, groups = (given[name][:n_rows] for name in ("features", "labels", "groups"))
-    recipe = svm.Recipe(C_GRID, FOLDS, NEIGHBOURS, SEED)
+    recipe = weak_svm.Recipe(C_GRID, FOLDS, NEIGHBOURS, SEED)
 
     def search(n: int = n_rows) -> tuple[float, Any]:
-        rows = svm.Examples.alike(features[:n], labels[:n])
-        choice = svm.choose_c(rows, groups[:n], recipe)
-        return choice.c, svm.fit(rows, choice.c, recipe)
+        rows = weak_svm.Examples.alike(features[:n], labels[:n])
+        choice = weak_svm.choose_c(rows, groups[:n], recipe)
+        return choice.c, weak_svm.fit(rows, choice.c, recipe)
 
     def told(made: tuple[float, Any]) -> dict[str, Any]:
         c, model = made

@@ -15,8 +15,8 @@ from bench.commands import PYTHON
 from bench.method import OURS, Bench, Pairs, faster, peers_python
 from bench.rows import Agreement, Row
 from bench.side import Given, Side
-from tasks import paths, tables
 from tasks.__main__ import STAGES
+from tasks.core import paths, tables
 
 N_INTERVIEWS, TARGET, N_CORES = 200, 15.0, 2
 DOOR = (str(Path(PYTHON).with_name("undertone")), "run")

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from tasks.annotate import gate
 from tasks.annotate.gate import Gate
 from tasks.annotate.sitting import Sitting
-from tasks.errors import UndertoneError
-from tasks.page import templating
+from tasks.core.errors import UndertoneError
+from tasks.pages.common import templating
 
 _Next = Callable[[Request], Awaitable[Response]]
 
@@ -86,9 +86,9 @@ def make(sitting: Sitting, rules: Gate) -> FastAPI:
 
 def _files(sitting: Sitting) -> dict[str, Callable[[], Response]]:
     templates = templating.environment()
-    page = templates.get_template("annotate.html").render(deciding=sitting.voters is not None)
-    style = templates.get_template("annotate.css").render()
-    script = templates.get_template("annotate.js").render()
+    page = templates.get_template("annotate/templates/annotate.html").render(deciding=sitting.voters is not None)
+    style = templates.get_template("annotate/templates/annotate.css").render()
+    script = templates.get_template("annotate/templates/annotate.js").render()
     return {
         "page": lambda: Response(page, media_type="text/html"),
         "style": lambda: Response(style, media_type="text/css"),

@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from tasks import listeners
-from tasks.errors import InputError
+from tasks.core.errors import InputError
+from tasks.labelling.people import listeners
 
 _NAME = re.compile(r"[^\W\d_][\w .@+-]{0,62}[\w.]|[^\W\d_]")
 NOBODY = "@undertone.invalid"

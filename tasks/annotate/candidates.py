@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tasks import paths, tables
 from tasks.annotate.ballots import Segment, Span
-from tasks.errors import NotEnoughData, TableError
+from tasks.core import paths, tables
+from tasks.core.errors import NotEnoughData, TableError
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tasks import paths
 from tasks.annotate import label_studio, sheet
 from tasks.annotate.ballots import Ballot, Segment
 from tasks.annotate.store import Store
-from tasks.errors import InputError
+from tasks.core import paths
+from tasks.core.errors import InputError
 
 _DIGEST = "annotated.csv"
 

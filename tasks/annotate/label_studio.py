@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tasks import tables
 from tasks.annotate.ballots import NOBODY, Ballot, Segment, Span, Verdict, listener
-from tasks.errors import InputError
+from tasks.core import tables
+from tasks.core.errors import InputError
 
 _CONTROL, _OBJECT = "sentiment", "audio"
 _TEXTS, _TIMES = ("utterance_id", "video_id", "text"), ("start_s", "end_s")

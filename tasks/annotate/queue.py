@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from tasks import tables
 from tasks.annotate.candidates import Candidate
+from tasks.core import tables
 
 Order = Callable[[Sequence[Candidate], int], Iterable[Candidate]]
 

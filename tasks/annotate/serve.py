@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tasks.annotate import gate
 from tasks.annotate.sitting import Sitting
-from tasks.errors import Busy, InputError
+from tasks.core.errors import Busy, InputError
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tasks import listeners, tables
 from tasks.annotate.ballots import Ballot, Segment, Span, Verdict, listener
-from tasks.errors import InputError
+from tasks.core import tables
+from tasks.core.errors import InputError
+from tasks.labelling.people import listeners
 
 ADJUDICATOR = "adjudicator"
 """Who gave the verdicts of a CSV file, which does not say it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks.annotate.ballots import Segment, Span, listener
 from tasks.annotate.store import Store
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 
 
 @dataclass(frozen=True)

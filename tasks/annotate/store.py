@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tasks.annotate.ballots import Ballot, Segment, Span, Verdict
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 
 _VERSION = 1
 _BUSY_S = 30.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from tasks.errors import Rejected
+from tasks.core.errors import Rejected
 
 EMOTIONS = (
     "neutral", "calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise",

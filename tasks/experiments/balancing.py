@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.balance import usable_neighbours
-from tasks.errors import ConfigError
-from tasks.splits import Labels
+from tasks.core.errors import ConfigError
+from tasks.evaluation.balance import usable_neighbours
+from tasks.evaluation.splits import Labels
 
 FORMS = {
     "none": "none",

@@ -15,15 +15,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks import feature_store, paths, protocols, tables
-from tasks.config import Experiment, Windows
+from tasks.core import paths, tables
+from tasks.core.config import Experiment, Windows
+from tasks.core.errors import NotEnoughData
 from tasks.corpora.labels import LABEL_SETS
-from tasks.errors import NotEnoughData
+from tasks.evaluation import protocols
+from tasks.evaluation.protocols import Columns, Split
+from tasks.evaluation.splits import Labels
 from tasks.experiments import windows
 from tasks.experiments.plan import MANY_INTENSITIES, SEVERAL, SHARED, Plan
-from tasks.models.estimator import Inputs, Sequences
-from tasks.protocols import Columns, Split
-from tasks.splits import Labels
+from tasks.features.base import store
+from tasks.models.base.estimator import Inputs, Sequences
 
 NO_TARGET, NO_FEATURES, NOT_AMONG_FIRST = "no label among the classes", "no features", "beyond the first of its class"
 NOT_ASKED_FOR = "not what the recipe is about"
@@ -117,9 +119,9 @@ def _read(plan: Plan) -> Data:
         tables.read_corpus(paths.utterances(recipe.corpus)).to_pylist(), key=lambda row: str(row["utterance_id"])
     )
     left_out: Counter[str] = Counter()
-    sets = {part.name: feature_store.read(paths.features(recipe.corpus, part.name)) for part in plan.parts}
+    sets = {part.name: store.read(paths.features(recipe.corpus, part.name)) for part in plan.parts}
     ids = [row["utterance_id"] for row in rows]
-    places = {one: feature_store.positions(features, ids) for one, features in sets.items()}
+    places = {one: store.positions(features, ids) for one, features in sets.items()}
     needs = np.logical_and if recipe.missing == "left-out" else np.logical_or
     has_features = needs.reduce([place >= 0 for place in places.values()])
     kept, targets, taken, asked = [], [], Counter[str](), _asked(plan, rows)
@@ -265,7 +267,7 @@ def _units(plan: Plan, columns: Columns) -> Labels:
 
 
 def _inputs(
-    plan: Plan, sets: Mapping[str, feature_store.Features], places: Mapping[str, NDArray[np.int64]], units: Labels
+    plan: Plan, sets: Mapping[str, store.Features], places: Mapping[str, NDArray[np.int64]], units: Labels
 ) -> Inputs:
     by_kind: dict[str, dict[str, Any]] = {"vector": {}, "sequence": {}, "text": {}}
     for part in plan.parts:
@@ -278,7 +280,7 @@ def _inputs(
     return Inputs(units, by_kind["vector"], by_kind["sequence"], by_kind["text"])
 
 
-def _perhaps(features: feature_store.Features, place: NDArray[np.int64]) -> Sequences:
+def _perhaps(features: store.Features, place: NDArray[np.int64]) -> Sequences:
     """Return sequences, of no steps where a row is not among the features; a vector is a sequence of one step."""
     there = place >= 0
     if not there.any():

@@ -17,17 +17,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks import leaks, paths, protocols, tables
-from tasks.config import Section
-from tasks.errors import LeakError, NotEnoughData
+from tasks import leaks
+from tasks.core import paths, tables
+from tasks.core.config import Section
+from tasks.core.errors import LeakError, NotEnoughData
+from tasks.core.memo import Result
+from tasks.evaluation import protocols
+from tasks.evaluation.protocols import Protocol, Split
 from tasks.experiments import data as rows_of
 from tasks.experiments import modalities, scoring
 from tasks.experiments.data import Data
 from tasks.experiments.plan import Plan
-from tasks.memo import Result
-from tasks.models.branches import Part
-from tasks.models.estimator import Development, Inputs, Scores
-from tasks.protocols import Protocol, Split
+from tasks.models.base.branches import Part
+from tasks.models.base.estimator import Development, Inputs, Scores
 
 FINAL = -1
 """The fold that trains on every row, to keep the model."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models.estimator import Inputs, Sequences
+from tasks.models.base.estimator import Inputs, Sequences
 
 Named = Mapping[str, tuple[str, ...]]
 """Modality → the features that are read off it."""

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.evaluation.protocols import Split
+from tasks.evaluation.splits import Labels
 from tasks.experiments.data import Data
-from tasks.experiments.heard import Attended, Frames, Search, Shares, Varied
-from tasks.protocols import Split
-from tasks.splits import Labels
+from tasks.experiments.illustrations import Attended, Frames, Search, Shares, Varied
 
 MOST_POINTS = 2_000
 _COMPONENTS = 50

@@ -7,20 +7,21 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tasks import extraction, protocols
-from tasks.config import Clips, Config, Experiment
+from tasks.core.config import Clips, Config, Experiment
+from tasks.core.errors import ConfigError, one_of
+from tasks.corpora.columns_offered import OFFERS
 from tasks.corpora.labels import LABEL_SETS
-from tasks.corpora.offers import OFFERS
-from tasks.errors import ConfigError, one_of
+from tasks.evaluation import protocols
+from tasks.evaluation.protocols import Protocol
 from tasks.experiments import balancing
 from tasks.experiments.balancing import Balance
-from tasks.extraction import at
-from tasks.features.extractor import Extractor
+from tasks.features.base import feature_sets
+from tasks.features.base.extractor import Extractor
+from tasks.features.base.feature_sets import at
+from tasks.features.base.settings import settings_of
 from tasks.leaks import CHECKS
-from tasks.models import registry as models
-from tasks.models.estimator import Kind, Model, Task
-from tasks.models.settings import settings_of
-from tasks.protocols import Protocol
+from tasks.models.base import registry as models
+from tasks.models.base.estimator import Kind, Model, Task
 
 INTENSITIES = ("valence", "arousal", "dominance", "sentiment_intensity")
 """Targets that are numbers."""
@@ -154,7 +155,7 @@ def demand(config: Config) -> None:
         ConfigError: at the first that cannot work
     """
     for name in config.features:
-        extraction.of(name, config)
+        feature_sets.of(name, config)
     for name in config.experiments:
         plan(name, config)
 
@@ -171,7 +172,7 @@ def _parts(recipe: Experiment, config: Config, where: str) -> Iterable[Part]:
                 f"{where}.features: {one} are of corpus {entry.corpus}, not of {recipe.corpus}; "
                 f"of {recipe.corpus} there are {mine or 'none'}"
             )
-        yield Part(one, *extraction.of(one, config))
+        yield Part(one, *feature_sets.of(one, config))
 
 
 def _task(recipe: Experiment, where: str) -> Task:

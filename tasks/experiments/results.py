@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks import leaks, scores
-from tasks.config import Clips
+from tasks import leaks
+from tasks.core.config import Clips
+from tasks.evaluation import scores
+from tasks.evaluation.protocols import Split
+from tasks.evaluation.scores import Bootstrap
 from tasks.experiments import fitting, modalities, scoring, windows
 from tasks.experiments.data import Data
 from tasks.experiments.fitting import ONLY, RECIPE, SHUFFLED, Fit
 from tasks.experiments.plan import Plan
 from tasks.experiments.scoring import Run
-from tasks.protocols import Split
-from tasks.scores import Bootstrap
 
 HEADLINE = {
     "classes": ("accuracy", "uar", "macro_f1", "weighted_f1"),

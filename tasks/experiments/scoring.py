@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import scores
-from tasks.scores import Bootstrap
-from tasks.splits import Labels
+from tasks.evaluation import scores
+from tasks.evaluation.scores import Bootstrap
+from tasks.evaluation.splits import Labels
 
 Array = NDArray[np.float64]
 N_BINS = 10

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.config import Clips, Windows
-from tasks.models.estimator import Rows, Scores, Sequences
-from tasks.splits import Labels
+from tasks.core.config import Clips, Windows
+from tasks.evaluation.splits import Labels
+from tasks.models.base.estimator import Rows, Scores, Sequences
 
 NONE = "none"
 """What a clip is called of which the model is not sure enough."""

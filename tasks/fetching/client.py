@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from tasks import paths
-from tasks.config import Crawl
-from tasks.errors import ConfigError, Rejected, UndertoneError
+from tasks.core import paths
+from tasks.core.config import Crawl
+from tasks.core.errors import ConfigError, Rejected, UndertoneError
 from tasks.fetching import description, failures, identity, network, options, retries
 from tasks.fetching.description import Address, Info, Listed, Track, Wanted
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tasks.config import Section
-from tasks.errors import Rejected
+from tasks.core.config import Section
+from tasks.core.errors import Rejected
 from tasks.fetching import failures, identity
 
 Info = Mapping[str, Any]

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from tasks.errors import Rejected, Transient
+from tasks.core.errors import Rejected, Transient
 from tasks.fetching.retries import LATER, TryAgain
 
 NOT_FOUND = "not found"

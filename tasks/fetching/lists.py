@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 from tasks.fetching import identity
 
 _SHOWN = 10

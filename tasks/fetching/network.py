@@ -23,7 +23,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from tasks.errors import ConfigError
+from tasks.core.errors import ConfigError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

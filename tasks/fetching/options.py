@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tasks.errors import ConfigError
+from tasks.core.errors import ConfigError
 
 # yt-dlp's option name → its key in yt-dlp's Python API, where the two differ
 _ALLOWED = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from tasks.errors import Transient
+from tasks.core.errors import Transient
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState

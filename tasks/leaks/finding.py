@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from tasks.errors import ConfigError, LeakError
+from tasks.core.errors import ConfigError, LeakError
 
 Severity = Literal["violation", "warning", "declared", "note"]
 MOST_EXAMPLES = 5

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.features.fingerprint import MIN_OVERLAP, QUIET
 from tasks.leaks import pairing
+from tasks.media.fingerprint import MIN_OVERLAP, QUIET
 
 MAX_BIT_ERROR_RATE = 0.17
 """Between copies and takes. Measured on 240 clips of RAVDESS and TESS; median and worst share of differing bits: 0.002

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from tasks.models.backbones import BackboneNetwork, BackboneSettings
-from tasks.models.estimator import Model, reading
+from tasks.models.base.estimator import Model, reading
+from tasks.models.base.pretrained_image import BackboneNetwork, BackboneSettings
 
 if TYPE_CHECKING:
     from tasks.models.networks.backbone import Images

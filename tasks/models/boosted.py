@@ -12,10 +12,10 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import InputError
-from tasks.models import arrays
-from tasks.models.checks import above_zero, classes_of
-from tasks.models.estimator import Development, Inputs, Model, Scores, reading
+from tasks.core.errors import InputError
+from tasks.models.base import array_files
+from tasks.models.base.checks import above_zero, classes_of
+from tasks.models.base.estimator import Development, Inputs, Model, Scores, reading
 
 TREES = "trees.ubj"
 
@@ -105,11 +105,14 @@ class Xgboost:
 
     def files(self) -> dict[str, bytes]:
         """Return the trees as XGBoost's UBJSON, the classes as JSON."""
-        return {TREES: bytes(self.booster_.save_raw("ubj")), arrays.CARD: arrays.to_json({"outputs": self.outputs_})}
+        return {
+            TREES: bytes(self.booster_.save_raw("ubj")),
+            array_files.CARD: array_files.to_json({"outputs": self.outputs_}),
+        }
 
     def read(self, files: Mapping[str, bytes]) -> Self:
         """Take over what `files` gave."""
-        self.outputs_, self.curves_ = tuple(json.loads(files[arrays.CARD])["outputs"]), []
+        self.outputs_, self.curves_ = tuple(json.loads(files[array_files.CARD])["outputs"]), []
         self.booster_ = _xgboost().Booster({"nthread": 1})
         self.booster_.load_model(bytearray(files[TREES]))
         return self

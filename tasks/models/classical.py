@@ -17,9 +17,9 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models import arrays
-from tasks.models.checks import above_zero, classes_of
-from tasks.models.estimator import Development, Inputs, Model, Scores
+from tasks.models.base import array_files as arrays
+from tasks.models.base.checks import above_zero, classes_of
+from tasks.models.base.estimator import Development, Inputs, Model, Scores
 
 Weights = NDArray[np.float64] | None
 Link = Literal["softmax", "sigmoid", "identity"]

@@ -40,9 +40,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from tasks.models.convolutional import ConvolutionalSettings, units_of
-from tasks.models.estimator import Model, reading
-from tasks.models.spectrograms import TAKES, SpectrogramNetwork
+from tasks.models.base.convolutional import ConvolutionalSettings, units_of
+from tasks.models.base.estimator import Model, reading
+from tasks.models.base.spectrograms import TAKES, SpectrogramNetwork
 
 if TYPE_CHECKING:
     from torch import nn

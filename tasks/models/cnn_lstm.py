@@ -35,11 +35,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import ConfigError
-from tasks.models.checks import above_zero
-from tasks.models.convolutional import ConvolutionalSettings
-from tasks.models.estimator import Inputs, Model, reading
-from tasks.models.spectrograms import TAKES, SpectrogramNetwork, demand_layers
+from tasks.core.errors import ConfigError
+from tasks.models.base.checks import above_zero
+from tasks.models.base.convolutional import ConvolutionalSettings
+from tasks.models.base.estimator import Inputs, Model, reading
+from tasks.models.base.spectrograms import TAKES, SpectrogramNetwork, demand_layers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -113,8 +113,8 @@ class CnnLstm(SpectrogramNetwork):
         n_frames = self.shape["n_frames"]
         if not len(inputs):
             return np.empty((0, n_frames))
-        from tasks.models.networks import outputs
         from tasks.models.networks.cnn_lstm import Attention
+        from tasks.models.training import outputs
 
         network = Attention(self.networks_[0], self.settings.time_pools, n_frames)
         found = outputs.logits(network, self.examples(inputs), self.settings)

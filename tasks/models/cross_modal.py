@@ -27,16 +27,16 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import InputError
-from tasks.models import batches
-from tasks.models.batches import Batch
-from tasks.models.branches import Part
-from tasks.models.checks import above_zero, demand_share
-from tasks.models.estimator import Development, Inputs, Model, Rows, Scores, Sequences, reading
-from tasks.models.joined import Joined, shortened
-from tasks.models.moments import moments
+from tasks.core.errors import InputError
+from tasks.models.base.branches import Part
+from tasks.models.base.checks import above_zero, demand_share
+from tasks.models.base.estimator import Development, Inputs, Model, Rows, Scores, Sequences, reading
+from tasks.models.base.joined_sequences import Joined, shortened
+from tasks.models.base.network import Network, Training
+from tasks.models.base.standardisation import moments
 from tasks.models.support_vectors import LinearSvmSettings, RbfSvmSettings, Svm
-from tasks.models.training import Network, Training
+from tasks.models.training import batches
+from tasks.models.training.batches import Batch
 
 if TYPE_CHECKING:
     from torch import nn
@@ -184,8 +184,8 @@ class CrossModal(Network):
 
     def attended(self, inputs: Inputs) -> tuple[tuple[str, ...], NDArray[np.float64]]:
         """Return the modalities, and the share of a row's attention that each gets, shape (n_rows, n_modalities)."""
-        from tasks.models.networks import outputs
         from tasks.models.networks.cross_modal import Shares
+        from tasks.models.training import outputs
 
         names = tuple(one["name"] for one in self.shape["modalities"])
         return names, outputs.logits(Shares(self.networks_[0]), self.examples(inputs), self.settings)

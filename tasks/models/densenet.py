@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.models.backbones import BackboneNetwork, BlockSettings
-from tasks.models.checks import above_zero
-from tasks.models.estimator import Model, reading
+from tasks.models.base.checks import above_zero
+from tasks.models.base.estimator import Model, reading
+from tasks.models.base.pretrained_image import BackboneNetwork, BlockSettings
 
 if TYPE_CHECKING:
     from tasks.models.networks.backbone import Images

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models import batches
-from tasks.models.batches import Batch
-from tasks.models.checks import above_zero, demand_share
-from tasks.models.estimator import Inputs, Model, Rows, Task, reading
-from tasks.models.training import Network, Training
+from tasks.models.base.checks import above_zero, demand_share
+from tasks.models.base.estimator import Inputs, Model, Rows, Task, reading
+from tasks.models.base.network import Network, Training
+from tasks.models.training import batches
+from tasks.models.training.batches import Batch
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,7 +41,7 @@ class FineTunedSettings(Training):
         learning_rate: of the encoder's top layer
         layer_decay: learning rate of a layer, over that of the layer above it
         head_learning_rate: of the linear layer on top
-        checkpoint: name in `tasks.features.checkpoints`, path of a folder, or name on the Hugging Face hub
+        checkpoint: name in `tasks.features.base.checkpoints`, path of a folder, or name on the Hugging Face hub
         max_tokens: longer texts lose their beginning
         pooling: `mean` over tokens; `cls`: the first token; `last-utterance`: mean over tokens after the last separator
         dropout: before the linear layer; inside, the encoder has its own
@@ -125,7 +125,7 @@ class FineTuned(Network):
         Raises:
             InputError: if there is no such checkpoint, or it is none for text
         """
-        from tasks.features import checkpoints
+        from tasks.features.base import checkpoints
 
         tokenizer, encoder = checkpoints.text_encoder(self.settings.checkpoint)
         with TemporaryDirectory(prefix="undertone-") as made, checkpoints.quiet():
@@ -153,7 +153,7 @@ class FineTuned(Network):
 
     def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         """Return the encoder, pretrained when it is going to be trained, with a linear layer of first weights."""
-        from tasks.features import checkpoints
+        from tasks.features.base import checkpoints
         from tasks.models.networks.encoder import Encoder
 
         if fitting:
@@ -185,7 +185,7 @@ class FineTuned(Network):
         return super().read(files)
 
     def _take_tokenizer(self) -> None:
-        from tasks.features import checkpoints
+        from tasks.features.base import checkpoints
 
         library = checkpoints.transformers()
         with _Unpacked(self._files) as folder, checkpoints.quiet():

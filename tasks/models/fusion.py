@@ -23,11 +23,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models import arrays, branches
-from tasks.models.branches import Branch, Composite, Part, Weights
-from tasks.models.checks import above_zero, classes_of
-from tasks.models.estimator import Development, Estimator, Inputs, Model, Scores, reading
-from tasks.models.training import Network
+from tasks.models.base import array_files, branches
+from tasks.models.base.branches import Branch, Composite, Part, Weights
+from tasks.models.base.checks import above_zero, classes_of
+from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, reading
+from tasks.models.base.network import Network
 
 COMPOSITE = Composite("fusion", "branches", "branch")
 LAST = Composite("fusion", "last", "last")
@@ -155,11 +155,11 @@ class Fusion:
         card = {"last": self._last.entry, "branches": COMPOSITE.cards(self._branches), "notes": self.notes_}
         kept = {"mean": self.mean_, "scale": self.scale_}
         last = LAST.files({_TOGETHER: self.last_})
-        return arrays.to_files(card, kept) | COMPOSITE.files(self.fitted_) | last
+        return array_files.to_files(card, kept) | COMPOSITE.files(self.fitted_) | last
 
     def read(self, files: Mapping[str, bytes]) -> Self:
         """Take over what `files` gave."""
-        card, kept = arrays.from_files(files)
+        card, kept = array_files.from_files(files)
         self.notes_, self.mean_, self.scale_ = list(card["notes"]), kept["mean"], kept["scale"]
         self._last = LAST.only(_TOGETHER, card["last"], "vector")
         self.last_ = LAST.load([self._last], files)[_TOGETHER]

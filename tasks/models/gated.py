@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tasks.errors import InputError
-from tasks.models.batches import Batch
-from tasks.models.checks import above_zero, demand_share
-from tasks.models.estimator import Inputs, Model, Rows, reading
-from tasks.models.training import Network, Training
+from tasks.core.errors import InputError
+from tasks.models.base.checks import above_zero, demand_share
+from tasks.models.base.estimator import Inputs, Model, Rows, reading
+from tasks.models.base.network import Network, Training
+from tasks.models.training.batches import Batch
 
 if TYPE_CHECKING:
     from torch import nn

@@ -22,10 +22,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models import arrays, branches
-from tasks.models.branches import FLOOR, Composite, Part, Weights
-from tasks.models.checks import classes_of
-from tasks.models.estimator import Development, Estimator, Inputs, Model, Scores, reading
+from tasks.models.base import array_files, branches
+from tasks.models.base.branches import FLOOR, Composite, Part, Weights
+from tasks.models.base.checks import classes_of
+from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, reading
 
 COMPOSITE = Composite("late-fusion", "branches", "branch")
 STEPS = 10
@@ -133,11 +133,11 @@ class LateFusion:
             "temperatures": self.temperatures_,
             "notes": self.notes_,
         }
-        return {arrays.CARD: arrays.to_json(card)} | COMPOSITE.files(self.fitted_)
+        return {array_files.CARD: array_files.to_json(card)} | COMPOSITE.files(self.fitted_)
 
     def read(self, files: Mapping[str, bytes]) -> Self:
         """Take over what `files` gave."""
-        card = json.loads(files[arrays.CARD])
+        card = json.loads(files[array_files.CARD])
         self.outputs_, self.notes_ = tuple(card["outputs"]), list(card["notes"])
         self.weights_, self.temperatures_ = tuple(card["weights"]), tuple(card["temperatures"])
         self._branches = COMPOSITE.described(card["branches"])

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tasks.errors import InputError
-from tasks.models import batches
-from tasks.models.batches import Batch
-from tasks.models.checks import demand_share
-from tasks.models.estimator import Inputs, Model, Rows, Sequences, reading
-from tasks.models.training import Network, Training
+from tasks.core.errors import InputError
+from tasks.models.base.checks import demand_share
+from tasks.models.base.estimator import Inputs, Model, Rows, Sequences, reading
+from tasks.models.base.network import Network, Training
+from tasks.models.training import batches
+from tasks.models.training.batches import Batch
 
 if TYPE_CHECKING:
     from torch import nn

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tasks.errors import InputError
-from tasks.models.backbones import BackboneNetwork, BlockSettings, read_into, weights_of
-from tasks.models.estimator import Model, reading
-from tasks.models.spectrograms import TAKES
+from tasks.core.errors import InputError
+from tasks.models.base.estimator import Model, reading
+from tasks.models.base.pretrained_image import BackboneNetwork, BlockSettings, read_into, weights_of
+from tasks.models.base.spectrograms import TAKES
 
 if TYPE_CHECKING:
     from tasks.models.networks.backbone import Images
@@ -55,7 +55,7 @@ class ResNet(BackboneNetwork):
         Raises:
             InputError: if there is no such folder, or it holds another network than the settings describe
         """
-        from tasks.features import checkpoints
+        from tasks.features.base import checkpoints
         from tasks.models.networks.resnet import ResNet as Module
 
         assert isinstance(network, Module)

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import InputError
-from tasks.features import framing
-from tasks.models import arrays, batches
-from tasks.models.batches import Batch
-from tasks.models.checks import above_zero, demand_share
-from tasks.models.estimator import Inputs, Model, Rows, Sequences, reading
-from tasks.models.training import Network, Training
+from tasks.core.errors import InputError
+from tasks.features.sound import framing
+from tasks.models.base import array_files
+from tasks.models.base.checks import above_zero, demand_share
+from tasks.models.base.estimator import Inputs, Model, Rows, Sequences, reading
+from tasks.models.base.network import Network, Training
+from tasks.models.training import batches
+from tasks.models.training.batches import Batch
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,7 +45,7 @@ class SpeechFineTunedSettings(Training):
         learning_rate: of the encoder's top layer
         layer_decay: learning rate of a layer, over that of the layer above it; 1: all alike, as published
         head_learning_rate: of the part on top, whose weights are new
-        checkpoint: name in `tasks.features.checkpoints`, path of a folder, or name on the Hugging Face hub
+        checkpoint: name in `tasks.features.base.checkpoints`, path of a folder, or name on the Hugging Face hub
         pooling: over frames
         freeze_feature_encoder: leave the convolutions as they are
         spec_augment: mask stretches of frames in training, as the checkpoint's configuration says (mostly 5 % of them)
@@ -115,7 +116,7 @@ class SpeechFineTuned(Network):
         Raises:
             InputError: if there is no such checkpoint, or it is none for raw sound
         """
-        from tasks.features import speech_encoder
+        from tasks.features.sound import speech_encoder
 
         _only(inputs)
         _, encoder = speech_encoder.loaded(self.settings.checkpoint)
@@ -134,7 +135,8 @@ class SpeechFineTuned(Network):
 
     def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         """Return the encoder, pretrained when it is going to be trained, with layers of first weights on top."""
-        from tasks.features import checkpoints, speech_encoder
+        from tasks.features.base import checkpoints
+        from tasks.features.sound import speech_encoder
         from tasks.models.networks.speech import Speech
 
         settings = self.settings
@@ -159,7 +161,7 @@ class SpeechFineTuned(Network):
 
     def files(self) -> dict[str, bytes]:
         """Return weights, what describes them, and the encoder's configuration."""
-        return {**super().files(), _CONFIG: arrays.to_json(self._config)}
+        return {**super().files(), _CONFIG: array_files.to_json(self._config)}
 
     def read(self, files: Mapping[str, bytes]) -> Self:
         """Take over what `files` gave; the checkpoint that training started from is not needed."""

@@ -20,13 +20,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import NotEnoughData
-from tasks.models import arrays, branches
-from tasks.models.branches import Branch, Composite, Part, Weights
-from tasks.models.checks import above_zero, classes_of
+from tasks.core.errors import NotEnoughData
+from tasks.evaluation.splits import Fold, group_k_fold
+from tasks.models.base import array_files, branches
+from tasks.models.base.branches import Branch, Composite, Part, Weights
+from tasks.models.base.checks import above_zero, classes_of
+from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, reading
 from tasks.models.classical import Linear, LogisticSettings, fit_logistic
-from tasks.models.estimator import Development, Estimator, Inputs, Model, Scores, reading
-from tasks.splits import Fold, group_k_fold
 
 NAME = "stacking"
 STACK = "meta.json"
@@ -160,13 +160,13 @@ class Stacking:
     def files(self) -> dict[str, bytes]:
         """Return the upper model, and under `base/BLOCK/` the files of each base model."""
         card = {"bases": COMPOSITE.cards(self._bases), "notes": self.notes_}
-        upper = {**arrays.to_files(self.meta_.card, self.meta_.arrays), STACK: arrays.to_json(card)}
+        upper = {**array_files.to_files(self.meta_.card, self.meta_.arrays), STACK: array_files.to_json(card)}
         return upper | COMPOSITE.files(self.fitted_)
 
     def read(self, files: Mapping[str, bytes]) -> Self:
         """Take over what `files` gave."""
         card = json.loads(files[STACK])
-        self.meta_ = Linear.of(*arrays.from_files(files))
+        self.meta_ = Linear.of(*array_files.from_files(files))
         self.outputs_, self.curves_, self.notes_ = self.meta_.outputs, [], list(card["notes"])
         self._bases = COMPOSITE.described(card["bases"])
         self.fitted_ = COMPOSITE.load(self._bases, files)

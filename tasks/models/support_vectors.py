@@ -16,10 +16,11 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models import arrays, linear_svm
-from tasks.models.checks import above_zero, classes_of
+from tasks.models.base import array_files
+from tasks.models.base.checks import above_zero, classes_of
+from tasks.models.base.estimator import Development, Inputs, Model, Scores, reading
 from tasks.models.classical import Weights, check_width, class_weight, noted
-from tasks.models.estimator import Development, Inputs, Model, Scores, reading
+from tasks.models.svm import linear_svm
 
 # rows of the kernel matrix that are held at once: 1,000 rows × 10,000 support vectors are 80 MB
 _KERNEL_ROWS = 1000
@@ -112,11 +113,11 @@ class Svm:
         kept = {"pairs": self.pairs_, "intercept": self.intercept_}
         support = {} if self.support_ is None else {"support": self.support_}
         card = {"outputs": self.outputs_, "gamma": self.gamma_, "notes": self.notes_}
-        return arrays.to_files(card, {**kept, **support})
+        return array_files.to_files(card, {**kept, **support})
 
     def read(self, files: Mapping[str, bytes]) -> Self:
         """Take over what `files` gave."""
-        card, kept = arrays.from_files(files)
+        card, kept = array_files.from_files(files)
         self.outputs_, self.curves_, self.notes_ = tuple(card["outputs"]), [], list(card["notes"])
         self.gamma_, self.support_ = card["gamma"], kept.get("support")
         self.pairs_, self.intercept_ = kept["pairs"], kept["intercept"]

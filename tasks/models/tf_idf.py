@@ -13,11 +13,11 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import NotEnoughData
-from tasks.models import arrays
-from tasks.models.checks import above_zero
+from tasks.core.errors import NotEnoughData
+from tasks.models.base import array_files
+from tasks.models.base.checks import above_zero
+from tasks.models.base.estimator import Development, Inputs, Model, Scores, reading
 from tasks.models.classical import Linear, LogisticSettings, fit_logistic
-from tasks.models.estimator import Development, Inputs, Model, Scores, reading
 
 WORD = r"(?u)\b\w+(?:['’]\w+)*"
 """A word with its apostrophes: scikit-learn's own pattern cuts "don't" to "don" and leaves out "I"."""
@@ -86,11 +86,11 @@ class TfIdf:
         """Return weights as safetensors, the terms in the order of their columns as JSON."""
         terms = [str(term) for term in self._vectorizer.get_feature_names_out()]
         kept = {**self._fitted.arrays, "idf": self._vectorizer.idf_}
-        return arrays.to_files({**self._fitted.card, "terms": terms, "ngram_max": self.settings.ngram_max}, kept)
+        return array_files.to_files({**self._fitted.card, "terms": terms, "ngram_max": self.settings.ngram_max}, kept)
 
     def read(self, files: Mapping[str, bytes]) -> Self:
         """Take over what `files` gave."""
-        card, kept = arrays.from_files(files)
+        card, kept = array_files.from_files(files)
         self._vectorizer = _vectorizer(card["ngram_max"], vocabulary=card["terms"])
         self._vectorizer.idf_ = kept["idf"]
         return self._keep(Linear.of(card, kept))

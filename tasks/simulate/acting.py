@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import tables
+from tasks.core import tables
 from tasks.simulate.voices import ACCENTS, RATE_HZ, TIMBRES, Delivery, Speaker, speaker
 
 _NEUTRAL = {"pitch": 50, "range": 45, "rate": 160, "volume": 60}

@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from tasks import torch_state
-from tasks.features import checkpoints
+from tasks.features.base import checkpoints, torch_state
 
 HIDDEN = 32
 """Features a token, or an utterance, gets."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import tables
+from tasks.core import tables
 from tasks.simulate.voices import RATE_HZ
 
 WIDTH, HEIGHT, FRAMES_PER_S = 160, 120, 10

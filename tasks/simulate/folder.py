@@ -6,7 +6,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 from tasks.simulate import captions, site
 from tasks.simulate.site import Entry, Track
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.random import Generator
 
-from tasks.config import Simulate
+from tasks.core.config import Simulate
 from tasks.simulate import sentences
 from tasks.simulate.voices import ACCENTS, TIMBRES, Delivery
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks import tables
-from tasks.config import Simulate
+from tasks.core import tables
+from tasks.core.config import Simulate
 from tasks.simulate import interviews, sound
 
 LISTENERS = ("Ada", "Bruno", "Chen")

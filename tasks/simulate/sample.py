@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from tasks import closure, tables
-from tasks.config import Simulate
+from tasks.core import code_version, tables
+from tasks.core.config import Simulate
 from tasks.simulate import captions, interviews, site, sound
 from tasks.simulate.interviews import Interview
 from tasks.simulate.site import Entry, Track
@@ -68,7 +68,7 @@ def sample(settings: Simulate, cache_folder: Path) -> site.Pages:
 
 
 def _version(settings: Simulate) -> str:
-    heard = settings.model_dump_json(exclude={"port"}) + closure.version(__name__)
+    heard = settings.model_dump_json(exclude={"port"}) + code_version.version(__name__)
     return hashlib.sha256(heard.encode()).hexdigest()[:16]
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tasks import tables
-from tasks.errors import InputError
+from tasks.core import tables
+from tasks.core.errors import InputError
 
 if TYPE_CHECKING:
     from starlette.requests import Request

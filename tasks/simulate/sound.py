@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import tables
+from tasks.core import tables
 from tasks.simulate.interviews import Interview
 from tasks.simulate.voices import RATE_HZ, Speech, speaker
 

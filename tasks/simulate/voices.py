@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import AudioError
+from tasks.core.errors import AudioError
 
 RATE_HZ = 22_050
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import workspace
-from tasks.config import Config
+from flows.project import workspace
+from tasks.core.config import Config
 from tasks.simulate import site
 from tasks.simulate.sample import sample
 

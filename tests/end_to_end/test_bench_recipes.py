@@ -11,17 +11,19 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import config, corpus, each, experiment, extract, paths, recipe_book
-from tasks.config import Config, Corpus, Experiment, Extraction
+from tasks.core import config, each, paths
+from tasks.core.config import Config, Corpus, Experiment, Extraction
 from tasks.corpora.labels import LABEL_SETS
+from tasks.experiments import recipe_book
 from tasks.simulate import corpora as simulated
+from tasks.stages import corpus, experiment, extract
 
 pytest.importorskip("torch", reason="the benchmark's systems need the extra `deep`")
 pytest.importorskip("lightning", reason="the benchmark's systems need the extra `deep`")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480), pytest.mark.filterwarnings("default")]
 
 BENCH, FUSION, TRIMODAL = "ser-bench", "iemocap-fusion", "meld-trimodal"
-# what else stands in the book of iemocap-fusion differs in protocol and rows alone (tests/tasks/test_recipe_book.py)
+# what else stands in the book of iemocap-fusion differs in protocol and rows alone (test_recipe_book.py)
 _ENDINGS = ("bert-improvised", "bert-scripts", "bert-random", "bert-alexnet-seen-random")
 RECIPES = [(system, recipe) for system in (BENCH, TRIMODAL) for recipe in recipe_book.recipes(system)] + [
     (FUSION, recipe)

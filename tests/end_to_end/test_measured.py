@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from flows import workspace
-from tasks import each, intake, paths, recipe_book
+from flows.project import workspace
 from tasks.__main__ import run as run_stage
-from tasks.config import load
+from tasks.core import each, paths
+from tasks.core.config import load
+from tasks.corpora import intake
+from tasks.experiments import recipe_book
 
 pytest.importorskip("torch", reason="sentence embeddings need the extra `deep`")
 pytestmark = [pytest.mark.bench, pytest.mark.real, pytest.mark.timeout(7200), pytest.mark.filterwarnings("default")]

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from tasks import config, corpus, each, experiment, extract, paths, recipe_book
-from tasks.config import Config, Corpus, Experiment, Extraction
-from tasks.page import modalities
+from tasks.core import config, each, paths
+from tasks.core.config import Config, Corpus, Experiment, Extraction
+from tasks.experiments import recipe_book
+from tasks.pages.experiment import modalities
 from tasks.simulate import corpora as simulated
 from tasks.simulate.corpora.conversations import Signals
+from tasks.stages import corpus, experiment, extract
 
 pytest.importorskip("torch", reason="the multimodal systems need the extra `deep`")
 pytest.importorskip("lightning", reason="the multimodal systems need the extra `deep`")

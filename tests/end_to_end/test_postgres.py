@@ -20,8 +20,8 @@ from typing import Any
 import psutil
 import pytest
 
-from flows import leftovers, server
-from tasks import paths
+from flows.ui import orphans, server
+from tasks.core import paths
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOTE = """
@@ -168,7 +168,7 @@ def test_two_workers_share_a_pool_on_postgresql(url: str, database: Database, tm
     with Path("second.log").open("wb") as sink:
         second = subprocess.Popen(command, env=server.environment(port), stdout=sink, stderr=sink)
     until(lambda: "second" in workers(url))
-    mine = [one for one in psutil.process_iter() if leftovers.is_marked(one, paths.HOUSE.resolve() / "prefect")]
+    mine = [one for one in psutil.process_iter() if orphans.is_marked(one, paths.HOUSE.resolve() / "prefect")]
     (busy,) = [one for one in mine if "worker" in one.cmdline() and one.pid != second.pid]
     busy.suspend()
     try:

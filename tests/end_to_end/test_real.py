@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flows import workspace
-from flows.dag import reproduce
-from tasks import paths, tables
+from flows.project import workspace
+from flows.project.dag import reproduce
+from tasks.core import paths, tables
 from tasks.simulate import site
 from tasks.simulate.folder import folder
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from flows import here
-from flows.dag import Dag, reproduce
-from tasks import paths, tables
-from tasks.page.headline import headline
+from flows.project.dag import Dag, reproduce
+from flows.runs import in_process
+from tasks.core import paths, tables
+from tasks.pages.common.headline import headline
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
@@ -51,7 +51,7 @@ def test_both_doors_lead_to_the_same_bytes(
     lost = {row["reason"] for row in tables.read(paths.rejected("crawl"), tables.REJECTED).to_pylist()}
     assert {"not found", "no captions", "broken media", "live", "too large"} <= lost
     monkeypatch.chdir(here_alone)
-    here.bring_up_to_date(say=str)
+    in_process.bring_up_to_date(say=str)
     assert (here_alone / "dvc.lock").read_bytes() == (by_dvc / "dvc.lock").read_bytes()
     assert artifacts(here_alone) == artifacts(by_dvc)
     monkeypatch.chdir(by_flow)
@@ -114,7 +114,7 @@ def test_the_classifier_hears_prosody_and_nothing_else(
 ) -> None:
     (folder,) = workspaces("project", prosody=prosody)
     monkeypatch.chdir(folder)
-    here.bring_up_to_date(["evaluate"], say=str)
+    in_process.bring_up_to_date(["evaluate"], say=str)
     metrics: dict[str, Any] = json.loads(paths.METRICS.read_text())
     macro_f1 = headline(metrics)[0]
     if apart:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.features.mid_term import Windows, mid_term
+from tasks.features.mid_term.mid_term import Windows, mid_term
 
 pytestmark = [pytest.mark.bench, pytest.mark.real]
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.real]
 def test_features_of_real_speech_run_faster_than_real_time(real_data: Path, tmp_path: Path) -> None:
     import soundfile
 
-    from tasks.decode import to_flac
+    from tasks.media.decode import to_flac
 
     duration_s = to_flac(real_data / "interviews" / "kobe.mp3", flac := tmp_path / "kobe.flac")
     signal, rate_hz = soundfile.read(flac, dtype="int16")

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from flows import workspace
-from flows.dag import Dag, reproduce
-from tasks import config, intake, paths, recipe_book
+from flows.project import workspace
+from flows.project.dag import Dag, reproduce
+from tasks.core import config, paths
+from tasks.corpora import intake
+from tasks.experiments import recipe_book
 from tasks.simulate import corpora
 
 pytest.importorskip("torch", reason="the published systems need the extra `deep`")

@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from flows import server, workspace
-from flows.dag import Dag
-from tasks.config import Config
+from flows.project import workspace
+from flows.project.dag import Dag
+from flows.ui import server
+from tasks.core.config import Config
 from tasks.simulate import site
 from tasks.simulate.sample import sample
 

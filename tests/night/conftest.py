@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.config import Config
+from tasks.core.config import Config
 from tasks.simulate.sample import sample
 from tests.night import machinery
 from tests.night.machinery import Interviews

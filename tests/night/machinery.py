@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from flows import workspace
+from flows.project import workspace
 from tasks.simulate import site
 from tasks.simulate.site import Pages
 

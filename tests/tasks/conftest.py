@@ -13,9 +13,10 @@ import pyarrow as pa
 import pytest
 import soundfile
 
-from tasks import config, feature_store, paths, tables
-from tasks.config import Config, Corpus, Experiment, Extraction
-from tasks.tables import SENTIMENTS
+from tasks.core import config, paths, tables
+from tasks.core.config import Config, Corpus, Experiment, Extraction
+from tasks.core.tables import SENTIMENTS
+from tasks.features.base import store
 
 RATE_HZ = 16_000
 TEXT = "several words that someone once said about nothing"
@@ -142,10 +143,10 @@ def _features(
             value = rng.normal(size=(n_steps, 6)).astype(np.float32)
             value[:, EMOTIONS.index(row["emotion"])] += strength
             value = value if gives == "sequence" else value[0]
-        found.append(feature_store.row(row["utterance_id"], value))
+        found.append(store.row(row["utterance_id"], value))
     card = {"extractor": "toy", "title": "toy", "settings": {}, "gives": gives, "step_s": step_s}
     folder = paths.features("toy", name)
-    feature_store.write(folder, [tables.from_rows(found, feature_store.EXTRACTED)], card)
+    store.write(folder, [tables.from_rows(found, store.EXTRACTED)], card)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from tasks.models.augmentation import NOISE_RANGE_DB, Augmentation
+from tasks.models.training.augmentation import NOISE_RANGE_DB, Augmentation
 
 Vary = Callable[[Tensor], Tensor]
 _OVERSAMPLED = 4

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 
 _CHANNELS = 3
 _NAMED = 3

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from tasks.features import spectra
-from tasks.features.spectra import MelSettings
-from tasks.models.augmentation import Augmentation
+from tasks.features.sound import spectra
+from tasks.features.sound.spectra import MelSettings
 from tasks.models.networks import augment as augmenting
-from tasks.models.networks.run import groups
+from tasks.models.training.augmentation import Augmentation
+from tasks.models.training.run import groups
 
 _LEAST_SCALE = 1e-3
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tasks.features import checkpoints
+from tasks.features.base import checkpoints
 from tasks.models.networks.backbone import Images
 
 _STEM = 64

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from tasks.features import speech_encoder
+from tasks.features.sound import speech_encoder
 
 _LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
 
@@ -25,7 +25,7 @@ class Speech(nn.Module):
     batch up has no effect on the other rows, in training or after.
 
     Args:
-        encoder: a model of transformers that takes raw sound, as `tasks.features.speech_encoder.loaded` gives it
+        encoder: a model of transformers that takes raw sound, as `tasks.features.sound.speech_encoder.loaded` gives it
         n_outputs: outputs
         pooling: `mean`, `max` or `sum` over a row's own frames
         dropout: share of features before each linear layer that a step of training sets to 0

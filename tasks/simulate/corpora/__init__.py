@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks import paths, tables
-from tasks.errors import InputError
+from tasks.core import paths, tables
+from tasks.core.errors import InputError
 
 if TYPE_CHECKING:
     from tasks.simulate.corpora.conversations import Signals

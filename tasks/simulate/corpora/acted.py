@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tasks import tables
+from tasks.core import tables
 from tasks.simulate import acting
 from tasks.simulate.acting import Take
 

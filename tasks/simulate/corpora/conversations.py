@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks import tables
-from tasks.errors import InputError
+from tasks.core import tables
+from tasks.core.errors import InputError
 from tasks.simulate import acting, faces
 from tasks.simulate.acting import Stage, Take
 from tasks.simulate.sentences import ADJECTIVES, FRAMES

@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 
-from tasks import each, paths, segments, tables
 from tasks.annotate.ballots import Segment, Span
 from tasks.annotate.candidates import Candidate
-from tasks.config import Config
+from tasks.core import each, paths, tables
+from tasks.core.config import Config
+from tasks.stages import segments
 
 ROOT = Path(__file__).resolve().parents[3]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -61,7 +62,15 @@ class Server:
     """`undertone annotate` in a process of its own."""
 
     def __init__(self, *arguments: str) -> None:
-        command = [sys.executable, "-c", "from flows.cli import main; main()", "annotate", "--port", "0", *arguments]
+        command = [
+            sys.executable,
+            "-c",
+            "from flows.cli.main import main; main()",
+            "annotate",
+            "--port",
+            "0",
+            *arguments,
+        ]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

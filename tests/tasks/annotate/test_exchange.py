@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
-from tasks import listeners, tables
 from tasks.annotate import gold, label_studio, sheet
 from tasks.annotate.ballots import Ballot, Segment, Span, Verdict
 from tasks.annotate.store import Store
-from tasks.errors import InputError
+from tasks.core import tables
+from tasks.core.errors import InputError
+from tasks.labelling.people import listeners
 
 from .conftest import segment
 

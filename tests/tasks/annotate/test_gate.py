@@ -15,7 +15,7 @@ from tasks.annotate import app, gate, serve
 from tasks.annotate.gate import Gate
 from tasks.annotate.sitting import Sitting
 from tasks.annotate.store import Store
-from tasks.errors import Busy, InputError
+from tasks.core.errors import Busy, InputError
 
 from .conftest import segment
 

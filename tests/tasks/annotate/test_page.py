@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks import agreement, listeners, paths
 from tasks.annotate.store import Store
-from tasks.scores import Bootstrap
+from tasks.core import paths
+from tasks.evaluation.scores import Bootstrap
+from tasks.labelling.people import agreement, listeners
 
 from .conftest import Page, Server, words
 

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from tasks import tables
 from tasks.annotate import queue
 from tasks.annotate.candidates import Candidate, probabilities
+from tasks.core import tables
 
 from .conftest import candidate
 

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.annotate.sitting import Sitting
 from tasks.annotate.store import Store
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 
 from .conftest import segment
 

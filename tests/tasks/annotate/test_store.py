@@ -11,7 +11,7 @@ import pytest
 from tasks.annotate import ballots
 from tasks.annotate.ballots import Ballot, Segment, Span, Verdict
 from tasks.annotate.store import Store
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 
 from .conftest import segment
 

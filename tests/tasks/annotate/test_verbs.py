@@ -15,12 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
-from tasks import each, listeners, paths, segments, tables
+from flows.cli.main import app
 from tasks.annotate import candidates, gold
 from tasks.annotate.store import Store
-from tasks.config import Config
-from tasks.errors import InputError, NotEnoughData, TableError
+from tasks.core import each, paths, tables
+from tasks.core.config import Config
+from tasks.core.errors import InputError, NotEnoughData, TableError
+from tasks.labelling.people import listeners
+from tasks.stages import segments
 
 from .conftest import Server, segment
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tasks.core.errors import Rejected
 from tasks.corpora.labels import EMOTIONS, LABEL_SETS, emotion
-from tasks.errors import Rejected
 
 CLASSES = {
     "iemocap-4": {"neutral", "happiness", "sadness", "anger"},

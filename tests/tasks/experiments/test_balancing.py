@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.errors import ConfigError
+from tasks.core.errors import ConfigError
 from tasks.experiments import balancing
 
 LABELS = np.array(["a"] * 30 + ["b"] * 12 + ["c"] * 6)

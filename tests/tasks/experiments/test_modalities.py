@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import each, experiment, paths
-from tasks.config import Config
+from tasks.core import each, paths
+from tasks.core.config import Config
+from tasks.evaluation.scores import Bootstrap, paired
 from tasks.experiments import modalities
 from tasks.experiments.modalities import SWAPPED, WITHOUT
 from tasks.experiments.scoring import Run
-from tasks.models.estimator import Inputs, Sequences
-from tasks.page import modalities as page
-from tasks.scores import Bootstrap, paired
+from tasks.models.base.estimator import Inputs, Sequences
+from tasks.pages.experiment import modalities as page
+from tasks.stages import experiment
 
 Toy = Callable[..., Config]
 THREE = {"text": ("words",), "sound": ("voice", "pitch"), "video": ("frames",)}
@@ -133,14 +134,15 @@ def test_a_modality_that_says_nothing_adds_nothing(toy: Toy) -> None:
 
 def silence(name: str) -> None:
     """Write a set of vectors anew that is noise alone."""
-    from tasks import feature_store, tables
+    from tasks.core import tables
+    from tasks.features.base import store
 
     folder = paths.features("toy", name)
-    found = feature_store.read(folder)
+    found = store.read(folder)
     rng = np.random.default_rng(8)
-    values = [feature_store.row(one, rng.normal(size=6).astype(np.float32)) for one in found.ids]
+    values = [store.row(one, rng.normal(size=6).astype(np.float32)) for one in found.ids]
     card = {key: found.card[key] for key in ("extractor", "title", "settings", "gives")}
-    feature_store.write(folder, [tables.from_rows(values, feature_store.EXTRACTED)], card)
+    store.write(folder, [tables.from_rows(values, store.EXTRACTED)], card)
 
 
 @pytest.mark.parametrize(

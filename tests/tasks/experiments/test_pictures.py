@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tasks.config import Config
+from tasks.core.config import Config
 from tasks.experiments import data, fitting, pictures, plan
 
 Toy = Callable[..., Config]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tasks.config import Config, Corpus, Extraction
-from tasks.errors import ConfigError
+from tasks.core.config import Config, Corpus, Extraction
+from tasks.core.errors import ConfigError
 from tasks.experiments import plan
 
 Toy = Callable[..., Config]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from tasks.evaluation.scores import Bootstrap
 from tasks.experiments import scoring
 from tasks.experiments.scoring import Run
-from tasks.scores import Bootstrap
 
 BOOTSTRAP = Bootstrap(500, 0.95, 3)
 CLASSES = ("a", "b", "c")

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.config import Clips, Windows
+from tasks.core.config import Clips, Windows
 from tasks.experiments import windows
-from tasks.models.estimator import Sequences
+from tasks.models.base.estimator import Sequences
 
 HALF = Windows(length_s=0.5, hop_s=0.25)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tasks.features.extractor import Sound
+from tasks.features.base.extractor import Sound
 
 TEXTS = ("how you doin", "we were on a break", "oh my god", "could I be wearing any more clothes")
 

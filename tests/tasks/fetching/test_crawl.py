@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from tasks import config, crawl, decode, each, memo, paths, tables
-from tasks.errors import ConfigError, InputError, NotEnoughData
+from tasks.core import config, each, memo, paths, tables
+from tasks.core.errors import ConfigError, InputError, NotEnoughData
 from tasks.fetching import failures
+from tasks.media import decode
+from tasks.stages import crawl
 
 Run = Callable[..., list[dict[str, Any]]]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from yt_dlp.utils import DownloadError, ExtractorError, UnsupportedError
 
-from tasks.errors import Rejected, Transient
+from tasks.core.errors import Rejected, Transient
 from tasks.fetching import description, failures, retries
 from tasks.fetching.description import Address, Wanted
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 from tasks.fetching import identity, lists
 
 HEADER = "Id,URL,Title,Audio,Captions,Polarity,Pickle\n"

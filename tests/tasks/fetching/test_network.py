@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import ConfigError
+from tasks.core.errors import ConfigError
 from tasks.fetching import network
 
 PRIVATE = [

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from tasks.errors import Rejected
+from tasks.core.errors import Rejected
 from tasks.fetching import failures, retries
 
 

@@ -13,11 +13,13 @@ import pytest
 from sklearn.feature_selection import SelectKBest
 from sklearn.preprocessing import StandardScaler
 
-from tasks import leaks, protocols, tables
-from tasks.errors import ConfigError, LeakError
+from tasks import leaks
+from tasks.core import tables
+from tasks.core.errors import ConfigError, LeakError
+from tasks.evaluation import protocols
+from tasks.evaluation.protocols import Split
 from tasks.leaks import contamination, fitted, speaker_statistics
 from tasks.leaks.finding import Audit, Finding
-from tasks.protocols import Split
 
 WORDS = [f"{a}{b}" for a in ("ka", "lo", "mi", "ru", "te", "sho", "ple") for b in ("ndo", "rra", "spe", "vil", "xto")]
 CLEAN = "speaker-out(4)"

@@ -12,7 +12,7 @@ import pytest
 @pytest.fixture
 def killed_after_two_epochs(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
     """Return a context whose training is interrupted as soon as its second epoch's checkpoint is written."""
-    from tasks.models.networks import checkpoint
+    from tasks.models.training import checkpoint
 
     write = checkpoint.write
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.models.estimator import Inputs, Sequences
+from tasks.models.base.estimator import Inputs, Sequences
 
 SPEAKERS = 8
 

@@ -12,7 +12,7 @@ pytest.importorskip("lightning")
 
 import torch
 
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 from tasks.models.alexnet import AlexNet, AlexNetSettings
 from tasks.models.networks.alexnet import LEAST_SIZE
 from tasks.models.networks.alexnet import AlexNet as Module

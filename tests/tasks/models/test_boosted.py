@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 from tasks.models import boosted
-from tasks.models.estimator import Inputs
+from tasks.models.base.estimator import Inputs
 
 
 def drawn(n_classes: int = 3, n: int = 120) -> tuple[Inputs, np.ndarray]:

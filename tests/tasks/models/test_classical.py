@@ -9,8 +9,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from tasks.models import arrays, classical, linear_svm, registry, support_vectors
-from tasks.models.estimator import Inputs
+from tasks.models import classical, support_vectors
+from tasks.models.base import array_files, registry
+from tasks.models.base.estimator import Inputs
+from tasks.models.svm import linear_svm
 
 
 def drawn(n_classes: int, n: int = 150, n_features: int = 5) -> tuple[Inputs, np.ndarray]:
@@ -143,12 +145,12 @@ def test_rows_of_another_width_are_refused() -> None:
 
 def test_arrays_come_back_as_they_were_whatever_their_layout() -> None:
     across = np.arange(6.0).reshape(2, 3).T
-    files = arrays.to_files({"b": 0.1, "a": "é"}, {"across": across, "strided": np.arange(10)[::3]})
-    card, kept = arrays.from_files(files)
+    files = array_files.to_files({"b": 0.1, "a": "é"}, {"across": across, "strided": np.arange(10)[::3]})
+    card, kept = array_files.from_files(files)
     np.testing.assert_array_equal(kept["across"], across)
     np.testing.assert_array_equal(kept["strided"], [0, 3, 6, 9])
     assert card == {"a": "é", "b": 0.1}
-    assert files == arrays.to_files({"a": "é", "b": 0.1}, {"strided": np.arange(10)[::3], "across": across})
+    assert files == array_files.to_files({"a": "é", "b": 0.1}, {"strided": np.arange(10)[::3], "across": across})
 
 
 @pytest.mark.parametrize(

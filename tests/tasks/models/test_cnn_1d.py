@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from tasks.errors import ConfigError, InputError
+from tasks.core.errors import ConfigError, InputError
+from tasks.features.base.settings import settings_of
+from tasks.models.base.estimator import Inputs, Sequences
 from tasks.models.cnn_1d import MODELS, Cnn1d, Cnn1dSettings
-from tasks.models.estimator import Inputs, Sequences
-from tasks.models.settings import settings_of
 from tests.tasks.models.spectrogram_rows import as_vectors, drawn
 
 LAYERS = (3, 5, 8)

@@ -12,9 +12,9 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from tasks.errors import ConfigError
+from tasks.core.errors import ConfigError
+from tasks.features.base.settings import settings_of
 from tasks.models.cnn_2d import MODELS, Cnn2d, Cnn2dSettings
-from tasks.models.settings import settings_of
 from tests.tasks.models.spectrogram_rows import as_vectors, drawn
 
 LAYERS = (2, 6)

@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from tasks.errors import ConfigError
+from tasks.core.errors import ConfigError
+from tasks.models.base.estimator import Inputs, Sequences
 from tasks.models.cnn_lstm import MODELS, CnnLstm, CnnLstmSettings
-from tasks.models.estimator import Inputs, Sequences
 from tests.tasks.models.spectrogram_rows import as_vectors, drawn
 
 KINDS: dict[str, dict[str, Any]] = {

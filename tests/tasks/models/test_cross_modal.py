@@ -15,12 +15,12 @@ pytest.importorskip("lightning")
 
 import torch
 
-from tasks.errors import InputError
-from tasks.models import registry
-from tasks.models.branches import Part
+from tasks.core.errors import InputError
+from tasks.models.base import registry
+from tasks.models.base.branches import Part
+from tasks.models.base.estimator import Development, Inputs, Sequences
+from tasks.models.base.joined_sequences import shortened
 from tasks.models.cross_modal import CrossModal, CrossModalSettings, CrossModalSvm, CrossModalSvmSettings
-from tasks.models.estimator import Development, Inputs, Sequences
-from tasks.models.joined import shortened
 from tasks.models.networks import cross_modal as networks
 from tasks.models.networks.cross_modal import Block
 

@@ -12,7 +12,7 @@ pytest.importorskip("lightning")
 
 import torch
 
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 from tasks.models.densenet import DenseNet, DenseNetSettings
 from tasks.models.networks.backbone import take_over
 from tasks.models.networks.densenet import DenseNet as Module

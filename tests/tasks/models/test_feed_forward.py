@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from tasks.errors import InputError
-from tasks.models import registry
-from tasks.models.estimator import Inputs, Sequences
+from tasks.core.errors import InputError
+from tasks.models.base import registry
+from tasks.models.base.estimator import Inputs, Sequences
 from tasks.models.feed_forward import FeedForward, FeedForwardSettings
 
 CLASSES = np.array(["anger", "joy", "sadness"])

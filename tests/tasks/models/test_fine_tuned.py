@@ -14,9 +14,9 @@ pytest.importorskip("torch")
 pytest.importorskip("lightning")
 pytest.importorskip("transformers")
 
-from tasks.errors import InputError
-from tasks.models import registry
-from tasks.models.estimator import Development, Inputs
+from tasks.core.errors import InputError
+from tasks.models.base import registry
+from tasks.models.base.estimator import Development, Inputs
 from tasks.models.fine_tuned import FineTuned, FineTunedSettings
 from tasks.simulate.checkpoints import tiny_text_encoder
 
@@ -82,7 +82,7 @@ def test_it_learns_what_is_there_and_only_that(checkpoint: str, pooling: Any) ->
 
 
 def test_all_of_the_encoder_is_trained(checkpoint: str) -> None:
-    from tasks.features import checkpoints
+    from tasks.features.base import checkpoints
 
     fitted = FineTuned(small(checkpoint, epochs=1), 1).fit(*drawn())
     before = dict(checkpoints.text_encoder(checkpoint)[1].named_parameters())
@@ -209,7 +209,7 @@ def test_members_are_averaged_and_a_killed_ensemble_keeps_those_it_has(
     loaded = registry.model("fine-tuned").load(settings, whole.files())
     np.testing.assert_array_equal(loaded.scores(inputs), whole.scores(inputs))
 
-    from tasks.models.networks import loop
+    from tasks.models.training import loop
 
     fit, seeds = loop._fit, []
 
@@ -229,7 +229,7 @@ def test_members_are_averaged_and_a_killed_ensemble_keeps_those_it_has(
 
 
 def logits_of(model: FineTuned, number: int, inputs: Inputs) -> np.ndarray:
-    from tasks.models.networks import outputs
+    from tasks.models.training import outputs
 
     return outputs.logits(model.networks_[number], model.examples(inputs), model.settings)
 

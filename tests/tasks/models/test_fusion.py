@@ -14,10 +14,11 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from tasks.errors import ConfigError, NotEnoughData
-from tasks.models import fusion, registry
-from tasks.models.branches import FLOOR
-from tasks.models.estimator import Development, Inputs, Model, Rows, Sequences
+from tasks.core.errors import ConfigError, NotEnoughData
+from tasks.models import fusion
+from tasks.models.base import registry
+from tasks.models.base.branches import FLOOR
+from tasks.models.base.estimator import Development, Inputs, Model, Rows, Sequences
 from tasks.models.feed_forward import FeedForward, FeedForwardSettings
 from tasks.models.fusion import Fusion, FusionSettings
 

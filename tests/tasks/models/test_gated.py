@@ -13,9 +13,9 @@ pytest.importorskip("lightning")
 
 import torch
 
-from tasks.errors import ConfigError, InputError
-from tasks.models import registry
-from tasks.models.estimator import Inputs
+from tasks.core.errors import ConfigError, InputError
+from tasks.models.base import registry
+from tasks.models.base.estimator import Inputs
 from tasks.models.fusion import Fusion, FusionSettings
 from tasks.models.gated import Gated, GatedSettings
 from tasks.models.networks.gated import Gated as Module

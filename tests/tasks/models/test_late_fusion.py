@@ -12,9 +12,10 @@ import pytest
 from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 
-from tasks.errors import ConfigError, NotEnoughData
-from tasks.models import late_fusion, registry
-from tasks.models.estimator import Development, Inputs, Model
+from tasks.core.errors import ConfigError, NotEnoughData
+from tasks.models import late_fusion
+from tasks.models.base import registry
+from tasks.models.base.estimator import Development, Inputs, Model
 from tasks.models.late_fusion import LateFusion, LateFusionSettings, shares, temperature
 
 CLASSES = np.array(["anger", "joy", "sadness"])

@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from tasks.errors import InputError
-from tasks.models import registry
-from tasks.models.estimator import Development, Inputs, Sequences
+from tasks.core.errors import InputError
+from tasks.models.base import registry
+from tasks.models.base.estimator import Development, Inputs, Sequences
 from tasks.models.recurrent import BiLstm, BiLstmSettings
 
 CLASSES = np.array(["anger", "joy"])

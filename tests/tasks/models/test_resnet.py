@@ -16,8 +16,8 @@ pytest.importorskip("transformers")
 import torch
 import transformers
 
-from tasks.errors import InputError
-from tasks.features import checkpoints
+from tasks.core.errors import InputError
+from tasks.features.base import checkpoints
 from tasks.models.networks.resnet import ResNet as Module
 from tasks.models.resnet import MODELS, ResNet, ResNetSettings
 from tests.tasks.models.spectrogram_rows import drawn

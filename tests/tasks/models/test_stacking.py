@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from tasks.errors import ConfigError, NotEnoughData
-from tasks.models import registry, stacking
-from tasks.models.estimator import Development, Inputs, Model, Sequences
+from tasks.core.errors import ConfigError, NotEnoughData
+from tasks.models import stacking
+from tasks.models.base import registry
+from tasks.models.base.estimator import Development, Inputs, Model, Sequences
 
 LOGISTIC = {"vector": {"name": "logistic"}}
 

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from tasks.errors import NotEnoughData
+from tasks.core.errors import NotEnoughData
 from tasks.models import tf_idf
-from tasks.models.estimator import Inputs
+from tasks.models.base.estimator import Inputs
 
 
 def said(*texts: str) -> Inputs:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 from tasks.simulate import site
 from tasks.simulate.folder import folder
 

@@ -3,7 +3,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from tasks.config import Config, Simulate
+from tasks.core.config import Config, Simulate
 from tasks.simulate import interviews, sentences
 from tasks.simulate.interviews import Interview, plan
 

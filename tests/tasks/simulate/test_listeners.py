@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.config import Config
+from tasks.core.config import Config
 from tasks.simulate import interviews, listeners
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks.config import Config, Simulate
+from tasks.core.config import Config, Simulate
 from tasks.simulate import site
 from tasks.simulate.captions import is_rolling
 from tasks.simulate.sample import sample
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 FINGERPRINT = """
 import hashlib, sys
 from pathlib import Path
-from tasks.config import load
+from tasks.core.config import load
 from tasks.simulate.sample import sample
 from tasks.simulate.site import Busy, File, Text
 

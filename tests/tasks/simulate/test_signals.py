@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.corpora import meld as meld_reader
+from tasks.core.errors import InputError
 from tasks.corpora.labels import EMOTIONS
-from tasks.errors import InputError
+from tasks.corpora.readers import meld as meld_reader
 from tasks.simulate import corpora
 from tasks.simulate.corpora.conversations import CLEAR, Signals
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 from tasks.simulate import site
 from tasks.simulate.site import Busy, Entry, File, Hollow, Pages, Text, Track
 

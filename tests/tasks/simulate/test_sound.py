@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from tasks.config import Config
+from tasks.core.config import Config
 from tasks.simulate import interviews, sound
 from tasks.simulate.voices import RATE_HZ
 

@@ -6,7 +6,7 @@ import espeakng_loader
 import numpy as np
 import pytest
 
-from tasks.errors import AudioError
+from tasks.core.errors import AudioError
 from tasks.simulate.voices import ACCENTS, RATE_HZ, TIMBRES, Delivery, Speech, speaker
 
 SENTENCE = "At the time, I remember the kitchen of my grandmother."

@@ -10,9 +10,9 @@ pytest.importorskip("torch")
 import torch
 from torch import nn
 
-from tasks.features import spectra
-from tasks.models.augmentation import Augmentation
+from tasks.features.sound import spectra
 from tasks.models.networks.picture import Picture, from_band_to_band
+from tasks.models.training.augmentation import Augmentation
 
 
 def test_from_band_to_band_by_hand() -> None:

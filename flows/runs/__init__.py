@@ -1,0 +1,1 @@
+"""Flow runs: stages as Prefect task runs, runners, progress and artifacts."""

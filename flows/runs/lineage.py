@@ -1,0 +1,68 @@
+"""What a result was made of: code and data by hash, libraries by version."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tasks.core.code_version import ROOT
+
+_LIBRARIES = (
+    "undertone", "prefect", "dvc", "yt-dlp", "pyAudioAnalysis", "vaderSentiment", "textblob", "afinn",
+    "numpy", "scipy", "scikit-learn", "imbalanced-learn", "onnxruntime", "pyarrow",
+)  # fmt: skip
+
+
+def markdown(recorded: Mapping[str, Any], stages: Sequence[str]) -> str:
+    """Return the lineage of stages as Markdown.
+
+    Args:
+        recorded: what dvc.lock says, stage by stage
+        stages: which of them
+    """
+    lines = [
+        f"Code: {revision(ROOT)}. Project: {revision(Path())}. Python {platform.python_version()}.",
+        "",
+        ", ".join(f"{name} {found}" for name in _LIBRARIES if (found := _version(name))),
+        "",
+        "| stage | | path | hash | bytes |",
+        "| --- | --- | --- | --- | ---: |",
+    ]
+    for stage in stages:
+        lines += [_row(stage, kind, entry) for kind, entry in _entries(recorded.get(stage, {}))]
+    return "\n".join(lines) + "\n"
+
+
+def revision(folder: Path) -> str:
+    """Return the git revision of a folder, marked where files differ from it."""
+    git = ["git", "-C", str(folder)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)  # noqa: S603
+        changes = subprocess.run(  # noqa: S603
+            [*git, "status", "--porcelain", "--untracked-files=no", "--", "."],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "not under git"
+    return f"`{head.stdout.strip()}`{' with changes' if changes.stdout else ''}"
+
+
+def _entries(stage: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(kind, entry) for kind, side in (("in", "deps"), ("out", "outs")) for entry in stage.get(side, ())]
+
+
+def _row(stage: str, kind: str, entry: Mapping[str, Any]) -> str:
+    return f"| {stage} | {kind} | `{entry['path']}` | `{entry.get('md5', '')}` | {entry.get('size', '')} |"
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

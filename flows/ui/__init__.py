@@ -1,0 +1,1 @@
+"""The local Prefect server, its worker and the report site."""

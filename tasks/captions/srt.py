@@ -1,0 +1,47 @@
+"""SubRip, parsed by pysrt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import zip_longest
+
+from tasks.captions.cue import Cue, Lost
+from tasks.captions.encoding import UNREADABLE
+from tasks.captions.vtt import ARROW, LINE_BREAK, MALFORMED
+from tasks.core.errors import Rejected
+
+_TIMES = re.compile(r"\s*\d+:\d{1,2}:\d{1,2}[,.]\d{1,3}\s*-->\s*\d+:\d{1,2}:\d{1,2}[,.]\d{1,3}(?!\d)")
+
+
+def read(text: str) -> tuple[list[Cue], list[Lost]]:
+    """Parse SubRip; cues whose time line is malformed are given back as lost.
+
+    Blank lines inside a cue, missing ones between cues, and missing or wrong numbers are forgiven.
+
+    Raises:
+        Rejected: if the text has no time line at all
+    """
+    import pysrt
+
+    cues, lost = [], []
+    for number, block in enumerate(_blocks(LINE_BREAK.split(text)), start=1):
+        # pysrt reads missing or odd times as 0
+        if not _TIMES.match(block[0]):
+            lost.append(Lost(number, MALFORMED, block[0]))
+            continue
+        item = pysrt.SubRipItem.from_lines([*block, ""])
+        cues.append(Cue(number, item.start.ordinal, item.end.ordinal, tuple(item.text.splitlines())))
+    if not cues and not lost:
+        raise Rejected(UNREADABLE, f"a .srt file has lines such as 00:00:01,000 --> 00:00:02,000; found {text[:40]!r}")
+    return cues, lost
+
+
+def _blocks(lines: list[str]) -> Iterator[list[str]]:
+    """Cut lines into cues at their time lines; a number right above a time line belongs to that one."""
+    starts = [number for number, line in enumerate(lines) if ARROW in line]
+    for start, following in zip_longest(starts, starts[1:]):
+        body = lines[start + 1 : following]
+        if following is not None and body and body[-1].strip().isdecimal():
+            body.pop()
+        yield [lines[start], *(line for line in body if line.strip())]

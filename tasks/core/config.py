@@ -1,0 +1,385 @@
+"""`params.yaml` as frozen, typed settings; an unknown key or an impossible value is an error that names its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from tasks.core.errors import ConfigError
+
+Positive = Annotated[float, Field(gt=0)]
+CORPUS_NAME = r"^[a-z0-9][a-z0-9-]*$"
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A section of params.yaml: frozen, strict about types, closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Crawl(Section):
+    """What to fetch, and how politely. Sizes in bytes, times in seconds."""
+
+    train: str
+    test: str
+    languages: Annotated[list[str], Field(min_length=1)]
+    automatic_captions: bool
+    max_duration_s: Positive
+    max_bytes: Annotated[int, Field(gt=0)]
+    allow_addresses: list[str]
+    cookies_file: str | None
+    proxy: str | None
+    attempts: Annotated[int, Field(ge=1, le=20)]
+    backoff_s: Positive
+    max_backoff_s: Positive
+    timeout_s: Positive
+    yt_dlp_args: list[str]
+
+
+class Captions(Section):
+    """How cues become utterances.
+
+    `segmentation`: an utterance is a cue (of rolling captions: a line), or a sentence; the rest is about sentences.
+    """
+
+    max_overrun_s: Annotated[float, Field(ge=0)]
+    segmentation: Literal["cue", "sentence"]
+    longest_s: Positive
+    pause_s: Positive
+    long_pause_s: Positive
+
+    @model_validator(mode="after")
+    def _long_is_longer(self) -> Captions:
+        if self.long_pause_s < self.pause_s:
+            raise ValueError("long_pause_s must be at least pause_s")
+        return self
+
+
+class Eligibility(Section):
+    """Which utterances are long enough to carry a sentiment; polarity and segments both ask."""
+
+    min_duration_s: Annotated[float, Field(ge=0)]
+    min_words: Annotated[int, Field(ge=0)]
+    max_duration_s: Positive
+
+
+class Polarity(Section):
+    """Who votes on a caption, what the votes come to, and how sure a label must be."""
+
+    voters: Annotated[list[str], Field(min_length=1)]
+    combine: Literal["consensus", "mean", "majority", "label-model"]
+    min_score: Fraction
+    min_probability: Fraction
+    mask_hedges: bool
+    remove_stop_words: bool
+
+
+class LabelWorth(Section):
+    """How labels are judged where people have listened."""
+
+    least_coverage: Fraction
+    disagreements: Annotated[int, Field(ge=0, le=50)]
+
+
+class Segments(Section):
+    """How the cut segments are stored."""
+
+    shards: Annotated[int, Field(ge=1, le=4096)]
+
+
+class Acoustic(Section):
+    """Analysis windows in seconds, and who computes the features of pyAudioAnalysis."""
+
+    short_window_s: Positive
+    short_step_s: Positive
+    mid_window_s: Positive
+    mid_step_s: Positive
+    backend: Literal["arrays", "pyAudioAnalysis"]
+
+    @model_validator(mode="after")
+    def _mid_holds_short(self) -> Acoustic:
+        for name in ("window_s", "step_s"):
+            if getattr(self, f"mid_{name}") < getattr(self, f"short_{name}"):
+                raise ValueError(f"mid_{name} must be at least short_{name}")
+        return self
+
+
+class Audit(Section):
+    """Leaks between training and test videos that are known and accepted."""
+
+    declared: list[str]
+
+
+class Train(Section):
+    """The classifier and its nested, grouped cross-validation."""
+
+    c_grid: Annotated[list[Positive], Field(min_length=1)]
+    outer_folds: Annotated[int, Field(ge=2)]
+    inner_folds: Annotated[int, Field(ge=2)]
+    smote_neighbours: Annotated[int, Field(ge=1)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+class Evaluate(Section):
+    """The bootstrap over videos and the baselines beside every figure."""
+
+    bootstrap: Annotated[int, Field(ge=100)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    shuffles: Annotated[int, Field(ge=1)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+class Report(Section):
+    """What the page shows beside the figures."""
+
+    title: str
+    segments_per_class: Annotated[int, Field(ge=0, le=50)]
+
+
+class Predict(Section):
+    """How new media without captions are cut, in seconds."""
+
+    window_s: Positive
+    hop_s: Positive
+
+
+class Simulate(Section):
+    """The embedded interview site."""
+
+    train: Annotated[int, Field(ge=1)]
+    test: Annotated[int, Field(ge=1)]
+    prosody: Annotated[float, Field(ge=0)]
+    noise_db: Annotated[float, Field(le=0)]
+    seed: Annotated[int, Field(ge=0)]
+    port: Annotated[int, Field(ge=1, le=65535)]
+
+
+class Corpus(Section):
+    """A corpus on disk: who reads it, and where it lies (absolute, or relative to the project folder)."""
+
+    reader: str
+    path: Annotated[str, Field(min_length=1)]
+
+
+class Extraction(Section):
+    """Features of a corpus: who extracts them, with which settings."""
+
+    corpus: str
+    extractor: str
+    settings: dict[str, Any] = {}
+
+
+class Tuning(Section):
+    """Settings of a model that are chosen inside the training part.
+
+    `grid` names settings of the model and the values to try; `folds` are cut by the protocol's own rule, and 0 means
+    the protocol's development part; `by` is the score that decides.
+    """
+
+    grid: Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
+    folds: Annotated[int, Field(ge=0)] = 5
+    by: Literal["uar", "macro_f1", "weighted_f1", "accuracy", "mae"] = "uar"
+
+
+class Windows(Section):
+    """Windows that sequences are cut into: each is learned and scored by itself, with its utterance's label."""
+
+    length_s: Positive
+    hop_s: Positive
+
+
+class Clips(Section):
+    """From the scores of windows to those of their utterance.
+
+    `by`: the mean of scores, the share of windows that vote for a class, or the highest score; `floor`: a class that
+    scores less is not called, and the utterance is `none`; `smooth`: how many neighbouring windows are averaged first.
+    """
+
+    by: Literal["mean", "vote", "max"] = "mean"
+    floor: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    smooth: Annotated[int, Field(ge=1)] = 1
+
+    @field_validator("smooth")
+    @classmethod
+    def _odd(cls, value: int) -> int:
+        if value % 2 == 0:
+            raise ValueError("must be odd: as many windows before as after")
+        return value
+
+
+class Experiment(Section):
+    """A recipe: what is learned, from what, by which model, and how it is judged.
+
+    Args:
+        corpus: a name under `corpora`
+        target: `emotion`, `sentiment`, `emotions` (several at once), or numbers such as `sentiment_intensity`
+        labels: which classes of an emotion, one of `labels.LABEL_SETS`, or `shared`: those that every corpus has
+        features: names under `features`, all of this corpus
+        model: its `name`, and its settings
+        protocol: who is kept apart from whom, such as speaker-out(6)
+        scale: whether vectors are standardised, by the training part
+        balance: what is done about rare classes in the training part: none, class-weights, smote, first-n(N) …
+        tune: settings to choose inside the training part
+        seeds: of folds, chance and initial weights; scores are averaged over them
+        windows: what sequences are cut into
+        clips: how an utterance's windows are scored together
+        threshold: from which score on a label is said to be there; `tuned`: for each label the one with the best F1 on
+            development rows
+        only_in_training: corpora of a pool that are never tested on, with those of their classes that are learned from;
+            none named: all
+        only: columns of the utterance table → values: the recipe is about the rows that have one of them in each, such
+            as `{kind: [improvised]}` of IEMOCAP
+        missing: utterances that lack some of the features: `left-out`, or `kept`, for models that can do without, as
+            long as they have one
+        branches_see: what a fusion's branches, or the network before an SVM, learn from: the `training` part, or
+            `everything`, the test part included, as those of `iemocap-fusion` did: a leak, there only to show what it
+            does
+        first_per_class: use only the corpus's first so many of each class, before any split
+        shuffles: how many times the labels are shuffled for the baseline
+        subsets: whether every proper subset of modalities is trained on, and not only each of them alone; a modality
+            that no utterance has is none
+        declare: kinds of leaks that are known and accepted
+        pretrained_on: corpora that a pretrained model has seen, beyond those that are known
+        note: a sentence for the reports
+    """
+
+    corpus: str
+    target: str
+    labels: str = "all"
+    features: Annotated[list[str], Field(min_length=1)]
+    model: dict[str, Any]
+    protocol: str
+    scale: Literal["standard", "none"] = "standard"
+    balance: str = "none"
+    tune: Tuning | None = None
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [7]
+    windows: Windows | None = None
+    clips: Clips | None = None
+    threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["tuned"] = 0.5
+    only_in_training: dict[str, list[str]] = {}
+    only: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
+    missing: Literal["left-out", "kept"] = "left-out"
+    branches_see: Literal["training", "everything"] = "training"
+    first_per_class: Annotated[int, Field(ge=1)] | None = None
+    shuffles: Annotated[int, Field(ge=1)] = 1
+    subsets: bool = False
+    declare: list[str] = []
+    pretrained_on: list[str] = []
+    note: str = ""
+
+
+class Runtime(Section):
+    """The machine: nothing here changes a byte of any result. `workers: 0` means one per core."""
+
+    workers: Annotated[int, Field(ge=0)]
+    shards: Annotated[int, Field(ge=1, le=200)]
+    per_host: Annotated[int, Field(ge=1, le=64)]
+    retry_delays_s: list[Positive]
+    shard_timeout_s: Positive
+    lock_wait_s: Annotated[float, Field(ge=0)]
+    memo_max_bytes: Annotated[int, Field(ge=0)]
+    progress: Literal["auto", "never"]
+
+
+class Config(Section):
+    """All of params.yaml, one section per stage, and `runtime` for the machine."""
+
+    crawl: Crawl
+    captions: Captions
+    eligibility: Eligibility
+    polarity: Polarity
+    segments: Segments
+    acoustic: Acoustic
+    audit: Audit = Audit(declared=[])
+    train: Train
+    evaluate: Evaluate
+    labels: LabelWorth
+    report: Report
+    predict: Predict
+    simulate: Simulate
+    corpora: dict[Annotated[str, Field(pattern=CORPUS_NAME)], Corpus] = {}
+    features: dict[Annotated[str, Field(pattern=CORPUS_NAME)], Extraction] = {}
+    experiments: dict[Annotated[str, Field(pattern=CORPUS_NAME)], Experiment] = {}
+    runtime: Runtime
+
+
+def load(path: Path) -> Config:
+    """Read settings from a YAML file.
+
+    Args:
+        path: the file, usually `params.yaml`
+
+    Returns:
+        the settings, frozen
+
+    Raises:
+        ConfigError: if the file is missing, is not YAML, or holds an unknown key, a wrong type or an
+            impossible value; the message names each key, its line, what was found and what is allowed
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError
+
+    try:
+        document = YAML(typ="rt").load(path)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file; run undertone inside a project folder") from None
+    except MarkedYAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error.problem} {error.problem_mark}") from None
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: expected sections such as 'crawl:', found {type(document).__name__}")
+    try:
+        return Config.model_validate(_plain(document))
+    except ValidationError as error:
+        raise ConfigError(_explain(error, document, path)) from None
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    if isinstance(node, bool) or node is None:
+        return node
+    for kind in (int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _explain(error: ValidationError, document: Any, path: Path) -> str:
+    problems = [_explain_one(problem, document, path) for problem in error.errors()]
+    return "\n".join(problems)
+
+
+def _explain_one(problem: Any, document: Any, path: Path) -> str:
+    location = problem["loc"]
+    where = f"{path}:{line}" if (line := _line(document, location)) else str(path)
+    key = ".".join(str(part) for part in location)
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: unknown key '{key}'; allowed here: {', '.join(_siblings(location[:-1]))}"
+    if problem["type"] == "missing":
+        return f"{where}: '{key}' is missing"
+    return f"{where}: '{key}' is {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _line(document: Any, location: tuple[str | int, ...]) -> int | None:
+    line: int | None = None
+    node = document
+    for part in location:
+        marks = getattr(node, "lc", None)
+        try:
+            line = (marks.key(part) if isinstance(node, dict) else marks.item(part))[0] + 1  # type: ignore[union-attr]
+            node = node[part]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            break
+    return line
+
+
+def _siblings(location: tuple[str | int, ...]) -> list[str]:
+    model: Any = Config
+    for part in location:
+        model = get_args(model)[1] if get_origin(model) is dict else model.model_fields[str(part)].annotation
+    return list(model.model_fields)

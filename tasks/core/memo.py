@@ -1,0 +1,176 @@
+"""The memo: results of single items, kept by content under `.undertone/memo/<stage>/`.
+
+An entry is a digest and an Arrow table. It is written whole, checked when it is read, and can be thrown away at any
+time: what is missing is computed again. Its modification time says when it was last of use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from tasks.core import paths, tables
+
+LOCK = "memo"
+_DIGEST_BYTES = 32
+_SUFFIX = ".arrow"
+_TOUCH_S = 3600.0
+_SMALL_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Reject:
+    """Something a stage could not use: an item, or a row of one."""
+
+    id: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one item gave: its rows, and what of it could not be used."""
+
+    rows: pa.Table
+    rejects: tuple[Reject, ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One remembered result; `used` in seconds since the epoch."""
+
+    path: Path
+    stage: str
+    n_bytes: int
+    used: float
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a stage's entries take up."""
+
+    stage: str
+    n_entries: int
+    n_bytes: int
+    oldest: float
+    newest: float
+
+
+def place(stage: str, key: str) -> Path:
+    """Return where the result with a key lies."""
+    return paths.MEMO / stage / key[:2] / f"{key}{_SUFFIX}"
+
+
+def remember(memo: Path, result: Result) -> None:
+    """Keep a result: a digest, then an Arrow table whose metadata carries the rejects."""
+    note = json.dumps([[r.id, r.reason, r.detail] for r in result.rejects])
+    metadata = {**(result.rows.schema.metadata or {}), b"rejects": note.encode()}
+    sink = pa.BufferOutputStream()
+    table = result.rows.replace_schema_metadata(metadata)
+    # sound is compressed already, and to unpack a small table's many columns takes longer than to read them
+    packed = table.nbytes > _SMALL_BYTES and not any(map(_is_bytes, table.schema.types))
+    packing = "zstd" if packed else None
+    with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=packing)) as writer:
+        writer.write_table(table)
+    payload = sink.getvalue().to_pybytes()
+    tables.write_bytes(memo, hashlib.sha256(payload).digest() + payload)
+
+
+def recall(memo: Path) -> Result | None:
+    """Return a remembered result, or None where there is none or its bytes are damaged."""
+    payload = _payload(memo)
+    if payload is None:
+        return None
+    table = pa.ipc.open_file(payload).read_all()
+    rejects = tuple(Reject(*entry) for entry in json.loads(table.schema.metadata[b"rejects"]))
+    kept = {key: value for key, value in table.schema.metadata.items() if key != b"rejects"}
+    return Result(table.replace_schema_metadata(kept or None), rejects)
+
+
+def touch(memo: Path) -> bool:
+    """Say whether there is an entry, and note that it was of use, to the hour."""
+    try:
+        used_s = memo.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    with suppress(OSError):
+        if time.time() - used_s > _TOUCH_S:
+            os.utime(memo)
+    return True
+
+
+def entries() -> Iterator[Entry]:
+    """Yield all entries, in no particular order."""
+    for path in paths.MEMO.glob(f"*/*/*{_SUFFIX}"):
+        with suppress(FileNotFoundError):
+            found = path.stat()
+            yield Entry(path, path.relative_to(paths.MEMO).parts[0], found.st_size, found.st_mtime)
+
+
+def usage() -> list[Usage]:
+    """Return what each stage's entries take up, sorted by stage."""
+    by_stage: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries():
+        by_stage[entry.stage].append(entry)
+    return [
+        Usage(
+            stage,
+            len(found),
+            sum(entry.n_bytes for entry in found),
+            min(entry.used for entry in found),
+            max(entry.used for entry in found),
+        )
+        for stage, found in sorted(by_stage.items())
+    ]
+
+
+def clean(
+    *, max_bytes: int | None = None, max_age_s: float | None = None, stages: Collection[str] = ()
+) -> tuple[int, int]:
+    """Throw entries away: those unused for too long, then the longest unused until the rest fits.
+
+    Whoever calls this holds the lock `LOCK` alone: a run must not lose what it has just found.
+
+    Args:
+        max_bytes: how much may stay; None for no limit
+        max_age_s: entries unused for longer go, in seconds; None for no limit
+        stages: only entries of these; all if empty
+
+    Returns:
+        how many entries went, and their bytes
+    """
+    found = sorted((entry for entry in entries() if not stages or entry.stage in stages), key=lambda e: e.used)
+    excess = 0 if max_bytes is None else sum(entry.n_bytes for entry in found) - max_bytes
+    now, n_freed, freed = time.time(), 0, 0
+    for entry in found:
+        if freed < excess or (max_age_s is not None and now - entry.used > max_age_s):
+            entry.path.unlink(missing_ok=True)
+            n_freed, freed = n_freed + 1, freed + entry.n_bytes
+    return n_freed, freed
+
+
+def damaged() -> list[Entry]:
+    """Return the entries whose bytes are not those that were written; they would be computed again when needed."""
+    return sorted((entry for entry in entries() if _payload(entry.path) is None), key=lambda entry: entry.path)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return pa.types.is_binary(kind) or any(_is_bytes(kind.field(k).type) for k in range(kind.num_fields))
+
+
+def _payload(memo: Path) -> bytes | None:
+    try:
+        content = memo.read_bytes()
+    except FileNotFoundError:
+        return None
+    digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    return payload if hashlib.sha256(payload).digest() == digest else None

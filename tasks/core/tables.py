@@ -1,0 +1,341 @@
+"""The tables that flow through everything: their columns, and how they are read, checked and written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.core.errors import TableError
+
+if TYPE_CHECKING:
+    import pandera.pandas as pandera
+
+SENTIMENTS = ("negative", "neutral", "positive")
+SPLITS = ("train", "test")
+
+_text, _real, _whole, _flag = pa.string(), pa.float64(), pa.int64(), pa.bool_()
+
+
+def _schema(**columns: pa.DataType) -> pa.Schema:
+    return pa.schema(list(columns.items()))
+
+
+UTTERANCES = _schema(
+    utterance_id=_text, corpus=_text, language=_text, speaker=_text, group=_text, turn=_whole, script=_text,
+    audio=_text, video=_text, start_s=_real, end_s=_real,
+    text=_text, text_source=_text,
+    native_label=_text, emotion=_text, sentiment=_text, valence=_real, arousal=_real, dominance=_real,
+    label_source=_text, weight=_real,
+    split=_text, licence=_text,
+)  # fmt: skip
+"""One row per utterance, the same columns for every source; `group` is the video, dialogue or session."""
+
+SOUNDS = _schema(
+    utterance_id=_text, audio=_text, sha256=_text, container=_text, rate_hz=_whole, channels=_whole, duration_s=_real,
+    peak_dbfs=_real, level_dbfs=_real, clipped_share=_real, silent_share=_real, samples_sha256=_text,
+    fingerprint=pa.list_(pa.uint32()),
+)  # fmt: skip
+"""One row per utterance with sound: the file it lies in (`sha256`), what was measured on its span, a digest of the
+decoded samples (16 kHz, mono, 16 bit), and the fingerprint by which near-duplicates are found."""
+
+PICTURES = _schema(
+    utterance_id=_text, video=_text, sha256=_text, width=_whole, height=_whole, frames_per_s=_real, duration_s=_real,
+)  # fmt: skip
+"""One row per utterance with pictures: the file they lie in (`sha256`), upright width and height in pixels, the mean
+rate and the duration that the container states, of the whole file (null: it states none)."""
+
+VIDEOS = _schema(
+    video_id=_text, split=_text, url=_text, title=_text, channel=_text, duration_s=_real, language=_text,
+    captions=_text, caption_kind=_text, caption_format=_text, licence=_text,
+    audio=_text, audio_sha256=_text, captions_sha256=_text, source_id=_text, fetched_as=_text,
+)  # fmt: skip
+"""One row per crawled video; `caption_kind` is manual or automatic, paths are relative to `data/crawl/media`.
+
+`fetched_as` is the key it is remembered under: where the table is, nothing has to be fetched again.
+"""
+
+VOTES = pa.schema(
+    [
+        ("utterance_id", _text),
+        ("votes", pa.map_(_text, _real)),
+        ("score", _real),
+        ("sentiment", _text),
+        ("left_out", _text),
+        ("majority", _text),
+        ("weight", _real),
+        *((name, _real) for name in SENTIMENTS),
+    ]
+)
+"""One row per utterance: every voter's polarity in [-1, 1] and their mean (null: all abstain); the label (null: none)
+and why there is none; what most voters say (null: they tie); the label's probability, and that of every class."""
+
+SEGMENT_INDEX = _schema(
+    video_id=_text, shard=_text, row_group=_whole, n_segments=_whole, sha256=_text,
+)  # fmt: skip
+"""One row per video: where its segments lie, and a digest of their sound."""
+
+SEGMENTS = pa.schema(
+    [
+        ("utterance_id", _text),
+        ("start_s", _real),
+        ("end_s", _real),
+        ("audio", pa.struct([("bytes", pa.binary()), ("path", _text)])),
+        ("samples_sha256", _text),
+        ("fingerprint", pa.list_(pa.uint32())),
+    ]
+)
+"""One row per cut segment; `audio` is what Hugging Face `datasets` reads as an Audio feature (16 kHz mono FLAC).
+
+The digest of its samples and its fingerprint are as in the table of sounds: by them the audit finds what occurs twice.
+"""
+
+REJECTED = _schema(item=_text, stage=_text, reason=_text, detail=_text)
+"""What a stage could not use, and why."""
+
+PREDICTIONS = _schema(
+    utterance_id=_text, group=_text, split=_text, fold=_whole, label=_text, predicted=_text,
+    negative=_real, neutral=_real, positive=_real,
+)  # fmt: skip
+"""One row per scored utterance: consensus label, predicted class, and the decision value of each class."""
+
+
+def features(names: Sequence[str]) -> pa.Schema:
+    """Return the schema of a feature table: one row per utterance, one column per named feature."""
+    return pa.schema([("utterance_id", _text), *((name, _real) for name in names)])
+
+
+def utterances(extra: pa.Schema) -> pa.Schema:
+    """Return the schema of a corpus's utterance table: the columns all share, then its own."""
+    return pa.schema([*UTTERANCES, *extra])
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on a clean exit it becomes `path` at once, otherwise it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        part.chmod(0o644)
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, name: str = "*") -> None:
+    """Remove what `whole` left behind for files of a name when a run was killed; no one may be writing them."""
+    for part in folder.rglob(f".{name}.*.part"):
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole."""
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a binary file whole."""
+    with whole(path) as part:
+        part.write_bytes(content)
+
+
+def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows, of which there is at least one, as CSV with a header, whole."""
+    sink = io.StringIO()
+    # Python before 3.13 leaves a lone carriage return bare, which readers take for the end of the row
+    bare = any("\r" in str(cell) for row in rows for cell in row.values())
+    writer = csv.DictWriter(
+        sink, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, sink.getvalue())
+
+
+def write(table: pa.Table, path: Path, schema: pa.Schema) -> None:
+    """Write a table as Parquet, whole, after checking it.
+
+    Raises:
+        TableError: if a column is missing, has another type, or breaks a rule of the schema
+    """
+    checked = conform(table, schema, path)
+    with whole(path) as part:
+        pq.write_table(checked, part, compression="zstd")
+
+
+def read(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read a Parquet table that an earlier stage wrote.
+
+    Raises:
+        TableError: if the file is missing, cannot be read, or does not follow the schema
+    """
+    try:
+        table = _read(path)
+    except FileNotFoundError:
+        raise TableError(f"{path}: there is no such table yet; run the stage that writes it") from None
+    except pa.ArrowInvalid as error:
+        raise TableError(f"{path}: not a Parquet file ({error})") from None
+    return conform(table, schema, path)
+
+
+def _read(path: Path) -> pa.Table:
+    # pq.read_table reads folders of files as well, and imports pandas for it, which takes longer than reading
+    with pq.ParquetFile(path) as file:
+        return file.read()
+
+
+def read_corpus(path: Path) -> pa.Table:
+    """Read a corpus's utterances with the columns that are its own.
+
+    Raises:
+        TableError: if the file is missing, or lacks one of the columns that all corpora share
+    """
+    try:
+        table = _read(path)
+    except FileNotFoundError:
+        raise TableError(f"{path}: there is no such table yet; run the stage that writes it") from None
+    if missing := [name for name in UTTERANCES.names if name not in table.column_names]:
+        raise TableError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(table.column_names)}")
+    return table
+
+
+def conform(table: pa.Table, schema: pa.Schema, path: Path | str) -> pa.Table:
+    """Return the table with exactly the schema's columns and types, its rules checked.
+
+    Raises:
+        TableError: if a column is missing or unknown, cannot be cast, or breaks a rule of the schema
+    """
+    found, allowed = table.column_names, schema.names
+    if missing := [name for name in allowed if name not in found]:
+        raise TableError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(found)}")
+    if unknown := [name for name in found if name not in allowed]:
+        raise TableError(f"{path}: unknown column {', '.join(unknown)}; allowed: {', '.join(allowed)}")
+    try:
+        typed = table.select(allowed).cast(schema)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise TableError(f"{path}: a column has another type than its schema: {error}") from None
+    rules = _RULES.get(_name(schema)) or _RULES.get(_name(schema)[: len(UTTERANCES)])
+    if rules is not None and typed.num_rows and not rules.plainly_kept(typed):
+        _check(typed, rules.schema(), path)
+    return typed.replace_schema_metadata(None)
+
+
+def from_rows(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Make a table from rows; a column that the rows lack is null."""
+    return pa.Table.from_pylist(list(rows), schema=schema)
+
+
+def _name(schema: pa.Schema) -> tuple[str, ...]:
+    return tuple(schema.names)
+
+
+def _check(table: pa.Table, rules: pandera.DataFrameSchema, path: Path | str) -> None:
+    from pandera.errors import SchemaErrors
+
+    try:
+        rules.validate(table.select(list(rules.columns)).to_pandas(), lazy=True)
+    except SchemaErrors as error:
+        first = error.failure_cases.iloc[0]
+        raise TableError(
+            f"{path}: row {first['index']}, column {first['column']}: found {first['failure_case']!r}, "
+            f"expected {first['check']} ({len(error.failure_cases)} such rows)"
+        ) from None
+
+
+def _utterance_rules() -> pandera.DataFrameSchema:
+    import pandera.pandas as pandera
+
+    return pandera.DataFrameSchema(
+        {
+            "utterance_id": pandera.Column(str, pandera.Check.str_matches(r"^[a-z0-9-]+/[\w./-]+$"), unique=True),
+            "corpus": pandera.Column(str),
+            "group": pandera.Column(str),
+            "start_s": pandera.Column(float, pandera.Check.ge(0), nullable=True),
+            "end_s": pandera.Column(float, nullable=True),
+            "sentiment": pandera.Column(object, pandera.Check.isin(SENTIMENTS), nullable=True, coerce=True),
+            "weight": pandera.Column(float, pandera.Check.in_range(0, 1), nullable=True),
+        },
+        checks=pandera.Check(_ends_after_start, name="end_s after start_s"),
+    )
+
+
+def _ends_after_start(frame: Any) -> Any:
+    return frame["end_s"].isna() | (frame["end_s"] > frame["start_s"])
+
+
+def _video_rules() -> pandera.DataFrameSchema:
+    import pandera.pandas as pandera
+
+    return pandera.DataFrameSchema(
+        {
+            "video_id": pandera.Column(str, pandera.Check.str_matches(r"^(train|test)-[A-Za-z0-9_-]+$"), unique=True),
+            "split": pandera.Column(str, pandera.Check.isin(SPLITS)),
+            "duration_s": pandera.Column(float, pandera.Check.gt(0)),
+            "audio_sha256": pandera.Column(str, pandera.Check.str_length(64, 64)),
+        }
+    )
+
+
+def _utterances_plainly_kept(table: pa.Table) -> bool:
+    weights, sentiments = table["weight"], table["sentiment"]
+    return (
+        _named(table["utterance_id"], r"^[a-z0-9-]+/[\w./-]+$")
+        and table["corpus"].null_count == table["group"].null_count == 0
+        and _all(pc.greater_equal(table["start_s"], 0.0))
+        and _all(pc.or_(pc.is_null(table["end_s"]), pc.fill_null(pc.greater(table["end_s"], table["start_s"]), False)))
+        and _all(pc.is_in(sentiments.drop_null(), pa.array(SENTIMENTS)))
+        and _all(pc.and_(pc.greater_equal(weights, 0.0), pc.less_equal(weights, 1.0)))
+    )
+
+
+def _videos_plainly_kept(table: pa.Table) -> bool:
+    whole = all(table[name].null_count == 0 for name in ("split", "duration_s", "audio_sha256"))
+    return (
+        whole
+        and _named(table["video_id"], r"^(train|test)-[A-Za-z0-9_-]+$")
+        and _all(pc.is_in(table["split"], pa.array(SPLITS)))
+        and _all(pc.greater(table["duration_s"], 0.0))
+        and _all(pc.equal(pc.utf8_length(table["audio_sha256"]), 64))
+    )
+
+
+def _named(ids: pa.ChunkedArray, pattern: str) -> bool:
+    return ids.null_count == 0 and _all(pc.match_substring_regex(ids, pattern)) and len(pc.unique(ids)) == len(ids)
+
+
+def _all(kept: pa.ChunkedArray) -> bool:
+    # of nothing but nulls there is no answer
+    return pc.all(kept).as_py() is not False
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What holds in a table: as pandera checks and tells it, and at a glance.
+
+    Args:
+        schema: makes the rules; pandera takes half a second to import
+        plainly_kept: whether a table certainly keeps them
+    """
+
+    schema: Callable[[], Any]
+    plainly_kept: Callable[[pa.Table], bool]
+
+
+_RULES = {
+    _name(UTTERANCES): _Rules(_utterance_rules, _utterances_plainly_kept),
+    _name(VIDEOS): _Rules(_video_rules, _videos_plainly_kept),
+}

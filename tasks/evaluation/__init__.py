@@ -1,0 +1,1 @@
+"""Protocols, splits, scores and class balancing."""

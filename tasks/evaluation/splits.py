@@ -1,0 +1,56 @@
+"""Who is kept apart from whom: folds in which no group straddles train and test."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.core.errors import NotEnoughData
+
+Labels = NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Row numbers of one fold, both sorted, shapes (n_train,) and (n_test,)."""
+
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def possible_folds(labels: Labels, groups: Labels, asked: int) -> int:
+    """Return how many grouped folds the data bear: at most as many as the rarest class has groups.
+
+    Args:
+        labels: class of every row, shape (n_rows,)
+        groups: group of every row, shape (n_rows,)
+        asked: the number of folds wanted
+    """
+    return min(asked, *(np.unique(groups[labels == label]).size for label in np.unique(labels)))
+
+
+def group_k_fold(labels: Labels, groups: Labels, n_folds: int, seed: int) -> tuple[Fold, ...]:
+    """Split rows into folds grouped by `groups` and stratified by `labels` as far as the groups allow.
+
+    Args:
+        labels: class of every row, shape (n_rows,)
+        groups: group of every row, shape (n_rows,); a group lies in exactly one test part
+        n_folds: number of folds, at least 2
+        seed: shuffles the groups; the same seed gives the same folds on every machine
+
+    Raises:
+        NotEnoughData: if a class lives in fewer groups than there are folds
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if possible_folds(labels, groups, n_folds) < n_folds:
+        counts = {str(label): int(np.unique(groups[labels == label]).size) for label in np.unique(labels)}
+        raise NotEnoughData(f"{n_folds} folds by group need every class in {n_folds} groups or more; found {counts}")
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # a class with fewer rows than folds: told by possible_folds, in groups, which is what counts here
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        return tuple(Fold(train, test) for train, test in splitter.split(labels, labels, groups))

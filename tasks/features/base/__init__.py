@@ -1,0 +1,1 @@
+"""The extractor interface, its registry, pretrained checkpoints and the feature store."""

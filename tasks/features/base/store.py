@@ -1,0 +1,173 @@
+"""Features on disk: an index in Parquet and all values in one safetensors file, written as a stream, read as a map.
+
+One folder a set of features: `index.parquet` (one row per utterance, sorted by id), `values.safetensors` (one tensor
+`values`, shape (n_steps of all utterances, n_features), float32; a vector is one step) and `card.json`. Nothing here
+holds more than one batch in memory, whatever the size of the corpus.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tasks.core import tables
+from tasks.core.errors import InputError
+from tasks.features.base.extractor import Value
+from tasks.models.base.estimator import Sequences
+
+EXTRACTED = pa.schema(
+    [
+        ("utterance_id", pa.string()),
+        ("n_steps", pa.int64()),
+        ("n_features", pa.int64()),
+        ("values", pa.binary()),
+        ("text", pa.string()),
+    ]
+)
+"""What extraction gives for one utterance; `values` are float32, little-endian, step after step; null for a text."""
+INDEX = pa.schema(
+    [("utterance_id", pa.string()), ("start", pa.int64()), ("n_steps", pa.int64()), ("text", pa.string())]
+)
+_INDEX, _VALUES, _CARD = "index.parquet", "values.safetensors", "card.json"
+_HEADER_BYTES = 128
+"""Room for the safetensors header, which is written last, when the shape is known; it may be padded with spaces."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """A set of features, from `read`; `values` is a memory map, shape (n_steps of all, n_features)."""
+
+    card: dict[str, Any]
+    index: pa.Table
+    values: NDArray[np.float32]
+
+    @property
+    def ids(self) -> list[str]:
+        """The utterances that have these features, sorted."""
+        found: list[str] = self.index["utterance_id"].to_pylist()
+        return found
+
+    def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the vectors of rows of the index, shape (n_rows, n_features)."""
+        return np.asarray(self.values[self.index["start"].to_numpy()[rows]])
+
+    def sequences(self, rows: NDArray[np.int64]) -> Sequences:
+        """Return the sequences of rows of the index, unread."""
+        return Sequences(self.values, self.index["start"].to_numpy()[rows], self.index["n_steps"].to_numpy()[rows])
+
+    def texts(self, rows: NDArray[np.int64]) -> NDArray[np.object_]:
+        """Return the texts of rows of the index, shape (n_rows,)."""
+        return np.array(self.index["text"].to_pylist(), dtype=object)[rows]
+
+
+def row(utterance_id: str, value: Value) -> dict[str, Any]:
+    """Return one row of `EXTRACTED`.
+
+    Raises:
+        ValueError: if the value is neither a text nor a finite array of one or two axes
+    """
+    if isinstance(value, str):
+        return {"utterance_id": utterance_id, "n_steps": 0, "n_features": 0, "text": value}
+    steps = np.atleast_2d(np.asarray(value, dtype="<f4"))
+    if steps.ndim != 2 or not steps.size or not np.isfinite(steps).all():
+        raise ValueError(f"{utterance_id}: expected finite values of shape (n_features,) or (n_steps, n_features)")
+    n_steps, n_features = steps.shape
+    values = np.ascontiguousarray(steps).tobytes()
+    return {"utterance_id": utterance_id, "n_steps": n_steps, "n_features": n_features, "values": values}
+
+
+def write(folder: Path, batches: Iterable[pa.Table], card: dict[str, Any]) -> int:
+    """Write features batch by batch, as they come.
+
+    Args:
+        folder: where; its three files are replaced
+        batches: tables of `EXTRACTED`
+        card: what is known of the features; the digests of both other files are added
+
+    Returns:
+        how many utterances have them
+
+    Raises:
+        ValueError: if two utterances have different numbers of features
+    """
+    rows: list[dict[str, Any]] = []
+    with tables.whole(folder / _VALUES) as part, part.open("wb") as file:
+        file.write(b" " * _HEADER_BYTES)
+        n_steps, n_features = 0, 0
+        for batch in batches:
+            for found in batch.to_pylist():
+                if found["n_steps"] and n_features not in (0, found["n_features"]):
+                    raise ValueError(f"{found['utterance_id']}: {found['n_features']} features, others {n_features}")
+                n_features = found["n_features"] or n_features
+                rows.append({"start": n_steps, **{name: found[name] for name in ("utterance_id", "n_steps", "text")}})
+                file.write(found["values"] or b"")
+                n_steps += found["n_steps"]
+        _put_header(file, n_steps, n_features)
+    index = tables.from_rows(sorted(rows, key=_id), INDEX)
+    tables.write(index, folder / _INDEX, INDEX)
+    digests = {f"{name.partition('.')[0]}_sha256": _digest(folder / name) for name in (_INDEX, _VALUES)}
+    known = {**card, "n_utterances": len(rows), "n_steps": n_steps, "n_features": n_features, **digests}
+    tables.write_text(folder / _CARD, json.dumps(known, indent=2, ensure_ascii=False) + "\n")
+    return len(rows)
+
+
+def card(folder: Path) -> dict[str, Any]:
+    """Return what is known of a set of features.
+
+    Raises:
+        InputError: if there is none in the folder
+    """
+    try:
+        found: dict[str, Any] = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{folder}: no features here yet; run the stage that extracts them") from None
+    return found
+
+
+def read(folder: Path) -> Features:
+    """Open a set of features.
+
+    Raises:
+        InputError: if there is none in the folder, or its values are cut off
+    """
+    known = card(folder)
+    path, shape = folder / _VALUES, (int(known["n_steps"]), int(known["n_features"]))
+    n_bytes = _HEADER_BYTES + 4 * shape[0] * shape[1]
+    if not path.is_file() or path.stat().st_size != n_bytes:
+        raise InputError(f"{path}: expected {n_bytes:,} bytes; remove {folder} and run its stage again")
+    empty = np.empty(shape, dtype=np.float32)
+    values = np.memmap(path, dtype="<f4", mode="r", offset=_HEADER_BYTES, shape=shape) if shape[0] else empty
+    return Features(known, tables.read(folder / _INDEX, INDEX), values)
+
+
+def positions(features: Features, ids: Sequence[str]) -> NDArray[np.int64]:
+    """Return the row of the index that each id has, -1 for none; shape (n_ids,)."""
+    found = pc.index_in(pa.array(ids, pa.string()), features.index["utterance_id"].combine_chunks())
+    place: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return place
+
+
+def _put_header(file: BinaryIO, n_steps: int, n_features: int) -> None:
+    described = {"dtype": "F32", "shape": [n_steps, n_features], "data_offsets": [0, 4 * n_steps * n_features]}
+    text = json.dumps({"values": described}, separators=(",", ":")).encode()
+    length = _HEADER_BYTES - 8
+    file.seek(0)
+    file.write(length.to_bytes(8, "little") + text.ljust(length))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _id(found: dict[str, Any]) -> str:
+    return str(found["utterance_id"])

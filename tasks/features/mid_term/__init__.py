@@ -1,0 +1,1 @@
+"""pyAudioAnalysis's short-term and mid-term features."""

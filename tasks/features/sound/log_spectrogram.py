@@ -1,0 +1,110 @@
+"""The spectrogram of `iemocap-fusion`: power in linear frequency, 40 ms every 20 ms, and its natural logarithm.
+
+As `scipy.signal.spectrogram(nperseg=640, noverlap=320, window="hann", detrend=False)` at 16 kHz, on samples as 16-bit
+numbers without their constant part, then log(x + 1e-10). The source leaves out utterances of 65 frames or fewer, at
+whose size its AlexNet has nothing left; here the fewest frames are a setting, and who has fewer is rejected with that
+reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.core.errors import AudioError
+from tasks.features.base.extractor import Extractor, Sound
+from tasks.features.sound import framing
+
+Array = NDArray[np.float32]
+_FULL_SCALE = 32_768.0
+_FLOOR = 1e-10
+FRAMES_AT_ONCE = 4_096
+"""How many frames are transformed together: 20 MB."""
+
+
+@dataclass(frozen=True)
+class LogSpectrogramSettings:
+    """The analysis.
+
+    Args:
+        window_s: of a frame, in a periodic Hann window
+        hop_s: from one frame to the next
+        min_frames: fewer are rejected
+        max_frequency_hz: bins above it are left out; at most, and by default, half the sampling rate of 16 kHz
+    """
+
+    window_s: float = 0.040
+    hop_s: float = 0.020
+    min_frames: int = 65
+    max_frequency_hz: float = framing.RATE_HZ / 2
+
+    def __post_init__(self) -> None:
+        for name in ("window_s", "hop_s"):
+            if not 2 / framing.RATE_HZ <= getattr(self, name) <= 10:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be from two samples to 10 s")
+        if self.min_frames < 1:
+            raise ValueError(f"min_frames is {self.min_frames}; it must be 1 or more")
+        if not 0 < self.max_frequency_hz <= framing.RATE_HZ / 2:
+            raise ValueError(
+                f"max_frequency_hz is {self.max_frequency_hz}; it must be above 0 and at most {framing.RATE_HZ // 2}"
+            )
+
+    @property
+    def step_s(self) -> float:
+        """Seconds from one frame to the next."""
+        return self.hop_s
+
+
+def log_spectrogram(samples: NDArray[np.floating], settings: LogSpectrogramSettings) -> Array:
+    """Return log(power density + 1e-10) of every frame that lies wholly within the signal.
+
+    Args:
+        samples: at 16 kHz, full scale 1, shape (n_samples,)
+        settings: the analysis
+
+    Returns:
+        shape (n_frames, n_bins); bins lie 1 / window_s apart, from 0 Hz on
+
+    Raises:
+        AudioError: if there are fewer frames than `min_frames`
+    """
+    window, hop = round(settings.window_s * framing.RATE_HZ), round(settings.hop_s * framing.RATE_HZ)
+    n_frames = max(0, 1 + (samples.size - window) // hop)
+    if n_frames < settings.min_frames:
+        raise AudioError(f"{n_frames} frames of {settings.window_s:g} s; at least {settings.min_frames} are needed")
+    frames = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop]
+    n_bins = 1 + int(settings.max_frequency_hz * window / framing.RATE_HZ)
+    return np.concatenate(list(_in_parts(frames, n_bins)))
+
+
+def _in_parts(frames: NDArray[np.floating], n_bins: int) -> Iterator[Array]:
+    size = frames.shape[1]
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
+    # power per Hz on either side of 0 Hz counts together, but for 0 Hz and half the sampling rate, which are there once
+    scale = np.full(1 + size // 2, 2 * _FULL_SCALE**2 / (framing.RATE_HZ * np.square(hann).sum()))
+    scale[0] /= 2
+    if size % 2 == 0:
+        scale[-1] /= 2
+    for start in range(0, len(frames), FRAMES_AT_ONCE):
+        spectra = np.fft.rfft(frames[start : start + FRAMES_AT_ONCE] * hann, axis=1)
+        power = (spectra.real**2 + spectra.imag**2) * scale
+        yield np.log(power[:, :n_bins] + _FLOOR).astype(np.float32)
+
+
+def _start(settings: LogSpectrogramSettings) -> Callable[[Sequence[Sound]], list[Array]]:
+    return lambda batch: [log_spectrogram(framing.usable(one.samples, one.rate_hz), settings) for one in batch]
+
+
+EXTRACTORS = (
+    Extractor(
+        "log-spectrogram",
+        "log power in linear frequency, 40 ms every 20 ms",
+        "sound",
+        "sequence",
+        LogSpectrogramSettings,
+        _start,
+    ),
+)

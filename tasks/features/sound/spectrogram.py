@@ -1,0 +1,124 @@
+"""Sound as the Audio Spectrogram Transformer sees it: its log-mel input, and what it makes of it.
+
+Gong, Chung & Glass (2021), "AST: Audio Spectrogram Transformer", Interspeech. The source of `meld-text-audio` learns
+from the input alone, and does so on sound that librosa had read at 22.05 kHz and a resampler then took for 48 kHz: its
+speech is 2.2 times too fast. Here a second is a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.core.errors import InputError
+from tasks.features.base import checkpoints
+from tasks.features.base.extractor import Extractor, Sound
+from tasks.features.sound import framing
+
+Array = NDArray[np.float32]
+_AST = "audio-spectrogram-transformer"
+
+
+@dataclass(frozen=True)
+class SpectrogramSettings:
+    """The input of AST.
+
+    Args:
+        max_length: frames of 25 ms every 10 ms; what is longer is cut at its end, what is shorter filled with zeros
+            before normalisation
+        num_mel_bins: mel bands from 20 Hz to 8 kHz
+        mean: subtracted from log energies (AudioSet's mean, as published)
+        std: half of what they are then divided by (AudioSet's standard deviation, as published)
+    """
+
+    max_length: int = 1024
+    num_mel_bins: int = 128
+    mean: float = -4.2677393
+    std: float = 4.5689974
+
+    def __post_init__(self) -> None:
+        if self.max_length < 1 or self.num_mel_bins < 1:
+            raise ValueError(f"a spectrogram of {self.max_length} x {self.num_mel_bins}; both must be 1 or more")
+        if not self.std > 0:
+            raise ValueError(f"std is {self.std}; it must be above 0")
+
+
+@dataclass(frozen=True)
+class AstSettings:
+    """The embedding of AST.
+
+    Args:
+        checkpoint: a name or a path, see `tasks.features.base.checkpoints`
+        batch_size: how many utterances run at once
+    """
+
+    checkpoint: str = checkpoints.DEFAULT_AUDIO
+    batch_size: int = 8
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size is {self.batch_size}; it must be 1 or more")
+
+
+def _start_input(settings: SpectrogramSettings) -> Callable[[Sequence[Sound]], list[Array]]:
+    library = checkpoints.transformers()
+    with checkpoints.without_empty_bands():
+        extractor = library.ASTFeatureExtractor(
+            max_length=settings.max_length,
+            num_mel_bins=settings.num_mel_bins,
+            mean=settings.mean,
+            std=settings.std,
+            sampling_rate=framing.RATE_HZ,
+        )
+    return lambda batch: list(_inputs(extractor, batch))
+
+
+def _start_ast(settings: AstSettings) -> Callable[[Sequence[Sound]], list[Array]]:
+    extractor, model = checkpoints.audio_encoder(settings.checkpoint)
+    if model.config.model_type != _AST:
+        raise InputError(f"checkpoint {settings.checkpoint} is a {model.config.model_type} model; {_AST} is expected")
+
+    def embed(batch: Sequence[Sound]) -> list[Array]:
+        import torch
+
+        with torch.inference_mode():
+            # the mean of its two summary tokens, [CLS] and [DIST], after the last layer's normalisation
+            pooled = model(torch.from_numpy(_inputs(extractor, batch))).pooler_output
+        return list(pooled.numpy().astype(np.float32))
+
+    return embed
+
+
+def _inputs(extractor: Any, batch: Sequence[Sound]) -> Array:
+    """Shape (n_sounds, n_frames, n_bands).
+
+    Raises:
+        AudioError: if one is too short, constant or not finite
+    """
+    signals = [framing.usable(sound.samples, sound.rate_hz).astype(np.float32) for sound in batch]
+    found = extractor(signals, sampling_rate=framing.RATE_HZ, return_tensors="np")["input_values"]
+    return np.asarray(found, dtype=np.float32)
+
+
+EXTRACTORS = (
+    Extractor(
+        "ast-input",
+        "the log-mel spectrogram that the Audio Spectrogram Transformer reads",
+        "sound",
+        "sequence",
+        SpectrogramSettings,
+        _start_input,
+    ),
+    Extractor(
+        "ast",
+        "one vector per utterance from a pretrained Audio Spectrogram Transformer",
+        "sound",
+        "vector",
+        AstSettings,
+        _start_ast,
+    ),
+)

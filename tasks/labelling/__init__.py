@@ -1,0 +1,1 @@
+"""Labels: lexicon votes, listeners' ratings, and the quality of both."""

@@ -1,0 +1,1 @@
+"""Listeners' ratings and their agreement."""

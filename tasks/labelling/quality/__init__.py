@@ -1,0 +1,1 @@
+"""Label quality: error analysis, thresholds and rated texts."""

@@ -1,0 +1,102 @@
+"""Texts whose sentiment is known, from files: to score voters on, or to learn from.
+
+- `.csv`: a header with `text` and either `sentiment` (negative, neutral, positive) or `rating` (a number, whose sign
+  is the sentiment); `group` (video, article, dialogue) if rows are not independent.
+- `.txt`, `.tsv`: lines of id, mean rating and text, tab-separated and without a header, as VADER's authors publish
+  theirs (Hutto & Gilbert 2014); what stands before `_` in an id is the group.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tasks.core import tables
+from tasks.core.errors import InputError
+from tasks.evaluation.splits import Labels
+
+NEUTRAL_BELOW = 0.5
+"""A mean rating of a smaller magnitude, on a scale from −4 to 4, is neutral."""
+_TABBED = (".txt", ".tsv")
+
+
+@dataclass(frozen=True)
+class Known:
+    """Texts and what people say of them, each of shape (n_texts,)."""
+
+    texts: tuple[str, ...]
+    labels: Labels
+    groups: Labels
+
+
+def read(paths: list[Path]) -> Known:
+    """Read one file or several; groups of different files are different.
+
+    Raises:
+        InputError: naming file, row and what is wrong
+    """
+    rows = [row for path in paths for row in (_tabbed(path) if path.suffix in _TABBED else _commas(path))]
+    if not rows:
+        raise InputError(f"{', '.join(map(str, paths))}: there is no text")
+    texts, labels, groups = zip(*rows, strict=True)
+    return Known(texts, np.array(labels, dtype=str), np.array(groups, dtype=str))
+
+
+def _tabbed(path: Path) -> Iterator[tuple[str, str, str]]:
+    for number, line in enumerate(_text(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        cells = line.split("\t", maxsplit=2)
+        if len(cells) < 3:
+            raise InputError(
+                f"{path}: line {number} has {len(cells)} cells, expected id, rating and text, tab-separated"
+            )
+        one, rating, text = cells
+        yield text, _of_rating(path, number, rating), f"{path.stem}/{one.split('_')[0]}"
+
+
+def _commas(path: Path) -> Iterator[tuple[str, str, str]]:
+    rows = csv.DictReader(_text(path).splitlines(keepends=True))
+    names = rows.fieldnames or []
+    if "text" not in names or not {"sentiment", "rating"} & set(names):
+        raise InputError(f"{path}: found columns {', '.join(names)}; expected text, and sentiment or rating")
+    for number, row in enumerate(rows, start=1):
+        if None in row.values() or None in row:
+            raise InputError(f"{path}: row {number} has more or fewer cells than the header ({', '.join(names)})")
+        if "sentiment" in names:
+            label = row["sentiment"].strip().casefold()
+            if label not in tables.SENTIMENTS:
+                allowed = ", ".join(tables.SENTIMENTS)
+                raise InputError(f"{path}: row {number}: found the sentiment {label!r}, expected one of {allowed}")
+        else:
+            label = _of_rating(path, number, row["rating"])
+        yield row["text"], label, f"{path.stem}/{row.get('group') or number}"
+
+
+def _of_rating(path: Path, number: int, cell: str) -> str:
+    try:
+        rating = float(cell)
+    except ValueError:
+        rating = math.nan
+    if not math.isfinite(rating):
+        raise InputError(f"{path}: row {number}: found the rating {cell!r}, expected a number")
+    if abs(rating) < NEUTRAL_BELOW:
+        return "neutral"
+    return "positive" if rating > 0 else "negative"
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = content[: error.start].count(b"\n") + 1
+        raise InputError(f"{path}: line {row} is not UTF-8 ({error.reason}); save the file as UTF-8") from None

@@ -1,0 +1,1 @@
+"""The media files of a corpus: lookup, sound check and video check."""

@@ -1,0 +1,1 @@
+"""Cut segments on disk: Parquet shards and how they are read."""

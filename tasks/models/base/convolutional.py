@@ -1,0 +1,59 @@
+"""What the convolutional networks that are trained from scratch have in common as settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tasks.models.base.checks import above_zero, demand_share
+from tasks.models.base.spectrograms import SpectrogramSettings
+
+
+@dataclass(frozen=True)
+class ConvolutionalSettings(SpectrogramSettings):
+    """Settings of a convolutional network, beside those of its pictures and its training.
+
+    Args:
+        epochs: at most; with development rows, `patience` ends training
+        patience: the source stops early, and does not say when
+        units: channels of each convolution; none: those that the model's module states. A stage, which ends with max
+            pooling, is layers of equal width
+        kernel: steps (and bands) that a convolution sees, an odd number
+        dropout: after each stage and after the hidden layer
+        dense: units of the hidden layer before the outputs; 0: there is none
+    """
+
+    epochs: int = 60
+    patience: int = 10
+    units: tuple[int, ...] = ()
+    kernel: int = 3
+    dropout: float = 0.3
+    dense: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for units in self.units:
+            above_zero("units", units)
+        if self.kernel < 1 or self.kernel % 2 == 0:
+            raise ValueError(f"kernel must be an odd number above 0, so that a step has its middle: {self.kernel}")
+        demand_share("dropout", self.dropout)
+        if self.dense < 0:
+            raise ValueError(f"dense must be 0 (no hidden layer) or more, found {self.dense}")
+        if self.batch_size < 2:
+            raise ValueError("batch_size must be 2 or more: there is batch normalisation")
+
+
+def units_of(units: tuple[int, ...], layers: int, usual: Mapping[int, tuple[int, ...]]) -> tuple[int, ...]:
+    """Return the channels of so many layers.
+
+    Args:
+        units: as they are set; none: the usual ones
+        layers: how many there are to be
+        usual: layers → their channels
+
+    Raises:
+        ValueError: if there are more or fewer
+    """
+    if units and len(units) != layers:
+        raise ValueError(f"units must be of {layers} layers, as layers says, found {len(units)}: leave one of them out")
+    return units or usual[layers]

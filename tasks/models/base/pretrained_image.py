@@ -1,0 +1,185 @@
+"""What image networks over spectrograms share: weights learned on pictures, the head first, then all by stages.
+
+The sources take networks that have learned ImageNet (Deng et al. 2009) and give them spectrograms. Those saw pictures
+whose channels were standardised over ImageNet; here every mel band is standardised over the training part, which does
+the same for spectrograms, and channels are the spectrogram and its two differences, or thrice the spectrogram.
+
+Weights are safetensors. torchvision publishes pickles, which are not loaded here; one is converted by
+
+    import torch; from safetensors.torch import save_file
+    found = torch.load("densenet201-c1103571.pth", weights_only=True)
+    save_file({name: one.contiguous() for name, one in found.items()}, "densenet201.safetensors")
+
+Folders on the Hugging Face hub whose weights have the same names will do too, such as timm/densenet201.tv_in1k.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tasks.core.errors import InputError
+from tasks.models.base.checks import demand_share
+from tasks.models.base.spectrograms import SpectrogramNetwork, SpectrogramSettings, demand_layers
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tasks.models.networks.backbone import Images
+
+_SUFFIX = ".safetensors"
+_WEIGHTS = f"model{_SUFFIX}"
+_PICKLED = (".pth", ".pt", ".bin", ".ckpt")
+
+
+@dataclass(frozen=True)
+class BackboneSettings(SpectrogramSettings):
+    """Settings of an image network, beside those of spectrograms and of training.
+
+    Args:
+        channels: 3: the spectrogram and its first and second differences; 1: the spectrogram, given thrice
+        checkpoint: weights of the body to start from: path of a safetensors file, of a folder with `model.safetensors`,
+            or name on the Hugging Face hub; empty: first weights
+        head_epochs: first epochs in which the head learns alone, while the body stays as it is; the learning rate goes
+            on along its schedule, and the learning-rate finder goes through the same epochs
+        layer_decay: learning rate of a stage of the body, over that of the one above it (Howard & Ruder 2018, who take
+            1/2.6); the head, on top, has `learning_rate` itself; 1: all alike
+        dropout: before the head's linear layer
+    """
+
+    channels: Literal[1, 3] = 3
+    checkpoint: str = ""
+    head_epochs: int = 0
+    layer_decay: float = 1.0
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.head_epochs < 0:
+            raise ValueError(f"head_epochs must be 0 or more, found {self.head_epochs}")
+        if not 0 < self.layer_decay <= 1:
+            raise ValueError(f"layer_decay must be above 0 and at most 1, found {self.layer_decay}")
+        demand_share("dropout", self.dropout)
+        if self.head_epochs:
+            self._demand_stages()
+
+    def _demand_stages(self) -> None:
+        if not self.checkpoint:
+            raise ValueError("head_epochs is for a body that has learned something: set a checkpoint, or 0")
+        if self.devices > 1:
+            raise ValueError("head_epochs needs devices: 1, since devices would wait for gradients of the frozen body")
+        if self.find_batch_size:
+            raise ValueError("head_epochs and find_batch_size: what fits in a first epoch may not in a later one")
+
+
+@dataclass(frozen=True)
+class BlockSettings(BackboneSettings):
+    """Settings of an image network of blocks with batch normalisation.
+
+    Args:
+        blocks: how many in each stage; one stage or more
+    """
+
+    blocks: tuple[int, ...] = (3, 4, 6, 3)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        demand_layers("blocks", self.blocks)
+        if self.batch_size < 2:
+            raise ValueError("batch_size must be 2 or more: there is batch normalisation")
+
+
+class BackboneNetwork(SpectrogramNetwork):
+    """An image network over pictures of three channels."""
+
+    settings: BackboneSettings
+
+    @property
+    def least_size(self) -> int:
+        """How many bands, and how many frames, a picture must have."""
+        return 1
+
+    @abstractmethod
+    def bare(self, n_outputs: int) -> Images:
+        """Return the network with first weights."""
+
+    def take_over(self, network: Images) -> None:
+        """Set the body's weights to those of the checkpoint.
+
+        Raises:
+            InputError: if there is no such file, or it holds the weights of something else
+        """
+        read_into(network, weights_of(self.settings.checkpoint), self.settings.checkpoint)
+
+    def body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
+        """Return the network: pictures, shape (n_rows, n_channels, n_bands, n_frames) → (n_rows, n_outputs).
+
+        Raises:
+            InputError: if pictures are too small for it, or the checkpoint is not one of this network
+        """
+        from tasks.models.networks.backbone import Backbone
+
+        if min(n_bands, n_frames) < self.least_size:
+            raise InputError(
+                f"{type(self).__name__} needs pictures of {self.least_size} bands × {self.least_size} frames or more, "
+                f"found {n_bands} × {n_frames}: use more mel bands or frames, or a network for small pictures"
+            )
+        network = self.bare(n_outputs)
+        if fitting and self.settings.checkpoint:
+            self.take_over(network)
+        return Backbone(network, head_epochs=self.settings.head_epochs, layer_decay=self.settings.layer_decay)
+
+
+def weights_of(checkpoint: str) -> Path:
+    """Return the file of a checkpoint's weights.
+
+    Args:
+        checkpoint: path of a safetensors file, of a folder with `model.safetensors`, or name on the Hugging Face hub
+
+    Raises:
+        InputError: if there is none
+    """
+    path = Path(checkpoint).expanduser()
+    if path.suffix in _PICKLED:
+        raise InputError(
+            f"checkpoint {checkpoint} is a pickle, by its name, and pickles are not loaded here; convert it: "
+            "import torch; from safetensors.torch import save_file; "
+            f"save_file({{k: v.contiguous() for k, v in torch.load({path.name!r}, weights_only=True).items()}}, "
+            f"{path.with_suffix(_SUFFIX).name!r})"
+        )
+    if path.suffix == _SUFFIX:
+        if not path.is_file():
+            raise InputError(f"checkpoint {checkpoint}: there is no file {path.resolve()}; check the path")
+        return path
+    if not path.is_dir():
+        from tasks.features.base import checkpoints
+
+        path = Path(checkpoints.folder_of(checkpoint))
+    if not (path / _WEIGHTS).is_file():
+        raise InputError(f"checkpoint {checkpoint}: {path.resolve()} lacks {_WEIGHTS}")
+    return path / _WEIGHTS
+
+
+def read_into(network: Images, path: Path, checkpoint: str) -> None:
+    """Set a body's weights to those of a file.
+
+    Args:
+        network: whose body it is
+        path: of the safetensors file
+        checkpoint: what messages call it
+
+    Raises:
+        InputError: if the file is damaged, or holds the weights of something else
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from tasks.models.networks import backbone
+
+    try:
+        found = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"checkpoint {checkpoint}: {path} cannot be read as safetensors: {error}") from None
+    backbone.take_over(network, found, f"checkpoint {checkpoint}")

@@ -1,0 +1,1 @@
+"""The training loop of networks: settings, batches, checkpoints, tracking and augmentation."""

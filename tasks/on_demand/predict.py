@@ -1,0 +1,190 @@
+"""Classifies new media with the trained model: its captioned utterances, or fixed windows where it has no captions.
+
+Every step is the one the training data went through: the same decoding, cleaning, cutting and features.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.captions import utterances
+from tasks.core import paths, tables
+from tasks.core.config import Config
+from tasks.core.errors import AudioError, InputError, NotEnoughData, Rejected
+from tasks.core.memo import Reject
+from tasks.features.mid_term.mid_term import NAMES, Windows, mid_terms
+from tasks.fetching import client
+from tasks.fetching.description import Address
+from tasks.labelling.votes import eligibility
+from tasks.media.decode import RATE_HZ, to_flac
+from tasks.models.svm.weak_svm import Classifier
+from tasks.on_demand import timeline
+from tasks.stages.acoustic import by_name, described
+from tasks.stages.segments import Cut, Span, VideoSpans, cuts
+
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_CAPTION_ENDINGS = (".en.vtt", ".vtt", ".en.srt", ".srt")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One classified span; `margin` is how far the best decision value lies above the second."""
+
+    start_s: float
+    end_s: float
+    predicted: str
+    negative: float
+    neutral: float
+    positive: float
+    margin: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was predicted for one medium, in utterances or windows (`unit`), and where it was written."""
+
+    name: str
+    unit: str
+    rows: tuple[Row, ...]
+    rejects: tuple[Reject, ...]
+    csv: Path
+    picture: Path
+
+
+@dataclass(frozen=True)
+class Medium:
+    """A decoded medium: its name, its sound as FLAC, and its caption file if it has one."""
+
+    name: str
+    flac: Path
+    duration_s: float
+    captions: Path | None
+
+
+def run(source: str, *, captions: Path | None, out: Path, config: Config) -> Prediction:
+    """Classify a file or URL, and write a CSV and a timeline picture.
+
+    Args:
+        source: a media file, or an http(s) URL
+        captions: the file's captions; if not given, `X.en.vtt`, `X.vtt`, `X.en.srt` or `X.srt` beside it
+        out: folder for `<name>.csv` and `<name>.png`
+        config: the settings; a URL is fetched under the same rules as a crawl
+
+    Raises:
+        InputError: if there is no model yet, or the source cannot be used
+        NotEnoughData: if nothing in it is long enough to be classified
+    """
+    classifier, windows = _model()
+    with tempfile.TemporaryDirectory() as folder:
+        medium = _obtain(source, captions, Path(folder), config)
+        spans, texts, rejects = _spans(medium, config)
+        found = list(cuts(VideoSpans(medium.name, str(medium.flac), "", tuple(spans))))
+    kept = [one for one in found if isinstance(one, Cut)]
+    vectors = described(
+        [one.span.utterance_id for one in kept], mid_terms([one.samples for one in kept], RATE_HZ, windows)
+    )
+    lost = (*rejects, *(one for one in found if isinstance(one, Reject)), *vectors.rejects)
+    if not vectors.rows.num_rows:
+        reasons = ", ".join(sorted({reject.reason for reject in lost})) or "it has no captioned speech"
+        raise NotEnoughData(f"{source}: nothing to classify ({reasons})")
+    rows = _classified(classifier, by_name(vectors.rows), {span.utterance_id: span for span in spans}, texts)
+    table, picture = out / f"{medium.name}.csv", out / f"{medium.name}.png"
+    tables.write_csv(table, [asdict(row) for row in rows])
+    timeline.draw(rows, picture)
+    return Prediction(medium.name, "utterances" if medium.captions else "windows", tuple(rows), lost, table, picture)
+
+
+def _model() -> tuple[Classifier, Windows]:
+    if not paths.MODEL.is_file() or not paths.CARD.is_file():
+        raise InputError(f"there is no model at {paths.MODEL} yet; train one first: undertone run (or undertone demo)")
+    card = paths.CARD.read_text(encoding="utf-8")
+    return Classifier(paths.MODEL.read_bytes(), card), Windows(**json.loads(card)["windows"])
+
+
+def _obtain(source: str, captions: Path | None, folder: Path, config: Config) -> Medium:
+    if _ADDRESS.match(source):
+        client.check(config.crawl)
+        try:
+            wanted = client.wanted_of(config.crawl)
+            fetched = client.fetch(Address(source), folder, wanted, config.crawl, captions_needed=False)
+        except Rejected as error:
+            raise InputError(f"{source}: {error}") from None
+        name, media = _file_name(fetched.title), fetched.media
+        captions = captions or (fetched.captions.path if fetched.captions else None)
+    else:
+        media = Path(source)
+        if not media.is_file():
+            raise InputError(f"{source}: there is no such file; expected a media file or an http(s) URL")
+        name = _file_name(media.stem)
+        beside = (media.with_name(media.stem + ending) for ending in _CAPTION_ENDINGS)
+        captions = captions or next((path for path in beside if path.is_file()), None)
+    flac = folder / "sound.flac"
+    try:
+        duration_s = to_flac(media, flac, max_duration_s=config.crawl.max_duration_s)
+    except AudioError as error:
+        raise InputError(f"{source}: {error}") from None
+    return Medium(name, flac, duration_s, captions)
+
+
+def _spans(medium: Medium, config: Config) -> tuple[list[Span], dict[str, str], tuple[Reject, ...]]:
+    if medium.captions is None:
+        return _windows(medium, config), {}, ()
+    try:
+        content = medium.captions.read_bytes()
+        kind = medium.captions.suffix.lstrip(".")
+        found = utterances.read(content, kind, medium.flac, medium.duration_s, config.captions)
+    except FileNotFoundError:
+        raise InputError(f"{medium.captions}: there is no such caption file") from None
+    except (Rejected, KeyError) as error:
+        raise InputError(f"{medium.captions}: expected .vtt or .srt captions ({error})") from None
+    spans, texts = [], {}
+    rejects = [Reject(f"{medium.name}#{lost.number}", lost.reason, lost.detail) for lost in found.lost]
+    for number, one in enumerate(found.spoken):
+        start_s, end_s = one.start_ms / 1000, one.end_ms / 1000
+        if (reason := eligibility.reason(end_s - start_s, one.text, config.eligibility)) is not None:
+            rejects.append(Reject(f"{medium.name}#{one.number}", reason, one.text))
+            continue
+        spans.append(Span(f"{number:05d}", start_s, end_s))
+        texts[spans[-1].utterance_id] = one.text
+    return spans, texts, tuple(rejects)
+
+
+def _windows(medium: Medium, config: Config) -> list[Span]:
+    window_s, hop_s = config.predict.window_s, config.predict.hop_s
+    last_s = max(medium.duration_s - min(window_s, config.eligibility.min_duration_s), 0.0)
+    starts_s = np.arange(0.0, last_s + 1e-9, hop_s)
+    return [
+        Span(f"{number:05d}", float(start_s), min(float(start_s) + window_s, medium.duration_s))
+        for number, start_s in enumerate(starts_s)
+    ]
+
+
+def _classified(classifier: Classifier, features: Any, spans: dict[str, Span], texts: dict[str, str]) -> list[Row]:
+    values = np.column_stack([features[name].to_numpy() for name in NAMES])
+    predicted, scores = classifier.predict(values)
+    best = np.sort(scores, axis=1)
+    ids = features["utterance_id"].to_pylist()
+    return [
+        Row(
+            start_s=spans[one].start_s,
+            end_s=spans[one].end_s,
+            predicted=str(predicted[i]),
+            **dict(zip(classifier.classes, scores[i].tolist(), strict=True)),
+            margin=float(best[i, -1] - best[i, -2]),
+            text=texts.get(one, ""),
+        )
+        for i, one in enumerate(ids)
+    ]
+
+
+def _file_name(title: str) -> str:
+    # a title comes from outside: it names a file only after everything but plain characters is gone
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", title).strip("-.")[:80] or "media"

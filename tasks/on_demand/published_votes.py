@@ -1,0 +1,181 @@
+"""The source's own check, redone: its published labels against the majority of its listeners, and ours beside them.
+
+The file has one row per caption: `VideoId,segment,sentiment analysis,<one column per listener>,text`. Its texts have
+lost their stop words ("not" among them), so that our voters see less here than in the pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.core import tables
+from tasks.core.config import Config
+from tasks.core.errors import InputError
+from tasks.evaluation import scores
+from tasks.evaluation.splits import Labels
+from tasks.labelling import voters
+from tasks.labelling.people import agreement, listeners
+from tasks.labelling.people.agreement import Agreement
+from tasks.labelling.people.listeners import Repair
+from tasks.labelling.quality import threshold
+from tasks.labelling.votes import combine
+from tasks.labelling.votes.hedges import without_hedges
+from tasks.stages import polarity
+
+LABEL = "sentiment analysis"
+COLUMNS = ("VideoId", "segment", LABEL, "text")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of figures against the majority of listeners; `low` and `high` bound macro F1, None for one video."""
+
+    label: str
+    n: int
+    macro_f1: float
+    low: float | None
+    high: float | None
+    precision: float
+    recall: float
+
+
+@dataclass(frozen=True)
+class PublishedAgreement:
+    """What there is to print.
+
+    Attributes:
+        file: the file of votes
+        n_videos: resampled by the bootstrap
+        n_covered: rows on which our voters reach a consensus
+        confidence: of the intervals
+        rows: published labels and ours, scored
+        curve: what a threshold on the mean vote costs and brings, hedges taken out
+        listeners: how well the listeners agree among themselves
+        repairs: misspelt votes, and what they were taken for
+    """
+
+    file: str
+    n_videos: int
+    n_covered: int
+    confidence: float
+    rows: tuple[Row, ...]
+    curve: tuple[threshold.Point, ...]
+    listeners: Agreement
+    repairs: tuple[Repair, ...]
+
+
+def compare(path: Path, config: Config) -> PublishedAgreement:
+    """Score published labels, and our consensus on the same texts, against the majority of the listeners.
+
+    Our consensus leaves some texts without a label. It is scored twice: on all, with "no consensus" counted as neutral;
+    and on the texts it covers, beside the published labels on the same ones. Rows where the listeners tie count in
+    neither. Then every voter alone, and every combination with a label for each text.
+
+    Raises:
+        ConfigError: if params.yaml names a voter that does not exist
+        InputError: naming file, row and what is wrong
+    """
+    voters.check(config.polarity.voters)
+    sheet = listeners.read_sheet(path, COLUMNS)
+    theirs = [_published_label(path, number, row[LABEL]) for number, row in enumerate(sheet.rows, start=1)]
+    texts = [row["text"] for row in sheet.rows]
+    votes, unhedged = _votes(texts, config), _votes([_unhedged(text) for text in texts], config)
+    ours = _labels(votes, "consensus", config.polarity.min_score)
+    heard = np.array([listeners.majority(row) or "" for row in sheet.votes], dtype=str)
+    videos = np.array([row["VideoId"] for row in sheet.rows], dtype=str)
+    settings = config.evaluate
+    compared = _Compared(heard, videos, scores.Bootstrap(settings.bootstrap, settings.confidence, settings.seed))
+    rated = heard != ""
+    if not rated.any():
+        raise InputError(f"{path}: no row on which the listeners have a majority, so there is nothing to compare")
+    covered = rated & (ours != "")
+    rows = [
+        compared.row("published labels", np.array(theirs, dtype=str), rated),
+        compared.row("our consensus, none counted as neutral", np.where(ours == "", "neutral", ours), rated),
+    ]
+    if covered.any():
+        rows.append(compared.row("our consensus, where there is one", ours, covered))
+        rows.append(compared.row("published labels, in the same places", np.array(theirs, dtype=str), covered))
+    rows += [
+        compared.row(label, np.where(given == "", "neutral", given), rated)
+        for label, given in _for_every_text(votes, unhedged, config.polarity.voters)
+    ]
+    return PublishedAgreement(
+        file=str(path),
+        n_videos=int(np.unique(compared.videos[rated]).size),
+        n_covered=int(covered.sum()),
+        confidence=config.evaluate.confidence,
+        rows=tuple(rows),
+        curve=compared.curve(unhedged),
+        listeners=agreement.agreement(sheet.votes, videos, compared.bootstrap),
+        repairs=sheet.repairs,
+    )
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """What labels are compared with: the listeners' majority and the video of every row, shape (n_rows,)."""
+
+    heard: Labels
+    videos: Labels
+    bootstrap: scores.Bootstrap
+
+    def curve(self, votes: combine.Polarities) -> tuple[threshold.Point, ...]:
+        found = combine.combined(votes, "mean", combine.Thresholds(0.0, 0.0))
+        certain = combine.certainty(found, "mean")
+        return tuple(threshold.curve(found.labels, certain, self.heard, self.videos, self.bootstrap))
+
+    def row(self, label: str, given: Labels, where: NDArray[np.bool_]) -> Row:
+        counted = scores.confusions(self.heard[where], given[where], self.videos[where], tables.SENTIMENTS)
+        found = scores.summary(counted, tables.SENTIMENTS, self.bootstrap)
+        pooled = counted.sum(axis=0)
+        occurs = (pooled.sum(axis=0) + pooled.sum(axis=1)) > 0
+        by_class = scores.per_class(pooled)
+        return Row(
+            label=label,
+            n=found["n"],
+            macro_f1=found["macro_f1"]["value"],
+            low=found["macro_f1"]["low"],
+            high=found["macro_f1"]["high"],
+            precision=float(by_class["precision"][occurs].mean()),
+            recall=float(by_class["recall"][occurs].mean()),
+        )
+
+
+def _published_label(path: Path, number: int, cell: str) -> str:
+    if cell not in tables.SENTIMENTS:
+        allowed = ", ".join(tables.SENTIMENTS)
+        raise InputError(f"{path}: row {number}, column {LABEL}: found {cell!r}, expected one of {allowed}")
+    return cell
+
+
+def _unhedged(text: str) -> str:
+    return without_hedges(text, stop_words_removed=True)
+
+
+def _votes(texts: Sequence[str], config: Config) -> combine.Polarities:
+    """Let our voters vote on texts as they stand, their stop words gone already, shape (n_texts, n_voters)."""
+    settings = config.polarity.model_copy(update={"remove_stop_words": False, "mask_hedges": False})
+    cast = polarity.cast(texts, polarity.ballot(settings))
+    return np.array([cast[name] for name in settings.voters], dtype=float).T
+
+
+def _labels(votes: combine.Polarities, how: combine.Combination, min_score: float = 0.0) -> Labels:
+    return combine.combined(votes, how, combine.Thresholds(min_score, 0.0)).labels
+
+
+def _for_every_text(
+    votes: combine.Polarities, unhedged: combine.Polarities, names: Sequence[str]
+) -> Iterator[tuple[str, Labels]]:
+    """Yield what each voter says alone, and what votes come to where every text gets a label; ties are neutral."""
+    for k, name in enumerate(names):
+        yield f"{name} alone", combine.labels_of(votes[:, k])
+    yield "majority of the votes", _labels(votes, "majority")
+    yield "label model, fitted on these texts", _labels(votes, "label-model")
+    yield "sign of the mean vote", _labels(votes, "mean")
+    yield "sign of the mean vote, hedges taken out", _labels(unhedged, "mean")

@@ -1,0 +1,1 @@
+"""Templates, charts and wording that several pages share."""

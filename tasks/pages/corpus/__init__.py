@@ -1,0 +1,1 @@
+"""The corpus doctor's page."""

@@ -1,0 +1,1 @@
+"""The leaderboard page and the published scores it shows."""

@@ -1,0 +1,114 @@
+"""Everything the page is made of, read from what the stages have written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.core import paths, tables
+from tasks.core.errors import TableError
+
+REJECTING = ("crawl", "captions", "polarity", "segments", "acoustic", "train")
+_DIGESTED = (
+    paths.VIDEOS,
+    paths.UTTERANCES,
+    paths.VOTES,
+    paths.SEGMENT_INDEX,
+    paths.FEATURES,
+    paths.AUDIT,
+    paths.CARD,
+    paths.CROSS_VALIDATION,
+    paths.METRICS,
+    paths.LABELS,
+    paths.PREDICTIONS,
+)
+
+
+@dataclass(frozen=True)
+class Material:
+    """The tables and figures of one run.
+
+    Attributes:
+        segmented: ids of the utterances that were cut
+        featured: ids of the utterances that have features
+        rejects: stage to its `rejected` table
+        metrics: what evaluate measured
+        cross_validation: what train measured
+        card: what the model is
+        worth: what the labels are worth
+        digests: path to the SHA-256 of the file
+    """
+
+    videos: pa.Table
+    utterances: pa.Table
+    votes: pa.Table
+    segment_index: pa.Table
+    segmented: frozenset[str]
+    featured: frozenset[str]
+    predictions: pa.Table
+    rejects: dict[str, pa.Table]
+    metrics: dict[str, Any]
+    cross_validation: dict[str, Any]
+    card: dict[str, Any]
+    audit: dict[str, Any]
+    worth: dict[str, Any]
+    digests: dict[str, str]
+
+    @property
+    def scored(self) -> list[dict[str, Any]]:
+        """The predictions that have a label to be scored against, as rows."""
+        return [row for row in self.predictions.to_pylist() if row["label"] is not None]
+
+
+def read() -> Material:
+    """Read the material of this project folder.
+
+    Raises:
+        TableError: if a stage has not run yet, or a file is not what that stage writes
+    """
+    index = tables.read(paths.SEGMENT_INDEX, tables.SEGMENT_INDEX)
+    return Material(
+        videos=tables.read(paths.VIDEOS, tables.VIDEOS),
+        utterances=tables.read(paths.UTTERANCES, tables.UTTERANCES),
+        votes=tables.read(paths.VOTES, tables.VOTES),
+        segment_index=index,
+        segmented=frozenset().union(*(_ids(paths.SHARDS / name) for name in sorted(set(index["shard"].to_pylist())))),
+        featured=_ids(paths.FEATURES),
+        predictions=tables.read(paths.PREDICTIONS, tables.PREDICTIONS),
+        rejects={stage: _rejects(stage) for stage in REJECTING},
+        metrics=_json(paths.METRICS),
+        cross_validation=_json(paths.CROSS_VALIDATION),
+        card=_json(paths.CARD),
+        audit=_json(paths.AUDIT),
+        worth=_json(paths.LABELS),
+        digests={str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in _DIGESTED},
+    )
+
+
+def _ids(path: Path) -> frozenset[str]:
+    try:
+        return frozenset(pq.read_table(path, columns=["utterance_id"])["utterance_id"].to_pylist())
+    except FileNotFoundError:
+        raise TableError(f"{path}: there is no such table yet; run the stage that writes it") from None
+
+
+def _rejects(stage: str) -> pa.Table:
+    # a stage that can reject nothing writes no table; were one missing by mistake, the funnel would not add up
+    path = paths.rejected(stage)
+    return tables.read(path, tables.REJECTED) if path.exists() else tables.REJECTED.empty_table()
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TableError(f"{path}: there is no such file yet; run the stage that writes it") from None
+    except ValueError as error:
+        raise TableError(f"{path}: not valid JSON ({error}); run the stage that writes it again") from None
+    return found

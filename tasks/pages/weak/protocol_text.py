@@ -1,0 +1,142 @@
+"""The protocol in words: only what the settings and the measurements themselves say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tasks.core.config import Config
+from tasks.labelling.votes import combine
+from tasks.pages.weak import funnel
+
+MEASURES = {
+    "Precision": "of the utterances given a class, the share whose label is that class.",
+    "Recall": "of the utterances whose label is a class, the share given that class.",
+    "F1": "the harmonic mean of precision and recall.",
+    "Macro F1": "the mean of F1 over the classes; every class counts the same.",
+    "UAR": "unweighted average recall: the mean of recall over the classes that occur.",
+    "Accuracy": "the share of utterances given their label.",
+    "Weighted F1": "the mean of F1 over the classes, weighted by how often each occurs.",
+}
+
+
+def protocol(metrics: Mapping[str, Any], cross_validation: Mapping[str, Any], config: Config) -> dict[str, str]:
+    """Return the protocol as named paragraphs.
+
+    Args:
+        metrics: the content of `data/evaluate/metrics.json`
+        cross_validation: the content of `data/train/metrics.json`
+        config: the settings the run was made with
+    """
+    stated = metrics["protocol"]
+    return {
+        "Labels": _labels(config),
+        "Utterances": _utterances(config),
+        "Test": stated["words"],
+        "Cross-validation": f"{_sentence(cross_validation['protocol'])} The final C is {cross_validation['c']:g}.",
+        "Majority class": "The label most frequent in training, given to every test utterance.",
+        "Shuffled labels": (
+            f"The same classifier trained {stated['shuffles']} times on training labels in random order; the mean of "
+            "its scores. It shows what the procedure gives when sound and label have nothing to do with each other."
+        ),
+        "Intervals": (
+            f"{stated['confidence']:.0%}, from {stated['bootstrap']:,} resamples of the test videos "
+            f"({stated['n_test_videos']}), each drawn whole, because utterances of one video are alike. They carry the "
+            "chance in which videos were tested, not the chance in which were learned from."
+        ),
+    }
+
+
+def limits(rows: Sequence[funnel.Row], metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say what the figures do not cover, with the counts that say how much."""
+    fit = next(row for row in rows if row.label == funnel.ELIGIBLE)
+    said = [
+        f"Only utterances with a label are scored: {metrics['test']['classifier']['n']:,} of the {fit.test:,} test "
+        "utterances of a fit length. On the others nothing is known.",
+        "The labels come from the words; the classifier hears the sound. Where the two say different things, it counts "
+        "as an error.",
+    ]
+    if metrics["listeners"] is None:
+        said.append("Nobody has listened: how far the labels are from what a listener hears is not measured here.")
+    return tuple(said)
+
+
+def explain(row: funnel.Row, config: Config) -> str:
+    """Return what a line of the funnel means, in this run's numbers; empty where the line says it itself."""
+    return _steps(config).get(row.label, "") if row.kind == "step" else _losses(config).get((row.stage, row.label), "")
+
+
+def _steps(config: Config) -> dict[str, str]:
+    lengths = config.eligibility
+    return {
+        "listed": "in the training and the test list, playlists expanded",
+        "fetched": "sound and captions are here and can be decoded",
+        "found in captions": "utterances, and cues that could not become one",
+        funnel.ELIGIBLE: (
+            f"{lengths.min_duration_s:g} to {lengths.max_duration_s:g} s, at least {lengths.min_words} words "
+            "besides stop words"
+        ),
+        "with a label": f"from {', '.join(config.polarity.voters)}; see the protocol",
+        "cut": "out of the sound, as clips of their own",
+        "with features": "every feature is a finite number",
+        "learned from or tested on": "what the classifier is fitted on, and what it is scored on",
+    }
+
+
+def _losses(config: Config) -> dict[tuple[str, str], str]:
+    lengths = config.eligibility
+    return {
+        ("captions", funnel.NO_CUE_LEFT): "captions are there, but no cue could be used",
+        ("polarity", "too short"): f"under {lengths.min_duration_s:g} s",
+        ("polarity", "too long"): f"over {lengths.max_duration_s:g} s",
+        ("polarity", "too few words"): f"fewer than {lengths.min_words} besides stop words",
+        ("polarity", combine.DIFFER): "not all negative, not all zero, not all positive",
+        ("polarity", combine.WEAK): f"the mean vote has a sign, but is not beyond ±{config.polarity.min_score:g}",
+        ("polarity", combine.TIE): "several sentiments have the most votes, or are the most probable",
+        (
+            "polarity",
+            combine.UNSURE,
+        ): f"no sentiment is {config.polarity.min_probability:g} probable or more",
+        ("polarity", combine.NO_VOTE): "every voter abstains",
+    }
+
+
+def _labels(config: Config) -> str:
+    settings = config.polarity
+    seen = "stop words removed" if settings.remove_stop_words else "stop words kept"
+    seen += ", hedges such as “kind of” taken out" if settings.mask_hedges else ""
+    how = _COMBINED[settings.combine].format(min_score=settings.min_score, min_probability=settings.min_probability)
+    return f"A label is what {', '.join(settings.voters)} say on the captions ({seen}). {how}"
+
+
+_COMBINED = {
+    "consensus": (
+        "The consensus: all who vote agree in sign, or all say zero. The score is the mean of the votes. It gives "
+        "positive or negative where it is more than {min_score:g} away from zero, neutral where all votes are zero, "
+        "and no label otherwise."
+    ),
+    "mean": (
+        "The sign of the mean vote: positive or negative where it is more than {min_score:g} away from zero, neutral "
+        "where it is zero, and no label otherwise."
+    ),
+    "majority": (
+        "The majority of their signs, where it is {min_probability:g} of the votes or more; a tie is no label. In "
+        "training a label counts as much as its share of the votes."
+    ),
+    "label-model": (
+        "The most probable sentiment by a Dawid–Skene model, fitted to the votes on training videos, where its "
+        "probability is {min_probability:g} or more. In training a label counts as much as its probability."
+    ),
+}
+
+
+def _utterances(config: Config) -> str:
+    lengths = config.eligibility
+    return (
+        f"Utterances of {lengths.min_duration_s:g} to {lengths.max_duration_s:g} s with at least {lengths.min_words} "
+        "words besides stop words."
+    )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -1,0 +1,80 @@
+"""Corpora through both doors: simulated, read by the flow, found current by DVC; and by the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.corpus_benchmark import corpus_benchmark
+from flows.project import workspace
+from flows.project.dag import Dag
+from tasks.core import paths
+from tasks.corpora import intake
+from tasks.simulate import corpora as simulated
+
+
+@pytest.fixture
+def corpora(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "project"
+    workspace.create(folder)
+    monkeypatch.chdir(folder)
+    for name in ("tess", "plain"):
+        simulated.make(name, tmp_path / name)
+        intake.add(f"my-{name}", tmp_path / name)
+    return folder
+
+
+def undertone(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = str(Path(sys.executable).with_name("undertone"))
+    return subprocess.run([command, *arguments], capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.usefixtures("prefect")
+def test_the_flow_reads_what_params_name(corpora: Path) -> None:
+    state = corpus_benchmark(runner="threads", return_state=True)
+    assert state.message == "2 stages run, 0 current"
+    dag = Dag()
+    assert [stage for stage in dag.stages() if "@" in stage] == ["corpus@my-plain", "corpus@my-tess"]
+    assert all(dag.is_current(stage) for stage in ("corpus@my-plain", "corpus@my-tess"))
+    assert "corpus@my-tess" not in dag.up_to("report")
+    first = {path.name: path.read_bytes() for path in paths.folder("corpus@my-tess").iterdir()}
+    assert corpus_benchmark(runner="threads", return_state=True).message == "0 stages run, 2 current"
+    done = undertone("run", "--force", "corpus@my-tess")
+    assert done.returncode == 0, done.stderr
+    assert {path.name: path.read_bytes() for path in paths.folder("corpus@my-tess").iterdir()} == first
+
+
+def test_doctor_audit_and_list(corpora: Path) -> None:
+    listed = undertone("corpus", "list")
+    assert "my-tess" in listed.stdout
+    found = undertone("corpus", "doctor", "my-tess")
+    assert found.returncode == 0, found.stderr
+    assert "sound" in found.stdout or "usable" in found.stdout
+    page = paths.folder("corpus@my-tess") / "doctor.html"
+    assert "simulated" in page.read_text(encoding="utf-8").lower()
+    honest = undertone("audit", "my-tess", "--protocol", "leave-one-speaker-out")
+    assert honest.returncode == 0, honest.stderr
+    assert "(simulated)" in (page.parent / "audit.html").read_text(encoding="utf-8")
+    broken = undertone("audit", "my-tess", "--protocol", "script-out(3)")
+    assert "seen speakers" in broken.stdout
+    assert json.loads(paths.reading("my-tess").read_text())["simulated"] is True
+
+
+def test_mistakes_get_one_message(corpora: Path) -> None:
+    for arguments, said in (
+        (("corpus", "doctor", "nobody"), "names no corpus 'nobody' (there: my-tess, my-plain)"),
+        (("audit", "my-tess", "--protocol", "speaker-ou(2)"), "did you mean speaker-out(k)"),
+        (("audit", "my-tess"), "official needs the split of every utterance"),
+        (("audit", "my-tess", "--protocol", "random(3)", "--declare", "everything"), "no such check; there are"),
+        (("price", "my-tess", "--protocol", "random(2)"), "name the honest protocol"),
+        (("corpus", "add", "my-tess", "nowhere"), "no such folder or archive"),
+        (("corpus", "simulate", "friends"), "there is no simulated 'friends'"),
+    ):
+        done = undertone(*arguments)
+        assert done.returncode == 1, arguments
+        assert said in " ".join(done.stderr.split()), done.stderr
+        assert "Traceback" not in done.stderr

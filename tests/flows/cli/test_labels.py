@@ -1,0 +1,55 @@
+"""`undertone labels`: voters tried on known texts, and taught; a person's mistake is one message."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli.main import app
+from tasks.core import paths
+from tasks.core.errors import InputError
+from tasks.labelling import voters
+
+TEXTS = "text,sentiment,group\n" + "".join(
+    f"{words},{label},g{number}\n"
+    for number in range(12)
+    for words, label in (("awful bad sad", "negative"), ("table chair door", "neutral"), ("good nice glad", "positive"))
+)
+
+
+def undertone(*arguments: str) -> str:
+    found = CliRunner().invoke(app, ["labels", *arguments], catch_exceptions=False, env={"COLUMNS": "100"})
+    assert found.exit_code == 0, found.output
+    return found.output
+
+
+def test_voters_are_tried_on_known_texts(project: Path) -> None:
+    Path("known.csv").write_text(TEXTS)
+    told = undertone("try", "known.csv", "--voter", "vader", "--voter", "tags")
+    assert "Voters, 36 texts" in told
+    assert "label-model" in told
+    assert "Scores on 36 texts of 12 groups" in told
+    vader = next(line for line in told.splitlines() if "vader" in line)
+    assert "1.000" in vader
+    with pytest.raises(InputError, match=r"nowhere\.csv: cannot be read"):
+        undertone("try", "nowhere.csv")
+
+
+def test_a_voter_is_taught_and_votes(project: Path) -> None:
+    pytest.importorskip("transformers")
+    from tasks.simulate.checkpoints import tiny_text_encoder
+
+    Path("known.csv").write_text(TEXTS)
+    encoder = str(tiny_text_encoder(project / "encoder", texts=TEXTS.splitlines()))
+    told = " ".join(undertone("learn", "mine", "known.csv", "--checkpoint", encoder).split())
+    assert "mine learned from 36 texts (known.csv); macro F1 1.000" in told
+    assert json.loads((paths.VOTERS / "mine" / "card.json").read_text())["n_texts"] == 36
+    voters.load.cache_clear()
+    assert "mine" in undertone("try", "known.csv", "--voter", "mine")
+    with pytest.raises(InputError, match=r"neither a corpus of params\.yaml nor a file"):
+        undertone("learn", "other", "nothing")
+    with pytest.raises(InputError, match="cannot name a voter"):
+        undertone("learn", "../up", "known.csv")

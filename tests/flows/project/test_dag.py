@@ -1,0 +1,91 @@
+"""DVC's view of a small project: order, what is current, what a commit records."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.project.dag import Dag, reproduce
+from tasks.core.errors import UndertoneError
+
+DVC_YAML = """
+stages:
+  last: {cmd: cat left right > last, deps: [left, right], outs: [last]}
+  left: {cmd: cp source left, deps: [source], outs: [left]}
+  right: {cmd: cp source right, deps: [source], params: [factor], outs: [right]}
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").write_text(DVC_YAML)
+    (tmp_path / "params.yaml").write_text("factor: 1\n")
+    (tmp_path / "source").write_text("a")
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], check=True)
+    return tmp_path
+
+
+def test_order_and_upstream(small: Path) -> None:
+    dag = Dag()
+    assert dag.stages() == ("left", "right", "last")
+    assert dag.upstream("last") == ("left", "right")
+    assert dag.upstream("left") == ()
+
+
+def test_a_commit_after_an_in_process_run_makes_the_stage_current(small: Path) -> None:
+    dag = Dag()
+    assert not dag.is_current("left")
+    (small / "left").write_text("a")
+    dag.commit("left")
+    assert dag.is_current("left")
+    assert not dag.is_current("right")
+    (small / "source").write_text("b")
+    assert not dag.is_current("left")
+
+
+def test_dvc_lock_does_not_tell_which_stage_ended_first(small: Path) -> None:
+    reproduce()
+    expected = (small / "dvc.lock").read_bytes()
+    (small / "dvc.lock").unlink()
+    for stage in ("right", "left", "last"):
+        Dag().commit(stage)
+    assert (small / "dvc.lock").read_bytes() == expected
+
+
+def test_several_are_recorded_as_one_by_one(small: Path) -> None:
+    reproduce()
+    expected = (small / "dvc.lock").read_bytes()
+    (small / "dvc.lock").unlink()
+    dag = Dag()
+    dag.commit("right", "last", "left")
+    assert (small / "dvc.lock").read_bytes() == expected
+    assert all(dag.is_current(stage) for stage in dag.stages())
+    for stage in dag.stages():
+        (small / stage).unlink()
+    subprocess.run([sys.executable, "-m", "dvc", "checkout", "-q"], check=True)
+    assert (small / "last").read_text() == "aa"
+
+
+def test_reproduce_then_parameters_change(small: Path) -> None:
+    reproduce()
+    dag = Dag()
+    assert all(dag.is_current(stage) for stage in dag.stages())
+    (small / "params.yaml").write_text("factor: 2\n")
+    assert [stage for stage in dag.stages() if not dag.is_current(stage)] == ["right"]
+
+
+def test_mistakes_are_explained(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UndertoneError, match="unknown stage lost; the stages are left, right, last"):
+        reproduce(("lost",))
+    (small / "source").unlink()
+    with pytest.raises(UndertoneError, match="source"):
+        reproduce()
+    elsewhere = tmp_path.parent / "elsewhere"
+    elsewhere.mkdir(exist_ok=True)
+    monkeypatch.chdir(elsewhere)
+    with pytest.raises(UndertoneError, match="no DVC project"):
+        Dag()

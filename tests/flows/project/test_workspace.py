@@ -1,0 +1,50 @@
+"""Project folders: made once, linked to the code wherever they go, and what git should not have is left out."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli.main import app
+from flows.project import workspace
+from tasks.core.code_version import ROOT
+from tasks.core.errors import InputError
+
+
+def test_git_gets_lists_and_parameters_and_no_artifact(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    workspace.create(folder)
+    for made in (
+        "data/crawl/videos.parquet",
+        "data/listeners/anna.csv",
+        "data/voters/mine.py",
+        ".undertone/memo/x",
+        "dvc.lock",
+    ):
+        (folder / made).parent.mkdir(parents=True, exist_ok=True)
+        (folder / made).write_text("x")
+    git = ["git", "-C", str(folder)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "."], check=True)
+    listed = subprocess.run([*git, "ls-files"], check=True, capture_output=True, text=True).stdout.split()
+    assert {"dvc.yaml", "dvc.lock", "params.yaml", "data/train.csv", "data/listeners/anna.csv"} <= set(listed)
+    assert {"data/voters/README.md", "data/voters/mine.py", "data/listeners/README.md"} <= set(listed)
+    assert not [name for name in listed if name.startswith((".undertone", "data/crawl", "tasks", "flows"))]
+    with pytest.raises(InputError, match="not empty"):
+        workspace.create(folder)
+
+
+def test_a_cloned_project_is_linked_to_the_code_here(tmp_path: Path) -> None:
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    (tmp_path / "tasks").symlink_to("/nowhere/tasks")
+    found = CliRunner().invoke(app, ["link", str(tmp_path)])
+    assert found.exit_code == 0, found.output
+    assert (tmp_path / "tasks").resolve() == ROOT / "tasks"
+    assert (tmp_path / "flows" / "cli.py").is_file()
+    with pytest.raises(InputError, match="is in the way"):
+        workspace.link(ROOT)
+    with pytest.raises(InputError, match="no project folder"):
+        CliRunner().invoke(app, ["link", str(tmp_path / "flows")], catch_exceptions=False)

@@ -1,0 +1,124 @@
+"""Runners: the same results from threads and processes, another try for what may pass, and none for a bug."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from prefect import flow
+from prefect.artifacts import Artifact
+
+from flows.runs import progress, runners, shards
+from tasks.core import each, tables
+from tasks.core.config import Config, Runtime, Section
+from tasks.core.errors import ItemFailed, Transient
+from tasks.core.memo import Result
+
+pytestmark = pytest.mark.filterwarnings("default")
+SCHEMA = pa.schema([("id", pa.string()), ("length", pa.int64())])
+
+
+@dataclass(frozen=True)
+class Word:
+    id: str
+    text: str
+
+    @property
+    def content(self) -> str:
+        return self.text
+
+
+def tries(item: Word) -> int:
+    with Path(f"tries-{item.id}").open("a+") as log:
+        log.write(".")
+        log.flush()
+        log.seek(0)
+        return len(log.read())
+
+
+def measure_one(item: Word, _: Section) -> Result:
+    number = tries(item)
+    if item.text == "busy at first" and number < 3:
+        raise Transient("unavailable for now")
+    if item.text == "busy":
+        raise Transient("unavailable for now")
+    if item.text == "deadly at first" and number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if item.text == "hangs at first" and number == 1:
+        time.sleep(600)
+    if item.text == "bug":
+        raise ZeroDivisionError("division by zero")
+    return Result(tables.from_rows([{"id": item.id, "length": len(item.text)}], SCHEMA))
+
+
+def host(_: Word) -> str:
+    return "example.org"
+
+
+WORK = each.Work("measure", measure_one, Section(), SCHEMA, version="1")
+
+
+@pytest.fixture
+def runtime(project: Path, settings: Config, prefect: None) -> Runtime:
+    changes = {"workers": 2, "retry_delays_s": [0.01, 0.01], "shards": 4, "shard_timeout_s": 20.0}
+    return settings.runtime.model_copy(update=changes)
+
+
+def ran(kind: runners.Kind, runtime: Runtime, *texts: str, work: each.Work = WORK) -> Result:
+    items = [Word(f"{number:02d}", text) for number, text in enumerate(texts)]
+    found: list[Result] = []
+
+    @flow(name="measured")
+    def measured() -> None:
+        with runners.started(kind, None, runtime) as runner:
+            found.append(each.collect(shards.mapped(runner, runtime)(work, items), SCHEMA))
+
+    measured()
+    return found[0]
+
+
+def test_every_runner_gives_the_same_rows_in_the_same_order(runtime: Runtime) -> None:
+    texts = ["x" * n for n in range(1, 12)]
+    by_process = ran("processes", runtime, *texts, work=replace(WORK, host=host))
+    for log in Path().glob("tries-*"):
+        log.unlink()
+    again = ran("threads", runtime, *texts, work=replace(WORK, host=host))
+    assert not list(Path().glob("tries-*")), "what one runner did, another remembers"
+    assert again.rows.equals(by_process.rows)
+    assert by_process.rows["length"].to_pylist() == list(range(1, 12))
+
+
+def test_what_may_pass_is_tried_again_and_the_rest_is_remembered(runtime: Runtime) -> None:
+    found = ran("threads", runtime, "fine", "busy at first", "busy", "fine too")
+    assert [row["id"] for row in found.rows.to_pylist()] == ["00", "01", "03"]
+    assert [(reject.id, reject.reason) for reject in found.rejects] == [("02", "unavailable for now")]
+    assert len(Path("tries-01").read_text()) == 3
+    assert len(Path("tries-02").read_text()) == 1 + len(runtime.retry_delays_s)
+    assert len(Path("tries-00").read_text()) == 1
+
+
+@pytest.mark.parametrize("text", ["deadly at first", "hangs at first"])
+def test_a_worker_that_dies_or_hangs_is_replaced(runtime: Runtime, text: str) -> None:
+    found = ran("processes", runtime, "fine", text, "fine too")
+    assert found.rows["length"].to_pylist() == [4, len(text), 8]
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_a_bug_is_not_tried_again_and_names_its_item(runtime: Runtime, kind: Any) -> None:
+    with pytest.raises(ItemFailed, match=r"^measure: 01: ZeroDivisionError: division by zero$"):
+        ran(kind, runtime, "fine", "bug")
+    assert len(Path("tries-01").read_text()) == 1
+
+
+def test_a_long_stage_shows_a_bar(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "PAUSE_S", 0.0)
+    ran("threads", runtime, *(f"text {number}" for number in range(9)))
+    bar = Artifact.get("measure-progress")
+    assert bar is not None
+    assert float(str(bar.data)) == 100.0

@@ -1,0 +1,59 @@
+"""What was not said goes; what was stays."""
+
+from __future__ import annotations
+
+import doctest
+
+import pytest
+
+from tasks.captions import clean
+
+
+def test_examples() -> None:
+    assert doctest.testmod(clean).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["<i>Well</i>, {\\an8}<font color='red'>yes</font>"], "Well, yes"),
+        (["<v Fred>Hi <c.loud>you</c>"], "Hi you"),
+        (["Salt &amp; pepper&nbsp;&lt;3"], "Salt & pepper <3"),
+        (["I <3 you and 2 < 3 > 1"], "I <3 you and 2 < 3 > 1"),
+        (["-Catch it.", "- I wanna see."], "Catch it. I wanna see."),
+        (["-5 degrees, twenty-one"], "-5 degrees, twenty-one"),
+        ([">> JOHN: It is", "what it is. >> No."], "JOHN: It is what it is. No."),
+        (["\u200ezero\u200b width\ufeff", "\x07bell"], "zero width bell"),
+        (["♪ la la la ♪"], "♪ la la la ♪"),
+        (["  ", ""], ""),
+    ],
+)
+def test_spoken(lines: list[str], said: str) -> None:
+    assert clean.spoken(lines) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Laughing]",
+        "(applause)",
+        "♪",
+        "♪♪ [Music] ♪",
+        "[ Cheering,",
+        "and applause ]",
+        "[\xa0__\xa0]",
+        "(laughs) (coughs)",
+    ],
+)
+def test_tags_alone_say_nothing(text: str) -> None:
+    assert clean.wordless(text) == clean.ONLY_TAG
+
+
+@pytest.mark.parametrize("text", ["", "...", "-", "?!"])
+def test_neither_does_punctuation(text: str) -> None:
+    assert clean.wordless(text) == clean.EMPTY
+
+
+@pytest.mark.parametrize("text", ["[Laughing] And guess", "♪ la la ♪", "Oh :)", "so (well) yes", "7"])
+def test_words_are_kept(text: str) -> None:
+    assert clean.wordless(text) is None

@@ -1,0 +1,197 @@
+"""Whole files: faults of every kind, and what people and YouTube really made."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tasks.captions.cue import Spoken
+from tasks.captions.reading import read as read_file
+from tasks.captions.repair import in_order
+from tasks.captions.rolling import unroll
+from tasks.captions.vtt import read as read_vtt
+
+read = partial(read_file, by_word=True)
+
+MANUAL = """WEBVTT
+
+00:00:08.000 --> 00:00:09.000
+third &amp; last
+
+00:00:01.000 --> 00:00:03.100
+-first
+-[Laughing]
+
+00:00:03.000 --> 00:00:05.000
+second
+
+00:00:05.000 --> 00:00:06.000
+[Laughing]
+
+00:00:07.000 --> 00:00:06.000
+backwards
+
+00:00:09.000 --> 00:00:10.400
+a little over
+
+00:00:11.000 --> 00:00:12.000
+long after
+"""
+ROLLING = Path("1.en.vtt"), Path("2.en.vtt"), Path("kobe.en.vtt"), Path("manifesto_audio.vtt")
+
+
+@pytest.mark.parametrize("name", ["utf-8", "utf-16", "latin-1"])
+def test_what_is_certain_is_repaired_and_the_rest_is_told(name: str) -> None:
+    found = read(MANUAL.encode(name), "vtt", duration_s=10, max_overrun_s=0.5)
+    assert found.spoken == (
+        Spoken(2, 1_000, 3_000, "first [Laughing]"),
+        Spoken(3, 3_000, 5_000, "second"),
+        Spoken(1, 8_000, 9_000, "third & last"),
+        Spoken(6, 9_000, 10_000, "a little over"),
+    )
+    assert [(one.number, one.reason) for one in found.lost] == [
+        (4, "only a tag"),
+        (5, "negative length"),
+        (7, "past the end of the sound"),
+    ]
+
+
+def test_a_file_cut_in_half_loses_the_cue_it_breaks_off_in() -> None:
+    text = "WEBVTT\n\n00:01.000 --> 00:02.000\nwhole\n\n00:03.000 --> 00:04.000\nhalf a sen"
+    found = read(text.encode(), "vtt", duration_s=60, max_overrun_s=0.5)
+    assert [one.text for one in found.spoken] == ["whole"]
+    assert [(one.number, one.reason, one.detail) for one in found.lost] == [(2, "cut off", "half a sen")]
+
+
+def test_a_file_without_a_last_line_break_that_covers_the_sound_is_whole() -> None:
+    found = read(b"WEBVTT\n\n00:01.000 --> 00:04.000\nall of it", "vtt", duration_s=4.2, max_overrun_s=0.5)
+    assert [one.text for one in found.spoken] == ["all of it"]
+    assert not found.lost
+
+
+@pytest.mark.parametrize("part", [0.33, 0.5, 0.77])
+@pytest.mark.parametrize("name", ["utf-8", "utf-16"])
+def test_any_half_of_a_file_can_be_read(part: float, name: str) -> None:
+    content = MANUAL.encode(name)
+    whole = {one.text for one in read(content, "vtt", 10, 0.5).spoken}
+    assert {one.text for one in read(content[: int(part * len(content))], "vtt", 10, 0.5).spoken} <= whole
+
+
+def _normalised(words: list[str]) -> list[str]:
+    return [bare for word in words if (bare := re.sub(r"[^\w']", "", word).casefold())]
+
+
+def _word_error_rate(expected: list[str], found: list[str]) -> float:
+    row = list(range(len(found) + 1))
+    for i, word in enumerate(expected, 1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(found, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
+    return row[-1] / len(expected)
+
+
+def test_word_error_rate() -> None:
+    assert _word_error_rate(["a", "b", "c", "d"], ["a", "x", "c"]) == 0.5
+
+
+def _words(path: Path, duration_s: float = 1e6) -> list[str]:
+    found = read(path.read_bytes(), path.suffix[1:], duration_s, 0.5)
+    return _normalised(" ".join(one.text for one in found.spoken).split())
+
+
+@pytest.mark.real
+def test_automatic_captions_say_what_the_clean_ones_say(real_data: Path) -> None:
+    folder = real_data / "interviews"
+    clean = _words(folder / "manifesto_audio.srt")
+    assert len(clean) > 150
+    assert _word_error_rate(clean, _words(folder / "manifesto_audio.vtt")) <= 0.01
+
+
+def _settled(path: Path) -> list[str]:
+    """Read the words another way: once complete, a line stands for a moment as the last one, or the screen clears."""
+    lines = []
+    screens = [
+        (
+            cue.end_ms - cue.start_ms <= 70,
+            [text for line in cue.lines if (text := re.sub(r"<[^>]*>", "", line).strip())],
+        )
+        for cue in read_vtt(path.read_text())[0]
+    ]
+    for (brief, shown), (next_brief, next_shown) in pairwise([*screens, (True, [])]):
+        if shown and (brief or (next_brief and not next_shown)):
+            lines.append(shown[-1])
+    return _normalised(" ".join(lines).replace("&gt;", "").replace("&nbsp;", " ").split())
+
+
+def _automatic(real_data: Path) -> list[Path]:
+    return [*(real_data / "interviews" / name for name in ROLLING), *sorted((real_data / "captions").glob("*.vtt"))]
+
+
+@pytest.mark.real
+def test_no_word_of_automatic_captions_is_there_twice(real_data: Path) -> None:
+    for path in _automatic(real_data):
+        lines = unroll(in_order(read_vtt(path.read_text())[0])[0])
+        words = [word for line in lines for word in line.words]
+        found = _normalised(" ".join(word.text.replace("\xa0", " ") for word in words).split())
+        assert found == _settled(path), path
+        assert len(words) > 90
+        assert all(first.end_ms <= second.start_ms for first, second in pairwise(words)), path
+        assert all(word.start_ms < word.end_ms for word in words), path
+
+
+@pytest.mark.real
+def test_every_kept_span_lies_inside_the_sound(real_data: Path) -> None:
+    import av
+
+    sounds = {"1": "1.webm", "2": "2.m4a", "3": "3.m4a", "kobe": "kobe.mp3", "manifesto_audio": "manifesto_audio.mp3"}
+    for path in sorted((real_data / "interviews").glob("*.vtt")):
+        with av.open(str(path.parent / sounds[path.name.split(".")[0]])) as container:
+            duration_s = container.duration / 1e6
+        found = read(path.read_bytes(), "vtt", duration_s, 0.5)
+        assert len(found.spoken) >= 15, path
+        assert all(0 <= one.start_ms < one.end_ms <= round(duration_s * 1000) for one in found.spoken), path
+        assert all(a.end_ms <= b.start_ms for a, b in pairwise(found.spoken)), path
+        assert {one.reason for one in found.lost} <= {"only a tag", "past the end of the sound"}, found.lost
+
+
+PIECES = (
+    "-Yes.", "&gt;&gt; no", "[Music]", "♪ la ♪", "<v Bob>hi</v>", "so (well) yes", "...", "", "- 5", "-\u2013 x >>y",
+    "a<00:00:01.500> b", "<00:00:02.100>c<00:00:03.000><c> d</c>",
+)  # fmt: skip
+
+
+def _invented(rng: random.Random) -> str:
+    """Make a file with faults of all kinds: overlaps, ends before starts, half a last line."""
+    pieces = PIECES if rng.random() < 0.5 else PIECES[:-2]
+    clock_ms, cues = 0, []
+    for _ in range(rng.randint(1, 9)):
+        start_ms = max(0, clock_ms + rng.randint(-300, 900))
+        clock_ms = start_ms + rng.randint(-50, 2_500)
+        times = " --> ".join(f"00:{max(one, 0) / 1000:06.3f}" for one in (start_ms, clock_ms))
+        cues.append("\n".join([times, *(piece for piece in rng.choices(pieces, k=rng.randint(1, 3)) if piece), ""]))
+    return "WEBVTT\n\n" + "\n".join(cues) + rng.choice(["\n", "half"])
+
+
+def test_cue_by_cue_it_reads_as_it_did_before_there_were_sentences() -> None:
+    """Published labels were made cue by cue; the digest is that of the code before `captions.segmentation`."""
+    rng = random.Random(5)
+    found = [read(_invented(rng).encode(), "vtt", rng.choice([5.0, 60.0]), 0.5) for _ in range(300)]
+    assert len({lost.reason for one in found for lost in one.lost}) >= 7
+    digest = hashlib.sha256(repr([(one.spoken, one.lost) for one in found]).encode()).hexdigest()
+    assert digest == "b670e7ffb0be07431bae8436d986dd3e32a3fda87a099bf149df9316888663bf"
+
+
+@pytest.mark.real
+def test_real_captions_read_cue_by_cue_as_before(real_data: Path) -> None:
+    digest = hashlib.sha256()
+    folders = real_data / "interviews", real_data / "captions"
+    for path in sorted(path for folder in folders for path in folder.glob("*.[vs][tr]t")):
+        found = read(path.read_bytes(), path.suffix[1:], 600.0, 0.5)
+        digest.update(repr((found.spoken, found.lost)).encode())
+    assert digest.hexdigest() == "4742de827573e44948b2e294731b0ecdce104cd08172641a64f3c68d05ab7459"

@@ -1,0 +1,35 @@
+"""Words of captions that do not roll: what a viewer reads, in order, with the marks of speakers kept apart from it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.captions import clean, turns
+from tasks.captions.cue import Cue, Word
+
+
+def said(*cues: str) -> list[tuple[str, bool]]:
+    found = turns.words([Cue(n, n * 1_000, n * 1_000 + 900, tuple(text.split("|"))) for n, text in enumerate(cues)])
+    return [(word.text, word.opens_turn) for line in found for word in line.words]
+
+
+def test_a_dash_chevrons_and_another_voice_open_a_turn() -> None:
+    assert said("-Yes.|I do.", "- No -5") == [("Yes.", True), ("I", False), ("do.", False), ("No", True), ("-5", False)]
+    assert said("So? &gt;&gt; No.", ">>JIM: hi") == [("So?", False), ("No.", True), ("JIM:", True), ("hi", False)]
+    assert said("<v Ann>A", "<v Ann>B <v Bob>C</v>", "D") == [("A", True), ("B", False), ("C", True), ("D", False)]
+
+
+def test_words_share_their_cue_by_their_letters() -> None:
+    (line,) = turns.words([Cue(3, 1_000, 2_000, ("a bcd", "<i>ef</i>"))])
+    assert line.number == 3
+    assert line.words == (Word("a", 1_000, 1_222), Word("bcd", 1_222, 1_667), Word("ef", 1_667, 2_000))
+
+
+@given(st.lists(st.text("ab1->[]()♪ .\u2013", max_size=12), min_size=1, max_size=3))
+def test_the_words_of_a_cue_are_those_of_its_text(lines: list[str]) -> None:
+    (line,) = turns.words([Cue(1, 0, 1_000, tuple(lines))])
+    assert [word.text for word in line.words] == clean.spoken(lines).split()
+    assert all(before.end_ms == after.start_ms for before, after in pairwise(line.words))

@@ -1,0 +1,66 @@
+"""params.yaml: what is wrong in it is named with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.core import config
+from tasks.core.errors import ConfigError
+
+
+def edited(project: Path, old: str, new: str) -> Path:
+    path = project / "params.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def test_shipped_parameters_load_and_are_frozen(settings: config.Config) -> None:
+    assert settings.eligibility.min_duration_s == 2.0
+    with pytest.raises(ValueError, match="frozen"):
+        settings.train.seed = 1  # type: ignore[misc]
+
+
+def test_unknown_key_names_line_and_what_is_allowed(project: Path) -> None:
+    path = edited(project, "  min_words: 4", "  min_word: 4")
+    line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if "min_word:" in text)
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    assert f"{path}:{line}: unknown key 'eligibility.min_word'" in str(caught.value)
+    assert "allowed here: min_duration_s, min_words" in str(caught.value)
+    assert "'eligibility.min_words' is missing" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  min_words: 4", "  min_words: four", "'eligibility.min_words' is 'four'"),
+        ("  min_words: 4", "  min_words: -1", "greater than or equal to 0"),
+        ("  min_score: 0.25", "  min_score: 1.5", "less than or equal to 1"),
+        ("  c_grid: [0.001, 0.01, 0.1, 1.0]", "  c_grid: [0.1, 0.0]", "'train.c_grid.1' is 0.0"),
+        ("  mid_window_s: 1.0", "  mid_window_s: 0.01", "mid_window_s must be at least short_window_s"),
+        ("  segmentation: cue ", "  segmentation: line ", "'captions.segmentation' is 'line'"),
+        ("  long_pause_s: 2.0", "  long_pause_s: 0.1", "long_pause_s must be at least pause_s"),
+        ("  confidence: 0.95", "  confidence: 95", "less than 1"),
+    ],
+)
+def test_impossible_values_say_what_was_found_and_what_is_allowed(
+    project: Path, old: str, new: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load(edited(project, old, new))
+    assert message in str(caught.value)
+    assert "params.yaml:" in str(caught.value)
+
+
+def test_broken_yaml_and_missing_file(project: Path) -> None:
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        config.load(edited(project, "crawl:", "crawl: ["))
+    with pytest.raises(ConfigError, match="no such file"):
+        config.load(project / "nothing.yaml")
+    (project / "params.yaml").write_text("- 1\n")
+    with pytest.raises(ConfigError, match="expected sections"):
+        config.load(project / "params.yaml")

@@ -1,0 +1,319 @@
+"""The corpus doctor: every complaint on a corpus that has it, none on one that has nothing, and the verdict."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.core import config, paths, tables
+from tasks.core.errors import TableError
+from tasks.corpora import doctor
+from tasks.corpora.doctor.findings import KINDS, NEEDS_SOUND, SEVERITIES, Complaint, Diagnosis
+from tasks.corpora.doctor.inputs import Material
+from tasks.corpora.readers import registry
+from tasks.corpora.readers.reading import Corpus, Count, Expected, Reading, Row
+
+N = 40
+EMOTIONS = ("anger", "neutral")
+
+
+def expected(rows: Sequence[Row]) -> Expected:
+    return Expected((Count("clips", N, len(rows)),))
+
+
+CORPUS = Corpus(
+    name="small", title="A small corpus", licence="CC0", url="https://example.org", citation="", language="en",
+    labels={"A": "anger", "N": "neutral"}, read=lambda folder: Reading(()), expected=expected,
+    known_bad={"a07": "says nothing", "b99": "was never there"}, max_duration_s=10.0,
+)  # fmt: skip
+
+
+def rows(n: int = N) -> list[Row]:
+    return [
+        dict.fromkeys(tables.UTTERANCES.names)
+        | {
+            "utterance_id": f"small/c{number:02d}", "corpus": "small", "group": f"small/{number % 4}",
+            "speaker": f"small/{number % 4}", "audio": f"c{number:02d}.wav", "start_s": 0.0, "end_s": 2.5,
+            "emotion": EMOTIONS[number % 2], "text": "a text",
+        }
+        for number in range(n)
+    ]  # fmt: skip
+
+
+def measured(number: int) -> Row:
+    return {
+        "utterance_id": f"small/c{number:02d}", "audio": f"c{number:02d}.wav", "sha256": f"bytes {number}",
+        "container": "wav", "rate_hz": 16_000, "channels": 1, "duration_s": 2.5, "peak_dbfs": -6.0,
+        "level_dbfs": -26.0, "clipped_share": 0.0, "silent_share": 0.1, "samples_sha256": f"samples {number}",
+    }  # fmt: skip
+
+
+def print_of(number: int) -> np.ndarray:
+    return np.random.default_rng(number).integers(1, 2**32, 110, dtype=np.uint32)
+
+
+def sounds(**changes: dict[str, Any]) -> dict[str, Row]:
+    """Measured on every utterance; `c03={"channels": 2}` changes one."""
+    unchanged = {f"c{number:02d}": measured(number) for number in range(N)}
+    return {f"small/{name}": one | changes.get(name, {}) for name, one in unchanged.items()}
+
+
+def healthy(**changes: Any) -> Material:
+    prints = {f"small/c{number:02d}": print_of(number) for number in range(N)}
+    return replace(Material(CORPUS, tuple(rows()), sounds(), prints), **changes)
+
+
+def changed(**changes: dict[str, Any]) -> tuple[Row, ...]:
+    """The rows; `c03={"emotion": None}` changes one."""
+    return tuple(row | changes.get(row["utterance_id"].partition("/")[2], {}) for row in rows())
+
+
+def reject(item: str, reason: str, detail: str = "") -> Row:
+    return {"item": item, "stage": "corpus@small", "reason": reason, "detail": detail}
+
+
+def only(found: Diagnosis) -> Complaint:
+    assert len(found.complaints) == 1, found.complaints
+    return found.complaints[0]
+
+
+def diagnosed(**changes: Any) -> Diagnosis:
+    return doctor.diagnose("mine", healthy(**changes))
+
+
+def test_a_healthy_corpus_is_sound() -> None:
+    found = diagnosed()
+    assert found.complaints == ()
+    assert (found.verdict, found.why) == (
+        "sound",
+        "All 40 utterances can be used; nothing was found that speaks against it.",
+    )
+    assert found.clear == tuple(KINDS)
+    assert (found.facts.n, found.facts.n_with_sound, found.facts.hours) == (N, N, N * 2.5 / 3600)
+    assert found.facts.classes["small/1"] == {"neutral": 10}
+
+
+SOUNDS: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
+    ("silent", "fault", {"c03": {"peak_dbfs": -math.inf}}, ("small/c03",)),
+    ("silent", "fault", {"c03": {"peak_dbfs": -60.0}, "c04": {"peak_dbfs": -59.0}}, ("small/c03",)),
+    ("silent", "fault", {"c03": {"peak_dbfs": None, "level_dbfs": None}}, ("small/c03",)),
+    ("clipped", "warning", {"c03": {"clipped_share": 0.02}, "c04": {"clipped_share": 0.001}}, ("small/c03 (2.0%)",)),
+    ("too long", "warning", {"c03": {"duration_s": 305.2}, "c04": {"duration_s": 10.0}}, ("small/c03 (305.2 s)",)),
+    ("too short", "warning", {"c03": {"duration_s": 0.05}}, ("small/c03 (0.05 s)",)),
+    ("format", "note", {"c03": {"channels": 2}}, ("small/c03",)),
+    ("format", "note", {"c03": {"rate_hz": 24_414}}, ("small/c03 (24,414 Hz)",)),
+    ("same samples", "warning", {"c05": {"samples_sha256": "samples 3"}}, ("small/c03 = small/c05",)),
+    (
+        "same bytes", "warning",
+        {"c03": {"sha256": "b", "samples_sha256": "s"}, "c05": {"sha256": "b", "samples_sha256": "s"}},
+        ("small/c03 = small/c05",),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "severity", "changes", "examples"), SOUNDS)
+def test_what_is_wrong_with_the_sound(
+    kind: str, severity: str, changes: dict[str, Any], examples: tuple[str, ...]
+) -> None:
+    one = only(diagnosed(sounds=sounds(**changes)))
+    assert (one.kind, one.severity, one.n, one.examples) == (kind, severity, len(examples), examples)
+
+
+def test_the_same_bytes_under_two_labels() -> None:
+    same = {"sha256": "b", "samples_sha256": "s"}
+    found = diagnosed(sounds=sounds(c03=same, c04=same))
+    assert [(one.kind, one.severity) for one in found.complaints] == [
+        ("two labels", "fault"),
+        ("same bytes", "warning"),
+    ]
+    assert found.complaints[0].examples == ("small/c03 (neutral), small/c04 (anger)",)
+
+
+def test_a_copy_of_a_copy_is_told_once_for_each_kind() -> None:
+    same = {"sha256": "b", "samples_sha256": "s"}
+    found = diagnosed(sounds=sounds(c01=same, c03=same, c05={"samples_sha256": "s"}))
+    assert [(one.kind, one.examples) for one in found.complaints] == [
+        ("same bytes", ("small/c01 = small/c03",)),
+        ("same samples", ("small/c01 = small/c03 = small/c05",)),
+    ]
+
+
+def test_two_spans_of_one_recording_are_no_copies() -> None:
+    long = {"sha256": "episode"}
+    spans = changed(c03={"audio": "episode.wav"}, c05={"audio": "episode.wav", "start_s": 2.5, "end_s": 5.0})
+    assert diagnosed(rows=spans, sounds=sounds(c03=long, c05=long)).complaints == ()
+
+
+def test_silence_is_not_told_as_copies() -> None:
+    zeros = {"samples_sha256": "zeros", "peak_dbfs": -math.inf}
+    assert only(diagnosed(sounds=sounds(c03=zeros, c04=zeros))).kind == "silent"
+
+
+def test_nearly_the_same_sound() -> None:
+    found = healthy()
+    noisy = print_of(3)
+    noisy[::2] ^= np.uint32(1 << 7)
+    prints = {**found.fingerprints, "small/c04": noisy}
+    diagnosis = diagnosed(fingerprints=prints)
+    assert [(one.kind, one.severity) for one in diagnosis.complaints] == [
+        ("two labels", "warning"), ("same sound", "warning"),
+    ]  # fmt: skip
+    assert diagnosis.complaints[1].examples == ("small/c03 ≈ small/c04 (2% of the bits differ)",)
+
+
+def test_exact_copies_are_not_told_as_near_ones() -> None:
+    found = healthy()
+    prints = {**found.fingerprints, "small/c05": print_of(3)}
+    assert (
+        only(diagnosed(fingerprints=prints, sounds=sounds(c05={"samples_sha256": "samples 3"}))).kind == "same samples"
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind", "severity"),
+    [
+        ("unreadable", "unreadable", "fault"),
+        ("cut short", "truncated", "fault"),
+        ("unknown emotion code", "wrong label", "fault"),
+        ("not a name of SMALL's", "extra", "warning"),
+        ("same utterance twice", "extra", "warning"),
+        ("struck by lightning", "unused", "warning"),
+    ],
+)
+def test_what_could_not_be_used(reason: str, kind: str, severity: str) -> None:
+    one = only(diagnosed(rejects=(reject("x/y.wav", reason, "found 'Q'"), reject("z.wav", reason))))
+    assert (one.kind, one.severity, one.n) == (kind, severity, 2)
+    assert one.examples == ("x/y.wav (found 'Q')", "z.wav")
+    assert reason in one.what
+
+
+def test_missing_utterances_and_counts() -> None:
+    def some(rows: Sequence[Row]) -> Expected:
+        return Expected((Count("clips", 42, len(rows)), Count("speakers", 4, 4)), ("small/c40", "small/c41"))
+
+    found = diagnosed(corpus=replace(CORPUS, expected=some))
+    assert [(one.kind, one.severity, one.n) for one in found.complaints] == [
+        ("missing", "fault", 2), ("counts", "warning", 1),
+    ]  # fmt: skip
+    assert found.complaints[1].examples == ("clips: 40, published 42",)
+    assert found.counts[0] == Count("clips", 42, 40)
+
+
+def test_what_could_not_be_read_is_not_told_as_missing_too() -> None:
+    def some(rows: Sequence[Row]) -> Expected:
+        return Expected((), ("small/c40",))
+
+    found = diagnosed(corpus=replace(CORPUS, expected=some), rejects=(reject("far/c40.wav", "unreadable"),))
+    assert only(found).kind == "unreadable"
+
+
+def test_files_known_to_be_broken_by_name() -> None:
+    found = diagnosed(rows=changed(c07={"audio": "far/a07.flac"}), rejects=())
+    assert only(found).kind == "known bad"
+    assert only(found).examples == ("a07 (says nothing)",)
+    assert [(one.name, one.here) for one in found.known_bad] == [("a07", "in use"), ("b99", "not here")]
+    refused = diagnosed(rejects=(reject("far/a07.wav", "unreadable"),))
+    assert [one.here for one in refused.known_bad] == ["left out", "not here"]
+
+
+def test_broken_times() -> None:
+    backwards = {"recording": "e1", "recording_start_s": 9.0, "recording_end_s": 8.0}
+    one = only(diagnosed(rows=changed(c03=backwards)))
+    assert (one.kind, one.severity, one.examples) == ("timestamps", "fault", ("small/c03 (9.0 to 8.0 s)",))
+    off = {"recording": "e1", "recording_start_s": 8.0, "recording_end_s": 17.0}
+    fine = {"recording": "e1", "recording_start_s": 17.0, "recording_end_s": 20.0}
+    one = only(diagnosed(rows=changed(c03=off, c04=fine)))
+    assert (one.kind, one.severity) == ("timestamps", "warning")
+    assert one.examples == ("small/c03 (2.5 s, its times say 9.0 s)",)
+
+
+def test_words_and_labels() -> None:
+    found = diagnosed(rows=changed(c03={"text": "it\ufffds"}, c04={"emotion": None}), repairs={"other encoding": 7})
+    assert [(one.kind, one.severity, one.examples) for one in found.complaints] == [
+        ("damaged text", "warning", ("small/c03",)),
+        ("no label", "note", ("small/c04",)),
+        ("mended", "note", ("other encoding: 7",)),
+    ]
+    assert found.verdict == "usable"
+
+
+def test_a_corpus_of_text_alone() -> None:
+    spans = changed(c03={"recording": "e1", "recording_start_s": 0.0, "recording_end_s": 305.0})
+    texts = tuple(row | {"audio": None, "start_s": None, "end_s": None} for row in spans)
+    found = diagnosed(rows=texts, sounds={}, fingerprints={})
+    assert only(found).examples == ("small/c03 (305.0 s)",)
+    assert set(found.not_looked) == NEEDS_SOUND
+    assert not set(found.clear) & NEEDS_SOUND
+    assert found.facts.hours == 0
+
+
+def test_verdicts() -> None:
+    def with_faults(n: int) -> Diagnosis:
+        return diagnosed(rejects=tuple(reject(f"x{number}.wav", "unreadable") for number in range(n)))
+
+    assert with_faults(2).verdict == "usable"
+    broken = with_faults(3)
+    assert (broken.verdict, broken.why) == ("broken", "3 faults on 43 utterances, files and rows: 7.0%, more than 5%.")
+    assert broken.to_do == broken.complaints[0].advice
+    assert diagnosed(rows=(), sounds={}, fingerprints={}).verdict == "broken"
+    assert diagnosed(sounds=sounds(c03={"channels": 2})).verdict == "sound"
+
+
+def test_the_worst_comes_first_and_examples_are_few() -> None:
+    found = diagnosed(
+        sounds=sounds(**{f"c{number:02d}": {"clipped_share": 0.5} for number in range(30)}, c35={"channels": 2}),
+        rejects=(reject("x.wav", "unreadable"),),
+    )
+    severities = [one.severity for one in found.complaints]
+    assert severities == sorted(severities, key=list(SEVERITIES).index) == ["fault", "warning", "note"]
+    assert (found.complaints[1].n, len(found.complaints[1].examples)) == (30, 10)
+
+
+@pytest.fixture
+def read(project: Path, settings: config.Config, monkeypatch: pytest.MonkeyPatch) -> Callable[[], config.Config]:
+    """A small corpus as the stage leaves it, with one clip in stereo."""
+
+    def write() -> config.Config:
+        monkeypatch.setattr(registry, "corpus", lambda name: CORPUS)
+        heard = [
+            one | {"fingerprint": print_of(number).tolist()}
+            for number, one in enumerate(sounds(c03={"channels": 2}).values())
+        ]
+        tables.write(tables.from_rows(rows(), CORPUS.schema), paths.utterances("mine"), CORPUS.schema)
+        tables.write(tables.from_rows(heard, tables.SOUNDS), paths.sounds("mine"), tables.SOUNDS)
+        rejected = tables.from_rows([reject("x.wav", "unreadable")], tables.REJECTED)
+        tables.write(rejected, paths.rejected("corpus@mine"), tables.REJECTED)
+        tables.write_text(paths.reading("mine"), json.dumps({"repairs": {"other encoding": 2}}))
+        entry = config.Corpus(reader="plain", path="media")
+        return settings.model_copy(update={"corpora": {"mine": entry}})
+
+    return write
+
+
+def test_what_the_stage_wrote(read: Callable[[], config.Config]) -> None:
+    found = doctor.examine("mine", read())
+    assert [one.kind for one in found.complaints] == ["unreadable", "format", "mended"]
+    assert (found.name, found.title, found.simulated) == ("mine", "A small corpus", False)
+
+
+def test_a_corpus_that_undertone_made_says_so(read: Callable[[], config.Config], project: Path) -> None:
+    settings = read()
+    (project / "media").mkdir()
+    (project / "media" / paths.SIMULATED).write_text("simulated\n")
+    found = doctor.examine("mine", settings)
+    assert found.simulated
+    assert found.title == "A small corpus (simulated)"
+
+
+def test_a_corpus_not_read_yet(read: Callable[[], config.Config]) -> None:
+    settings = read()
+    paths.sounds("mine").unlink()
+    with pytest.raises(TableError, match="run the stage that writes it"):
+        doctor.examine("mine", settings)

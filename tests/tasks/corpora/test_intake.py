@@ -1,0 +1,117 @@
+"""Taking corpora in: folders stay, archives are unpacked whole or not at all, params.yaml keeps its comments."""
+
+from __future__ import annotations
+
+import io
+import stat
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tasks.core import config, paths
+from tasks.core.errors import InputError
+from tasks.corpora import intake
+from tasks.simulate import corpora as simulated
+
+
+def zipped(path: Path, **files: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in files.items():
+            file.writestr(name, content)
+    return path
+
+
+def test_a_folder_stays_where_it_is(project: Path, tmp_path: Path) -> None:
+    simulated.make("tess", tmp_path / "tess")
+    before = Path("params.yaml").read_text().splitlines()
+    added = intake.add("mine", tmp_path / "tess")
+    assert (added.reader, added.path) == ("tess", tmp_path / "tess")
+    assert config.load(paths.PARAMS).corpora["mine"] == config.Corpus(reader="tess", path=str(tmp_path / "tess"))
+    after = Path("params.yaml").read_text().splitlines()
+    assert [line for line in before if line not in after] == [line for line in before if line.startswith("corpora:")]
+    assert intake.add("mine", tmp_path / "tess") == added
+    intake.add("other", tmp_path / "tess", "tess")
+    assert list(config.load(paths.PARAMS).corpora) == ["mine", "other"]
+    simulated.make("plain", tmp_path / "plain")
+    with pytest.raises(InputError, match="has a corpus 'mine' already"):
+        intake.add("mine", tmp_path / "plain")
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar.gz", ".tgz", ".tar"])
+def test_an_archive_is_unpacked(suffix: str, project: Path, tmp_path: Path) -> None:
+    simulated.make("emodb", tmp_path / "emodb")
+    archive = tmp_path / f"emodb{suffix}"
+    if suffix == ".zip":
+        with zipfile.ZipFile(archive, "w") as file:
+            for path in sorted((tmp_path / "emodb").rglob("*")):
+                file.write(path, Path("download") / path.relative_to(tmp_path / "emodb"))
+    else:
+        with tarfile.open(archive, "w:gz" if suffix != ".tar" else "w") as tar:
+            tar.add(tmp_path / "emodb", "download")
+    added = intake.add("german", archive)
+    assert added.reader == "emodb"
+    assert config.load(paths.PARAMS).corpora["german"].path == str(paths.CORPORA / "german")
+    assert len(list((paths.CORPORA / "german").rglob("*.wav"))) == 56
+    with pytest.raises(InputError, match="is there already"):
+        intake.add("german", archive)
+
+
+def test_no_path_leaves_the_target(project: Path, tmp_path: Path) -> None:
+    for number, name in enumerate(("../evil.wav", "/evil.wav", "a/../../evil.wav", "C:/evil.wav", "..\\evil.wav")):
+        archive = zipped(tmp_path / f"{number}.zip", **{"good.wav": b"a", name: b"evil"})
+        with pytest.raises(InputError, match="leads out of the folder; nothing was unpacked"):
+            intake.add("evil", archive, "tess")
+    assert not paths.CORPORA.exists() or list(paths.CORPORA.iterdir()) == []
+    assert not list(tmp_path.rglob("evil.wav"))
+
+
+def test_links_and_devices_are_refused(project: Path, tmp_path: Path) -> None:
+    linked = tmp_path / "link.zip"
+    with zipfile.ZipFile(linked, "w") as file:
+        info = zipfile.ZipInfo("link.wav")
+        info.external_attr = (stat.S_IFLNK | 0o777) << 16
+        file.writestr(info, "/etc/passwd")
+    for kind, name in ((tarfile.SYMTYPE, "sym"), (tarfile.LNKTYPE, "hard"), (tarfile.CHRTYPE, "device")):
+        with tarfile.open(tmp_path / f"{name}.tar", "w") as tar:
+            entry = tarfile.TarInfo("a.wav")
+            entry.type, entry.linkname = kind, "/etc/passwd"
+            tar.addfile(entry)
+    for path, said in ((linked, "link"), ("sym.tar", "link"), ("hard.tar", "link"), ("device.tar", "device")):
+        with pytest.raises(InputError, match=f"is a {said}; only files"):
+            intake.unpack(tmp_path / path, paths.CORPORA / "x")
+    assert list(paths.CORPORA.iterdir()) == []
+
+
+def test_a_bomb_is_noticed_while_it_is_unpacked(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_SMALL_BYTES", 1_000_000)
+    with pytest.raises(InputError, match="a bomb, or damaged; nothing was unpacked"):
+        intake.unpack(zipped(tmp_path / "bomb.zip", **{"a.wav": bytes(50_000_000)}), paths.CORPORA / "x")
+    monkeypatch.setattr(intake, "MAX_FILES", 10)
+    with pytest.raises(InputError, match="more than 10 files"):
+        intake.unpack(zipped(tmp_path / "many.zip", **{f"{n}.wav": b"" for n in range(11)}), paths.CORPORA / "x")
+    assert list(paths.CORPORA.iterdir()) == []
+
+
+def test_a_damaged_archive_and_what_is_none(project: Path, tmp_path: Path) -> None:
+    whole = zipped(tmp_path / "a.zip", **{"a.wav": b"x" * 5000}).read_bytes()
+    (tmp_path / "cut.zip").write_bytes(whole[:-30])
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("a.wav"))
+    (tmp_path / "cut.tar.gz").write_bytes(buffer.getvalue()[:20])
+    for name in ("cut.zip", "cut.tar.gz"):
+        with pytest.raises(InputError, match="cannot be unpacked"):
+            intake.add("x", tmp_path / name, "tess")
+    (tmp_path / "a.rar").touch()
+    with pytest.raises(InputError, match=r"neither a folder nor one of .zip"):
+        intake.add("x", tmp_path / "a.rar")
+    with pytest.raises(InputError, match="no such folder or archive"):
+        intake.add("x", tmp_path / "nowhere")
+    with pytest.raises(InputError, match="is no name for a corpus"):
+        intake.add("My Corpus", tmp_path)
+    with pytest.raises(InputError, match="there is no reader 'tes'"):
+        intake.add("x", tmp_path, "tes")
+    with pytest.raises(InputError, match="no reader knows most of its files; say which: --reader ravdess"):
+        intake.add("x", tmp_path)

@@ -1,0 +1,78 @@
+"""The statistics that models learn from are those that the functions give, to the last bit of float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.core.errors import AudioError, ConfigError
+from tasks.features.base import registry
+from tasks.features.base.extractor import Sound
+from tasks.features.base.settings import settings_of
+from tasks.features.mid_term import mid_term
+from tasks.features.sound import functionals, voice_statistics
+
+
+def test_functionals_are_the_functions_own(sound: Callable[..., Sound]) -> None:
+    extractor = registry.extractor("functionals")
+    sounds = [sound(0.8), sound(1.2, pitch_hz=220.0)]
+    found = extractor.start(extractor.settings())(sounds)
+    for one, vector in zip(sounds, found, strict=True):
+        assert vector.dtype == np.float32
+        np.testing.assert_array_equal(vector, functionals.functionals(one.samples, one.rate_hz).astype(np.float32))
+
+
+def test_mid_term_is_what_the_weak_path_computes(sound: Callable[..., Sound]) -> None:
+    extractor = registry.extractor("mid-term")
+    (found,) = extractor.start(extractor.settings())([sound(2.3)])
+    samples = np.round(sound(2.3).samples * np.float64(32_768)).astype(np.int16)
+    expected = mid_term.mid_term(samples, 16_000, mid_term.Windows())
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, expected.astype(np.float32))
+
+
+def test_windows_can_be_set(sound: Callable[..., Sound]) -> None:
+    extractor = registry.extractor("mid-term")
+    usual, finer = (
+        extractor.start(extractor.settings(**windows))([sound(2.3)])[0]
+        for windows in ({}, {"short_window_s": 0.04, "short_step_s": 0.02})
+    )
+    assert not np.allclose(usual, finer)
+
+
+@pytest.mark.parametrize(("name", "module"), [("functionals", functionals), ("mid-term", mid_term)])
+def test_names(name: str, module: Any, sound: Callable[..., Sound]) -> None:
+    extractor = registry.extractor(name)
+    assert extractor.names is not None
+    names = extractor.names(extractor.settings())
+    assert names == module.NAMES
+    assert extractor.start(extractor.settings())([sound()])[0].shape == (len(names),)
+
+
+def test_every_16_bit_sample_comes_back() -> None:
+    every = np.arange(-32_768, 32_768, dtype=np.int16)
+    scaled = every.astype(np.float32) / np.float32(32_768)
+    np.testing.assert_array_equal(voice_statistics._sixteen_bit(scaled), every)
+
+
+def test_louder_than_full_scale_is_clipped() -> None:
+    loud = np.array([-2.0, 1.0, 7.0], dtype=np.float32)
+    assert voice_statistics._sixteen_bit(loud).tolist() == [-32_768, 32_767, 32_767]
+
+
+@pytest.mark.parametrize("name", ["functionals", "mid-term"])
+@pytest.mark.parametrize("samples", [np.zeros(0), np.zeros(16_000), np.full(16_000, np.inf)])
+def test_sound_that_cannot_be_used(name: str, samples: np.ndarray, sound: Callable[..., Sound]) -> None:
+    extractor = registry.extractor(name)
+    with pytest.raises(AudioError):
+        extractor.start(extractor.settings())([replace(sound(), samples=samples.astype(np.float32))])
+
+
+@pytest.mark.parametrize("wrong", [{"short_step_s": 0.0}, {"mid_window_s": 0.01}, {"window_s": 1.0}])
+def test_impossible_settings(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        settings_of(registry.extractor("mid-term").settings, wrong, "features.demo")

@@ -1,0 +1,59 @@
+"""Utterances as text: alone, after others, with their speakers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tasks.core.errors import ConfigError
+from tasks.features.base import registry
+from tasks.features.base.extractor import Said
+from tasks.features.base.settings import settings_of
+
+SAID = Said(" I don't know! ", "Joey", (("Ross", "Hi."), ("Monica", "Are you?"), ("", "What?")))
+
+
+def text(said: Said = SAID, **settings: Any) -> str:
+    extractor = registry.extractor("text")
+    return extractor.start(extractor.settings(**settings))([said])[0]
+
+
+def test_the_words_as_they_are() -> None:
+    assert text() == "I don't know!"
+    assert text(Said("")) == ""
+
+
+def test_cleaned() -> None:
+    assert text(cleaning="source") == "not know"
+
+
+def test_after_those_that_went_before() -> None:
+    assert text(context=1) == "What? [SEP] I don't know!"
+    assert text(context=2, separator=" | ") == "Are you? | What? | I don't know!"
+    assert text(context=9, separator="\n").count("\n") == 3
+    assert text(Said("Hi."), context=3) == "Hi."
+
+
+def test_with_speakers() -> None:
+    assert text(context=2, speakers=True) == "Monica: Are you? [SEP] What? [SEP] Joey: I don't know!"
+    assert text(Said("It was you", "Joey"), speakers=True, cleaning="source") == "Joey:"
+
+
+def test_empty_once_cleaned() -> None:
+    # "Are you?" and "What?" are stop words
+    assert text(cleaning="source", context=3) == "hi [SEP] not know"
+    # its own place stays empty: the words before it are not its own
+    assert text(Said("It was you", "", (("Ross", "Hi."),)), cleaning="source", context=1) == "hi [SEP] "
+
+
+def test_as_many_as_came() -> None:
+    extractor = registry.extractor("text")
+    assert extractor.start(extractor.settings())([Said("a"), Said("b"), Said("a")]) == ["a", "b", "a"]
+    assert extractor.start(extractor.settings())([]) == []
+
+
+@pytest.mark.parametrize("wrong", [{"context": -1}, {"cleaning": "thorough"}, {"context": 1.5}])
+def test_impossible_settings(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        settings_of(registry.extractor("text").settings, wrong, "features.demo")

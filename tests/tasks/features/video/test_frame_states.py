@@ -1,0 +1,63 @@
+"""Frames through an image network: one vector a frame, whoever else is in the batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("transformers", reason="image networks need the extra `deep`")
+pytest.importorskip("torch", reason="image networks need the extra `deep`")
+
+from tasks.core.errors import InputError
+from tasks.features.base import checkpoints
+from tasks.features.base.extractor import Seen
+from tasks.features.video import frame_states
+from tasks.features.video.frame_states import FrameSettings
+from tasks.simulate.checkpoints import tiny_image_encoder, tiny_text_encoder
+
+(FRAMES,) = frame_states.EXTRACTORS
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tiny_image_encoder(tmp_path_factory.mktemp("resnet")))
+
+
+def seen(n_frames: int, seed: int, size: int = 32) -> Seen:
+    images = np.random.default_rng(seed).integers(0, 256, (n_frames, size, size, 3)).astype(np.uint8)
+    return Seen(images, np.arange(n_frames) / 25, np.ones(n_frames))
+
+
+def test_one_vector_a_frame_whoever_else_is_there(tiny: str) -> None:
+    function = FRAMES.start(FrameSettings(checkpoint=tiny))
+    first, second = function([seen(10, 1), seen(3, 2)])
+    assert (first.shape, second.shape, first.dtype) == ((10, 8), (3, 8), np.float32)
+    (alone,) = function([seen(3, 2)])
+    np.testing.assert_allclose(alone, second, atol=1e-5)
+
+
+def test_pictures_are_standardised_as_imagenets_were(tiny: str) -> None:
+    """As transformers does it for this network: full scale 1, then by the mean and deviation of each colour."""
+    import torch
+
+    one = seen(2, 1)
+    scaled = (one.images / 255 - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
+    model = checkpoints.image_encoder(tiny)
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(scaled.transpose(0, 3, 1, 2)).float()).pooler_output[..., 0, 0]
+    (found,) = FRAMES.start(FrameSettings(checkpoint=tiny))([one])
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-4)
+
+
+def test_what_is_no_image_network_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="takes no pictures"):
+        FRAMES.start(FrameSettings(checkpoint=str(tiny_text_encoder(tmp_path / "bert"))))
+
+
+@pytest.mark.parametrize("settings", [{"n_frames": 0}, {"size": 0}, {"batch_size": 0}])
+def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(settings))} is 0"):
+        FrameSettings(**settings)

@@ -1,0 +1,195 @@
+"""Votes of people: read, mended, matched to utterances, compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.core import tables
+from tasks.core.errors import InputError
+from tasks.labelling.people import listeners
+from tasks.labelling.people.listeners import Heard, Listening, Repair
+
+HEADER = "Id,start_s,end_s,Ada,Bruno,Chen,text\n"
+
+
+def written(folder: Path, text: str, name: str = "votes.csv", encoding: str = "utf-8") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def utterances(*spans: tuple[str, float, float]) -> tables.pa.Table:
+    rows = [
+        {"utterance_id": f"weak/{video}/{turn:04d}", "corpus": "weak", "group": video, "start_s": start, "end_s": end}
+        for turn, (video, start, end) in enumerate(spans)
+    ]
+    return tables.from_rows(rows, tables.UTTERANCES)
+
+
+def heard(*spans: tuple[str, float, float]) -> Listening:
+    return Listening("votes.csv", ("Ada",), tuple(Heard(*span, {"Ada": "positive"}) for span in spans), ())
+
+
+def test_read(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, HEADER + '3,1.5,4,Positive,positve, nuetral ,"well, yes"\ntrain-7,0,2,negative,,neutral,\n'
+    )
+    found = listeners.read(path)
+    assert found.listeners == ("Ada", "Bruno", "Chen")
+    assert found.heard == (
+        Heard("test-3", 1.5, 4.0, {"Ada": "positive", "Bruno": "positive", "Chen": "neutral"}),
+        Heard("train-7", 0.0, 2.0, {"Ada": "negative", "Chen": "neutral"}),
+    )
+    assert found.repairs == (
+        Repair(str(path), 1, "Bruno", "positve", "positive"),
+        Repair(str(path), 1, "Chen", "nuetral", "neutral"),
+    )
+
+
+@pytest.mark.parametrize("vote", ["neagtive", "negativ", "ngeative", "NEGATIVE", "negatve"])
+def test_one_can_only_mean_negative(tmp_path: Path, vote: str) -> None:
+    path = written(tmp_path, f"Id,start_s,end_s,Ada\n1,0,1,{vote}\n")
+    assert listeners.read(path).heard[0].votes == {"Ada": "negative"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            HEADER + "1,0,1,good,neutral,neutral,x\n",
+            r"row 1, column Ada: found the vote 'good', expected one of negative",
+        ),
+        (HEADER + "1,0,1,n,neutral,neutral,x\n", "row 1, column Ada"),
+        (HEADER + "1,2,1,neutral,neutral,neutral,x\n", r"row 1: found start_s '2' and end_s '1'"),
+        (HEADER + "\n1,zero,1,neutral,neutral,neutral,x\n", r"row 1: found start_s 'zero'"),
+        (HEADER + "1,0,inf,neutral,neutral,neutral,x\n", r"end_s 'inf'"),
+        (HEADER + "1,0,1,neutral\n", r"row 1 has 4 cells, expected 7"),
+        (HEADER + "1,0,1,neutral,neutral,neutral,x,y\n", r"row 1 has 8 cells"),
+        ("Id,start_s,Ada\n1,0,neutral\n", r"column end_s is missing; found Id, start_s, Ada"),
+        ("Id,start_s,end_s,text\n", r"no listener's column"),
+        ("Id,start_s,end_s,Ada,Ada\n", r"column Ada occurs twice"),
+        ("", r"column Id, start_s, end_s is missing"),
+        ('Id,start_s,end_s,Ada\n1,0,1,"neutral\n', r"cannot be read as a CSV file"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(InputError, match=message) as error:
+        listeners.read(path)
+    assert str(path) in str(error.value)
+
+
+def test_another_encoding_is_an_error_that_says_so(tmp_path: Path) -> None:
+    path = written(tmp_path, HEADER.replace("Ada", "Adé"), encoding="utf-16")
+    with pytest.raises(InputError, match="UTF-8"):
+        listeners.read(path)
+
+
+def test_a_folder_is_read_in_the_order_of_names(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.csv", "notes.md"):
+        written(tmp_path, HEADER, name)
+    assert [Path(one.file).name for one in listeners.read_folder(tmp_path)] == ["a.csv", "b.csv"]
+    assert listeners.read_folder(tmp_path / "none") == []
+
+
+@pytest.mark.parametrize(
+    ("votes", "most"),
+    [
+        (["positive", "positive", "neutral"], "positive"),
+        (["positive", "neutral"], None),
+        (["positive", "neutral", "negative"], None),
+        (["positive", "positive", "neutral", "negative"], "positive"),
+        (["negative"], "negative"),
+        ([], None),
+    ],
+)
+def test_majority(votes: list[str], most: str | None) -> None:
+    assert listeners.majority(dict(zip("abcd", votes, strict=False))) == most
+
+
+def test_spans_match_the_utterance_they_share_most_time_with() -> None:
+    spoken = utterances(("test-1", 0, 2), ("test-1", 2, 4), ("test-2", 0, 2))
+    found = listeners.match(
+        heard(("test-1", 0.2, 2.1), ("test-1", 3.5, 6.0), ("test-2", 0, 2), ("test-3", 0, 2)), spoken
+    )
+    assert found.to_pylist() == [
+        {
+            "utterance_id": "weak/test-1/0000",
+            "majority": "positive",
+            "adjudicated": None,
+            "votes": [("Ada", "positive")],
+        },
+        {
+            "utterance_id": "weak/test-2/0002",
+            "majority": "positive",
+            "adjudicated": None,
+            "votes": [("Ada", "positive")],
+        },
+    ]
+
+
+def test_half_of_the_union_is_enough_and_less_is_not() -> None:
+    spoken = utterances(("test-1", 0, 2))
+    assert listeners.match(heard(("test-1", 0, 1)), spoken).num_rows == 1
+    assert listeners.match(heard(("test-1", 0, 0.99)), spoken).num_rows == 0
+
+
+def test_an_utterance_is_matched_once_by_the_better_span() -> None:
+    listening = Listening(
+        "votes.csv",
+        ("Ada",),
+        (Heard("test-1", 0, 1.5, {"Ada": "negative"}), Heard("test-1", 0, 1.9, {"Ada": "positive"})),
+        (),
+    )
+    (row,) = listeners.match(listening, utterances(("test-1", 0, 2))).to_pylist()
+    assert row["majority"] == "positive"
+
+
+def test_a_tie_has_no_majority() -> None:
+    votes = {"Ada": "positive", "Bruno": "neutral"}
+    listening = Listening("votes.csv", ("Ada", "Bruno"), (Heard("test-1", 0, 2, votes),), ())
+    (row,) = listeners.match(listening, utterances(("test-1", 0, 2))).to_pylist()
+    assert row["majority"] is None
+    assert listeners.gold(row) is None
+
+
+def test_the_verdict_on_a_tie_is_the_label_and_no_vote(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "Id,start_s,end_s,Ada,Bruno,adjudicated,text\n"
+        "1,0,2,positive,neutral,neutral,x\n"
+        "1,2,4,positive,neutral,,x\n"
+        "1,4,6,positive,neutral,skipped,x\n",
+    )
+    found = listeners.read(path)
+    assert found.listeners == ("Ada", "Bruno")
+    rows = listeners.match(found, utterances(("test-1", 0, 2), ("test-1", 2, 4), ("test-1", 4, 6))).to_pylist()
+    assert [listeners.gold(row) for row in rows] == ["neutral", None, None]
+    assert dict(rows[0]["votes"]) == {"Ada": "positive", "Bruno": "neutral"}
+
+
+def test_a_verdict_that_is_no_label_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, "Id,start_s,end_s,Ada,adjudicated\n1,0,2,positive,perhaps\n")
+    with pytest.raises(InputError, match="row 1, column adjudicated: found the vote 'perhaps'"):
+        listeners.read(path)
+
+
+def test_who_could_not_tell_did_not_vote(tmp_path: Path) -> None:
+    path = written(tmp_path, HEADER + "3,1.5,4,Skipped,positive,,x\n")
+    assert listeners.read(path).heard[0].votes == {"Bruno": "positive"}
+    assert listeners.read_spans(path).skipped == (frozenset({"Ada"}),)
+
+
+def test_an_utterance_in_several_files_counts_once_with_all_its_votes(tmp_path: Path) -> None:
+    written(tmp_path, "Id,start_s,end_s,Ada,Bruno\n1,0,2,positive,negative\n", "a.csv")
+    written(
+        tmp_path, "Id,start_s,end_s,Ada,Chen,adjudicated\n1,0.1,2,neutral,negative,neutral\n2,0,1,,positive,\n", "b.csv"
+    )
+    found = listeners.pooled(tmp_path, utterances(("test-1", 0, 2), ("test-2", 0, 1))).to_pylist()
+    assert [dict(row["votes"]) for row in found] == [
+        {"Ada": "positive", "Bruno": "negative", "Chen": "negative"},
+        {"Chen": "positive"},
+    ]
+    assert [(row["majority"], row["adjudicated"]) for row in found] == [("negative", "neutral"), ("positive", None)]

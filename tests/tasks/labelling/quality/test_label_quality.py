@@ -1,0 +1,154 @@
+"""What labels are worth: figures by hand, thresholds that hold elsewhere, marks, and files of known texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.core.errors import InputError
+from tasks.evaluation.scores import Bootstrap
+from tasks.labelling.quality import label_quality, phenomena, rated_texts, threshold
+from tasks.labelling.votes import combine
+from tasks.labelling.votes.combine import Thresholds
+
+FEW = Bootstrap(100, 0.95, 0)
+ALL = Thresholds(0.0, 0.0)
+
+
+def judged(n: int = 300, *, heard: bool = True) -> label_quality.Judged:
+    """Two voters, right nine and six times of ten, over thirty videos; whoever is right is surer."""
+    rng = np.random.default_rng(4)
+    truth = rng.choice([-1, 1], size=n)
+    right = rng.random((n, 2)) < [0.9, 0.6]
+    strength = np.where(right, rng.uniform(0.4, 0.9, (n, 2)), rng.uniform(0.1, 0.5, (n, 2)))
+    names = np.where(truth > 0, "positive", "negative") if heard else np.full(n, "")
+    return label_quality.Judged(
+        ["I am not sorry" if k % 3 else "a table" for k in range(n)],
+        np.where(right, truth[:, None], -truth[:, None]) * strength,
+        ("good", "poor"),
+        names,
+        np.array([f"v{k % 30}" for k in range(n)]),
+        np.ones(n, dtype=bool),
+    )
+
+
+def test_every_voter_and_combination_is_scored_beside_the_best_voter() -> None:
+    found = label_quality.measured(judged(), "consensus", Thresholds(0.25, 0.5), FEW)
+    by_name = {one["name"]: one for one in found["voters"]}
+    assert by_name["good"]["gold"]["accuracy"]["value"] == pytest.approx(0.9, abs=0.05)
+    assert by_name["poor"]["gold"]["accuracy"]["value"] == pytest.approx(0.6, abs=0.08)
+    combinations = {one["name"]: one for one in found["combinations"]}
+    assert [one for one, told in combinations.items() if told["used"]] == ["consensus"]
+    assert combinations["mean"]["coverage"] == 1.0
+    assert combinations["consensus"]["coverage"] < 0.7
+    assert combinations["consensus"]["covered"]["accuracy"]["value"] > by_name["good"]["gold"]["accuracy"]["value"]
+    for one in combinations.values():
+        assert one["gain"]["over"] == "good"
+        best = by_name["good"]["gold"]["macro_f1"]["value"]
+        assert one["gain"]["value"] == pytest.approx(one["everywhere"]["macro_f1"]["value"] - best)
+        assert one["gain"]["low"] <= one["gain"]["value"] <= one["gain"]["high"]
+    assert sum(sum(row.values()) for row in found["confusion"].values()) == 300
+    assert {one["mark"]: one["n"] for one in found["marks"]} == {"negation": 200, "sorry": 200, "none of these": 100}
+
+
+def test_where_nobody_listened_there_are_no_scores() -> None:
+    found = label_quality.measured(judged(heard=False), "mean", ALL, FEW)
+    assert found["n_heard"] == 0
+    assert all(one["gold"] is None for one in found["voters"])
+    assert all(one["covered"] is one["everywhere"] is one["gain"] is None for one in found["combinations"])
+    assert found["marks"] == []
+    assert all(point["macro_f1"] is None for point in found["curve"])
+
+
+def test_the_surest_disagreements_come_first() -> None:
+    given = judged()
+    labels = given.combined("mean", ALL)
+    wrong = label_quality.disagreements(given, labels, 5)
+    assert (labels.labels[wrong] != given.gold[wrong]).all()
+    sure = labels.weights[wrong] + np.abs(labels.scores[wrong])
+    assert (np.diff(sure) <= 0).all()
+    assert label_quality.disagreements(given, labels, 0).size == 0
+
+
+def test_a_threshold_is_proposed_and_held_to_other_videos() -> None:
+    given = judged()
+    labels = given.combined("mean", ALL)
+    certain = combine.certainty(labels, "mean")
+    points = label_quality.curve(given, "mean", FEW)
+    best = threshold.proposed(points, 0.5)
+    assert best is not None
+    assert best.coverage >= 0.5
+    setting = threshold.setting(certain, best)
+    kept = given.combined("mean", Thresholds(setting, 0.0)).labels != ""
+    assert kept.mean() == pytest.approx(best.coverage)
+    held_out = threshold.held_out(labels.labels, certain, given.gold, given.groups, 0.5)
+    assert held_out is not None
+    assert points[0].macro_f1 is not None
+    assert best.macro_f1 is not None
+    assert points[0].macro_f1 < held_out <= best.macro_f1
+    alone = np.full(given.groups.size, "v0")
+    assert threshold.held_out(labels.labels, certain, given.gold, alone, 0.5) is None
+    assert threshold.setting(certain, points[0]) == 0.0
+
+
+def test_neutral_labels_are_kept_at_every_threshold_on_the_score() -> None:
+    votes = np.array([[0.0, 0.0], [0.9, 0.8], [0.2, 0.3], [-0.5, -0.6]])
+    found = combine.combined(votes, "consensus", ALL)
+    certain = combine.certainty(found, "consensus")
+    gold = np.array(["neutral", "positive", "negative", "negative"])
+    points = threshold.curve(found.labels, certain, gold, np.array(["a", "a", "b", "b"]), FEW)
+    assert [one.coverage for one in points] == [1.0, 0.75, 0.5]
+    for one in points:
+        setting = threshold.setting(certain, one)
+        kept = combine.combined(votes, "consensus", Thresholds(setting, 0.0)).labels != ""
+        assert kept.mean() == one.coverage
+
+
+@pytest.mark.parametrize(
+    ("text", "marks"),
+    [
+        ("I don't like it", {"negation"}),
+        ("a very nice day", {"degree"}),
+        ("it was kind of odd", {"hedge"}),
+        ("sorry, but is it?", {"sorry", "contrast", "question"}),
+        ("Oh great, another one", {"sarcasm"}),
+        ("What a day", {"question"}),
+        ("a table", {"none of these"}),
+        ("", {"none of these"}),
+    ],
+)
+def test_marks(text: str, marks: set[str]) -> None:
+    assert {name for name, found in phenomena.marked([text]).items() if found[0]} == marks
+
+
+def test_known_texts_are_read(tmp_path: Path) -> None:
+    tabbed = tmp_path / "news.txt"
+    tabbed.write_text("1_1\t0.4\tThey met at noon.\n1_2\t-2.5\tIt was awful.\n2_1\t1.5\tA holiday\twith toys.\n")
+    commas = tmp_path / "mine.csv"
+    commas.write_text('text,sentiment,group\n"Well, good",positive,a\nTable,Neutral,a\n')
+    found = rated_texts.read([tabbed, commas])
+    assert found.texts == ("They met at noon.", "It was awful.", "A holiday\twith toys.", "Well, good", "Table")
+    assert found.labels.tolist() == ["neutral", "negative", "positive", "positive", "neutral"]
+    assert found.groups.tolist() == ["news/1", "news/1", "news/2", "mine/a", "mine/a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", b"1\t2.0\n", "line 1 has 2 cells"),
+        ("a.txt", b"1\tmuch\ttext\n", "row 1: found the rating 'much'"),
+        ("a.txt", b"1\tnan\ttext\n", "row 1: found the rating 'nan'"),
+        ("a.txt", b"1\t2\tcaf\xe9\n", "line 1 is not UTF-8"),
+        ("a.csv", b"words,sentiment\n", "found columns words, sentiment"),
+        ("a.csv", b"text,sentiment\nhi,glad\n", "row 1: found the sentiment 'glad'"),
+        ("a.csv", b"text,sentiment\nhi\n", "row 1 has more or fewer cells"),
+        ("a.csv", b"text,sentiment\n", "there is no text"),
+    ],
+)
+def test_a_malformed_file_is_told_with_its_row(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        rated_texts.read([path])

@@ -1,0 +1,123 @@
+"""What labels are worth on real votes and rated sentences, and how fast many captions are judged (docs/labels.md)."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.core import paths, tables
+from tasks.core.config import Config
+from tasks.evaluation.scores import Bootstrap
+from tasks.labelling.quality import label_quality, rated_texts
+from tasks.labelling.voters import learned
+from tasks.labelling.voters import load as voter
+from tasks.labelling.votes.combine import Thresholds
+from tasks.on_demand import published_votes
+from tasks.stages import polarity
+
+N_CAPTIONS, MOST_S, MOST_MB = 100_000, 60, 2_000
+_PLAIN = "the table we went to that house and said it was there when they had a long day with some people"
+_LOADED = "love hate good bad terrible wonderful not never very happy sad awful great nice poor sorry fun"
+LEXICONS = ("vader", "textblob", "afinn")
+
+
+@pytest.mark.real
+def test_labels_for_every_caption_of_the_source(real_data: Path, settings: Config) -> None:
+    """0.789 is reproduced; the sign of the mean vote without hedges is the one choice made on these rows."""
+    found = published_votes.compare(real_data / "votes" / "train_votes.csv", settings)
+    rows = {row.label: row for row in found.rows}
+    assert rows["published labels"].macro_f1 == pytest.approx(0.789, abs=5e-4)
+    assert rows["vader alone"].macro_f1 == pytest.approx(0.789, abs=5e-4)
+    best = rows["sign of the mean vote, hedges taken out"]
+    assert best.n == 100
+    assert best.macro_f1 >= 0.82
+    assert min(found.listeners.leave_one_out.values()) > 0.85
+    assert found.curve[0].coverage == 1.0
+    assert found.curve[-1].coverage < 0.6
+
+
+@pytest.mark.real
+@pytest.mark.bench
+@pytest.mark.timeout(1800)
+def test_four_voters_together_are_better_than_the_best_alone(
+    real_data: Path, settings: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three lexicons and a voter that learned from MELD, on sentences none of them has seen."""
+    pytest.importorskip("transformers", reason="a voter that learns needs the extra `deep`")
+    monkeypatch.chdir(tmp_path)
+    bootstrap = Bootstrap(2000, 0.95, settings.evaluate.seed)
+    card = learned.learn("sitcom", _meld(real_data), paths.VOTERS / "sitcom", bootstrap, "all-MiniLM-L6-v2")
+    print(f"\nsitcom on dialogues it has not seen: {card['held_out']['macro_f1']}")
+    texts = rated_texts.read(sorted((real_data / "rated_text").glob("*.txt")))
+    voter.cache_clear()
+    asked = settings.polarity.model_copy(update={"voters": [*LEXICONS, "sitcom"]})
+    cast = polarity.cast(texts.texts, polarity.ballot(asked))
+    votes = np.array([cast[name] for name in asked.voters], dtype=float).T
+    judged = label_quality.Judged(
+        texts.texts, votes, asked.voters, texts.labels, texts.groups, np.ones(len(texts.texts), dtype=bool)
+    )
+    found = label_quality.measured(judged, "label-model", Thresholds(0.0, 0.0), bootstrap)
+    for one in found["voters"]:
+        print(one["name"], one["gold"]["macro_f1"], one["gold"]["accuracy"])
+    for one in found["combinations"]:
+        print(one["name"], one["coverage"], one["everywhere"]["macro_f1"], one["everywhere"]["accuracy"], one["gain"])
+    model = next(one for one in found["combinations"] if one["name"] == "label-model")
+    assert model["gain"]["over"] == "vader"
+    assert model["gain"]["low"] > 0
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(600)
+def test_many_captions_are_voted_on_combined_and_analysed_in_a_minute(project: Path) -> None:
+    """All different; by the stages themselves, each in a process of its own, on the cores there are."""
+    _say(N_CAPTIONS)
+    started = time.perf_counter()
+    for stage in ("polarity", "labels"):
+        subprocess.run([sys.executable, "-m", "tasks", stage], check=True, cwd=project)
+        print(f"\n{stage}: {time.perf_counter() - started:.1f} s since the start")
+    seconds = time.perf_counter() - started
+    peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"{N_CAPTIONS:,} captions: {seconds:.1f} s, {peak_mb:.0f} MB in the largest process")
+    assert tables.read(paths.VOTES, tables.VOTES).num_rows == N_CAPTIONS
+    assert seconds < MOST_S
+    assert peak_mb < MOST_MB
+
+
+def _meld(real_data: Path) -> learned.Texts:
+    import csv
+
+    with (real_data / "meld" / "train_sent_emo.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    return learned.Texts(
+        [row["Utterance"] for row in rows],
+        np.array([row["Sentiment"] for row in rows]),
+        np.array([row["Dialogue_ID"] for row in rows]),
+        "MELD's training part",
+        "GPL-3.0",
+    )
+
+
+def _say(n_captions: int) -> None:
+    """Write captions of 200 videos: six to sixteen words, some of them with a polarity."""
+    rng = np.random.default_rng(8)
+    pool = np.array(_PLAIN.split() * 3 + _LOADED.split())
+    rows = []
+    for number in range(n_captions):
+        video, turn = divmod(number, n_captions // 200)
+        words = rng.choice(pool, int(rng.integers(6, 17)))
+        split = "test" if video % 4 == 0 else "train"
+        rows.append(
+            {
+                "utterance_id": f"weak/{split}-{video}/{turn:04d}", "corpus": "weak", "group": f"{split}-{video}",
+                "turn": turn, "audio": f"{video}.flac", "start_s": turn * 4.0, "end_s": turn * 4.0 + 3.5,
+                "text": f"{' '.join(words)} {number}", "text_source": "manual", "split": split,
+            }
+        )  # fmt: skip
+    table = tables.from_rows(rows, tables.UTTERANCES).sort_by("utterance_id")
+    tables.write(table, paths.UTTERANCES, tables.UTTERANCES)

@@ -1,0 +1,36 @@
+"""What is measured on sound: known signals give known levels, and nothing is measured on nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tasks.media.corpus_files import sound_check
+
+RATE_HZ = 16_000
+
+
+def test_a_sine_at_half_of_full_scale() -> None:
+    time_s = np.arange(RATE_HZ) / RATE_HZ
+    found = sound_check.measured(np.round(16_384 * np.sin(2 * np.pi * 400 * time_s)).astype(np.int16), RATE_HZ)
+    assert found["duration_s"] == 1.0
+    assert found["peak_dbfs"] == pytest.approx(-6.02, abs=0.01)
+    assert found["level_dbfs"] == pytest.approx(-9.03, abs=0.01)
+    assert found["clipped_share"] == found["silent_share"] == 0
+
+
+def test_clipping_and_silence() -> None:
+    samples = np.zeros(RATE_HZ, np.int16)
+    silent = sound_check.measured(samples, RATE_HZ)
+    assert (silent["peak_dbfs"], silent["level_dbfs"], silent["silent_share"]) == (None, None, 1.0)
+    samples[: RATE_HZ // 4] = 32_767
+    samples[RATE_HZ // 4 : RATE_HZ // 2] = -32_768
+    found = sound_check.measured(samples, RATE_HZ)
+    assert found["clipped_share"] == 0.5
+    assert found["silent_share"] == 0.5
+    assert found["peak_dbfs"] == 0
+
+
+def test_nothing_at_all() -> None:
+    found = sound_check.measured(np.empty(0, np.int16), RATE_HZ)
+    assert (found["duration_s"], found["peak_dbfs"], found["clipped_share"]) == (0, None, 0)

@@ -1,0 +1,73 @@
+"""The audit's page: the verdict first, every finding with its share, and what to do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tasks.leaks.finding import Audit, Finding, Part
+from tasks.pages.common import audit_page
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> {{ 7*7 }} \"'&amp;"
+SPEAKERS = Finding("speaker overlap", "violation", 958, 1000, "958 test utterances by speakers in training.", ("ross",))
+TEXT = Finding("exact text", "warning", 153, 1000, "153 test utterances say what is said in training.", ("a = b",))
+DECLARED = Finding("speaker overlap", "declared", 958, 1000, "958 test utterances by speakers in training.", ("ross",))
+NOTE = Finding("pretraining", "note", 1, 1, "The encoder was trained on LibriSpeech.", ())
+CLEAR = Finding("dialogue overlap", "violation", 0, 1000, "No dialogue is on both sides.", ())
+
+
+def page(*findings: Finding, title: str = "MELD", simulated: bool = False) -> str:
+    return audit_page.render(
+        Audit("official", "Train and test as published.", 1000, (Part("official", 700, 300),), findings),
+        title,
+        simulated=simulated,
+    )
+
+
+def text(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html.partition("<body>")[2]))
+
+
+@pytest.mark.parametrize(
+    ("findings", "headline", "why"),
+    [
+        ((TEXT, SPEAKERS), "Leaks", "The run stops: speaker overlap (958 of 1,000)."),
+        ((TEXT, DECLARED), "Leaks, as declared", "The recipe declares speaker overlap (958 of 1,000)."),
+        ((CLEAR, TEXT), "Holds, with warnings", "beside the figures belongs: exact text (153 of 1,000)."),
+        ((CLEAR, NOTE), "Clean", "Nothing that the protocol keeps apart is on both sides."),
+        ((), "Clean", "Nothing that the protocol keeps apart is on both sides."),
+    ],
+)
+def test_the_verdict_comes_first(findings: tuple[Finding, ...], headline: str, why: str) -> None:
+    said = text(page(*findings))
+    assert f"{headline} " in said
+    assert why in said
+    assert said.index(why) < said.index("Train and test as published.")
+
+
+def test_the_worst_finding_comes_first_with_its_share() -> None:
+    said = text(page(NOTE, TEXT, SPEAKERS, CLEAR))
+    assert re.search(r"violation 958 1,000 95\.8%.*warning 153 1,000 15\.3%.*note 1 1 100\.0%", said)
+    assert "Choose a protocol that keeps it apart" in said
+    assert "a = b" in said
+    assert re.search(r"Looked for, and not found dialogue overlap \(of 1,000\)", said)
+
+
+def test_a_simulated_corpus_says_so_in_the_title() -> None:
+    assert "<h1>MELD (simulated)</h1>" in page(simulated=True)
+    assert "<title>MELD (simulated): audit · undertone</title>" in page(simulated=True)
+    assert "imulated" not in text(page())
+
+
+def test_text_from_outside_stays_text() -> None:
+    hostile = page(Finding("exact text", "warning", 1, 2, HOSTILE, (HOSTILE,)), title=HOSTILE)
+    assert "<script" not in hostile
+    assert "<img" not in hostile
+    assert hostile.count("{{ 7*7 }}") == 4
+    assert "default-src 'none'; style-src 'unsafe-inline'" in hostile
+
+
+def test_a_clean_audit_lists_what_it_looked_for() -> None:
+    html = page(CLEAR)
+    assert re.findall(r'<section id="([a-z-]+)"', html) == ["verdict", "protocol", "looked-for"]

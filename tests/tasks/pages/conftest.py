@@ -1,0 +1,348 @@
+"""A finished run, fabricated: the files of every stage before the report, small and consistent with each other."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+
+from tasks.core import paths, tables
+from tasks.evaluation import scores
+from tasks.labelling.quality import label_quality as worth
+from tasks.labelling.votes.combine import Thresholds
+
+VOTERS = ("afinn", "textblob", "vader")
+N_SHARDS = 3
+SAID = {
+    "negative": "It was a terrible year and we lost nearly everything we had worked for.",
+    "neutral": "The second office is on the other side of the river, next to the station.",
+    "positive": "I loved every minute of it and the people there were wonderful to us.",
+    None: "Well it was fine I suppose, although the weather was not what we had hoped.",
+}
+LEFT_OUT = ("too short", "too few words", "votes differ", "weak score")
+
+
+@dataclass
+class Run:
+    """What a fabricated run holds, as rows, until it is written."""
+
+    seed: int = 5
+    n_train: int = 22
+    n_test: int = 8
+    per_video: int = 14
+    classes: tuple[str, ...] = tables.SENTIMENTS
+    with_rejects: bool = True
+    listeners: bool = False
+    title: str = "An interview"
+    text: str | None = None
+    detail: str = "HTTP Error 404: Not Found"
+    videos: list[dict[str, Any]] = field(default_factory=list)
+    utterances: list[dict[str, Any]] = field(default_factory=list)
+    votes: list[dict[str, Any]] = field(default_factory=list)
+    predictions: list[dict[str, Any]] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
+    rejects: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rng = np.random.default_rng(self.seed)
+        for split, count in (("train", self.n_train), ("test", self.n_test)):
+            for number in range(1, count + 1):
+                self._add_video(f"{split}-{number:02}", split)
+        if self.with_rejects:
+            self._reject()
+
+    def write(self) -> None:
+        """Write the files of every stage under the current folder."""
+        _write(self.videos, tables.VIDEOS, paths.VIDEOS)
+        _write(self.utterances, tables.UTTERANCES, paths.UTTERANCES)
+        _write(self.votes, tables.VOTES, paths.VOTES)
+        _write(self.predictions, tables.PREDICTIONS, paths.PREDICTIONS)
+        self._write_segments()
+        lost = {item for stage, item, *_ in self.rejects if stage == "acoustic"}
+        rows = [{"utterance_id": one, "energy_mean": 0.1} for one in self.cut if one not in lost]
+        schema = pa.schema([("utterance_id", pa.string()), ("energy_mean", pa.float64())])
+        _write(rows, schema, paths.FEATURES)
+        for stage in ("crawl", "captions", "polarity", "segments", "acoustic"):
+            mine = [
+                {"item": item, "stage": stage, "reason": reason, "detail": detail}
+                for which, item, reason, detail in self.rejects
+                if which == stage
+            ]
+            _write(mine, tables.REJECTED, paths.rejected(stage))
+        _write_json(paths.METRICS, self.metrics())
+        _write_json(paths.CROSS_VALIDATION, self.cross_validation())
+        _write_json(paths.CARD, CARD)
+        _write_json(paths.AUDIT, AUDIT)
+        _write_json(paths.LABELS, self.worth())
+
+    def scored(self, split: str) -> list[dict[str, Any]]:
+        return [row for row in self.predictions if row["split"] == split and row["label"]]
+
+    def metrics(self) -> dict[str, Any]:
+        test, train = self.scored("test"), self.scored("train")
+        actual = [row["label"] for row in test]
+        shuffled = self.rng.choice(self.classes, len(test)).tolist()
+        return {
+            "protocol": {
+                "words": f"Trained on {self.n_train} videos, tested on {self.n_test} others; no video is in both.",
+                "unit": "video",
+                "n_train_videos": len({row["group"] for row in train}),
+                "n_train_utterances": len(train),
+                "n_test_videos": len({row["group"] for row in test}),
+                "n_test_utterances": len(test),
+                "confidence": 0.95,
+                "bootstrap": 2000,
+                "shuffles": 20,
+            },
+            "test": {
+                "classifier": _summary(test, actual, [row["predicted"] for row in test]),
+                "majority": _summary(test, actual, ["neutral"] * len(test)),
+                "shuffled": _summary(test, actual, shuffled),
+            },
+            "cross_validated": {
+                "classifier": _summary(train, [row["label"] for row in train], [row["predicted"] for row in train])
+            },
+            "listeners": self._heard(test) if self.listeners else None,
+        }
+
+    def cross_validation(self) -> dict[str, Any]:
+        train = self.scored("train")
+        pooled = _summary(train, [row["label"] for row in train], [row["predicted"] for row in train])
+        return {
+            "protocol": "5 folds grouped by video, stratified by class; C chosen inside each fold; pooled",
+            "c": 0.01,
+            "n_utterances": len(train),
+            "n_videos": self.n_train,
+            "classes": {name: sum(row["label"] == name for row in train) for name in tables.SENTIMENTS},
+            "macro_f1": pooled["macro_f1"],
+            "folds": [
+                {"fold": f, "c": 0.01, "n_train": 120, "n_test": 30, "macro_f1": 0.5 + f / 100} for f in range(5)
+            ],
+            "warnings": ["fold 2: 3 neighbours instead of 5"],
+        }
+
+    def judged(self) -> worth.Judged:
+        """What the voters said of what is fit to be judged; listeners heard every third test utterance otherwise."""
+        said = {row["utterance_id"]: row for row in self.utterances}
+        rows = [row for row in self.votes if row["left_out"] not in LEFT_OUT[:2]]
+        heard = [
+            (row["sentiment"] if number % 3 else "neutral")
+            if self.listeners and "/test-" in row["utterance_id"]
+            else ""
+            for number, row in enumerate(rows)
+        ]
+        return worth.Judged(
+            [said[row["utterance_id"]]["text"] for row in rows],
+            np.array([[dict(row["votes"])[name] for name in VOTERS] for row in rows]),
+            VOTERS,
+            np.array([one or "" for one in heard], dtype=str),
+            np.array([said[row["utterance_id"]]["group"] for row in rows], dtype=str),
+            np.array([said[row["utterance_id"]]["split"] == "train" for row in rows], dtype=bool),
+        )
+
+    def worth(self) -> dict[str, Any]:
+        judged, thresholds = self.judged(), Thresholds(0.25, 0.5)
+        ids = [row["utterance_id"] for row in self.votes if row["left_out"] not in LEFT_OUT[:2]]
+        chosen = judged.combined("consensus", thresholds)
+        return {
+            **worth.measured(judged, "consensus", thresholds, scores.Bootstrap(100, 0.95, 0)),
+            "licences": dict.fromkeys(VOTERS, "MIT"),
+            "disagreements": [
+                {"utterance_id": ids[k], "heard": str(judged.gold[k]), "label": str(chosen.labels[k])}
+                for k in worth.disagreements(judged, chosen, 4).tolist()
+            ],
+            "proposed": None,
+        }
+
+    def _add_video(self, video_id: str, split: str) -> None:
+        self.videos.append(
+            {
+                "video_id": video_id,
+                "split": split,
+                "url": f"http://127.0.0.1:8417/watch/{video_id}",
+                "title": f"{self.title} {video_id}",
+                "duration_s": 90.0,
+                "caption_kind": "manual",
+                "audio": f"{video_id}.flac",
+                "audio_sha256": hashlib.sha256(video_id.encode()).hexdigest(),
+            }
+        )
+        lean = self.rng.dirichlet([2.0] * len(self.classes))
+        for number in range(self.per_video):
+            self._add_utterance(f"weak/{video_id}/{number:04}", video_id, split, number, lean)
+
+    def _add_utterance(self, one: str, video_id: str, split: str, number: int, lean: Any) -> None:
+        left_out = str(self.rng.choice(LEFT_OUT)) if self.rng.random() < 0.35 else None
+        label = None if left_out else str(self.rng.choice(self.classes, p=lean))
+        start_s = number * 6.0
+        end_s = start_s + float(self.rng.uniform(2.1, 5.5)) if left_out != "too short" else start_s + 1.2
+        said = {"utterance_id": one, "corpus": "weak", "group": video_id, "split": split, "start_s": start_s}
+        self.utterances.append({**said, "end_s": end_s, "text": self.text or SAID[label]})
+        votes = self._votes(label)
+        score = sum(votes.values()) / len(votes)
+        self.votes.append(
+            {
+                "utterance_id": one,
+                "votes": list(votes.items()),
+                "score": score,
+                "sentiment": label,
+                "left_out": left_out,
+                "majority": label,
+                "weight": 1.0 if label else None,
+                **{name: float(name == (label or "neutral")) for name in tables.SENTIMENTS},
+            }
+        )
+        if left_out not in LEFT_OUT[:2]:
+            self.cut.append(one)
+            if label or split == "test":
+                self._predict(one, video_id, split, label)
+
+    def _votes(self, label: str | None) -> dict[str, float]:
+        if label == "neutral":
+            return dict.fromkeys(VOTERS, 0.0)
+        low, high = {"negative": (-0.95, -0.3), "positive": (0.3, 0.95), None: (-0.4, 0.4)}[label]
+        return {voter: float(self.rng.uniform(low, high)) for voter in VOTERS}
+
+    def _predict(self, one: str, video_id: str, split: str, label: str | None) -> None:
+        right = label is not None and self.rng.random() < 0.62
+        predicted = label if right else str(self.rng.choice(tables.SENTIMENTS))
+        values = {name: float(self.rng.normal(1.0 if name == predicted else 0.0, 0.3)) for name in tables.SENTIMENTS}
+        fold = int(video_id[-2:]) % 5 if split == "train" else None
+        row = {"utterance_id": one, "group": video_id, "split": split, "fold": fold}
+        self.predictions.append({**row, "label": label, "predicted": predicted, **values})
+
+    def _reject(self) -> None:
+        for number in (91, 92, 93):
+            self.rejects.append(("crawl", f"train-{number}", "removed" if number < 93 else "no captions", self.detail))
+        self.rejects.append(("crawl", "test-91", "too long", self.detail))
+        silent = {**self.videos[0], "video_id": "train-80", "title": "Only laughter"}
+        self.videos.append(silent)
+        self.rejects.append(("captions", "train-80", "only tags", self.detail))
+        self.rejects.append(("captions", "weak/train-01/0099", "past the end", self.detail))
+        agreed = [row["utterance_id"] for row in self.predictions if row["label"]]
+        for stage, one in (("segments", agreed[3]), ("acoustic", agreed[-4])):
+            self.rejects.append(
+                (stage, one, {"segments": "past the end", "acoustic": "no features"}[stage], self.detail)
+            )
+            self.predictions = [row for row in self.predictions if row["utterance_id"] != one]
+        self.cut.remove(agreed[3])
+
+    def _write_segments(self) -> None:
+        sounds = _sounds()
+        index: list[dict[str, Any]] = []
+        paths.SHARDS.mkdir(parents=True)
+        spans = {row["utterance_id"]: row for row in self.utterances}
+        for shard in range(N_SHARDS):
+            videos = [row["video_id"] for row in self.videos][shard::N_SHARDS]
+            name = f"{shard:04}.parquet"
+            with pq.ParquetWriter(paths.SHARDS / name, tables.SEGMENTS, compression="none") as writer:
+                for row_group, video in enumerate(videos):
+                    cut = [spans[one] for one in self.cut if spans[one]["group"] == video]
+                    rows = [_segment(row, sounds) for row in cut]
+                    writer.write_table(tables.from_rows(rows, tables.SEGMENTS))
+                    entry = {"shard": name, "row_group": row_group, "n_segments": len(rows), "sha256": "0" * 64}
+                    index.append({"video_id": video, **entry})
+        _write(index, tables.SEGMENT_INDEX, paths.SEGMENT_INDEX)
+
+    def _heard(self, test: list[dict[str, Any]]) -> dict[str, Any]:
+        actual = [row["label"] for row in test]
+        return {
+            "n": len(test),
+            "annotators": ["anna", "ben", "chris"],
+            "n_without_majority": 4,
+            "n_adjudicated": 1,
+            "alpha": 0.61,
+            "agreement": {
+                "percent": {"value": 0.72, "low": 0.65, "high": 0.79},
+                "kappa": {"value": 0.6, "low": None, "high": None},
+                "alpha": {"value": 0.61, "low": 0.52, "high": 0.7},
+            },
+            "annotator_macro_f1": {"anna": 0.82, "ben": 0.79, "chris": 0.75},
+            "leave_one_out_macro_f1": {"anna": 0.7, "ben": 0.68},
+            "consensus": _summary(test, actual, actual),
+            "classifier": _summary(test, actual, [row["predicted"] for row in test]),
+            "majority": _summary(test, actual, ["neutral"] * len(test)),
+            "coverage": 0.7,
+        }
+
+
+CARD = {
+    "features": ["energy_mean"],
+    "classes": list(tables.SENTIMENTS),
+    "parameters": {"c": 0.01, "seed": 7},
+    "folds": {"outer": 5, "unit": "video"},
+    "versions": {"undertone": "0.1.0", "scikit-learn": "1.9.1"},
+}
+
+
+@pytest.fixture
+def finished(project: Path) -> Callable[..., Run]:
+    """Fabricate a finished run in the current folder and return its rows."""
+
+    def make(**options: Any) -> Run:
+        shutil.rmtree(paths.DATA, ignore_errors=True)
+        run = Run(**options)
+        run.write()
+        return run
+
+    return make
+
+
+def _summary(rows: list[dict[str, Any]], actual: Iterable[str], predicted: Iterable[str]) -> dict[str, Any]:
+    groups = np.array([row["group"] for row in rows])
+    counted = scores.confusions(np.array(list(actual)), np.array(list(predicted)), groups, tables.SENTIMENTS)
+    return scores.summary(counted, tables.SENTIMENTS, scores.Bootstrap(200, 0.95, 7))
+
+
+def _sounds() -> list[bytes]:
+    time_s = np.arange(12_800) / 16_000
+    return [
+        _flac(0.2 * np.sin(2 * np.pi * pitch_hz * time_s) * np.hanning(time_s.size)) for pitch_hz in (180, 220, 330)
+    ]
+
+
+def _flac(signal: Any) -> bytes:
+    sink = io.BytesIO()
+    soundfile.write(sink, signal, 16_000, format="FLAC", subtype="PCM_16")
+    return sink.getvalue()
+
+
+def _segment(row: dict[str, Any], sounds: list[bytes]) -> dict[str, Any]:
+    one = row["utterance_id"]
+    audio = {"bytes": sounds[len(row["text"]) % len(sounds)], "path": f"{one.replace('/', '_')}.flac"}
+    return {"utterance_id": one, "start_s": row["start_s"], "end_s": row["end_s"], "audio": audio}
+
+
+def _write(rows: list[dict[str, Any]], schema: pa.Schema, path: Path) -> None:
+    tables.write(tables.from_rows(rows, schema), path, schema)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    tables.write_text(path, json.dumps(content))
+
+
+AUDIT = {
+    "protocol": "official",
+    "words": "Train and test as listed.",
+    "n": 40,
+    "parts": [{"name": "official", "n_train": 30, "n_test": 10}],
+    "passed": True,
+    "findings": [
+        {
+            "check": "same text", "severity": "warning", "n": 2, "of": 10, "what": "20.0% of the test utterances …",
+            "examples": ["weak/test-01/0001", "<b>"],
+        },
+        {"check": "same sound", "severity": "violation", "n": 0, "of": 10, "what": "0.0% …", "examples": []},
+    ],
+}  # fmt: skip

@@ -1,0 +1,377 @@
+"""An experiment's page: everything its figures need beside them, nothing empty, nothing hostile, always the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.evaluation.scores import Bootstrap
+from tasks.experiments import scoring
+from tasks.experiments.illustrations import Attended, Varied
+from tasks.experiments.pictures import Map, Pictures
+from tasks.experiments.scoring import Run
+from tasks.leaks.finding import Audit, Finding, Part
+from tasks.pages.experiment import page as experiment
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> %{x} {{ 7*7 }} \"'&amp;"
+CLASSES = ("anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+BOOTSTRAP = Bootstrap(200, 0.95, 7)
+SEEN = Finding("seen scripts", "warning", 384, 480, "384 test utterances of a sentence of the training part.", ("a/1",))
+CLEAR = Finding("seen speakers", "violation", 0, 480, "No speaker is on both sides.", ())
+DECLARED = Finding("seen speakers", "declared", 480, 480, "480 test utterances by speakers of the training part.", ())
+PARTS = tuple(Part(f"fold {k + 1} of 4", 360, 120) for k in range(4))
+AUDIT = Audit("speaker-out(4)", "No speaker is in both parts.", 480, PARTS, (CLEAR, SEEN))
+NOTHING = Pictures({}, (), {}, (), ())
+
+
+class Page(HTMLParser):
+    """What a browser would make of the page: its elements, and the text outside scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.open = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open = tag
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.open not in ("script", "style"):
+            self.words.append(data)
+
+    @property
+    def sections(self) -> list[str | None]:
+        return [attributes["id"] for name, attributes in self.elements if name == "section"]
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def runs(actual: Any, scores: Any, n_groups: int = 24) -> Run:
+    n = len(actual)
+    groups = np.array([f"speaker {k % n_groups:02}" for k in range(n)])
+    return Run(np.array([f"a/{k:04}" for k in range(n)]), actual, scores, groups, np.arange(n) % 4)
+
+
+def some_runs(classes: tuple[str, ...] = CLASSES, strength: float = 1.6, n: int = 480) -> list[Run]:
+    found = []
+    for seed in (7, 8):
+        rng = np.random.default_rng(seed)
+        which = np.arange(n) % len(classes)
+        scores = rng.gumbel(size=(n, len(classes)))
+        scores[np.arange(n), which] += strength
+        scores = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        found.append(runs(np.array(classes)[which], scores))
+    return found
+
+
+def common(task: str, outputs: tuple[str, ...], **more: Any) -> dict[str, Any]:
+    return {
+        "experiment": "ravdess-wav2vec2-svm", "note": "", "corpus": "ravdess", "reader": "ravdess",
+        "target": "emotion", "labels": "all", "task": task, "outputs": list(outputs),
+        "features": [{"name": "functionals", "extractor": "mid-term", "title": "means of frames (Giannakopoulos)",
+                      "settings": {"window_s": 0.05, "deltas": True, "n_mfcc": [13, 40]}}],
+        "model": {"name": "logistic", "title": "logistic regression", "settings": {"name": "logistic", "c": 1.0}},
+        "scale": "standard", "balance": "none", "first_per_class": None, "tuned": [],
+        "protocol": "speaker-out(4)", "protocol_in_words": "4 folds; no speaker is in both parts of one.",
+        "leaky": False, "averaging": "pooled", "seeds": [7, 8], "n": 480, "n_groups": 24, "left_out": {},
+        "lacking": {}, "modalities": [],
+        "confidence": 0.95, "folds": [], "audit": [], "notes": [], "simulated": False,
+        "versions": {"numpy": "2.4.0", "undertone": "0.1.0"}, "data_sha256": "ab" * 32,
+    } | more  # fmt: skip
+
+
+def folds(measures: tuple[str, ...], n: int = 4) -> list[dict[str, Any]]:
+    return [
+        {
+            "fold": f"fold {k + 1} of {n}",
+            "seed": 7,
+            "n_train": 360,
+            "n_test": 120,
+            **dict.fromkeys(measures, 0.5 + k / 99),
+        }
+        for k in range(n)
+    ]
+
+
+def of_classes(classes: tuple[str, ...] = CLASSES, **more: Any) -> dict[str, Any]:
+    these = some_runs(classes)
+    whole = {
+        name: scoring.of_classes(some_runs(classes, strength), classes, BOOTSTRAP, per_fold=False)
+        for name, strength in (("recipe", 1.6), ("shuffled labels", 0.0), ("text only", 0.5), ("sound only", 1.2))
+    }
+    constant = [replace(one, scores=np.tile(np.eye(len(classes))[0], (480, 1))) for one in these]
+    whole["majority"] = scoring.of_classes(constant, classes, BOOTSTRAP, per_fold=False)
+    names = ("accuracy", "uar", "macro_f1", "weighted_f1")
+    shown = ("majority", "shuffled labels", "text only", "sound only")
+    figures = common(
+        "classes",
+        classes,
+        scores=whole["recipe"],
+        baselines={one: {name: whole[one][name] for name in names} for one in shown},
+        folds=folds(names),
+        calibration=scoring.calibration(these, classes),
+    )
+    return figures | more
+
+
+def of_labels(**more: Any) -> dict[str, Any]:
+    rng = np.random.default_rng(7)
+    actual = (rng.random((300, 3)) < 0.3).astype(float)
+    found = np.clip(actual * 0.5 + rng.random((300, 3)) * 0.6, 0, 1)
+    labels = ("anger", "fear", "joy")
+    scores = scoring.of_labels([runs(actual, found)], labels, BOOTSTRAP)
+    none = scoring.of_labels([runs(actual, np.zeros((300, 3)))], labels, BOOTSTRAP)
+    names = ("micro_f1", "macro_f1", "accuracy")
+    baselines = {"majority": {name: none[name] for name in names}}
+    return common("labels", labels, scores=scores, baselines=baselines, target="emotions", folds=folds(names)) | more
+
+
+def of_values(**more: Any) -> dict[str, Any]:
+    rng = np.random.default_rng(7)
+    actual = rng.normal(0, 1.2, 300).clip(-3, 3)
+    scores = scoring.of_values([runs(actual, (actual + rng.normal(0, 0.8, 300))[:, None])], BOOTSTRAP)
+    none = scoring.of_values([runs(actual, np.full((300, 1), 0.1))], BOOTSTRAP)
+    names = ("mae", "correlation", "acc2", "acc7")
+    baselines = {"majority": {name: none[name] for name in names}}
+    outputs = ("sentiment_intensity",)
+    target = "sentiment_intensity"
+    return common("values", outputs, scores=scores, baselines=baselines, target=target, folds=folds(names)) | more
+
+
+def drawn(classes: tuple[str, ...] = CLASSES) -> Pictures:
+    rng = np.random.default_rng(3)
+    which = rng.integers(len(classes), size=300)
+    corners = rng.normal(0, 18, (len(classes), 2))
+    points = (corners[which] + rng.normal(0, 9, (300, 2))).round(3)
+    parts = {"training": 120, "development": 20, "test": 40}
+    curves = [
+        {
+            "fold": fold,
+            "seed": 7,
+            "epoch": float(epoch),
+            "name": name,
+            "value": value / (epoch + abs(fold)) + rng.random() / 9,
+        }
+        for fold in (0, 1, 2, -1)
+        for epoch in range(1, 13)
+        for name, value in (("train_loss", 2.0), ("development_loss", 2.4), ("development_accuracy", 0.7))
+    ]
+    return Pictures(
+        {part: {one: n + 7 * k for k, one in enumerate(classes)} for part, n in parts.items()},
+        (Map("functionals", 50.0, 7, 1.234, 300, 480, points, np.array(classes)[which]),),
+        {one: [(f"{one}{k}", 9.0 / (k + 1)) for k in range(30)] for one in classes},
+        scoring.roc(some_runs(classes), classes),
+        curves,
+    )
+
+
+def test_everything_is_there_the_headline_first() -> None:
+    page = Page(experiment.render(of_classes(left_out={"no label": 12}), AUDIT, drawn()))
+    assert page.sections == [
+        "figures", "recipe", "protocol", "classes", "roc", "calibration", "curves", "counts", "words", "maps", "folds",
+        "audit", "left-out", "made-from",
+    ]  # fmt: skip
+    said = page.text
+    assert re.search(
+        r"UAR 0\.\d{3} \(0\.\d{3} to 0\.\d{3}\) 95% interval; n = 480 test utterances of 24 groups; protocol "
+        r"speaker-out\(4\)\. Beside it: the majority class 0\.125 \(.*?\) and shuffled labels 0\.\d{3} \(.*?\); "
+        r"the recipe is wholly better than the majority class and shuffled labels\.",
+        said,
+    )
+    assert "text only" in said
+    assert "window_s = 0.05, deltas = true, n_mfcc = 13, 40" in said
+    assert "perplexity 50, seed 7, KL divergence 1.234; 300 of 480 utterances" in said
+    assert "Holds, with warnings" in said
+    assert "ab" * 32 in said
+    assert "LEAKY" not in said
+    assert "imulated" not in said
+
+
+def test_the_same_figures_give_the_same_page() -> None:
+    assert experiment.render(of_classes(), AUDIT, drawn()) == experiment.render(of_classes(), AUDIT, drawn())
+
+
+def test_figures_from_a_file_give_the_same_page() -> None:
+    read = json.loads(json.dumps(of_classes(tuned=[{"fold": 0, "seed": 7, "hidden": [64, 32]}])))
+    assert experiment.render(read, AUDIT, NOTHING) == experiment.render(
+        of_classes(tuned=[{"fold": 0, "seed": 7, "hidden": (64, 32)}]), AUDIT, NOTHING
+    )
+
+
+def test_a_leaky_protocol_is_called_so_in_words() -> None:
+    page = experiment.render(of_classes(leaky=True, protocol="random(5)"), AUDIT, NOTHING)
+    assert "<title>LEAKY: ravdess-wav2vec2-svm" in page
+    said = Page(page).text
+    assert "ravdess-wav2vec2-svm LEAKY" in said
+    assert "LEAKY: UAR" in said
+    assert "Compare these figures with leaky ones only" in said
+
+
+def test_a_declared_leak_is_a_leak() -> None:
+    declared = [{"check": "seen speakers", "severity": "declared", "n": 480, "of": 480, "what": "…"}]
+    said = Page(experiment.render(of_classes(audit=declared), replace(AUDIT, findings=(DECLARED,)), NOTHING)).text
+    assert "LEAKY: UAR" in said
+    assert "declared: seen speakers" in said
+    assert "Leaks, as declared" in said
+
+
+def test_a_simulated_corpus_says_so_in_the_title() -> None:
+    page = experiment.render(of_classes(simulated=True), AUDIT, NOTHING)
+    assert "<title>ravdess-wav2vec2-svm (simulated) · undertone</title>" in page
+    assert "its figures say nothing about people" in page
+
+
+def test_what_there_is_nothing_of_is_left_out() -> None:
+    figures = of_classes()
+    del figures["calibration"]
+    page = Page(experiment.render(figures, replace(AUDIT, findings=()), NOTHING))
+    assert page.sections == ["figures", "recipe", "protocol", "classes", "folds", "audit", "made-from"]
+    assert "nan" not in page.text.lower().split()
+    assert sum("data-figure" in attributes for _, attributes in page.elements) == 1
+
+
+def test_several_labels_at_once_have_their_own_scores() -> None:
+    page = Page(experiment.render(of_labels(), AUDIT, NOTHING))
+    assert page.sections == ["figures", "recipe", "protocol", "classes", "folds", "audit", "made-from"]
+    assert re.search(r"Macro F1 0\.\d{3} \(", page.text)
+    assert "Micro F1" in page.text
+    assert re.search(r"Label by label label F1 share that has it anger 0\.\d{3} \d\d\.\d%", page.text)
+    assert "UAR" not in page.text
+
+
+def test_of_an_error_the_lower_is_the_better() -> None:
+    page = Page(experiment.render(of_values(), AUDIT, NOTHING))
+    assert page.sections == ["figures", "recipe", "protocol", "folds", "audit", "made-from"]
+    assert re.search(
+        r"MAE 0\.\d{3} \(.*mean of the training part .* the recipe is wholly better than the mean of the training part",
+        page.text,
+    )
+    assert "-0.000" not in page.text
+    assert all(name in page.text for name in ("Correlation", "Acc2", "Acc7"))
+
+
+def test_without_intervals_nothing_is_compared() -> None:
+    figures = of_classes(n_groups=1)
+    for found in (figures["scores"], *figures["baselines"].values()):
+        for name in ("accuracy", "uar", "macro_f1", "weighted_f1"):
+            found[name] = found[name] | {"low": None, "high": None}
+    said = Page(experiment.render(figures, AUDIT, NOTHING)).text
+    assert re.search(r"UAR 0\.\d{3} \(no interval\)", said)
+    assert "for want of intervals they cannot be compared" in said
+
+
+def test_tuning_says_what_was_chosen() -> None:
+    chosen = [{"fold": k, "seed": 7, "c": 0.1 if k else 10.0} for k in (-1, 0, 1, 2)]
+    said = Page(experiment.render(of_classes(tuned=chosen), AUDIT, NOTHING)).text
+    assert "c = 0.1 in 3 of 4 fits; c = 10.0 in 1 of 4 fits" in said
+    assert "every row (the kept model)" in said
+
+
+def test_many_folds_are_folded_away() -> None:
+    page = Page(
+        experiment.render(of_classes(folds=folds(("uar", "macro_f1", "weighted_f1", "accuracy"), 91)), AUDIT, NOTHING)
+    )
+    assert "91 folds and seeds" in page.text
+
+
+def test_text_from_outside_stays_text() -> None:
+    classes = (f"a{HOSTILE}", "b")
+    figures = of_classes(
+        classes,
+        experiment=HOSTILE,
+        note=HOSTILE,
+        notes=[HOSTILE],
+        left_out={HOSTILE: 1},
+        tuned=[{"fold": 0, "seed": 7, HOSTILE: HOSTILE}],
+    )
+    figures["model"] = {"name": HOSTILE, "title": HOSTILE, "settings": {HOSTILE: HOSTILE}}
+    pictures = drawn(classes)
+    words = {HOSTILE: [(HOSTILE, 2.0)], "b": []}
+    found = Finding("seen scripts", "warning", 1, 2, HOSTILE, (HOSTILE,))
+    text = experiment.render(figures, replace(AUDIT, findings=(found,)), replace(pictures, words=words))
+    harmless = Page(text)
+    assert not any(name == "img" for name, _ in harmless.elements)
+    scripts = [attributes.get("type") for name, attributes in harmless.elements if name == "script"]
+    assert scripts.count(None) == 2
+    assert "{{ 7*7 }}" in harmless.text
+    for chart in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text):
+        assert "<" not in chart
+        assert "%{x} {{" not in json.dumps(json.loads(chart))
+        assert "<img" not in json.dumps(json.loads(chart))
+
+
+def test_the_page_asks_the_network_for_nothing() -> None:
+    page = Page(experiment.render(of_classes(), AUDIT, drawn()))
+    assert not any(name in ("link", "img", "iframe") for name, _ in page.elements)
+    assert not any("src" in attributes for _, attributes in page.elements)
+    policy = next(one["content"] for name, one in page.elements if name == "meta" and "http-equiv" in one)
+    assert policy is not None
+    assert re.fullmatch(
+        r"default-src 'none'; script-src( 'sha256-[^']+'){2}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'",
+        policy,
+    )
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_curves_of_one_fit_and_of_several(n: int) -> None:
+    rows = [
+        {"fold": fold, "seed": 7, "epoch": 1.0 + epoch, "name": "train_loss", "value": 1.0}
+        for fold in range(n)
+        for epoch in range(2)
+    ]
+    text = experiment.render(of_classes(), AUDIT, replace(NOTHING, curves=rows))
+    chart = json.loads(re.findall(r'id="figure-curves-0">(.*?)</script>', text)[0])
+    assert [one["name"] for one in chart["data"]] == ["training"]
+    assert chart["data"][0]["x"] == [1.0, 2.0, None] * n
+    assert chart["layout"]["xaxis"]["title"]["text"] == "epoch"
+    assert chart["layout"]["yaxis"]["title"]["text"] == "loss"
+    assert chart["data"][0]["mode"] == "lines+markers", "a line through one point would not be seen"
+
+
+def test_windows_are_told_with_what_they_are_worth_alone() -> None:
+    alone = {"uar": {"value": 0.4321, "low": 0.4, "high": 0.5}}
+    clips = {"by": "vote", "floor": 0.4, "smooth": 3}
+    cut = {"length_s": 0.5, "hop_s": 0.25, "clips": clips, "n": 4321, "scores": alone}
+    said = Page(experiment.render({**of_classes(), "windows": cut}, AUDIT, NOTHING)).text
+    assert "0.5 s every 0.25 s, 4,321 in all" in said
+    assert "smoothed over 3, their votes; none where no class reaches 0.4" in said
+    assert "Window by window, before they are scored together (n = 4,321): UAR 0.432" in said
+    assert "Window by window" not in Page(experiment.render(of_classes(), AUDIT, NOTHING)).text
+
+
+def test_a_score_for_every_two_corpora() -> None:
+    figures = of_classes()
+    row = figures["folds"][0]
+    folds = [{**row, "fold": f"{a} → {b}", "uar": value} for a, b, value in (("a", "b", 0.2), ("b", "a", 0.6))]
+    html = experiment.render({**figures, "protocol": "corpus-pairs", "folds": folds}, AUDIT, NOTHING)
+    (chart,) = json.loads(re.findall(r'id="figure-pairs">(.*?)</script>', html)[0])["data"]
+    assert chart["x"] == chart["y"] == ["a", "b"]
+    assert chart["z"] == [[None, 0.2], [0.6, None]]
+
+
+def test_what_a_network_was_shown() -> None:
+    decibels = np.linspace(-80, 0, 40 * 8).reshape(40, 8)
+    weights = np.full(40, 1 / 40)
+    shown = Attended("u <em id=x>", "anger", "joy", decibels, weights, 0.01)
+    varied = Varied({"as it is": decibels, "time masks": decibels}, 0.01)
+    html = experiment.render(of_classes(), AUDIT, replace(NOTHING, varied=varied, attended=(shown,)))
+    assert 'id="figure-varied"' in html
+    assert 'id="figure-attended-0"' in html
+    assert "<em id=x>" not in html
+    assert "Test rows are never varied" in Page(html).text

@@ -1,0 +1,59 @@
+"""Segments to listen to are picked by rule: right and wrong in turn, over many videos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.core import paths, tables
+from tasks.core.errors import TableError
+from tasks.pages.weak import examples, inputs
+
+
+def row(number: int, group: str, label: str, predicted: str, split: str = "test") -> dict[str, Any]:
+    one = f"weak/{group}/{number:04}"
+    return {"utterance_id": one, "group": group, "split": split, "label": label, "predicted": predicted}
+
+
+def test_right_and_wrong_in_turn_over_the_videos() -> None:
+    rows = [row(n, f"test-{n % 3}", "neutral", "neutral" if n % 2 else "positive") for n in range(30)]
+    picked = [next(one for one in rows if one["utterance_id"] == chosen) for chosen in examples.choose(rows, 6)]
+    assert [one["label"] == one["predicted"] for one in picked] == [True, False] * 3
+    assert sorted(one["group"] for one in picked) == ["test-0", "test-0", "test-1", "test-1", "test-2", "test-2"]
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    rows = [row(n, f"test-{n % 3}", "negative", "neutral") for n in range(20)]
+    assert examples.choose(rows, 4) == examples.choose(rows[::-1], 4)
+
+
+def test_training_rows_are_never_picked_and_few_are_enough() -> None:
+    rows = [row(1, "train-1", "neutral", "neutral", "train"), row(2, "test-1", "neutral", "neutral")]
+    assert examples.choose(rows, 4) == ("weak/test-1/0002",)
+    assert examples.choose(rows, 0) == ()
+
+
+def test_load_brings_sound_text_and_votes(finished: Callable[..., Any]) -> None:
+    finished(title="A talk")
+    found = inputs.read()
+    ids = examples.choose(found.scored, 2)
+    loaded = examples.load(ids, found)
+    assert tuple(one.utterance_id for one in loaded) == ids
+    assert all(
+        one.flac.startswith(b"fLaC") and one.title.startswith("A talk") and len(one.votes) == 3 for one in loaded
+    )
+
+
+def test_a_segment_that_is_not_where_the_index_says(finished: Callable[..., Any]) -> None:
+    finished()
+    found = inputs.read()
+    for shard in paths.SHARDS.iterdir():
+        n_groups = pq.ParquetFile(shard).num_row_groups
+        with pq.ParquetWriter(shard, tables.SEGMENTS) as writer:
+            for _ in range(n_groups):
+                writer.write_table(tables.SEGMENTS.empty_table())
+    with pytest.raises(TableError, match=r"is not where the index says; run segments again"):
+        examples.load(examples.choose(found.scored, 1), found)

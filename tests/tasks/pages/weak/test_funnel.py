@@ -1,0 +1,107 @@
+"""Every loss counted, by reason; sums that do not add up raise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tasks.core import paths, tables
+from tasks.core.errors import TableError
+from tasks.pages.weak import funnel, inputs
+
+
+def rewrite_rejects(stage: str, *rows: tuple[str, str]) -> None:
+    found = [{"item": item, "stage": stage, "reason": reason, "detail": ""} for item, reason in rows]
+    tables.write(tables.from_rows(found, tables.REJECTED), paths.rejected(stage), tables.REJECTED)
+
+
+def count() -> tuple[funnel.Row, ...]:
+    return funnel.funnel(inputs.read())
+
+
+def test_steps_less_losses_give_the_next_step(finished: Callable[..., Any]) -> None:
+    finished()
+    rows = count()
+    for unit in ("videos", "utterances"):
+        mine = [row for row in rows if row.unit == unit]
+        steps = [number for number, row in enumerate(mine) if row.kind == "step"]
+        for here, after in pairwise(steps):
+            for split in ("train", "test", "total"):
+                lost = sum(getattr(row, split) for row in mine[here + 1 : after])
+                assert getattr(mine[here], split) - lost == getattr(mine[after], split)
+
+
+def test_counts_and_reasons(finished: Callable[..., Any]) -> None:
+    run = finished()
+    rows = {(row.kind, row.stage, row.label): row for row in count()}
+    listed = rows["step", "crawl", "listed"]
+    assert (listed.train, listed.test, listed.total) == (22 + 1 + 3, 8 + 1, 35)
+    assert rows["loss", "crawl", "removed"].train == 2
+    assert rows["loss", "crawl", "too long"].test == 1
+    assert rows["loss", "captions", "only tags"].train == 1
+    assert rows["step", "captions", "usable"].total == len(run.utterances)
+    assert rows["loss", "polarity", "too short"].total == sum(one["left_out"] == "too short" for one in run.votes)
+    assert rows["loss", "segments", "past the end"].total == 1
+    last = rows["step", "train", "learned from or tested on"]
+    assert (last.train, last.test) == (len(run.scored("train")), len(run.scored("test")))
+
+
+def test_a_rejected_repeat_of_a_fetched_video_is_counted_too(finished: Callable[..., Any]) -> None:
+    finished(with_rejects=False)
+    rewrite_rejects("crawl", ("train-01", "repeated"), ("train-01", "repeated"))
+    rows = count()
+    assert [(row.label, row.train) for row in rows[:3]] == [("listed", 24), ("repeated", 2), ("fetched", 22)]
+
+
+def test_a_video_whose_cues_all_fail_says_so(finished: Callable[..., Any]) -> None:
+    finished()
+    rewrite_rejects("captions", ("weak/train-80/0001", "past the end"), ("weak/train-80/0002", "past the end"))
+    rows = count()
+    assert any(row.label == funnel.NO_CUE_LEFT and row.train == 1 for row in rows)
+    assert any(row.label == "past the end" and row.stage == "captions" and row.train == 2 for row in rows)
+
+
+@pytest.mark.parametrize("stage", ["captions", "segments", "acoustic"])
+def test_a_loss_without_a_reason_raises(finished: Callable[..., Any], stage: str) -> None:
+    finished()
+    rewrite_rejects(stage)
+    with pytest.raises(TableError, match=r"does not add up at \w+ .* lost without a reason, such as "):
+        count()
+
+
+def test_a_row_from_nowhere_raises(finished: Callable[..., Any]) -> None:
+    run = finished()
+    stranger = {**run.predictions[-1], "utterance_id": "weak/test-01/9999", "label": "neutral"}
+    rows = tables.from_rows([*run.predictions, stranger], tables.PREDICTIONS)
+    tables.write(rows, paths.PREDICTIONS, tables.PREDICTIONS)
+    with pytest.raises(TableError, match=r"1 an earlier step does not know, such as weak/test-01/9999"):
+        count()
+
+
+def test_metrics_of_another_run_raise(finished: Callable[..., Any]) -> None:
+    finished()
+    text = paths.METRICS.read_text(encoding="utf-8")
+    paths.METRICS.write_text(text.replace('"n_test_utterances": ', '"n_test_utterances": 1'), encoding="utf-8")
+    with pytest.raises(TableError, match=r"made from \d+ and 1\d+; run every stage from train on again"):
+        count()
+
+
+def test_an_id_without_a_split_raises(finished: Callable[..., Any]) -> None:
+    finished()
+    rewrite_rejects("crawl", ("playlist", "not found"))
+    with pytest.raises(TableError, match=r"'playlist#0' names no split"):
+        count()
+
+
+def test_markdown(finished: Callable[..., Any]) -> None:
+    rows = (
+        funnel.Row("step", "crawl", "videos", "listed", 1200, 3),
+        funnel.Row("loss", "crawl", "videos", "a | <b>", 2, 0),
+    )
+    assert funnel.markdown(rows).splitlines()[2:] == [
+        "| **videos listed** | 1,200 | 3 | 1,203 |",
+        "| … a \\| &lt;b> | −2 | 0 | −2 |",
+    ]

@@ -1,0 +1,218 @@
+"""The stage as a whole: one page, the same bytes, nothing hostile in it, whatever part of the data is missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from tasks.core import config, each, paths, tables
+from tasks.core.errors import TableError
+from tasks.stages import report
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> %{x} ${y} {{ 7*7 }} \"'&amp;"
+
+
+class Page(HTMLParser):
+    """What a browser would make of the page: its elements, and the text outside scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.elements[-1:] and self.elements[-1][0] not in ("script", "style"):
+            self.words.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def unused(work: each.Work, items: Sequence[each.Item]) -> Iterator[each.Outcome]:
+    raise AssertionError("the report has no items")
+
+
+def make(settings: config.Config) -> Page:
+    report.run(settings, each=unused)
+    return Page(paths.REPORT.read_text(encoding="utf-8"))
+
+
+def test_every_section_is_there(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished(listeners=True)
+    page = make(settings)
+    found = [attributes["id"] for attributes in page.all("section")]
+    assert found == [
+        "figures", "protocol", "audit", "funnel", "votes", "worth", "labels", "classes", "videos", "listeners",
+        "segments", "rejects", "made-from",
+    ]  # fmt: skip
+
+
+def test_the_same_material_gives_the_same_bytes(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished()
+    make(settings)
+    first = paths.REPORT.read_bytes()
+    make(settings)
+    assert paths.REPORT.read_bytes() == first
+
+
+def test_machine_settings_leave_no_trace(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished()
+    make(settings)
+    first = paths.REPORT.read_bytes()
+    runtime = settings.runtime.model_copy(update={"workers": 13})
+    crawl = settings.crawl.model_copy(update={"proxy": "http://user:secret@proxy:1"})
+    make(settings.model_copy(update={"runtime": runtime, "crawl": crawl}))
+    assert paths.REPORT.read_bytes() == first
+
+
+def test_the_page_asks_the_network_for_nothing(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished()
+    page = make(settings)
+    sources = [attributes[name] or "" for _, attributes in page.elements for name in ("src", "srcset", "data", "poster")
+               if name in attributes]  # fmt: skip
+    assert sources
+    assert all(source.startswith("data:") for source in sources)
+    assert not page.all("link")
+    policy = next(one["content"] for one in page.all("meta") if one.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-eval" not in policy
+    assert policy.count("unsafe-inline") == 1
+
+
+def test_hostile_text_stays_text(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished()
+    expected = len(make(settings).elements)
+    finished(title=HOSTILE, text=HOSTILE, detail=HOSTILE)
+    named = settings.report.model_copy(update={"title": HOSTILE})
+    page = make(settings.model_copy(update={"report": named}))
+    assert len(page.elements) == expected
+    assert not page.all("img")
+    assert "<script>alert(1)</script>" in page.text
+    assert "{{ 7*7 }}" in page.text
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "http://user:secret@host/", "//host/", "["])
+def test_only_plain_web_addresses_become_links(finished: Callable[..., Any], settings: config.Config, url: str) -> None:
+    run = finished()
+    for video in run.videos:
+        video["url"] = url
+    tables.write(tables.from_rows(run.videos, tables.VIDEOS), paths.VIDEOS, tables.VIDEOS)
+    page = make(settings)
+    assert all((one["href"] or "").startswith("#") for one in page.all("a"))
+    assert "secret" not in page.text
+
+
+def test_one_test_video_no_rejects_no_listeners(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished(n_test=1, with_rejects=False)
+    page = make(settings)
+    assert "no interval" in page.text
+    assert "the figures cannot be compared" in page.text
+    assert "Nothing was rejected." in page.text
+    assert "Nobody has listened" in page.text
+
+
+def test_a_class_may_be_absent(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished(classes=("neutral", "positive"))
+    assert "None in the test split." in make(settings).text
+
+
+def test_videos_without_a_title(finished: Callable[..., Any], settings: config.Config) -> None:
+    run = finished()
+    for video in run.videos:
+        video["title"] = None
+    tables.write(tables.from_rows(run.videos, tables.VIDEOS), paths.VIDEOS, tables.VIDEOS)
+    assert "test-01" in make(settings).text
+
+
+def test_long_lists_of_rejects_are_cut_and_say_so(finished: Callable[..., Any], settings: config.Config) -> None:
+    run = finished()
+    many = [
+        {"item": f"weak/train-01/{n:05}", "stage": "polarity", "reason": "too short", "detail": ""} for n in range(1200)
+    ]
+    assert run.videos
+    tables.write(tables.from_rows(many, tables.REJECTED), paths.rejected("polarity"), tables.REJECTED)
+    assert "The first 1,000 of 1,200; all of them are in data/polarity/rejected.parquet" in make(settings).text
+
+
+def test_the_page_claims_nothing_it_cannot_show(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished(listeners=True)
+    words = make(settings).text.lower()
+    for claim in ("significant", "state of the art", "outperform", "better than", "proves"):
+        assert claim not in words
+
+
+def test_segments_can_be_played(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished()
+    sounds = make(settings).all("audio")
+    assert len(sounds) == 3 * settings.report.segments_per_class
+    assert all((one["src"] or "").startswith("data:audio/flac;base64,ZkxhQ") for one in sounds)
+
+
+def test_no_segments_when_none_are_asked_for(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished()
+    silent = settings.report.model_copy(update={"segments_per_class": 0})
+    assert not make(settings.model_copy(update={"report": silent})).all("audio")
+
+
+@pytest.mark.parametrize("path", [paths.VIDEOS, paths.FEATURES, paths.METRICS, paths.CARD], ids=lambda path: path.stem)
+def test_a_missing_file_says_what_to_run(finished: Callable[..., Any], settings: config.Config, path: Any) -> None:
+    finished()
+    path.unlink()
+    with pytest.raises(TableError, match=r"run the stage that writes it"):
+        make(settings)
+
+
+def test_damaged_metrics_are_named(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished()
+    paths.METRICS.write_text("{", encoding="utf-8")
+    with pytest.raises(TableError, match=r"metrics.json: not valid JSON"):
+        make(settings)
+
+
+def test_each_chart_has_its_table_and_a_name(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished()
+    page = make(settings)
+    charts = [one for one in page.all("div") if one.get("class") == "chart"]
+    assert [one["data-figure"] for one in charts] == [
+        "figure-intervals", "figure-votes", "figure-curve", "figure-labels", "figure-per-class", "figure-by-video",
+    ]  # fmt: skip
+    assert all(one["aria-label"] for one in charts)
+    assert page.text.count("The same as a table") == len(charts)
+
+
+def test_labels_stand_beside_what_was_heard(finished: Callable[..., Any], settings: config.Config) -> None:
+    run = finished(listeners=True, text="A </blockquote><script>alert(1)</script> text")
+    figures = run.worth()
+    assert figures["disagreements"]
+    page = make(settings)
+    told = page.text
+    assert f"People have listened to {figures['n_heard']:,} of them" in told
+    assert "afinn and textblob" in told
+    assert "The surest labels first." in told
+    assert "<script>alert(1)</script>" in told
+    sounds = [one for one in page.all("audio") if one.get("aria-label", "").startswith("Segment weak/test-")]
+    assert len(sounds) >= len(figures["disagreements"])
+    finished(listeners=False)
+    assert "Nobody has listened to any of them" in make(settings).text
+
+
+def test_agreement_has_its_intervals_and_the_ceiling(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished(listeners=True)
+    told = make(settings).text
+    assert "0.720 0.650 to 0.790 0.600 0.610 0.520 to 0.700" in told
+    assert "anna 0.820 0.700 ben 0.790 0.680 chris 0.750 –" in told
+    assert "1 ties were decided by one more person" in told

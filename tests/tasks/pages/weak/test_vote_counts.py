@@ -1,0 +1,37 @@
+"""How often voters agree, and how scores spread."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.pages.weak import vote_counts
+
+
+def test_agreement_in_sign() -> None:
+    cast = [{"a": 0.5, "b": 0.1}, {"a": 0.0, "b": 0.0}, {"a": -0.2, "b": 0.4}, {"a": 0.0, "b": 0.3}]
+    assert vote_counts.pairs(cast) == (vote_counts.Pair("a", "b", n=4, agree=2, n_decided=2, agree_decided=1),)
+
+
+def test_every_pair_of_three_and_gaps() -> None:
+    found = vote_counts.pairs([{"c": 1.0, "a": 1.0, "b": 1.0}, {"a": -1.0, "b": -1.0}])
+    assert [(pair.first, pair.second, pair.n) for pair in found] == [("a", "b", 2), ("a", "c", 1), ("b", "c", 1)]
+
+
+@pytest.mark.parametrize("cast", [[], [{}], [{"a": 1.0}]])
+def test_nothing_to_compare(cast: list[dict[str, float]]) -> None:
+    assert vote_counts.pairs(cast) == ()
+
+
+def test_spread_counts_everything_once() -> None:
+    found = vote_counts.spread(
+        [-1.0, 0.0, 0.0, 0.049, 0.3, 1.0], ["negative", "neutral", None, None, "positive", "positive"]
+    )
+    middle = vote_counts.N_BINS // 2
+    assert found.counts["neutral"][middle] == 1
+    assert found.counts[vote_counts.NONE][middle] == 2
+    assert (found.counts["negative"][0], found.counts["positive"][-1]) == (1, 1)
+    assert sum(map(sum, found.counts.values())) == 6
+
+
+def test_spread_of_nothing() -> None:
+    assert sum(map(sum, vote_counts.spread([], []).counts.values())) == 0

@@ -1,0 +1,216 @@
+"""A recipe from params.yaml to figures: honest, beside its baselines, the same bytes every time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.core import each, paths, tables
+from tasks.core.config import Config
+from tasks.core.errors import InputError, LeakError, NotEnoughData
+from tasks.evaluation.scores import Bootstrap
+from tasks.experiments import fitting, plan
+from tasks.features.base import store
+from tasks.on_demand import compare_experiments
+from tasks.stages import experiment
+
+Toy = Callable[..., Config]
+
+
+def run(config: Config, name: str = "trial", workers: int = 1) -> dict[str, Any]:
+    alone = config.runtime.model_copy(update={"workers": workers, "progress": "never"})
+    experiment.run(config, name, each=each.local(alone))
+    found: dict[str, Any] = json.loads((paths.experiment(name) / "metrics.json").read_text())
+    return found
+
+
+def test_a_voice_that_says_the_class_is_heard(toy: Toy) -> None:
+    found = run(toy())
+    assert found["scores"]["uar"]["value"] > 0.9
+    assert found["baselines"]["majority"]["uar"]["value"] == pytest.approx(1 / 3, abs=0.01)
+    assert found["baselines"]["shuffled labels"]["uar"]["value"] < 0.6
+    assert found["n"] == 72
+    assert found["n_groups"] == 8
+    assert len(found["folds"]) == 4
+    assert found["simulated"]
+
+
+def test_a_voice_that_says_nothing_is_at_chance(toy: Toy) -> None:
+    found = run(toy(strength=0.0))
+    assert found["scores"]["uar"]["low"] < 1 / 3 + 0.12
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"balance": "smote"},
+        {"balance": "class-weights", "scale": "none"},
+        {"balance": "first-n(8)"},
+        {"model": {"name": "linear-svm"}, "tune": {"grid": {"c": [0.01, 1.0]}, "folds": 3}},
+        {"features": ["toy-words"], "model": {"name": "tf-idf"}},
+        {"protocol": "official", "target": "sentiment"},
+        {"protocol": "leave-one-speaker-out", "seeds": [1, 2]},
+        {"protocol": "speaker-and-script-out(2)", "seeds": [1, 2]},
+        {"protocol": "random(3)", "first_per_class": 10},
+    ],
+    ids=str,
+)
+def test_recipes_of_all_kinds(toy: Toy, recipe: dict[str, Any]) -> None:
+    found = run(toy(**recipe))
+    assert found["scores"]["uar"]["value"] > 0.8
+    assert found["leaky"] == (recipe.get("protocol") == "random(3)")
+    if "first_per_class" in recipe:
+        assert found["left_out"] == {"beyond the first of its class": 42}
+    if "tune" in recipe:
+        assert {one["c"] for one in found["tuned"]} <= {0.01, 1.0}
+    predictions = pq.read_table(paths.experiment("trial") / "predictions.parquet").to_pylist()
+    mine = [row for row in predictions if row["variant"] == "recipe"]
+    assert len(mine) == found["n"] * len(recipe.get("seeds", [7]))
+    assert sum(one["n_test"] for one in found["folds"]) == len(mine)
+
+
+def test_text_and_sound_alone_stand_beside_both(toy: Toy) -> None:
+    found = run(toy(features=["toy-voice", "toy-more"], model={"name": "logistic"}))
+    assert list(found["baselines"]) == ["majority", "shuffled labels", "sound only", "text only"]
+
+
+def test_several_emotions_at_once(toy: Toy) -> None:
+    found = run(toy(reader="mosei", extra=True, target="emotions", protocol="group-k-fold(4)"))
+    assert found["scores"]["micro_f1"]["value"] > 0.8
+    assert found["outputs"][0] == "happiness"
+    assert found["scores"]["per_label"]["happiness"]["f1"] > 0.8
+
+
+def test_values(toy: Toy) -> None:
+    target = {"target": "sentiment_intensity", "protocol": "group-k-fold(4)", "model": {"name": "ridge"}}
+    found = run(toy(reader="mosei", extra=True, **target))
+    assert found["scores"]["correlation"]["value"] > 0.8
+    assert found["baselines"]["majority"]["mae"]["value"] > found["scores"]["mae"]["value"]
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_workers(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = toy(tune={"grid": {"c": [0.1, 1.0]}, "folds": 3})
+    run(config)
+    names = ("metrics.json", "predictions.parquet", "confusion.csv", "curves.parquet", "audit.json", "index.html")
+    first = {name: (paths.experiment("trial") / name).read_bytes() for name in names}
+    model = {
+        path.name: path.read_bytes() for path in (paths.experiment("trial") / "model").rglob("*") if path.is_file()
+    }
+    monkeypatch.setattr(paths, "MEMO", Path("elsewhere"))
+    run(config, workers=2)
+    assert first == {name: (paths.experiment("trial") / name).read_bytes() for name in names}
+    again = {
+        path.name: path.read_bytes() for path in (paths.experiment("trial") / "model").rglob("*") if path.is_file()
+    }
+    assert again == model
+
+
+def test_what_was_fitted_is_remembered(toy: Toy) -> None:
+    config = toy()
+    run(config)
+    tally = each.Tally()
+    alone = config.runtime.model_copy(update={"workers": 1, "progress": "never"})
+    more = config.experiments["trial"].model_copy(update={"seeds": [7, 8], "note": "one more seed"})
+    config = config.model_copy(update={"experiments": {"trial": more}})
+    experiment.run(config, "trial", each=tally.of(each.local(alone)))
+    assert tally.items - tally.done == 9, "the first seed's 4 fits, its 4 shuffled ones and the final one are known"
+
+
+def test_a_killed_run_goes_on_where_it_was(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = toy()
+    whole = run(config)
+    monkeypatch.setattr(paths, "MEMO", Path("elsewhere"))
+    original, calls = fitting.train, []
+
+    def dies(*args: Any, **kwargs: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(fitting, "train", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run(config)
+    monkeypatch.setattr(fitting, "train", original)
+    assert run(config) == whole
+
+
+def test_the_kept_model_predicts_as_it_did(toy: Toy) -> None:
+    config = toy(protocol="official", features=["toy-voice", "toy-more"])
+    run(config)
+    folder = paths.experiment("trial") / "model"
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    made = plan.plan("trial", config)
+    data = fitting.rows_of.load(made)
+    loaded = fitting.loaded(made, {name: content for name, content in files.items() if name != "card.json"})
+    test = np.flatnonzero(data.columns["split"] == "test")
+    predictions = pq.read_table(paths.experiment("trial") / "predictions.parquet").to_pylist()
+    mine = np.array(
+        [[row[f"score {one}"] for one in data.outputs] for row in predictions if row["variant"] == "recipe"]
+    )
+    assert loaded.scores(data.inputs.rows(test)) == pytest.approx(mine)
+
+
+def test_a_leak_stops_the_run_before_anything_is_fitted(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = toy(protocol="speaker-out(4)")
+    table = tables.read_corpus(paths.utterances("toy"))
+    rows = table.to_pylist()
+    speakers = [row["speaker"] for row in rows]
+    features = store.read(paths.features("toy", "toy-voice"))
+    values = np.array(features.vectors(store.positions(features, [row["utterance_id"] for row in rows])))
+    for one in set(speakers):
+        mine = [k for k, speaker in enumerate(speakers) if speaker == one]
+        values[mine] -= values[mine].mean(axis=0)
+    found = [store.row(row["utterance_id"], value) for row, value in zip(rows, values, strict=True)]
+    batches = [tables.from_rows(found, store.EXTRACTED)]
+    store.write(paths.features("toy", "toy-voice"), batches, features.card)
+    monkeypatch.setattr(fitting, "train", lambda *_, **__: pytest.fail("fitted all the same"))
+    with pytest.raises(LeakError, match="speaker statistics"):
+        run(config)
+    assert json.loads((paths.experiment("trial") / "audit.json").read_text())["findings"]
+
+
+def test_a_protocol_that_the_rows_cannot_bear(toy: Toy) -> None:
+    with pytest.raises(NotEnoughData, match="needs 20 speakers or more"):
+        run(toy(protocol="speaker-out(20)"))
+
+
+def test_features_that_no_utterance_has(toy: Toy) -> None:
+    config = toy()
+    store.write(paths.features("toy", "toy-voice"), [], {"extractor": "x", "title": "x", "settings": {}})
+    with pytest.raises(NotEnoughData, match="no utterance of toy can be used: 72 no features"):
+        run(config)
+
+
+def test_unknown_experiment(toy: Toy) -> None:
+    with pytest.raises(InputError, match="no experiment 'other'; it has trial"):
+        run(toy(), "other")
+
+
+def test_two_experiments_are_compared_on_the_same_utterances(toy: Toy) -> None:
+    config = toy()
+    good = config.experiments["trial"]
+    config = config.model_copy(update={"experiments": {"trial": good, "noise": good}})
+    run(config)
+    rows = tables.read_corpus(paths.utterances("toy")).to_pylist()
+    rng = np.random.default_rng(1)
+    found = [store.row(row["utterance_id"], rng.normal(size=6)) for row in rows]
+    card = store.card(paths.features("toy", "toy-voice"))
+    batches = [tables.from_rows(found, store.EXTRACTED)]
+    store.write(paths.features("toy", "toy-voice"), batches, card)
+    run(config, "noise")
+    made = compare_experiments.compare("noise", "trial", Bootstrap(500, 0.95, 1))
+    uar = next(one for one in made.differences if one.name == "uar")
+    assert uar.low > 0.3
+    assert made.p < 1e-6
+    assert made.only_b > made.only_a
+    same = compare_experiments.compare("trial", "trial", Bootstrap(500, 0.95, 1))
+    assert (same.only_a, same.only_b, same.p) == (0, 0, 1.0)
+    with pytest.raises(InputError, match="experiment run other"):
+        compare_experiments.compare("trial", "other", Bootstrap(500, 0.95, 1))

@@ -1,0 +1,77 @@
+"""Stage labels: read from the stages before, scored where people listened, the same bytes every time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tasks.core import each, paths, tables
+from tasks.core.config import Config
+from tasks.stages import labels
+
+VOTED = ("vader",)
+
+
+@pytest.fixture
+def voted(captioned: Callable[..., None], settings: Config) -> Config:
+    """A project whose captions have one voter's votes; nobody has listened."""
+    captioned(4, 3, 9)
+    return settings.model_copy(
+        update={
+            "polarity": settings.polarity.model_copy(update={"voters": list(VOTED)}),
+            "evaluate": settings.evaluate.model_copy(update={"bootstrap": 200}),
+        }
+    )
+
+
+def listen(wrong: int = 0) -> None:
+    """Write one listener's votes on every test utterance: as the votes say, but for the first few of each video."""
+    votes = {row["utterance_id"]: row["sentiment"] for row in tables.read(paths.VOTES, tables.VOTES).to_pylist()}
+    lines = ["Id,start_s,end_s,ada,text"]
+    for row in tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist():
+        if row["split"] == "test":
+            said = votes[row["utterance_id"]]
+            heard = {"positive": "negative"}.get(said, "positive") if row["turn"] < wrong else said
+            lines.append(f"{row['group'].removeprefix('test-')},{row['start_s']},{row['end_s']},{heard},x")
+    paths.LISTENERS.mkdir(parents=True, exist_ok=True)
+    (paths.LISTENERS / "ada.csv").write_text("\n".join(lines) + "\n")
+
+
+def measured(config: Config) -> dict[str, Any]:
+    labels.run(config, each=each.local(config.runtime))
+    found: dict[str, Any] = json.loads(paths.LABELS.read_text())
+    return found
+
+
+def test_without_listeners_there_is_coverage_and_no_score(voted: Config) -> None:
+    for file in paths.LISTENERS.glob("*.csv"):
+        file.unlink()
+    found = measured(voted)
+    assert (found["n"], found["n_heard"], found["coverage"]) == (63, 0, 1.0)
+    assert found["disagreements"] == []
+    assert found["proposed"] is None
+    assert found["licences"] == {"vader": "MIT"}
+
+
+def test_labels_are_scored_against_listeners(voted: Config) -> None:
+    listen(wrong=2)
+    found = measured(voted)
+    assert found["n_heard"] == 27
+    (voter,) = found["voters"]
+    assert voter["gold"]["accuracy"]["value"] == pytest.approx(21 / 27)
+    assert len(found["disagreements"]) == 6
+    assert all(one["heard"] != one["label"] for one in found["disagreements"])
+    assert found["proposed"]["parameter"] == "min_score"
+    assert paths.CURVE.read_text().splitlines()[0].startswith("threshold,coverage")
+    first = paths.LABELS.read_bytes()
+    measured(voted)
+    assert paths.LABELS.read_bytes() == first
+
+
+def test_so_many_disagreements_as_are_asked_for(voted: Config) -> None:
+    listen(wrong=3)
+    few = voted.model_copy(update={"labels": voted.labels.model_copy(update={"disagreements": 2})})
+    assert len(measured(few)["disagreements"]) == 2

@@ -1,0 +1,207 @@
+"""Polarity: the source's consensus, every vote kept, every utterance accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tasks.core import each, paths, tables
+from tasks.core.config import Config
+from tasks.core.errors import ConfigError
+from tasks.labelling import voters
+from tasks.labelling.votes import combine
+from tasks.stages import polarity
+
+SAYS = {
+    "positive": "This wonderful beautiful day makes everybody very happy",
+    "negative": "That terrible horrible accident killed my poor friends",
+    "neutral": "They moved the wooden table into another room yesterday",
+}
+
+
+def run(settings: Config, **changes: object) -> list[dict[str, object]]:
+    changed = settings.model_copy(update={"polarity": settings.polarity.model_copy(update=changes)})
+    polarity.run(changed, each=each.local(settings.runtime.model_copy(update={"workers": 1})))
+    return tables.read(paths.VOTES, tables.VOTES).to_pylist()
+
+
+def say(texts: list[str]) -> None:
+    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist()[: len(texts)]
+    for row, text in zip(utterances, texts, strict=True):
+        row["text"] = text
+    tables.write(tables.from_rows(utterances, tables.UTTERANCES), paths.UTTERANCES, tables.UTTERANCES)
+
+
+@pytest.mark.parametrize(
+    ("votes", "sentiment", "left_out"),
+    [
+        ((0.5, 0.3, 0.1), "positive", None),
+        ((-0.5, -0.3, -0.1), "negative", None),
+        ((0.0, 0.0, 0.0), "neutral", None),
+        ((0.25, 0.25, 0.25), None, "weak score"),
+        ((-0.2, -0.1, -0.1), None, "weak score"),
+        ((0.9, 0.9, -0.1), None, "votes differ"),
+        ((0.9, 0.9, 0.0), None, "votes differ"),
+        ((0.0, 0.0, 0.01), None, "votes differ"),
+        ((0.26,), "positive", None),
+    ],
+)
+def test_consensus_as_the_source_defines_it(votes: tuple[float, ...], sentiment: str, left_out: str) -> None:
+    found = combine.combined(np.array([votes]), "consensus", combine.Thresholds(0.25, 0.0))
+    assert (found.labels[0], found.left_out[0]) == (sentiment or "", left_out or "")
+    assert found.scores[0] == pytest.approx(sum(votes) / len(votes))
+    assert found.weights[0] == 1.0 if sentiment else np.isnan(found.weights[0])
+
+
+def test_every_utterance_has_its_votes_and_a_label_or_a_reason(
+    captioned: Callable[..., None], settings: Config
+) -> None:
+    captioned(1, 0, per_video=6)
+    say([*SAYS.values(), "Yes it is", "Great awful wonderful terrible things happened there", SAYS["positive"]])
+    rows = run(settings)
+    assert [row["sentiment"] for row in rows] == ["positive", "negative", "neutral", None, None, "positive"]
+    assert [row["left_out"] for row in rows] == [None, None, None, "too few words", "votes differ", None]
+    for row in rows:
+        votes = dict(row["votes"])
+        assert list(votes) == settings.polarity.voters
+        assert all(-1 <= vote <= 1 for vote in votes.values())
+        assert row["score"] == pytest.approx(sum(votes.values()) / 3)
+        assert sum(row[name] for name in tables.SENTIMENTS) == pytest.approx(1)
+    assert [row["weight"] for row in rows] == [1.0, 1.0, 1.0, None, None, 1.0]
+    assert rows[0]["majority"] == "positive"
+    assert rows[0]["positive"] == 1.0
+
+
+def test_a_changed_threshold_votes_nothing_again(captioned: Callable[..., None], settings: Config) -> None:
+    captioned(2, 0, per_video=2)
+    say([SAYS["positive"], SAYS["negative"], SAYS["neutral"], SAYS["positive"]])
+    assert [row["sentiment"] for row in run(settings)] == ["positive", "negative", "neutral", "positive"]
+    before = {path: path.stat().st_mtime_ns for path in paths.MEMO.rglob("*.arrow")}
+    assert [row["left_out"] for row in run(settings, min_score=0.99)] == [
+        "weak score",
+        "weak score",
+        None,
+        "weak score",
+    ]
+    assert {path: path.stat().st_mtime_ns for path in paths.MEMO.rglob("*.arrow")} == before
+
+
+def test_stop_words_are_kept_unless_asked_and_not_is_one_of_them(settings: Config) -> None:
+    text = "I am not happy about that"
+    alone = settings.polarity.model_copy(update={"voters": ["vader"]})
+    removing = alone.model_copy(update={"remove_stop_words": True})
+    (kept,), (removed,) = (polarity.cast([text], polarity.ballot(one))["vader"] for one in (alone, removing))
+    assert kept is not None
+    assert removed is not None
+    assert kept < 0 < removed
+
+
+def test_hedges_are_heard_as_kindness_unless_they_are_taken_out(settings: Config) -> None:
+    texts = ["It was kind of a table", "She was kind to the people"]
+    alone = settings.polarity.model_copy(update={"voters": ["textblob"]})
+    masking = alone.model_copy(update={"mask_hedges": True})
+    heard, masked = (polarity.cast(texts, polarity.ballot(one))["textblob"] for one in (alone, masking))
+    assert heard[0] == heard[1] == masked[1] == 0.6
+    assert masked[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["vader", "pattern"], "unknown voter pattern; there are vader, textblob, afinn, tags"),
+        (["vader", "vader"], "twice"),
+    ],
+)
+def test_wrong_voters_stop_before_any_work(
+    captioned: Callable[..., None], settings: Config, names: list[str], message: str
+) -> None:
+    captioned(1, 0, per_video=1)
+    with pytest.raises(ConfigError, match=message):
+        run(settings, voters=names)
+    assert not paths.MEMO.exists()
+
+
+@pytest.mark.parametrize("how", ["mean", "majority", "label-model"])
+def test_other_combinations_label_what_the_consensus_leaves_out(
+    captioned: Callable[..., None], settings: Config, how: str
+) -> None:
+    captioned(1, 1, per_video=6)
+    texts = [*SAYS.values(), SAYS["positive"], "Great awful wonderful terrible things happened there", "Yes it is"]
+    say(texts * 2)
+    found = {row["utterance_id"]: row for row in run(settings, combine=how, min_score=0.0)}
+    consensus = {row["utterance_id"]: row for row in run(settings)}
+    assert sum(row["sentiment"] is not None for row in found.values()) > sum(
+        row["sentiment"] is not None for row in consensus.values()
+    )
+    for one, row in found.items():
+        assert (row["sentiment"] is None) == (row["left_out"] is not None) == (row["weight"] is None)
+        if row["sentiment"]:
+            assert row["weight"] == row[row["sentiment"]]
+        if consensus[one]["sentiment"]:
+            assert row["sentiment"] == consensus[one]["sentiment"]
+
+
+def test_a_label_model_learns_from_training_videos_alone(captioned: Callable[..., None], settings: Config) -> None:
+    """Other test videos change nothing in what is said of the same votes."""
+    captioned(2, 1, per_video=6)
+    said = [*SAYS.values(), "Great awful wonderful terrible things happened there"] * 3
+    say([*said, *[SAYS["negative"]] * 6])
+    before = {row["utterance_id"]: row for row in run(settings, combine="label-model")}
+    say([*said, *[SAYS["positive"]] * 6])
+    after = {row["utterance_id"]: row for row in run(settings, combine="label-model")}
+    trained = [one for one in before if "/train-" in one]
+    assert len(trained) == 12
+    assert [before[one] for one in trained] == [after[one] for one in trained]
+
+
+def test_a_voter_of_ones_own_votes_beside_the_others(captioned: Callable[..., None], settings: Config) -> None:
+    captioned(1, 0, per_video=2)
+    say([SAYS["positive"], SAYS["neutral"]])
+    paths.VOTERS.mkdir(parents=True, exist_ok=True)
+    module = paths.VOTERS / "tables.py"
+    source = (
+        'NAME, LICENCE = "tables", "MIT"\n\n\n'
+        "def load():\n"
+        "    def vote(text):\n"
+        '        return -0.9 if "table" in text else None\n\n'
+        "    return vote\n"
+    )
+    module.write_text(source)
+    voters.load.cache_clear()
+    rows = run(settings, voters=["vader", "tables"], combine="mean")
+    assert [dict(row["votes"]).get("tables") for row in rows] == [None, -0.9]
+    assert [row["sentiment"] for row in rows] == ["positive", "negative"]
+    module.write_text(source.replace("-0.9", "0.9"))
+    voters.load.cache_clear()
+    assert [row["sentiment"] for row in run(settings, voters=["vader", "tables"], combine="mean")] == ["positive"] * 2
+    assert sorted(path.name for path in paths.VOTERS.iterdir() if path.name != "README.md") == ["tables.py"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("NAME = 'broken'", "broken.py: LICENCE, load is missing"),
+        ("NAME, LICENCE = 'other', 'MIT'\ndef load(): ...", "NAME is 'other'; expected 'broken'"),
+        ("1 / 0", "cannot be run .ZeroDivisionError"),
+        (
+            "NAME, LICENCE = 'broken', 'MIT'\ndef load(): return lambda text: 7",
+            "voter broken says 7 of the text 'This wonderful",
+        ),
+        (
+            "NAME, LICENCE = 'broken', 'MIT'\ndef load(): return lambda text: text.nothing",
+            "broken.py fails on the text 'This wonderful.*AttributeError",
+        ),
+    ],
+)
+def test_a_voter_that_is_none_is_told(
+    captioned: Callable[..., None], settings: Config, source: str, message: str
+) -> None:
+    captioned(1, 0, per_video=1)
+    say([SAYS["positive"]])
+    paths.VOTERS.mkdir(parents=True, exist_ok=True)
+    (paths.VOTERS / "broken.py").write_text(source)
+    voters.load.cache_clear()
+    with pytest.raises(ConfigError, match=message):
+        run(settings, voters=["vader", "broken"])
