@@ -25,7 +25,8 @@ from tasks.evaluation.splits import Labels
 from tasks.experiments import windows
 from tasks.experiments.plan import MANY_INTENSITIES, SEVERAL, SHARED, Plan
 from tasks.features.base import store
-from tasks.models.base.estimator import Inputs, Sequences
+from tasks.features.base.sequences import Sequences
+from tasks.models.base.estimator import Inputs
 
 NO_TARGET, NO_FEATURES, NOT_AMONG_FIRST = "no label among the classes", "no features", "beyond the first of its class"
 NOT_ASKED_FOR = "not what the recipe is about"

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models.base.estimator import Inputs, Sequences
+from tasks.features.base.sequences import Sequences
+from tasks.models.base.estimator import Inputs
 
 Named = Mapping[str, tuple[str, ...]]
 """Modality → the features that are read off it."""

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from tasks.core.config import Clips, Windows
 from tasks.evaluation.splits import Labels
-from tasks.models.base.estimator import Rows, Scores, Sequences
+from tasks.features.base.sequences import Rows, Sequences
+from tasks.models.base.estimator import Scores
 
 NONE = "none"
 """What a clip is called of which the model is not sure enough."""

@@ -28,9 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core.errors import InputError
+from tasks.features.base.sequences import Rows, Sequences
 from tasks.models.base.branches import Part
 from tasks.models.base.checks import above_zero, demand_share
-from tasks.models.base.estimator import Development, Inputs, Model, Rows, Scores, Sequences, reading
+from tasks.models.base.estimator import Development, Inputs, Model, Scores, reading
 from tasks.models.base.joined_sequences import Joined, shortened
 from tasks.models.base.network import Network, Training
 from tasks.models.base.standardisation import moments

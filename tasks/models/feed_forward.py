@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core.errors import InputError
+from tasks.features.base.sequences import Rows
 from tasks.models.base.checks import demand_share
-from tasks.models.base.estimator import Inputs, Model, Rows, reading
+from tasks.models.base.estimator import Inputs, Model, reading
 from tasks.models.base.network import Network, Training
 from tasks.models.training.batches import Batch
 

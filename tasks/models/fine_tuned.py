@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.features.base.sequences import Rows
 from tasks.models.base.checks import above_zero, demand_share
-from tasks.models.base.estimator import Inputs, Model, Rows, Task, reading
+from tasks.models.base.estimator import Inputs, Model, Task, reading
 from tasks.models.base.network import Network, Training
 from tasks.models.training import batches
 from tasks.models.training.batches import Batch

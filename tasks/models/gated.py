@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tasks.core.errors import InputError
+from tasks.features.base.sequences import Rows
 from tasks.models.base.checks import above_zero, demand_share
-from tasks.models.base.estimator import Inputs, Model, Rows, reading
+from tasks.models.base.estimator import Inputs, Model, reading
 from tasks.models.base.network import Network, Training
 from tasks.models.training.batches import Batch
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tasks.core.errors import InputError
+from tasks.features.base.sequences import Rows, Sequences
 from tasks.models.base.checks import demand_share
-from tasks.models.base.estimator import Inputs, Model, Rows, Sequences, reading
+from tasks.models.base.estimator import Inputs, Model, reading
 from tasks.models.base.network import Network, Training
 from tasks.models.training import batches
 from tasks.models.training.batches import Batch

@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core.errors import InputError
+from tasks.features.base.sequences import Rows, Sequences
 from tasks.features.sound import framing
 from tasks.models.base import array_files
 from tasks.models.base.checks import above_zero, demand_share
-from tasks.models.base.estimator import Inputs, Model, Rows, Sequences, reading
+from tasks.models.base.estimator import Inputs, Model, reading
 from tasks.models.base.network import Network, Training
 from tasks.models.training import batches
 from tasks.models.training.batches import Batch

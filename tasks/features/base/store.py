@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tasks.core import tables
 from tasks.core.errors import InputError
 from tasks.features.base.extractor import Value
-from tasks.models.base.estimator import Sequences
+from tasks.features.base.sequences import Sequences
 
 EXTRACTED = pa.schema(
     [

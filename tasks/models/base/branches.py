@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core.errors import ConfigError
+from tasks.features.base.sequences import Rows
 from tasks.features.base.settings import settings_of
 from tasks.models.base import registry
-from tasks.models.base.estimator import Development, Estimator, Inputs, Kind, Model, Rows, Scores
+from tasks.models.base.estimator import Development, Estimator, Inputs, Kind, Model, Scores
 
 KINDS: tuple[str, ...] = get_args(Kind)
 FLOOR = 1e-6

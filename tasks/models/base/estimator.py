@@ -10,37 +10,11 @@ from typing import Any, Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.features.base.sequences import Rows, Sequences
+
 Kind = Literal["vector", "sequence", "text"]
 Task = Literal["classes", "labels", "values"]
-Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Sequences:
-    """Sequences of vectors of different lengths, read from disk as they are asked for where `steps` is a memory map.
-
-    Args:
-        steps: the steps of all sequences, one after the other, shape (n_steps_in_all, n_features), float32
-        starts: where each row's sequence begins, shape (n_rows,)
-        lengths: how many steps it has, shape (n_rows,): 1 or more; 0, for models that can do without, where a row has
-            nothing here
-    """
-
-    steps: NDArray[np.float32]
-    starts: Rows
-    lengths: Rows
-
-    def __len__(self) -> int:
-        return int(self.starts.size)
-
-    def __getitem__(self, row: int) -> NDArray[np.float32]:
-        start = int(self.starts[row])
-        return np.asarray(self.steps[start : start + int(self.lengths[row])], dtype=np.float32)
-
-    def rows(self, rows: Rows) -> Sequences:
-        """Return the sequences of some rows, without copying them."""
-        return Sequences(self.steps, self.starts[rows], self.lengths[rows])
 
 
 @dataclass(frozen=True)

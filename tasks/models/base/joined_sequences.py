@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models.base.estimator import Rows, Sequences
+from tasks.features.base.sequences import Rows, Sequences
 
 Steps = NDArray[np.float32]
 

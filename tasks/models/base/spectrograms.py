@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core.errors import InputError
+from tasks.features.base.sequences import Rows, Sequences
 from tasks.features.sound import spectra
 from tasks.features.sound.spectra import MelSettings
 from tasks.models.base.checks import above_zero
-from tasks.models.base.estimator import Inputs, Kind, Rows, Sequences
+from tasks.models.base.estimator import Inputs, Kind
 from tasks.models.base.network import Network, Training
 from tasks.models.base.standardisation import moments
 from tasks.models.training.augmentation import Augmentation

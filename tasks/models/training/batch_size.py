@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.utilities.memory import is_oom_error
 from torch import Tensor, nn
 
-from tasks.models.base.estimator import Rows
+from tasks.features.base.sequences import Rows
 from tasks.models.base.network import device
 from tasks.models.training.checkpoint import Curve
 from tasks.models.training.run import Batches, Part, Run, drawn, fresh_optimiser, losses

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models.base.estimator import Rows
+from tasks.features.base.sequences import Rows
 
 CHUNK = 50
 """Batches that are sorted by length among themselves: enough for little padding, few enough to stay well mixed."""

@@ -33,7 +33,8 @@ from torch.utils.data import DataLoader, Sampler
 from tasks.core.errors import ConfigError
 from tasks.evaluation import scores
 from tasks.features.base import torch_state
-from tasks.models.base.estimator import Rows, Task
+from tasks.features.base.sequences import Rows
+from tasks.models.base.estimator import Task
 from tasks.models.base.network import Training, device, threads
 from tasks.models.training import batch_size, batches, checkpoint, lineage, rate_finder, tracking
 from tasks.models.training.checkpoint import Curve, State, Tensors, Trained

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import Dataset
 
-from tasks.models.base.estimator import Rows, Task
+from tasks.features.base.sequences import Rows
+from tasks.models.base.estimator import Task
 from tasks.models.base.network import Training
 from tasks.models.training.batches import Examples
 from tasks.models.training.outputs import tensors

@@ -15,7 +15,8 @@ from tasks.evaluation.scores import Bootstrap, paired
 from tasks.experiments import modalities
 from tasks.experiments.modalities import SWAPPED, WITHOUT
 from tasks.experiments.scoring import Run
-from tasks.models.base.estimator import Inputs, Sequences
+from tasks.features.base.sequences import Sequences
+from tasks.models.base.estimator import Inputs
 from tasks.pages.experiment import modalities as page
 from tasks.stages import experiment
 

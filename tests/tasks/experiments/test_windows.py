@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.core.config import Clips, Windows
 from tasks.experiments import windows
-from tasks.models.base.estimator import Sequences
+from tasks.features.base.sequences import Sequences
 
 HALF = Windows(length_s=0.5, hop_s=0.25)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.models.base.estimator import Inputs, Sequences
+from tasks.features.base.sequences import Sequences
+from tasks.models.base.estimator import Inputs
 
 SPEAKERS = 8
 

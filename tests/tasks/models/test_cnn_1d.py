@@ -11,8 +11,9 @@ pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
 from tasks.core.errors import ConfigError, InputError
+from tasks.features.base.sequences import Sequences
 from tasks.features.base.settings import settings_of
-from tasks.models.base.estimator import Inputs, Sequences
+from tasks.models.base.estimator import Inputs
 from tasks.models.cnn_1d import MODELS, Cnn1d, Cnn1dSettings
 from tests.tasks.models.spectrogram_rows import as_vectors, drawn
 

@@ -11,7 +11,8 @@ pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
 from tasks.core.errors import ConfigError
-from tasks.models.base.estimator import Inputs, Sequences
+from tasks.features.base.sequences import Sequences
+from tasks.models.base.estimator import Inputs
 from tasks.models.cnn_lstm import MODELS, CnnLstm, CnnLstmSettings
 from tests.tasks.models.spectrogram_rows import as_vectors, drawn
 

@@ -16,9 +16,10 @@ pytest.importorskip("lightning")
 import torch
 
 from tasks.core.errors import InputError
+from tasks.features.base.sequences import Sequences
 from tasks.models.base import registry
 from tasks.models.base.branches import Part
-from tasks.models.base.estimator import Development, Inputs, Sequences
+from tasks.models.base.estimator import Development, Inputs
 from tasks.models.base.joined_sequences import shortened
 from tasks.models.cross_modal import CrossModal, CrossModalSettings, CrossModalSvm, CrossModalSvmSettings
 from tasks.models.networks import cross_modal as networks

@@ -11,8 +11,9 @@ pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
 from tasks.core.errors import InputError
+from tasks.features.base.sequences import Sequences
 from tasks.models.base import registry
-from tasks.models.base.estimator import Inputs, Sequences
+from tasks.models.base.estimator import Inputs
 from tasks.models.feed_forward import FeedForward, FeedForwardSettings
 
 CLASSES = np.array(["anger", "joy", "sadness"])

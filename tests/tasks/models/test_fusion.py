@@ -15,10 +15,11 @@ pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
 from tasks.core.errors import ConfigError, NotEnoughData
+from tasks.features.base.sequences import Rows, Sequences
 from tasks.models import fusion
 from tasks.models.base import registry
 from tasks.models.base.branches import FLOOR
-from tasks.models.base.estimator import Development, Inputs, Model, Rows, Sequences
+from tasks.models.base.estimator import Development, Inputs, Model
 from tasks.models.feed_forward import FeedForward, FeedForwardSettings
 from tasks.models.fusion import Fusion, FusionSettings
 

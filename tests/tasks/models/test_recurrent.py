@@ -11,8 +11,9 @@ pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
 from tasks.core.errors import InputError
+from tasks.features.base.sequences import Sequences
 from tasks.models.base import registry
-from tasks.models.base.estimator import Development, Inputs, Sequences
+from tasks.models.base.estimator import Development, Inputs
 from tasks.models.recurrent import BiLstm, BiLstmSettings
 
 CLASSES = np.array(["anger", "joy"])

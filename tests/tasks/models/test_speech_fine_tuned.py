@@ -16,9 +16,10 @@ pytest.importorskip("transformers")
 import torch
 
 from tasks.core.errors import InputError
+from tasks.features.base.sequences import Sequences
 from tasks.features.sound import speech_encoder
 from tasks.models import speech_fine_tuned
-from tasks.models.base.estimator import Development, Inputs, Sequences
+from tasks.models.base.estimator import Development, Inputs
 from tasks.models.networks.speech import Speech, pooled
 from tasks.models.speech_fine_tuned import SpeechFineTuned, SpeechFineTunedSettings
 from tasks.simulate.checkpoints import HIDDEN, tiny_speech_encoder

@@ -13,9 +13,10 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from tasks.core.errors import ConfigError, NotEnoughData
+from tasks.features.base.sequences import Sequences
 from tasks.models import stacking
 from tasks.models.base import registry
-from tasks.models.base.estimator import Development, Inputs, Model, Sequences
+from tasks.models.base.estimator import Development, Inputs, Model
 
 LOGISTIC = {"vector": {"name": "logistic"}}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.models.base.estimator import Sequences
+from tasks.features.base.sequences import Sequences
 from tasks.models.base.joined_sequences import Joined, brought_to
 
 

@@ -23,9 +23,10 @@ pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
 from tasks.core.errors import ConfigError, InputError, NotEnoughData
+from tasks.features.base.sequences import Sequences
 from tasks.features.base.settings import settings_of
 from tasks.models.base import registry
-from tasks.models.base.estimator import Development, Inputs, Sequences
+from tasks.models.base.estimator import Development, Inputs
 from tasks.models.base.network import Target, Training
 from tasks.models.feed_forward import FeedForward, FeedForwardSettings
 from tasks.models.recurrent import BiLstm, BiLstmSettings
