@@ -186,17 +186,18 @@ def predict(
 @export.command("segments")
 def export_segments(
     folder: Annotated[Path, typer.Argument(help="Where negative/, neutral/ and positive/ are made.")],
+    audio_format: Annotated[str, typer.Option("--format", help="wav, mp3, ogg or flac.")] = "wav",
 ) -> None:
-    """Write the labelled segments as WAV files into a folder per sentiment, to listen to.
+    """Write the labelled segments as sound files into a folder per sentiment, to listen to.
 
-    Example: [bold]undertone export segments listen/[/]
+    Example: [bold]undertone export segments listen/ --format mp3[/]
     """
     from tasks.core import paths, tables
-    from tasks.stages import segments
+    from tasks.on_demand import export_segments
 
     votes = tables.read(paths.VOTES, tables.VOTES).to_pylist()
     labels = {row["utterance_id"]: row["sentiment"] for row in votes if row["sentiment"]}
-    typer.echo(f"{segments.export(folder, labels)} segments written to {folder}")
+    typer.echo(f"{export_segments.export(folder, labels, audio_format)} segments written to {folder}")
 
 
 @cache.callback(invoke_without_command=True)

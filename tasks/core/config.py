@@ -84,8 +84,14 @@ class LabelWorth(Section):
     disagreements: Annotated[int, Field(ge=0, le=50)]
 
 
-class Segments(Section):
-    """How the cut segments are stored."""
+class Cutting(Section):
+    """Which code cuts segments: each backend gives the same samples."""
+
+    backend: Literal["stream", "pydub"] = "stream"
+
+
+class Segments(Cutting):
+    """How segments are cut, and into how many files."""
 
     shards: Annotated[int, Field(ge=1, le=4096)]
 

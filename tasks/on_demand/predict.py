@@ -24,10 +24,10 @@ from tasks.fetching import client
 from tasks.fetching.description import Address
 from tasks.labelling.votes import eligibility
 from tasks.media.decode import RATE_HZ, to_flac
+from tasks.media.segments.cutting import CutSegment, SegmentSpan, VideoSpans, cuts
 from tasks.models.svm.weak_svm import Classifier
 from tasks.on_demand import timeline
 from tasks.stages.acoustic import by_name, described
-from tasks.stages.segments import Cut, Span, VideoSpans, cuts
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _CAPTION_ENDINGS = (".en.vtt", ".vtt", ".en.srt", ".srt")
@@ -87,7 +87,7 @@ def run(source: str, *, captions: Path | None, out: Path, config: Config) -> Pre
         medium = _obtain(source, captions, Path(folder), config)
         spans, texts, rejects = _spans(medium, config)
         found = list(cuts(VideoSpans(medium.name, str(medium.flac), "", tuple(spans))))
-    kept = [one for one in found if isinstance(one, Cut)]
+    kept = [one for one in found if isinstance(one, CutSegment)]
     vectors = described(
         [one.span.utterance_id for one in kept], mid_terms([one.samples for one in kept], RATE_HZ, windows)
     )
@@ -134,7 +134,7 @@ def _obtain(source: str, captions: Path | None, folder: Path, config: Config) ->
     return Medium(name, flac, duration_s, captions)
 
 
-def _spans(medium: Medium, config: Config) -> tuple[list[Span], dict[str, str], tuple[Reject, ...]]:
+def _spans(medium: Medium, config: Config) -> tuple[list[SegmentSpan], dict[str, str], tuple[Reject, ...]]:
     if medium.captions is None:
         return _windows(medium, config), {}, ()
     try:
@@ -152,22 +152,24 @@ def _spans(medium: Medium, config: Config) -> tuple[list[Span], dict[str, str], 
         if (reason := eligibility.reason(end_s - start_s, one.text, config.eligibility)) is not None:
             rejects.append(Reject(f"{medium.name}#{one.number}", reason, one.text))
             continue
-        spans.append(Span(f"{number:05d}", start_s, end_s))
+        spans.append(SegmentSpan(f"{number:05d}", start_s, end_s))
         texts[spans[-1].utterance_id] = one.text
     return spans, texts, tuple(rejects)
 
 
-def _windows(medium: Medium, config: Config) -> list[Span]:
+def _windows(medium: Medium, config: Config) -> list[SegmentSpan]:
     window_s, hop_s = config.predict.window_s, config.predict.hop_s
     last_s = max(medium.duration_s - min(window_s, config.eligibility.min_duration_s), 0.0)
     starts_s = np.arange(0.0, last_s + 1e-9, hop_s)
     return [
-        Span(f"{number:05d}", float(start_s), min(float(start_s) + window_s, medium.duration_s))
+        SegmentSpan(f"{number:05d}", float(start_s), min(float(start_s) + window_s, medium.duration_s))
         for number, start_s in enumerate(starts_s)
     ]
 
 
-def _classified(classifier: Classifier, features: Any, spans: dict[str, Span], texts: dict[str, str]) -> list[Row]:
+def _classified(
+    classifier: Classifier, features: Any, spans: dict[str, SegmentSpan], texts: dict[str, str]
+) -> list[Row]:
     values = np.column_stack([features[name].to_numpy() for name in NAMES])
     predicted, scores = classifier.predict(values)
     best = np.sort(scores, axis=1)

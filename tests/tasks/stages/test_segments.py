@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
-import pytest
 import soundfile
 
 from tasks.core import each, paths, tables
-from tasks.core.config import Config, Section
+from tasks.core.config import Config, Cutting
+from tasks.media.segments.cutting import SegmentSpan, VideoSpans
 from tasks.stages import segments
 
 
@@ -101,38 +99,18 @@ def test_more_shards_cut_nothing_again(captioned: Callable[..., None], settings:
 
 def test_a_span_past_the_end_is_rejected_alone(captioned: Callable[..., None]) -> None:
     captioned(1, 0, per_video=2)
-    spans = (segments.Span("weak/train-0/0000", 0.0, 2.4), segments.Span("weak/train-0/0001", 4.0, 9.0))
-    found = segments.segments_one(segments.VideoSpans("train-0", "train-0.flac", "", spans), Section())
-    assert found.rows["utterance_id"].to_pylist() == ["weak/train-0/0000"]
-    assert [(reject.id, reject.reason) for reject in found.rejects] == [("weak/train-0/0001", "past the end")]
+    spans = (SegmentSpan("weak/train-0/0000", 0.0, 2.4), SegmentSpan("weak/train-0/0001", 4.0, 9.0))
+    result = segments.segments_one(VideoSpans("train-0", "train-0.flac", "", spans), Cutting())
+    assert result.rows["utterance_id"].to_pylist() == ["weak/train-0/0000"]
+    assert [(reject.id, reject.reason) for reject in result.rejects] == [("weak/train-0/0001", "past the end")]
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning", "ignore::SyntaxWarning")
-def test_cuts_are_those_of_pydub(project: Path) -> None:
-    """The library that cuts in milliseconds: the same samples, wherever a span begins, goes back or ends the sound."""
-    from pydub import AudioSegment
-
-    rng = np.random.default_rng(5)
-    signal = rng.integers(-9_000, 9_000, 16_000 * 9 + 11).astype(np.int16)
-    paths.MEDIA.mkdir(parents=True)
-    soundfile.write(paths.MEDIA / "a.flac", signal, 16_000, subtype="PCM_16")
-    starts_s = [0.0, 0.0004, *rng.uniform(0, 8, 40).tolist(), 8.2]
-    ends_s = [min(start + length, 9.001) for start, length in zip(starts_s, rng.uniform(0.1, 3, 42), strict=False)]
-    spans = tuple(segments.Span(str(k), *times) for k, times in enumerate(zip(starts_s, [*ends_s, 9.001], strict=True)))
-    found = segments.segments_one(segments.VideoSpans("a", "a.flac", "", spans), Section()).rows.to_pylist()
-    whole = AudioSegment(signal.tobytes(), sample_width=2, frame_rate=16_000, channels=1)
-    assert len(found) == len(spans)
-    for span, row in zip(spans, found, strict=True):
-        expected = whole[round(span.start_s * 1000) : round(span.end_s * 1000)].get_array_of_samples()
-        mine, rate_hz = soundfile.read(io.BytesIO(row["audio"]["bytes"]), dtype="int16")
-        assert rate_hz == 16_000
-        assert mine.tolist() == expected.tolist()
-
-
-def test_export_writes_a_folder_per_label(captioned: Callable[..., None], settings: Config, tmp_path: Path) -> None:
-    captioned(1, 1, per_video=3)
+def test_backends_write_the_same_shards_and_index(captioned: Callable[..., None], settings: Config) -> None:
+    captioned(3, 1, per_video=3)
     run(settings)
-    labels = {"weak/train-0/0000": "negative", "weak/test-0/0002": "positive"}
-    assert segments.export(tmp_path / "out", labels) == 2
-    assert soundfile.info(tmp_path / "out/negative/weak_train-0_0000.wav").duration == pytest.approx(2.4)
-    assert (tmp_path / "out/positive/weak_test-0_0002.wav").is_file()
+    first, index = digests(), paths.SEGMENT_INDEX.read_bytes()
+    n_remembered = len(list(paths.MEMO.rglob("segments/**/*.arrow")))
+    run(settings.model_copy(update={"segments": settings.segments.model_copy(update={"backend": "pydub"})}))
+    assert (digests(), paths.SEGMENT_INDEX.read_bytes()) == (first, index)
+    # each video was cut a second time, and not taken from the cache
+    assert len(list(paths.MEMO.rglob("segments/**/*.arrow"))) == 2 * n_remembered
