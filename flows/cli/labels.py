@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from tasks.core.config import Config
     from tasks.evaluation.scores import Bootstrap
-    from tasks.labelling.voters.learned import Texts
+    from tasks.labelling.base.learned_voter import TrainingTexts
 
 app = typer.Typer(no_args_is_help=True, help="Labels: what they are worth, and voters that learn.")
 _ENCODER = "all-MiniLM-L6-v2"
@@ -115,22 +115,22 @@ def learn(
     """
     from flows.cli.screens import labels as labels_screen
     from tasks.core import paths
-    from tasks.labelling.voters import learned, project_voters
+    from tasks.labelling.base import learned_voter, project_voters
 
     config = _config()
-    folder = project_voters.fresh(paths.VOTERS, name)
+    folder = project_voters.new_folder(paths.VOTERS, name)
     given = _corpus(config, source) if source in config.corpora else _file(source)
-    card = learned.learn(name, given, folder, _bootstrap(config), checkpoint)
+    card = learned_voter.learn(name, given, folder, _bootstrap(config), checkpoint)
     labels_screen.card(card, folder)
 
 
-def _corpus(config: Config, name: str) -> Texts:
+def _corpus(config: Config, name: str) -> TrainingTexts:
     import numpy as np
 
     from flows.project import dag
     from tasks.core import paths, tables
     from tasks.core.errors import InputError
-    from tasks.labelling.voters.learned import Texts
+    from tasks.labelling.base.learned_voter import TrainingTexts
 
     dag.reproduce((f"corpus@{name}",))
     rows = tables.read_corpus(paths.utterances(name)).to_pylist()
@@ -138,7 +138,7 @@ def _corpus(config: Config, name: str) -> Texts:
     kept = [row for row in rows if row["text"] and row["sentiment"] and (row["split"] == "train" or not parted)]
     if not kept:
         raise InputError(f"corpus {name} has no utterance with a text and a sentiment to learn from")
-    return Texts(
+    return TrainingTexts(
         [row["text"] for row in kept],
         np.array([row["sentiment"] for row in kept], dtype=str),
         np.array([row["group"] or row["utterance_id"] for row in kept], dtype=str),
@@ -147,16 +147,16 @@ def _corpus(config: Config, name: str) -> Texts:
     )
 
 
-def _file(source: str) -> Texts:
+def _file(source: str) -> TrainingTexts:
     from tasks.core.errors import InputError
+    from tasks.labelling.base.learned_voter import TrainingTexts
     from tasks.labelling.quality import rated_texts
-    from tasks.labelling.voters.learned import Texts
 
     path = Path(source)
     if not path.is_file():
         raise InputError(f"{source} is neither a corpus of params.yaml nor a file")
     found = rated_texts.read([path])
-    return Texts(found.texts, found.labels, found.groups, path.name, f"that of {path.name}")
+    return TrainingTexts(found.texts, found.labels, found.groups, path.name, f"that of {path.name}")
 
 
 def _bootstrap(config: Config) -> Bootstrap:

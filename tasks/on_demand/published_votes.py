@@ -18,7 +18,7 @@ from tasks.core.config import Config
 from tasks.core.errors import InputError
 from tasks.evaluation import scores
 from tasks.evaluation.splits import Labels
-from tasks.labelling import voters
+from tasks.labelling.base import registry
 from tasks.labelling.people import agreement, listeners
 from tasks.labelling.people.agreement import Agreement
 from tasks.labelling.people.listeners import Repair
@@ -80,7 +80,7 @@ def compare(path: Path, config: Config) -> PublishedAgreement:
         ConfigError: if params.yaml names a voter that does not exist
         InputError: naming file, row and what is wrong
     """
-    voters.check(config.polarity.voters)
+    registry.check(config.polarity.voters)
     sheet = listeners.read_sheet(path, COLUMNS)
     theirs = [_published_label(path, number, row[LABEL]) for number, row in enumerate(sheet.rows, start=1)]
     texts = [row["text"] for row in sheet.rows]

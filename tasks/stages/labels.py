@@ -13,7 +13,7 @@ from tasks.core import paths, tables
 from tasks.core.config import Config
 from tasks.core.each import Each
 from tasks.evaluation.scores import Bootstrap
-from tasks.labelling import voters
+from tasks.labelling.base import registry
 from tasks.labelling.people import listeners
 from tasks.labelling.quality import label_quality, threshold
 from tasks.labelling.quality.label_quality import Judged
@@ -31,7 +31,7 @@ def run(config: Config, *, each: Each) -> None:
     bootstrap = Bootstrap(config.evaluate.bootstrap, config.evaluate.confidence, config.evaluate.seed)
     figures = label_quality.measured(judged, settings.combine, thresholds, bootstrap)
     chosen = judged.combined(settings.combine, thresholds)
-    figures["licences"] = {name: voters.licence(name) for name in settings.voters}
+    figures["licences"] = {name: registry.licence(name) for name in settings.voters}
     figures["disagreements"] = [
         {"utterance_id": ids[k], "heard": str(judged.gold[k]), "label": str(chosen.labels[k])}
         for k in label_quality.disagreements(judged, chosen, config.labels.disagreements).tolist()

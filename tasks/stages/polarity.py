@@ -21,7 +21,7 @@ from tasks.core import paths, tables
 from tasks.core.config import Config, Polarity, Section
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.memo import Result
-from tasks.labelling import voters
+from tasks.labelling.base import registry
 from tasks.labelling.votes import ballots, combine, eligibility, hedges
 from tasks.text.words import without_stop_words
 
@@ -63,12 +63,12 @@ def ballot(settings: Polarity) -> Ballot:
     Raises:
         ConfigError: if a voter does not exist, or is named twice
     """
-    voters.check(settings.voters)
+    registry.check(settings.voters)
     return Ballot(
         voters=settings.voters,
         remove_stop_words=settings.remove_stop_words,
         mask_hedges=settings.mask_hedges,
-        versions=[voters.version(name) for name in settings.voters],
+        versions=[registry.version(name) for name in settings.voters],
     )
 
 
@@ -76,7 +76,7 @@ def cast(texts: Sequence[str], asked: Ballot) -> dict[str, list[float | None]]:
     """Return every voter's polarity of each text, in [-1, 1], None where it abstains."""
     seen = [hedges.without_hedges(text) for text in texts] if asked.mask_hedges else texts
     seen = [without_stop_words(text) for text in seen] if asked.remove_stop_words else seen
-    return {name: voters.load(name).cast(seen) for name in asked.voters}
+    return {name: registry.load(name).cast(seen) for name in asked.voters}
 
 
 def polarity_one(item: Speech, settings: Ballot) -> Result:

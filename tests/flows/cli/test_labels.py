@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from flows.cli.main import app
 from tasks.core import paths
 from tasks.core.errors import InputError
-from tasks.labelling import voters
+from tasks.labelling.base import registry
 
 TEXTS = "text,sentiment,group\n" + "".join(
     f"{words},{label},g{number}\n"
@@ -47,9 +47,9 @@ def test_a_voter_is_taught_and_votes(project: Path) -> None:
     told = " ".join(undertone("learn", "mine", "known.csv", "--checkpoint", encoder).split())
     assert "mine learned from 36 texts (known.csv); macro F1 1.000" in told
     assert json.loads((paths.VOTERS / "mine" / "card.json").read_text())["n_texts"] == 36
-    voters.load.cache_clear()
+    registry.load.cache_clear()
     assert "mine" in undertone("try", "known.csv", "--voter", "mine")
     with pytest.raises(InputError, match=r"neither a corpus of params\.yaml nor a file"):
         undertone("learn", "other", "nothing")
-    with pytest.raises(InputError, match="cannot name a voter"):
+    with pytest.raises(InputError, match="is not a valid voter name"):
         undertone("learn", "../up", "known.csv")

@@ -10,7 +10,7 @@ import pytest
 from tasks.core import each, paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import ConfigError
-from tasks.labelling import voters
+from tasks.labelling.base import registry
 from tasks.labelling.votes import combine
 from tasks.stages import polarity
 
@@ -110,7 +110,7 @@ def test_hedges_are_heard_as_kindness_unless_they_are_taken_out(settings: Config
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["vader", "pattern"], "unknown voter pattern; there are vader, textblob, afinn, tags"),
+        (["vader", "pattern"], "unknown voter pattern; available are afinn, tags, textblob, vader"),
         (["vader", "vader"], "twice"),
     ],
 )
@@ -169,12 +169,12 @@ def test_a_voter_of_ones_own_votes_beside_the_others(captioned: Callable[..., No
         "    return vote\n"
     )
     module.write_text(source)
-    voters.load.cache_clear()
+    registry.load.cache_clear()
     rows = run(settings, voters=["vader", "tables"], combine="mean")
     assert [dict(row["votes"]).get("tables") for row in rows] == [None, -0.9]
     assert [row["sentiment"] for row in rows] == ["positive", "negative"]
     module.write_text(source.replace("-0.9", "0.9"))
-    voters.load.cache_clear()
+    registry.load.cache_clear()
     assert [row["sentiment"] for row in run(settings, voters=["vader", "tables"], combine="mean")] == ["positive"] * 2
     assert sorted(path.name for path in paths.VOTERS.iterdir() if path.name != "README.md") == ["tables.py"]
 
@@ -187,7 +187,7 @@ def test_a_voter_of_ones_own_votes_beside_the_others(captioned: Callable[..., No
         ("1 / 0", "cannot be run .ZeroDivisionError"),
         (
             "NAME, LICENCE = 'broken', 'MIT'\ndef load(): return lambda text: 7",
-            "voter broken says 7 of the text 'This wonderful",
+            "voter broken returned 7 for the text 'This wonderful",
         ),
         (
             "NAME, LICENCE = 'broken', 'MIT'\ndef load(): return lambda text: text.nothing",
@@ -202,6 +202,6 @@ def test_a_voter_that_is_none_is_told(
     say([SAYS["positive"]])
     paths.VOTERS.mkdir(parents=True, exist_ok=True)
     (paths.VOTERS / "broken.py").write_text(source)
-    voters.load.cache_clear()
+    registry.load.cache_clear()
     with pytest.raises(ConfigError, match=message):
         run(settings, voters=["vader", "broken"])

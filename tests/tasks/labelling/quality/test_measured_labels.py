@@ -14,9 +14,9 @@ import pytest
 from tasks.core import paths, tables
 from tasks.core.config import Config
 from tasks.evaluation.scores import Bootstrap
+from tasks.labelling.base import learned_voter
+from tasks.labelling.base.registry import load as voter
 from tasks.labelling.quality import label_quality, rated_texts
-from tasks.labelling.voters import learned
-from tasks.labelling.voters import load as voter
 from tasks.labelling.votes.combine import Thresholds
 from tasks.on_demand import published_votes
 from tasks.stages import polarity
@@ -52,7 +52,7 @@ def test_four_voters_together_are_better_than_the_best_alone(
     pytest.importorskip("transformers", reason="a voter that learns needs the extra `deep`")
     monkeypatch.chdir(tmp_path)
     bootstrap = Bootstrap(2000, 0.95, settings.evaluate.seed)
-    card = learned.learn("sitcom", _meld(real_data), paths.VOTERS / "sitcom", bootstrap, "all-MiniLM-L6-v2")
+    card = learned_voter.learn("sitcom", _meld(real_data), paths.VOTERS / "sitcom", bootstrap, "all-MiniLM-L6-v2")
     print(f"\nsitcom on dialogues it has not seen: {card['held_out']['macro_f1']}")
     texts = rated_texts.read(sorted((real_data / "rated_text").glob("*.txt")))
     voter.cache_clear()
@@ -89,12 +89,12 @@ def test_many_captions_are_voted_on_combined_and_analysed_in_a_minute(project: P
     assert peak_mb < MOST_MB
 
 
-def _meld(real_data: Path) -> learned.Texts:
+def _meld(real_data: Path) -> learned_voter.TrainingTexts:
     import csv
 
     with (real_data / "meld" / "train_sent_emo.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    return learned.Texts(
+    return learned_voter.TrainingTexts(
         [row["Utterance"] for row in rows],
         np.array([row["Sentiment"] for row in rows]),
         np.array([row["Dialogue_ID"] for row in rows]),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.labelling import voters
+from tasks.labelling.base import registry
 
 TEXTS = (
     "I love this wonderful day",
@@ -23,16 +23,16 @@ TEXTS = (
 
 
 def vote(name: str, text: str) -> float | None:
-    return voters.load(name).cast([text])[0]
+    return registry.load(name).cast([text])[0]
 
 
 @pytest.mark.parametrize("name", ["vader", "textblob", "afinn"])
 def test_sign_and_range(name: str) -> None:
-    votes = [found for found in voters.load(name).cast(TEXTS) if found is not None]
+    votes = [found for found in registry.load(name).cast(TEXTS) if found is not None]
     assert votes[0] > 0 > votes[1]
     assert votes[2] == votes[3] == 0
     assert all(-1 <= vote <= 1 for vote in votes)
-    assert voters.load(name).licence
+    assert registry.load(name).licence
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_textblob_without_the_blob_gives_the_blobs_number() -> None:
     from textblob import TextBlob
 
     texts = (*TEXTS, "not very good at all", "It was really, really bad!", "so-so")
-    assert voters.load("textblob").cast(texts) == [TextBlob(t).sentiment.polarity for t in texts]
+    assert registry.load("textblob").cast(texts) == [TextBlob(t).sentiment.polarity for t in texts]
 
 
 @given(
@@ -79,7 +79,7 @@ def test_every_entry_of_afinn_is_found_alone_and_beside_another() -> None:
     entries = list(package.read_word_file(package.full_filename("AFINN-en-165.txt")))
     texts = [*entries, *(f"{one} {other}" for one, other in pairwise(entries))]
     totals = [package.score(text) for text in texts]
-    found = voters.load("afinn").cast(texts)
+    found = registry.load("afinn").cast(texts)
     assert found == pytest.approx([total / math.sqrt(total**2 + 15) for total in totals])
     assert sum(total != 0 for total in totals) > len(entries)
 

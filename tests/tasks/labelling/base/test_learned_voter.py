@@ -13,8 +13,7 @@ pytest.importorskip("transformers")
 from tasks.core import tables
 from tasks.core.errors import ConfigError, InputError, NotEnoughData
 from tasks.evaluation.scores import Bootstrap
-from tasks.labelling import voters
-from tasks.labelling.voters import learned, project_voters
+from tasks.labelling.base import learned_voter, project_voters, registry
 from tasks.simulate.checkpoints import tiny_text_encoder
 
 FEW = Bootstrap(100, 0.95, 0)
@@ -28,18 +27,18 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tiny_text_encoder(tmp_path_factory.mktemp("encoder"), texts=TEXTS))
 
 
-def given(labels: list[str] = LABELS) -> learned.Texts:
+def given(labels: list[str] = LABELS) -> learned_voter.TrainingTexts:
     groups = np.array([f"g{k // 6}" for k in range(len(labels))])
-    return learned.Texts(TEXTS[: len(labels)], np.array(labels), groups, "made up", "MIT")
+    return learned_voter.TrainingTexts(TEXTS[: len(labels)], np.array(labels), groups, "made up", "MIT")
 
 
 def test_it_learns_votes_and_says_from_what(tmp_path: Path, encoder: str) -> None:
-    card = learned.learn("mine", given(), tmp_path / "mine", FEW, encoder)
+    card = learned_voter.learn("mine", given(), tmp_path / "mine", FEW, encoder)
     assert card["held_out"]["macro_f1"]["value"] > 0.95
     assert card["classes"] == dict.fromkeys(tables.SENTIMENTS, 40)
     assert json.loads((tmp_path / "mine" / "card.json").read_text()) == card
-    voters.load.cache_clear()
-    voter = voters.load("mine", tmp_path)
+    registry.load.cache_clear()
+    voter = registry.load("mine", tmp_path)
     votes = voter.cast([WORDS["negative"], WORDS["neutral"], WORDS["positive"], "...", ""])
     assert votes[0] is not None
     assert votes[2] is not None
@@ -49,47 +48,47 @@ def test_it_learns_votes_and_says_from_what(tmp_path: Path, encoder: str) -> Non
     assert voter.licence == "MIT"
     assert voter.cast([]) == []
     first = (tmp_path / "mine" / "head.safetensors").read_bytes()
-    learned.learn("mine", given(), tmp_path / "mine", FEW, encoder)
+    learned_voter.learn("mine", given(), tmp_path / "mine", FEW, encoder)
     assert (tmp_path / "mine" / "head.safetensors").read_bytes() == first
 
 
 def test_on_shuffled_labels_it_is_at_chance(tmp_path: Path, encoder: str) -> None:
     shuffled = np.random.default_rng(0).permutation(LABELS).tolist()
-    card = learned.learn("mine", given(shuffled), tmp_path / "mine", FEW, encoder)
+    card = learned_voter.learn("mine", given(shuffled), tmp_path / "mine", FEW, encoder)
     assert card["held_out"]["uar"]["value"] < 0.5
 
 
 def test_too_little_is_told(tmp_path: Path, encoder: str) -> None:
     with pytest.raises(NotEnoughData, match="texts of every sentiment"):
-        learned.learn("mine", given(LABELS[:2]), tmp_path / "mine", FEW, encoder)
+        learned_voter.learn("mine", given(LABELS[:2]), tmp_path / "mine", FEW, encoder)
     assert not (tmp_path / "mine").exists()
 
 
 def test_a_voter_over_another_encoder_or_a_damaged_one_is_refused(tmp_path: Path, encoder: str) -> None:
     folder = tmp_path / "mine"
-    learned.learn("mine", given(), folder, FEW, encoder)
+    learned_voter.learn("mine", given(), folder, FEW, encoder)
     whole = json.loads((folder / "card.json").read_text())
     (folder / "card.json").write_text(json.dumps({**whole, "checkpoint_sha256": "0"}))
-    with pytest.raises(ConfigError, match="learned over another"):
-        learned.read(folder)
+    with pytest.raises(ConfigError, match="trained with another"):
+        learned_voter.read(folder)
     (folder / "card.json").write_text(json.dumps({key: value for key, value in whole.items() if key != "licence"}))
     with pytest.raises(ConfigError, match=r"licence is missing.*labels learn"):
-        learned.read(folder)
+        learned_voter.read(folder)
     (folder / "card.json").write_text("{")
     with pytest.raises(ConfigError, match="card cannot be read"):
-        learned.read(folder)
+        learned_voter.read(folder)
     (folder / "card.json").write_text(json.dumps(whole))
     (folder / "head.safetensors").write_bytes(b"nothing")
     with pytest.raises(ConfigError, match="cannot be read"):
-        learned.read(folder)
+        learned_voter.read(folder)
 
 
 def test_names_of_voters(tmp_path: Path) -> None:
-    assert project_voters.fresh(tmp_path, "sit-com") == tmp_path / "sit-com"
-    with pytest.raises(InputError, match="cannot name a voter"):
-        project_voters.fresh(tmp_path, "../up")
+    assert project_voters.new_folder(tmp_path, "sit-com") == tmp_path / "sit-com"
+    with pytest.raises(InputError, match="is not a valid voter name"):
+        project_voters.new_folder(tmp_path, "../up")
     (tmp_path / "taken.py").write_text("")
-    with pytest.raises(InputError, match="is a voter already"):
-        project_voters.fresh(tmp_path, "taken")
-    with pytest.raises(ConfigError, match=r"no voter 'other'.*there are taken"):
-        project_voters.place(tmp_path, "other")
+    with pytest.raises(InputError, match="is already a voter"):
+        project_voters.new_folder(tmp_path, "taken")
+    with pytest.raises(ConfigError, match=r"no voter 'other'.*available are taken"):
+        project_voters.location(tmp_path, "other")

@@ -1,0 +1,108 @@
+"""Voters in a project's folder: modules `NAME.py`, and folders `NAME/` with a trained voter.
+
+A module is the user's own code and runs with the pipeline's rights; only voters named in params.yaml are run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from tasks.core.errors import ConfigError, InputError
+
+Vote = Callable[[str], float | None]
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+_EXPECTED = "NAME = …, LICENCE = … and def load(), which returns a function from a text to a polarity in [-1, 1]"
+
+
+def names(folder: Path) -> tuple[str, ...]:
+    """Return the names of a folder's voters, sorted; none if the folder does not exist.
+
+    Args:
+        folder: the project's voters
+    """
+    if not folder.is_dir():
+        return ()
+    modules = {path.stem for path in folder.glob("*.py")}
+    trained = {path.parent.name for path in folder.glob("*/card.json")}
+    return tuple(sorted(name for name in modules | trained if _NAME.fullmatch(name)))
+
+
+def location(folder: Path, name: str) -> Path:
+    """Return the file or folder of a voter.
+
+    Args:
+        folder: the project's voters
+        name: the voter's name
+
+    Raises:
+        ConfigError: if the folder has no voter of that name
+    """
+    if name not in names(folder):
+        raise ConfigError(f"there is no voter {name!r} in {folder}; available are {', '.join(names(folder)) or 'none'}")
+    module = folder / f"{name}.py"
+    return module if module.is_file() else folder / name
+
+
+def new_folder(folder: Path, name: str) -> Path:
+    """Return the folder that a newly trained voter is written to.
+
+    Args:
+        folder: the project's voters
+        name: the new voter's name
+
+    Raises:
+        InputError: if the name is not valid, or a module already has it
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r} is not a valid voter name; expected lower-case letters, digits, _ and -, beginning with a letter"
+        )
+    if (folder / f"{name}.py").is_file():
+        raise InputError(f"{folder / name}.py is already a voter; choose another name")
+    return folder / name
+
+
+def guarded(path: Path, vote: Vote) -> Vote:
+    """Wrap a module's function so that its exceptions name the file and the text.
+
+    Args:
+        path: the module's file
+        vote: what the module's `load` returned
+
+    Returns:
+        a function that raises ConfigError where `vote` raises anything
+    """
+
+    def checked_vote(text: str) -> float | None:
+        try:
+            return vote(text)
+        except Exception as error:
+            raise ConfigError(f"{path} fails on the text {text[:80]!r} ({type(error).__name__}: {error})") from error
+
+    return checked_vote
+
+
+def read(path: Path) -> ModuleType:
+    """Execute a voter's module.
+
+    Args:
+        path: the module's file
+
+    Raises:
+        ConfigError: if it fails, lacks one of the three names, or its NAME is not the file's name
+    """
+    module = ModuleType(f"voter_{path.stem.replace('-', '_')}")
+    module.__file__ = str(path)
+    try:
+        # exec instead of an import: importing would write __pycache__ into a folder whose content is a cache key
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)  # noqa: S102
+    except Exception as error:
+        raise ConfigError(f"{path}: cannot be run ({type(error).__name__}: {error}); expected {_EXPECTED}") from error
+    if missing := [name for name in ("NAME", "LICENCE", "load") if not hasattr(module, name)]:
+        raise ConfigError(f"{path}: {', '.join(missing)} is missing; expected {_EXPECTED}")
+    if path.stem != module.NAME:
+        raise ConfigError(f"{path}: NAME is {module.NAME!r}; expected {path.stem!r}, as the file is called")
+    return module

@@ -1,0 +1,118 @@
+"""Registry of voters: the modules of `tasks.labelling.voters`, and the voters in the project's `data/voters/`.
+
+A project's voter is a module `NAME.py` with the same three names as a shipped one, or a folder `NAME/` that
+`undertone labels learn` wrote (`tasks.labelling.base.learned_voter`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
+
+from tasks.core import code_version, paths
+from tasks.core.errors import ConfigError
+from tasks.labelling import voters
+from tasks.labelling.base import project_voters
+from tasks.labelling.base.voter import Voter
+
+
+@cache
+def shipped() -> tuple[str, ...]:
+    """Return the names of the shipped voters, sorted. Lists the package's files and imports none of them."""
+    return tuple(sorted(module.name for module in iter_modules(voters.__path__)))
+
+
+def available() -> tuple[str, ...]:
+    """Return the names of all voters: the shipped ones, then the project's."""
+    return (*shipped(), *(name for name in project_voters.names(paths.VOTERS) if name not in shipped()))
+
+
+def check(names: Sequence[str]) -> None:
+    """Check that every named voter exists and that none is named twice (a voter would agree with itself).
+
+    Args:
+        names: `polarity.voters` of params.yaml
+
+    Raises:
+        ConfigError: if a name is unknown or repeated
+    """
+    existing = available()
+    if unknown := [name for name in names if name not in existing]:
+        raise ConfigError(
+            f"polarity.voters: unknown voter {', '.join(unknown)}; available are {', '.join(existing)}. "
+            f"To add your own, write {paths.VOTERS}/NAME.py"
+        )
+    if len(set(names)) < len(names):
+        raise ConfigError(f"polarity.voters: {', '.join(names)} names a voter twice")
+
+
+def version(name: str) -> str:
+    """Return a digest of a voter's code or files, for the cache keys of its votes.
+
+    Args:
+        name: an available voter
+
+    Raises:
+        ConfigError: if the voter does not exist
+    """
+    if name in shipped():
+        return code_version.version(_module_name(name))
+    location = project_voters.location(paths.VOTERS, name)
+    files = [location] if location.is_file() else sorted(path for path in location.iterdir() if path.is_file())
+    return hashlib.sha256(b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in files)).hexdigest()
+
+
+def licence(name: str) -> str:
+    """Return the licence of a voter's lexicon or training data, without loading the voter.
+
+    Args:
+        name: an available voter
+
+    Raises:
+        ConfigError: if the voter does not exist or is not valid
+    """
+    if name in shipped():
+        return str(import_module(_module_name(name)).LICENCE)
+    location = project_voters.location(paths.VOTERS, name)
+    if location.is_file():
+        return str(project_voters.read(location).LICENCE)
+    from tasks.labelling.base import learned_voter
+
+    return str(learned_voter.card(location)["licence"])
+
+
+@cache
+def load(name: str, folder: Path = paths.VOTERS) -> Voter:
+    """Load a voter, once per process; only the named module is imported.
+
+    Args:
+        name: an available voter
+        folder: the project's voters
+
+    Raises:
+        ConfigError: if the voter does not exist or is not valid
+    """
+    if name in shipped():
+        module = import_module(_module_name(name))
+        return _text_by_text(module, module.load())
+    location = project_voters.location(folder, name)
+    if location.is_dir():
+        from tasks.labelling.base import learned_voter
+
+        model = learned_voter.read(location)
+        return Voter(name, model.licence, model.votes)
+    module = project_voters.read(location)
+    return _text_by_text(module, project_voters.guarded(location, module.load()))
+
+
+def _text_by_text(module: ModuleType, vote: project_voters.Vote) -> Voter:
+    return Voter(module.NAME, module.LICENCE, lambda texts: [vote(text) for text in texts])
+
+
+def _module_name(name: str) -> str:
+    return f"{voters.__name__}.{name}"
