@@ -63,10 +63,10 @@ def features(files: list[str]) -> NDArray[np.float64]:
     """Return the mid-term features of some clips, shape (n_clips, 136)."""
     import soundfile
 
-    from tasks.features.mid_term.mid_term import Windows, mid_terms
+    from tasks.features.mid_term.mid_term import AnalysisWindows, mid_terms
 
     sounds = [soundfile.read(Path(file), dtype="int16") for file in files]
     (rate_hz,) = {one_hz for _, one_hz in sounds}
     # the few stereo clips of the corpus say the same on both sides
     mono = [signal if signal.ndim == 1 else signal[:, 0] for signal, _ in sounds]
-    return np.array(mid_terms(mono, rate_hz, Windows()))
+    return np.array(mid_terms(mono, rate_hz, AnalysisWindows()))

@@ -17,7 +17,7 @@ from tasks.experiments import balancing
 from tasks.experiments.balancing import Balance
 from tasks.features.base import feature_sets
 from tasks.features.base.extractor import Extractor
-from tasks.features.base.feature_sets import at
+from tasks.features.base.feature_sets import error_context
 from tasks.features.base.settings import settings_of
 from tasks.leaks import CHECKS
 from tasks.models.base import registry as models
@@ -110,11 +110,11 @@ def plan(name: str, config: Config) -> Plan:
     one_of(recipe.corpus, config.corpora, f"{where}.corpus: there is no corpus")
     reader = config.corpora[recipe.corpus].reader
     parts = tuple(_parts(recipe, config, where))
-    with at(f"{where}.model"):
+    with error_context(f"{where}.model"):
         model = models.model(_model_name(recipe.model))
-    with at(f"{where}.balance"):
+    with error_context(f"{where}.balance"):
         balance = balancing.parse(recipe.balance)
-    with at(f"{where}.protocol"):
+    with error_context(f"{where}.protocol"):
         protocol = protocols.parse(recipe.protocol)
     task = _task(recipe, where)
     found = Plan(name, recipe, task, protocol, balance, model, _points(recipe, where), parts, reader, config)
@@ -155,7 +155,7 @@ def demand(config: Config) -> None:
         ConfigError: at the first that cannot work
     """
     for name in config.features:
-        feature_sets.of(name, config)
+        feature_sets.resolve(name, config)
     for name in config.experiments:
         plan(name, config)
 
@@ -172,7 +172,7 @@ def _parts(recipe: Experiment, config: Config, where: str) -> Iterable[Part]:
                 f"{where}.features: {one} are of corpus {entry.corpus}, not of {recipe.corpus}; "
                 f"of {recipe.corpus} there are {mine or 'none'}"
             )
-        yield Part(one, *feature_sets.of(one, config))
+        yield Part(one, *feature_sets.resolve(one, config))
 
 
 def _task(recipe: Experiment, where: str) -> Task:

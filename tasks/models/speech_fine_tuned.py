@@ -120,7 +120,7 @@ class SpeechFineTuned(Network):
         from tasks.features.sound import speech_encoder
 
         _only(inputs)
-        _, encoder = speech_encoder.loaded(self.settings.checkpoint)
+        _, encoder = speech_encoder.load(self.settings.checkpoint)
         described = encoder.config.to_dict()
         self._config = {name: value for name, value in described.items() if name not in _OF_THE_MACHINE}
         fewest = speech_encoder.fewest_samples(encoder.config)
@@ -142,7 +142,7 @@ class SpeechFineTuned(Network):
 
         settings = self.settings
         if fitting:
-            _, encoder = speech_encoder.loaded(settings.checkpoint)
+            _, encoder = speech_encoder.load(settings.checkpoint)
         else:
             library = checkpoints.transformers()
             encoder = library.AutoModel.from_config(library.AutoConfig.for_model(**self._config), dtype="float32")

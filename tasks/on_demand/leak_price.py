@@ -26,7 +26,7 @@ from tasks.evaluation import protocols, scores
 from tasks.evaluation.protocols import Columns, Protocol
 from tasks.evaluation.splits import Labels
 from tasks.experiments.weak_path import recipe
-from tasks.features.mid_term.mid_term import NAMES, Windows, mid_terms
+from tasks.features.mid_term.mid_term import NAMES, AnalysisWindows, mid_terms
 from tasks.media import decode
 from tasks.media.corpus_files import files, sound_check
 from tasks.media.corpus_files.files import MediaFile
@@ -116,7 +116,7 @@ def describe_one(item: MediaFile, settings: Acoustic) -> Result:
     except AudioError as error:
         return Result(VECTORS.empty_table(), (Reject(item.path, "no features", str(error)),))
     spans, parts = zip(*sound_check.parts(item, samples), strict=True)
-    found = mid_terms(parts, decode.RATE_HZ, Windows(**settings.model_dump()))
+    found = mid_terms(parts, decode.RATE_HZ, AnalysisWindows(**settings.model_dump()))
     return described([span.utterance_id for span in spans], found)
 
 

@@ -19,7 +19,7 @@ from tasks.core import paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import AudioError, InputError, NotEnoughData, Rejected
 from tasks.core.memo import Reject
-from tasks.features.mid_term.mid_term import NAMES, Windows, mid_terms
+from tasks.features.mid_term.mid_term import NAMES, AnalysisWindows, mid_terms
 from tasks.fetching import client
 from tasks.fetching.description import Address
 from tasks.labelling.votes import eligibility
@@ -102,11 +102,11 @@ def run(source: str, *, captions: Path | None, out: Path, config: Config) -> Pre
     return Prediction(medium.name, "utterances" if medium.captions else "windows", tuple(rows), lost, table, picture)
 
 
-def _model() -> tuple[Classifier, Windows]:
+def _model() -> tuple[Classifier, AnalysisWindows]:
     if not paths.MODEL.is_file() or not paths.CARD.is_file():
         raise InputError(f"there is no model at {paths.MODEL} yet; train one first: undertone run (or undertone demo)")
     card = paths.CARD.read_text(encoding="utf-8")
-    return Classifier(paths.MODEL.read_bytes(), card), Windows(**json.loads(card)["windows"])
+    return Classifier(paths.MODEL.read_bytes(), card), AnalysisWindows(**json.loads(card)["windows"])
 
 
 def _obtain(source: str, captions: Path | None, folder: Path, config: Config) -> Medium:

@@ -12,7 +12,7 @@ from tasks.core.config import Acoustic, Config
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import AudioError
 from tasks.core.memo import Reject, Result
-from tasks.features.mid_term.mid_term import NAMES, Windows, mid_terms
+from tasks.features.mid_term.mid_term import NAMES, AnalysisWindows, mid_terms
 from tasks.features.mid_term.short_term import Array
 from tasks.media.segments import reader
 from tasks.media.segments.reader import SegmentedVideo
@@ -30,7 +30,7 @@ def acoustic_one(item: SegmentedVideo, settings: Acoustic) -> Result:
         return described([], [])
     # crawled sound has one rate, whatever it had before
     (rate_hz,) = {one_hz for _, one_hz in sounds}
-    found = mid_terms([signal for signal, _ in sounds], rate_hz, Windows(**settings.model_dump()))
+    found = mid_terms([signal for signal, _ in sounds], rate_hz, AnalysisWindows(**settings.model_dump()))
     return described([segment["utterance_id"] for segment in segments], found)
 
 

@@ -26,7 +26,7 @@ from tasks.core.each import Each, Work
 from tasks.core.errors import AudioError, InputError
 from tasks.core.memo import Reject, Result
 from tasks.features.base import feature_sets, registry, store
-from tasks.features.base.extractor import Extractor, Said, Seen, Sound
+from tasks.features.base.extractor import Extractor, Sound, Transcript, VideoFrames
 from tasks.features.base.settings import settings_of
 from tasks.features.video import contact_sheet, utterance_frames
 from tasks.media import decode
@@ -57,7 +57,7 @@ class Batch:
     extractor: str
     settings: str
     code: str
-    said: tuple[tuple[str, Said], ...] = ()
+    said: tuple[tuple[str, Transcript], ...] = ()
     files: tuple[MediaFile, ...] = ()
 
     @property
@@ -103,7 +103,7 @@ def run(config: Config, name: str, *, each: Each) -> None:
     if name not in config.features:
         raise InputError(f"params.yaml has no features {name!r}; it has {', '.join(config.features) or 'none'}")
     entry = config.features[name]
-    extractor, settings = feature_sets.of(name, config)
+    extractor, settings = feature_sets.resolve(name, config)
     items = _batches(name, config, extractor, settings)
     target = paths.features(entry.corpus, name)
     rejects: list[Reject] = []
@@ -127,18 +127,18 @@ def run(config: Config, name: str, *, each: Each) -> None:
     tables.write(tables.from_rows(rows, tables.REJECTED), target / "rejected.parquet", tables.REJECTED)
 
 
-def _shown(name: str, config: Config, settings: Any) -> Iterator[contact_sheet.Shown]:
+def _shown(name: str, config: Config, settings: Any) -> Iterator[contact_sheet.SheetEntry]:
     """Yield the chosen frames of one utterance of each emotion that has these features."""
     corpus = config.features[name].corpus
     known = set(store.read(paths.features(corpus, name)).ids)
     rows = tables.read_corpus(paths.utterances(corpus)).to_pylist()
     folder = Path(config.corpora[corpus].path)
-    for row in contact_sheet.chosen([row for row in rows if row["utterance_id"] in known]):
+    for row in contact_sheet.first_per_emotion([row for row in rows if row["utterance_id"] in known]):
         span = media.Span(row["utterance_id"], row["start_s"], row["end_s"])
-        yield contact_sheet.Shown(
+        yield contact_sheet.SheetEntry(
             row["utterance_id"],
             row["emotion"] or "",
-            utterance_frames.seen(folder / row["video"], span, settings, height=contact_sheet.HEIGHT),
+            utterance_frames.read(folder / row["video"], span, settings, height=contact_sheet.HEIGHT),
         )
 
 
@@ -186,7 +186,7 @@ def _code(extractor: Extractor, settings: Any) -> str:
     return code
 
 
-def _said(rows: Sequence[Mapping[str, Any]], context: int) -> list[tuple[str, tuple[str, Said]]]:
+def _said(rows: Sequence[Mapping[str, Any]], context: int) -> list[tuple[str, tuple[str, Transcript]]]:
     """Return dialogue, id and words of every utterance that has any, with so many utterances that went before it."""
     groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -200,7 +200,7 @@ def _said(rows: Sequence[Mapping[str, Any]], context: int) -> list[tuple[str, tu
         ordered = all(row["turn"] is not None for row in members)
         for number, row in enumerate(members):
             before = tuple(turns[max(0, number - context) : number]) if ordered else ()
-            found.append((group, (row["utterance_id"], Said(row["text"], turns[number][0], before))))
+            found.append((group, (row["utterance_id"], Transcript(row["text"], turns[number][0], before))))
     return found
 
 
@@ -216,7 +216,9 @@ def _in_batches(keyed: Sequence[tuple[str, Any]], size: int) -> list[list[Any]]:
     return [batch for batch in batches if batch]
 
 
-def _read(item: Batch, extractor: Extractor, settings: Any, found: _Found) -> Iterator[tuple[str, Said | Sound | Seen]]:
+def _read(
+    item: Batch, extractor: Extractor, settings: Any, found: _Found
+) -> Iterator[tuple[str, Transcript | Sound | VideoFrames]]:
     """Yield every utterance of a batch as the extractor reads it."""
     if extractor.reads == "text":
         yield from item.said
@@ -226,7 +228,7 @@ def _read(item: Batch, extractor: Extractor, settings: Any, found: _Found) -> It
         for file in item.files:
             for span in file.spans:
                 try:
-                    yield span.utterance_id, utterance_frames.seen(file.whole_path, span, settings)
+                    yield span.utterance_id, utterance_frames.read(file.whole_path, span, settings)
                 except AudioError as error:
                     found.rejects.append(Reject(span.utterance_id, "no picture", str(error)))
 
@@ -242,7 +244,7 @@ def _sounds(item: Batch, found: _Found) -> Iterator[tuple[str, Sound]]:
             yield span.utterance_id, Sound(part.astype(np.float32) / np.float32(sound_check.FULL_SCALE), decode.RATE_HZ)
 
 
-def _together(function: Any, waiting: Sequence[tuple[str, Said | Sound | Seen]], found: _Found) -> None:
+def _together(function: Any, waiting: Sequence[tuple[str, Transcript | Sound | VideoFrames]], found: _Found) -> None:
     """Extract a batch at once; where that fails for one of them, one by one, so that only that one is rejected."""
     try:
         values = function([thing for _, thing in waiting])
@@ -268,8 +270,8 @@ def _started(name: str, settings: str) -> tuple[Any, Extractor]:
     return function, extractor
 
 
-def _length(thing: Said | Sound | Seen) -> int:
-    if isinstance(thing, Said):
+def _length(thing: Transcript | Sound | VideoFrames) -> int:
+    if isinstance(thing, Transcript):
         return len(thing.text) + sum(len(text) for _, text in thing.before)
     return len(thing.samples if isinstance(thing, Sound) else thing.images)
 

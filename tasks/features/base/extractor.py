@@ -15,7 +15,7 @@ Value = NDArray[np.float32] | str
 
 
 @dataclass(frozen=True)
-class Said:
+class Transcript:
     """What was said in one utterance.
 
     Args:
@@ -43,7 +43,7 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class Seen:
+class VideoFrames:
     """How one utterance looks.
 
     Args:
@@ -64,7 +64,7 @@ class Extractor:
     Args:
         name: how params.yaml names it
         title: one line for people
-        reads: `text`: the function is given `Said`; `sound`: `Sound`; `video`: `Seen`, by its settings
+        reads: `text`: the function is given `Transcript`; `sound`: `Sound`; `video`: `VideoFrames`, by its settings
             `n_frames`, `size` and `crop`
         gives: a `vector` (float32, shape (n_features,)), a `sequence` (float32, shape (n_steps, n_features), 1 step or
             more) or a `text`; of the same n_features for every utterance

@@ -13,7 +13,7 @@ from tasks.features.base.extractor import Extractor
 from tasks.features.base.settings import settings_of
 
 
-def of(name: str, config: Config) -> tuple[Extractor, Any]:
+def resolve(name: str, config: Config) -> tuple[Extractor, Any]:
     """Return who extracts a set of features, and with which settings.
 
     Raises:
@@ -21,13 +21,13 @@ def of(name: str, config: Config) -> tuple[Extractor, Any]:
     """
     entry, where = config.features[name], f"params.yaml: features.{name}"
     one_of(entry.corpus, config.corpora, f"{where}.corpus: there is no corpus")
-    with at(f"{where}.extractor"):
+    with error_context(f"{where}.extractor"):
         extractor = registry.extractor(entry.extractor)
     return extractor, settings_of(extractor.settings, entry.settings, f"{where}.settings")
 
 
 @contextmanager
-def at(where: str) -> Iterator[None]:
+def error_context(where: str) -> Iterator[None]:
     """Put the place in params.yaml before what is wrong there."""
     try:
         yield

@@ -1,7 +1,7 @@
 """What PyTorch keeps once for a whole process: its random state, the number of its threads, its algorithms.
 
 Shards may run in threads of one process, beside stages that load the networks of others, whose first weights are drawn
-only to be replaced. Whoever needs this state to themselves takes it with `alone`; otherwise one training would lose
+only to be replaced. Whoever needs this state to themselves takes it with `exclusive`; otherwise one training would lose
 random numbers to another, and two runs would differ.
 """
 
@@ -15,7 +15,7 @@ _ALONE = threading.RLock()
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def exclusive() -> Iterator[None]:
     """Keep the other threads of this process from changing PyTorch's state; whoever has it may take it again."""
     with _ALONE:
         yield
@@ -30,5 +30,5 @@ def own_random_state(*, gpus: bool = False) -> Iterator[None]:
     """
     import torch
 
-    with alone(), torch.random.fork_rng(devices=None if gpus else []):
+    with exclusive(), torch.random.fork_rng(devices=None if gpus else []):
         yield

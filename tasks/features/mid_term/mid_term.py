@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core.errors import AudioError
-from tasks.features.mid_term.short_term import WITH_DELTAS, Array, Sound, short_terms
+from tasks.features.mid_term.short_term import WITH_DELTAS, Array, Int16Samples, short_terms
 
 NAMES = tuple(f"{name}_{statistic}" for statistic in ("mean", "std") for name in WITH_DELTAS)
 """The 136 features in pyAudioAnalysis's own order: 34 and their deltas, means first, then standard deviations."""
@@ -24,7 +24,7 @@ Backend = Literal["arrays", "pyAudioAnalysis"]
 
 
 @dataclass(frozen=True)
-class Windows:
+class AnalysisWindows:
     """Analysis windows in seconds, and who computes: the house's own arrays, or pyAudioAnalysis itself."""
 
     short_window_s: float = 0.05
@@ -39,7 +39,7 @@ class Windows:
         return *mid, round(self.short_window_s * rate_hz), round(self.short_step_s * rate_hz)
 
 
-def mid_term(signal: Sound, rate_hz: int, windows: Windows) -> Array:
+def mid_term(signal: Int16Samples, rate_hz: int, windows: AnalysisWindows) -> Array:
     """Return one vector for a segment: mid-term means and standard deviations, averaged over the segment.
 
     Args:
@@ -61,7 +61,7 @@ def mid_term(signal: Sound, rate_hz: int, windows: Windows) -> Array:
     return found
 
 
-def mid_terms(signals: Sequence[Sound], rate_hz: int, windows: Windows) -> list[Array | AudioError]:
+def mid_terms(signals: Sequence[Int16Samples], rate_hz: int, windows: AnalysisWindows) -> list[Array | AudioError]:
     """Return for each of many segments what `mid_term` returns, or the error that it raises.
 
     Args:
@@ -89,20 +89,20 @@ def statistics(short: Array, window: int, step: int) -> Array:
     return _statistics(short.T, np.array([short.shape[1]]), window, step)[0].T
 
 
-def in_frames(rate_hz: int, windows: Windows) -> tuple[int, int]:
+def in_frames(rate_hz: int, windows: AnalysisWindows) -> tuple[int, int]:
     """Return the mid-term window and step in frames, as pyAudioAnalysis rounds them."""
     mid_window, mid_step, window, step = windows.in_samples(rate_hz)
     return round((mid_window - (window - step)) / step), max(1, round(mid_step / step))
 
 
-def _unusable(signal: Sound, rate_hz: int, windows: Windows) -> AudioError | None:
+def _unusable(signal: Int16Samples, rate_hz: int, windows: AnalysisWindows) -> AudioError | None:
     *_, window, step = windows.in_samples(rate_hz)
     if signal.shape[0] < window + step:
         return AudioError(f"{signal.shape[0] / rate_hz:.3f} s of sound, shorter than two short-term windows")
     return None if np.any(signal) else AudioError("digital silence")
 
 
-def _by_arrays(signals: Sequence[Sound], rate_hz: int, windows: Windows) -> list[Array | AudioError]:
+def _by_arrays(signals: Sequence[Int16Samples], rate_hz: int, windows: AnalysisWindows) -> list[Array | AudioError]:
     *_, window, step = windows.in_samples(rate_hz)
     short, counts = short_terms(signals, rate_hz, window, step)
     found, n_windows = _statistics(short, counts, *in_frames(rate_hz, windows))
@@ -129,11 +129,11 @@ def _counted(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.arange(sizes.sum()) - np.repeat(sizes.cumsum() - sizes, sizes)
 
 
-def _by_reference(signals: Sequence[Sound], rate_hz: int, windows: Windows) -> list[Array | AudioError]:
+def _by_reference(signals: Sequence[Int16Samples], rate_hz: int, windows: AnalysisWindows) -> list[Array | AudioError]:
     return [_referred(signal, rate_hz, windows) for signal in signals]
 
 
-def _referred(signal: Sound, rate_hz: int, windows: Windows) -> Array | AudioError:
+def _referred(signal: Int16Samples, rate_hz: int, windows: AnalysisWindows) -> Array | AudioError:
     mid, short, _ = _reference().mid_feature_extraction(signal, rate_hz, *windows.in_samples(rate_hz))
     if bad := [name for name, row in zip(WITH_DELTAS, short, strict=True) if not np.isfinite(row).all()]:
         return AudioError(f"not finite: {', '.join(bad)}")

@@ -48,10 +48,10 @@ _CHUNK_BYTES = 1 << 19
 _MFCC, _CHROMA = slice(8, 21), slice(21, 33)
 
 Array = NDArray[np.float64]
-Sound = NDArray[np.int16]
+Int16Samples = NDArray[np.int16]
 
 
-def short_term(signal: Sound, rate_hz: int, window: int, step: int) -> Array:
+def short_term(signal: Int16Samples, rate_hz: int, window: int, step: int) -> Array:
     """Return the short-term features of one signal.
 
     Args:
@@ -79,7 +79,9 @@ def short_term(signal: Sound, rate_hz: int, window: int, step: int) -> Array:
     return short_terms([signal], rate_hz, window, step)[0].T
 
 
-def short_terms(signals: Sequence[Sound], rate_hz: int, window: int, step: int) -> tuple[Array, NDArray[np.int64]]:
+def short_terms(
+    signals: Sequence[Int16Samples], rate_hz: int, window: int, step: int
+) -> tuple[Array, NDArray[np.int64]]:
     """Return the short-term features of many signals, one below the other.
 
     Args:
@@ -192,7 +194,7 @@ def _chroma(rate_hz: int, n_bins: int) -> Array:
     return found
 
 
-def _chunks(signals: Sequence[Sound], counts: NDArray[np.int64], window: int, step: int) -> Iterator[Array]:
+def _chunks(signals: Sequence[Int16Samples], counts: NDArray[np.int64], window: int, step: int) -> Iterator[Array]:
     """Yield chunks of all signals' frames, centred and scaled, shape (n_frames, window); each overwrites the last.
 
     Chunks begin at the same frames whoever asks, so that sums come out the same.

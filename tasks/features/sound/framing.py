@@ -19,7 +19,7 @@ SHORTEST_S = 0.1
 _FULL_SCALE = 32_768.0
 
 
-def usable(signal: NDArray[np.floating] | NDArray[np.int16], rate_hz: int) -> Array:
+def to_16_khz(signal: NDArray[np.floating] | NDArray[np.int16], rate_hz: int) -> Array:
     """Return a signal at 16 kHz without its constant part.
 
     Args:

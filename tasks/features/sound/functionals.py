@@ -77,7 +77,7 @@ def functionals(signal: NDArray[np.floating] | NDArray[np.int16], rate_hz: int) 
         >>> round(values["f0_p50"], 1), round(values["level_db"])
         (12.0, -23)
     """
-    tracks = low_level.tracks(framing.usable(signal, rate_hz))
+    tracks = low_level.tracks(framing.to_16_khz(signal, rate_hz))
     mel, mfcc, sound = tracks.mel, tracks.mfcc, tracks.sound
     voice = tracks.voice[:, tracks.voiced]
     mel_delta, mfcc_delta, sound_delta = _delta(mel), _delta(mfcc), _delta(sound)

@@ -95,7 +95,7 @@ def _in_parts(frames: NDArray[np.floating], n_bins: int) -> Iterator[Array]:
 
 
 def _start(settings: LogSpectrogramSettings) -> Callable[[Sequence[Sound]], list[Array]]:
-    return lambda batch: [log_spectrogram(framing.usable(one.samples, one.rate_hz), settings) for one in batch]
+    return lambda batch: [log_spectrogram(framing.to_16_khz(one.samples, one.rate_hz), settings) for one in batch]
 
 
 EXTRACTORS = (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.features.sound import framing, voice
+from tasks.features.sound import formants, framing
 from tasks.features.sound.pitch import Pitch, pitch
 
 Array = NDArray[np.float64]
@@ -46,7 +46,7 @@ SOUND = (
     "share_4000_8000",
     "periodicity",
 )
-VOICE = ("f0", "hnr", *voice.NAMES)
+VOICE = ("f0", "hnr", *formants.NAMES)
 
 ACTIVE_DB = 30.0
 """Sound starts and ends where frames come this near to the clip's level: silent heads and tails are no speech."""
@@ -85,7 +85,7 @@ def tracks(signal: Array) -> Tracks:
     """Return the descriptors of a clip.
 
     Args:
-        signal: samples at `framing.RATE_HZ` as `framing.usable` gives them, shape (n_samples,)
+        signal: samples at `framing.RATE_HZ` as `framing.to_16_khz` gives them, shape (n_samples,)
     """
     import scipy.fft
 
@@ -220,11 +220,11 @@ def _balance(power: Array) -> dict[str, Array]:
 
 
 def _voice(signal: Array, found: Pitch) -> Array:
-    """F0 in semitones above 100 Hz, harmonics-to-noise ratio in dB (Boersma 1993), and `voice`'s tracks."""
+    """F0 in semitones above 100 Hz, harmonics-to-noise ratio in dB (Boersma 1993), and the tracks of `formants`."""
     harmonic = np.clip(found.harmonicity, 1e-3, 1 - 1e-5)
     described = {
         "f0": 12 * np.log2(np.where(found.voiced, found.f0_hz, _F0_REFERENCE_HZ) / _F0_REFERENCE_HZ),
         "hnr": 10 * np.log10(harmonic / (1 - harmonic)),
-        **voice.tracks(signal, found),
+        **formants.tracks(signal, found),
     }
     return np.array([described[name] for name in VOICE])

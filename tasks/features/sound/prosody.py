@@ -92,7 +92,7 @@ def tempo_bpm(mel: Array) -> float:
 
 def _start(settings: ProsodySettings) -> Callable[[Sequence[Sound]], list[NDArray[np.float32]]]:
     def tracked(sound: Sound) -> NDArray[np.float32]:
-        found = low_level.tracks(framing.usable(sound.samples, sound.rate_hz))
+        found = low_level.tracks(framing.to_16_khz(sound.samples, sound.rate_hz))
         return prosody(found, settings.step_s).astype(np.float32)
 
     return lambda batch: [tracked(sound) for sound in batch]

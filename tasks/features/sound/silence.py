@@ -12,7 +12,7 @@ Samples = TypeVar("Samples", NDArray[np.float32], NDArray[np.float64])
 _LEAST_POWER = 1e-10
 
 
-def trimmed(samples: Samples, top_db: float = 30.0, frame: int = 2048, hop: int = 512) -> Samples:
+def trim(samples: Samples, top_db: float = 30.0, frame: int = 2048, hop: int = 512) -> Samples:
     """Return a signal without the silence at either end, as `librosa.effects.trim` (0.11) cuts it.
 
     Speech is from the first frame on that is less than `top_db` below the loudest, to the hop after the last such one.

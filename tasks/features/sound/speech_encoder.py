@@ -25,7 +25,7 @@ DEFAULT = "facebook/wav2vec2-base"
 
 Vector = NDArray[np.float32]
 _SHORTEST_PIECE_S = 1.0
-_HEED_MASKS = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat")
+_WITH_ATTENTION_MASK = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class SpeechEmbeddingSettings(SpeechStateSettings):
     pooling: Literal["mean", "max", "sum"] = "mean"
 
 
-def loaded(checkpoint: str) -> tuple[Any, Any]:
+def load(checkpoint: str) -> tuple[Any, Any]:
     """Return a checkpoint's feature extractor and its model, which takes raw sound at 16 kHz, ready to infer.
 
     Raises:
@@ -95,33 +95,33 @@ def fewest_samples(config: Any) -> int:
     return found
 
 
-def heeds_masks(config: Any) -> bool:
+def supports_attention_mask(config: Any) -> bool:
     """Whether a model's transformer, given an attention mask, keeps padding apart from sound.
 
     Others let it in before: data2vec through convolutions that stand one on another, SEW where it halves frames.
     """
-    return config.model_type in _HEED_MASKS
+    return config.model_type in _WITH_ATTENTION_MASK
 
 
 @contextmanager
-def masked() -> Iterator[None]:
+def without_mask_warning() -> Iterator[None]:
     """Let WavLM hand PyTorch one mask of truth values and another of numbers, which PyTorch is going to refuse."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Support for mismatched", UserWarning)
         yield
 
 
-class _Encoder:
+class _SpeechEncoder:
     """Sounds to hidden states."""
 
     def __init__(self, settings: SpeechStateSettings) -> None:
-        self._preprocessor, self._model = loaded(settings.checkpoint)
+        self._preprocessor, self._model = load(settings.checkpoint)
         self._layer = _layer(settings, self._model.config.num_hidden_layers)
         self._longest = round(settings.max_duration_s * framing.RATE_HZ)
         # a group norm in the convolutions takes its mean over time, padding included, and such models have never seen
         # an attention mask: only alone does a row come out as it is
         config = self._model.config
-        self._masks = heeds_masks(config) and config.feat_extract_norm != "group"
+        self._masks = supports_attention_mask(config) and config.feat_extract_norm != "group"
         self._masks &= bool(self._preprocessor.return_attention_mask)
         self._at_once = settings.batch_size if self._masks else 1
 
@@ -138,7 +138,7 @@ class _Encoder:
             yield from zip((number for number, _ in some), states, strict=True)
 
     def _pieces(self, sound: Sound) -> list[Vector]:
-        signal = framing.usable(sound.samples, sound.rate_hz).astype(np.float32)
+        signal = framing.to_16_khz(sound.samples, sound.rate_hz).astype(np.float32)
         fewest = fewest_samples(self._model.config)
         if signal.size < fewest:
             raise AudioError(
@@ -155,7 +155,7 @@ class _Encoder:
         padded = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(piece) for piece in pieces], batch_first=True)
         real = torch.arange(padded.shape[1]) < lengths[:, None]
         last = self._layer == self._model.config.num_hidden_layers
-        with torch.inference_mode(), masked():
+        with torch.inference_mode(), without_mask_warning():
             found = self._model(
                 padded, attention_mask=real.long() if self._masks else None, output_hidden_states=not last
             )
@@ -175,7 +175,7 @@ def _layer(settings: SpeechStateSettings, n_layers: int) -> int:
 
 
 def _start_embedding(settings: SpeechEmbeddingSettings) -> Callable[[Sequence[Sound]], list[Vector]]:
-    encoder = _Encoder(settings)
+    encoder = _SpeechEncoder(settings)
     join = np.maximum if settings.pooling == "max" else np.add
 
     def embed(batch: Sequence[Sound]) -> list[Vector]:
@@ -193,7 +193,7 @@ def _start_embedding(settings: SpeechEmbeddingSettings) -> Callable[[Sequence[So
 
 
 def _start_states(settings: SpeechStateSettings) -> Callable[[Sequence[Sound]], list[Vector]]:
-    encoder = _Encoder(settings)
+    encoder = _SpeechEncoder(settings)
 
     def states_of(batch: Sequence[Sound]) -> list[Vector]:
         pieces: list[list[Vector]] = [[] for _ in batch]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.features.base import checkpoints
-from tasks.features.base.extractor import Extractor, Said
+from tasks.features.base.extractor import Extractor, Transcript
 from tasks.features.text.transcript import CleaningName, check_context, cleaned, in_context
 
 _FEWEST_TOKENS = 3
@@ -65,7 +65,7 @@ class EmbeddingSettings(TokenSettings):
     normalise: bool = True
 
 
-class _Encoder:
+class _TextEncoder:
     """Texts to hidden states, padded to the longest of the batch."""
 
     def __init__(self, settings: TokenSettings) -> None:
@@ -75,7 +75,7 @@ class _Encoder:
         self._context = settings.context
         self._cleaner = cleaned(settings.cleaning)
 
-    def __call__(self, batch: Sequence[Said]) -> tuple[Any, Any]:
+    def __call__(self, batch: Sequence[Transcript]) -> tuple[Any, Any]:
         """Return hidden states, shape (n_texts, n_tokens, n_features), and where tokens are real, (n_texts, n_tokens).
 
         Tensors of PyTorch, float32 and bool.
@@ -93,7 +93,7 @@ class _Encoder:
             states = self._model(**encoded).last_hidden_state
         return states, encoded["attention_mask"].bool()
 
-    def _text(self, said: Said) -> str:
+    def _text(self, said: Transcript) -> str:
         separator = f" {self._tokenizer.sep_token or ''} "
         return in_context(said, self._context, separator, lambda _, text: self._cleaner(text))
 
@@ -103,10 +103,10 @@ def _limit(tokenizer: Any, config: Any) -> int:
     return int(min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", tokenizer.model_max_length)))
 
 
-def _start_embedding(settings: EmbeddingSettings) -> Callable[[Sequence[Said]], list[Vector]]:
-    encoder = _Encoder(settings)
+def _start_embedding(settings: EmbeddingSettings) -> Callable[[Sequence[Transcript]], list[Vector]]:
+    encoder = _TextEncoder(settings)
 
-    def embed(batch: Sequence[Said]) -> list[Vector]:
+    def embed(batch: Sequence[Transcript]) -> list[Vector]:
         states, real = encoder(batch)
         vectors = states[:, 0] if settings.pooling == "cls" else _mean(states, real)
         found: Vector = vectors.numpy().astype(np.float32)
@@ -123,10 +123,10 @@ def _mean(states: Any, real: Any) -> Any:
     return (states * weights).sum(1) / weights.sum(1)
 
 
-def _start_states(settings: TokenSettings) -> Callable[[Sequence[Said]], list[Vector]]:
-    encoder = _Encoder(settings)
+def _start_states(settings: TokenSettings) -> Callable[[Sequence[Transcript]], list[Vector]]:
+    encoder = _TextEncoder(settings)
 
-    def states_of(batch: Sequence[Said]) -> list[Vector]:
+    def states_of(batch: Sequence[Transcript]) -> list[Vector]:
         states, real = encoder(batch)
         return [one[keep].numpy().astype(np.float32) for one, keep in zip(states, real, strict=True)]
 

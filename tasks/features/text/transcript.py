@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.features.base.extractor import Extractor, Said
+from tasks.features.base.extractor import Extractor, Transcript
 from tasks.features.text.cleaning import Cleaning, clean
 
 CleaningName = Literal["none", "source"]
@@ -43,7 +43,7 @@ def check_context(context: int) -> None:
         raise ValueError(f"context is {context}; it counts earlier utterances and cannot be negative")
 
 
-def in_context(said: Said, context: int, separator: str, line: Callable[[str, str], str]) -> str:
+def in_context(said: Transcript, context: int, separator: str, line: Callable[[str, str], str]) -> str:
     """Return an utterance after the latest of those that went before it.
 
     Earlier ones that are empty once written leave no separator; the utterance itself keeps its place after the last
@@ -56,7 +56,7 @@ def in_context(said: Said, context: int, separator: str, line: Callable[[str, st
         line: speaker, text → how one utterance is written
 
     Example:
-        >>> said = Said("No.", "Joey", (("Ross", "Hi."), ("Ross", "Ready?")))
+        >>> said = Transcript("No.", "Joey", (("Ross", "Hi."), ("Ross", "Ready?")))
         >>> in_context(said, 1, " | ", lambda speaker, text: f"{speaker}: {text}")
         'Ross: Ready? | Joey: No.'
     """
@@ -73,7 +73,7 @@ def cleaned(name: CleaningName) -> Callable[[str], str]:
     return lambda text: clean(text, everything)
 
 
-def _start(settings: TextSettings) -> Callable[[Sequence[Said]], list[str]]:
+def _start(settings: TextSettings) -> Callable[[Sequence[Transcript]], list[str]]:
     cleaner = cleaned(settings.cleaning)
 
     def line(speaker: str, text: str) -> str:

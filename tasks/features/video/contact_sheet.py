@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.core import tables
-from tasks.features.base.extractor import Seen
+from tasks.features.base.extractor import VideoFrames
 
 HEIGHT = 90
 """Of a frame, in pixels."""
@@ -36,22 +36,22 @@ SHEET = pa.schema(
 
 
 @dataclass(frozen=True)
-class Shown:
+class SheetEntry:
     """An utterance of the sheet; `emotion` is "" where it has none."""
 
     utterance_id: str
     emotion: str
-    seen: Seen
+    seen: VideoFrames
 
 
-def chosen(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def first_per_emotion(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the first utterance of each emotion, by id; of a corpus without emotions the first few."""
     ordered = sorted(rows, key=lambda row: (row["emotion"] or "", row["utterance_id"]))
     first = {row["emotion"]: row for row in reversed(ordered) if row["emotion"]}
     return [first[one] for one in sorted(first)][:MOST] or ordered[:MOST]
 
 
-def write(folder: Path, shown: Iterable[Shown]) -> None:
+def write(folder: Path, shown: Iterable[SheetEntry]) -> None:
     """Write the sheet into a folder of features."""
     tables.write(tables.from_rows([_row(one) for one in shown], SHEET), folder / _NAME, SHEET)
 
@@ -63,7 +63,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _row(one: Shown) -> dict[str, Any]:
+def _row(one: SheetEntry) -> dict[str, Any]:
     images = one.seen.images
     gap = np.full((len(images), images.shape[1], _GAP, 3), 255, dtype=np.uint8)
     strip = np.concatenate(list(np.concatenate([images, gap], axis=2)), axis=1)[:, :-_GAP]

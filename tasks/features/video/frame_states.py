@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.features.base import checkpoints
-from tasks.features.base.extractor import Extractor, Seen
+from tasks.features.base.extractor import Extractor, VideoFrames
 
 Array = NDArray[np.float32]
 _MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)
@@ -48,10 +48,10 @@ class FrameSettings:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
 
 
-def _start(settings: FrameSettings) -> Callable[[Sequence[Seen]], list[Array]]:
+def _start(settings: FrameSettings) -> Callable[[Sequence[VideoFrames]], list[Array]]:
     model = checkpoints.image_encoder(settings.checkpoint)
 
-    def seen(batch: Sequence[Seen]) -> list[Array]:
+    def seen(batch: Sequence[VideoFrames]) -> list[Array]:
         import torch
 
         ends = np.cumsum([len(one.images) for one in batch])[:-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tasks.features.base.extractor import Seen
+from tasks.features.base.extractor import VideoFrames
 from tasks.features.video import faces
 from tasks.media import frames
 from tasks.media.corpus_files.files import Span
@@ -14,7 +14,7 @@ _FACES_HEIGHT = 480
 """Of frames that faces are looked for in, in pixels."""
 
 
-def seen(source: Path, span: Span, settings: Any, *, height: int | None = None) -> Seen:
+def read(source: Path, span: Span, settings: Any, *, height: int | None = None) -> VideoFrames:
     """Return the chosen frames of an utterance.
 
     Args:
@@ -31,4 +31,4 @@ def seen(source: Path, span: Span, settings: Any, *, height: int | None = None) 
         size = _FACES_HEIGHT
     found = frames.chosen(source, settings.n_frames, size, span.start_s, span.end_s)
     images = faces.cropped(found.images, height or settings.size) if settings.crop == "face" else found.images
-    return Seen(images, found.times_s, found.entropies)
+    return VideoFrames(images, found.times_s, found.entropies)

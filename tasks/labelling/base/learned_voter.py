@@ -174,7 +174,7 @@ def _vectors(texts: Sequence[str], checkpoint: str) -> NDArray[np.float64]:
     """Return the encoder's vectors of length 1, shape (n_texts, n_features)."""
     import torch
 
-    from tasks.features.base.extractor import Said
+    from tasks.features.base.extractor import Transcript
     from tasks.features.base.registry import extractor
     from tasks.features.text.embeddings import EmbeddingSettings
 
@@ -186,7 +186,7 @@ def _vectors(texts: Sequence[str], checkpoint: str) -> NDArray[np.float64]:
     vectors: list[Any] = [None] * len(texts)
     for start in range(0, len(order), _BATCH):
         batch = order[start : start + _BATCH]
-        for k, vector in zip(batch, embed([Said(texts[k]) for k in batch]), strict=True):
+        for k, vector in zip(batch, embed([Transcript(texts[k]) for k in batch]), strict=True):
             vectors[k] = vector
     return np.stack(vectors).astype(np.float64)
 

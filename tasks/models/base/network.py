@@ -379,7 +379,7 @@ def threads(number: int) -> Iterator[None]:
     """Let PyTorch use so many threads of the CPU, and no other thread of this process change that meanwhile."""
     import torch
 
-    with torch_state.alone():
+    with torch_state.exclusive():
         before = torch.get_num_threads()
         torch.set_num_threads(number)
         try:

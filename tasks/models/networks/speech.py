@@ -25,7 +25,7 @@ class Speech(nn.Module):
     batch up has no effect on the other rows, in training or after.
 
     Args:
-        encoder: a model of transformers that takes raw sound, as `tasks.features.sound.speech_encoder.loaded` gives it
+        encoder: a model of transformers that takes raw sound, as `tasks.features.sound.speech_encoder.load` gives it
         n_outputs: outputs
         pooling: `mean`, `max` or `sum` over a row's own frames
         dropout: share of features before each linear layer that a step of training sets to 0
@@ -70,8 +70,8 @@ class Speech(nn.Module):
             lengths: samples of each row, int64, shape (n_rows,)
         """
         n_frames = self.encoder._get_feat_extract_output_lengths(lengths)
-        with self._masking(int(n_frames.min())), speech_encoder.masked():
-            if speech_encoder.heeds_masks(self.encoder.config):
+        with self._masking(int(n_frames.min())), speech_encoder.without_mask_warning():
+            if speech_encoder.supports_attention_mask(self.encoder.config):
                 states = self._states(waveform, lengths)
             else:
                 rows = range(len(lengths))

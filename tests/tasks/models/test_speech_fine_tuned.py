@@ -90,7 +90,7 @@ def test_it_learns_what_is_there_and_only_that(checkpoint: str) -> None:
 
 def test_convolutions_stay_where_they_are_told_to(checkpoint: str) -> None:
     inputs, target = drawn(8)
-    before = dict(speech_encoder.loaded(checkpoint)[1].named_parameters())
+    before = dict(speech_encoder.load(checkpoint)[1].named_parameters())
 
     def moved(*, frozen: bool) -> set[str]:
         settings = small(checkpoint, epochs=1, freeze_feature_encoder=frozen)
@@ -114,7 +114,7 @@ def test_a_row_in_a_batch_is_the_row_alone(checkpoint: str, layered: str, norm: 
     np.testing.assert_allclose(alone, fitted.scores(inputs), atol=1e-5)
 
     # and what transformers makes of it, without padding and without a mask
-    net, (_, encoder) = network(place), speech_encoder.loaded(place)
+    net, (_, encoder) = network(place), speech_encoder.load(place)
     rows = [torch.from_numpy(inputs.sequences["sound"][row][:, 0]) for row in range(5)]
     with torch.inference_mode():
         lengths = torch.tensor([len(row) for row in rows])

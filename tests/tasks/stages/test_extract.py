@@ -201,7 +201,7 @@ def test_killed_amid_the_frames_it_goes_on_to_the_same_bytes(
     whole = files()
     shutil.rmtree(paths.features("meld", "frames"))
     monkeypatch.setattr(paths, "MEMO", Path("elsewhere"))
-    original, calls = utterance_frames.seen, []
+    original, calls = utterance_frames.read, []
 
     def dies(*args: Any, **kwargs: Any) -> Any:
         calls.append(1)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tasks.core.errors import AudioError
 from tasks.features.mid_term import mid_term
 
-REFERENCE = mid_term.Windows(backend="pyAudioAnalysis")
+REFERENCE = mid_term.AnalysisWindows(backend="pyAudioAnalysis")
 
 
 def reference(path: Path) -> tuple[np.ndarray, list[str]]:
@@ -32,7 +32,9 @@ def test_equals_the_folder_wrapper_names_and_order_too(wav: Callable[..., Path])
     signal, rate_hz = soundfile.read(path, dtype="int16")
     expected, names = reference(path)
     np.testing.assert_array_equal(mid_term.mid_term(signal, rate_hz, REFERENCE), expected)
-    np.testing.assert_allclose(mid_term.mid_term(signal, rate_hz, mid_term.Windows()), expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        mid_term.mid_term(signal, rate_hz, mid_term.AnalysisWindows()), expected, rtol=1e-9, atol=1e-12
+    )
     assert list(mid_term.NAMES) == names
 
 
@@ -47,7 +49,7 @@ def test_equals_the_folder_wrapper_on_real_speech(real_data: Path, tmp_path: Pat
         soundfile.write(folder / "clip.wav", signal, rate_hz, subtype="PCM_16")
         expected = reference(folder / "clip.wav")[0]
         np.testing.assert_array_equal(mid_term.mid_term(signal, rate_hz, REFERENCE), expected)
-        mine = mid_term.mid_term(signal, rate_hz, mid_term.Windows())
+        mine = mid_term.mid_term(signal, rate_hz, mid_term.AnalysisWindows())
         # clips begin with digital silence, whose spectrum is nothing but rounding
         np.testing.assert_allclose(mine, expected, rtol=1e-6, atol=1e-7)
 
@@ -65,7 +67,7 @@ def test_equals_the_reference_for_any_windows(
 ) -> None:
     rng = np.random.default_rng(seed)
     signals = [rng.normal(0, 900, round(one * 16_000)).astype(np.int16) for one in durations_s]
-    windows = mid_term.Windows(0.05, short_step_s, mid_window_s, mid_step_s)
+    windows = mid_term.AnalysisWindows(0.05, short_step_s, mid_window_s, mid_step_s)
     found = mid_term.mid_terms(signals, 16_000, windows)
     expected = mid_term.mid_terms(signals, 16_000, replace(windows, backend="pyAudioAnalysis"))
     for mine, theirs in zip(found, expected, strict=True):
@@ -85,11 +87,11 @@ def test_statistics_of_one_signal() -> None:
 
 def test_silence_and_too_short_sound_are_refused() -> None:
     with pytest.raises(AudioError, match="shorter than two"):
-        mid_term.mid_term(np.ones(1599, dtype=np.int16), 16_000, mid_term.Windows())
+        mid_term.mid_term(np.ones(1599, dtype=np.int16), 16_000, mid_term.AnalysisWindows())
     with pytest.raises(AudioError, match="silence"):
-        mid_term.mid_term(np.zeros(16_000, dtype=np.int16), 16_000, mid_term.Windows())
+        mid_term.mid_term(np.zeros(16_000, dtype=np.int16), 16_000, mid_term.AnalysisWindows())
 
 
 def test_clipping_and_a_constant_give_finite_numbers() -> None:
     square = np.where(np.arange(16_000) // 40 % 2, 32767, -32768).astype(np.int16)
-    assert np.isfinite(mid_term.mid_term(square, 16_000, mid_term.Windows())).all()
+    assert np.isfinite(mid_term.mid_term(square, 16_000, mid_term.AnalysisWindows())).all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.core.errors import AudioError
-from tasks.features.sound import framing, low_level, voice
+from tasks.features.sound import formants, framing, low_level
 from tasks.features.sound.low_level import Tracks
 from tasks.features.sound.pitch import pitch
 
@@ -39,7 +39,7 @@ def vowel(f0_hz: float, formants: tuple[tuple[float, float], ...]) -> np.ndarray
 
 def test_usable_scales_resamples_and_takes_the_constant_away() -> None:
     tone = (10_000 * np.sin(2 * np.pi * 300 * np.arange(44_100) / 44_100) + 500).astype(np.int16)
-    usable = framing.usable(tone, 44_100)
+    usable = framing.to_16_khz(tone, 44_100)
     assert usable.size == RATE_HZ
     expected = 10_000 / 32_768 * np.sin(2 * np.pi * 300 * time_s())
     np.testing.assert_allclose(usable[400:-400], expected[400:-400], atol=2e-3)
@@ -68,7 +68,7 @@ def test_frames_of_any_length_share_their_middles() -> None:
 )
 def test_sound_that_cannot_be_used_is_refused(signal: np.ndarray, rate_hz: int, message: str) -> None:
     with pytest.raises(AudioError, match=message):
-        framing.usable(signal, rate_hz)
+        framing.to_16_khz(signal, rate_hz)
 
 
 def test_a_sine_lies_where_it_lies() -> None:
@@ -118,7 +118,7 @@ def test_formants_of_a_vowel_made_of_resonators() -> None:
 def test_a_second_harmonic_twice_as_strong_is_6_db_up() -> None:
     sound = np.sin(2 * np.pi * 200 * time_s()) + 2 * np.sin(2 * np.pi * 400 * time_s())
     found = pitch(sound)
-    h1_h2 = voice.tracks(sound, found)["h1_h2"][found.voiced][5:-5]
+    h1_h2 = formants.tracks(sound, found)["h1_h2"][found.voiced][5:-5]
     assert found.f0_hz[found.voiced][5:-5] == pytest.approx(200, rel=0.01)
     assert h1_h2 == pytest.approx(-6.02, abs=0.3)
 

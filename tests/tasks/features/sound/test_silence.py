@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.features.sound.silence import trimmed
+from tasks.features.sound.silence import trim
 
 
 def tone(n_samples: int, level: float = 0.3) -> np.ndarray:
@@ -23,7 +23,7 @@ def planted(before: int = 6000, after: int = 5000, noise: float = 0.0) -> np.nda
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_planted_silence_is_found(noise: float, dtype: type) -> None:
     whole = planted(noise=noise).astype(dtype)
-    found = trimmed(whole)
+    found = trim(whole)
     assert found.dtype == dtype
     start = found.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     first = start // whole.itemsize
@@ -43,36 +43,36 @@ def test_planted_silence_is_found(noise: float, dtype: type) -> None:
     ],
 )
 def test_librosa_cuts_the_same(settings: dict[str, Any], kept: tuple[int, int]) -> None:
-    np.testing.assert_array_equal(trimmed(planted(), **settings), planted()[slice(*kept)])
+    np.testing.assert_array_equal(trim(planted(), **settings), planted()[slice(*kept)])
 
 
 def test_a_pause_stays() -> None:
     speech = np.concatenate([tone(4000), np.zeros(20_000), tone(4000)])
-    assert trimmed(speech).size == speech.size
+    assert trim(speech).size == speech.size
 
 
 def test_a_gain_changes_nothing() -> None:
     noisy = planted(noise=1e-3)
-    assert trimmed(1e-2 * noisy).size == trimmed(noisy).size < noisy.size
+    assert trim(1e-2 * noisy).size == trim(noisy).size < noisy.size
 
 
 def test_a_louder_threshold_cuts_more() -> None:
     whole = np.concatenate([tone(8000, 0.003), tone(8000), tone(8000, 0.03)])
-    everything, two_thirds, loudest = (trimmed(whole, top_db).size for top_db in (60, 30, 10))
+    everything, two_thirds, loudest = (trim(whole, top_db).size for top_db in (60, 30, 10))
     assert everything == whole.size > two_thirds > loudest > 8000
 
 
 @pytest.mark.parametrize("n_samples", [0, 1, 300, 5000])
 def test_digital_silence_is_unchanged(n_samples: int) -> None:
-    np.testing.assert_array_equal(trimmed(np.zeros(n_samples)), np.zeros(n_samples))
+    np.testing.assert_array_equal(trim(np.zeros(n_samples)), np.zeros(n_samples))
 
 
 @pytest.mark.parametrize("n_samples", [1, 511, 513, 2047])
 def test_less_than_a_frame_is_speech(n_samples: int) -> None:
-    assert trimmed(tone(n_samples) + 0.1).size == n_samples
+    assert trim(tone(n_samples) + 0.1).size == n_samples
 
 
 @pytest.mark.parametrize("wrong", [{"top_db": 0.0}, {"frame": 0}, {"hop": 0}, {"top_db": float("nan")}])
 def test_impossible_settings(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        trimmed(planted(), **wrong)
+        trim(planted(), **wrong)

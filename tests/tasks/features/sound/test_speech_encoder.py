@@ -142,13 +142,13 @@ def test_long_sound_comes_in_pieces_that_fit(
     import torch
 
     seen: list[tuple[int, ...]] = []
-    states_of = speech_encoder._Encoder._states
+    states_of = speech_encoder._SpeechEncoder._states
 
     def watched(self: Any, pieces: list[np.ndarray]) -> list[np.ndarray]:
         seen.append(tuple(piece.size for piece in pieces))
         return states_of(self, pieces)
 
-    monkeypatch.setattr(speech_encoder._Encoder, "_states", watched)
+    monkeypatch.setattr(speech_encoder._SpeechEncoder, "_states", watched)
     long, short = sound(10.03), sound(0.4)
     states = started("speech-states", encoder, max_duration_s=2.0, batch_size=4)([long, short])
     sizes = [size for some in seen for size in some]

@@ -10,20 +10,20 @@ import pytest
 
 from tasks.core.errors import ConfigError
 from tasks.features.base import checkpoints, registry
-from tasks.features.base.extractor import Said
+from tasks.features.base.extractor import Transcript
 from tasks.features.base.settings import settings_of
 from tasks.simulate.checkpoints import HIDDEN
 
 TEXTS = ("how you doin", "we were on a break", "", "oh my god", "xyzzy!", "could I be wearing any more clothes " * 5)
 
 
-def started(name: str, checkpoint: str, **settings: Any) -> Callable[[Sequence[Said]], list[np.ndarray]]:
+def started(name: str, checkpoint: str, **settings: Any) -> Callable[[Sequence[Transcript]], list[np.ndarray]]:
     extractor = registry.extractor(name)
     return extractor.start(extractor.settings(checkpoint=checkpoint, **settings))
 
 
-def said(*texts: str) -> list[Said]:
-    return [Said(text) for text in texts]
+def said(*texts: str) -> list[Transcript]:
+    return [Transcript(text) for text in texts]
 
 
 def test_one_vector_each(tiny_bert: str) -> None:
@@ -71,7 +71,7 @@ def test_long_texts_are_cut_at_their_end(tiny_bert: str) -> None:
 
 
 def test_context_is_cut_where_it_began(tiny_bert: str) -> None:
-    now = Said("oh my god", "Joey", (("Ross", "we were on a break " * 9), ("Ross", "how you doin")))
+    now = Transcript("oh my god", "Joey", (("Ross", "we were on a break " * 9), ("Ross", "how you doin")))
     cut = started("token-states", tiny_bert, context=2, max_tokens=9)([now])[0]
     only = started("token-states", tiny_bert, context=1)([now])[0]
     # [CLS] how you doin [SEP] oh my god [SEP]

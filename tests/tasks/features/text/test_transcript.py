@@ -8,20 +8,20 @@ import pytest
 
 from tasks.core.errors import ConfigError
 from tasks.features.base import registry
-from tasks.features.base.extractor import Said
+from tasks.features.base.extractor import Transcript
 from tasks.features.base.settings import settings_of
 
-SAID = Said(" I don't know! ", "Joey", (("Ross", "Hi."), ("Monica", "Are you?"), ("", "What?")))
+SAID = Transcript(" I don't know! ", "Joey", (("Ross", "Hi."), ("Monica", "Are you?"), ("", "What?")))
 
 
-def text(said: Said = SAID, **settings: Any) -> str:
+def text(said: Transcript = SAID, **settings: Any) -> str:
     extractor = registry.extractor("text")
     return extractor.start(extractor.settings(**settings))([said])[0]
 
 
 def test_the_words_as_they_are() -> None:
     assert text() == "I don't know!"
-    assert text(Said("")) == ""
+    assert text(Transcript("")) == ""
 
 
 def test_cleaned() -> None:
@@ -32,24 +32,24 @@ def test_after_those_that_went_before() -> None:
     assert text(context=1) == "What? [SEP] I don't know!"
     assert text(context=2, separator=" | ") == "Are you? | What? | I don't know!"
     assert text(context=9, separator="\n").count("\n") == 3
-    assert text(Said("Hi."), context=3) == "Hi."
+    assert text(Transcript("Hi."), context=3) == "Hi."
 
 
 def test_with_speakers() -> None:
     assert text(context=2, speakers=True) == "Monica: Are you? [SEP] What? [SEP] Joey: I don't know!"
-    assert text(Said("It was you", "Joey"), speakers=True, cleaning="source") == "Joey:"
+    assert text(Transcript("It was you", "Joey"), speakers=True, cleaning="source") == "Joey:"
 
 
 def test_empty_once_cleaned() -> None:
     # "Are you?" and "What?" are stop words
     assert text(cleaning="source", context=3) == "hi [SEP] not know"
     # its own place stays empty: the words before it are not its own
-    assert text(Said("It was you", "", (("Ross", "Hi."),)), cleaning="source", context=1) == "hi [SEP] "
+    assert text(Transcript("It was you", "", (("Ross", "Hi."),)), cleaning="source", context=1) == "hi [SEP] "
 
 
 def test_as_many_as_came() -> None:
     extractor = registry.extractor("text")
-    assert extractor.start(extractor.settings())([Said("a"), Said("b"), Said("a")]) == ["a", "b", "a"]
+    assert extractor.start(extractor.settings())([Transcript("a"), Transcript("b"), Transcript("a")]) == ["a", "b", "a"]
     assert extractor.start(extractor.settings())([]) == []
 
 

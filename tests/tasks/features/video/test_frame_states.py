@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="image networks need the extra `deep`")
 
 from tasks.core.errors import InputError
 from tasks.features.base import checkpoints
-from tasks.features.base.extractor import Seen
+from tasks.features.base.extractor import VideoFrames
 from tasks.features.video import frame_states
 from tasks.features.video.frame_states import FrameSettings
 from tasks.simulate.checkpoints import tiny_image_encoder, tiny_text_encoder
@@ -26,9 +26,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tiny_image_encoder(tmp_path_factory.mktemp("resnet")))
 
 
-def seen(n_frames: int, seed: int, size: int = 32) -> Seen:
+def seen(n_frames: int, seed: int, size: int = 32) -> VideoFrames:
     images = np.random.default_rng(seed).integers(0, 256, (n_frames, size, size, 3)).astype(np.uint8)
-    return Seen(images, np.arange(n_frames) / 25, np.ones(n_frames))
+    return VideoFrames(images, np.arange(n_frames) / 25, np.ones(n_frames))
 
 
 def test_one_vector_a_frame_whoever_else_is_there(tiny: str) -> None:

@@ -11,10 +11,10 @@ import pytest
 from tasks.core.errors import AudioError, ConfigError
 from tasks.features.base.extractor import Extractor, Sound
 from tasks.features.base.settings import settings_of
-from tasks.features.sound import mel, spectra
+from tasks.features.sound import network_inputs, spectra
 from tasks.features.sound.spectra import MelSettings
 
-EXTRACTORS = {one.name: one for one in mel.EXTRACTORS}
+EXTRACTORS = {one.name: one for one in network_inputs.EXTRACTORS}
 CEPSTRAL = ("mfcc", "mfcc-over-time", "mfcc-over-frequency")
 SOURCE = {"rate_hz": 8_000, "hop": 100}
 """The analysis of ser-bench."""

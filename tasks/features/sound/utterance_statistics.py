@@ -23,8 +23,8 @@ class FunctionalsSettings:
 
 
 @dataclass(frozen=True)
-class MidTermSettings(mid_term.Windows):
-    """Windows and steps in seconds, each above 0; the same as the weak path's where nothing is said."""
+class MidTermSettings(mid_term.AnalysisWindows):
+    """AnalysisWindows and steps in seconds, each above 0; the same as the weak path's where nothing is said."""
 
     def __post_init__(self) -> None:
         for name in ("short_window_s", "short_step_s", "mid_window_s", "mid_step_s"):

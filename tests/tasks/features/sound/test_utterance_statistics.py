@@ -14,7 +14,7 @@ from tasks.features.base import registry
 from tasks.features.base.extractor import Sound
 from tasks.features.base.settings import settings_of
 from tasks.features.mid_term import mid_term
-from tasks.features.sound import functionals, voice_statistics
+from tasks.features.sound import functionals, utterance_statistics
 
 
 def test_functionals_are_the_functions_own(sound: Callable[..., Sound]) -> None:
@@ -30,7 +30,7 @@ def test_mid_term_is_what_the_weak_path_computes(sound: Callable[..., Sound]) ->
     extractor = registry.extractor("mid-term")
     (found,) = extractor.start(extractor.settings())([sound(2.3)])
     samples = np.round(sound(2.3).samples * np.float64(32_768)).astype(np.int16)
-    expected = mid_term.mid_term(samples, 16_000, mid_term.Windows())
+    expected = mid_term.mid_term(samples, 16_000, mid_term.AnalysisWindows())
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, expected.astype(np.float32))
 
@@ -56,12 +56,12 @@ def test_names(name: str, module: Any, sound: Callable[..., Sound]) -> None:
 def test_every_16_bit_sample_comes_back() -> None:
     every = np.arange(-32_768, 32_768, dtype=np.int16)
     scaled = every.astype(np.float32) / np.float32(32_768)
-    np.testing.assert_array_equal(voice_statistics._sixteen_bit(scaled), every)
+    np.testing.assert_array_equal(utterance_statistics._sixteen_bit(scaled), every)
 
 
 def test_louder_than_full_scale_is_clipped() -> None:
     loud = np.array([-2.0, 1.0, 7.0], dtype=np.float32)
-    assert voice_statistics._sixteen_bit(loud).tolist() == [-32_768, 32_767, 32_767]
+    assert utterance_statistics._sixteen_bit(loud).tolist() == [-32_768, 32_767, 32_767]
 
 
 @pytest.mark.parametrize("name", ["functionals", "mid-term"])

@@ -24,7 +24,7 @@ _AST = "audio-spectrogram-transformer"
 
 
 @dataclass(frozen=True)
-class SpectrogramSettings:
+class AstInputSettings:
     """The input of AST.
 
     Args:
@@ -64,7 +64,7 @@ class AstSettings:
             raise ValueError(f"batch_size is {self.batch_size}; it must be 1 or more")
 
 
-def _start_input(settings: SpectrogramSettings) -> Callable[[Sequence[Sound]], list[Array]]:
+def _start_input(settings: AstInputSettings) -> Callable[[Sequence[Sound]], list[Array]]:
     library = checkpoints.transformers()
     with checkpoints.without_empty_bands():
         extractor = library.ASTFeatureExtractor(
@@ -99,7 +99,7 @@ def _inputs(extractor: Any, batch: Sequence[Sound]) -> Array:
     Raises:
         AudioError: if one is too short, constant or not finite
     """
-    signals = [framing.usable(sound.samples, sound.rate_hz).astype(np.float32) for sound in batch]
+    signals = [framing.to_16_khz(sound.samples, sound.rate_hz).astype(np.float32) for sound in batch]
     found = extractor(signals, sampling_rate=framing.RATE_HZ, return_tensors="np")["input_values"]
     return np.asarray(found, dtype=np.float32)
 
@@ -110,7 +110,7 @@ EXTRACTORS = (
         "the log-mel spectrogram that the Audio Spectrogram Transformer reads",
         "sound",
         "sequence",
-        SpectrogramSettings,
+        AstInputSettings,
         _start_input,
     ),
     Extractor(

@@ -178,15 +178,15 @@ def _speech(sound: Sound, settings: _SpectrumSettings | WaveformSettings) -> Arr
     """Return what is left after trimming, `duration_s` at most.
 
     Raises:
-        AudioError: as `framing.usable`; untrimmed sound that is going to be cut is judged by what is kept of it, so
+        AudioError: as `framing.to_16_khz`; untrimmed sound that is going to be cut is judged by what is kept of it, so
             that a silent beginning is not taken for speech
     """
     given = sound.samples
     if settings.duration_s and not settings.trim_db:
         given = given[: ceil(settings.duration_s * sound.rate_hz)]
-    samples = _resampled(framing.usable(given, sound.rate_hz), settings.rate_hz)
+    samples = _resampled(framing.to_16_khz(given, sound.rate_hz), settings.rate_hz)
     if settings.trim_db:
-        speech = silence.trimmed(samples, settings.trim_db)
+        speech = silence.trim(samples, settings.trim_db)
         samples = speech if speech.size >= framing.SHORTEST_S * settings.rate_hz else samples
     return samples[: _n_samples(settings) or None]
 
