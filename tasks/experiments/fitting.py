@@ -28,7 +28,7 @@ from tasks.experiments import data as rows_of
 from tasks.experiments import modalities, scoring
 from tasks.experiments.data import Data
 from tasks.experiments.plan import Plan
-from tasks.models.base.branches import Part
+from tasks.models.base.branches import TrainingPart
 from tasks.models.base.estimator import Development, Inputs, Scores
 
 FINAL = -1
@@ -263,7 +263,7 @@ def train(
         inside, labels = _with_new_rows(plan, inside, labels, seed)
     estimator: Any = plan.model.make(plan.settings(point), seed)
     if plan.recipe.branches_see == "everything":
-        estimator.beyond = Part(_scaled(inputs, scalers), target, None)
+        estimator.beyond = TrainingPart(_scaled(inputs, scalers), target, None)
     development = None
     if plan.model.in_epochs and split.development.size:
         development = Development(_scaled(inputs.rows(split.development), scalers), target[split.development])

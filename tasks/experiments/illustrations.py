@@ -152,13 +152,13 @@ def _networks(estimator: Any) -> dict[str, Any]:
 
 def varied(plan: Plan, data: Data) -> Varied | None:
     """Return the first utterance under each augmentation of the recipe; None where it has none, or no spectrograms."""
-    from tasks.models.base.spectrograms import SpectrogramSettings
+    from tasks.models.networks.spectrogram_estimator import SpectrogramNetworkSettings
     from tasks.models.training.augmentation import Augmentation
 
     settings, part = plan.settings(0), _seen(plan)
-    if part is None or not isinstance(settings, SpectrogramSettings) or settings.augment == Augmentation():
+    if part is None or not isinstance(settings, SpectrogramNetworkSettings) or settings.augment == Augmentation():
         return None
-    from tasks.models.training.variations import variants
+    from tasks.models.networks.augmentation_examples import variants
 
     mel = settings.mel if part.extractor.name == "waveform" else None
     steps = data.inputs.sequences[part.name][0][:, : _bands(part)]

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from tasks.models.base.estimator import Model, reading
-from tasks.models.base.pretrained_image import BackboneNetwork, BackboneSettings
+from tasks.models.networks.image_estimator import ImageEstimator, ImageSettings
 
 if TYPE_CHECKING:
-    from tasks.models.networks.backbone import Images
+    from tasks.models.networks.image_network import ImageNetwork
 
 
 @dataclass(frozen=True)
-class AlexNetSettings(BackboneSettings):
+class AlexNetSettings(ImageSettings):
     """Settings of AlexNet, beside those of all image networks; a picture has 63 bands and 63 frames or more.
 
     Args:
@@ -34,7 +34,7 @@ class AlexNetSettings(BackboneSettings):
     dropout: float = 0.5
 
 
-class AlexNet(BackboneNetwork):
+class AlexNet(ImageEstimator):
     """AlexNet's convolutions, summed over all positions."""
 
     settings: AlexNetSettings
@@ -46,11 +46,11 @@ class AlexNet(BackboneNetwork):
 
         return LEAST_SIZE
 
-    def bare(self, n_outputs: int) -> Images:
+    def bare(self, n_outputs: int) -> ImageNetwork:
         """Return the network with first weights."""
-        from tasks.models.networks.alexnet import AlexNet as Module
+        from tasks.models.networks.alexnet import AlexNetModule
 
-        return Module(n_outputs, dropout=self.settings.dropout)
+        return AlexNetModule(n_outputs, dropout=self.settings.dropout)
 
 
 MODELS: tuple[Model, ...] = (

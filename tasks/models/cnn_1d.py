@@ -40,9 +40,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from tasks.models.base.convolutional import ConvolutionalSettings, units_of
 from tasks.models.base.estimator import Model, reading
-from tasks.models.base.spectrograms import TAKES, SpectrogramNetwork
+from tasks.models.networks.convolutional_settings import ConvolutionalSettings, units_of
+from tasks.models.networks.spectrogram_estimator import TAKES, SpectrogramEstimator
 
 if TYPE_CHECKING:
     from torch import nn
@@ -74,7 +74,7 @@ class Cnn1dSettings(ConvolutionalSettings):
         units_of(self.units, self.layers, UNITS)
 
 
-class Cnn1d(SpectrogramNetwork):
+class Cnn1d(SpectrogramEstimator):
     """Convolutions along time, or along the features of a vector."""
 
     settings: Cnn1dSettings

@@ -37,9 +37,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from tasks.models.base.convolutional import ConvolutionalSettings, units_of
 from tasks.models.base.estimator import Model, reading
-from tasks.models.base.spectrograms import TAKES, SpectrogramNetwork
+from tasks.models.networks.convolutional_settings import ConvolutionalSettings, units_of
+from tasks.models.networks.spectrogram_estimator import TAKES, SpectrogramEstimator
 
 if TYPE_CHECKING:
     from torch import nn
@@ -67,7 +67,7 @@ class Cnn2dSettings(ConvolutionalSettings):
         units_of(self.units, self.layers, UNITS)
 
 
-class Cnn2d(SpectrogramNetwork):
+class Cnn2d(SpectrogramEstimator):
     """Convolutions over frequency and time; vectors are pictures of one band."""
 
     settings: Cnn2dSettings

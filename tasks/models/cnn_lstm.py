@@ -37,9 +37,9 @@ from numpy.typing import NDArray
 
 from tasks.core.errors import ConfigError
 from tasks.models.base.checks import above_zero
-from tasks.models.base.convolutional import ConvolutionalSettings
 from tasks.models.base.estimator import Inputs, Model, reading
-from tasks.models.base.spectrograms import TAKES, SpectrogramNetwork, demand_layers
+from tasks.models.networks.convolutional_settings import ConvolutionalSettings
+from tasks.models.networks.spectrogram_estimator import TAKES, SpectrogramEstimator, demand_layers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -72,7 +72,7 @@ class CnnLstmSettings(ConvolutionalSettings):
             raise ValueError(f"time_pools must be 0 to {n_stages}, the stages of units, found {self.time_pools}")
 
 
-class CnnLstm(SpectrogramNetwork):
+class CnnLstm(SpectrogramEstimator):
     """Convolutions over frequency and time, then a bidirectional LSTM over time."""
 
     settings: CnnLstmSettings
@@ -113,11 +113,11 @@ class CnnLstm(SpectrogramNetwork):
         n_frames = self.shape["n_frames"]
         if not len(inputs):
             return np.empty((0, n_frames))
-        from tasks.models.networks.cnn_lstm import Attention
-        from tasks.models.training import outputs
+        from tasks.models.networks.cnn_lstm import AttentionWeights
+        from tasks.models.training import inference
 
-        network = Attention(self.networks_[0], self.settings.time_pools, n_frames)
-        found = outputs.logits(network, self.examples(inputs), self.settings)
+        network = AttentionWeights(self.networks_[0], self.settings.time_pools, n_frames)
+        found = inference.logits(network, self.examples(inputs), self.settings)
         # float32's softmax leaves sums of 1 ± 1e-6
         return np.asarray(found / found.sum(axis=1, keepdims=True))
 

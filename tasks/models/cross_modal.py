@@ -29,20 +29,21 @@ from numpy.typing import NDArray
 
 from tasks.core.errors import InputError
 from tasks.features.base.sequences import Rows, Sequences
-from tasks.models.base.branches import Part
+from tasks.models.base.branches import TrainingPart
 from tasks.models.base.checks import above_zero, demand_share
 from tasks.models.base.estimator import Development, Inputs, Model, Scores, reading
 from tasks.models.base.joined_sequences import Joined, shortened
-from tasks.models.base.network import Network, Training
 from tasks.models.base.standardisation import moments
 from tasks.models.support_vectors import LinearSvmSettings, RbfSvmSettings, Svm
 from tasks.models.training import batches
 from tasks.models.training.batches import Batch
+from tasks.models.training.network import NetworkEstimator
+from tasks.models.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from tasks.models.networks.cross_modal import Block
+    from tasks.models.networks.cross_modal import ModalityInput
 
 _SVM = "svm/"
 _ROUNDING = 1e-6
@@ -50,7 +51,7 @@ _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class CrossModalSettings(Training):
+class CrossModalSettings(TrainingSettings):
     """Settings of the network, beside those of its training.
 
     Args:
@@ -129,7 +130,7 @@ class _Rows:
         return found
 
 
-class CrossModal(Network):
+class CrossModal(NetworkEstimator):
     """A BiLSTM per block, and attention over all of them."""
 
     settings: CrossModalSettings
@@ -169,10 +170,10 @@ class CrossModal(Network):
 
     def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         """Return the network with first weights."""
-        from tasks.models.networks.cross_modal import CrossModal as Module
+        from tasks.models.networks.cross_modal import CrossModalModule
 
         settings = self.settings
-        return Module(
+        return CrossModalModule(
             [_modality(one["blocks"]) for one in shape["modalities"]],
             n_outputs,
             projection=settings.projection,
@@ -185,11 +186,11 @@ class CrossModal(Network):
 
     def attended(self, inputs: Inputs) -> tuple[tuple[str, ...], NDArray[np.float64]]:
         """Return the modalities, and the share of a row's attention that each gets, shape (n_rows, n_modalities)."""
-        from tasks.models.networks.cross_modal import Shares
-        from tasks.models.training import outputs
+        from tasks.models.networks.cross_modal import AttentionShares
+        from tasks.models.training import inference
 
         names = tuple(one["name"] for one in self.shape["modalities"])
-        return names, outputs.logits(Shares(self.networks_[0]), self.examples(inputs), self.settings)
+        return names, inference.logits(AttentionShares(self.networks_[0]), self.examples(inputs), self.settings)
 
 
 class CrossModalSvm(CrossModal):
@@ -204,7 +205,7 @@ class CrossModalSvm(CrossModal):
 
     def __init__(self, settings: CrossModalSvmSettings, seed: int = 0) -> None:
         super().__init__(settings, seed)
-        self.beyond: Part | None = None
+        self.beyond: TrainingPart | None = None
 
     def fit(
         self,
@@ -216,7 +217,7 @@ class CrossModalSvm(CrossModal):
         folder: Path | None = None,
     ) -> Self:
         """Train the network, then the SVM on the same rows."""
-        seen = self.beyond or Part(inputs, target, weights)
+        seen = self.beyond or TrainingPart(inputs, target, weights)
         super().fit(seen.inputs, seen.target, weights=seen.weights, development=development, folder=folder)
         self.svm_ = Svm(self._svm_settings()).fit(self._pooled(inputs), target, weights=weights)
         # a network that has seen more than these rows may know classes that they lack
@@ -248,11 +249,11 @@ class CrossModalSvm(CrossModal):
         return kind(c=self.settings.c)
 
 
-def _modality(blocks: list[dict[str, Any]]) -> Block:
-    from tasks.models.networks.cross_modal import Block
+def _modality(blocks: list[dict[str, Any]]) -> ModalityInput:
+    from tasks.models.networks.cross_modal import ModalityInput
 
     mean, scale = ([value for one in blocks for value in one[name]] for name in ("mean", "scale"))
-    return Block(len(mean), mean, scale)
+    return ModalityInput(len(mean), mean, scale)
 
 
 def _blocks(inputs: Inputs) -> dict[str, Sequences]:

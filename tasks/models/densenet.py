@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from tasks.models.base.checks import above_zero
 from tasks.models.base.estimator import Model, reading
-from tasks.models.base.pretrained_image import BackboneNetwork, BlockSettings
+from tasks.models.networks.image_estimator import BlockImageSettings, ImageEstimator
 
 if TYPE_CHECKING:
-    from tasks.models.networks.backbone import Images
+    from tasks.models.networks.image_network import ImageNetwork
 
 
 @dataclass(frozen=True)
-class DenseNetSettings(BlockSettings):
+class DenseNetSettings(BlockImageSettings):
     """Settings of a DenseNet, beside those of all image networks; a picture has 29 bands and 29 frames or more.
 
     Args:
@@ -31,7 +31,7 @@ class DenseNetSettings(BlockSettings):
         above_zero("growth", self.growth)
 
 
-class DenseNet(BackboneNetwork):
+class DenseNet(ImageEstimator):
     """Dense blocks, mean over positions, linear."""
 
     settings: DenseNetSettings
@@ -43,12 +43,12 @@ class DenseNet(BackboneNetwork):
 
         return least_size(len(self.settings.blocks))
 
-    def bare(self, n_outputs: int) -> Images:
+    def bare(self, n_outputs: int) -> ImageNetwork:
         """Return the network with first weights."""
-        from tasks.models.networks.densenet import DenseNet as Module
+        from tasks.models.networks.densenet import DenseNetModule
 
         settings = self.settings
-        return Module(n_outputs, blocks=settings.blocks, growth=settings.growth, dropout=settings.dropout)
+        return DenseNetModule(n_outputs, blocks=settings.blocks, growth=settings.growth, dropout=settings.dropout)
 
 
 MODELS: tuple[Model, ...] = (

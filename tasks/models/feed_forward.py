@@ -18,15 +18,16 @@ from tasks.core.errors import InputError
 from tasks.features.base.sequences import Rows
 from tasks.models.base.checks import demand_share
 from tasks.models.base.estimator import Inputs, Model, reading
-from tasks.models.base.network import Network, Training
 from tasks.models.training.batches import Batch
+from tasks.models.training.network import NetworkEstimator
+from tasks.models.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @dataclass(frozen=True)
-class FeedForwardSettings(Training):
+class FeedForwardSettings(TrainingSettings):
     """Settings of the feed-forward network, beside those of its training.
 
     Args:
@@ -76,7 +77,7 @@ class _Flat:
         return {"features": np.concatenate(found, axis=1, dtype=np.float32, casting="same_kind")}
 
 
-class FeedForward(Network):
+class FeedForward(NetworkEstimator):
     """Dense layers over vectors, or over flattened sequences of one length."""
 
     settings: FeedForwardSettings
@@ -101,10 +102,10 @@ class FeedForward(Network):
 
     def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         """Return the network with first weights."""
-        from tasks.models.networks.dense import Dense
+        from tasks.models.networks.feed_forward import FeedForwardModule
 
         settings = self.settings
-        return Dense(
+        return FeedForwardModule(
             shape["n_features"],
             settings.hidden,
             n_outputs,

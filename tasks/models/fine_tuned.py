@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from tasks.features.base.sequences import Rows
 from tasks.models.base.checks import above_zero, demand_share
 from tasks.models.base.estimator import Inputs, Model, Task, reading
-from tasks.models.base.network import Network, Training
 from tasks.models.training import batches
 from tasks.models.training.batches import Batch
+from tasks.models.training.network import NetworkEstimator
+from tasks.models.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,7 +36,7 @@ _OF_THE_MACHINE = ("_name_or_path", "is_local", "local_files_only", "name_or_pat
 
 
 @dataclass(frozen=True)
-class FineTunedSettings(Training):
+class FineTunedSettings(TrainingSettings):
     """Settings of a fine-tuned encoder, beside those of its training.
 
     Args:
@@ -98,7 +99,7 @@ class _Tokens:
         }
 
 
-class FineTuned(Network):
+class FineTuned(NetworkEstimator):
     """A text encoder with a linear layer, all of it trained."""
 
     settings: FineTunedSettings
@@ -155,7 +156,7 @@ class FineTuned(Network):
     def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         """Return the encoder, pretrained when it is going to be trained, with a linear layer of first weights."""
         from tasks.features.base import checkpoints
-        from tasks.models.networks.encoder import Encoder
+        from tasks.models.networks.text_classifier import TextClassifier
 
         if fitting:
             _, encoder = checkpoints.text_encoder(self.settings.checkpoint)
@@ -165,7 +166,7 @@ class FineTuned(Network):
                 config = library.AutoConfig.from_pretrained(folder, local_files_only=True)
             encoder = library.AutoModel.from_config(config, dtype="float32")
         settings = self.settings
-        return Encoder(
+        return TextClassifier(
             encoder,
             n_outputs,
             dropout=settings.dropout,

@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.models.base import array_files, branches
-from tasks.models.base.branches import Branch, Composite, Part, Weights
+from tasks.models.base.branches import Branch, Composite, TrainingPart, Weights
 from tasks.models.base.checks import above_zero, classes_of
 from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, reading
-from tasks.models.base.network import Network
+from tasks.models.training.network import NetworkEstimator
 
 COMPOSITE = Composite("fusion", "branches", "branch")
 LAST = Composite("fusion", "last", "last")
@@ -100,7 +100,7 @@ class Fusion:
 
     def __init__(self, settings: FusionSettings, seed: int = 0) -> None:
         self.settings, self.seed = settings, seed
-        self.beyond: Part | None = None
+        self.beyond: TrainingPart | None = None
 
     def fit(
         self,
@@ -126,14 +126,14 @@ class Fusion:
         """
         classes = classes_of(target)
         self._branches = COMPOSITE.branches(self.settings.branches, inputs)
-        learned = self.beyond or Part(inputs, target, weights)
+        learned = self.beyond or TrainingPart(inputs, target, weights)
         self.fitted_ = branches.fit_all(self._branches, learned, development, self.seed, folder)
         embedded = self._embedded(inputs, classes)
         together = np.concatenate(embedded, axis=1)
         self.mean_, spread = together.mean(axis=0), together.std(axis=0)
         self.scale_ = np.where(spread > _ROUNDING * np.abs(self.mean_), spread, 1.0)
         self._last = LAST.only(_TOGETHER, self.settings.over_embeddings, "vector")
-        part, held = Part(self._standard(inputs, embedded), target, weights), None
+        part, held = TrainingPart(self._standard(inputs, embedded), target, weights), None
         if development and self._last.model.in_epochs:
             shown = self._standard(development.inputs, self._embedded(development.inputs, classes))
             held = Development(shown, development.target)
@@ -183,7 +183,7 @@ class Fusion:
 
 
 def _embeddings(branch: Branch, fitted: Estimator, inputs: Inputs, classes: tuple[str, ...]) -> NDArray[np.float64]:
-    if isinstance(fitted, Network):
+    if isinstance(fitted, NetworkEstimator):
         return fitted.embeddings(inputs.only([branch.block]))
     return branches.evidence(branch, fitted, inputs, classes)
 

@@ -21,15 +21,16 @@ from tasks.core.errors import InputError
 from tasks.features.base.sequences import Rows
 from tasks.models.base.checks import above_zero, demand_share
 from tasks.models.base.estimator import Inputs, Model, reading
-from tasks.models.base.network import Network, Training
 from tasks.models.training.batches import Batch
+from tasks.models.training.network import NetworkEstimator
+from tasks.models.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @dataclass(frozen=True)
-class GatedSettings(Training):
+class GatedSettings(TrainingSettings):
     """Settings of the unit, beside those of its training.
 
     Args:
@@ -66,7 +67,7 @@ class _Vectors:
         return {f"features_{k}": np.asarray(block[rows], dtype=np.float32) for k, block in enumerate(blocks)}
 
 
-class Gated(Network):
+class Gated(NetworkEstimator):
     """A gated multimodal unit over blocks of vectors."""
 
     settings: GatedSettings
@@ -88,10 +89,10 @@ class Gated(Network):
 
     def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         """Return the unit with first weights."""
-        from tasks.models.networks.gated import Gated as Module
+        from tasks.models.networks.gated import GatedModule
 
         widths = [width for _, width in shape["blocks"]]
-        return Module(widths, n_outputs, hidden=self.settings.hidden, dropout=self.settings.dropout)
+        return GatedModule(widths, n_outputs, hidden=self.settings.hidden, dropout=self.settings.dropout)
 
 
 def _widths(inputs: Inputs) -> list[list[Any]]:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.models.base import array_files, branches
-from tasks.models.base.branches import FLOOR, Composite, Part, Weights
+from tasks.models.base.branches import FLOOR, Composite, TrainingPart, Weights
 from tasks.models.base.checks import classes_of
 from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, reading
 
@@ -105,7 +105,9 @@ class LateFusion:
         """
         self.outputs_ = classes_of(target)
         self._branches = COMPOSITE.branches(self.settings.branches, inputs)
-        self.fitted_ = branches.fit_all(self._branches, Part(inputs, target, weights), development, self.seed, folder)
+        self.fitted_ = branches.fit_all(
+            self._branches, TrainingPart(inputs, target, weights), development, self.seed, folder
+        )
         self.curves_ = branches.curves(self._branches, self.fitted_)
         self.temperatures_ = (1.0,) * len(self._branches)
         self.weights_ = (1 / len(self._branches),) * len(self._branches)

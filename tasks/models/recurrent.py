@@ -16,16 +16,17 @@ from tasks.core.errors import InputError
 from tasks.features.base.sequences import Rows, Sequences
 from tasks.models.base.checks import demand_share
 from tasks.models.base.estimator import Inputs, Model, reading
-from tasks.models.base.network import Network, Training
 from tasks.models.training import batches
 from tasks.models.training.batches import Batch
+from tasks.models.training.network import NetworkEstimator
+from tasks.models.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @dataclass(frozen=True)
-class BiLstmSettings(Training):
+class BiLstmSettings(TrainingSettings):
     """Settings of the BiLSTM, beside those of its training.
 
     Args:
@@ -67,7 +68,7 @@ class _Steps:
         return {"steps": steps, "lengths": np.asarray(self._sequences.lengths[rows], dtype=np.int64)}
 
 
-class BiLstm(Network):
+class BiLstm(NetworkEstimator):
     """LSTM layers over one block of sequences."""
 
     settings: BiLstmSettings
@@ -90,10 +91,10 @@ class BiLstm(Network):
 
     def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         """Return the network with first weights."""
-        from tasks.models.networks.lstm import Lstm
+        from tasks.models.networks.lstm import LstmModule
 
         settings = self.settings
-        return Lstm(
+        return LstmModule(
             shape["n_features"],
             settings.hidden,
             n_outputs,

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Literal
 
 from tasks.core.errors import InputError
 from tasks.models.base.estimator import Model, reading
-from tasks.models.base.pretrained_image import BackboneNetwork, BlockSettings, read_into, weights_of
-from tasks.models.base.spectrograms import TAKES
+from tasks.models.networks.image_estimator import BlockImageSettings, ImageEstimator, read_into, weights_of
+from tasks.models.networks.spectrogram_estimator import TAKES
 
 if TYPE_CHECKING:
-    from tasks.models.networks.backbone import Images
+    from tasks.models.networks.image_network import ImageNetwork
 
 _CONFIG = "config.json"
 
 
 @dataclass(frozen=True)
-class ResNetSettings(BlockSettings):
+class ResNetSettings(BlockImageSettings):
     """Settings of a ResNet, beside those of all image networks; pictures may have any size.
 
     Args:
@@ -37,28 +37,30 @@ class ResNetSettings(BlockSettings):
     depth: Literal[34, 50] = 34
 
 
-class ResNet(BackboneNetwork):
+class ResNet(ImageEstimator):
     """Residual blocks, mean over positions, linear."""
 
     settings: ResNetSettings
 
-    def bare(self, n_outputs: int) -> Images:
+    def bare(self, n_outputs: int) -> ImageNetwork:
         """Return the network with first weights."""
-        from tasks.models.networks.resnet import ResNet as Module
+        from tasks.models.networks.resnet import ResNetModule
 
         settings = self.settings
-        return Module(n_outputs, bottleneck=settings.depth == 50, blocks=settings.blocks, dropout=settings.dropout)
+        return ResNetModule(
+            n_outputs, bottleneck=settings.depth == 50, blocks=settings.blocks, dropout=settings.dropout
+        )
 
-    def take_over(self, network: Images) -> None:
+    def take_over(self, network: ImageNetwork) -> None:
         """Set the body's weights to those of the checkpoint.
 
         Raises:
             InputError: if there is no such folder, or it holds another network than the settings describe
         """
         from tasks.features.base import checkpoints
-        from tasks.models.networks.resnet import ResNet as Module
+        from tasks.models.networks.resnet import ResNetModule
 
-        assert isinstance(network, Module)
+        assert isinstance(network, ResNetModule)
         name = self.settings.checkpoint
         folder = checkpoints.folder_of(name)
         config = json.loads(Path(folder, _CONFIG).read_text(encoding="utf-8"))

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.models.base.estimator import Model, reading
-from tasks.models.base.pretrained_image import BackboneNetwork, BlockSettings
-from tasks.models.base.spectrograms import TAKES
+from tasks.models.networks.image_estimator import BlockImageSettings, ImageEstimator
+from tasks.models.networks.spectrogram_estimator import TAKES
 
 if TYPE_CHECKING:
-    from tasks.models.networks.backbone import Images
+    from tasks.models.networks.image_network import ImageNetwork
 
 
 @dataclass(frozen=True)
-class ResNeXtSettings(BlockSettings):
+class ResNeXtSettings(BlockImageSettings):
     """Settings of a ResNeXt, beside those of all image networks; pictures may have any size.
 
     Args:
@@ -23,16 +23,16 @@ class ResNeXtSettings(BlockSettings):
     """
 
 
-class ResNeXt(BackboneNetwork):
+class ResNeXt(ImageEstimator):
     """Residual blocks of 32 paths, mean over positions, linear."""
 
     settings: ResNeXtSettings
 
-    def bare(self, n_outputs: int) -> Images:
+    def bare(self, n_outputs: int) -> ImageNetwork:
         """Return the network with first weights."""
-        from tasks.models.networks.resnext import ResNeXt as Module
+        from tasks.models.networks.resnext import ResNeXtModule
 
-        return Module(n_outputs, blocks=self.settings.blocks, dropout=self.settings.dropout)
+        return ResNeXtModule(n_outputs, blocks=self.settings.blocks, dropout=self.settings.dropout)
 
 
 MODELS: tuple[Model, ...] = (

@@ -25,9 +25,10 @@ from tasks.features.sound import framing
 from tasks.models.base import array_files
 from tasks.models.base.checks import above_zero, demand_share
 from tasks.models.base.estimator import Inputs, Model, reading
-from tasks.models.base.network import Network, Training
 from tasks.models.training import batches
 from tasks.models.training.batches import Batch
+from tasks.models.training.network import NetworkEstimator
+from tasks.models.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,7 +39,7 @@ _SHORTEST_S = 1.0
 
 
 @dataclass(frozen=True)
-class SpeechFineTunedSettings(Training):
+class SpeechFineTunedSettings(TrainingSettings):
     """Settings of a fine-tuned speech encoder, beside those of its training.
 
     Args:
@@ -105,7 +106,7 @@ class _Sounds:
         return np.pad(np.asarray(samples, dtype=np.float32), (0, max(0, self._fewest - length)))
 
 
-class SpeechFineTuned(Network):
+class SpeechFineTuned(NetworkEstimator):
     """A speech encoder with a dense and a linear layer, all of it trained but the convolutions."""
 
     settings: SpeechFineTunedSettings
@@ -138,7 +139,7 @@ class SpeechFineTuned(Network):
         """Return the encoder, pretrained when it is going to be trained, with layers of first weights on top."""
         from tasks.features.base import checkpoints
         from tasks.features.sound import speech_encoder
-        from tasks.models.networks.speech import Speech
+        from tasks.models.networks.speech_classifier import SpeechClassifier
 
         settings = self.settings
         if fitting:
@@ -149,7 +150,7 @@ class SpeechFineTuned(Network):
         if settings.devices > 1:
             # a layer that is skipped has no gradient, and devices wait for each other's
             encoder.config.layerdrop = 0.0
-        return Speech(
+        return SpeechClassifier(
             encoder,
             n_outputs,
             pooling=settings.pooling,

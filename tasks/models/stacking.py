@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tasks.core.errors import NotEnoughData
 from tasks.evaluation.splits import Fold, group_k_fold
 from tasks.models.base import array_files, branches
-from tasks.models.base.branches import Branch, Composite, Part, Weights
+from tasks.models.base.branches import Branch, Composite, TrainingPart, Weights
 from tasks.models.base.checks import above_zero, classes_of
 from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, reading
 from tasks.models.classical import Linear, LogisticSettings, fit_logistic
@@ -118,7 +118,7 @@ class Stacking:
         self._bases = COMPOSITE.branches(self.settings.base, inputs)
         for base in self._bases:
             place = folder / base.block / "whole" if folder else None
-            self.fitted_[base.block] = self._fit(base, Part(inputs, target, weights), development, place)
+            self.fitted_[base.block] = self._fit(base, TrainingPart(inputs, target, weights), development, place)
         self.notes_ += branches.notes(self.fitted_)
         return self
 
@@ -138,7 +138,7 @@ class Stacking:
         """
         classes = classes_of(target)
         bases = COMPOSITE.branches(self.settings.base, inputs)
-        part = Part(inputs, target, weights)
+        part = TrainingPart(inputs, target, weights)
         stacked = np.empty((len(inputs), len(bases), len(classes)))
         for number, fold in enumerate(_folds(target, inputs.units, self.settings.folds, self.seed)):
             for column, base in enumerate(bases):
@@ -172,7 +172,7 @@ class Stacking:
         self.fitted_ = COMPOSITE.load(self._bases, files)
         return self
 
-    def _fit(self, base: Branch, part: Part, development: Development | None, folder: Path | None) -> Estimator:
+    def _fit(self, base: Branch, part: TrainingPart, development: Development | None, folder: Path | None) -> Estimator:
         if base.model.in_epochs and development is None:
             part, development = _cut(part, self.seed)
         return branches.fit(base, part, development, self.seed, folder)
@@ -192,7 +192,7 @@ def _folds(target: NDArray[Any], units: NDArray[np.str_], asked: int, seed: int)
     return group_k_fold(strata.astype(str), units, n_folds, seed)
 
 
-def _cut(part: Part, seed: int) -> tuple[Part, Development | None]:
+def _cut(part: TrainingPart, seed: int) -> tuple[TrainingPart, Development | None]:
     """Return what to train on and, cut off by unit, about an eighth for early stopping.
 
     Nothing is cut off where there are few units, or where no cut would leave every class to the training.

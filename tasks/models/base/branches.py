@@ -47,21 +47,21 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Part:
+class TrainingPart:
     """Rows to fit on: n_rows inputs, classes, shape (n_rows,), and perhaps weights, shape (n_rows,)."""
 
     inputs: Inputs
     target: NDArray[Any]
     weights: Weights
 
-    def rows(self, rows: Rows) -> Part:
+    def rows(self, rows: Rows) -> TrainingPart:
         """Return some of the rows; their weights have mean 1 again."""
         weights = None if self.weights is None else self.weights[rows] / self.weights[rows].mean()
-        return Part(self.inputs.rows(rows), self.target[rows], weights)
+        return TrainingPart(self.inputs.rows(rows), self.target[rows], weights)
 
-    def only(self, block: str) -> Part:
+    def only(self, block: str) -> TrainingPart:
         """Return one of the blocks."""
-        return Part(self.inputs.only([block]), self.target, self.weights)
+        return TrainingPart(self.inputs.only([block]), self.target, self.weights)
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class Composite:
 
 
 def fit(
-    branch: Branch, part: Part, development: Development | None, seed: int, folder: Path | None = None
+    branch: Branch, part: TrainingPart, development: Development | None, seed: int, folder: Path | None = None
 ) -> Estimator:
     """Fit a base model to its block of a part.
 
@@ -199,7 +199,9 @@ def fit(
     return fitted(branch, part.only(branch.block), held, seed, folder)
 
 
-def fitted(branch: Branch, part: Part, held: Development | None, seed: int, folder: Path | None = None) -> Estimator:
+def fitted(
+    branch: Branch, part: TrainingPart, held: Development | None, seed: int, folder: Path | None = None
+) -> Estimator:
     """Fit a base model to all blocks of a part, as `fit` does to one."""
     estimator = branch.model.make(branch.settings, seed)
     if not branch.model.in_epochs:
@@ -210,7 +212,7 @@ def fitted(branch: Branch, part: Part, held: Development | None, seed: int, fold
 
 
 def fit_all(
-    branches: Iterable[Branch], part: Part, development: Development | None, seed: int, folder: Path | None
+    branches: Iterable[Branch], part: TrainingPart, development: Development | None, seed: int, folder: Path | None
 ) -> dict[str, Estimator]:
     """Fit every base model to the same part, each in a folder of its own; return them by block."""
     return {one.block: fit(one, part, development, seed, folder / one.block if folder else None) for one in branches}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from tasks.models.networks.backbone import Images
+from tasks.models.networks.image_network import ImageNetwork
 
 LEAST_SIZE = 63
 """Bands and frames from which on the last pooling has a position left."""
 
 
-class AlexNet(Images):
+class AlexNetModule(ImageNetwork):
     """Five convolutions → sum over positions → dropout → linear.
 
     Krizhevsky, Sutskever & Hinton (2012) as in Krizhevsky (2014, "One weird trick", arXiv 1404.5997), whose weights

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.models.networks.convolutions import stages_2d
-from tasks.models.networks.picture import Picture
+from tasks.models.networks.spectrogram_input import SpectrogramInput
 
 Pooling = Literal["last", "mean", "attention"]
 
@@ -89,7 +89,7 @@ class ConvolutionsLstm(nn.Module):
         return weights.to(states.dtype)
 
 
-class Attention(nn.Module):
+class AttentionWeights(nn.Module):
     """A trained network whose outputs are what it attends to.
 
     Args:
@@ -115,7 +115,7 @@ class Attention(nn.Module):
         Args:
             steps: as `Picture` takes them
         """
-        assert isinstance(self.network, Picture)
+        assert isinstance(self.network, SpectrogramInput)
         assert isinstance(self.network.body, ConvolutionsLstm)
         weights = self.network.body.attention(self.network.pictures(steps))
         return weights[:, self.steps] * self.shares

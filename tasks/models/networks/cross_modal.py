@@ -14,7 +14,7 @@ Attend = Literal["all", "others"]
 
 
 @dataclass(frozen=True)
-class Block:
+class ModalityInput:
     """One modality's steps.
 
     Args:
@@ -28,7 +28,7 @@ class Block:
     scale: Sequence[float]
 
 
-class CrossModal(nn.Module):
+class CrossModalModule(nn.Module):
     """Each modality: standardise → project → BiLSTM; then attention over all states → mean → linear.
 
     Attention is multi-head scaled dot-product attention (Vaswani et al. 2017, NIPS, section 3.2), and its result is
@@ -49,7 +49,7 @@ class CrossModal(nn.Module):
 
     def __init__(
         self,
-        blocks: Sequence[Block],
+        blocks: Sequence[ModalityInput],
         n_outputs: int,
         *,
         projection: int,
@@ -128,7 +128,7 @@ class CrossModal(nn.Module):
         return torch.einsum("rs,rsf->rf", weights, steps)
 
 
-class Shares(nn.Module):
+class AttentionShares(nn.Module):
     """A trained network whose outputs are the shares of attention that go to each modality."""
 
     def __init__(self, network: nn.Module) -> None:
@@ -137,7 +137,7 @@ class Shares(nn.Module):
 
     def forward(self, **batch: Tensor) -> Tensor:
         """Return `CrossModal.shares` of a batch, shape (n_rows, n_blocks)."""
-        assert isinstance(self.network, CrossModal)
+        assert isinstance(self.network, CrossModalModule)
         return self.network.shares(**batch)
 
 
@@ -147,7 +147,7 @@ class _Reader(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, block: Block, projection: int, hidden: int) -> None:
+    def __init__(self, block: ModalityInput, projection: int, hidden: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(block.mean, dtype=torch.float32))
         self.register_buffer("scale", torch.tensor(block.scale, dtype=torch.float32))

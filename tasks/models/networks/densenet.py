@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tasks.models.networks.backbone import Images
+from tasks.models.networks.image_network import ImageNetwork
 
 _STEM = 64
 _BOTTLENECK = 4
@@ -18,7 +18,7 @@ _OLD = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 """torchvision's published files name layers as PyTorch no longer allows: `norm.1` for `norm1`."""
 
 
-class DenseNet(Images):
+class DenseNetModule(ImageNetwork):
     """Stem, dense blocks with transitions between them, mean over positions, dropout, linear.
 
     Huang et al. (2017), "Densely connected convolutional networks", CVPR, table 1, with bottlenecks of four times the

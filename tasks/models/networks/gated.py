@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Gated(nn.Module):
+class GatedModule(nn.Module):
     """Each modality: tanh of a linear layer; their mean, weighted by a gate that sees all of them; dropout; linear.
 
     Arevalo et al. 2017, "Gated multimodal units for information fusion", section 3.1: two modalities share a gate, z

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 Pooling = Literal["last", "mean", "attention"]
 
 
-class Lstm(nn.Module):
+class LstmModule(nn.Module):
     """LSTM → batch normalisation → dropout, layer by layer, the last one pooled over steps; then linear.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from tasks.features.base import checkpoints
-from tasks.models.networks.backbone import Images
+from tasks.models.networks.image_network import ImageNetwork
 
 _STEM = 64
 _EXPANSION = 4
@@ -26,7 +26,7 @@ _SHAPED_BY = (
 """What of a configuration decides on the network."""
 
 
-class ResNet(Images):
+class ResNetModule(ImageNetwork):
     """Stem, stages of residual blocks, mean over positions, dropout, linear.
 
     He et al. (2016), "Deep residual learning for image recognition", CVPR, table 1; a stage after the first halves the

@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tasks.models.networks.backbone import Images
+from tasks.models.networks.image_network import ImageNetwork
 
 _STEM = 64
 _PATHS = 32
@@ -17,7 +17,7 @@ _EXPANSION = 2
 """Channels that a block gives, over those of all its paths."""
 
 
-class ResNeXt(Images):
+class ResNeXtModule(ImageNetwork):
     """Stem, stages of residual blocks, mean over positions, dropout, linear.
 
     Xie et al. (2017), "Aggregated residual transformations for deep neural networks", CVPR, table 1; a stage after the

@@ -12,9 +12,9 @@ from lightning.pytorch.utilities.memory import is_oom_error
 from torch import Tensor, nn
 
 from tasks.features.base.sequences import Rows
-from tasks.models.base.network import device
 from tasks.models.training.checkpoint import Curve
-from tasks.models.training.run import Batches, Part, Run, drawn, fresh_optimiser, losses
+from tasks.models.training.run import BatchDataset, EncodedRows, TrainingRun, drawn, fresh_optimiser, losses
+from tasks.models.training.settings import device
 
 _LARGEST_BATCH = 4096
 _GPU_SHARE, _CPU_SHARE = 0.9, 0.5
@@ -23,13 +23,13 @@ _PROBES = 2, 4
 """Rows of the steps by which a larger step's memory is told on the CPU; batch normalisation needs two."""
 
 
-def sized(run: Run, search: Curve) -> Run:
+def sized(run: TrainingRun, search: Curve) -> TrainingRun:
     """Return a run with the batch size that was found, if one was looked for and found."""
     sizes = [int(one["batch_size"]) for one in search if "batch_size" in one]
     return replace(run, settings=replace(run.settings, batch_size=sizes[-1])) if sizes else run
 
 
-def sizes(run: Run, part: Part) -> tuple[Curve, list[str]]:
+def sizes(run: TrainingRun, part: EncodedRows) -> tuple[Curve, list[str]]:
     """Return the batch sizes of which a step fits into memory, rising, and a note of what was found.
 
     Not by Lightning's `Tuner.scale_batch_size`: it learns that a size does not fit from an error that only GPUs give
@@ -49,7 +49,7 @@ def sizes(run: Run, part: Part) -> tuple[Curve, list[str]]:
     return [{"batch_size": float(size)} for size in found], [note]
 
 
-def _fits_gpu(run: Run, part: Part) -> Callable[[int], bool]:
+def _fits_gpu(run: TrainingRun, part: EncodedRows) -> Callable[[int], bool]:
     """Return what tells, by trying, whether a whole step of the longest rows fits into the GPU's memory."""
     order = longest(part)
 
@@ -74,7 +74,7 @@ def _fits_gpu(run: Run, part: Part) -> Callable[[int], bool]:
     return fits
 
 
-def _fits_cpu(run: Run, part: Part) -> Callable[[int], bool]:
+def _fits_cpu(run: TrainingRun, part: EncodedRows) -> Callable[[int], bool]:
     """Return what tells whether a step would stay below a share of the memory that is available.
 
     What a step holds grows with its rows along a straight line, which is drawn through two small steps of the longest
@@ -90,7 +90,7 @@ def _fits_cpu(run: Run, part: Part) -> Callable[[int], bool]:
     return lambda size: less + each * (size - few) <= _CPU_SHARE * available
 
 
-def held(network: nn.Module, run: Run, part: Part, rows: Rows) -> int:
+def held(network: nn.Module, run: TrainingRun, part: EncodedRows, rows: Rows) -> int:
     """Return how many bytes a step holds: what it keeps for going backward, twice, since gradients are as large."""
     kept: dict[int, int] = {}
 
@@ -107,8 +107,8 @@ def held(network: nn.Module, run: Run, part: Part, rows: Rows) -> int:
     return 2 * sum(kept.values())
 
 
-def _forward(network: nn.Module, run: Run, part: Part, rows: Rows, where: str) -> Tensor:
-    batch = Batches(part)[rows]
+def _forward(network: nn.Module, run: TrainingRun, part: EncodedRows, rows: Rows, where: str) -> Tensor:
+    batch = BatchDataset(part)[rows]
     inputs = {name: one.to(where) for name, one in batch["inputs"].items()}
     with torch.autocast(where, dtype=torch.bfloat16, enabled=run.settings.precision == "bf16"):
         found = network(**inputs)
@@ -116,7 +116,7 @@ def _forward(network: nn.Module, run: Run, part: Part, rows: Rows, where: str) -
     return mean
 
 
-def longest(part: Part) -> Rows:
+def longest(part: EncodedRows) -> Rows:
     """Return the rows, the longest first."""
     lengths = part.examples.lengths
     return np.arange(len(part.examples)) if lengths is None else np.argsort(-lengths, kind="stable")

@@ -17,7 +17,7 @@ Batch = Mapping[str, NDArray[Any]]
 """A network's named arguments, each with one entry per row first."""
 
 
-class Examples(Protocol):
+class RowSource(Protocol):
     """Rows as a network takes them, read when they are asked for.
 
     Attributes:

@@ -25,7 +25,7 @@ _FILE, _PART = "checkpoint.safetensors", "checkpoint.part"
 
 
 @dataclass
-class State:
+class TrainingState:
     """Training between two epochs.
 
     Args:
@@ -65,7 +65,7 @@ _TENSORS = ("weights", "optimiser", "best")
 _PLAIN = ("epochs", "steps", "curves", "rate", "search", "notes")
 
 
-def write(state: State, folder: Path, run: str) -> None:
+def write(state: TrainingState, folder: Path, run: str) -> None:
     """Write a checkpoint, whole or not at all.
 
     Args:
@@ -85,7 +85,7 @@ def write(state: State, folder: Path, run: str) -> None:
     (folder / _PART).replace(folder / _FILE)
 
 
-def read(folder: Path, run: str) -> State | None:
+def read(folder: Path, run: str) -> TrainingState | None:
     """Return the checkpoint of a run, or None if there is none, or it is another run's, or damaged."""
     try:
         with safe_open(folder / _FILE, framework="pt") as file:
@@ -98,7 +98,7 @@ def read(folder: Path, run: str) -> State | None:
     if not whole or header["run"] != run:
         return None
     parts: dict[str, Any] = {part: _of(part, tensors) for part in _TENSORS}
-    return State(**parts, **{name: plain[name] for name in _PLAIN})
+    return TrainingState(**parts, **{name: plain[name] for name in _PLAIN})
 
 
 def forget(folder: Path) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from tasks.models.base.estimator import Task
-from tasks.models.base.network import Training
+from tasks.models.training.settings import TrainingSettings
 
 _LOCK, _STAGE, _FEATURES = "dvc.lock", "extract@", "data/extract/"
 
 
-def told(settings: Training, seed: int, task: Task, described: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def told(
+    settings: TrainingSettings, seed: int, task: Task, described: Mapping[str, Any], folder: Path
+) -> dict[str, Any]:
     """Return hyper-parameters for a logger, each a number, a text, or a list as text.
 
     Args:
@@ -66,7 +68,7 @@ def _outs(stages: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield str(one["path"]), str(one["md5"])
 
 
-def _flat(settings: Training) -> Iterator[tuple[str, Any]]:
+def _flat(settings: TrainingSettings) -> Iterator[tuple[str, Any]]:
     """Yield settings by name; those of nested ones by `OUTER.INNER`."""
     waiting = list(asdict(settings).items())
     while waiting:

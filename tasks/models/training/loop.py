@@ -35,17 +35,17 @@ from tasks.evaluation import scores
 from tasks.features.base import torch_state
 from tasks.features.base.sequences import Rows
 from tasks.models.base.estimator import Task
-from tasks.models.base.network import Training, device, threads
-from tasks.models.training import batch_size, batches, checkpoint, lineage, rate_finder, tracking
-from tasks.models.training.checkpoint import Curve, State, Tensors, Trained
-from tasks.models.training.run import Batches, Part, Run, drawn, fresh_optimiser, losses, seed
+from tasks.models.training import batch_size, batches, checkpoint, lineage, loggers, rate_finder
+from tasks.models.training.checkpoint import Curve, Tensors, Trained, TrainingState
+from tasks.models.training.run import BatchDataset, EncodedRows, TrainingRun, drawn, fresh_optimiser, losses, seed
+from tasks.models.training.settings import TrainingSettings, device, threads
 
 _ONE_CYCLE_START, _ONE_CYCLE_END = 1 / 25, 1 / 25e4
 _LOG = logging.getLogger("undertone.training")
 _CHATTER = ("lightning.pytorch", "lightning.fabric", "lightning_utilities")
 
 
-def train(run: Run, part: Part, held_out: Part | None, folder: Path | None) -> Trained:
+def train(run: TrainingRun, part: EncodedRows, held_out: EncodedRows | None, folder: Path | None) -> Trained:
     """Train a network, from the checkpoint in `folder` if there is one of this very run.
 
     The checkpoint stays when training is done: `forget` removes it.
@@ -95,7 +95,12 @@ class Loop(LightningModule):
     """
 
     def __init__(
-        self, network: nn.Module, run: Run, state: State, n_steps: int, kept: tuple[Path | None, str] = (None, "")
+        self,
+        network: nn.Module,
+        run: TrainingRun,
+        state: TrainingState,
+        n_steps: int,
+        kept: tuple[Path | None, str] = (None, ""),
     ) -> None:
         super().__init__()
         self.network, self.run, self.state = network, run, state
@@ -200,7 +205,7 @@ class Loop(LightningModule):
             # the weights that were best so far: kept apart already, or those of the epoch before
             assert before == _best(curves, settings)
             best = state.best or state.weights
-        self.state = State(
+        self.state = TrainingState(
             weights=_copied(self.network.state_dict()),
             optimiser=_flat(self.trainer.optimizers[0].state_dict()["state"]),
             best=best,
@@ -220,7 +225,7 @@ class _Trial(Loop):
         """Go on: the finder counts steps, not epochs."""
 
 
-def multiplier(settings: Training, step: int, n_steps: int) -> float:
+def multiplier(settings: TrainingSettings, step: int, n_steps: int) -> float:
     """Return the share of its highest learning rate at which a step, from 0, is made."""
     if settings.schedule == "constant":
         return 1.0
@@ -235,7 +240,7 @@ def multiplier(settings: Training, step: int, n_steps: int) -> float:
 class _Shuffled(Sampler[Rows]):
     """The batches of every epoch; Lightning says through `set_epoch` how many it has done."""
 
-    def __init__(self, part: Part, run: Run, first: int) -> None:
+    def __init__(self, part: EncodedRows, run: TrainingRun, first: int) -> None:
         self._examples, self._run, self._first, self._epoch = part.examples, run, first, 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -277,7 +282,7 @@ class _Memory(CheckpointIO):
         self._kept.pop(str(path), None)
 
 
-def _fit(loop: Loop, run: Run, part: Part, held_out: Part | None, folder: Path | None) -> None:
+def _fit(loop: Loop, run: TrainingRun, part: EncodedRows, held_out: EncodedRows | None, folder: Path | None) -> None:
     known = _known(held_out)
     trainer = _trainer(
         run.settings,
@@ -287,7 +292,7 @@ def _fit(loop: Loop, run: Run, part: Part, held_out: Part | None, folder: Path |
         devices=run.settings.devices,
         # forked, not spawned: memory maps are shared, and the program is not started a second time
         strategy="ddp_fork" if run.settings.devices > 1 else "auto",
-        logger=tracking.logger(run.settings, folder, loop.state.epochs),
+        logger=loggers.logger(run.settings, folder, loop.state.epochs),
         log_every_n_steps=1,
         limit_val_batches=1.0 if known else 0.0,
     )
@@ -297,17 +302,17 @@ def _fit(loop: Loop, run: Run, part: Part, held_out: Part | None, folder: Path |
     trainer.fit(loop, rows, _loader(known, order) if known else None)
 
 
-def _sought(run: Run, part: Part) -> State:
+def _sought(run: TrainingRun, part: EncodedRows) -> TrainingState:
     """Return a state with what the finders that are asked for have found: first the batch size, then the rate at it."""
     sizes, told = batch_size.sizes(run, part) if run.settings.find_batch_size else ([], [])
     run = batch_size.sized(run, sizes)
-    state = _found(run, part) if run.settings.find_learning_rate else State({})
+    state = _found(run, part) if run.settings.find_learning_rate else TrainingState({})
     return replace(state, search=[*sizes, *state.search], notes=[*told, *state.notes])
 
 
-def _found(run: Run, part: Part) -> State:
+def _found(run: TrainingRun, part: EncodedRows) -> TrainingState:
     """Look for a learning rate on a network that is then thrown away; return it with the finder's curve."""
-    trial = _Trial(drawn(run).train(), run, State({}), _steps(run.settings, part))
+    trial = _Trial(drawn(run).train(), run, TrainingState({}), _steps(run.settings, part))
     trainer = _trainer(
         run.settings,
         max_epochs=-1,
@@ -326,10 +331,10 @@ def _found(run: Run, part: Part) -> State:
     curve = [{"learning_rate": float(rate), "loss": float(loss)} for rate, loss in pairs if math.isfinite(loss)]
     rate = rate_finder.proposed(curve)
     told = f"the learning-rate finder saw no falling loss in {len(curve)} steps; learning_rate is as set"
-    return State({}, rate=rate, search=curve, notes=[] if rate else [told])
+    return TrainingState({}, rate=rate, search=curve, notes=[] if rate else [told])
 
 
-def _trainer(settings: Training, **options: Any) -> Trainer:
+def _trainer(settings: TrainingSettings, **options: Any) -> Trainer:
     return Trainer(
         accelerator="gpu" if device() == "cuda" else "cpu",
         precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
@@ -344,17 +349,17 @@ def _trainer(settings: Training, **options: Any) -> Trainer:
     )
 
 
-def _loader(part: Part, order: Any) -> DataLoader[Any]:
+def _loader(part: EncodedRows, order: Any) -> DataLoader[Any]:
     # pinned memory is copied to the GPU while the step before is computed; Lightning asks for that (non_blocking)
     pinned = device() == "cuda"
-    return DataLoader(Batches(part), batch_size=None, sampler=order, collate_fn=_as_it_is, pin_memory=pinned)
+    return DataLoader(BatchDataset(part), batch_size=None, sampler=order, collate_fn=_as_it_is, pin_memory=pinned)
 
 
 def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _known(held_out: Part | None) -> Part | None:
+def _known(held_out: EncodedRows | None) -> EncodedRows | None:
     """Return the development part, unless none of its classes is known from training."""
     if held_out is None or (held_out.target.ndim == 1 and not (held_out.target >= 0).any()):
         return None
@@ -378,11 +383,11 @@ def _development(found: Tensor, target: Tensor, task: Task) -> dict[str, float]:
     return entry
 
 
-def _judged(curves: Curve, settings: Training) -> bool:
+def _judged(curves: Curve, settings: TrainingSettings) -> bool:
     return bool(curves) and f"development_{settings.monitor}" in curves[-1]
 
 
-def _best(curves: Curve, settings: Training) -> int:
+def _best(curves: Curve, settings: TrainingSettings) -> int:
     """Return the position of the best epoch, of equals the first; of the last without development rows."""
     if not _judged(curves, settings):
         return len(curves) - 1
@@ -408,7 +413,7 @@ def _copied(weights: Mapping[str, Tensor]) -> Tensors:
     return {name: one.detach().cpu().clone() for name, one in weights.items()}
 
 
-def _steps(settings: Training, part: Part) -> int:
+def _steps(settings: TrainingSettings, part: EncodedRows) -> int:
     """Return how many steps the optimiser makes in an epoch."""
     found = batches.shuffled(len(part.examples), settings.batch_size, None, 0, 0)
     return math.ceil(math.ceil(len(found) / settings.devices) / settings.accumulate)
@@ -421,7 +426,7 @@ def _rank() -> tuple[int, int]:
     return 0, 1
 
 
-def _key(run: Run, part: Part, held_out: Part | None) -> str:
+def _key(run: TrainingRun, part: EncodedRows, held_out: EncodedRows | None) -> str:
     """Return what tells this run from others; `described` stands for the features."""
     n_held_out = len(held_out.target) if held_out else 0
     told = [asdict(run.settings), run.seed, run.task, run.described, torch.__version__, n_held_out]

@@ -15,16 +15,16 @@ from torch.utils.data import Dataset
 
 from tasks.features.base.sequences import Rows
 from tasks.models.base.estimator import Task
-from tasks.models.base.network import Training
-from tasks.models.training.batches import Examples
-from tasks.models.training.outputs import tensors
+from tasks.models.training.batches import RowSource
+from tasks.models.training.inference import tensors
+from tasks.models.training.settings import TrainingSettings
 
 _FIRST_WEIGHTS = 0
 """Stands where epoch + 1 stands in the seeds of the random state."""
 
 
 @dataclass(frozen=True)
-class Part:
+class EncodedRows:
     """Rows with what is to be learned of them.
 
     Args:
@@ -33,13 +33,13 @@ class Part:
         weights: of the rows, float32, shape (n_rows,)
     """
 
-    examples: Examples
+    examples: RowSource
     target: NDArray[Any]
     weights: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """One network to be trained.
 
     Args:
@@ -50,7 +50,7 @@ class Run:
         described: what else makes it this run and no other, for JSON
     """
 
-    settings: Training
+    settings: TrainingSettings
     seed: int
     task: Task
     build: Callable[[], nn.Module]
@@ -74,7 +74,7 @@ def losses(found: Tensor, target: Tensor, task: Task, smoothing: float = 0.0) ->
     return functional.mse_loss(found, target, reduction="none").mean(dim=1)
 
 
-def fresh_optimiser(network: nn.Module, settings: Training, rate: float) -> torch.optim.Optimizer:
+def fresh_optimiser(network: nn.Module, settings: TrainingSettings, rate: float) -> torch.optim.Optimizer:
     """Return an optimiser of all of a network's parameters that has made no step yet.
 
     Args:
@@ -92,7 +92,7 @@ def fresh_optimiser(network: nn.Module, settings: Training, rate: float) -> torc
     )
 
 
-def drawn(run: Run) -> nn.Module:
+def drawn(run: TrainingRun) -> nn.Module:
     """Return a run's network before it is trained."""
     seed(run.seed, _FIRST_WEIGHTS)
     return run.build()
@@ -104,10 +104,10 @@ def seed(*numbers: int) -> None:
     torch.manual_seed(int(mixed) >> 1)
 
 
-class Batches(Dataset[Any]):
+class BatchDataset(Dataset[Any]):
     """A part of the data, whose items are whole batches."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: EncodedRows) -> None:
         self.part = part
 
     def __getitem__(self, rows: Rows) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def killed_after_two_epochs(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Abs
 
     write = checkpoint.write
 
-    def killed(state: checkpoint.State, folder: Path, run: str) -> None:
+    def killed(state: checkpoint.TrainingState, folder: Path, run: str) -> None:
         write(state, folder, run)
         if state.epochs == 2:
             raise KeyboardInterrupt

@@ -14,9 +14,8 @@ import torch
 
 from tasks.core.errors import InputError
 from tasks.models.alexnet import AlexNet, AlexNetSettings
-from tasks.models.networks.alexnet import LEAST_SIZE
-from tasks.models.networks.alexnet import AlexNet as Module
-from tasks.models.networks.backbone import take_over
+from tasks.models.networks.alexnet import LEAST_SIZE, AlexNetModule
+from tasks.models.networks.image_network import take_over
 from tests.tasks.models.spectrogram_rows import drawn
 
 PUBLISHED = {
@@ -44,7 +43,7 @@ LEFT = {
 
 def test_its_convolutions_are_torchvisions() -> None:
     with torch.device("meta"):
-        network = Module(4)
+        network = AlexNetModule(4)
     found = {name: tuple(one.shape) for name, one in network.features.state_dict(prefix="features.").items()}
     assert found == PUBLISHED
     assert sum(one.numel() for one in network.features.parameters()) == 2_469_696
@@ -57,7 +56,7 @@ def test_its_convolutions_are_torchvisions() -> None:
 
 def test_torchvisions_file_is_taken_over_without_its_dense_layers() -> None:
     torch.manual_seed(1)
-    network = Module(4)
+    network = AlexNetModule(4)
     # the dense layers' shapes do not matter, and 230 MB of them would only be thrown away
     found = {name: torch.randn(shape) for name, shape in PUBLISHED.items()}
     take_over(network, {**found, **dict.fromkeys(LEFT, torch.zeros(1))}, "it")
@@ -68,7 +67,7 @@ def test_torchvisions_file_is_taken_over_without_its_dense_layers() -> None:
 
 def test_positions_are_summed() -> None:
     torch.manual_seed(1)
-    network = Module(4).eval()
+    network = AlexNetModule(4).eval()
     pictures = torch.randn(2, 3, 70, 130)
     with torch.no_grad():
         maps = network.features(pictures)
@@ -80,12 +79,12 @@ def test_positions_are_summed() -> None:
 @pytest.mark.parametrize(("size", "left"), [(LEAST_SIZE, 1), (128, 3), (300, 8)])
 def test_pictures_become_so_many_positions(size: int, left: int) -> None:
     with torch.device("meta"):
-        assert Module(4).features(torch.zeros(1, 3, size, LEAST_SIZE)).shape == (1, 256, left, 1)
+        assert AlexNetModule(4).features(torch.zeros(1, 3, size, LEAST_SIZE)).shape == (1, 256, left, 1)
 
 
 def test_smaller_pictures_are_refused() -> None:
     with torch.device("meta"), pytest.raises(RuntimeError, match="too small"):
-        Module(4).features(torch.zeros(1, 3, LEAST_SIZE - 1, LEAST_SIZE))
+        AlexNetModule(4).features(torch.zeros(1, 3, LEAST_SIZE - 1, LEAST_SIZE))
     inputs, target = drawn(8, 1, n_frames=70, n_bands=40)
     with pytest.raises(InputError, match="AlexNet needs pictures of 63 bands × 63 frames or more, found 40 × 70"):
         AlexNet(AlexNetSettings(frames=70), 1).fit(inputs, target)

@@ -18,12 +18,12 @@ import torch
 from tasks.core.errors import InputError
 from tasks.features.base.sequences import Sequences
 from tasks.models.base import registry
-from tasks.models.base.branches import Part
+from tasks.models.base.branches import TrainingPart
 from tasks.models.base.estimator import Development, Inputs
 from tasks.models.base.joined_sequences import shortened
 from tasks.models.cross_modal import CrossModal, CrossModalSettings, CrossModalSvm, CrossModalSvmSettings
 from tasks.models.networks import cross_modal as networks
-from tasks.models.networks.cross_modal import Block
+from tasks.models.networks.cross_modal import ModalityInput
 
 CLASSES = np.array(["anger", "joy", "neutral", "sadness"])
 SMALL: Mapping[str, Any] = {
@@ -164,8 +164,8 @@ def test_what_fills_a_batch_up_is_never_seen(whole: CrossModal) -> None:
 
 
 def test_others_attends_to_nothing_of_its_own_where_there_is_something_else() -> None:
-    network = networks.CrossModal(
-        [Block(1, [0.0], [1.0]), Block(1, [0.0], [1.0])],
+    network = networks.CrossModalModule(
+        [ModalityInput(1, [0.0], [1.0]), ModalityInput(1, [0.0], [1.0])],
         2,
         projection=4,
         hidden=2,
@@ -309,7 +309,7 @@ def test_an_svm_on_a_network_that_knows_more_classes_scores_its_own() -> None:
     inputs, target = drawn()
     fewer = np.flatnonzero(target != "joy")
     fitted = CrossModalSvm(CrossModalSvmSettings(**SMALL), 1)
-    fitted.beyond = Part(inputs, target, None)
+    fitted.beyond = TrainingPart(inputs, target, None)
     fitted.fit(inputs.rows(fewer), target[fewer])
     assert "joy" not in fitted.outputs_
     assert fitted.scores(inputs).shape == (len(inputs), len(fitted.outputs_))

@@ -14,9 +14,8 @@ import torch
 
 from tasks.core.errors import InputError
 from tasks.models.densenet import DenseNet, DenseNetSettings
-from tasks.models.networks.backbone import take_over
-from tasks.models.networks.densenet import DenseNet as Module
-from tasks.models.networks.densenet import least_size
+from tasks.models.networks.densenet import DenseNetModule, least_size
+from tasks.models.networks.image_network import take_over
 from tests.tasks.models.spectrogram_rows import drawn
 
 Shape = tuple[int, ...]
@@ -51,7 +50,7 @@ def densenet_201() -> Iterator[tuple[str, Shape]]:
 
 def test_its_weights_are_torchvisions() -> None:
     with torch.device("meta"):
-        network = Module(1000)
+        network = DenseNetModule(1000)
     expected = dict(densenet_201())
     assert {name: tuple(one.shape) for name, one in network.state_dict().items()} == expected
     assert len(expected) == 1207
@@ -64,7 +63,7 @@ def test_the_published_file_is_taken_over_by_its_old_names() -> None:
     """It has `denselayer1.norm.1.weight` for `denselayer1.norm1.weight`, and no counters."""
     torch.manual_seed(1)
     size = {"blocks": (2, 1), "growth": 4}
-    there, network = Module(1000, **size).state_dict(), Module(3, **size)
+    there, network = DenseNetModule(1000, **size).state_dict(), DenseNetModule(3, **size)
     old = {
         re.sub(r"(norm|conv)([12])\.", r"\1.\2.", name): one
         for name, one in there.items()
@@ -78,7 +77,7 @@ def test_the_published_file_is_taken_over_by_its_old_names() -> None:
 
 def test_a_layer_adds_to_what_was_there() -> None:
     torch.manual_seed(1)
-    block = Module(2, blocks=(3,), growth=4).eval().features.denseblock1
+    block = DenseNetModule(2, blocks=(3,), growth=4).eval().features.denseblock1
     maps = torch.randn(2, 64, 5, 6)
     found = block(maps)
     assert found.shape == (2, 64 + 3 * 4, 5, 6)
@@ -90,7 +89,7 @@ def test_a_layer_adds_to_what_was_there() -> None:
 def test_the_least_size_is_the_least(n_blocks: int, least: int) -> None:
     assert least_size(n_blocks) == least
     with torch.device("meta"):
-        network = Module(2, blocks=(1,) * n_blocks, growth=4).eval()
+        network = DenseNetModule(2, blocks=(1,) * n_blocks, growth=4).eval()
     assert network(torch.zeros(1, 3, least, least + 9, device="meta")).shape == (1, 2)
     if least > 1:
         with pytest.raises(RuntimeError, match="too small"):

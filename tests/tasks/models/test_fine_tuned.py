@@ -229,9 +229,9 @@ def test_members_are_averaged_and_a_killed_ensemble_keeps_those_it_has(
 
 
 def logits_of(model: FineTuned, number: int, inputs: Inputs) -> np.ndarray:
-    from tasks.models.training import outputs
+    from tasks.models.training import inference
 
-    return outputs.logits(model.networks_[number], model.examples(inputs), model.settings)
+    return inference.logits(model.networks_[number], model.examples(inputs), model.settings)
 
 
 def test_rare_classes_can_weigh_more(checkpoint: str) -> None:

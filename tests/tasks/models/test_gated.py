@@ -18,7 +18,7 @@ from tasks.models.base import registry
 from tasks.models.base.estimator import Inputs
 from tasks.models.fusion import Fusion, FusionSettings
 from tasks.models.gated import Gated, GatedSettings
-from tasks.models.networks.gated import Gated as Module
+from tasks.models.networks.gated import GatedModule
 
 CLASSES = np.array(["anger", "joy"])
 SMALL: Mapping[str, Any] = {"epochs": 12, "hidden": 8, "learning_rate": 0.02, "batch_size": 16}
@@ -54,7 +54,7 @@ def accuracy(fitted: Any, inputs: Inputs, target: np.ndarray) -> float:
 
 def test_a_gate_by_hand() -> None:
     """Weights of 0 say nothing and gate evenly: what is left is the last layer's bias; a shut gate hears one side."""
-    unit = Module([1, 1], 1, hidden=1, dropout=0.0).eval()
+    unit = GatedModule([1, 1], 1, hidden=1, dropout=0.0).eval()
     with torch.no_grad():
         for one in unit.parameters():
             one.zero_()

@@ -86,10 +86,10 @@ def test_batch_normalisation_sees_real_steps_alone() -> None:
     """Filling up a batch with three long rows must not move the averages."""
     import torch
 
-    from tasks.models.networks.lstm import Lstm
+    from tasks.models.networks.lstm import LstmModule
 
     torch.manual_seed(1)
-    network = Lstm(3, (4, 4), 2, both_ways=False, pooling="last", dropout=0.0).train()
+    network = LstmModule(3, (4, 4), 2, both_ways=False, pooling="last", dropout=0.0).train()
     steps, lengths = torch.randn(3, 5, 3), torch.tensor([5, 2, 1])
     state = {name: one.clone() for name, one in network.state_dict().items()}
     network(steps, lengths)

@@ -18,7 +18,7 @@ import transformers
 
 from tasks.core.errors import InputError
 from tasks.features.base import checkpoints
-from tasks.models.networks.resnet import ResNet as Module
+from tasks.models.networks.resnet import ResNetModule
 from tasks.models.resnet import MODELS, ResNet, ResNetSettings
 from tests.tasks.models.spectrogram_rows import drawn
 
@@ -122,4 +122,4 @@ def test_weights_that_are_not_its_own_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (12, 24), (33, 31)])
 def test_pictures_may_have_any_size(size: tuple[int, int]) -> None:
     with torch.device("meta"):
-        assert Module(2, blocks=(1, 1, 1, 1))(torch.zeros(2, 3, *size)).shape == (2, 2)
+        assert ResNetModule(2, blocks=(1, 1, 1, 1))(torch.zeros(2, 3, *size)).shape == (2, 2)

@@ -11,8 +11,8 @@ pytest.importorskip("lightning")
 
 import torch
 
-from tasks.models.networks.backbone import take_over
-from tasks.models.networks.resnext import ResNeXt as Module
+from tasks.models.networks.image_network import take_over
+from tasks.models.networks.resnext import ResNeXtModule
 
 Shape = tuple[int, ...]
 
@@ -47,7 +47,7 @@ def resnext_50() -> Iterator[tuple[str, Shape]]:
 
 def test_its_weights_are_torchvisions() -> None:
     with torch.device("meta"):
-        network = Module(1000)
+        network = ResNeXtModule(1000)
     assert {name: tuple(one.shape) for name, one in network.state_dict().items()} == dict(resnext_50())
     assert sum(one.numel() for one in network.parameters()) == 25_028_904
     assert network(torch.zeros(2, 3, 128, 300, device="meta")).shape == (2, 1000)
@@ -57,7 +57,7 @@ def test_its_weights_are_torchvisions() -> None:
 
 def test_the_head_of_a_file_is_left_where_it_is() -> None:
     torch.manual_seed(1)
-    there, network = Module(1000, blocks=(1,)).state_dict(), Module(3, blocks=(1,))
+    there, network = ResNeXtModule(1000, blocks=(1,)).state_dict(), ResNeXtModule(3, blocks=(1,))
     take_over(network, there, "it")
     found = network.state_dict()
     assert found["fc.weight"].shape == (3, 256)
@@ -66,7 +66,7 @@ def test_the_head_of_a_file_is_left_where_it_is() -> None:
 
 def test_paths_do_not_mix() -> None:
     torch.manual_seed(1)
-    conv = Module(2, blocks=(1,)).layer1[0].conv2
+    conv = ResNeXtModule(2, blocks=(1,)).layer1[0].conv2
     maps = torch.randn(1, 128, 3, 3)
     changed = maps.clone()
     changed[:, 4:8] += 1
@@ -75,7 +75,7 @@ def test_paths_do_not_mix() -> None:
 
 
 def test_a_block_adds_to_what_came_in() -> None:
-    block = Module(2, blocks=(2,)).eval().layer1[1]
+    block = ResNeXtModule(2, blocks=(2,)).eval().layer1[1]
     torch.nn.init.zeros_(block.bn3.weight)
     maps = torch.rand(2, 256, 4, 5)
     torch.testing.assert_close(block(maps), maps)
@@ -84,5 +84,5 @@ def test_a_block_adds_to_what_came_in() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (12, 24), (33, 31)])
 def test_pictures_may_have_any_size(size: tuple[int, int]) -> None:
     with torch.device("meta"):
-        network = Module(2, blocks=(1, 1, 1, 1))
+        network = ResNeXtModule(2, blocks=(1, 1, 1, 1))
         assert network(torch.zeros(2, 3, *size)).shape == (2, 2)

@@ -20,7 +20,7 @@ from tasks.features.base.sequences import Sequences
 from tasks.features.sound import speech_encoder
 from tasks.models import speech_fine_tuned
 from tasks.models.base.estimator import Development, Inputs
-from tasks.models.networks.speech import Speech, pooled
+from tasks.models.networks.speech_classifier import SpeechClassifier, pooled
 from tasks.models.speech_fine_tuned import SpeechFineTuned, SpeechFineTunedSettings
 from tasks.simulate.checkpoints import HIDDEN, tiny_speech_encoder
 
@@ -62,7 +62,7 @@ def small(checkpoint: str, **settings: Any) -> SpeechFineTunedSettings:
     return SpeechFineTunedSettings(checkpoint=checkpoint, **(plain | settings))
 
 
-def network(checkpoint: str, **settings: Any) -> Speech:
+def network(checkpoint: str, **settings: Any) -> SpeechClassifier:
     model = SpeechFineTuned(small(checkpoint, **settings), 1)
     shape = model.start(drawn(2)[0])
     with torch.random.fork_rng(devices=[]):
@@ -138,7 +138,7 @@ def test_families_that_let_padding_in_run_row_by_row() -> None:
         num_conv_pos_embedding_groups=4,
     )
     encoder = library.Data2VecAudioModel(config)
-    net = Speech(
+    net = SpeechClassifier(
         encoder, 2, pooling="max", dropout=0.0, frozen=True, spec_augment=True, layer_decay=1.0, head_rate=1e-3
     ).eval()
     waveform, lengths = torch.randn(3, 6_400), torch.tensor([6_400, 3_200, 4_801])
@@ -207,7 +207,7 @@ def test_spec_augment_is_drawn_by_the_seed(checkpoint: str, tmp_path: Path) -> N
     save_file(weights | {"masked_spec_embed": torch.zeros(HIDDEN)}, place / "model.safetensors", {"format": "pt"})
     net, bare = (network(str(place), spec_augment=wanted, dropout=0.0).train() for wanted in (True, False))
 
-    def made(one: Speech, seed: int, n_samples: int = 6_400) -> torch.Tensor:
+    def made(one: SpeechClassifier, seed: int, n_samples: int = 6_400) -> torch.Tensor:
         torch.manual_seed(seed)
         waveform = torch.sin(torch.arange(2.0 * n_samples).reshape(2, -1))
         return one(waveform, torch.tensor([n_samples, n_samples])).detach()

@@ -16,7 +16,7 @@ _COUNTER = "num_batches_tracked"
 """A buffer that files from before PyTorch 0.4.1 lack, and that nothing here depends on."""
 
 
-class Images(nn.Module, ABC):
+class ImageNetwork(nn.Module, ABC):
     """A network for pictures, whose weights are named as in the files that its authors publish.
 
     Attributes:
@@ -39,7 +39,7 @@ class Images(nn.Module, ABC):
         return {name: name for name in names}
 
 
-class Backbone(nn.Module):
+class StagedImageNetwork(nn.Module):
     """A network for pictures in training: the head alone first, then all of it, lower stages learning less.
 
     A picture of one channel is given to all three.
@@ -51,7 +51,7 @@ class Backbone(nn.Module):
         layer_decay: learning rate of a stage, over that of the one above it; the head is on top
     """
 
-    def __init__(self, network: Images, *, head_epochs: int = 0, layer_decay: float = 1.0) -> None:
+    def __init__(self, network: ImageNetwork, *, head_epochs: int = 0, layer_decay: float = 1.0) -> None:
         super().__init__()
         self.network = network
         self._head_epochs, self._layer_decay = head_epochs, layer_decay
@@ -74,7 +74,7 @@ class Backbone(nn.Module):
                 part.requires_grad_(not self._frozen)
         self.train(self.training)
 
-    def train(self, mode: bool = True) -> Backbone:
+    def train(self, mode: bool = True) -> StagedImageNetwork:
         """Switch to training, or out of it; a frozen body stays out."""
         super().train(mode)
         if self._frozen:
@@ -97,7 +97,7 @@ class Backbone(nn.Module):
         return rated
 
 
-def take_over(network: Images, found: Mapping[str, Tensor], source: str) -> None:
+def take_over(network: ImageNetwork, found: Mapping[str, Tensor], source: str) -> None:
     """Set a body's weights to those of a file; its head is left out.
 
     Args:

@@ -20,10 +20,10 @@ from safetensors.torch import load_file, save_file
 
 from tasks.core.errors import InputError
 from tasks.models.base.estimator import Model
-from tasks.models.base.pretrained_image import BackboneSettings, weights_of
 from tasks.models.densenet import DenseNet, DenseNetSettings
-from tasks.models.networks.backbone import Backbone, take_over
-from tasks.models.networks.densenet import DenseNet as DenseModule
+from tasks.models.networks.densenet import DenseNetModule
+from tasks.models.networks.image_estimator import ImageSettings, weights_of
+from tasks.models.networks.image_network import StagedImageNetwork, take_over
 from tasks.models.training import checkpoint as kept
 from tests.tasks.models.spectrogram_rows import as_vectors, drawn
 
@@ -71,7 +71,7 @@ def dense(**settings: Any) -> DenseNetSettings:
 def published(path: Path, seed: int = 3) -> dict[str, Any]:
     """Save what a DenseNet of this size could have learned on pictures; return it."""
     torch.manual_seed(seed)
-    network = DenseModule(1000, **TINY)
+    network = DenseNetModule(1000, **TINY)
     for one in network.modules():
         if isinstance(one, torch.nn.BatchNorm2d):
             one.running_mean.normal_()
@@ -175,7 +175,7 @@ def test_lower_stages_learn_less(name: str) -> None:
 
 def test_a_picture_of_one_channel_is_given_to_all_three() -> None:
     torch.manual_seed(1)
-    network = Backbone(DenseModule(2, **TINY)).eval()
+    network = StagedImageNetwork(DenseNetModule(2, **TINY)).eval()
     picture = torch.randn(2, 1, 12, 24)
     torch.testing.assert_close(network(picture), network(torch.cat([picture] * 3, dim=1)))
 
@@ -197,7 +197,7 @@ def test_a_file_may_lack_counters_and_the_head_and_may_be_of_half_precision(tmp_
         for name, one in expected.items()
         if not name.endswith("num_batches_tracked") and not name.startswith("classifier.")
     }
-    network = DenseModule(2, **TINY)
+    network = DenseNetModule(2, **TINY)
     take_over(network, lean, "it")
     conv = network.features.conv0.weight
     assert conv.dtype == torch.float32
@@ -224,7 +224,7 @@ def test_the_head_learns_first_and_the_body_after_it(tmp_path: Path) -> None:
 
 def test_a_frozen_body_works_as_outside_training() -> None:
     torch.manual_seed(1)
-    network = Backbone(DenseModule(2, **TINY), head_epochs=1).train()
+    network = StagedImageNetwork(DenseNetModule(2, **TINY), head_epochs=1).train()
     norms = [one for one in network.modules() if isinstance(one, torch.nn.BatchNorm2d)]
     network.begin_epoch(0)
     assert not any(one.training for one in norms)
@@ -250,7 +250,7 @@ def test_a_run_that_is_killed_in_either_stage_goes_on_to_the_same_bytes(
     )
     whole, write = DenseNet(settings, 1).fit(inputs, target), kept.write
 
-    def dying(state: kept.State, *where: Any) -> None:
+    def dying(state: kept.TrainingState, *where: Any) -> None:
         write(state, *where)
         if state.epochs == killed_after:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -301,7 +301,7 @@ def test_a_file_of_something_else_is_told(tmp_path: Path) -> None:
             DenseNet(dense(checkpoint=str(path))).body(3, 12, 24, 2, fitting=True)
 
     without = {name: one for name, one in good.items() if name != "features.norm5.bias"}
-    refused(without, r"w\.safetensors does not hold.*\(DenseNet\): 1 missing \(features\.norm5\.bias\)")
+    refused(without, r"w\.safetensors does not hold.*\(DenseNetModule\): 1 missing \(features\.norm5\.bias\)")
     refused({**good, "features.extra": torch.zeros(1)}, r"1 unknown \(features\.extra\)")
     odd = {**good, "features.conv0.weight": torch.zeros(64, 1, 7, 7)}
     refused(odd, r"1 of another shape \(features\.conv0\.weight \(64, 1, 7, 7\) instead of \(64, 3, 7, 7\)\)")
@@ -332,7 +332,7 @@ def test_a_file_is_left_as_it_is(tmp_path: Path) -> None:
 )
 def test_impossible_settings_are_refused(settings: dict[str, Any], match: str) -> None:
     with pytest.raises(ValueError, match=match):
-        BackboneSettings(**settings)
+        ImageSettings(**settings)
 
 
 @pytest.mark.parametrize("name", ["resnet", "densenet", "resnext"])

@@ -27,12 +27,13 @@ from tasks.features.base.sequences import Sequences
 from tasks.features.base.settings import settings_of
 from tasks.models.base import registry
 from tasks.models.base.estimator import Development, Inputs
-from tasks.models.base.network import Target, Training
 from tasks.models.feed_forward import FeedForward, FeedForwardSettings
 from tasks.models.recurrent import BiLstm, BiLstmSettings
-from tasks.models.training import batch_size, batches, checkpoint, loop, rate_finder, tracking
-from tasks.models.training.run import Part, Run
+from tasks.models.training import batch_size, batches, checkpoint, loggers, loop, rate_finder
+from tasks.models.training.network import Target
+from tasks.models.training.run import EncodedRows, TrainingRun
 from tasks.models.training.run import drawn as drawn_network
+from tasks.models.training.settings import TrainingSettings
 
 CLASSES = np.array(["anger", "joy", "sadness"])
 
@@ -120,7 +121,7 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bytes(
     whole = fitted(**settings)
     folder, write, started = tmp_path / "run", checkpoint.write, []
 
-    def dying(state: checkpoint.State, *where: Any) -> None:
+    def dying(state: checkpoint.TrainingState, *where: Any) -> None:
         write(state, *where)
         if state.epochs == 2:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -239,7 +240,7 @@ def test_classes_that_training_did_not_have_are_errors() -> None:
 
 def test_the_learning_rate_goes_as_scheduled() -> None:
     def rates(kind: Any, n: int = 100) -> np.ndarray:
-        return np.array([loop.multiplier(Training(schedule=kind), step, n) for step in range(n)])
+        return np.array([loop.multiplier(TrainingSettings(schedule=kind), step, n) for step in range(n)])
 
     assert (rates("constant") == 1).all()
     linear, cycle = rates("linear"), rates("one-cycle")
@@ -317,8 +318,8 @@ def test_what_a_step_holds_grows_along_a_line() -> None:
     inputs = Inputs(np.full(40, "u"), {}, {"said": Sequences(steps, np.cumsum(lengths) - lengths, lengths)})
     model = BiLstm(BiLstmSettings(hidden=(4,)))
     model.shape, model.target = model.start(inputs), Target("classes", tuple(CLASSES))
-    run = Run(model.settings, 1, "classes", lambda: model.build(model.shape, 3, fitting=True), {})
-    part = Part(model.examples(inputs), np.zeros(40, dtype=np.int64), np.ones(40, dtype=np.float32))
+    run = TrainingRun(model.settings, 1, "classes", lambda: model.build(model.shape, 3, fitting=True), {})
+    part = EncodedRows(model.examples(inputs), np.zeros(40, dtype=np.int64), np.ones(40, dtype=np.float32))
     order = batch_size.longest(part)
     assert (np.diff(lengths[order]) <= 0).all()
     network = drawn_network(run).train()
@@ -346,7 +347,7 @@ def test_a_run_that_was_killed_keeps_the_batch_size_it_found(tmp_path: Path, mon
     settings = {"find_batch_size": True, "batch_size": 8, "epochs": 3}
     whole, write = fitted(**settings), checkpoint.write
 
-    def dying(state: checkpoint.State, *where: Any) -> None:
+    def dying(state: checkpoint.TrainingState, *where: Any) -> None:
         write(state, *where)
         if state.epochs == 2:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -368,8 +369,8 @@ def test_a_step_that_does_not_fit_ends_the_search(monkeypatch: pytest.MonkeyPatc
     inputs, _ = drawn()
     model = FeedForward(small(batch_size=8))
     model.shape, model.target = model.start(inputs), Target("classes", tuple(CLASSES))
-    run = Run(model.settings, 1, "classes", lambda: model.build(model.shape, 3, fitting=True), {})
-    part = Part(model.examples(inputs), np.zeros(120, dtype=np.int64), np.ones(120, dtype=np.float32))
+    run = TrainingRun(model.settings, 1, "classes", lambda: model.build(model.shape, 3, fitting=True), {})
+    part = EncodedRows(model.examples(inputs), np.zeros(120, dtype=np.int64), np.ones(120, dtype=np.float32))
     curve, notes = batch_size.sizes(run, part)
     assert curve == [{"batch_size": 8.0}, {"batch_size": 16.0}, {"batch_size": 32.0}]
     assert "chose 32 rows (64 do not fit into memory on cuda)" in notes[0]
@@ -546,7 +547,7 @@ def test_mlflow_takes_a_run_into_a_database(
 
 @pytest.mark.parametrize("logger", ["tensorboard", "wandb", "mlflow"])
 def test_a_logger_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, logger: str) -> None:
-    monkeypatch.setattr(tracking, "find_spec", lambda _: None)
+    monkeypatch.setattr(loggers, "find_spec", lambda _: None)
     with pytest.raises(InputError, match=r"pip install 'undertone\[tracking\]'"):
         fitted(logger=logger, folder=tmp_path)
 
@@ -631,12 +632,12 @@ def test_without_the_libraries_it_says_how_to_get_them(monkeypatch: pytest.Monke
 )
 def test_impossible_settings_are_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{name} must be"):
-        Training(**{name: value})
+        TrainingSettings(**{name: value})
 
 
 def test_a_batch_size_is_looked_for_on_one_device() -> None:
     with pytest.raises(ValueError, match="find_batch_size is for one device, found devices 2"):
-        Training(find_batch_size=True, devices=2)
+        TrainingSettings(find_batch_size=True, devices=2)
 
 
 @pytest.mark.parametrize("name", ["feed-forward", "bilstm", "fine-tuned"])

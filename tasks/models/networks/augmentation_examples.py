@@ -61,15 +61,15 @@ def variants(
 def _seen(steps: NDArray[np.float32], alone: Augmentation, mel: MelSettings | None, seed: int) -> NDArray[Any]:
     import torch
 
-    from tasks.models.networks.augment import Masks, OnSound, OnSpectrograms
+    from tasks.models.networks.augmentation_layers import SoundAugmentation, SpecAugmentMasks, SpectrogramAugmentation
 
     with torch_state.own_random_state(), torch.no_grad():
         torch.manual_seed(seed)
         frames = torch.from_numpy(np.array(steps, dtype=np.float32))[None]
         if mel is not None:
-            sound = OnSound(alone, mel.rate_hz, mel.hop)(frames[..., 0])
+            sound = SoundAugmentation(alone, mel.rate_hz, mel.hop)(frames[..., 0])
             frames = spectra.spectrogram(sound, mel)
-        frames = OnSpectrograms(alone, after_sound=mel is not None)(frames)
+        frames = SpectrogramAugmentation(alone, after_sound=mel is not None)(frames)
         mean = frames.mean(1, keepdim=True)
-        varied: NDArray[Any] = (Masks(alone)(frames - mean) + mean)[0].numpy()
+        varied: NDArray[Any] = (SpecAugmentMasks(alone)(frames - mean) + mean)[0].numpy()
         return varied

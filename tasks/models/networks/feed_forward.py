@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 
-class Dense(nn.Module):
+class FeedForwardModule(nn.Module):
     """Linear → ReLU → batch normalisation → dropout, for each hidden layer; then linear.
 
     Args:

@@ -14,10 +14,10 @@ torch = pytest.importorskip("torch")
 from torch import Tensor, nn  # noqa: E402
 
 from tasks.features.sound.spectra import MelSettings  # noqa: E402
-from tasks.models.networks import augment as augmenting  # noqa: E402
-from tasks.models.networks.augment import Masks, OnSound, OnSpectrograms  # noqa: E402
+from tasks.models.networks import augmentation_layers as augmenting  # noqa: E402
+from tasks.models.networks.augmentation_examples import AS_IT_IS, variants  # noqa: E402
+from tasks.models.networks.augmentation_layers import SoundAugmentation, SpecAugmentMasks, SpectrogramAugmentation  # noqa: E402
 from tasks.models.training.augmentation import Augmentation  # noqa: E402
-from tasks.models.training.variations import AS_IT_IS, variants  # noqa: E402
 
 RATE_HZ, HOP = 16_000, 160
 EVERYTHING = Augmentation(
@@ -50,13 +50,13 @@ ALONE_AS_MASKS: tuple[dict[str, Any], ...] = ({"frequency_masks": 2}, {"time_mas
 
 
 def on_sound(augment: Augmentation) -> nn.Module:
-    return OnSound(augment, RATE_HZ, HOP)
+    return SoundAugmentation(augment, RATE_HZ, HOP)
 
 
 ALL: list[tuple[Callable[[Augmentation], nn.Module], dict[str, Any], tuple[int, ...]]] = [
     *((on_sound, one, (12, 4_000)) for one in ALONE_ON_SOUND),
-    *((OnSpectrograms, one, (12, 60, 12)) for one in ALONE_ON_SPECTROGRAMS),
-    *((Masks, one, (12, 60, 12)) for one in ALONE_AS_MASKS),
+    *((SpectrogramAugmentation, one, (12, 60, 12)) for one in ALONE_ON_SPECTROGRAMS),
+    *((SpecAugmentMasks, one, (12, 60, 12)) for one in ALONE_AS_MASKS),
 ]
 each = pytest.mark.parametrize(
     ("module", "asked", "shape"), ALL, ids=[f"{make.__name__}-{next(iter(asked))}" for make, asked, _ in ALL]
@@ -139,19 +139,19 @@ def test_the_shortest_rows(module: Any, asked: dict[str, Any], shape: tuple[int,
 def test_nothing_asked_for_is_nothing_done() -> None:
     sound, frames = torch.randn(2, 800), torch.randn(2, 30, 12)
     assert on_sound(Augmentation())(sound) is sound
-    assert OnSpectrograms(Augmentation())(frames) is frames
-    assert Masks(Augmentation())(frames) is frames
+    assert SpectrogramAugmentation(Augmentation())(frames) is frames
+    assert SpecAugmentMasks(Augmentation())(frames) is frames
 
 
 def test_after_sound_only_the_time_warp_is_left() -> None:
     frames = torch.randn(3, 40, 12)
-    without = OnSpectrograms(Augmentation(speed=0.2, noise_db=-3, shift=5, gain_db=6), after_sound=True)
+    without = SpectrogramAugmentation(Augmentation(speed=0.2, noise_db=-3, shift=5, gain_db=6), after_sound=True)
     assert without(frames) is frames
-    assert not torch.equal(OnSpectrograms(EVERYTHING, after_sound=True)(frames), frames)
+    assert not torch.equal(SpectrogramAugmentation(EVERYTHING, after_sound=True)(frames), frames)
 
 
 def test_no_module_has_weights() -> None:
-    for one in (on_sound(EVERYTHING), OnSpectrograms(EVERYTHING), Masks(EVERYTHING)):
+    for one in (on_sound(EVERYTHING), SpectrogramAugmentation(EVERYTHING), SpecAugmentMasks(EVERYTHING)):
         assert not one.state_dict()
 
 
@@ -160,7 +160,7 @@ def test_no_module_has_weights() -> None:
 
 def masked(augment: Augmentation, n_rows: int = 500, n_frames: int = 50, n_bands: int = 20) -> Tensor:
     frames = torch.rand(n_rows, n_frames, n_bands) + 1
-    found = Masks(augment)(frames)
+    found = SpecAugmentMasks(augment)(frames)
     covered = found == 0
     assert torch.equal(found[~covered], frames[~covered])
     return covered
@@ -275,7 +275,7 @@ def test_gain_is_one_factor_a_row() -> None:
 
 def test_gain_of_a_spectrogram_is_one_offset_a_row() -> None:
     frames = torch.randn(200, 10, 5)
-    offsets = OnSpectrograms(Augmentation(gain_db=6))(frames) - frames
+    offsets = SpectrogramAugmentation(Augmentation(gain_db=6))(frames) - frames
     assert torch.allclose(offsets, offsets[:, :1, :1].expand_as(offsets), atol=1e-5)
     assert -6.0001 < float(offsets.min()) < -5
     assert 5 < float(offsets.max()) < 6.0001
@@ -380,7 +380,7 @@ def test_a_warp_keeps_the_ends_and_moves_its_point() -> None:
 @pytest.mark.parametrize("widest", [3, 20, 1_000])
 def test_a_warp_is_at_most_as_wide_as_asked_and_never_folds_time(widest: int) -> None:
     frames = torch.arange(41.0)[None, :, None].expand(500, -1, 1)
-    found = OnSpectrograms(Augmentation(time_warp=widest))(frames)[..., 0]
+    found = SpectrogramAugmentation(Augmentation(time_warp=widest))(frames)[..., 0]
     assert torch.equal(found[:, [0, -1]], frames[:, [0, -1], 0])
     assert (found.diff(dim=1) >= 0).all()
     moved = float((found - frames[..., 0]).abs().max())

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from tasks.features.sound import spectra
 from tasks.features.sound.spectra import MelSettings
-from tasks.models.networks import augment as augmenting
+from tasks.models.networks import augmentation_layers as augmenting
 from tasks.models.training.augmentation import Augmentation
 from tasks.models.training.run import groups
 
 _LEAST_SCALE = 1e-3
 
 
-class Picture(nn.Module):
+class SpectrogramInput(nn.Module):
     """Steps → (sound varied → log-mel) → spectrogram varied → standardised → masked → channels → the network proper.
 
     Args:
@@ -52,9 +52,9 @@ class Picture(nn.Module):
         # before the body: the last linear layer of all modules is the body's
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
         self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32))
-        self.on_sound = augmenting.OnSound(augment, mel.rate_hz, mel.hop) if mel else None
-        self.on_spectrograms = augmenting.OnSpectrograms(augment, after_sound=mel is not None)
-        self.masks = augmenting.Masks(augment)
+        self.on_sound = augmenting.SoundAugmentation(augment, mel.rate_hz, mel.hop) if mel else None
+        self.on_spectrograms = augmenting.SpectrogramAugmentation(augment, after_sound=mel is not None)
+        self.masks = augmenting.SpecAugmentMasks(augment)
         self.body = body
         self._channels, self._by_utterance, self._n_frames, self._mel = channels, by_utterance, n_frames, mel
         self._differences = differences

@@ -18,7 +18,7 @@ from tasks.features.sound import speech_encoder
 _LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
 
 
-class Speech(nn.Module):
+class SpeechClassifier(nn.Module):
     """Encoder → one vector over frames → dropout → dense → tanh → dropout → linear.
 
     The part on top is the source's, who took over the classification head of RoBERTa (Liu et al. 2019). What fills a

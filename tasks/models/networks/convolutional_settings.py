@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tasks.models.base.checks import above_zero, demand_share
-from tasks.models.base.spectrograms import SpectrogramSettings
+from tasks.models.networks.spectrogram_estimator import SpectrogramNetworkSettings
 
 
 @dataclass(frozen=True)
-class ConvolutionalSettings(SpectrogramSettings):
+class ConvolutionalSettings(SpectrogramNetworkSettings):
     """Settings of a convolutional network, beside those of its pictures and its training.
 
     Args:

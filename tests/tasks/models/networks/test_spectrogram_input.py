@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from tasks.features.sound import spectra
-from tasks.models.networks.picture import Picture, from_band_to_band
+from tasks.models.networks.spectrogram_input import SpectrogramInput, from_band_to_band
 from tasks.models.training.augmentation import Augmentation
 
 
@@ -28,7 +28,7 @@ def test_from_band_to_band_by_hand() -> None:
 @pytest.mark.parametrize("differences", ["time", "bands"])
 def test_three_channels_are_the_spectrogram_and_its_two_differences(differences: str) -> None:
     frames = np.random.default_rng(1).standard_normal((2, 30, 5)).astype(np.float32)
-    picture = Picture(
+    picture = SpectrogramInput(
         nn.Identity(),
         mean=[0.0] * 5,
         scale=[1.0] * 5,

@@ -11,7 +11,7 @@ from typing import Any
 from lightning.pytorch.loggers import WandbLogger
 
 from tasks.core.errors import InputError
-from tasks.models.base.network import Training
+from tasks.models.training.settings import TrainingSettings
 
 
 class _OneRun(WandbLogger):
@@ -22,7 +22,7 @@ class _OneRun(WandbLogger):
         import_module("wandb").finish(exit_code=0 if status == "success" else 1)
 
 
-def logger(settings: Training, folder: Path | None, epochs: int) -> Any:
+def logger(settings: TrainingSettings, folder: Path | None, epochs: int) -> Any:
     """Return Lightning's logger; each start of a run writes a version of its own, named by its first epoch."""
     if settings.logger == "none":
         return False

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tasks.core.errors import ConfigError
-from tasks.models.base.network import Training, device, threads
 from tasks.models.training import batches
-from tasks.models.training.batches import Examples
+from tasks.models.training.batches import RowSource
+from tasks.models.training.settings import TrainingSettings, device, threads
 
 
-def logits(network: nn.Module, examples: Examples, settings: Training) -> NDArray[np.float64]:
+def logits(network: nn.Module, examples: RowSource, settings: TrainingSettings) -> NDArray[np.float64]:
     """Return a network's outputs, shape (n_rows, n_outputs), in float32's precision whatever the training's was."""
     return _told(network, examples, settings, lambda inputs: network(**inputs))
 
 
-def embeddings(network: nn.Module, examples: Examples, settings: Training) -> NDArray[np.float64]:
+def embeddings(network: nn.Module, examples: RowSource, settings: TrainingSettings) -> NDArray[np.float64]:
     """Return what goes into a network's last linear layer, shape (n_rows, n_hidden): its outputs but for that layer.
 
     Raises:
@@ -66,7 +66,7 @@ def tensors(named: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
 
 
 def _told(
-    network: nn.Module, examples: Examples, settings: Training, tell: Callable[[Mapping[str, Tensor]], Tensor]
+    network: nn.Module, examples: RowSource, settings: TrainingSettings, tell: Callable[[Mapping[str, Tensor]], Tensor]
 ) -> NDArray[np.float64]:
     """Return what `tell` gives of each batch's named arguments, put back in place, shape (n_rows, …)."""
     where, found, rows = device(), [], batches.in_order(len(examples), settings.batch_size, examples.lengths)

@@ -24,7 +24,7 @@ _NEPER_PER_DB = math.log(10) / 10
 """Natural logarithm of power, per dB."""
 
 
-class OnSound(nn.Module):
+class SoundAugmentation(nn.Module):
     """Sound at another speed, at another pitch, in noise, moved in time, louder or softer; in this order.
 
     Args:
@@ -57,7 +57,7 @@ class OnSound(nn.Module):
         return pitched(rows, 2 ** (_either_way(rows, most) / 12), self._window, 2 ** (most / 12))
 
 
-class OnSpectrograms(nn.Module):
+class SpectrogramAugmentation(nn.Module):
     """Spectrograms at another speed, warped along time, in noise, moved in time, louder or softer; in this order.
 
     Args:
@@ -85,7 +85,7 @@ class OnSpectrograms(nn.Module):
         return _varied(frames, augment.probability, (warp,) if self._after_sound else asked)
 
 
-class Masks(nn.Module):
+class SpecAugmentMasks(nn.Module):
     """SpecAugment's masks (Park et al. 2019, Interspeech, section 2): bands, then frames, become 0.
 
     Frames are standardised by now, so that 0 is the mean. Masks may overlap, and none is wider than its axis is long.

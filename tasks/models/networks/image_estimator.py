@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Literal
 
 from tasks.core.errors import InputError
 from tasks.models.base.checks import demand_share
-from tasks.models.base.spectrograms import SpectrogramNetwork, SpectrogramSettings, demand_layers
+from tasks.models.networks.spectrogram_estimator import SpectrogramEstimator, SpectrogramNetworkSettings, demand_layers
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from tasks.models.networks.backbone import Images
+    from tasks.models.networks.image_network import ImageNetwork
 
 _SUFFIX = ".safetensors"
 _WEIGHTS = f"model{_SUFFIX}"
@@ -35,7 +35,7 @@ _PICKLED = (".pth", ".pt", ".bin", ".ckpt")
 
 
 @dataclass(frozen=True)
-class BackboneSettings(SpectrogramSettings):
+class ImageSettings(SpectrogramNetworkSettings):
     """Settings of an image network, beside those of spectrograms and of training.
 
     Args:
@@ -75,7 +75,7 @@ class BackboneSettings(SpectrogramSettings):
 
 
 @dataclass(frozen=True)
-class BlockSettings(BackboneSettings):
+class BlockImageSettings(ImageSettings):
     """Settings of an image network of blocks with batch normalisation.
 
     Args:
@@ -91,10 +91,10 @@ class BlockSettings(BackboneSettings):
             raise ValueError("batch_size must be 2 or more: there is batch normalisation")
 
 
-class BackboneNetwork(SpectrogramNetwork):
+class ImageEstimator(SpectrogramEstimator):
     """An image network over pictures of three channels."""
 
-    settings: BackboneSettings
+    settings: ImageSettings
 
     @property
     def least_size(self) -> int:
@@ -102,10 +102,10 @@ class BackboneNetwork(SpectrogramNetwork):
         return 1
 
     @abstractmethod
-    def bare(self, n_outputs: int) -> Images:
+    def bare(self, n_outputs: int) -> ImageNetwork:
         """Return the network with first weights."""
 
-    def take_over(self, network: Images) -> None:
+    def take_over(self, network: ImageNetwork) -> None:
         """Set the body's weights to those of the checkpoint.
 
         Raises:
@@ -119,7 +119,7 @@ class BackboneNetwork(SpectrogramNetwork):
         Raises:
             InputError: if pictures are too small for it, or the checkpoint is not one of this network
         """
-        from tasks.models.networks.backbone import Backbone
+        from tasks.models.networks.image_network import StagedImageNetwork
 
         if min(n_bands, n_frames) < self.least_size:
             raise InputError(
@@ -129,7 +129,7 @@ class BackboneNetwork(SpectrogramNetwork):
         network = self.bare(n_outputs)
         if fitting and self.settings.checkpoint:
             self.take_over(network)
-        return Backbone(network, head_epochs=self.settings.head_epochs, layer_decay=self.settings.layer_decay)
+        return StagedImageNetwork(network, head_epochs=self.settings.head_epochs, layer_decay=self.settings.layer_decay)
 
 
 def weights_of(checkpoint: str) -> Path:
@@ -162,7 +162,7 @@ def weights_of(checkpoint: str) -> Path:
     return path / _WEIGHTS
 
 
-def read_into(network: Images, path: Path, checkpoint: str) -> None:
+def read_into(network: ImageNetwork, path: Path, checkpoint: str) -> None:
     """Set a body's weights to those of a file.
 
     Args:
@@ -176,10 +176,10 @@ def read_into(network: Images, path: Path, checkpoint: str) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from tasks.models.networks import backbone
+    from tasks.models.networks import image_network
 
     try:
         found = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"checkpoint {checkpoint}: {path} cannot be read as safetensors: {error}") from None
-    backbone.take_over(network, found, f"checkpoint {checkpoint}")
+    image_network.take_over(network, found, f"checkpoint {checkpoint}")

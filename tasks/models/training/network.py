@@ -6,14 +6,13 @@ The loop itself is Lightning's, and stands in `tasks.models.training.loop`, whic
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,84 +20,15 @@ from numpy.typing import NDArray
 from tasks.core.errors import ConfigError, InputError, NotEnoughData
 from tasks.features.base import torch_state
 from tasks.models.base import array_files
-from tasks.models.base.checks import above_zero, classes_of, demand_share
+from tasks.models.base.checks import classes_of
 from tasks.models.base.estimator import Development, Inputs, Scores, Task
-from tasks.models.training.batches import Examples
+from tasks.models.training.batches import RowSource
+from tasks.models.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from torch import nn
 
     from tasks.models.training.checkpoint import Trained
-
-DEVICE = "UNDERTONE_DEVICE"
-"""Environment variable: `cpu`, `cuda`, or nothing: cuda where there is one."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """How a network is trained.
-
-    Args:
-        epochs: times that every row is seen, at most
-        batch_size: rows per step; a last row that would stand alone joins the batch before it
-        learning_rate: at its highest
-        weight_decay: of the optimiser: as a penalty for `adam`, decoupled for `adamw` (Loshchilov & Hutter 2019)
-        optimiser: `adam` or `adamw`
-        schedule: of the learning rate over all steps: `constant`; `linear`: up, then down to 0; `one-cycle`: up from a
-            25th and down to next to nothing, along cosines (Smith & Topin 2018; the momentum stays as it is)
-        warmup_share: share of the steps in which `linear` and `one-cycle` go up
-        find_learning_rate: look for the learning rate first, by Lightning's range test (Smith 2017); needs some 100
-            steps, and takes the place of `learning_rate`
-        find_batch_size: look for the batch size first: the largest power of two from `batch_size` up, at most 4,096 and
-            at most the training part, of which a step fits into memory; takes the place of `batch_size`, while the
-            learning rate stays as it is set, or is then looked for. It is the one setting by which the machine decides
-            on a result, and so a note says what was found
-        patience: epochs without a better development score after which training stops; 0: never
-        monitor: the development score that `patience` and `restore_best` go by
-        restore_best: keep the weights of the epoch that was best on the development part, instead of the last
-        gradient_clip: largest norm of the gradient; 0: any
-        precision: `bf16`: bfloat16 where it is safe, by autocast
-        devices: processes, one per device; each takes its share of the batches
-        accumulate: batches whose gradients make one step
-        threads: PyTorch's threads on the CPU: a setting, because sums come out differently in their last bits
-        label_smoothing: share of a class's, or a label's, certainty that is spread over the others
-        logger: where curves are written besides, with the settings and what they were trained from (see
-            `tasks.models.training.lineage`): `csv` and `tensorboard` into `logs/` of the training folder; `wandb`, also
-            offline (`WANDB_MODE=offline`); `mlflow`, to `MLFLOW_TRACKING_URI` or a database in the training folder
-    """
-
-    epochs: int = 10
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
-    optimiser: Literal["adam", "adamw"] = "adam"
-    schedule: Literal["constant", "linear", "one-cycle"] = "constant"
-    warmup_share: float = 0.1
-    find_learning_rate: bool = False
-    find_batch_size: bool = False
-    patience: int = 0
-    monitor: Literal["loss", "accuracy", "macro_f1"] = "loss"
-    restore_best: bool = True
-    gradient_clip: float = 0.0
-    precision: Literal["32", "bf16"] = "32"
-    devices: int = 1
-    accumulate: int = 1
-    threads: int = 1
-    label_smoothing: float = 0.0
-    logger: Literal["none", "csv", "tensorboard", "wandb", "mlflow"] = "none"
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate", "devices", "accumulate", "threads"):
-            above_zero(name, getattr(self, name))
-        for name in ("weight_decay", "patience", "gradient_clip"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be 0 or more, found {getattr(self, name)}")
-        for name in ("warmup_share", "label_smoothing"):
-            demand_share(name, getattr(self, name))
-        if self.find_batch_size and self.devices > 1:
-            raise ValueError(
-                f"find_batch_size is for one device, found devices {self.devices}; set batch_size yourself"
-            )
 
 
 @dataclass(frozen=True)
@@ -161,7 +91,7 @@ class Target:
         return logits * self.scale + self.mean
 
 
-class Network(ABC):
+class NetworkEstimator(ABC):
     """What all networks share as estimators: training in a folder, scores, files.
 
     Args:
@@ -175,7 +105,7 @@ class Network(ABC):
             the learning-rate finder, `learning_rate` and `loss` per step; else empty
     """
 
-    settings: Training
+    settings: TrainingSettings
     outputs_: tuple[str, ...]
     n_parameters_: int
     curves_: list[dict[str, float]]
@@ -186,7 +116,7 @@ class Network(ABC):
         self.settings, self.seed = settings, seed
 
     @abstractmethod
-    def examples(self, inputs: Inputs) -> Examples:
+    def examples(self, inputs: Inputs) -> RowSource:
         """Return rows as the network takes them.
 
         Raises:
@@ -241,30 +171,30 @@ class Network(ABC):
         """
         with _needed():
             from tasks.models.training import loop  # noqa: F401  (what is missing is told before anything is read)
-            from tasks.models.training.run import Part
+            from tasks.models.training.run import EncodedRows
 
         self.target = Target.of(target)
         if self.settings.monitor != "loss" and self.target.task == "values":
             raise ConfigError(f"monitor: {self.settings.monitor} is of classes and labels; for values use loss")
         self.shape = self.start(inputs)
         both = self.weigh(target, self.target.task) * (1.0 if weights is None else weights)
-        rows = Part(self.examples(inputs), self.target.encoded(target), (both / both.mean()).astype(np.float32))
+        rows = EncodedRows(self.examples(inputs), self.target.encoded(target), (both / both.mean()).astype(np.float32))
         held_out = None
         if development is not None and len(development.inputs):
             encoded = self.target.encoded(development.target)
-            held_out = Part(self.examples(development.inputs), encoded, np.ones(len(encoded), dtype=np.float32))
+            held_out = EncodedRows(self.examples(development.inputs), encoded, np.ones(len(encoded), dtype=np.float32))
         trained = self._trained(rows, held_out, inputs, folder)
         return self._keep([one.weights for one in trained], trained[0])
 
     def _trained(self, rows: Any, held_out: Any, inputs: Inputs, folder: Path | None) -> list[Trained]:
         from tasks.models.training import loop
-        from tasks.models.training.run import Run
+        from tasks.models.training.run import TrainingRun
 
         described = _described(inputs)
         kept = [folder / f"network-{number + 1}" if folder else None for number in range(len(self.seeds))]
         trained = []
         for number, seed in enumerate(self.seeds):
-            run = Run(
+            run = TrainingRun(
                 settings=self.settings,
                 seed=seed,
                 task=self.target.task,
@@ -294,10 +224,10 @@ class Network(ABC):
         """Return one score per output, shape (n_rows, n_outputs); an ensemble's are averaged."""
         if not len(inputs):
             return np.empty((0, len(self.outputs_)))
-        from tasks.models.training import outputs
+        from tasks.models.training import inference
 
         examples = self.examples(inputs)
-        found = [self.target.scores(outputs.logits(one, examples, self.settings)) for one in self.networks_]
+        found = [self.target.scores(inference.logits(one, examples, self.settings)) for one in self.networks_]
         return np.asarray(np.mean(found, axis=0))
 
     def embeddings(self, inputs: Inputs) -> NDArray[np.float64]:
@@ -312,12 +242,12 @@ class Network(ABC):
         Raises:
             ConfigError: if the network has no linear layer
         """
-        from tasks.models.training import outputs
+        from tasks.models.training import inference
 
         if not len(inputs):
-            return np.empty((0, sum(outputs.last_linear(one).in_features for one in self.networks_)))
+            return np.empty((0, sum(inference.last_linear(one).in_features for one in self.networks_)))
         examples = self.examples(inputs)
-        found = [outputs.embeddings(one, examples, self.settings) for one in self.networks_]
+        found = [inference.embeddings(one, examples, self.settings) for one in self.networks_]
         return np.concatenate(found, axis=1)
 
     def files(self) -> dict[str, bytes]:
@@ -356,36 +286,6 @@ class Network(ABC):
         while (name := _named(len(weights))) in files:
             weights.append(load(files[name]))
         return self._keep(weights, checkpoint.Trained({}, card["curves"], card["search"], card["notes"]))
-
-
-def device() -> Literal["cpu", "cuda"]:
-    """Return what to compute on, by the environment and by what there is.
-
-    Raises:
-        ConfigError: if the environment asks for what is not there
-    """
-    import torch
-
-    asked, there = os.environ.get(DEVICE, ""), torch.cuda.is_available()
-    if asked not in ("", "cpu", "cuda"):
-        raise ConfigError(f"{DEVICE} is {asked!r}; it may be cpu or cuda, or not be set")
-    if asked == "cuda" and not there:
-        raise ConfigError(f"{DEVICE} is cuda, and PyTorch finds no CUDA device here; unset it, or set it to cpu")
-    return "cuda" if there and asked != "cpu" else "cpu"
-
-
-@contextmanager
-def threads(number: int) -> Iterator[None]:
-    """Let PyTorch use so many threads of the CPU, and no other thread of this process change that meanwhile."""
-    import torch
-
-    with torch_state.exclusive():
-        before = torch.get_num_threads()
-        torch.set_num_threads(number)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
 
 
 def _described(inputs: Inputs) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 _NUMBERED = re.compile(r"\.(\d+)\.")
 
 
-class Encoder(nn.Module):
+class TextClassifier(nn.Module):
     """Encoder → mean over chosen tokens → dropout → linear.
 
     Args:

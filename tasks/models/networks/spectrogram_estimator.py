@@ -20,10 +20,11 @@ from tasks.features.sound import spectra
 from tasks.features.sound.spectra import MelSettings
 from tasks.models.base.checks import above_zero
 from tasks.models.base.estimator import Inputs, Kind
-from tasks.models.base.network import Network, Training
 from tasks.models.base.standardisation import moments
 from tasks.models.training.augmentation import Augmentation
 from tasks.models.training.batches import Batch
+from tasks.models.training.network import NetworkEstimator
+from tasks.models.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,7 +36,7 @@ _LEAST_SCALE = 1e-3
 
 
 @dataclass(frozen=True)
-class SpectrogramSettings(Training):
+class SpectrogramNetworkSettings(TrainingSettings):
     """Settings of a network over spectrograms, beside those of its training.
 
     Args:
@@ -85,10 +86,10 @@ class _Steps:
         return {"steps": found}
 
 
-class SpectrogramNetwork(Network):
+class SpectrogramEstimator(NetworkEstimator):
     """A network over pictures of shape (n_rows, n_channels, n_bands, n_frames)."""
 
-    settings: SpectrogramSettings
+    settings: SpectrogramNetworkSettings
 
     @abstractmethod
     def body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
@@ -144,10 +145,10 @@ class SpectrogramNetwork(Network):
 
     def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         """Return the network with first weights, or pretrained ones."""
-        from tasks.models.networks.picture import Picture
+        from tasks.models.networks.spectrogram_input import SpectrogramInput
 
         settings = self.settings
-        return Picture(
+        return SpectrogramInput(
             self.body(settings.channels, len(shape["mean"]), shape["n_frames"], n_outputs, fitting=fitting),
             mean=shape["mean"],
             scale=shape["scale"],
