@@ -1,1 +1,1 @@
-"""From a caption file's bytes to what was said and when: decoding, parsing, unrolling, cleaning, repairing."""
+"""Parse caption files into utterances: decode, parse, unroll, clean, repair, align, split into sentences."""

@@ -1,7 +1,7 @@
-"""Takes out of a cue's text what was not said: markup, entities, speaker dashes and chevrons.
+"""Remove unspoken parts from a cue's text: markup, entities, speaker dashes and chevrons.
 
-A tag such as [Laughing] inside a sentence stays, since it tells of the sentiment; a cue that is only tags does not.
-Several speakers in one cue stay one utterance: their dashes go, for nothing says when one stops and the next begins.
+A tag such as [Laughing] inside a sentence is kept, because it indicates sentiment; a cue that consists of tags only is
+rejected. Several speakers in one cue remain one utterance: captions do not state when each of them speaks.
 """
 
 from __future__ import annotations
@@ -31,47 +31,56 @@ _TAG = re.compile(
 _WORD = re.compile(r"[^\W_]")
 
 
-def bare(text: str) -> str:
-    """Take out markup and invisible characters and decode entities; white space stays as it is."""
+def without_markup(text: str) -> str:
+    """Remove markup and invisible characters and decode entities; white space is kept."""
     decoded = html.unescape(_MARKUP.sub("", text))
-    # what can be printed is in none of the categories that are looked for
+    # fast path: a printable text has no characters of the categories Cf and Cc
     return decoded if decoded.isprintable() else "".join(_visible(character) for character in decoded)
 
 
 @lru_cache(maxsize=1024)
-def plain(line: str) -> str:
-    """Return a line as a viewer sees it, with single spaces."""
-    return " ".join(bare(line).split())
+def displayed(line: str) -> str:
+    """Return a line as a player displays it, with single spaces."""
+    return " ".join(without_markup(line).split())
 
 
-def spoken(lines: Iterable[str]) -> str:
-    """Return what the lines of one cue say, as one line.
+def spoken_text(lines: Iterable[str]) -> str:
+    """Return the spoken text of one cue.
+
+    Args:
+        lines: the cue's lines, with markup
 
     Example:
-        >>> spoken(["-Thank you. <i>Thank you.</i>", "-You&#39;re crushing."])
+        >>> spoken_text(["-Thank you. <i>Thank you.</i>", "-You&#39;re crushing."])
         "Thank you. Thank you. You're crushing."
-        >>> spoken(["&gt;&gt; [Laughing] And guess"])
+        >>> spoken_text(["&gt;&gt; [Laughing] And guess"])
         '[Laughing] And guess'
     """
-    turns = (undashed(_CHEVRONS.sub(" ", plain(line))) for line in lines)
+    turns = (without_dash(_CHEVRONS.sub(" ", displayed(line))) for line in lines)
     return " ".join(" ".join(turns).split())
 
 
-def undashed(line: str) -> str:
-    """Take off the dash by which a plain line says that another speaker begins.
+def without_dash(line: str) -> str:
+    """Remove the dash that marks another speaker.
+
+    Args:
+        line: as displayed
 
     Example:
-        >>> undashed("- I wanna see."), undashed("-5 degrees")
+        >>> without_dash("- I wanna see."), without_dash("-5 degrees")
         ('I wanna see.', '-5 degrees')
     """
     return _DASH.sub("", line)
 
 
-def wordless(text: str) -> str | None:
-    """Return why a cleaned text says nothing (a reason for its reject), or None if it does.
+def wordless_reason(text: str) -> str | None:
+    """Return why a text has no words (a reject's reason), or None if it has some.
+
+    Args:
+        text: spoken text of a cue
 
     Example:
-        >>> wordless("[ Cheering and applause ] ♪"), wordless("..."), wordless("[Laughing] And guess")
+        >>> wordless_reason("[ Cheering and applause ] ♪"), wordless_reason("..."), wordless_reason("[Laughing] And")
         ('only a tag', 'empty cue', None)
     """
     if _WORD.search(without_tags(text)):
@@ -80,7 +89,10 @@ def wordless(text: str) -> str | None:
 
 
 def without_tags(text: str) -> str:
-    """Return a cleaned text with spaces in the place of tags, as long as it was.
+    """Replace tags by as many spaces, so that positions remain valid.
+
+    Args:
+        text: spoken text of a cue
 
     Example:
         >>> without_tags("so [laughs] yes")

@@ -1,4 +1,4 @@
-"""What the steps of reading captions hand to each other; times are whole milliseconds, as in the files."""
+"""Records that the steps of caption parsing exchange; times are whole milliseconds, as in the files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cue:
-    """One cue as the file has it; `number` counts the file's time lines from 1."""
+    """One cue of the file; `number` counts the file's time lines from 1."""
 
     number: int
     start_ms: int
@@ -16,8 +16,8 @@ class Cue:
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """What was said in a span, markup gone; `number` is that of the cue it came in."""
+class SpokenSpan:
+    """Spoken text, without markup, and its span; `number` is that of its first cue."""
 
     number: int
     start_ms: int
@@ -26,8 +26,8 @@ class Spoken:
 
 
 @dataclass(frozen=True)
-class Word:
-    """A word and its own time span; `opens_turn`: a mark before it says that another speaker begins."""
+class CaptionWord:
+    """A word and its span; `opens_turn`: a mark before it signals another speaker."""
 
     text: str
     start_ms: int
@@ -36,15 +36,15 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Line:
-    """The words that came up together; `number` is that of their cue."""
+class CaptionLine:
+    """Words that were displayed together; `number` is that of their cue."""
 
     number: int
-    words: tuple[Word, ...]
+    words: tuple[CaptionWord, ...]
 
 
 @dataclass(frozen=True)
-class Lost:
+class UnusedCue:
     """A cue that could not be used, and why."""
 
     number: int

@@ -1,4 +1,4 @@
-"""Text from bytes in any encoding."""
+"""Decode caption files of any text encoding."""
 
 from __future__ import annotations
 
@@ -15,32 +15,34 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
     (codecs.BOM_UTF8, "utf-8"),
 )
-# captions stopped being written on classic Macs long ago, and these resemble the Windows pages too much
-_EXTINCT = ["mac_cyrillic", "mac_greek", "mac_iceland", "mac_latin2", "mac_roman", "mac_turkish"]
+# excluded: captions are not written on classic Macs, and these encodings resemble the Windows code pages
+_EXCLUDED = ["mac_cyrillic", "mac_greek", "mac_iceland", "mac_latin2", "mac_roman", "mac_turkish"]
 _WESTERN = "cp1252"
 
 
 def decode(content: bytes) -> str:
-    """Decode a caption file: by its byte order mark, else as UTF-8, else by what charset-normalizer finds.
+    """Decode by the byte order mark, else as UTF-8, else by charset-normalizer; drop an incomplete last character.
 
-    A last character that is cut in half is dropped; it belongs to a file cut in half.
+    Args:
+        content: a caption file
 
     Raises:
-        Rejected: if the bytes are no text in any encoding
+        Rejected: if the bytes are not text in any encoding
     """
     for mark, name in _MARKS:
         if content.startswith(mark):
-            return _lenient_at_end(content[len(mark) :], name, "replace")
+            return _decode_as(content[len(mark) :], name, "replace")
     try:
-        return _lenient_at_end(content, "utf-8", "strict")
+        return _decode_as(content, "utf-8", "strict")
     except UnicodeDecodeError:
         return _detected(content)
 
 
-def _lenient_at_end(content: bytes, name: str, errors: str) -> str:
+def _decode_as(content: bytes, name: str, errors: str) -> str:
+    # final=False: a truncated file may end within a character
     text = codecs.getincrementaldecoder(name)(errors).decode(content, final=False)
     if "\0" in text:
-        # UTF-16 without a mark is valid UTF-8, full of NULs
+        # UTF-16 without a mark is valid UTF-8 with many NULs
         raise UnicodeDecodeError(name, content, 0, 1, "NUL in text")
     return text
 
@@ -48,10 +50,10 @@ def _lenient_at_end(content: bytes, name: str, errors: str) -> str:
 def _detected(content: bytes) -> str:
     from charset_normalizer import from_bytes
 
-    matches = list(from_bytes(content, cp_exclusion=_EXTINCT))
+    matches = list(from_bytes(content, cp_exclusion=_EXCLUDED))
     if not matches:
         raise Rejected(UNREADABLE, f"{len(content)} bytes in no known encoding, beginning {content[:16]!r}")
     best = matches[0]
     ties = [match for match in matches if (match.chaos, match.coherence) == (best.chaos, best.coherence)]
-    # in short texts the Western page cannot be told from its neighbours; it is by far the most frequent
+    # short texts do not distinguish the Western code page from its neighbours; it is by far the most frequent
     return str(next((match for match in ties if match.encoding == _WESTERN), best))

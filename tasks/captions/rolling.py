@@ -1,7 +1,7 @@
-"""Automatic captions roll: a cue shows the last lines again above the new one. Here every word comes once.
+"""Unroll automatic captions, whose cues repeat the previous lines above the new one: keep every word once.
 
-A line is new if its words carry times (`why<00:00:01.140><c> do</c>`), or if it is not among the lines that the cue
-before it left on the screen. A time may stand inside a word; the word starts with its first letter.
+A line is new if its words have times (`why<00:00:01.140><c> do</c>`), or if the cue before did not display it. A time
+may occur within a word; the word starts with its first letter.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise, zip_longest
 
 from tasks.captions import clean, turns
-from tasks.captions.cue import Cue, Line, Word
+from tasks.captions.cue import CaptionLine, CaptionWord, Cue
 
 _STAMP = re.compile(r"<(?:(\d+):)?(\d{2}):(\d{2})\.(\d{3})>")
 _FEWEST_REPEATS = 3
@@ -19,7 +19,7 @@ _JOINED_MS = 100
 
 
 def is_rolling(cues: Sequence[Cue]) -> bool:
-    """Tell whether captions roll: words carry times, or most cues repeat what the one just before left on the screen.
+    """Tell whether captions roll: words have times, or most cues repeat lines of the cue just before.
 
     Args:
         cues: sorted by time
@@ -27,72 +27,76 @@ def is_rolling(cues: Sequence[Cue]) -> bool:
     if is_timed(cues):
         return True
     joined = [(before, after) for before, after in pairwise(cues) if after.start_ms - before.end_ms <= _JOINED_MS]
-    repeats = sum(_repeated(_shown(before), _visible(after)) > 0 for before, after in joined)
+    repeats = sum(_n_repeated(_displayed(before), _visible(after)) > 0 for before, after in joined)
     return repeats >= max(_FEWEST_REPEATS, len(cues) // 2)
 
 
 def is_timed(cues: Sequence[Cue]) -> bool:
-    """Tell whether words carry times of their own."""
+    """Tell whether words have their own times.
+
+    Args:
+        cues: of one file
+    """
     return any(_STAMP.search(line) for cue in cues for line in cue.lines)
 
 
-def unroll(cues: Sequence[Cue]) -> list[Line]:
+def unroll(cues: Sequence[Cue]) -> list[CaptionLine]:
     """Return every line once, its words with their times.
 
     Args:
         cues: of rolling captions, sorted by time, each with a positive length
 
     Returns:
-        lines in order of time; a word lasts until the next begins, the last one of a line until its cue ends
+        lines in order of time; a word lasts until the next begins, the last word of a line until its cue ends
     """
     lines = []
     screen: tuple[str, ...] = ()
     for cue in cues:
         visible = _visible(cue)
-        fresh = visible[_repeated(screen, visible) :]
+        fresh = visible[_n_repeated(screen, visible) :]
         if words := tuple(_words(" ".join(fresh), cue)):
-            lines.append(Line(cue.number, words))
-        screen = _shown(cue)
+            lines.append(CaptionLine(cue.number, words))
+        screen = _displayed(cue)
     return lines
 
 
 def _visible(cue: Cue) -> tuple[str, ...]:
-    return tuple(line for line in cue.lines if clean.plain(line))
+    return tuple(line for line in cue.lines if clean.displayed(line))
 
 
-def _shown(cue: Cue) -> tuple[str, ...]:
-    return tuple(clean.plain(line) for line in _visible(cue))
+def _displayed(cue: Cue) -> tuple[str, ...]:
+    return tuple(clean.displayed(line) for line in _visible(cue))
 
 
-def _repeated(screen: Sequence[str], lines: Sequence[str]) -> int:
-    """Return how many of the first lines were on the screen already: never one whose words carry times."""
+def _n_repeated(screen: Sequence[str], lines: Sequence[str]) -> int:
+    """Return how many of the first lines repeat the screen; lines whose words have times never do."""
     timed = next((place for place, line in enumerate(lines) if _STAMP.search(line)), len(lines))
-    seen = tuple(clean.plain(line) for line in lines)
+    displayed = tuple(clean.displayed(line) for line in lines)
     for count in range(min(timed, len(screen)), 0, -1):
-        if tuple(screen[-count:]) == seen[:count]:
+        if tuple(screen[-count:]) == displayed[:count]:
             return count
     return 0
 
 
-def _words(text: str, cue: Cue) -> Iterator[Word]:
+def _words(text: str, cue: Cue) -> Iterator[CaptionWord]:
     letters, starts_ms = _letters(text, cue)
     marked = [(match[0], starts_ms[match.start()]) for match in re.finditer(r"\S+", letters)]
-    found = list(_without_marks(marked))
-    for (word, start_ms, opens_turn), following in zip_longest(found, found[1:]):
-        yield Word(word, start_ms, following[1] if following else cue.end_ms, opens_turn)
+    words = list(_without_marks(marked))
+    for (word, start_ms, opens_turn), following in zip_longest(words, words[1:]):
+        yield CaptionWord(word, start_ms, following[1] if following else cue.end_ms, opens_turn)
 
 
 def _without_marks(marked: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int, bool]]:
     opens_turn = False
     for place, (text, start_ms) in enumerate(marked):
         opens_turn = opens_turn or turns.opens(text, first=place == 0)
-        if clean.spoken((text,)):
+        if clean.spoken_text((text,)):
             yield text, start_ms, opens_turn
             opens_turn = False
 
 
 def _letters(text: str, cue: Cue) -> tuple[str, list[int]]:
-    """Give every letter a start: words that share one time share its span by their length."""
+    """Return a line's text and the start of every letter in ms: words under one time share its span by their length."""
     pieces = _pieces(text, cue)
     ends_ms = [*(start_ms for _, start_ms in pieces[1:]), cue.end_ms]
     starts_ms = list[int]()
@@ -104,8 +108,8 @@ def _letters(text: str, cue: Cue) -> tuple[str, list[int]]:
 
 
 def _pieces(text: str, cue: Cue) -> list[tuple[str, int]]:
-    """Cut a line at its times; one that does not lie between the time before it and the cue's end cuts nothing."""
-    first, *others = (clean.bare(piece) for piece in _STAMP.split(text)[:: _STAMP.groups + 1])
+    """Split a line at its times; ignore a time that is not between the one before and the cue's end."""
+    first, *others = (clean.without_markup(piece) for piece in _STAMP.split(text)[:: _STAMP.groups + 1])
     pieces = [(first, cue.start_ms)]
     for piece, stamp in zip(others, _STAMP.finditer(text), strict=True):
         before, latest_ms = pieces[-1]

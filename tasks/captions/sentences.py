@@ -1,7 +1,7 @@
-"""Words into sentences: captions are cut where a line is full, and a vote wants a whole thought.
+"""Split words into sentences: captions break where a line is full, but a vote needs a whole sentence.
 
-A sentence ends at its punctuation, where captions have the habit of it; else where the speaker pauses; where another
-speaker begins; and wherever it would grow too long.
+A sentence ends at punctuation if the captions use it, else where the speaker pauses; where another speaker begins; and
+before it becomes too long.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ _WEAK = frozenset(
     is are was were am be i he she we they i'm you're we're they're he's she's it's
     """.split()  # noqa: SIM905 — a list of words reads as one
 )
-"""A speaker who pauses after one of these has more to say."""
-_HABIT = 1 / 40
-"""Captions are punctuated if at least this share of words ends a sentence; written English: 1 in 10 to 25."""
+"""A pause after one of these words rarely ends a sentence."""
+_MIN_ENDS_SHARE = 1 / 40
+"""Captions are punctuated if more than this share of words ends a sentence; written English: 1 in 10 to 25."""
 _WEAK_COSTS_MS = 400
 _INNER = 0.25
-"""A sentence that is too long is cut in its middle half, if there is a place: the rest is no vote's worth."""
+"""A sentence that is too long is split in its middle half if possible: shorter parts are too short for a vote."""
 
 
 @dataclass(frozen=True)
-class Rules:
-    """Where sentences end besides at their punctuation, all in ms.
+class SentenceRules:
+    """Where sentences end other than at punctuation, all in ms.
 
     Args:
-        longest_ms: none lasts longer, unless it is a single word
-        pause_ms: a pause that ends a sentence where nothing is punctuated
-        long_pause_ms: a pause that ends a sentence anywhere
+        longest_ms: maximum duration, except of a single word
+        pause_ms: a pause that ends a sentence in captions without punctuation
+        long_pause_ms: a pause that ends a sentence in any captions
     """
 
     longest_ms: int
@@ -50,40 +50,47 @@ class Rules:
     long_pause_ms: int
 
 
-def sentences(tokens: Sequence[Token], rules: Rules) -> list[tuple[Token, ...]]:
+def sentences(tokens: Sequence[Token], rules: SentenceRules) -> list[tuple[Token, ...]]:
     """Return the tokens of each sentence: every token once, in order.
 
-    A tag goes with the words of its cue; one in a cue of its own, between two sentences, stays alone.
+    A tag joins the words of its cue; a cue of tags only, between two sentences, becomes a sentence of its own.
 
     Args:
-        tokens: of one file, in order; the spans of spoken ones do not overlap
+        tokens: of one file, in order; the spans of spoken tokens do not overlap
         rules: where sentences end
     """
     places = [place for place, token in enumerate(tokens) if token.spoken]
     punctuated = is_punctuated([tokens[place].text for place in places])
     starts = [0]
     for i, j in pairwise(places):
-        if _parted(tokens[i : j + 1], rules, punctuated=punctuated):
+        if _is_end(tokens[i : j + 1], rules, punctuated=punctuated):
             starts.append(j)
     spans = []
     for first, stop in pairwise([*starts, len(tokens)]):
         spoken = [place for place in range(first, stop) if tokens[place].spoken]
-        spans += _short_enough(tokens, spoken, rules.longest_ms)
+        spans += _split_long(tokens, spoken, rules.longest_ms)
     return _with_tags(tokens, spans)
 
 
 def is_punctuated(words: Sequence[str]) -> bool:
-    """Tell whether captions have the habit of ending sentences with punctuation.
+    """Tell whether captions end sentences with punctuation.
+
+    Args:
+        words: of one file, in order
 
     Example:
         >>> is_punctuated("I met Mr. Smith".split()), is_punctuated("I met him. Nice man".split())
         (False, True)
     """
-    return sum(ends(word, following) for word, following in pairwise([*words, "The"])) > _HABIT * len(words)
+    return sum(ends(word, following) for word, following in pairwise([*words, "The"])) > _MIN_ENDS_SHARE * len(words)
 
 
 def ends(word: str, following: str) -> bool:
-    """Tell whether a sentence ends after a word.
+    """Tell whether punctuation ends a sentence after a word.
+
+    Args:
+        word: with its punctuation
+        following: the next word
 
     Example:
         >>> [ends("no.", "We"), ends("Mr.", "Smith"), ends("U.S.", "army"), ends("3.5", "of"), ends("well...", "you")]
@@ -99,11 +106,11 @@ def ends(word: str, following: str) -> bool:
     return not _ABBREVIATION.match(word) or not (following[:1].islower() or len(word) == len("J."))
 
 
-def _parted(between: Sequence[Token], rules: Rules, *, punctuated: bool) -> bool:
-    """Tell whether a sentence ends between two spoken tokens, given with the tags between them."""
-    before, after = between[0], between[-1]
+def _is_end(tokens: Sequence[Token], rules: SentenceRules, *, punctuated: bool) -> bool:
+    """Tell whether a sentence ends between the first and the last token; those between are tags."""
+    before, after = tokens[0], tokens[-1]
     pause_ms = after.start_ms - before.end_ms
-    if any(token.opens_turn for token in between[1:]) or pause_ms >= rules.long_pause_ms:
+    if any(token.opens_turn for token in tokens[1:]) or pause_ms >= rules.long_pause_ms:
         return True
     if punctuated:
         return ends(before.text, after.text)
@@ -114,8 +121,8 @@ def _is_weak(token: Token) -> bool:
     return token.text.lower() in _WEAK
 
 
-def _short_enough(tokens: Sequence[Token], spoken: Sequence[int], longest_ms: int) -> list[Sequence[int]]:
-    """Cut a sentence, given as the places of its spoken tokens, until no part is too long."""
+def _split_long(tokens: Sequence[Token], spoken: Sequence[int], longest_ms: int) -> list[Sequence[int]]:
+    """Split a sentence, given as the positions of its spoken tokens, until no part is too long."""
     done, waiting = list[Sequence[int]](), [spoken] if spoken else []
     while waiting:
         part = waiting.pop()
@@ -123,13 +130,13 @@ def _short_enough(tokens: Sequence[Token], spoken: Sequence[int], longest_ms: in
         if len(part) == 1 or last.end_ms - first.start_ms <= longest_ms:
             done.append(part)
         else:
-            cut = _cut([tokens[place] for place in part])
-            waiting += [part[cut:], part[:cut]]
+            n_first = _n_before_split([tokens[place] for place in part])
+            waiting += [part[n_first:], part[:n_first]]
     return done
 
 
-def _cut(words: Sequence[Token]) -> int:
-    """Return how many words the first part keeps: up to the longest pause; of equal ones, that nearest the middle."""
+def _n_before_split(words: Sequence[Token]) -> int:
+    """Return how many words the first part gets: up to the longest pause; if tied, the one nearest the middle."""
     start_ms, duration_ms = words[0].start_ms, words[-1].end_ms - words[0].start_ms
     offsets = [abs((after.start_ms - start_ms) / duration_ms - 0.5) for after in words[1:]]
     pauses_ms = [
@@ -140,13 +147,13 @@ def _cut(words: Sequence[Token]) -> int:
 
 
 def _with_tags(tokens: Sequence[Token], spans: Sequence[Sequence[int]]) -> list[tuple[Token, ...]]:
-    """Return the tokens of spans; a tag between two goes with the words of its cue, those before it first."""
+    """Return the tokens of spans; a tag between two joins the words of its cue, preferably those before it."""
     owners: list[int | None] = [None] * len(tokens)
     for index, span in enumerate(spans):
         owners[span[0] : span[-1] + 1] = [index] * (span[-1] + 1 - span[0])
     last_spoken = {token.number: place for place, token in enumerate(tokens) if token.spoken}
     for place in range(1, len(tokens)):
-        # what opens a turn is the next speaker's, if that one says a word
+        # a tag that opens a turn belongs to the next speaker, if that one has a word in this cue
         leaves = tokens[place].opens_turn and last_spoken.get(tokens[place].number, -1) > place
         if owners[place] is None and tokens[place].number == tokens[place - 1].number and not leaves:
             owners[place] = owners[place - 1]
@@ -159,10 +166,10 @@ def _with_tags(tokens: Sequence[Token], spans: Sequence[Sequence[int]]) -> list[
 
 
 def text(sentence: Sequence[Token]) -> str:
-    """Return what a sentence says."""
+    """Return a sentence's text, tags included."""
     return " ".join(token.text for token in sentence)
 
 
 def spoken(sentence: Sequence[Token]) -> list[Token]:
-    """Return the tokens of a sentence that are said."""
+    """Return a sentence's spoken tokens."""
     return [token for token in sentence if token.spoken]

@@ -1,4 +1,4 @@
-"""SubRip, parsed by pysrt."""
+"""Parse SubRip (pysrt)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from tasks.captions.cue import Cue, Lost
+from tasks.captions.cue import Cue, UnusedCue
 from tasks.captions.encoding import UNREADABLE
 from tasks.captions.vtt import ARROW, LINE_BREAK, MALFORMED
 from tasks.core.errors import Rejected
@@ -14,31 +14,35 @@ from tasks.core.errors import Rejected
 _TIMES = re.compile(r"\s*\d+:\d{1,2}:\d{1,2}[,.]\d{1,3}\s*-->\s*\d+:\d{1,2}:\d{1,2}[,.]\d{1,3}(?!\d)")
 
 
-def read(text: str) -> tuple[list[Cue], list[Lost]]:
-    """Parse SubRip; cues whose time line is malformed are given back as lost.
+def read(text: str) -> tuple[list[Cue], list[UnusedCue]]:
+    """Parse SubRip. Blank lines within a cue, none between cues, and missing or wrong numbers are accepted.
 
-    Blank lines inside a cue, missing ones between cues, and missing or wrong numbers are forgiven.
+    Args:
+        text: a decoded .srt file
+
+    Returns:
+        cues, and those whose time line is malformed
 
     Raises:
-        Rejected: if the text has no time line at all
+        Rejected: if the text has no time line
     """
     import pysrt
 
-    cues, lost = [], []
+    cues, unused = [], []
     for number, block in enumerate(_blocks(LINE_BREAK.split(text)), start=1):
         # pysrt reads missing or odd times as 0
         if not _TIMES.match(block[0]):
-            lost.append(Lost(number, MALFORMED, block[0]))
+            unused.append(UnusedCue(number, MALFORMED, block[0]))
             continue
         item = pysrt.SubRipItem.from_lines([*block, ""])
         cues.append(Cue(number, item.start.ordinal, item.end.ordinal, tuple(item.text.splitlines())))
-    if not cues and not lost:
+    if not cues and not unused:
         raise Rejected(UNREADABLE, f"a .srt file has lines such as 00:00:01,000 --> 00:00:02,000; found {text[:40]!r}")
-    return cues, lost
+    return cues, unused
 
 
 def _blocks(lines: list[str]) -> Iterator[list[str]]:
-    """Cut lines into cues at their time lines; a number right above a time line belongs to that one."""
+    """Split lines into cues at their time lines; a number right above a time line belongs to the cue below."""
     starts = [number for number, line in enumerate(lines) if ARROW in line]
     for start, following in zip_longest(starts, starts[1:]):
         body = lines[start + 1 : following]

@@ -1,4 +1,4 @@
-"""Words as sentences are made of them: which are said, and which only tell of a sound ([Laughter], ♪, a lone dash)."""
+"""Words as tokens of sentences: spoken ones, and tags that describe a sound ([Laughter], ♪, a single dash)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tasks.captions import clean
-from tasks.captions.cue import Line
+from tasks.captions.cue import CaptionLine
 
 _LETTER = re.compile(r"[^\W_]")
 _HUSHED = re.compile(r"_{2,}")
-"""What YouTube writes, in brackets, for a word that it does not print: it is said all the same."""
+"""What YouTube writes, in brackets, for a censored word: it is spoken nevertheless."""
 
 
 @dataclass(frozen=True)
 class Token:
-    """A word of the cue with this number; what is not `spoken` has a place in the text and no time of its own."""
+    """A word of the cue with this number; one that is not `spoken` has a position in the text but no time."""
 
     number: int
     text: str
@@ -26,18 +26,18 @@ class Token:
     opens_turn: bool = False
 
 
-def tokens(lines: Sequence[Line]) -> Iterator[Token]:
-    """Yield the words of lines, every one once, in order.
+def tokens(lines: Sequence[CaptionLine]) -> Iterator[Token]:
+    """Yield the words of lines in order.
 
     Args:
         lines: in order of time
     """
     for line in lines:
-        texts = [clean.spoken((word.text,)) if word.opens_turn else word.text for word in line.words]
-        # a tag may be several words
-        said = clean.without_tags(" ".join(texts))
+        texts = [clean.spoken_text((word.text,)) if word.opens_turn else word.text for word in line.words]
+        # on the whole line: a tag may consist of several words
+        untagged = clean.without_tags(" ".join(texts))
         place = 0
         for word, text in zip(line.words, texts, strict=True):
-            spoken = bool(_LETTER.search(said[place : place + len(text)]) or _HUSHED.search(text))
+            spoken = bool(_LETTER.search(untagged[place : place + len(text)]) or _HUSHED.search(text))
             yield Token(line.number, text, word.start_ms, word.end_ms, spoken, word.opens_turn)
             place += len(text) + 1

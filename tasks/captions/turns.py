@@ -1,6 +1,6 @@
-"""Who speaks: the marks by which captions say that another speaker begins, and the words of a cue between them.
+"""Speaker turns: marks of another speaker, and the words between them.
 
-The marks are chevrons (`>> Yes.`), a dash at the beginning of a line, and a voice (`<v Fred>`) other than that before.
+Marks are chevrons (`>> Yes.`), a dash at the beginning of a line, and a voice (`<v Fred>`) other than the one before.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import accumulate, pairwise
 
 from tasks.captions import clean
-from tasks.captions.cue import Cue, Line, Word
+from tasks.captions.cue import CaptionLine, CaptionWord, Cue
 
 _CHEVRONS = re.compile(r">{2,}")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]*)>", re.IGNORECASE)
@@ -19,17 +19,17 @@ _MARK = ">>"
 
 
 def opens(text: str, *, first: bool) -> bool:
-    """Tell whether a word bears the mark of another speaker.
+    """Tell whether a word has the mark of another speaker.
 
     Args:
-        text: the word, markup gone
-        first: whether it is the first of its line, where a dash is such a mark
+        text: the word, without markup
+        first: whether it is the first of its line, where a dash is a mark
     """
-    return bool(_CHEVRONS.search(text)) or (first and clean.undashed(text) not in (text, ""))
+    return bool(_CHEVRONS.search(text)) or (first and clean.without_dash(text) not in (text, ""))
 
 
-def words(cues: Sequence[Cue]) -> list[Line]:
-    """Return the words of captions that do not roll, and which of them open a turn.
+def words(cues: Sequence[Cue]) -> list[CaptionLine]:
+    """Return the words of captions that do not roll, and mark those that open a turn.
 
     Args:
         cues: sorted by time
@@ -41,12 +41,18 @@ def words(cues: Sequence[Cue]) -> list[Line]:
     lines = []
     for cue in cues:
         marked, voice = _marked(cue, voice)
-        lines.append(Line(cue.number, shared(tuple(_words(marked)), cue.start_ms, cue.end_ms)))
+        lines.append(CaptionLine(cue.number, share(tuple(_words(marked)), cue.start_ms, cue.end_ms)))
     return lines
 
 
-def shared(words: Sequence[Word], start_ms: int, end_ms: int) -> tuple[Word, ...]:
-    """Let words share a span by their letters."""
+def share(words: Sequence[CaptionWord], start_ms: int, end_ms: int) -> tuple[CaptionWord, ...]:
+    """Divide a span among words by their letters.
+
+    Args:
+        words: in order, with any times
+        start_ms: start of the span
+        end_ms: end of the span
+    """
     ends = list(accumulate(len(word.text) + 1 for word in words))
     times_ms = [start_ms, *(start_ms + round(end / ends[-1] * (end_ms - start_ms)) for end in ends)]
     spans_ms = zip(words, pairwise(times_ms), strict=True)
@@ -54,23 +60,23 @@ def shared(words: Sequence[Word], start_ms: int, end_ms: int) -> tuple[Word, ...
 
 
 def _marked(cue: Cue, voice: str | None) -> tuple[str, str | None]:
-    """Return a cue's text with every mark of a turn as chevrons, and who speaks at its end."""
+    """Return a cue's text with every mark of a turn as chevrons, and the voice at its end."""
     lines = []
     for line in cue.lines:
         pieces = _VOICE.split(line)
-        told = [pieces[0]]
+        marked = [pieces[0]]
         for name, piece in zip(pieces[1::2], pieces[2::2], strict=True):
-            told.append(piece if name == voice else f" {_MARK} {piece}")
+            marked.append(piece if name == voice else f" {_MARK} {piece}")
             voice = name
-        plain = _CHEVRONS.sub(f" {_MARK} ", clean.plain("".join(told)))
-        rest = clean.undashed(plain)
+        plain = _CHEVRONS.sub(f" {_MARK} ", clean.displayed("".join(marked)))
+        rest = clean.without_dash(plain)
         lines.append(plain if rest == plain else f"{_MARK} {rest}")
     return " ".join(lines), voice
 
 
-def _words(marked: str) -> Iterator[Word]:
+def _words(marked: str) -> Iterator[CaptionWord]:
     opens_turn = False
     for piece in marked.split():
         if piece != _MARK:
-            yield Word(piece, 0, 0, opens_turn)
+            yield CaptionWord(piece, 0, 0, opens_turn)
         opens_turn = piece == _MARK

@@ -1,10 +1,10 @@
-"""WebVTT, parsed by webvtt-py."""
+"""Parse WebVTT (webvtt-py)."""
 
 from __future__ import annotations
 
 import re
 
-from tasks.captions.cue import Cue, Lost
+from tasks.captions.cue import Cue, UnusedCue
 from tasks.captions.encoding import UNREADABLE
 from tasks.core.errors import Rejected
 
@@ -14,13 +14,17 @@ LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _COMMA = re.compile(r"(?<=\d),(?=\d{3}\b)")
 
 
-def read(text: str) -> tuple[list[Cue], list[Lost]]:
-    """Parse WebVTT; cues whose time line is malformed are given back as lost.
+def read(text: str) -> tuple[list[Cue], list[UnusedCue]]:
+    """Parse WebVTT. Notes, styles, regions, identifiers and cue settings are skipped; decimal commas are accepted.
 
-    Notes, styles, regions, identifiers and cue settings are passed over; decimal commas in time lines are forgiven.
+    Args:
+        text: a decoded .vtt file
+
+    Returns:
+        cues, and those whose time line is malformed
 
     Raises:
-        Rejected: if the text is no WebVTT
+        Rejected: if the text is not WebVTT
     """
     import webvtt
     from webvtt.errors import MalformedFileError
@@ -30,12 +34,12 @@ def read(text: str) -> tuple[list[Cue], list[Lost]]:
         parsed = iter(webvtt.from_string("\n".join(lines)).captions)
     except MalformedFileError:
         raise Rejected(UNREADABLE, f"a .vtt file starts with WEBVTT, this one with {text[:40]!r}") from None
-    cues, lost = [], []
+    cues, unused = [], []
     for number, line in enumerate((line for line in lines if ARROW in line), start=1):
-        # the parser passes over bad time lines without a word; alone, each one tells
+        # the parser skips bad time lines silently: parse each time line separately to find them
         if webvtt.from_string(f"WEBVTT\n\n{line}").captions and (cue := next(parsed, None)):
             start_ms, end_ms = cue.start_time.in_milliseconds(), cue.end_time.in_milliseconds()
             cues.append(Cue(number, start_ms, end_ms, tuple(cue.lines)))
         else:
-            lost.append(Lost(number, MALFORMED, line))
-    return cues, lost
+            unused.append(UnusedCue(number, MALFORMED, line))
+    return cues, unused

@@ -146,7 +146,7 @@ def _spans(medium: Medium, config: Config) -> tuple[list[SegmentSpan], dict[str,
     except (Rejected, KeyError) as error:
         raise InputError(f"{medium.captions}: expected .vtt or .srt captions ({error})") from None
     spans, texts = [], {}
-    rejects = [Reject(f"{medium.name}#{lost.number}", lost.reason, lost.detail) for lost in found.lost]
+    rejects = [Reject(f"{medium.name}#{lost.number}", lost.reason, lost.detail) for lost in found.unused]
     for number, one in enumerate(found.spoken):
         start_s, end_s = one.start_ms / 1000, one.end_ms / 1000
         if (reason := eligibility.reason(end_s - start_s, one.text, config.eligibility)) is not None:

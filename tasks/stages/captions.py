@@ -1,6 +1,6 @@
-"""Stage captions: every video's captions become utterances.
+"""Stage captions: split every video's captions into utterances.
 
-One per cue, or one per new line where captions roll; or, by `captions.segmentation`, one per sentence.
+One per cue (rolling captions: per new line), or, with `captions.segmentation: sentence`, one per sentence.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from tasks.core.errors import Rejected
 from tasks.core.memo import Reject, Result
 
 CORPUS = "weak"
-_MOST_DETAIL = 200
+_MAX_DETAIL = 200
 
 
 @dataclass(frozen=True)
 class CaptionedVideo:
-    """What the stage knows of a video, named as in the table of videos; paths are relative to the media folder."""
+    """A video and its captions, columns of the videos table; paths are relative to the media folder."""
 
     video_id: str
     split: str
@@ -34,7 +34,7 @@ class CaptionedVideo:
     language: str | None
     licence: str | None
     audio_sha256: str | None = None
-    """Only where utterances are fitted to the sound: elsewhere another sound makes no other utterances."""
+    """Set only if words are aligned with the sound: without alignment, utterances do not depend on it."""
 
     @property
     def id(self) -> str:
@@ -43,17 +43,25 @@ class CaptionedVideo:
 
     @property
     def content(self) -> str:
-        """The captions' digest, the sound's if it is heard, and all that is carried into the utterances."""
+        """The captions' digest, the sound's if it is read, and all columns that are copied to the utterances."""
         return json.dumps({name: value for name, value in vars(self).items() if name != "audio_sha256" or value})
 
 
 def captions_one(item: CaptionedVideo, settings: Captions) -> Result:
-    """Read one video's captions."""
+    """Split one video's captions into utterances.
+
+    Args:
+        item: the video
+        settings: how captions are split
+
+    Raises:
+        Rejected: if it has no captions, or the file has no cue or cannot be read
+    """
     if item.captions is None or item.caption_format is None:
         raise Rejected("no captions")
     content = (paths.MEDIA / item.captions).read_bytes()
-    found = utterances.read(content, item.caption_format, paths.MEDIA / item.audio, item.duration_s, settings)
-    if not found.spoken and not found.lost:
+    parsed = utterances.read(content, item.caption_format, paths.MEDIA / item.audio, item.duration_s, settings)
+    if not parsed.spoken and not parsed.unused:
         raise Rejected("no cues", f"{len(content)} bytes of {item.caption_format}")
     shared = {
         "corpus": CORPUS,
@@ -68,25 +76,27 @@ def captions_one(item: CaptionedVideo, settings: Captions) -> Result:
         {
             "utterance_id": f"{CORPUS}/{item.id}/{turn:04d}",
             "turn": turn,
-            "start_s": said.start_ms / 1000,
-            "end_s": said.end_ms / 1000,
-            "text": said.text,
+            "start_s": span.start_ms / 1000,
+            "end_s": span.end_ms / 1000,
+            "text": span.text,
             **shared,
         }
-        for turn, said in enumerate(found.spoken)
+        for turn, span in enumerate(parsed.spoken)
     ]
     rejects = (
-        Reject(f"{CORPUS}/{item.id}/cue-{one.number:04d}", one.reason, one.detail[:_MOST_DETAIL]) for one in found.lost
+        Reject(f"{CORPUS}/{item.id}/cue-{cue.number:04d}", cue.reason, cue.detail[:_MAX_DETAIL])
+        for cue in parsed.unused
     )
     return Result(tables.from_rows(rows, tables.UTTERANCES), tuple(rejects))
 
 
 def run(config: Config, *, each: Each) -> None:
-    """Read the captions of all videos into `data/captions/`."""
-    heard = config.captions.segmentation == "sentence"
-    names = [field.name for field in fields(CaptionedVideo) if heard or field.name != "audio_sha256"]
+    """Split the captions of all videos; write `utterances.parquet` and `rejected.parquet` in `data/captions/`."""
+    aligned = config.captions.segmentation == "sentence"
+    names = [field.name for field in fields(CaptionedVideo) if aligned or field.name != "audio_sha256"]
     videos = tables.read(paths.VIDEOS, tables.VIDEOS).sort_by("video_id").select(names)
     items = [CaptionedVideo(**row) for row in videos.to_pylist()]
-    found = collect(each(Work("captions", captions_one, config.captions, tables.UTTERANCES), items), tables.UTTERANCES)
-    tables.write(found.rows.sort_by("utterance_id"), paths.UTTERANCES, tables.UTTERANCES)
-    write_rejects("captions", found.rejects)
+    work = Work("captions", captions_one, config.captions, tables.UTTERANCES)
+    result = collect(each(work, items), tables.UTTERANCES)
+    tables.write(result.rows.sort_by("utterance_id"), paths.UTTERANCES, tables.UTTERANCES)
+    write_rejects("captions", result.rejects)

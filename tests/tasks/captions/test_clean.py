@@ -29,7 +29,7 @@ def test_examples() -> None:
     ],
 )
 def test_spoken(lines: list[str], said: str) -> None:
-    assert clean.spoken(lines) == said
+    assert clean.spoken_text(lines) == said
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,14 @@ def test_spoken(lines: list[str], said: str) -> None:
     ],
 )
 def test_tags_alone_say_nothing(text: str) -> None:
-    assert clean.wordless(text) == clean.ONLY_TAG
+    assert clean.wordless_reason(text) == clean.ONLY_TAG
 
 
 @pytest.mark.parametrize("text", ["", "...", "-", "?!"])
 def test_neither_does_punctuation(text: str) -> None:
-    assert clean.wordless(text) == clean.EMPTY
+    assert clean.wordless_reason(text) == clean.EMPTY
 
 
 @pytest.mark.parametrize("text", ["[Laughing] And guess", "♪ la la ♪", "Oh :)", "so (well) yes", "7"])
 def test_words_are_kept(text: str) -> None:
-    assert clean.wordless(text) is None
+    assert clean.wordless_reason(text) is None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.captions import srt, vtt
-from tasks.captions.cue import Cue, Lost
+from tasks.captions.cue import Cue, UnusedCue
 from tasks.core.errors import Rejected
 
 VTT = """WEBVTT - a title
@@ -47,7 +47,10 @@ def test_vtt_tells_of_bad_time_lines_and_goes_on() -> None:
         "WEBVTT\n\n00:00:01.000 --> soon\nlost\n\n00:00:03.000 --> 00:00:04.000\nkept\n\n00:00:05.000 -->"
     )
     assert cues == [Cue(2, 3_000, 4_000, ("kept",))]
-    assert lost == [Lost(1, "malformed cue", "00:00:01.000 --> soon"), Lost(3, "malformed cue", "00:00:05.000 -->")]
+    assert lost == [
+        UnusedCue(1, "malformed cue", "00:00:01.000 --> soon"),
+        UnusedCue(3, "malformed cue", "00:00:05.000 -->"),
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "<html>not found</html>", "1\n00:00:01,000 --> 00:00:02,000\nhi\n"])
@@ -105,7 +108,7 @@ def test_srt_without_numbers_keeps_a_spoken_one() -> None:
 def test_srt_tells_of_bad_time_lines_and_goes_on() -> None:
     cues, lost = srt.read("1\n --> 00:00:02,000\nlost\n\n2\n00:00:03,000 --> 00:00:04,000\nkept\n")
     assert [cue.number for cue in cues] == [2]
-    assert lost == [Lost(1, "malformed cue", " --> 00:00:02,000")]
+    assert lost == [UnusedCue(1, "malformed cue", " --> 00:00:02,000")]
 
 
 @pytest.mark.parametrize("text", ["", "no captions here\n"])

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.captions import repair
-from tasks.captions.cue import Spoken
+from tasks.captions.cue import SpokenSpan
 
 
-def spans(*times: tuple[int, int]) -> list[Spoken]:
-    return [Spoken(number, start, end, f"text {number}") for number, (start, end) in enumerate(times, 1)]
+def spans(*times: tuple[int, int]) -> list[SpokenSpan]:
+    return [SpokenSpan(number, start, end, f"text {number}") for number, (start, end) in enumerate(times, 1)]
 
 
-def times(found: list[Spoken]) -> list[tuple[int, int]]:
+def times(found: list[SpokenSpan]) -> list[tuple[int, int]]:
     return [(one.start_ms, one.end_ms) for one in found]
 
 
@@ -63,8 +63,8 @@ def test_two_voices_at_once_are_both_lost() -> None:
 
 
 def test_the_same_cue_again_is_lost() -> None:
-    one = Spoken(1, 0, 1_000, "hello")
-    kept, lost = repair.apart([one, Spoken(2, 0, 1_000, "hello")])
+    one = SpokenSpan(1, 0, 1_000, "hello")
+    kept, lost = repair.apart([one, SpokenSpan(2, 0, 1_000, "hello")])
     assert kept == [one]
     assert [(other.number, other.reason) for other in lost] == [(2, "repeated")]
 

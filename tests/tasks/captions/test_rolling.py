@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from tasks.captions.cue import Cue, Word
+from tasks.captions.cue import CaptionWord, Cue
 from tasks.captions.rolling import is_rolling, unroll
 
 
@@ -30,9 +30,9 @@ def said(found: list[Cue]) -> list[str]:
 def test_every_word_once_with_its_own_time() -> None:
     lines = unroll(ROLLING)
     assert [line.words for line in lines] == [
-        (Word("why", 0, 500), Word("do", 500, 1_000), Word("you", 1_000, 2_000)),
-        (Word("care", 2_010, 3_000),),
-        (Word("no", 3_010, 4_000), Word("no", 4_000, 5_000)),
+        (CaptionWord("why", 0, 500), CaptionWord("do", 500, 1_000), CaptionWord("you", 1_000, 2_000)),
+        (CaptionWord("care", 2_010, 3_000),),
+        (CaptionWord("no", 3_010, 4_000), CaptionWord("no", 4_000, 5_000)),
     ]
     assert [line.number for line in lines] == [1, 3, 5]
 
@@ -52,14 +52,18 @@ def test_times_inside_words_do_not_split_them() -> None:
     pieces = ("&gt;&gt;", " J", "im", "my: ", "WE", "'RE")
     text = "".join(f"<00:00:01.{number}00><c>{piece}</c>" if number else piece for number, piece in enumerate(pieces))
     assert unroll(cues((1_000, 3_000, text)))[0].words == (
-        Word("Jimmy:", 1_100, 1_400, opens_turn=True),
-        Word("WE'RE", 1_400, 3_000),
+        CaptionWord("Jimmy:", 1_100, 1_400, opens_turn=True),
+        CaptionWord("WE'RE", 1_400, 3_000),
     )
 
 
 def test_words_that_share_a_time_share_its_span() -> None:
     found = cues((0, 1_000, "ab cd<00:00:00.500> ef"))
-    assert unroll(found)[0].words == (Word("ab", 0, 300), Word("cd", 300, 500), Word("ef", 500, 1_000))
+    assert unroll(found)[0].words == (
+        CaptionWord("ab", 0, 300),
+        CaptionWord("cd", 300, 500),
+        CaptionWord("ef", 500, 1_000),
+    )
 
 
 def test_times_that_run_back_or_out_of_the_cue_are_held() -> None:

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.captions import sentences
-from tasks.captions.cue import Line, Word
-from tasks.captions.sentences import Rules, text
+from tasks.captions.cue import CaptionLine, CaptionWord
+from tasks.captions.sentences import SentenceRules, text
 from tasks.captions.tokens import Token, tokens
 
-RULES = Rules(longest_ms=12_000, pause_ms=500, long_pause_ms=2_000)
+RULES = SentenceRules(longest_ms=12_000, pause_ms=500, long_pause_ms=2_000)
 
 
-def cut(*cues: str, rules: Rules = RULES) -> list[str]:
+def cut(*cues: str, rules: SentenceRules = RULES) -> list[str]:
     """Cut cues in which a word takes 200 ms, a `~` is a pause of 100 ms, and `>>` opens a turn."""
     lines, clock_ms = [], 0
     for number, cue in enumerate(cues, 1):
@@ -28,9 +28,9 @@ def cut(*cues: str, rules: Rules = RULES) -> list[str]:
             elif set(piece) == {"~"}:
                 clock_ms += 100 * len(piece)
             else:
-                words.append(Word(piece, clock_ms, clock_ms := clock_ms + 200, opens_turn))
+                words.append(CaptionWord(piece, clock_ms, clock_ms := clock_ms + 200, opens_turn))
                 opens_turn = False
-        lines.append(Line(number, tuple(words)))
+        lines.append(CaptionLine(number, tuple(words)))
     return [text(one) for one in sentences.sentences(list(tokens(lines)), rules)]
 
 
@@ -69,7 +69,7 @@ def test_abbreviations_may_end_a_sentence() -> None:
 
 def test_one_full_stop_is_no_habit() -> None:
     words = ["word"] * 60
-    assert len(cut(" ".join(["yes.", *words]), rules=Rules(60_000, 500, 2_000))) == 1
+    assert len(cut(" ".join(["yes.", *words]), rules=SentenceRules(60_000, 500, 2_000))) == 1
     assert len(cut(" ".join(["yes.", *words[:8]]))) == 2
 
 
@@ -89,10 +89,10 @@ def test_a_speaker_ends_where_another_begins() -> None:
 
 
 def test_a_long_sentence_is_cut_at_its_longest_pause_and_not_after_an_article() -> None:
-    assert cut("a b c ~~~ d e f g", rules=Rules(1_200, 5_000, 9_000)) == ["a b c", "d e f g"]
-    assert cut("x y the ~ z v w", rules=Rules(1_000, 5_000, 9_000)) == ["x y", "the z v w"]
-    assert cut("x y z v w u", rules=Rules(1_000, 5_000, 9_000)) == ["x y z", "v w u"]
-    assert cut("x", rules=Rules(100, 5_000, 9_000)) == ["x"]
+    assert cut("a b c ~~~ d e f g", rules=SentenceRules(1_200, 5_000, 9_000)) == ["a b c", "d e f g"]
+    assert cut("x y the ~ z v w", rules=SentenceRules(1_000, 5_000, 9_000)) == ["x y", "the z v w"]
+    assert cut("x y z v w u", rules=SentenceRules(1_000, 5_000, 9_000)) == ["x y z", "v w u"]
+    assert cut("x", rules=SentenceRules(100, 5_000, 9_000)) == ["x"]
 
 
 def test_tags_go_with_the_words_of_their_cue() -> None:
@@ -108,7 +108,10 @@ def test_tags_go_with_the_words_of_their_cue() -> None:
 
 
 def test_what_youtube_does_not_print_is_said() -> None:
-    assert [one.spoken for one in tokens([Line(1, (Word("[", 0, 1), Word("__", 1, 2), Word("]", 2, 3)))])] == [
+    assert [
+        one.spoken
+        for one in tokens([CaptionLine(1, (CaptionWord("[", 0, 1), CaptionWord("__", 1, 2), CaptionWord("]", 2, 3)))])
+    ] == [
         False,
         True,
         False,
@@ -126,14 +129,14 @@ def files(draw: st.DrawFn) -> list[Token]:
         for _ in range(draw(st.integers(1, 8))):
             start_ms = clock_ms + draw(st.sampled_from([0, 0, 0, 100, 600, 2_500]))
             clock_ms = start_ms + draw(st.integers(0, 2_000))
-            words.append(Word(draw(PIECES), start_ms, clock_ms, draw(st.integers(0, 9)) == 0))
-        lines.append(Line(number, tuple(words)))
+            words.append(CaptionWord(draw(PIECES), start_ms, clock_ms, draw(st.integers(0, 9)) == 0))
+        lines.append(CaptionLine(number, tuple(words)))
     return list(tokens(lines))
 
 
 @given(files(), st.integers(500, 8_000))
 def test_every_word_once_in_order_and_never_too_much(found: list[Token], longest_ms: int) -> None:
-    made = sentences.sentences(found, Rules(longest_ms, 500, 2_000))
+    made = sentences.sentences(found, SentenceRules(longest_ms, 500, 2_000))
     assert [token for one in made for token in one] == found
     for one in made:
         said = sentences.spoken(one)

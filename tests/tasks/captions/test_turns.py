@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.captions import clean, turns
-from tasks.captions.cue import Cue, Word
+from tasks.captions.cue import CaptionWord, Cue
 
 
 def said(*cues: str) -> list[tuple[str, bool]]:
@@ -25,11 +25,15 @@ def test_a_dash_chevrons_and_another_voice_open_a_turn() -> None:
 def test_words_share_their_cue_by_their_letters() -> None:
     (line,) = turns.words([Cue(3, 1_000, 2_000, ("a bcd", "<i>ef</i>"))])
     assert line.number == 3
-    assert line.words == (Word("a", 1_000, 1_222), Word("bcd", 1_222, 1_667), Word("ef", 1_667, 2_000))
+    assert line.words == (
+        CaptionWord("a", 1_000, 1_222),
+        CaptionWord("bcd", 1_222, 1_667),
+        CaptionWord("ef", 1_667, 2_000),
+    )
 
 
 @given(st.lists(st.text("ab1->[]()♪ .\u2013", max_size=12), min_size=1, max_size=3))
 def test_the_words_of_a_cue_are_those_of_its_text(lines: list[str]) -> None:
     (line,) = turns.words([Cue(1, 0, 1_000, tuple(lines))])
-    assert [word.text for word in line.words] == clean.spoken(lines).split()
+    assert [word.text for word in line.words] == clean.spoken_text(lines).split()
     assert all(before.end_ms == after.start_ms for before, after in pairwise(line.words))

@@ -23,8 +23,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tasks.captions import reading, utterances
-from tasks.captions.cue import Spoken
+from tasks.captions import caption_file, utterances
+from tasks.captions.cue import SpokenSpan
 from tasks.captions.tokens import Token, tokens
 from tasks.core.config import Config
 from tasks.media.decode import to_flac
@@ -40,7 +40,7 @@ STEP_MS = 5
 class Measured:
     """An utterance, the words it holds with the times their captions give, and the word after it."""
 
-    said: Spoken
+    said: SpokenSpan
     words: tuple[Token, ...]
     following: Token | None
 
@@ -96,7 +96,7 @@ def _speaks(flac: Path) -> np.ndarray:
     return np.asarray(level_db > floor_db + (loud_db - floor_db) / 3)
 
 
-def _measured(said: tuple[Spoken, ...], words: list[Token]) -> Iterator[Measured]:
+def _measured(said: tuple[SpokenSpan, ...], words: list[Token]) -> Iterator[Measured]:
     place = 0
     for one in said:
         n_words = len(one.text.split())
@@ -118,7 +118,9 @@ def files(real_data: Path, settings: Config, tmp_path_factory: pytest.TempPathFa
         duration_s = to_flac(real_data / "interviews" / sound, flac)
         content = (real_data / "interviews" / name).read_bytes()
         said = utterances.read(content, "vtt", flac, duration_s, by_sentence).spoken
-        words = list(tokens(reading.read(content, "vtt", duration_s, by_sentence.max_overrun_s, by_word=True).lines))
+        words = list(
+            tokens(caption_file.read(content, "vtt", duration_s, by_sentence.max_overrun_s, by_word=True).lines)
+        )
         found.append(File(sound, tuple(_measured(said, words)), _speaks(flac), tuple(words)))
     return found
 
@@ -212,7 +214,7 @@ def test_the_audiobook_against_its_clean_captions(files: list[File], real_data: 
     """Where an utterance begins with a cue of the .srt; a cue's end is no reference: it stays on up to 2 s longer."""
     book = next(file for file in files if file.name == "manifesto_audio.mp3")
     content = (real_data / "interviews" / "manifesto_audio.srt").read_bytes()
-    cues = reading.read(content, "srt", 1e6, 0.5, by_word=False).spoken
+    cues = caption_file.read(content, "srt", 1e6, 0.5, by_word=False).spoken
     cues_ms = np.array([cue.start_ms for cue in cues])
     starts_ms = np.array([_nearest(one.words[0].start_ms, cues_ms) for one in book.utterances])
     errors_ms = np.array([_nearest(one.said.start_ms, cues_ms) for one in book.utterances])

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.captions.cue import Spoken
-from tasks.captions.reading import read as read_file
+from tasks.captions.caption_file import read as read_file
+from tasks.captions.cue import SpokenSpan
 from tasks.captions.repair import in_order
 from tasks.captions.rolling import unroll
 from tasks.captions.vtt import read as read_vtt
@@ -50,12 +50,12 @@ ROLLING = Path("1.en.vtt"), Path("2.en.vtt"), Path("kobe.en.vtt"), Path("manifes
 def test_what_is_certain_is_repaired_and_the_rest_is_told(name: str) -> None:
     found = read(MANUAL.encode(name), "vtt", duration_s=10, max_overrun_s=0.5)
     assert found.spoken == (
-        Spoken(2, 1_000, 3_000, "first [Laughing]"),
-        Spoken(3, 3_000, 5_000, "second"),
-        Spoken(1, 8_000, 9_000, "third & last"),
-        Spoken(6, 9_000, 10_000, "a little over"),
+        SpokenSpan(2, 1_000, 3_000, "first [Laughing]"),
+        SpokenSpan(3, 3_000, 5_000, "second"),
+        SpokenSpan(1, 8_000, 9_000, "third & last"),
+        SpokenSpan(6, 9_000, 10_000, "a little over"),
     )
-    assert [(one.number, one.reason) for one in found.lost] == [
+    assert [(one.number, one.reason) for one in found.unused] == [
         (4, "only a tag"),
         (5, "negative length"),
         (7, "past the end of the sound"),
@@ -66,13 +66,13 @@ def test_a_file_cut_in_half_loses_the_cue_it_breaks_off_in() -> None:
     text = "WEBVTT\n\n00:01.000 --> 00:02.000\nwhole\n\n00:03.000 --> 00:04.000\nhalf a sen"
     found = read(text.encode(), "vtt", duration_s=60, max_overrun_s=0.5)
     assert [one.text for one in found.spoken] == ["whole"]
-    assert [(one.number, one.reason, one.detail) for one in found.lost] == [(2, "cut off", "half a sen")]
+    assert [(one.number, one.reason, one.detail) for one in found.unused] == [(2, "cut off", "half a sen")]
 
 
 def test_a_file_without_a_last_line_break_that_covers_the_sound_is_whole() -> None:
     found = read(b"WEBVTT\n\n00:01.000 --> 00:04.000\nall of it", "vtt", duration_s=4.2, max_overrun_s=0.5)
     assert [one.text for one in found.spoken] == ["all of it"]
-    assert not found.lost
+    assert not found.unused
 
 
 @pytest.mark.parametrize("part", [0.33, 0.5, 0.77])
@@ -157,7 +157,7 @@ def test_every_kept_span_lies_inside_the_sound(real_data: Path) -> None:
         assert len(found.spoken) >= 15, path
         assert all(0 <= one.start_ms < one.end_ms <= round(duration_s * 1000) for one in found.spoken), path
         assert all(a.end_ms <= b.start_ms for a, b in pairwise(found.spoken)), path
-        assert {one.reason for one in found.lost} <= {"only a tag", "past the end of the sound"}, found.lost
+        assert {one.reason for one in found.unused} <= {"only a tag", "past the end of the sound"}, found.unused
 
 
 PIECES = (
@@ -179,11 +179,14 @@ def _invented(rng: random.Random) -> str:
 
 
 def test_cue_by_cue_it_reads_as_it_did_before_there_were_sentences() -> None:
-    """Published labels were made cue by cue; the digest is that of the code before `captions.segmentation`."""
+    """Published labels were made cue by cue; the digest is that of the code before `captions.segmentation`.
+
+    The classes were called Spoken and Lost then.
+    """
     rng = random.Random(5)
     found = [read(_invented(rng).encode(), "vtt", rng.choice([5.0, 60.0]), 0.5) for _ in range(300)]
-    assert len({lost.reason for one in found for lost in one.lost}) >= 7
-    digest = hashlib.sha256(repr([(one.spoken, one.lost) for one in found]).encode()).hexdigest()
+    assert len({lost.reason for one in found for lost in one.unused}) >= 7
+    digest = hashlib.sha256(_as_before([(one.spoken, one.unused) for one in found])).hexdigest()
     assert digest == "b670e7ffb0be07431bae8436d986dd3e32a3fda87a099bf149df9316888663bf"
 
 
@@ -193,5 +196,9 @@ def test_real_captions_read_cue_by_cue_as_before(real_data: Path) -> None:
     folders = real_data / "interviews", real_data / "captions"
     for path in sorted(path for folder in folders for path in folder.glob("*.[vs][tr]t")):
         found = read(path.read_bytes(), path.suffix[1:], 600.0, 0.5)
-        digest.update(repr((found.spoken, found.lost)).encode())
+        digest.update(_as_before((found.spoken, found.unused)))
     assert digest.hexdigest() == "4742de827573e44948b2e294731b0ecdce104cd08172641a64f3c68d05ab7459"
+
+
+def _as_before(parsed: object) -> bytes:
+    return repr(parsed).replace("SpokenSpan(", "Spoken(").replace("UnusedCue(", "Lost(").encode()

@@ -1,0 +1,108 @@
+"""Parse one caption file of any encoding and format into spoken spans and, on request, words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tasks.captions import clean, repair, rolling, srt, turns, vtt
+from tasks.captions.cue import CaptionLine, CaptionWord, Cue, SpokenSpan, UnusedCue
+from tasks.captions.encoding import decode
+
+CUT_OFF = "cut off"
+
+_READERS = {"vtt": vtt.read, "srt": srt.read}
+_UNCOVERED = 0.1
+"""A file that ends within a line is truncated if more than this share of the sound follows its last cue."""
+
+
+@dataclass(frozen=True)
+class ParsedCaptions:
+    """The content of a caption file.
+
+    Args:
+        spoken: in order of time, without overlaps
+        unused: cues that could not be used, by number
+        lines: the words of every used cue, and of those that are only a tag, in order of time; empty unless requested
+        timed: whether words have their own times; else they share their cue's
+    """
+
+    spoken: tuple[SpokenSpan, ...]
+    unused: tuple[UnusedCue, ...]
+    lines: tuple[CaptionLine, ...]
+    timed: bool
+
+
+def read(
+    content: bytes, caption_format: str, duration_s: float, max_overrun_s: float, *, by_word: bool
+) -> ParsedCaptions:
+    """Parse captions: every word once, within the sound.
+
+    Args:
+        content: the caption file
+        caption_format: "vtt" or "srt"
+        duration_s: duration of the sound
+        max_overrun_s: a cue that ends up to this much after the sound is cut there
+        by_word: whether to return words and their times
+
+    Raises:
+        Rejected: if the file as a whole cannot be read
+    """
+    text = decode(content)
+    parsed, malformed = _READERS[caption_format](text)
+    cues, reversed_cues = repair.in_order(parsed)
+    rolls = rolling.is_rolling(cues)
+    unrolled = rolling.unroll(cues) if rolls else []
+    spans = [_span_of_line(line) for line in unrolled] if rolls else [_span_of_cue(cue) for cue in cues]
+    worded, wordless = _with_words(spans)
+    complete, cut_off = worded, list[UnusedCue]()
+    if worded and not text.endswith(("\n", "\r")):
+        complete, cut_off = _without_truncated(worded, duration_s)
+    ordered, no_length = repair.in_order(complete)
+    within, past_end = repair.inside(ordered, math.floor(duration_s * 1000), round(max_overrun_s * 1000))
+    kept, overlapping = repair.apart(within)
+    unused = [*malformed, *reversed_cues, *wordless, *cut_off, *no_length, *past_end, *overlapping]
+    timed = rolling.is_timed(cues)
+    lines: tuple[CaptionLine, ...] = ()
+    if by_word:
+        tags = {cue.number for cue in wordless if cue.reason == clean.ONLY_TAG}
+        with_tags = [*kept, *(span for span in spans if span.number in tags)]
+        lines = _lines_within(unrolled if rolls else turns.words(cues), with_tags, timed=timed)
+    return ParsedCaptions(tuple(kept), tuple(sorted(unused, key=lambda cue: cue.number)), lines, timed)
+
+
+def _span_of_cue(cue: Cue) -> SpokenSpan:
+    return SpokenSpan(cue.number, cue.start_ms, cue.end_ms, clean.spoken_text(cue.lines))
+
+
+def _span_of_line(line: CaptionLine) -> SpokenSpan:
+    text = clean.spoken_text([" ".join(word.text for word in line.words)])
+    return SpokenSpan(line.number, line.words[0].start_ms, line.words[-1].end_ms, text)
+
+
+def _lines_within(lines: Sequence[CaptionLine], spans: Sequence[SpokenSpan], *, timed: bool) -> tuple[CaptionLine, ...]:
+    """Return the lines of these spans, in order of time; words are limited to spans that were shortened."""
+    words = {line.number: line.words for line in lines}
+    ordered = sorted(spans, key=lambda span: (span.start_ms, span.number))
+    if timed:
+        return tuple(CaptionLine(s.number, tuple(_limited(word, s) for word in words[s.number])) for s in ordered)
+    return tuple(CaptionLine(s.number, turns.share(words[s.number], s.start_ms, s.end_ms)) for s in ordered)
+
+
+def _limited(word: CaptionWord, span: SpokenSpan) -> CaptionWord:
+    return replace(word, start_ms=min(word.start_ms, span.end_ms), end_ms=min(word.end_ms, span.end_ms))
+
+
+def _with_words(spans: Sequence[SpokenSpan]) -> tuple[list[SpokenSpan], list[UnusedCue]]:
+    reasons = [clean.wordless_reason(span.text) for span in spans]
+    kept = [span for span, reason in zip(spans, reasons, strict=True) if reason is None]
+    unused = [UnusedCue(span.number, why, span.text) for span, why in zip(spans, reasons, strict=True) if why]
+    return kept, unused
+
+
+def _without_truncated(spans: Sequence[SpokenSpan], duration_s: float) -> tuple[list[SpokenSpan], list[UnusedCue]]:
+    last = max(spans, key=lambda span: span.number)
+    if last.end_ms / 1000 > (1 - _UNCOVERED) * duration_s:
+        return list(spans), []
+    return [span for span in spans if span is not last], [UnusedCue(last.number, CUT_OFF, last.text)]
