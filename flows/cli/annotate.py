@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tasks.annotate.ballots import Ballot, Segment, Span
     from tasks.annotate.candidates import Candidate
+    from tasks.annotate.rated_segments import RatedSegment, Segment, SegmentId
     from tasks.annotate.store import Store
 
 app = typer.Typer(rich_markup_mode="rich")
 
 
-class Order(StrEnum):
+class OrderChoice(StrEnum):
     """In which order segments are heard."""
 
     RANDOM = "random"
@@ -26,7 +26,7 @@ class Order(StrEnum):
     UNCERTAIN = "uncertain"
 
 
-class Split(StrEnum):
+class SplitChoice(StrEnum):
     """Whose segments are heard."""
 
     TEST = "test"
@@ -35,13 +35,13 @@ class Split(StrEnum):
 
 
 OrderOption = Annotated[
-    Order,
+    OrderChoice,
     typer.Option(
         help="A random sample; stratified by video and weak label; or what the lexicons are least certain of first."
     ),
 ]
 LengthOption = Annotated[int, typer.Option("--n", min=1, help="How many segments the queue has.")]
-SplitOption = Annotated[Split, typer.Option(help="The split that segments are from.")]
+SplitOption = Annotated[SplitChoice, typer.Option(help="The split that segments are from.")]
 SeedOption = Annotated[int, typer.Option(help="Another seed, another sample; the same seed goes on with the same one.")]
 
 
@@ -49,9 +49,9 @@ SeedOption = Annotated[int, typer.Option(help="Another seed, another sample; the
 def annotate(
     context: typer.Context,
     *,
-    order: OrderOption = Order.STRATIFIED,
+    order: OrderOption = OrderChoice.STRATIFIED,
     n: LengthOption = 100,
-    split: SplitOption = Split.TEST,
+    split: SplitOption = SplitChoice.TEST,
     seed: SeedOption = 1,
     text: Annotated[
         bool, typer.Option("--text/--no-text", help="Whether listeners read the words while they hear them.")
@@ -61,7 +61,7 @@ def annotate(
         typer.Option("--adjudicate", help="One more person hears all segments whose votes tie, and gives a verdict."),
     ] = False,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; any but this machine's own asks visitors for a token.")
+        str, typer.Option(help="ListenAddress to listen on; any but this machine's own asks visitors for a token.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes one that is free.")] = 8421,
 ) -> None:
@@ -74,18 +74,18 @@ def annotate(
     """
     if context.invoked_subcommand is not None:
         return
-    from tasks.annotate import candidates, gold, serve
-    from tasks.annotate.sitting import Sitting
+    from tasks.annotate import candidates, rating_files, serve
+    from tasks.annotate.listening_session import ListeningSession
 
     there = candidates.load()
-    with gold.opened([one.segment for one in there]) as store:
-        gold.publish(store)
+    with rating_files.opened([one.segment for one in there]) as store:
+        rating_files.publish(store)
         if adjudicate:
             queue, voters = _ties(there, store.ballots(), seed)
         else:
             queue, voters = _queue(there, order, n, split, seed), None
-        sitting = Sitting(store, queue, candidates.sounds(queue), text, voters)
-        serve.run(sitting, serve.Address(host, port), lambda url: _say_where(url, len(queue), adjudicate))
+        sitting = ListeningSession(store, queue, candidates.sounds(queue), text, voters)
+        serve.run(sitting, serve.ListenAddress(host, port), lambda url: _say_where(url, len(queue), adjudicate))
         _publish(store)
 
 
@@ -93,11 +93,11 @@ def annotate(
 def export_votes(
     file: Annotated[Path, typer.Argument(help="What to write: .csv, or .json for Label Studio.")],
     *,
-    order: OrderOption = Order.STRATIFIED,
+    order: OrderOption = OrderChoice.STRATIFIED,
     n: Annotated[
         int, typer.Option("--n", min=0, help="Segments of a queue to add to those with votes; .json only.")
     ] = 0,
-    split: SplitOption = Split.TEST,
+    split: SplitOption = SplitChoice.TEST,
     seed: SeedOption = 1,
     text: Annotated[bool, typer.Option("--text/--no-text", help="Whether Label Studio shows the words.")] = False,
 ) -> None:
@@ -107,25 +107,25 @@ def export_votes(
 
     Example: [bold]undertone annotate export tasks.json --n 100[/]
     """
-    from tasks.annotate import candidates, gold, label_studio
-    from tasks.annotate.ballots import Ballot
+    from tasks.annotate import candidates, label_studio, rating_files
+    from tasks.annotate.rated_segments import RatedSegment
     from tasks.core import paths, tables
 
     there = candidates.load()
-    with gold.opened([one.segment for one in there]) as store:
+    with rating_files.opened([one.segment for one in there]) as store:
         if file.resolve() == paths.ANNOTATED.resolve():
-            gold.publish(store)
+            rating_files.publish(store)
         ballots = store.ballots()
     if file.suffix.casefold() != ".json":
-        gold.write(file, ballots, {})
+        rating_files.write(file, ballots, {})
         typer.echo(f"{len(ballots)} segments with votes written to {file}")
         return
     voted = {one.segment.span for one in ballots}
     fresh = [one for one in _queue(there, order, n, split, seed) if one.span not in voted] if n else []
-    ballots += [Ballot(one) for one in fresh]
+    ballots += [RatedSegment(one) for one in fresh]
     now = {one.segment.span: one.segment for one in there}
     sounds = candidates.sounds(now[one.segment.span] for one in ballots if one.segment.span in now)
-    gold.write(file, ballots, sounds)
+    rating_files.write(file, ballots, sounds)
     settings = file.with_suffix(".xml")
     tables.write_text(settings, label_studio.config(with_text=text))
     typer.echo(f"{len(ballots)} tasks written to {file}, {len(ballots) - len(fresh)} of them with votes")
@@ -145,15 +145,15 @@ def import_votes(
 
     Example: [bold]undertone annotate import project-7-at-2026-03-02.json[/]
     """
-    from tasks.annotate import candidates, gold
+    from tasks.annotate import candidates, rating_files
     from tasks.core import paths
 
     there = [one.segment for one in candidates.load()]
-    with gold.opened(there) as store:
+    with rating_files.opened(there) as store:
         known = {one.span: one for one in [*there, *(ballot.segment for ballot in store.ballots())]}
-        changed = gold.take_in(store, file, list(known.values()), replace=replace)
+        changed = rating_files.take_in(store, file, list(known.values()), replace=replace)
         typer.echo(f"{changed} new votes and verdicts from {file}")
-        if path := gold.publish(store, over=file.resolve() == paths.ANNOTATED.resolve()):
+        if path := rating_files.publish(store, over=file.resolve() == paths.ANNOTATED.resolve()):
             typer.echo(f"Written: {path}")
 
 
@@ -168,8 +168,8 @@ def _queue(there: Sequence[Candidate], order: str, n: int, split: str, seed: int
 
 
 def _ties(
-    there: Sequence[Candidate], ballots: Sequence[Ballot], seed: int
-) -> tuple[list[Segment], dict[Span, frozenset[str]]]:
+    there: Sequence[Candidate], ballots: Sequence[RatedSegment], seed: int
+) -> tuple[list[Segment], dict[SegmentId, frozenset[str]]]:
     from tasks.annotate import queue
     from tasks.core.errors import NotEnoughData
 
@@ -190,7 +190,7 @@ def _say_where(url: str, n: int, adjudicate: bool) -> None:
 
 
 def _publish(store: Store) -> None:
-    from tasks.annotate import gold
+    from tasks.annotate import rating_files
 
-    if path := gold.publish(store):
+    if path := rating_files.publish(store):
         typer.echo(f"\nWritten: {path}. `undertone run evaluate` scores labels and classifier against it.")

@@ -128,7 +128,7 @@ def audited(config: Config, name: str | None, protocol: str, declared: list[str]
         try:
             dag.reproduce(("audit",))
         finally:
-            found = leaks.Audit.from_dict(json.loads(paths.AUDIT.read_text(encoding="utf-8")))
+            found = leaks.AuditReport.from_dict(json.loads(paths.AUDIT.read_text(encoding="utf-8")))
             tables.write_text(target, page.render(found, title, simulated=simulated))
             examine.audit(found, title)
     else:

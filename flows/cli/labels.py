@@ -89,8 +89,8 @@ def try_voters(
     config = _config()
     texts = rated_texts.read(files)
     settings = config.polarity.model_copy(update={"voters": voter} if voter else {})
-    cast = polarity.cast(texts.texts, polarity.ballot(settings))
-    judged = label_quality.Judged(
+    cast = polarity.cast(texts.texts, polarity.voting_settings(settings))
+    judged = label_quality.VotedTexts(
         texts.texts,
         np.array([cast[name] for name in settings.voters], dtype=float).T,
         settings.voters,

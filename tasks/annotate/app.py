@@ -9,30 +9,30 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
-from tasks.annotate import gate
-from tasks.annotate.gate import Gate
-from tasks.annotate.sitting import Sitting
+from tasks.annotate import access
+from tasks.annotate.access import AccessRules
+from tasks.annotate.listening_session import ListeningSession
 from tasks.core.errors import UndertoneError
 from tasks.pages.common import templating
 
 _Next = Callable[[Request], Awaitable[Response]]
 
 
-class Who(BaseModel):
-    """Who asks."""
+class ListenerRequest(BaseModel):
+    """ListenerRequest asks."""
 
     model_config = ConfigDict(extra="forbid")
     listener: str
 
 
-class Said(Who):
+class RatingRequest(ListenerRequest):
     """A vote; None: cannot tell."""
 
     key: str
     vote: Literal["negative", "neutral", "positive"] | None
 
 
-def make(sitting: Sitting, rules: Gate) -> FastAPI:
+def make(sitting: ListeningSession, rules: AccessRules) -> FastAPI:
     """Return the application that serves a queue to whom the gate lets in."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     files = _files(sitting)
@@ -40,11 +40,11 @@ def make(sitting: Sitting, rules: Gate) -> FastAPI:
     @app.middleware("http")
     async def guard(request: Request, then: _Next) -> Response:
         token = request.query_params.get("token")
-        refused = rules.refuses(request.method, request.headers, token or request.cookies.get(gate.COOKIE))
+        refused = rules.refuses(request.method, request.headers, token or request.cookies.get(access.COOKIE))
         answer = await then(request) if refused is None else Response(refused[1], refused[0], media_type="text/plain")
-        answer.headers.update(gate.HEADERS)
+        answer.headers.update(access.HEADERS)
         if refused is None and token and rules.token is not None:
-            answer.set_cookie(gate.COOKIE, rules.token, httponly=True, samesite="strict")
+            answer.set_cookie(access.COOKIE, rules.token, httponly=True, samesite="strict")
         return answer
 
     @app.exception_handler(UndertoneError)
@@ -70,21 +70,21 @@ def make(sitting: Sitting, rules: Gate) -> FastAPI:
         return Response(sitting.sounds[key], media_type="audio/flac")
 
     @app.post("/api/state")
-    def state(who: Who) -> dict[str, Any]:
+    def state(who: ListenerRequest) -> dict[str, Any]:
         return sitting.state(who.listener)
 
     @app.post("/api/vote")
-    def vote(said: Said) -> dict[str, Any]:
+    def vote(said: RatingRequest) -> dict[str, Any]:
         return sitting.vote(said.listener, said.key, said.vote)
 
     @app.post("/api/undo")
-    def undo(who: Who) -> dict[str, Any]:
+    def undo(who: ListenerRequest) -> dict[str, Any]:
         return sitting.undo(who.listener)
 
     return app
 
 
-def _files(sitting: Sitting) -> dict[str, Callable[[], Response]]:
+def _files(sitting: ListeningSession) -> dict[str, Callable[[], Response]]:
     templates = templating.environment()
     page = templates.get_template("annotate/templates/annotate.html").render(deciding=sitting.voters is not None)
     style = templates.get_template("annotate/templates/annotate.css").render()

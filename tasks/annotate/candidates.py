@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tasks.annotate.ballots import Segment, Span
+from tasks.annotate.rated_segments import Segment, SegmentId
 from tasks.core import paths, tables
 from tasks.core.errors import NotEnoughData, TableError
 
@@ -47,7 +47,7 @@ def load() -> list[Candidate]:
                 raise TableError(
                     f"{shard}: {one} has no captions or no votes now; run: undertone run polarity segments"
                 )
-            segment = Segment(Span(one, row["start_s"], row["end_s"]), said[one]["group"], said[one]["text"] or "")
+            segment = Segment(SegmentId(one, row["start_s"], row["end_s"]), said[one]["group"], said[one]["text"] or "")
             found.append(Candidate(segment, said[one]["split"], voted[one]["sentiment"], probabilities(voted[one])))
     if not found:
         raise NotEnoughData(f"{paths.SHARDS}: no segments to listen to yet; run: undertone run polarity segments")
@@ -61,13 +61,13 @@ def probabilities(row: Mapping[str, Any]) -> dict[str, float]:
 
 
 def sounds(segments: Iterable[Segment]) -> dict[str, bytes]:
-    """Read the sound of segments, as FLAC by `Span.key`.
+    """Read the sound of segments, as FLAC by `SegmentId.key`.
 
     Raises:
         TableError: if a segment is not where the index says, as it was cut
     """
     index = {row["video_id"]: row for row in tables.read(paths.SEGMENT_INDEX, tables.SEGMENT_INDEX).to_pylist()}
-    wanted: dict[str, set[Span]] = {}
+    wanted: dict[str, set[SegmentId]] = {}
     for one in segments:
         wanted.setdefault(one.video_id, set()).add(one.span)
     found: dict[str, bytes] = {}
@@ -76,7 +76,7 @@ def sounds(segments: Iterable[Segment]) -> dict[str, bytes]:
             raise TableError(f"{paths.SEGMENT_INDEX}: {video} is not in it; run segments again")
         rows = pq.ParquetFile(paths.SHARDS / index[video]["shard"]).read_row_group(index[video]["row_group"])
         for row in rows.to_pylist():
-            span = Span(row["utterance_id"], row["start_s"], row["end_s"])
+            span = SegmentId(row["utterance_id"], row["start_s"], row["end_s"])
             if span in spans:
                 found[span.key] = row["audio"]["bytes"]
         if lost := sorted(span for span in spans if span.key not in found):

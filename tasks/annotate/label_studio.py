@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tasks.annotate.ballots import NOBODY, Ballot, Segment, Span, Verdict, listener
+from tasks.annotate.rated_segments import NOBODY, Adjudication, RatedSegment, Segment, SegmentId, listener
 from tasks.core import tables
 from tasks.core.errors import InputError
 
@@ -47,13 +47,13 @@ def config(*, with_text: bool) -> str:
     )
 
 
-def write(path: Path, ballots: Sequence[Ballot], sounds: Mapping[str, bytes]) -> None:
+def write(path: Path, ballots: Sequence[RatedSegment], sounds: Mapping[str, bytes]) -> None:
     """Write tasks with their annotations, whole, and their sound into `audio_folder(path)`.
 
     Args:
         path: the JSON file
         ballots: segments, with or without votes
-        sounds: FLAC by `Span.key`; a segment that is not cut like this any more has none, and its task `audio: null`
+        sounds: FLAC by `SegmentId.key`; a segment that is no longer cut like this has none, and its task `audio: null`
     """
     folder = audio_folder(path)
     tasks = []
@@ -72,7 +72,7 @@ def audio_folder(path: Path) -> Path:
     return path.with_name(f"{path.stem}-audio")
 
 
-def read(path: Path) -> list[Ballot]:
+def read(path: Path) -> list[RatedSegment]:
     """Read tasks with their annotations, as Label Studio exports them (JSON, not JSON-MIN).
 
     Raises:
@@ -95,7 +95,7 @@ class _Task:
     number: int
     task: Any
 
-    def ballot(self) -> Ballot:
+    def ballot(self) -> RatedSegment:
         data = self._member(self.task, "data", dict, "an object")
         votes: dict[str, str | None] = {}
         verdict = None
@@ -103,12 +103,12 @@ class _Task:
             where = f"annotation {place}: "
             name, label = self._name(annotation, where), self._label(annotation, where)
             if annotation.get("ground_truth"):
-                if verdict not in (None, Verdict(name, label)):
+                if verdict not in (None, Adjudication(name, label)):
                     raise self._wrong(f"{where}a second one that is marked ground_truth; expected one verdict")
-                verdict = Verdict(name, label)
+                verdict = Adjudication(name, label)
             elif votes.setdefault(name, label) != label:
                 raise self._wrong(f"{where}{name} says {label or 'skipped'}, and {votes[name] or 'skipped'} before")
-        return Ballot(self._segment(data), votes, verdict)
+        return RatedSegment(self._segment(data), votes, verdict)
 
     def _segment(self, data: Mapping[str, Any]) -> Segment:
         one, video, text = (self._member(data, name, str, "a text", "data.") for name in _TEXTS)
@@ -119,7 +119,7 @@ class _Task:
             )
         if not video.startswith(tuple(f"{split}-" for split in tables.SPLITS)):
             raise self._wrong(f"found data.video_id {video!r}, expected train-… or test-…")
-        return Segment(Span(one, start_s, end_s), video, text)
+        return Segment(SegmentId(one, start_s, end_s), video, text)
 
     def _name(self, annotation: Any, where: str) -> str:
         who = self._member(annotation, "completed_by", (int, dict), "a user's number or an object with email", where)
@@ -158,7 +158,7 @@ class _Task:
         return InputError(f"{self.path}: task {self.number}{'' if number is None else f' (id {number})'}: {what}")
 
 
-def _task(number: int, ballot: Ballot, address: str | None) -> dict[str, Any]:
+def _task(number: int, ballot: RatedSegment, address: str | None) -> dict[str, Any]:
     segment, span = ballot.segment, ballot.segment.span
     said = [_annotation(name, label, verdict=False) for name, label in ballot.votes.items()]
     if ballot.verdict:

@@ -8,20 +8,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tasks.annotate import gate
-from tasks.annotate.sitting import Sitting
+from tasks.annotate import access
+from tasks.annotate.listening_session import ListeningSession
 from tasks.core.errors import Busy, InputError
 
 
 @dataclass(frozen=True)
-class Address:
+class ListenAddress:
     """Where to listen; port 0: any that is free."""
 
     host: str
     port: int
 
 
-def run(sitting: Sitting, address: Address, say: Callable[[str], None]) -> None:
+def run(sitting: ListeningSession, address: ListenAddress, say: Callable[[str], None]) -> None:
     """Serve until Ctrl-C or SIGTERM.
 
     Args:
@@ -37,7 +37,7 @@ def run(sitting: Sitting, address: Address, say: Callable[[str], None]) -> None:
 
     from tasks.annotate import app
 
-    rules = gate.for_host(address.host)
+    rules = access.for_host(address.host)
     with _bound(address) as listening:
         say(_url(address.host, listening.getsockname()[1], rules.token))
         # the address may hold a token: it goes into no log
@@ -48,7 +48,7 @@ def run(sitting: Sitting, address: Address, say: Callable[[str], None]) -> None:
             uvicorn.Server(settings).run(sockets=[listening])
 
 
-def _bound(address: Address) -> socket.socket:
+def _bound(address: ListenAddress) -> socket.socket:
     try:
         family, _, _, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
     except OSError as error:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from tasks.annotate.ballots import Ballot, Segment, Span, Verdict
+from tasks.annotate.rated_segments import Adjudication, RatedSegment, Segment, SegmentId
 from tasks.core.errors import InputError
 
 _VERSION = 1
@@ -78,19 +78,19 @@ class Store:
         """Save the verdict on a tie; return whether it is new, since the first one stands."""
         return self._say("verdicts", segment, by, label)
 
-    def take_back_vote(self, listener: str, among: Collection[Span]) -> bool:
+    def take_back_vote(self, listener: str, among: Collection[SegmentId]) -> bool:
         """Delete the last vote a listener gave on some spans; return whether there was one."""
         return self._take_back("votes", listener, among)
 
-    def take_back_verdict(self, by: str, among: Collection[Span]) -> bool:
+    def take_back_verdict(self, by: str, among: Collection[SegmentId]) -> bool:
         """Delete the last verdict someone gave on some spans; return whether there was one."""
         return self._take_back("verdicts", by, among)
 
-    def voted(self, listener: str) -> set[Span]:
+    def voted(self, listener: str) -> set[SegmentId]:
         """Return the spans a listener has voted on or skipped."""
         return self._spans("votes WHERE listener = ?", listener)
 
-    def judged(self, by: str | None = None) -> set[Span]:
+    def judged(self, by: str | None = None) -> set[SegmentId]:
         """Return the spans with a verdict, of one person or of anyone."""
         return self._spans("verdicts") if by is None else self._spans("verdicts WHERE listener = ?", by)
 
@@ -100,7 +100,7 @@ class Store:
             found = self._open.execute("SELECT listener FROM votes UNION SELECT listener FROM verdicts").fetchall()
         return sorted(name for (name,) in found)
 
-    def ballots(self) -> list[Ballot]:
+    def ballots(self) -> list[RatedSegment]:
         """Return all segments with a vote or a verdict, sorted by video and time, listeners by name."""
         with self._transaction() as run:
             segments = run.execute("SELECT id, utterance_id, start_s, end_s, video_id, text FROM segments").fetchall()
@@ -109,15 +109,17 @@ class Store:
         votes: dict[int, dict[str, str | None]] = {}
         for segment, listener, label in cast:
             votes.setdefault(segment, {})[listener] = label
-        judged = {segment: Verdict(by, label) for segment, by, label in verdicts}
+        judged = {segment: Adjudication(by, label) for segment, by, label in verdicts}
         found = [
-            Ballot(Segment(Span(one, start_s, end_s), video, text), votes.get(number, {}), judged.get(number))
+            RatedSegment(
+                Segment(SegmentId(one, start_s, end_s), video, text), votes.get(number, {}), judged.get(number)
+            )
             for number, one, start_s, end_s, video, text in segments
             if number in votes or number in judged
         ]
         return sorted(found, key=_place)
 
-    def merge(self, ballots: Sequence[Ballot], *, replace: bool = False) -> int:
+    def merge(self, ballots: Sequence[RatedSegment], *, replace: bool = False) -> int:
         """Add votes and verdicts, all of them or none; what is there already is no change.
 
         Args:
@@ -190,18 +192,18 @@ class Store:
             done = run.execute(_insert(table, "OR IGNORE"), values)
             return done.rowcount == 1
 
-    def _take_back(self, table: str, listener: str, among: Collection[Span]) -> bool:
+    def _take_back(self, table: str, listener: str, among: Collection[SegmentId]) -> bool:
         rows = f"SELECT {table}.id, utterance_id, start_s, end_s FROM {table} JOIN segments ON segments.id = segment"  # noqa: S608
         with self._transaction() as run:
             said = run.execute(f"{rows} WHERE listener = ? ORDER BY {table}.id DESC", (listener,)).fetchall()
-            last = next((number for number, *span in said if Span(*span) in among), None)
+            last = next((number for number, *span in said if SegmentId(*span) in among), None)
             run.execute(f"DELETE FROM {table} WHERE id = ?", (last,))  # noqa: S608
         return last is not None
 
-    def _spans(self, said: str, *values: str) -> set[Span]:
+    def _spans(self, said: str, *values: str) -> set[SegmentId]:
         chosen = f"SELECT utterance_id, start_s, end_s FROM segments WHERE id IN (SELECT segment FROM {said})"  # noqa: S608
         with self._lock:
-            return {Span(*row) for row in self._open.execute(chosen, values)}
+            return {SegmentId(*row) for row in self._open.execute(chosen, values)}
 
 
 def _segment(run: sqlite3.Connection, segment: Segment) -> int:
@@ -242,6 +244,6 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _place(ballot: Ballot) -> tuple[str, float, float, str]:
+def _place(ballot: RatedSegment) -> tuple[str, float, float, str]:
     span = ballot.segment.span
     return ballot.segment.video_id, span.start_s, span.end_s, span.utterance_id

@@ -36,7 +36,7 @@ PER_CLASS = EVALUATE / "per_class.csv"
 REPORT = DATA / "report" / "index.html"
 LISTENERS = DATA / "listeners"
 ANNOTATED = LISTENERS / "annotated.csv"
-BALLOTS = DATA / "annotate" / "votes.sqlite"
+RATING_STORE = DATA / "annotate" / "votes.sqlite"
 LEADERBOARD = DATA / "experiment" / "leaderboard.html"
 
 HOUSE = Path(".undertone")

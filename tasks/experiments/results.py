@@ -141,7 +141,7 @@ def metrics(
     splits: Sequence[Split],
     groups: Any,
     *,
-    audit: leaks.Audit,
+    audit: leaks.AuditReport,
     bootstrap: Bootstrap,
 ) -> dict[str, Any]:
     """Return all figures of an experiment, ready for JSON; nothing in it depends on the machine."""

@@ -55,7 +55,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Part:
+class FoldSize:
     """How many rows a fold trains on and is tested on."""
 
     name: str
@@ -64,7 +64,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Audit:
+class AuditReport:
     """All findings on a protocol's folds.
 
     Args:
@@ -78,7 +78,7 @@ class Audit:
     protocol: str
     words: str
     n: int
-    parts: tuple[Part, ...]
+    parts: tuple[FoldSize, ...]
     findings: tuple[Finding, ...]
 
     @property
@@ -86,7 +86,7 @@ class Audit:
         """Whether a run may go on."""
         return not any(one.severity == "violation" and one.n for one in self.findings)
 
-    def with_more(self, findings: Sequence[Finding], declared: Collection[str] = ()) -> Audit:
+    def with_more(self, findings: Sequence[Finding], declared: Collection[str] = ()) -> AuditReport:
         """Return the audit with findings that only a fitted model can give."""
         known = named(declared)
         return replace(self, findings=(*self.findings, *(_declared(one, known) for one in findings)))
@@ -96,13 +96,13 @@ class Audit:
         return {**asdict(self), "passed": self.passed}
 
     @classmethod
-    def from_dict(cls, found: Mapping[str, Any]) -> Audit:
+    def from_dict(cls, found: Mapping[str, Any]) -> AuditReport:
         """Return the audit that `to_dict` was made of."""
         return cls(
             found["protocol"],
             found["words"],
             found["n"],
-            tuple(Part(**one) for one in found["parts"]),
+            tuple(FoldSize(**one) for one in found["parts"]),
             tuple(Finding(**{**one, "examples": tuple(one["examples"])}) for one in found["findings"]),
         )
 
@@ -125,7 +125,7 @@ def settled(findings: Sequence[Finding], declared: Collection[str]) -> tuple[Fin
     return tuple(_declared(one, known) for one in sorted(findings, key=lambda one: order.index(one.check)))
 
 
-def demand(found: Audit) -> None:
+def demand(found: AuditReport) -> None:
     """Stop a run whose audit found a violation.
 
     Raises:

@@ -17,7 +17,7 @@ Pairs = NDArray[np.int64]
 """Row numbers of two rows that share something, shape (n_pairs, 2)."""
 
 
-class Split(Protocol):
+class FoldRows(Protocol):
     """One fold: row numbers of its training, development and test part."""
 
     @property
@@ -42,7 +42,7 @@ class Sides:
     """The folds of a protocol over rows with ids, shape (n_rows,)."""
 
     ids: NDArray[np.str_]
-    splits: Sequence[Split]
+    splits: Sequence[FoldRows]
 
     @property
     def n_tested(self) -> int:

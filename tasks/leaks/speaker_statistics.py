@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.leaks.finding import MOST_EXAMPLES, Finding
-from tasks.leaks.sides import Rows, Split
+from tasks.leaks.sides import FoldRows, Rows
 
 CHECK = "speaker statistics"
 MIN_ROWS = 3
 _TOLERANCE = 1e-3
 
 
-def check(features: NDArray[np.float64], speaker: Rows, names: Sequence[str], splits: Sequence[Split]) -> Finding:
+def check(features: NDArray[np.float64], speaker: Rows, names: Sequence[str], splits: Sequence[FoldRows]) -> Finding:
     """Find test speakers whose features have mean 0 each: nothing but their own mean, taken away, does that.
 
     Args:

@@ -10,8 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.leaks import contamination, derived, sound, spans, speaker_statistics, text
-from tasks.leaks.finding import MOST_EXAMPLES, Audit, Finding, Part, Severity, settled
-from tasks.leaks.sides import Rows, Sides, Split, codes
+from tasks.leaks.finding import MOST_EXAMPLES, AuditReport, Finding, FoldSize, Severity, settled
+from tasks.leaks.sides import FoldRows, Rows, Sides, codes
 
 MAX_DURATION_S = 30.0
 _SEEN = {
@@ -21,7 +21,7 @@ _SEEN = {
 }
 
 
-class Rule(Protocol):
+class SplitProtocol(Protocol):
     """A protocol: what it is called, what it keeps apart, and whether it is leaky by intent."""
 
     @property
@@ -42,8 +42,8 @@ class Rule(Protocol):
 
 def audit(
     utterances: pa.Table,
-    splits: Sequence[Split],
-    rule: Rule,
+    splits: Sequence[FoldRows],
+    rule: SplitProtocol,
     *,
     sounds: pa.Table | None = None,
     parents: pa.Table | None = None,
@@ -52,7 +52,7 @@ def audit(
     pretrained_on: Collection[str] = (),
     parts_saw_test: bool = False,
     declared: Collection[str] = (),
-) -> Audit:
+) -> AuditReport:
     """Look for everything that training and test part share and should not.
 
     Args:
@@ -91,8 +91,8 @@ def audit(
     if checkpoints or pretrained_on:
         corpora = sorted({one for one in utterances["corpus"].to_pylist() if one})
         findings.append(contamination.check(corpora, checkpoints, pretrained_on))
-    parts = tuple(Part(one.name, one.train.size, one.test.size) for one in splits)
-    return Audit(rule.name, rule.in_words(), utterances.num_rows, parts, settled(findings, declared))
+    parts = tuple(FoldSize(one.name, one.train.size, one.test.size) for one in splits)
+    return AuditReport(rule.name, rule.in_words(), utterances.num_rows, parts, settled(findings, declared))
 
 
 def _torn(sides: Sides, broken: Severity) -> list[Finding]:
@@ -103,7 +103,7 @@ def _torn(sides: Sides, broken: Severity) -> list[Finding]:
     return [sides.finding("torn utterances", broken, both, "are in the training part too, with other windows")]
 
 
-def _seen(utterances: pa.Table, sides: Sides, rule: Rule) -> list[Finding]:
+def _seen(utterances: pa.Table, sides: Sides, rule: SplitProtocol) -> list[Finding]:
     found, values = [], {}
     for check, (column, what) in _SEEN.items():
         values[column] = numbers = codes(utterances[column].to_pylist())
@@ -124,7 +124,7 @@ def _alike(a: Rows, b: Rows) -> bool:
     return bool(np.unique(np.stack([a, b]), axis=1).shape[1] == np.unique(a).size == np.unique(b).size)
 
 
-def _texts(utterances: pa.Table, sides: Sides, rule: Rule) -> list[Finding]:
+def _texts(utterances: pa.Table, sides: Sides, rule: SplitProtocol) -> list[Finding]:
     texts = utterances["text"].to_pylist()
     if not any(texts):
         return []

@@ -19,9 +19,9 @@ from tasks.core.errors import InputError
 from tasks.evaluation import scores
 from tasks.evaluation.splits import Labels
 from tasks.labelling.base import registry
-from tasks.labelling.people import agreement, listeners
+from tasks.labelling.people import agreement, ratings
 from tasks.labelling.people.agreement import Agreement
-from tasks.labelling.people.listeners import Repair
+from tasks.labelling.people.ratings import Repair
 from tasks.labelling.quality import threshold
 from tasks.labelling.votes import combine
 from tasks.labelling.votes.hedges import without_hedges
@@ -64,7 +64,7 @@ class PublishedAgreement:
     n_covered: int
     confidence: float
     rows: tuple[Row, ...]
-    curve: tuple[threshold.Point, ...]
+    curve: tuple[threshold.ThresholdPoint, ...]
     listeners: Agreement
     repairs: tuple[Repair, ...]
 
@@ -81,12 +81,12 @@ def compare(path: Path, config: Config) -> PublishedAgreement:
         InputError: naming file, row and what is wrong
     """
     registry.check(config.polarity.voters)
-    sheet = listeners.read_sheet(path, COLUMNS)
+    sheet = ratings.read_sheet(path, COLUMNS)
     theirs = [_published_label(path, number, row[LABEL]) for number, row in enumerate(sheet.rows, start=1)]
     texts = [row["text"] for row in sheet.rows]
     votes, unhedged = _votes(texts, config), _votes([_unhedged(text) for text in texts], config)
     ours = _labels(votes, "consensus", config.polarity.min_score)
-    heard = np.array([listeners.majority(row) or "" for row in sheet.votes], dtype=str)
+    heard = np.array([ratings.majority(row) or "" for row in sheet.votes], dtype=str)
     videos = np.array([row["VideoId"] for row in sheet.rows], dtype=str)
     settings = config.evaluate
     compared = _Compared(heard, videos, scores.Bootstrap(settings.bootstrap, settings.confidence, settings.seed))
@@ -125,7 +125,7 @@ class _Compared:
     videos: Labels
     bootstrap: scores.Bootstrap
 
-    def curve(self, votes: combine.Polarities) -> tuple[threshold.Point, ...]:
+    def curve(self, votes: combine.Polarities) -> tuple[threshold.ThresholdPoint, ...]:
         found = combine.combined(votes, "mean", combine.Thresholds(0.0, 0.0))
         certain = combine.certainty(found, "mean")
         return tuple(threshold.curve(found.labels, certain, self.heard, self.videos, self.bootstrap))
@@ -161,7 +161,7 @@ def _unhedged(text: str) -> str:
 def _votes(texts: Sequence[str], config: Config) -> combine.Polarities:
     """Let our voters vote on texts as they stand, their stop words gone already, shape (n_texts, n_voters)."""
     settings = config.polarity.model_copy(update={"remove_stop_words": False, "mask_hedges": False})
-    cast = polarity.cast(texts, polarity.ballot(settings))
+    cast = polarity.cast(texts, polarity.voting_settings(settings))
     return np.array([cast[name] for name in settings.voters], dtype=float).T
 
 

@@ -33,8 +33,8 @@ def run(config: Config, *, each: Each) -> None:
     leaks.demand(found)
 
 
-def of_corpus(name: str, protocol: Protocol, *, declared: list[str], seed: int) -> leaks.Audit:
-    """Audit a corpus that the stage `corpus` has read, under a protocol.
+def of_corpus(name: str, protocol: Protocol, *, declared: list[str], seed: int) -> leaks.AuditReport:
+    """AuditReport a corpus that the stage `corpus` has read, under a protocol.
 
     Args:
         name: its name in params.yaml
@@ -54,7 +54,7 @@ def of_corpus(name: str, protocol: Protocol, *, declared: list[str], seed: int) 
 
 def _survey(
     utterances: pa.Table, sounds: pa.Table, protocol: Protocol, declared: list[str], seed: int = 0
-) -> leaks.Audit:
+) -> leaks.AuditReport:
     columns = protocols.columns_of({name: utterances[name].to_pylist() for name in protocols.NEEDED})
     labels = np.array([one or "" for one in utterances["emotion"].to_pylist()], dtype=str)
     folds = protocol.folds(columns, labels, seed)

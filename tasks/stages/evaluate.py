@@ -21,7 +21,7 @@ from tasks.core.memo import Result
 from tasks.evaluation import scores
 from tasks.evaluation.splits import Labels
 from tasks.experiments.weak_path import recipe, training_rows
-from tasks.labelling.people import agreement, listeners
+from tasks.labelling.people import agreement, ratings
 from tasks.labelling.votes import combine
 from tasks.models.svm import weak_svm
 
@@ -106,7 +106,7 @@ def _protocol(config: Config, train: training_rows.Rows, test: training_rows.Row
     return {
         "words": (
             f"Trained on {n_train} videos, tested on {n_test} others; no video is in both. Truth is "
-            f"{combine.TOLD[config.polarity.combine]} {', '.join(config.polarity.voters)} on the captions. "
+            f"{combine.DESCRIPTIONS[config.polarity.combine]} {', '.join(config.polarity.voters)} on the captions. "
             "Scaling, SMOTE and the choice of C saw training "
             f"videos only. Intervals: {settings.confidence:.0%}, {settings.bootstrap} bootstrap resamples of whole "
             f"test videos. Shuffled: mean of {settings.shuffles} trainings on permuted training labels."
@@ -133,30 +133,30 @@ def _heard(predicted: dict[str, str], most_frequent: str, bootstrap: scores.Boot
     utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES)
     utterances = utterances.filter(pa.compute.equal(utterances["split"], "test"))
     groups = dict(zip(utterances["utterance_id"].to_pylist(), utterances["group"].to_pylist(), strict=True))
-    found = listeners.pooled(paths.LISTENERS, utterances).to_pylist()
+    found = ratings.pooled(paths.LISTENERS, utterances).to_pylist()
     heard = [row for row in found if row["utterance_id"] in predicted]
-    decided = [row for row in heard if listeners.gold(row)]
+    decided = [row for row in heard if ratings.gold_label(row)]
     if not decided:
         return None
     votes = tables.read(paths.VOTES, tables.VOTES).select(["utterance_id", "sentiment"]).to_pylist()
     consensus = {row["utterance_id"]: row["sentiment"] for row in votes if row["sentiment"]}
     covered = [row for row in decided if row["utterance_id"] in consensus]
     agreed = agreement.agreement(
-        [dict(row["votes"]) for row in heard], np.array([groups[row["utterance_id"]] for row in heard]), bootstrap
+        [dict(row["ratings"]) for row in heard], np.array([groups[row["utterance_id"]] for row in heard]), bootstrap
     )
 
     def score(rows: Sequence[dict[str, Any]], labels: Mapping[str, str]) -> dict[str, Any] | None:
         if not rows:
             return None
         ids = [row["utterance_id"] for row in rows]
-        truth, given = np.array([listeners.gold(row) for row in rows]), np.array([labels[one] for one in ids])
+        truth, given = np.array([ratings.gold_label(row) for row in rows]), np.array([labels[one] for one in ids])
         return _score(truth, given, np.array([groups[one] for one in ids]), bootstrap)
 
     return {
         "n": len(decided),
         "annotators": sorted(agreed.against_majority),
         "n_without_majority": len(heard) - len(decided),
-        "n_adjudicated": sum(row[listeners.ADJUDICATED] is not None for row in decided),
+        "n_adjudicated": sum(row[ratings.ADJUDICATED] is not None for row in decided),
         "alpha": agreed.alpha,
         "agreement": {name: asdict(one) for name, one in agreed.figures.items()},
         "annotator_macro_f1": dict(agreed.against_majority),

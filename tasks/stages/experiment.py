@@ -65,7 +65,7 @@ def run(config: Config, name: str, *, each: Each) -> None:
     _write(config, recipe, data, fits, audit)
 
 
-def _audited(recipe: Plan, data: Data) -> leaks.Audit:
+def _audited(recipe: Plan, data: Data) -> leaks.AuditReport:
     return leaks.audit(
         rows_of.utterances(recipe, data),
         rows_of.by_utterance(data, fitting.folds(recipe, data, recipe.recipe.seeds[0])),
@@ -162,7 +162,7 @@ def _code(recipe: Plan) -> str:
     return " ".join(versions)
 
 
-def _write(config: Config, recipe: Plan, data: Data, fits: list[Fits], audit: leaks.Audit) -> None:
+def _write(config: Config, recipe: Plan, data: Data, fits: list[Fits], audit: leaks.AuditReport) -> None:
     target, settings = paths.experiment(recipe.name), config.evaluate
     splits = fitting.folds(recipe, data, recipe.recipe.seeds[0])
     groups = rows_of.resampled(recipe, data.columns)

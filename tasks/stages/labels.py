@@ -14,10 +14,10 @@ from tasks.core.config import Config
 from tasks.core.each import Each
 from tasks.evaluation.scores import Bootstrap
 from tasks.labelling.base import registry
-from tasks.labelling.people import listeners
+from tasks.labelling.people import ratings
 from tasks.labelling.quality import label_quality, threshold
-from tasks.labelling.quality.label_quality import Judged
-from tasks.labelling.votes import ballots, combine, eligibility
+from tasks.labelling.quality.label_quality import VotedTexts
+from tasks.labelling.votes import combine, eligibility, vote_columns
 from tasks.labelling.votes.combine import Thresholds
 
 _UNFIT = frozenset({eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW})
@@ -41,21 +41,21 @@ def run(config: Config, *, each: Each) -> None:
     tables.write_csv(paths.CURVE, figures["curve"] or [dict.fromkeys(("threshold", "coverage", "n", "macro_f1"))])
 
 
-def read(config: Config) -> tuple[Sequence[str], Judged]:
+def read(config: Config) -> tuple[Sequence[str], VotedTexts]:
     """Return the ids of the utterances that are fit to be judged, and the votes on them beside what people heard."""
     utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).sort_by("utterance_id")
     heard = {
-        row["utterance_id"]: listeners.gold(row) or ""
-        for row in listeners.pooled(paths.LISTENERS, utterances).to_pylist()
+        row["utterance_id"]: ratings.gold_label(row) or ""
+        for row in ratings.pooled(paths.LISTENERS, utterances).to_pylist()
     }
     votes = tables.read(paths.VOTES, tables.VOTES).sort_by("utterance_id")
     fit = np.array([why not in _UNFIT for why in votes["left_out"].to_pylist()], dtype=bool)
     said = utterances.select(["utterance_id", "text", "group", "split"]).filter(pa.array(fit))
     ids: list[str] = said["utterance_id"].to_pylist()
     names = config.polarity.voters
-    return ids, Judged(
+    return ids, VotedTexts(
         texts=said["text"].to_pylist(),
-        polarities=ballots.matrix(votes["votes"], names)[fit],
+        polarities=vote_columns.to_matrix(votes["votes"], names)[fit],
         names=names,
         gold=np.array([heard.get(one, "") for one in ids], dtype=str),
         groups=np.array(said["group"].to_pylist(), dtype=str),
@@ -63,7 +63,7 @@ def read(config: Config) -> tuple[Sequence[str], Judged]:
     )
 
 
-def proposed(judged: Judged, config: Config, least_coverage: float) -> dict[str, Any] | None:
+def proposed(judged: VotedTexts, config: Config, least_coverage: float) -> dict[str, Any] | None:
     """Return the threshold of the best macro F1 that keeps so much, and what to expect of it; None: nobody listened."""
     how, settings = config.polarity.combine, config.evaluate
     found = judged.combined(how, Thresholds(0.0, 0.0))

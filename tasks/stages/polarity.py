@@ -22,13 +22,13 @@ from tasks.core.config import Config, Polarity, Section
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.memo import Result
 from tasks.labelling.base import registry
-from tasks.labelling.votes import ballots, combine, eligibility, hedges
+from tasks.labelling.votes import combine, eligibility, hedges, vote_columns
 from tasks.text.words import without_stop_words
 
-BALLOTS = pa.schema([("utterance_id", pa.string()), ("votes", ballots.VOTES)])
+VOTES = pa.schema([("utterance_id", pa.string()), ("votes", vote_columns.VOTES)])
 
 
-class Ballot(Section):
+class VotingSettings(Section):
     """What decides a vote, thresholds apart: a changed threshold votes nothing again.
 
     Attributes:
@@ -45,7 +45,7 @@ class Ballot(Section):
 
 
 @dataclass(frozen=True)
-class Speech:
+class VideoTexts:
     """One video's utterances: ids and texts."""
 
     id: str
@@ -57,14 +57,14 @@ class Speech:
         return json.dumps(self.texts)
 
 
-def ballot(settings: Polarity) -> Ballot:
+def voting_settings(settings: Polarity) -> VotingSettings:
     """Return what decides a vote under these settings.
 
     Raises:
         ConfigError: if a voter does not exist, or is named twice
     """
     registry.check(settings.voters)
-    return Ballot(
+    return VotingSettings(
         voters=settings.voters,
         remove_stop_words=settings.remove_stop_words,
         mask_hedges=settings.mask_hedges,
@@ -72,27 +72,27 @@ def ballot(settings: Polarity) -> Ballot:
     )
 
 
-def cast(texts: Sequence[str], asked: Ballot) -> dict[str, list[float | None]]:
+def cast(texts: Sequence[str], asked: VotingSettings) -> dict[str, list[float | None]]:
     """Return every voter's polarity of each text, in [-1, 1], None where it abstains."""
     seen = [hedges.without_hedges(text) for text in texts] if asked.mask_hedges else texts
     seen = [without_stop_words(text) for text in seen] if asked.remove_stop_words else seen
     return {name: registry.load(name).cast(seen) for name in asked.voters}
 
 
-def polarity_one(item: Speech, settings: Ballot) -> Result:
+def polarity_one(item: VideoTexts, settings: VotingSettings) -> Result:
     """Let the voters vote on one video's utterances; a text that occurs again is voted on once."""
     ids, said = zip(*item.texts, strict=True)
     texts = sorted(set(said))
     places = {text: k for k, text in enumerate(texts)}
     votes = np.array(list(cast(texts, settings).values()), dtype=np.float64).T[[places[text] for text in said]]
-    return Result(pa.table([ids, ballots.mapped(votes, settings.voters)], BALLOTS))
+    return Result(pa.table([ids, vote_columns.to_maps(votes, settings.voters)], VOTES))
 
 
 def run(config: Config, *, each: Each) -> None:
     """Vote, and write `data/polarity/votes.parquet`: every vote, what they come to, and why one is left out."""
-    asked = ballot(config.polarity)
+    asked = voting_settings(config.polarity)
     utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).sort_by("utterance_id")
-    cast_votes = collect(each(Work("polarity", polarity_one, asked, BALLOTS), list(_speeches(utterances))), BALLOTS)
+    cast_votes = collect(each(Work("polarity", polarity_one, asked, VOTES), list(_videos(utterances))), VOTES)
     tables.write(_decided(cast_votes.rows.sort_by("utterance_id"), utterances, config), paths.VOTES, tables.VOTES)
     write_rejects("polarity", cast_votes.rejects)
 
@@ -115,10 +115,10 @@ def decide(
     )
 
 
-def _speeches(utterances: pa.Table) -> Iterator[Speech]:
+def _videos(utterances: pa.Table) -> Iterator[VideoTexts]:
     rows = zip(*utterances.select(["utterance_id", "group", "text"]).to_pydict().values(), strict=True)
     for group, members in groupby(rows, key=lambda row: row[1]):
-        yield Speech(str(group), tuple((one, text) for one, _, text in members))
+        yield VideoTexts(str(group), tuple((one, text) for one, _, text in members))
 
 
 def _decided(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> pa.Table:
@@ -128,7 +128,7 @@ def _decided(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> pa.T
     learns = [
         why is None and split == "train" for why, split in zip(unfit, utterances["split"].to_pylist(), strict=True)
     ]
-    votes = ballots.matrix(cast_votes["votes"], config.polarity.voters)
+    votes = vote_columns.to_matrix(cast_votes["votes"], config.polarity.voters)
     found = decide(votes, config.polarity, learns)
     majority = combine.combined(votes, "majority", combine.Thresholds(0.0, 0.0))
     fit = np.array([why is None for why in unfit], dtype=bool)

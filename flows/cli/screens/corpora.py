@@ -13,7 +13,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from tasks.core.config import Config
     from tasks.corpora.doctor.findings import Diagnosis
-    from tasks.leaks.finding import Audit
+    from tasks.leaks.finding import AuditReport
     from tasks.on_demand.leak_price import Figure, Price
 
 _COLOURS = {
@@ -63,7 +63,7 @@ def diagnosis(found: Diagnosis) -> None:
     console.print(Text.assemble(_coloured(found.verdict), f": {found.why}\nWhat to do: {found.to_do}"))
 
 
-def audit(found: Audit, title: str) -> None:
+def audit(found: AuditReport, title: str) -> None:
     """Print what the audit found, the protocol in words, and the verdict last.
 
     Args:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from tasks.labelling.quality.threshold import Point
+    from tasks.labelling.quality.threshold import ThresholdPoint
 
 _NOTHING = "–"
 _BOUNDS = ("value", "low", "high")
@@ -39,7 +39,7 @@ def worth(figures: Mapping[str, Any]) -> None:
     )
 
 
-def proposal(points: Sequence[Point], found: Mapping[str, Any]) -> None:
+def proposal(points: Sequence[ThresholdPoint], found: Mapping[str, Any]) -> None:
     """Print the curve of thresholds, and the one that is proposed."""
     thresholds("Threshold, coverage, agreement with listeners", points)
     console = Console()
@@ -53,7 +53,7 @@ def proposal(points: Sequence[Point], found: Mapping[str, Any]) -> None:
         console.print("Chosen and judged on the same single video: listen to others before you quote it.")
 
 
-def thresholds(title: str, points: Sequence[Point]) -> None:
+def thresholds(title: str, points: Sequence[ThresholdPoint]) -> None:
     """Print what a stricter threshold costs and brings, in about a dozen steps from all labels to fewest."""
     table = Table(title=title)
     for name in ("threshold", "coverage", "n", "macro F1 (interval)"):

@@ -18,7 +18,7 @@ from tasks.pages.common import headline as figures
 
 if TYPE_CHECKING:
     from tasks.core.memo import Usage
-    from tasks.labelling.people.agreement import Figure
+    from tasks.labelling.people.agreement import Estimate
     from tasks.on_demand.predict import Prediction
     from tasks.on_demand.published_votes import PublishedAgreement
 
@@ -104,7 +104,7 @@ def agreement(found: PublishedAgreement) -> None:
     console.print(f"Intervals: bootstrap over {found.n_videos} videos. The texts lack stop words.")
 
 
-def _with_interval(figure: Figure) -> str:
+def _with_interval(figure: Estimate) -> str:
     if figure.value is None:
         return "not defined: no row has two votes, or all votes are the same"
     bounds = "" if figure.low is None or figure.high is None else f" ({figure.low:.3f} to {figure.high:.3f})"

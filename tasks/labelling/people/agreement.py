@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from tasks.core import tables
 from tasks.evaluation import scores
 from tasks.evaluation.splits import Labels
-from tasks.labelling.people.listeners import Votes, majority
+from tasks.labelling.people.ratings import Ratings, majority
 
 NAMES = ("percent", "kappa", "alpha")
 _Sums = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Figure:
+class Estimate:
     """A measure of agreement and its interval; None where it is not defined, or with one video alone."""
 
     value: float | None
@@ -45,7 +45,7 @@ class Agreement:
         ties: rows whose most frequent votes tie
     """
 
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, Estimate]
     pairs: Mapping[tuple[str, str], float]
     against_majority: Mapping[str, float]
     leave_one_out: Mapping[str, float]
@@ -57,7 +57,7 @@ class Agreement:
         return self.figures["alpha"].value
 
 
-def agreement(votes: Sequence[Votes], videos: Labels, bootstrap: scores.Bootstrap) -> Agreement:
+def agreement(votes: Sequence[Ratings], videos: Labels, bootstrap: scores.Bootstrap) -> Agreement:
     """Measure how well the listeners of some rows agree.
 
     Args:
@@ -83,7 +83,7 @@ def agreement(votes: Sequence[Votes], videos: Labels, bootstrap: scores.Bootstra
     )
 
 
-def figures(votes: Sequence[Votes], videos: Labels, bootstrap: scores.Bootstrap) -> dict[str, Figure]:
+def figures(votes: Sequence[Ratings], videos: Labels, bootstrap: scores.Bootstrap) -> dict[str, Estimate]:
     """Return the measures of `NAMES` with their intervals over videos; rows of fewer than two votes count in none.
 
     Resamples in which a measure is not defined (nobody differs in anything) are left out of its interval.
@@ -105,7 +105,7 @@ def figures(votes: Sequence[Votes], videos: Labels, bootstrap: scores.Bootstrap)
         value = float(point[name])
         defined = resampled[name][np.isfinite(resampled[name])] if name in resampled else np.zeros(0)
         low, high = bootstrap.bounds(defined) if defined.size and np.isfinite(value) else (None, None)
-        found[name] = Figure(value if np.isfinite(value) else None, low, high)
+        found[name] = Estimate(value if np.isfinite(value) else None, low, high)
     return found
 
 
@@ -116,7 +116,7 @@ def macro_f1(pairs: Sequence[tuple[str, str]]) -> float:
     return float(scores.overall(counted.sum(axis=0))["macro_f1"])
 
 
-def _counts(votes: Sequence[Votes]) -> _Sums:
+def _counts(votes: Sequence[Ratings]) -> _Sums:
     """Count each row's votes by the labels that occur, shape (n_rows, n_labels)."""
     labels = sorted({vote for row in votes for vote in row.values()})
     counts = [[list(row.values()).count(label) for label in labels] for row in votes]
@@ -158,7 +158,7 @@ def _measured(sums: _Sums) -> dict[str, _Sums]:
     return {"percent": percent, "kappa": kappa, "alpha": alpha}
 
 
-def _beside_the_others(votes: Sequence[Votes], name: str) -> list[tuple[str, str]]:
+def _beside_the_others(votes: Sequence[Ratings], name: str) -> list[tuple[str, str]]:
     """Return (the others' majority, the listener's vote) of the rows where both are."""
     found = []
     for row in votes:

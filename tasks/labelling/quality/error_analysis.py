@@ -21,7 +21,7 @@ from tasks.labelling.votes.combine import Polarities, labels_of
 
 
 @dataclass(frozen=True)
-class Voter:
+class VoterStatistics:
     """One voter's figures.
 
     Args:
@@ -46,7 +46,7 @@ class Voter:
 
 def voters(
     polarities: Polarities, names: Sequence[str], gold: Labels, groups: Labels, bootstrap: Bootstrap
-) -> list[Voter]:
+) -> list[VoterStatistics]:
     """Return every voter's figures.
 
     Args:
@@ -64,7 +64,7 @@ def voters(
         also, against = others != "", (others != "") & (others != mine[:, None])
         heard = votes & (gold != "")
         found.append(
-            Voter(
+            VoterStatistics(
                 name,
                 _share(votes),
                 _share(votes & (mine != "neutral")),

@@ -24,7 +24,7 @@ _KEPT = ("n", *scores.NAMES)
 
 
 @dataclass(frozen=True)
-class Judged:
+class VotedTexts:
     """Texts, the votes on them, and what people heard.
 
     Args:
@@ -48,7 +48,7 @@ class Judged:
         return combine.combined(self.polarities, how, thresholds, self.learns)
 
 
-def measured(judged: Judged, how: Combination, thresholds: Thresholds, bootstrap: Bootstrap) -> dict[str, Any]:
+def measured(judged: VotedTexts, how: Combination, thresholds: Thresholds, bootstrap: Bootstrap) -> dict[str, Any]:
     """Return all figures about voters and labels, ready for JSON.
 
     Args:
@@ -81,7 +81,7 @@ def measured(judged: Judged, how: Combination, thresholds: Thresholds, bootstrap
 
 
 def combination(
-    judged: Judged, which: Combination, used: Combination, thresholds: Thresholds, bootstrap: Bootstrap
+    judged: VotedTexts, which: Combination, used: Combination, thresholds: Thresholds, bootstrap: Bootstrap
 ) -> dict[str, Any]:
     """Return how one combination does: on what it covers, and everywhere, where no label counts as neutral.
 
@@ -106,21 +106,21 @@ def combination(
     }
 
 
-def curve(judged: Judged, how: Combination, bootstrap: Bootstrap) -> list[threshold.Point]:
+def curve(judged: VotedTexts, how: Combination, bootstrap: Bootstrap) -> list[threshold.ThresholdPoint]:
     """Return what a threshold on a combination's certainty costs in coverage and brings in macro F1."""
     found = judged.combined(how, Thresholds(0.0, 0.0))
     certain = combine.certainty(found, how)
     return threshold.curve(found.labels, certain, judged.gold, judged.groups, bootstrap)
 
 
-def disagreements(judged: Judged, labels: Combined, at_most: int) -> NDArray[np.int64]:
+def disagreements(judged: VotedTexts, labels: Combined, at_most: int) -> NDArray[np.int64]:
     """Return the texts on which labels and people differ, the surest labels first, shape (n,)."""
     wrong = np.flatnonzero((judged.gold != NONE) & (labels.labels != NONE) & (labels.labels != judged.gold))
     sure = np.nan_to_num(labels.weights[wrong]) + np.abs(np.nan_to_num(labels.scores[wrong]))
     return wrong[np.argsort(-sure, kind="stable")][:at_most]
 
 
-def marks(judged: Judged) -> list[dict[str, Any]]:
+def marks(judged: VotedTexts) -> list[dict[str, Any]]:
     """Return, for every mark that enough heard texts bear, how often each voter is right there."""
     heard = np.flatnonzero(judged.gold != NONE)
     said, gold = combine.labels_of(judged.polarities[heard]), judged.gold[heard]
@@ -136,11 +136,11 @@ def marks(judged: Judged) -> list[dict[str, Any]]:
     return told
 
 
-def _voters(judged: Judged, bootstrap: Bootstrap) -> list[error_analysis.Voter]:
+def _voters(judged: VotedTexts, bootstrap: Bootstrap) -> list[error_analysis.VoterStatistics]:
     return error_analysis.voters(judged.polarities, judged.names, judged.gold, judged.groups, bootstrap)
 
 
-def _voter(found: error_analysis.Voter) -> dict[str, Any]:
+def _voter(found: error_analysis.VoterStatistics) -> dict[str, Any]:
     told = asdict(found)
     told["gold"] = None if found.gold is None else {key: found.gold[key] for key in _KEPT}
     told["by_group"] = [
@@ -149,14 +149,16 @@ def _voter(found: error_analysis.Voter) -> dict[str, Any]:
     return told
 
 
-def _scored(judged: Judged, labels: Labels, where: NDArray[np.bool_], bootstrap: Bootstrap) -> dict[str, Any] | None:
+def _scored(
+    judged: VotedTexts, labels: Labels, where: NDArray[np.bool_], bootstrap: Bootstrap
+) -> dict[str, Any] | None:
     if not where.any():
         return None
     found = scores.summary(_counted(judged, labels, where), tables.SENTIMENTS, bootstrap)
     return {key: found[key] for key in _KEPT}
 
 
-def _gain(judged: Judged, labels: Labels, heard: NDArray[np.bool_], bootstrap: Bootstrap) -> dict[str, Any] | None:
+def _gain(judged: VotedTexts, labels: Labels, heard: NDArray[np.bool_], bootstrap: Bootstrap) -> dict[str, Any] | None:
     """Return by how much macro F1 is above that of the best voter alone; no label counts as neutral."""
     if not heard.any():
         return None
@@ -170,7 +172,7 @@ def _gain(judged: Judged, labels: Labels, heard: NDArray[np.bool_], bootstrap: B
     return {"over": best, **scores.paired(mine[None], alone[best][None], bootstrap)["macro_f1"]}
 
 
-def _counted(judged: Judged, labels: Labels, where: NDArray[np.bool_]) -> scores.Matrices:
+def _counted(judged: VotedTexts, labels: Labels, where: NDArray[np.bool_]) -> scores.Matrices:
     return scores.confusions(judged.gold[where], labels[where], judged.groups[where], tables.SENTIMENTS)
 
 

@@ -26,7 +26,7 @@ _TABBED = (".txt", ".tsv")
 
 
 @dataclass(frozen=True)
-class Known:
+class RatedTexts:
     """Texts and what people say of them, each of shape (n_texts,)."""
 
     texts: tuple[str, ...]
@@ -34,7 +34,7 @@ class Known:
     groups: Labels
 
 
-def read(paths: list[Path]) -> Known:
+def read(paths: list[Path]) -> RatedTexts:
     """Read one file or several; groups of different files are different.
 
     Raises:
@@ -44,7 +44,7 @@ def read(paths: list[Path]) -> Known:
     if not rows:
         raise InputError(f"{', '.join(map(str, paths))}: there is no text")
     texts, labels, groups = zip(*rows, strict=True)
-    return Known(texts, np.array(labels, dtype=str), np.array(groups, dtype=str))
+    return RatedTexts(texts, np.array(labels, dtype=str), np.array(groups, dtype=str))
 
 
 def _tabbed(path: Path) -> Iterator[tuple[str, str, str]]:

@@ -15,7 +15,7 @@ from tasks.evaluation.splits import Labels
 
 
 @dataclass(frozen=True)
-class Point:
+class ThresholdPoint:
     """One threshold.
 
     Args:
@@ -40,7 +40,7 @@ MOST_POINTS = 50
 
 def curve(
     said: Labels, certain: NDArray[np.float64], gold: Labels, groups: Labels, bootstrap: Bootstrap
-) -> list[Point]:
+) -> list[ThresholdPoint]:
     """Return a point for every threshold at which the coverage changes, `MOST_POINTS` at most, from all to least.
 
     Args:
@@ -57,13 +57,13 @@ def curve(
     return [_point(level, labelled & (certain >= level), said, gold, (groups, bootstrap)) for level in levels.tolist()]
 
 
-def proposed(points: Sequence[Point], least_coverage: float) -> Point | None:
+def proposed(points: Sequence[ThresholdPoint], least_coverage: float) -> ThresholdPoint | None:
     """Return the point of the highest macro F1 that keeps so much of the texts, of equals the one that keeps most."""
     able = [one for one in points if one.macro_f1 is not None and one.coverage >= least_coverage]
     return max(able, key=lambda one: (one.macro_f1, one.coverage), default=None)
 
 
-def setting(certain: NDArray[np.float64], chosen: Point) -> float:
+def setting(certain: NDArray[np.float64], chosen: ThresholdPoint) -> float:
     """Return the threshold to set: halfway between the least sure label that is kept and the surest that is not.
 
     Args:
@@ -106,12 +106,14 @@ def held_out(
     return float(scores.overall(counted.sum(axis=0))["macro_f1"])
 
 
-def _point(level: float, kept: NDArray[np.bool_], said: Labels, gold: Labels, of: tuple[Labels, Bootstrap]) -> Point:
+def _point(
+    level: float, kept: NDArray[np.bool_], said: Labels, gold: Labels, of: tuple[Labels, Bootstrap]
+) -> ThresholdPoint:
     groups, bootstrap = of
     heard = kept & (gold != "")
     coverage = float(kept.mean())
     if not heard.any():
-        return Point(level, coverage, 0, None, None, None)
+        return ThresholdPoint(level, coverage, 0, None, None, None)
     counted = scores.confusions(gold[heard], said[heard], groups[heard], tables.SENTIMENTS)
     found = scores.summary(counted, tables.SENTIMENTS, bootstrap)["macro_f1"]
-    return Point(level, coverage, int(heard.sum()), found["value"], found["low"], found["high"])
+    return ThresholdPoint(level, coverage, int(heard.sum()), found["value"], found["low"], found["high"])

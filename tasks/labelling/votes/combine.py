@@ -24,7 +24,7 @@ SCORED: Mapping[Combination, bool] = MappingProxyType(
 )
 """Whether a combination keeps labels by the magnitude of the mean vote (`min_score`), or else by their probability
 (`min_probability`)."""
-TOLD: Mapping[str, str] = MappingProxyType(
+DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "consensus": "the consensus of",
         "mean": "the sign of the mean vote of",

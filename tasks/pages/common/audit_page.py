@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tasks.leaks.finding import Audit, Finding
+from tasks.leaks.finding import AuditReport, Finding
 from tasks.pages.common import table_page
 
 SEVERITIES: Mapping[str, str] = {
@@ -32,7 +32,7 @@ class Verdict:
     to_do: str
 
 
-def render(audit: Audit, title: str, *, simulated: bool) -> str:
+def render(audit: AuditReport, title: str, *, simulated: bool) -> str:
     """Return the audit as HTML; the same audit gives the same text.
 
     Args:
@@ -56,13 +56,13 @@ def render(audit: Audit, title: str, *, simulated: bool) -> str:
     )
 
 
-def ranked(audit: Audit) -> list[Finding]:
+def ranked(audit: AuditReport) -> list[Finding]:
     """Return what was found, in the order of severity."""
     severities = list(SEVERITIES)
     return sorted((one for one in audit.findings if one.n), key=lambda one: severities.index(one.severity))
 
 
-def verdict(audit: Audit) -> Verdict:
+def verdict(audit: AuditReport) -> Verdict:
     """Return the verdict on a split, in words."""
     found = {name: [one for one in audit.findings if one.n and one.severity == name] for name in SEVERITIES}
     if not audit.passed:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.leaks.finding import Audit
+from tasks.leaks.finding import AuditReport
 from tasks.pages.common import audit_page, chart_page, score_text, table_page
 from tasks.pages.common.chart_page import plain
 from tasks.pages.common.headline import Figure, figure
@@ -48,7 +48,7 @@ class Word:
     strength: float
 
 
-def render(figures: Mapping[str, Any], audit: Audit, pictures: Pictures) -> str:
+def render(figures: Mapping[str, Any], audit: AuditReport, pictures: Pictures) -> str:
     """Return the page as HTML; the same input gives the same text.
 
     Args:

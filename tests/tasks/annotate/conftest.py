@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from tasks.annotate.ballots import Segment, Span
 from tasks.annotate.candidates import Candidate
+from tasks.annotate.rated_segments import Segment, SegmentId
 from tasks.core import each, paths, tables
 from tasks.core.config import Config
 from tasks.stages import segments
@@ -35,7 +35,7 @@ _FLAGS = (
 
 def segment(number: int = 0, video: str = "test-1", text: str = "some words") -> Segment:
     start_s = number * 2.5
-    return Segment(Span(f"weak/{video}/{number:04d}", start_s, start_s + 2.4), video, text)
+    return Segment(SegmentId(f"weak/{video}/{number:04d}", start_s, start_s + 2.4), video, text)
 
 
 def candidate(number: int, video: str, weak: str | None, *shares: float) -> Candidate:

@@ -12,7 +12,7 @@ import pytest
 from tasks.annotate.store import Store
 from tasks.core import paths
 from tasks.evaluation.scores import Bootstrap
-from tasks.labelling.people import agreement, listeners
+from tasks.labelling.people import agreement, ratings
 
 from .conftest import Page, Server, words
 
@@ -50,7 +50,7 @@ def test_two_listen_at_once_one_returns_one_takes_back(
     said = server.stop()
     assert f"Written: {paths.ANNOTATED}" in said
 
-    (heard,) = listeners.read_folder(paths.LISTENERS)
+    (heard,) = ratings.read_folder(paths.LISTENERS)
     assert heard.listeners == ("Ada", "Bo")
     votes = [row.votes for row in heard.heard]
     assert len(votes) == N
@@ -111,7 +111,7 @@ def test_keys_skip_and_replay_and_a_name_is_asked_for(
     page.vote("0", 2, 3)
     page.vote("3", 3, 3)
     server.stop()
-    with Store(paths.BALLOTS) as store:
+    with Store(paths.RATING_STORE) as store:
         labels = sorted(str(one.votes["Ada"]) for one in store.ballots())
     assert labels == ["None", "None", "positive"]
 

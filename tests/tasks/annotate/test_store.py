@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.annotate import ballots
-from tasks.annotate.ballots import Ballot, Segment, Span, Verdict
+from tasks.annotate import rated_segments
+from tasks.annotate.rated_segments import Adjudication, RatedSegment, Segment, SegmentId
 from tasks.annotate.store import Store
 from tasks.core.errors import InputError
 
@@ -27,8 +27,8 @@ def test_votes_and_skips_come_back(store: Store) -> None:
     store.vote(segment(0), "Bo", None)
     store.vote(segment(1), "Bo", "neutral")
     assert store.ballots() == [
-        Ballot(segment(0), {"Bo": None}),
-        Ballot(segment(1), {"Ada": "positive", "Bo": "neutral"}),
+        RatedSegment(segment(0), {"Bo": None}),
+        RatedSegment(segment(1), {"Ada": "positive", "Bo": "neutral"}),
     ]
     assert store.voted("Bo") == {segment(0).span, segment(1).span}
     assert store.listeners() == ["Ada", "Bo"]
@@ -42,7 +42,7 @@ def test_the_first_vote_stands(store: Store) -> None:
 
 def test_a_segment_cut_anew_has_no_votes_of_the_old_one(store: Store) -> None:
     old = segment()
-    new = Segment(Span(old.span.utterance_id, 0.1, old.span.end_s), old.video_id, old.text)
+    new = Segment(SegmentId(old.span.utterance_id, 0.1, old.span.end_s), old.video_id, old.text)
     store.vote(old, "Ada", "positive")
     assert new.span not in store.voted("Ada")
     store.vote(new, "Ada", "negative")
@@ -71,7 +71,7 @@ def test_a_verdict_is_no_vote(store: Store) -> None:
     assert store.judge(segment(), "Chen", "neutral")
     assert not store.judge(segment(), "Dee", "positive")
     (found,) = store.ballots()
-    assert found.verdict == Verdict("Chen", "neutral")
+    assert found.verdict == Adjudication("Chen", "neutral")
     assert set(found.votes) == {"Ada", "Bo"}
     assert store.take_back_verdict("Chen", {segment().span})
     assert store.judged() == set()
@@ -88,12 +88,12 @@ def test_a_verdict_is_no_vote(store: Store) -> None:
     ],
 )
 def test_ties(votes: dict[str, str | None], ties: bool) -> None:
-    assert Ballot(segment(), votes).ties == ties
+    assert RatedSegment(segment(), votes).ties == ties
 
 
 def test_a_merge_is_all_or_nothing(store: Store) -> None:
     store.vote(segment(1), "Ada", "positive")
-    new = [Ballot(segment(0), {"Ada": "neutral"}), Ballot(segment(1), {"Ada": "negative"})]
+    new = [RatedSegment(segment(0), {"Ada": "neutral"}), RatedSegment(segment(1), {"Ada": "negative"})]
     with pytest.raises(
         InputError,
         match=r"row or task 2 \(test-1, 2.5 to 4.9 s\): Ada says negative, but the store has positive of Ada",
@@ -108,9 +108,9 @@ def test_a_merge_is_all_or_nothing(store: Store) -> None:
 def test_merged_verdicts_differ_too(store: Store) -> None:
     store.judge(segment(), "Chen", "neutral")
     with pytest.raises(InputError, match="Dee says skipped, but the store has neutral of Chen"):
-        store.merge([Ballot(segment(), {}, Verdict("Dee", None))])
-    assert store.merge([Ballot(segment(), {}, Verdict("Dee", None))], replace=True) == 1
-    assert store.ballots()[0].verdict == Verdict("Dee", None)
+        store.merge([RatedSegment(segment(), {}, Adjudication("Dee", None))])
+    assert store.merge([RatedSegment(segment(), {}, Adjudication("Dee", None))], replace=True) == 1
+    assert store.ballots()[0].verdict == Adjudication("Dee", None)
 
 
 def test_two_processes_may_have_it_open(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_another_file_or_version_is_an_error_that_says_so(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["Ada", "Zoë", "J. R.", "ada@example.org", "user-10", "A", "Ada_2"])
 def test_names(name: str) -> None:
-    assert ballots.listener(f" {name} ") == name
+    assert rated_segments.listener(f" {name} ") == name
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,10 @@ def test_names(name: str) -> None:
 )  # fmt: skip
 def test_what_is_no_name(name: str) -> None:
     with pytest.raises(InputError, match="listener"):
-        ballots.listener(name)
+        rated_segments.listener(name)
 
 
 def test_a_name_in_another_case_is_a_slip_and_accents_are_one() -> None:
     with pytest.raises(InputError, match="there is a listener 'Ada' already"):
-        ballots.listener("ada", ["Ada"])
-    assert ballots.listener("Zoe\u0308") == "Zoë"
+        rated_segments.listener("ada", ["Ada"])
+    assert rated_segments.listener("Zoe\u0308") == "Zoë"

@@ -16,12 +16,12 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
-from tasks.annotate import candidates, gold
+from tasks.annotate import candidates, rating_files
 from tasks.annotate.store import Store
 from tasks.core import each, paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import InputError, NotEnoughData, TableError
-from tasks.labelling.people import listeners
+from tasks.labelling.people import ratings
 from tasks.stages import segments
 
 from .conftest import Server, segment
@@ -36,13 +36,13 @@ def undertone(*arguments: str) -> str:
 
 def heard() -> dict[str, dict[str, str]]:
     """Return what annotated.csv says: `Id start_s` to votes."""
-    (found,) = listeners.read_folder(paths.LISTENERS)
+    (found,) = ratings.read_folder(paths.LISTENERS)
     return {f"{one.video_id} {one.start_s:g}": dict(one.votes) for one in found.heard}
 
 
 def given(store_votes: dict[int, dict[str, str | None]]) -> None:
     """Put votes on the n-th segment of test-1 into the store."""
-    with Store(paths.BALLOTS) as store:
+    with Store(paths.RATING_STORE) as store:
         for number, votes in store_votes.items():
             for name, label in votes.items():
                 store.vote(cut_segment(number), name, label)
@@ -82,7 +82,7 @@ def test_a_server_that_is_killed_has_lost_no_vote(served: Callable[..., Server],
     for one in threads:
         one.join()
     again = served()
-    with Store(paths.BALLOTS) as store:
+    with Store(paths.RATING_STORE) as store:
         kept = {
             name: {one.segment.span.key: one.votes[name] for one in store.ballots() if name in one.votes}
             for name in answered
@@ -135,11 +135,11 @@ def test_a_clone_begins_with_the_votes_of_the_file(cut: None) -> None:
     given({0: {"Ada": "positive", "Bo": None}})
     undertone("export", str(paths.ANNOTATED))
     before = paths.ANNOTATED.read_bytes()
-    for path in paths.BALLOTS.parent.iterdir():
+    for path in paths.RATING_STORE.parent.iterdir():
         path.unlink()
     undertone("export", str(paths.ANNOTATED))
     assert paths.ANNOTATED.read_bytes() == before
-    with Store(paths.BALLOTS) as store:
+    with Store(paths.RATING_STORE) as store:
         # under the segment itself, so that both go on where they were
         assert store.voted("Ada") == store.voted("Bo") == {cut_segment(0).span}
 
@@ -149,22 +149,22 @@ def test_a_file_that_cannot_be_read_leaves_no_empty_store(cut: None) -> None:
     paths.ANNOTATED.write_text("Id,start_s,end_s,Ada\n1,0,1,huh\n")
     for _ in range(2):
         with pytest.raises(InputError, match="row 1, column Ada"):
-            gold.opened([])
-    assert not paths.BALLOTS.exists()
+            rating_files.opened([])
+    assert not paths.RATING_STORE.exists()
 
 
 def test_the_last_vote_taken_back_takes_the_file_along(cut: None) -> None:
     given({0: {"Ada": "positive"}})
-    with Store(paths.BALLOTS) as store:
-        assert gold.publish(store) == paths.ANNOTATED
+    with Store(paths.RATING_STORE) as store:
+        assert rating_files.publish(store) == paths.ANNOTATED
         store.take_back_vote("Ada", {cut_segment(0).span})
-        assert gold.publish(store) is None
+        assert rating_files.publish(store) is None
     assert not paths.ANNOTATED.exists()
 
 
 def test_tasks_for_label_studio_and_back(cut: None, tmp_path: Path) -> None:
     given({0: {"Ada": "positive", "Bo": None}, 1: {"Ada": "neutral", "Bo": "negative"}})
-    with Store(paths.BALLOTS) as store:
+    with Store(paths.RATING_STORE) as store:
         store.vote(segment(99, "test-9"), "Ada", "neutral")
         before = store.ballots()
     said = undertone("export", str(tmp_path / "tasks.json"), "--n", "5", "--no-text")
@@ -180,10 +180,10 @@ def test_tasks_for_label_studio_and_back(cut: None, tmp_path: Path) -> None:
     written = {path.name: path.read_bytes() for path in (tmp_path / "tasks-audio").iterdir()}
     assert set(written) == named
     assert all(sound.startswith(b"fLaC") for sound in written.values())
-    for path in paths.BALLOTS.parent.iterdir():
+    for path in paths.RATING_STORE.parent.iterdir():
         path.unlink()
     assert "5 new votes" in undertone("import", str(tmp_path / "tasks.json"))
-    with Store(paths.BALLOTS) as store:
+    with Store(paths.RATING_STORE) as store:
         assert store.ballots() == before
     again = json.loads((tmp_path / "tasks.json").read_text())
     again[0]["annotations"][0]["result"][0]["value"]["choices"] = ["negative"]
@@ -199,7 +199,7 @@ def test_segments_cut_anew_have_no_votes(cut: None, settings: Config) -> None:
     rows[:] = [{**row, "start_s": row["start_s"] + 0.1} for row in rows]
     tables.write(tables.from_rows(rows, tables.UTTERANCES), paths.UTTERANCES, tables.UTTERANCES)
     segments.run(settings, each=each.local(settings.runtime.model_copy(update={"workers": 1})))
-    with Store(paths.BALLOTS) as store:
+    with Store(paths.RATING_STORE) as store:
         assert store.voted("Ada").isdisjoint(one.segment.span for one in candidates.load())
     undertone("export", str(paths.ANNOTATED))
     assert heard() == {"test-1 0": {"Ada": "positive"}}
@@ -236,6 +236,6 @@ def test_ties_are_decided_on_the_page(served: Callable[..., Server]) -> None:
         state = server.post("vote", listener="Dee", key=state["segment"]["key"], vote="neutral")
         assert state["done"] == done
     server.stop()
-    (found,) = listeners.read_folder(paths.LISTENERS)
+    (found,) = ratings.read_folder(paths.LISTENERS)
     assert found.listeners == ("Ada", "Bo")
     assert [one.adjudicated for one in found.heard] == ["neutral", "neutral", None, None]

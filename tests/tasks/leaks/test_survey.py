@@ -19,7 +19,7 @@ from tasks.core.errors import ConfigError, LeakError
 from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Split
 from tasks.leaks import contamination, fitted, speaker_statistics
-from tasks.leaks.finding import Audit, Finding
+from tasks.leaks.finding import AuditReport, Finding
 
 WORDS = [f"{a}{b}" for a in ("ka", "lo", "mi", "ru", "te", "sho", "ple") for b in ("ndo", "rra", "spe", "vil", "xto")]
 CLEAN = "speaker-out(4)"
@@ -60,13 +60,13 @@ def splits(found: pa.Table, text: str = CLEAN) -> tuple[Split, ...]:
 
 def survey(
     rows: Sequence[dict[str, object]], sounds: Sequence[dict[str, object]] = (), text: str = CLEAN, **more: object
-) -> Audit:
+) -> AuditReport:
     found = utterances(rows)
     listened = tables.from_rows(sounds, tables.SOUNDS) if sounds else None
     return leaks.audit(found, splits(found, text), protocols.parse(text), sounds=listened, **more)
 
 
-def of(found: Audit, check: str) -> Finding:
+def of(found: AuditReport, check: str) -> Finding:
     return next(one for one in found.findings if one.check == check)
 
 
@@ -78,7 +78,7 @@ def test_clean_splits_are_called_clean(seed: int) -> None:
     assert {one.check for one in found.findings} >= {"seen speakers", "same text", "similar text", "similar sound"}
     assert found.passed
     leaks.demand(found)
-    assert Audit.from_dict(found.to_dict()) == found
+    assert AuditReport.from_dict(found.to_dict()) == found
 
 
 def test_speakers_on_both_sides() -> None:

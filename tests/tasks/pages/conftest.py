@@ -132,7 +132,7 @@ class Run:
             "warnings": ["fold 2: 3 neighbours instead of 5"],
         }
 
-    def judged(self) -> worth.Judged:
+    def judged(self) -> worth.VotedTexts:
         """What the voters said of what is fit to be judged; listeners heard every third test utterance otherwise."""
         said = {row["utterance_id"]: row for row in self.utterances}
         rows = [row for row in self.votes if row["left_out"] not in LEFT_OUT[:2]]
@@ -142,7 +142,7 @@ class Run:
             else ""
             for number, row in enumerate(rows)
         ]
-        return worth.Judged(
+        return worth.VotedTexts(
             [said[row["utterance_id"]]["text"] for row in rows],
             np.array([[dict(row["votes"])[name] for name in VOTERS] for row in rows]),
             VOTERS,

@@ -92,7 +92,7 @@ def test_stop_words_are_kept_unless_asked_and_not_is_one_of_them(settings: Confi
     text = "I am not happy about that"
     alone = settings.polarity.model_copy(update={"voters": ["vader"]})
     removing = alone.model_copy(update={"remove_stop_words": True})
-    (kept,), (removed,) = (polarity.cast([text], polarity.ballot(one))["vader"] for one in (alone, removing))
+    (kept,), (removed,) = (polarity.cast([text], polarity.voting_settings(one))["vader"] for one in (alone, removing))
     assert kept is not None
     assert removed is not None
     assert kept < 0 < removed
@@ -102,7 +102,7 @@ def test_hedges_are_heard_as_kindness_unless_they_are_taken_out(settings: Config
     texts = ["It was kind of a table", "She was kind to the people"]
     alone = settings.polarity.model_copy(update={"voters": ["textblob"]})
     masking = alone.model_copy(update={"mask_hedges": True})
-    heard, masked = (polarity.cast(texts, polarity.ballot(one))["textblob"] for one in (alone, masking))
+    heard, masked = (polarity.cast(texts, polarity.voting_settings(one))["textblob"] for one in (alone, masking))
     assert heard[0] == heard[1] == masked[1] == 0.6
     assert masked[0] == 0
 

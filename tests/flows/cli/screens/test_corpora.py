@@ -11,7 +11,7 @@ import pytest
 from flows.cli.screens import corpora
 from tasks.corpora.doctor.findings import Complaint, Diagnosis, Facts, KnownBad
 from tasks.corpora.readers.reading import Count
-from tasks.leaks.finding import Audit, Finding
+from tasks.leaks.finding import AuditReport, Finding
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_an_audit_ends_with_its_verdict(capsys: pytest.CaptureFixture[str], monk
     monkeypatch.setenv("COLUMNS", "200")
     speakers = Finding("speaker overlap", "violation", 958, 1000, "958 [b]test[/b] utterances.", ("ross\x1b[2J",))
     dialogues = Finding("dialogue overlap", "violation", 0, 1000, "None.", ())
-    corpora.audit(Audit("official", "Train and test as published.", 0, (), (dialogues, speakers)), "MELD")
+    corpora.audit(AuditReport("official", "Train and test as published.", 0, (), (dialogues, speakers)), "MELD")
     text = capsys.readouterr().out
     assert "958 [b]test[/b] utterances." in text
     assert r"ross\x1b[2J" in text

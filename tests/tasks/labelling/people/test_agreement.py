@@ -9,7 +9,7 @@ import pytest
 
 from tasks.evaluation.scores import Bootstrap
 from tasks.labelling.people import agreement
-from tasks.labelling.people.listeners import Votes
+from tasks.labelling.people.ratings import Ratings
 
 BOOTSTRAP = Bootstrap(500, 0.95, 3)
 NAMES = {"p": "positive", "n": "negative", "u": "neutral"}
@@ -22,7 +22,7 @@ FLEISS_1971 = """0 0 0 6 0|0 3 0 0 3|0 1 4 0 1|0 0 0 0 6|0 3 0 3 0|2 0 4 0 0|0 0
 WIKIPEDIA = "0 0 0 0 14|0 2 6 4 2|0 0 3 5 6|0 3 9 2 0|2 2 8 1 1|7 7 0 0 0|3 2 6 3 0|2 5 3 2 2|6 5 2 1 0|0 2 2 3 7"
 
 
-def counted(table: str) -> list[Votes]:
+def counted(table: str) -> list[Ratings]:
     """Return rows of counts per label as votes of made-up listeners."""
     rows = []
     for cells in table.replace("\n", "|").split("|"):
@@ -31,17 +31,17 @@ def counted(table: str) -> list[Votes]:
     return rows
 
 
-def sheet(**columns: str) -> list[Votes]:
+def sheet(**columns: str) -> list[Ratings]:
     """Return rows of votes from a letter per row and listener; a blank is no vote."""
     n_rows = len(next(iter(columns.values())))
     return [{who: NAMES[votes[row]] for who, votes in columns.items() if votes[row] != " "} for row in range(n_rows)]
 
 
-def measured(votes: list[Votes], videos: list[str] | None = None) -> agreement.Agreement:
+def measured(votes: list[Ratings], videos: list[str] | None = None) -> agreement.Agreement:
     return agreement.agreement(votes, np.array(videos or ["one"] * len(votes)), BOOTSTRAP)
 
 
-def value(votes: list[Votes], name: str) -> float | None:
+def value(votes: list[Ratings], name: str) -> float | None:
     return agreement.figures(votes, np.array(["one"] * len(votes)), BOOTSTRAP)[name].value
 
 
@@ -64,7 +64,7 @@ def test_alpha_of_krippendorff_2011() -> None:
         "C": ". 3 3 3 2 3 4 2 2 5 1 .",
         "D": "1 2 3 3 2 4 4 1 2 5 1 .",
     }
-    rows: list[Votes] = [
+    rows: list[Ratings] = [
         {who: cells.split()[unit] for who, cells in table.items() if cells.split()[unit] != "."} for unit in range(12)
     ]
     assert value(rows, "alpha") == pytest.approx(0.743, abs=5e-4)
@@ -73,7 +73,7 @@ def test_alpha_of_krippendorff_2011() -> None:
 def test_alpha_of_two_observers_and_two_values() -> None:
     # Krippendorff 2011, section A: ten articles, alpha 0.095
     first, second = "0100000010", "1110010000"
-    votes: list[Votes] = [{"A": one, "B": other} for one, other in zip(first, second, strict=True)]
+    votes: list[Ratings] = [{"A": one, "B": other} for one, other in zip(first, second, strict=True)]
     assert value(votes, "alpha") == pytest.approx(0.095, abs=5e-4)
     assert value(votes, "percent") == pytest.approx(0.6)
 
@@ -99,7 +99,7 @@ def test_without_variation_there_is_neither_kappa_nor_alpha() -> None:
 
 
 @pytest.mark.parametrize("votes", [[], [{"Ada": "positive"}], [{}]])
-def test_without_two_votes_on_a_row_nothing_is_measured(votes: list[Votes]) -> None:
+def test_without_two_votes_on_a_row_nothing_is_measured(votes: list[Ratings]) -> None:
     assert {value(votes, name) for name in agreement.NAMES} == {None}
 
 
@@ -122,7 +122,7 @@ def test_intervals_resample_whole_videos() -> None:
     assert BOOTSTRAP.bounds(np.array(alphas)) == pytest.approx((found["alpha"].low, found["alpha"].high))
 
 
-def value_of(votes: list[Votes]) -> float:
+def value_of(votes: list[Ratings]) -> float:
     found = value(votes, "alpha")
     assert found is not None
     return found

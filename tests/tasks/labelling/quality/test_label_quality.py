@@ -17,14 +17,14 @@ FEW = Bootstrap(100, 0.95, 0)
 ALL = Thresholds(0.0, 0.0)
 
 
-def judged(n: int = 300, *, heard: bool = True) -> label_quality.Judged:
+def judged(n: int = 300, *, heard: bool = True) -> label_quality.VotedTexts:
     """Two voters, right nine and six times of ten, over thirty videos; whoever is right is surer."""
     rng = np.random.default_rng(4)
     truth = rng.choice([-1, 1], size=n)
     right = rng.random((n, 2)) < [0.9, 0.6]
     strength = np.where(right, rng.uniform(0.4, 0.9, (n, 2)), rng.uniform(0.1, 0.5, (n, 2)))
     names = np.where(truth > 0, "positive", "negative") if heard else np.full(n, "")
-    return label_quality.Judged(
+    return label_quality.VotedTexts(
         ["I am not sorry" if k % 3 else "a table" for k in range(n)],
         np.where(right, truth[:, None], -truth[:, None]) * strength,
         ("good", "poor"),

@@ -57,9 +57,9 @@ def test_four_voters_together_are_better_than_the_best_alone(
     texts = rated_texts.read(sorted((real_data / "rated_text").glob("*.txt")))
     voter.cache_clear()
     asked = settings.polarity.model_copy(update={"voters": [*LEXICONS, "sitcom"]})
-    cast = polarity.cast(texts.texts, polarity.ballot(asked))
+    cast = polarity.cast(texts.texts, polarity.voting_settings(asked))
     votes = np.array([cast[name] for name in asked.voters], dtype=float).T
-    judged = label_quality.Judged(
+    judged = label_quality.VotedTexts(
         texts.texts, votes, asked.voters, texts.labels, texts.groups, np.ones(len(texts.texts), dtype=bool)
     )
     found = label_quality.measured(judged, "label-model", Thresholds(0.0, 0.0), bootstrap)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tasks.leaks.finding import Audit, Finding, Part
+from tasks.leaks.finding import AuditReport, Finding, FoldSize
 from tasks.pages.common import audit_page
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> {{ 7*7 }} \"'&amp;"
@@ -19,7 +19,7 @@ CLEAR = Finding("dialogue overlap", "violation", 0, 1000, "No dialogue is on bot
 
 def page(*findings: Finding, title: str = "MELD", simulated: bool = False) -> str:
     return audit_page.render(
-        Audit("official", "Train and test as published.", 1000, (Part("official", 700, 300),), findings),
+        AuditReport("official", "Train and test as published.", 1000, (FoldSize("official", 700, 300),), findings),
         title,
         simulated=simulated,
     )

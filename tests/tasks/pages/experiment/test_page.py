@@ -16,7 +16,7 @@ from tasks.experiments import scoring
 from tasks.experiments.illustrations import Attended, Varied
 from tasks.experiments.pictures import Map, Pictures
 from tasks.experiments.scoring import Run
-from tasks.leaks.finding import Audit, Finding, Part
+from tasks.leaks.finding import AuditReport, Finding, FoldSize
 from tasks.pages.experiment import page as experiment
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> %{x} {{ 7*7 }} \"'&amp;"
@@ -25,8 +25,8 @@ BOOTSTRAP = Bootstrap(200, 0.95, 7)
 SEEN = Finding("seen scripts", "warning", 384, 480, "384 test utterances of a sentence of the training part.", ("a/1",))
 CLEAR = Finding("seen speakers", "violation", 0, 480, "No speaker is on both sides.", ())
 DECLARED = Finding("seen speakers", "declared", 480, 480, "480 test utterances by speakers of the training part.", ())
-PARTS = tuple(Part(f"fold {k + 1} of 4", 360, 120) for k in range(4))
-AUDIT = Audit("speaker-out(4)", "No speaker is in both parts.", 480, PARTS, (CLEAR, SEEN))
+PARTS = tuple(FoldSize(f"fold {k + 1} of 4", 360, 120) for k in range(4))
+AUDIT = AuditReport("speaker-out(4)", "No speaker is in both parts.", 480, PARTS, (CLEAR, SEEN))
 NOTHING = Pictures({}, (), {}, (), ())
 
 

@@ -1,4 +1,4 @@
-"""Votes of people: read, mended, matched to utterances, compared."""
+"""Ratings of people: read, mended, matched to utterances, compared."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from tasks.core import tables
 from tasks.core.errors import InputError
-from tasks.labelling.people import listeners
-from tasks.labelling.people.listeners import Heard, Listening, Repair
+from tasks.labelling.people import ratings
+from tasks.labelling.people.ratings import RatedSpan, RatingFile, Repair
 
 HEADER = "Id,start_s,end_s,Ada,Bruno,Chen,text\n"
 
@@ -28,19 +28,19 @@ def utterances(*spans: tuple[str, float, float]) -> tables.pa.Table:
     return tables.from_rows(rows, tables.UTTERANCES)
 
 
-def heard(*spans: tuple[str, float, float]) -> Listening:
-    return Listening("votes.csv", ("Ada",), tuple(Heard(*span, {"Ada": "positive"}) for span in spans), ())
+def heard(*spans: tuple[str, float, float]) -> RatingFile:
+    return RatingFile("votes.csv", ("Ada",), tuple(RatedSpan(*span, {"Ada": "positive"}) for span in spans), ())
 
 
 def test_read(tmp_path: Path) -> None:
     path = written(
         tmp_path, HEADER + '3,1.5,4,Positive,positve, nuetral ,"well, yes"\ntrain-7,0,2,negative,,neutral,\n'
     )
-    found = listeners.read(path)
+    found = ratings.read(path)
     assert found.listeners == ("Ada", "Bruno", "Chen")
     assert found.heard == (
-        Heard("test-3", 1.5, 4.0, {"Ada": "positive", "Bruno": "positive", "Chen": "neutral"}),
-        Heard("train-7", 0.0, 2.0, {"Ada": "negative", "Chen": "neutral"}),
+        RatedSpan("test-3", 1.5, 4.0, {"Ada": "positive", "Bruno": "positive", "Chen": "neutral"}),
+        RatedSpan("train-7", 0.0, 2.0, {"Ada": "negative", "Chen": "neutral"}),
     )
     assert found.repairs == (
         Repair(str(path), 1, "Bruno", "positve", "positive"),
@@ -51,7 +51,7 @@ def test_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("vote", ["neagtive", "negativ", "ngeative", "NEGATIVE", "negatve"])
 def test_one_can_only_mean_negative(tmp_path: Path, vote: str) -> None:
     path = written(tmp_path, f"Id,start_s,end_s,Ada\n1,0,1,{vote}\n")
-    assert listeners.read(path).heard[0].votes == {"Ada": "negative"}
+    assert ratings.read(path).heard[0].votes == {"Ada": "negative"}
 
 
 @pytest.mark.parametrize(
@@ -77,21 +77,21 @@ def test_one_can_only_mean_negative(tmp_path: Path, vote: str) -> None:
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
     path = written(tmp_path, text)
     with pytest.raises(InputError, match=message) as error:
-        listeners.read(path)
+        ratings.read(path)
     assert str(path) in str(error.value)
 
 
 def test_another_encoding_is_an_error_that_says_so(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER.replace("Ada", "Adé"), encoding="utf-16")
     with pytest.raises(InputError, match="UTF-8"):
-        listeners.read(path)
+        ratings.read(path)
 
 
 def test_a_folder_is_read_in_the_order_of_names(tmp_path: Path) -> None:
     for name in ("b.csv", "a.csv", "notes.md"):
         written(tmp_path, HEADER, name)
-    assert [Path(one.file).name for one in listeners.read_folder(tmp_path)] == ["a.csv", "b.csv"]
-    assert listeners.read_folder(tmp_path / "none") == []
+    assert [Path(one.file).name for one in ratings.read_folder(tmp_path)] == ["a.csv", "b.csv"]
+    assert ratings.read_folder(tmp_path / "none") == []
 
 
 @pytest.mark.parametrize(
@@ -106,53 +106,51 @@ def test_a_folder_is_read_in_the_order_of_names(tmp_path: Path) -> None:
     ],
 )
 def test_majority(votes: list[str], most: str | None) -> None:
-    assert listeners.majority(dict(zip("abcd", votes, strict=False))) == most
+    assert ratings.majority(dict(zip("abcd", votes, strict=False))) == most
 
 
 def test_spans_match_the_utterance_they_share_most_time_with() -> None:
     spoken = utterances(("test-1", 0, 2), ("test-1", 2, 4), ("test-2", 0, 2))
-    found = listeners.match(
-        heard(("test-1", 0.2, 2.1), ("test-1", 3.5, 6.0), ("test-2", 0, 2), ("test-3", 0, 2)), spoken
-    )
+    found = ratings.match(heard(("test-1", 0.2, 2.1), ("test-1", 3.5, 6.0), ("test-2", 0, 2), ("test-3", 0, 2)), spoken)
     assert found.to_pylist() == [
         {
             "utterance_id": "weak/test-1/0000",
             "majority": "positive",
             "adjudicated": None,
-            "votes": [("Ada", "positive")],
+            "ratings": [("Ada", "positive")],
         },
         {
             "utterance_id": "weak/test-2/0002",
             "majority": "positive",
             "adjudicated": None,
-            "votes": [("Ada", "positive")],
+            "ratings": [("Ada", "positive")],
         },
     ]
 
 
 def test_half_of_the_union_is_enough_and_less_is_not() -> None:
     spoken = utterances(("test-1", 0, 2))
-    assert listeners.match(heard(("test-1", 0, 1)), spoken).num_rows == 1
-    assert listeners.match(heard(("test-1", 0, 0.99)), spoken).num_rows == 0
+    assert ratings.match(heard(("test-1", 0, 1)), spoken).num_rows == 1
+    assert ratings.match(heard(("test-1", 0, 0.99)), spoken).num_rows == 0
 
 
 def test_an_utterance_is_matched_once_by_the_better_span() -> None:
-    listening = Listening(
+    listening = RatingFile(
         "votes.csv",
         ("Ada",),
-        (Heard("test-1", 0, 1.5, {"Ada": "negative"}), Heard("test-1", 0, 1.9, {"Ada": "positive"})),
+        (RatedSpan("test-1", 0, 1.5, {"Ada": "negative"}), RatedSpan("test-1", 0, 1.9, {"Ada": "positive"})),
         (),
     )
-    (row,) = listeners.match(listening, utterances(("test-1", 0, 2))).to_pylist()
+    (row,) = ratings.match(listening, utterances(("test-1", 0, 2))).to_pylist()
     assert row["majority"] == "positive"
 
 
 def test_a_tie_has_no_majority() -> None:
     votes = {"Ada": "positive", "Bruno": "neutral"}
-    listening = Listening("votes.csv", ("Ada", "Bruno"), (Heard("test-1", 0, 2, votes),), ())
-    (row,) = listeners.match(listening, utterances(("test-1", 0, 2))).to_pylist()
+    listening = RatingFile("votes.csv", ("Ada", "Bruno"), (RatedSpan("test-1", 0, 2, votes),), ())
+    (row,) = ratings.match(listening, utterances(("test-1", 0, 2))).to_pylist()
     assert row["majority"] is None
-    assert listeners.gold(row) is None
+    assert ratings.gold_label(row) is None
 
 
 def test_the_verdict_on_a_tie_is_the_label_and_no_vote(tmp_path: Path) -> None:
@@ -163,23 +161,23 @@ def test_the_verdict_on_a_tie_is_the_label_and_no_vote(tmp_path: Path) -> None:
         "1,2,4,positive,neutral,,x\n"
         "1,4,6,positive,neutral,skipped,x\n",
     )
-    found = listeners.read(path)
+    found = ratings.read(path)
     assert found.listeners == ("Ada", "Bruno")
-    rows = listeners.match(found, utterances(("test-1", 0, 2), ("test-1", 2, 4), ("test-1", 4, 6))).to_pylist()
-    assert [listeners.gold(row) for row in rows] == ["neutral", None, None]
-    assert dict(rows[0]["votes"]) == {"Ada": "positive", "Bruno": "neutral"}
+    rows = ratings.match(found, utterances(("test-1", 0, 2), ("test-1", 2, 4), ("test-1", 4, 6))).to_pylist()
+    assert [ratings.gold_label(row) for row in rows] == ["neutral", None, None]
+    assert dict(rows[0]["ratings"]) == {"Ada": "positive", "Bruno": "neutral"}
 
 
 def test_a_verdict_that_is_no_label_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, "Id,start_s,end_s,Ada,adjudicated\n1,0,2,positive,perhaps\n")
     with pytest.raises(InputError, match="row 1, column adjudicated: found the vote 'perhaps'"):
-        listeners.read(path)
+        ratings.read(path)
 
 
 def test_who_could_not_tell_did_not_vote(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER + "3,1.5,4,Skipped,positive,,x\n")
-    assert listeners.read(path).heard[0].votes == {"Bruno": "positive"}
-    assert listeners.read_spans(path).skipped == (frozenset({"Ada"}),)
+    assert ratings.read(path).heard[0].votes == {"Bruno": "positive"}
+    assert ratings.read_spans(path).skipped == (frozenset({"Ada"}),)
 
 
 def test_an_utterance_in_several_files_counts_once_with_all_its_votes(tmp_path: Path) -> None:
@@ -187,8 +185,8 @@ def test_an_utterance_in_several_files_counts_once_with_all_its_votes(tmp_path: 
     written(
         tmp_path, "Id,start_s,end_s,Ada,Chen,adjudicated\n1,0.1,2,neutral,negative,neutral\n2,0,1,,positive,\n", "b.csv"
     )
-    found = listeners.pooled(tmp_path, utterances(("test-1", 0, 2), ("test-2", 0, 1))).to_pylist()
-    assert [dict(row["votes"]) for row in found] == [
+    found = ratings.pooled(tmp_path, utterances(("test-1", 0, 2), ("test-2", 0, 1))).to_pylist()
+    assert [dict(row["ratings"]) for row in found] == [
         {"Ada": "positive", "Bruno": "negative", "Chen": "negative"},
         {"Chen": "positive"},
     ]

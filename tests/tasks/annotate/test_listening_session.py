@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.annotate.sitting import Sitting
+from tasks.annotate.listening_session import ListeningSession
 from tasks.annotate.store import Store
 from tasks.core.errors import InputError
 
@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_everyone_has_a_place_of_their_own(store: Store) -> None:
-    sitting = Sitting(store, QUEUE, {}, with_text=True)
+    sitting = ListeningSession(store, QUEUE, {}, with_text=True)
     assert sitting.state("Ada") == {
         "listener": "Ada", "done": 0, "total": 4, "segment": {"key": KEYS[0], "text": "some words", "length_s": 2.4},
     }  # fmt: skip
@@ -39,7 +39,7 @@ def test_everyone_has_a_place_of_their_own(store: Store) -> None:
 
 def test_votes_outside_the_queue_neither_count_nor_are_taken_back(store: Store) -> None:
     store.vote(segment(9), "Ada", "positive")
-    sitting = Sitting(store, QUEUE, {}, with_text=False)
+    sitting = ListeningSession(store, QUEUE, {}, with_text=False)
     assert sitting.state("Ada")["done"] == 0
     sitting.undo("Ada")
     assert store.voted("Ada") == {segment(9).span}
@@ -48,7 +48,7 @@ def test_votes_outside_the_queue_neither_count_nor_are_taken_back(store: Store) 
 
 
 def test_a_slip_in_the_name_makes_no_second_listener(store: Store) -> None:
-    sitting = Sitting(store, QUEUE, {}, with_text=False)
+    sitting = ListeningSession(store, QUEUE, {}, with_text=False)
     sitting.vote("Ada", KEYS[0], "positive")
     with pytest.raises(InputError, match="there is a listener 'Ada' already"):
         sitting.state("ada")
@@ -59,7 +59,7 @@ def test_ties_are_decided_once_by_one_who_did_not_vote_on_them(store: Store) -> 
         for name, label in zip(names, ("positive", "negative"), strict=True):
             store.vote(QUEUE[number], name, label)
     tied = {one.segment.span: frozenset(one.votes) for one in store.ballots() if one.ties}
-    sitting = Sitting(store, QUEUE[:2], {}, with_text=False, voters=tied)
+    sitting = ListeningSession(store, QUEUE[:2], {}, with_text=False, voters=tied)
     assert sitting.state("Ada")["total"] == 0
     assert sitting.state("Bo")["segment"]["key"] == KEYS[1]
     with pytest.raises(InputError, match="not in the queue"):

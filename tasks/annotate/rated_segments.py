@@ -9,16 +9,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from tasks.core.errors import InputError
-from tasks.labelling.people import listeners
+from tasks.labelling.people import ratings
 
 _NAME = re.compile(r"[^\W\d_][\w .@+-]{0,62}[\w.]|[^\W\d_]")
 NOBODY = "@undertone.invalid"
 """Makes an address of a listener's name where a file wants one; RFC 2606 keeps `.invalid` from being anyone's."""
-_COLUMNS = ("Id", "start_s", "end_s", listeners.ADJUDICATED, "text")
+_COLUMNS = ("Id", "start_s", "end_s", ratings.ADJUDICATED, "text")
 
 
 @dataclass(frozen=True, order=True)
-class Span:
+class SegmentId:
     """What a vote is kept under: an utterance and the place it was cut at, so that no other sound gets the vote."""
 
     utterance_id: str
@@ -36,13 +36,13 @@ class Span:
 class Segment:
     """A piece of sound to listen to: its span, its video, its text."""
 
-    span: Span
+    span: SegmentId
     video_id: str
     text: str
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Adjudication:
     """What one more person says about a tie; `label` is None where they cannot tell either."""
 
     by: str
@@ -50,7 +50,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Ballot:
+class RatedSegment:
     """A segment with everything that was said about it.
 
     Attributes:
@@ -61,13 +61,13 @@ class Ballot:
 
     segment: Segment
     votes: Mapping[str, str | None] = field(default_factory=dict)
-    verdict: Verdict | None = None
+    verdict: Adjudication | None = None
 
     @property
     def ties(self) -> bool:
         """Whether people voted and no label has more votes than the others."""
         cast = {name: label for name, label in self.votes.items() if label is not None}
-        return bool(cast) and listeners.majority(cast) is None
+        return bool(cast) and ratings.majority(cast) is None
 
 
 def listener(name: str, known: Collection[str] = ()) -> str:

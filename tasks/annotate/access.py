@@ -30,7 +30,7 @@ _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
-class Gate:
+class AccessRules:
     """The rules of one server; `token` is None on loopback, where no one else gets in."""
 
     token: str | None
@@ -64,9 +64,9 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def for_host(host: str) -> Gate:
+def for_host(host: str) -> AccessRules:
     """Return the gate for an address to listen on: with a new token unless it is loopback's."""
-    return Gate(None if is_loopback(host) else secrets.token_urlsafe(24))
+    return AccessRules(None if is_loopback(host) else secrets.token_urlsafe(24))
 
 
 def _name(host: str) -> str | None:

@@ -16,7 +16,7 @@ from tasks.labelling.votes.combine import Polarities
 VOTES = pa.map_(pa.string(), pa.float64())
 
 
-def mapped(polarities: Polarities, names: Sequence[str]) -> pa.MapArray:
+def to_maps(polarities: Polarities, names: Sequence[str]) -> pa.MapArray:
     """Return votes as maps, in the voters' order; a voter that abstains is not in it.
 
     Args:
@@ -33,7 +33,7 @@ def mapped(polarities: Polarities, names: Sequence[str]) -> pa.MapArray:
     )
 
 
-def matrix(votes: pa.ChunkedArray, names: Sequence[str]) -> Polarities:
+def to_matrix(votes: pa.ChunkedArray, names: Sequence[str]) -> Polarities:
     """Return votes as numbers, not a number where a voter abstains, shape (n_texts, n_voters).
 
     Args:

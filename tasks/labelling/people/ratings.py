@@ -24,12 +24,12 @@ from tasks.core.errors import InputError
 SKIPPED = "skipped"
 """What a cell says where someone listened and could not tell: as no vote, everywhere but in what it was made from."""
 ADJUDICATED = "adjudicated"
-HEARD = pa.schema(
+RATED = pa.schema(
     [
         ("utterance_id", pa.string()),
         ("majority", pa.string()),
         (ADJUDICATED, pa.string()),
-        ("votes", pa.map_(pa.string(), pa.string())),
+        ("ratings", pa.map_(pa.string(), pa.string())),
     ]
 )
 """One row per utterance that people listened to; `majority` is null where the most frequent votes tie, `adjudicated`
@@ -40,7 +40,7 @@ _LEAST_LIKENESS = 0.8
 _LEAST_OVERLAP = 0.5
 _SPAN_COLUMNS = ("Id", "start_s", "end_s")
 
-Votes = Mapping[str, str]
+Ratings = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Repair:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class RatingSheet:
     """A CSV file of votes, checked.
 
     Attributes:
@@ -70,33 +70,33 @@ class Sheet:
     file: str
     listeners: tuple[str, ...]
     rows: tuple[Mapping[str, str], ...]
-    votes: tuple[Votes, ...]
+    votes: tuple[Ratings, ...]
     skipped: tuple[frozenset[str], ...]
     repairs: tuple[Repair, ...]
 
 
 @dataclass(frozen=True)
-class Heard:
+class RatedSpan:
     """What the listeners voted on a span of a video, in seconds, and the verdict of who heard it after a tie."""
 
     video_id: str
     start_s: float
     end_s: float
-    votes: Votes
+    votes: Ratings
     adjudicated: str | None = None
 
 
 @dataclass(frozen=True)
-class Listening:
+class RatingFile:
     """One file: its listeners, the spans they heard, and the repairs."""
 
     file: str
     listeners: tuple[str, ...]
-    heard: tuple[Heard, ...]
+    heard: tuple[RatedSpan, ...]
     repairs: tuple[Repair, ...]
 
 
-def read_folder(folder: Path) -> list[Listening]:
+def read_folder(folder: Path) -> list[RatingFile]:
     """Read all CSV files of a folder, sorted by name; none where there is no such folder.
 
     Raises:
@@ -105,17 +105,17 @@ def read_folder(folder: Path) -> list[Listening]:
     return [read(path) for path in sorted(folder.glob("*.csv"))]
 
 
-def read(path: Path) -> Listening:
+def read(path: Path) -> RatingFile:
     """Read one file of votes on spans.
 
     Raises:
         InputError: naming file, row and what is wrong
     """
     sheet = read_spans(path)
-    return Listening(sheet.file, sheet.listeners, spans(path, sheet), sheet.repairs)
+    return RatingFile(sheet.file, sheet.listeners, spans(path, sheet), sheet.repairs)
 
 
-def read_spans(path: Path) -> Sheet:
+def read_spans(path: Path) -> RatingSheet:
     """Read the cells of a file of votes on spans.
 
     Raises:
@@ -124,7 +124,7 @@ def read_spans(path: Path) -> Sheet:
     return read_sheet(path, _SPAN_COLUMNS, also=(ADJUDICATED, "text"))
 
 
-def spans(path: Path, sheet: Sheet) -> tuple[Heard, ...]:
+def spans(path: Path, sheet: RatingSheet) -> tuple[RatedSpan, ...]:
     """Return what each row of a file of votes on spans says.
 
     Raises:
@@ -136,7 +136,7 @@ def spans(path: Path, sheet: Sheet) -> tuple[Heard, ...]:
     )
 
 
-def read_sheet(path: Path, columns: Sequence[str], also: Sequence[str] = ()) -> Sheet:
+def read_sheet(path: Path, columns: Sequence[str], also: Sequence[str] = ()) -> RatingSheet:
     """Read a CSV file of votes; every named column besides those given is a listener's.
 
     Args:
@@ -153,7 +153,7 @@ def read_sheet(path: Path, columns: Sequence[str], also: Sequence[str] = ()) -> 
     listeners = tuple(name for name in names if name not in columns and name not in also)
     if not listeners:
         raise InputError(f"{path}: no listener's column; expected one besides {', '.join((*columns, *also))}")
-    votes, skipped, repairs = list[Votes](), list[frozenset[str]](), list[Repair]()
+    votes, skipped, repairs = list[Ratings](), list[frozenset[str]](), list[Repair]()
     for number, row in enumerate(rows, start=1):
         voted = {}
         skipped.append(frozenset(one for one in listeners if row[one].casefold() == SKIPPED))
@@ -163,10 +163,10 @@ def read_sheet(path: Path, columns: Sequence[str], also: Sequence[str] = ()) -> 
                 if voted[listener] != cell:
                     repairs.append(Repair(str(path), number, listener, row[listener], voted[listener]))
         votes.append(voted)
-    return Sheet(str(path), listeners, tuple(rows), tuple(votes), tuple(skipped), tuple(repairs))
+    return RatingSheet(str(path), listeners, tuple(rows), tuple(votes), tuple(skipped), tuple(repairs))
 
 
-def majority(votes: Votes) -> str | None:
+def majority(votes: Ratings) -> str | None:
     """Return the most frequent vote, or None where there is no single one."""
     ranked = Counter(votes.values()).most_common(2)
     if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
@@ -174,13 +174,13 @@ def majority(votes: Votes) -> str | None:
     return ranked[0][0]
 
 
-def gold(row: Mapping[str, Any]) -> str | None:
-    """Return the label of a row of `HEARD`: the verdict where one was given, else the majority, else None."""
+def gold_label(row: Mapping[str, Any]) -> str | None:
+    """Return the label of a row of `RATED`: the verdict where one was given, else the majority, else None."""
     label: str | None = row[ADJUDICATED] or row["majority"]
     return label
 
 
-def match(listening: Listening, utterances: pa.Table) -> pa.Table:
+def match(listening: RatingFile, utterances: pa.Table) -> pa.Table:
     """Find the utterance that every heard span is: the one it shares most time with.
 
     Spans and utterances pair one to one, best first, where their intersection is at least half of their union.
@@ -191,7 +191,7 @@ def match(listening: Listening, utterances: pa.Table) -> pa.Table:
         utterances: a table with `utterance_id`, `group`, `start_s`, `end_s`
 
     Returns:
-        rows of `HEARD`, sorted by utterance
+        rows of `RATED`, sorted by utterance
     """
     by_video: dict[str, list[dict[str, Any]]] = {}
     for row in utterances.select(["utterance_id", "group", "start_s", "end_s"]).to_pylist():
@@ -220,26 +220,26 @@ def pooled(folder: Path, utterances: pa.Table) -> pa.Table:
         utterances: as `match` takes them
 
     Returns:
-        rows of `HEARD`, sorted by utterance
+        rows of `RATED`, sorted by utterance
     """
-    found: dict[str, list[Heard]] = {}
+    found: dict[str, list[RatedSpan]] = {}
     for listening in read_folder(folder):
         for row in match(listening, utterances).to_pylist():
-            heard = Heard(row["utterance_id"], 0.0, 0.0, dict(row["votes"]), row[ADJUDICATED])
+            heard = RatedSpan(row["utterance_id"], 0.0, 0.0, dict(row["ratings"]), row[ADJUDICATED])
             found.setdefault(row["utterance_id"], []).append(heard)
     return _table(found)
 
 
-def _table(found: Mapping[str, Sequence[Heard]]) -> pa.Table:
+def _table(found: Mapping[str, Sequence[RatedSpan]]) -> pa.Table:
     rows = []
     for one, heard in sorted(found.items()):
         votes = {name: vote for file in reversed(heard) for name, vote in file.votes.items()}
         verdict = next((file.adjudicated for file in heard if file.adjudicated), None)
         majority_vote = majority(votes)
         rows.append(
-            {"utterance_id": one, "majority": majority_vote, ADJUDICATED: verdict, "votes": list(votes.items())}
+            {"utterance_id": one, "majority": majority_vote, ADJUDICATED: verdict, "ratings": list(votes.items())}
         )
-    return tables.from_rows(rows, HEARD)
+    return tables.from_rows(rows, RATED)
 
 
 def _cells(path: Path) -> tuple[list[str], list[dict[str, str]]]:
@@ -271,7 +271,7 @@ def _label(path: Path, number: int, listener: str, cell: str) -> str:
     return likely[0]
 
 
-def _heard(path: Path, number: int, row: Mapping[str, str], votes: Votes) -> Heard:
+def _heard(path: Path, number: int, row: Mapping[str, str], votes: Ratings) -> RatedSpan:
     try:
         start_s, end_s = float(row["start_s"]), float(row["end_s"])
     except ValueError:
@@ -284,9 +284,9 @@ def _heard(path: Path, number: int, row: Mapping[str, str], votes: Votes) -> Hea
     named = row["Id"].startswith(tuple(f"{split}-" for split in tables.SPLITS))
     cell = row.get(ADJUDICATED, "").casefold()
     verdict = _label(path, number, ADJUDICATED, cell) if cell and cell != SKIPPED else None
-    return Heard(row["Id"] if named else f"test-{row['Id']}", start_s, end_s, votes, verdict)
+    return RatedSpan(row["Id"] if named else f"test-{row['Id']}", start_s, end_s, votes, verdict)
 
 
-def _overlap(span: Heard, start_s: float, end_s: float) -> float:
+def _overlap(span: RatedSpan, start_s: float, end_s: float) -> float:
     shared_s = min(span.end_s, end_s) - max(span.start_s, start_s)
     return shared_s / (max(span.end_s, end_s) - min(span.start_s, start_s))

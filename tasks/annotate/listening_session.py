@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.annotate.ballots import Segment, Span, listener
+from tasks.annotate.rated_segments import Segment, SegmentId, listener
 from tasks.annotate.store import Store
 from tasks.core.errors import InputError
 
 
 @dataclass(frozen=True)
-class Sitting:
+class ListeningSession:
     """What a server offers.
 
     Attributes:
         store: where votes go
         queue: what is heard, in this order, by everyone
-        sounds: FLAC of the queue, by `Span.key`
+        sounds: FLAC of the queue, by `SegmentId.key`
         with_text: whether the words are shown
         voters: in a sitting that decides ties, who has voted on each span: they do not decide it. None: no such sitting
     """
@@ -27,7 +27,7 @@ class Sitting:
     queue: Sequence[Segment]
     sounds: Mapping[str, bytes]
     with_text: bool
-    voters: Mapping[Span, frozenset[str]] | None = None
+    voters: Mapping[SegmentId, frozenset[str]] | None = None
 
     def state(self, name: str) -> dict[str, Any]:
         """Return what the page shows someone: the next segment, without anything that hints at a label.
@@ -77,7 +77,7 @@ class Sitting:
         voters = self.voters or {}
         return [one for one in self.queue if who not in voters.get(one.span, ())]
 
-    def _said(self, who: str) -> set[Span]:
+    def _said(self, who: str) -> set[SegmentId]:
         return self.store.voted(who) if self.voters is None else self.store.judged()
 
     def _shown(self, segment: Segment) -> dict[str, Any]:

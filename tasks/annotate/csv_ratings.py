@@ -7,16 +7,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tasks.annotate.ballots import Ballot, Segment, Span, Verdict, listener
+from tasks.annotate.rated_segments import Adjudication, RatedSegment, Segment, SegmentId, listener
 from tasks.core import tables
 from tasks.core.errors import InputError
-from tasks.labelling.people import listeners
+from tasks.labelling.people import ratings
 
 ADJUDICATOR = "adjudicator"
 """Who gave the verdicts of a CSV file, which does not say it."""
 
 
-def write(path: Path, ballots: Sequence[Ballot]) -> None:
+def write(path: Path, ballots: Sequence[RatedSegment]) -> None:
     """Write votes and verdicts, whole, in the order given; listeners by name.
 
     Raises:
@@ -29,7 +29,7 @@ def write(path: Path, ballots: Sequence[Ballot]) -> None:
     tables.write_csv(path, [_cells(one, names, judged) for one in ballots])
 
 
-def read(path: Path, known: Iterable[Segment]) -> list[Ballot]:
+def read(path: Path, known: Iterable[Segment]) -> list[RatedSegment]:
     """Read votes and verdicts.
 
     A row is an utterance of the same video at the very same place, if one is known; else it stays a span of its own,
@@ -42,16 +42,16 @@ def read(path: Path, known: Iterable[Segment]) -> list[Ballot]:
     Raises:
         InputError: naming file, row and what is wrong
     """
-    sheet = listeners.read_spans(path)
+    sheet = ratings.read_spans(path)
     for name in sheet.listeners:
         _check(path, name)
     places = _Places(known)
     found = []
-    for heard, skipped, row in zip(listeners.spans(path, sheet), sheet.skipped, sheet.rows, strict=True):
+    for heard, skipped, row in zip(ratings.spans(path, sheet), sheet.skipped, sheet.rows, strict=True):
         votes: dict[str, str | None] = {**heard.votes, **dict.fromkeys(skipped)}
-        cell = row.get(listeners.ADJUDICATED, "")
-        verdict = Verdict(ADJUDICATOR, heard.adjudicated) if cell else None
-        found.append(Ballot(places.segment(heard, row.get("text", "")), votes, verdict))
+        cell = row.get(ratings.ADJUDICATED, "")
+        verdict = Adjudication(ADJUDICATOR, heard.adjudicated) if cell else None
+        found.append(RatedSegment(places.segment(heard, row.get("text", "")), votes, verdict))
     return found
 
 
@@ -64,7 +64,7 @@ class _Places:
         for one in sorted(known, key=lambda one: one.span):
             self._at.setdefault((one.video_id, one.span.start_s, one.span.end_s), []).append(one)
 
-    def segment(self, heard: listeners.Heard, text: str) -> Segment:
+    def segment(self, heard: ratings.RatedSpan, text: str) -> Segment:
         """Return the segment a row is; of several at one place, one of the same text."""
         there = self._at.get((heard.video_id, heard.start_s, heard.end_s), [])
         alike = there if len(there) == 1 else [one for one in there if one.text.strip() == text]
@@ -73,7 +73,7 @@ class _Places:
             self._taken[found] += 1
             return found
         digest = hashlib.sha256(f"{heard.start_s!r} {heard.end_s!r} {text}".encode()).hexdigest()[:16]
-        return Segment(Span(f"heard/{heard.video_id}/{digest}", heard.start_s, heard.end_s), heard.video_id, text)
+        return Segment(SegmentId(f"heard/{heard.video_id}/{digest}", heard.start_s, heard.end_s), heard.video_id, text)
 
 
 def _check(path: Path, name: str) -> None:
@@ -85,15 +85,15 @@ def _check(path: Path, name: str) -> None:
         raise InputError(f"{path}: column {name!r}: expected the listener's name in Unicode's form NFC")
 
 
-def _cells(ballot: Ballot, names: Sequence[str], judged: bool) -> dict[str, str]:
+def _cells(ballot: RatedSegment, names: Sequence[str], judged: bool) -> dict[str, str]:
     span = ballot.segment.span
     cells = {"Id": ballot.segment.video_id, "start_s": repr(span.start_s), "end_s": repr(span.end_s)}
     for name in names:
         cells[name] = _cell(ballot.votes[name]) if name in ballot.votes else ""
     if judged:
-        cells[listeners.ADJUDICATED] = _cell(ballot.verdict.label) if ballot.verdict else ""
+        cells[ratings.ADJUDICATED] = _cell(ballot.verdict.label) if ballot.verdict else ""
     return {**cells, "text": ballot.segment.text}
 
 
 def _cell(label: str | None) -> str:
-    return label or listeners.SKIPPED
+    return label or ratings.SKIPPED

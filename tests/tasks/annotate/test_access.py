@@ -11,9 +11,9 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from tasks.annotate import app, gate, serve
-from tasks.annotate.gate import Gate
-from tasks.annotate.sitting import Sitting
+from tasks.annotate import access, app, serve
+from tasks.annotate.access import AccessRules
+from tasks.annotate.listening_session import ListeningSession
 from tasks.annotate.store import Store
 from tasks.core.errors import Busy, InputError
 
@@ -24,21 +24,21 @@ TOKEN = "T0ken-" + "x" * 30
 
 
 @pytest.fixture
-def sitting(tmp_path: Path) -> Iterator[Sitting]:
+def sitting(tmp_path: Path) -> Iterator[ListeningSession]:
     with Store(tmp_path / "votes.sqlite") as store:
         queue = [segment(number) for number in range(3)]
-        yield Sitting(store, queue, {one.span.key: b"fLaC" for one in queue}, with_text=False)
+        yield ListeningSession(store, queue, {one.span.key: b"fLaC" for one in queue}, with_text=False)
 
 
 @pytest.fixture
-def local(sitting: Sitting) -> Iterator[TestClient]:
-    with TestClient(app.make(sitting, Gate(None)), base_url="http://127.0.0.1:8421") as client:
+def local(sitting: ListeningSession) -> Iterator[TestClient]:
+    with TestClient(app.make(sitting, AccessRules(None)), base_url="http://127.0.0.1:8421") as client:
         yield client
 
 
 @pytest.fixture
-def remote(sitting: Sitting) -> Iterator[TestClient]:
-    with TestClient(app.make(sitting, Gate(TOKEN)), base_url="http://studio.example:8421") as client:
+def remote(sitting: ListeningSession) -> Iterator[TestClient]:
+    with TestClient(app.make(sitting, AccessRules(TOKEN)), base_url="http://studio.example:8421") as client:
         yield client
 
 
@@ -78,7 +78,7 @@ def test_a_name_made_to_point_here_is_refused(local: TestClient, host: str) -> N
     assert ask(local, headers={**OURS, "Host": host}).status_code == 403
 
 
-def test_another_page_in_the_listeners_browser_cannot_vote(local: TestClient, sitting: Sitting) -> None:
+def test_another_page_in_the_listeners_browser_cannot_vote(local: TestClient, sitting: ListeningSession) -> None:
     vote = {"key": segment().span.key, "vote": "positive"}
     for headers in ({}, {**OURS, "Origin": "http://evil.example"}, {**OURS, "Origin": "http://127.0.0.1:9999"},
                     {**OURS, "Origin": "null"}):  # fmt: skip
@@ -107,7 +107,7 @@ def test_elsewhere_the_token_is_needed_once(remote: TestClient) -> None:
     first = remote.get(f"/?token={TOKEN}")
     assert first.status_code == 200
     cookie = first.headers["set-cookie"]
-    assert cookie.startswith(f"{gate.COOKIE}={TOKEN};")
+    assert cookie.startswith(f"{access.COOKIE}={TOKEN};")
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
     assert remote.get("/").status_code == 200
@@ -117,17 +117,17 @@ def test_elsewhere_the_token_is_needed_once(remote: TestClient) -> None:
 
 
 def test_who_needs_a_token() -> None:
-    assert [gate.for_host(host).token for host in ("127.0.0.1", "127.0.0.2", "::1", "localhost")] == [None] * 4
-    tokens = {gate.for_host(host).token for host in ("0.0.0.0", "::", "192.168.1.5", "studio.example")}
+    assert [access.for_host(host).token for host in ("127.0.0.1", "127.0.0.2", "::1", "localhost")] == [None] * 4
+    tokens = {access.for_host(host).token for host in ("0.0.0.0", "::", "192.168.1.5", "studio.example")}
     assert len(tokens) == 4
     assert all(token and len(token) >= 32 for token in tokens)
 
 
-def test_a_taken_port_and_a_foreign_address_are_told(sitting: Sitting) -> None:
-    with serve._bound(serve.Address("127.0.0.1", 0)) as taken:
+def test_a_taken_port_and_a_foreign_address_are_told(sitting: ListeningSession) -> None:
+    with serve._bound(serve.ListenAddress("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert taken.getsockname()[0] == "127.0.0.1"
         with pytest.raises(Busy, match="choose another one with --port"):
-            serve.run(sitting, serve.Address("127.0.0.1", port), print)
+            serve.run(sitting, serve.ListenAddress("127.0.0.1", port), print)
     with pytest.raises(InputError, match="there is no address"):
-        serve.run(sitting, serve.Address("nowhere.invalid", 0), print)
+        serve.run(sitting, serve.ListenAddress("nowhere.invalid", 0), print)

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
-from tasks.annotate import gold, label_studio, sheet
-from tasks.annotate.ballots import Ballot, Segment, Span, Verdict
+from tasks.annotate import csv_ratings, label_studio, rating_files
+from tasks.annotate.rated_segments import Adjudication, RatedSegment, Segment, SegmentId
 from tasks.annotate.store import Store
 from tasks.core import tables
 from tasks.core.errors import InputError
-from tasks.labelling.people import listeners
+from tasks.labelling.people import ratings
 
 from .conftest import segment
 
@@ -30,19 +30,19 @@ TIMES = st.floats(0, 7200, allow_subnormal=False)
 
 
 @st.composite
-def polls(draw: st.DrawFn) -> list[Ballot]:
+def polls(draw: st.DrawFn) -> list[RatedSegment]:
     found = {}
     for number in range(draw(st.integers(1, 5))):
         start_s, length_s = draw(TIMES), draw(st.floats(0.5, 30))
         video = draw(st.sampled_from(["test-1", "train-x_9"]))
-        span = Span(f"weak/{video}/{number:04d}", start_s, start_s + length_s)
-        verdict = draw(st.none() | st.builds(Verdict, st.just("Dee"), LABELS))
+        span = SegmentId(f"weak/{video}/{number:04d}", start_s, start_s + length_s)
+        verdict = draw(st.none() | st.builds(Adjudication, st.just("Dee"), LABELS))
         votes = draw(st.dictionaries(NAMES, LABELS, min_size=1))
-        found[span] = Ballot(Segment(span, video, draw(TEXTS)), votes, verdict)
+        found[span] = RatedSegment(Segment(span, video, draw(TEXTS)), votes, verdict)
     return list(found.values())
 
 
-def stored(ballots: list[Ballot]) -> list[Ballot]:
+def stored(ballots: list[RatedSegment]) -> list[RatedSegment]:
     """Return what a new store says after taking ballots in."""
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "votes.sqlite") as store:
         store.merge(ballots)
@@ -51,22 +51,22 @@ def stored(ballots: list[Ballot]) -> list[Ballot]:
 
 @trying(max_examples=60, deadline=None)
 @given(polls())
-def test_label_studio_and_back_loses_nothing(ballots: list[Ballot]) -> None:
+def test_label_studio_and_back_loses_nothing(ballots: list[RatedSegment]) -> None:
     before = stored(ballots)
     with tempfile.TemporaryDirectory() as folder:
-        gold.write(path := Path(folder) / "tasks.json", before, {before[0].segment.span.key: b"fLaC"})
-        assert stored(gold.read(path, [])) == before
+        rating_files.write(path := Path(folder) / "tasks.json", before, {before[0].segment.span.key: b"fLaC"})
+        assert stored(rating_files.read(path, [])) == before
 
 
 @trying(max_examples=60, deadline=None)
 @given(polls())
-def test_csv_and_back_loses_nothing(ballots: list[Ballot]) -> None:
+def test_csv_and_back_loses_nothing(ballots: list[RatedSegment]) -> None:
     before = stored(ballots)
     with tempfile.TemporaryDirectory() as folder:
-        gold.write(path := Path(folder) / "votes.csv", before, {})
-        found = stored(gold.read(path, [one.segment for one in before]))
+        rating_files.write(path := Path(folder) / "votes.csv", before, {})
+        found = stored(rating_files.read(path, [one.segment for one in before]))
         again = Path(folder) / "again.csv"
-        gold.write(again, found, {})
+        rating_files.write(again, found, {})
         assert again.read_bytes() == path.read_bytes()
     # who gave a verdict is all that a CSV file does not say
     assert [(one.segment, one.votes, one.verdict and one.verdict.label) for one in found] == [
@@ -78,16 +78,18 @@ def test_csv_and_back_loses_nothing(ballots: list[Ballot]) -> None:
 def test_what_evaluate_reads(tmp_path: Path) -> None:
     path = tmp_path / "votes.csv"
     ballots = [
-        Ballot(segment(0), {"Ada": "positive", "Bo": None}),
-        Ballot(segment(1, text='well, "yes"'), {"Ada": "positive", "Bo": "negative"}, Verdict("Dee", "neutral")),
+        RatedSegment(segment(0), {"Ada": "positive", "Bo": None}),
+        RatedSegment(
+            segment(1, text='well, "yes"'), {"Ada": "positive", "Bo": "negative"}, Adjudication("Dee", "neutral")
+        ),
     ]
-    sheet.write(path, ballots)
+    csv_ratings.write(path, ballots)
     assert path.read_text() == (
         "Id,start_s,end_s,Ada,Bo,adjudicated,text\n"
         "test-1,0.0,2.4,positive,skipped,,some words\n"
         'test-1,2.5,4.9,positive,negative,neutral,"well, ""yes"""\n'
     )
-    found = listeners.read(path)
+    found = ratings.read(path)
     assert found.listeners == ("Ada", "Bo")
     assert [(dict(one.votes), one.adjudicated) for one in found.heard] == [
         ({"Ada": "positive"}, None),
@@ -98,7 +100,7 @@ def test_what_evaluate_reads(tmp_path: Path) -> None:
 def test_a_row_elsewhere_is_attached_to_no_segment(tmp_path: Path) -> None:
     path = tmp_path / "votes.csv"
     path.write_text("Id,start_s,end_s,Ada,text\n1,0,2.4,positive,x\n1,0.1,2.4,negative,x\n2,0,2.4,neutral,x\n")
-    here, moved, other = gold.read(path, [segment(0)])
+    here, moved, other = rating_files.read(path, [segment(0)])
     assert here.segment == segment(0)
     assert moved.segment.span.utterance_id.startswith("heard/test-1/")
     assert other.segment.span.utterance_id.startswith("heard/test-2/")
@@ -106,16 +108,18 @@ def test_a_row_elsewhere_is_attached_to_no_segment(tmp_path: Path) -> None:
 
 
 def test_two_utterances_at_one_place_are_told_apart_by_their_text(tmp_path: Path) -> None:
-    one, two = segment(0, text="one"), Segment(Span("weak/test-1/0009", 0.0, 2.4), "test-1", "two")
-    sheet.write(tmp_path / "votes.csv", [Ballot(one, {"Ada": "positive"}), Ballot(two, {"Ada": "negative"})])
-    found = gold.read(tmp_path / "votes.csv", [two, one])
+    one, two = segment(0, text="one"), Segment(SegmentId("weak/test-1/0009", 0.0, 2.4), "test-1", "two")
+    csv_ratings.write(
+        tmp_path / "votes.csv", [RatedSegment(one, {"Ada": "positive"}), RatedSegment(two, {"Ada": "negative"})]
+    )
+    found = rating_files.read(tmp_path / "votes.csv", [two, one])
     assert [(ballot.segment, ballot.votes["Ada"]) for ballot in found] == [(one, "positive"), (two, "negative")]
 
 
 def test_nothing_to_write_and_another_ending(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nobody has voted yet"):
-        gold.write(tmp_path / "votes.csv", [], {})
-    for act in (lambda path: gold.write(path, [], {}), lambda path: gold.read(path, [])):
+        rating_files.write(tmp_path / "votes.csv", [], {})
+    for act in (lambda path: rating_files.write(path, [], {}), lambda path: rating_files.read(path, [])):
         with pytest.raises(InputError, match=r"votes.tsv: found the ending '.tsv', expected .csv, or .json"):
             act(tmp_path / "votes.tsv")
 
@@ -133,7 +137,7 @@ def test_what_is_wrong_in_a_csv_file_is_named(tmp_path: Path, text: str, message
     path = tmp_path / "votes.csv"
     path.write_text(text)
     with pytest.raises(InputError, match=message.replace("(", r"\(")) as error:
-        gold.read(path, [])
+        rating_files.read(path, [])
     assert str(path) in str(error.value)
 
 
@@ -159,10 +163,10 @@ def exported(**changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
-def read(tmp_path: Path, content: Any) -> list[Ballot]:
+def read(tmp_path: Path, content: Any) -> list[RatedSegment]:
     path = tmp_path / "project-83.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
-    return gold.read(path, [])
+    return rating_files.read(path, [])
 
 
 def test_what_label_studio_exports_is_read(tmp_path: Path) -> None:
@@ -170,10 +174,10 @@ def test_what_label_studio_exports_is_read(tmp_path: Path) -> None:
     skipped = exported(annotation={"completed_by": 11, "was_cancelled": True, "result": []})
     both = exported(annotations=by_object["annotations"] + skipped["annotations"])
     assert read(tmp_path, [exported(), both]) == [
-        Ballot(segment(), {"user-10": "positive"}),
-        Ballot(segment(), {"ada@example.org": "positive", "user-11": None}),
+        RatedSegment(segment(), {"user-10": "positive"}),
+        RatedSegment(segment(), {"ada@example.org": "positive", "user-11": None}),
     ]
-    assert read(tmp_path, [exported(annotations=[])]) == [Ballot(segment())]
+    assert read(tmp_path, [exported(annotations=[])]) == [RatedSegment(segment())]
 
 
 CHOICE = {"from_name": "sentiment", "to_name": "audio", "type": "choices", "value": {"choices": ["positive"]}}
@@ -214,7 +218,7 @@ def test_what_is_wrong_in_a_json_file_is_named(tmp_path: Path, content: Any, mes
 
 
 def test_the_tasks_follow_the_documented_form_and_are_blind(tmp_path: Path) -> None:
-    ballots = [Ballot(segment(), {"Ada": "positive", "Bo": None}, Verdict("Dee", "neutral"))]
+    ballots = [RatedSegment(segment(), {"Ada": "positive", "Bo": None}, Adjudication("Dee", "neutral"))]
     label_studio.write(tmp_path / "tasks.json", ballots, {segment().span.key: b"fLaC"})
     (task,) = json.loads((tmp_path / "tasks.json").read_text())
     assert set(task["data"]) == {"audio", "utterance_id", "video_id", "start_s", "end_s", "text"}

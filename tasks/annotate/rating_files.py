@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tasks.annotate import label_studio, sheet
-from tasks.annotate.ballots import Ballot, Segment
+from tasks.annotate import csv_ratings, label_studio
+from tasks.annotate.rated_segments import RatedSegment, Segment
 from tasks.annotate.store import Store
 from tasks.core import paths
 from tasks.core.errors import InputError
@@ -21,15 +21,15 @@ def opened(known: Sequence[Segment]) -> Store:
     Args:
         known: segments that rows of the file may be
     """
-    fresh = not paths.BALLOTS.exists()
-    store = Store(paths.BALLOTS)
+    fresh = not paths.RATING_STORE.exists()
+    store = Store(paths.RATING_STORE)
     try:
         if fresh and paths.ANNOTATED.exists():
             take_in(store, paths.ANNOTATED, known)
             store.set_note(_DIGEST, _digest(paths.ANNOTATED))
     except BaseException:
         store.close()
-        paths.BALLOTS.unlink(missing_ok=True)
+        paths.RATING_STORE.unlink(missing_ok=True)
         raise
     return store
 
@@ -47,7 +47,7 @@ def publish(store: Store, *, over: bool = False) -> Path | None:
     path = paths.ANNOTATED
     if not over and path.exists() and store.note(_DIGEST) != _digest(path):
         raise InputError(
-            f"{path} was changed since it was written from {paths.BALLOTS}. Take in what is new: "
+            f"{path} was changed since it was written from {paths.RATING_STORE}. Take in what is new: "
             f"undertone annotate import {path}; or remove it, and it is written again"
         )
     ballots = store.ballots()
@@ -55,30 +55,30 @@ def publish(store: Store, *, over: bool = False) -> Path | None:
         # the last vote was taken back: what the file says is no longer so
         path.unlink(missing_ok=True)
         return None
-    sheet.write(path, ballots)
+    csv_ratings.write(path, ballots)
     store.set_note(_DIGEST, _digest(path))
     return path
 
 
-def write(path: Path, ballots: Sequence[Ballot], sounds: Mapping[str, bytes]) -> None:
+def write(path: Path, ballots: Sequence[RatedSegment], sounds: Mapping[str, bytes]) -> None:
     """Write votes to a file of a kind that its name tells.
 
     Raises:
         InputError: if the name is of neither kind, or there is nothing to write
     """
     if _kind(path) == ".csv":
-        sheet.write(path, ballots)
+        csv_ratings.write(path, ballots)
     else:
         label_studio.write(path, ballots, sounds)
 
 
-def read(path: Path, known: Sequence[Segment]) -> list[Ballot]:
+def read(path: Path, known: Sequence[Segment]) -> list[RatedSegment]:
     """Read votes from a file of a kind that its name tells.
 
     Raises:
         InputError: naming file, row or task, and what is wrong
     """
-    return sheet.read(path, known) if _kind(path) == ".csv" else label_studio.read(path)
+    return csv_ratings.read(path, known) if _kind(path) == ".csv" else label_studio.read(path)
 
 
 def take_in(store: Store, path: Path, known: Sequence[Segment], *, replace: bool = False) -> int:
