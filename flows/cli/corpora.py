@@ -67,15 +67,15 @@ def simulate(
     """
     from tasks.core import paths
     from tasks.corpora import intake
-    from tasks.simulate import corpora
-    from tasks.simulate.corpora.conversations import Signals
+    from tasks.on_demand import simulated_corpora
+    from tasks.simulate.studio import Signals
 
     _config()
     chosen = name or f"simulated-{reader}"
     folder = paths.CORPORA / chosen
     asked: dict[str, Any] = {"text": text, "sound": sound, "video": video, "times": times, "parts": parts or None}
     stated = {key: value for key, value in asked.items() if value is not None}
-    corpora.make(reader, folder, signals=Signals(**stated) if stated else None)
+    simulated_corpora.make(reader, folder, signals=Signals(**stated) if stated else None)
     added = intake.add(chosen, folder, reader)
     typer.echo(f"{chosen}: {added.path}, in the layout of {reader}; it stands in params.yaml now.")
     typer.echo(f"Read it and look it over: undertone corpus doctor {chosen}")

@@ -1,4 +1,4 @@
-"""Taking a corpus in: a folder stays where it is, an archive is unpacked; params.yaml gets an entry."""
+"""Add a corpus to a project: a folder stays where it is, an archive is unpacked; params.yaml gets an entry."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tasks.corpora.readers import registry
 
 MAX_FILES = 1_000_000
 MAX_BYTES = 500_000_000_000
-"""The largest corpus read here, CMU-MOSEI with its videos, takes up about 300 GB."""
+"""The largest supported corpus, CMU-MOSEI with its videos, has about 300 GB."""
 MAX_RATIO = 200.0
-"""Sound hardly compresses, and text by less than this: an archive that grows more than 200 times is a bomb."""
+"""Decompression bombs exceed this ratio; sound hardly compresses, and text by less."""
 _SMALL_BYTES = 50_000_000
 _CHUNK = 1 << 20
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
@@ -30,7 +30,7 @@ _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 @dataclass(frozen=True)
 class Added:
-    """A corpus that params.yaml names now."""
+    """A corpus as added to params.yaml."""
 
     name: str
     reader: str
@@ -39,7 +39,7 @@ class Added:
 
 @dataclass(frozen=True)
 class _Member:
-    """A file in an archive: its path, what kind of thing it is, and how to read it."""
+    """An archive member: its path, its kind (file, folder, link or device), and a function that opens it."""
 
     path: str
     kind: str
@@ -47,63 +47,60 @@ class _Member:
 
 
 def add(name: str, source: Path, reader: str | None = None) -> Added:
-    """Take a corpus in and name it in params.yaml.
+    """Add a corpus to params.yaml.
 
     Args:
         name: its name there
         source: a folder, or a .zip, .tar, .tar.gz or .tgz
-        reader: who reads it; found out if None
+        reader: the reader's name; guessed from the files if None
 
     Raises:
-        InputError: if the name or the reader is none, the name is taken, the archive is unsafe, or no reader fits
+        InputError: if the name is invalid or taken, there is no such reader, the archive is unsafe, or no reader fits
     """
     if not re.fullmatch(CORPUS_NAME, name):
         raise InputError(f"{name!r} is no name for a corpus: small letters, digits and dashes, such as my-ravdess")
-    known = load(paths.PARAMS).corpora
+    entries = load(paths.PARAMS).corpora
     if reader is not None:
         registry.corpus(reader)
     folder = _folder(name, source)
-    found = reader or guess(folder)
-    if name in known and (known[name].reader, Path(known[name].path).resolve()) != (found, folder):
+    reader = reader or _guess(folder)
+    if name in entries and (entries[name].reader, Path(entries[name].path).resolve()) != (reader, folder):
         raise InputError(
-            f"params.yaml has a corpus {name!r} already, at {known[name].path}; choose another name, or take it out"
+            f"params.yaml has a corpus {name!r} already, at {entries[name].path}; choose another name, or remove it"
         )
-    # one that lies in the project moves with it
+    # keep paths inside the project relative, so that the project can be moved
     inside = folder.is_relative_to(Path.cwd())
-    record(paths.PARAMS, name, found, folder.relative_to(Path.cwd()) if inside else folder)
-    return Added(name, found, folder)
+    path = folder.relative_to(Path.cwd()) if inside else folder
+    write_entries(paths.PARAMS, {"corpora": {name: {"reader": reader, "path": str(path)}}})
+    return Added(name, reader, folder)
 
 
-def guess(folder: Path) -> str:
+def _guess(folder: Path) -> str:
     """Return the reader that reads most of a folder.
 
     Raises:
-        InputError: if none of them reads more than half of it
+        InputError: if none reads more than half of it
     """
     shares: dict[str, float] = {}
-    for name in registry.NAMES:
+    for name in registry.names():
         try:
-            found = registry.corpus(name).read(folder)
+            output = registry.corpus(name).read(folder)
         except UndertoneError:
             continue
-        shares[name] = len(found.rows) / max(1, len(found.rows) + len(found.rejects))
+        shares[name] = len(output.rows) / max(1, len(output.rows) + len(output.rejects))
     best = max(shares, key=lambda name: shares[name], default=None)
     if best is None or shares[best] <= 0.5:
-        raise InputError(f"{folder}: no reader knows most of its files; say which: --reader {'|'.join(registry.NAMES)}")
+        names = "|".join(registry.names())
+        raise InputError(f"{folder}: no reader can read most of its files; choose one: --reader {names}")
     return best
 
 
-def record(params: Path, name: str, reader: str, folder: Path) -> None:
-    """Write a corpus into the section `corpora` of params.yaml; comments and all else stay as they are."""
-    write_entries(params, {"corpora": {name: {"reader": reader, "path": str(folder)}}})
-
-
 def write_entries(params: Path, sections: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write entries into sections of params.yaml; comments and all else stay as they are.
+    """Write entries into sections of params.yaml; comments and everything else are kept.
 
     Args:
         params: the file
-        sections: section → name → entry; one of that name is replaced
+        sections: section → name → entry; an existing entry of that name is replaced
     """
     from io import StringIO
 
@@ -112,27 +109,31 @@ def write_entries(params: Path, sections: Mapping[str, Mapping[str, Any]]) -> No
 
     yaml = YAML()
     yaml.width, yaml.preserve_quotes = 4096, True
-    yaml.representer.add_representer(type(None), lambda one, _: one.represent_scalar("tag:yaml.org,2002:null", "null"))
+    yaml.representer.add_representer(type(None), lambda out, _: out.represent_scalar("tag:yaml.org,2002:null", "null"))
     document: Any = yaml.load(params)
     for name, entries in sections.items():
         if not entries:
             continue
         section = document.get(name)
         if not section:
-            # an empty section is written as {} on its line, which has no room for an entry
+            # an empty section is written {} on one line, and entries would be added in that flow style
             section = document[name] = CommentedMap()
-        section.update({one: CommentedMap(entry) for one, entry in entries.items()})
+        section.update({key: CommentedMap(entry) for key, entry in entries.items()})
     sink = StringIO()
     yaml.dump(document, sink)
     tables.write_text(params, sink.getvalue())
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Unpack an archive into a new folder, whole or not at all.
+    """Unpack an archive into a new folder; on an error nothing is left behind.
+
+    Args:
+        archive: a .zip, .tar, .tar.gz or .tgz
+        target: the new folder
 
     Raises:
-        InputError: if it is no archive, holds a path that leads out of the folder, a link or a device, or would grow
-            beyond `MAX_FILES`, `MAX_BYTES` or `MAX_RATIO` times its own size; what it says of sizes is not believed
+        InputError: if it is no archive, holds a path that leads out of the folder, a link or a device, or exceeds
+            `MAX_FILES`, `MAX_BYTES` or `MAX_RATIO` times its own size while unpacking (stated sizes are not trusted)
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
@@ -142,9 +143,9 @@ def unpack(archive: Path, target: Path) -> None:
             if number > MAX_FILES:
                 raise InputError(f"{archive}: more than {MAX_FILES:,} files")
             if member.kind != "folder":
-                place = part / _safe(archive, member)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                allowed -= _copy(archive, member, place, allowed)
+                destination = part / _safe(archive, member)
+                destination.parent.mkdir(parents=True, exist_ok=True)
+                allowed -= _copy(archive, member, destination, allowed)
         part.chmod(0o755)
         part.replace(target)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError) as error:
@@ -171,8 +172,8 @@ def _members(archive: Path) -> Iterator[_Member]:
     if archive.name.lower().endswith(".zip"):
         with zipfile.ZipFile(archive) as file:
             for info in file.infolist():
-                linked = stat.S_ISLNK(info.external_attr >> 16)
-                kind = "link" if linked else "folder" if info.is_dir() else "file"
+                is_link = stat.S_ISLNK(info.external_attr >> 16)
+                kind = "link" if is_link else "folder" if info.is_dir() else "file"
                 yield _Member(info.filename, kind, lambda file=file, info=info: file.open(info))  # type: ignore[misc]
         return
     with tarfile.open(archive) as tar:
@@ -191,18 +192,18 @@ def _safe(archive: Path, member: _Member) -> Path:
     return Path(*path.parts)
 
 
-def _copy(archive: Path, member: _Member, place: Path, allowed: float) -> int:
-    """Write one file, counting what really comes out; return how many bytes that was."""
-    if place.exists():
+def _copy(archive: Path, member: _Member, destination: Path, allowed: float) -> int:
+    """Write one file, and return the number of bytes written, which may differ from the stated size."""
+    if destination.exists():
         raise InputError(f"{archive}: {member.path!r} is in it twice")
     written = 0
-    with member.open() as source, place.open("wb") as sink:
+    with member.open() as source, destination.open("wb") as sink:
         while chunk := source.read(_CHUNK):
             written += len(chunk)
             if written > allowed:
                 raise InputError(
                     f"{archive}: grows beyond {MAX_RATIO:.0f} times its size (at {member.path!r}): a bomb, or damaged; "
-                    "nothing was unpacked. If it is what you want, unpack it yourself and add the folder"
+                    "nothing was unpacked. If you trust it, unpack it yourself and add the folder"
                 )
             sink.write(chunk)
     return written

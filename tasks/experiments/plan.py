@@ -9,7 +9,6 @@ from typing import Any
 
 from tasks.core.config import Clips, Config, Experiment
 from tasks.core.errors import ConfigError, one_of
-from tasks.corpora.columns_offered import OFFERS
 from tasks.corpora.labels import LABEL_SETS
 from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Protocol
@@ -200,7 +199,7 @@ def _points(recipe: Experiment, where: str) -> tuple[Mapping[str, Any], ...]:
 
 def _demand_target(found: Plan, where: str) -> None:
     needed = MANY_INTENSITIES if found.recipe.target == SEVERAL else (found.recipe.target,)
-    offered = OFFERS.get(found.reader)
+    offered = _offered(found.reader)
     if offered is not None and not set(needed) <= offered:
         there = [one for one in _TARGETS if one in offered or (one == SEVERAL and set(MANY_INTENSITIES) <= offered)]
         raise ConfigError(
@@ -215,10 +214,18 @@ def _demand_target(found: Plan, where: str) -> None:
             raise ConfigError(f"{where}.features: {part.name} are read off {column}, and {found.reader} has none")
 
 
+def _offered(reader: str) -> frozenset[str] | None:
+    """Return the columns of a corpus's utterances, so far as its reader states them."""
+    # deferred: a fit does not depend on what only a check of the recipe needs
+    from tasks.corpora.readers import registry
+
+    return registry.corpus(reader).offers
+
+
 def _demand_protocol(found: Plan, where: str) -> None:
     needed = ("split",) if found.protocol.kind == "official" else found.protocol.unit
     # the rows that a recipe chooses may all have what some of the corpus's lack; data tell
-    offered = None if found.recipe.only else OFFERS.get(found.reader)
+    offered = None if found.recipe.only else _offered(found.reader)
     if offered is not None and (lacking := [column for column in needed if column not in offered]):
         possible = [
             form

@@ -1,9 +1,8 @@
-"""Actors of simulated corpora: the interview site's voices, speaking a sentence as an emotion has it."""
+"""Emotional speech for simulated corpora, with the voices of the interview site."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core import tables
-from tasks.simulate.voices import ACCENTS, RATE_HZ, TIMBRES, Delivery, Speaker, speaker
+from tasks.simulate.voices import ACCENTS, RATE_HZ, TIMBRES, Delivery, Speaker
 
 _NEUTRAL = {"pitch": 50, "range": 45, "rate": 160, "volume": 60}
 _SHIFTS: dict[str, dict[str, int]] = {
@@ -30,7 +29,7 @@ _SHIFTS: dict[str, dict[str, int]] = {
     "frustration": {"pitch": -4, "range": 14, "rate": 12, "volume": 22},
     "other": {"pitch": 4, "rate": -8},
 }
-"""How an emotion changes pitch, range, rate and volume, in espeak's units: directions as in Banse and Scherer (1996),
+"""An emotion's change of pitch, range, rate and volume, in espeak's units: directions as in Banse and Scherer (1996),
 "Acoustic profiles in vocal emotion expression", table 1; sizes are ours."""
 _SPREAD = {"pitch": 5, "range": 6, "rate": 10, "volume": 4}
 _NOISE = 0.002
@@ -38,7 +37,15 @@ _NOISE = 0.002
 
 @dataclass(frozen=True)
 class Take:
-    """One recording of an actor: what is said, by whom, how, and which try it is."""
+    """A recording of an actor.
+
+    Args:
+        text: the spoken text
+        actor: number of the voice
+        emotion: one of `labels.EMOTIONS`
+        number: which repetition it is
+        strength: size of the emotion's effect on the voice
+    """
 
     text: str
     actor: int
@@ -48,7 +55,10 @@ class Take:
 
 
 def delivery(take: Take) -> Delivery:
-    """Return how a take is spoken: the actor's voice and habits, the emotion's prosody, and a little chance.
+    """Return the delivery of a take: the actor's voice and habits, the emotion's prosody, and random variation.
+
+    Args:
+        take: the recording
 
     Raises:
         KeyError: if the emotion is none of `labels.EMOTIONS`
@@ -56,8 +66,8 @@ def delivery(take: Take) -> Delivery:
     habits = np.random.default_rng([11, take.actor]).normal(size=4)
     chance = np.random.default_rng([13, take.actor, take.number, *take.text.encode()]).normal(size=4)
     spoken = {
-        name: round(base + take.strength * _SHIFTS[take.emotion].get(name, 0) + _SPREAD[name] * (habit + one))
-        for (name, base), habit, one in zip(_NEUTRAL.items(), habits, chance, strict=True)
+        name: round(base + take.strength * _SHIFTS[take.emotion].get(name, 0) + _SPREAD[name] * (habit + variation))
+        for (name, base), habit, variation in zip(_NEUTRAL.items(), habits, chance, strict=True)
     }
     limits = {"pitch": (0, 99), "range": (0, 99), "rate": (90, 320), "volume": (25, 110)}
     clipped = {name: int(np.clip(value, *limits[name])) for name, value in spoken.items()}
@@ -65,31 +75,27 @@ def delivery(take: Take) -> Delivery:
 
 
 def voice(actor: int) -> str:
-    """Return an actor's voice: no two of the first 350 share accent and timbre."""
+    """Return an actor's voice; the first 350 differ in accent or timbre.
+
+    Args:
+        actor: number of the actor
+    """
     return f"{ACCENTS[(actor + actor // len(TIMBRES)) % len(ACCENTS)]}+{TIMBRES[actor % len(TIMBRES)]}"
 
 
-@contextmanager
-def stage() -> Iterator[Stage]:
-    """Give a stage on which takes are spoken; the same takes in the same order sound the same."""
-    with speaker() as one:
-        yield Stage(one)
+def perform(voice: Speaker, take: Take) -> NDArray[np.float64]:
+    """Return a take's sound: mono, in [-1, 1] at `RATE_HZ`, shape (n_samples,), with pauses at both ends and noise.
 
-
-class Stage:
-    """Where takes are spoken, from `stage()`."""
-
-    def __init__(self, one: Speaker) -> None:
-        self._speaker = one
-
-    def perform(self, take: Take) -> NDArray[np.float64]:
-        """Return a take's sound, mono, in [-1, 1] at `RATE_HZ`, with quiet at both ends and a little noise."""
-        speech = self._speaker.say(take.text, delivery(take)).samples / 32_768
-        quiet = np.zeros(round(0.25 * RATE_HZ))
-        sound = np.concatenate([quiet, speech, quiet])
-        rng = np.random.default_rng([17, take.actor, take.number, sound.size])
-        noisy: NDArray[np.float64] = np.clip(sound + _NOISE * rng.standard_normal(sound.size), -1, 1)
-        return noisy
+    Args:
+        voice: a speech synthesiser; the same takes in the same order since its start sound the same
+        take: the recording to make
+    """
+    speech = voice.say(take.text, delivery(take)).samples / 32_768
+    pause = np.zeros(round(0.25 * RATE_HZ))
+    sound = np.concatenate([pause, speech, pause])
+    rng = np.random.default_rng([17, take.actor, take.number, sound.size])
+    noisy: NDArray[np.float64] = np.clip(sound + _NOISE * rng.standard_normal(sound.size), -1, 1)
+    return noisy
 
 
 def write(samples: NDArray[np.float64], path: Path, *, rate_hz: int = 16_000) -> None:
@@ -97,20 +103,27 @@ def write(samples: NDArray[np.float64], path: Path, *, rate_hz: int = 16_000) ->
 
     Args:
         samples: shape (n_samples,) or (n_samples, n_channels)
-        path: the file; its suffix says the format
+        path: the file; its suffix is the format
         rate_hz: the file's sampling rate
     """
     import soundfile
     from scipy.signal import resample_poly
 
-    # soundfile reads the format off the name, and the temporary file has another one
+    # pass the format: soundfile would infer it from the temporary file's name
     resampled: Any = resample_poly(samples, rate_hz, RATE_HZ, axis=0)
     with tables.whole(path) as part:
         soundfile.write(part, np.clip(resampled, -1, 1), rate_hz, subtype="PCM_16", format=path.suffix[1:].upper())
 
 
 def takes(texts: Sequence[str], actors: Sequence[int], emotions: Sequence[str], numbers: int = 1) -> list[Take]:
-    """Return every actor speaking every text in every emotion so many times, in that order."""
+    """Return takes of every actor, text, emotion and repetition, in that order.
+
+    Args:
+        texts: what is spoken
+        actors: numbers of the voices
+        emotions: of `labels.EMOTIONS`
+        numbers: repetitions of each
+    """
     return [
         Take(text, actor, emotion, number)
         for actor in actors

@@ -13,7 +13,7 @@ from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import InputError
 from tasks.core.memo import Reject, Result
 from tasks.corpora.readers import reading, registry
-from tasks.corpora.readers.reading import Reading, Row
+from tasks.corpora.readers.reading import ReaderOutput, Row
 from tasks.media.corpus_files import files, sound_check, video_check
 
 
@@ -58,9 +58,9 @@ def run(config: Config, name: str, *, each: Each) -> None:
     tables.write_text(folder_of / "reading.json", json.dumps(note, indent=2, ensure_ascii=False) + "\n")
 
 
-def _once(found: Reading) -> tuple[list[Row], list[Reject]]:
+def _once(found: ReaderOutput) -> tuple[list[Row], list[Reject]]:
     """Return the rows whose id is their own, and rejects with one more for each row that repeats an id."""
-    again = set(reading.twice(found.rows))
+    again = set(reading.repeated_ids(found.rows))
     rows, rejects, seen = [], list(found.rejects), set[str]()
     for row in found.rows:
         one = str(row["utterance_id"])

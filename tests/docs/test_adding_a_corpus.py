@@ -41,5 +41,5 @@ def test_the_pages_reader_reads(emovo: ModuleType, tmp_path: Path) -> None:
         ("m2/notes.wav", "not a name of EMOVO's"),
         ("m2/xyz-m2-n5.wav", "unknown emotion code"),
     ]
-    counts = {count.what: (count.expected, count.found) for count in emovo.CORPUS.expected(table.to_pylist()).counts}
+    counts = {count.what: (count.expected, count.actual) for count in emovo.CORPUS.expected(table.to_pylist()).counts}
     assert counts == {"clips": (588, 2), "emovo/f1": (98, 1), "emovo/m2": (98, 1)}

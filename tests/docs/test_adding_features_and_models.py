@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.simulate import corpora
+from tasks.on_demand import simulated_corpora
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "adding-features-and-models.md"
@@ -32,7 +32,7 @@ def test_extractor_and_model_are_less_than_60_lines() -> None:
 def test_the_page_works_as_it_stands(tmp_path: Path) -> None:
     house = tmp_path / "house"
     shutil.copytree(ROOT / "tasks", house / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
-    corpora.make("ravdess", house / "voices")
+    simulated_corpora.make("ravdess", house / "voices")
     params = re.sub(r"^(features|experiments): \{\}.*\n", "", (ROOT / "params.yaml").read_text(), flags=re.MULTILINE)
     params = re.sub(r"^corpora: \{\}.*$", "corpora: {simulated-ravdess: {reader: ravdess, path: voices}}", params,
                     flags=re.MULTILINE)  # fmt: skip

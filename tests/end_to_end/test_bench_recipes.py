@@ -15,7 +15,7 @@ from tasks.core import config, each, paths
 from tasks.core.config import Config, Corpus, Experiment, Extraction
 from tasks.corpora.labels import LABEL_SETS
 from tasks.experiments import recipe_book
-from tasks.simulate import corpora as simulated
+from tasks.on_demand import simulated_corpora as simulated
 from tasks.stages import corpus, experiment, extract
 
 pytest.importorskip("torch", reason="the benchmark's systems need the extra `deep`")

@@ -12,9 +12,9 @@ import pytest
 from tasks.core import config, each, paths
 from tasks.core.config import Config, Corpus, Experiment, Extraction
 from tasks.experiments import recipe_book
+from tasks.on_demand import simulated_corpora as simulated
 from tasks.pages.experiment import modalities
-from tasks.simulate import corpora as simulated
-from tasks.simulate.corpora.conversations import Signals
+from tasks.simulate.studio import Signals
 from tasks.stages import corpus, experiment, extract
 
 pytest.importorskip("torch", reason="the multimodal systems need the extra `deep`")

@@ -15,7 +15,7 @@ from flows.project.dag import Dag, reproduce
 from tasks.core import config, paths
 from tasks.corpora import intake
 from tasks.experiments import recipe_book
-from tasks.simulate import corpora
+from tasks.on_demand import simulated_corpora
 
 pytest.importorskip("torch", reason="the published systems need the extra `deep`")
 pytest.importorskip("lightning", reason="the published systems need the extra `deep`")
@@ -123,7 +123,7 @@ def test_every_system_runs_by_both_doors(
 ) -> None:
     from flows.corpus_benchmark import corpus_benchmark
 
-    corpora.make(SYSTEMS[system][0], tmp_path / "friends")
+    simulated_corpora.make(SYSTEMS[system][0], tmp_path / "friends")
     by_dvc, by_flow = tmp_path / "by-dvc", tmp_path / "by-flow"
     for folder in (by_dvc, by_flow):
         names = project(folder, tmp_path / "friends", system, encoders)

@@ -29,7 +29,7 @@ def corpora(config: Config) -> None:
     from tasks.corpora.readers import registry
 
     readers = Table("reader", "reads", "licence", title="Readers")
-    for name in registry.NAMES:
+    for name in registry.names():
         corpus = registry.corpus(name)
         readers.add_row(name, _plain(corpus.title), _plain(corpus.licence))
     here = Table("name", "reader", "folder", title="Corpora in params.yaml")
@@ -114,11 +114,11 @@ def _figure(one: Figure, sign: str = "") -> str:
 def _counts(found: Diagnosis) -> Table:
     right = [Column(name, justify="right") for name in ("published", "found")]
     table = Table("counted", *right, title=_plain(found.title))
-    alike = [one for one in found.counts if one.expected == one.found]
+    alike = [one for one in found.counts if one.expected == one.actual]
     shown = found.counts if len(found.counts) <= _MOST_COUNTS else [one for one in found.counts if one not in alike]
     for one in shown:
         style = "" if one in alike else "yellow"
-        table.add_row(_plain(one.what), f"{one.expected:,}", f"{one.found:,}", style=style)
+        table.add_row(_plain(one.what), f"{one.expected:,}", f"{one.actual:,}", style=style)
     if len(shown) < len(found.counts):
         table.add_row(f"{len(alike):,} of {len(found.counts):,} counts", "as", "published", style="dim")
     return table

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tasks.core import paths, tables
 from tasks.core.config import Config
 from tasks.corpora.readers import registry
-from tasks.corpora.readers.reading import Corpus, Row
+from tasks.corpora.readers.reading import CorpusReader, Row
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Material:
         path: the folder it was read from
     """
 
-    corpus: Corpus
+    corpus: CorpusReader
     rows: tuple[Row, ...]
     sounds: Mapping[str, Row] = field(default_factory=dict)
     fingerprints: Mapping[str, NDArray[np.uint32]] = field(default_factory=dict)

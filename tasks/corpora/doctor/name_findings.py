@@ -67,10 +67,10 @@ def absent(found: Material, expected: Expected) -> Iterator[Complaint]:
         f"{many(len(missing), 'utterance is', 'utterances are')} missing, judged by what is there.",
         "Fetch them; or keep the rest and state how many are missing beside every figure.",
     )  # fmt: skip
-    differing = [one for one in expected.counts if one.expected != one.found]
+    differing = [one for one in expected.counts if one.expected != one.actual]
     yield from complaint(
         "counts", "warning",
-        [f"{one.what}: {one.found:,}, published {one.expected:,}" for one in differing],
+        [f"{one.what}: {one.actual:,}, published {one.expected:,}" for one in differing],
         f"{len(differing):,} of {len(expected.counts):,} counts are not the published ones.",
         "Figures compare with published ones only where the counts are the same: state yours.",
     )  # fmt: skip

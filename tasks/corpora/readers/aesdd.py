@@ -1,11 +1,11 @@
 """AESDD: six Greek actors, 20 utterances, five emotions; about 600 clips, growing.
 
-Vryzas et al. (2018), "Speech emotion recognition for performance interaction", Journal of the Audio Engineering Society
-66(6). From https://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/; free for research. `anger/a01 (1).wav`:
-first letter of the emotion, utterance, and the speaker in brackets.
+Source: Vryzas et al. (2018), "Speech emotion recognition for performance interaction", Journal of the Audio Engineering
+Society 66(6); https://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/. Licence: free for research.
+Layout: `anger/a01 (1).wav`: first letter of the emotion, utterance, speaker in brackets.
 
-Quirks: blanks and brackets in file names; a second take has a letter after them (`f18 (5)b.wav`); version 1 has five
-speakers. One of a speaker's 20 utterances an emotion is improvised, which the names don't tell.
+Known problems: file names contain blanks and brackets; a second take has a letter after them (`f18 (5)b.wav`); version
+1 has five speakers. One of a speaker's 20 utterances per emotion is improvised, which the names do not show.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from pathlib import Path
 from tasks.core.errors import Rejected
 from tasks.corpora import labels
 from tasks.corpora.readers import reading
-from tasks.corpora.readers.reading import Corpus, Count, Expected, Reading, Row
+from tasks.corpora.readers.reading import CorpusReader, Count, Expected, ReaderOutput, Row, Sample, Studio
 
 _NAME = re.compile(r"([a-z])(\d\d) ?\((\d+)\) ?([a-z]?)", re.IGNORECASE)
 _LABELS = {"a": "anger", "d": "disgust", "f": "fear", "h": "happiness", "s": "sadness"}
 
 
-def read(folder: Path) -> Reading:
+def _read(folder: Path) -> ReaderOutput:
     """Read the clips anywhere below a folder, usually in a folder per emotion."""
-    return reading.unrepeated(reading.clips(folder, _row))
+    return reading.without_duplicates(reading.read_clips(folder, _row))
 
 
-def _row(stem: str, where: str) -> Row:
-    if (found := _NAME.fullmatch(stem)) is None:
+def _row(stem: str, path: str) -> Row:
+    if (match := _NAME.fullmatch(stem)) is None:
         raise Rejected("not a name of AESDD's", f"{stem}: expected a name such as a01 (1)")
-    code, number, speaker, take = (part.lower() for part in found.groups())
-    return reading.acted(
+    code, number, speaker, take = (part.lower() for part in match.groups())
+    return reading.acted_row(
         "aesdd",
         f"{code}{number}-{speaker}{take}",
         speaker,
-        where,
+        path,
         language="el",
         script=f"aesdd/{number}",
         native_label=code,
-        emotion=labels.emotion(_LABELS, code, where),
+        emotion=labels.emotion(_LABELS, code, path),
         licence="research",
     )
 
@@ -48,7 +48,7 @@ def _row(stem: str, where: str) -> Row:
 def _expected(rows: Sequence[Row]) -> Expected:
     speakers = reading.tally(rows, "speaker")
     by_class = reading.tally(rows, "native_label")
-    # the authors kept two takes of some utterances: counts are near, not exact
+    # the authors kept two takes of some utterances: these counts are approximate
     counts = [
         Count(f"{_LABELS[code]} of the {len(speakers)} speakers here", 20 * len(speakers), by_class[code])
         for code in _LABELS
@@ -56,7 +56,21 @@ def _expected(rows: Sequence[Row]) -> Expected:
     return Expected((Count("speakers of the whole corpus", 6, len(speakers)), *counts))
 
 
-CORPUS = Corpus(
+def _write_sample(folder: Path, studio: Studio) -> None:
+    """Three speakers, three utterances, five emotions."""
+    texts = {
+        1: "the train to the coast leaves from the other platform",
+        2: "they painted the kitchen on a Tuesday in April",
+        3: "my cousin keeps the letters in a box by the window",
+    }
+    for code, emotion in _LABELS.items():
+        for number, text in texts.items():
+            for speaker in (1, 2, 3):
+                path = folder / f"{emotion}/{code}{number:02d} ({speaker}).wav"
+                studio.write_sound(studio.speak(text, 60 + speaker, emotion), path, rate_hz=44_100)
+
+
+CORPUS = CorpusReader(
     name="aesdd",
     title="AESDD",
     licence="free for research",
@@ -64,7 +78,16 @@ CORPUS = Corpus(
     citation="Vryzas et al. (2018), JAES 66(6)",
     language="el",
     labels=_LABELS,
-    read=read,
+    read=_read,
     expected=_expected,
+    offers=reading.ACTED_COLUMNS,
+    sample=Sample(
+        _write_sample,
+        n_utterances=45,
+        golden={
+            "utterance_id": "aesdd/h02-3", "speaker": "aesdd/3", "emotion": "happiness", "script": "aesdd/02",
+            "language": "el", "audio": "happiness/h02 (3).wav",
+        },
+    ),
     max_duration_s=15.0,
-)
+)  # fmt: skip

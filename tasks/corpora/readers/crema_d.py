@@ -1,18 +1,18 @@
 """CREMA-D: 91 actors, 12 sentences, six emotions, four levels; 7,442 clips with 2,443 raters' votes.
 
-Cao et al. (2014), "CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset", IEEE Transactions on Affective
-Computing 5(4). From https://github.com/CheyneyComputerScience/CREMA-D; Open Database License. `1001_DFA_ANG_XX.wav`:
-actor, sentence, intended emotion, level (LO, MD, HI, XX unspecified).
+Source: Cao et al. (2014), "CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset", IEEE Transactions on Affective
+Computing 5(4); https://github.com/CheyneyComputerScience/CREMA-D. Licence: Open Database License.
+Layout: `1001_DFA_ANG_XX.wav`: actor, sentence, intended emotion, level (LO, MD, HI, XX unspecified).
 
-Where `processedResults/tabulatedVotes.csv` is beside the clips, the label is what the raters heard in the voice alone
-(its rows numbered from 100001; 2… is the face, 3… both), and its weight the winner's share of their votes; a tie
-(`A:D`) is no label. `summaryTable.csv` alone gives the same labels, but no share: every weight is 1. What the actor was
-asked for stays in `intended`. `VideoDemographics.csv`, where present, gives age, sex, race and ethnicity.
+With `processedResults/tabulatedVotes.csv`, the label is the winner of the raters' votes on the voice alone (rows
+numbered from 100001; 2… is the face, 3… both) and its weight the winner's share; a tie (`A:D`) is no label.
+`summaryTable.csv` alone gives the same labels without shares: every weight is 1. `intended` keeps the emotion that the
+actor was asked for. `VideoDemographics.csv`, if present, gives age, sex, race and ethnicity.
 
-Quirks: all actors say the same 12 sentences. The levels of `summaryTable.csv` say how strong the emotion was heard to
-be (0 to 100), not how many heard it. The repository has every clip three times: the WAV is read before the MP3 that
-raters heard, and the FLV is its picture. Not every actor has every clip (1002 has no neutral TIE). The figures of the
-field are on intended labels unless they say otherwise.
+Known problems: all actors say the same 12 sentences. The levels of `summaryTable.csv` are perceived intensities (0 to
+100), not shares of votes. The repository has each clip three times: the WAV is preferred to the MP3 that raters heard,
+and the FLV is its video. Some clips are missing (1002 has no neutral TIE). Published scores use intended labels unless
+stated otherwise.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tasks.core import tables
 from tasks.core.errors import InputError, Rejected
 from tasks.core.memo import Reject
 from tasks.corpora import labels
 from tasks.corpora.readers import reading
-from tasks.corpora.readers.reading import Corpus, Count, Expected, Reading, Row
+from tasks.corpora.readers.reading import CorpusReader, Count, Expected, ReaderOutput, Row, Sample, Studio
 
 _NAME = re.compile(r"(1\d{3})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX|X)")
 _LABELS = {
@@ -49,43 +50,42 @@ _LOSSY = frozenset({".mp3", ".m4a", ".ogg", ".opus", ".webm", ".aac", ".wma"})
 _DEMOGRAPHICS = {"Age": "age", "Sex": "sex", "Race": "race", "Ethnicity": "ethnicity"}
 
 
-def read(folder: Path) -> Reading:
-    """Read the clips anywhere below a folder, with votes and demographics where they are there too."""
+def _read(folder: Path) -> ReaderOutput:
+    """Read the clips anywhere below a folder, with votes and demographics if they are present."""
     people = {row["ActorID"]: row for row in _table(folder, "VideoDemographics.csv", "ActorID")}
     votes = _votes(folder)
-    heard: set[str] = set()
+    with_clip: set[str] = set()
     actors: set[str] = set()
 
-    def row(stem: str, where: str) -> Row:
+    def row_of(stem: str, path: str) -> Row:
         actors.add(stem[:4])
-        known = _row(stem, where, people)
+        row = _row(stem, path, people)
         if stem in votes:
-            heard.add(stem)
-            known |= _voted(votes[stem], where)
-        return known
+            with_clip.add(stem)
+            row |= _vote_columns(votes[stem], path)
+        return row
 
-    found = _joined(reading.clips(folder, row))
-    # a corpus of ten actors lacks nothing of the other 81's
-    lost = sorted(one for one in votes.keys() - heard if one[:4] in actors)
-    return Reading(
-        found.rows, (*found.rejects, *(Reject(one, "votes without a clip", "in the table of votes") for one in lost))
-    )
+    output = _joined(reading.read_clips(folder, row_of))
+    # votes on actors that are not in this copy are not missing clips
+    lost = sorted(clip for clip in votes.keys() - with_clip if clip[:4] in actors)
+    rejects = (Reject(clip, "votes without a clip", "in the table of votes") for clip in lost)
+    return ReaderOutput(output.rows, (*output.rejects, *rejects))
 
 
-def _row(stem: str, where: str, people: Mapping[str, Mapping[str, str]]) -> Row:
-    if (found := _NAME.fullmatch(stem)) is None:
+def _row(stem: str, path: str, people: Mapping[str, Mapping[str, str]]) -> Row:
+    if (match := _NAME.fullmatch(stem)) is None:
         raise Rejected("not a name of CREMA-D's", f"{stem}: expected a name such as 1001_DFA_ANG_XX")
-    actor, sentence, emotion, level = found.groups()
+    actor, sentence, emotion, level = match.groups()
     if sentence not in _SENTENCES:
         raise Rejected("not a name of CREMA-D's", f"{stem}: no sentence {sentence}; known are {', '.join(_SENTENCES)}")
-    intended = labels.emotion(_LABELS, emotion, where)
-    person = {own: people.get(actor, {}).get(name) or None for name, own in _DEMOGRAPHICS.items()}
+    intended = labels.emotion(_LABELS, emotion, path)
+    person = {column: people.get(actor, {}).get(name) or None for name, column in _DEMOGRAPHICS.items()}
     age = person.pop("age")
-    return reading.acted(
+    return reading.acted_row(
         "crema-d",
         stem,
         actor,
-        where,
+        path,
         script=f"crema-d/{sentence}",
         text=_SENTENCES[sentence],
         native_label=emotion,
@@ -94,23 +94,23 @@ def _row(stem: str, where: str, people: Mapping[str, Mapping[str, str]]) -> Row:
         intended=intended,
         level=_LEVELS[level],
         age=int(age) if age and age.isdecimal() else None,
-        video=where if Path(where).suffix.lower() in reading.PICTURES else None,
+        video=path if Path(path).suffix.lower() in reading.VIDEO_SUFFIXES else None,
         **person,
     )
 
 
-def _joined(found: Reading) -> Reading:
-    """Make one row of a clip's files: its best sound, with its film as the picture; what is over is rejected."""
-    files: dict[str, list[Row]] = defaultdict(list)
-    for row in found.rows:
-        files[row["utterance_id"]].append(row)
-    rows, over = [], []
-    for mine in files.values():
-        sounds = sorted((row for row in mine if not row["video"]), key=_is_lossy)
-        films = [row for row in mine if row["video"]]
+def _joined(output: ReaderOutput) -> ReaderOutput:
+    """Merge the files of each clip into one row: its best sound and its film; further files are rejected."""
+    by_clip: dict[str, list[Row]] = defaultdict(list)
+    for row in output.rows:
+        by_clip[row["utterance_id"]].append(row)
+    rows, duplicates = [], []
+    for files in by_clip.values():
+        sounds = sorted((row for row in files if not row["video"]), key=_is_lossy)
+        films = [row for row in files if row["video"]]
         rows.append({**(sounds or films)[0], "video": films[0]["video"] if films else None})
-        over += [reading.again(row) for row in (*sounds[1:], *films[1:])]
-    return Reading(tuple(rows), (*found.rejects, *over))
+        duplicates += [reading.duplicate(row) for row in (*sounds[1:], *films[1:])]
+    return ReaderOutput(tuple(rows), (*output.rejects, *duplicates))
 
 
 def _is_lossy(row: Row) -> bool:
@@ -118,10 +118,10 @@ def _is_lossy(row: Row) -> bool:
 
 
 def _votes(folder: Path) -> dict[str, Row]:
-    """Return for every clip the codes the raters heard in the voice, joined by `:`, and the share of their votes."""
-    every = _table(folder, "tabulatedVotes.csv", "", "fileName", "emoVote", "agreement")
-    if every:
-        voice = (row for row in every if row[""].startswith("1"))
+    """Return for each clip the winning codes of the votes on the voice, joined by `:`, and their share."""
+    votes = _table(folder, "tabulatedVotes.csv", "", "fileName", "emoVote", "agreement")
+    if votes:
+        voice = (row for row in votes if row[""].startswith("1"))
         return {row["fileName"]: {"codes": row["emoVote"], "share": row["agreement"]} for row in voice}
     return {
         row["FileName"]: {"codes": row["VoiceVote"], "share": ""}
@@ -129,10 +129,10 @@ def _votes(folder: Path) -> dict[str, Row]:
     }
 
 
-def _voted(vote: Row, where: str) -> Row:
-    """Return what the raters heard: the winner, none where several share the win, and its share of the votes."""
+def _vote_columns(vote: Row, path: str) -> Row:
+    """Return the label by the raters' votes and its share of them; the label is null on a tie."""
     winners = [
-        labels.emotion(_VOTES, code, f"{where} in the table of votes") for code in vote["codes"].split(":") if code
+        labels.emotion(_VOTES, code, f"{path} in the table of votes") for code in vote["codes"].split(":") if code
     ]
     if not winners:
         return {}
@@ -142,7 +142,7 @@ def _voted(vote: Row, where: str) -> Row:
 
 
 def _table(folder: Path, name: str, *needed: str) -> list[dict[str, str]]:
-    """Return the rows of a table anywhere below a folder, cells stripped, none if it is not there.
+    """Return the rows of a table anywhere below a folder, cells stripped; none if there is no such file.
 
     Raises:
         InputError: if it is not UTF-8 or lacks a column
@@ -172,7 +172,56 @@ def _expected(rows: Sequence[Row]) -> Expected:
     return Expected(counts)
 
 
-CORPUS = Corpus(
+def _write_sample(folder: Path, studio: Studio) -> None:
+    """Six actors, two sentences, six emotions, with votes and demographics."""
+    clips = [
+        (f"{1001 + actor}_{sentence}_{code}_XX", _SENTENCES[sentence], actor, emotion)
+        for actor in range(6)
+        for sentence in ("DFA", "IEO")
+        for code, emotion in _LABELS.items()
+    ]
+    for name, text, actor, emotion in clips:
+        studio.write_sound(studio.speak(text, actor, emotion), folder / f"AudioWAV/{name}.wav")
+    votes = [
+        _simulated_votes(number, name, modality)
+        for modality in (_VOICE, _FACE)
+        for number, (name, *_) in enumerate(clips, modality)
+    ]
+    tables.write_csv(folder / "processedResults" / "tabulatedVotes.csv", votes)
+    people = [
+        {"ActorID": str(1001 + actor), "Age": str(20 + 7 * actor), "Sex": "Male" if actor % 2 else "Female",
+         "Race": "Caucasian", "Ethnicity": "Not Hispanic"}
+        for actor in range(6)
+    ]  # fmt: skip
+    tables.write_csv(folder / "VideoDemographics.csv", people)
+
+
+_VOICE, _FACE = 100_001, 200_001
+_RATERS = 10
+
+
+def _simulated_votes(number: int, name: str, modality: int) -> dict[str, str]:
+    """Return ten raters' votes: a seventh of the voices is rated neutral, an eleventh is a tie, faces are clear."""
+    intended, index = name.split("_")[2][0], number - modality
+    votes = dict.fromkeys("ADFHNS", 0)
+    if modality == _VOICE and index % 11 == 5:
+        votes |= {"A": 5, "D": 5}
+    else:
+        n_votes = 6 + index % 4
+        winner = "N" if modality == _VOICE and index % 7 == 3 else intended
+        votes |= {winner: n_votes, "D" if winner == "S" else "S": _RATERS - n_votes}
+    most = max(votes.values())
+    return {
+        "": str(number),
+        **{code: str(n) for code, n in votes.items()},
+        "fileName": name,
+        "numResponses": str(_RATERS),
+        "agreement": str(most / _RATERS),
+        "emoVote": ":".join(code for code, n in votes.items() if n == most),
+    }
+
+
+CORPUS = CorpusReader(
     name="crema-d",
     title="CREMA-D",
     licence="Open Database License",
@@ -180,8 +229,19 @@ CORPUS = Corpus(
     citation="Cao et al. (2014), IEEE TAC 5(4)",
     language="en",
     labels=_LABELS,
-    read=read,
+    read=_read,
     expected=_expected,
+    offers=reading.ACTED_COLUMNS | {"text", "video"},
+    sample=Sample(
+        _write_sample,
+        n_utterances=72,
+        golden={
+            "utterance_id": "crema-d/1003_IEO_FEA_XX", "speaker": "crema-d/1003", "script": "crema-d/IEO",
+            "emotion": "fear", "intended": "fear", "label_source": "listeners", "weight": 0.8, "age": 34,
+            "sex": "Female", "level": "unspecified",
+        },
+        lacks=frozenset({"video"}),
+    ),
     extra=pa.schema(
         [("intended", pa.string()), ("level", pa.string()), ("age", pa.int64())]
         + [(name, pa.string()) for name in ("sex", "race", "ethnicity")]
@@ -193,4 +253,4 @@ CORPUS = Corpus(
         "1076_MTI_SAD_XX": "no sound in it",
     },
     max_duration_s=10.0,
-)
+)  # fmt: skip

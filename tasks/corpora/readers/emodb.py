@@ -1,9 +1,10 @@
 """EmoDB: ten German actors, ten sentences, seven emotions; 535 clips.
 
-Burkhardt et al. (2005), "A database of German emotional speech", Interspeech. From http://emodb.bilderbar.info; free
-for research. `03a01Wa.wav`: speaker 03, sentence a01, emotion W (Wut, anger), take a.
+Source: Burkhardt et al. (2005), "A database of German emotional speech", Interspeech; http://emodb.bilderbar.info.
+Licence: free for research.
+Layout: `03a01Wa.wav`: speaker 03, sentence a01, emotion W (Wut, anger), take a.
 
-Quirks: clips that listeners did not recognise were taken out by the authors, so speakers and classes are uneven.
+Known problems: the authors removed clips that listeners did not recognise, so speakers and classes are uneven.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pyarrow as pa
 from tasks.core.errors import Rejected
 from tasks.corpora import labels
 from tasks.corpora.readers import reading
-from tasks.corpora.readers.reading import Corpus, Count, Expected, Reading, Row
+from tasks.corpora.readers.reading import CorpusReader, Count, Expected, ReaderOutput, Row, Sample, Studio
 
 _NAME = re.compile(r"(\d\d)([ab]\d\d)([A-Z])([a-z])")
 _LABELS = {
@@ -43,26 +44,26 @@ _CLIPS = {"03": 49, "08": 58, "09": 43, "10": 38, "11": 55, "12": 35, "13": 61, 
 _PUBLISHED = {"W": 127, "L": 81, "E": 46, "A": 69, "F": 71, "T": 62, "N": 79}
 
 
-def read(folder: Path) -> Reading:
+def _read(folder: Path) -> ReaderOutput:
     """Read the clips anywhere below a folder, usually in `wav`."""
-    return reading.unrepeated(reading.clips(folder, _row))
+    return reading.without_duplicates(reading.read_clips(folder, _row))
 
 
-def _row(stem: str, where: str) -> Row:
-    if (found := _NAME.fullmatch(stem)) is None or found[1] not in _PEOPLE or found[2] not in _SENTENCES:
+def _row(stem: str, path: str) -> Row:
+    if (match := _NAME.fullmatch(stem)) is None or match[1] not in _PEOPLE or match[2] not in _SENTENCES:
         raise Rejected("not a name of EmoDB's", f"{stem}: expected a name such as 03a01Wa")
-    speaker, sentence, emotion, _ = found.groups()
+    speaker, sentence, emotion, _ = match.groups()
     sex, age = _PEOPLE[speaker]
-    return reading.acted(
+    return reading.acted_row(
         "emodb",
         stem,
         speaker,
-        where,
+        path,
         language="de",
         script=f"emodb/{sentence}",
         text=_SENTENCES[sentence],
         native_label=emotion,
-        emotion=labels.emotion(_LABELS, emotion, where),
+        emotion=labels.emotion(_LABELS, emotion, path),
         licence="research",
         sex=sex,
         age=age,
@@ -70,14 +71,24 @@ def _row(stem: str, where: str) -> Row:
 
 
 def _expected(rows: Sequence[Row]) -> Expected:
-    there = reading.tally(rows, "native_label")
-    by_class = [Count(f"{_LABELS[code]} ({code}), whole corpus", n, there[code]) for code, n in _PUBLISHED.items()]
-    by_speaker = sorted(reading.tally(rows, "speaker").items())
-    here = [Count(speaker, _CLIPS[speaker.removeprefix("emodb/")], n) for speaker, n in by_speaker]
-    return Expected((Count("clips of the whole corpus", 535, len(rows)), *by_class, *here))
+    by_code = reading.tally(rows, "native_label")
+    by_class = [Count(f"{_LABELS[code]} ({code}), whole corpus", n, by_code[code]) for code, n in _PUBLISHED.items()]
+    speakers = sorted(reading.tally(rows, "speaker").items())
+    by_speaker = [Count(speaker, _CLIPS[speaker.removeprefix("emodb/")], n) for speaker, n in speakers]
+    return Expected((Count("clips of the whole corpus", 535, len(rows)), *by_class, *by_speaker))
 
 
-CORPUS = Corpus(
+def _write_sample(folder: Path, studio: Studio) -> None:
+    """Four speakers, two sentences, seven emotions."""
+    texts = {"a01": "Der Lappen liegt auf dem Eisschrank", "b10": "Die wird auf dem Platz sein"}
+    for speaker in ("03", "08", "09", "10"):
+        for sentence, text in texts.items():
+            for code, emotion in _LABELS.items():
+                samples = studio.speak(text, int(speaker), emotion)
+                studio.write_sound(samples, folder / f"wav/{speaker}{sentence}{code}a.wav")
+
+
+CORPUS = CorpusReader(
     name="emodb",
     title="EmoDB",
     licence="free for research",
@@ -85,8 +96,17 @@ CORPUS = Corpus(
     citation="Burkhardt et al. (2005), Interspeech",
     language="de",
     labels=_LABELS,
-    read=read,
+    read=_read,
     expected=_expected,
+    offers=reading.ACTED_COLUMNS | {"text"},
+    sample=Sample(
+        _write_sample,
+        n_utterances=56,
+        golden={
+            "utterance_id": "emodb/09b10La", "speaker": "emodb/09", "emotion": "boredom", "sex": "female", "age": 21,
+            "language": "de", "script": "emodb/b10",
+        },
+    ),
     extra=pa.schema([("sex", pa.string()), ("age", pa.int64())]),
     max_duration_s=12.0,
-)
+)  # fmt: skip

@@ -1,13 +1,14 @@
 """MELD: 1,433 dialogues out of Friends, 13,708 utterances with text, sound, picture, emotion and sentiment.
 
-Poria et al. (2019), "MELD: A Multimodal Multi-Party Dataset for Emotion Recognition in Conversations", ACL. From
-https://github.com/declare-lab/MELD; GPL-3.0. `train_sent_emo.csv`, `dev_…`, `test_…`, and where there is media
-`dia{D}_utt{U}.mp4` in `train_splits/`, `dev_splits_complete/`, `output_repeated_splits_test/`. Text alone is fine.
+Source: Poria et al. (2019), "MELD: A Multimodal Multi-Party Dataset for Emotion Recognition in Conversations", ACL;
+https://github.com/declare-lab/MELD. Licence: GPL-3.0.
+Layout: `train_sent_emo.csv`, `dev_…`, `test_…`, and clips `dia{D}_utt{U}.mp4` in `train_splits/`,
+`dev_splits_complete/`, `output_repeated_splits_test/`. The clips may be missing.
 
-Quirks: the CSVs have been through Windows' encoding, and hold C1 control characters, mojibake or replacement
-characters, depending on the copy: mended where it is certain, and counted. Dialogue numbers start again in every split.
-`dia125_utt3` of train is corrupt and `dia110_utt7` of dev missing. The times count from the episode's start; two clips
-of test are minutes long, and some overlap across dialogues. Six people speak most of every split.
+Known problems: the CSVs were converted between encodings and contain C1 control characters, mojibake or replacement
+characters, depending on the copy; unambiguous damage is repaired and counted. Dialogue numbers restart in each split.
+`dia125_utt3` of train is corrupt and `dia110_utt7` of dev missing. Times count from the episode's start; two clips of
+test are minutes long, and some overlap across dialogues. Six people speak most of each split.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tasks.core import tables
 from tasks.core.errors import InputError, Rejected
 from tasks.core.memo import Reject
 from tasks.corpora import labels
 from tasks.corpora.readers import reading
-from tasks.corpora.readers.reading import Corpus, Count, Expected, Reading, Row
+from tasks.corpora.readers.reading import CorpusReader, Count, Expected, ReaderOutput, Row, Sample, Studio
 
 _LABELS = {
     "neutral": "neutral", "joy": "happiness", "sadness": "sadness", "anger": "anger",
@@ -39,51 +41,50 @@ _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d)[,.](\d{1,3})")
 _MOJIBAKE = re.compile("[\u00c2\u00c3\u00e2][\u0080-\u00bf\u0152-\u2122]+")
 
 
-def read(folder: Path) -> Reading:
-    """Read the CSVs anywhere below a folder, with the clips that are there.
+def _read(folder: Path) -> ReaderOutput:
+    """Read the CSVs anywhere below a folder, with the clips that are present.
 
     Raises:
         InputError: if there is no CSV at all, or one lacks a column
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: there is no such folder; a corpus is a folder in its native layout")
-    tables = {split: path for split in _SPLITS for path in sorted(folder.rglob(f"{split}_sent_emo.csv"))[:1]}
-    if not tables:
+    reading.demand_folder(folder)
+    csv_files = {split: path for split in _SPLITS for path in sorted(folder.rglob(f"{split}_sent_emo.csv"))[:1]}
+    if not csv_files:
         raise InputError(f"{folder}: no train_sent_emo.csv, dev_sent_emo.csv or test_sent_emo.csv in it or below")
     rows, rejects, repairs = [], list[Reject](), Counter[str]()
-    for split, path in tables.items():
+    for split, path in csv_files.items():
         clips = _clips(folder, split)
         for number, cells in enumerate(_cells(path, repairs), 2):
-            where = f"{reading.relative(path, folder)}:{number}"
+            item = f"{reading.relative(path, folder)}:{number}"
             try:
-                rows.append(_row(cells, split, where, clips, repairs))
+                rows.append(_row(cells, split, item, clips, repairs))
             except Rejected as error:
-                rejects.append(Reject(where, error.reason, error.detail))
-        named = {row["audio"] for row in rows}
-        rejects += [Reject(one, "no row names it") for one in sorted(clips.values()) if one not in named]
-    return Reading(tuple(rows), tuple(rejects), repairs)
+                rejects.append(Reject(item, error.reason, error.detail))
+        with_row = {row["audio"] for row in rows}
+        rejects += [Reject(clip, "no row names it") for clip in sorted(clips.values()) if clip not in with_row]
+    return ReaderOutput(tuple(rows), tuple(rejects), repairs)
 
 
-def mended(text: str, repairs: Counter[str]) -> str:
-    """Return a text with its encoding damage undone, and count what was done.
+def _repaired(text: str, repairs: Counter[str]) -> str:
+    """Return a text with its encoding damage repaired, and count the repairs.
 
-    C1 controls are cp1252's punctuation read as Latin-1; runs such as `â€™` are UTF-8 read as cp1252. A replacement
-    character between letters was an apostrophe; what any other was cannot be known, and it is taken out.
+    C1 controls are cp1252 punctuation decoded as Latin-1; runs such as `â€™` are UTF-8 decoded as cp1252. A replacement
+    character between letters was an apostrophe; any other is unknown and removed.
     """
-    whole = text
-    if _MOJIBAKE.search(whole):
-        whole = _MOJIBAKE.sub(lambda found: _undone(found[0]), whole)
-        repairs["UTF-8 read as cp1252"] += whole != text
-    if re.search("[\x80-\x9f]", whole):
+    repaired = text
+    if _MOJIBAKE.search(repaired):
+        repaired = _MOJIBAKE.sub(lambda match: _decoded_again(match[0]), repaired)
+        repairs["UTF-8 read as cp1252"] += repaired != text
+    if re.search("[\x80-\x9f]", repaired):
         repairs["cp1252 read as Latin-1"] += 1
-        whole = re.sub("[\x80-\x9f]", lambda found: found[0].encode("latin-1").decode("cp1252", "ignore"), whole)
-    if "\ufffd" in whole:
+        repaired = re.sub("[\x80-\x9f]", lambda match: match[0].encode("latin-1").decode("cp1252", "ignore"), repaired)
+    if "\ufffd" in repaired:
         repairs["replacement characters"] += 1
-        whole = re.sub("(?<=[A-Za-z])\ufffd(?=[A-Za-z])", "’", whole).replace("\ufffd", "")
-    return re.sub(r"\s+", " ", whole).strip()
+        repaired = re.sub("(?<=[A-Za-z])\ufffd(?=[A-Za-z])", "’", repaired).replace("\ufffd", "")
+    return re.sub(r"\s+", " ", repaired).strip()
 
 
-def _undone(run: str) -> str:
+def _decoded_again(run: str) -> str:
     try:
         return run.encode("cp1252").decode("utf-8")
     except UnicodeError:
@@ -103,20 +104,18 @@ def _cells(path: Path, repairs: Counter[str]) -> list[dict[str, str]]:
     return list(table)
 
 
-def _row(
-    cells: dict[str, str], split: str, where: str, clips: dict[tuple[int, int], str], repairs: Counter[str]
-) -> Row:
+def _row(cells: dict[str, str], split: str, item: str, clips: dict[tuple[int, int], str], repairs: Counter[str]) -> Row:
     if None in cells or None in cells.values():
-        raise Rejected("ragged row", f"{where}: more or fewer cells than the header has")
-    place = (cells["Dialogue_ID"], cells["Utterance_ID"])
-    if not all(re.fullmatch(r"\d+", one) for one in place):
-        raise Rejected("no number", f"{where}: Dialogue_ID and Utterance_ID are {place}")
+        raise Rejected("ragged row", f"{item}: more or fewer cells than the header has")
+    numbers = (cells["Dialogue_ID"], cells["Utterance_ID"])
+    if not all(re.fullmatch(r"\d+", number) for number in numbers):
+        raise Rejected("no number", f"{item}: Dialogue_ID and Utterance_ID are {numbers}")
     emotion, sentiment = cells["Emotion"].strip().lower(), cells["Sentiment"].strip().lower()
     if sentiment not in _SENTIMENTS:
-        raise Rejected("unknown sentiment", f"{where}: found {sentiment!r}, known are {', '.join(_SENTIMENTS)}")
-    dialogue, turn = map(int, place)
+        raise Rejected("unknown sentiment", f"{item}: found {sentiment!r}, known are {', '.join(_SENTIMENTS)}")
+    dialogue, turn = map(int, numbers)
     media = clips.get((dialogue, turn))
-    speaker = mended(cells["Speaker"], repairs)
+    speaker = _repaired(cells["Speaker"], repairs)
     return {
         "utterance_id": f"meld/{split}-dia{dialogue}-utt{turn}",
         "corpus": "meld",
@@ -126,10 +125,10 @@ def _row(
         "turn": turn,
         "audio": media,
         "video": media,
-        "text": mended(cells["Utterance"], repairs),
+        "text": _repaired(cells["Utterance"], repairs),
         "text_source": "transcript",
         "native_label": emotion,
-        "emotion": labels.emotion(_LABELS, emotion, where),
+        "emotion": labels.emotion(_LABELS, emotion, item),
         "sentiment": sentiment,
         "label_source": "corpus",
         "weight": 1.0,
@@ -145,29 +144,30 @@ def _episode(cells: dict[str, str], repairs: Counter[str]) -> Row:
     if start_s is None or end_s is None or end_s <= start_s:
         repairs["times left out: broken or reversed"] += bool(cells.get("StartTime"))
         start_s = end_s = None
-    known = season.isdigit() and episode.isdigit()
+    numbered = season.isdigit() and episode.isdigit()
     return {
-        "recording": f"s{int(season):02d}e{int(episode):02d}" if known else None,
+        "recording": f"s{int(season):02d}e{int(episode):02d}" if numbered else None,
         "recording_start_s": start_s,
         "recording_end_s": end_s,
     }
 
 
 def _seconds(clock: str) -> float | None:
-    if (found := _CLOCK.fullmatch(clock.strip())) is None:
+    if (match := _CLOCK.fullmatch(clock.strip())) is None:
         return None
-    hours, minutes, seconds = map(int, found.groups()[:3])
-    return 3600 * hours + 60 * minutes + seconds + int(found[4].ljust(3, "0")) / 1000
+    hours, minutes, seconds = map(int, match.groups()[:3])
+    return 3600 * hours + 60 * minutes + seconds + int(match[4].ljust(3, "0")) / 1000
 
 
 def _clips(folder: Path, split: str) -> dict[tuple[int, int], str]:
-    found: dict[tuple[int, int], str] = {}
-    for place in sorted(folder.rglob(_SPLITS[split])):
-        for path in reading.media(place) if place.is_dir() else ():
-            # others, such as final_videos_testdia…, are copies
+    """Return the clips of a split: (dialogue, turn) → path relative to the folder."""
+    clips: dict[tuple[int, int], str] = {}
+    for subfolder in sorted(folder.rglob(_SPLITS[split])):
+        for path in reading.media(subfolder) if subfolder.is_dir() else ():
+            # files with other names, such as final_videos_testdia…, are copies
             if name := re.fullmatch(r"dia(\d+)_utt(\d+)", path.stem):
-                found.setdefault((int(name[1]), int(name[2])), reading.relative(path, folder))
-    return found
+                clips.setdefault((int(name[1]), int(name[2])), reading.relative(path, folder))
+    return clips
 
 
 def _expected(rows: Sequence[Row]) -> Expected:
@@ -180,7 +180,44 @@ def _expected(rows: Sequence[Row]) -> Expected:
     return Expected((*counts, Count("dialogues", 1433, len(reading.tally(rows, "group")))), tuple(missing))
 
 
-CORPUS = Corpus(
+def _write_sample(folder: Path, studio: Studio) -> None:
+    """Nine dialogues of four turns with mp4s of talking faces; one quote per split is damaged."""
+    n_dialogues = {"train": 5, "dev": 2, "test": 2}
+    people, n_before = ("Robin", "Kim", "Alex"), 0
+    # the order of the emotions is part of the sample
+    codes = ["neutral", "joy", "sadness", "anger", "surprise", "fear", "disgust"]
+    for split, subfolder in _SPLITS.items():
+        rows: list[Row] = []
+        for dialogue in range(n_dialogues[split] * studio.times):
+            for turn in range(4):
+                code = codes[(n_before + dialogue * 4 + turn) % len(codes)]
+                person = (dialogue + turn) % len(people)
+                words, voice, face = studio.shown(_LABELS[code], [_LABELS[other] for other in codes])
+                text = studio.sentence(words)
+                # in large samples a sentence may be repeated by the same voice: make it another take
+                take = n_before + dialogue if studio.times > 1 else 0
+                samples = studio.speak(text, 80 + person, voice, take=take)
+                begin_s = 60.0 * (n_before + dialogue) + 8 * turn
+                rows.append({
+                    "Sr No.": len(rows) + 1,
+                    # a Windows quote decoded as Latin-1, as in some copies
+                    "Utterance": f"I\x92d say {text}" if (dialogue, turn) == (0, 1) else text,
+                    "Speaker": people[person], "Emotion": code, "Sentiment": studio.sentiment(_LABELS[code]),
+                    "Dialogue_ID": dialogue, "Utterance_ID": turn, "Season": 1, "Episode": 2,
+                    "StartTime": _clock(begin_s), "EndTime": _clock(begin_s + samples.size / studio.rate_hz),
+                })  # fmt: skip
+                clip = folder / subfolder / f"dia{dialogue}_utt{turn}.mp4"
+                studio.write_film(samples, face, clip, seed=n_before + turn)
+        n_before += n_dialogues[split] * studio.times
+        tables.write_csv(folder / f"{split}_sent_emo.csv", rows)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"00:{int(minutes):02d}:{int(rest):02d},{round(rest % 1 * 1000) % 1000:03d}"
+
+
+CORPUS = CorpusReader(
     name="meld",
     title="MELD",
     licence="GPL-3.0",
@@ -188,8 +225,19 @@ CORPUS = Corpus(
     citation="Poria et al. (2019), ACL",
     language="en",
     labels=_LABELS,
-    read=read,
+    read=_read,
     expected=_expected,
+    offers=frozenset({"emotion", "sentiment", "speaker", "group", "split", "text", "audio", "video"}),
+    sample=Sample(
+        _write_sample,
+        n_utterances=36,
+        golden={
+            "utterance_id": "meld/test-dia1-utt2", "speaker": "meld/Robin", "group": "meld/test-dia1", "turn": 2,
+            "split": "test", "audio": "output_repeated_splits_test/dia1_utt2.mp4", "recording": "s01e02",
+            "video": "output_repeated_splits_test/dia1_utt2.mp4",
+        },
+        obeys_signals=True,
+    ),
     extra=pa.schema(
         [("recording", pa.string()), ("recording_start_s", pa.float64()), ("recording_end_s", pa.float64())]
     ),
@@ -200,4 +248,4 @@ CORPUS = Corpus(
         "meld/test-dia220-utt0": "235 s long by its times",
     },
     max_duration_s=30.0,
-)
+)  # fmt: skip

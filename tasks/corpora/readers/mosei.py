@@ -1,15 +1,15 @@
 """CMU-MOSEI: 23,453 spoken opinions of 1,000 YouTubers, rated for sentiment and six emotions at once.
 
-Zadeh et al. (2018), "Multimodal Language Analysis in the Wild: CMU-MOSEI Dataset", ACL. From
-http://multicomp.cs.cmu.edu/resources/cmu-mosei-dataset/; free for research. Sound is `videoid[3].wav` (cut), or
-`videoid.wav` (whole, cut here by the transcript's times). Transcripts are `videoid.txt` with lines
-`id___k___start___end___text`; labels come from the SDK's `CMU_MOSEI_Labels.csd` (HDF5: seven numbers a segment) or from
-a CSV (`video_id, clip_id, text, label, mode`, with or without the emotions).
+Source: Zadeh et al. (2018), "Multimodal Language Analysis in the Wild: CMU-MOSEI Dataset", ACL;
+http://multicomp.cs.cmu.edu/resources/cmu-mosei-dataset/. Licence: free for research.
+Layout: sound is `videoid[3].wav` (a segment) or `videoid.wav` (the whole video, cut by the transcript's times).
+Transcripts are `videoid.txt` with lines `id___k___start___end___text`; labels are in the SDK's `CMU_MOSEI_Labels.csd`
+(HDF5: seven numbers per segment) or a CSV (`video_id, clip_id, text, label, mode`, with or without the emotions).
 
-Quirks: several emotions at once, each from 0 to 3, sentiment from −3 to 3. `emotion` is the single-label view: the only
-emotion above 0, neutral if there is none, nothing if there are several. `sentiment` is the sign. Segments without a
-label are left out, and counts differ from paper to paper. Official folds come from the CSV's `mode`, or from lists of
-ids `train.txt`, `valid.txt`, `test.txt` in a folder `folds`.
+Known problems: a segment has several emotions, each from 0 to 3, and a sentiment from −3 to 3. `emotion` is the
+single-label view: the only emotion above 0, neutral if there is none, null if there are several. `sentiment` is the
+sign. Segments without a label are left out, and counts differ between papers. Official folds are the CSV's `mode`, or
+lists of ids `train.txt`, `valid.txt`, `test.txt` in a folder `folds`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from tasks.core import tables
 from tasks.core.errors import InputError, Rejected
 from tasks.core.memo import Reject
 from tasks.corpora.readers import reading
-from tasks.corpora.readers.reading import Corpus, Count, Expected, Reading, Row
+from tasks.corpora.readers.reading import CorpusReader, Count, Expected, ReaderOutput, Row, Sample, Studio
 
 _EMOTIONS = ("happiness", "sadness", "anger", "surprise", "disgust", "fear")
 """In the order of the SDK's labels, after the sentiment."""
@@ -42,6 +43,12 @@ _GRID_S = 0.01
 _SENTIMENT_RANGE, _EMOTION_RANGE = 3.0, 3.0
 
 
+_Key = tuple[str, int]
+"""A video's id and a segment's number in it."""
+_Spoken = tuple[float, float, str]
+"""Start and end of a segment in seconds, and its text."""
+
+
 @dataclass(frozen=True)
 class _Labels:
     sentiment: float
@@ -50,47 +57,42 @@ class _Labels:
     split: str | None = None
 
 
-def read(folder: Path) -> Reading:
+def _read(folder: Path) -> ReaderOutput:
     """Read labels, transcripts and sound anywhere below a folder.
 
     Raises:
         InputError: if there are no labels, neither as .csd nor as CSV
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: there is no such folder; a corpus is a folder in its native layout")
+    reading.demand_folder(folder)
     spoken, rejects, repairs = _transcripts(folder), list[Reject](), Counter[str]()
     labels = _labels(folder, spoken, rejects)
     folds, sounds = dict(_folds(folder)), _sounds(folder)
     rows = []
-    for (video, number), found in sorted(labels.items()):
+    for (video, number), ratings in sorted(labels.items()):
         try:
-            row = _row((video, number), found, spoken.get((video, number)), sounds)
+            row = _row((video, number), ratings, spoken.get((video, number)), sounds)
             rows.append({**row, "split": row["split"] or folds.get(video)})
         except Rejected as error:
             rejects.append(Reject(f"{video}[{number}]", error.reason, error.detail))
     repairs["segments without a label"] = len(spoken.keys() - labels.keys())
-    return Reading(tuple(rows), tuple(rejects), +repairs)
+    return ReaderOutput(tuple(rows), tuple(rejects), +repairs)
 
 
-Key = tuple[str, int]
-Spoken = tuple[float, float, str]
-
-
-def _row(key: Key, found: _Labels, spoken: Spoken | None, sounds: dict[Any, str]) -> Row:
+def _row(key: _Key, ratings: _Labels, spoken: _Spoken | None, sounds: dict[Any, str]) -> Row:
     video, number = key
-    where = f"{video}[{number}]"
-    if not -_SENTIMENT_RANGE <= found.sentiment <= _SENTIMENT_RANGE:
-        raise Rejected("label out of range", f"{where}: sentiment {found.sentiment}, expected -3 to 3")
-    known = [one for one in found.emotions if one is not None]
-    if any(not 0 <= one <= _EMOTION_RANGE for one in known):
-        raise Rejected("label out of range", f"{where}: emotions {found.emotions}, expected 0 to 3")
-    felt = [name for name, value in zip(_EMOTIONS, found.emotions, strict=True) if value]
-    single = None if len(felt) > 1 or not known else felt[0] if felt else "neutral"
+    segment = f"{video}[{number}]"
+    if not -_SENTIMENT_RANGE <= ratings.sentiment <= _SENTIMENT_RANGE:
+        raise Rejected("label out of range", f"{segment}: sentiment {ratings.sentiment}, expected -3 to 3")
+    rated = [rating for rating in ratings.emotions if rating is not None]
+    if any(not 0 <= rating <= _EMOTION_RANGE for rating in rated):
+        raise Rejected("label out of range", f"{segment}: emotions {ratings.emotions}, expected 0 to 3")
+    felt = [name for name, rating in zip(_EMOTIONS, ratings.emotions, strict=True) if rating]
+    single = None if len(felt) > 1 or not rated else felt[0] if felt else "neutral"
     cut = sounds.get((video, number))
     whole = sounds.get(video) if cut is None and spoken is not None else None
     start_s, end_s, text = spoken or (None, None, None)
     if start_s is not None and end_s is not None and end_s <= start_s:
-        raise Rejected("broken timestamps", f"{where}: {start_s} to {end_s} s")
+        raise Rejected("broken timestamps", f"{segment}: {start_s} to {end_s} s")
     return {
         "utterance_id": f"mosei/{reading.slug(video)}-{number}",
         "corpus": "mosei",
@@ -100,37 +102,37 @@ def _row(key: Key, found: _Labels, spoken: Spoken | None, sounds: dict[Any, str]
         "audio": cut or whole,
         "start_s": start_s if whole else None,
         "end_s": end_s if whole else None,
-        "text": found.text or text,
-        "text_source": "transcript" if found.text or text else None,
+        "text": ratings.text or text,
+        "text_source": "transcript" if ratings.text or text else None,
         "native_label": ", ".join(felt) or "none",
         "emotion": single,
-        "sentiment": "negative" if found.sentiment < 0 else "positive" if found.sentiment > 0 else "neutral",
+        "sentiment": "negative" if ratings.sentiment < 0 else "positive" if ratings.sentiment > 0 else "neutral",
         "label_source": "listeners",
         "weight": 1.0,
-        "split": found.split,
+        "split": ratings.split,
         "licence": "research",
-        "sentiment_intensity": found.sentiment,
-        **dict(zip(_INTENSITIES, found.emotions, strict=True)),
+        "sentiment_intensity": ratings.sentiment,
+        **dict(zip(_INTENSITIES, ratings.emotions, strict=True)),
         "recording": f"mosei/{reading.slug(video)}" if spoken else None,
         "recording_start_s": start_s,
         "recording_end_s": end_s,
     }
 
 
-def _transcripts(folder: Path) -> dict[Key, Spoken]:
-    found = {}
+def _transcripts(folder: Path) -> dict[_Key, _Spoken]:
+    spoken = {}
     for path in sorted(folder.rglob("*.txt")):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             cells = line.split("___", 4)
             if len(cells) == 5 and cells[1].isdigit():
                 try:
-                    found[cells[0], int(cells[1])] = (float(cells[2]), float(cells[3]), cells[4].strip())
+                    spoken[cells[0], int(cells[1])] = (float(cells[2]), float(cells[3]), cells[4].strip())
                 except ValueError:
                     continue
-    return found
+    return spoken
 
 
-def _labels(folder: Path, spoken: dict[Key, Spoken], rejects: list[Reject]) -> dict[Key, _Labels]:
+def _labels(folder: Path, spoken: dict[_Key, _Spoken], rejects: list[Reject]) -> dict[_Key, _Labels]:
     for path in sorted(folder.rglob("*.csd")):
         return dict(_from_sdk(path, spoken, rejects))
     for path in sorted(folder.rglob("*.csv")):
@@ -144,28 +146,28 @@ def _labels(folder: Path, spoken: dict[Key, Spoken], rejects: list[Reject]) -> d
     )
 
 
-def _from_sdk(path: Path, spoken: dict[Key, Spoken], rejects: list[Reject]) -> Iterator[tuple[Key, _Labels]]:
-    """Yield labels of `<name>/data/<video>/{features, intervals}`: a row a segment, matched by its times."""
+def _from_sdk(path: Path, spoken: dict[_Key, _Spoken], rejects: list[Reject]) -> Iterator[tuple[_Key, _Labels]]:
+    """Yield labels of `<name>/data/<video>/{features, intervals}`: a row per segment, matched by its times."""
     import h5py
 
-    places = {(video, round(start / _GRID_S)): number for (video, number), (start, _, _) in spoken.items()}
+    numbers = {(video, round(start / _GRID_S)): number for (video, number), (start, _, _) in spoken.items()}
     try:
         with h5py.File(path, "r") as file:
             data = next(iter(file.values()))["data"]
             for video in sorted(data):
                 values, times = data[video]["features"][()], data[video]["intervals"][()]
-                for row, (numbers, (start, _)) in enumerate(zip(values.tolist(), times.tolist(), strict=True)):
-                    # without a transcript the segments are in order, and numbered so
-                    number = places.get((video, round(start / _GRID_S)), None if spoken else row)
+                for row, (ratings, (start, _)) in enumerate(zip(values.tolist(), times.tolist(), strict=True)):
+                    # without a transcript, a segment's number is its row
+                    number = numbers.get((video, round(start / _GRID_S)), None if spoken else row)
                     if number is None:
                         rejects.append(Reject(f"{video} at {start:.2f} s", "label without a segment", path.name))
                     else:
-                        yield (video, number), _Labels(numbers[0], tuple(numbers[1:7]))
+                        yield (video, number), _Labels(ratings[0], tuple(ratings[1:7]))
     except (OSError, KeyError, StopIteration, ValueError, AttributeError) as error:
         raise InputError(f"{path}: not a file of the CMU SDK's ({error}); fetch it again") from None
 
 
-def _from_csv(table: Any, where: str, rejects: list[Reject]) -> Iterator[tuple[Key, _Labels]]:
+def _from_csv(table: Any, path: str, rejects: list[Reject]) -> Iterator[tuple[_Key, _Labels]]:
     for raw in table:
         cells = {(name or "").strip().lower(): (value or "").strip() for name, value in raw.items() if name}
         try:
@@ -173,7 +175,7 @@ def _from_csv(table: Any, where: str, rejects: list[Reject]) -> Iterator[tuple[K
             sentiment = float(cells.get("label") or cells["sentiment"])
             emotions = tuple(_number(cells, names) for names in _CSV_NAMES.values())
         except (KeyError, ValueError) as error:
-            rejects.append(Reject(f"{where}:{table.line_num}", "no number", str(error)))
+            rejects.append(Reject(f"{path}:{table.line_num}", "no number", str(error)))
             continue
         yield key, _Labels(sentiment, emotions, cells.get("text") or None, _SPLITS.get(cells.get("mode", "").lower()))
 
@@ -190,15 +192,15 @@ def _folds(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _sounds(folder: Path) -> dict[Any, str]:
-    """Return paths by (video, number) for cut clips, and by video for whole recordings."""
-    found: dict[Any, str] = {}
+    """Return paths by (video, number) for segments, and by video for whole recordings."""
+    sounds: dict[Any, str] = {}
     for path in reading.media(folder):
-        where = reading.relative(path, folder)
-        found.setdefault(path.stem, where)
-        # a video's id may end in _ and digits too: a cut clip is only looked up where there are labels of that number
+        item = reading.relative(path, folder)
+        sounds.setdefault(path.stem, item)
+        # a video's id may end in _ and digits too: segments are only looked up for numbers that have labels
         if cut := _CUT.fullmatch(path.stem):
-            found.setdefault((cut[1], int(cut[2] or cut[3])), where)
-    return found
+            sounds.setdefault((cut[1], int(cut[2] or cut[3])), item)
+    return sounds
 
 
 def _expected(rows: Sequence[Row]) -> Expected:
@@ -209,7 +211,47 @@ def _expected(rows: Sequence[Row]) -> Expected:
     return Expected(tuple(counts), tuple(missing))
 
 
-CORPUS = Corpus(
+def _write_sample(folder: Path, studio: Studio) -> None:
+    """Six monologues of three segments: whole recordings, transcripts, labels as HDF5, folds."""
+    import numpy as np
+
+    labels: dict[str, tuple[list[list[float]], list[list[float]]]] = {}
+    for number in range(6):
+        video, clock_s, pieces, lines = f"vid-{number}aB", 0.0, [], []
+        features: list[list[float]] = []
+        intervals: list[list[float]] = []
+        for turn in range(3):
+            emotion = _EMOTIONS[(number + turn) % 6] if turn else "neutral"
+            text = studio.sentence(emotion)
+            samples = studio.speak(text, 120 + number, emotion)
+            end_s = clock_s + samples.size / studio.rate_hz
+            lines.append(f"{video}___{turn}___{clock_s:.3f}___{end_s:.3f}___{text}")
+            sentiment = {"positive": 1.0, "neutral": 0.0, "negative": -2.0}[studio.sentiment(emotion)]
+            features.append([sentiment, *(float(name == emotion) for name in _EMOTIONS)])
+            intervals.append([round(clock_s, 3), round(end_s, 3)])
+            pieces.append(samples)
+            clock_s = end_s
+        studio.write_sound(np.concatenate(pieces), folder / "Audio" / f"{video}.wav")
+        tables.write_text(folder / "Transcript" / f"{video}.txt", "\n".join(lines) + "\n")
+        labels[video] = (features, intervals)
+    for fold, videos in {"train": range(4), "valid": range(4, 5), "test": range(5, 6)}.items():
+        tables.write_text(folder / "folds" / f"{fold}.txt", "".join(f"vid-{number}aB\n" for number in videos))
+    _write_sdk_labels(folder / "CMU_MOSEI_Labels.csd", labels)
+
+
+def _write_sdk_labels(path: Path, labels: dict[str, tuple[list[list[float]], list[list[float]]]]) -> None:
+    import h5py
+    import numpy as np
+
+    with tables.whole(path) as part, h5py.File(part, "w", track_order=True) as file:
+        data = file.create_group("All Labels").create_group("data")
+        for video, (features, intervals) in labels.items():
+            group = data.create_group(video)
+            group.create_dataset("features", data=np.array(features), track_times=False)
+            group.create_dataset("intervals", data=np.array(intervals), track_times=False)
+
+
+CORPUS = CorpusReader(
     name="mosei",
     title="CMU-MOSEI",
     licence="free for research",
@@ -217,8 +259,20 @@ CORPUS = Corpus(
     citation="Zadeh et al. (2018), ACL",
     language="en",
     labels={name: name for name in (*_EMOTIONS, "neutral")},
-    read=read,
+    read=_read,
     expected=_expected,
+    offers=frozenset(
+        {"emotion", "sentiment", "group", "split", "text", "audio", "sentiment_intensity", *_INTENSITIES}
+    ),
+    sample=Sample(
+        _write_sample,
+        n_utterances=18,
+        golden={
+            "utterance_id": "mosei/vid-4aB-1", "group": "mosei/vid-4aB", "speaker": None, "split": "dev", "turn": 1,
+            "emotion": "fear", "sentiment": "negative", "sentiment_intensity": -2.0, "fear_intensity": 1.0,
+            "anger_intensity": 0.0, "audio": "Audio/vid-4aB.wav",
+        },
+    ),
     extra=pa.schema(
         [
             *((name, pa.float64()) for name in ("sentiment_intensity", *_INTENSITIES)),
@@ -228,4 +282,4 @@ CORPUS = Corpus(
         ]
     ),
     max_duration_s=60.0,
-)
+)  # fmt: skip

@@ -1,11 +1,10 @@
 """A corpus of your own: a CSV with columns of the utterance table, and media beside it.
 
-`utterances.csv` in the folder. Needed is `audio` or `text`; every other column of the utterance table may be there, by
-its own name, and nothing else. What is left out: `utterance_id` is made of the audio's path and the span in it, or of
-the line, `group` is the speaker, else the row itself (nothing is kept together), `label_source` is `corpus`, and
-`weight` is 1.
+Layout: `utterances.csv` in the folder. It needs a column `audio` or `text`; any other column of the utterance table is
+allowed, and nothing else. Defaults: `utterance_id` is made of the audio's path and span, or of the line number; `group`
+is the speaker, or the row's own id (no rows are kept together); `label_source` is `corpus`; `weight` is 1.
 
-Emotions are the house's words (`tasks/corpora/labels.py`); `native_label` keeps your own.
+Emotions are those of `tasks/corpora/labels.py`; put your own codes into `native_label`.
 """
 
 from __future__ import annotations
@@ -22,37 +21,37 @@ from tasks.core.errors import InputError, Rejected
 from tasks.core.memo import Reject
 from tasks.corpora import labels
 from tasks.corpora.readers import reading
-from tasks.corpora.readers.reading import Corpus, Expected, Reading, Row
+from tasks.corpora.readers.reading import CorpusReader, Expected, ReaderOutput, Row, Sample, Studio
 
-TABLE = "utterances.csv"
-_EMOTIONS = {one: one for one in labels.EMOTIONS}
+_TABLE = "utterances.csv"
+_EMOTIONS = {emotion: emotion for emotion in labels.EMOTIONS}
 _NUMBERS = frozenset({"start_s", "end_s", "valence", "arousal", "dominance", "weight"})
 
 
-def read(folder: Path) -> Reading:
+def _read(folder: Path) -> ReaderOutput:
     """Read `utterances.csv` of a folder.
 
     Raises:
-        InputError: if there is none, or it has a column that the utterance table has not
+        InputError: if there is none, or a column is not one of the utterance table's
     """
-    path = folder / TABLE
+    path = folder / _TABLE
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file; a plain corpus is a folder with {TABLE} in it")
+        raise InputError(f"{path}: there is no such file; a plain corpus is a folder with {_TABLE} in it")
     try:
         table = csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
         _check(path, table.fieldnames or ())
-        lines = [(f"{TABLE}:{table.line_num}", cells) for cells in table]
+        lines = [(f"{_TABLE}:{table.line_num}", cells) for cells in table]
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
     except csv.Error as error:
         raise InputError(f"{path}: line {table.line_num + 1}: {error}; is a quotation mark left open?") from None
     rows, rejects = [], []
-    for where, cells in lines:
+    for item, cells in lines:
         try:
-            rows.append(_row(cells, where, folder))
+            rows.append(_row(cells, item, folder))
         except Rejected as error:
-            rejects.append(Reject(where, error.reason, error.detail))
-    return reading.unrepeated(Reading(tuple(rows), tuple(rejects)))
+            rejects.append(Reject(item, error.reason, error.detail))
+    return reading.without_duplicates(ReaderOutput(tuple(rows), tuple(rejects)))
 
 
 def _check(path: Path, names: Sequence[str]) -> None:
@@ -60,64 +59,76 @@ def _check(path: Path, names: Sequence[str]) -> None:
         raise InputError(
             f"{path}: unknown column {', '.join(unknown)}; allowed are {', '.join(tables.UTTERANCES.names)}"
         )
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InputError(f"{path}: column {', '.join(twice)} is there twice; keep one")
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"{path}: column {', '.join(repeated)} is there twice; keep one")
     if not {"audio", "text"} & set(names):
         raise InputError(f"{path}: needs a column 'audio' or 'text'; found {', '.join(names) or 'no header'}")
 
 
-def _row(cells: dict[str, str], where: str, folder: Path) -> Row:
+def _row(cells: dict[str, str], item: str, folder: Path) -> Row:
     if None in cells or None in cells.values():
-        raise Rejected("ragged row", f"{where}: more or fewer cells than the header has")
-    row: Row = {name: _value(name, text.strip(), where) for name, text in cells.items()}
+        raise Rejected("ragged row", f"{item}: more or fewer cells than the header has")
+    row: Row = {name: _value(name, text.strip(), item) for name, text in cells.items()}
     audio = row.get("audio")
     if audio and not (folder / audio).resolve().is_relative_to(folder.resolve()):
-        raise Rejected("outside the corpus", f"{where}: {audio} leads out of the folder")
+        raise Rejected("outside the corpus", f"{item}: {audio} leads out of the folder")
     if not audio and not row.get("text"):
-        raise Rejected("empty row", f"{where}: neither audio nor text")
-    _check_numbers(row, where)
+        raise Rejected("empty row", f"{item}: neither audio nor text")
+    _check_numbers(row, item)
     if row.get("sentiment") not in (None, *tables.SENTIMENTS):
-        raise Rejected("unknown sentiment", f"{where}: found {row['sentiment']!r}")
+        raise Rejected("unknown sentiment", f"{item}: found {row['sentiment']!r}")
     if row.get("emotion"):
-        labels.emotion(_EMOTIONS, row["emotion"], where)
-    own = {"utterance_id": f"plain/{_name(row, where)}", "corpus": row.get("corpus") or "plain"}
-    defaults = {"label_source": "corpus", "weight": 1.0, "group": row.get("speaker") or own["utterance_id"]}
-    return {**row, **{name: value for name, value in defaults.items() if row.get(name) is None}, **own}
+        labels.emotion(_EMOTIONS, row["emotion"], item)
+    identity = {"utterance_id": f"plain/{_name(row, item)}", "corpus": row.get("corpus") or "plain"}
+    defaults = {"label_source": "corpus", "weight": 1.0, "group": row.get("speaker") or identity["utterance_id"]}
+    return {**row, **{name: value for name, value in defaults.items() if row.get(name) is None}, **identity}
 
 
-def _name(row: Row, where: str) -> str:
-    """Return what follows `plain/` in a row's id; names that would become the same keep apart by a digest."""
+def _name(row: Row, item: str) -> str:
+    """Return the part of a row's id after `plain/`; a digest keeps non-ASCII names distinct after `slug`."""
     audio, start_s, end_s = row.get("audio"), row.get("start_s"), row.get("end_s")
     span = f"_{start_s}-{end_s}" if start_s else ""
-    given = str(row["utterance_id"]).removeprefix("plain/") if row.get("utterance_id") else ""
-    own = given or (f"{Path(audio).as_posix()}{span}" if audio else where)
-    digest = "" if own.isascii() else f"-{hashlib.sha256(own.encode()).hexdigest()[:8]}"
-    return f"{reading.slug(own)}{digest}"
+    name = str(row["utterance_id"]).removeprefix("plain/") if row.get("utterance_id") else ""
+    name = name or (f"{Path(audio).as_posix()}{span}" if audio else item)
+    digest = "" if name.isascii() else f"-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{reading.slug(name)}{digest}"
 
 
-def _check_numbers(row: Row, where: str) -> None:
+def _check_numbers(row: Row, item: str) -> None:
     if odd := [name for name in sorted(_NUMBERS & row.keys()) if not math.isfinite(row[name] or 0.0)]:
-        raise Rejected("no number", f"{where}: {odd[0]} is {row[odd[0]]}")
+        raise Rejected("no number", f"{item}: {odd[0]} is {row[odd[0]]}")
     if not 0 <= (row.get("weight") or 0.0) <= 1:
-        raise Rejected("weight out of range", f"{where}: {row['weight']:g} is not from 0 to 1")
+        raise Rejected("weight out of range", f"{item}: {row['weight']:g} is not from 0 to 1")
     start_s, end_s = row.get("start_s") or 0.0, row.get("end_s")
     if start_s < 0 or (end_s is not None and end_s <= start_s):
-        raise Rejected("broken timestamps", f"{where}: from {start_s:g} s to {end_s} s")
+        raise Rejected("broken timestamps", f"{item}: from {start_s:g} s to {end_s} s")
 
 
-def _value(name: str, text: str, where: str) -> str | float | int | None:
+def _value(name: str, text: str, item: str) -> str | float | int | None:
     kind: Callable[[str], str | float | int] = float if name in _NUMBERS else int if name == "turn" else str
     try:
         return kind(text) if text else None
     except ValueError:
-        raise Rejected("no number", f"{where}: {name} is {text!r}") from None
+        raise Rejected("no number", f"{item}: {name} is {text!r}") from None
 
 
 def _expected(_: Sequence[Row]) -> Expected:
     return Expected(())
 
 
-CORPUS = Corpus(
+def _write_sample(folder: Path, studio: Studio) -> None:
+    """Twelve clips of four speakers."""
+    rows = []
+    for number in range(12):
+        emotion, speaker = ("neutral", "happiness", "anger")[number % 3], number % 4
+        text = studio.sentence(emotion)
+        name = f"clips/{number:02d}.flac"
+        studio.write_sound(studio.speak(text, 140 + speaker, emotion), folder / name)
+        rows.append({"audio": name, "speaker": f"s{speaker}", "text": text, "emotion": emotion, "language": "en"})
+    tables.write_csv(folder / _TABLE, rows)
+
+
+CORPUS = CorpusReader(
     name="plain",
     title="A corpus of your own",
     licence="yours",
@@ -125,7 +136,15 @@ CORPUS = Corpus(
     citation="",
     language="",
     labels=_EMOTIONS,
-    read=read,
+    read=_read,
     expected=_expected,
+    sample=Sample(
+        _write_sample,
+        n_utterances=12,
+        golden={
+            "utterance_id": "plain/clips_07.flac", "speaker": "s3", "group": "s3", "emotion": "happiness",
+            "weight": 1.0,
+        },
+    ),
     max_duration_s=60.0,
-)
+)  # fmt: skip

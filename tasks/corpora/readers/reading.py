@@ -1,13 +1,16 @@
-"""What a corpus reader is and gives: a folder in its native layout in, rows of the utterance table out."""
+"""Types and helpers of corpus readers: a folder in its native layout in, rows of the utterance table out.
+
+A module of this package is one corpus: its `CORPUS` holds the reader, the published counts and a simulated sample.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
@@ -15,23 +18,28 @@ from tasks.core import tables
 from tasks.core.errors import InputError, Rejected
 from tasks.core.memo import Reject
 
-SOUND = frozenset({".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".webm", ".aac", ".wma", ".aiff", ".aif"})
-PICTURES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".flv"})
-"""Containers with pictures; their sound counts as the utterance's."""
-MEDIA = SOUND | PICTURES
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".webm", ".aac", ".wma", ".aiff", ".aif"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".flv"})
+"""Containers with a video stream; their audio stream counts as the utterance's sound."""
+ACTED_COLUMNS = frozenset({"emotion", "speaker", "script", "group", "audio"})
+"""Columns that every utterance of a corpus of acted clips has."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a reader found.
+class ReaderOutput:
+    """Utterances of a corpus folder, and what could not be used.
 
     Args:
-        rows: one dict per utterance, with columns of `tables.UTTERANCES` and of the corpus's `extra`; what a row lacks
-            is null. `audio` and `video` are paths relative to the corpus folder, with `/`
+        rows: one dict per utterance, with columns of `tables.UTTERANCES` and of the corpus's `extra`; a missing
+            column is null. `audio` and `video` are paths relative to the corpus folder, with `/`
         rejects: files and table rows that could not be used; the id is the file's relative path, or `FILE:LINE`
-        repairs: what was mended on the way, counted by what it was ("text in another encoding": 812)
+        repairs: kind of repair made while reading → how often ("text in another encoding": 812)
     """
 
     rows: tuple[Row, ...]
@@ -41,43 +49,100 @@ class Reading:
 
 @dataclass(frozen=True)
 class Count:
-    """One count of the doctor's: what was counted, how many there should be, how many there are."""
+    """A published count (`expected`) of `what`, and the count in this copy of the corpus (`actual`)."""
 
     what: str
     expected: int
-    found: int
+    actual: int
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What should be there, judged by what is there (three actors of RAVDESS: three times 60 clips).
+    """Published counts, scaled to the part of the corpus that is present (three actors of RAVDESS: 180 clips).
 
     Args:
-        counts: published counts beside those found
-        missing: names of utterances that should be there and are not
+        counts: published and actual counts
+        missing: ids of utterances that should be present and are not
     """
 
     counts: tuple[Count, ...]
     missing: tuple[str, ...] = ()
 
 
+class Studio(Protocol):
+    """Synthetic voices, faces and sentences for a sample; the same calls in the same order give the same results."""
+
+    @property
+    def rate_hz(self) -> int:
+        """Sampling rate of `speak`."""
+
+    @property
+    def times(self) -> int:
+        """How often the usual number of dialogues is wanted."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether each modality shows only a part of the emotion, so that the speaker must not reveal it."""
+
+    def speak(
+        self, text: str, actor: int, emotion: str, *, take: int = 0, strength: float = 1.0
+    ) -> NDArray[np.float64]:
+        """Return speech, mono in [-1, 1] at `rate_hz`, shape (n_samples,); `take` varies it, `strength` scales it."""
+
+    def sentence(self, emotion: str) -> str:
+        """Return a random sentence whose adjective fits the emotion."""
+
+    def sentiment(self, emotion: str) -> str:
+        """Return the sentiment of an emotion: negative, neutral or positive."""
+
+    def shown(self, emotion: str, among: Sequence[str]) -> tuple[str, str, str]:
+        """Return the emotions that text, voice and face show of an utterance: the true one, or a random one."""
+
+    def write_sound(self, samples: NDArray[np.float64], path: Path, *, rate_hz: int = 16_000) -> None:
+        """Write samples of `speak` as a 16-bit `.wav` or `.flac` at another rate."""
+
+    def write_film(self, samples: NDArray[np.float64], emotion: str, path: Path, *, seed: int) -> None:
+        """Write a talking face as `.mp4`, with samples of `speak` as its sound."""
+
+
 @dataclass(frozen=True)
-class Corpus:
+class Sample:
+    """A small simulated corpus in the native layout, for tests and demos, and what its reader must return for it.
+
+    Args:
+        write: writes the corpus into a new folder
+        n_utterances: number of its utterances
+        golden: columns of one of its rows, with `utterance_id`
+        lacks: columns in the corpus's `offers` that the sample has not
+        obeys_signals: whether it uses `Studio.shown`, `times` and `partial`
+    """
+
+    write: Callable[[Path, Studio], None]
+    n_utterances: int
+    golden: Row
+    lacks: frozenset[str] = frozenset()
+    obeys_signals: bool = False
+
+
+@dataclass(frozen=True)
+class CorpusReader:
     """A corpus that can be read.
 
     Args:
-        name: the reader's name, prefix of every id
+        name: the reader's name, prefix of every id: its module's name with `-` for `_`
         title: the corpus's full name
         licence: as its authors state it
         url: where to get it
         citation: the paper to cite
         language: ISO 639-1
-        labels: the corpus's own code of every emotion → the house's word (`labels.EMOTIONS`)
+        labels: the corpus's own code of each emotion → word of `labels.EMOTIONS`
+        read: corpus folder → utterances and rejects
+        expected: rows → published counts and missing utterances
+        offers: columns that every utterance with an emotion has; None if only reading shows it
+        sample: its simulated sample; None for a pool of corpora
         extra: columns the corpus adds to the utterance table
-        read: the corpus folder in, what it holds out
-        expected: the rows read in, the published counts beside those found out
-        known_bad: stems or ids of files that are known to be broken → what is wrong with them
-        max_duration_s: an utterance longer than this is suspicious
+        known_bad: stems or ids of broken files → what is wrong with them
+        max_duration_s: a longer utterance is suspicious
     """
 
     name: str
@@ -87,8 +152,10 @@ class Corpus:
     citation: str
     language: str
     labels: Mapping[str, str]
-    read: Callable[[Path], Reading]
+    read: Callable[[Path], ReaderOutput]
     expected: Callable[[Sequence[Row]], Expected]
+    offers: frozenset[str] | None = None
+    sample: Sample | None = None
     extra: pa.Schema = field(default_factory=lambda: pa.schema([]))
     known_bad: Mapping[str, str] = field(default_factory=dict)
     max_duration_s: float = 30.0
@@ -99,91 +166,136 @@ class Corpus:
         return tables.utterances(self.extra)
 
 
-def media(folder: Path, *, suffixes: Iterable[str] = MEDIA) -> Iterator[Path]:
-    """Yield the media files under a folder, sorted by path; hidden files and folders that pose as files are none.
+def media(folder: Path) -> Iterator[Path]:
+    """Yield the media files under a folder, sorted by path, without hidden files and folders named like files.
+
+    Args:
+        folder: the corpus folder
 
     Raises:
         InputError: if there is no such folder
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: there is no such folder; a corpus is a folder in its native layout")
-    wanted = frozenset(suffixes)
+    demand_folder(folder)
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in wanted and not path.name.startswith(".") and path.is_file():
+        suffix = path.suffix.lower()
+        if suffix in AUDIO_SUFFIXES | VIDEO_SUFFIXES and not path.name.startswith(".") and path.is_file():
             yield path
 
 
-def clips(folder: Path, row: Callable[[str, str], Row]) -> Reading:
-    """Read a corpus whose file names say everything, from the media files anywhere below a folder.
+def demand_folder(folder: Path, what: str = "a corpus is a folder in its native layout") -> None:
+    """Check that a corpus folder exists.
 
     Args:
         folder: the corpus folder
-        row: gives the row of a clip from its stem and its path relative to the folder; raises Rejected if there is none
+        what: the message's hint on what to pass instead
+
+    Raises:
+        InputError: if it does not exist
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder; {what}")
+
+
+def read_clips(folder: Path, row_of: Callable[[str, str], Row]) -> ReaderOutput:
+    """Read a corpus whose file names hold all labels, from the media files anywhere below a folder.
+
+    Args:
+        folder: the corpus folder
+        row_of: (stem, path relative to the folder) → row; raises Rejected if the file is no clip of the corpus
+
+    Raises:
+        InputError: if there is no such folder
     """
     rows, rejects = [], []
     for path in media(folder):
-        where = relative(path, folder)
+        item = relative(path, folder)
         try:
-            rows.append(row(path.stem, where))
+            rows.append(row_of(path.stem, item))
         except Rejected as error:
-            rejects.append(Reject(where, error.reason, error.detail))
-    return Reading(tuple(rows), tuple(rejects))
+            rejects.append(Reject(item, error.reason, error.detail))
+    return ReaderOutput(tuple(rows), tuple(rejects))
 
 
-def again(row: Row) -> Reject:
-    """Return the reject for a second file of an utterance."""
+def duplicate(row: Row) -> Reject:
+    """Return the reject for a second file of an utterance.
+
+    Args:
+        row: the second file's row
+    """
     return Reject(str(row["audio"]), "same utterance twice", f"{row['utterance_id']} is there already")
 
 
-def unrepeated(found: Reading) -> Reading:
-    """Keep the first file of every utterance, by name, and reject the others."""
+def without_duplicates(output: ReaderOutput) -> ReaderOutput:
+    """Keep the first row of each utterance id and reject the others.
+
+    Args:
+        output: rows in the order in which the first is preferred
+    """
     first: dict[str, Row] = {}
-    for row in found.rows:
+    for row in output.rows:
         first.setdefault(row["utterance_id"], row)
-    others = [again(row) for row in found.rows if first[row["utterance_id"]] is not row]
-    return Reading(tuple(first.values()), (*found.rejects, *others), found.repairs)
+    others = [duplicate(row) for row in output.rows if first[row["utterance_id"]] is not row]
+    return ReaderOutput(tuple(first.values()), (*output.rejects, *others), output.repairs)
 
 
-def acted(corpus: str, one: str, speaker: str, where: str, **more: Any) -> Row:
-    """Return a row of a corpus of acted clips: a file an utterance, grouped by speaker, labelled by the corpus.
+def acted_row(corpus: str, clip: str, speaker: str, path: str, **columns: Any) -> Row:
+    """Return a row of a corpus of acted clips: one file per utterance, grouped by speaker, labelled by the corpus.
 
     Args:
         corpus: the reader's name
-        one: what follows it in the utterance's id
-        speaker: the speaker's own name
-        where: the file, relative to the corpus folder
-        more: the other columns
+        clip: the utterance's id within the corpus
+        speaker: the speaker's id within the corpus
+        path: the file, relative to the corpus folder
+        columns: the other columns, which win over the defaults
     """
     return {
-        "utterance_id": f"{corpus}/{slug(one)}",
+        "utterance_id": f"{corpus}/{slug(clip)}",
         "corpus": corpus,
         "language": "en",
         "speaker": f"{corpus}/{speaker}",
         "group": f"{corpus}/{speaker}",
-        "audio": where,
-        "text_source": "transcript" if more.get("text") else None,
+        "audio": path,
+        "text_source": "transcript" if columns.get("text") else None,
         "label_source": "corpus",
         "weight": 1.0,
-        **more,
+        **columns,
     }
 
 
 def tally(rows: Sequence[Row], column: str) -> Counter[str]:
-    """Count the values of a column; rows without one are not counted."""
+    """Count the values of a column, nulls excluded.
+
+    Args:
+        rows: utterances
+        column: the column's name
+    """
     return Counter(str(row[column]) for row in rows if row.get(column) is not None)
 
 
 def relative(path: Path, folder: Path) -> str:
-    """Return a path relative to the corpus folder, with `/`."""
+    """Return a path relative to the corpus folder, with `/`.
+
+    Args:
+        path: a file below the folder
+        folder: the corpus folder
+    """
     return path.relative_to(folder).as_posix()
 
 
-def twice(rows: Sequence[Row]) -> list[str]:
-    """Return the utterance ids that occur more than once, sorted."""
+def repeated_ids(rows: Sequence[Row]) -> list[str]:
+    """Return the utterance ids that occur more than once, sorted.
+
+    Args:
+        rows: utterances
+    """
     counts = Counter(row["utterance_id"] for row in rows)
-    return sorted(one for one, n in counts.items() if n > 1)
+    return sorted(utterance_id for utterance_id, n in counts.items() if n > 1)
 
 
 def slug(text: str) -> str:
-    """Return a name from outside as part of an id: letters, digits, dot, dash and underscore; the rest becomes `_`."""
+    """Return external text as part of an id: runs of other characters than letters, digits, `.`, `-`, `_` become `_`.
+
+    Args:
+        text: a name from a file or table
+    """
     return re.sub(r"[^\w.-]+", "_", text, flags=re.ASCII).strip("_") or "_"

@@ -1,25 +1,49 @@
-"""Which reader reads what."""
+"""Registry of corpus readers: each module of this package with a `CORPUS` is one, under its file name."""
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
+
 from tasks.core.errors import InputError
-from tasks.corpora.readers.reading import Corpus
+from tasks.corpora import readers
+from tasks.corpora.readers import pool, reading
+from tasks.corpora.readers.reading import CorpusReader
 
-NAMES = ("ravdess", "tess", "crema-d", "iemocap", "meld", "mosei", "emodb", "savee", "aesdd", "plain")
+_NO_READERS = {__name__, pool.__name__, reading.__name__}
 
 
-def corpus(name: str) -> Corpus:
-    """Return the corpus that a reader's name stands for.
+def names() -> tuple[str, ...]:
+    """Return the names of all readers but `pool`, sorted; imports none of them."""
+    modules = sorted(module.name for module in pkgutil.iter_modules(readers.__path__, f"{readers.__name__}."))
+    return tuple(name.rpartition(".")[2].replace("_", "-") for name in modules if name not in _NO_READERS)
+
+
+def module(name: str) -> str:
+    """Return the dotted name of a reader's module.
+
+    Args:
+        name: the reader's name
 
     Raises:
         InputError: if there is no such reader
     """
-    from tasks.corpora.readers import aesdd, crema_d, emodb, iemocap, meld, mosei, plain, pool, ravdess, savee, tess
+    if name not in (*names(), pool.NAME):
+        raise InputError(f"there is no reader {name!r}; the readers are {', '.join((*names(), pool.NAME))}")
+    return f"{readers.__name__}.{name.replace('-', '_')}"
 
-    readers = (ravdess, tess, crema_d, iemocap, meld, mosei, emodb, savee, aesdd, plain)
-    found: dict[str, Corpus] = {reader.CORPUS.name: reader.CORPUS for reader in readers}
+
+def corpus(name: str) -> CorpusReader:
+    """Return a reader; imports no other reader's module, except for `pool`, which reads all corpora.
+
+    Args:
+        name: the reader's name
+
+    Raises:
+        InputError: if there is no such reader
+    """
+    loaded = import_module(module(name))
     if name == pool.NAME:
-        return pool.corpus(list(found.values()))
-    if name not in found:
-        raise InputError(f"there is no reader {name!r}; the readers are {', '.join((*NAMES, pool.NAME))}")
-    return found[name]
+        return pool.corpus({other: corpus(other) for other in names()})
+    reader: CorpusReader = loaded.CORPUS
+    return reader

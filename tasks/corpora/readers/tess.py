@@ -1,12 +1,13 @@
 """TESS: two actresses of 26 and 64 say 200 words in seven emotions: "Say the word …"; 2,800 clips.
 
-Pichora-Fuller and Dupuis (2020), "Toronto emotional speech set (TESS)", https://doi.org/10.5683/SP2/E8H2MF;
-CC BY-NC-ND 4.0. `OAF_angry/OAF_back_angry.wav`: speaker (OAF older, YAF younger), word, emotion.
+Source: Pichora-Fuller and Dupuis (2020), "Toronto emotional speech set (TESS)", https://doi.org/10.5683/SP2/E8H2MF.
+Licence: CC BY-NC-ND 4.0.
+Layout: `OAF_angry/OAF_back_angry.wav`: speaker (OAF older, YAF younger), word, emotion.
 
-Quirks: names come in mixed case; one file starts with `OA_` instead of `OAF_`; pleasant surprise is `ps` in files and
-`pleasant_surprise(d)` in folders; the copy on Kaggle holds the whole tree twice, so every utterance may be there two
-times, and the second one is rejected. A few files have other sampling rates. With two speakers, most published splits
-have both on both sides.
+Known problems: names come in mixed case; one file starts with `OA_` instead of `OAF_`; pleasant surprise is `ps` in
+files and `pleasant_surprise(d)` in folders; the copy on Kaggle holds the whole tree twice, so each second file of an
+utterance is rejected. A few files have other sampling rates. There are two speakers only: most published splits have
+both on both sides.
 """
 
 from __future__ import annotations
@@ -18,36 +19,36 @@ from pathlib import Path
 from tasks.core.errors import Rejected
 from tasks.corpora import labels
 from tasks.corpora.readers import reading
-from tasks.corpora.readers.reading import Corpus, Count, Expected, Reading, Row
+from tasks.corpora.readers.reading import CorpusReader, Count, Expected, ReaderOutput, Row, Sample, Studio
 
 _NAME = re.compile(r"(OAF?|YAF?)_([a-z]+)_([a-z_]+)", re.IGNORECASE)
 _LABELS = {
     "neutral": "neutral", "happy": "happiness", "sad": "sadness", "angry": "anger",
     "fear": "fear", "disgust": "disgust", "ps": "surprise",
 }  # fmt: skip
-_SPOKEN_AS = {"pleasant_surprise": "ps", "pleasant_surprised": "ps"}
+_ALIASES = {"pleasant_surprise": "ps", "pleasant_surprised": "ps"}
 _WORDS = 200
 
 
-def read(folder: Path) -> Reading:
+def _read(folder: Path) -> ReaderOutput:
     """Read the clips anywhere below a folder."""
-    return reading.unrepeated(reading.clips(folder, _row))
+    return reading.without_duplicates(reading.read_clips(folder, _row))
 
 
-def _row(stem: str, where: str) -> Row:
-    if (found := _NAME.fullmatch(stem)) is None:
+def _row(stem: str, path: str) -> Row:
+    if (match := _NAME.fullmatch(stem)) is None:
         raise Rejected("not a name of TESS's", f"{stem}: expected a name such as OAF_back_angry")
-    speaker, word, emotion = f"{found[1][:2].upper()}F", found[2].lower(), found[3].lower()
-    code = _SPOKEN_AS.get(emotion, emotion)
-    return reading.acted(
+    speaker, word, emotion = f"{match[1][:2].upper()}F", match[2].lower(), match[3].lower()
+    code = _ALIASES.get(emotion, emotion)
+    return reading.acted_row(
         "tess",
         f"{speaker}_{word}_{code}",
         speaker,
-        where,
+        path,
         script=f"tess/{word}",
         text=f"Say the word {word}",
         native_label=emotion,
-        emotion=labels.emotion(_LABELS, code, where),
+        emotion=labels.emotion(_LABELS, code, path),
         licence="CC BY-NC-ND 4.0",
     )
 
@@ -55,24 +56,37 @@ def _row(stem: str, where: str) -> Row:
 def _expected(rows: Sequence[Row]) -> Expected:
     words = sorted(reading.tally(rows, "script"))
     speakers = sorted(reading.tally(rows, "speaker"))
-    by_class, n_each = reading.tally(rows, "emotion"), len(words) * len(speakers)
-    there = {row["utterance_id"] for row in rows}
-    missing = [
+    by_class, per_class = reading.tally(rows, "emotion"), len(words) * len(speakers)
+    present = {row["utterance_id"] for row in rows}
+    wanted = [
         f"tess/{speaker.removeprefix('tess/')}_{word.removeprefix('tess/')}_{code}"
         for speaker in speakers
         for word in words
         for code in _LABELS
     ]
     counts = (
-        Count(f"clips of the {len(words)} words and {len(speakers)} speakers here", len(missing), len(rows)),
+        Count(f"clips of the {len(words)} words and {len(speakers)} speakers here", len(wanted), len(rows)),
         Count("words of the whole corpus", _WORDS, len(words)),
         Count("speakers of the whole corpus", 2, len(speakers)),
-        *(Count(f"{one} of the words and speakers here", n_each, by_class[one]) for one in _LABELS.values()),
+        *(
+            Count(f"{emotion} of the words and speakers here", per_class, by_class[emotion])
+            for emotion in _LABELS.values()
+        ),
     )
-    return Expected(counts, tuple(one for one in missing if one not in there))
+    return Expected(counts, tuple(utterance_id for utterance_id in wanted if utterance_id not in present))
 
 
-CORPUS = Corpus(
+def _write_sample(folder: Path, studio: Studio) -> None:
+    """Both speakers, six words, seven emotions."""
+    for actor, speaker in enumerate(("OAF", "YAF")):
+        for word in ("back", "bar", "base", "bath", "bean", "beg"):
+            for code, emotion in _LABELS.items():
+                subfolder = f"{speaker}_{'pleasant_surprise' if code == 'ps' else code}"
+                samples = studio.speak(f"Say the word {word}", actor, emotion)
+                studio.write_sound(samples, folder / subfolder / f"{speaker}_{word}_{code}.wav", rate_hz=24_414)
+
+
+CORPUS = CorpusReader(
     name="tess",
     title="TESS",
     licence="CC BY-NC-ND 4.0",
@@ -80,7 +94,16 @@ CORPUS = Corpus(
     citation="Pichora-Fuller and Dupuis (2020)",
     language="en",
     labels=_LABELS,
-    read=read,
+    read=_read,
     expected=_expected,
+    offers=reading.ACTED_COLUMNS | {"text"},
+    sample=Sample(
+        _write_sample,
+        n_utterances=84,
+        golden={
+            "utterance_id": "tess/YAF_beg_ps", "speaker": "tess/YAF", "script": "tess/beg", "native_label": "ps",
+            "emotion": "surprise", "text": "Say the word beg", "audio": "YAF_pleasant_surprise/YAF_beg_ps.wav",
+        },
+    ),
     max_duration_s=5.0,
-)
+)  # fmt: skip

@@ -14,7 +14,7 @@ from flows.project import workspace
 from flows.project.dag import Dag
 from tasks.core import paths
 from tasks.corpora import intake
-from tasks.simulate import corpora as simulated
+from tasks.on_demand import simulated_corpora as simulated
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_mistakes_get_one_message(corpora: Path) -> None:
         (("audit", "my-tess", "--protocol", "random(3)", "--declare", "everything"), "no such check; there are"),
         (("price", "my-tess", "--protocol", "random(2)"), "name the honest protocol"),
         (("corpus", "add", "my-tess", "nowhere"), "no such folder or archive"),
-        (("corpus", "simulate", "friends"), "there is no simulated 'friends'"),
+        (("corpus", "simulate", "friends"), "there is no reader 'friends'"),
     ):
         done = undertone(*arguments)
         assert done.returncode == 1, arguments

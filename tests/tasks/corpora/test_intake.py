@@ -13,7 +13,7 @@ import pytest
 from tasks.core import config, paths
 from tasks.core.errors import InputError
 from tasks.corpora import intake
-from tasks.simulate import corpora as simulated
+from tasks.on_demand import simulated_corpora as simulated
 
 
 def zipped(path: Path, **files: bytes) -> Path:
@@ -113,5 +113,5 @@ def test_a_damaged_archive_and_what_is_none(project: Path, tmp_path: Path) -> No
         intake.add("My Corpus", tmp_path)
     with pytest.raises(InputError, match="there is no reader 'tes'"):
         intake.add("x", tmp_path, "tes")
-    with pytest.raises(InputError, match="no reader knows most of its files; say which: --reader ravdess"):
+    with pytest.raises(InputError, match="no reader can read most of its files; choose one: --reader aesdd"):
         intake.add("x", tmp_path)

@@ -13,6 +13,7 @@ from tasks.core.errors import AudioError
 from tasks.leaks.sound import MAX_BIT_ERROR_RATE, near_duplicates
 from tasks.media.fingerprint import QUIET, bit_error_rate, fingerprint
 from tasks.simulate import acting
+from tasks.simulate.voices import speaker
 
 RATE_HZ = 16_000
 
@@ -22,8 +23,8 @@ def voices() -> list[np.ndarray]:
     takes = acting.takes(
         ["the train leaves at nine", "my aunt keeps bees in the garden"], [1, 2, 3], ["anger", "sadness"]
     )
-    with acting.stage() as stage:
-        return [resample_poly(stage.perform(take), RATE_HZ, acting.RATE_HZ) for take in takes]
+    with speaker() as voice:
+        return [resample_poly(acting.perform(voice, take), RATE_HZ, acting.RATE_HZ) for take in takes]
 
 
 def test_copies_are_found_and_nothing_else(voices: list[np.ndarray]) -> None:

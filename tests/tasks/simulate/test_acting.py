@@ -12,6 +12,7 @@ import soundfile
 from tasks.corpora.labels import EMOTIONS
 from tasks.simulate import acting, faces
 from tasks.simulate.acting import Take
+from tasks.simulate.voices import speaker
 
 TEXT = "the train to the coast leaves at nine"
 
@@ -35,10 +36,10 @@ def test_no_two_actors_share_a_voice() -> None:
 
 def test_takes_are_their_own_and_the_same_again() -> None:
     takes = acting.takes([TEXT], [1], ["anger"], numbers=2)
-    with acting.stage() as stage:
-        first, second = (stage.perform(take) for take in takes)
-    with acting.stage() as stage:
-        again = stage.perform(takes[0])
+    with speaker() as voice:
+        first, second = (acting.perform(voice, take) for take in takes)
+    with speaker() as voice:
+        again = acting.perform(voice, takes[0])
     assert np.array_equal(first, again)
     assert first.size != second.size or not np.array_equal(first, second)
     assert 0.05 < np.abs(first).max() <= 1

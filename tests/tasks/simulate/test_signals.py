@@ -10,8 +10,8 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.corpora.labels import EMOTIONS
 from tasks.corpora.readers import meld as meld_reader
-from tasks.simulate import corpora
-from tasks.simulate.corpora.conversations import CLEAR, Signals
+from tasks.on_demand import simulated_corpora
+from tasks.simulate.studio import Signals
 
 SEVEN = ("neutral", "happiness", "sadness", "anger", "surprise", "fear", "disgust")
 
@@ -37,8 +37,8 @@ def test_parts_are_a_riddle_that_only_all_of_them_solve() -> None:
 
 
 def test_a_corpus_is_as_large_as_was_asked_for_and_is_read(tmp_path: Path) -> None:
-    corpora.make("meld", tmp_path / "meld", signals=Signals(parts=True, times=2))
-    rows = meld_reader.read(tmp_path / "meld").rows
+    simulated_corpora.make("meld", tmp_path / "meld", signals=Signals(parts=True, times=2))
+    rows = meld_reader.CORPUS.read(tmp_path / "meld").rows
     assert len(rows) == 72
     assert {row["emotion"] for row in rows} == set(SEVEN) <= set(EMOTIONS)
     assert all(row["video"] for row in rows)
@@ -49,6 +49,6 @@ def test_what_cannot_be_asked_for_is_told(tmp_path: Path) -> None:
         Signals(text=1.5)
     with pytest.raises(InputError, match="times is 0"):
         Signals(times=0)
-    with pytest.raises(InputError, match="simulated tess always tells everything; signals are of iemocap, meld"):
-        corpora.make("tess", tmp_path / "tess", signals=CLEAR)
+    with pytest.raises(InputError, match="simulated tess always shows everything; signals work with iemocap, meld"):
+        simulated_corpora.make("tess", tmp_path / "tess", signals=Signals())
     assert not (tmp_path / "tess").exists()

@@ -13,7 +13,7 @@ from tasks.core import config, each, paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import LeakError, NotEnoughData
 from tasks.evaluation import protocols
-from tasks.simulate import corpora as simulated
+from tasks.on_demand import simulated_corpora as simulated
 from tasks.stages import audit, corpus, segments
 
 

@@ -17,7 +17,7 @@ from tasks.core import config, each, paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import InputError
 from tasks.corpora.readers import registry
-from tasks.simulate import corpora as simulated
+from tasks.on_demand import simulated_corpora as simulated
 from tasks.simulate import faces, sound
 from tasks.simulate.voices import RATE_HZ as RECORDED_HZ
 from tasks.stages import corpus

@@ -17,7 +17,7 @@ from tasks.core.errors import AudioError, InputError
 from tasks.features.base import registry, store
 from tasks.features.base.extractor import Extractor, Sound
 from tasks.features.video import contact_sheet, utterance_frames
-from tasks.simulate import corpora
+from tasks.on_demand import simulated_corpora
 from tasks.stages import corpus, extract
 
 
@@ -25,7 +25,7 @@ from tasks.stages import corpus, extract
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpora")
     for reader in ("meld", "tess"):
-        corpora.make(reader, folder / reader)
+        simulated_corpora.make(reader, folder / reader)
     return folder
 
 

@@ -18,7 +18,7 @@ from tasks.corpora import doctor
 from tasks.corpora.doctor.findings import KINDS, NEEDS_SOUND, SEVERITIES, Complaint, Diagnosis
 from tasks.corpora.doctor.inputs import Material
 from tasks.corpora.readers import registry
-from tasks.corpora.readers.reading import Corpus, Count, Expected, Reading, Row
+from tasks.corpora.readers.reading import CorpusReader, Count, Expected, ReaderOutput, Row
 
 N = 40
 EMOTIONS = ("anger", "neutral")
@@ -28,9 +28,9 @@ def expected(rows: Sequence[Row]) -> Expected:
     return Expected((Count("clips", N, len(rows)),))
 
 
-CORPUS = Corpus(
+CORPUS = CorpusReader(
     name="small", title="A small corpus", licence="CC0", url="https://example.org", citation="", language="en",
-    labels={"A": "anger", "N": "neutral"}, read=lambda folder: Reading(()), expected=expected,
+    labels={"A": "anger", "N": "neutral"}, read=lambda folder: ReaderOutput(()), expected=expected,
     known_bad={"a07": "says nothing", "b99": "was never there"}, max_duration_s=10.0,
 )  # fmt: skip
 

@@ -48,7 +48,9 @@ def test_counts_are_those_of_the_speakers_here(tmp_path: Path) -> None:
     for speaker in (1, 2):
         for number in range(1, 21):
             (tmp_path / f"a{number:02d} ({speaker}).wav").touch()
-    counts = {count.what: (count.expected, count.found) for count in CORPUS.expected(CORPUS.read(tmp_path).rows).counts}
+    counts = {
+        count.what: (count.expected, count.actual) for count in CORPUS.expected(CORPUS.read(tmp_path).rows).counts
+    }
     assert counts["speakers of the whole corpus"] == (6, 2)
     assert counts["anger of the 2 speakers here"] == (40, 40)
     assert counts["fear of the 2 speakers here"] == (40, 0)

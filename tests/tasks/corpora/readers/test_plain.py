@@ -9,17 +9,17 @@ import pytest
 from tasks.core import tables
 from tasks.core.errors import InputError
 from tasks.corpora.readers.plain import CORPUS
-from tasks.corpora.readers.reading import Reading
+from tasks.corpora.readers.reading import ReaderOutput
 
 
-def read(folder: Path, table: str) -> Reading:
+def read(folder: Path, table: str) -> ReaderOutput:
     (folder / "utterances.csv").write_text(table, encoding="utf-8")
     found = CORPUS.read(folder)
     tables.conform(tables.from_rows(found.rows, CORPUS.schema), CORPUS.schema, "plain")
     return found
 
 
-def ids(found: Reading) -> list[str]:
+def ids(found: ReaderOutput) -> list[str]:
     return [row["utterance_id"].removeprefix("plain/") for row in found.rows]
 
 

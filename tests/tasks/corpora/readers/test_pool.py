@@ -11,8 +11,8 @@ from tasks.core import config, each, paths, tables
 from tasks.core.config import Corpus, Experiment, Extraction
 from tasks.core.errors import InputError
 from tasks.corpora import intake
-from tasks.corpora.readers import pool, registry
-from tasks.simulate import corpora
+from tasks.corpora.readers import registry
+from tasks.on_demand import simulated_corpora
 from tasks.stages import corpus, experiment, extract
 
 
@@ -20,13 +20,13 @@ from tasks.stages import corpus, experiment, extract
 def acted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pool") / "acted"
     for name in ("tess", "emodb"):
-        corpora.make(name, folder / name)
+        simulated_corpora.make(name, folder / name)
     (folder / "notes").mkdir()
     return folder
 
 
 def test_every_corpus_is_read_in_its_own_layout(acted: Path) -> None:
-    found = pool.read(acted)
+    found = registry.corpus("pool").read(acted)
     alone = [registry.corpus(name).read(acted / name) for name in ("emodb", "tess")]
     assert len(found.rows) == sum(len(one.rows) for one in alone)
     assert {row["corpus"] for row in found.rows} == {"tess", "emodb"}
@@ -37,9 +37,9 @@ def test_every_corpus_is_read_in_its_own_layout(acted: Path) -> None:
 def test_a_folder_without_corpora(tmp_path: Path) -> None:
     (tmp_path / "music").mkdir()
     with pytest.raises(InputError, match=r"expected folders named after readers .*, found music"):
-        pool.read(tmp_path)
+        registry.corpus("pool").read(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
-        pool.read(tmp_path / "nowhere")
+        registry.corpus("pool").read(tmp_path / "nowhere")
 
 
 def test_learn_from_one_and_test_on_the_other(acted: Path, project: Path) -> None:

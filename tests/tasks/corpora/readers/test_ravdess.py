@@ -22,7 +22,7 @@ def test_a_whole_actor_lacks_nothing_in_speech_or_song(tmp_path: Path) -> None:
     _touch_all(tmp_path, "01", "12", "12345678")
     _touch_all(tmp_path, "02", "12", "123456")
     expected = CORPUS.expected(CORPUS.read(tmp_path).rows)
-    counts = {count.what: (count.expected, count.found) for count in expected.counts}
+    counts = {count.what: (count.expected, count.actual) for count in expected.counts}
     assert expected.missing == ()
     assert counts["speech: clips of the 1 actors here"] == (SPEECH, SPEECH)
     assert counts["song: clips of the 1 actors here"] == (SONG, SONG)
@@ -39,4 +39,4 @@ def test_a_lost_clip_is_named_and_counted_in_its_class(tmp_path: Path) -> None:
     (tmp_path / "03-01-05-02-01-02-07.wav").unlink()
     expected = CORPUS.expected(CORPUS.read(tmp_path).rows)
     assert expected.missing == ("ravdess/01-05-02-01-02-07",)
-    assert {count.what: count.found for count in expected.counts}["speech: anger of the actors here"] == 7
+    assert {count.what: count.actual for count in expected.counts}["speech: anger of the actors here"] == 7

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,67 +11,19 @@ from tasks.core import tables
 from tasks.core.errors import InputError
 from tasks.corpora import labels
 from tasks.corpora.readers import registry
-from tasks.corpora.readers.reading import Reading
-from tasks.simulate import corpora as simulated
-
-SIZES = {
-    "ravdess": 240, "tess": 84, "crema-d": 72, "iemocap": 105, "meld": 36, "mosei": 18,
-    "emodb": 56, "savee": 56, "aesdd": 45, "plain": 12,
-}  # fmt: skip
-GOLDEN: dict[str, dict[str, Any]] = {
-    "ravdess": {
-        "utterance_id": "ravdess/01-06-02-01-02-03", "speaker": "ravdess/03", "group": "ravdess/03",
-        "script": "ravdess/statement-01", "audio": "Actor_03/03-01-06-02-01-02-03.wav", "native_label": "06",
-        "emotion": "fear", "intensity": "strong", "repetition": 2, "sex": "male", "channel": "speech", "weight": 1.0,
-    },
-    "tess": {
-        "utterance_id": "tess/YAF_beg_ps", "speaker": "tess/YAF", "script": "tess/beg", "native_label": "ps",
-        "emotion": "surprise", "text": "Say the word beg", "audio": "YAF_pleasant_surprise/YAF_beg_ps.wav",
-    },
-    "crema-d": {
-        "utterance_id": "crema-d/1003_IEO_FEA_XX", "speaker": "crema-d/1003", "script": "crema-d/IEO",
-        "emotion": "fear", "intended": "fear", "label_source": "listeners", "weight": 0.8, "age": 34, "sex": "Female",
-        "level": "unspecified",
-    },
-    "iemocap": {
-        "utterance_id": "iemocap/Ses02F_script01_1_M001", "speaker": "iemocap/Ses02M", "group": "iemocap/session2",
-        "script": "iemocap/script01_1", "kind": "scripted", "native_label": "sad", "emotion": "sadness", "valence": 3.0,
-        "audio": "Session2/sentences/wav/Ses02F_script01_1/Ses02F_script01_1_M001.wav", "label_source": "listeners",
-    },
-    "meld": {
-        "utterance_id": "meld/test-dia1-utt2", "speaker": "meld/Robin", "group": "meld/test-dia1", "turn": 2,
-        "split": "test", "audio": "output_repeated_splits_test/dia1_utt2.mp4", "recording": "s01e02",
-        "video": "output_repeated_splits_test/dia1_utt2.mp4",
-    },
-    "mosei": {
-        "utterance_id": "mosei/vid-4aB-1", "group": "mosei/vid-4aB", "speaker": None, "split": "dev", "turn": 1,
-        "emotion": "fear", "sentiment": "negative", "sentiment_intensity": -2.0, "fear_intensity": 1.0,
-        "anger_intensity": 0.0, "audio": "Audio/vid-4aB.wav",
-    },
-    "emodb": {
-        "utterance_id": "emodb/09b10La", "speaker": "emodb/09", "emotion": "boredom", "sex": "female", "age": 21,
-        "language": "de", "script": "emodb/b10",
-    },
-    "savee": {"utterance_id": "savee/JK_su02", "speaker": "savee/JK", "emotion": "surprise", "script": "savee/su02"},
-    "aesdd": {
-        "utterance_id": "aesdd/h02-3", "speaker": "aesdd/3", "emotion": "happiness", "script": "aesdd/02",
-        "language": "el", "audio": "happiness/h02 (3).wav",
-    },
-    "plain": {
-        "utterance_id": "plain/clips_07.flac", "speaker": "s3", "group": "s3", "emotion": "happiness", "weight": 1.0,
-    },
-}  # fmt: skip
+from tasks.corpora.readers.reading import ReaderOutput
+from tasks.on_demand import simulated_corpora as simulated
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpora")
-    for name in registry.NAMES:
+    for name in registry.names():
         simulated.make(name, folder / name)
     return folder
 
 
-def read(name: str, folder: Path) -> Reading:
+def read(name: str, folder: Path) -> ReaderOutput:
     return registry.corpus(name).read(folder)
 
 
@@ -83,16 +34,32 @@ def touch(folder: Path, *names: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", registry.NAMES)
+@pytest.mark.parametrize("name", registry.names())
 def test_a_simulated_corpus_is_read_whole(name: str, made: Path) -> None:
-    corpus, found = registry.corpus(name), read(name, made / name)
-    assert len(found.rows) == SIZES[name]
-    assert found.rejects == ()
-    table = tables.conform(tables.from_rows(found.rows, corpus.schema), corpus.schema, name)
-    row = next(row for row in table.to_pylist() if row["utterance_id"] == GOLDEN[name]["utterance_id"])
-    assert {key: row[key] for key in GOLDEN[name]} == GOLDEN[name]
+    corpus, output = registry.corpus(name), read(name, made / name)
+    sample = corpus.sample
+    assert sample is not None
+    assert len(output.rows) == sample.n_utterances
+    assert output.rejects == ()
+    table = tables.conform(tables.from_rows(output.rows, corpus.schema), corpus.schema, name)
+    row = next(row for row in table.to_pylist() if row["utterance_id"] == sample.golden["utterance_id"])
+    assert {key: row[key] for key in sample.golden} == sample.golden
     assert {row["emotion"] for row in table.to_pylist()} - {None} <= set(labels.EMOTIONS)
-    assert corpus.expected(found.rows).missing == ()
+    assert corpus.expected(output.rows).missing == ()
+
+
+@pytest.mark.parametrize("name", [name for name in registry.names() if registry.corpus(name).offers is not None])
+def test_offered_columns_are_filled_and_all_filled_ones_are_offered(name: str, made: Path) -> None:
+    corpus = registry.corpus(name)
+    assert corpus.sample is not None
+    assert corpus.offers is not None
+    labelled = [row for row in read(name, made / name).rows if row.get("emotion")]
+    assert labelled
+    assert {
+        column for column in corpus.offers if any(row.get(column) is None for row in labelled)
+    } == corpus.sample.lacks
+    checked = {"emotion", "sentiment", "speaker", "script", "split", "text", "audio"}
+    assert not {column for column in checked - corpus.offers if all(row.get(column) is not None for row in labelled)}
 
 
 @pytest.mark.parametrize("name", ["meld", "mosei", "tess"])
@@ -105,8 +72,8 @@ def test_the_same_seed_gives_the_same_bytes(name: str, made: Path, tmp_path: Pat
     assert bytes_of(tmp_path / "again") == bytes_of(made / name)
 
 
-def test_codes_map_to_the_houses_words() -> None:
-    for name in registry.NAMES:
+def test_codes_map_to_the_shared_vocabulary() -> None:
+    for name in registry.names():
         corpus = registry.corpus(name)
         assert corpus.name == name
         assert set(corpus.labels.values()) <= {*labels.EMOTIONS, "no agreed label"}

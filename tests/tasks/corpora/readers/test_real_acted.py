@@ -6,17 +6,17 @@ from collections import Counter
 from pathlib import Path
 
 from tasks.corpora.readers import ravdess, tess
-from tasks.corpora.readers.reading import Corpus, Expected, Reading
+from tasks.corpora.readers.reading import CorpusReader, Expected, ReaderOutput
 
 
-def _read(corpus: Corpus, folder: Path) -> tuple[Reading, Expected]:
+def _read(corpus: CorpusReader, folder: Path) -> tuple[ReaderOutput, Expected]:
     found = corpus.read(folder)
     assert found.rejects == ()
     return found, corpus.expected(found.rows)
 
 
 def _differing(expected: Expected) -> dict[str, tuple[int, int]]:
-    return {one.what: (one.expected, one.found) for one in expected.counts if one.expected != one.found}
+    return {one.what: (one.expected, one.actual) for one in expected.counts if one.expected != one.actual}
 
 
 def test_ravdess_lacks_six_actors_and_nothing_else(real_data: Path) -> None:

@@ -13,7 +13,7 @@ def test_an_utterance_that_others_have_is_missing(tmp_path: Path) -> None:
         (tmp_path / f"{name}.wav").touch()
     expected = CORPUS.expected(CORPUS.read(tmp_path).rows)
     assert expected.missing == ("savee/KL_a01",)
-    counts = {count.what: (count.expected, count.found) for count in expected.counts}
+    counts = {count.what: (count.expected, count.actual) for count in expected.counts}
     assert counts["clips of the whole corpus"] == (480, 5)
     assert counts["neutral of the 3 speakers here"] == (90, 3)
     assert counts["anger of the 3 speakers here"] == (45, 2)

@@ -36,6 +36,6 @@ def test_a_lost_clip_is_missing_and_counted_in_its_class(tmp_path: Path) -> None
     (tmp_path / "YAF_sad" / "YAF_back_sad.wav").unlink()
     expected = CORPUS.expected(CORPUS.read(tmp_path).rows)
     assert expected.missing == ("tess/YAF_back_sad",)
-    counts = {count.what: (count.expected, count.found) for count in expected.counts}
+    counts = {count.what: (count.expected, count.actual) for count in expected.counts}
     assert counts["sadness of the words and speakers here"] == (2, 1)
     assert counts["fear of the words and speakers here"] == (2, 2)

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from tasks.corpora.columns_offered import OFFERS
+from tasks.corpora.readers import registry
 from tasks.experiments.plan import _TARGETS
 from tasks.pages.leaderboard import published_scores
 
@@ -14,7 +14,7 @@ from tasks.pages.leaderboard import published_scores
 def test_every_figure_says_what_it_is_of() -> None:
     assert published_scores.FIGURES
     for one in published_scores.FIGURES:
-        assert one.corpus in OFFERS
+        assert one.corpus in registry.names()
         assert one.target in _TARGETS
         assert one.metric in get_args(published_scores.Metric)
         assert one.system
