@@ -22,7 +22,7 @@ from bench.commands import ROOT
 from flows.project import workspace
 from tasks.core import code_version, config, paths, tables, workers
 from tasks.fetching import client, identity
-from tasks.fetching.description import Address
+from tasks.fetching.description import MediaAddress
 from tasks.simulate import captions, interviews, sound
 from tasks.simulate.interviews import Interview
 from tasks.stages import crawl
@@ -143,19 +143,19 @@ def _crawl_one(made: Made, site: str) -> list[dict[str, Any]]:
     """Let the stage crawl one interview; what it would fetch is made where it would be put."""
     os.chdir(made.folder)
     one = made.interview
-    video = crawl.Video(f"{one.split}-{one.id}", one.split, Address(f"{site}/watch/{one.id}"), made.settings)
+    video = crawl.CrawlItem(f"{one.split}-{one.id}", one.split, MediaAddress(f"{site}/watch/{one.id}"), made.settings)
 
-    def fetched(address: Address, folder: Path, *_: Any) -> client.Fetched:
+    def fetched(address: MediaAddress, folder: Path, *_: Any) -> client.FetchedVideo:
         recording = sound.record(one, made.noise_db)
         kind, format_, write = _WRITERS[one.captions]
         tables.write_text(folder / f"captions.en.{format_}", write(recording.utterances))
         media = folder / f"media.{one.container}"
         sound.encode(recording, media)
-        text = client.Captions(folder / f"captions.en.{format_}", "en", kind, format_)
-        return client.Fetched(media, text, one.title, "", "", identity.tidied(address.url))
+        text = client.CaptionFile(folder / f"captions.en.{format_}", "en", kind, format_)
+        return client.FetchedVideo(media, text, one.title, "", "", identity.normalized(address.url))
 
     with mock.patch.object(client, "fetch", fetched):
-        rows: list[dict[str, Any]] = crawl.crawl_one(video, client.wanted_of(made.settings)).rows.to_pylist()
+        rows: list[dict[str, Any]] = crawl.crawl_one(video, client.fetch_rules(made.settings)).rows.to_pylist()
     shutil.rmtree(video.folder)
     return rows
 

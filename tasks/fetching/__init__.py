@@ -1,1 +1,1 @@
-"""How media come over the network: the lists that name them, the guard on addresses, yt-dlp, and patience."""
+"""Fetch media over the network: lists of URLs, blocking of private addresses, yt-dlp, retries."""

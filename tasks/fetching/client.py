@@ -1,7 +1,7 @@
-"""yt-dlp, on a short leash: one try to describe, list or fetch a video.
+"""List and fetch videos with yt-dlp, restricted and silent.
 
-No settings, plugins or caches of the user's own yt-dlp are read, ffmpeg is out of its reach (what it finds installed
-would change what it fetches, and the guard on addresses does not see other programs), and it says nothing.
+It reads no settings, plugins or caches of the user's own yt-dlp and cannot run ffmpeg: the result would depend on what
+is installed, and connections of other programs cannot be checked.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from tasks.core import paths
 from tasks.core.config import Crawl
 from tasks.core.errors import ConfigError, Rejected, UndertoneError
 from tasks.fetching import description, failures, identity, network, options, retries
-from tasks.fetching.description import Address, Info, Listed, Track, Wanted
+from tasks.fetching.description import CaptionTrack, FetchRules, Info, ListedVideo, MediaAddress
 
 MAX_CAPTION_BYTES = 32 * 2**20
 _PROTOCOLS = "^(https?|m3u8_native|http_dash_segments)$"
 _RUNTIMES = ("deno", "node", "bun", "quickjs")
 _MAX_DEPTH = 3
 
-Found = TypeVar("Found")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Captions:
+class CaptionFile:
     """A fetched caption file; `kind` is manual or automatic, `format` vtt or srt."""
 
     path: Path
@@ -42,30 +42,37 @@ class Captions:
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """A fetched video: its media file, its captions if it has any, and what its page says of it."""
+class FetchedVideo:
+    """A fetched video: media file, captions if it has any, and metadata from its page."""
 
     media: Path
-    captions: Captions | None
+    captions: CaptionFile | None
     title: str
     channel: str
     licence: str
     source_id: str
 
 
-def wanted_of(settings: Crawl) -> Wanted:
-    """Return the part of the settings that decides what is fetched."""
-    return Wanted.model_validate(settings.model_dump(include=set(Wanted.model_fields)))
+def fetch_rules(settings: Crawl) -> FetchRules:
+    """Return the part of the settings that determines what is fetched.
+
+    Args:
+        settings: section `crawl`
+    """
+    return FetchRules.model_validate(settings.model_dump(include=set(FetchRules.model_fields)))
 
 
 def check(settings: Crawl) -> None:
-    """Make sure that the crawl's settings can be used, before anything is fetched.
+    """Check the crawl's settings before anything is fetched.
+
+    Args:
+        settings: section `crawl`
 
     Raises:
-        ConfigError: if an allowed address, the proxy, the cookies file, a language or a yt-dlp option is unusable
+        ConfigError: if an allowed address, the proxy, the cookies file, a language or a yt-dlp option is invalid
     """
-    for place in settings.allow_addresses:
-        network.parse_place(place)
+    for entry in settings.allow_addresses:
+        network.parse_host_port(entry)
     if settings.proxy:
         network.parse_proxy(settings.proxy)
     for language in settings.languages:
@@ -76,66 +83,72 @@ def check(settings: Crawl) -> None:
 
 
 def check_javascript() -> None:
-    """Make sure that yt-dlp can run YouTube's JavaScript.
+    """Check that yt-dlp can run YouTube's JavaScript.
 
     Raises:
-        ConfigError: if there is no JavaScript runtime that yt-dlp can use; the message says how to get one
+        ConfigError: if yt-dlp has no JavaScript runtime; the message states how to install one
     """
     from yt_dlp.globals import supported_js_runtimes
     from yt_dlp.YoutubeDL import YoutubeDL  # noqa: F401  (fills the table of runtimes)
 
-    found = [info for name in _RUNTIMES if (info := supported_js_runtimes.value[name]().info) is not None]
-    if not any(info.supported for info in found):
-        old = "".join(f"; {info.name} {info.version} is too old" for info in found)
+    runtimes = [info for name in _RUNTIMES if (info := supported_js_runtimes.value[name]().info) is not None]
+    if not any(info.supported for info in runtimes):
+        old = "".join(f"; {info.name} {info.version} is too old" for info in runtimes)
         raise ConfigError(
-            "the lists name YouTube videos, for which yt-dlp needs a JavaScript runtime, and none is on the PATH"
+            "the lists contain YouTube videos, for which yt-dlp needs a JavaScript runtime, and none is on the PATH"
             f"{old}. Install Deno (https://deno.com, or `npm install -g deno`) or Node.js 22 or newer, and run again"
         )
 
 
-def listed(address: Address, settings: Crawl) -> list[Listed]:
-    """Return the videos of a playlist, a channel or a page of many.
+def list_videos(address: MediaAddress, settings: Crawl) -> list[ListedVideo]:
+    """Return the videos of a playlist, a channel or a page with several videos.
+
+    Args:
+        address: the page
+        settings: how to reach it, and retries
 
     Returns:
-        what is listed there, in its order; empty where the page is a single video's
+        its videos in order; empty if the page is that of a single video
 
     Raises:
-        Rejected: if the page cannot be read, for good or (Transient) for now
+        Rejected: if the page cannot be read, permanently or (Transient) temporarily
     """
 
-    def one_try() -> list[Listed]:
+    def attempt() -> list[ListedVideo]:
         with _session(settings, extract_flat="in_playlist") as session:
             return list(session.videos(address.url))
 
-    return _patiently(one_try, settings)
+    return _with_retries(attempt, settings)
 
 
-def fetch(address: Address, folder: Path, wanted: Wanted, settings: Crawl, *, captions_needed: bool = True) -> Fetched:
-    """Fetch a video's best sound and its captions; what an interrupted try left in the folder is gone on with.
+def fetch(
+    address: MediaAddress, folder: Path, rules: FetchRules, settings: Crawl, *, captions_needed: bool = True
+) -> FetchedVideo:
+    """Fetch a video's best sound and its captions; an interrupted download in the folder is resumed.
 
     Args:
-        address: where the video is
-        folder: where the files go, one of its own for each address
-        wanted: captions and limits
-        settings: how to reach it, and how patiently
-        captions_needed: refuse a video without captions before its sound is fetched
+        address: the video
+        folder: folder for its files, used for this address only
+        rules: captions and limits
+        settings: how to reach it, and retries
+        captions_needed: reject a video without captions before its sound is fetched
 
     Returns:
-        the fetched files, and what the page says
+        the fetched files, and the page's metadata
 
     Raises:
-        Rejected: if the video cannot be had, for good or (Transient) for now
+        Rejected: if the video cannot be fetched, permanently or (Transient) temporarily
         OSError: if the files cannot be written
     """
     folder.mkdir(parents=True, exist_ok=True)
 
-    def one_try() -> Fetched:
+    def attempt() -> FetchedVideo:
         with _session(settings, playlist_items=str(address.position) if address.position else None) as session:
             info = session.describe(address)
-            description.check_limits(info, wanted)
-            captions = _captions(session, info, folder, wanted, captions_needed)
-            media = session.fetch_media(info, folder, wanted.max_bytes)
-        return Fetched(
+            description.check_limits(info, rules)
+            captions = _captions(session, info, folder, rules, captions_needed)
+            media = session.fetch_media(info, folder, rules.max_bytes)
+        return FetchedVideo(
             media=media,
             captions=captions,
             title=description.title(info, address),
@@ -144,12 +157,12 @@ def fetch(address: Address, folder: Path, wanted: Wanted, settings: Crawl, *, ca
             source_id=description.source_id(info, address),
         )
 
-    return _patiently(one_try, settings)
+    return _with_retries(attempt, settings)
 
 
-def _captions(session: _Session, info: Info, folder: Path, wanted: Wanted, needed: bool) -> Captions | None:
+def _captions(session: _Session, info: Info, folder: Path, rules: FetchRules, needed: bool) -> CaptionFile | None:
     try:
-        track = description.best_track(info, wanted)
+        track = description.best_track(info, rules)
     except Rejected:
         if needed:
             raise
@@ -159,20 +172,22 @@ def _captions(session: _Session, info: Info, folder: Path, wanted: Wanted, neede
 
 @dataclass
 class _Session:
-    """One yt-dlp at work, and what went wrong in it."""
+    """An open yt-dlp downloader, and the addresses that were refused."""
 
     downloader: Any
     refused: list[str]
 
     def read(self, url: str) -> Info:
-        """Return what yt-dlp makes of a page."""
-        info: Info | None = self._ask(url, lambda: self.downloader.extract_info(url, download=False), downloading=False)
+        """Return yt-dlp's description of a page."""
+        info: Info | None = self._call(
+            url, lambda: self.downloader.extract_info(url, download=False), downloading=False
+        )
         if not info:
             raise Rejected(failures.UNSUPPORTED, "yt-dlp found nothing on this page")
         return info
 
-    def describe(self, address: Address) -> Info:
-        """Return the description of the one video at an address."""
+    def describe(self, address: MediaAddress) -> Info:
+        """Return the description of the single video at an address."""
         info = self.read(address.url)
         if not description.is_list(info):
             return info
@@ -181,53 +196,53 @@ class _Session:
             raise Rejected(failures.UNSUPPORTED, f"expected one video, found a list of {len(entries)}")
         return {**entries[0], "title": entries[0].get("title") or info.get("title")}
 
-    def videos(self, url: str, depth: int = 1) -> Iterator[Listed]:
-        """Yield the videos of a list, and of the lists in it: a channel's tabs, say."""
+    def videos(self, url: str, depth: int = 1) -> Iterator[ListedVideo]:
+        """Yield the videos of a list, and of the lists in it, such as a channel's tabs."""
         info = self.read(url)
-        for video in description.listed(info, url) if description.is_list(info) else ():
-            place = video.address.url
-            if identity.is_youtube(place) and identity.youtube_id(place) is None and depth < _MAX_DEPTH:
-                yield from self.videos(place, depth + 1)
+        for video in description.list_videos(info, url) if description.is_list(info) else ():
+            video_url = video.address.url
+            if identity.is_youtube(video_url) and identity.youtube_id(video_url) is None and depth < _MAX_DEPTH:
+                yield from self.videos(video_url, depth + 1)
             else:
                 yield video
 
     def fetch_media(self, info: Info, folder: Path, max_bytes: int) -> Path:
-        """Fetch the sound that yt-dlp selected, going on with a partial file."""
-        name = identity.joined("media", str(info.get("format_id")), str(info.get("ext")))
+        """Fetch the sound that yt-dlp selected; resume a partial file."""
+        name = identity.safe_id("media", str(info.get("format_id")), str(info.get("ext")))
         return self._fetch(info, folder / name, max_bytes)
 
-    def fetch_captions(self, track: Track, folder: Path) -> Captions:
-        """Fetch a caption file anew: it is small, and a page's next answer may differ."""
+    def fetch_captions(self, track: CaptionTrack, folder: Path) -> CaptionFile:
+        """Fetch a caption file from the start: it is small, and a second response may differ from the first."""
         path = folder / f"captions.{track.language}.{track.format}"
         if "data" in track.source:
             path.write_text(track.source["data"], encoding="utf-8")
         else:
             path.unlink(missing_ok=True)
             self._fetch(track.source, path, MAX_CAPTION_BYTES, subtitle=True)
-        return Captions(path, track.language, track.kind, track.format)
+        return CaptionFile(path, track.language, track.kind, track.format)
 
     def _fetch(self, source: Info, path: Path, max_bytes: int, *, subtitle: bool = False) -> Path:
         self.downloader.limit_bytes = max_bytes
         target = str(path)
-        done, _ = self._ask(
+        done, _ = self._call(
             source["url"], lambda: self.downloader.dl(target, source, subtitle=subtitle), downloading=True
         )
         if not done or not path.is_file():
             raise Rejected(failures.BROKEN, "the transfer ended without a file")
         return path
 
-    def _ask(self, url: str, call: Callable[[], Found], *, downloading: bool) -> Found:
+    def _call(self, url: str, call: Callable[[], T], *, downloading: bool) -> T:
         self.downloader.failure = None
         try:
             return call()
         except UndertoneError:
             raise
         except Exception as error:
-            # of any kind: a page that trips up an extractor must not end the stage
+            # any exception: a page that an extractor fails on must not end the stage
             if error.__cause__ is None:
-                # yt-dlp's downloaders report a failed request by its text alone
+                # yt-dlp's downloaders report only the text of a failed request
                 error.__cause__ = self.downloader.failure
-            raise failures.meaning(error, url, self.refused, downloading=downloading) from error
+            raise failures.classify(error, url, self.refused, downloading=downloading) from error
 
 
 @contextmanager
@@ -246,14 +261,14 @@ def _downloader_type() -> type[Any]:
     from yt_dlp import globals as switches
     from yt_dlp.networking.exceptions import RequestError
 
-    # plugins are code of unknown origin
+    # plugins are untrusted code
     switches.plugin_dirs.value = []
 
     class Downloader(YoutubeDL):  # type: ignore[misc]
-        """yt-dlp for http(s) alone, with a limit on bytes, that keeps its last failed request."""
+        """yt-dlp limited to http(s) and to a number of bytes; it records its last failed request."""
 
         failure: BaseException | None = None
-        # a page may be a media file itself: of that, only the beginning is read
+        # no limit while a page is read: it may be a media file, of which yt-dlp reads only the beginning
         limit_bytes: float = math.inf
 
         def __init__(self, parameters: dict[str, Any]) -> None:
@@ -294,7 +309,7 @@ def _parameters(settings: Crawl) -> dict[str, Any]:
         "cookiefile": _cookies(settings),
         "cachedir": str(paths.HOUSE / "yt-dlp"),
         "socket_timeout": settings.timeout_s,
-        # all patience is in one place: `retries`
+        # all retries are done by the module `retries`
         "retries": 0,
         "fragment_retries": 0,
         "extractor_retries": 0,
@@ -319,27 +334,31 @@ def _parameters(settings: Crawl) -> dict[str, Any]:
 
 class _Silence:
     def debug(self, message: str) -> None:
-        """Drop it: what matters is raised."""
+        """Ignore the message: errors are raised as exceptions."""
 
     info = warning = error = debug
 
 
 def _cookies(settings: Crawl) -> io.StringIO | None:
-    """Return a copy of the cookies: yt-dlp writes them back, and two workers must not write one file."""
+    """Return a copy of the cookies: yt-dlp writes them back, and workers must not write the same file."""
     if settings.cookies_file is None:
         return None
     try:
         text = Path(settings.cookies_file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"crawl.cookies_file: {settings.cookies_file} cannot be read ({error})") from None
+        raise ConfigError(
+            f"crawl.cookies_file: {settings.cookies_file} cannot be read ({error}); check the path"
+        ) from None
     if not re.match(r"#( Netscape)? HTTP Cookie File", text):
-        raise ConfigError(f"crawl.cookies_file: {settings.cookies_file} is not in Netscape's format")
+        raise ConfigError(
+            f"crawl.cookies_file: {settings.cookies_file} has no Netscape header; export the cookies in Netscape format"
+        )
     return io.StringIO(text)
 
 
-def _patiently(one_try: Callable[[], Found], settings: Crawl) -> Found:
-    return retries.patiently(
-        one_try,
+def _with_retries(attempt: Callable[[], T], settings: Crawl) -> T:
+    return retries.call_with_retries(
+        attempt,
         attempts=settings.attempts,
         backoff_s=settings.backoff_s,
         max_backoff_s=settings.max_backoff_s,

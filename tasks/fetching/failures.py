@@ -1,4 +1,4 @@
-"""What a failed request or extraction means: for good, for now, or a disk that is full."""
+"""Classify a failed request or extraction: permanent, temporary, or an error of the local disk."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ BROKEN = "broken media"
 REFUSED = "address refused"
 REPEATED = "listed twice"
 REASONS = (NOT_FOUND, REMOVED, NO_CAPTIONS, LIVE, TOO_LONG, TOO_LARGE, UNSUPPORTED, BROKEN, REFUSED, REPEATED, LATER)
-"""All reasons for which the crawl gives up a video; only the last is not for good."""
+"""All reasons for which the crawl rejects a video; only the last is temporary."""
 
 _GONE = {401: REMOVED, 402: REMOVED, 403: REMOVED, 404: NOT_FOUND, 410: NOT_FOUND, 451: REMOVED}
-_PASSING = {408, 425, 429}
+_TEMPORARY = {408, 425, 429}
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 _FILE = {errno.EACCES, errno.EPERM, errno.EIO}
-_SAYINGS = (
+_MESSAGES = (
     (LATER, r"not a bot|too many requests|rate.?limit|try again|temporarily"),
     (LIVE, r"live event|premiere|is live|not currently live|is offline|livestream|live stream"),
     (UNSUPPORTED, r"\bdrm\b"),
@@ -48,34 +48,41 @@ _NOISE = re.compile(
 _MAX_DETAIL = 300
 
 
-def meaning(error: BaseException, url: str, refused: Sequence[str], *, downloading: bool) -> Exception:
-    """Say what a failure means.
+def classify(error: BaseException, url: str, refused: Sequence[str], *, downloading: bool) -> Exception:
+    """Return the exception to raise for a failure.
 
     Args:
-        error: what yt-dlp raised, with its causes
+        error: exception from yt-dlp, with its causes
         url: the video's address
-        refused: addresses that the guard refused meanwhile
-        downloading: the description was read, so what fails now is the transfer and not the page
+        refused: non-public addresses that were refused in the meantime
+        downloading: whether the transfer failed, after the page was read
 
     Returns:
-        the exception to raise instead: `TryAgain` or `Transient` for what may pass, `Rejected` for what will not,
-        or an OSError if it is the disk that failed
+        `TryAgain` or `Transient` for a temporary failure, `Rejected` for a permanent one, OSError if the disk failed
     """
     chain = list(_chain(error))
     if refused:
         return Rejected(REFUSED, f"{refused[0]} is not public; to reach it, add it to crawl.allow_addresses")
     disk: OSError | None = _first(chain, OSError, _is_disk)
-    return disk or _by_kind(chain, url) or _by_words(chain, downloading)
+    return disk or _by_type(chain, url) or _by_message(chain, downloading)
 
 
-def plain(text: str) -> str:
-    """Return one short line of a message from outside, without what differs from run to run."""
+def one_line(text: str) -> str:
+    """Return an external message as one line of at most 300 characters, without parts that vary between runs.
+
+    Args:
+        text: the message
+    """
     line = " ".join(_NOISE.sub("", text).split())
     return "".join(character for character in line if character.isprintable())[:_MAX_DETAIL]
 
 
 def retry_after_s(value: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks to wait; it holds seconds or a date."""
+    """Return the wait in seconds that a Retry-After header requests.
+
+    Args:
+        value: the header: seconds or a date
+    """
     if not value:
         return None
     if value.strip().isdigit():
@@ -87,57 +94,57 @@ def retry_after_s(value: str | None) -> float | None:
     return max((until.astimezone(UTC) - datetime.now(UTC)).total_seconds(), 0.0)
 
 
-def _by_status(answer: Any, url: str) -> Rejected:
-    answer.close()
-    detail = f"{_host(url)}: HTTP {answer.status} {plain(answer.reason or '')}".strip()
-    if answer.status in _PASSING or answer.status >= 500:
-        return TryAgain(detail, retry_after_s(answer.response.headers.get("Retry-After")))
-    return Rejected(_GONE.get(answer.status, UNSUPPORTED), detail)
+def _by_status(error: Any, url: str) -> Rejected:
+    error.close()
+    detail = f"{_host(url)}: HTTP {error.status} {one_line(error.reason or '')}".strip()
+    if error.status in _TEMPORARY or error.status >= 500:
+        return TryAgain(detail, retry_after_s(error.response.headers.get("Retry-After")))
+    return Rejected(_GONE.get(error.status, UNSUPPORTED), detail)
 
 
-def _by_kind(chain: Sequence[BaseException], url: str) -> Rejected | None:
+def _by_type(chain: Sequence[BaseException], url: str) -> Rejected | None:
     from yt_dlp.networking.exceptions import HTTPError, RequestError
     from yt_dlp.utils import GeoRestrictedError, UnsupportedError, UserNotLive
 
-    if (answer := _first(chain, HTTPError)) is not None:
-        return _by_status(answer, url)
-    if any(isinstance(each, (RequestError, ConnectionError, TimeoutError)) for each in chain):
-        return TryAgain(_about_transport(chain, url))
-    for kind, reason in ((UnsupportedError, UNSUPPORTED), (UserNotLive, LIVE), (GeoRestrictedError, REMOVED)):
-        if _first(chain, kind) is not None:
-            return Rejected(reason, plain(str(chain[0])))
+    if (http_error := _first(chain, HTTPError)) is not None:
+        return _by_status(http_error, url)
+    if any(isinstance(error, (RequestError, ConnectionError, TimeoutError)) for error in chain):
+        return TryAgain(_transport_detail(chain, url))
+    for error_type, reason in ((UnsupportedError, UNSUPPORTED), (UserNotLive, LIVE), (GeoRestrictedError, REMOVED)):
+        if _first(chain, error_type) is not None:
+            return Rejected(reason, one_line(str(chain[0])))
     return None
 
 
-def _by_words(chain: Sequence[BaseException], downloading: bool) -> Rejected:
+def _by_message(chain: Sequence[BaseException], downloading: bool) -> Rejected:
     from yt_dlp.utils import ExtractorError
 
-    text, extraction = plain(str(chain[0])), _first(chain, ExtractorError)
-    reason = next((reason for reason, words in _SAYINGS if re.search(words, text, re.IGNORECASE)), None)
+    text, extraction = one_line(str(chain[0])), _first(chain, ExtractorError)
+    reason = next((reason for reason, pattern in _MESSAGES if re.search(pattern, text, re.IGNORECASE)), None)
     if reason not in (None, LATER):
         return Rejected(str(reason), text)
     if downloading or reason == LATER:
         return TryAgain(text)
-    # what yt-dlp did not expect, its next release may handle: not to be remembered, and no use to ask again now
+    # yt-dlp's next release may handle an unexpected error: do not cache the result, and do not retry now
     unexpected = extraction is None or not extraction.expected
     return Transient(LATER, f"yt-dlp failed: {text}") if unexpected else Rejected(UNSUPPORTED, text)
 
 
-def _about_transport(chain: Sequence[BaseException], url: str) -> str:
-    """Name the innermost cause, in words that do not change from run to run."""
-    causes = [each for each in chain if isinstance(each, OSError)]
-    known = next((each for each in reversed(causes) if each.strerror), None)
-    if known is not None:
-        text = "the name cannot be resolved" if isinstance(known, socket.gaierror) else str(known.strerror)
-    elif any(isinstance(each, TimeoutError) for each in causes):
+def _transport_detail(chain: Sequence[BaseException], url: str) -> str:
+    """Return the innermost cause as text that does not vary between runs."""
+    causes = [error for error in chain if isinstance(error, OSError)]
+    innermost = next((error for error in reversed(causes) if error.strerror), None)
+    if innermost is not None:
+        text = "the name cannot be resolved" if isinstance(innermost, socket.gaierror) else str(innermost.strerror)
+    elif any(isinstance(error, TimeoutError) for error in causes):
         text = "timed out"
     else:
-        text = plain(str(chain[-1]))
+        text = one_line(str(chain[-1]))
     return f"{_host(url)}: {text[:1].lower()}{text[1:]}"
 
 
 def _is_disk(error: OSError) -> bool:
-    # a socket can be denied, too; but only a file has a name
+    # sockets can be denied, too, but only errors of files have a file name
     return error.errno in _DISK or (error.errno in _FILE and bool(error.filename))
 
 
@@ -145,19 +152,19 @@ def _host(url: str) -> str:
     return urlsplit(url).netloc
 
 
-def _first(chain: Sequence[BaseException], kind: type[Any], holds: Any = lambda _: True) -> Any:
-    return next((each for each in chain if isinstance(each, kind) and holds(each)), None)
+def _first(chain: Sequence[BaseException], error_type: type[Any], condition: Any = lambda _: True) -> Any:
+    return next((error for error in chain if isinstance(error, error_type) and condition(error)), None)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and all that led to it, in the several ways in which libraries keep that."""
+    """Yield an error and all its causes; libraries store these in several attributes."""
     waiting: list[Any] = [error]
     seen: set[int] = set()
     while waiting:
-        each = waiting.pop(0)
-        if isinstance(each, BaseException) and id(each) not in seen:
-            seen.add(id(each))
-            yield each
-            info = getattr(each, "exc_info", None) or (None, None)
-            waiting += [each.__cause__, each.__context__, info[1], getattr(each, "cause", None)]
-            waiting.append(getattr(each, "reason", None))
+        cause = waiting.pop(0)
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            info = getattr(cause, "exc_info", None) or (None, None)
+            waiting += [cause.__cause__, cause.__context__, info[1], getattr(cause, "cause", None)]
+            waiting.append(getattr(cause, "reason", None))

@@ -1,4 +1,4 @@
-"""Which video a URL means: `youtu.be/X` and `youtube.com/watch?v=X&t=5` are the same one."""
+"""Identify the video of a URL: `youtu.be/X` and `youtube.com/watch?v=X&t=5` are the same video."""
 
 from __future__ import annotations
 
@@ -13,24 +13,36 @@ _MAX_SLUG = 48
 
 
 def is_youtube(url: str) -> bool:
-    """Say whether a URL is one of YouTube's."""
+    """Tell whether a URL belongs to YouTube.
+
+    Args:
+        url: any URL
+    """
     host = (urlsplit(url).hostname or "").lower()
     return any(host == name or host.endswith(f".{name}") for name in _YOUTUBE)
 
 
 def youtube_id(url: str) -> str | None:
-    """Return the 11 characters that name a YouTube video, or None where the URL names no single one."""
+    """Return the id (11 characters) of a YouTube video, or None if the URL is not that of a single one.
+
+    Args:
+        url: any URL
+    """
     if not is_youtube(url):
         return None
     from yt_dlp.extractor.youtube import YoutubeIE
 
-    found = YoutubeIE.get_temp_id(url)
-    return found if isinstance(found, str) and ID_PATTERN.fullmatch(found) else None
+    video_id = YoutubeIE.get_temp_id(url)
+    return video_id if isinstance(video_id, str) and ID_PATTERN.fullmatch(video_id) else None
 
 
 @lru_cache(maxsize=4096)
 def identity(url: str) -> str:
-    """Return what two URLs of the same video have in common: yt-dlp's site and video id, else the tidied URL."""
+    """Return a key shared by all URLs of a video: yt-dlp's site and video id, else the normalized URL.
+
+    Args:
+        url: the video's page
+    """
     if (name := youtube_id(url)) is not None:
         return f"Youtube:{name}"
     from yt_dlp.extractor import gen_extractor_classes
@@ -38,12 +50,16 @@ def identity(url: str) -> str:
     for site in gen_extractor_classes():
         if site.suitable(url):
             name = site.get_temp_id(url) if site.ie_key() != "Generic" else None
-            return f"{site.ie_key()}:{name}" if name else tidied(url)
-    return tidied(url)
+            return f"{site.ie_key()}:{name}" if name else normalized(url)
+    return normalized(url)
 
 
-def tidied(url: str) -> str:
-    """Return a URL without what does not change its meaning: scheme, case and `www.` of the host, order, fragment."""
+def normalized(url: str) -> str:
+    """Return a URL without scheme, `www.`, fragment and tracking parameters, with a lower-case host and sorted query.
+
+    Args:
+        url: any URL
+    """
     parts = urlsplit(url)
     host = (parts.hostname or "").removeprefix("www.")
     port = f":{parts.port}" if parts.port not in (None, 80, 443) else ""
@@ -52,15 +68,23 @@ def tidied(url: str) -> str:
 
 
 def derived_id(url: str) -> str:
-    """Return an id for a video that the list gives none: the same each time, and it says where it comes from."""
+    """Return a reproducible, readable id for a video that has none in its list.
+
+    Args:
+        url: the video's page
+    """
     if (name := youtube_id(url)) is not None:
         return name
     last = urlsplit(url).path.rstrip("/").rpartition("/")[2].partition(".")[0]
-    return joined(last, hashlib.sha256(tidied(url).encode()).hexdigest()[:8])
+    return safe_id(last, hashlib.sha256(normalized(url).encode()).hexdigest()[:8])
 
 
-def joined(*parts: str) -> str:
-    """Join parts into an id that is safe as a file name: 1 to 64 letters, digits, `_` and `-`."""
+def safe_id(*parts: str) -> str:
+    """Join parts into an id that is safe as a file name: 1 to 64 letters, digits, `_` and `-`.
+
+    Args:
+        *parts: any text; a digest is added if characters had to be replaced or cut off
+    """
     slug = "-".join(filter(None, (re.sub(r"[^A-Za-z0-9_-]+", "-", part).strip("-") for part in parts)))
     if ID_PATTERN.fullmatch(slug) and slug == "-".join(parts):
         return slug

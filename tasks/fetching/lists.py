@@ -1,4 +1,4 @@
-"""The lists of interviews: the source's CSV format, or one URL per line."""
+"""Read the lists of interviews: CSV as in the source document, or one URL per line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Entry:
+class ListEntry:
     """One row of a list.
 
     Args:
@@ -35,23 +35,22 @@ class Entry:
 
     @property
     def video(self) -> str:
-        """What all entries of the same video have in common."""
+        """The same key for all entries of a video."""
         return identity.identity(self.url) + (f"#{self.position}" if self.position else "")
 
 
 @dataclass(frozen=True)
-class _Row:
+class _ListRow:
     number: int
     id: str
     url: str
 
 
-def read(path: Path, split: str) -> list[Entry]:
+def read(path: Path, split: str) -> list[ListEntry]:
     """Read a list of videos.
 
-    A file whose name ends in `.csv` is a table whose first row names its columns: `Id,URL,Title,Audio,Captions,
-    Polarity,Pickle`, of which only `URL` is required (an `Id` names the video's files); any other file holds one URL
-    per line, with `#` before comments.
+    A file named `*.csv` is a table with a header, `Id,URL,Title,Audio,Captions,Polarity,Pickle`, of which only `URL` is
+    required (`Id` names the video's files). Any other file contains one URL per line, and comments after `#`.
 
     Args:
         path: the list
@@ -61,9 +60,8 @@ def read(path: Path, split: str) -> list[Entry]:
         its entries, in the list's order
 
     Raises:
-        InputError: if the file is missing or unreadable, is empty or has no column URL, or if a row has no URL, one
-            that is not http(s), an Id that is not 1 to 64 letters, digits, `_` and `-`, or another row's Id;
-            the message names the file and every such row (the first ten)
+        InputError: if the file cannot be read, is empty or has no column URL, or if a row has no http(s) URL, a bad Id
+            (valid: 1 to 64 letters, digits, `_` and `-`) or another row's Id; the message lists the first ten rows
     """
     text = _text(path)
     rows = list(_table(text, path) if path.suffix.lower() == ".csv" else _lines(text))
@@ -71,61 +69,72 @@ def read(path: Path, split: str) -> list[Entry]:
         raise InputError(f"{path}: the list is empty; expected at least one URL")
     problems = [f"{path}, row {row.number}: {problem}" for row in rows if (problem := _problem(row))]
     if problems:
-        raise InputError(_joined(problems))
+        raise InputError(_shortened(problems))
     entries = [_entry(row, path, split) for row in rows]
     check_ids(entries)
     return entries
 
 
-def check_ids(entries: Sequence[Entry]) -> None:
-    """Make sure that no two videos of a split share an id.
+def check_ids(entries: Sequence[ListEntry]) -> None:
+    """Check that no two videos of a split share an id.
+
+    Args:
+        entries: of one or both splits
 
     Raises:
-        InputError: if some do; the message names the rows
+        InputError: if some do; the message lists the rows
     """
-    known: dict[tuple[str, str], Entry] = {}
+    by_id: dict[tuple[str, str], ListEntry] = {}
     problems = []
     for entry in entries:
-        first = known.setdefault((entry.split, entry.id), entry)
-        # the same video twice is a repeat, and no clash
+        first = by_id.setdefault((entry.split, entry.id), entry)
+        # the same video twice is a repeat, not a conflict
         if first is not entry and first.video != entry.video:
-            problems.append(f"{entry.where}: the Id {entry.id!r} is that of {first.where} too; ids must be unique")
+            problems.append(
+                f"{entry.where}: found the Id {entry.id!r}, as in {first.where}; give each video its own Id"
+            )
     if problems:
-        raise InputError(_joined(problems))
+        raise InputError(_shortened(problems))
 
 
-def check_apart(entries: Sequence[Entry]) -> None:
-    """Make sure that no video is both to train and to test on, under whatever URL.
+def check_disjoint(entries: Sequence[ListEntry]) -> None:
+    """Check that no video is in both splits, under any URL.
+
+    Args:
+        entries: of both splits
 
     Raises:
-        InputError: if one is; the message names all of them
+        InputError: if one is; the message lists all of them
     """
     train = {entry.video: entry for entry in entries if entry.split == "train"}
     twins = [(train[entry.video], entry) for entry in entries if entry.split == "test" and entry.video in train]
     if twins:
-        pairs = _joined([f"  {one.where} and {other.where}: {other.url[:200]}" for one, other in twins])
+        pairs = _shortened([f"  {first.where} and {second.where}: {second.url[:200]}" for first, second in twins])
         raise InputError(
-            f"{len(twins)} video(s) stand in both lists, so that the test would be on what was trained on:\n{pairs}\n"
-            "take each out of one of the lists"
+            f"{len(twins)} video(s) are in both lists, but training and test videos must differ:\n{pairs}\n"
+            "remove each from one of the lists"
         )
 
 
-def without_repeats(entries: Sequence[Entry]) -> tuple[list[Entry], list[tuple[Entry, Entry]]]:
+def without_repeats(entries: Sequence[ListEntry]) -> tuple[list[ListEntry], list[tuple[ListEntry, ListEntry]]]:
     """Keep the first entry of each video.
 
+    Args:
+        entries: of both splits
+
     Returns:
-        the kept entries, and each repeat after the entry that it repeats
+        the kept entries, and pairs of a kept entry and its repeat
     """
-    known: dict[str, Entry] = {}
+    by_video: dict[str, ListEntry] = {}
     repeats = []
     for entry in entries:
-        first = known.setdefault(entry.video, entry)
+        first = by_video.setdefault(entry.video, entry)
         if first is not entry:
             repeats.append((first, entry))
-    return list(known.values()), repeats
+    return list(by_video.values()), repeats
 
 
-def _joined(problems: Sequence[str]) -> str:
+def _shortened(problems: Sequence[str]) -> str:
     more = [f"… and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
     return "\n".join([*problems[:_SHOWN], *more])
 
@@ -137,20 +146,20 @@ def _text(path: Path) -> str:
         content = path.read_bytes()
     except FileNotFoundError:
         raise InputError(
-            f"{path}: there is no such list; params.yaml names it under crawl.train or crawl.test"
+            f"{path}: there is no such list; create it, or correct crawl.train or crawl.test in params.yaml"
         ) from None
     except OSError as error:
-        raise InputError(f"{path}: the list cannot be read: {error.strerror}") from None
+        raise InputError(f"{path}: the list cannot be read: {error.strerror}; check its permissions") from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         guess = from_bytes(content).best()
     if guess is None:
-        raise InputError(f"{path}: the list is no text in any known encoding; save it as UTF-8")
+        raise InputError(f"{path}: the list is not text in a known encoding; save it as UTF-8")
     return str(guess).removeprefix("\ufeff")
 
 
-def _table(text: str, path: Path) -> Iterator[_Row]:
+def _table(text: str, path: Path) -> Iterator[_ListRow]:
     reader = csv.reader(io.StringIO(text, newline=""))
     columns: list[str] | None = None
     try:
@@ -161,9 +170,11 @@ def _table(text: str, path: Path) -> Iterator[_Row]:
                 columns = _columns(cells, path)
                 continue
             row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
-            yield _Row(reader.line_num, row.get("id", ""), row.get("url", ""))
+            yield _ListRow(reader.line_num, row.get("id", ""), row.get("url", ""))
     except csv.Error as error:
-        raise InputError(f"{path}, row {reader.line_num}: not CSV: {error}") from None
+        raise InputError(
+            f"{path}, row {reader.line_num}: not valid CSV: {error}; correct the quotes or commas there"
+        ) from None
 
 
 def _columns(header: Sequence[str], path: Path) -> list[str]:
@@ -171,20 +182,20 @@ def _columns(header: Sequence[str], path: Path) -> list[str]:
     if "url" not in columns:
         raise InputError(
             f"{path}, row 1: found the columns {', '.join(header)[:200]}; expected one named URL "
-            "(a file with one URL per line and no header must not end in .csv)"
+            "(rename a file with one URL per line and no header: its name must not end in .csv)"
         )
     return columns
 
 
-def _lines(text: str) -> Iterator[_Row]:
+def _lines(text: str) -> Iterator[_ListRow]:
     for number, line in enumerate(text.splitlines(), start=1):
         if (url := line.strip()) and not url.startswith("#"):
-            yield _Row(number, "", url)
+            yield _ListRow(number, "", url)
 
 
-def _problem(row: _Row) -> str | None:
+def _problem(row: _ListRow) -> str | None:
     if not row.url:
-        return "there is no URL"
+        return "found no URL; expected one that starts with http:// or https://"
     if (problem := _url_problem(row.url)) is not None:
         return problem
     if row.id and not identity.ID_PATTERN.fullmatch(row.id):
@@ -196,9 +207,9 @@ def _url_problem(url: str) -> str | None:
     shown = url[:200]
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018  (raises for a port that is none)
+        parts.port  # noqa: B018  (raises if the port is invalid)
     except ValueError as error:
-        return f"found {shown!r}, which is no URL ({error})"
+        return f"found {shown!r}, which is not a URL ({error})"
     if (
         parts.scheme not in ("http", "https")
         or not parts.hostname
@@ -207,9 +218,9 @@ def _url_problem(url: str) -> str | None:
         return f"found {shown!r}; expected a URL that starts with http:// or https://"
     if parts.username or parts.password:
         # the URL is written into tables and reports
-        return "the URL holds a user name or password; use crawl.cookies_file instead"
+        return "found a user name or password in the URL; remove it and use crawl.cookies_file instead"
     return None
 
 
-def _entry(row: _Row, path: Path, split: str) -> Entry:
-    return Entry(split, row.id or identity.derived_id(row.url), row.url, f"{path}, row {row.number}")
+def _entry(row: _ListRow, path: Path, split: str) -> ListEntry:
+    return ListEntry(split, row.id or identity.derived_id(row.url), row.url, f"{path}, row {row.number}")

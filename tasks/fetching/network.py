@@ -1,12 +1,11 @@
-"""The guard on addresses: what a list or a page names must not reach into private networks.
+"""Block connections to private networks (server-side request forgery): URLs in lists and pages are untrusted.
 
-Names prove nothing (they may resolve to anything, and to something else the next time), and a redirect or a page may
-lead anywhere. So the guard looks at every connection where it is made: Python raises an audit event with the resolved
-address for each, whatever library connects. It holds inside `guarded` only, for the thread that entered it.
+Host names are not enough: they may resolve to any address, to another one the next time, and pages may redirect. So
+each connection is checked when it is made: Python raises an audit event with the resolved address, whatever library
+connects. The check is active inside `guarded` only, for the thread that entered it.
 
-Behind a proxy all connections go to the proxy. There the guard looks at the request lines sent to it: literal
-addresses and names that resolve to private ones here are refused; what a name means on the proxy's side is for the
-proxy to guard.
+With a proxy, all connections go to the proxy. The request lines sent to it are checked instead: literal addresses, and
+names that resolve to private addresses on this machine. How the proxy itself resolves a name is the proxy's concern.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from urllib.parse import urlsplit
 
 from tasks.core.errors import ConfigError
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _PORTS = {"http": 80, "https": 443}
 _REQUEST_LINE = re.compile(rb"(?:CONNECT (?P<authority>\S+)|[A-Z]+ (?P<url>https?://\S+)) HTTP/", re.IGNORECASE)
@@ -33,7 +32,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class AddressRefusedError(OSError):
-    """A connection to an address that is not public and was not allowed."""
+    """A connection to an address that is neither public nor allowed."""
 
 
 @dataclass
@@ -43,11 +42,11 @@ class _Policy:
     refused: list[str] = field(default_factory=list)
 
     def check(self, host: str, port: int) -> None:
-        """Refuse a host, given as an address, unless it is public or allowed."""
+        """Raise unless a literal address is public or allowed."""
         if (host, port) not in self.open_to and not is_public(host):
-            place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            self.refused.append(place)
-            raise AddressRefusedError(f"{place} is not a public address")
+            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            self.refused.append(address)
+            raise AddressRefusedError(f"{address} is not a public address")
 
 
 _active: ContextVar[_Policy | None] = ContextVar("active", default=None)
@@ -58,20 +57,20 @@ def guarded(allow: Sequence[str], proxy: str | None) -> Iterator[list[str]]:
     """Refuse connections of this thread to private, loopback, link-local and other non-public addresses.
 
     Args:
-        allow: `host:port` that may be reached all the same
-        proxy: `http://host:port` that all requests go through, if any; its own address may be reached
+        allow: `host:port` that may be reached nevertheless
+        proxy: `http://host:port` for all requests, or None; its own address is allowed
 
     Yields:
-        the refused addresses so far; libraries dress up the error of a refused connection beyond recognition
+        the addresses refused so far, because libraries wrap the error of a refused connection in their own
 
     Raises:
         ConfigError: if an allowed address or the proxy is malformed
     """
-    _listen()
-    places = [parse_place(entry) for entry in allow]
+    _install_hook()
+    allowed = [parse_host_port(entry) for entry in allow]
     if proxy:
-        places.append(parse_proxy(proxy))
-    open_to = {(address, port) for host, port in places for address in {host, *_resolve(host, port)}}
+        allowed.append(parse_proxy(proxy))
+    open_to = {(address, port) for host, port in allowed for address in {host, *_resolve(host, port)}}
     policy = _Policy(frozenset(open_to), through_proxy=bool(proxy))
     token = _active.set(policy)
     try:
@@ -81,25 +80,32 @@ def guarded(allow: Sequence[str], proxy: str | None) -> Iterator[list[str]]:
 
 
 def is_public(host: str) -> bool:
-    """Say whether a host, given as a literal IP address, belongs to the public internet; names do not."""
+    """Tell whether a host is a literal, public IP address.
+
+    Args:
+        host: an address, or a name (never public)
+    """
     try:
-        address: Address = ipaddress.ip_address(host)
+        address: IpAddress = ipaddress.ip_address(host)
     except ValueError:
         return False
     inner = _embedded(address)
-    if any(not is_public(str(each)) for each in inner):
+    if any(not is_public(str(ipv4)) for ipv4 in inner):
         return False
-    # an IPv4 address in IPv6's clothes is judged by what it carries: its range counts as private as a whole
+    # an IPv4-mapped IPv6 address is judged by its IPv4 part: Python counts the whole range as private
     return bool(inner) or (
         address.is_global and not address.is_multicast and not getattr(address, "is_site_local", False)
     )
 
 
-def parse_place(entry: str) -> tuple[str, int]:
-    """Split `host:port` or `[ipv6]:port`.
+def parse_host_port(entry: str) -> tuple[str, int]:
+    """Split an entry of `crawl.allow_addresses`.
+
+    Args:
+        entry: `host:port` or `[ipv6]:port`
 
     Raises:
-        ConfigError: if it is anything else
+        ConfigError: if it has another form
     """
     try:
         parts = urlsplit(f"//{entry}")
@@ -111,10 +117,13 @@ def parse_place(entry: str) -> tuple[str, int]:
 
 
 def parse_proxy(proxy: str) -> tuple[str, int]:
-    """Return host and port of a proxy's URL.
+    """Return host and port of a proxy.
+
+    Args:
+        proxy: an http(s) URL
 
     Raises:
-        ConfigError: if it is no http(s) URL
+        ConfigError: if it is not such a URL
     """
     try:
         parts = urlsplit(proxy)
@@ -122,35 +131,35 @@ def parse_proxy(proxy: str) -> tuple[str, int]:
             return parts.hostname, parts.port or _PORTS[parts.scheme]
     except ValueError:
         pass
-    # the URL may hold a password: it is not repeated
-    raise ConfigError("crawl.proxy: expected http://host:port or https://host:port, with user:password@ if need be")
+    # the URL may contain a password: do not print it
+    raise ConfigError("crawl.proxy: expected http://host:port or https://host:port, with user:password@ if needed")
 
 
-def _embedded(address: Address) -> list[ipaddress.IPv4Address]:
-    """Return the IPv4 addresses that an IPv6 address carries (mapped, 6to4, Teredo, NAT64)."""
+def _embedded(address: IpAddress) -> list[ipaddress.IPv4Address]:
+    """Return the IPv4 addresses embedded in an IPv6 address (mapped, 6to4, Teredo, NAT64)."""
     if isinstance(address, ipaddress.IPv4Address):
         return []
-    carried = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    embedded = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
     if address in _NAT64:
-        carried.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return [each for each in carried if each is not None]
+        embedded.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return [ipv4 for ipv4 in embedded if ipv4 is not None]
 
 
 def _resolve(host: str, port: int) -> set[str]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return set()
-    return {str(entry[4][0]) for entry in found}
+    return {str(info[4][0]) for info in infos}
 
 
 @cache
-def _listen() -> None:
-    # audit hooks cannot be removed: it is added once, and idle outside `guarded`
-    sys.addaudithook(_hear)
+def _install_hook() -> None:
+    # audit hooks cannot be removed: install it once; outside `guarded` it does nothing
+    sys.addaudithook(_on_audit_event)
 
 
-def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+def _on_audit_event(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "socket.connect":
         if (policy := _active.get()) is not None:
             _check_connection(policy, arguments[1])

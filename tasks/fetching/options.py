@@ -1,4 +1,4 @@
-"""yt-dlp's options in params.yaml: those that shape requests pass; those that run commands or write files do not."""
+"""Parse yt-dlp options of params.yaml; refuse those that run commands or write files."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ _ALLOWED = {
 
 
 def parse(arguments: Sequence[str]) -> dict[str, Any]:
-    """Turn yt-dlp's command-line options into parameters of its Python API.
+    """Convert yt-dlp's command-line options into parameters of its Python API.
 
-    Only options that shape requests, logins, waits and the choice of formats pass. All others are the crawl's own
-    business, or would run commands, load code or settings, or write files elsewhere.
+    Only options about requests, logins, waits and formats are allowed. All others are set by the crawl itself, or would
+    run commands, load code or settings, or write files elsewhere.
 
     Args:
         arguments: as on yt-dlp's command line: `["--limit-rate", "1M"]`
 
     Returns:
-        parameters for `yt_dlp.YoutubeDL`, only those that the arguments set
+        parameters for `yt_dlp.YoutubeDL`, only those set by the arguments
 
     Raises:
-        ConfigError: if an option is unknown, malformed or not allowed here; the message names it
+        ConfigError: if an option is unknown, malformed or not allowed; the message names it
     """
     if not arguments:
         return {}
@@ -52,8 +52,8 @@ def parse(arguments: Sequence[str]) -> dict[str, Any]:
     if refused := sorted(name for name in chosen if name not in _ALLOWED):
         flags = ", ".join(_flag(name) for name in refused)
         raise ConfigError(
-            f"crawl.yt_dlp_args: {flags} cannot be used here; allowed are options that shape requests, logins, waits "
-            "and the choice of formats, such as --limit-rate (what has a key under crawl: is set there)"
+            f"crawl.yt_dlp_args: {flags} cannot be used; allowed are options about requests, logins, waits and "
+            "formats, such as --limit-rate (use the keys under crawl: where there is one)"
         )
     from yt_dlp import parse_options
 
@@ -62,28 +62,28 @@ def parse(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def _changed(arguments: Sequence[str]) -> set[str]:
-    """Return the names of the options that the arguments set; reads no file, runs nothing."""
+    """Return the names of the options that the arguments set, without reading files or running commands."""
     from yt_dlp.options import create_parser
 
-    # a parser of its own for each: options that collect values share their default list
+    # two parsers: options that collect values change their parser's default list
     before = vars(create_parser().get_default_values())
     values, rest = _quietly(arguments, lambda: create_parser().parse_args(list(arguments)))
     if rest:
-        raise ConfigError(f"crawl.yt_dlp_args: found {rest[0]!r}, which is no option; URLs belong into the lists")
-    # names that start with _ are the parser's own notes; what an alias stands for is set, and checked, like the rest
+        raise ConfigError(f"crawl.yt_dlp_args: found {rest[0]!r}, which is not an option; put URLs into the lists")
+    # names that start with _ are internal to the parser; the options behind an alias are set, and so checked, as well
     return {name for name, value in vars(values).items() if value != before.get(name) and not name.startswith("_")}
 
 
 def _quietly(arguments: Sequence[str], parse: Callable[[], Any]) -> Any:
-    """Call one of yt-dlp's parsers, which print and exit on a bad option; turn that into an error."""
+    """Call a parser of yt-dlp, which prints and exits on an invalid option; raise an error instead."""
     from optparse import OptParseError
 
-    said = io.StringIO()
+    output = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+        with contextlib.redirect_stderr(output), contextlib.redirect_stdout(output):
             return parse()
     except (OptParseError, ValueError, SystemExit) as error:
-        lines = (str(error) if not isinstance(error, SystemExit) else said.getvalue()).strip().splitlines()
+        lines = (str(error) if not isinstance(error, SystemExit) else output.getvalue()).strip().splitlines()
         problem = lines[-1].rpartition("error: ")[2] if lines else "not understood by yt-dlp"
         raise ConfigError(f"crawl.yt_dlp_args: {problem} (in {' '.join(arguments)})") from None
 
@@ -93,5 +93,5 @@ def _flag(name: str) -> str:
 
     options = [option for group in create_parser().option_groups for option in group.option_list]
     flags = [str(option.get_opt_string()) for option in options if option.dest == name]
-    # the flag that sets it, rather than the one that takes it back
+    # prefer the flag that sets the option to its --no- form
     return min(flags, key=lambda flag: flag.startswith("--no-"), default=name)

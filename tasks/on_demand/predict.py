@@ -21,7 +21,7 @@ from tasks.core.errors import AudioError, InputError, NotEnoughData, Rejected
 from tasks.core.memo import Reject
 from tasks.features.mid_term.mid_term import NAMES, AnalysisWindows, mid_terms
 from tasks.fetching import client
-from tasks.fetching.description import Address
+from tasks.fetching.description import MediaAddress
 from tasks.labelling.votes import eligibility
 from tasks.media.decode import RATE_HZ, to_flac
 from tasks.media.segments.cutting import CutSegment, SegmentSpan, VideoSpans, cuts
@@ -113,8 +113,8 @@ def _obtain(source: str, captions: Path | None, folder: Path, config: Config) ->
     if _ADDRESS.match(source):
         client.check(config.crawl)
         try:
-            wanted = client.wanted_of(config.crawl)
-            fetched = client.fetch(Address(source), folder, wanted, config.crawl, captions_needed=False)
+            rules = client.fetch_rules(config.crawl)
+            fetched = client.fetch(MediaAddress(source), folder, rules, config.crawl, captions_needed=False)
         except Rejected as error:
             raise InputError(f"{source}: {error}") from None
         name, media = _file_name(fetched.title), fetched.media

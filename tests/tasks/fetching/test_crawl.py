@@ -245,7 +245,7 @@ def test_a_partial_file_of_something_else_is_not_built_upon(
     crawled(*lists)
     videos = {row["split"]: row for row in tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist()}
     (paths.MEDIA / videos["train"]["audio"]).unlink()
-    item = crawl.Video(videos["train"]["video_id"], "train", crawl.Address(lists[0][0]), settings.crawl)
+    item = crawl.CrawlItem(videos["train"]["video_id"], "train", crawl.MediaAddress(lists[0][0]), settings.crawl)
     item.folder.mkdir(parents=True)
     for name in ("media-0-wav", "media-0-wav.part"):
         (item.folder / name).write_bytes(b"another file's first bytes")

@@ -10,14 +10,14 @@ from yt_dlp.utils import DownloadError, ExtractorError, UnsupportedError
 
 from tasks.core.errors import Rejected, Transient
 from tasks.fetching import description, failures, retries
-from tasks.fetching.description import Address, Wanted
+from tasks.fetching.description import FetchRules, MediaAddress
 
 URL = "https://a.example/x"
 
 
-def wanted(**changes: Any) -> Wanted:
+def wanted(**changes: Any) -> FetchRules:
     usual = {"languages": ["en", "en-GB"], "automatic_captions": True, "max_duration_s": 60.0, "max_bytes": 1000}
-    return Wanted.model_validate({**usual, **changes})
+    return FetchRules.model_validate({**usual, **changes})
 
 
 def source(ext: str = "vtt", query: str = "") -> dict[str, str]:
@@ -86,12 +86,12 @@ def test_text_from_outside_becomes_one_printable_line() -> None:
 
 
 def test_the_source_of_a_video_has_one_name() -> None:
-    assert description.source_id({"extractor_key": "Youtube", "id": "abc"}, Address(URL)) == "Youtube:abc"
-    assert description.source_id({"extractor_key": "Generic", "id": "x"}, Address(URL, 2)) == "a.example/x#2"
+    assert description.source_id({"extractor_key": "Youtube", "id": "abc"}, MediaAddress(URL)) == "Youtube:abc"
+    assert description.source_id({"extractor_key": "Generic", "id": "x"}, MediaAddress(URL, 2)) == "a.example/x#2"
 
 
 def meaning(error: BaseException, downloading: bool = False) -> Exception:
-    return failures.meaning(error, URL, [], downloading=downloading)
+    return failures.classify(error, URL, [], downloading=downloading)
 
 
 @pytest.mark.parametrize(
@@ -139,4 +139,4 @@ def test_details_are_the_same_every_time() -> None:
     text = (
         "ERROR: [x] a\x1b[0m: <Connection object at 0x7f3a> failed; please report this issue on https://x (caused by y)"
     )
-    assert failures.plain(text) == "[x] a: <Connection object> failed"
+    assert failures.one_line(text) == "[x] a: <Connection object> failed"

@@ -48,7 +48,10 @@ def test_a_text_file_holds_one_url_per_line(tmp_path: Path) -> None:
         ("\n\n", "the list is empty"),
         ("Id,Link\n1,https://a.example/\n", "row 1: found the columns Id, Link; expected one named URL"),
         ("https://a.example/1\nhttps://a.example/2\n", r"expected one named URL .*must not end in \.csv"),
-        (HEADER + "1,https://a.example/1\n1,https://a.example/2\n", "row 3: the Id '1' is that of .*row 2"),
+        (
+            HEADER + "1,https://a.example/1\n1,https://a.example/2\n",
+            "row 3: found the Id '1', as in .*row 2; give each video its own Id",
+        ),
         (HEADER + "../../etc/x,https://a.example/1\n", "row 2: found the Id '../../etc/x'; expected 1 to 64 letters"),
         (HEADER + f"{'x' * 65},https://a.example/1\n", "expected 1 to 64 letters"),
         (HEADER + "a b,https://a.example/1\n", "expected 1 to 64 letters"),
@@ -56,10 +59,10 @@ def test_a_text_file_holds_one_url_per_line(tmp_path: Path) -> None:
         (HEADER + "1,ytsearch:cats\n", "expected a URL that starts with http"),
         (HEADER + "1,-o/tmp/x\n", "expected a URL that starts with http"),
         (HEADER + "1,http://\n", "expected a URL that starts with http"),
-        (HEADER + "1,http://a.example:99999/\n", "which is no URL"),
-        (HEADER + "1,http://[::1/\n", "which is no URL"),
-        (HEADER + "1,https://me:secret@a.example/\n", "holds a user name or password"),
-        (HEADER + "1,\n", "row 2: there is no URL"),
+        (HEADER + "1,http://a.example:99999/\n", "which is not a URL"),
+        (HEADER + "1,http://[::1/\n", "which is not a URL"),
+        (HEADER + "1,https://me:secret@a.example/\n", "found a user name or password in the URL; remove it"),
+        (HEADER + "1,\n", "row 2: found no URL"),
     ],
 )
 def test_each_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -96,9 +99,9 @@ def test_a_missing_list_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_video_in_both_lists_is_found_under_another_url(other: str) -> None:
-    one = lists.Entry("train", "1", "https://www.youtube.com/watch?v=xoUZD1UH_uY", "a.csv, row 2")
+    one = lists.ListEntry("train", "1", "https://www.youtube.com/watch?v=xoUZD1UH_uY", "a.csv, row 2")
     with pytest.raises(InputError, match=r"a\.csv, row 2 and b\.csv, row 9"):
-        lists.check_apart([one, lists.Entry("test", "2", other, "b.csv, row 9")])
+        lists.check_disjoint([one, lists.ListEntry("test", "2", other, "b.csv, row 9")])
 
 
 def test_other_videos_stay_apart() -> None:
@@ -108,8 +111,8 @@ def test_other_videos_stay_apart() -> None:
         "https://vimeo.com/1",
         "https://a.example/?v=1",
     ]
-    entries = [lists.Entry(split, "1", url, "") for split, url in zip(["train", "test"] * 2, urls, strict=True)]
-    lists.check_apart(entries)
+    entries = [lists.ListEntry(split, "1", url, "") for split, url in zip(["train", "test"] * 2, urls, strict=True)]
+    lists.check_disjoint(entries)
     assert lists.without_repeats(entries) == (entries, [])
 
 
@@ -121,9 +124,9 @@ def test_urls_of_the_same_page_are_the_same_video() -> None:
 
 @pytest.mark.parametrize("parts", [("1", "a/b"), ("1", "-x"), ("é",), ("x" * 70, "y"), ("..", "etc")])
 def test_joined_ids_are_safe_and_distinct(parts: tuple[str, ...]) -> None:
-    made = identity.joined(*parts)
+    made = identity.safe_id(*parts)
     assert identity.ID_PATTERN.fullmatch(made)
-    assert made != identity.joined(*parts[:-1], parts[-1] + "!")
+    assert made != identity.safe_id(*parts[:-1], parts[-1] + "!")
 
 
 @pytest.mark.real
@@ -133,4 +136,4 @@ def test_the_sources_own_lists_are_read(real_data: Path) -> None:
     test = lists.read(folder / "dataset_test.csv", "test")
     assert len(train) > 100
     assert len(test) == 11
-    lists.check_apart([*train, *test])
+    lists.check_disjoint([*train, *test])

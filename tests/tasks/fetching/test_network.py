@@ -112,11 +112,11 @@ def test_behind_a_proxy_public_targets_pass(site: Any, respond: Callable[..., No
 @pytest.mark.parametrize("entry", ["127.0.0.1", "http://127.0.0.1:80", "a:b", ":80", "a:99999", "::1:80", "u@h:80", ""])
 def test_malformed_places_are_named(entry: str) -> None:
     with pytest.raises(ConfigError, match="expected host:port"):
-        network.parse_place(entry)
+        network.parse_host_port(entry)
 
 
 def test_places_are_split() -> None:
-    assert network.parse_place("[::1]:8417") == ("::1", 8417)
+    assert network.parse_host_port("[::1]:8417") == ("::1", 8417)
     assert network.parse_proxy("http://me:secret@proxy.example") == ("proxy.example", 80)
 
 

@@ -50,7 +50,7 @@ def test_an_alias_hides_nothing() -> None:
         (["--bogus"], "no such option: --bogus"),
         (["--limit-rate"], "requires 1 argument"),
         (["--limit-rate", "fast"], 'invalid rate limit "fast"'),
-        (["https://a.example/"], "which is no option"),
+        (["https://a.example/"], "which is not an option"),
         (["--version"], "--version"),
     ],
 )

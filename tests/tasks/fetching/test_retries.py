@@ -35,33 +35,37 @@ def failing(times: int, error: Callable[[], Exception]) -> Callable[[], str]:
 
 def test_waits_double_with_jitter_up_to_a_limit(waits: list[float]) -> None:
     call = failing(5, lambda: retries.TryAgain("busy"))
-    assert retries.patiently(call, attempts=6, backoff_s=1.0, max_backoff_s=6.0) == "found"
+    assert retries.call_with_retries(call, attempts=6, backoff_s=1.0, max_backoff_s=6.0) == "found"
     for waited, base in zip(waits, (1, 2, 4, 6, 6), strict=True):
         assert base <= waited <= min(base + 1, 6)
 
 
 def test_the_server_decides_how_long(waits: list[float]) -> None:
     call = failing(1, lambda: retries.TryAgain("busy", after_s=30.0))
-    assert retries.patiently(call, attempts=2, backoff_s=1.0, max_backoff_s=60.0) == "found"
+    assert retries.call_with_retries(call, attempts=2, backoff_s=1.0, max_backoff_s=60.0) == "found"
     assert waits == [30.0]
 
 
 def test_too_long_a_wait_is_no_wait(waits: list[float]) -> None:
     call = failing(1, lambda: retries.TryAgain("busy", after_s=61.0))
     with pytest.raises(retries.TryAgain):
-        retries.patiently(call, attempts=9, backoff_s=1.0, max_backoff_s=60.0)
+        retries.call_with_retries(call, attempts=9, backoff_s=1.0, max_backoff_s=60.0)
     assert waits == []
 
 
 def test_the_last_failure_comes_out(waits: list[float]) -> None:
     with pytest.raises(retries.TryAgain, match="unavailable for now: busy"):
-        retries.patiently(failing(9, lambda: retries.TryAgain("busy")), attempts=3, backoff_s=1.0, max_backoff_s=60.0)
+        retries.call_with_retries(
+            failing(9, lambda: retries.TryAgain("busy")), attempts=3, backoff_s=1.0, max_backoff_s=60.0
+        )
     assert len(waits) == 2
 
 
 def test_what_is_final_is_not_tried_again(waits: list[float]) -> None:
     with pytest.raises(Rejected, match="not found"):
-        retries.patiently(failing(1, lambda: Rejected("not found")), attempts=3, backoff_s=1.0, max_backoff_s=60.0)
+        retries.call_with_retries(
+            failing(1, lambda: Rejected("not found")), attempts=3, backoff_s=1.0, max_backoff_s=60.0
+        )
     assert waits == []
 
 
