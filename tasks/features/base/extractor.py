@@ -1,4 +1,4 @@
-"""What an extractor of features is: a name, settings, and a function from a batch of utterances to one value each."""
+"""The extractor interface: a name, settings, and a function from a batch of utterances to one value per utterance."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Value = NDArray[np.float32] | str
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said in one utterance.
+    """Text of one utterance with its dialogue context.
 
     Args:
         text: the words, "" for none
-        speaker: who said it, "" where that is unknown
-        before: speaker and text of the earlier utterances of its group (dialogue, video), oldest first
+        speaker: the speaker, "" if unknown
+        before: (speaker, text) of the earlier utterances of its group (dialogue, video), oldest first
     """
 
     text: str
@@ -31,11 +31,11 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Sound:
-    """How one utterance sounds.
+    """Audio of one utterance.
 
     Args:
         samples: mono, full scale 1, shape (n_samples,), float32
-        rate_hz: their sampling rate; 16,000 wherever the house reads sound itself
+        rate_hz: sampling rate in Hz; 16,000 for audio decoded by undertone
     """
 
     samples: NDArray[np.float32]
@@ -44,12 +44,12 @@ class Sound:
 
 @dataclass(frozen=True)
 class VideoFrames:
-    """How one utterance looks.
+    """Video frames of one utterance.
 
     Args:
-        images: frames in the order of time, RGB, uint8, shape (n_frames, height, width, 3)
-        times_s: of the frames, from the utterance's start, shape (n_frames,)
-        entropies: of the whole frames' grey levels, in bits, shape (n_frames,)
+        images: RGB frames in temporal order, uint8, shape (n_frames, height, width, 3)
+        times_s: time of each frame in seconds from the utterance's start, shape (n_frames,)
+        entropies: entropy of each uncropped frame's grey levels in bits, shape (n_frames,)
     """
 
     images: NDArray[np.uint8]
@@ -59,23 +59,21 @@ class VideoFrames:
 
 @dataclass(frozen=True)
 class Extractor:
-    """A kind of features, as a module of `tasks.features` offers it under the name `EXTRACTOR` or in `EXTRACTORS`.
+    """A kind of features; modules of `tasks.features` list theirs in `EXTRACTORS`.
 
     Args:
-        name: how params.yaml names it
-        title: one line for people
-        reads: `text`: the function is given `Transcript`; `sound`: `Sound`; `video`: `VideoFrames`, by its settings
-            `n_frames`, `size` and `crop`
-        gives: a `vector` (float32, shape (n_features,)), a `sequence` (float32, shape (n_steps, n_features), 1 step or
-            more) or a `text`; of the same n_features for every utterance
-        settings: a frozen dataclass whose fields have defaults; what params.yaml may set. A field `batch_size` says how
-            many utterances (of similar length) are handed over at once; a field `checkpoint` names a pretrained model,
-            which the leakage audit looks up; an attribute `step_s` says how many seconds lie between two steps of a
-            sequence, so that windows can be cut out of it
-        start: settings → function. It may load models; it is called once per process. The function takes a batch and
-            returns one value for each, whatever else is in the batch; it raises `AudioError` where sound cannot be
-            used, and is then given the batch one by one
-        names: settings → names of the features, where they have names
+        name: name in params.yaml
+        title: one-line description
+        reads: input type: `text` (`Transcript`), `sound` (`Sound`) or `video` (`VideoFrames`; its settings need
+            `n_frames`, `size` and `crop`)
+        gives: output type: `vector` (float32, shape (n_features,)), `sequence` (float32, shape (n_steps, n_features),
+            n_steps >= 1) or `text`; n_features is the same for every utterance
+        settings: frozen dataclass of the parameters allowed in params.yaml; every field has a default. Special fields:
+            `batch_size` (utterances of similar length per call), `checkpoint` (pretrained model, checked by the leakage
+            audit), `step_s` (seconds between steps of a sequence; needed to cut windows)
+        start: settings → function; called once per process, may load models. The function maps a batch to one value
+            per utterance, independent of the rest of the batch. On `AudioError` it is called again for each utterance
+        names: settings → feature names, if the features have names
     """
 
     name: str
@@ -88,5 +86,5 @@ class Extractor:
 
     @property
     def column(self) -> Literal["text", "audio", "video"]:
-        """The column of the utterance table that says what is read."""
+        """Column of the utterance table that holds the input: text, or the path of the audio or video file."""
         return "audio" if self.reads == "sound" else self.reads

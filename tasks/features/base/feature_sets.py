@@ -1,4 +1,4 @@
-"""A set of features as params.yaml names it: who extracts it, with which settings."""
+"""Resolve a feature set of params.yaml to its extractor and settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from tasks.features.base.settings import settings_of
 
 
 def resolve(name: str, config: Config) -> tuple[Extractor, Any]:
-    """Return who extracts a set of features, and with which settings.
+    """Return the extractor of a feature set and its validated settings.
+
+    Args:
+        name: key under `features` in params.yaml
+        config: the project's configuration
 
     Raises:
         ConfigError: if the corpus, the extractor or a setting is unknown
@@ -28,7 +32,14 @@ def resolve(name: str, config: Config) -> tuple[Extractor, Any]:
 
 @contextmanager
 def error_context(where: str) -> Iterator[None]:
-    """Put the place in params.yaml before what is wrong there."""
+    """Prefix the message of an error with its location in params.yaml.
+
+    Args:
+        where: the location, such as `params.yaml: features.NAME.extractor`
+
+    Raises:
+        ConfigError: for any UndertoneError in the block; unchanged if its message already names params.yaml
+    """
     try:
         yield
     except UndertoneError as error:

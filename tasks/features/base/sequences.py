@@ -1,4 +1,4 @@
-"""Sequences of feature vectors, one per row, of different lengths."""
+"""Variable-length sequences of feature vectors, one sequence per row."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Sequences:
-    """Sequences of vectors of different lengths, read from disk as they are asked for where `steps` is a memory map.
+    """Sequences of different lengths in one array; read from disk on access if `steps` is a memory map.
 
     Args:
-        steps: the steps of all sequences, one after the other, shape (n_steps_in_all, n_features), float32
-        starts: where each row's sequence begins, shape (n_rows,)
-        lengths: how many steps it has, shape (n_rows,): 1 or more; 0, for models that can do without, where a row has
-            nothing here
+        steps: concatenated steps of all sequences, float32, shape (n_steps_total, n_features)
+        starts: first step of each row's sequence, shape (n_rows,)
+        lengths: steps of each row, shape (n_rows,); 0 marks a missing sequence, for models that accept missing ones
     """
 
     steps: NDArray[np.float32]
@@ -34,5 +33,9 @@ class Sequences:
         return np.asarray(self.steps[start : start + int(self.lengths[row])], dtype=np.float32)
 
     def rows(self, rows: Rows) -> Sequences:
-        """Return the sequences of some rows, without copying them."""
+        """Return a view of some rows; nothing is copied.
+
+        Args:
+            rows: row numbers, shape (n_selected,)
+        """
         return Sequences(self.steps, self.starts[rows], self.lengths[rows])

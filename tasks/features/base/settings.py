@@ -1,4 +1,4 @@
-"""Settings of models and extractors: from what params.yaml says to a frozen dataclass, strictly."""
+"""Strict conversion of params.yaml values to the settings dataclasses of models and extractors."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from tasks.core.errors import ConfigError
 
 
 def settings_of(kind: type, values: Mapping[str, Any], where: str) -> Any:
-    """Build settings from plain values.
+    """Build a settings dataclass from plain values.
 
-    An int stands for a float, a list for a tuple, a mapping for settings inside settings; nothing else is converted: no
-    text for a number, no 1.0 for a 1.
+    Only these conversions are made: int to float, list to tuple, mapping to a nested settings dataclass.
 
     Args:
-        kind: a frozen dataclass; its `__post_init__` may refuse values with ValueError or ConfigError
+        kind: a frozen dataclass; its `__post_init__` may reject values with ValueError or ConfigError
         values: field → value, as read from YAML or JSON
-        where: how the message names the place, such as `experiments.NAME.model`
+        where: location for error messages, such as `experiments.NAME.model`
 
     Returns:
         an instance of `kind`
 
     Raises:
-        ConfigError: if a key is unknown, missing or of another type, or a value impossible; all that is wrong with
-            keys and types is told at once
+        ConfigError: if a key is unknown or missing, or a value has the wrong type or is out of range; lists all wrong
+            keys and types at once
 
     Example:
         >>> from tasks.models.classical import LogisticSettings
@@ -79,8 +78,8 @@ def _read(hint: Any, value: Any) -> Any:
     try:
         plain = to_json(value, inf_nan_mode="constants")
     except PydanticSerializationError:
-        raise ValueError(f"{type(value).__name__} is nothing that YAML holds") from None
-    # JSON, because strict Python input knows no list for a tuple
+        raise ValueError(f"{type(value).__name__} cannot come from YAML") from None
+    # validate JSON, not Python objects: in strict mode pydantic rejects a Python list for a tuple
     return TypeAdapter(hint, config=ConfigDict(strict=True, allow_inf_nan=False)).validate_json(plain)
 
 
@@ -89,5 +88,5 @@ def _expected(error: ValueError) -> str:
 
     if not isinstance(error, ValidationError):
         return str(error)
-    told = [problem["msg"] for problem in error.errors(include_url=False)]
-    return "; or ".join(dict.fromkeys(f"{message[0].lower()}{message[1:]}" for message in told))
+    messages = [problem["msg"] for problem in error.errors(include_url=False)]
+    return "; or ".join(dict.fromkeys(f"{message[0].lower()}{message[1:]}" for message in messages))

@@ -1,8 +1,8 @@
-"""Features on disk: an index in Parquet and all values in one safetensors file, written as a stream, read as a map.
+"""Feature sets on disk: written as a stream, read by memory map.
 
-One folder a set of features: `index.parquet` (one row per utterance, sorted by id), `values.safetensors` (one tensor
-`values`, shape (n_steps of all utterances, n_features), float32; a vector is one step) and `card.json`. Nothing here
-holds more than one batch in memory, whatever the size of the corpus.
+Each feature set is a folder: `index.parquet` (one row per utterance, sorted by id), `values.safetensors` (one float32
+tensor `values`, shape (n_steps of all utterances, n_features); a vector is one step) and `card.json`. Memory use does
+not grow with the corpus: at most one batch is in memory.
 """
 
 from __future__ import annotations
@@ -33,18 +33,24 @@ EXTRACTED = pa.schema(
         ("text", pa.string()),
     ]
 )
-"""What extraction gives for one utterance; `values` are float32, little-endian, step after step; null for a text."""
+"""Extracted features, one row per utterance; `values`: float32, little-endian, row-major; null for a text."""
 INDEX = pa.schema(
     [("utterance_id", pa.string()), ("start", pa.int64()), ("n_steps", pa.int64()), ("text", pa.string())]
 )
 _INDEX, _VALUES, _CARD = "index.parquet", "values.safetensors", "card.json"
 _HEADER_BYTES = 128
-"""Room for the safetensors header, which is written last, when the shape is known; it may be padded with spaces."""
+"""Reserved for the safetensors header, which is written last, when the shape is known; padded with spaces."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """A set of features, from `read`; `values` is a memory map, shape (n_steps of all, n_features)."""
+    """A feature set opened by `read`.
+
+    Args:
+        card: contents of card.json
+        index: table of `INDEX`, sorted by utterance_id
+        values: memory map, float32, shape (n_steps of all utterances, n_features)
+    """
 
     card: dict[str, Any]
     index: pa.Table
@@ -52,25 +58,41 @@ class Features:
 
     @property
     def ids(self) -> list[str]:
-        """The utterances that have these features, sorted."""
-        found: list[str] = self.index["utterance_id"].to_pylist()
-        return found
+        """Ids of the utterances that have these features, sorted."""
+        ids: list[str] = self.index["utterance_id"].to_pylist()
+        return ids
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the vectors of rows of the index, shape (n_rows, n_features)."""
+        """Return vectors, float32, shape (n_rows, n_features).
+
+        Args:
+            rows: rows of the index, shape (n_rows,)
+        """
         return np.asarray(self.values[self.index["start"].to_numpy()[rows]])
 
     def sequences(self, rows: NDArray[np.int64]) -> Sequences:
-        """Return the sequences of rows of the index, unread."""
+        """Return sequences; their steps stay on disk until they are used.
+
+        Args:
+            rows: rows of the index, shape (n_rows,)
+        """
         return Sequences(self.values, self.index["start"].to_numpy()[rows], self.index["n_steps"].to_numpy()[rows])
 
     def texts(self, rows: NDArray[np.int64]) -> NDArray[np.object_]:
-        """Return the texts of rows of the index, shape (n_rows,)."""
+        """Return texts, shape (n_rows,).
+
+        Args:
+            rows: rows of the index, shape (n_rows,)
+        """
         return np.array(self.index["text"].to_pylist(), dtype=object)[rows]
 
 
 def row(utterance_id: str, value: Value) -> dict[str, Any]:
     """Return one row of `EXTRACTED`.
+
+    Args:
+        utterance_id: id of the utterance
+        value: a text, or finite float32 values, shape (n_features,) or (n_steps, n_features)
 
     Raises:
         ValueError: if the value is neither a text nor a finite array of one or two axes
@@ -86,15 +108,15 @@ def row(utterance_id: str, value: Value) -> dict[str, Any]:
 
 
 def write(folder: Path, batches: Iterable[pa.Table], card: dict[str, Any]) -> int:
-    """Write features batch by batch, as they come.
+    """Write a feature set batch by batch.
 
     Args:
-        folder: where; its three files are replaced
+        folder: target; its three files are replaced
         batches: tables of `EXTRACTED`
-        card: what is known of the features; the digests of both other files are added
+        card: description of the features; sizes and the digests of both other files are added
 
     Returns:
-        how many utterances have them
+        number of utterances written
 
     Raises:
         ValueError: if two utterances have different numbers of features
@@ -104,61 +126,74 @@ def write(folder: Path, batches: Iterable[pa.Table], card: dict[str, Any]) -> in
         file.write(b" " * _HEADER_BYTES)
         n_steps, n_features = 0, 0
         for batch in batches:
-            for found in batch.to_pylist():
-                if found["n_steps"] and n_features not in (0, found["n_features"]):
-                    raise ValueError(f"{found['utterance_id']}: {found['n_features']} features, others {n_features}")
-                n_features = found["n_features"] or n_features
-                rows.append({"start": n_steps, **{name: found[name] for name in ("utterance_id", "n_steps", "text")}})
-                file.write(found["values"] or b"")
-                n_steps += found["n_steps"]
+            for entry in batch.to_pylist():
+                if entry["n_steps"] and n_features not in (0, entry["n_features"]):
+                    raise ValueError(f"{entry['utterance_id']}: {entry['n_features']} features, others {n_features}")
+                n_features = entry["n_features"] or n_features
+                rows.append({"start": n_steps, **{name: entry[name] for name in ("utterance_id", "n_steps", "text")}})
+                file.write(entry["values"] or b"")
+                n_steps += entry["n_steps"]
         _put_header(file, n_steps, n_features)
     index = tables.from_rows(sorted(rows, key=_id), INDEX)
     tables.write(index, folder / _INDEX, INDEX)
     digests = {f"{name.partition('.')[0]}_sha256": _digest(folder / name) for name in (_INDEX, _VALUES)}
-    known = {**card, "n_utterances": len(rows), "n_steps": n_steps, "n_features": n_features, **digests}
-    tables.write_text(folder / _CARD, json.dumps(known, indent=2, ensure_ascii=False) + "\n")
+    full_card = {**card, "n_utterances": len(rows), "n_steps": n_steps, "n_features": n_features, **digests}
+    # card last: it marks the set as complete
+    tables.write_text(folder / _CARD, json.dumps(full_card, indent=2, ensure_ascii=False) + "\n")
     return len(rows)
 
 
 def card(folder: Path) -> dict[str, Any]:
-    """Return what is known of a set of features.
+    """Return the card of a feature set.
+
+    Args:
+        folder: folder of the feature set
 
     Raises:
-        InputError: if there is none in the folder
+        InputError: if the folder has no card
     """
     try:
-        found: dict[str, Any] = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+        contents: dict[str, Any] = json.loads((folder / _CARD).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{folder}: no features here yet; run the stage that extracts them") from None
-    return found
+    return contents
 
 
 def read(folder: Path) -> Features:
-    """Open a set of features.
+    """Open a feature set.
+
+    Args:
+        folder: folder of the feature set
 
     Raises:
-        InputError: if there is none in the folder, or its values are cut off
+        InputError: if the folder has no card, or the file of values is missing or has the wrong size
     """
-    known = card(folder)
-    path, shape = folder / _VALUES, (int(known["n_steps"]), int(known["n_features"]))
+    contents = card(folder)
+    path, shape = folder / _VALUES, (int(contents["n_steps"]), int(contents["n_features"]))
     n_bytes = _HEADER_BYTES + 4 * shape[0] * shape[1]
     if not path.is_file() or path.stat().st_size != n_bytes:
         raise InputError(f"{path}: expected {n_bytes:,} bytes; remove {folder} and run its stage again")
+    # an empty file cannot be memory-mapped
     empty = np.empty(shape, dtype=np.float32)
     values = np.memmap(path, dtype="<f4", mode="r", offset=_HEADER_BYTES, shape=shape) if shape[0] else empty
-    return Features(known, tables.read(folder / _INDEX, INDEX), values)
+    return Features(contents, tables.read(folder / _INDEX, INDEX), values)
 
 
 def positions(features: Features, ids: Sequence[str]) -> NDArray[np.int64]:
-    """Return the row of the index that each id has, -1 for none; shape (n_ids,)."""
-    found = pc.index_in(pa.array(ids, pa.string()), features.index["utterance_id"].combine_chunks())
-    place: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return place
+    """Return the row of the index of each id, -1 for ids without features; shape (n_ids,).
+
+    Args:
+        features: an open feature set
+        ids: utterance ids
+    """
+    rows = pc.index_in(pa.array(ids, pa.string()), features.index["utterance_id"].combine_chunks())
+    filled: NDArray[np.int64] = pc.fill_null(rows, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return filled
 
 
 def _put_header(file: BinaryIO, n_steps: int, n_features: int) -> None:
-    described = {"dtype": "F32", "shape": [n_steps, n_features], "data_offsets": [0, 4 * n_steps * n_features]}
-    text = json.dumps({"values": described}, separators=(",", ":")).encode()
+    tensor = {"dtype": "F32", "shape": [n_steps, n_features], "data_offsets": [0, 4 * n_steps * n_features]}
+    text = json.dumps({"values": tensor}, separators=(",", ":")).encode()
     length = _HEADER_BYTES - 8
     file.seek(0)
     file.write(length.to_bytes(8, "little") + text.ljust(length))
@@ -169,5 +204,5 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _id(found: dict[str, Any]) -> str:
-    return str(found["utterance_id"])
+def _id(entry: dict[str, Any]) -> str:
+    return str(entry["utterance_id"])

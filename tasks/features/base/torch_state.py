@@ -1,8 +1,7 @@
-"""What PyTorch keeps once for a whole process: its random state, the number of its threads, its algorithms.
+"""Exclusive access to PyTorch's process-wide state: random state, number of threads, algorithm flags.
 
-Shards may run in threads of one process, beside stages that load the networks of others, whose first weights are drawn
-only to be replaced. Whoever needs this state to themselves takes it with `exclusive`; otherwise one training would lose
-random numbers to another, and two runs would differ.
+Batches may run in threads of one process. Loading a network draws random initial weights, which would advance the
+random state of a training run in another thread and make two runs differ. `exclusive` prevents this by a lock.
 """
 
 from __future__ import annotations
@@ -11,22 +10,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_ALONE = threading.RLock()
+_LOCK = threading.RLock()
 
 
 @contextmanager
 def exclusive() -> Iterator[None]:
-    """Keep the other threads of this process from changing PyTorch's state; whoever has it may take it again."""
-    with _ALONE:
+    """Lock PyTorch's state against the other threads of this process; reentrant."""
+    with _LOCK:
         yield
 
 
 @contextmanager
 def own_random_state(*, gpus: bool = False) -> Iterator[None]:
-    """Draw from PyTorch's random state alone, and leave it as it was found.
+    """Restore PyTorch's random state at the end of the block; holds the lock of `exclusive`.
 
     Args:
-        gpus: whether the states of GPUs are left as they were found, too
+        gpus: also restore the random states of the GPUs
     """
     import torch
 

@@ -1,7 +1,7 @@
-"""Mid-term statistics of pyAudioAnalysis's short-term features: one vector for a segment.
+"""Mid-term statistics of pyAudioAnalysis's short-term features: one vector per segment.
 
 Giannakopoulos (2015), "pyAudioAnalysis: An Open-Source Python Library for Audio Signal Analysis", PLoS ONE 10(12).
-`short_term` computes them for many segments at once; pyAudioAnalysis itself is the reference that it is held to.
+`short_term` processes many segments at once; tests compare it with pyAudioAnalysis itself.
 """
 
 from __future__ import annotations
@@ -18,14 +18,22 @@ from tasks.core.errors import AudioError
 from tasks.features.mid_term.short_term import WITH_DELTAS, Array, Int16Samples, short_terms
 
 NAMES = tuple(f"{name}_{statistic}" for statistic in ("mean", "std") for name in WITH_DELTAS)
-"""The 136 features in pyAudioAnalysis's own order: 34 and their deltas, means first, then standard deviations."""
+"""The 136 features in pyAudioAnalysis's order: means of the 34 features and their deltas, then standard deviations."""
 
 Backend = Literal["arrays", "pyAudioAnalysis"]
 
 
 @dataclass(frozen=True)
 class AnalysisWindows:
-    """Analysis windows in seconds, and who computes: the house's own arrays, or pyAudioAnalysis itself."""
+    """Analysis windows and steps in seconds.
+
+    Args:
+        short_window_s: short-term window
+        short_step_s: step between short-term windows
+        mid_window_s: mid-term window
+        mid_step_s: step between mid-term windows
+        backend: our vectorised implementation (`arrays`), or pyAudioAnalysis itself
+    """
 
     short_window_s: float = 0.05
     short_step_s: float = 0.05
@@ -34,54 +42,69 @@ class AnalysisWindows:
     backend: Backend = "arrays"
 
     def in_samples(self, rate_hz: int) -> tuple[int, int, int, int]:
-        """Return mid-term window and step, short-term window and step, in samples."""
+        """Return mid-term window, mid-term step, short-term window and short-term step in samples.
+
+        Args:
+            rate_hz: sampling rate in Hz
+        """
         mid = round(self.mid_window_s * rate_hz), round(self.mid_step_s * rate_hz)
         return *mid, round(self.short_window_s * rate_hz), round(self.short_step_s * rate_hz)
 
 
 def mid_term(signal: Int16Samples, rate_hz: int, windows: AnalysisWindows) -> Array:
-    """Return one vector for a segment: mid-term means and standard deviations, averaged over the segment.
+    """Compute mid-term means and standard deviations, averaged over a segment.
 
     Args:
-        signal: 16-bit samples, mono, shape (n_samples,)
-        rate_hz: sampling rate of the signal
-        windows: short-term and mid-term windows and steps
+        signal: mono samples, int16, shape (n_samples,)
+        rate_hz: sampling rate in Hz
+        windows: analysis windows and steps
 
     Returns:
-        features in the order of `NAMES`, shape (136,)
+        features in the order of `NAMES`, float64, shape (136,)
 
     Raises:
-        AudioError: if the segment is shorter than two short-term windows, is silent throughout, or a short-term
-            feature is not finite (pyAudioAnalysis would turn it into a zero)
-        ConfigError: if the short-term windows are too short for such a rate
+        AudioError: if the segment is shorter than two short-term windows, digitally silent, or has a non-finite
+            short-term feature (which pyAudioAnalysis would replace by 0)
+        ConfigError: if the short-term windows are too short for the sampling rate
+
+    Example:
+        >>> tone = (9000 * np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)).astype(np.int16)
+        >>> mid_term(tone, 16_000, AnalysisWindows()).shape
+        (136,)
     """
-    (found,) = mid_terms([signal], rate_hz, windows)
-    if isinstance(found, AudioError):
-        raise found
-    return found
+    (result,) = mid_terms([signal], rate_hz, windows)
+    if isinstance(result, AudioError):
+        raise result
+    return result
 
 
 def mid_terms(signals: Sequence[Int16Samples], rate_hz: int, windows: AnalysisWindows) -> list[Array | AudioError]:
-    """Return for each of many segments what `mid_term` returns, or the error that it raises.
+    """Compute the features of many segments at once.
 
     Args:
-        signals: 16-bit samples, mono, each of shape (n_samples,)
-        rate_hz: their sampling rate
-        windows: short-term and mid-term windows and steps
+        signals: mono samples, int16, each of shape (n_samples,)
+        rate_hz: common sampling rate in Hz
+        windows: analysis windows and steps
+
+    Returns:
+        for each segment the result of `mid_term`, or the AudioError that it raises
+
+    Raises:
+        ConfigError: if the short-term windows are too short for the sampling rate
     """
-    found: list[Array | AudioError | None] = [_unusable(one, rate_hz, windows) for one in signals]
-    usable = [one for one, error in zip(signals, found, strict=True) if error is None]
+    errors: list[AudioError | None] = [_unusable(signal, rate_hz, windows) for signal in signals]
+    usable = [signal for signal, error in zip(signals, errors, strict=True) if error is None]
     vectors = iter(_BACKENDS[windows.backend](usable, rate_hz, windows) if usable else ())
-    return [next(vectors) if one is None else one for one in found]
+    return [next(vectors) if error is None else error for error in errors]
 
 
 def statistics(short: Array, window: int, step: int) -> Array:
-    """Return mid-term statistics of one signal's short-term features.
+    """Compute mid-term statistics of one signal's short-term features.
 
     Args:
-        short: as `short_term` returns them, shape (68, n_frames)
-        window: frames in a mid-term window; the last ones may have fewer
-        step: from mid-term window to window, in frames
+        short: result of `short_term`, shape (68, n_frames)
+        window: mid-term window in frames; the last windows may have fewer
+        step: step between mid-term windows in frames
 
     Returns:
         means, then standard deviations, shape (136, n_windows)
@@ -90,7 +113,12 @@ def statistics(short: Array, window: int, step: int) -> Array:
 
 
 def in_frames(rate_hz: int, windows: AnalysisWindows) -> tuple[int, int]:
-    """Return the mid-term window and step in frames, as pyAudioAnalysis rounds them."""
+    """Return the mid-term window and step in frames, rounded as in pyAudioAnalysis.
+
+    Args:
+        rate_hz: sampling rate in Hz
+        windows: analysis windows and steps
+    """
     mid_window, mid_step, window, step = windows.in_samples(rate_hz)
     return round((mid_window - (window - step)) / step), max(1, round(mid_step / step))
 
@@ -105,35 +133,35 @@ def _unusable(signal: Int16Samples, rate_hz: int, windows: AnalysisWindows) -> A
 def _by_arrays(signals: Sequence[Int16Samples], rate_hz: int, windows: AnalysisWindows) -> list[Array | AudioError]:
     *_, window, step = windows.in_samples(rate_hz)
     short, counts = short_terms(signals, rate_hz, window, step)
-    found, n_windows = _statistics(short, counts, *in_frames(rate_hz, windows))
-    sums = np.add.reduceat(found, n_windows.cumsum() - n_windows, axis=0)
+    vectors, n_windows = _statistics(short, counts, *in_frames(rate_hz, windows))
+    sums = np.add.reduceat(vectors, n_windows.cumsum() - n_windows, axis=0)
     return list(sums / n_windows[:, None])
 
 
 def _statistics(short: Array, counts: NDArray[np.int64], window: int, step: int) -> tuple[Array, NDArray[np.int64]]:
-    """Return means and standard deviations, shape (n_windows of all signals, 136), and each signal's windows."""
+    """Return means and standard deviations, shape (n_windows of all signals, 136), and the windows per signal."""
     n_windows = -(-counts // step)
     firsts = np.repeat(counts.cumsum() - counts, n_windows)
-    starts = firsts + step * _counted(n_windows)
+    starts = firsts + step * _aranges(n_windows)
     sizes = np.minimum(starts + window, np.repeat(counts.cumsum(), n_windows)) - starts
-    # windows that neither overlap nor leave gaps are the rows as they lie
-    rows = short if window == step else short[np.repeat(starts, sizes) + _counted(sizes)]
+    # without overlap or gaps the rows need not be copied
+    rows = short if window == step else short[np.repeat(starts, sizes) + _aranges(sizes)]
     edges, n = sizes.cumsum() - sizes, sizes[:, None]
     means = np.add.reduceat(rows, edges, axis=0) / n
     variances = np.add.reduceat(np.square(rows - np.repeat(means, sizes, axis=0)), edges, axis=0) / n
     return np.concatenate([means, np.sqrt(variances)], axis=1), n_windows
 
 
-def _counted(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return 0, 1, … below each of some sizes, one after the other."""
+def _aranges(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the concatenation of arange(size) for each size."""
     return np.arange(sizes.sum()) - np.repeat(sizes.cumsum() - sizes, sizes)
 
 
 def _by_reference(signals: Sequence[Int16Samples], rate_hz: int, windows: AnalysisWindows) -> list[Array | AudioError]:
-    return [_referred(signal, rate_hz, windows) for signal in signals]
+    return [_by_library(signal, rate_hz, windows) for signal in signals]
 
 
-def _referred(signal: Int16Samples, rate_hz: int, windows: AnalysisWindows) -> Array | AudioError:
+def _by_library(signal: Int16Samples, rate_hz: int, windows: AnalysisWindows) -> Array | AudioError:
     mid, short, _ = _reference().mid_feature_extraction(signal, rate_hz, *windows.in_samples(rate_hz))
     if bad := [name for name, row in zip(WITH_DELTAS, short, strict=True) if not np.isfinite(row).all()]:
         return AudioError(f"not finite: {', '.join(bad)}")
@@ -143,7 +171,7 @@ def _referred(signal: Int16Samples, rate_hz: int, windows: AnalysisWindows) -> A
 
 def _reference() -> Any:
     with warnings.catch_warnings():
-        # its imports warn of aifc, audioop, ffmpeg and scipy.fftpack, none of which is used here
+        # its imports warn about aifc, audioop, ffmpeg and scipy.fftpack, none of which we use
         warnings.simplefilter("ignore")
         from pyAudioAnalysis import MidTermFeatures
     return MidTermFeatures

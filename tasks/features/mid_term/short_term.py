@@ -1,9 +1,9 @@
-"""pyAudioAnalysis's 34 short-term features and their deltas, of many signals at once, by operations on whole arrays.
+"""pyAudioAnalysis's 34 short-term features and their deltas, vectorised over many signals.
 
-The definitions are those of pyAudioAnalysis 0.3.14 (`ShortTermFeatures.feature_extraction`; Giannakopoulos 2015, PLoS
-ONE 10(12), table 1), with all that is peculiar to them: a signal is centred and scaled by its own peak, filters are
-laid out over half as many bins as they assume, of the bins of one semitone the last counts. What a sum over bins is
-there, is a matrix product here; frames go through in chunks that stay in a core's cache.
+Definitions of pyAudioAnalysis 0.3.14 (`ShortTermFeatures.feature_extraction`; Giannakopoulos 2015, PLoS ONE 10(12),
+table 1), including its peculiarities: each signal is centred and scaled by its peak, mel filters span half as many bins
+as they assume, and only the last bin of each semitone counts. Sums over bins are matrix products; frames are processed
+in chunks that fit into a core's cache.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _EPS = sys.float_info.epsilon
 _FULL_SCALE = 2.0**15
 _LEAST_PEAK = 1e-10
 _BLOCKS = 10
-"""Parts of a frame, and of its spectrum, whose energies an entropy is of."""
+"""Sub-frames, and parts of the spectrum, over which entropies are computed."""
 _ROLLOFF_SHARE = 0.9
 _MEL_LOWEST_HZ, _MEL_LINEAR_HZ, _MEL_RATIO, _N_LINEAR, _N_LOG = 133.33, 200 / 3, 1.0711703, 13, 27
 """Slaney (1998), "Auditory Toolbox", Technical Report 1998-010, with the ratio of scikits.talkbox."""
 _N_MFCC = 13
 _CHROMA_HZ, _N_CHROMA = 27.5, 12
 _CHUNK_BYTES = 1 << 19
-"""Of frames, beside whose spectra a core's cache has room."""
+"""Size of a chunk of frames; with its spectra it fits into a core's cache."""
 _MFCC, _CHROMA = slice(8, 21), slice(21, 33)
 
 Array = NDArray[np.float64]
@@ -52,21 +52,21 @@ Int16Samples = NDArray[np.int16]
 
 
 def short_term(signal: Int16Samples, rate_hz: int, window: int, step: int) -> Array:
-    """Return the short-term features of one signal.
+    """Compute the short-term features of one signal.
 
     Args:
-        signal: 16-bit samples, mono, shape (n_samples,)
-        rate_hz: sampling rate of the signal
-        window: length of a frame in samples
-        step: from frame to frame, in samples
+        signal: mono samples, int16, shape (n_samples,)
+        rate_hz: sampling rate in Hz
+        window: frame length in samples
+        step: step between frames in samples
 
     Returns:
-        features in the order of `WITH_DELTAS`, shape (68, n_frames)
+        features in the order of `WITH_DELTAS`, float64, shape (68, n_frames)
 
     Raises:
         AudioError: if the signal is shorter than a frame
-        ConfigError: if pyAudioAnalysis's filters do not fit such frames: the highest reaches up to 6.9 kHz, and a frame
-            must tell semitones apart
+        ConfigError: if frames are unsuitable for pyAudioAnalysis's filters: the highest mel filter ends at 6.9 kHz, and
+            the resolution must separate semitones
 
     Example:
         >>> import numpy as np
@@ -82,46 +82,46 @@ def short_term(signal: Int16Samples, rate_hz: int, window: int, step: int) -> Ar
 def short_terms(
     signals: Sequence[Int16Samples], rate_hz: int, window: int, step: int
 ) -> tuple[Array, NDArray[np.int64]]:
-    """Return the short-term features of many signals, one below the other.
+    """Compute the short-term features of many signals.
 
     Args:
-        signals: 16-bit samples, mono, each of shape (n_samples,)
-        rate_hz: their sampling rate
-        window: length of a frame in samples
-        step: from frame to frame, in samples
+        signals: mono samples, int16, each of shape (n_samples,)
+        rate_hz: common sampling rate in Hz
+        window: frame length in samples
+        step: step between frames in samples
 
     Returns:
-        features in the order of `WITH_DELTAS`, shape (n_frames of all signals, 68), and the number of frames of each
-        signal, 0 for one that is shorter than a frame, shape (n_signals,)
+        features in the order of `WITH_DELTAS`, shape (n_frames of all signals, 68); and frames per signal, shape
+        (n_signals,), 0 for signals shorter than a frame
 
     Raises:
-        ConfigError: if pyAudioAnalysis's filters do not fit such frames
+        ConfigError: see `short_term`
     """
-    counts = np.array([max(0, (one.size - window) // step + 1) for one in signals], dtype=np.int64)
-    found = np.empty((int(counts.sum()), len(WITH_DELTAS)))
+    counts = np.array([max(0, (signal.size - window) // step + 1) for signal in signals], dtype=np.int64)
+    features = np.empty((int(counts.sum()), len(WITH_DELTAS)))
     n, filters = len(NAMES), _filters(rate_hz, window)
     firsts = (counts.cumsum() - counts)[counts > 0]
     at, before = 0, None
     for frames in _chunks(signals, counts, window, step):
-        before = _describe(frames, filters, before, found[at : at + len(frames), :n])
+        before = _describe(frames, filters, before, features[at : at + len(frames), :n])
         at += len(frames)
-    # a signal's first frame has none before it
-    found[firsts, NAMES.index("spectral_flux")] = 0.0
-    np.subtract(found[1:, :n], found[:-1, :n], out=found[1:, n:])
-    found[firsts, n:] = 0.0
-    return found, counts
+    # the first frame of each signal has no predecessor
+    features[firsts, NAMES.index("spectral_flux")] = 0.0
+    np.subtract(features[1:, :n], features[:-1, :n], out=features[1:, n:])
+    features[firsts, n:] = 0.0
+    return features, counts
 
 
 @dataclass(frozen=True)
 class _Filters:
-    """What the spectra of frames are multiplied with.
+    """Constant matrices that spectra are multiplied with.
 
     Args:
-        n_bins: of a spectrum, from 0 Hz on
-        hz: middle of each bin as pyAudioAnalysis has it, as a share of half the sampling rate, shape (n_bins,)
-        moments: 1, that and its square, shape (n_bins, 3)
-        mel: shape (n_mel_bins, 40); bins above those belong to no filter
-        cosines: mel bands → MFCC, shape (40, 13)
+        n_bins: number of bins, from 0 Hz
+        hz: frequency of each bin in pyAudioAnalysis's convention, relative to half the sampling rate, shape (n_bins,)
+        moments: columns 1, hz, hz², shape (n_bins, 3)
+        mel: mel filters without the zero rows of high bins, shape (n_mel_bins, 40)
+        cosines: DCT from mel bands to MFCC, shape (40, 13)
         chroma: energies of bins → chroma, shape (n_bins, 12)
     """
 
@@ -160,25 +160,25 @@ def _mel_edges_hz() -> Array:
 
 
 def _mel(rate_hz: int, n_bins: int) -> Array:
-    """Return triangular filters, shape (40, n_bins), laid out as if `n_bins` bins reached up to the sampling rate."""
+    """Return triangular filters, shape (40, n_bins); as in pyAudioAnalysis, as if bins reached the sampling rate."""
     edges = _mel_edges_hz()
     hz = np.arange(n_bins) / n_bins * rate_hz
-    found = np.zeros((len(edges) - 2, n_bins))
-    for row, low, centre, high in zip(found, edges, edges[1:], edges[2:], strict=False):
+    bank = np.zeros((len(edges) - 2, n_bins))
+    for row, low, centre, high in zip(bank, edges, edges[1:], edges[2:], strict=False):
         height = 2.0 / (high - low)
         a, b, c = (int(np.floor(edge * n_bins / rate_hz)) + 1 for edge in (low, centre, high))
         row[a:b] = height / (centre - low) * (hz[a:b] - low)
         row[b:c] = height / (high - centre) * (high - hz[b:c])
-    return found
+    return bank
 
 
 def _chroma(rate_hz: int, n_bins: int) -> Array:
-    """Return how much of each bin's energy goes into each of twelve pitch classes, shape (n_bins, 12).
+    """Return the weight of each bin's energy in each of twelve pitch classes, shape (n_bins, 12).
 
-    Semitones count from 27.5 Hz. Those below have negative numbers, which in pyAudioAnalysis stand at the array's end.
+    Semitones are counted from 27.5 Hz. Lower ones are negative, which pyAudioAnalysis uses as indices from the end.
 
     Raises:
-        ConfigError: if there are fewer bins than semitones: pyAudioAnalysis fails there
+        ConfigError: if there are fewer bins than semitones, where pyAudioAnalysis fails
     """
     semitones = np.round(12.0 * np.log2(np.arange(1, n_bins + 1) * rate_hz / (2 * n_bins) / _CHROMA_HZ)).astype(int)
     if semitones.max() >= n_bins or semitones.min() < -n_bins:
@@ -186,46 +186,47 @@ def _chroma(rate_hz: int, n_bins: int) -> Array:
             f"frames of {2 * n_bins} samples at {rate_hz} Hz are too short to tell semitones apart; lengthen them"
         )
     _, which, sizes = np.unique(semitones, return_inverse=True, return_counts=True)
-    # the bin that comes last stands for its place, and is divided by the size of the semitone of the place's own bin
-    standing = {int(semitone) % n_bins: bin_ for bin_, semitone in enumerate(semitones)}
-    found = np.zeros((n_bins, _N_CHROMA))
-    for place, bin_ in standing.items():
-        found[bin_, place % _N_CHROMA] += 1.0 / sizes[which][semitones[place]]
-    return found
+    # pyAudioAnalysis assigns bins to places by fancy indexing: the last bin of each place wins, and is then divided by
+    # the number of bins in the semitone at that place
+    last_bins = {int(semitone) % n_bins: bin_ for bin_, semitone in enumerate(semitones)}
+    weights = np.zeros((n_bins, _N_CHROMA))
+    for place, bin_ in last_bins.items():
+        weights[bin_, place % _N_CHROMA] += 1.0 / sizes[which][semitones[place]]
+    return weights
 
 
 def _chunks(signals: Sequence[Int16Samples], counts: NDArray[np.int64], window: int, step: int) -> Iterator[Array]:
-    """Yield chunks of all signals' frames, centred and scaled, shape (n_frames, window); each overwrites the last.
+    """Yield chunks of all signals' frames, centred and scaled, shape (n_frames, window), in a reused buffer.
 
-    Chunks begin at the same frames whoever asks, so that sums come out the same.
+    Chunk boundaries depend only on frame counts, so that rounding is reproducible.
     """
     n_chunk = max(16, _CHUNK_BYTES // (8 * window))
-    room = np.empty((n_chunk, window))
+    buffer = np.empty((n_chunk, window))
     filled = 0
     for signal, count in zip(signals, counts.tolist(), strict=True):
         if not count:
             continue
-        # sums of 16-bit numbers are exact, so that this is the mean to the last bit
+        # integer sums are exact, so that the mean is correctly rounded
         mean = int(signal.sum(dtype=np.int64)) / signal.size
         peak = max(int(signal.max()) - mean, mean - int(signal.min())) / _FULL_SCALE
         frames = np.lib.stride_tricks.sliding_window_view(signal, window)[::step]
         at = 0
         while at < count:
             n = min(count - at, n_chunk - filled)
-            into = room[filled : filled + n]
-            np.subtract(frames[at : at + n], mean, out=into)
-            into *= 1.0 / (_FULL_SCALE * (peak + _LEAST_PEAK))
+            target = buffer[filled : filled + n]
+            np.subtract(frames[at : at + n], mean, out=target)
+            target *= 1.0 / (_FULL_SCALE * (peak + _LEAST_PEAK))
             at, filled = at + n, filled + n
             if filled == n_chunk:
-                yield room
+                yield buffer
                 filled = 0
     if filled:
-        yield room[:filled]
+        yield buffer[:filled]
 
 
 @dataclass(frozen=True)
 class _Spectrum:
-    """The spectrum of the frame before: magnitudes, shape (n_bins,), their sum and the sum of their squares."""
+    """Spectrum of the preceding frame: magnitudes, shape (n_bins,), their sum and the sum of their squares."""
 
     magnitude: Array
     size: float
@@ -233,7 +234,7 @@ class _Spectrum:
 
 
 def _describe(frames: Array, filters: _Filters, before: _Spectrum | None, out: Array) -> _Spectrum:
-    """Write the features of a chunk's frames into `out`, shape (n_frames, 34); return its last frame's spectrum."""
+    """Write the features of a chunk into `out`, shape (n_frames, 34); return the spectrum of its last frame."""
     power, magnitude = _spectra(frames, filters.n_bins)
     energy = power.sum(axis=1)
     size, first, second = (magnitude @ filters.moments).T
@@ -266,15 +267,15 @@ def _spectra(frames: Array, n_bins: int) -> tuple[Array, Array]:
 
 
 def _zero_crossings(frames: Array) -> Array:
-    """Return the share of steps between samples that change the sign; to or from a zero counts half."""
+    """Return the share of sign changes between samples; a change from or to 0 counts half."""
     signs = (frames > 0).view(np.int8) - (frames < 0).view(np.int8)
     steps = np.abs(signs[:, 1:] - signs[:, :-1]).sum(axis=1, dtype=np.int64)
-    found: Array = steps / 2 / (frames.shape[1] - 1.0)
-    return found
+    rates: Array = steps / 2 / (frames.shape[1] - 1.0)
+    return rates
 
 
 def _energy(frames: Array) -> tuple[Array, Array]:
-    """Return the mean energy of a sample, and the entropy of the energies of a frame's parts."""
+    """Return the mean energy per sample and the entropy of the energies of sub-frames."""
     parts = _blocks(frames)
     energies = np.einsum("fbs,fbs->fb", parts, parts)
     rest = frames[:, parts.shape[1] * parts.shape[2] :]
@@ -283,29 +284,32 @@ def _energy(frames: Array) -> tuple[Array, Array]:
 
 
 def _blocks(rows: Array) -> Array:
-    """Return rows in ten parts of one length, without what is left over, shape (n_rows, 10, n)."""
+    """Split rows into ten parts of equal length; drop the remainder; shape (n_rows, 10, n)."""
     n = rows.shape[1] // _BLOCKS
     return rows[:, : n * _BLOCKS].reshape(len(rows), _BLOCKS, n)
 
 
 def _entropy(energies: Array, energy: Array) -> Array:
     shares = energies / (energy + _EPS)[:, None]
-    found: Array = -np.einsum("fb,fb->f", shares, np.log2(shares + _EPS))
-    return found
+    entropies: Array = -np.einsum("fb,fb->f", shares, np.log2(shares + _EPS))
+    return entropies
 
 
 def _flux(magnitude: Array, size: Array, energy: Array, before: _Spectrum) -> Array:
-    """Return the squared distance of each spectrum, scaled to a sum of 1, from the one before it."""
+    """Return the squared distance of each spectrum, scaled to sum 1, from the preceding one.
+
+    Expanded as |a|² + |b|² - 2ab, so that scaled spectra need not be stored.
+    """
     previous_size = np.append(before.size + magnitude.shape[1] * _EPS, size[:-1])
-    together = np.append(before.magnitude @ magnitude[0], np.einsum("fb,fb->f", magnitude[1:], magnitude[:-1]))
+    products = np.append(before.magnitude @ magnitude[0], np.einsum("fb,fb->f", magnitude[1:], magnitude[:-1]))
     own, previous = energy / size**2, np.append(before.energy, energy[:-1]) / previous_size**2
-    found: Array = np.maximum(own + previous - 2 * together / (size * previous_size), 0.0)
-    return found
+    flux: Array = np.maximum(own + previous - 2 * products / (size * previous_size), 0.0)
+    return flux
 
 
 def _rolloff(power: Array, energy: Array) -> Array:
-    """Return the share of bins below the first at which nine tenths of the energy are reached."""
+    """Return the frequency below which 90 % of the energy lies, as a share of the bins."""
     reached = np.cumsum(power, axis=1)
     reached += _EPS
-    found: Array = (reached > _ROLLOFF_SHARE * energy[:, None]).argmax(axis=1) / power.shape[1]
-    return found
+    shares: Array = (reached > _ROLLOFF_SHARE * energy[:, None]).argmax(axis=1) / power.shape[1]
+    return shares

@@ -1,8 +1,8 @@
-"""Sound as the Audio Spectrogram Transformer sees it: its log-mel input, and what it makes of it.
+"""Input and embedding of the Audio Spectrogram Transformer (AST).
 
-Gong, Chung & Glass (2021), "AST: Audio Spectrogram Transformer", Interspeech. The source of `meld-text-audio` learns
-from the input alone, and does so on sound that librosa had read at 22.05 kHz and a resampler then took for 48 kHz: its
-speech is 2.2 times too fast. Here a second is a second.
+Gong, Chung & Glass (2021), "AST: Audio Spectrogram Transformer", Interspeech. The source of `meld-text-audio` trains on
+the input features only. It reads audio at 22.05 kHz but resamples it as if it were 48 kHz, so that its speech is 2.2
+times too fast; we do not reproduce this error.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _AST = "audio-spectrogram-transformer"
 
 @dataclass(frozen=True)
 class AstInputSettings:
-    """The input of AST.
+    """Settings of the input features of AST.
 
     Args:
-        max_length: frames of 25 ms every 10 ms; what is longer is cut at its end, what is shorter filled with zeros
-            before normalisation
+        max_length: number of 25 ms frames, every 10 ms; longer input is cut at its end, shorter input is padded with
+            zeros before normalisation
         num_mel_bins: mel bands from 20 Hz to 8 kHz
-        mean: subtracted from log energies (AudioSet's mean, as published)
-        std: half of what they are then divided by (AudioSet's standard deviation, as published)
+        mean: subtracted from log energies (published mean of AudioSet)
+        std: log energies are divided by twice this value (published standard deviation of AudioSet)
     """
 
     max_length: int = 1024
@@ -49,11 +49,11 @@ class AstInputSettings:
 
 @dataclass(frozen=True)
 class AstSettings:
-    """The embedding of AST.
+    """Settings of the embedding of AST.
 
     Args:
         checkpoint: a name or a path, see `tasks.features.base.checkpoints`
-        batch_size: how many utterances run at once
+        batch_size: utterances per forward pass
     """
 
     checkpoint: str = checkpoints.DEFAULT_AUDIO
@@ -86,7 +86,7 @@ def _start_ast(settings: AstSettings) -> Callable[[Sequence[Sound]], list[Array]
         import torch
 
         with torch.inference_mode():
-            # the mean of its two summary tokens, [CLS] and [DIST], after the last layer's normalisation
+            # pooler_output: mean of the [CLS] and [DIST] tokens after the final layer norm
             pooled = model(torch.from_numpy(_inputs(extractor, batch))).pooler_output
         return list(pooled.numpy().astype(np.float32))
 
@@ -94,14 +94,14 @@ def _start_ast(settings: AstSettings) -> Callable[[Sequence[Sound]], list[Array]
 
 
 def _inputs(extractor: Any, batch: Sequence[Sound]) -> Array:
-    """Shape (n_sounds, n_frames, n_bands).
+    """Return normalised log-mel input, shape (n_sounds, n_frames, n_bands).
 
     Raises:
-        AudioError: if one is too short, constant or not finite
+        AudioError: if a signal is too short, constant or not finite
     """
     signals = [framing.to_16_khz(sound.samples, sound.rate_hz).astype(np.float32) for sound in batch]
-    found = extractor(signals, sampling_rate=framing.RATE_HZ, return_tensors="np")["input_values"]
-    return np.asarray(found, dtype=np.float32)
+    inputs = extractor(signals, sampling_rate=framing.RATE_HZ, return_tensors="np")["input_values"]
+    return np.asarray(inputs, dtype=np.float32)
 
 
 EXTRACTORS = (

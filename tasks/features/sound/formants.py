@@ -1,4 +1,4 @@
-"""Voiced frames seen as a source and a vocal tract: formants by linear prediction, and how strong the harmonics are.
+"""Formants by linear prediction and relative harmonic levels of voiced frames (source-filter model).
 
 Formants: autocorrelation method (Makhoul 1975, "Linear prediction: A tutorial review", Proc. IEEE 63(4)), roots of the
 predictor (Markel & Gray 1976, "Linear Prediction of Speech"); order 11 at 11 kHz, as in openSMILE's GeMAPS files.
@@ -22,33 +22,36 @@ N_FORMANTS = 3
 _LPC_RATE_HZ, _LPC_ORDER, _LPC_WINDOW_S = 11_000, 11, 0.025
 _PRE_EMPHASIS = 0.97
 _LOWEST_HZ, _HIGHEST_HZ, _WIDEST_HZ = 90.0, 5400.0, 700.0
-"""Roots outside are the spectrum's tilt or its edges, and wider ones no resonances."""
+"""Limits of formants: roots outside model spectral tilt or the band edges; wider roots are no resonances."""
 _NEUTRAL_HZ = (500.0, 1500.0, 2500.0)
-"""A tube of 17 cm, closed at one end (Fant 1960): stands where a clip shows no formant at all."""
+"""Formants of a 17 cm tube closed at one end (Fant 1960); used if a clip has no formant in any frame."""
 _HARMONIC_WINDOW, _HARMONIC_FFT = 640, 2048
 
 
-def tracks(signal: Array, found: Pitch) -> dict[str, Array]:
-    """Return formants and bandwidths in Hz and harmonic differences in dB, by name; 0 in unvoiced frames.
+def tracks(signal: Array, fundamental: Pitch) -> dict[str, Array]:
+    """Compute formant frequencies and bandwidths in Hz and harmonic differences in dB.
 
-    Where a voiced frame shows no such formant, the median of the clip stands.
+    Formants missing in a voiced frame are replaced by their median over the clip.
 
     Args:
-        signal: samples at `framing.RATE_HZ`, shape (n_samples,)
-        found: its pitch
+        signal: samples at 16 kHz, shape (n_samples,)
+        fundamental: pitch of the signal
+
+    Returns:
+        name in `NAMES` → track, shape (n_frames,); 0 in unvoiced frames
     """
-    rows = np.flatnonzero(found.voiced)
+    rows = np.flatnonzero(fundamental.voiced)
     if not rows.size:
-        return {name: np.zeros(found.voiced.size) for name in NAMES}
-    resonances = _formants(signal, rows)
-    values = np.concatenate([resonances, _harmonics(signal, rows, found.f0_hz[rows], resonances)], axis=1)
-    spread = np.zeros((len(NAMES), found.voiced.size))
-    spread[:, rows] = values.T
-    return dict(zip(NAMES, spread, strict=True))
+        return {name: np.zeros(fundamental.voiced.size) for name in NAMES}
+    formants = _formants(signal, rows)
+    values = np.concatenate([formants, _harmonics(signal, rows, fundamental.f0_hz[rows], formants)], axis=1)
+    all_frames = np.zeros((len(NAMES), fundamental.voiced.size))
+    all_frames[:, rows] = values.T
+    return dict(zip(NAMES, all_frames, strict=True))
 
 
 def _formants(signal: Array, rows: NDArray[np.int64]) -> Array:
-    """Frequencies and bandwidths of the lowest three, shape (n_rows, 6)."""
+    """Return frequencies and bandwidths of the lowest three formants, shape (n_rows, 6)."""
     roots = _roots(_predictors(_low_rate_frames(signal, rows)))
     frequency = np.angle(roots) * _LPC_RATE_HZ / (2 * np.pi)
     bandwidth = -np.log(np.maximum(np.abs(roots), 1e-6)) * _LPC_RATE_HZ / np.pi
@@ -59,10 +62,11 @@ def _formants(signal: Array, rows: NDArray[np.int64]) -> Array:
     return np.concatenate([_filled(frequency, good, _NEUTRAL_HZ), _filled(bandwidth, good, (_WIDEST_HZ,) * 3)], axis=1)
 
 
-def _filled(values: Array, good: NDArray[np.bool_], otherwise: tuple[float, ...]) -> Array:
+def _filled(values: Array, good: NDArray[np.bool_], fallbacks: tuple[float, ...]) -> Array:
+    """Replace bad values by the median of the column's good values, or by its fallback if there are none."""
     columns = [
         np.where(ok, column, np.median(column[ok]) if ok.any() else fallback)
-        for column, ok, fallback in zip(values.T, good.T, otherwise, strict=True)
+        for column, ok, fallback in zip(values.T, good.T, fallbacks, strict=True)
     ]
     return np.stack(columns, axis=1)
 
@@ -79,12 +83,12 @@ def _low_rate_frames(signal: Array, rows: NDArray[np.int64]) -> Array:
 
 
 def _predictors(frames: Array) -> Array:
-    """Predictors 1 + a_1 z^-1 + … by Levinson and Durbin (Makhoul 1975, eq. 38), shape (n_rows, order + 1)."""
+    """Return predictors 1 + a_1 z^-1 + … by Levinson-Durbin (Makhoul 1975, eq. 38), shape (n_rows, order + 1)."""
     import scipy.fft
 
     size = scipy.fft.next_fast_len(frames.shape[1] + _LPC_ORDER, real=True)
     correlation = scipy.fft.irfft(np.abs(scipy.fft.rfft(frames, size)) ** 2, size)[:, : _LPC_ORDER + 1]
-    # white noise 60 dB down keeps digital silence and pure tones solvable
+    # white-noise correction of -60 dB keeps the equations solvable for digital silence and pure tones
     correlation[:, 0] = correlation[:, 0] * (1 + 1e-6) + np.finfo(np.float64).tiny
     polynomial = np.zeros((len(frames), _LPC_ORDER + 1))
     polynomial[:, 0] = 1.0
@@ -97,6 +101,7 @@ def _predictors(frames: Array) -> Array:
 
 
 def _roots(polynomials: Array) -> NDArray[np.complex128]:
+    """Return the roots of monic polynomials as eigenvalues of their companion matrices, all rows at once."""
     order = polynomials.shape[1] - 1
     companions = np.zeros((len(polynomials), order, order))
     companions[:, 0] = -polynomials[:, 1:]
@@ -104,8 +109,9 @@ def _roots(polynomials: Array) -> NDArray[np.complex128]:
     return np.asarray(np.linalg.eigvals(companions), dtype=np.complex128)
 
 
-def _harmonics(signal: Array, rows: NDArray[np.int64], f0_hz: Array, resonances: Array) -> Array:
-    """H1–H2, H1–A1, H1–A3: the first harmonic over the second, and over the strongest near F1 and F3, (n_rows, 3)."""
+def _harmonics(signal: Array, rows: NDArray[np.int64], f0_hz: Array, formants: Array) -> Array:
+    """Return H1–H2, H1–A1, H1–A3 in dB: the level of the first harmonic minus those of the second and of the strongest
+    harmonics near F1 and F3, shape (n_rows, 3)."""
     import scipy.fft
 
     frames = framing.frames(signal, _HARMONIC_WINDOW)[rows] * np.hanning(_HARMONIC_WINDOW)
@@ -113,14 +119,14 @@ def _harmonics(signal: Array, rows: NDArray[np.int64], f0_hz: Array, resonances:
     decibels = 20 * np.log10(magnitude + magnitude.max() * 1e-6)
     near = 0.25 * f0_hz
     first = _peak(decibels, f0_hz, near)
-    # wide enough for one harmonic at least
+    # wide enough to contain at least one harmonic
     around = np.maximum(0.6 * f0_hz, 100.0)
-    others = (_peak(decibels, 2 * f0_hz, near), *(_peak(decibels, resonances[:, i], around) for i in (0, 2)))
+    others = (_peak(decibels, 2 * f0_hz, near), *(_peak(decibels, formants[:, i], around) for i in (0, 2)))
     return np.stack([first - other for other in others], axis=1)
 
 
 def _peak(decibels: Array, centre_hz: Array, reach_hz: Array) -> Array:
-    """The highest bin of every row within reach of its centre."""
+    """Return each row's maximum within reach of its centre frequency."""
     bin_hz = framing.RATE_HZ / _HARMONIC_FFT
     lowest = np.maximum(np.round((centre_hz - reach_hz) / bin_hz), 0).astype(np.int64)
     n_bins = (np.round(2 * reach_hz / bin_hz) + 1).astype(np.int64)

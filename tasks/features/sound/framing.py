@@ -1,4 +1,4 @@
-"""From a signal of any rate and scale to 16 kHz frames every 10 ms."""
+"""Normalise signals to 16 kHz and full scale 1, and cut them into frames every 10 ms."""
 
 from __future__ import annotations
 
@@ -20,18 +20,22 @@ _FULL_SCALE = 32_768.0
 
 
 def to_16_khz(signal: NDArray[np.floating] | NDArray[np.int16], rate_hz: int) -> Array:
-    """Return a signal at 16 kHz without its constant part.
+    """Check a signal, subtract its mean and resample it to 16 kHz.
 
     Args:
-        signal: samples, mono; 16-bit, or floating point with full scale 1; shape (n_samples,)
-        rate_hz: its sampling rate, at least `LOWEST_RATE_HZ`; below 16 kHz the upper bands are empty
+        signal: mono samples, int16 or floating point with full scale 1, shape (n_samples,)
+        rate_hz: sampling rate in Hz, at least `LOWEST_RATE_HZ`; below 16 kHz the upper bands are empty
 
     Returns:
-        samples with full scale 1, shape (n_samples_at_16_khz,)
+        samples with full scale 1, float64, shape (n_samples_at_16_khz,)
 
     Raises:
-        AudioError: if it is not one channel, is shorter than `SHORTEST_S`, is sampled too slowly, is constant, or holds
-            a sample that is not finite
+        AudioError: if the signal has several channels, is shorter than `SHORTEST_S`, has too low a sampling rate, is
+            constant, or contains a non-finite sample
+
+    Example:
+        >>> to_16_khz(np.array([0.0, 0.5] * 2205), 44_100).shape
+        (1600,)
     """
     if signal.ndim != 1:
         raise AudioError(f"expected one channel, shape (n_samples,); found shape {signal.shape}")
@@ -49,18 +53,18 @@ def to_16_khz(signal: NDArray[np.floating] | NDArray[np.int16], rate_hz: int) ->
 
 
 def frames(signal: Array, length: int) -> Array:
-    """Return frames whose middles lie every 10 ms from the first sample on, whatever their length.
+    """Return frames centred every 10 ms, starting at the first sample; frames of any length are aligned.
 
     Args:
         signal: samples at 16 kHz, shape (n_samples,)
-        length: samples a frame; what lies beyond either end is zero
+        length: frame length in samples; the signal is padded with zeros at both ends
 
     Returns:
-        a view that must not be written to, shape (1 + n_samples // HOP, length)
+        a read-only view, shape (1 + n_samples // HOP, length)
     """
     padded = np.concatenate([np.zeros(length // 2), signal, np.zeros(length)])
-    every = np.lib.stride_tricks.sliding_window_view(padded, length)[::HOP]
-    return every[: 1 + signal.size // HOP]
+    view = np.lib.stride_tricks.sliding_window_view(padded, length)[::HOP]
+    return view[: 1 + signal.size // HOP]
 
 
 def _resampled(samples: Array, rate_hz: int) -> Array:

@@ -1,10 +1,10 @@
-"""One vector per utterance: statistics of low-level descriptor tracks, in the manner of ComParE and GeMAPS.
+"""Functionals: statistics of low-level descriptor tracks, one vector per utterance, similar to ComParE and GeMAPS.
 
 Many functionals over many descriptors: Schuller et al. (2013), "The INTERSPEECH 2013 Computational Paralinguistics
-Challenge". Voiced parts apart, and rhythm: Eyben et al. (2016), "The Geneva Minimalistic Acoustic Parameter
-Set (GeMAPS) for Voice Research and Affective Computing", IEEE Trans. Affective Computing 7(2), section 3. Beyond them:
-how bands move together, how fast they move, and where in the utterance things happen. Everything but `level_db` is
-blind to gain; nothing is known of the speaker or of other utterances.
+Challenge". Separate statistics of voiced frames, and rhythm: Eyben et al. (2016), "The Geneva Minimalistic Acoustic
+Parameter Set (GeMAPS) for Voice Research and Affective Computing", IEEE Trans. Affective Computing 7(2), section 3.
+Added: correlations between bands, modulation spectra, and means over fifths of the utterance. All features except
+`level_db` are invariant to gain; none uses the speaker's identity or other utterances.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ Array = NDArray[np.float64]
 
 _DISTRIBUTION = ("mean", "std", "p5", "p25", "p50", "p75", "p95", "range_5_95", "range_25_75")
 _SHAPE = ("skewness", "kurtosis", "slope")
-_MOVES = ("rise", "fall", "share_rising")
+_SLOPES = ("rise", "fall", "share_rising")
 _FIFTHS = tuple(f"fifth_{part}" for part in range(1, 6))
 _REACH = 2
-"""Frames a delta looks either way (HTK Book, eq. 5.16)."""
+"""Frames on either side of a delta (HTK Book, eq. 5.16)."""
 
 _MODULATION_HZ = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 50.0)
-"""Up to what 10 ms steps can show; syllables come at 2–8 Hz."""
+"""Band edges, up to the Nyquist frequency of 10 ms steps; the syllable rate is 2–8 Hz."""
 _MODULATION = tuple(f"modulation_{low:g}_{high:g}_hz" for low, high in pairwise(_MODULATION_HZ))
 _MODULATION_FRAMES = 512
-"""5.12 s: of longer utterances, windows overlapping by half are averaged."""
+"""5.12 s; longer utterances are averaged over windows that overlap by half."""
 _MODULATION_FLOOR = 1e-2
-"""20 dB under a modulation of 1 dB² per bin: bands that don't move stay finite."""
+"""20 dB below a modulation of 1 dB² per bin; keeps the logarithm of constant bands finite."""
 _STILL_DB2 = 0.5
-"""Added to the variance of every band: no two bands correlate perfectly, and one that stands still with none."""
+"""Added to each band's variance: correlations stay below 1, and a constant band correlates with no other."""
 _PAIRS = np.triu_indices(low_level.N_BANDS, k=1)
 
 _PEAK_SHARE = 0.3
-"""A peak of loudness counts from this share of the loudest on."""
+"""Minimum height of a loudness peak, as a share of the maximum."""
 _RELATIVE_ROUNDING = 1e-9
-"""A deviation this small beside the values is rounding: the track does not move."""
+"""Tracks with a smaller relative deviation count as constant (rounding error)."""
 _RHYTHM = (
     "duration_s",
     "log_duration",
@@ -55,20 +55,19 @@ _RHYTHM = (
 
 
 def functionals(signal: NDArray[np.floating] | NDArray[np.int16], rate_hz: int) -> Array:
-    """Return the features of one utterance, in the order of `NAMES`.
+    """Return the features of one utterance.
 
-    Statistics of voiced frames are 0 where no frame is voiced, and `voiced_share` says so.
+    Statistics of voiced frames are 0 if no frame is voiced; `voiced_share` is 0 then, too.
 
     Args:
-        signal: samples, mono; 16-bit, or floating point with full scale 1; shape (n_samples,)
-        rate_hz: its sampling rate; below 16 kHz the upper bands stand at the floor
+        signal: mono samples, int16 or floating point with full scale 1, shape (n_samples,)
+        rate_hz: sampling rate in Hz; below 16 kHz the upper bands are at the floor
 
     Returns:
-        finite features, shape (len(NAMES),)
+        finite features in the order of `NAMES`, float64, shape (len(NAMES),)
 
     Raises:
-        AudioError: if it is not one channel, is shorter than 0.1 s, is sampled below 8 kHz, is constant, or holds a
-            sample that is not finite
+        AudioError: see `framing.to_16_khz`
 
     Example:
         >>> import numpy as np
@@ -85,79 +84,79 @@ def functionals(signal: NDArray[np.floating] | NDArray[np.int16], rate_hz: int) 
     values = (
         np.array([tracks.level_db]),
         _rhythm(tracks),
-        *(_distribution(of) for of in (mel, mfcc, sound, voice)),
-        *(_distribution(of) for of in (mel_delta, mfcc_delta, sound_delta, voice_delta)),
-        *(_shape(of) for of in (sound, voice)),
-        *(_moves(of) for of in (sound_delta, voice_delta)),
-        *(_fifths(of) for of in (mel, mfcc, sound, voice)),
+        *(_distribution(track) for track in (mel, mfcc, sound, voice)),
+        *(_distribution(track) for track in (mel_delta, mfcc_delta, sound_delta, voice_delta)),
+        *(_shape(track) for track in (sound, voice)),
+        *(_slopes(track) for track in (sound_delta, voice_delta)),
+        *(_fifths(track) for track in (mel, mfcc, sound, voice)),
         _distribution(_perturbation(tracks)),
         _modulation(mel),
-        _together(mel),
+        _band_correlations(mel),
     )
     return np.concatenate([block.ravel() for block in values])
 
 
 def _names() -> Iterator[str]:
-    """Names in the order in which `functionals` puts its blocks."""
+    """Yield feature names in the order of the blocks in `functionals`."""
     mel, mfcc, sound, voice = low_level.MEL, low_level.MFCC, low_level.SOUND, low_level.VOICE
-    everything = (*mel, *mfcc, *sound, *voice)
+    all_tracks = (*mel, *mfcc, *sound, *voice)
     yield "level_db"
     yield from _RHYTHM
-    yield from _named(everything, _DISTRIBUTION)
-    yield from _named([f"{track}_delta" for track in everything], _DISTRIBUTION)
+    yield from _named(all_tracks, _DISTRIBUTION)
+    yield from _named([f"{track}_delta" for track in all_tracks], _DISTRIBUTION)
     yield from _named((*sound, *voice), _SHAPE)
-    yield from _named((*sound, *voice), _MOVES)
-    yield from _named(everything, _FIFTHS)
+    yield from _named((*sound, *voice), _SLOPES)
+    yield from _named(all_tracks, _FIFTHS)
     yield from _named(("f0_step", "level_step"), _DISTRIBUTION)
     yield from _named(mel, _MODULATION)
-    yield from (f"{mel[one]}_with_{mel[other]}" for one, other in zip(*_PAIRS, strict=True))
+    yield from (f"{mel[row]}_with_{mel[column]}" for row, column in zip(*_PAIRS, strict=True))
 
 
 def _named(tracks: Iterable[str], statistics: tuple[str, ...]) -> Iterator[str]:
     return (f"{track}_{statistic}" for track in tracks for statistic in statistics)
 
 
-def _distribution(of: Array) -> Array:
-    """Shape (n_tracks, len(_DISTRIBUTION)); of no frame, zeros: the same holds below."""
-    if not of.shape[1]:
-        return np.zeros((len(of), len(_DISTRIBUTION)))
-    p5, p25, p50, p75, p95 = np.percentile(of, [5, 25, 50, 75, 95], axis=1)
-    return np.stack([of.mean(axis=1), of.std(axis=1), p5, p25, p50, p75, p95, p95 - p5, p75 - p25], axis=1)
+def _distribution(tracks: Array) -> Array:
+    """Return shape (n_tracks, len(_DISTRIBUTION)); zeros if there is no frame, as in the functions below."""
+    if not tracks.shape[1]:
+        return np.zeros((len(tracks), len(_DISTRIBUTION)))
+    p5, p25, p50, p75, p95 = np.percentile(tracks, [5, 25, 50, 75, 95], axis=1)
+    return np.stack([tracks.mean(axis=1), tracks.std(axis=1), p5, p25, p50, p75, p95, p95 - p5, p75 - p25], axis=1)
 
 
-def _shape(of: Array) -> Array:
-    """Third and fourth standardised moment, and the slope of the regression line per utterance."""
-    if of.shape[1] < 2:
-        return np.zeros((len(of), len(_SHAPE)))
-    centred = of - of.mean(axis=1, keepdims=True)
+def _shape(tracks: Array) -> Array:
+    """Return the third and fourth standardised moments and the slope of the regression line over the utterance."""
+    if tracks.shape[1] < 2:
+        return np.zeros((len(tracks), len(_SHAPE)))
+    centred = tracks - tracks.mean(axis=1, keepdims=True)
     deviation = centred.std(axis=1, keepdims=True)
     standard = np.divide(
         centred,
         deviation,
-        out=np.zeros_like(of),
-        where=deviation > _RELATIVE_ROUNDING * np.abs(of).max(axis=1, keepdims=True),
+        out=np.zeros_like(tracks),
+        where=deviation > _RELATIVE_ROUNDING * np.abs(tracks).max(axis=1, keepdims=True),
     )
-    time = np.linspace(-0.5, 0.5, of.shape[1])
+    time = np.linspace(-0.5, 0.5, tracks.shape[1])
     slope = (centred * time).sum(axis=1) / np.sum(time**2)
     return np.stack([(standard**3).mean(axis=1), (standard**4).mean(axis=1), slope], axis=1)
 
 
-def _delta(of: Array) -> Array:
-    """Slope per frame over five frames (HTK Book, eq. 5.16), shape (n_tracks, n_frames - 4), or no frame."""
-    if of.shape[1] <= 2 * _REACH:
-        return of[:, :0]
-    return (2 * (of[:, 4:] - of[:, :-4]) + of[:, 3:-1] - of[:, 1:-3]) / 10
+def _delta(tracks: Array) -> Array:
+    """Return slopes per frame over five frames (HTK Book, eq. 5.16), shape (n_tracks, n_frames - 4 or 0)."""
+    if tracks.shape[1] <= 2 * _REACH:
+        return tracks[:, :0]
+    return (2 * (tracks[:, 4:] - tracks[:, :-4]) + tracks[:, 3:-1] - tracks[:, 1:-3]) / 10
 
 
 def _all_voiced(voiced: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
-    """Where `length` neighbouring frames are all voiced, shape (n_frames - length + 1,), or none."""
+    """Return where `length` consecutive frames are all voiced, shape (n_frames - length + 1 or 0,)."""
     if voiced.size < length:
         return voiced[:0]
     return np.asarray(np.lib.stride_tricks.sliding_window_view(voiced, length).all(axis=1))
 
 
-def _moves(deltas: Array) -> Array:
-    """Mean slope of rising and of falling frames, and how many rise (GeMAPS: slopes of signal parts)."""
+def _slopes(deltas: Array) -> Array:
+    """Return mean slopes of rising and falling frames, and the share of rising ones (cf. GeMAPS, signal slopes)."""
     rising = deltas > 0
     n_rising = rising.sum(axis=1)
     n_falling = deltas.shape[1] - n_rising
@@ -166,27 +165,27 @@ def _moves(deltas: Array) -> Array:
     return np.stack([up, down, n_rising / max(deltas.shape[1], 1)], axis=1)
 
 
-def _fifths(of: Array) -> Array:
-    """Means over five equal parts: where in the utterance it happens."""
-    if not of.shape[1]:
-        return np.zeros((len(of), len(_FIFTHS)))
-    edges = np.linspace(0, of.shape[1], len(_FIFTHS) + 1)
-    parts = [of[:, int(start) : int(np.ceil(end))].mean(axis=1) for start, end in pairwise(edges)]
+def _fifths(tracks: Array) -> Array:
+    """Return means over five equal parts of the utterance."""
+    if not tracks.shape[1]:
+        return np.zeros((len(tracks), len(_FIFTHS)))
+    edges = np.linspace(0, tracks.shape[1], len(_FIFTHS) + 1)
+    parts = [tracks[:, int(start) : int(np.ceil(end))].mean(axis=1) for start, end in pairwise(edges)]
     return np.stack(parts, axis=1)
 
 
 def _perturbation(tracks: Tracks) -> Array:
-    """Steps of F0 (semitones) and level (dB) between neighbouring voiced frames: jitter and shimmer, by frames."""
+    """Return absolute steps of F0 (semitones) and level (dB) between voiced frames: frame-level jitter and shimmer."""
     both = _all_voiced(tracks.voiced, 2)
     f0, level = tracks.voice[low_level.VOICE.index("f0")], tracks.sound[low_level.SOUND.index("level")]
     return np.abs(np.diff(np.stack([f0, level]), axis=1))[:, both]
 
 
 def _modulation(mel: Array) -> Array:
-    """Modulation spectrum of every band in dB, shape (n_bands, len(_MODULATION)).
+    """Return the modulation spectrum of each band in dB, shape (n_bands, len(_MODULATION)).
 
     After Wu, Falk & Chan (2011), "Automatic speech emotion recognition using modulation spectral features", Speech
-    Communication 53(5), who filter envelopes of gammatone bands; here it is the spectrum of the log mel energies.
+    Communication 53(5); they filter envelopes of gammatone bands, we take the spectrum of log mel energies.
     """
     step, n_frames = _MODULATION_FRAMES // 2, mel.shape[1]
     starts = range(0, max(n_frames - step, 1), step)
@@ -198,15 +197,15 @@ def _modulation(mel: Array) -> Array:
 
 def _power(mel: Array) -> Array:
     window = np.hanning(mel.shape[1] + 2)[1:-1]
-    moving = (mel - mel.mean(axis=1, keepdims=True)) * window
-    power: Array = np.abs(np.fft.rfft(moving, _MODULATION_FRAMES)) ** 2 / np.sum(window**2)
+    windowed = (mel - mel.mean(axis=1, keepdims=True)) * window
+    power: Array = np.abs(np.fft.rfft(windowed, _MODULATION_FRAMES)) ** 2 / np.sum(window**2)
     return power
 
 
-def _together(mel: Array) -> Array:
-    """How bands move together: Fisher's z, the arctanh of the correlation, of every pair of bands."""
+def _band_correlations(mel: Array) -> Array:
+    """Return Fisher's z (arctanh of the correlation) of each pair of bands."""
     centred = mel - mel.mean(axis=1, keepdims=True)
-    # einsum and not BLAS, whose sums depend on how many threads it is given
+    # einsum instead of BLAS: BLAS's sums depend on its number of threads
     covariance = np.einsum("it,jt->ij", centred, centred) / mel.shape[1] + _STILL_DB2 * np.eye(len(mel))
     deviation = np.sqrt(np.diag(covariance))
     correlation = covariance[_PAIRS] / np.outer(deviation, deviation)[_PAIRS]
@@ -214,7 +213,7 @@ def _together(mel: Array) -> Array:
 
 
 def _rhythm(tracks: Tracks) -> Array:
-    """Rates and lengths (Eyben et al. 2016, "temporal features"); seconds are those between first and last sound."""
+    """Return rates and lengths (Eyben et al. 2016, "temporal features"); silence at either end does not count."""
     duration_s = tracks.voiced.size * framing.HOP_S
     edges = np.diff(tracks.voiced.astype(np.int8), prepend=0, append=0)
     stretches_s = (np.flatnonzero(edges < 0) - np.flatnonzero(edges > 0)) * framing.HOP_S
@@ -237,4 +236,4 @@ def _rhythm(tracks: Tracks) -> Array:
 
 
 NAMES: tuple[str, ...] = tuple(_names())
-"""What `functionals` gives, in its order: `TRACK_STATISTIC`, deltas as `TRACK_delta_STATISTIC`."""
+"""Feature names, in the order of `functionals`: `TRACK_STATISTIC`, for deltas `TRACK_delta_STATISTIC`."""

@@ -1,9 +1,8 @@
-"""The spectrogram of `iemocap-fusion`: power in linear frequency, 40 ms every 20 ms, and its natural logarithm.
+"""Log power spectrogram of `iemocap-fusion`: linear frequency, 40 ms frames every 20 ms, natural logarithm.
 
-As `scipy.signal.spectrogram(nperseg=640, noverlap=320, window="hann", detrend=False)` at 16 kHz, on samples as 16-bit
-numbers without their constant part, then log(x + 1e-10). The source leaves out utterances of 65 frames or fewer, at
-whose size its AlexNet has nothing left; here the fewest frames are a setting, and who has fewer is rejected with that
-reason.
+Equals `scipy.signal.spectrogram(nperseg=640, noverlap=320, window="hann", detrend=False)` at 16 kHz on samples in the
+16-bit range minus their mean, then log(x + 1e-10). The source drops utterances of 65 frames or fewer, which are too
+short for its AlexNet; our minimum is a setting, and shorter utterances are rejected with that reason.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ Array = NDArray[np.float32]
 _FULL_SCALE = 32_768.0
 _FLOOR = 1e-10
 FRAMES_AT_ONCE = 4_096
-"""How many frames are transformed together: 20 MB."""
+"""Frames per FFT call, to bound memory: 20 MB."""
 
 
 @dataclass(frozen=True)
 class LogSpectrogramSettings:
-    """The analysis.
+    """Settings of the spectrogram.
 
     Args:
-        window_s: of a frame, in a periodic Hann window
-        hop_s: from one frame to the next
-        min_frames: fewer are rejected
-        max_frequency_hz: bins above it are left out; at most, and by default, half the sampling rate of 16 kHz
+        window_s: length of the periodic Hann window in seconds
+        hop_s: step between frames in seconds
+        min_frames: utterances with fewer frames are rejected
+        max_frequency_hz: highest bin; at most, and by default, half the sampling rate of 16 kHz
     """
 
     window_s: float = 0.040
@@ -59,17 +58,21 @@ class LogSpectrogramSettings:
 
 
 def log_spectrogram(samples: NDArray[np.floating], settings: LogSpectrogramSettings) -> Array:
-    """Return log(power density + 1e-10) of every frame that lies wholly within the signal.
+    """Return log(power density + 1e-10) of all complete frames.
 
     Args:
-        samples: at 16 kHz, full scale 1, shape (n_samples,)
-        settings: the analysis
+        samples: samples at 16 kHz, full scale 1, shape (n_samples,)
+        settings: window, hop and limits
 
     Returns:
-        shape (n_frames, n_bins); bins lie 1 / window_s apart, from 0 Hz on
+        float32, shape (n_frames, n_bins); bins start at 0 Hz, 1 / window_s apart
 
     Raises:
-        AudioError: if there are fewer frames than `min_frames`
+        AudioError: if there are fewer than `min_frames` frames
+
+    Example:
+        >>> log_spectrogram(np.ones(32_000), LogSpectrogramSettings()).shape
+        (99, 321)
     """
     window, hop = round(settings.window_s * framing.RATE_HZ), round(settings.hop_s * framing.RATE_HZ)
     n_frames = max(0, 1 + (samples.size - window) // hop)
@@ -83,7 +86,7 @@ def log_spectrogram(samples: NDArray[np.floating], settings: LogSpectrogramSetti
 def _in_parts(frames: NDArray[np.floating], n_bins: int) -> Iterator[Array]:
     size = frames.shape[1]
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
-    # power per Hz on either side of 0 Hz counts together, but for 0 Hz and half the sampling rate, which are there once
+    # one-sided spectrum: double all bins except 0 Hz and the Nyquist frequency, which have no mirror image
     scale = np.full(1 + size // 2, 2 * _FULL_SCALE**2 / (framing.RATE_HZ * np.square(hann).sum()))
     scale[0] /= 2
     if size % 2 == 0:
@@ -95,7 +98,7 @@ def _in_parts(frames: NDArray[np.floating], n_bins: int) -> Iterator[Array]:
 
 
 def _start(settings: LogSpectrogramSettings) -> Callable[[Sequence[Sound]], list[Array]]:
-    return lambda batch: [log_spectrogram(framing.to_16_khz(one.samples, one.rate_hz), settings) for one in batch]
+    return lambda batch: [log_spectrogram(framing.to_16_khz(sound.samples, sound.rate_hz), settings) for sound in batch]
 
 
 EXTRACTORS = (

@@ -1,7 +1,7 @@
-"""Low-level descriptors: what a voice does in every 10 ms, as tracks of one value per frame.
+"""Low-level descriptors: tracks with one value per 10 ms frame.
 
-Spectra are power spectra of 25 ms Hamming frames. Levels within a clip are relative to the clip's own, so that a gain
-changes nothing but `Tracks.level_db`.
+Spectra are power spectra of 25 ms Hamming frames. Levels are relative to the clip's level, so that a gain changes only
+`Tracks.level_db`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tasks.features.sound.pitch import Pitch, pitch
 Array = NDArray[np.float64]
 
 N_BANDS, N_CEPSTRA = 26, 16
-"""26 bands as in HTK and ComParE; cepstra 1–16 (ComParE has 14): the 0th is the level."""
+"""26 bands as in HTK and ComParE; cepstra 1–16 (ComParE: 14), without the 0th, which is the level."""
 MEL = tuple(f"mel_{band}" for band in range(1, N_BANDS + 1))
 MFCC = tuple(f"mfcc_{order}" for order in range(1, N_CEPSTRA + 1))
 SOUND = (
@@ -49,12 +49,12 @@ SOUND = (
 VOICE = ("f0", "hnr", *formants.NAMES)
 
 ACTIVE_DB = 30.0
-"""Sound starts and ends where frames come this near to the clip's level: silent heads and tails are no speech."""
+"""Silence below this level under the clip's level is trimmed from both ends."""
 _WINDOW, _FFT = 400, 512
 _FLOOR_DB = 90.0
-"""Under the loudest frame: about what 16 bits hold; digital silence stands there."""
-_HEARD_DB = 40.0
-"""Softer frames have no say in the clip's level: a word in a long silence keeps the level of the word."""
+"""Floor below the loudest frame: about the dynamic range of 16 bits; the level of digital silence."""
+_LEVEL_RANGE_DB = 40.0
+"""Frames softer than this do not affect the clip's level: the level of a word in long silence is the word's."""
 _FREQUENCIES = np.arange(_FFT // 2 + 1) * framing.RATE_HZ / _FFT
 _LOWEST_MEL_HZ = 20.0
 _F0_REFERENCE_HZ = 100.0
@@ -62,14 +62,14 @@ _F0_REFERENCE_HZ = 100.0
 
 @dataclass(frozen=True)
 class Tracks:
-    """Descriptors of the sounding part of a clip, first frame to last, shapes (n_tracks, n_frames).
+    """Descriptors of a clip without silence at either end, shapes (n_tracks, n_frames).
 
     Attributes:
         mel: log mel energies in dB relative to the clip's level, rows `MEL`
         mfcc: mel-frequency cepstra, rows `MFCC`
-        sound: what every frame has, rows `SOUND`; `level` in dB relative to the clip's
-        voice: what voiced frames have, rows `VOICE`; meaningless in the others
-        voiced: where a fundamental was found, shape (n_frames,)
+        sound: descriptors of all frames, rows `SOUND`; `level` in dB relative to the clip's level
+        voice: descriptors of voiced frames, rows `VOICE`; undefined in unvoiced frames
+        voiced: whether a frame has a fundamental frequency, shape (n_frames,)
         level_db: the clip's level in dB of full scale: 95th percentile over frames near the loudest
     """
 
@@ -82,10 +82,15 @@ class Tracks:
 
 
 def tracks(signal: Array) -> Tracks:
-    """Return the descriptors of a clip.
+    """Compute the descriptors of a clip.
 
     Args:
-        signal: samples at `framing.RATE_HZ` as `framing.to_16_khz` gives them, shape (n_samples,)
+        signal: samples from `framing.to_16_khz`, shape (n_samples,)
+
+    Example:
+        >>> tone = 0.1 * np.sin(2 * np.pi * 200 * np.arange(16_000) / 16_000)
+        >>> tracks(tone).mel.shape
+        (26, 101)
     """
     import scipy.fft
 
@@ -97,13 +102,13 @@ def tracks(signal: Array) -> Tracks:
     mel_energies = _weighted(power, _mel_bank())
     floor = mel_energies.sum(axis=1).max() * 10 ** (-_FLOOR_DB / 10)
     mel = 10 * np.log10(mel_energies + floor)
-    found = pitch(signal)
+    fundamental = pitch(signal)
     sound = {
         "level": frame_db,
         "zero_crossings": np.diff(np.signbit(frames), axis=1).mean(axis=1),
-        "periodicity": found.periodicity,
+        "periodicity": fundamental.periodicity,
         **_loudness(mel_energies),
-        # the spectrum holds several bins a band: the same floor, shared out
+        # the floor of the mel energies, distributed over the bins, keeps logarithms and divisions finite
         **_moments(floored := power + floor * N_BANDS / _FREQUENCIES.size),
         **_balance(floored),
     }
@@ -112,17 +117,17 @@ def tracks(signal: Array) -> Tracks:
         mel=mel.T[:, sounding],
         mfcc=scipy.fft.dct(mel, axis=1, norm="ortho")[:, 1 : N_CEPSTRA + 1].T[:, sounding],
         sound=np.array([sound[name][sounding] for name in SOUND]),
-        voice=_voice(signal, found)[:, sounding],
-        voiced=found.voiced[sounding],
+        voice=_voice(signal, fundamental)[:, sounding],
+        voiced=fundamental.voiced[sounding],
         level_db=level_db,
     )
 
 
 def _levels(frames: Array) -> tuple[Array, float]:
-    """Level of every frame relative to the clip's, not below the floor, and the clip's in dB of full scale."""
+    """Return frame levels in dB relative to the clip's level, and the clip's level in dB of full scale."""
     mean_square = np.mean(frames**2, axis=1)
     decibels = 10 * np.log10(np.maximum(mean_square, mean_square.max() * 10 ** (-_FLOOR_DB / 10)))
-    level = float(np.percentile(decibels[decibels > decibels.max() - _HEARD_DB], 95))
+    level = float(np.percentile(decibels[decibels > decibels.max() - _LEVEL_RANGE_DB], 95))
     return decibels - level, level
 
 
@@ -132,7 +137,7 @@ def _ends(frame_db: Array) -> tuple[int, int]:
 
 
 def _mel_bank() -> Array:
-    """Triangles equally wide on the mel scale 2595 log10(1 + f / 700) (HTK Book, eq. 5.13), shape (n_bands, n_bins)."""
+    """Return triangular filters on the mel scale 2595 log10(1 + f / 700) (HTK Book, eq. 5.13), (n_bands, n_bins)."""
     lowest, highest = (2595 * np.log10(1 + f / 700) for f in (_LOWEST_MEL_HZ, framing.RATE_HZ / 2))
     edges = 700 * (10 ** (np.linspace(lowest, highest, N_BANDS + 2) / 2595) - 1)
     below, centre, above = edges[:-2, None], edges[1:-1, None], edges[2:, None]
@@ -142,12 +147,12 @@ def _mel_bank() -> Array:
 
 
 def _weighted(rows: Array, weights: Array) -> Array:
-    """`rows @ weights.T` in a fixed order: BLAS's sums depend on how many threads it is given."""
+    """Return `rows @ weights.T`; einsum, since BLAS's sums depend on its number of threads."""
     return np.asarray(np.einsum("ri,...i->r...", rows, weights))
 
 
 def _loudness(mel_energies: Array) -> dict[str, Array]:
-    """Loudness by the power law of hearing and sharpness, the centroid of loudness with high bands raised.
+    """Return loudness (power law of hearing) and sharpness (centroid of loudness with emphasised high bands).
 
     Hermansky (1990), "Perceptual linear predictive (PLP) analysis of speech", JASA 87(4), section on the power law;
     Zwicker & Fastl (1999), "Psychoacoustics", section 9.1, with the weights of openSMILE.
@@ -164,23 +169,23 @@ def _loudness(mel_energies: Array) -> dict[str, Array]:
 
 
 def _moments(power: Array) -> dict[str, Array]:
-    """Moments, flatness and roll-off of the power spectrum, its entropy, and the flux of its shape.
+    """Return moments, flatness, roll-off, entropy and flux of the power spectrum.
 
     Peeters (2004), "A large set of audio features for sound description"; entropy: Misra et al. (2004),
-    "Spectral entropy based feature for robust ASR"; flux: Scheirer & Slaney (1997), over spectra of length 1.
+    "Spectral entropy based feature for robust ASR"; flux: Scheirer & Slaney (1997), over spectra of unit length.
     """
     share = power / power.sum(axis=1, keepdims=True)
     centroid = _weighted(share, _FREQUENCIES)
-    away = _FREQUENCIES - centroid[:, None]
-    square = share * away * away
+    deviation = _FREQUENCIES - centroid[:, None]
+    square = share * deviation * deviation
     spread = np.sqrt(square.sum(axis=1))
     shape = np.sqrt(share)
     below = np.cumsum(share, axis=1)
     return {
         "centroid": centroid,
         "spread": spread,
-        "skewness": (square * away).sum(axis=1) / spread**3,
-        "kurtosis": (square * away * away).sum(axis=1) / spread**4,
+        "skewness": (square * deviation).sum(axis=1) / spread**3,
+        "kurtosis": (square * deviation * deviation).sum(axis=1) / spread**4,
         "entropy": -(share * np.log2(share)).sum(axis=1),
         "flatness": 10 * (np.log10(power).mean(axis=1) - np.log10(power.mean(axis=1))),
         "flux": np.append(0.0, np.linalg.norm(np.diff(shape, axis=0), axis=1)),
@@ -189,7 +194,7 @@ def _moments(power: Array) -> dict[str, Array]:
 
 
 def _balance(power: Array) -> dict[str, Array]:
-    """Where the energy lies: slopes in dB/kHz, ratios in dB (Eyben et al. 2016, "GeMAPS", section 3)."""
+    """Return spectral balance: slopes in dB/kHz, energy ratios in dB (Eyben et al. 2016, "GeMAPS", section 3)."""
     decibels = 10 * np.log10(power)
 
     def within(lowest_hz: float, highest_hz: float) -> NDArray[np.bool_]:
@@ -219,12 +224,13 @@ def _balance(power: Array) -> dict[str, Array]:
     }
 
 
-def _voice(signal: Array, found: Pitch) -> Array:
-    """F0 in semitones above 100 Hz, harmonics-to-noise ratio in dB (Boersma 1993), and the tracks of `formants`."""
-    harmonic = np.clip(found.harmonicity, 1e-3, 1 - 1e-5)
-    described = {
-        "f0": 12 * np.log2(np.where(found.voiced, found.f0_hz, _F0_REFERENCE_HZ) / _F0_REFERENCE_HZ),
+def _voice(signal: Array, fundamental: Pitch) -> Array:
+    """Return F0 in semitones above 100 Hz, harmonics-to-noise ratio in dB (Boersma 1993), and formant tracks."""
+    # clipped to keep the ratio finite: -30 dB to 50 dB
+    harmonic = np.clip(fundamental.harmonicity, 1e-3, 1 - 1e-5)
+    by_name = {
+        "f0": 12 * np.log2(np.where(fundamental.voiced, fundamental.f0_hz, _F0_REFERENCE_HZ) / _F0_REFERENCE_HZ),
         "hnr": 10 * np.log10(harmonic / (1 - harmonic)),
-        **formants.tracks(signal, found),
+        **formants.tracks(signal, fundamental),
     }
-    return np.array([described[name] for name in VOICE])
+    return np.array([by_name[name] for name in VOICE])

@@ -1,8 +1,8 @@
-"""Speech as networks over spectrograms take it: log-mel spectra, cepstra, or the samples themselves.
+"""Audio inputs of networks: log-mel spectra, MFCC, waveform.
 
-The analysis of `ser-bench` is one setting of it: sound at 8 kHz without what is 30 dB below its loudest at either end,
-128 mel bands of 64 ms windows every 12.5 ms, relative to the loudest: `rate_hz: 8000, hop: 100`. Every extractor here
-wants 0.1 s of sound or more (`framing.SHORTEST_S`); where trimming leaves less, the sound is taken as it came.
+`ser-bench` uses `rate_hz: 8000, hop: 100`: audio at 8 kHz, trimmed at 30 dB below the maximum, 128 mel bands, 64 ms
+windows every 12.5 ms, relative to the maximum. All extractors need at least 0.1 s of audio (`framing.SHORTEST_S`); if
+trimming leaves less, the untrimmed audio is used.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _LEAST_VARIANCE = 1e-7
 
 @dataclass(frozen=True)
 class _SpectrumSettings(MelSettings):
-    """The analysis, and what it is made of.
+    """Settings of mel spectra, with trimming and duration.
 
     Args:
-        trim_db: how far below the loudest frame the silence begins that is cut from either end; 0: nothing is cut
-        duration_s: that every utterance is made to last, after that: longer ones lose their end, shorter ones are
-            filled up with zeros; 0: they last as long as they do
+        trim_db: silence threshold below the loudest frame in dB; silence at both ends is removed; 0: no trimming
+        duration_s: duration after trimming in seconds: longer utterances are cut at their end, shorter ones are padded
+            with zeros; 0: keep the duration
     """
 
     trim_db: float = 30.0
@@ -37,30 +37,30 @@ class _SpectrumSettings(MelSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _demand_clip(self.trim_db, self.duration_s)
+        _check_clip(self.trim_db, self.duration_s)
 
 
 @dataclass(frozen=True)
 class LogMelSettings(_SpectrumSettings):
-    """Log-mel spectra.
+    """Settings of log-mel spectra.
 
     Args:
-        deltas: derivatives along time that stand beside the bands: 0, 1, or 2
+        deltas: number of time derivatives appended to the bands: 0, 1 or 2
     """
 
     deltas: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _demand_deltas(self.deltas)
+        _check_deltas(self.deltas)
 
 
 @dataclass(frozen=True)
 class CepstrumSettings(_SpectrumSettings):
-    """Cepstra, one number for each coefficient.
+    """Settings of MFCC averaged over time.
 
     Args:
-        n_mfcc: coefficients, the level over all bands being the first; no more than `n_mels`
+        n_mfcc: number of coefficients, at most `n_mels`; the first is the level over all bands
     """
 
     n_mfcc: int = 40
@@ -73,25 +73,25 @@ class CepstrumSettings(_SpectrumSettings):
 
 @dataclass(frozen=True)
 class MfccSettings(CepstrumSettings):
-    """Cepstra over time.
+    """Settings of MFCC sequences.
 
     Args:
-        deltas: derivatives along time that stand beside the coefficients: 0, 1, or 2
+        deltas: number of time derivatives appended to the coefficients: 0, 1 or 2
     """
 
     deltas: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _demand_deltas(self.deltas)
+        _check_deltas(self.deltas)
 
 
 @dataclass(frozen=True)
 class OverFrequencySettings(CepstrumSettings):
-    """Cepstra, one number for each frame.
+    """Settings of MFCC averaged over coefficients.
 
     Args:
-        duration_s: that every utterance is made to last, which gives them as many features: above 0
+        duration_s: duration of every utterance in seconds, above 0: it determines the number of features
     """
 
     duration_s: float = 3.0
@@ -106,13 +106,13 @@ class OverFrequencySettings(CepstrumSettings):
 
 @dataclass(frozen=True)
 class WaveformSettings:
-    """The samples themselves.
+    """Settings of the waveform.
 
     Args:
-        rate_hz: sampling rate that networks are given
+        rate_hz: sampling rate in Hz
         trim_db: as for spectra
         duration_s: as for spectra
-        normalise: to a mean of 0 and a variance of 1 before zeros are appended, as Wav2Vec2FeatureExtractor does
+        normalise: to mean 0 and variance 1 before zero-padding, as Wav2Vec2FeatureExtractor does
     """
 
     rate_hz: int = 16_000
@@ -123,7 +123,7 @@ class WaveformSettings:
     def __post_init__(self) -> None:
         if self.rate_hz < 1:
             raise ValueError(f"rate_hz is {self.rate_hz}; it must be 1 or more")
-        _demand_clip(self.trim_db, self.duration_s)
+        _check_clip(self.trim_db, self.duration_s)
 
     @property
     def step_s(self) -> float:
@@ -149,16 +149,16 @@ def _start_over_frequency(settings: OverFrequencySettings) -> Callable[[Sequence
 
 def _start_waveform(settings: WaveformSettings) -> Callable[[Sequence[Sound]], list[Array]]:
     def samples(sound: Sound) -> Array:
-        found = _speech(sound, settings)
+        speech = _speech(sound, settings)
         if settings.normalise:
-            found = (found - found.mean()) / np.sqrt(found.var() + _LEAST_VARIANCE)
-        return _filled(found, settings)[:, None]
+            speech = (speech - speech.mean()) / np.sqrt(speech.var() + _LEAST_VARIANCE)
+        return _padded(speech, settings)[:, None]
 
     return lambda batch: [samples(sound) for sound in batch]
 
 
 def _log_mel(sound: Sound, settings: _SpectrumSettings) -> Array:
-    samples = _filled(_speech(sound, settings), settings)
+    samples = _padded(_speech(sound, settings), settings)
     return spectra.spectrogram(samples, settings)
 
 
@@ -175,23 +175,23 @@ def _with_deltas(frames: Array, up_to: int) -> Array:
 
 
 def _speech(sound: Sound, settings: _SpectrumSettings | WaveformSettings) -> Array:
-    """Return what is left after trimming, `duration_s` at most.
+    """Return the resampled and trimmed audio, at most `duration_s` long.
 
     Raises:
-        AudioError: as `framing.to_16_khz`; untrimmed sound that is going to be cut is judged by what is kept of it, so
-            that a silent beginning is not taken for speech
+        AudioError: see `framing.to_16_khz`
     """
-    given = sound.samples
+    signal = sound.samples
     if settings.duration_s and not settings.trim_db:
-        given = given[: ceil(settings.duration_s * sound.rate_hz)]
-    samples = _resampled(framing.to_16_khz(given, sound.rate_hz), settings.rate_hz)
+        # cut before the check, so that an utterance with a silent beginning is rejected
+        signal = signal[: ceil(settings.duration_s * sound.rate_hz)]
+    samples = _resampled(framing.to_16_khz(signal, sound.rate_hz), settings.rate_hz)
     if settings.trim_db:
         speech = silence.trim(samples, settings.trim_db)
         samples = speech if speech.size >= framing.SHORTEST_S * settings.rate_hz else samples
     return samples[: _n_samples(settings) or None]
 
 
-def _filled(samples: Array, settings: _SpectrumSettings | WaveformSettings) -> Array:
+def _padded(samples: Array, settings: _SpectrumSettings | WaveformSettings) -> Array:
     return np.pad(samples, (0, max(0, _n_samples(settings) - samples.size)))
 
 
@@ -209,14 +209,14 @@ def _resampled(samples: NDArray[np.float64], rate_hz: int) -> Array:
     return resampled.astype(np.float32)
 
 
-def _demand_clip(trim_db: float, duration_s: float) -> None:
+def _check_clip(trim_db: float, duration_s: float) -> None:
     if not trim_db >= 0:
         raise ValueError(f"trim_db is {trim_db}; it must be above 0, or 0 to trim nothing")
     if duration_s != 0 and not framing.SHORTEST_S <= duration_s < inf:
         raise ValueError(f"duration_s is {duration_s}; it must be {framing.SHORTEST_S} or more, or 0 for any")
 
 
-def _demand_deltas(deltas: int) -> None:
+def _check_deltas(deltas: int) -> None:
     if deltas not in (0, 1, 2):
         raise ValueError(f"deltas is {deltas}; it must be 0, 1 or 2")
 

@@ -1,4 +1,4 @@
-"""Silence before and after speech."""
+"""Trim silence before and after speech."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ _LEAST_POWER = 1e-10
 
 
 def trim(samples: Samples, top_db: float = 30.0, frame: int = 2048, hop: int = 512) -> Samples:
-    """Return a signal without the silence at either end, as `librosa.effects.trim` (0.11) cuts it.
+    """Remove silence at both ends, like `librosa.effects.trim` (0.11).
 
-    Speech is from the first frame on that is less than `top_db` below the loudest, to the hop after the last such one.
-    Frames have their middles at every `hop`-th sample from the first on; what lies beyond either end is zero. Levels
-    are root mean squares, and those below -100 dB of full scale count as that: digital silence, all of it being as
-    loud as its loudest frame, is returned unchanged.
+    Speech extends from the first frame less than `top_db` below the loudest to one hop after the last such frame.
+    Frames are centred at every `hop`-th sample; the signal is padded with zeros. RMS levels are limited to -100 dB of
+    full scale from below, so that digital silence is returned unchanged.
 
     Args:
         samples: full scale 1, shape (n_samples,)
-        top_db: how far below the loudest frame silence begins, above 0
-        frame: samples of a frame
-        hop: samples from one frame to the next
+        top_db: threshold below the loudest frame in dB, above 0
+        frame: frame length in samples
+        hop: step between frames in samples
 
     Returns:
         a view of the signal, shape (n_kept,)
@@ -43,7 +42,7 @@ def trim(samples: Samples, top_db: float = 30.0, frame: int = 2048, hop: int = 5
 
 
 def _powers(samples: NDArray[np.floating], frame: int, hop: int) -> NDArray[np.float64]:
-    """Return the mean square of every frame."""
+    """Return the mean square of each frame, from differences of a cumulative sum."""
     half = frame // 2
     starts = np.arange(0, samples.size + 2 * half - frame + 1, hop) - half
     energy = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])

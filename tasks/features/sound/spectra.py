@@ -1,8 +1,8 @@
-"""Mel spectra, cepstra and their differences along time: one code for NumPy arrays and for PyTorch tensors.
+"""Mel spectra, MFCC and deltas for NumPy arrays and PyTorch tensors.
 
-What is computed here is what librosa 0.11 computes (McFee et al. 2015, "librosa: Audio and music signal analysis in
-Python"), without needing it: extractors call it with arrays, and networks that hear raw sound with tensors, on the
-device where those lie. Gradients do not matter.
+Results equal those of librosa 0.11 (McFee et al. 2015, "librosa: Audio and music signal analysis in Python"), without
+the dependency. Extractors pass arrays; networks with raw audio input pass tensors, which stay on their device. The
+functions are not meant to be differentiated.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 Array = TypeVar("Array", bound=Any)
-"""A NumPy array or a PyTorch tensor; what comes out is of the kind that went in, and on its device."""
+"""A NumPy array or a PyTorch tensor; results have the type and the device of the input."""
 
 LEAST_POWER = 1e-10
-"""Power below which nothing is told apart: -100 dB."""
+"""Power floor: -100 dB."""
 POINTS_AT_ONCE = 2**20
-"""Of FFTs, over all signals of a batch, that are in memory at the same time."""
+"""FFT points in memory at a time, over all signals of a batch."""
 
 _LINEAR_HZ_A_MEL = 200 / 3
 _LOG_FROM_HZ = 1000.0
@@ -32,17 +32,17 @@ _LOG_STEP = np.log(6.4) / 27
 
 @dataclass(frozen=True)
 class MelSettings:
-    """The analysis of sound into mel bands, from 0 Hz to half the sampling rate.
+    """Settings of mel spectra from 0 Hz to half the sampling rate.
 
-    A band narrower than the FFT's resolution (`rate_hz / n_fft`) may hold none of its bins; it then lies at the floor
-    of -100 dB throughout, as in librosa.
+    A band narrower than the FFT's resolution (`rate_hz / n_fft`) may contain no bin; it is constant at the floor of
+    -100 dB then, as in librosa.
 
     Args:
-        rate_hz: sampling rate that the analysis is made at
-        n_fft: points of the FFT; an even number
-        window: samples of the Hamming window, which lies in the middle of the FFT's points
-        hop: samples from one frame to the next
-        n_mels: bands
+        rate_hz: sampling rate of the analysis in Hz
+        n_fft: FFT length, even
+        window: length of the Hamming window in samples, centred within the FFT
+        hop: step between frames in samples
+        n_mels: number of bands
     """
 
     rate_hz: int = 16_000
@@ -56,7 +56,7 @@ class MelSettings:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
         if self.n_fft % 2:
-            raise ValueError(f"n_fft is {self.n_fft}; it must be even, for frames have their middle at a sample")
+            raise ValueError(f"n_fft is {self.n_fft}; it must be even, since frames are centred at samples")
         if not 2 <= self.window <= self.n_fft:
             raise ValueError(f"window is {self.window}; it must be from 2 to n_fft, which is {self.n_fft}")
 
@@ -67,21 +67,26 @@ class MelSettings:
 
 
 def log_mel(signals: Array, settings: MelSettings) -> Array:
-    """Return log-mel spectra: `10 log10(max(power, 1e-10))` in every band.
+    """Compute log-mel spectra: `10 log10(max(power, 1e-10))` per band.
 
-    The same as `librosa.feature.melspectrogram(win_length=window, window="hamming", power=2.0)` with librosa's own
-    bands (Slaney 1998, "Auditory Toolbox", of equal area), followed by `power_to_db(ref=1, top_db=None)`. Frames have
-    their middles at every `hop`-th sample from the first on; what lies beyond either end is zero. However long the
-    signals are, `POINTS_AT_ONCE` points of FFTs are in memory at a time: some 30 MB, beside twice the result.
+    Equals `librosa.feature.melspectrogram(win_length=window, window="hamming", power=2.0)` with librosa's default bands
+    (Slaney 1998, "Auditory Toolbox", equal area) and `power_to_db(ref=1, top_db=None)`. Frames are centred at every
+    `hop`-th sample; signals are padded with zeros. Memory: about 30 MB for `POINTS_AT_ONCE` FFT points at a time, plus
+    twice the result.
 
     Args:
-        signals: samples at `settings.rate_hz`, full scale 1, shape (..., n_samples), float32 or float64
+        signals: samples at `settings.rate_hz`, full scale 1, float32 or float64, shape (..., n_samples)
+        settings: analysis settings
 
     Returns:
-        dB, shape (..., 1 + n_samples // hop, n_mels), dtype as that of the signals
+        levels in dB, dtype of the signals, shape (..., 1 + n_samples // hop, n_mels)
 
     Raises:
-        TypeError: if the signals are of another dtype
+        TypeError: if the signals have another dtype
+
+    Example:
+        >>> log_mel(np.zeros(16_000), MelSettings(n_mels=40)).shape
+        (101, 40)
     """
     xp = _library(signals)
     if signals.dtype not in (xp.float32, xp.float64):
@@ -90,26 +95,26 @@ def log_mel(signals: Array, settings: MelSettings) -> Array:
     filters = _like(_mel_filters(settings), signals)
     n_frames = 1 + signals.shape[-1] // settings.hop
     at_once = max(1, POINTS_AT_ONCE // (settings.n_fft * max(1, prod(signals.shape[:-1]))))
-    found = []
+    chunks = []
     for first in range(0, n_frames, at_once):
         frames = _frames(signals, settings, first, min(at_once, n_frames - first))
-        # where in the FFT's points a frame lies changes phases, not powers: its zeros may all stand behind it
+        # zero-padding only behind the frame, unlike librosa, changes phases but not powers
         spectrum = xp.fft.rfft(frames * window, settings.n_fft)
         power = _product(spectrum.real**2 + spectrum.imag**2, filters)
-        found.append(10 * xp.log10(xp.clip(power, LEAST_POWER, None)))
-    whole: Array = xp.concatenate(found, -2)
-    return whole
+        chunks.append(10 * xp.log10(xp.clip(power, LEAST_POWER, None)))
+    decibels: Array = xp.concatenate(chunks, -2)
+    return decibels
 
 
 def relative_to_loudest(decibels: Array, range_db: float = 80.0) -> Array:
-    """Return levels relative to the loudest band and frame of each signal: librosa's `power_to_db(ref=np.max)`.
+    """Normalise levels to the loudest band and frame of each signal, like librosa's `power_to_db(ref=np.max)`.
 
     Args:
-        decibels: as `log_mel` returns them, shape (..., n_frames, n_mels)
-        range_db: how far below the loudest is still told apart
+        decibels: result of `log_mel`, shape (..., n_frames, n_mels)
+        range_db: dynamic range in dB; lower levels are clipped
 
     Returns:
-        dB from -range_db to 0, shape as given
+        levels from -range_db to 0 dB, same shape
     """
     xp = _library(decibels)
     loudest = xp.amax(decibels, axis=(-2, -1), keepdims=True)
@@ -118,33 +123,37 @@ def relative_to_loudest(decibels: Array, range_db: float = 80.0) -> Array:
 
 
 def spectrogram(signals: Array, settings: MelSettings) -> Array:
-    """Return log-mel spectrograms relative to each signal's loudest point, as networks are shown them.
+    """Compute log-mel spectrograms relative to each signal's maximum: the input of our networks.
 
     Args:
-        signals: as `log_mel` takes them, shape (..., n_samples)
-        settings: the analysis
+        signals: see `log_mel`, shape (..., n_samples)
+        settings: analysis settings
 
     Returns:
-        -80 to 0 dB, shape (..., n_frames, n_mels)
+        levels from -80 to 0 dB, shape (..., n_frames, n_mels)
     """
     return relative_to_loudest(log_mel(signals, settings))
 
 
 def mfcc(decibels: Array, n_mfcc: int) -> Array:
-    """Return mel-frequency cepstral coefficients: the orthonormal DCT-II over the bands.
+    """Compute mel-frequency cepstral coefficients: the orthonormal DCT-II over the bands.
 
     Davis & Mermelstein (1980), "Comparison of parametric representations for monosyllabic word recognition"; scaled as
     in `librosa.feature.mfcc(S=decibels, norm="ortho")`.
 
     Args:
-        decibels: shape (..., n_frames, n_mels)
-        n_mfcc: coefficients, from 1 to n_mels; the first is the level over all bands
+        decibels: log-mel spectra in dB, shape (..., n_frames, n_mels)
+        n_mfcc: number of coefficients, 1 to n_mels; the first is the level over all bands
 
     Returns:
         shape (..., n_frames, n_mfcc)
 
     Raises:
-        ValueError: if there are fewer bands than coefficients
+        ValueError: if n_mfcc is out of range
+
+    Example:
+        >>> mfcc(np.zeros((101, 40)), 13).shape
+        (101, 13)
     """
     n_mels = decibels.shape[-1]
     if not 1 <= n_mfcc <= n_mels:
@@ -154,23 +163,23 @@ def mfcc(decibels: Array, n_mfcc: int) -> Array:
 
 
 def deltas(frames: Array, order: int = 1, width: int = 9) -> Array:
-    """Return derivatives along time, per frame: those of the polynomial of that order through the frames around each.
+    """Compute derivatives along time by a local polynomial fit of the same order around each frame.
 
     Savitzky & Golay (1964), "Smoothing and differentiation of data by simplified least squares procedures", Analytical
-    Chemistry 36(8); `librosa.feature.delta(mode="interp")`. Frames near either end have the derivative of the first or
-    the last `width` frames. Where there are fewer frames than `width`, the largest odd number of them that there is
-    counts instead; where that is below 3, or does not exceed the order, there is nothing to fit and all is zero.
+    Chemistry 36(8); `librosa.feature.delta(mode="interp")`. Frames near an end get the derivative of the first or last
+    `width` frames. With fewer than `width` frames, the largest odd number of frames available is used; if that is below
+    3 or not above the order, the result is zero.
 
     Args:
         frames: shape (..., n_frames, n_features)
-        order: of the derivative, 1 or more
-        width: frames that a derivative is taken over; odd, 3 or more, above the order
+        order: order of the derivative, 1 or more
+        width: frames per fit; odd, 3 or more, above the order
 
     Returns:
-        shape as given
+        derivatives per frame, same shape
 
     Raises:
-        ValueError: if order or width are impossible
+        ValueError: if order or width is out of range
     """
     if order < 1:
         raise ValueError(f"order is {order}; a derivative is of order 1 or more")
@@ -197,7 +206,7 @@ def _library(array: Any) -> Any:
 
 
 def _like(matrix: Matrix, array: Any) -> Any:
-    """Return a constant as that kind of array, on its device."""
+    """Convert a constant to the type, dtype and device of an array."""
     if isinstance(array, np.ndarray):
         return matrix.astype(array.dtype)
     import torch
@@ -206,7 +215,7 @@ def _like(matrix: Matrix, array: Any) -> Any:
 
 
 def _product(values: Any, matrix: Any) -> Any:
-    """Multiply in full precision: bfloat16, which a network may train in, would round levels to half a decibel."""
+    """Multiply without autocast: a network may train in bfloat16, which would round levels to half a decibel."""
     if isinstance(values, np.ndarray):
         return values @ matrix
     import torch
@@ -216,7 +225,7 @@ def _product(values: Any, matrix: Any) -> Any:
 
 
 def _frames(signals: Any, settings: MelSettings, first: int, n_frames: int) -> Any:
-    """Return what lies under the window in frames `first` and following, shape (..., n_frames, window)."""
+    """Return the windowed samples of `n_frames` frames from `first` on, zero-padded, shape (..., n_frames, window)."""
     start = first * settings.hop + (settings.n_fft - settings.window) // 2 - settings.n_fft // 2
     stop = start + (n_frames - 1) * settings.hop + settings.window
     n_samples = signals.shape[-1]
@@ -239,7 +248,7 @@ def _hamming(n_samples: int) -> Matrix:
 
 @lru_cache(maxsize=32)
 def _mel_filters(settings: MelSettings) -> Matrix:
-    """Return triangles of area 1 over the FFT's bins, shape (n_fft // 2 + 1, n_mels)."""
+    """Return triangular filters of area 1, shape (n_fft // 2 + 1, n_mels)."""
     bins_hz = np.arange(settings.n_fft // 2 + 1) * settings.rate_hz / settings.n_fft
     corners_hz = _hz(np.linspace(0, _mel(settings.rate_hz / 2), settings.n_mels + 2))
     low, middle, high = corners_hz[:-2], corners_hz[1:-1], corners_hz[2:]
@@ -249,7 +258,7 @@ def _mel_filters(settings: MelSettings) -> Matrix:
 
 
 def _mel(hz: float) -> float:
-    """Return the place of a frequency on Slaney's scale, which is linear up to 1 kHz and logarithmic above."""
+    """Convert Hz to Slaney's mel scale: linear up to 1 kHz, logarithmic above."""
     if hz < _LOG_FROM_HZ:
         return hz / _LINEAR_HZ_A_MEL
     return float(_LOG_FROM_MEL + np.log(hz / _LOG_FROM_HZ) / _LOG_STEP)
@@ -262,7 +271,7 @@ def _hz(mel: Matrix) -> Matrix:
 
 @lru_cache(maxsize=32)
 def _cosines(n_mels: int, n_mfcc: int) -> Matrix:
-    """Return the first base vectors of the orthonormal DCT-II, shape (n_mels, n_mfcc)."""
+    """Return the first basis vectors of the orthonormal DCT-II, shape (n_mels, n_mfcc)."""
     angles = np.pi / n_mels * (np.arange(n_mels)[:, None] + 0.5) * np.arange(n_mfcc)
     scale = np.where(np.arange(n_mfcc) == 0, np.sqrt(1 / n_mels), np.sqrt(2 / n_mels))
     return np.asarray(np.cos(angles) * scale)
@@ -270,9 +279,9 @@ def _cosines(n_mels: int, n_mfcc: int) -> Matrix:
 
 @lru_cache(maxsize=32)
 def _savitzky_golay(order: int, width: int) -> Matrix:
-    """Return what weighs each of `width` frames in the derivative of the polynomial of the same order through them.
+    """Return the weight of each of `width` frames in the derivative of the polynomial of the same order.
 
-    The highest derivative of a polynomial is constant: it holds for every frame of the fit, those at an end as well.
+    The highest derivative of a polynomial is constant, so the weights also hold for frames at the end of the fit.
     """
-    places = np.arange(width) - width // 2
-    return np.asarray(factorial(order) * np.linalg.pinv(np.vander(places, order + 1, increasing=True))[order])
+    offsets = np.arange(width) - width // 2
+    return np.asarray(factorial(order) * np.linalg.pinv(np.vander(offsets, order + 1, increasing=True))[order])

@@ -1,7 +1,7 @@
-"""Speech as a pretrained encoder of raw sound hears it: one vector per utterance, or one per frame.
+"""Hidden states and pooled embeddings of pretrained speech encoders with raw audio input.
 
-wav2vec 2.0 (Baevski et al. 2020, NeurIPS), HuBERT (Hsu et al. 2021, TASLP), WavLM (Chen et al. 2022, JSTSP) and their
-like: convolutions over samples at 16 kHz, a frame every 320 of them in all published ones, then a transformer.
+wav2vec 2.0 (Baevski et al. 2020, NeurIPS), HuBERT (Hsu et al. 2021, TASLP), WavLM (Chen et al. 2022, JSTSP) and
+similar: convolutions over samples at 16 kHz, one frame per 320 samples in all published models, then a transformer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tasks.features.base.extractor import Extractor, Sound
 from tasks.features.sound import framing
 
 DEFAULT = "facebook/wav2vec2-base"
-"""Baevski et al. (2020); pretrained on LibriSpeech's 960 hours, without their transcripts."""
+"""Baevski et al. (2020); pretrained on 960 hours of LibriSpeech, without transcripts."""
 
 Vector = NDArray[np.float32]
 _SHORTEST_PIECE_S = 1.0
@@ -30,16 +30,16 @@ _WITH_ATTENTION_MASK = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-s
 
 @dataclass(frozen=True)
 class SpeechStateSettings:
-    """Hidden states of frames.
+    """Settings of hidden states.
 
     Args:
         checkpoint: a name or a path, see `tasks.features.base.checkpoints`
-        layer: whose states are taken: 0 is what the transformer is given, 1 its first layer; negative ones count from
-            the last. Layers in the middle often tell more of emotions than the last (Pepino et al. 2021, Interspeech)
-        max_duration_s: what is longer is cut into as few pieces of equal length as need be, each of which the
-            transformer sees alone, since its memory grows with the square of their length; states are put together
-            again. The level is normalised over the whole
-        batch_size: how many utterances, or pieces, run at once, where the checkpoint bears it
+        layer: 0: input of the transformer, 1: its first layer; negative: from the last. Middle layers often carry more
+            information on emotions than the last (Pepino et al. 2021, Interspeech)
+        max_duration_s: longer utterances are cut into equal pieces, which the transformer processes separately (its
+            memory grows with the square of the length); their states are concatenated. The level is normalised over
+            the whole utterance
+        batch_size: utterances or pieces per forward pass; 1 for checkpoints without attention masks
     """
 
     checkpoint: str = DEFAULT
@@ -56,86 +56,100 @@ class SpeechStateSettings:
 
 @dataclass(frozen=True)
 class SpeechEmbeddingSettings(SpeechStateSettings):
-    """One vector per utterance.
+    """Settings of one vector per utterance.
 
     Args:
-        pooling: of the states of all frames, those of all pieces together
+        pooling: over the states of all frames of all pieces
     """
 
     pooling: Literal["mean", "max", "sum"] = "mean"
 
 
 def load(checkpoint: str) -> tuple[Any, Any]:
-    """Return a checkpoint's feature extractor and its model, which takes raw sound at 16 kHz, ready to infer.
+    """Return the feature extractor and the model of a checkpoint with raw audio input at 16 kHz.
+
+    Args:
+        checkpoint: see `checkpoints.folder_of`
 
     Raises:
-        InputError: as `checkpoints.audio_encoder`; or if the model takes something else
+        InputError: as `checkpoints.audio_encoder`; or if the model has another input
     """
     preprocessor, model = checkpoints.audio_encoder(checkpoint)
     if not all(hasattr(model, name) for name in ("feature_extractor", "_get_feat_extract_output_lengths")):
         raise InputError(
             f"checkpoint {checkpoint} is a {model.config.model_type} model, which does not read raw sound; expected "
-            f"are wav2vec 2.0, HuBERT, WavLM and their like, such as {DEFAULT}"
+            f"a model such as wav2vec 2.0, HuBERT or WavLM, for example {DEFAULT}"
         )
     if preprocessor.sampling_rate != framing.RATE_HZ:
         raise InputError(
             f"checkpoint {checkpoint} reads sound at {preprocessor.sampling_rate} Hz; it must be {framing.RATE_HZ} Hz"
         )
     if getattr(model, "adapter", None) is not None:
-        # trained to hand frames, fewer of them, to a decoder; states are the encoder's own
+        # the adapter shortens the sequence for a decoder; we need the encoder's own states
         model.adapter, model.config.add_adapter = None, False
     return preprocessor, model
 
 
 def fewest_samples(config: Any) -> int:
-    """Return how many samples it takes for one frame to come out of a model's convolutions."""
-    found = 1
+    """Return the number of samples that a model's convolutions need for one frame (their receptive field).
+
+    Args:
+        config: configuration of the model, with `conv_kernel` and `conv_stride`
+    """
+    n_samples = 1
     for kernel, stride in reversed(list(zip(config.conv_kernel, config.conv_stride, strict=True))):
-        found = (found - 1) * stride + kernel
-    return found
+        n_samples = (n_samples - 1) * stride + kernel
+    return n_samples
 
 
 def supports_attention_mask(config: Any) -> bool:
-    """Whether a model's transformer, given an attention mask, keeps padding apart from sound.
+    """Return whether results are independent of padding if an attention mask is given.
 
-    Others let it in before: data2vec through convolutions that stand one on another, SEW where it halves frames.
+    In other models padding leaks in before the attention: in data2vec through stacked convolutions, in SEW through its
+    downsampling.
+
+    Args:
+        config: configuration of the model
     """
     return config.model_type in _WITH_ATTENTION_MASK
 
 
 @contextmanager
 def without_mask_warning() -> Iterator[None]:
-    """Let WavLM hand PyTorch one mask of truth values and another of numbers, which PyTorch is going to refuse."""
+    """Silence PyTorch's deprecation warning about WavLM's mix of Boolean and floating-point masks."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Support for mismatched", UserWarning)
         yield
 
 
 class _SpeechEncoder:
-    """Sounds to hidden states."""
+    """Compute hidden states of a batch of sounds, in pieces of bounded length."""
 
     def __init__(self, settings: SpeechStateSettings) -> None:
         self._preprocessor, self._model = load(settings.checkpoint)
         self._layer = _layer(settings, self._model.config.num_hidden_layers)
         self._longest = round(settings.max_duration_s * framing.RATE_HZ)
-        # a group norm in the convolutions takes its mean over time, padding included, and such models have never seen
-        # an attention mask: only alone does a row come out as it is
+        # group norm averages over time, padding included, and such models were trained without attention masks: their
+        # rows must be processed one by one
         config = self._model.config
         self._masks = supports_attention_mask(config) and config.feat_extract_norm != "group"
         self._masks &= bool(self._preprocessor.return_attention_mask)
         self._at_once = settings.batch_size if self._masks else 1
 
     def __call__(self, batch: Sequence[Sound]) -> Iterator[tuple[int, Vector]]:
-        """Yield the states of piece after piece, each with its sound's number, shape (n_frames, n_features).
+        """Yield (index of the sound, states of shape (n_frames, n_features)) for each piece, in order.
+
+        Args:
+            batch: sounds of any length
 
         Raises:
-            AudioError: if a sound cannot be used, or is too short for a frame
+            AudioError: if a sound is unusable or too short for one frame
         """
         pieces = [(number, piece) for number, sound in enumerate(batch) for piece in self._pieces(sound)]
         for start in range(0, len(pieces), self._at_once):
-            some = pieces[start : start + self._at_once]
-            states = self._states([piece for _, piece in some])
-            yield from zip((number for number, _ in some), states, strict=True)
+            chunk = pieces[start : start + self._at_once]
+            states = self._states([piece for _, piece in chunk])
+            yield from zip((number for number, _ in chunk), states, strict=True)
 
     def _pieces(self, sound: Sound) -> list[Vector]:
         signal = framing.to_16_khz(sound.samples, sound.rate_hz).astype(np.float32)
@@ -145,8 +159,8 @@ class _SpeechEncoder:
                 f"{signal.size / framing.RATE_HZ:.3f} s of sound; this encoder's convolutions need at least "
                 f"{fewest / framing.RATE_HZ:.3f} s"
             )
-        found = self._preprocessor(signal, sampling_rate=framing.RATE_HZ, return_tensors="np")["input_values"][0]
-        return np.array_split(np.asarray(found, dtype=np.float32), -(-signal.size // self._longest))
+        normalised = self._preprocessor(signal, sampling_rate=framing.RATE_HZ, return_tensors="np")["input_values"][0]
+        return np.array_split(np.asarray(normalised, dtype=np.float32), -(-signal.size // self._longest))
 
     def _states(self, pieces: list[Vector]) -> list[Vector]:
         import torch
@@ -156,13 +170,13 @@ class _SpeechEncoder:
         real = torch.arange(padded.shape[1]) < lengths[:, None]
         last = self._layer == self._model.config.num_hidden_layers
         with torch.inference_mode(), without_mask_warning():
-            found = self._model(
+            outputs = self._model(
                 padded, attention_mask=real.long() if self._masks else None, output_hidden_states=not last
             )
             n_frames = self._model._get_feat_extract_output_lengths(lengths).tolist()
-        # a large model's last layer is normalised once more than those below
-        states = found.last_hidden_state if last else found.hidden_states[self._layer]
-        return [one[:n].numpy().astype(np.float32) for one, n in zip(states, n_frames, strict=True)]
+        # large models apply a final layer norm to last_hidden_state, but not to hidden_states
+        states = outputs.last_hidden_state if last else outputs.hidden_states[self._layer]
+        return [row[:n].numpy().astype(np.float32) for row, n in zip(states, n_frames, strict=True)]
 
 
 def _layer(settings: SpeechStateSettings, n_layers: int) -> int:
@@ -179,6 +193,7 @@ def _start_embedding(settings: SpeechEmbeddingSettings) -> Callable[[Sequence[So
     join = np.maximum if settings.pooling == "max" else np.add
 
     def embed(batch: Sequence[Sound]) -> list[Vector]:
+        # pool piece by piece in float64: the states of long sounds need not be kept
         pooled: dict[int, NDArray[np.float64]] = {}
         n_frames = [0] * len(batch)
         for number, states in encoder(batch):
@@ -199,7 +214,7 @@ def _start_states(settings: SpeechStateSettings) -> Callable[[Sequence[Sound]], 
         pieces: list[list[Vector]] = [[] for _ in batch]
         for number, states in encoder(batch):
             pieces[number].append(states)
-        return [np.concatenate(some) for some in pieces]
+        return [np.concatenate(arrays) for arrays in pieces]
 
     return states_of
 

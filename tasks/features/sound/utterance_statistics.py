@@ -1,4 +1,4 @@
-"""Statistics of the voice, one vector per utterance: the house's own functionals, or pyAudioAnalysis's mid-term."""
+"""Extractors of one statistics vector per utterance: our functionals and pyAudioAnalysis's mid-term features."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _FULL_SCALE = 32_768
 
 @dataclass(frozen=True)
 class FunctionalsSettings:
-    """There is nothing to set."""
+    """No settings."""
 
 
 @dataclass(frozen=True)
 class MidTermSettings(mid_term.AnalysisWindows):
-    """AnalysisWindows and steps in seconds, each above 0; the same as the weak path's where nothing is said."""
+    """Windows and steps in seconds, each above 0; the defaults are those of the weak path."""
 
     def __post_init__(self) -> None:
         for name in ("short_window_s", "short_step_s", "mid_window_s", "mid_step_s"):
@@ -35,24 +35,24 @@ class MidTermSettings(mid_term.AnalysisWindows):
 
 
 def _start_functionals(_: FunctionalsSettings) -> Callable[[Sequence[Sound]], list[Vector]]:
-    return lambda batch: [_narrow(functionals.functionals(sound.samples, sound.rate_hz)) for sound in batch]
+    return lambda batch: [_to_float32(functionals.functionals(sound.samples, sound.rate_hz)) for sound in batch]
 
 
 def _start_mid_term(settings: MidTermSettings) -> Callable[[Sequence[Sound]], list[Vector]]:
     return lambda batch: [
-        _narrow(mid_term.mid_term(_sixteen_bit(sound.samples), sound.rate_hz, settings)) for sound in batch
+        _to_float32(mid_term.mid_term(_sixteen_bit(sound.samples), sound.rate_hz, settings)) for sound in batch
     ]
 
 
 def _sixteen_bit(samples: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Return the 16-bit samples that were divided by full scale, exactly; louder ones are clipped."""
+    """Convert to 16 bits; exact for samples that were decoded from 16 bits, values beyond full scale are clipped."""
     if not np.isfinite(samples).all():
         raise AudioError("a sample is not finite")
     scaled = np.round(samples.astype(np.float64) * _FULL_SCALE)
     return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
 
 
-def _narrow(features: NDArray[np.float64]) -> Vector:
+def _to_float32(features: NDArray[np.float64]) -> Vector:
     return features.astype(np.float32)
 
 

@@ -1,1 +1,1 @@
-"""Extractors that read text."""
+"""Extractors of text features."""

@@ -1,17 +1,17 @@
-"""Text as the source of `meld-text-audio` cleans it before BERT: lower case, letters only, no stop words, lemmas.
+"""Text cleaning of `meld-text-audio` before BERT: lower case, letters only, no stop words, lemmas.
 
-What is mended, because the source's code does not do what its text says:
+Corrections, where the code of the source does not do what its text describes:
 
-* Its stop-word filter runs over letters instead of words, and what it returns is thrown away. Here words are filtered,
-  with the same list (NLTK's, `tasks.text.words`).
-* That list holds "not", "no", "nor" and "don't": without them a sentence says its opposite. They are kept unless asked
-  otherwise, and "n't" becomes "not", as spaCy's lemma of it is.
-* `encode("ascii", "ignore")` swallows the typographic apostrophe ("can’t" becomes "cant") and accents with their letter
-  ("café" becomes "caf"). Here apostrophes become ASCII's and letters lose their accents first.
-* Removed characters leave no gap ("Okay...I" becomes "okayi"). Here they leave a blank.
+* The source filters letters instead of words and discards the result. We filter words, with the same list (NLTK's,
+  `tasks.text.words`).
+* The list contains "not", "no", "nor" and "don't"; removing them reverses the meaning of a sentence. We keep negations
+  by default and replace "n't" by "not", its lemma in spaCy.
+* `encode("ascii", "ignore")` deletes typographic apostrophes ("can’t" → "cant") and accented letters ("café" → "caf").
+  We replace apostrophes by the ASCII one and remove accents first.
+* The source deletes characters without replacement ("Okay...I" → "okayi"). We replace them by a space.
 
-Lemmas come from simplemma instead of spaCy, whose model is a download of its own. It looks words up without their
-context, so "left" is "leave" wherever it stands; contractions are cut first, since it takes "isn't" for "be".
+Lemmas come from simplemma instead of spaCy, whose model is a separate download. simplemma ignores context ("left" is
+always "leave"). Contractions are split first, because it lemmatises "isn't" as "be".
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _APOSTROPHES = dict.fromkeys(map(ord, "‘’‛ʼ′´`＇"), "'")
 _LETTERS = str.maketrans(
     {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}
 )
-"""Letters that Unicode does not take for a letter with an accent."""
+"""Letters without a decomposition in Unicode."""
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
 _NEGATIONS = frozenset({"no", "nor", "not"})
-"""Those on the stop list: "never", "nobody", "without" are not on it and stay anyway."""
-_CUT = {
+"""Negations in the stop-word list; it does not contain "never", "nobody" or "without"."""
+_CONTRACTIONS = {
     "ain't": ("is", "not"),
     "can't": ("can", "not"),
     "cannot": ("can", "not"),
@@ -44,7 +44,7 @@ _CUT = {
     "y'know": ("you", "know"),
 }
 _CLITICS = {"m": "am", "re": "are", "ve": "have", "ll": "will", "s": "s", "d": "d"}
-"""What stands after an apostrophe. "s" may be a genitive, is or has, "d" had or would: they stay what they are."""
+"""Suffix after an apostrophe → word. "s" (genitive, is, has) and "d" (had, would) are ambiguous and kept."""
 _LEMMAS = {
     "dang": "dang",
     "etc": "etc",
@@ -62,20 +62,20 @@ _LEMMAS = {
     "won": "win",
     "worse": "bad",
 }
-"""Where simplemma errs on words common in dialogue: "gone" would be "gan", "wives" "wive", and "felt" is cloth."""
+"""Corrections of simplemma for words common in dialogue: it gives "gan" for "gone", "wive" for "wives"."""
 
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What is done to a text, in this order.
+    """Cleaning steps, in this order.
 
     Args:
-        ascii_only: letters lose their accents; what is not ASCII then becomes a blank
-        lower: lower case
-        letters_only: all but letters, and apostrophes inside words, becomes a blank
-        stop_words: stop words are taken out
-        keep_negations: … but not those that negate
-        lemmas: English words become their lemmas
+        ascii_only: remove accents, then replace non-ASCII characters by a space
+        lower: convert to lower case
+        letters_only: replace everything except letters, and apostrophes inside words, by a space
+        stop_words: remove stop words
+        keep_negations: keep negations although they are stop words
+        lemmas: replace English words by their lemmas
     """
 
     ascii_only: bool = True
@@ -87,11 +87,11 @@ class Cleaning:
 
 
 def clean(text: str, cleaning: Cleaning) -> str:
-    """Return a text cleaned; "" where nothing is left of it, as of "Are you?" without stop words.
+    """Clean a text; the result may be empty.
 
     Args:
-        text: what was said, English
-        cleaning: what is done to it
+        text: English text
+        cleaning: steps to apply
 
     Example:
         >>> clean("I can’t believe it – you’ve gone!", Cleaning())
@@ -107,28 +107,28 @@ def clean(text: str, cleaning: Cleaning) -> str:
     if cleaning.letters_only:
         text = " ".join(_WORD.findall(text))
     if cleaning.stop_words or cleaning.lemmas:
-        text = _WORD.sub(lambda found: " ".join(_treated(found[0], cleaning)), text)
+        text = _WORD.sub(lambda match: " ".join(_processed(match[0], cleaning)), text)
     return " ".join(text.split())
 
 
 def _ascii(text: str) -> str:
-    parts = unicodedata.normalize("NFKD", text.translate(_LETTERS))
-    bare = "".join(part for part in parts if not unicodedata.combining(part))
-    return re.sub(r"[^\x00-\x7f]", " ", bare)
+    decomposed = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+    unaccented = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return re.sub(r"[^\x00-\x7f]", " ", unaccented)
 
 
-def _treated(word: str, cleaning: Cleaning) -> Iterator[str]:
+def _processed(word: str, cleaning: Cleaning) -> Iterator[str]:
     for piece in _pieces(word):
-        if cleaning.stop_words and _goes(piece.lower(), cleaning.keep_negations):
+        if cleaning.stop_words and _is_removed(piece.lower(), cleaning.keep_negations):
             continue
         yield _lemma(piece, cleaning.lower) if cleaning.lemmas else piece
 
 
 def _pieces(word: str) -> tuple[str, ...]:
-    """Cut contractions: "don't" is "do" and "not", "they'll've" "they", "will" and "have"."""
+    """Split contractions: "don't" → "do", "not"; "they'll've" → "they", "will", "have"."""
     small = word.lower()
-    if small in _CUT:
-        return _CUT[small]
+    if small in _CONTRACTIONS:
+        return _CONTRACTIONS[small]
     if small.endswith("n't"):
         return (*_pieces(word[:-3]), "not")
     stem, _, tail = word.rpartition("'")
@@ -137,7 +137,7 @@ def _pieces(word: str) -> tuple[str, ...]:
     return (word,)
 
 
-def _goes(word: str, keep_negations: bool) -> bool:
+def _is_removed(word: str, keep_negations: bool) -> bool:
     return word in STOP_WORDS and not (keep_negations and word in _NEGATIONS)
 
 
@@ -145,8 +145,8 @@ def _goes(word: str, keep_negations: bool) -> bool:
 def _lemma(word: str, lower: bool) -> str:
     import simplemma
 
-    if (known := _LEMMAS.get(word.lower())) is not None:
-        return known
+    if (correction := _LEMMAS.get(word.lower())) is not None:
+        return correction
     lemma = simplemma.lemmatize(word, lang="en")
-    # names come back with a capital
+    # simplemma capitalises names
     return lemma.lower() if lower else lemma

@@ -1,9 +1,9 @@
-"""Text as a pretrained encoder sees it: one vector per utterance, or one per token.
+"""Pretrained text encoders: one vector per utterance, or one per token.
 
-`text-embedding` with its defaults is what sentence-transformers gives for all-MiniLM-L6-v2 (Reimers & Gurevych 2019,
-"Sentence-BERT", EMNLP): the mean over tokens, of length 1. The source of `meld-text-audio` takes BERT's first token
-(`pooling: cls`, `normalise: false`, `cleaning: source`) for its vectors and all hidden states for its LSTM; its states
-run over padding, too, those of `token-states` don't.
+`text-embedding` with default settings equals sentence-transformers with all-MiniLM-L6-v2 (Reimers & Gurevych 2019,
+"Sentence-BERT", EMNLP): mean over tokens, scaled to length 1. The source of `meld-text-audio` uses BERT's first token
+(`pooling: cls`, `normalise: false`, `cleaning: source`) for its vectors and all hidden states for its LSTM. Its states
+include padding; those of `token-states` do not.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from numpy.typing import NDArray
 
 from tasks.features.base import checkpoints
 from tasks.features.base.extractor import Extractor, Transcript
-from tasks.features.text.transcript import CleaningName, check_context, cleaned, in_context
+from tasks.features.text.transcript import CleaningName, check_context, cleaner, in_context
 
 _FEWEST_TOKENS = 3
-"""The two special ones and one that says something."""
+"""Two special tokens and one token of text."""
 Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class TokenSettings:
-    """Hidden states of tokens.
+    """Settings of token states.
 
     Args:
         checkpoint: a name or a path, see `tasks.features.base.checkpoints`
-        cleaning: as `text` has it
-        context: how many earlier utterances of the dialogue stand before it, with the tokenizer's separator between
-        max_tokens: what is longer is cut, special tokens included: at its end, or, where there is context, at the
-            beginning, so that the utterance itself stays; a model's own limit holds as well
-        batch_size: how many utterances run at once
+        cleaning: as in `TextSettings`
+        context: number of earlier utterances of the dialogue to prepend, joined by the tokenizer's separator
+        max_tokens: maximum length including special tokens, also bounded by the model; longer texts are cut at their
+            end, or at their beginning if there is context, so that the utterance itself is kept
+        batch_size: utterances per forward pass
     """
 
     checkpoint: str = checkpoints.DEFAULT_TEXT
@@ -53,11 +53,11 @@ class TokenSettings:
 
 @dataclass(frozen=True)
 class EmbeddingSettings(TokenSettings):
-    """One vector per utterance.
+    """Settings of one vector per utterance.
 
     Args:
-        pooling: `mean` of all tokens, special ones included, or `cls`, the first token
-        normalise: to a length of 1
+        pooling: `mean`: mean of all tokens, special tokens included; `cls`: first token
+        normalise: scale vectors to length 1
     """
 
     max_tokens: int = 128
@@ -66,24 +66,28 @@ class EmbeddingSettings(TokenSettings):
 
 
 class _TextEncoder:
-    """Texts to hidden states, padded to the longest of the batch."""
+    """Compute hidden states of a batch of texts, padded to the longest."""
 
     def __init__(self, settings: TokenSettings) -> None:
         self._tokenizer, self._model = checkpoints.text_encoder(settings.checkpoint)
         self._tokenizer.truncation_side = "left" if settings.context else "right"
         self._max_tokens = min(settings.max_tokens, _limit(self._tokenizer, self._model.config))
         self._context = settings.context
-        self._cleaner = cleaned(settings.cleaning)
+        self._clean = cleaner(settings.cleaning)
 
     def __call__(self, batch: Sequence[Transcript]) -> tuple[Any, Any]:
-        """Return hidden states, shape (n_texts, n_tokens, n_features), and where tokens are real, (n_texts, n_tokens).
+        """Return hidden states and the mask of tokens that are not padding, as PyTorch tensors.
 
-        Tensors of PyTorch, float32 and bool.
+        Args:
+            batch: utterances with their context
+
+        Returns:
+            states: float32, shape (n_texts, n_tokens, n_features); mask: bool, shape (n_texts, n_tokens)
         """
         import torch
 
         encoded = self._tokenizer(
-            [self._text(said) for said in batch],
+            [self._text(transcript) for transcript in batch],
             padding=True,
             truncation=True,
             max_length=self._max_tokens,
@@ -93,13 +97,13 @@ class _TextEncoder:
             states = self._model(**encoded).last_hidden_state
         return states, encoded["attention_mask"].bool()
 
-    def _text(self, said: Transcript) -> str:
+    def _text(self, transcript: Transcript) -> str:
         separator = f" {self._tokenizer.sep_token or ''} "
-        return in_context(said, self._context, separator, lambda _, text: self._cleaner(text))
+        return in_context(transcript, self._context, separator, lambda _, text: self._clean(text))
 
 
 def _limit(tokenizer: Any, config: Any) -> int:
-    """How many tokens a model can read; RoBERTa's two positions for padding are known to its tokenizer."""
+    """Return the maximum number of tokens; RoBERTa's tokenizer already excludes its two padding positions."""
     return int(min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", tokenizer.model_max_length)))
 
 
@@ -107,19 +111,19 @@ def _start_embedding(settings: EmbeddingSettings) -> Callable[[Sequence[Transcri
     encoder = _TextEncoder(settings)
 
     def embed(batch: Sequence[Transcript]) -> list[Vector]:
-        states, real = encoder(batch)
-        vectors = states[:, 0] if settings.pooling == "cls" else _mean(states, real)
-        found: Vector = vectors.numpy().astype(np.float32)
+        states, mask = encoder(batch)
+        pooled = states[:, 0] if settings.pooling == "cls" else _mean(states, mask)
+        vectors: Vector = pooled.numpy().astype(np.float32)
         if settings.normalise:
-            # a vector of zeros stays one
-            found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), np.float32(1e-12))
-        return list(found)
+            # the floor keeps zero vectors from becoming NaN
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
+        return list(vectors)
 
     return embed
 
 
-def _mean(states: Any, real: Any) -> Any:
-    weights = real.unsqueeze(-1).to(states.dtype)
+def _mean(states: Any, mask: Any) -> Any:
+    weights = mask.unsqueeze(-1).to(states.dtype)
     return (states * weights).sum(1) / weights.sum(1)
 
 
@@ -127,8 +131,8 @@ def _start_states(settings: TokenSettings) -> Callable[[Sequence[Transcript]], l
     encoder = _TextEncoder(settings)
 
     def states_of(batch: Sequence[Transcript]) -> list[Vector]:
-        states, real = encoder(batch)
-        return [one[keep].numpy().astype(np.float32) for one, keep in zip(states, real, strict=True)]
+        states, mask = encoder(batch)
+        return [row[keep].numpy().astype(np.float32) for row, keep in zip(states, mask, strict=True)]
 
     return states_of
 

@@ -1,4 +1,4 @@
-"""What was said, as text: for models that read words themselves (tf-idf, fine-tuned transformers)."""
+"""The extractor `text`: utterances as cleaned text with context, for tf-idf and fine-tuned transformers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ CleaningName = Literal["none", "source"]
 
 @dataclass(frozen=True)
 class TextSettings:
-    """How an utterance becomes one text.
+    """Settings of the text of an utterance.
 
     Args:
-        cleaning: `none`: the words as they stand; `source`: all of `tasks.features.text.cleaning`,
-            each utterance by itself
-        context: how many earlier utterances of the dialogue stand before it
-        speakers: whether "Joey: " stands before what Joey says, as it is written in the table
-        separator: what stands between utterances; "[SEP]" is one token for BERT and its kin, RoBERTa's is "</s>"
+        cleaning: `none`: unchanged; `source`: all steps of `tasks.features.text.cleaning`, for each utterance
+        context: number of earlier utterances of the dialogue to prepend
+        speakers: prefix each utterance with its speaker as in the table, such as "Joey: "
+        separator: text between utterances; the separator token of BERT is "[SEP]", of RoBERTa "</s>"
     """
 
     cleaning: CleaningName = "none"
@@ -34,7 +33,10 @@ class TextSettings:
 
 
 def check_context(context: int) -> None:
-    """Demand a number of earlier utterances that can be.
+    """Check a number of earlier utterances.
+
+    Args:
+        context: the number
 
     Raises:
         ValueError: if it is negative
@@ -43,43 +45,48 @@ def check_context(context: int) -> None:
         raise ValueError(f"context is {context}; it counts earlier utterances and cannot be negative")
 
 
-def in_context(said: Transcript, context: int, separator: str, line: Callable[[str, str], str]) -> str:
-    """Return an utterance after the latest of those that went before it.
+def in_context(transcript: Transcript, context: int, separator: str, line: Callable[[str, str], str]) -> str:
+    """Join an utterance and the utterances before it.
 
-    Earlier ones that are empty once written leave no separator; the utterance itself keeps its place after the last
-    one even where it is empty, so that nobody takes another's words for its own.
+    Earlier utterances that are empty are skipped. The utterance itself is always the last part, even if it is empty:
+    otherwise the text of another utterance would take its place.
 
     Args:
-        said: the utterance
-        context: how many earlier ones are wanted; there may be fewer
-        separator: what stands between two
-        line: speaker, text → how one utterance is written
+        transcript: the utterance
+        context: maximum number of earlier utterances
+        separator: text between utterances
+        line: (speaker, text) → formatted utterance
 
     Example:
-        >>> said = Transcript("No.", "Joey", (("Ross", "Hi."), ("Ross", "Ready?")))
-        >>> in_context(said, 1, " | ", lambda speaker, text: f"{speaker}: {text}")
+        >>> transcript = Transcript("No.", "Joey", (("Ross", "Hi."), ("Ross", "Ready?")))
+        >>> in_context(transcript, 1, " | ", lambda speaker, text: f"{speaker}: {text}")
         'Ross: Ready? | Joey: No.'
     """
-    before = said.before[max(0, len(said.before) - context) :]
-    earlier = [written for speaker, text in before if (written := line(speaker, text))]
-    return separator.join([*earlier, line(said.speaker, said.text)])
+    # not [-context:], which would be all of them for a context of 0
+    before = transcript.before[max(0, len(transcript.before) - context) :]
+    earlier = [formatted for speaker, text in before if (formatted := line(speaker, text))]
+    return separator.join([*earlier, line(transcript.speaker, transcript.text)])
 
 
-def cleaned(name: CleaningName) -> Callable[[str], str]:
-    """Return what cleans a text, by the name that settings have for it."""
+def cleaner(name: CleaningName) -> Callable[[str], str]:
+    """Return the cleaning function of a setting.
+
+    Args:
+        name: `none` (only strips white space) or `source`
+    """
     if name == "none":
         return lambda text: text.strip()
-    everything = Cleaning()
-    return lambda text: clean(text, everything)
+    all_steps = Cleaning()
+    return lambda text: clean(text, all_steps)
 
 
 def _start(settings: TextSettings) -> Callable[[Sequence[Transcript]], list[str]]:
-    cleaner = cleaned(settings.cleaning)
+    clean_text = cleaner(settings.cleaning)
 
     def line(speaker: str, text: str) -> str:
-        return f"{speaker}: {cleaner(text)}".rstrip() if settings.speakers and speaker else cleaner(text)
+        return f"{speaker}: {clean_text(text)}".rstrip() if settings.speakers and speaker else clean_text(text)
 
-    return lambda batch: [in_context(said, settings.context, settings.separator, line) for said in batch]
+    return lambda batch: [in_context(transcript, settings.context, settings.separator, line) for transcript in batch]
 
 
 EXTRACTORS = (Extractor("text", "the words, as they are or cleaned", "text", "text", TextSettings, _start),)

@@ -1,1 +1,1 @@
-"""Extractors that read video frames."""
+"""Extractors of video features."""

@@ -1,4 +1,4 @@
-"""A contact sheet: the chosen frames of a few utterances side by side, for people to see what an image network sees."""
+"""Contact sheet: selected frames of a few utterances side by side, to show what the image network receives."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tasks.core import tables
 from tasks.features.base.extractor import VideoFrames
 
 HEIGHT = 90
-"""Of a frame, in pixels."""
-MOST = 12
+"""Height of a frame in pixels."""
+MAX_ROWS = 12
 _NAME = "contact_sheet.parquet"
 _GAP = 2
 SHEET = pa.schema(
@@ -32,48 +32,61 @@ SHEET = pa.schema(
         ("jpeg", pa.binary()),
     ]
 )
-"""One row per shown utterance: its chosen frames from left to right in one JPEG, `width` × `height` pixels."""
+"""One row per utterance; `jpeg`: its selected frames from left to right, `width` × `height` pixels."""
 
 
 @dataclass(frozen=True)
 class SheetEntry:
-    """An utterance of the sheet; `emotion` is "" where it has none."""
+    """One utterance of the sheet; `emotion` is "" if it has none."""
 
     utterance_id: str
     emotion: str
-    seen: VideoFrames
+    frames: VideoFrames
 
 
 def first_per_emotion(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the first utterance of each emotion, by id; of a corpus without emotions the first few."""
+    """Return the first utterance of each emotion, sorted by emotion; the first `MAX_ROWS` if none has an emotion.
+
+    Args:
+        rows: utterances with `utterance_id` and `emotion`, in any order
+    """
     ordered = sorted(rows, key=lambda row: (row["emotion"] or "", row["utterance_id"]))
     first = {row["emotion"]: row for row in reversed(ordered) if row["emotion"]}
-    return [first[one] for one in sorted(first)][:MOST] or ordered[:MOST]
+    return [first[emotion] for emotion in sorted(first)][:MAX_ROWS] or ordered[:MAX_ROWS]
 
 
-def write(folder: Path, shown: Iterable[SheetEntry]) -> None:
-    """Write the sheet into a folder of features."""
-    tables.write(tables.from_rows([_row(one) for one in shown], SHEET), folder / _NAME, SHEET)
+def write(folder: Path, entries: Iterable[SheetEntry]) -> None:
+    """Write the sheet into the folder of a feature set.
+
+    Args:
+        folder: folder of the feature set
+        entries: utterances, in the order of the sheet
+    """
+    tables.write(tables.from_rows([_row(entry) for entry in entries], SHEET), folder / _NAME, SHEET)
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
-    """Return the sheet's rows; none where there is no sheet."""
+    """Return the rows of `SHEET`; an empty list if there is no sheet.
+
+    Args:
+        folder: folder of the feature set
+    """
     path = folder / _NAME
-    found: list[dict[str, Any]] = tables.read(path, SHEET).to_pylist() if path.is_file() else []
-    return found
+    rows: list[dict[str, Any]] = tables.read(path, SHEET).to_pylist() if path.is_file() else []
+    return rows
 
 
-def _row(one: SheetEntry) -> dict[str, Any]:
-    images = one.seen.images
+def _row(entry: SheetEntry) -> dict[str, Any]:
+    images = entry.frames.images
     gap = np.full((len(images), images.shape[1], _GAP, 3), 255, dtype=np.uint8)
     strip = np.concatenate(list(np.concatenate([images, gap], axis=2)), axis=1)[:, :-_GAP]
-    # JPEG keeps a colour for two pixels by two
+    # 4:2:0 chroma subsampling requires even dimensions
     even = strip[: len(strip) // 2 * 2, : strip.shape[1] // 2 * 2]
     return {
-        "utterance_id": one.utterance_id,
-        "emotion": one.emotion or None,
-        "times_s": one.seen.times_s.tolist(),
-        "entropies": one.seen.entropies.tolist(),
+        "utterance_id": entry.utterance_id,
+        "emotion": entry.emotion or None,
+        "times_s": entry.frames.times_s.tolist(),
+        "entropies": entry.frames.entropies.tolist(),
         "width": even.shape[1],
         "height": even.shape[0],
         "jpeg": jpeg(even),
@@ -81,7 +94,11 @@ def _row(one: SheetEntry) -> dict[str, Any]:
 
 
 def jpeg(image: NDArray[np.uint8]) -> bytes:
-    """Return an RGB picture, shape (height, width, 3), both even, as JPEG; the same bytes every time."""
+    """Encode an image as JPEG; deterministic.
+
+    Args:
+        image: RGB, uint8, shape (height, width, 3), height and width even
+    """
     import av
 
     context: Any = av.CodecContext.create("mjpeg", "w")

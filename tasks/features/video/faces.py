@@ -1,6 +1,6 @@
-"""The largest face of a frame, by scikit-image's cascade of local binary patterns (Viola & Jones 2001, CVPR).
+"""Crop the largest face of a frame, by scikit-image's cascade of local binary patterns (Viola & Jones 2001, CVPR).
 
-Frontal faces, and faces turned a little; one in profile is not found, and the whole frame stands for it.
+The cascade detects frontal and slightly turned faces, not profiles; without a detection the whole frame is used.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 
 from tasks.core.errors import InputError
 
-_LEAST, _MOST = 1 / 8, 1.0
-"""Heights of faces that are looked for, as shares of the frame's height."""
+_MIN_HEIGHT, _MAX_HEIGHT = 1 / 8, 1.0
+"""Range of face heights, as shares of the frame's height."""
 _MARGIN = 0.25
-"""Beside the face on every side, as a share of its size: the cascade's box ends at brows and chin."""
+"""Margin on each side, as a share of the face's size: the cascade's box ends at brows and chin."""
 _SCALE_FACTOR = 1.15
 
 
 def cropped(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Return each frame's largest face, or the whole frame where none is found, scaled to a square.
+    """Crop each frame to its largest face, or keep the whole frame without a face, and scale it to a square.
 
     Args:
         images: RGB, uint8, shape (n_frames, height, width, 3)
-        size: height and width in pixels
+        size: height and width of the result in pixels
 
     Returns:
         RGB, uint8, shape (n_frames, size, size, 3)
@@ -37,21 +37,28 @@ def cropped(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def largest(image: NDArray[np.uint8]) -> tuple[int, int, int] | None:
-    """Return top, left and size in pixels of the largest face in an RGB picture; None for none."""
+    """Return (top, left, size) in pixels of the largest face, or None.
+
+    Args:
+        image: RGB, uint8, shape (height, width, 3)
+
+    Raises:
+        InputError: if scikit-image is not installed
+    """
     height, width = image.shape[:2]
-    most = round(_MOST * min(height, width))
-    least = max(1, min(round(_LEAST * height), most))
-    found = _detector().detect_multi_scale(
+    most = round(_MAX_HEIGHT * min(height, width))
+    least = max(1, min(round(_MIN_HEIGHT * height), most))
+    boxes = _detector().detect_multi_scale(
         img=image,
         scale_factor=_SCALE_FACTOR,
         step_ratio=1,
         min_size=(least, least),
         max_size=(most, most),
     )
-    if not found:
+    if not boxes:
         return None
-    # of equals the one nearest to the top left: the order in which they are found is the library's
-    face = max(found, key=lambda one: (one["width"], -one["r"], -one["c"]))
+    # break ties by position: the library does not define the order of detections
+    face = max(boxes, key=lambda box: (box["width"], -box["r"], -box["c"]))
     return int(face["r"]), int(face["c"]), int(face["width"])
 
 
@@ -68,8 +75,8 @@ def _scaled(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     from skimage import transform
 
     library: Any = transform
-    found = library.resize(image, (size, size), preserve_range=True, anti_aliasing=True)
-    return np.asarray(np.rint(found), dtype=np.uint8)
+    resized = library.resize(image, (size, size), preserve_range=True, anti_aliasing=True)
+    return np.asarray(np.rint(resized), dtype=np.uint8)
 
 
 @cache

@@ -1,8 +1,7 @@
-"""Frames of a video as an image network sees them: one vector a frame, in the order of time.
+"""Embeddings of video frames by a pretrained image network: one vector per frame, in temporal order.
 
-The frames are those of highest entropy (`tasks.media.frames`), as in `meld-trimodal`, which gives ten of them to
-ResNet-50 and projects what is before its last layer to 512. Here that is left as it is: a
-network that learns projects better.
+Uses the frames of highest entropy (`tasks.media.frames`). The source of `meld-trimodal` feeds ten of them to ResNet-50
+and projects the output before its last layer to 512 features; we leave the projection to the model that is trained.
 """
 
 from __future__ import annotations
@@ -20,20 +19,20 @@ from tasks.features.base.extractor import Extractor, VideoFrames
 Array = NDArray[np.float32]
 _MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)
 _STD = np.array([0.229, 0.224, 0.225], dtype=np.float32)
-"""Of ImageNet's colours, red, green and blue, full scale 1, by which all its networks are given pictures."""
+"""Mean and standard deviation of ImageNet's RGB values, full scale 1: the usual input normalisation."""
 
 
 @dataclass(frozen=True)
 class FrameSettings:
-    """Which frames, and who sees them.
+    """Settings of the frame embeddings.
 
     Args:
-        checkpoint: an image network, a name or a path, see `tasks.features.base.checkpoints`
-        n_frames: those of highest entropy
-        size: height and width that frames, or faces, are scaled to
-        crop: `face`: what is seen of a frame is its largest face, if one is found in it, and the whole frame if not;
-            see `tasks.features.video.faces`
-        batch_size: how many utterances run at once
+        checkpoint: image network, a name or a path, see `tasks.features.base.checkpoints`
+        n_frames: number of frames of highest entropy
+        size: height and width of the network's input in pixels
+        crop: `face`: crop frames to their largest face, or use the whole frame without a face; see
+            `tasks.features.video.faces`
+        batch_size: utterances per forward pass
     """
 
     checkpoint: str = checkpoints.DEFAULT_IMAGE
@@ -51,17 +50,18 @@ class FrameSettings:
 def _start(settings: FrameSettings) -> Callable[[Sequence[VideoFrames]], list[Array]]:
     model = checkpoints.image_encoder(settings.checkpoint)
 
-    def seen(batch: Sequence[VideoFrames]) -> list[Array]:
+    def embed(batch: Sequence[VideoFrames]) -> list[Array]:
         import torch
 
-        ends = np.cumsum([len(one.images) for one in batch])[:-1]
-        pictures = np.concatenate([one.images for one in batch]).astype(np.float32) / 255
-        standard = torch.from_numpy((pictures - _MEAN) / _STD).permute(0, 3, 1, 2)
+        ends = np.cumsum([len(frames.images) for frames in batch])[:-1]
+        images = np.concatenate([frames.images for frames in batch]).astype(np.float32) / 255
+        # channels last → channels first
+        standard = torch.from_numpy((images - _MEAN) / _STD).permute(0, 3, 1, 2)
         with torch.inference_mode():
-            found = model(pixel_values=standard.contiguous()).pooler_output.flatten(1)
-        return [np.ascontiguousarray(one) for one in np.split(found.numpy().astype(np.float32), ends)]
+            states = model(pixel_values=standard.contiguous()).pooler_output.flatten(1)
+        return [np.ascontiguousarray(rows) for rows in np.split(states.numpy().astype(np.float32), ends)]
 
-    return seen
+    return embed
 
 
 EXTRACTORS = (

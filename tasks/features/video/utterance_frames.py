@@ -1,4 +1,4 @@
-"""One utterance's frames, as an extractor that reads video asks for them: whole, or the face that is in them."""
+"""Read the selected video frames of one utterance, whole or cropped to the face."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tasks.media import frames
 from tasks.media.corpus_files.files import Span
 
 _FACES_HEIGHT = 480
-"""Of frames that faces are looked for in, in pixels."""
+"""Height of the frames in which faces are detected, in pixels."""
 
 
 def read(source: Path, span: Span, settings: Any, *, height: int | None = None) -> VideoFrames:
-    """Return the chosen frames of an utterance.
+    """Read the frames of highest entropy of an utterance.
 
     Args:
-        source: the video
-        span: where the utterance lies in it
-        settings: with `n_frames`, `size` (height and width that frames come out in) and `crop`
-        height: for a person's eyes: whole frames come out so high, in their own shape; faces as high as wide
+        source: video file
+        span: start and end of the utterance in the file
+        settings: extractor settings with `n_frames`, `size` (height and width of the result in pixels) and `crop`
+        height: for display instead of `size`: height in pixels; whole frames keep their aspect ratio, faces are square
 
     Raises:
         AudioError: if no frame can be decoded
@@ -29,6 +29,6 @@ def read(source: Path, span: Span, settings: Any, *, height: int | None = None) 
     size: tuple[int, int] | int = height or (settings.size, settings.size)
     if settings.crop == "face":
         size = _FACES_HEIGHT
-    found = frames.chosen(source, settings.n_frames, size, span.start_s, span.end_s)
-    images = faces.cropped(found.images, height or settings.size) if settings.crop == "face" else found.images
-    return VideoFrames(images, found.times_s, found.entropies)
+    selected = frames.chosen(source, settings.n_frames, size, span.start_s, span.end_s)
+    images = faces.cropped(selected.images, height or settings.size) if settings.crop == "face" else selected.images
+    return VideoFrames(images, selected.times_s, selected.entropies)

@@ -89,7 +89,7 @@ def test_values_take_their_places_an_int_for_a_float_and_a_list_for_a_tuple() ->
         ({"quiet": 1}, "quiet is 1; input should be a valid boolean"),
         ({"base": [1]}, r"base is \[1\]; input should be"),
         ({"rate": -1}, "^experiments.demo.model: rate must be above 0$"),
-        ({"rate": object()}, "object is nothing that YAML holds"),
+        ({"rate": object()}, "object cannot come from YAML"),
     ],
 )
 def test_what_is_wrong_is_named(values: dict[str, Any], message: str) -> None:

@@ -229,8 +229,8 @@ def test_a_name_that_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.chdir(tmp_path)
-    told = "there is no folder of this name here, it is not in the Hugging Face cache.*give the path of its folder"
-    with pytest.raises(InputError, match=f"nobody/has-this: {told}"):
+    message = "no folder of this name, not in the Hugging Face cache.*give the path of its folder"
+    with pytest.raises(InputError, match=f"nobody/has-this: {message}"):
         started("speech-embedding", "nobody/has-this")
 
 

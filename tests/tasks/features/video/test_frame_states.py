@@ -53,7 +53,7 @@ def test_pictures_are_standardised_as_imagenets_were(tiny: str) -> None:
 
 
 def test_what_is_no_image_network_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="takes no pictures"):
+    with pytest.raises(InputError, match="does not read images"):
         FRAMES.start(FrameSettings(checkpoint=str(tiny_text_encoder(tmp_path / "bert"))))
 
 
