@@ -1,45 +1,63 @@
-"""The reader that docs/adding-a-corpus.md writes is one."""
+"""docs/adding-a-corpus.md, verbatim: its files are written into a copy of undertone, and its commands run there."""
 
 from __future__ import annotations
 
-import importlib.util
+import os
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from tasks.core import tables
-
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "adding-a-corpus.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "adding-a-corpus.md").read_text(encoding="utf-8")
+FILES: list[tuple[str, str]] = re.findall(r"```python file=(\S+)\n(.*?)```", PAGE, re.DOTALL)
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
+PROGRAMS = {"undertone": ["-c", "from flows.cli.main import main; main()"], "pytest": ["-m", "pytest", "-q"]}
 
 
 @pytest.fixture
-def emovo(tmp_path: Path) -> ModuleType:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-    (tmp_path / "emovo.py").write_text(code, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("emovo", tmp_path / "emovo.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def clone(tmp_path: Path) -> Path:
+    """A copy of undertone with the page's files."""
+    folder = tmp_path / "undertone"
+    for name in ("tasks", "flows", "data/voters", "data/listeners", "tests/tasks/corpora/readers"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", "params.yaml", "prefect.yaml", ".dvcignore", "pyproject.toml", "tests/conftest.py"):
+        shutil.copy(ROOT / name, folder / name)
+    for name, text in FILES:
+        assert not (folder / name).exists()
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
 
 
-def test_the_pages_reader_reads(emovo: ModuleType, tmp_path: Path) -> None:
-    folder = tmp_path / "EMOVO"
-    for name in ("f1/rab-f1-b1.wav", "m2/gio-m2-n5.flac", "m2/xyz-m2-n5.wav", "m2/notes.wav"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-    found = emovo.CORPUS.read(folder)
-    table = tables.conform(tables.from_rows(found.rows, emovo.CORPUS.schema), emovo.CORPUS.schema, "emovo")
-    assert [(row["speaker"], row["emotion"], row["script"]) for row in table.to_pylist()] == [
-        ("emovo/f1", "anger", "emovo/b1"),
-        ("emovo/m2", "happiness", "emovo/n5"),
-    ]
-    assert [(reject.id, reject.reason) for reject in found.rejects] == [
-        ("m2/notes.wav", "not a name of EMOVO's"),
-        ("m2/xyz-m2-n5.wav", "unknown emotion code"),
-    ]
-    counts = {count.what: (count.expected, count.actual) for count in emovo.CORPUS.expected(table.to_pylist()).counts}
-    assert counts == {"clips": (588, 2), "emovo/f1": (98, 1), "emovo/m2": (98, 1)}
+def test_a_corpus_is_at_most_two_new_files_and_no_edit() -> None:
+    assert len(FILES) <= 2
+    assert "patch=" not in PAGE
+
+
+@pytest.mark.slow
+def test_the_page_works_as_it_stands(clone: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+
+    def run(command: str) -> str:
+        program, *arguments = shlex.split(command)
+        done = subprocess.run(
+            [sys.executable, *PROGRAMS[program], *arguments],
+            cwd=project if program == "undertone" and project.exists() else clone,
+            env={**os.environ, "PYTHONPATH": str(clone)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    run(f"undertone new {project}")
+    output = {command: run(command) for command in COMMANDS}
+    assert "emovo" in run("undertone corpus list")
+    assert "EMOVO (simulated)" in output["undertone corpus doctor simulated-emovo"]
+    assert "passed" in output["pytest tests/tasks/corpora/readers/test_readers.py -k emovo"]
+    assert "2 passed" in run(
+        "pytest tests/tasks/corpora/readers/test_emovo.py tests/tasks/corpora/readers/test_savee.py"
+    )
