@@ -48,7 +48,7 @@ def read(path: Path, known: Iterable[Segment]) -> list[RatedSegment]:
     places = _Places(known)
     found = []
     for heard, skipped, row in zip(ratings.spans(path, sheet), sheet.skipped, sheet.rows, strict=True):
-        votes: dict[str, str | None] = {**heard.votes, **dict.fromkeys(skipped)}
+        votes: dict[str, str | None] = {**heard.ratings, **dict.fromkeys(skipped)}
         cell = row.get(ratings.ADJUDICATED, "")
         verdict = Adjudication(ADJUDICATOR, heard.adjudicated) if cell else None
         found.append(RatedSegment(places.segment(heard, row.get("text", "")), votes, verdict))

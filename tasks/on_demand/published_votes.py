@@ -86,7 +86,7 @@ def compare(path: Path, config: Config) -> PublishedAgreement:
     texts = [row["text"] for row in sheet.rows]
     votes, unhedged = _votes(texts, config), _votes([_unhedged(text) for text in texts], config)
     ours = _labels(votes, "consensus", config.polarity.min_score)
-    heard = np.array([ratings.majority(row) or "" for row in sheet.votes], dtype=str)
+    heard = np.array([ratings.majority(row) or "" for row in sheet.ratings], dtype=str)
     videos = np.array([row["VideoId"] for row in sheet.rows], dtype=str)
     settings = config.evaluate
     compared = _Compared(heard, videos, scores.Bootstrap(settings.bootstrap, settings.confidence, settings.seed))
@@ -112,7 +112,7 @@ def compare(path: Path, config: Config) -> PublishedAgreement:
         confidence=config.evaluate.confidence,
         rows=tuple(rows),
         curve=compared.curve(unhedged),
-        listeners=agreement.agreement(sheet.votes, videos, compared.bootstrap),
+        listeners=agreement.agreement(sheet.ratings, videos, compared.bootstrap),
         repairs=sheet.repairs,
     )
 

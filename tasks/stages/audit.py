@@ -1,4 +1,4 @@
-"""Stage audit: what the two lists of interviews share that they must not. A violation stops the run before training."""
+"""Stage audit: leaks between the training and test interviews. A violation stops the run before training."""
 
 from __future__ import annotations
 
@@ -20,30 +20,34 @@ PROTOCOL = "official"
 
 
 def run(config: Config, *, each: Each) -> None:
-    """Look for leaks between training and test videos; write `data/audit/findings.json`. `each` has no items here.
+    """Look for leaks between training and test videos and write `data/audit/findings.json`.
+
+    Args:
+        config: params.yaml
+        each: not used, the stage has no items
 
     Raises:
-        LeakError: if a violation is found that `audit.declared` does not name
+        LeakError: if there is a violation that `audit.declared` does not name
     """
     sounds = reader.sounds()
     utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES)
     cut = utterances.filter(pc.is_in(utterances["utterance_id"], sounds["utterance_id"].combine_chunks()))
-    found = _survey(cut.sort_by("utterance_id"), sounds, protocols.parse(PROTOCOL), config.audit.declared)
-    tables.write_text(paths.AUDIT, json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n")
-    leaks.demand(found)
+    report = _survey(cut.sort_by("utterance_id"), sounds, protocols.parse(PROTOCOL), config.audit.declared)
+    tables.write_text(paths.AUDIT, json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n")
+    leaks.demand(report)
 
 
 def of_corpus(name: str, protocol: Protocol, *, declared: list[str], seed: int) -> leaks.AuditReport:
-    """AuditReport a corpus that the stage `corpus` has read, under a protocol.
+    """Audit a corpus under a protocol, from the tables of the stage `corpus`.
 
     Args:
-        name: its name in params.yaml
-        protocol: the folds to look at
-        declared: checks whose violations are known and accepted
-        seed: the folds' seed
+        name: the corpus's name in params.yaml
+        protocol: defines the folds to audit
+        declared: checks whose violations are accepted
+        seed: of the folds
 
     Raises:
-        NotEnoughData: if the corpus cannot bear the protocol
+        NotEnoughData: if the corpus is too small for the protocol
     """
     import pyarrow.parquet as pq
 
@@ -56,6 +60,6 @@ def _survey(
     utterances: pa.Table, sounds: pa.Table, protocol: Protocol, declared: list[str], seed: int = 0
 ) -> leaks.AuditReport:
     columns = protocols.columns_of({name: utterances[name].to_pylist() for name in protocols.NEEDED})
-    labels = np.array([one or "" for one in utterances["emotion"].to_pylist()], dtype=str)
+    labels = np.array([label or "" for label in utterances["emotion"].to_pylist()], dtype=str)
     folds = protocol.folds(columns, labels, seed)
     return leaks.audit(utterances, folds, protocol, sounds=sounds, declared=declared)

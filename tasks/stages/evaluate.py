@@ -158,7 +158,7 @@ def _heard(predicted: dict[str, str], most_frequent: str, bootstrap: scores.Boot
         "n_without_majority": len(heard) - len(decided),
         "n_adjudicated": sum(row[ratings.ADJUDICATED] is not None for row in decided),
         "alpha": agreed.alpha,
-        "agreement": {name: asdict(one) for name, one in agreed.figures.items()},
+        "agreement": {name: asdict(one) for name, one in agreed.estimates.items()},
         "annotator_macro_f1": dict(agreed.against_majority),
         "leave_one_out_macro_f1": dict(agreed.leave_one_out),
         "coverage": len(covered) / len(decided),

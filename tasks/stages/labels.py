@@ -1,4 +1,4 @@
-"""Stage labels: what the labels are worth. Voters, combinations and thresholds, beside what people heard."""
+"""Stage labels: quality of voters, combinations and thresholds, measured against listeners' ratings."""
 
 from __future__ import annotations
 
@@ -20,56 +20,75 @@ from tasks.labelling.quality.label_quality import VotedTexts
 from tasks.labelling.votes import combine, eligibility, vote_columns
 from tasks.labelling.votes.combine import Thresholds
 
-_UNFIT = frozenset({eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW})
+_INELIGIBLE = frozenset({eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW})
 
 
 def run(config: Config, *, each: Each) -> None:
-    """Measure, and write `data/labels/metrics.json` and `curve.csv`; there are no items for `each`."""
-    ids, judged = read(config)
+    """Measure label quality and write `data/labels/metrics.json` and `curve.csv`.
+
+    Args:
+        config: params.yaml
+        each: not used, the stage has no items
+    """
+    ids, texts = read(config)
     settings = config.polarity
     thresholds = Thresholds(settings.min_score, settings.min_probability)
     bootstrap = Bootstrap(config.evaluate.bootstrap, config.evaluate.confidence, config.evaluate.seed)
-    figures = label_quality.measured(judged, settings.combine, thresholds, bootstrap)
-    chosen = judged.combined(settings.combine, thresholds)
-    figures["licences"] = {name: registry.licence(name) for name in settings.voters}
-    figures["disagreements"] = [
-        {"utterance_id": ids[k], "heard": str(judged.gold[k]), "label": str(chosen.labels[k])}
-        for k in label_quality.disagreements(judged, chosen, config.labels.disagreements).tolist()
+    report = label_quality.measured(texts, settings.combine, thresholds, bootstrap)
+    chosen = texts.combined(settings.combine, thresholds)
+    report["licences"] = {name: registry.licence(name) for name in settings.voters}
+    report["disagreements"] = [
+        {"utterance_id": ids[k], "heard": str(texts.gold[k]), "label": str(chosen.labels[k])}
+        for k in label_quality.disagreements(texts, chosen, config.labels.disagreements).tolist()
     ]
-    figures["proposed"] = proposed(judged, config, config.labels.least_coverage)
-    tables.write_text(paths.LABELS, json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
-    tables.write_csv(paths.CURVE, figures["curve"] or [dict.fromkeys(("threshold", "coverage", "n", "macro_f1"))])
+    report["proposed"] = proposed(texts, config, config.labels.least_coverage)
+    tables.write_text(paths.LABELS, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    tables.write_csv(paths.CURVE, report["curve"] or [dict.fromkeys(("threshold", "coverage", "n", "macro_f1"))])
 
 
 def read(config: Config) -> tuple[Sequence[str], VotedTexts]:
-    """Return the ids of the utterances that are fit to be judged, and the votes on them beside what people heard."""
+    """Return ids, votes and gold labels of the eligible utterances.
+
+    Args:
+        config: params.yaml
+
+    Raises:
+        InputError: if a file of ratings is not valid
+    """
     utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).sort_by("utterance_id")
-    heard = {
-        row["utterance_id"]: ratings.gold_label(row) or ""
-        for row in ratings.pooled(paths.LISTENERS, utterances).to_pylist()
-    }
+    rated = ratings.pooled(paths.LISTENERS, utterances).to_pylist()
+    gold = {row["utterance_id"]: ratings.gold_label(row) or "" for row in rated}
     votes = tables.read(paths.VOTES, tables.VOTES).sort_by("utterance_id")
-    fit = np.array([why not in _UNFIT for why in votes["left_out"].to_pylist()], dtype=bool)
-    said = utterances.select(["utterance_id", "text", "group", "split"]).filter(pa.array(fit))
-    ids: list[str] = said["utterance_id"].to_pylist()
+    eligible = np.array([why not in _INELIGIBLE for why in votes["left_out"].to_pylist()], dtype=bool)
+    texts = utterances.select(["utterance_id", "text", "group", "split"]).filter(pa.array(eligible))
+    ids: list[str] = texts["utterance_id"].to_pylist()
     names = config.polarity.voters
     return ids, VotedTexts(
-        texts=said["text"].to_pylist(),
-        polarities=vote_columns.to_matrix(votes["votes"], names)[fit],
+        texts=texts["text"].to_pylist(),
+        polarities=vote_columns.to_matrix(votes["votes"], names)[eligible],
         names=names,
-        gold=np.array([heard.get(one, "") for one in ids], dtype=str),
-        groups=np.array(said["group"].to_pylist(), dtype=str),
-        learns=np.array([one == "train" for one in said["split"].to_pylist()], dtype=bool),
+        gold=np.array([gold.get(utterance_id, "") for utterance_id in ids], dtype=str),
+        groups=np.array(texts["group"].to_pylist(), dtype=str),
+        training=np.array([split == "train" for split in texts["split"].to_pylist()], dtype=bool),
     )
 
 
-def proposed(judged: VotedTexts, config: Config, least_coverage: float) -> dict[str, Any] | None:
-    """Return the threshold of the best macro F1 that keeps so much, and what to expect of it; None: nobody listened."""
+def proposed(texts: VotedTexts, config: Config, least_coverage: float) -> dict[str, Any] | None:
+    """Return the threshold with the best macro F1 against listeners, and its expected score on other videos.
+
+    Args:
+        texts: votes and gold labels
+        config: params.yaml
+        least_coverage: share of the texts, 0 to 1, that must keep a label
+
+    Returns:
+        None if no such threshold leaves a rated text with a label
+    """
     how, settings = config.polarity.combine, config.evaluate
-    found = judged.combined(how, Thresholds(0.0, 0.0))
-    certain = combine.certainty(found, how)
+    combination = texts.combined(how, Thresholds(0.0, 0.0))
+    certain = combine.certainty(combination, how)
     bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
-    points = label_quality.curve(judged, how, bootstrap)
+    points = label_quality.curve(texts, how, bootstrap)
     best = threshold.proposed(points, least_coverage)
     if best is None:
         return None
@@ -79,5 +98,5 @@ def proposed(judged: VotedTexts, config: Config, least_coverage: float) -> dict[
         "coverage": best.coverage,
         "n": best.n,
         "macro_f1": best.macro_f1,
-        "held_out": threshold.held_out(found.labels, certain, judged.gold, judged.groups, least_coverage),
+        "held_out": threshold.held_out(combination.labels, certain, texts.gold, texts.groups, least_coverage),
     }

@@ -1,9 +1,9 @@
-"""Stage polarity: voters judge every utterance's text, and what their votes come to is its label.
+"""Stage polarity: voters rate the text of every utterance, and their votes are combined to its label.
 
-The default is the source's consensus: all voters agree in sign, or all are zero; the score is their mean; for positive
-or negative its magnitude must exceed `min_score`. The source's voters are VADER, TextBlob and pattern.en, but
-TextBlob's analyzer is pattern.en's lexicon and code, so that two of its three votes are one. AFINN, rated
-independently, is the third here.
+The default is the source's consensus: all voters agree in sign, or all votes are zero; the score is their mean; for
+positive or negative its magnitude must exceed `min_score`. The source's voters are VADER, TextBlob and pattern.en, but
+TextBlob's analyzer is pattern.en's lexicon and code: two of the three votes are the same. Instead, our third voter is
+AFINN, whose lexicon was rated independently.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ VOTES = pa.schema([("utterance_id", pa.string()), ("votes", vote_columns.VOTES)]
 
 
 class VotingSettings(Section):
-    """What decides a vote, thresholds apart: a changed threshold votes nothing again.
+    """Settings that determine the votes. Thresholds are not among them: changing one must not repeat any vote.
 
     Attributes:
-        voters: who votes
-        remove_stop_words: whether voters see texts without their stop words
-        mask_hedges: whether "kind of" and its like are taken out before
-        versions: what stands for each voter that is not the house's own code
+        voters: names of the voters
+        remove_stop_words: whether stop words are removed before voting
+        mask_hedges: whether "kind of" and similar hedges are removed before voting
+        versions: digest of each voter's code or files
     """
 
     voters: list[str]
@@ -46,22 +46,25 @@ class VotingSettings(Section):
 
 @dataclass(frozen=True)
 class VideoTexts:
-    """One video's utterances: ids and texts."""
+    """One item: (utterance id, text) of all utterances of a video."""
 
     id: str
     texts: tuple[tuple[str, str], ...]
 
     @property
     def content(self) -> str:
-        """Every id and text."""
+        """Ids and texts, for the cache key."""
         return json.dumps(self.texts)
 
 
 def voting_settings(settings: Polarity) -> VotingSettings:
-    """Return what decides a vote under these settings.
+    """Return the settings that determine the votes.
+
+    Args:
+        settings: section `polarity` of params.yaml
 
     Raises:
-        ConfigError: if a voter does not exist, or is named twice
+        ConfigError: if a voter does not exist or is named twice
     """
     registry.check(settings.voters)
     return VotingSettings(
@@ -72,76 +75,92 @@ def voting_settings(settings: Polarity) -> VotingSettings:
     )
 
 
-def cast(texts: Sequence[str], asked: VotingSettings) -> dict[str, list[float | None]]:
-    """Return every voter's polarity of each text, in [-1, 1], None where it abstains."""
-    seen = [hedges.without_hedges(text) for text in texts] if asked.mask_hedges else texts
-    seen = [without_stop_words(text) for text in seen] if asked.remove_stop_words else seen
-    return {name: registry.load(name).cast(seen) for name in asked.voters}
+def cast(texts: Sequence[str], settings: VotingSettings) -> dict[str, list[float | None]]:
+    """Return every voter's polarity of each text, in [-1, 1], None where it abstains.
+
+    Args:
+        texts: shape (n_texts,)
+        settings: voters and text cleaning
+    """
+    cleaned = [hedges.without_hedges(text) for text in texts] if settings.mask_hedges else texts
+    cleaned = [without_stop_words(text) for text in cleaned] if settings.remove_stop_words else cleaned
+    return {name: registry.load(name).cast(cleaned) for name in settings.voters}
 
 
 def polarity_one(item: VideoTexts, settings: VotingSettings) -> Result:
-    """Let the voters vote on one video's utterances; a text that occurs again is voted on once."""
-    ids, said = zip(*item.texts, strict=True)
-    texts = sorted(set(said))
-    places = {text: k for k, text in enumerate(texts)}
-    votes = np.array(list(cast(texts, settings).values()), dtype=np.float64).T[[places[text] for text in said]]
+    """Vote on one video's utterances; repeated texts are voted on once.
+
+    Args:
+        item: the video's utterances
+        settings: voters and text cleaning
+    """
+    ids, all_texts = zip(*item.texts, strict=True)
+    texts = sorted(set(all_texts))
+    row_of = {text: k for k, text in enumerate(texts)}
+    votes = np.array(list(cast(texts, settings).values()), dtype=np.float64).T[[row_of[text] for text in all_texts]]
     return Result(pa.table([ids, vote_columns.to_maps(votes, settings.voters)], VOTES))
 
 
 def run(config: Config, *, each: Each) -> None:
-    """Vote, and write `data/polarity/votes.parquet`: every vote, what they come to, and why one is left out."""
-    asked = voting_settings(config.polarity)
+    """Vote and write `data/polarity/votes.parquet`: all votes, the combined label, and the reason for no label.
+
+    Args:
+        config: params.yaml
+        each: maps `polarity_one` over the videos
+    """
+    settings = voting_settings(config.polarity)
     utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).sort_by("utterance_id")
-    cast_votes = collect(each(Work("polarity", polarity_one, asked, VOTES), list(_videos(utterances))), VOTES)
+    cast_votes = collect(each(Work("polarity", polarity_one, settings, VOTES), list(_videos(utterances))), VOTES)
     tables.write(_decided(cast_votes.rows.sort_by("utterance_id"), utterances, config), paths.VOTES, tables.VOTES)
     write_rejects("polarity", cast_votes.rejects)
 
 
 def decide(
-    polarities: combine.Polarities, settings: Polarity, learns: Sequence[bool] | None = None
+    polarities: combine.Polarities, settings: Polarity, training: Sequence[bool] | None = None
 ) -> combine.Combined:
-    """Return the labels that votes come to under these settings.
+    """Combine votes to labels as params.yaml says.
 
     Args:
-        polarities: votes, not a number where a voter abstains, shape (n_texts, n_voters)
-        settings: how votes are combined, and what a label must reach
-        learns: texts that a label model learns from, shape (n_texts,); None: all
+        polarities: votes, NaN where a voter abstains, shape (n_texts, n_voters)
+        settings: combination and thresholds
+        training: texts that a label model is fitted to, shape (n_texts,); None: all
     """
     return combine.combined(
         polarities,
         settings.combine,
         combine.Thresholds(settings.min_score, settings.min_probability),
-        None if learns is None else np.array(learns, dtype=bool),
+        None if training is None else np.array(training, dtype=bool),
     )
 
 
 def _videos(utterances: pa.Table) -> Iterator[VideoTexts]:
     rows = zip(*utterances.select(["utterance_id", "group", "text"]).to_pydict().values(), strict=True)
     for group, members in groupby(rows, key=lambda row: row[1]):
-        yield VideoTexts(str(group), tuple((one, text) for one, _, text in members))
+        yield VideoTexts(str(group), tuple((utterance_id, text) for utterance_id, _, text in members))
 
 
 def _decided(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> pa.Table:
-    """Return the table of votes: what is left out for its length, too, has its votes and their score told."""
-    unfit = eligibility.left_out(utterances, config.eligibility)
-    # a label model that had seen how test videos are voted on would be fitted on more than the training part
-    learns = [
-        why is None and split == "train" for why, split in zip(unfit, utterances["split"].to_pylist(), strict=True)
+    """Return the table of votes; utterances that are not eligible keep their votes and score, without a label."""
+    ineligible = eligibility.left_out(utterances, config.eligibility)
+    # fit a label model on the training split only: votes on test videos must not influence it
+    training = [
+        why is None and split == "train" for why, split in zip(ineligible, utterances["split"].to_pylist(), strict=True)
     ]
     votes = vote_columns.to_matrix(cast_votes["votes"], config.polarity.voters)
-    found = decide(votes, config.polarity, learns)
+    combination = decide(votes, config.polarity, training)
     majority = combine.combined(votes, "majority", combine.Thresholds(0.0, 0.0))
-    fit = np.array([why is None for why in unfit], dtype=bool)
-    reasons = np.where(fit, found.left_out, np.array([why or "" for why in unfit], dtype=str))
-    labelled = fit & (found.labels != "")
+    eligible = np.array([why is None for why in ineligible], dtype=bool)
+    reasons = np.where(eligible, combination.left_out, np.array([why or "" for why in ineligible], dtype=str))
+    labelled = eligible & (combination.labels != "")
     columns: dict[str, Any] = {
         "utterance_id": cast_votes["utterance_id"],
         "votes": cast_votes["votes"],
-        "score": pa.array(found.scores, from_pandas=True),
-        "sentiment": pa.array(found.labels.tolist(), mask=~labelled),
+        "score": pa.array(combination.scores, from_pandas=True),
+        "sentiment": pa.array(combination.labels.tolist(), mask=~labelled),
         "left_out": pa.array(reasons.tolist(), mask=reasons == ""),
         "majority": pa.array(majority.labels.tolist(), mask=majority.labels == ""),
-        "weight": pa.array(found.weights, mask=~labelled),
+        "weight": pa.array(combination.weights, mask=~labelled),
     }
-    columns |= {name: pa.array(found.probabilities[:, k], from_pandas=True) for k, name in enumerate(tables.SENTIMENTS)}
+    probabilities = combination.probabilities
+    columns |= {name: pa.array(probabilities[:, k], from_pandas=True) for k, name in enumerate(tables.SENTIMENTS)}
     return pa.table(columns).cast(tables.VOTES)

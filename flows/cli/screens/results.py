@@ -91,7 +91,7 @@ def agreement(found: PublishedAgreement) -> None:
     heard = found.listeners
     console.print(f"Listeners: {heard.ties} rows without a majority")
     for name, words in AGREEMENT.items():
-        console.print(f"  {words}: {_with_interval(heard.figures[name])}")
+        console.print(f"  {words}: {_with_interval(heard.estimates[name])}")
     for name, value in heard.against_majority.items():
         console.print(f"  {escape(name)} against the majority: macro F1 {value:.3f}")
     for name, value in heard.leave_one_out.items():

@@ -1,7 +1,7 @@
-"""How well several listeners agree: percent, Fleiss' kappa, Krippendorff's alpha, and each one beside the others.
+"""Inter-rater agreement: percent agreement, Fleiss' kappa, Krippendorff's alpha, and each listener against the others.
 
-Intervals resample whole videos, as everywhere: rows of one video are not independent. All three figures are functions
-of sums over rows, so that a resample is a matrix product.
+Intervals resample whole videos, since rows of one video are not independent. All three measures are functions of sums
+over rows, so that a bootstrap resample is a matrix product.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Sums = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measure of agreement and its interval; None where it is not defined, or with one video alone."""
+    """A measure of agreement and its interval; None where undefined, the bounds also with a single video."""
 
     value: float | None
     low: float | None
@@ -36,16 +36,16 @@ class Agreement:
     """How well listeners agree.
 
     Attributes:
-        figures: `NAMES` to value and interval. `percent`: the share of pairs of votes on one row that are the same,
-            averaged over rows; `kappa`: Fleiss'; `alpha`: Krippendorff's, nominal
+        estimates: `NAMES` to value and interval. `percent`: share of equal pairs of ratings in a row, row average;
+            `kappa`: Fleiss'; `alpha`: Krippendorff's, nominal
         pairs: macro F1 of one listener against another
-        against_majority: macro F1 of each listener against the majority, of which their own vote is a part
-        leave_one_out: macro F1 of each listener against the majority of the others, who do not tie; who shares no
-            such row with others is left out. What a person reaches: the ceiling of a classifier
-        ties: rows whose most frequent votes tie
+        against_majority: macro F1 of each listener against the majority, which includes their own rating
+        leave_one_out: macro F1 of each listener against the majority of the others, on rows where the others do not
+            tie; without such rows a listener is left out. The human ceiling for a classifier
+        ties: rows whose most frequent ratings tie
     """
 
-    figures: Mapping[str, Estimate]
+    estimates: Mapping[str, Estimate]
     pairs: Mapping[tuple[str, str], float]
     against_majority: Mapping[str, float]
     leave_one_out: Mapping[str, float]
@@ -53,96 +53,101 @@ class Agreement:
 
     @property
     def alpha(self) -> float | None:
-        """Krippendorff's alpha; None where it is not defined."""
-        return self.figures["alpha"].value
+        """Krippendorff's alpha; None where undefined."""
+        return self.estimates["alpha"].value
 
 
-def agreement(votes: Sequence[Ratings], videos: Labels, bootstrap: scores.Bootstrap) -> Agreement:
-    """Measure how well the listeners of some rows agree.
+def agreement(ratings: Sequence[Ratings], videos: Labels, bootstrap: scores.Bootstrap) -> Agreement:
+    """Measure the agreement of listeners.
 
     Args:
-        votes: listener to vote, per row
-        videos: the video of every row, shape (n_rows,)
-        bootstrap: how the intervals are made
+        ratings: listener to label, per row
+        videos: video of every row, shape (n_rows,)
+        bootstrap: settings of the intervals
     """
-    names = sorted({name for row in votes for name in row})
-    majorities = [majority(row) for row in votes]
-    others = {name: _beside_the_others(votes, name) for name in names}
+    names = sorted({name for row in ratings for name in row})
+    majorities = [majority(row) for row in ratings]
+    with_others = {name: _against_the_others(ratings, name) for name in names}
     return Agreement(
-        figures=figures(votes, videos, bootstrap),
+        estimates=measures(ratings, videos, bootstrap),
         pairs={
-            (one, other): macro_f1([(row[one], row[other]) for row in votes if one in row and other in row])
-            for one, other in combinations(names, 2)
+            (first, second): macro_f1([(row[first], row[second]) for row in ratings if first in row and second in row])
+            for first, second in combinations(names, 2)
         },
         against_majority={
-            name: macro_f1([(m, row[name]) for row, m in zip(votes, majorities, strict=True) if m and name in row])
+            name: macro_f1([(m, row[name]) for row, m in zip(ratings, majorities, strict=True) if m and name in row])
             for name in names
         },
-        leave_one_out={name: macro_f1(pairs) for name, pairs in others.items() if pairs},
-        ties=sum(one is None for one in majorities),
+        leave_one_out={name: macro_f1(pairs) for name, pairs in with_others.items() if pairs},
+        ties=majorities.count(None),
     )
 
 
-def figures(votes: Sequence[Ratings], videos: Labels, bootstrap: scores.Bootstrap) -> dict[str, Estimate]:
-    """Return the measures of `NAMES` with their intervals over videos; rows of fewer than two votes count in none.
+def measures(ratings: Sequence[Ratings], videos: Labels, bootstrap: scores.Bootstrap) -> dict[str, Estimate]:
+    """Return the measures of `NAMES` with intervals over videos; rows with fewer than two ratings do not count.
 
-    Resamples in which a measure is not defined (nobody differs in anything) are left out of its interval.
+    Resamples in which a measure is undefined (all ratings equal) are left out of its interval.
 
     Args:
-        votes: listener to vote, per row
-        videos: the video of every row, shape (n_rows,)
-        bootstrap: how the intervals are made
+        ratings: listener to label, per row
+        videos: video of every row, shape (n_rows,)
+        bootstrap: settings of the intervals
     """
-    counts = _counts(votes)
+    counts = _counts(ratings)
     paired = counts.sum(axis=1) >= 2
     names, codes = np.unique(np.asarray(videos)[paired], return_inverse=True)
     sums = np.zeros((names.size, 2 + 2 * counts.shape[1]))
     np.add.at(sums, codes, _summands(counts[paired]))
     point = _measured(sums.sum(axis=0))
     resampled = _measured(bootstrap.weights(names.size) @ sums) if names.size > 1 else {}
-    found = {}
+    estimates = {}
     for name in NAMES:
         value = float(point[name])
         defined = resampled[name][np.isfinite(resampled[name])] if name in resampled else np.zeros(0)
         low, high = bootstrap.bounds(defined) if defined.size and np.isfinite(value) else (None, None)
-        found[name] = Estimate(value if np.isfinite(value) else None, low, high)
-    return found
+        estimates[name] = Estimate(value if np.isfinite(value) else None, low, high)
+    return estimates
 
 
 def macro_f1(pairs: Sequence[tuple[str, str]]) -> float:
-    """Return macro F1 of (true, given) labels over the labels that occur; symmetric in the two."""
-    actual, given = (np.array([pair[side] for pair in pairs], dtype=str) for side in (0, 1))
-    counted = scores.confusions(actual, given, np.zeros(len(pairs), dtype=str), tables.SENTIMENTS)
-    return float(scores.overall(counted.sum(axis=0))["macro_f1"])
+    """Return macro F1 over the labels that occur; symmetric in the two.
+
+    Args:
+        pairs: (true, predicted) labels
+    """
+    actual, predicted = (np.array([pair[side] for pair in pairs], dtype=str) for side in (0, 1))
+    matrices = scores.confusions(actual, predicted, np.zeros(len(pairs), dtype=str), tables.SENTIMENTS)
+    return float(scores.overall(matrices.sum(axis=0))["macro_f1"])
 
 
-def _counts(votes: Sequence[Ratings]) -> _Sums:
-    """Count each row's votes by the labels that occur, shape (n_rows, n_labels)."""
-    labels = sorted({vote for row in votes for vote in row.values()})
-    counts = [[list(row.values()).count(label) for label in labels] for row in votes]
-    return np.array(counts, dtype=float).reshape(len(votes), len(labels))
+def _counts(ratings: Sequence[Ratings]) -> _Sums:
+    """Count each row's ratings by label, over the labels that occur, shape (n_rows, n_labels)."""
+    labels = sorted({label for row in ratings for label in row.values()})
+    counts = [[list(row.values()).count(label) for label in labels] for row in ratings]
+    return np.array(counts, dtype=float).reshape(len(ratings), len(labels))
 
 
 def _summands(counts: _Sums) -> _Sums:
-    """Return what each row of two votes or more adds to the sums that all measures are made of.
+    """Return what each row with two or more ratings adds to the sums that the measures are computed from.
 
     Returns:
-        one, the share of equal pairs, the votes by label, the coincidences of each label with itself; shape
+        per row: 1, share of equal pairs, ratings by label, coincidences of each label with itself; shape
         (n_rows, 2 + 2 · n_labels)
     """
     raters = counts.sum(axis=1, keepdims=True)
     equal = ((counts**2).sum(axis=1, keepdims=True) - raters) / (raters * (raters - 1))
-    # coincidences (Krippendorff): a row of m votes gives each of its ordered pairs the weight 1 / (m - 1)
+    # coincidences (Krippendorff): a row of m ratings gives each of its ordered pairs the weight 1 / (m - 1)
     alike = counts * (counts - 1) / (raters - 1)
     return np.hstack([np.ones_like(raters), equal, counts, alike])
 
 
 def _measured(sums: _Sums) -> dict[str, _Sums]:
-    """Return the measures from sums over rows of shape (…, 2 + 2 · n_labels), each of shape (…); NaN: not defined.
+    """Return the measures from sums over rows of shape (…, 2 + 2 · n_labels), each of shape (…); NaN: undefined.
 
-    Kappa is Fleiss' (1971, "Measuring nominal scale agreement among many raters"), with rows weighing the same and
-    labels by their share of all votes where rows differ in how many voted. Alpha is Krippendorff's (2011, "Computing
-    Krippendorff's Alpha-Reliability", https://repository.upenn.edu/asc_papers/43) for nominal data.
+    Fleiss' kappa (1971, "Measuring nominal scale agreement among many raters"), with equal weight for every row and
+    labels weighed by their share of all ratings, also where rows differ in their number of ratings. Krippendorff's
+    alpha for nominal data (2011, "Computing Krippendorff's Alpha-Reliability",
+    https://repository.upenn.edu/asc_papers/43).
     """
     width = (sums.shape[-1] - 2) // 2
     rows, equal = sums[..., 0], sums[..., 1]
@@ -158,11 +163,11 @@ def _measured(sums: _Sums) -> dict[str, _Sums]:
     return {"percent": percent, "kappa": kappa, "alpha": alpha}
 
 
-def _beside_the_others(votes: Sequence[Ratings], name: str) -> list[tuple[str, str]]:
-    """Return (the others' majority, the listener's vote) of the rows where both are."""
-    found = []
-    for row in votes:
-        rest = majority({one: vote for one, vote in row.items() if one != name})
+def _against_the_others(ratings: Sequence[Ratings], name: str) -> list[tuple[str, str]]:
+    """Return (majority of the others, the listener's rating) of the rows that have both."""
+    pairs = []
+    for row in ratings:
+        rest = majority({other: label for other, label in row.items() if other != name})
         if name in row and rest is not None:
-            found.append((rest, row[name]))
-    return found
+            pairs.append((rest, row[name]))
+    return pairs

@@ -1,9 +1,9 @@
-"""What people heard: CSV files of several listeners' votes, and the label that a row's votes come to.
+"""Listeners' ratings: CSV files with one column per listener, and the label that a row's ratings add up to.
 
 A file has one row per span of a test video: `Id,start_s,end_s,<one column per listener>,[adjudicated],text`. `Id` is
-the video's Id in its list (`train-7` names one of the training list); votes are negative, neutral or positive, or empty
-where someone did not vote, or `skipped` where someone listened and could not tell. Misspelt votes are mended where only
-one can be meant, and every such repair is told. `adjudicated` is the verdict of one more person on a row that tied.
+the video's Id in its list (`train-7`: in the training list). A rating is negative, neutral or positive; an empty cell
+means no rating, `skipped` that the listener could not tell. Misspelt ratings are corrected if only one label can be
+meant, and every correction is reported. `adjudicated` is the decision of another person on a row whose ratings tie.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tasks.core import tables
 from tasks.core.errors import InputError
 
 SKIPPED = "skipped"
-"""What a cell says where someone listened and could not tell: as no vote, everywhere but in what it was made from."""
+"""Cell of a listener who could not tell. Counts as no rating; only the annotation store keeps the difference."""
 ADJUDICATED = "adjudicated"
 RATED = pa.schema(
     [
@@ -32,12 +32,12 @@ RATED = pa.schema(
         ("ratings", pa.map_(pa.string(), pa.string())),
     ]
 )
-"""One row per utterance that people listened to; `majority` is null where the most frequent votes tie, `adjudicated`
-where nobody gave a verdict. The label is the verdict where there is one, else the majority (`gold`)."""
+"""One row per rated utterance. `majority` is null if the most frequent ratings tie, `adjudicated` if nobody decided.
+`gold_label` gives the label: the adjudicated one if there is one, else the majority."""
 
-_LEAST_LIKENESS = 0.8
-"""How much of a misspelt vote must match a label (difflib's ratio): above it, no two labels can both match."""
-_LEAST_OVERLAP = 0.5
+_MIN_SIMILARITY = 0.8
+"""Least similarity (difflib's ratio) of a misspelt rating and a label; above it, no two labels can both match."""
+_MIN_OVERLAP = 0.5
 _SPAN_COLUMNS = ("Id", "start_s", "end_s")
 
 Ratings = Mapping[str, str]
@@ -45,7 +45,7 @@ Ratings = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Repair:
-    """A misspelt vote, and what it was taken for; `row` counts the file's lines of data from 1."""
+    """A corrected misspelling; `row` counts the file's data rows from 1."""
 
     file: str
     row: int
@@ -56,96 +56,109 @@ class Repair:
 
 @dataclass(frozen=True)
 class RatingSheet:
-    """A CSV file of votes, checked.
+    """The checked cells of a CSV file of ratings.
 
     Attributes:
         file: its path
-        listeners: in the order of their columns
+        listeners: in column order
         rows: all cells of every row, by column, stripped
-        votes: listener to vote, per row
-        skipped: the listeners who could not tell, per row
-        repairs: what was mended
+        ratings: listener to label, per row
+        skipped: listeners who could not tell, per row
+        repairs: corrected misspellings
     """
 
     file: str
     listeners: tuple[str, ...]
     rows: tuple[Mapping[str, str], ...]
-    votes: tuple[Ratings, ...]
+    ratings: tuple[Ratings, ...]
     skipped: tuple[frozenset[str], ...]
     repairs: tuple[Repair, ...]
 
 
 @dataclass(frozen=True)
 class RatedSpan:
-    """What the listeners voted on a span of a video, in seconds, and the verdict of who heard it after a tie."""
+    """The ratings of a span of a video, times in seconds, and the decision on a tie."""
 
     video_id: str
     start_s: float
     end_s: float
-    votes: Ratings
+    ratings: Ratings
     adjudicated: str | None = None
 
 
 @dataclass(frozen=True)
 class RatingFile:
-    """One file: its listeners, the spans they heard, and the repairs."""
+    """A CSV file of rated spans."""
 
     file: str
     listeners: tuple[str, ...]
-    heard: tuple[RatedSpan, ...]
+    spans: tuple[RatedSpan, ...]
     repairs: tuple[Repair, ...]
 
 
 def read_folder(folder: Path) -> list[RatingFile]:
-    """Read all CSV files of a folder, sorted by name; none where there is no such folder.
+    """Read all CSV files of a folder, sorted by name; none if the folder does not exist.
+
+    Args:
+        folder: files of rated spans
 
     Raises:
-        InputError: naming file, row and what is wrong
+        InputError: names file, row and error
     """
     return [read(path) for path in sorted(folder.glob("*.csv"))]
 
 
 def read(path: Path) -> RatingFile:
-    """Read one file of votes on spans.
+    """Read a file of rated spans.
+
+    Args:
+        path: the CSV file
 
     Raises:
-        InputError: naming file, row and what is wrong
+        InputError: names file, row and error
     """
     sheet = read_spans(path)
     return RatingFile(sheet.file, sheet.listeners, spans(path, sheet), sheet.repairs)
 
 
 def read_spans(path: Path) -> RatingSheet:
-    """Read the cells of a file of votes on spans.
+    """Read the cells of a file of rated spans.
+
+    Args:
+        path: the CSV file
 
     Raises:
-        InputError: naming file, row and what is wrong
+        InputError: names file, row and error
     """
     return read_sheet(path, _SPAN_COLUMNS, also=(ADJUDICATED, "text"))
 
 
 def spans(path: Path, sheet: RatingSheet) -> tuple[RatedSpan, ...]:
-    """Return what each row of a file of votes on spans says.
+    """Return the rated span of every row.
+
+    Args:
+        path: the file, for error messages
+        sheet: its cells, from `read_spans`
 
     Raises:
-        InputError: naming file, row and what is wrong with its span or its verdict
+        InputError: if the times or the adjudicated label of a row are not valid
     """
     return tuple(
-        _heard(path, number, row, votes)
-        for number, (row, votes) in enumerate(zip(sheet.rows, sheet.votes, strict=True), start=1)
+        _rated_span(path, number, row, ratings)
+        for number, (row, ratings) in enumerate(zip(sheet.rows, sheet.ratings, strict=True), start=1)
     )
 
 
 def read_sheet(path: Path, columns: Sequence[str], also: Sequence[str] = ()) -> RatingSheet:
-    """Read a CSV file of votes; every named column besides those given is a listener's.
+    """Read a CSV file of ratings; every other named column is a listener's.
 
     Args:
-        path: the file
-        columns: columns it must have
-        also: further columns that are no listener's
+        path: the CSV file
+        columns: required columns
+        also: optional columns that are not a listener's
 
     Raises:
-        InputError: if the file cannot be read, a column is missing, no listener is left, or a vote means no label
+        InputError: if the file cannot be read, lacks a column or any listener, or a rating matches no label
     """
     names, rows = _cells(path)
     if missing := [name for name in columns if name not in names]:
@@ -153,41 +166,48 @@ def read_sheet(path: Path, columns: Sequence[str], also: Sequence[str] = ()) -> 
     listeners = tuple(name for name in names if name not in columns and name not in also)
     if not listeners:
         raise InputError(f"{path}: no listener's column; expected one besides {', '.join((*columns, *also))}")
-    votes, skipped, repairs = list[Ratings](), list[frozenset[str]](), list[Repair]()
+    ratings, skipped, repairs = list[Ratings](), list[frozenset[str]](), list[Repair]()
     for number, row in enumerate(rows, start=1):
-        voted = {}
-        skipped.append(frozenset(one for one in listeners if row[one].casefold() == SKIPPED))
+        labels = {}
+        skipped.append(frozenset(listener for listener in listeners if row[listener].casefold() == SKIPPED))
         for listener in listeners:
             if (cell := row[listener].casefold()) and cell != SKIPPED:
-                voted[listener] = _label(path, number, listener, cell)
-                if voted[listener] != cell:
-                    repairs.append(Repair(str(path), number, listener, row[listener], voted[listener]))
-        votes.append(voted)
-    return RatingSheet(str(path), listeners, tuple(rows), tuple(votes), tuple(skipped), tuple(repairs))
+                labels[listener] = _label(path, number, listener, cell)
+                if labels[listener] != cell:
+                    repairs.append(Repair(str(path), number, listener, row[listener], labels[listener]))
+        ratings.append(labels)
+    return RatingSheet(str(path), listeners, tuple(rows), tuple(ratings), tuple(skipped), tuple(repairs))
 
 
-def majority(votes: Ratings) -> str | None:
-    """Return the most frequent vote, or None where there is no single one."""
-    ranked = Counter(votes.values()).most_common(2)
+def majority(ratings: Ratings) -> str | None:
+    """Return the most frequent rating, or None if there are none or several tie.
+
+    Args:
+        ratings: listener to label
+    """
+    ranked = Counter(ratings.values()).most_common(2)
     if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
         return None
     return ranked[0][0]
 
 
 def gold_label(row: Mapping[str, Any]) -> str | None:
-    """Return the label of a row of `RATED`: the verdict where one was given, else the majority, else None."""
+    """Return the adjudicated label if there is one, else the majority, else None.
+
+    Args:
+        row: of a table with the schema `RATED`
+    """
     label: str | None = row[ADJUDICATED] or row["majority"]
     return label
 
 
-def match(listening: RatingFile, utterances: pa.Table) -> pa.Table:
-    """Find the utterance that every heard span is: the one it shares most time with.
+def match(file: RatingFile, utterances: pa.Table) -> pa.Table:
+    """Match rated spans to utterances, one to one, largest overlap first.
 
-    Spans and utterances pair one to one, best first, where their intersection is at least half of their union.
-    What is left unmatched is `len(listening.heard)` less the rows returned.
+    A pair needs an intersection of at least half its union. `len(file.spans)` less the returned rows did not match.
 
     Args:
-        listening: spans people heard
+        file: the rated spans
         utterances: a table with `utterance_id`, `group`, `start_s`, `end_s`
 
     Returns:
@@ -197,48 +217,50 @@ def match(listening: RatingFile, utterances: pa.Table) -> pa.Table:
     for row in utterances.select(["utterance_id", "group", "start_s", "end_s"]).to_pylist():
         by_video.setdefault(row["group"], []).append(row)
     pairs = sorted(
-        (-overlap, place, row["utterance_id"])
-        for place, span in enumerate(listening.heard)
+        (-overlap, number, row["utterance_id"])
+        for number, span in enumerate(file.spans)
         for row in by_video.get(span.video_id, ())
-        if (overlap := _overlap(span, row["start_s"], row["end_s"])) >= _LEAST_OVERLAP
+        if (overlap := _overlap(span, row["start_s"], row["end_s"])) >= _MIN_OVERLAP
     )
-    taken: dict[str, int] = {}
-    for _, place, utterance_id in pairs:
-        if utterance_id not in taken and place not in taken.values():
-            taken[utterance_id] = place
-    return _table({one: [listening.heard[place]] for one, place in taken.items()})
+    matched: dict[str, int] = {}
+    for _, number, utterance_id in pairs:
+        if utterance_id not in matched and number not in matched.values():
+            matched[utterance_id] = number
+    return _table({utterance_id: [file.spans[number]] for utterance_id, number in matched.items()})
 
 
 def pooled(folder: Path, utterances: pa.Table) -> pa.Table:
-    """Find what every utterance was heard as, over all files of a folder.
+    """Collect every utterance's ratings over all CSV files of a folder.
 
-    An utterance that stands in several files counts once, with all its votes; of two votes under one name, and of two
-    verdicts, that of the first file stands.
+    An utterance in several files counts once, with all its ratings. Of two ratings by the same listener, or two
+    adjudicated labels, the first file's is kept.
 
     Args:
-        folder: files of votes on spans
-        utterances: as `match` takes them
+        folder: files of rated spans; it need not exist
+        utterances: as for `match`
 
     Returns:
         rows of `RATED`, sorted by utterance
+
+    Raises:
+        InputError: names file, row and error
     """
-    found: dict[str, list[RatedSpan]] = {}
-    for listening in read_folder(folder):
-        for row in match(listening, utterances).to_pylist():
-            heard = RatedSpan(row["utterance_id"], 0.0, 0.0, dict(row["ratings"]), row[ADJUDICATED])
-            found.setdefault(row["utterance_id"], []).append(heard)
-    return _table(found)
+    by_utterance: dict[str, list[RatedSpan]] = {}
+    for file in read_folder(folder):
+        for row in match(file, utterances).to_pylist():
+            span = RatedSpan(row["utterance_id"], 0.0, 0.0, dict(row["ratings"]), row[ADJUDICATED])
+            by_utterance.setdefault(row["utterance_id"], []).append(span)
+    return _table(by_utterance)
 
 
-def _table(found: Mapping[str, Sequence[RatedSpan]]) -> pa.Table:
+def _table(by_utterance: Mapping[str, Sequence[RatedSpan]]) -> pa.Table:
     rows = []
-    for one, heard in sorted(found.items()):
-        votes = {name: vote for file in reversed(heard) for name, vote in file.votes.items()}
-        verdict = next((file.adjudicated for file in heard if file.adjudicated), None)
-        majority_vote = majority(votes)
-        rows.append(
-            {"utterance_id": one, "majority": majority_vote, ADJUDICATED: verdict, "ratings": list(votes.items())}
-        )
+    for utterance_id, files in sorted(by_utterance.items()):
+        # reversed: a rating in an earlier file overwrites one in a later file
+        ratings = {name: label for span in reversed(files) for name, label in span.ratings.items()}
+        adjudicated = next((span.adjudicated for span in files if span.adjudicated), None)
+        row = {"majority": majority(ratings), ADJUDICATED: adjudicated, "ratings": list(ratings.items())}
+        rows.append({"utterance_id": utterance_id, **row})
     return tables.from_rows(rows, RATED)
 
 
@@ -257,21 +279,23 @@ def _cells(path: Path) -> tuple[list[str], list[dict[str, str]]]:
 
 def _rows(path: Path, names: Sequence[str], lines: Sequence[Sequence[str]]) -> Iterator[dict[str, str]]:
     for number, line in enumerate((line for line in lines if any(cell.strip() for cell in line)), start=1):
-        # spreadsheets leave trailing columns without a name: only named ones have to be there
+        # spreadsheets add trailing columns without a name: require only the named ones
         if len(line) < len(named := [name for name in names if name]) or any(line[len(names) :]):
             raise InputError(f"{path}: row {number} has {len(line)} cells, expected {len(names)} ({', '.join(named)})")
         yield {name: cell.strip() for name, cell in zip(names, line, strict=False) if name}
 
 
 def _label(path: Path, number: int, listener: str, cell: str) -> str:
-    likely = get_close_matches(cell, tables.SENTIMENTS, n=2, cutoff=_LEAST_LIKENESS)
+    likely = get_close_matches(cell, tables.SENTIMENTS, n=2, cutoff=_MIN_SIMILARITY)
     if len(likely) != 1:
         allowed = ", ".join(tables.SENTIMENTS)
-        raise InputError(f"{path}: row {number}, column {listener}: found the vote {cell!r}, expected one of {allowed}")
+        raise InputError(
+            f"{path}: row {number}, column {listener}: found the rating {cell!r}, expected one of {allowed}"
+        )
     return likely[0]
 
 
-def _heard(path: Path, number: int, row: Mapping[str, str], votes: Ratings) -> RatedSpan:
+def _rated_span(path: Path, number: int, row: Mapping[str, str], ratings: Ratings) -> RatedSpan:
     try:
         start_s, end_s = float(row["start_s"]), float(row["end_s"])
     except ValueError:
@@ -281,10 +305,10 @@ def _heard(path: Path, number: int, row: Mapping[str, str], votes: Ratings) -> R
             f"{path}: row {number}: found start_s {row['start_s']!r} and end_s {row['end_s']!r}, "
             "expected seconds, the second more than the first"
         )
-    named = row["Id"].startswith(tuple(f"{split}-" for split in tables.SPLITS))
+    with_split = row["Id"].startswith(tuple(f"{split}-" for split in tables.SPLITS))
     cell = row.get(ADJUDICATED, "").casefold()
-    verdict = _label(path, number, ADJUDICATED, cell) if cell and cell != SKIPPED else None
-    return RatedSpan(row["Id"] if named else f"test-{row['Id']}", start_s, end_s, votes, verdict)
+    adjudicated = _label(path, number, ADJUDICATED, cell) if cell and cell != SKIPPED else None
+    return RatedSpan(row["Id"] if with_split else f"test-{row['Id']}", start_s, end_s, ratings, adjudicated)
 
 
 def _overlap(span: RatedSpan, start_s: float, end_s: float) -> float:

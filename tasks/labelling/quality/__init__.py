@@ -1,1 +1,1 @@
-"""Label quality: error analysis, thresholds and rated texts."""
+"""Label quality: voters' statistics, thresholds and rated texts."""

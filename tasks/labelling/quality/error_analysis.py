@@ -1,4 +1,4 @@
-"""How voters vote: how often, how often alone, against whom, and how often they are right where people have listened.
+"""Statistics of single voters: coverage, overlap, conflict, correlation, and scores against listeners' ratings.
 
 Coverage, overlap and conflict are those of labelling functions (Ratner et al. 2017, "Snorkel", VLDB, section 3.1).
 """
@@ -22,17 +22,16 @@ from tasks.labelling.votes.combine import Polarities, labels_of
 
 @dataclass(frozen=True)
 class VoterStatistics:
-    """One voter's figures.
+    """Statistics of one voter.
 
     Args:
-        name: how params.yaml calls it
+        name: its name in params.yaml
         coverage: share of the texts on which it votes
         polar: share on which it votes positive or negative
-        overlap: share on which another voter votes, too
-        conflict: share on which another voter votes otherwise: positive, negative and neutral are three votes
-        gold: scores on what people have listened to and this voter votes on, as `scores.summary` has them; None: nobody
-            has listened
-        by_group: accuracy and number of such texts in each video
+        overlap: share on which it and another voter vote
+        conflict: share on which it and another voter vote differently (as negative, neutral, positive)
+        gold: scores of its votes on rated texts, from `scores.summary`; None without such texts
+        by_group: accuracy and number of such texts, per video
     """
 
     name: str
@@ -47,67 +46,72 @@ class VoterStatistics:
 def voters(
     polarities: Polarities, names: Sequence[str], gold: Labels, groups: Labels, bootstrap: Bootstrap
 ) -> list[VoterStatistics]:
-    """Return every voter's figures.
+    """Return every voter's statistics.
 
     Args:
-        polarities: votes, shape (n_texts, n_voters)
-        names: of the voters
-        gold: what people heard, "" where nobody has listened or they tie, shape (n_texts,)
-        groups: the video of every text, shape (n_texts,)
-        bootstrap: of the intervals, over videos
+        polarities: votes, NaN where a voter abstains, shape (n_texts, n_voters)
+        names: the voters, shape (n_voters,)
+        gold: listeners' labels, "" where there is no rating or they tie, shape (n_texts,)
+        groups: video of every text, shape (n_texts,)
+        bootstrap: settings of the intervals, over videos
     """
-    said = labels_of(polarities)
-    found = []
+    votes = labels_of(polarities)
+    statistics = []
     for k, name in enumerate(names):
-        mine, others = said[:, k], np.delete(said, k, axis=1)
-        votes = mine != ""
-        also, against = others != "", (others != "") & (others != mine[:, None])
-        heard = votes & (gold != "")
-        found.append(
+        own, others = votes[:, k], np.delete(votes, k, axis=1)
+        voted = own != ""
+        also, against = others != "", (others != "") & (others != own[:, None])
+        rated = voted & (gold != "")
+        statistics.append(
             VoterStatistics(
                 name,
-                _share(votes),
-                _share(votes & (mine != "neutral")),
-                _share(votes & also.any(axis=1)),
-                _share(votes & against.any(axis=1)),
-                _scored(gold[heard], mine[heard], groups[heard], bootstrap),
-                _by_group(gold[heard], mine[heard], groups[heard]),
+                _share(voted),
+                _share(voted & (own != "neutral")),
+                _share(voted & also.any(axis=1)),
+                _share(voted & against.any(axis=1)),
+                _scored(gold[rated], own[rated], groups[rated], bootstrap),
+                _by_group(gold[rated], own[rated], groups[rated]),
             )
         )
-    return found
+    return statistics
 
 
 def correlations(polarities: Polarities, names: Sequence[str]) -> dict[tuple[str, str], float | None]:
-    """Return Spearman's correlation of every two voters over texts on which both vote; None where one never varies."""
-    found: dict[tuple[str, str], float | None] = {}
-    for (j, one), (k, other) in combinations(enumerate(names), 2):
+    """Return Spearman's correlation of every two voters on texts with both votes; None where one is constant.
+
+    Args:
+        polarities: votes, NaN where a voter abstains, shape (n_texts, n_voters)
+        names: the voters, shape (n_voters,)
+    """
+    coefficients: dict[tuple[str, str], float | None] = {}
+    for (j, first), (k, second) in combinations(enumerate(names), 2):
         both = ~np.isnan(polarities[:, [j, k]]).any(axis=1)
         ranks = [_ranks(polarities[both, column]) for column in (j, k)]
-        varies = both.sum() > 1 and all(np.ptp(one) > 0 for one in ranks)
-        found[one, other] = float(np.corrcoef(ranks[0], ranks[1])[0, 1]) if varies else None
-    return found
+        varies = both.sum() > 1 and all(np.ptp(ranked) > 0 for ranked in ranks)
+        coefficients[first, second] = float(np.corrcoef(ranks[0], ranks[1])[0, 1]) if varies else None
+    return coefficients
 
 
 def _ranks(votes: NDArray[np.float64]) -> NDArray[np.float64]:
-    # scipy.stats.rankdata, whose import takes a second
-    _, place, sizes = np.unique(votes, return_inverse=True, return_counts=True)
-    ranks: NDArray[np.float64] = (np.cumsum(sizes) - (sizes - 1) / 2)[place]
+    # average ranks, as scipy.stats.rankdata, whose import takes a second
+    _, position, sizes = np.unique(votes, return_inverse=True, return_counts=True)
+    ranks: NDArray[np.float64] = (np.cumsum(sizes) - (sizes - 1) / 2)[position]
     return ranks
 
 
-def _scored(actual: Labels, said: Labels, groups: Labels, bootstrap: Bootstrap) -> dict[str, Any] | None:
+def _scored(actual: Labels, predicted: Labels, groups: Labels, bootstrap: Bootstrap) -> dict[str, Any] | None:
     if not actual.size:
         return None
-    counted = scores.confusions(actual, said, groups, tables.SENTIMENTS)
-    return scores.summary(counted, tables.SENTIMENTS, bootstrap)
+    matrices = scores.confusions(actual, predicted, groups, tables.SENTIMENTS)
+    return scores.summary(matrices, tables.SENTIMENTS, bootstrap)
 
 
-def _by_group(actual: Labels, said: Labels, groups: Labels) -> dict[str, tuple[float, int]]:
-    found = {}
+def _by_group(actual: Labels, predicted: Labels, groups: Labels) -> dict[str, tuple[float, int]]:
+    accuracies = {}
     for group in np.unique(groups).tolist():
-        here = groups == group
-        found[group] = (float((actual[here] == said[here]).mean()), int(here.sum()))
-    return found
+        rows = groups == group
+        accuracies[group] = (float((actual[rows] == predicted[rows]).mean()), int(rows.sum()))
+    return accuracies
 
 
 def _share(flags: NDArray[np.bool_]) -> float:

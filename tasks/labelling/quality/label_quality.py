@@ -1,4 +1,4 @@
-"""What labels are worth: voters, combinations and thresholds beside what people heard, as plain figures."""
+"""Label quality report: voters, combinations and thresholds against listeners' ratings, ready for JSON."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from tasks.labelling.votes import combine
 from tasks.labelling.votes.combine import Combination, Combined, Polarities, Thresholds
 
 NONE = ""
-_FEWEST = 20
-"""Texts people have heard: under this many a mark's share of right votes says nothing."""
-_KEPT = ("n", *scores.NAMES)
+_MIN_TEXTS = 20
+"""Least number of rated texts with a mark; an accuracy on fewer is too uncertain to report."""
+_SCORE_KEYS = ("n", *scores.NAMES)
 
 
 @dataclass(frozen=True)
 class VotedTexts:
-    """Texts, the votes on them, and what people heard.
+    """Texts with votes and gold labels.
 
     Args:
         texts: shape (n_texts,)
-        polarities: votes, not a number where a voter abstains, shape (n_texts, n_voters)
-        names: of the voters
-        gold: what people heard, "" where nobody has listened or they tie, shape (n_texts,)
-        groups: the video, article or dialogue of every text, shape (n_texts,)
-        learns: texts that a label model learns from, shape (n_texts,)
+        polarities: votes, NaN where a voter abstains, shape (n_texts, n_voters)
+        names: the voters, shape (n_voters,)
+        gold: listeners' labels, "" where there is no rating or they tie, shape (n_texts,)
+        groups: video, article or dialogue of every text, shape (n_texts,)
+        training: texts that a label model is fitted to, shape (n_texts,)
     """
 
     texts: Sequence[str]
@@ -41,144 +41,164 @@ class VotedTexts:
     names: Sequence[str]
     gold: Labels
     groups: Labels
-    learns: NDArray[np.bool_]
+    training: NDArray[np.bool_]
 
     def combined(self, how: Combination, thresholds: Thresholds) -> Combined:
-        """Return the labels that the votes come to."""
-        return combine.combined(self.polarities, how, thresholds, self.learns)
+        """Combine the votes to labels.
+
+        Args:
+            how: the combination
+            thresholds: conditions for a label
+        """
+        return combine.combined(self.polarities, how, thresholds, self.training)
 
 
-def measured(judged: VotedTexts, how: Combination, thresholds: Thresholds, bootstrap: Bootstrap) -> dict[str, Any]:
-    """Return all figures about voters and labels, ready for JSON.
+def measured(texts: VotedTexts, how: Combination, thresholds: Thresholds, bootstrap: Bootstrap) -> dict[str, Any]:
+    """Return all statistics of voters and labels.
 
     Args:
-        judged: texts and votes
-        how: the combination that is used
-        thresholds: what its labels must reach
-        bootstrap: of the intervals, over groups
+        texts: votes and gold labels
+        how: the combination in use
+        thresholds: conditions for its labels
+        bootstrap: settings of the intervals, over groups
     """
-    said = combine.labels_of(judged.polarities)
-    chosen = judged.combined(how, thresholds)
-    heard = judged.gold != NONE
+    votes = combine.labels_of(texts.polarities)
+    chosen = texts.combined(how, thresholds)
+    rated = texts.gold != NONE
     return {
         "combine": how,
-        "n": len(judged.texts),
-        "n_heard": int(heard.sum()),
-        "n_groups_heard": int(np.unique(judged.groups[heard]).size),
+        "n": len(texts.texts),
+        "n_heard": int(rated.sum()),
+        "n_groups_heard": int(np.unique(texts.groups[rated]).size),
         "confidence": bootstrap.confidence,
-        "voters": [_voter(one) for one in _voters(judged, bootstrap)],
+        "voters": [_voter(statistics) for statistics in _voters(texts, bootstrap)],
         "correlations": [
             {"first": first, "second": second, "value": value}
-            for (first, second), value in error_analysis.correlations(judged.polarities, judged.names).items()
+            for (first, second), value in error_analysis.correlations(texts.polarities, texts.names).items()
         ],
-        "combinations": [combination(judged, one, how, thresholds, bootstrap) for one in combine.SCORED],
-        "contradicted": int(combine.contradicted(said, chosen.labels).sum()),
-        "coverage": float((chosen.labels != NONE).mean()) if len(judged.texts) else 0.0,
-        "curve": [asdict(one) for one in curve(judged, how, bootstrap)],
-        "confusion": _confusion(judged.gold[heard], chosen.labels[heard]),
-        "marks": marks(judged),
+        "combinations": [_combination(texts, which, how, thresholds, bootstrap) for which in combine.SCORED],
+        "contradicted": int(combine.contradicted(votes, chosen.labels).sum()),
+        "coverage": float((chosen.labels != NONE).mean()) if len(texts.texts) else 0.0,
+        "curve": [asdict(point) for point in curve(texts, how, bootstrap)],
+        "confusion": _confusion(texts.gold[rated], chosen.labels[rated]),
+        "marks": _marks(texts),
     }
 
 
-def combination(
-    judged: VotedTexts, which: Combination, used: Combination, thresholds: Thresholds, bootstrap: Bootstrap
-) -> dict[str, Any]:
-    """Return how one combination does: on what it covers, and everywhere, where no label counts as neutral.
+def curve(texts: VotedTexts, how: Combination, bootstrap: Bootstrap) -> list[threshold.ThresholdPoint]:
+    """Return coverage and macro F1 over the threshold of a combination.
 
     Args:
-        judged: texts and votes
-        which: the combination
-        used: the one that makes the labels
-        thresholds: of the one that is used; others have none
-        bootstrap: of the intervals
+        texts: votes and gold labels
+        how: the combination
+        bootstrap: settings of the intervals, over groups
     """
-    found = judged.combined(which, thresholds if which == used else Thresholds(0.0, 0.0))
-    heard = judged.gold != NONE
-    covered = heard & (found.labels != NONE)
-    everywhere = np.where(found.labels == NONE, "neutral", found.labels)
+    combination = texts.combined(how, Thresholds(0.0, 0.0))
+    certain = combine.certainty(combination, how)
+    return threshold.curve(combination.labels, certain, texts.gold, texts.groups, bootstrap)
+
+
+def disagreements(texts: VotedTexts, combination: Combined, at_most: int) -> NDArray[np.int64]:
+    """Return row numbers of labels that differ from the gold label, most certain first, shape (n,).
+
+    Args:
+        texts: votes and gold labels
+        combination: their labels
+        at_most: maximum number of rows
+    """
+    labels = combination.labels
+    wrong = np.flatnonzero((texts.gold != NONE) & (labels != NONE) & (labels != texts.gold))
+    certain = np.nan_to_num(combination.weights[wrong]) + np.abs(np.nan_to_num(combination.scores[wrong]))
+    return wrong[np.argsort(-certain, kind="stable")][:at_most]
+
+
+def _marks(texts: VotedTexts) -> list[dict[str, Any]]:
+    """Return each voter's accuracy on texts with each mark of `phenomena`; marks of few rated texts are left out.
+
+    Args:
+        texts: votes and gold labels
+    """
+    rated = np.flatnonzero(texts.gold != NONE)
+    votes, gold = combine.labels_of(texts.polarities[rated]), texts.gold[rated]
+    report = []
+    for name, marked in phenomena.marked([texts.texts[k] for k in rated.tolist()]).items():
+        if marked.sum() < _MIN_TEXTS:
+            continue
+        right = {}
+        for k, voter in enumerate(texts.names):
+            voted = marked & (votes[:, k] != NONE)
+            right[voter] = float((votes[voted, k] == gold[voted]).mean()) if voted.any() else None
+        report.append({"mark": name, "n": int(marked.sum()), "right": right})
+    return report
+
+
+def _combination(
+    texts: VotedTexts, which: Combination, used: Combination, thresholds: Thresholds, bootstrap: Bootstrap
+) -> dict[str, Any]:
+    """Return a combination's scores on the labels it gives, and on all rated texts with missing labels as neutral.
+
+    Args:
+        texts: votes and gold labels
+        which: the combination
+        used: the combination in use
+        thresholds: of the combination in use; the others have none
+        bootstrap: settings of the intervals
+    """
+    combination = texts.combined(which, thresholds if which == used else Thresholds(0.0, 0.0))
+    rated = texts.gold != NONE
+    covered = rated & (combination.labels != NONE)
+    everywhere = np.where(combination.labels == NONE, "neutral", combination.labels)
     return {
         "name": which,
         "used": which == used,
-        "coverage": float((found.labels != NONE).mean()) if found.labels.size else 0.0,
-        "covered": _scored(judged, found.labels, covered, bootstrap),
-        "everywhere": _scored(judged, everywhere, heard, bootstrap),
-        "gain": _gain(judged, everywhere, heard, bootstrap),
+        "coverage": float((combination.labels != NONE).mean()) if combination.labels.size else 0.0,
+        "covered": _scored(texts, combination.labels, covered, bootstrap),
+        "everywhere": _scored(texts, everywhere, rated, bootstrap),
+        "gain": _gain(texts, everywhere, rated, bootstrap),
     }
 
 
-def curve(judged: VotedTexts, how: Combination, bootstrap: Bootstrap) -> list[threshold.ThresholdPoint]:
-    """Return what a threshold on a combination's certainty costs in coverage and brings in macro F1."""
-    found = judged.combined(how, Thresholds(0.0, 0.0))
-    certain = combine.certainty(found, how)
-    return threshold.curve(found.labels, certain, judged.gold, judged.groups, bootstrap)
+def _voters(texts: VotedTexts, bootstrap: Bootstrap) -> list[error_analysis.VoterStatistics]:
+    return error_analysis.voters(texts.polarities, texts.names, texts.gold, texts.groups, bootstrap)
 
 
-def disagreements(judged: VotedTexts, labels: Combined, at_most: int) -> NDArray[np.int64]:
-    """Return the texts on which labels and people differ, the surest labels first, shape (n,)."""
-    wrong = np.flatnonzero((judged.gold != NONE) & (labels.labels != NONE) & (labels.labels != judged.gold))
-    sure = np.nan_to_num(labels.weights[wrong]) + np.abs(np.nan_to_num(labels.scores[wrong]))
-    return wrong[np.argsort(-sure, kind="stable")][:at_most]
-
-
-def marks(judged: VotedTexts) -> list[dict[str, Any]]:
-    """Return, for every mark that enough heard texts bear, how often each voter is right there."""
-    heard = np.flatnonzero(judged.gold != NONE)
-    said, gold = combine.labels_of(judged.polarities[heard]), judged.gold[heard]
-    told = []
-    for name, there in phenomena.marked([judged.texts[k] for k in heard.tolist()]).items():
-        if there.sum() < _FEWEST:
-            continue
-        right = {}
-        for k, voter in enumerate(judged.names):
-            votes = there & (said[:, k] != NONE)
-            right[voter] = float((said[votes, k] == gold[votes]).mean()) if votes.any() else None
-        told.append({"mark": name, "n": int(there.sum()), "right": right})
-    return told
-
-
-def _voters(judged: VotedTexts, bootstrap: Bootstrap) -> list[error_analysis.VoterStatistics]:
-    return error_analysis.voters(judged.polarities, judged.names, judged.gold, judged.groups, bootstrap)
-
-
-def _voter(found: error_analysis.VoterStatistics) -> dict[str, Any]:
-    told = asdict(found)
-    told["gold"] = None if found.gold is None else {key: found.gold[key] for key in _KEPT}
-    told["by_group"] = [
-        {"group": group, "accuracy": right, "n": n} for group, (right, n) in sorted(found.by_group.items())
+def _voter(statistics: error_analysis.VoterStatistics) -> dict[str, Any]:
+    report = asdict(statistics)
+    report["gold"] = None if statistics.gold is None else {key: statistics.gold[key] for key in _SCORE_KEYS}
+    report["by_group"] = [
+        {"group": group, "accuracy": accuracy, "n": n} for group, (accuracy, n) in sorted(statistics.by_group.items())
     ]
-    return told
+    return report
 
 
-def _scored(
-    judged: VotedTexts, labels: Labels, where: NDArray[np.bool_], bootstrap: Bootstrap
-) -> dict[str, Any] | None:
+def _scored(texts: VotedTexts, labels: Labels, where: NDArray[np.bool_], bootstrap: Bootstrap) -> dict[str, Any] | None:
     if not where.any():
         return None
-    found = scores.summary(_counted(judged, labels, where), tables.SENTIMENTS, bootstrap)
-    return {key: found[key] for key in _KEPT}
+    summary = scores.summary(_matrices(texts, labels, where), tables.SENTIMENTS, bootstrap)
+    return {key: summary[key] for key in _SCORE_KEYS}
 
 
-def _gain(judged: VotedTexts, labels: Labels, heard: NDArray[np.bool_], bootstrap: Bootstrap) -> dict[str, Any] | None:
-    """Return by how much macro F1 is above that of the best voter alone; no label counts as neutral."""
-    if not heard.any():
+def _gain(texts: VotedTexts, labels: Labels, rated: NDArray[np.bool_], bootstrap: Bootstrap) -> dict[str, Any] | None:
+    """Return the difference in macro F1 to the best single voter, whose abstentions count as neutral."""
+    if not rated.any():
         return None
-    said = combine.labels_of(judged.polarities)
+    votes = combine.labels_of(texts.polarities)
     alone = {
-        name: _counted(judged, np.where(said[:, k] == NONE, "neutral", said[:, k]), heard)
-        for k, name in enumerate(judged.names)
+        name: _matrices(texts, np.where(votes[:, k] == NONE, "neutral", votes[:, k]), rated)
+        for k, name in enumerate(texts.names)
     }
     best = max(alone, key=lambda name: float(scores.overall(alone[name].sum(axis=0))["macro_f1"]))
-    mine = _counted(judged, labels, heard)
+    mine = _matrices(texts, labels, rated)
     return {"over": best, **scores.paired(mine[None], alone[best][None], bootstrap)["macro_f1"]}
 
 
-def _counted(judged: VotedTexts, labels: Labels, where: NDArray[np.bool_]) -> scores.Matrices:
-    return scores.confusions(judged.gold[where], labels[where], judged.groups[where], tables.SENTIMENTS)
+def _matrices(texts: VotedTexts, labels: Labels, where: NDArray[np.bool_]) -> scores.Matrices:
+    return scores.confusions(texts.gold[where], labels[where], texts.groups[where], tables.SENTIMENTS)
 
 
 def _confusion(gold: Labels, labels: Labels) -> Mapping[str, dict[str, int]]:
     columns = {**{name: name for name in tables.SENTIMENTS}, "none": NONE}
     return {
-        row: {told: int(((gold == row) & (labels == column)).sum()) for told, column in columns.items()}
+        row: {name: int(((gold == row) & (labels == label)).sum()) for name, label in columns.items()}
         for row in tables.SENTIMENTS
     }

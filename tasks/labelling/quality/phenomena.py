@@ -1,8 +1,7 @@
-"""What lexicons are known to stumble over, as marks in a text: how often each voter is right where they stand.
+"""Marks of linguistic phenomena that are difficult for lexicons, found in texts by regular expressions.
 
-Negation and degree are what VADER and TextBlob have rules for (Hutto & Gilbert 2014, section 3); hedges, "sorry",
-questions and sarcasm are what they have none for. A mark is a sign of the thing, not the thing: irony without a mark
-is not found.
+VADER and TextBlob have rules for negation and degree (Hutto & Gilbert 2014, section 3), and none for hedges, "sorry",
+questions and sarcasm. A mark is only an indication: irony without a mark is missed.
 """
 
 from __future__ import annotations
@@ -39,12 +38,15 @@ MARKS: Mapping[str, re.Pattern[str]] = MappingProxyType(
 
 
 def marked(texts: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
-    """Return where each mark stands, shape (n_texts,), and `none of these` where none does.
+    """Return which texts have each mark, and under `none of these` which have none; shapes (n_texts,).
+
+    Args:
+        texts: shape (n_texts,)
 
     Example:
-        >>> {name: found.tolist() for name, found in marked(["not bad", "a table"]).items() if found.any()}
+        >>> {name: flags.tolist() for name, flags in marked(["not bad", "a table"]).items() if flags.any()}
         {'negation': [True, False], 'none of these': [False, True]}
     """
-    found = {name: np.array([bool(mark.search(text)) for text in texts], dtype=bool) for name, mark in MARKS.items()}
-    plain = ~np.logical_or.reduce(list(found.values())) if texts else np.zeros(0, dtype=bool)
-    return {**found, "none of these": plain}
+    flags = {name: np.array([bool(mark.search(text)) for text in texts], dtype=bool) for name, mark in MARKS.items()}
+    plain = ~np.logical_or.reduce(list(flags.values())) if texts else np.zeros(0, dtype=bool)
+    return {**flags, "none of these": plain}

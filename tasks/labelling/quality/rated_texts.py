@@ -1,9 +1,9 @@
-"""Texts whose sentiment is known, from files: to score voters on, or to learn from.
+"""Files of texts with a sentiment, to score voters on or to train a voter.
 
-- `.csv`: a header with `text` and either `sentiment` (negative, neutral, positive) or `rating` (a number, whose sign
-  is the sentiment); `group` (video, article, dialogue) if rows are not independent.
-- `.txt`, `.tsv`: lines of id, mean rating and text, tab-separated and without a header, as VADER's authors publish
-  theirs (Hutto & Gilbert 2014); what stands before `_` in an id is the group.
+- `.csv`: a header with `text` and either `sentiment` (negative, neutral, positive) or `rating` (a number whose sign is
+  the sentiment); `group` (video, article, dialogue) if rows are not independent.
+- `.txt`, `.tsv`: lines of id, mean rating and text, tab-separated, without a header: the format of VADER's authors
+  (Hutto & Gilbert 2014). The part of an id before `_` is the group.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tasks.core.errors import InputError
 from tasks.evaluation.splits import Labels
 
 NEUTRAL_BELOW = 0.5
-"""A mean rating of a smaller magnitude, on a scale from −4 to 4, is neutral."""
+"""Mean ratings of smaller magnitude, on a scale from −4 to 4, are neutral."""
 _TABBED = (".txt", ".tsv")
 
 
 @dataclass(frozen=True)
 class RatedTexts:
-    """Texts and what people say of them, each of shape (n_texts,)."""
+    """Texts, sentiments and groups, each of shape (n_texts,)."""
 
     texts: tuple[str, ...]
     labels: Labels
@@ -35,14 +35,17 @@ class RatedTexts:
 
 
 def read(paths: list[Path]) -> RatedTexts:
-    """Read one file or several; groups of different files are different.
+    """Read one or several files; groups of different files are different.
+
+    Args:
+        paths: .csv, .txt or .tsv files
 
     Raises:
-        InputError: naming file, row and what is wrong
+        InputError: names file, row and error
     """
     rows = [row for path in paths for row in (_tabbed(path) if path.suffix in _TABBED else _commas(path))]
     if not rows:
-        raise InputError(f"{', '.join(map(str, paths))}: there is no text")
+        raise InputError(f"{', '.join(map(str, paths))}: found no text")
     texts, labels, groups = zip(*rows, strict=True)
     return RatedTexts(texts, np.array(labels, dtype=str), np.array(groups, dtype=str))
 
@@ -56,8 +59,8 @@ def _tabbed(path: Path) -> Iterator[tuple[str, str, str]]:
             raise InputError(
                 f"{path}: line {number} has {len(cells)} cells, expected id, rating and text, tab-separated"
             )
-        one, rating, text = cells
-        yield text, _of_rating(path, number, rating), f"{path.stem}/{one.split('_')[0]}"
+        text_id, rating, text = cells
+        yield text, _sentiment(path, number, rating), f"{path.stem}/{text_id.split('_')[0]}"
 
 
 def _commas(path: Path) -> Iterator[tuple[str, str, str]]:
@@ -74,11 +77,11 @@ def _commas(path: Path) -> Iterator[tuple[str, str, str]]:
                 allowed = ", ".join(tables.SENTIMENTS)
                 raise InputError(f"{path}: row {number}: found the sentiment {label!r}, expected one of {allowed}")
         else:
-            label = _of_rating(path, number, row["rating"])
+            label = _sentiment(path, number, row["rating"])
         yield row["text"], label, f"{path.stem}/{row.get('group') or number}"
 
 
-def _of_rating(path: Path, number: int, cell: str) -> str:
+def _sentiment(path: Path, number: int, cell: str) -> str:
     try:
         rating = float(cell)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a stricter consensus costs in coverage and brings in agreement with listeners: where to set the threshold."""
+"""Choice of a threshold: coverage and agreement with listeners as a function of the required certainty."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tasks.evaluation.splits import Labels
 
 @dataclass(frozen=True)
 class ThresholdPoint:
-    """One threshold.
+    """One point of the curve.
 
     Args:
-        threshold: what a label's score must reach
+        threshold: least certainty of a label
         coverage: share of the texts that keep a label
-        n: texts that keep one and that people have listened to
-        macro_f1: of those, against the listeners' majority; None where there are none
-        low: of its interval; None with a single video
-        high: of its interval
+        n: texts with a label and a gold label
+        macro_f1: on those texts; None if there are none
+        low: lower bound of its interval; None with a single video
+        high: upper bound
     """
 
     threshold: float
@@ -39,81 +39,93 @@ MOST_POINTS = 50
 
 
 def curve(
-    said: Labels, certain: NDArray[np.float64], gold: Labels, groups: Labels, bootstrap: Bootstrap
+    labels: Labels, certain: NDArray[np.float64], gold: Labels, groups: Labels, bootstrap: Bootstrap
 ) -> list[ThresholdPoint]:
-    """Return a point for every threshold at which the coverage changes, `MOST_POINTS` at most, from all to least.
+    """Return a point for every threshold at which the coverage changes, at most `MOST_POINTS`, ascending.
 
     Args:
-        said: labels, "" for none, shape (n_texts,)
-        certain: how sure each label is, the larger the surer, shape (n_texts,)
-        gold: what people heard, "" where nobody has, shape (n_texts,)
-        groups: the video of every text, shape (n_texts,)
-        bootstrap: of the intervals, over videos
+        labels: combined labels, "" for none, shape (n_texts,)
+        certain: certainty of each label, from `combine.certainty`, shape (n_texts,)
+        gold: listeners' labels, "" for none, shape (n_texts,)
+        groups: video of every text, shape (n_texts,)
+        bootstrap: settings of the intervals, over videos
     """
-    labelled = said != ""
+    labelled = labels != ""
     levels = np.unique(certain[labelled & np.isfinite(certain)])
     if levels.size > MOST_POINTS:
         levels = np.unique(np.quantile(levels, np.linspace(0, 1, MOST_POINTS), method="nearest"))
-    return [_point(level, labelled & (certain >= level), said, gold, (groups, bootstrap)) for level in levels.tolist()]
+    return [
+        _point(level, labelled & (certain >= level), labels, gold, (groups, bootstrap)) for level in levels.tolist()
+    ]
 
 
 def proposed(points: Sequence[ThresholdPoint], least_coverage: float) -> ThresholdPoint | None:
-    """Return the point of the highest macro F1 that keeps so much of the texts, of equals the one that keeps most."""
-    able = [one for one in points if one.macro_f1 is not None and one.coverage >= least_coverage]
-    return max(able, key=lambda one: (one.macro_f1, one.coverage), default=None)
+    """Return the point with the best macro F1, and with the larger coverage among equals; None if there is none.
+
+    Args:
+        points: of a curve
+        least_coverage: share of the texts, 0 to 1, that must keep a label
+    """
+    able = [point for point in points if point.macro_f1 is not None and point.coverage >= least_coverage]
+    return max(able, key=lambda point: (point.macro_f1, point.coverage), default=None)
 
 
 def setting(certain: NDArray[np.float64], chosen: ThresholdPoint) -> float:
-    """Return the threshold to set: halfway between the least sure label that is kept and the surest that is not.
+    """Return the value for params.yaml: halfway between the last label that is dropped and the first that is kept.
 
     Args:
-        certain: how sure each label is, not a number where there is none, shape (n_texts,)
-        chosen: a point of their curve
+        certain: certainty of each label, NaN where there is none, shape (n_texts,)
+        chosen: a point of the curve
     """
     below = certain[certain < chosen.threshold]
     return float((below.max() + chosen.threshold) / 2) if below.size else 0.0
 
 
 def held_out(
-    said: Labels, certain: NDArray[np.float64], gold: Labels, groups: Labels, least_coverage: float
+    labels: Labels, certain: NDArray[np.float64], gold: Labels, groups: Labels, least_coverage: float
 ) -> float | None:
-    """Return the macro F1 of labels at thresholds that were each chosen on the other videos; None where that cannot be.
+    """Return the macro F1 that a threshold reaches on videos it was not chosen on (leave one video out).
 
-    A threshold is best on the very rows it was chosen on; this is what to expect elsewhere.
+    The curve's best score is optimistic, since the threshold is chosen on the same rows.
 
     Args:
-        said: as `curve` takes it
-        certain: as `curve` takes it
-        gold: as `curve` takes it
-        groups: as `curve` takes it
-        least_coverage: as `proposed` takes it
+        labels: combined labels, "" for none, shape (n_texts,)
+        certain: certainty of each label, shape (n_texts,)
+        gold: listeners' labels, "" for none, shape (n_texts,)
+        groups: video of every text, shape (n_texts,)
+        least_coverage: share of the texts, 0 to 1, that must keep a label
+
+    Returns:
+        None with fewer than two rated videos, or if no threshold can be chosen on the others
     """
-    heard_in = np.unique(groups[gold != ""]).tolist()
-    if len(heard_in) < 2:
+    rated_groups = np.unique(groups[gold != ""]).tolist()
+    if len(rated_groups) < 2:
         return None
-    few = Bootstrap(1, 0.95, 0)
-    kept = np.zeros(said.size, dtype=bool)
-    for group in heard_in:
+    # intervals are not used here: one resample keeps the loop fast
+    no_intervals = Bootstrap(1, 0.95, 0)
+    kept = np.zeros(labels.size, dtype=bool)
+    for group in rated_groups:
         others = groups != group
-        best = proposed(curve(said[others], certain[others], gold[others], groups[others], few), least_coverage)
+        points = curve(labels[others], certain[others], gold[others], groups[others], no_intervals)
+        best = proposed(points, least_coverage)
         if best is None:
             return None
-        kept |= (groups == group) & (said != "") & (certain >= best.threshold)
-    heard = kept & (gold != "")
-    if not heard.any():
+        kept |= (groups == group) & (labels != "") & (certain >= best.threshold)
+    rated = kept & (gold != "")
+    if not rated.any():
         return None
-    counted = scores.confusions(gold[heard], said[heard], groups[heard], tables.SENTIMENTS)
-    return float(scores.overall(counted.sum(axis=0))["macro_f1"])
+    matrices = scores.confusions(gold[rated], labels[rated], groups[rated], tables.SENTIMENTS)
+    return float(scores.overall(matrices.sum(axis=0))["macro_f1"])
 
 
 def _point(
-    level: float, kept: NDArray[np.bool_], said: Labels, gold: Labels, of: tuple[Labels, Bootstrap]
+    level: float, kept: NDArray[np.bool_], labels: Labels, gold: Labels, resampling: tuple[Labels, Bootstrap]
 ) -> ThresholdPoint:
-    groups, bootstrap = of
-    heard = kept & (gold != "")
+    groups, bootstrap = resampling
+    rated = kept & (gold != "")
     coverage = float(kept.mean())
-    if not heard.any():
+    if not rated.any():
         return ThresholdPoint(level, coverage, 0, None, None, None)
-    counted = scores.confusions(gold[heard], said[heard], groups[heard], tables.SENTIMENTS)
-    found = scores.summary(counted, tables.SENTIMENTS, bootstrap)["macro_f1"]
-    return ThresholdPoint(level, coverage, int(heard.sum()), found["value"], found["low"], found["high"])
+    matrices = scores.confusions(gold[rated], labels[rated], groups[rated], tables.SENTIMENTS)
+    estimate = scores.summary(matrices, tables.SENTIMENTS, bootstrap)["macro_f1"]
+    return ThresholdPoint(level, coverage, int(rated.sum()), estimate["value"], estimate["low"], estimate["high"])

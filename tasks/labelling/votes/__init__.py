@@ -1,1 +1,1 @@
-"""What votes come to, and what they are worth: ways to combine them, and figures about voters and labels."""
+"""Votes of lexicons: eligibility of utterances, storage, and the combination of votes to labels."""

@@ -1,4 +1,4 @@
-"""Which utterances are long enough, in time and words, to carry a sentiment: polarity and segments both ask."""
+"""Eligibility of utterances by duration and number of words, for the stages polarity and segments."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ TOO_SHORT, TOO_LONG, TOO_FEW = "too short", "too long", "too few words"
 
 
 def left_out(utterances: pa.Table, settings: Eligibility) -> list[str | None]:
-    """Return, for every utterance, why it is left out, or None if it is eligible.
+    """Return for every utterance the reason to leave it out, None if it is eligible; shape (n_utterances,).
 
     Args:
-        utterances: a table with `start_s`, `end_s` and `text`
+        utterances: a table with `start_s`, `end_s` (seconds) and `text`
         settings: durations in seconds; words are counted without stop words
     """
     columns = utterances.select(["start_s", "end_s", "text"]).to_pydict()
@@ -25,8 +25,14 @@ def left_out(utterances: pa.Table, settings: Eligibility) -> list[str | None]:
 
 
 def reason(duration_s: float, text: str, settings: Eligibility) -> str | None:
-    """Return why an utterance of this duration and text is left out, or None if it is eligible."""
-    # times come from captions in milliseconds: half a millisecond must not decide
+    """Return the reason to leave an utterance out, or None if it is eligible.
+
+    Args:
+        duration_s: seconds
+        text: its text
+        settings: durations in seconds; words are counted without stop words
+    """
+    # caption times are in milliseconds: half a millisecond absorbs the rounding error of their difference
     if duration_s < settings.min_duration_s - 0.0005:
         return TOO_SHORT
     if duration_s > settings.max_duration_s + 0.0005:

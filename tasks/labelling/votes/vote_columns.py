@@ -1,6 +1,6 @@
-"""Votes as a table keeps them, a map from voter to polarity for each text, and as numbers: columns either way.
+"""Votes as a column of maps (voter to polarity) and as a matrix, converted as whole columns.
 
-A row of a map as a Python dictionary costs more than the votes in it.
+A Python dictionary per row would take more memory than the votes themselves.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ VOTES = pa.map_(pa.string(), pa.float64())
 
 
 def to_maps(polarities: Polarities, names: Sequence[str]) -> pa.MapArray:
-    """Return votes as maps, in the voters' order; a voter that abstains is not in it.
+    """Return votes as maps in the voters' order, without voters that abstain; shape (n_texts,).
 
     Args:
-        polarities: not a number where a voter abstains, shape (n_texts, n_voters)
-        names: of the voters
+        polarities: NaN where a voter abstains, shape (n_texts, n_voters)
+        names: the voters, shape (n_voters,)
     """
     voted = ~np.isnan(polarities)
     ends = np.cumsum(voted.sum(axis=1), dtype=np.int32)
@@ -34,18 +34,19 @@ def to_maps(polarities: Polarities, names: Sequence[str]) -> pa.MapArray:
 
 
 def to_matrix(votes: pa.ChunkedArray, names: Sequence[str]) -> Polarities:
-    """Return votes as numbers, not a number where a voter abstains, shape (n_texts, n_voters).
+    """Return votes as numbers, NaN where a voter abstains, shape (n_texts, n_voters).
 
     Args:
-        votes: maps from voter to polarity; voters that are not named are left out
-        names: of the voters
+        votes: maps from voter to polarity, shape (n_texts,); other voters than the named ones are ignored
+        names: the voters, shape (n_voters,)
     """
-    found = np.full((len(votes), len(names)), np.nan)
+    polarities = np.full((len(votes), len(names)), np.nan)
     whole = pa.concat_arrays(votes.chunks) if votes.num_chunks else pa.array([], VOTES)
+    # a sliced array shares its parent's keys and items: the offsets mark the part that belongs to it
     offsets = whole.offsets.to_numpy()
     inside = slice(offsets[0], offsets[-1])
     rows = np.repeat(np.arange(len(votes)), np.diff(offsets))
     columns = pc.index_in(whole.keys[inside], pa.array(names, pa.string())).fill_null(-1).to_numpy()
     named = columns >= 0
-    found[rows[named], columns[named]] = whole.items[inside].to_numpy()[named]
-    return found
+    polarities[rows[named], columns[named]] = whole.items[inside].to_numpy()[named]
+    return polarities

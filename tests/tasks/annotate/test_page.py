@@ -52,12 +52,12 @@ def test_two_listen_at_once_one_returns_one_takes_back(
 
     (heard,) = ratings.read_folder(paths.LISTENERS)
     assert heard.listeners == ("Ada", "Bo")
-    votes = [row.votes for row in heard.heard]
+    votes = [row.votes for row in heard.spans]
     assert len(votes) == N
     assert sum(row["Ada"] == row["Bo"] for row in votes) == 24
     for name, keys in (("Ada", of_ada), ("Bo", of_bo)):
         assert sorted(row[name] for row in votes) == sorted(LABELS[key] for key in keys)
-    found = agreement.figures(votes, np.array([row.video_id for row in heard.heard]), Bootstrap(200, 0.95, 1))
+    found = agreement.measures(votes, np.array([row.video_id for row in heard.spans]), Bootstrap(200, 0.95, 1))
     # by hand: 24 of 30 agree; both use each label 10 times, so that chance gives a third (Fleiss), and, drawn without
     # putting back, 57/177 (Krippendorff: 3 · 20 · 19 / (60 · 59))
     assert found["percent"].value == pytest.approx(0.8)

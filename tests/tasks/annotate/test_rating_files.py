@@ -127,7 +127,7 @@ def test_nothing_to_write_and_another_ending(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Id,start_s,end_s,Ada\n1,0,1,positive\n1,0,1,huh\n", "row 2, column Ada: found the vote 'huh'"),
+        ("Id,start_s,end_s,Ada\n1,0,1,positive\n1,0,1,huh\n", "row 2, column Ada: found the rating 'huh'"),
         ("Id,start_s,end_s,Ada\n1,2,1,positive\n", "row 1: found start_s '2' and end_s '1'"),
         ("Id,start_s,end_s,=Ada()\n1,0,1,positive\n", "found the listener's name '=Ada"),
         ("Id,start_s,Ada\n1,0,positive\n", "column end_s is missing"),

@@ -63,7 +63,7 @@ def test_one_video_gives_no_interval(tmp_path: Path, settings: Config) -> None:
     ("row", "message"),
     [
         ("0,0,good,neutral,neutral,neutral,x,,\n", "row 1, column sentiment analysis: found 'good'"),
-        ("0,0,neutral,neutral,huh,neutral,x,,\n", "row 1, column bob: found the vote 'huh'"),
+        ("0,0,neutral,neutral,huh,neutral,x,,\n", "row 1, column bob: found the rating 'huh'"),
         ("", "nothing to compare"),
     ],
 )

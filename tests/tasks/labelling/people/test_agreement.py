@@ -42,7 +42,7 @@ def measured(votes: list[Ratings], videos: list[str] | None = None) -> agreement
 
 
 def value(votes: list[Ratings], name: str) -> float | None:
-    return agreement.figures(votes, np.array(["one"] * len(votes)), BOOTSTRAP)[name].value
+    return agreement.measures(votes, np.array(["one"] * len(votes)), BOOTSTRAP)[name].value
 
 
 def test_kappa_of_fleiss_1971() -> None:
@@ -106,7 +106,7 @@ def test_without_two_votes_on_a_row_nothing_is_measured(votes: list[Ratings]) ->
 def test_intervals_resample_whole_videos() -> None:
     votes = sheet(Ada="ppnnuupnpu" * 6, Bruno="ppnnuunpup" * 3 + "ppnnuupnpu" * 3)
     videos = [f"test-{row // 10}" for row in range(60)]
-    found = measured(votes, videos).figures
+    found = measured(votes, videos).estimates
     for name in agreement.NAMES:
         value, low, high = found[name].value, found[name].low, found[name].high
         assert value is not None and low is not None and high is not None
@@ -129,7 +129,7 @@ def value_of(votes: list[Ratings]) -> float:
 
 
 def test_one_video_gives_values_without_intervals() -> None:
-    found = measured(sheet(Ada="pnu", Bruno="pnn")).figures["kappa"]
+    found = measured(sheet(Ada="pnu", Bruno="pnn")).estimates["kappa"]
     assert found.value is not None
     assert (found.low, found.high) == (None, None)
 

@@ -38,7 +38,7 @@ def test_read(tmp_path: Path) -> None:
     )
     found = ratings.read(path)
     assert found.listeners == ("Ada", "Bruno", "Chen")
-    assert found.heard == (
+    assert found.spans == (
         RatedSpan("test-3", 1.5, 4.0, {"Ada": "positive", "Bruno": "positive", "Chen": "neutral"}),
         RatedSpan("train-7", 0.0, 2.0, {"Ada": "negative", "Chen": "neutral"}),
     )
@@ -51,7 +51,7 @@ def test_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("vote", ["neagtive", "negativ", "ngeative", "NEGATIVE", "negatve"])
 def test_one_can_only_mean_negative(tmp_path: Path, vote: str) -> None:
     path = written(tmp_path, f"Id,start_s,end_s,Ada\n1,0,1,{vote}\n")
-    assert ratings.read(path).heard[0].votes == {"Ada": "negative"}
+    assert ratings.read(path).spans[0].ratings == {"Ada": "negative"}
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_one_can_only_mean_negative(tmp_path: Path, vote: str) -> None:
     [
         (
             HEADER + "1,0,1,good,neutral,neutral,x\n",
-            r"row 1, column Ada: found the vote 'good', expected one of negative",
+            r"row 1, column Ada: found the rating 'good', expected one of negative",
         ),
         (HEADER + "1,0,1,n,neutral,neutral,x\n", "row 1, column Ada"),
         (HEADER + "1,2,1,neutral,neutral,neutral,x\n", r"row 1: found start_s '2' and end_s '1'"),
@@ -170,13 +170,13 @@ def test_the_verdict_on_a_tie_is_the_label_and_no_vote(tmp_path: Path) -> None:
 
 def test_a_verdict_that_is_no_label_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, "Id,start_s,end_s,Ada,adjudicated\n1,0,2,positive,perhaps\n")
-    with pytest.raises(InputError, match="row 1, column adjudicated: found the vote 'perhaps'"):
+    with pytest.raises(InputError, match="row 1, column adjudicated: found the rating 'perhaps'"):
         ratings.read(path)
 
 
 def test_who_could_not_tell_did_not_vote(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER + "3,1.5,4,Skipped,positive,,x\n")
-    assert ratings.read(path).heard[0].votes == {"Bruno": "positive"}
+    assert ratings.read(path).spans[0].ratings == {"Bruno": "positive"}
     assert ratings.read_spans(path).skipped == (frozenset({"Ada"}),)
 
 

@@ -144,7 +144,7 @@ def test_known_texts_are_read(tmp_path: Path) -> None:
         ("a.csv", b"words,sentiment\n", "found columns words, sentiment"),
         ("a.csv", b"text,sentiment\nhi,glad\n", "row 1: found the sentiment 'glad'"),
         ("a.csv", b"text,sentiment\nhi\n", "row 1 has more or fewer cells"),
-        ("a.csv", b"text,sentiment\n", "there is no text"),
+        ("a.csv", b"text,sentiment\n", "found no text"),
     ],
 )
 def test_a_malformed_file_is_told_with_its_row(tmp_path: Path, name: str, content: bytes, message: str) -> None:
