@@ -1,4 +1,4 @@
-"""Balancing the classes of a training part, and only of a training part."""
+"""Class balancing by SMOTE, for training parts only."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ from tasks.evaluation.splits import Labels
 
 
 def usable_neighbours(labels: Labels, asked: int) -> int:
-    """Return how many SMOTE neighbours the rarest class allows: at most its other rows, 0 if it has one row only."""
+    """Return the possible number of SMOTE neighbours: at most the other rows of the rarest class, 0 if it has one row.
+
+    Args:
+        labels: classes of the training part, shape (n_rows,)
+        asked: the desired number of neighbours
+    """
     return int(min(asked, np.unique(labels, return_counts=True)[1].min() - 1))
 
 
 def smote(labels: Labels, neighbours: int, seed: int) -> Any:
     """Return an imbalanced-learn sampler for these labels.
 
-    SMOTE (Chawla et al. 2002, JAIR 16) with as many neighbours as the rarest class allows; where a class has
-    a single row there is nothing to interpolate, and rows are repeated instead.
+    SMOTE (Chawla et al. 2002, JAIR 16) with as many neighbours as the rarest class allows. A class with a single row
+    has no neighbours to interpolate with: rows are then repeated instead.
 
     Args:
         labels: classes of the training part, shape (n_rows,)
-        neighbours: the number of neighbours asked for
+        neighbours: the desired number of neighbours
         seed: of the random interpolation
     """
     from imblearn.over_sampling import SMOTE, RandomOverSampler
@@ -33,16 +38,16 @@ def smote(labels: Labels, neighbours: int, seed: int) -> Any:
 
 
 def weights(sampler: Any, before: Labels, after: Labels, given: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how much each row counts once a sampler has balanced them.
+    """Return the sample weights of balanced rows.
 
     Args:
-        sampler: fitted; it leaves the rows it was given first, in their order
-        before: their classes, shape (n_rows,)
-        after: the classes of all rows, shape (n_balanced,)
-        given: weights of the rows that it was given, shape (n_rows,)
+        sampler: a fitted sampler, which returns its input rows first and in their order
+        before: classes of the input rows, shape (n_rows,)
+        after: classes of the balanced rows, shape (n_balanced,)
+        given: weights of the input rows, shape (n_rows,)
 
     Returns:
-        of a repeated row that row's, of an interpolated one the mean of its class, shape (n_balanced,)
+        shape (n_balanced,); a repeated row has the weight of its source, an interpolated row the mean of its class
     """
     if hasattr(sampler, "sample_indices_"):
         repeated: NDArray[np.float64] = given[sampler.sample_indices_]

@@ -1,6 +1,6 @@
-"""Protocols by name: who is kept apart from whom, how folds are cut, how they are averaged, and all that in words.
+"""Evaluation protocols by name: how rows are split into folds, how folds are averaged, and a description for reports.
 
-Folds depend on ids, units, labels and the seed alone: not on the order of the rows, the machine or a library's version.
+Folds depend only on ids, units, labels and the seed, not on the order of the rows, the machine or library versions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tasks.core.errors import ConfigError, NotEnoughData, guess
 from tasks.evaluation.splits import Labels
 
 Columns = Mapping[str, Labels]
-"""The columns of `NEEDED`, of every row, shapes (n_rows,); "" where there is none."""
+"""The columns of `NEEDED`, each of shape (n_rows,), with "" for missing values."""
 NEEDED = ("utterance_id", "corpus", "speaker", "group", "script", "split")
 Rows = NDArray[np.int64]
 Averaging = Literal["per fold", "pooled"]
@@ -36,7 +36,7 @@ FORMS = {
     "fixed": "fixed(speaker, …)",
     "random": "random(k)",
 }
-"""Every protocol, and how it is written."""
+"""Protocols, and their form in params.yaml."""
 _UNITS: Mapping[str, tuple[str, ...]] = {
     "official": ("group",),
     "speaker-out": ("speaker",),
@@ -52,21 +52,21 @@ _UNITS: Mapping[str, tuple[str, ...]] = {
 }
 _WITH_K = frozenset(name for name, form in FORMS.items() if form.endswith("(k)"))
 _PER_FOLD = frozenset({"session-out", "leave-one-speaker-out", "corpus-out", "corpus-pairs"})
-_WORDS = {
+_PLURALS = {
     "corpus": "corpora",
     "speaker": "speakers",
     "group": "groups (videos, dialogues, sessions)",
     "script": "scripts",
 }
 PAIR = " → "
-"""Between the corpus that is learned from and the one that is tested, in the name of a fold of `corpus-pairs`."""
-_SHARE = 8
+"""Separates the training and the test corpus in the fold names of `corpus-pairs`."""
+_DEVELOPMENT_FOLDS = 8
 _TRAIN, _DEVELOPMENT, _TEST = ("train",), ("dev", "valid", "validation"), ("test",)
 
 
 @dataclass(frozen=True)
 class Split:
-    """One fold: row numbers, sorted, shapes (n_train,), (n_development,) and (n_test,)."""
+    """Row numbers of one fold, sorted, shapes (n_train,), (n_test,) and (n_development,)."""
 
     name: str
     train: Rows
@@ -79,9 +79,9 @@ class Protocol:
     """A protocol, from `parse`.
 
     Args:
-        kind: one of `FORMS`
-        k: number of folds, where the protocol has one to choose
-        speakers: who is tested, for `fixed`
+        kind: a key of `FORMS`
+        k: number of folds, 0 for protocols without that choice
+        speakers: test speakers, for `fixed`
     """
 
     kind: str
@@ -90,21 +90,21 @@ class Protocol:
 
     @property
     def name(self) -> str:
-        """The protocol as it is written in params.yaml."""
+        """The protocol in its params.yaml form."""
         if self.speakers:
             return f"{self.kind}({', '.join(self.speakers)})"
         return f"{self.kind}({self.k})" if self.k else self.kind
 
     @property
     def unit(self) -> tuple[str, ...]:
-        """The columns whose values never straddle a split."""
+        """Columns whose values are never on both sides of a split."""
         return _UNITS[self.kind]
 
     @property
     def inner_unit(self) -> str:
-        """The column whose values stay together in cuts inside a training part; "" for none.
+        """The column whose values stay together in splits of a training part; "" for none.
 
-        Of two units the first; where corpora are kept apart speakers, since a training part may hold a single corpus.
+        The first of two units; speakers if corpora are kept apart, since a training part may have a single corpus.
         """
         if self.kind in ("corpus-out", "corpus-pairs"):
             return "speaker"
@@ -112,12 +112,12 @@ class Protocol:
 
     @property
     def leaky(self) -> bool:
-        """Whether nothing at all is kept apart: only there to reproduce a published number."""
+        """Whether nothing is kept apart; such a protocol exists only to reproduce published scores."""
         return self.kind == "random"
 
     @property
     def averaging(self) -> Averaging:
-        """How the folds' scores become one: the mean over folds, or one score of all test rows together."""
+        """Whether the result is the mean of the folds' scores, or one score over all test rows."""
         return "per fold" if self.kind in _PER_FOLD else "pooled"
 
     def in_words(self) -> str:
@@ -144,15 +144,15 @@ class Protocol:
         return sentences[self.kind]
 
     def folds(self, columns: Columns, labels: Labels, seed: int) -> tuple[Split, ...]:
-        """Cut rows into folds.
+        """Split rows into folds.
 
         Args:
-            columns: what the rows are
+            columns: ids and units of the rows
             labels: class of every row, shape (n_rows,)
-            seed: the same seed gives the same folds on every machine, whatever the order of the rows
+            seed: of the assignment to folds
 
         Raises:
-            NotEnoughData: if the corpus lacks what the protocol keeps apart, or has too few of it
+            NotEnoughData: if the rows lack the protocol's unit or have too few of its values
         """
         self.demand(columns)
         if self.kind == "official":
@@ -165,15 +165,18 @@ class Protocol:
         if self.kind == "corpus-pairs":
             return _pairs(columns["corpus"])
         if self.kind in _PER_FOLD:
-            return _one_each(columns[self.unit[0]], self.kind)
+            return _leave_one_out(columns[self.unit[0]], self.kind)
         numbers = [_stratified(columns[unit], labels, self.k, seed) for unit in self.unit]
         return _by_number(numbers[0], self.k) if len(numbers) == 1 else _crossed(numbers[0], numbers[1], self.k)
 
     def demand(self, columns: Columns) -> None:
-        """Check that the rows can bear the protocol.
+        """Check that the rows have what the protocol needs.
+
+        Args:
+            columns: ids and units of the rows
 
         Raises:
-            NotEnoughData: if they cannot; says what there is and which protocols would do
+            NotEnoughData: if they do not; lists the protocols that are possible
         """
         needed = ("split",) if self.kind == "official" else self.unit
         for column in needed:
@@ -183,37 +186,39 @@ class Protocol:
                     f"{self.name} needs the {column} of every utterance, and {without:,} of {columns[column].size:,} "
                     f"have none; {_possible(columns)}"
                 )
-            there = np.unique(columns[column])
-            wanted = max(self.k, 2)
-            if column != "split" and self.kind != "fixed" and there.size < wanted:
+            n_values, n_needed = np.unique(columns[column]).size, max(self.k, 2)
+            if column != "split" and self.kind != "fixed" and n_values < n_needed:
                 raise NotEnoughData(
-                    f"{self.name} needs {wanted} {_WORDS[column]} or more, and there "
-                    f"{'is' if there.size == 1 else 'are'} {there.size}; {_possible(columns)}"
+                    f"{self.name} needs {n_needed} {_PLURALS[column]} or more, and there "
+                    f"{'is' if n_values == 1 else 'are'} {n_values}; {_possible(columns)}"
                 )
 
     def _fixed(self, speaker: Labels) -> Split:
-        known = {one.rpartition("/")[2]: one for one in np.unique(speaker).tolist()}
-        if unknown := [one for one in self.speakers if one not in known and one not in known.values()]:
+        full_names = {name.rpartition("/")[2]: name for name in np.unique(speaker).tolist()}
+        if unknown := [name for name in self.speakers if name not in full_names and name not in full_names.values()]:
             raise NotEnoughData(
-                f"{self.name}: there is no speaker {', '.join(unknown)}; there are {', '.join(sorted(known))}"
+                f"{self.name}: there is no speaker {', '.join(unknown)}; there are {', '.join(sorted(full_names))}"
             )
-        test = np.isin(speaker, [known.get(one, one) for one in self.speakers])
+        test = np.isin(speaker, [full_names.get(name, name) for name in self.speakers])
         return Split("fixed speakers", np.flatnonzero(~test), np.flatnonzero(test))
 
 
 def parse(text: str) -> Protocol:
-    """Read a protocol as params.yaml has it, such as `speaker-out(6)` or `fixed(23, 24)`.
+    """Parse a protocol.
+
+    Args:
+        text: its form in params.yaml, such as `speaker-out(6)` or `fixed(23, 24)`
 
     Raises:
-        ConfigError: if it is none; says which there are
+        ConfigError: if there is no such protocol; lists those that exist
     """
-    found = re.fullmatch(r"\s*([a-z-]+)\s*(?:\(([^()]*)\))?\s*", text)
-    kind, inside = (found[1], found[2]) if found else ("", None)
+    match = re.fullmatch(r"\s*([a-z-]+)\s*(?:\(([^()]*)\))?\s*", text)
+    kind, inside = (match[1], match[2]) if match else ("", None)
     if kind not in FORMS:
         meant = guess(kind or text, FORMS, FORMS)
         raise ConfigError(f"there is no protocol {text!r}; {meant}There are {', '.join(FORMS.values())}")
     if kind == "fixed":
-        speakers = tuple(one.strip() for one in (inside or "").split(",") if one.strip())
+        speakers = tuple(name.strip() for name in (inside or "").split(",") if name.strip())
         if not speakers:
             raise ConfigError(f"protocol {text!r}: name the speakers to test on, as in fixed(23, 24)")
         return Protocol(kind, speakers=speakers)
@@ -227,30 +232,32 @@ def parse(text: str) -> Protocol:
 
 
 def with_development(split: Split, protocol: Protocol, columns: Columns, labels: Labels, seed: int) -> Split:
-    """Take development rows out of a split's training part under the protocol's own rule, about one in eight.
+    """Move about one in eight training rows to the development part, keeping the protocol's unit together.
 
-    A corpus's own development part stays as it is. Where training holds a single unit (one of TESS's two speakers),
-    scripts are kept apart instead, or groups, or nothing but the rows.
+    An official development part is kept. If the training part has a single unit (one of TESS's two speakers), scripts
+    are kept together instead, else groups, else only rows.
 
     Args:
         split: one of the protocol's folds
-        protocol: whose unit is kept apart here too; with two units the first
-        columns: what all rows are
+        protocol: its `inner_unit` is kept together
+        columns: ids and units of all rows
         labels: class of every row, shape (n_rows,)
-        seed: which ones
+        seed: of the choice of rows
 
     Raises:
-        NotEnoughData: if the training part holds a single row
+        NotEnoughData: if the training part has a single row
     """
     if split.development.size:
         return split
     candidates = (protocol.inner_unit or "utterance_id", "script", "group", "utterance_id")
-    units = (columns[one][split.train] for one in candidates)
-    unit = next((one for one in units if np.unique(one).size > 1), None)
+    units = (columns[name][split.train] for name in candidates)
+    unit = next((values for values in units if np.unique(values).size > 1), None)
     if unit is None:
-        raise NotEnoughData(f"{split.name} of {protocol.name}: one row in training, none to spare for development")
-    n_units = np.unique(unit).size
-    inside = _stratified(unit, labels[split.train], min(_SHARE, n_units), seed) == 0
+        raise NotEnoughData(
+            f"{split.name} of {protocol.name}: found a single training row, expected at least one more for development"
+        )
+    n_folds = min(_DEVELOPMENT_FOLDS, np.unique(unit).size)
+    inside = _stratified(unit, labels[split.train], n_folds, seed) == 0
     return Split(split.name, split.train[~inside], split.test, split.train[inside])
 
 
@@ -261,16 +268,16 @@ def _official(split: Labels) -> Split:
     return Split("official", train, test, development)
 
 
-def _one_each(unit: Labels, kind: str) -> tuple[Split, ...]:
+def _leave_one_out(unit: Labels, kind: str) -> tuple[Split, ...]:
     what = {"session-out": "session", "corpus-out": "corpus"}.get(kind, "speaker")
     return tuple(
-        Split(f"{what} {one.rpartition('/')[2]}", np.flatnonzero(unit != one), np.flatnonzero(unit == one))
-        for one in np.unique(unit).tolist()
+        Split(f"{what} {value.rpartition('/')[2]}", np.flatnonzero(unit != value), np.flatnonzero(unit == value))
+        for value in np.unique(unit).tolist()
     )
 
 
 def _pairs(corpus: Labels) -> tuple[Split, ...]:
-    """Return a fold for every two corpora, in both directions."""
+    """Return a fold for every ordered pair of corpora."""
     names = np.unique(corpus).tolist()
     return tuple(
         Split(f"{a}{PAIR}{b}", np.flatnonzero(corpus == a), np.flatnonzero(corpus == b))
@@ -288,22 +295,22 @@ def _by_number(fold: Rows, k: int) -> tuple[Split, ...]:
 
 
 def _crossed(first: Rows, second: Rows, k: int) -> tuple[Split, ...]:
-    """Return one fold for each pair of held-out parts that holds rows; what shares one of them is in neither part."""
-    found = []
+    """Return a fold for each pair of values that has test and training rows; rows that share one value are left out."""
+    splits = []
     for a in range(k):
         for b in range(k):
             test = np.flatnonzero((first == a) & (second == b))
             train = np.flatnonzero((first != a) & (second != b))
             if test.size and train.size:
-                found.append(Split(f"fold {a + 1}.{b + 1} of {k} × {k}", train, test))
-    return tuple(found)
+                splits.append(Split(f"fold {a + 1}.{b + 1} of {k} × {k}", train, test))
+    return tuple(splits)
 
 
 def _stratified(unit: Labels, labels: Labels, k: int, seed: int) -> Rows:
-    """Return the fold of every row, shape (n_rows,): whole units, classes spread as evenly as units allow.
+    """Return the fold of every row, shape (n_rows,), with whole units and class shares as equal as possible.
 
-    Greedy, as scikit-learn's StratifiedGroupKFold: units whose classes are most uneven first, each to the fold where it
-    leaves the classes' shares most alike. Ties go by a digest of seed and unit, and never by the order of the rows.
+    Greedy, as scikit-learn's StratifiedGroupKFold: units with the most uneven classes first, each to the fold where
+    the class shares then vary least. A hash of seed and unit breaks ties, so that the order of rows has no effect.
     """
     names, unit_of_row = np.unique(unit, return_inverse=True)
     classes, class_of_row = np.unique(labels, return_inverse=True)
@@ -313,15 +320,15 @@ def _stratified(unit: Labels, labels: Labels, k: int, seed: int) -> Rows:
     order = sorted(range(names.size), key=lambda i: (-round(float(counts[i].std()), 9), chance[i]))
     shares, taken, fold = counts / counts.sum(axis=0), np.zeros((k, classes.size)), np.zeros(names.size, dtype=np.int64)
     sizes = np.zeros(k)
-    for one in order:
-        fold[one] = best = _best_fold(taken, sizes, shares[one])
-        taken[best] += shares[one]
-        sizes[best] += counts[one].sum()
+    for number in order:
+        fold[number] = best = _best_fold(taken, sizes, shares[number])
+        taken[best] += shares[number]
+        sizes[best] += counts[number].sum()
     return fold[unit_of_row]
 
 
 def _best_fold(taken: NDArray[np.float64], sizes: NDArray[np.float64], more: NDArray[np.float64]) -> int:
-    # the spread over folds after adding to each, up to what all choices share
+    # (taken + more)² − taken²: the increase of the sum of squares; terms common to all folds are left out
     gain = ((2 * taken + more) * more).sum(axis=1)
     candidates = np.flatnonzero(np.isclose(gain, gain.min(), rtol=0, atol=1e-12))
     return int(candidates[np.argmin(sizes[candidates])])
@@ -337,5 +344,9 @@ def _possible(columns: Columns) -> str:
 
 
 def columns_of(table: Mapping[str, Sequence[str | None]]) -> Columns:
-    """Return the columns that protocols need, from lists with None where there is nothing."""
+    """Return the columns of `NEEDED` as arrays, with "" for None.
+
+    Args:
+        table: column name to values, each of length n_rows
+    """
     return {name: np.array([value or "" for value in table[name]], dtype=str) for name in NEEDED}

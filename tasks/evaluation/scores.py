@@ -1,7 +1,7 @@
-"""Classification scores from confusion matrices, and their intervals from a bootstrap over groups.
+"""Classification scores from confusion matrices, with intervals from a bootstrap over groups.
 
-Everything is computed from one confusion matrix per group (video, speaker …), so that resampling whole groups is a
-matrix product and 2,000 resamples take milliseconds.
+All scores are computed from one confusion matrix per group (video, speaker …): resampling whole groups is then a matrix
+product, and 2,000 resamples take milliseconds.
 """
 
 from __future__ import annotations
@@ -21,19 +21,33 @@ NAMES = ("accuracy", "uar", "macro_f1", "weighted_f1")
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How intervals are made: resamples of whole groups, two-sided confidence, seed."""
+    """Settings of a bootstrap interval.
+
+    Args:
+        resamples: number of resamples of whole groups
+        confidence: two-sided, 0 to 1
+        seed: of the resampling
+    """
 
     resamples: int
     confidence: float
     seed: int
 
     def weights(self, n_groups: int) -> Matrices:
-        """Return how often each resample draws each group, shape (resamples, n_groups)."""
+        """Return how often each resample draws each group, shape (resamples, n_groups).
+
+        Args:
+            n_groups: number of groups to draw from, and of draws
+        """
         rng = np.random.default_rng(self.seed)
         return rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=self.resamples).astype(float)
 
     def bounds(self, values: NDArray[np.float64]) -> tuple[float, float]:
-        """Return the interval that resampled values of shape (n,) span."""
+        """Return the percentile interval.
+
+        Args:
+            values: a score of each resample, shape (n,)
+        """
         tails = (1 - self.confidence) / 2
         low, high = np.quantile(values, [tails, 1 - tails])
         return float(low), float(high)
@@ -61,13 +75,13 @@ def confusions(actual: Labels, predicted: Labels, groups: Labels, classes: Seque
 
 
 def per_class(matrices: Matrices) -> dict[str, NDArray[np.float64]]:
-    """Return precision, recall and F1 of every class, 0 where undefined, as scikit-learn has them.
+    """Return precision, recall and F1 of every class, 0 where undefined, as in scikit-learn.
 
     Args:
         matrices: confusion matrices, shape (…, n_classes, n_classes)
 
     Returns:
-        name to array of shape (…, n_classes); `support` is the number of actual rows
+        `precision`, `recall`, `f1` and `support` (number of actual rows), each of shape (…, n_classes)
     """
     hits = np.diagonal(matrices, axis1=-2, axis2=-1)
     support, calls = matrices.sum(axis=-1), matrices.sum(axis=-2)
@@ -80,19 +94,25 @@ def per_class(matrices: Matrices) -> dict[str, NDArray[np.float64]]:
 
 
 def overall(matrices: Matrices, n_real: int | None = None) -> dict[str, NDArray[np.float64]]:
-    """Return accuracy, UAR, macro F1 and weighted F1 of confusion matrices of shape (…, n_classes, n_classes).
+    """Return accuracy, UAR, macro F1 and weighted F1.
 
-    UAR averages recall over the classes that occur; macro F1 averages over the classes that occur or are predicted. Of
-    the first `n_real` classes, that is: the rest stand for no answer, which is never right; None: all are classes.
+    UAR averages recall over the classes that occur; macro F1 averages over the classes that occur or are predicted.
+
+    Args:
+        matrices: confusion matrices, shape (…, n_classes, n_classes)
+        n_real: number of real classes; the columns after them mean no answer, which is always wrong. None: all columns
+
+    Returns:
+        `NAMES` to arrays of shape (…)
     """
     by_class = per_class(matrices)
     support = by_class["support"]
-    occurs, seen = support > 0, (support + matrices.sum(axis=-2)) > 0
-    seen[..., n_real or seen.shape[-1] :] = False
+    occurs, used = support > 0, (support + matrices.sum(axis=-2)) > 0
+    used[..., n_real or used.shape[-1] :] = False
     return {
         "accuracy": _ratio(np.trace(matrices, axis1=-2, axis2=-1), matrices.sum(axis=(-2, -1))),
         "uar": _ratio((by_class["recall"] * occurs).sum(axis=-1), occurs.sum(axis=-1)),
-        "macro_f1": _ratio((by_class["f1"] * seen).sum(axis=-1), seen.sum(axis=-1)),
+        "macro_f1": _ratio((by_class["f1"] * used).sum(axis=-1), used.sum(axis=-1)),
         "weighted_f1": _ratio((by_class["f1"] * support).sum(axis=-1), support.sum(axis=-1)),
     }
 
@@ -106,8 +126,8 @@ def summary(
         matrices: one confusion matrix per group, shape (n_groups, n_classes, n_classes); or, for an average over
             repetitions, shape (n_repetitions, n_groups, n_classes, n_classes)
         classes: the order of the classes
-        bootstrap: how the intervals are made; with a single group there is nothing to resample and they are null
-        n_real: as `overall` takes it
+        bootstrap: settings of the intervals, which are null with a single group
+        n_real: as for `overall`
 
     Returns:
         `n`, the scores of `NAMES` as `{value, low, high}`, `per_class`, and `confusion` summed over groups
@@ -142,35 +162,39 @@ def paired(
     per_fold: bool = False,
     n_real: int | None = None,
 ) -> dict[str, dict[str, float | None]]:
-    """Return by how much each score is above that of others, with the interval of a paired bootstrap over units.
+    """Return the difference of each score to another system's, with the interval of a paired bootstrap over units.
 
     Args:
-        mine: confusion matrices of the same units as the others', shape (n_runs, n_units, n_classes, n_classes)
-        other: those that are compared with
-        bootstrap: how intervals are made; with a single unit there is nothing to resample and they are null
-        per_fold: whether units are folds, whose scores are averaged, instead of groups, which are scored together
-        n_real: as `overall` takes it
+        mine: confusion matrices, shape (n_runs, n_units, n_classes, n_classes)
+        other: confusion matrices of the other system on the same units, same shape up to n_runs
+        bootstrap: settings of the intervals, which are null with a single unit
+        per_fold: whether units are folds, whose scores are averaged, or groups, which are scored together
+        n_real: as for `overall`
+
+    Returns:
+        `NAMES` to `{value, low, high}`
     """
     n_units = mine.shape[1]
     rng = np.random.default_rng(bootstrap.seed)
     drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=bootstrap.resamples).astype(float)
 
-    def found(side: Matrices, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    def scored(side: Matrices, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         if per_fold:
             of_units = {name: values.mean(axis=0) for name, values in overall(side, n_real).items()}
             return {name: weights @ values / weights.sum(axis=1) for name, values in of_units.items()}
         together = overall(np.einsum("bg,rgij->rbij", weights, side), n_real)
         return {name: values.mean(axis=0) for name, values in together.items()}
 
-    points = [found(side, np.ones((1, n_units))) for side in (mine, other)]
-    spread = [found(side, drawn) for side in (mine, other)]
+    points = [scored(side, np.ones((1, n_units))) for side in (mine, other)]
+    # paired: both systems are scored on the same resamples, so that the units' difficulty cancels out
+    spread = [scored(side, drawn) for side in (mine, other)]
     tails = (1 - bootstrap.confidence) / 2
-    told: dict[str, dict[str, float | None]] = {}
+    differences: dict[str, dict[str, float | None]] = {}
     for name in NAMES:
         bounds = np.quantile(spread[0][name] - spread[1][name], [tails, 1 - tails]) if n_units > 1 else (None, None)
         value = float(points[0][name][0] - points[1][name][0])
-        told[name] = {"value": value, "low": _plain(bounds[0]), "high": _plain(bounds[1])}
-    return told
+        differences[name] = {"value": value, "low": _plain(bounds[0]), "high": _plain(bounds[1])}
+    return differences
 
 
 def _intervals(repeated: Matrices, bootstrap: Bootstrap, n_real: int | None) -> dict[str, dict[str, float | None]]:
@@ -178,11 +202,11 @@ def _intervals(repeated: Matrices, bootstrap: Bootstrap, n_real: int | None) -> 
     if n_groups < 2:
         return {name: {"low": None, "high": None} for name in NAMES}
     resampled = np.einsum("bg,rgij->rbij", bootstrap.weights(n_groups), repeated)
-    found: dict[str, dict[str, float | None]] = {}
+    intervals: dict[str, dict[str, float | None]] = {}
     for name, values in overall(resampled, n_real).items():
         low, high = bootstrap.bounds(values.mean(axis=0))
-        found[name] = {"low": low, "high": high}
-    return found
+        intervals[name] = {"low": low, "high": high}
+    return intervals
 
 
 def _ratio(above: NDArray[np.float64], below: NDArray[Any]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Who is kept apart from whom: folds in which no group straddles train and test."""
+"""Stratified folds in which no group is in both the training and the test part."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ class Fold:
 
 
 def possible_folds(labels: Labels, groups: Labels, asked: int) -> int:
-    """Return how many grouped folds the data bear: at most as many as the rarest class has groups.
+    """Return the possible number of grouped folds: at most the number of groups of the rarest class.
 
     Args:
         labels: class of every row, shape (n_rows,)
         groups: group of every row, shape (n_rows,)
-        asked: the number of folds wanted
+        asked: the desired number of folds
     """
     return min(asked, *(np.unique(groups[labels == label]).size for label in np.unique(labels)))
 
 
 def group_k_fold(labels: Labels, groups: Labels, n_folds: int, seed: int) -> tuple[Fold, ...]:
-    """Split rows into folds grouped by `groups` and stratified by `labels` as far as the groups allow.
+    """Split rows into folds by group, stratified by class as far as the groups allow.
 
     Args:
         labels: class of every row, shape (n_rows,)
-        groups: group of every row, shape (n_rows,); a group lies in exactly one test part
+        groups: group of every row, shape (n_rows,); a group is in exactly one test part
         n_folds: number of folds, at least 2
         seed: shuffles the groups; the same seed gives the same folds on every machine
 
     Raises:
-        NotEnoughData: if a class lives in fewer groups than there are folds
+        NotEnoughData: if a class occurs in fewer groups than there are folds
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -51,6 +51,6 @@ def group_k_fold(labels: Labels, groups: Labels, n_folds: int, seed: int) -> tup
         raise NotEnoughData(f"{n_folds} folds by group need every class in {n_folds} groups or more; found {counts}")
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # a class with fewer rows than folds: told by possible_folds, in groups, which is what counts here
+        # scikit-learn warns of classes with few rows; the check above is stricter, since it counts groups
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         return tuple(Fold(train, test) for train, test in splitter.split(labels, labels, groups))

@@ -1,7 +1,7 @@
 """AFINN-165 (Nielsen 2011, arXiv:1103.2903): words rated by hand from −5 to 5, independent of the other lexicons.
 
-AFINN adds up ratings without a bound. To be averaged with the other votes the sum s becomes s / √(s² + 15), which is
-how VADER bounds its own sum (Hutto & Gilbert 2014; α = 15 in its code): the sign is AFINN's, the scale comparable.
+AFINN's sum s of ratings has no bound. To average it with other votes we map it to s / √(s² + 15), as VADER does with
+its own sum (Hutto & Gilbert 2014; α = 15 in its code): the sign stays, and the scales become comparable.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def load() -> Callable[[str], float]:
 
     package = Afinn(language="en")
     ratings: dict[str, float] = package.read_word_file(package.full_filename(_LEXICON))
-    # the package tries 3,000 words one after the other at every place of the text; these are the same, letter by letter
+    # the package's pattern tries 3,000 words in turn at every position; a prefix tree gives the same matches faster
     pattern = re.compile(rf"\b{alternation(ratings)}\b")
 
     def vote(text: str) -> float:
@@ -34,15 +34,17 @@ def load() -> Callable[[str], float]:
 
 
 def alternation(words: Iterable[str]) -> str:
-    r"""Return a pattern that matches one of some words, the longest that fits, and looks at each letter once.
+    r"""Return a pattern that matches the longest of the words and reads every letter once (a prefix tree).
+
+    Args:
+        words: literal words, not patterns
 
     Example:
         >>> alternation(["bad", "bad luck", "good"])
         '(?:bad(?:\\ luck)?|good)'
     """
-    by_letter = groupby(sorted(words), key=lambda word: word[:1])
     ends, branches = False, list[str]()
-    for letter, group in by_letter:
+    for letter, group in groupby(sorted(words), key=lambda word: word[:1]):
         if not letter:
             ends = True
             continue

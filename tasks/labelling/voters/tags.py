@@ -1,8 +1,8 @@
-"""Votes by what captions say was heard beside the words: [Laughter], [Applause], [Sobbing].
+"""Votes on captions' sound tags: [Laughter], [Applause], [Sobbing].
 
-Laughter, applause and cheers speak for something pleasant, sobs, groans and boos against it; everything else abstains,
-music first of all. Captioning guides ask for such tags wherever a sound matters (DCMP Captioning Key, "Sound effects").
-A tag has no strength: its vote is ±0.5, half the scale. Tags of both kinds in one text are no vote.
+Laughter, applause and cheers vote positive; sobs, groans and boos negative; all other tags abstain, including music.
+Captioning guides require tags for relevant sounds (DCMP Captioning Key, "Sound effects"). Tags have no strength: the
+vote is ±0.5, half the scale. A text with tags of both kinds abstains.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from collections.abc import Callable
 NAME = "tags"
 LICENCE = "MIT"
 _TAG = re.compile(r"\[([^\[\]]*)(?:\]|$)|\(([^()]*)(?:\)|$)|^([^\[\]]*)\]")
-"""Whole tags, and the halves that a cue's end leaves."""
+"""Complete tags, and tags cut in two by the end of a cue."""
 _PLEASANT = re.compile(r"\b(?:laugh|chuckl|giggl|applau|clap|cheer|whoop)", re.IGNORECASE)
 _UNPLEASANT = re.compile(r"\b(?:sob|cries|crying|weep|boo(?:s|ing)?\b|groan|sigh|scream|gasp|whimper)", re.IGNORECASE)
 _STRENGTH = 0.5
 
 
 def load() -> Callable[[str], float | None]:
-    """Return a function from a text to ±0.5, or None where no tag tells."""
+    """Return a function from a text to ±0.5, or None if the text has no positive or negative tag."""
 
     def vote(text: str) -> float | None:
-        heard = " ".join("".join(found) for found in _TAG.findall(text))
-        pleasant, unpleasant = bool(_PLEASANT.search(heard)), bool(_UNPLEASANT.search(heard))
+        tags = " ".join("".join(groups) for groups in _TAG.findall(text))
+        pleasant, unpleasant = bool(_PLEASANT.search(tags)), bool(_UNPLEASANT.search(tags))
         if pleasant == unpleasant:
             return None
         return _STRENGTH if pleasant else -_STRENGTH

@@ -1,12 +1,12 @@
-"""TextBlob's polarity: the mean polarity of the words in pattern.en's lexicon, with its rules for negation and degree.
+"""TextBlob's polarity: mean polarity of the words in pattern.en's lexicon, with rules for negation and degree.
 
-TextBlob's default analyzer *is* pattern.en's (De Smedt & Daelemans 2012, JMLR 13), lexicon and code: pattern.en asked
-as a further voter would cast this vote a second time.
+TextBlob's default analyzer is pattern.en's (De Smedt & Daelemans 2012, JMLR 13), lexicon and code: pattern.en as a
+further voter would cast the same vote again.
 
-The number is that of the package (textblob 0.19) to the last bit, by its lexicon and its tokenizer. The tokenizer cuts
-at spaces first, and what it does afterwards stays within a chunk, but for emoticons and "(!)", which it puts together
-over spaces: it is asked once for each chunk, and texts that may hold one of those are left to the package. The rules,
-which it applies to a dictionary for each word it assesses, stand here once more for plain numbers.
+The result equals the package's (textblob 0.19) to the last bit; we use its lexicon and tokenizer and reimplement its
+rules, which build a dictionary for every assessed word, on plain numbers. The tokenizer splits at spaces first and then
+works within a chunk, except that it joins emoticons and "(!)" across spaces: we tokenise each distinct chunk once
+(`Chunks` caches them), and pass texts that may contain such a sign to the package.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _EXCLAIMED, _NEGATED = 1.25, -0.5
 
 
 class _Token(NamedTuple):
-    """What the rules ask of a token.
+    """Properties of a token that the rules use.
 
     Args:
-        polarity: in the lexicon, None if it is not there
-        intensity: by which it multiplies the polarity of a word that it modifies
-        modifies: whether it may do so: it has a rating as an adverb
-        turns: whether, modifying, it takes a negation that follows for its own: "really not"
+        polarity: in the lexicon, None if it is not in it
+        intensity: factor for the polarity of the word that it modifies
+        modifies: whether it can modify a word (it has a rating as an adverb)
+        turns: whether it takes a following negation as its own, as in "really not"
         negates: whether it is a negation
-        n_letters: without the apostrophes around it
-        n_signs: with them
+        n_letters: length without the apostrophes around it
+        n_signs: length with them
         exclaims: whether it is an exclamation mark
     """
 
@@ -51,32 +51,30 @@ class _Token(NamedTuple):
 
 
 class _Chunk(NamedTuple):
-    """What is known of a chunk of text.
+    """A chunk of text between spaces.
 
     Args:
-        tokens: of the chunk alone
-        known: whether one of them has a polarity
-        pictured: whether there is an emoticon in it
+        tokens: the chunk's tokens
+        rated: whether a token has a polarity
+        has_emoticon: whether it contains an emoticon
         begins: whether an emoticon may begin at its end
-        ends: whether an emoticon that has begun before it may end at its beginning
+        ends: whether an emoticon that began in an earlier chunk may end at its beginning
     """
 
     tokens: tuple[_Token, ...]
-    known: bool
-    pictured: bool
+    rated: bool
+    has_emoticon: bool
     begins: bool
     ends: bool
 
 
 def load() -> Callable[[str], float]:
-    """Return a function from a text to `TextBlob(text).sentiment.polarity`, in [-1, 1], without making the blob."""
+    """Return a function from a text to `TextBlob(text).sentiment.polarity`, in [-1, 1]."""
     sentiment = partial_import.module("textblob.en").sentiment
-    pictures = {
-        *(one for group in partial_import.module("textblob._text").EMOTICONS.values() for one in group),
-        _SARCASM,
-    }
-    faces, ends = tuple({one.lower() for one in pictures}), _ends(pictures)
-    signs = "".join(one[:-1] for one in pictures)
+    groups = partial_import.module("textblob._text").EMOTICONS.values()
+    emoticons = {*(emoticon for group in groups for emoticon in group), _SARCASM}
+    lowered, ends = tuple({emoticon.lower() for emoticon in emoticons}), _ends(emoticons)
+    signs = "".join(emoticon[:-1] for emoticon in emoticons)
 
     def token(word: str) -> _Token:
         senses = sentiment.get(word) or {}
@@ -93,30 +91,30 @@ def load() -> Callable[[str], float]:
         )
 
     def look(chunk: str) -> _Chunk:
-        # the tokenizer leaves letters alone as they are
-        said = chunk if chunk.isalpha() else " ".join(sentiment.tokenizer(chunk))
-        words = [word.lower() for word in said.split()]
+        # the tokenizer returns a chunk of letters unchanged
+        tokenised = chunk if chunk.isalpha() else " ".join(sentiment.tokenizer(chunk))
+        words = [word.lower() for word in tokenised.split()]
         tokens = tuple(token(word) for word in words)
-        known = any(one.polarity is not None for one in tokens)
-        pictured = any(word.endswith(faces) for word in words)
-        return _Chunk(tokens, known, pictured, said[-1:] in signs, ends.match(said) is not None)
+        rated = any(token.polarity is not None for token in tokens)
+        has_emoticon = any(word.endswith(lowered) for word in words)
+        return _Chunk(tokens, rated, has_emoticon, tokenised[-1:] in signs, ends.match(tokenised) is not None)
 
     chunks = Chunks(look)
 
     def vote(text: str) -> float:
-        found = chunks.of(text)
-        if any(one.pictured for one in found) or any(one.begins and other.ends for one, other in pairwise(found)):
+        parts = chunks.of(text)
+        if any(chunk.has_emoticon for chunk in parts) or any(a.begins and b.ends for a, b in pairwise(parts)):
             return float(sentiment(text)[0])
-        if not any(one.known for one in found):
+        if not any(chunk.rated for chunk in parts):
             return 0.0
-        return _polarity(token for one in found for token in one.tokens)
+        return _polarity(token for chunk in parts for token in chunk.tokens)
 
     return vote
 
 
-def _ends(pictures: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern of what is left of an emoticon when its first signs stand in an earlier chunk."""
-    rests = {one[k:] for one in pictures for k in range(1, len(one))}
+def _ends(emoticons: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern of the rest of an emoticon whose first signs are in an earlier chunk."""
+    rests = {emoticon[k:] for emoticon in emoticons for k in range(1, len(emoticon))}
     return re.compile(rf"(?:{'|'.join(' ?'.join(map(re.escape, rest)) for rest in sorted(rests))})(?:\s|$)")
 
 
@@ -128,37 +126,38 @@ class _Assessed:
 
 
 def _polarity(tokens: Iterable[_Token]) -> float:
-    """Return the mean polarity of the known tokens, of which one at least is there.
+    """Return the mean polarity of the tokens that have one; there must be at least one.
 
-    A modifier ("very") makes one assessment with the known word after it, and a negation turns the next; both reach
-    over small words ("not a good").
+    A modifier ("very") forms one assessment with the rated word after it; a negation applies to the next assessment;
+    both reach across words of one letter ("not a good").
     """
     assessed = list[_Assessed]()
     modifier: _Token | None = None
     negation = False
-    for one in tokens:
-        if one.polarity is not None:
+    for token in tokens:
+        if token.polarity is not None:
             if modifier is None:
-                assessed.append(_Assessed(one.polarity, one.intensity))
+                assessed.append(_Assessed(token.polarity, token.intensity))
             else:
                 last = assessed[-1]
-                last.polarity = _bounded(one.polarity * last.intensity)
-                last.intensity = one.intensity
+                last.polarity = _bounded(token.polarity * last.intensity)
+                last.intensity = token.intensity
             if negation:
                 assessed[-1].intensity = 1.0 / assessed[-1].intensity
                 assessed[-1].negated = True
-            modifier, negation = one if one.modifies else None, one.negates
+            modifier, negation = token if token.modifies else None, token.negates
             continue
-        negation = one.negates or (negation and one.n_letters <= 1)
+        negation = token.negates or (negation and token.n_letters <= 1)
         if negation and modifier and modifier.turns:
             assessed[-1].negated, negation = True, False
-        elif one.n_signs > 2:
+        elif token.n_signs > 2:
             modifier = None
-        if one.exclaims and assessed:
+        if token.exclaims and assessed:
             assessed[-1].polarity = _bounded(assessed[-1].polarity * _EXCLAIMED)
     total = 0.0
-    for found in assessed:
-        total += found.polarity * _NEGATED if found.negated else found.polarity
+    # a plain loop, not math.fsum or numpy: the order of additions decides the last bit
+    for assessment in assessed:
+        total += assessment.polarity * _NEGATED if assessment.negated else assessment.polarity
     return total / len(assessed)
 
 

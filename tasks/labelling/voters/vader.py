@@ -1,9 +1,9 @@
 """VADER's compound score (Hutto & Gilbert 2014, ICWSM): a lexicon with rules for negation, degree and emphasis.
 
-The number is that of the package (vaderSentiment 3.3.2) to the last bit, by its lexicon, its lists and its constants.
-Its rules stand here once more because it goes through them for every word of a text, folding the case of all others
-each time; only rated words can get a valence other than 0, and what the rules ask of a word never changes. Its rarer
-rules are left to its own functions, and so are texts with an emoji.
+The result equals the package's (vaderSentiment 3.3.2) to the last bit; we use its lexicon, word lists and constants.
+We reimplement its frequent rules because the package applies them to every word and lower-cases all other words each
+time. Only rated words can have a valence other than 0, and a word's properties do not change: we compute them once
+(`Chunks` caches them). Rare rules and texts with an emoji are passed to the package's own functions.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ from tasks.text.word_cache import Chunks
 NAME = "vader"
 LICENCE = "MIT"
 _FADES = (1.0, 0.95, 0.9)
-"""What is left of an adverb of degree directly before a rated word, one word away, and two."""
+"""Weight of an adverb of degree directly before a rated word, and one and two words further away."""
 _NEVER_SO = 1.25
+"""Factor for "never so …" and "never this …", which intensify instead of negate."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """What the rules ask of a word.
+    """Properties of a word that the rules use.
 
     Args:
-        word: as it was said, without punctuation around it
-        lower: in small letters
-        rating: in the lexicon, None if it is not there
-        degree: as an adverb of degree ("very", "barely"), 0 if it is none
+        word: the word without punctuation around it
+        lower: in lower case
+        rating: in the lexicon, None if it is not in it
+        degree: strength as an adverb of degree ("very", "barely"), 0 for other words
         negates: whether it is a negation
         is_upper: whether it is in capitals
-        ends_idiom: whether a phrase with a rating of its own ends with it
+        ends_idiom: whether a phrase with its own rating ends with it
     """
 
     word: str
@@ -44,7 +45,7 @@ class _Word:
     ends_idiom: bool
 
 
-class _Rules:
+class _VaderRules:
     """The package's rules for one rated word and for a text."""
 
     def __init__(self, package: Any) -> None:
@@ -55,7 +56,7 @@ class _Rules:
         self.emojis = frozenset(self.analyzer.emojis)
 
     def word(self, chunk: str) -> _Word:
-        """Return what is asked of a chunk of text."""
+        """Return the properties of a chunk of text between spaces."""
         (word,) = self.package.SentiText(chunk).words_and_emoticons
         lower = word.lower()
         return _Word(
@@ -69,7 +70,13 @@ class _Rules:
         )
 
     def valence(self, words: Sequence[_Word], k: int, capitals_tell: bool) -> float:
-        """Return the valence of a rated word among the others; `capitals_tell` unless all or none are in capitals."""
+        """Return the valence of the rated word number `k`.
+
+        Args:
+            words: all words of the text
+            k: index of the rated word
+            capitals_tell: whether some words, but not all, are in capitals
+        """
         this, before = words[k], words[max(0, k - 3) : k][::-1]
         if this.lower == "kind" and k + 1 < len(words) and words[k + 1].lower == "of":
             return 0.0
@@ -84,25 +91,25 @@ class _Rules:
                 valence += degree * _FADES[distance]
             if other.negates or distance == 2:
                 valence *= self._turned(before, distance)
-            if distance == 2 and any(one.ends_idiom for one in words[k - 2 : k + 3]):
-                lower = [one.lower for one in words]
+            if distance == 2 and any(word.ends_idiom for word in words[k - 2 : k + 3]):
+                lower = [word.lower for word in words]
                 valence = self.analyzer._special_idioms_check(valence, lower, k)
-        if before and before[0].lower == "least" and [one.lower for one in before[1:2]] not in (["at"], ["very"]):
+        if before and before[0].lower == "least" and [word.lower for word in before[1:2]] not in (["at"], ["very"]):
             valence *= self.package.N_SCALAR
         return valence
 
     def _alone(self, words: Sequence[_Word], k: int) -> float:
-        """Return a word's rating, turned by a "no" before it; a "no" that turns another has none."""
+        """Return a word's rating, negated by a "no" before it; a "no" that negates another word has none itself."""
         rating = words[k].rating or 0.0
-        one, two, three = (words[k - d].lower if k >= d else "" for d in (1, 2, 3))
-        if "no" in (one, two) or (three == "no" and one in ("or", "nor")):
+        before1, before2, before3 = (words[k - d].lower if k >= d else "" for d in (1, 2, 3))
+        if "no" in (before1, before2) or (before3 == "no" and before1 in ("or", "nor")):
             return rating * float(self.package.N_SCALAR)
         turns = words[k].lower == "no" and k + 1 < len(words) and words[k + 1].rating is not None
         return 0.0 if turns else rating
 
     def _turned(self, before: Sequence[_Word], distance: int) -> float:
-        """Return by what a word so far before a rated one multiplies its valence."""
-        this, between = before[distance], [one.lower for one in before[:distance]]
+        """Return the factor that the word at this distance before a rated word applies to its valence."""
+        this, between = before[distance], [word.lower for word in before[:distance]]
         so = "so" in between or "this" in between
         if so and ((distance == 2 and between[0] in ("so", "this")) or this.lower == "never"):
             return _NEVER_SO
@@ -111,7 +118,12 @@ class _Rules:
         return float(self.package.N_SCALAR) if this.negates else 1.0
 
     def compound(self, valences: Sequence[float], text: str) -> float:
-        """Return the bounded sum of all valences, more where the text has exclamation marks."""
+        """Return the bounded sum of valences, amplified by exclamation and question marks.
+
+        Args:
+            valences: one per word, 0 for words without a rating
+            text: the whole text
+        """
         total = float(sum(valences))
         emphasis = self.analyzer._punctuation_emphasis(text)
         total += emphasis if total > 0 else -emphasis if total < 0 else 0.0
@@ -122,23 +134,23 @@ def load() -> Callable[[str], float]:
     """Return a function from a text to VADER's compound score in [-1, 1]."""
     from vaderSentiment import vaderSentiment
 
-    rules = _Rules(vaderSentiment)
+    rules = _VaderRules(vaderSentiment)
     chunks = Chunks(rules.word)
 
     def vote(text: str) -> float:
         if not (text.isascii() or rules.emojis.isdisjoint(text)):
-            # an emoji is read as its description, which may run into the words around it
+            # the package replaces an emoji by its description, which can join with the words around it
             return float(rules.analyzer.polarity_scores(text)["compound"])
         words = chunks.of(text)
-        rated = [k for k, one in enumerate(words) if one.rating is not None and not one.degree]
+        rated = [k for k, word in enumerate(words) if word.rating is not None and not word.degree]
         if not rated:
             return 0.0
-        capitals_tell = 0 < sum(one.is_upper for one in words) < len(words)
+        capitals_tell = 0 < sum(word.is_upper for word in words) < len(words)
         valences = [0.0] * len(words)
         for k in rated:
             valences[k] = rules.valence(words, k, capitals_tell)
-        if any(one.lower == "but" for one in words):
-            valences = rules.analyzer._but_check([one.lower for one in words], valences)
+        if any(word.lower == "but" for word in words):
+            valences = rules.analyzer._but_check([word.lower for word in words], valences)
         return rules.compound(valences, text)
 
     return vote
