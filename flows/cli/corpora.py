@@ -189,6 +189,6 @@ def known(config: Config, name: str) -> str:
 
 
 def _config() -> Config:
-    from tasks.core import config, paths
+    from flows.project import upgrade
 
-    return config.load(paths.PARAMS)
+    return upgrade.settings()

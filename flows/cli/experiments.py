@@ -177,6 +177,6 @@ def _known(config: Config, name: str) -> str:
 
 
 def _config() -> Config:
-    from tasks.core import config, paths
+    from flows.project import upgrade
 
-    return config.load(paths.PARAMS)
+    return upgrade.settings()

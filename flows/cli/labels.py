@@ -166,9 +166,9 @@ def _bootstrap(config: Config) -> Bootstrap:
 
 
 def _config() -> Config:
-    from tasks.core import config, paths
+    from flows.project import upgrade
 
-    return config.load(paths.PARAMS)
+    return upgrade.settings()
 
 
 def _aside(message: str) -> None:

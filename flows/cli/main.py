@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -314,7 +314,7 @@ def votes(
 
 @app.command()
 def new(folder: Annotated[Path, typer.Argument(help="The folder to make.")]) -> None:
-    """Make a project folder of your own: same pipeline, its own lists, parameters and data.
+    """Make a project folder of your own: the same pipeline with your lists, parameters, data and stages.
 
     Example: [bold]undertone new my-interviews[/]
     """
@@ -327,20 +327,29 @@ def new(folder: Annotated[Path, typer.Argument(help="The folder to make.")]) -> 
 
 @app.command()
 def link(
-    folder: Annotated[Path, typer.Argument(help="A project folder that was made on another machine.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(help="A project folder that was made on another machine or by another version.")
+    ] = Path(),
+    edits: Annotated[
+        Literal["merge", "keep", "discard"],
+        typer.Option(help="Edited shipped files: merge them with this version's, keep them, or discard the edits."),
+    ] = "merge",
 ) -> None:
-    """Link a cloned project to the undertone on this machine: git hands on lists and parameters, not the code.
+    """Link a project to the undertone on this machine, and update the shipped part of its dvc.yaml.
+
+    Every command that runs stages does the same first; see docs/upgrading.md.
 
     Example: [bold]undertone link my-interviews[/]
     """
-    from flows.project import workspace
+    from flows.project import shipped, upgrade
     from tasks.core.code_version import ROOT
     from tasks.core.errors import InputError
 
     if not (folder / "dvc.yaml").is_file():
         raise InputError(f"{folder} is no project folder: it has no dvc.yaml. Make one: undertone new DIR")
-    workspace.link(folder)
-    typer.echo(f"{folder.resolve()} uses the undertone at {ROOT}. Bring its artifacts: dvc pull")
+    shipped.link(folder)
+    upgrade.bring_up_to_date(folder, typer.echo, edits=edits)
+    typer.echo(f"{folder.resolve()} uses the undertone at {ROOT}. To fetch its artifacts: dvc pull")
 
 
 @app.command()
@@ -378,9 +387,9 @@ def _wait_for_ctrl_c() -> None:
 
 
 def _config() -> Config:
-    from tasks.core import config, paths
+    from flows.project import upgrade
 
-    return config.load(paths.PARAMS)
+    return upgrade.settings()
 
 
 def _print_headline() -> None:

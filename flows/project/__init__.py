@@ -1,1 +1,1 @@
-"""The project folder and its DVC pipeline."""
+"""The project folder: its DAG, DVC's records, the shipped files and their upgrade."""

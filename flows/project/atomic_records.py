@@ -1,8 +1,8 @@
-"""DVC's own records, written whole: a run killed while it writes dvc.lock must not leave half of it.
+"""Atomic replacement of DVC's records, and repair of truncated ones.
 
-DVC writes dvc.lock, and its list of who reads and writes what, in place. Through `file_system` they are replaced
-instead. What a plain `dvc repro`, killed at the wrong moment, leaves in halves is put aside by `mend`: it costs a look
-at every stage, and nothing that is remembered.
+DVC writes dvc.lock, and its list of readers and writers (`rwlock`), in place; a process killed meanwhile leaves a
+truncated file. Through `file_system` the files are replaced atomically. `mend` moves truncated ones, which a killed
+`dvc repro` may leave, out of the way: all stages are checked again then, and finished items come from the memo.
 """
 
 from __future__ import annotations
@@ -22,16 +22,26 @@ _WHOLE = (LOCK_FILE, _RWLOCK)
 
 
 def file_system() -> Any:
-    """Return DVC's view of the local disk, on which its records are replaced and never overwritten."""
+    """Return a file system for DVC that replaces DVC's records atomically."""
     return _type()()
 
 
-def mend(repo: Any, say: Callable[[str], None]) -> None:
-    """Put aside records that a killed process left in halves, and remove its temporary files.
+def lock_files(root: Path) -> tuple[Path, ...]:
+    """Return the dvc.lock files of a project: its own, and those of DVC files one folder below.
 
     Args:
-        repo: the project, as DVC sees it
-        say: told what was mended
+        root: the project folder
+    """
+    below = sorted(path for path in root.glob(f"*/{LOCK_FILE}") if not (path.parent / ".dvc").exists())
+    return tuple(path for path in (root / LOCK_FILE, *below) if path.is_file())
+
+
+def mend(repo: Any, say: Callable[[str], None]) -> None:
+    """Move truncated records out of the way, and remove temporary files of killed processes.
+
+    Args:
+        repo: the project as a DVC repo
+        say: receives a message for each dvc.lock that was moved
     """
     from dvc.lock import make_lock
 
@@ -41,26 +51,33 @@ def mend(repo: Any, say: Callable[[str], None]) -> None:
             part.unlink()
         _mend_rwlock(tmp / _RWLOCK)
     with repo.lock:
-        for part in root.glob(f".{LOCK_FILE}.*.part"):
+        for part in [*root.glob(f".{LOCK_FILE}.*.part"), *root.glob(f"*/.{LOCK_FILE}.*.part")]:
             part.unlink()
-        if not _is_whole(root / LOCK_FILE):
-            (root / paths.HOUSE).mkdir(exist_ok=True)
-            aside = (root / LOCK_FILE).rename(root / paths.HOUSE / f"damaged-{LOCK_FILE}")
-            say(
-                f"{LOCK_FILE} is no whole record (DVC was killed as it wrote it, or a merge left its marks); it lies "
-                f"in {aside} now, and every stage is looked at"
-            )
+        for path in lock_files(root):
+            if not _is_whole(path):
+                name = path.relative_to(root)
+                (root / paths.HOUSE).mkdir(exist_ok=True)
+                aside = path.rename(root / paths.HOUSE / f"damaged-{'-'.join(name.parts)}")
+                say(
+                    f"{name} is truncated (DVC was killed while writing it) or has merge marks. It was moved to "
+                    f"{aside}, and all its stages are checked again"
+                )
 
 
-def in_order(repo: Any, stages: Sequence[str]) -> None:
-    """Bring dvc.lock into the order in which DVC itself runs the stages; others come last, as they are."""
+def in_order(repo: Any, path: Path, stages: Sequence[str | None]) -> None:
+    """Sort a dvc.lock into the order in which DVC itself runs the stages; unknown stages come last, as they are.
+
+    Args:
+        repo: the project as a DVC repo
+        path: the dvc.lock
+        stages: its stages in DVC's order
+    """
     from dvc.utils.serialize import modify_yaml, parse_yaml
 
-    path = Path(repo.root_dir) / LOCK_FILE
-    place = {stage: number for number, stage in enumerate(stages)}
-    found = parse_yaml(path.read_text(encoding="utf-8"), str(path))["stages"]
-    wanted = sorted(found, key=lambda stage: place.get(stage, len(place)))
-    if wanted != list(found):
+    rank = {stage: number for number, stage in enumerate(stages)}
+    recorded = parse_yaml(path.read_text(encoding="utf-8"), str(path))["stages"]
+    wanted = sorted(recorded, key=lambda stage: rank.get(stage, len(rank)))
+    if wanted != list(recorded):
         with modify_yaml(str(path), fs=repo.fs) as data:
             data["stages"] = {stage: data["stages"][stage] for stage in wanted}
 
@@ -85,34 +102,36 @@ def _replacing(path: Path, mode: str, encoding: str | None) -> Iterator[IO[str]]
 
 
 def _mend_rwlock(path: Path) -> None:
-    """Strike out who can no longer be at work, from DVC's list of who reads and writes what."""
+    """Remove processes that no longer run from DVC's list of readers and writers."""
     from dvc.rwlock import SCHEMA
     from voluptuous import Invalid
 
     try:
-        found = SCHEMA(json.loads(path.read_text(encoding="utf-8")))
+        holders = SCHEMA(json.loads(path.read_text(encoding="utf-8")))
         written = path.stat().st_mtime
     except FileNotFoundError:
         return
     except (ValueError, Invalid):
-        # half a list; whoever still is at work holds undertone's own locks too
+        # a truncated list; processes that still run hold undertone's own locks as well
         path.unlink()
         return
     kept = {
         "read": {
             name: alive
-            for name, infos in found["read"].items()
-            if (alive := [one for one in infos if not _is_ghost(one["pid"], written)])
+            for name, readers in holders["read"].items()
+            if (alive := [reader for reader in readers if not _is_ghost(reader["pid"], written)])
         },
-        "write": {name: one for name, one in found["write"].items() if not _is_ghost(one["pid"], written)},
+        "write": {name: writer for name, writer in holders["write"].items() if not _is_ghost(writer["pid"], written)},
     }
-    if kept != found:
+    if kept != holders:
         tables.write_text(path, json.dumps(kept))
 
 
 def _is_ghost(pid: int, written: float) -> bool:
-    """Say whether a process cannot be the one that was written down: it is gone, or began later (in a container that
-    was started again, the same few numbers are given out again)."""
+    """Return whether a process cannot be the recorded one: it is gone, or started after the record was written.
+
+    In a container that was restarted, the same few process ids are assigned again.
+    """
     import psutil
 
     try:
@@ -122,8 +141,10 @@ def _is_ghost(pid: int, written: float) -> bool:
 
 
 def _is_whole(path: Path) -> bool:
-    """Say whether dvc.lock is all that DVC wrote: some halves are good YAML and no record, some a record that ends in
-    half a word or half an entry."""
+    """Return whether dvc.lock is complete.
+
+    A truncated file may be valid YAML and no record, or a record whose last word or last entry is cut off.
+    """
     from dvc.exceptions import DvcException
     from dvc.schema import COMPILED_LOCKFILE_SCHEMA
     from dvc.utils.serialize import parse_yaml
@@ -131,14 +152,14 @@ def _is_whole(path: Path) -> bool:
 
     try:
         text = path.read_text(encoding="utf-8")
-        found = COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, str(path)))
+        record = COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, str(path)))
     except FileNotFoundError:
         return True
     except (DvcException, Invalid, ValueError):
         return False
     entries = [
         entry
-        for stage in found.get("stages", {}).values()
+        for stage in record.get("stages", {}).values()
         for side in ("deps", "outs")
         for entry in stage.get(side, [])
     ]

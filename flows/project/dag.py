@@ -1,7 +1,10 @@
-"""DVC's view of the project: which stages there are, what comes before what, what is current. It owns the DAG.
+"""The project's DAG as DVC defines it: stages, their order, and which of them are current.
 
-Others may be at work in the same folder, `dvc repro` in another terminal, say. What they hold is waited for, and they
-have to wait for what is held here: DVC's own locks see to both.
+Other processes may work in the same folder, for example `dvc repro` in another terminal. DVC's own locks keep them
+apart: this module waits for locks that others hold, and they wait for the locks held here.
+
+Stages of the shipped dvc.yaml have plain names (`train`); those of another DVC file have its path before theirs
+(`own/dvc.yaml:words`).
 """
 
 from __future__ import annotations
@@ -13,25 +16,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flows.project import atomic_records
+from flows.project import atomic_records, upgrade
 from tasks.core.errors import Busy, InputError, UndertoneError
 
-Found = TypeVar("Found")
-# one thread at a time: DVC's locks tell processes apart, and not threads
-_ONE_AT_A_TIME = threading.Lock()
+Result = TypeVar("Result")
+# DVC's locks distinguish processes, not threads
+_DVC_CALLS = threading.Lock()
 _POLL_S = 0.5
 
 
 class Dag:
-    """The stages of `dvc.yaml` in a project folder.
+    """The stages of a project folder: those of `dvc.yaml`, and those of DVC files in subfolders.
+
+    A project that was made by another version of undertone is brought up to date first.
 
     Args:
         root: the project folder
-        wait_s: how long to wait for what others hold, in seconds
-        waiting: told once who holds it, if it has to be waited for
+        wait_s: how long to wait for locks that others hold, in seconds
+        waiting: receives a message when the project or its records are updated, and, once per wait, who holds a lock
 
     Raises:
-        UndertoneError: if the folder is no DVC project or its dvc.yaml cannot be read
+        UndertoneError: if the folder is no DVC project, cannot be brought up to date, or its dvc.yaml cannot be read
     """
 
     def __init__(
@@ -39,17 +44,18 @@ class Dag:
     ) -> None:
         from dvc.repo.reproduce import plan_repro
 
+        upgrade.bring_up_to_date(root, waiting)
         self._root, self._wait_s, self._waiting = root, wait_s, waiting
         self._patiently(lambda: atomic_records.mend(self._repo(), waiting))
         self._view = self._repo()
         graph = self._patiently(lambda: self._view.index.graph)
-        self._order = tuple(stage.addressing for stage in plan_repro(graph))
+        self._order = tuple((stage.path, getattr(stage, "name", None)) for stage in plan_repro(graph))
         self._upstream = {
             stage.addressing: tuple(sorted(before.addressing for before in graph.successors(stage))) for stage in graph
         }
 
     def stages(self) -> tuple[str, ...]:
-        """Return every stage, each after those it needs."""
+        """Return all stages, each after those it needs; independent ones in alphabetical order."""
         from graphlib import TopologicalSorter
 
         sorter = TopologicalSorter(self._upstream)
@@ -61,44 +67,84 @@ class Dag:
         return tuple(ordered)
 
     def demand(self, stages: Iterable[str]) -> None:
-        """Check that there are such stages.
+        """Check that stages exist.
+
+        Args:
+            stages: their names
 
         Raises:
-            InputError: naming those that there are not, and those that there are
+            InputError: if some do not exist; the message lists them, and the stages that exist
         """
         if unknown := [stage for stage in stages if stage not in self.stages()]:
             raise InputError(f"unknown stage {', '.join(unknown)}; the stages are {', '.join(self.stages())}")
 
     def upstream(self, stage: str) -> tuple[str, ...]:
-        """Return the stages whose outputs a stage reads directly."""
+        """Return the stages whose outputs a stage reads directly.
+
+        Args:
+            stage: its name
+        """
         return self._upstream[stage]
 
     def up_to(self, stage: str) -> tuple[str, ...]:
-        """Return a stage and all it needs, directly or through others, each after those it needs."""
-        needed, waiting = set[str](), [stage]
-        while waiting:
-            needed.add(one := waiting.pop())
-            waiting.extend(self._upstream[one])
-        return tuple(one for one in self.stages() if one in needed)
+        """Return a stage and all stages it needs, directly or indirectly, each after those it needs.
+
+        Args:
+            stage: its name
+        """
+        needed, pending = set[str](), [stage]
+        while pending:
+            needed.add(current := pending.pop())
+            pending.extend(self._upstream[current])
+        return tuple(name for name in self.stages() if name in needed)
 
     def is_current(self, stage: str) -> bool:
-        """Say whether a stage's inputs, parameters and outputs are those its last run recorded.
+        """Return whether a stage's inputs, parameters and outputs are those that its last run recorded.
 
-        What others record meanwhile is seen by whoever holds the stage.
+        Records that others write meanwhile are only read once the stage is `held`.
+
+        Args:
+            stage: its name
         """
         return self._patiently(lambda: not self._view.status(targets=[stage]))
 
     def command(self, stage: str) -> str:
-        """Return the command by which DVC runs a stage."""
-        (found,) = self._view.stage.collect(stage)
-        return str(found.cmd)
+        """Return the command by which DVC runs a stage.
+
+        Args:
+            stage: its name
+        """
+        (definition,) = self._view.stage.collect(stage)
+        return str(definition.cmd)
+
+    def execute(self, stage: str) -> None:
+        """Run a stage's command as DVC does, in a process of its own, and record nothing; the caller holds the stage.
+
+        Args:
+            stage: its name
+
+        Raises:
+            UndertoneError: if the command failed
+        """
+        from dvc.exceptions import DvcException
+        from dvc.stage.run import cmd_run
+
+        (definition,) = self._repo().stage.collect(stage)
+        try:
+            definition.remove_outs()
+            cmd_run(definition)
+        except DvcException as error:
+            raise UndertoneError(str(error)) from error
 
     @contextmanager
     def held(self, stage: str) -> Iterator[None]:
-        """Keep others from running a stage, or from changing what it reads.
+        """Lock a stage: nobody else can run it or change what it reads.
+
+        Args:
+            stage: its name
 
         Raises:
-            Busy: if others hold it for longer than `wait_s`; the message says who
+            Busy: if others hold it for longer than `wait_s`; the message names them
         """
         lock = self._patiently(lambda: _entered(self._rwlock(stage)))
         self._view = self._repo()
@@ -108,17 +154,25 @@ class Dag:
             self._patiently(lambda: lock.__exit__(None, None, None))
 
     def commit(self, *stages: str) -> None:
-        """Record stages that have just run: their outputs go to DVC's cache, their hashes to dvc.lock."""
+        """Record stages that have just run: their outputs go to DVC's cache, their hashes to dvc.lock.
+
+        Args:
+            stages: their names
+        """
         self._patiently(lambda: self._commit(stages))
         self._view = self._repo()
 
     def recorded(self) -> dict[str, Any]:
-        """Return what dvc.lock says of each stage: its inputs, parameters and outputs with their hashes."""
+        """Return the records of all stages by name: inputs, parameters and outputs with their hashes."""
         from ruamel.yaml import YAML
 
-        path = self._root / atomic_records.LOCK_FILE
-        stages: dict[str, Any] = YAML(typ="safe").load(path).get("stages", {}) if path.exists() else {}
-        return stages
+        records: dict[str, Any] = {}
+        for path in atomic_records.lock_files(self._root):
+            folder = path.parent.relative_to(self._root).as_posix()
+            prefix = "" if folder == "." else f"{folder}/dvc.yaml:"
+            stages = YAML(typ="safe").load(path).get("stages", {})
+            records.update({f"{prefix}{name}": entry for name, entry in stages.items()})
+        return records
 
     def remote(self) -> str | None:
         """Return the name of DVC's default remote, or None where none is configured."""
@@ -126,7 +180,10 @@ class Dag:
         return name
 
     def push(self) -> int:
-        """Copy to the remote what it lacks; return how many files that was.
+        """Copy outputs to the remote that it lacks.
+
+        Returns:
+            the number of files copied
 
         Raises:
             UndertoneError: if the remote cannot be reached or written
@@ -138,7 +195,7 @@ class Dag:
         except (DvcException, OSError) as error:
             raise UndertoneError(
                 f"dvc push to the remote {self.remote()!r} failed: {error}. Everything is computed and recorded here; "
-                "mend the remote and run `dvc push`"
+                "fix the remote and run `dvc push`"
             ) from error
 
     def _commit(self, stages: Iterable[str]) -> None:
@@ -146,16 +203,17 @@ class Dag:
 
         repo = self._repo()
         with lock_repo(repo):
-            # as DVC's own commit of one: it reads and writes dvc.lock, which takes half a second, for each
-            found = [one for stage in stages for one in repo.stage.collect(stage)]
-            for one in found:
-                one.save()
-                one.commit()
-            for file in {one.dvcfile.path: one.dvcfile for one in found}.values():
-                mine = [one for one in found if one.dvcfile.path == file.path]
-                file.dump_stages(mine, update_pipeline=False)
-            # independent stages end in any order, and dvc.lock must not tell
-            atomic_records.in_order(repo, self._order)
+            # DVC's own commit rewrites dvc.lock for every stage, at half a second each
+            definitions = [definition for stage in stages for definition in repo.stage.collect(stage)]
+            for definition in definitions:
+                definition.save()
+                definition.commit()
+            for file in {definition.dvcfile.path: definition.dvcfile for definition in definitions}.values():
+                of_file = [definition for definition in definitions if definition.dvcfile.path == file.path]
+                file.dump_stages(of_file, update_pipeline=False)
+                # independent stages end in any order, which must not show in dvc.lock
+                names = [name for path, name in self._order if path == file.path]
+                atomic_records.in_order(repo, Path(file.path).with_name(atomic_records.LOCK_FILE), names)
 
     def _rwlock(self, stage: str) -> Any:
         import sys
@@ -163,27 +221,27 @@ class Dag:
         from dvc.rwlock import rwlock
 
         repo = self._repo()
-        (found,) = repo.stage.collect(stage)
-        read, write = ([each.fs_path for each in side] for side in (found.deps, found.outs))
-        # under the same words as DVC's own commit, which otherwise would wait for this process
+        (definition,) = repo.stage.collect(stage)
+        read, write = ([entry.fs_path for entry in side] for side in (definition.deps, definition.outs))
+        # with the same text as in DVC's own commit, which would wait for this process otherwise
         command = " ".join(sys.argv)
         return rwlock(repo.tmp_dir, repo.fs, command, read, write, repo.config["core"].get("hardlink_lock", False))
 
-    def _patiently(self, action: Callable[[], Found]) -> Found:
+    def _patiently(self, action: Callable[[], Result]) -> Result:
         from dvc.lock import LockError
 
-        until, told = time.monotonic() + self._wait_s, False
+        until, reported = time.monotonic() + self._wait_s, False
         while True:
             try:
-                with _ONE_AT_A_TIME:
+                with _DVC_CALLS:
                     return action()
             except LockError as error:
                 holder = self._holder(error)
             if time.monotonic() >= until:
                 raise Busy(f"{holder}; waited {self._wait_s:.0f} s. Run again when that is done, or stop it")
-            if not told:
+            if not reported:
                 self._waiting(f"{holder}; waiting for it")
-                told = True
+                reported = True
             time.sleep(_POLL_S)
 
     def _holder(self, error: Exception) -> str:
@@ -199,12 +257,12 @@ class Dag:
             return "DVC's lock is held by another process"
 
     def _repo(self) -> Any:
-        # a new one whenever something may have changed: a Repo remembers dvc.lock
+        # a Repo caches dvc.lock: make a new one whenever it may have changed
         return _repo(self._root)
 
 
 def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, alone: bool = False, root: Path = Path()) -> None:
-    """Run stages, and what they need, through DVC; all of them if none is named.
+    """Run stages and what they need through DVC; all stages if none is named.
 
     Args:
         stages: their names
@@ -213,19 +271,21 @@ def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, alone: bool 
         root: the project folder
 
     Raises:
-        UndertoneError: if a stage failed (its own message has been printed already) or is unknown
+        UndertoneError: if a stage failed (its own message has been printed already) or does not exist
     """
     from dvc.exceptions import DvcException, ReproductionError
 
     dag = Dag(root)
     dag.demand(stages)
     try:
-        # forced, a stage runs itself anew; what it needs stays as current as it is
+        # a forced stage runs again; the stages it needs run only if they are not current
         for targets in [[stage] for stage in stages] if alone else [list(stages) or None]:
-            _repo(root).reproduce(targets, force=force, single_item=alone or (force and bool(stages)))
+            _repo(root).reproduce(
+                targets, force=force, single_item=alone or (force and bool(stages)), all_pipelines=not stages
+            )
     except ReproductionError as error:
         why = f": {error.__cause__}" if error.__cause__ else ""
-        raise UndertoneError(f"{error}{why}\nWhat was finished is kept; the next run goes on from there") from error
+        raise UndertoneError(f"{error}{why}\nFinished stages are kept; the next run continues from there") from error
     except DvcException as error:
         raise UndertoneError(str(error)) from error
 
@@ -238,7 +298,7 @@ def _repo(root: Path) -> Any:
         return Repo(str(root), fs=atomic_records.file_system())
     except NotDvcRepoError:
         raise UndertoneError(
-            f"{root.resolve()} is no DVC project; go to your project folder, or make one: undertone new DIR"
+            f"{root.resolve()} is no DVC project; change to your project folder, or make one: undertone new DIR"
         ) from None
     except DvcException as error:
         raise UndertoneError(f"dvc.yaml cannot be used: {error}") from error

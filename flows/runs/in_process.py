@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 
+from flows.project import upgrade
 from flows.project.dag import Dag, reproduce
 from flows.runs import memory
 from tasks.__main__ import LATE, STAGES, explain, run
@@ -29,12 +31,14 @@ def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None]
 
     Args:
         stages: their names; none: all there are
-        say: told of each stage what was done
+        say: receives one line per stage, and one per file that was updated for this version
         force: run the named ones even if they are current; what they need stays as it is
 
     Raises:
         UndertoneError: if a stage failed, or is unknown; what was finished is kept
     """
+    # params.yaml may lack keys of this version until then
+    upgrade.bring_up_to_date(Path(), say)
     config = load(paths.PARAMS)
     dag = Dag(wait_s=config.runtime.lock_wait_s, waiting=say)
     dag.demand(stages)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
+from flows.project import upgrade
 from flows.project.dag import Dag
 from flows.runs import artifacts, memory, runners, shards
 from tasks.__main__ import explain, run
@@ -46,8 +47,9 @@ _at_hand: ContextVar[_Run] = ContextVar("_at_hand")
 
 
 def dag_at_hand() -> Dag:
-    """Return the DAG of the flow's project; it waits for what others hold, and says so in the run's log."""
-    return Dag(wait_s=load(paths.PARAMS).runtime.lock_wait_s, waiting=get_run_logger().warning)
+    """Return the DAG of the flow's project, brought up to date; updates and waits are logged in the run's log."""
+    log = get_run_logger().warning
+    return Dag(wait_s=upgrade.settings(log).runtime.lock_wait_s, waiting=log)
 
 
 def bring_up_to_date(dag: Dag, wanted: Sequence[str], where: Where, *, forced: Collection[str] = ()) -> State[Any]:
@@ -111,7 +113,7 @@ def run_stage(name: str, forced: bool) -> State[Any]:
             if not forced and dag.is_current(name):
                 return _current(name)
             try:
-                tally = run(name, at_hand.config, at_hand.each, by=f"flow run {flow_run.name}", waiting=log.warning)
+                summary = _work(name, at_hand, log.warning)
             finally:
                 memory.give_back()
             dag.commit(name)
@@ -119,8 +121,16 @@ def run_stage(name: str, forced: bool) -> State[Any]:
         # a person's mistake needs no traceback, and a bug does
         log.error("Stage %s failed: %s", name, error, exc_info=explain(error) is None)
         return Failed(message=_why(name, error))
-    log.info("%s: %s; recorded in dvc.lock", name, tally)
-    return Completed(message=str(tally))
+    log.info("%s: %s; recorded in dvc.lock", name, summary)
+    return Completed(message=summary)
+
+
+def _work(name: str, at_hand: _Run, warn: Callable[[str], None]) -> str:
+    """Run a stage and return what to report: shipped ones as batches of the runner, a user's own as DVC runs them."""
+    if at_hand.dag.command(name) != f"python -m tasks {name}":
+        at_hand.dag.execute(name)
+        return "its command has run"
+    return str(run(name, at_hand.config, at_hand.each, by=f"flow run {flow_run.name}", waiting=warn))
 
 
 def _current(name: str) -> State[Any]:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO
 
 from tasks.core import paths
@@ -23,7 +24,9 @@ _POLL_S = 0.2
 
 
 @contextmanager
-def alone(name: str, by: str, *, wait_s: float, waiting: Callable[[str], None]) -> Iterator[None]:
+def alone(
+    name: str, by: str, *, wait_s: float, waiting: Callable[[str], None], folder: Path = paths.LOCKS
+) -> Iterator[None]:
     """Hold a lock that no one else holds in any way.
 
     Args:
@@ -31,11 +34,12 @@ def alone(name: str, by: str, *, wait_s: float, waiting: Callable[[str], None]) 
         by: who asks, as another one who waits should read it
         wait_s: how long to wait for it, in seconds
         waiting: told once who holds it, if it has to be waited for
+        folder: the folder of lock files
 
     Raises:
         Busy: if it is still held after that time; the message says by whom
     """
-    with _file(name) as file:
+    with _file(name, folder) as file:
         _acquire(file, fcntl.LOCK_EX, name, wait_s, waiting)
         _sign(file, by)
         try:
@@ -57,10 +61,10 @@ def together(name: str, *, wait_s: float, waiting: Callable[[str], None]) -> Ite
 
 
 @contextmanager
-def _file(name: str) -> Iterator[IO[str]]:
-    paths.LOCKS.mkdir(parents=True, exist_ok=True)
+def _file(name: str, folder: Path = paths.LOCKS) -> Iterator[IO[str]]:
+    folder.mkdir(parents=True, exist_ok=True)
     # never deleted: a lock on a deleted file locks no one out
-    with (paths.LOCKS / f"{name}.lock").open("a+", encoding="utf-8") as file:
+    with (folder / f"{name}.lock").open("a+", encoding="utf-8") as file:
         yield file
 
 

@@ -65,7 +65,7 @@ def test_half_a_lock_file_is_put_aside_and_said(small: Path, half: str) -> None:
     dag = Dag(waiting=heard.append)
     assert not dag.is_current("only")
     assert len(heard) == 1
-    assert "dvc.lock is no whole record" in heard[0]
+    assert "dvc.lock is truncated" in heard[0]
     assert (small / ".undertone" / "damaged-dvc.lock").read_text() == half
     reproduce()
     assert (small / "dvc.lock").read_bytes() == whole

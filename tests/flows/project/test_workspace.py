@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
-from flows.project import workspace
+from flows.project import shipped, workspace
 from tasks.core.code_version import ROOT
 from tasks.core.errors import InputError
 
@@ -43,8 +43,8 @@ def test_a_cloned_project_is_linked_to_the_code_here(tmp_path: Path) -> None:
     found = CliRunner().invoke(app, ["link", str(tmp_path)])
     assert found.exit_code == 0, found.output
     assert (tmp_path / "tasks").resolve() == ROOT / "tasks"
-    assert (tmp_path / "flows" / "cli.py").is_file()
+    assert (tmp_path / "flows" / "cli" / "main.py").is_file()
     with pytest.raises(InputError, match="is in the way"):
-        workspace.link(ROOT)
+        shipped.link(ROOT)
     with pytest.raises(InputError, match="no project folder"):
         CliRunner().invoke(app, ["link", str(tmp_path / "flows")], catch_exceptions=False)

@@ -28,9 +28,9 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 DVC_YAML = """
 stages:
-  last: {cmd: "true", deps: [data/left/out, data/right/out], outs: [data/last/out]}
-  left: {cmd: "true", deps: [source], outs: [data/left/out]}
-  right: {cmd: "true", deps: [source], outs: [data/right/out]}
+  last: {cmd: python -m tasks last, deps: [data/left/out, data/right/out], outs: [data/last/out]}
+  left: {cmd: python -m tasks left, deps: [source], outs: [data/left/out]}
+  right: {cmd: python -m tasks right, deps: [source], outs: [data/right/out]}
 """
 HERE = Where("threads", None, push=True)
 Stage = Callable[[str], None]

@@ -1,0 +1,213 @@
+"""New, removed and changed parameters: params.yaml belongs to the user, who gets new keys and keeps every value.
+
+Keys are compared two levels deep (`train.seed`). New lines are copied from the shipped file with their comments; all
+other lines stay as they are, byte for byte. `corpora`, `features` and `experiments` have keys of the user's and are
+not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import Any
+
+Key = tuple[str, ...]
+_OF_THE_USER = ("corpora", "features", "experiments")
+
+
+@dataclass
+class Update:
+    """A params.yaml for the new version.
+
+    Args:
+        text: its new content
+        notes: what changed and what the user has to do, one line each
+    """
+
+    text: str
+    notes: list[str] = field(default_factory=list)
+
+
+def update(mine: str, base: str | None, shipped: str) -> Update:
+    """Add what a params.yaml lacks, and remove what no longer exists and was never changed.
+
+    Args:
+        mine: the project's params.yaml
+        base: the shipped one that the project was made from, if known
+        shipped: the one of this version
+
+    Returns:
+        the new text; `mine` itself where it is no valid YAML, which whoever loads it reports
+    """
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        values, old, new = (dict(_leaves(_load(text))) for text in (mine, base or shipped, shipped))
+    except YAMLError:
+        return Update(mine)
+    result = Update(mine)
+    if not values:
+        return result
+    _add(result, [key for key in new if key not in values], shipped)
+    gone = [key for key in values if key in old and key not in new]
+    _remove(result, [key for key in gone if values[key] == old[key]])
+    result.notes += [
+        f"params.yaml: {'.'.join(key)} ({values[key]!r}) no longer exists in this version; remove it from the file"
+        for key in gone
+        if values[key] != old[key]
+    ]
+    result.notes += [
+        f"params.yaml: the default of {'.'.join(key)} is now {new[key]!r}; yours stays {value!r}"
+        for key, value in values.items()
+        if key in old and key in new and value == old[key] != new[key]
+    ]
+    return result
+
+
+def _add(result: Update, keys: list[Key], shipped: str) -> None:
+    """Insert parameters with their shipped lines."""
+    document = _load(shipped)
+    for key in keys:
+        mine = _load(result.text)
+        if key[0] not in mine:
+            _insert_section(result, key[0], shipped)
+        elif len(key) == 1 or not isinstance(mine[key[0]], Mapping | None):
+            # of another kind than the shipped one: loading the settings reports it
+            continue
+        elif key[1] not in (mine[key[0]] or {}):
+            _insert_entry(result, key, shipped)
+        value = document[key[0]] if len(key) == 1 else document[key[0]][key[1]]
+        result.notes.append(f"params.yaml: added {'.'.join(key)} with its default, {_plain(value)!r}")
+
+
+def _insert_section(result: Update, section: str, shipped: str) -> None:
+    source, target = _Lines(shipped), _Lines(result.text)
+    names = list(source.document)
+    before = [name for name in names[: names.index(section)] if name in target.document]
+    start, end = source.block((section,))
+    lines = [_ended(line) for line in source.lines[start:end]]
+    if before:
+        place = target.block((before[-1],))[1]
+        target.lines[place - 1 : place] = [_ended(target.lines[place - 1])]
+        target.lines[place:place] = ["\n", *lines]
+    else:
+        target.lines += ["\n", *lines]
+    result.text = "".join(target.lines)
+
+
+def _insert_entry(result: Update, key: Key, shipped: str) -> None:
+    """Insert a parameter after the one that precedes it in the shipped file."""
+    source, target = _Lines(shipped), _Lines(result.text)
+    section, name = key
+    mine: Any = target.document[section]
+    expected = _plain(target.document)
+    expected[section] = {**(expected[section] or {}), name: _plain(source.document[section][name])}
+    if mine and not mine.fa.flow_style():
+        names = list(source.document[section])
+        before = [other for other in names[: names.index(name)] if other in mine]
+        start, end = source.block(key)
+        column = mine.lc.key(next(iter(mine)))[1]
+        lines = [_ended(" " * column + line[_indent(source.lines[start]) :]) for line in source.lines[start:end]]
+        place = target.block((section, before[-1]))[1] if before else mine.lc.key(next(iter(mine)))[0]
+        target.lines[place - 1 : place] = [_ended(target.lines[place - 1])]
+        target.lines[place:place] = lines
+        text = "".join(target.lines)
+        if _plain(_load(text)) == expected:
+            result.text = text
+            return
+    # a section in braces, or an empty one, has no line to insert after
+    document = target.document
+    document[section] = {**(mine or {}), name: source.document[section][name]}
+    result.text = _dump(document)
+
+
+def _remove(result: Update, keys: list[Key]) -> None:
+    """Remove parameters that no longer exist, and sections that are empty then."""
+    for key in keys:
+        target = _Lines(result.text)
+        expected = _plain(target.document)
+        section = expected if len(key) == 1 else expected[key[0]]
+        del section[key[-1]]
+        block = key
+        if len(key) > 1 and not section:
+            del expected[key[0]]
+            block = key[:1]
+        start, end = target.block(block)
+        text = "".join([*target.lines[:start], *target.lines[end:]])
+        if _plain(_load(text)) != expected:
+            document = target.document
+            del (document if len(block) == 1 else document[block[0]])[block[-1]]
+            text = _dump(document)
+        result.text = text
+        result.notes.append(f"params.yaml: removed {'.'.join(key)}, which no longer exists in this version")
+
+
+class _Lines:
+    """A YAML file as lines, with the place of each key."""
+
+    def __init__(self, text: str) -> None:
+        self.document = _load(text)
+        self.lines = text.splitlines(keepends=True)
+
+    def block(self, key: Key) -> tuple[int, int]:
+        """Return the first line of a key with its value, and the line after the last."""
+        node, end = self.document, len(self.lines)
+        for name in key:
+            starts = sorted(node.lc.key(other)[0] for other in node)
+            start = node.lc.key(name)[0]
+            end = next((line for line in starts if line > start), end)
+            node = node[name]
+        # comments and blank lines before the next key belong to that key
+        while end > start + 1 and self.lines[end - 1].strip()[:1] in ("", "#"):
+            end -= 1
+        return start, end
+
+
+def _leaves(document: Any) -> Iterator[tuple[Key, Any]]:
+    """Yield the parameters of a file with their values: `(section, name)`, or `(section,)` for the user's own keys."""
+    for section, entries in document.items() if isinstance(document, Mapping) else ():
+        if isinstance(entries, Mapping) and section not in _OF_THE_USER:
+            yield from (((str(section), str(name)), _plain(value)) for name, value in entries.items())
+        else:
+            yield (str(section),), None if section in _OF_THE_USER else _plain(entries)
+
+
+def _load(text: str) -> Any:
+    return _yaml().load(text)
+
+
+def _dump(document: Any) -> str:
+    sink = StringIO()
+    _yaml().dump(document, sink)
+    return sink.getvalue()
+
+
+def _yaml() -> Any:
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width, yaml.preserve_quotes = 4096, True
+    yaml.representer.add_representer(
+        type(None), lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    return yaml
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _ended(line: str) -> str:
+    return line if line.endswith("\n") else f"{line}\n"
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())

@@ -1,0 +1,260 @@
+"""Bring a project folder up to date with the version of undertone that runs in it.
+
+A shipped file that equals its record (`flows.project.shipped`) was not edited and is replaced by this version's. An
+edited one is merged (`flows.project.merge`); if that is not possible, nothing is written and the error lists the
+conflicts. params.yaml only gets the keys it lacks (`flows.project.parameters`). Files of projects without records are
+recognised by digest, or merged from version 0.1.0.
+
+Files are replaced one by one, each before its record, so that a killed upgrade is finished by the next one.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any, Literal
+
+from flows.project import merge, parameters, shipped
+from tasks.core import locks, memo, paths
+from tasks.core.code_version import ROOT
+from tasks.core.config import Config, load
+from tasks.core.errors import InputError, UndertoneError
+
+REPLACED = paths.HOUSE / "before-upgrade"
+"""Edited files as they were before the last merge; with another ending, since DVC reads every dvc.yaml."""
+
+Edits = Literal["merge", "keep", "discard"]
+_DAG_FILES = ("*.yaml", "*.json", "*.toml", "*/dvc.yaml", "*/params.yaml")
+"""What DVC may read to build the graph: stages, parameters and variables."""
+_BETWEEN_STAGES = re.compile(r"\n\n+(?=  \S)")
+_STAGE = re.compile(r"^(    .*\n)(  (?:#.*\n  )*[^\s#])", re.MULTILINE)
+_MOST_PLACES = 20
+_WAIT_S = 3600.0
+
+
+@dataclass
+class _Plan:
+    """What an upgrade will write; nothing is written before all of it is known to work."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+
+
+def bring_up_to_date(folder: Path, report: Callable[[str], None], *, edits: Edits = "merge") -> None:
+    """Update the shipped files of a project and its links to the code; do nothing where they are up to date.
+
+    Args:
+        folder: the project; a clone of undertone, or a DVC project of another kind, is left alone
+        report: receives one line per change
+        edits: what to do with edited files: `merge` them, `keep` them as they are, or `discard` the edits
+
+    Raises:
+        InputError: if an edited dvc.yaml cannot be merged; nothing has been written then
+        UndertoneError: if the folder cannot be written
+        Busy: if stages run in the folder for longer than an hour
+    """
+    if not is_project(folder) or _is_current(folder):
+        return
+    try:
+        # a stage that is running reads the files that are replaced here
+        with locks.alone(memo.LOCK, "an upgrade", wait_s=_WAIT_S, waiting=report, folder=folder / paths.LOCKS):
+            if not _is_current(folder):
+                shipped.link(folder, report)
+                _upgrade(folder, report, edits)
+    except OSError as error:
+        raise UndertoneError(
+            f"{folder.resolve()} must be updated for this version of undertone, but writing {error.filename or folder} "
+            f"failed: {error.strerror}. Make the folder writable and run again"
+        ) from error
+
+
+def settings(report: Callable[[str], None] | None = None) -> Config:
+    """Bring the project in the current folder up to date, and load its params.yaml.
+
+    Args:
+        report: receives one line per change; if None, they are written to standard error
+
+    Raises:
+        UndertoneError: if the project cannot be updated, or params.yaml cannot be used
+    """
+    bring_up_to_date(Path(), report or (lambda line: print(line, file=sys.stderr)))  # noqa: T201
+    return load(paths.PARAMS)
+
+
+def is_project(folder: Path) -> bool:
+    """Return whether a folder was made by `undertone new`: it has records or links to the code, or a known dvc.yaml.
+
+    Args:
+        folder: any folder; a clone of undertone itself is no project
+    """
+    dag = folder / "dvc.yaml"
+    if not (folder / ".dvc").is_dir() or not dag.is_file():
+        return False
+    if any((folder / name).is_dir() and not (folder / name).is_symlink() for name in shipped.LINKED):
+        return False
+    linked = any((folder / name).is_symlink() for name in shipped.LINKED)
+    return linked or (folder / shipped.RECORDS).is_dir() or shipped.was_shipped("dvc.yaml", shipped.read(dag))
+
+
+def _is_current(folder: Path) -> bool:
+    return all(shipped.leads_to_root(folder / name) for name in shipped.LINKED) and all(
+        shipped.recorded(folder, name) == shipped.text(name) for name in shipped.COPIED
+    )
+
+
+def _upgrade(folder: Path, report: Callable[[str], None], edits: Edits) -> None:
+    for name in (*shipped.LINKED, *shipped.COPIED):
+        for part in folder.glob(f".{name}.*.part"):
+            part.unlink()
+    plan = _Plan()
+    for name in shipped.COPIED:
+        mine = shipped.read(folder / name) if (folder / name).is_file() else None
+        # a file that the user has deleted stays deleted
+        if mine is not None and shipped.recorded(folder, name) != shipped.text(name) != mine:
+            _plan_file(plan, folder, name, mine, edits)
+    if plan.conflicts:
+        raise InputError(_refusal(plan))
+    has_own_stages = (folder / shipped.RECORDS).is_dir() or (folder / shipped.OWN.parent).exists()
+    for name in plan.kept:
+        shipped.write(folder / _put_away(name), shipped.read(folder / name))
+    for name, text in plan.files.items():
+        shipped.write(folder / name, text)
+    if not has_own_stages:
+        shipped.create_own_stages(folder)
+        plan.notes.append(f"{shipped.OWN}: made; stages of your own belong there (see docs/upgrading.md)")
+    shipped.create_data_folders(folder)
+    for note in plan.notes:
+        report(note)
+    shipped.record(folder)
+
+
+def _plan_file(plan: _Plan, folder: Path, name: str, mine: str, edits: Edits) -> None:
+    """Plan the new content of one file that differs from the shipped one."""
+    base = shipped.recorded(folder, name)
+    if name == "params.yaml":
+        update = parameters.update(mine, base or shipped.earlier_text(name), shipped.text(name))
+        plan.notes += update.notes
+        if update.text != mine:
+            plan.files[name] = update.text
+    elif mine == base or (base is None and shipped.was_shipped(name, mine)):
+        plan.files[name] = shipped.text(name)
+        plan.notes.append(f"{name}: replaced by that of this version; it was not edited")
+    elif edits == "keep":
+        plan.notes.append(f"{name}: kept with your edits; taken as merged with this version")
+    elif edits == "discard":
+        plan.files[name] = shipped.text(name)
+        plan.kept.append(name)
+        plan.notes.append(f"{name}: replaced by that of this version; your file is now {_put_away(name)}")
+    elif name.endswith(".yaml"):
+        _plan_merge(plan, folder, name, mine, base or shipped.earlier_text(name))
+    else:
+        _plan_lines(plan, name, mine, base or shipped.earlier_text(name))
+
+
+def _plan_merge(plan: _Plan, folder: Path, name: str, mine: str, base: str) -> None:
+    result, text = _merge_texts(name, base, mine, shipped.text(name))
+    if not result.conflicts and name == "dvc.yaml":
+        result.conflicts.extend(_dvc_refuses(folder, {**plan.files, name: text}))
+    if not result.conflicts:
+        plan.files[name] = text
+        plan.kept.append(name)
+        plan.notes.append(
+            f"{name}: merged with that of this version; your file is now {_put_away(name)}. Your edits: "
+            + ("; ".join(result.edits) if result.edits else "none but comments or layout, which are gone")
+        )
+        if any(re.fullmatch(r"stages\.[^.]+: added", edit) for edit in result.edits):
+            plan.notes.append(f"{name}: to merge less at the next upgrade, move stages of your own to {shipped.OWN}")
+    elif name == "dvc.yaml":
+        plan.conflicts += result.conflicts
+    else:
+        plan.notes.append(
+            f"{name}: kept, since your edits conflict with the new {ROOT / name}; compare the two at "
+            + ", ".join(conflict.splitlines()[0] for conflict in result.conflicts)
+        )
+
+
+def _plan_lines(plan: _Plan, name: str, mine: str, base: str) -> None:
+    """Plan an edited file of patterns: lines that this version adds go to its end, lines that it drops are removed."""
+    old, current, new = (text.splitlines() for text in (base, mine, shipped.text(name)))
+    added = [line for line in new if line not in old and line not in current]
+    dropped = [line for line in current if line in old and line not in new]
+    if added or dropped:
+        lines = [*(line for line in current if line not in dropped), *added]
+        plan.files[name] = "".join(f"{line}\n" for line in lines)
+        changes = [*(f"added {line}" for line in added), *(f"removed {line}" for line in dropped)]
+        plan.notes.append(f"{name}: {', '.join(changes)}; your lines stay")
+
+
+def _merge_texts(name: str, base: str, mine: str, new: str) -> tuple[merge.Merge, str]:
+    """Merge one YAML file; return the result as a document and as text."""
+    from ruamel.yaml.error import YAMLError
+
+    yaml = _yaml()
+    # ruamel attaches a blank line to the item before it, which may go
+    tight = _BETWEEN_STAGES.sub("\n", new) if name == "dvc.yaml" else new
+    try:
+        documents = [yaml.load(text) for text in (base, mine, tight)]
+    except YAMLError as error:
+        return merge.Merge(None, conflicts=[f"{name} is no valid YAML: {error}"]), mine
+    if not isinstance(documents[1], dict):
+        return merge.Merge(None, conflicts=[f"{name} has no sections such as `stages:`"]), mine
+    result = merge.merge(*documents)
+    sink = StringIO()
+    yaml.dump(result.document, sink)
+    text = sink.getvalue()
+    return result, _STAGE.sub(r"\1\n\2", text) if name == "dvc.yaml" else text
+
+
+def _dvc_refuses(folder: Path, files: dict[str, str]) -> list[str]:
+    """Return why DVC cannot use new files beside the other ones of the project: nothing if it can."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name).resolve()
+        (copy / ".dvc").mkdir()
+        (copy / ".dvc" / "config").write_text("[core]\n    no_scm = True\n", encoding="utf-8")
+        for path in [path for pattern in _DAG_FILES for path in folder.glob(pattern)]:
+            shipped.write(copy / path.relative_to(folder), shipped.read(path))
+        for file, text in files.items():
+            shipped.write(copy / file, text)
+        try:
+            _ = Repo(str(copy)).index.graph
+        except DvcException as error:
+            return [f"the merged file cannot be used: {str(error).replace(f'{copy}/', '')}"]
+    return []
+
+
+def _refusal(plan: _Plan) -> str:
+    more = len(plan.conflicts) - _MOST_PLACES
+    return "\n".join(
+        [
+            "Your edits of dvc.yaml conflict with this version of undertone. Nothing was changed. The conflicts:",
+            *plan.conflicts[:_MOST_PLACES],
+            *([f"… and {more} more places"] if more > 0 else []),
+            f"The shipped file: {ROOT / 'dvc.yaml'}. Do one of these:",
+            "  - edit dvc.yaml so that these places are as you want them, then: undertone link --edits keep",
+            f"  - take the shipped file, and move what you need to {shipped.OWN}: undertone link --edits discard",
+            f"    (your file stays in {REPLACED})",
+        ]
+    )
+
+
+def _put_away(name: str) -> Path:
+    return REPLACED / f"{name}.old"
+
+
+def _yaml() -> Any:
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width, yaml.preserve_quotes = 4096, True
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
