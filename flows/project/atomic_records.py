@@ -75,7 +75,7 @@ def in_order(repo: Any, path: Path, stages: Sequence[str | None]) -> None:
     from dvc.utils.serialize import modify_yaml, parse_yaml
 
     rank = {stage: number for number, stage in enumerate(stages)}
-    recorded = parse_yaml(path.read_text(encoding="utf-8"), str(path))["stages"]
+    recorded = parse_yaml(path.read_text(encoding="utf-8"), str(path)).get("stages", {})
     wanted = sorted(recorded, key=lambda stage: rank.get(stage, len(rank)))
     if wanted != list(recorded):
         with modify_yaml(str(path), fs=repo.fs) as data:

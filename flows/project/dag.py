@@ -127,11 +127,18 @@ class Dag:
             UndertoneError: if the command failed
         """
         from dvc.exceptions import DvcException
+        from dvc.repo import lock_repo
         from dvc.stage.run import cmd_run
 
-        (definition,) = self._repo().stage.collect(stage)
+        repo = self._repo()
+        (definition,) = repo.stage.collect(stage)
+
+        def remove_outputs() -> None:
+            with lock_repo(repo):
+                definition.remove_outs()
+
         try:
-            definition.remove_outs()
+            self._patiently(remove_outputs)
             cmd_run(definition)
         except DvcException as error:
             raise UndertoneError(str(error)) from error
@@ -152,6 +159,17 @@ class Dag:
             yield
         finally:
             self._patiently(lambda: lock.__exit__(None, None, None))
+
+    def sort_records(self) -> None:
+        """Bring the records that `reproduce` wrote into the order of the DAG."""
+        from dvc.repo import lock_repo
+
+        def sort() -> None:
+            repo = self._repo()
+            with lock_repo(repo):
+                self._sort_records(repo)
+
+        self._patiently(sort)
 
     def commit(self, *stages: str) -> None:
         """Record stages that have just run: their outputs go to DVC's cache, their hashes to dvc.lock.
@@ -211,9 +229,13 @@ class Dag:
             for file in {definition.dvcfile.path: definition.dvcfile for definition in definitions}.values():
                 of_file = [definition for definition in definitions if definition.dvcfile.path == file.path]
                 file.dump_stages(of_file, update_pipeline=False)
-                # independent stages end in any order, which must not show in dvc.lock
-                names = [name for path, name in self._order if path == file.path]
-                atomic_records.in_order(repo, Path(file.path).with_name(atomic_records.LOCK_FILE), names)
+            self._sort_records(repo)
+
+    def _sort_records(self, repo: Any) -> None:
+        # independent stages end in any order, which must not show in dvc.lock
+        for path in atomic_records.lock_files(Path(repo.root_dir)):
+            names = [name for dvc_file, name in self._order if Path(dvc_file) == path.with_suffix(".yaml")]
+            atomic_records.in_order(repo, path, names)
 
     def _rwlock(self, stage: str) -> Any:
         import sys
@@ -283,6 +305,7 @@ def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, alone: bool 
             _repo(root).reproduce(
                 targets, force=force, single_item=alone or (force and bool(stages)), all_pipelines=not stages
             )
+        dag.sort_records()
     except ReproductionError as error:
         why = f": {error.__cause__}" if error.__cause__ else ""
         raise UndertoneError(f"{error}{why}\nFinished stages are kept; the next run continues from there") from error

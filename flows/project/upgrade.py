@@ -32,7 +32,7 @@ Edits = Literal["merge", "keep", "discard"]
 _DAG_FILES = ("*.yaml", "*.json", "*.toml", "*/dvc.yaml", "*/params.yaml")
 """What DVC may read to build the graph: stages, parameters and variables."""
 _BETWEEN_STAGES = re.compile(r"\n\n+(?=  \S)")
-_STAGE = re.compile(r"^(    .*\n)(  (?:#.*\n  )*[^\s#])", re.MULTILINE)
+_LAST_OF_STAGE = re.compile(r"^(  (?!#).*\n)(?=(?:  #.*\n)*  [^\s#-])", re.MULTILINE)
 _MOST_PLACES = 20
 _WAIT_S = 3600.0
 
@@ -166,8 +166,8 @@ def _plan_merge(plan: _Plan, folder: Path, name: str, mine: str, base: str) -> N
         plan.files[name] = text
         plan.kept.append(name)
         plan.notes.append(
-            f"{name}: merged with that of this version; your file is now {_put_away(name)}. Your edits: "
-            + ("; ".join(result.edits) if result.edits else "none but comments or layout, which are gone")
+            f"{name}: merged with that of this version; your file is now {_put_away(name)}. Your edits:\n  "
+            + ("\n  ".join(result.edits) if result.edits else "only comments or layout, which are gone")
         )
         if any(re.fullmatch(r"stages\.[^.]+: added", edit) for edit in result.edits):
             plan.notes.append(f"{name}: to merge less at the next upgrade, move stages of your own to {shipped.OWN}")
@@ -209,7 +209,7 @@ def _merge_texts(name: str, base: str, mine: str, new: str) -> tuple[merge.Merge
     sink = StringIO()
     yaml.dump(result.document, sink)
     text = sink.getvalue()
-    return result, _STAGE.sub(r"\1\n\2", text) if name == "dvc.yaml" else text
+    return result, _LAST_OF_STAGE.sub(r"\1\n", text) if name == "dvc.yaml" else text
 
 
 def _dvc_refuses(folder: Path, files: dict[str, str]) -> list[str]:

@@ -76,6 +76,23 @@ def done() -> list[str]:
     return found
 
 
+def test_a_users_own_stage_runs_as_dvc_runs_it(stages: dict[str, list[Stage]]) -> None:
+    Path("own").mkdir()
+    Path("own/dvc.yaml").write_text(
+        "stages:\n  words: {wdir: .., cmd: wc -c < data/left/out > words, deps: [data/left/out], outs: [words]}\n"
+    )
+    name = "own/dvc.yaml:words"
+    assert ran("left", name).message == "2 stages run, 0 current"
+    assert Path("words").read_text().strip() == "4"
+    assert done() == ["left"]
+    assert Dag().is_current(name)
+    assert ran("left", name).message == "0 stages run, 2 current"
+    Path("own/dvc.yaml").write_text(Path("own/dvc.yaml").read_text().replace("wc -c", "false"))
+    failed = ran("left", name)
+    assert failed.is_failed()
+    assert str(failed.message).startswith(f"{name}: failed to run: false")
+
+
 def test_what_is_out_of_date_is_run_in_order_and_recorded(stages: dict[str, list[Stage]]) -> None:
     assert ran().message == "3 stages run, 0 current"
     order = done()

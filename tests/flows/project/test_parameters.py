@@ -1,0 +1,118 @@
+"""params.yaml across versions: new keys are added, values and layout of the user's stay."""
+
+from __future__ import annotations
+
+import pytest
+from ruamel.yaml import YAML
+
+from flows.project.parameters import update
+from tasks.core import config
+from tests.flows.project.old_project import EARLIER, FIXTURE, ROOT
+
+BASE = """\
+# Settings.
+
+train:
+  seed: 7          # of the folds
+  folds: 5
+
+audit:             # leaks
+  declared: []
+
+corpora: {}
+
+runtime:           # the machine
+  workers: 0
+"""
+MINE = (
+    BASE.replace("seed: 7 ", "seed: 11")
+    .replace("# Settings.", "# Mine.")
+    .replace("corpora: {}", "corpora:\n  a: {path: x}")
+)
+
+
+def values(text: str) -> dict[str, object]:
+    loaded: dict[str, object] = YAML(typ="safe").load(text)
+    return loaded
+
+
+def test_a_new_key_comes_with_its_comment_and_nothing_else_changes() -> None:
+    shipped = BASE.replace("  folds: 5\n", "  grid: [1, 2]     # values\n                   # to try\n  folds: 5\n")
+    result = update(MINE, BASE, shipped)
+    assert result.text == MINE.replace("  folds: 5\n", "  grid: [1, 2]     # values\n  folds: 5\n")
+    assert result.notes == ["params.yaml: added train.grid with its default, [1, 2]"]
+    again = update(result.text, shipped, shipped)
+    assert (again.text, again.notes) == (result.text, [])
+
+
+def test_a_new_key_at_either_end_of_a_section() -> None:
+    shipped = BASE.replace("  seed: 7", "  first: 1\n  seed: 7").replace(
+        "  workers: 0\n", "  workers: 0\n  last: null\n"
+    )
+    result = update(MINE.rstrip("\n"), BASE, shipped)
+    assert result.text == MINE.replace("  seed: 11", "  first: 1\n  seed: 11") + "  last: null\n"
+    assert [note.split()[2] for note in result.notes] == ["train.first", "runtime.last"]
+
+
+def test_a_new_section_stands_where_the_shipped_file_has_it() -> None:
+    shipped = BASE.replace(
+        "corpora: {}", "labels:            # worth\n  n: 12            # shown\n  m: 1\n\ncorpora: {}"
+    )
+    result = update(MINE, BASE, shipped)
+    section = "\nlabels:            # worth\n  n: 12            # shown\n  m: 1\n"
+    assert result.text == MINE.replace("  declared: []\n", f"  declared: []\n{section}")
+    assert len(result.notes) == 2
+
+
+@pytest.mark.parametrize("section", ["audit: {declared: [x]}", "audit: {}", "audit:", "audit:\n    declared: [x]"])
+def test_sections_in_other_styles_get_new_keys_too(section: str) -> None:
+    mine = BASE.replace("audit:             # leaks\n  declared: []", section)
+    shipped = BASE.replace("  declared: []\n", "  declared: []\n  strict: true\n")
+    result = update(mine, BASE, shipped)
+    audit = values(result.text)["audit"]
+    assert audit == {"declared": ["x"] if "[x]" in section else [], "strict": True}
+    assert "# of the folds" in result.text
+
+
+def test_a_removed_key_goes_with_its_line_unless_its_value_was_changed() -> None:
+    shipped = BASE.replace("  folds: 5\n", "").replace("audit:             # leaks\n  declared: []\n\n", "")
+    result = update(MINE, BASE, shipped)
+    assert values(result.text) == {"train": {"seed": 11}, "corpora": {"a": {"path": "x"}}, "runtime": {"workers": 0}}
+    assert "# of the folds" in result.text
+    assert result.notes == [
+        "params.yaml: removed train.folds, which no longer exists in this version",
+        "params.yaml: removed audit.declared, which no longer exists in this version",
+    ]
+    changed = MINE.replace("folds: 5", "folds: 9")
+    result = update(changed, BASE, BASE.replace("  folds: 5\n", ""))
+    assert result.text == changed
+    assert result.notes == ["params.yaml: train.folds (9) no longer exists in this version; remove it from the file"]
+
+
+def test_a_changed_default_is_reported_and_the_value_stays() -> None:
+    result = update(MINE, BASE, BASE.replace("folds: 5", "folds: 10").replace("seed: 7 ", "seed: 8 "))
+    assert result.text == MINE
+    assert result.notes == ["params.yaml: the default of train.folds is now 10; yours stays 5"]
+
+
+@pytest.mark.parametrize("text", ["", "a: [", "- list\n", "just text"])
+def test_a_file_that_holds_no_settings_is_left_to_whoever_loads_it(text: str) -> None:
+    assert update(text, BASE, BASE).text == text
+
+
+def test_line_ends_stay() -> None:
+    mine = MINE.replace("\n", "\r\n")
+    result = update(mine, BASE, BASE.replace("  folds: 5\n", "  folds: 5\n  more: 1\n"))
+    assert result.text.replace("  more: 1\n", "") == mine
+
+
+def test_settings_of_0_1_0_become_settings_of_this_version(tmp_path: object) -> None:
+    mine = (FIXTURE / "params.yaml").read_text()
+    result = update(mine, (EARLIER / "params-0.1.0.yaml").read_text(), (ROOT / "params.yaml").read_text())
+    kept = [line for line in mine.splitlines() if line in result.text.splitlines()]
+    changed = [line for line in mine.splitlines() if line not in kept]
+    # only lines of parameters that no longer exist may go
+    assert len(changed) == sum("removed" in note for note in result.notes)
+    (path := ROOT.__class__(str(tmp_path)) / "params.yaml").write_text(result.text)
+    settings = config.load(path)
+    assert (settings.simulate.train, settings.simulate.test) == (6, 3)
