@@ -132,7 +132,7 @@ def test_where_training_holds_one_speaker_scripts_are_kept_apart_instead() -> No
         assert 0 < split.development.size < split.train.size
         assert not set(columns["script"][split.train]) & set(columns["script"][split.development])
     one = {name: column[:1] for name, column in columns.items()}
-    with pytest.raises(NotEnoughData, match="one row in training"):
+    with pytest.raises(NotEnoughData, match="found a single training row"):
         whole = protocols.Split("x", np.arange(1), np.arange(0))
         protocols.with_development(whole, protocol, one, labels[:1], 7)
 
