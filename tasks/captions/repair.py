@@ -23,11 +23,7 @@ Timed = TypeVar("Timed", Cue, SpokenSpan)
 
 
 def in_order(spans: Sequence[Timed]) -> tuple[list[Timed], list[UnusedCue]]:
-    """Sort spans by time; drop those without positive length: either of their times may be wrong.
-
-    Args:
-        spans: cues or spoken spans of one file
-    """
+    """Sort spans by time; drop those without positive length: either of their times may be wrong."""
     kept = sorted((s for s in spans if s.end_ms > s.start_ms), key=lambda s: (s.start_ms, s.end_ms, s.number))
     unused = [
         UnusedCue(span.number, NO_LENGTH if span.end_ms == span.start_ms else NEGATIVE, _times(span))

@@ -32,11 +32,7 @@ def is_rolling(cues: Sequence[Cue]) -> bool:
 
 
 def is_timed(cues: Sequence[Cue]) -> bool:
-    """Tell whether words have their own times.
-
-    Args:
-        cues: of one file
-    """
+    """Tell whether words have their own times."""
     return any(_STAMP.search(line) for cue in cues for line in cue.lines)
 
 

@@ -59,11 +59,7 @@ class CaptionTrack:
 
 
 def is_list(info: Info) -> bool:
-    """Tell whether a page is a list of videos.
-
-    Args:
-        info: yt-dlp's description of the page
-    """
+    """Tell whether a page is a list of videos."""
     return info.get("_type") in ("playlist", "multi_video")
 
 

@@ -68,11 +68,7 @@ def classify(error: BaseException, url: str, refused: Sequence[str], *, download
 
 
 def one_line(text: str) -> str:
-    """Return an external message as one line of at most 300 characters, without parts that vary between runs.
-
-    Args:
-        text: the message
-    """
+    """Return an external message as one line of at most 300 characters, without parts that vary between runs."""
     line = " ".join(_NOISE.sub("", text).split())
     return "".join(character for character in line if character.isprintable())[:_MAX_DETAIL]
 

@@ -13,21 +13,13 @@ _MAX_SLUG = 48
 
 
 def is_youtube(url: str) -> bool:
-    """Tell whether a URL belongs to YouTube.
-
-    Args:
-        url: any URL
-    """
+    """Tell whether a URL belongs to YouTube."""
     host = (urlsplit(url).hostname or "").lower()
     return any(host == name or host.endswith(f".{name}") for name in _YOUTUBE)
 
 
 def youtube_id(url: str) -> str | None:
-    """Return the id (11 characters) of a YouTube video, or None if the URL is not that of a single one.
-
-    Args:
-        url: any URL
-    """
+    """Return the id (11 characters) of a YouTube video, or None if the URL is not that of a single one."""
     if not is_youtube(url):
         return None
     from yt_dlp.extractor.youtube import YoutubeIE
@@ -38,11 +30,7 @@ def youtube_id(url: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def identity(url: str) -> str:
-    """Return a key shared by all URLs of a video: yt-dlp's site and video id, else the normalized URL.
-
-    Args:
-        url: the video's page
-    """
+    """Return a key shared by all URLs of a video: yt-dlp's site and video id, else the normalized URL."""
     if (name := youtube_id(url)) is not None:
         return f"Youtube:{name}"
     from yt_dlp.extractor import gen_extractor_classes
@@ -55,11 +43,7 @@ def identity(url: str) -> str:
 
 
 def normalized(url: str) -> str:
-    """Return a URL without scheme, `www.`, fragment and tracking parameters, with a lower-case host and sorted query.
-
-    Args:
-        url: any URL
-    """
+    """Return a URL without scheme, `www.`, fragment and tracking parameters, host in lower case, query sorted."""
     parts = urlsplit(url)
     host = (parts.hostname or "").removeprefix("www.")
     port = f":{parts.port}" if parts.port not in (None, 80, 443) else ""
@@ -68,11 +52,7 @@ def normalized(url: str) -> str:
 
 
 def derived_id(url: str) -> str:
-    """Return a reproducible, readable id for a video that has none in its list.
-
-    Args:
-        url: the video's page
-    """
+    """Return a reproducible, readable id for a video that has none in its list."""
     if (name := youtube_id(url)) is not None:
         return name
     last = urlsplit(url).path.rstrip("/").rpartition("/")[2].partition(".")[0]

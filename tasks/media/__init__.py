@@ -1,1 +1,1 @@
-"""Decoding of sound and video, fingerprints of sound, and the media files behind utterances."""
+"""Decode sound and video, fingerprint sound, cut and store segments."""

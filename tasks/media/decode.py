@@ -1,7 +1,7 @@
-"""Any media file → 16 kHz mono 16-bit FLAC, through PyAV, in bounded memory, on the container's own clock.
+"""Decode any media file to 16 kHz mono 16-bit FLAC with PyAV, in bounded memory.
 
-Encoders put padding before and after the sound, and streams may start late or have holes, but captions count from the
-container's zero. So samples go where the container's times say they belong: holes become silence, padding goes.
+Encoders add padding before and after the sound, and streams may start late or have gaps, but caption times count from
+the container's zero. Samples are therefore placed by the container's timestamps: gaps become silence, padding is cut.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 RATE_HZ = 16_000
-MAX_HOLE_S = 60.0
-"""Holes up to this are filled with silence; a longer jump of the clock is damage."""
+MAX_GAP_S = 60.0
+"""Gaps up to this are filled with silence; a longer jump of the timestamps means a damaged file."""
 MAX_PADDING_S = 0.1
-"""Sound this far past the stated end is the encoder's padding; more means that the stated end is an estimate."""
+"""Sound up to this past the stated end is the encoder's padding; if it is more, the stated end is an estimate."""
 MAX_LOSS_S = 2.0
-"""A file that lacks more than this of what its container states is broken."""
+"""A file shorter by more than this than its container states is truncated."""
 MAX_CLIP_LOSS_S = 0.25
-"""… and a clip of a corpus, which is seconds long, that lacks more than this."""
+"""The same for a clip of a corpus, which lasts seconds."""
 MAX_LOSS_SHARE = {"mp3": 0.1, "aac": 0.1}
-"""… and more than this share, where the container's length is an estimate from the bit rate, a few percent off."""
+"""Containers whose stated length is an estimate from the bit rate: tolerated loss as a share of it."""
 
 _NO_SIZE = 1 << 32
-_JOINED = 16_384
-"""Samples of decoded frames that are resampled together, which costs less than frame by frame."""
+_BLOCK_SAMPLES = 16_384
+"""Decoded frames are joined up to this before resampling, which is faster than frame by frame."""
 _JITTER_S = 0.01
-"""A frame this far off the end of the one before begins a block of its own; the resampler lets 0.1 s pass."""
-_AT_ONCE = 65_536
-"""Samples that are encoded together."""
-# self-contained containers only: a playlist or script posing as sound could name other files and addresses to read
+"""A frame this far from the end of the one before starts a new block; the resampler itself tolerates 0.1 s."""
+_ENCODED_SAMPLES = 65_536
+"""Samples encoded at a time."""
+# self-contained formats only: FFmpeg follows the files and addresses named in playlists and scripts
 _CONTAINERS = "mov,matroska,webm,mp3,ogg,flac,wav,w64,aiff,aac,ac3,amr,asf,avi,caf,flv,mpeg,mpegts"
 
 
 class SilentFileError(AudioError):
-    """The file holds no sound at all: pictures only, or nothing that can be decoded."""
+    """The file contains no sound that can be decoded."""
 
 
 class CutShortError(AudioError):
-    """The file breaks off before the end that its container states."""
+    """The file ends before the end stated by its container."""
 
 
 class TooLongError(AudioError):
@@ -63,23 +63,23 @@ class TooLongError(AudioError):
 
 
 def to_flac(source: Path, target: Path, *, max_duration_s: float = math.inf) -> float:
-    """Decode the best audio stream of a media file into a FLAC file, written whole.
+    """Decode the best audio stream of a media file into a FLAC file, which is replaced atomically.
 
     Args:
         source: a media file in any common container (m4a, webm, mp3, mp4, ogg, wav, …)
         target: the FLAC file: 16 kHz, one channel, 16 bits
-        max_duration_s: longer sound is refused
+        max_duration_s: longer sound is an error
 
     Returns:
         duration of the decoded sound in seconds
 
     Raises:
-        AudioError: if the file is empty, is no media file or holds no sound, or if less of it can be
-            decoded than its container states (2 s are missing; in MP3, where that is an estimate, also 10 %)
+        AudioError: if the file is empty, is not a media file or contains no sound, or if it is over 2 s shorter than
+            its container states (MP3 and AAC, where that is an estimate: and more than 10 %)
         TooLongError: if the sound is longer than `max_duration_s`
-        OSError: if the source cannot be found or the target cannot be written
+        OSError: if the source cannot be read or the target cannot be written
     """
-    with opened(source) as container:
+    with open_media(source) as container:
         stream = _best_audio(container)
         stated_s = _stated_duration_s(container, stream)
         _check_length(stated_s or 0.0, max_duration_s)
@@ -92,46 +92,57 @@ def to_flac(source: Path, target: Path, *, max_duration_s: float = math.inf) -> 
 def samples(source: Path) -> NDArray[np.int16]:
     """Return a media file's sound as `to_flac` would write it: 16 kHz, mono, 16 bit, shape (n_samples,).
 
-    For clips: all of it is in memory at once.
+    Args:
+        source: a clip; all of its sound is in memory at once
 
     Raises:
-        AudioError: as `to_flac` does
+        AudioError: as `to_flac`
     """
-    with opened(source) as container:
+    with open_media(source) as container:
         stream = _best_audio(container)
         stated_s = _stated_duration_s(container, stream)
         runs = list(_runs(container, stream))
-        found = np.concatenate(runs) if runs else np.empty(0, np.int16)
-        found = found[: _without_padding(found.size, stated_s)]
+        signal = np.concatenate(runs) if runs else np.empty(0, np.int16)
+        signal = signal[: _n_without_padding(signal.size, stated_s)]
         share = MAX_LOSS_SHARE.get(container.format.name, 0.0)
-        _check_complete(found.size / RATE_HZ, stated_s, share, MAX_CLIP_LOSS_S)
+        _check_complete(signal.size / RATE_HZ, stated_s, share, MAX_CLIP_LOSS_S)
     _check_riff(source)
-    return found
+    return signal
 
 
-def described(source: Path) -> dict[str, str | int]:
-    """Return a media file's `container`, and its sound's `rate_hz` and `channels`, as they are before decoding.
+def sound_format(source: Path) -> dict[str, str | int]:
+    """Return `container`, `rate_hz` and `channels` of a media file's sound before decoding.
+
+    Args:
+        source: a media file
 
     Raises:
-        AudioError: if it is no media file, or holds no sound
+        AudioError: if it is not a media file, or contains no sound
     """
-    with opened(source) as container:
+    with open_media(source) as container:
         stream = _best_audio(container)
         return {"container": container.format.name, "rate_hz": stream.rate, "channels": stream.channels}
 
 
-def reason(error: AudioError) -> str:
-    """Return why a file could not be decoded, in two words."""
+def reject_reason(error: AudioError) -> str:
+    """Return the reason code of a file that could not be decoded.
+
+    Args:
+        error: raised by this module
+    """
     if isinstance(error, CutShortError):
         return "cut short"
     return "no sound" if isinstance(error, SilentFileError) else "unreadable"
 
 
-def opened(source: Path) -> InputContainer:
-    """Open a media file; what poses as one and names other files is refused.
+def open_media(source: Path) -> InputContainer:
+    """Open a media file; formats that refer to other files are refused.
+
+    Args:
+        source: a media file
 
     Raises:
-        AudioError: if it is empty, or no media file
+        AudioError: if it is empty, or not a media file
     """
     import av
     from av.error import FFmpegError
@@ -141,7 +152,7 @@ def opened(source: Path) -> InputContainer:
     try:
         return av.open(source, options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"})
     except (FFmpegError, ValueError) as error:
-        raise AudioError(f"not a media file that can be read ({_text(error)})") from None
+        raise AudioError(f"not a media file that can be read ({_message(error)})") from None
 
 
 def _best_audio(container: InputContainer) -> AudioStream:
@@ -156,7 +167,7 @@ def _best_audio(container: InputContainer) -> AudioStream:
 def _stated_duration_s(container: InputContainer, stream: AudioStream) -> float | None:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    # a picture may go on after the sound: the container's length is the sound's only where nothing else is in it
+    # video may continue after the sound: use the container's duration only if it has a single stream
     if container.duration and len(container.streams) == 1:
         return float(container.duration / 1e6)
     return None
@@ -168,11 +179,11 @@ def _check_length(duration_s: float, max_duration_s: float) -> None:
 
 
 def _check_riff(source: Path) -> None:
-    """Check a WAV file against its own header: FFmpeg takes what is left of it for the whole."""
+    """Check a WAV file against its header: FFmpeg does not report a truncated one."""
     with source.open("rb") as file:
         head = file.read(8)
     stated = int.from_bytes(head[4:], "little") + len(head)
-    # a recorder that could not seek back wrote no size, or all ones
+    # recorders that cannot seek back write no size, or all ones
     if head[:4] == b"RIFF" and len(head) < stated < _NO_SIZE and stated > source.stat().st_size + 1:
         raise CutShortError(f"cut short: {source.stat().st_size:,} bytes of the {stated:,} that its header states")
 
@@ -187,10 +198,10 @@ def _check_complete(
 
 
 def _runs(container: InputContainer, stream: AudioStream) -> Iterator[NDArray[np.int16]]:
-    """Yield the sound from the container's zero on, as arrays of 16-bit samples, shape (n,)."""
+    """Yield the sound from the container's zero as arrays of 16-bit samples, shape (n,)."""
     from av.audio.resampler import AudioResampler
 
-    # async=1 fills holes with silence and cuts off what lies before zero, both by the blocks' times
+    # async=1 fills gaps with silence and cuts off samples before zero, both by the blocks' timestamps
     resampler = AudioResampler("s16", "mono", RATE_HZ, options={"async": "1", "first_pts": "0"})
     try:
         for block in chain(_blocks(container, stream), (None,)):
@@ -200,23 +211,23 @@ def _runs(container: InputContainer, stream: AudioStream) -> Iterator[NDArray[np
 
 
 def _blocks(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
-    """Yield decoded frames joined while each follows the one before, with times counted from the container's start."""
+    """Yield joined runs of contiguous frames, with timestamps counted from the container's start."""
     from av.audio.fifo import AudioFifo
 
     joined, begin_s, clock_s = AudioFifo(), 0.0, 0.0
-    for frame, start_s in _on_clock(container, stream):
-        if joined.samples and (joined.samples >= _JOINED or abs(start_s - clock_s) > _JITTER_S):
-            yield _placed(joined, begin_s)
+    for frame, start_s in _timed_frames(container, stream):
+        if joined.samples and (joined.samples >= _BLOCK_SAMPLES or abs(start_s - clock_s) > _JITTER_S):
+            yield _with_timestamp(joined, begin_s)
             joined = AudioFifo()
         if not joined.samples:
             begin_s = start_s
         clock_s = start_s + frame.samples / frame.sample_rate
         joined.write(frame)
     if joined.samples:
-        yield _placed(joined, begin_s)
+        yield _with_timestamp(joined, begin_s)
 
 
-def _placed(joined: AudioFifo, begin_s: float) -> AudioFrame:
+def _with_timestamp(joined: AudioFifo, begin_s: float) -> AudioFrame:
     block = joined.read()
     assert block is not None
     block.time_base = Fraction(1, block.sample_rate)
@@ -224,22 +235,27 @@ def _placed(joined: AudioFifo, begin_s: float) -> AudioFrame:
     return block
 
 
-def _on_clock(container: InputContainer, stream: AudioStream) -> Iterator[tuple[AudioFrame, float]]:
-    """Yield decoded frames without times, and the second at which each begins, from the container's start on."""
+def _timed_frames(container: InputContainer, stream: AudioStream) -> Iterator[tuple[AudioFrame, float]]:
+    """Yield decoded frames, their timestamps removed, with their start in seconds from the container's start."""
     origin_s, clock_s = (container.start_time or 0) / 1e6, 0.0
-    # asked of every frame, the same fraction would be made anew each time
+    # once: the property creates a new fraction at each access
     tick_s = float(stream.time_base or 0)
-    for frame in frames(container, stream):
+    for frame in decoded_frames(container, stream):
         start_s = clock_s if frame.pts is None or not tick_s else frame.pts * tick_s - origin_s
-        if start_s - clock_s > MAX_HOLE_S:
+        if start_s - clock_s > MAX_GAP_S:
             raise AudioError(f"the clock jumps from {clock_s:.1f} s to {start_s:.1f} s")
         clock_s = start_s + frame.samples / frame.sample_rate
         frame.pts = None
         yield frame, start_s
 
 
-def frames(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[Any]:
-    """Yield what can be decoded of a stream of sound or pictures, up to where the container breaks off."""
+def decoded_frames(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[Any]:
+    """Yield the decodable frames of a stream, up to where the file breaks off.
+
+    Args:
+        container: an open media file
+        stream: one of its streams of sound or video
+    """
     from av.error import FFmpegError, InvalidDataError
 
     packets = container.demux(stream)
@@ -247,22 +263,22 @@ def frames(container: InputContainer, stream: AudioStream | VideoStream) -> Iter
         try:
             packet = next(packets, None)
         except FFmpegError:
-            # the container breaks off here; whether enough was read is for the caller to judge
+            # the file breaks off at this packet; the caller checks whether enough was read
             return
         if packet is None:
             return
         try:
             yield from packet.decode()
         except InvalidDataError:
-            # as players do: what is damaged becomes a hole on the clock
+            # skip damaged packets, as players do: they become a gap in the timestamps
             continue
 
 
 def _write_flac(runs: Iterator[NDArray[np.int16]], path: Path, stated_s: float | None, max_duration_s: float) -> float:
-    """Write samples as FLAC, without the padding past the stated end; return the duration in seconds."""
+    """Write samples as FLAC without the padding past the stated end; return the duration in seconds."""
     import soundfile
 
-    # held back until it is clear that it is not the end, which may need trimming
+    # the last 0.1 s is always held back: it may be padding
     n_held, waiting, written = round(MAX_PADDING_S * RATE_HZ), list[NDArray[np.int16]](), 0
     with (
         _Sink(path, "wb") as file,
@@ -270,23 +286,23 @@ def _write_flac(runs: Iterator[NDArray[np.int16]], path: Path, stated_s: float |
     ):
         for run in runs:
             waiting.append(run)
-            if sum(one.size for one in waiting) < _AT_ONCE + n_held:
+            if sum(block.size for block in waiting) < _ENCODED_SAMPLES + n_held:
                 continue
             samples = np.concatenate(waiting)
             sink.write(samples[:-n_held])
-            file.demand_written()
+            file.raise_error()
             waiting, written = [samples[-n_held:]], written + samples.size - n_held
             _check_length(written / RATE_HZ, max_duration_s)
         left = np.concatenate(waiting) if waiting else np.empty(0, np.int16)
-        n_last = _without_padding(written + left.size, stated_s) - written
+        n_last = _n_without_padding(written + left.size, stated_s) - written
         sink.write(left[:n_last])
-    file.demand_written()
+    file.raise_error()
     _check_length((written + n_last) / RATE_HZ, max_duration_s)
     return (written + n_last) / RATE_HZ
 
 
 class _Sink(io.FileIO):
-    """A file for libsndfile, which cannot tell why something could not be written: the reason is kept here."""
+    """A file for libsndfile that keeps the OSError of a failed write: libsndfile would lose it."""
 
     _error: OSError | None = None
 
@@ -299,21 +315,21 @@ class _Sink(io.FileIO):
             self._error = error
         return len(data)
 
-    def demand_written(self) -> None:
-        """Raise what a write has met, if one has.
+    def raise_error(self) -> None:
+        """Raise the error of a failed write, if there was one.
 
         Raises:
-            OSError: if the disk is full, say
+            OSError: if the disk is full, for example
         """
         if self._error is not None:
             raise OSError(self._error.errno, self._error.strerror, self.name)
 
 
-def _without_padding(n_samples: int, stated_s: float | None) -> int:
+def _n_without_padding(n_samples: int, stated_s: float | None) -> int:
     n_stated = n_samples if stated_s is None else round(stated_s * RATE_HZ)
     return n_stated if 0 < n_samples - n_stated <= MAX_PADDING_S * RATE_HZ else n_samples
 
 
-def _text(error: Exception) -> str:
-    # an FFmpeg error's text ends in the path, which is no one's business
+def _message(error: Exception) -> str:
+    # str() of an FFmpeg error ends with the path, which differs between machines
     return getattr(error, "strerror", None) or str(error)

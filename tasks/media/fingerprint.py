@@ -1,8 +1,8 @@
-"""Fingerprints of sound: copies of a recording agree in most bits, two takes of the same sentence do not.
+"""Audio fingerprints: copies of a recording agree in most bits, two takes of the same sentence do not.
 
 Haitsma & Kalker (2002), "A Highly Robust Audio Fingerprinting System", ISMIR: one 32-bit word every 23 ms, whose bits
-are the signs of how the energy differences between 33 neighbouring bands change from one frame to the next. Signs don't
-know of levels, and long overlapping frames forgive codecs, other sampling rates and a few milliseconds cut off.
+are the signs of how the energy differences between 33 neighbouring bands change from one frame to the next. Signs do
+not depend on the level; long overlapping frames tolerate codecs, resampling and a few missing milliseconds.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ HOP_S = 0.023
 N_BANDS = 33
 LOWEST_HZ, HIGHEST_HZ = 300.0, 2000.0
 QUIET_DB = 30.0
-"""A frame this far below the loudest of its clip says nothing: its word is `QUIET`, and it is compared with nothing."""
+"""A frame this far below the loudest of its clip is not compared: its word is `QUIET`."""
 QUIET = 0
 MIN_OVERLAP = 0.5
-"""Two clips are compared where this share of the shorter one's sounding frames meets sounding frames of the other."""
+"""Two clips are compared at offsets where this share of the shorter one's sounding frames overlaps the other's."""
 
 _HEADROOM = 1.3
-"""Half the rate at which frames are looked at, beside the highest band's edge: room for a low-pass to fall."""
+"""Half the decimated rate, divided by the highest band's edge: leaves a transition band for the low-pass filter."""
 _TAPS_A_SIDE = 7
-_TOGETHER = 32
-"""Samples of the thinned signal that one product of matrices gives."""
+_BLOCK_SAMPLES = 32
+"""Samples of the decimated signal that are computed by one row of a matrix product."""
 _FRAMES_AT_ONCE = 64
-"""Few enough to stay in a core's cache."""
+"""Few enough to fit into a core's cache."""
 
 
 def fingerprint(signal: NDArray[np.floating] | NDArray[np.int16], rate_hz: int = 16_000) -> NDArray[np.uint32]:
-    """Return a word of 32 bits for every 23 ms of a mono signal; quiet frames are `QUIET`, no other is.
+    """Return a word of 32 bits for every 23 ms of a mono signal; only quiet frames are `QUIET`.
 
     Args:
         signal: samples at any scale, shape (n_samples,)
-        rate_hz: sampling rate of the signal, at least twice the highest band's edge
+        rate_hz: sampling rate, at least twice the highest band's edge
 
     Returns:
         words, shape (n_frames,); frame `i` is centred at `(i + 1) * HOP_S` seconds
@@ -61,31 +61,31 @@ def fingerprint(signal: NDArray[np.floating] | NDArray[np.int16], rate_hz: int =
     return np.where(quiet, np.uint32(QUIET), np.maximum(words, np.uint32(QUIET + 1)))
 
 
-def identity(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
-    """Return what copies of a sound are found by, columns of `tables.SOUNDS` and of `tables.SEGMENTS`.
+def copy_detection_columns(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
+    """Return the columns of `tables.SOUNDS` and `tables.SEGMENTS` by which copies of a sound are detected.
 
     Args:
         samples: mono, 16 bit, shape (n_samples,)
-        rate_hz: their sampling rate
+        rate_hz: sampling rate
 
     Returns:
-        `samples_sha256`, the digest of the samples, little-endian; `fingerprint`
+        `samples_sha256`, digest of the samples as little-endian bytes; `fingerprint`
     """
     content = np.ascontiguousarray(samples, dtype="<i2").tobytes()
     return {"samples_sha256": hashlib.sha256(content).hexdigest(), "fingerprint": fingerprint(samples, rate_hz)}
 
 
 def bit_error_rate(a: NDArray[np.uint32], b: NDArray[np.uint32], max_offset: int) -> tuple[float, int, int]:
-    """Return how much two fingerprints differ where they agree best.
+    """Compare two fingerprints at the offset where they agree best.
 
     Args:
-        a: one fingerprint, shape (n_a,)
-        b: another, shape (n_b,)
-        max_offset: how many frames one may be shifted against the other, either way
+        a: first fingerprint, shape (n_a,)
+        b: second fingerprint, shape (n_b,)
+        max_offset: maximum shift in frames, in both directions
 
     Returns:
-        share of bits that differ (0: none, about 0.5: nothing in common); the offset in frames, such that `a[i]` meets
-        `b[i + offset]`; how many sounding frames were compared. (1.0, 0, 0) where too few meet
+        share of bits that differ (0: copies, about 0.5: unrelated); the offset in frames, `a[i]` matches
+        `b[i + offset]`; the number of sounding frames compared. (1.0, 0, 0) if too few overlap
     """
     n_needed = MIN_OVERLAP * min(np.count_nonzero(a), np.count_nonzero(b))
     if not n_needed:
@@ -94,11 +94,11 @@ def bit_error_rate(a: NDArray[np.uint32], b: NDArray[np.uint32], max_offset: int
     first, last = max(0, max_offset), min(window.size, max_offset + b.size)
     window[first:last] = b[: last - first]
     shifted = np.lib.stride_tricks.sliding_window_view(window, a.size)
-    meet = (shifted != QUIET) & (a != QUIET)
-    n_frames = meet.sum(axis=1)
-    n_wrong = np.where(meet, np.bitwise_count(shifted ^ a), 0).sum(axis=1, dtype=np.int64)
+    overlap = (shifted != QUIET) & (a != QUIET)
+    n_frames = overlap.sum(axis=1)
+    n_wrong = np.where(overlap, np.bitwise_count(shifted ^ a), 0).sum(axis=1, dtype=np.int64)
     rates = np.where(n_frames >= n_needed, n_wrong / np.maximum(32 * n_frames, 1), 1.0)
-    # of equal rates the smallest shift
+    # if tied, the smallest shift
     best = min(np.flatnonzero(rates == rates.min()), key=lambda i: abs(int(i) - max_offset))
     if n_frames[best] < n_needed:
         return 1.0, 0, 0
@@ -110,9 +110,9 @@ def _band_energies(signal: NDArray[np.generic], rate_hz: float) -> NDArray[np.fl
     from scipy.fft import rfft
 
     n_hops = int(signal.size / (HOP_S * rate_hz))
-    signal, rate_hz = _thinned(signal.astype(np.float32), rate_hz)
+    signal, rate_hz = _decimate(signal.astype(np.float32), rate_hz)
     n_frame = round(FRAME_S * rate_hz)
-    # half a frame of silence around it lets a clip of any length have frames
+    # padding with half a frame on both sides: a clip of any length has frames
     padded = np.zeros(signal.size + 2 * n_frame, np.float32)
     padded[n_frame // 2 : n_frame // 2 + signal.size] = signal
     starts = np.round(np.arange(0, n_hops + 1) * HOP_S * rate_hz).astype(np.int64)
@@ -120,54 +120,52 @@ def _band_energies(signal: NDArray[np.generic], rate_hz: float) -> NDArray[np.fl
     window, (first, last), bands = _analysis(n_frame, rate_hz)
     energies = np.empty((starts.size, N_BANDS), np.float32)
     for at in range(0, starts.size, _FRAMES_AT_ONCE):
-        some = frames[starts[at : at + _FRAMES_AT_ONCE]]
-        some *= window
-        # real and imaginary parts side by side, and what they add up to in a band as a product of matrices
-        parts = np.square(rfft(some, overwrite_x=True).view(np.float32)[:, 2 * first : 2 * last])
+        batch = frames[starts[at : at + _FRAMES_AT_ONCE]]
+        batch *= window
+        # squares of real and imaginary parts, interleaved; a matrix product sums them by band
+        parts = np.square(rfft(batch, overwrite_x=True).view(np.float32)[:, 2 * first : 2 * last])
         np.matmul(parts, bands, out=energies[at : at + _FRAMES_AT_ONCE])
     return energies
 
 
 @lru_cache(maxsize=8)
 def _analysis(n_frame: int, rate_hz: float) -> tuple[NDArray[np.float32], tuple[int, int], NDArray[np.float32]]:
-    """Return a frame's window, the bins between the lowest and the highest edge, and which two parts go to which band.
-
-    The shapes: (n_frame,) and (2 n_bins, n_bands), ones and zeros.
-    """
+    """Return the window, shape (n_frame,); first and last bin of the bands; the 0/1 matrix that sums the interleaved
+    parts of bins by band, shape (2 n_bins, n_bands)."""
     edges = np.round(np.geomspace(LOWEST_HZ, HIGHEST_HZ, N_BANDS + 1) * n_frame / rate_hz).astype(np.int64)
     band = np.repeat(np.arange(N_BANDS), 2 * np.diff(edges))
     bands = (band[:, None] == np.arange(N_BANDS)).astype(np.float32)
     return np.hanning(n_frame).astype(np.float32), (int(edges[0]), int(edges[-1])), bands
 
 
-def _thinned(signal: NDArray[np.float32], rate_hz: float) -> tuple[NDArray[np.float32], float]:
-    """Return every n-th sample of a low-passed signal, as few as the bands allow, and their rate."""
-    every = int(rate_hz / (2 * HIGHEST_HZ * _HEADROOM))
-    if every < 2:
+def _decimate(signal: NDArray[np.float32], rate_hz: float) -> tuple[NDArray[np.float32], float]:
+    """Low-pass a signal and keep every n-th sample, as few as the bands allow; return them and their rate."""
+    factor = int(rate_hz / (2 * HIGHEST_HZ * _HEADROOM))
+    if factor < 2:
         return signal, rate_hz
-    filters = _low_pass(every)
-    n_taps = len(filters) - every * (_TOGETHER - 1)
-    n = -(-signal.size // every)
-    n_blocks = -(-n // _TOGETHER)
-    padded = np.zeros(every * _TOGETHER * n_blocks + len(filters), np.float32)
+    filters = _low_pass(factor)
+    n_taps = len(filters) - factor * (_BLOCK_SAMPLES - 1)
+    n = -(-signal.size // factor)
+    n_blocks = -(-n // _BLOCK_SAMPLES)
+    padded = np.zeros(factor * _BLOCK_SAMPLES * n_blocks + len(filters), np.float32)
     padded[n_taps // 2 : n_taps // 2 + signal.size] = signal
-    # a filter for each of some samples turns the sums into a product of matrices
-    blocks = np.lib.stride_tricks.sliding_window_view(padded, len(filters))[: every * _TOGETHER * n_blocks]
-    return (blocks[:: every * _TOGETHER] @ filters).ravel()[:n], rate_hz / every
+    # shifted copies of the filter turn the convolution into a matrix product
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, len(filters))[: factor * _BLOCK_SAMPLES * n_blocks]
+    return (blocks[:: factor * _BLOCK_SAMPLES] @ filters).ravel()[:n], rate_hz / factor
 
 
 @lru_cache(maxsize=8)
-def _low_pass(every: int) -> NDArray[np.float32]:
-    """Return a windowed sinc (Harris 1978, Hamming) that keeps what a signal of every n-th sample can hold.
+def _low_pass(factor: int) -> NDArray[np.float32]:
+    """Return a windowed sinc (Harris 1978, Hamming) for decimation, shifted once per output sample of a block.
 
-    It stands there once for each of the samples that come out together, shape (n_samples in, n_samples out).
+    Shape (n_samples in, n_samples out).
     """
-    half = _TAPS_A_SIDE * every
+    half = _TAPS_A_SIDE * factor
     time = np.arange(-half, half + 1)
-    # cut off amid the highest band's edge and the lowest frequency that would fold into it
-    taps = np.sinc(time / every) * np.hamming(time.size)
+    # cutoff midway between the highest band's edge and the lowest frequency that aliases into it
+    taps = np.sinc(time / factor) * np.hamming(time.size)
     taps /= taps.sum()
-    found = np.zeros((every * (_TOGETHER - 1) + taps.size, _TOGETHER), np.float32)
-    for place in range(_TOGETHER):
-        found[every * place : every * place + taps.size, place] = taps
-    return found
+    filters = np.zeros((factor * (_BLOCK_SAMPLES - 1) + taps.size, _BLOCK_SAMPLES), np.float32)
+    for column in range(_BLOCK_SAMPLES):
+        filters[factor * column : factor * column + taps.size, column] = taps
+    return filters

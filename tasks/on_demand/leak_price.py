@@ -28,10 +28,10 @@ from tasks.evaluation.splits import Labels
 from tasks.experiments.weak_path import recipe
 from tasks.features.mid_term.mid_term import NAMES, AnalysisWindows, mid_terms
 from tasks.media import decode
-from tasks.media.corpus_files import files, sound_check
-from tasks.media.corpus_files.files import MediaFile
+from tasks.media.corpus_files import media_files, sound_check
+from tasks.media.corpus_files.media_files import MediaFile
 from tasks.models.svm import weak_svm
-from tasks.stages.acoustic import SCHEMA, VECTORS, by_name, described
+from tasks.stages.acoustic import SCHEMA, VECTORS, feature_columns, vectors_result
 
 N_SHUFFLES = 3
 _GUESSES = pa.schema([("utterance_id", pa.string()), ("predicted", pa.string())])
@@ -115,9 +115,9 @@ def describe_one(item: MediaFile, settings: Acoustic) -> Result:
         samples = decode.samples(item.whole_path)
     except AudioError as error:
         return Result(VECTORS.empty_table(), (Reject(item.path, "no features", str(error)),))
-    spans, parts = zip(*sound_check.parts(item, samples), strict=True)
+    spans, parts = zip(*sound_check.utterance_samples(item, samples), strict=True)
     found = mid_terms(parts, decode.RATE_HZ, AnalysisWindows(**settings.model_dump()))
-    return described([span.utterance_id for span in spans], found)
+    return vectors_result([span.utterance_id for span in spans], found)
 
 
 def fold_one(item: FoldOf, settings: Train) -> Result:
@@ -197,9 +197,9 @@ class _Rows:
 def _features(name: str, config: Config, label_set: str, each: Each) -> FoldOf:
     folder = Path(config.corpora[name].path)
     digests = {row["audio"]: row["sha256"] for row in _sounds(name)}
-    items = files.files(_utterances(name), "audio", digests, folder)
+    items = media_files.files(_utterances(name), "audio", digests, folder)
     work = Work("price", describe_one, config.acoustic, VECTORS)
-    found = by_name(collect(each(work, items), VECTORS).rows.sort_by("utterance_id"))
+    found = feature_columns(collect(each(work, items), VECTORS).rows.sort_by("utterance_id"))
     if not found.num_rows:
         raise NotEnoughData(f"corpus {name} has no sound to take features of")
     target = paths.folder(f"price@{name}") / "features.parquet"

@@ -27,7 +27,7 @@ from tasks.media.decode import RATE_HZ, to_flac
 from tasks.media.segments.cutting import CutSegment, SegmentSpan, VideoSpans, cuts
 from tasks.models.svm.weak_svm import Classifier
 from tasks.on_demand import timeline
-from tasks.stages.acoustic import by_name, described
+from tasks.stages.acoustic import feature_columns, vectors_result
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _CAPTION_ENDINGS = (".en.vtt", ".vtt", ".en.srt", ".srt")
@@ -88,14 +88,14 @@ def run(source: str, *, captions: Path | None, out: Path, config: Config) -> Pre
         spans, texts, rejects = _spans(medium, config)
         found = list(cuts(VideoSpans(medium.name, str(medium.flac), "", tuple(spans))))
     kept = [one for one in found if isinstance(one, CutSegment)]
-    vectors = described(
+    vectors = vectors_result(
         [one.span.utterance_id for one in kept], mid_terms([one.samples for one in kept], RATE_HZ, windows)
     )
     lost = (*rejects, *(one for one in found if isinstance(one, Reject)), *vectors.rejects)
     if not vectors.rows.num_rows:
         reasons = ", ".join(sorted({reject.reason for reject in lost})) or "it has no captioned speech"
         raise NotEnoughData(f"{source}: nothing to classify ({reasons})")
-    rows = _classified(classifier, by_name(vectors.rows), {span.utterance_id: span for span in spans}, texts)
+    rows = _classified(classifier, feature_columns(vectors.rows), {span.utterance_id: span for span in spans}, texts)
     table, picture = out / f"{medium.name}.csv", out / f"{medium.name}.png"
     tables.write_csv(table, [asdict(row) for row in rows])
     timeline.draw(rows, picture)

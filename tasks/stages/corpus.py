@@ -14,7 +14,7 @@ from tasks.core.errors import InputError
 from tasks.core.memo import Reject, Result
 from tasks.corpora.readers import reading, registry
 from tasks.corpora.readers.reading import ReaderOutput, Row
-from tasks.media.corpus_files import files, sound_check, video_check
+from tasks.media.corpus_files import media_files, sound_check, video_check
 
 
 def run(config: Config, name: str, *, each: Each) -> None:
@@ -30,10 +30,10 @@ def run(config: Config, name: str, *, each: Each) -> None:
     found = corpus.read(folder)
     rows, rejects = _once(found)
     digests = _digests(rows, folder, rejects)
-    items = files.files(rows, "audio", digests, folder)
-    heard = collect(each(Work(stage, sound_check.hear_one, Section(), tables.SOUNDS), items), tables.SOUNDS)
-    items = files.files(rows, "video", digests, folder)
-    seen = collect(each(Work(stage, video_check.see_one, Section(), tables.PICTURES), items), tables.PICTURES)
+    items = media_files.files(rows, "audio", digests, folder)
+    heard = collect(each(Work(stage, sound_check.check_sound_one, Section(), tables.SOUNDS), items), tables.SOUNDS)
+    items = media_files.files(rows, "video", digests, folder)
+    seen = collect(each(Work(stage, video_check.check_video_one, Section(), tables.PICTURES), items), tables.PICTURES)
     rows = _with_media(rows, heard, seen)
     # what is no media file is neither heard nor seen, for one and the same reason
     rejects += dict.fromkeys((*heard.rejects, *seen.rejects))

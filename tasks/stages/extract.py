@@ -30,9 +30,9 @@ from tasks.features.base.extractor import Extractor, Sound, Transcript, VideoFra
 from tasks.features.base.settings import settings_of
 from tasks.features.video import contact_sheet, utterance_frames
 from tasks.media import decode
-from tasks.media.corpus_files import files as media
+from tasks.media.corpus_files import media_files as media
 from tasks.media.corpus_files import sound_check
-from tasks.media.corpus_files.files import MediaFile
+from tasks.media.corpus_files.media_files import MediaFile
 
 _TEXTS_A_BATCH, _FILES_A_BATCH = 256, 16
 _BATCH_SIZE = 32
@@ -134,7 +134,7 @@ def _shown(name: str, config: Config, settings: Any) -> Iterator[contact_sheet.S
     rows = tables.read_corpus(paths.utterances(corpus)).to_pylist()
     folder = Path(config.corpora[corpus].path)
     for row in contact_sheet.first_per_emotion([row for row in rows if row["utterance_id"] in known]):
-        span = media.Span(row["utterance_id"], row["start_s"], row["end_s"])
+        span = media.UtteranceSpan(row["utterance_id"], row["start_s"], row["end_s"])
         yield contact_sheet.SheetEntry(
             row["utterance_id"],
             row["emotion"] or "",
@@ -240,7 +240,7 @@ def _sounds(item: Batch, found: _Found) -> Iterator[tuple[str, Sound]]:
         except AudioError as error:
             found.rejects.append(Reject(file.path, "no sound", str(error)))
             continue
-        for span, part in sound_check.parts(file, samples):
+        for span, part in sound_check.utterance_samples(file, samples):
             yield span.utterance_id, Sound(part.astype(np.float32) / np.float32(sound_check.FULL_SCALE), decode.RATE_HZ)
 
 

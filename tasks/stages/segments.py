@@ -1,8 +1,7 @@
-"""Stage segments: cuts every eligible utterance out of its video's sound, into a few Parquet shards.
+"""Stage segments: cut every eligible utterance out of its video's sound, into a few Parquet shards.
 
-The `audio` column is `{bytes, path}`, which Hugging Face `datasets` reads as an Audio feature; the fingerprint that the
-audit looks at is taken while the samples are at hand. Votes play no part here, so that a changed threshold cuts and
-extracts nothing again.
+The `audio` column is `{bytes, path}`, which Hugging Face `datasets` reads as an Audio feature. The fingerprint for the
+audit is computed while the samples are in memory. Votes are not used, so that a changed threshold does not cut again.
 """
 
 from __future__ import annotations
@@ -25,15 +24,21 @@ from tasks.core.config import Config, Cutting
 from tasks.core.each import Each, Outcome, Work, write_rejects
 from tasks.core.memo import Reject, Result
 from tasks.labelling.votes import eligibility
-from tasks.media.fingerprint import identity
-from tasks.media.segments import shards
+from tasks.media.fingerprint import copy_detection_columns
+from tasks.media.segments import shard_records
 from tasks.media.segments.cutting import CutSegment, SegmentSpan, VideoSpans, cuts
+from tasks.media.segments.shard_records import ShardRecord
 
-Entry = dict[str, Any]
+IndexRow = dict[str, Any]
 
 
 def segments_one(item: VideoSpans, settings: Cutting) -> Result:
-    """Cut one video's utterances into FLAC; of its sound no more than one of them is read at a time."""
+    """Cut one video's utterances and encode them as FLAC.
+
+    Args:
+        item: the video, and the spans of its utterances
+        settings: which backend cuts
+    """
     rows, rejects = [], []
     for cut in cuts(item, settings.backend):
         if isinstance(cut, Reject):
@@ -50,26 +55,32 @@ def run(config: Config, *, each: Each) -> None:
     # the shard count is not in the cache key: changing it must not cut anything again
     outcomes = each(Work("segments", segments_one, Cutting(backend=config.segments.backend), tables.SEGMENTS), items)
     paths.SHARDS.mkdir(parents=True, exist_ok=True)
-    before, now, entries, rejects = shards.read(), dict[str, shards.Shard](), list[Entry](), list[Reject]()
+    previous, current = shard_records.read(), dict[str, ShardRecord]()
+    index, rejects = list[IndexRow](), list[Reject]()
     for name, members in groupby(outcomes, key=lambda outcome: shard_of(outcome.item, n_shards)):
-        found = list(members)
-        shard = before.get(name)
-        if shard is None or not shard.holds(name, [outcome.memo.name for outcome in found]):
-            shard = _write_shard(name, found)
-        now[name] = shard
-        entries += [{**entry, "shard": name} for entry in shard.entries]
-        rejects += shard.rejects
+        videos = list(members)
+        record = previous.get(name)
+        if record is None or not record.is_current(name, [outcome.memo.name for outcome in videos]):
+            record = _write_shard(name, videos)
+        current[name] = record
+        index += [{**entry, "shard": name} for entry in record.entries]
+        rejects += record.rejects
     for path in paths.SHARDS.iterdir():
-        if path.name not in now:
+        if path.name not in current:
             path.unlink()
-    shards.write(now)
-    by_video = tables.from_rows(entries, tables.SEGMENT_INDEX).sort_by("video_id")
+    shard_records.write(current)
+    by_video = tables.from_rows(index, tables.SEGMENT_INDEX).sort_by("video_id")
     tables.write(by_video, paths.SEGMENT_INDEX, tables.SEGMENT_INDEX)
     write_rejects("segments", rejects)
 
 
 def shard_of(video_id: str, n_shards: int) -> str:
-    """Return the shard a video's segments lie in: decided by its id alone, so that a new video touches one shard."""
+    """Return the file name of a video's shard: it depends on the id only, so that a new video changes one shard.
+
+    Args:
+        video_id: the video
+        n_shards: number of shards
+    """
     return f"{int(hashlib.sha256(video_id.encode()).hexdigest(), 16) % n_shards:04d}.parquet"
 
 
@@ -84,20 +95,20 @@ def _eligible_videos(config: Config) -> Iterator[VideoSpans]:
         yield VideoSpans(video_id, videos[video_id]["audio"], videos[video_id]["audio_sha256"], spans)
 
 
-def _write_shard(name: str, outcomes: Sequence[Outcome]) -> shards.Shard:
-    entries, rejects = list[Entry](), list[Reject]()
+def _write_shard(name: str, outcomes: Sequence[Outcome]) -> ShardRecord:
+    entries, rejects = list[IndexRow](), list[Reject]()
     with (
         tables.whole(paths.SHARDS / name) as part,
         pq.ParquetWriter(part, tables.SEGMENTS, compression="none") as writer,
     ):
         for row_group, outcome in enumerate(outcomes):
             result = outcome.result()
-            # a row group per video, also an empty one, so that a video's segments can be read alone
+            # one row group per video, even if empty: a video's segments can be read separately
             writer.write_table(result.rows)
             about = {"n_segments": result.rows.num_rows, "sha256": _digest(result.rows), "row_group": row_group}
             entries.append({"video_id": outcome.item, **about})
             rejects += result.rejects
-    return shards.Shard.of(name, [outcome.memo.name for outcome in outcomes], entries, rejects)
+    return ShardRecord.of(name, [outcome.memo.name for outcome in outcomes], entries, rejects)
 
 
 def _digest(rows: pa.Table) -> str:
@@ -108,7 +119,7 @@ def _digest(rows: pa.Table) -> str:
 def _segment(cut: CutSegment) -> dict[str, Any]:
     name = f"{cut.span.utterance_id.replace('/', '_')}.flac"
     audio = {"bytes": _flac(cut.samples, cut.rate_hz), "path": name}
-    return {**asdict(cut.span), "audio": audio, **identity(cut.samples, cut.rate_hz)}
+    return {**asdict(cut.span), "audio": audio, **copy_detection_columns(cut.samples, cut.rate_hz)}
 
 
 def _flac(samples: NDArray[np.int16], rate_hz: int) -> bytes:

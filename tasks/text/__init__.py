@@ -1,1 +1,1 @@
-"""Tokenisation and word counts, as in the source document."""
+"""Tokens and word counts, as in the source document."""

@@ -1,6 +1,6 @@
-"""A part of a package without the rest that the package's own `__init__` imports.
+"""Import a single module without running its package's `__init__`.
 
-`import nltk` brings scipy.stats along, and `import textblob` brings nltk: two seconds in every worker process, for a
+`import nltk` imports scipy.stats, and `import textblob` imports nltk: two seconds in every worker process, for a
 tokenizer of regular expressions and a lexicon.
 """
 
@@ -12,33 +12,36 @@ import sys
 import threading
 from types import ModuleType
 
-_ONE_AT_A_TIME = threading.RLock()
+_LOCK = threading.RLock()
 
 
 def module(name: str) -> ModuleType:
-    """Import a module, but run no `__init__` of the packages it stands in.
+    """Import a module without running the `__init__` of its packages.
 
-    What was imported on the way is forgotten again: whoever imports the package later gets all of it.
+    The packages are then removed from `sys.modules`: a later import of a package gets all of it.
 
     Args:
-        name: the module's, with those of its packages: `package.module`
+        name: full name, `package.module`
+
+    Raises:
+        ModuleNotFoundError: if the package is not installed
     """
     packages = name.split(".")[:-1]
-    with _ONE_AT_A_TIME:
+    with _LOCK:
         if packages[0] in sys.modules:
             return importlib.import_module(name)
         before = frozenset(sys.modules)
         try:
             for depth in range(1, len(packages) + 1):
-                _announce(".".join(packages[:depth]))
+                _register(".".join(packages[:depth]))
             return importlib.import_module(name)
         finally:
-            for one in sys.modules.keys() - before:
-                if one.partition(".")[0] == packages[0]:
-                    del sys.modules[one]
+            for imported in sys.modules.keys() - before:
+                if imported.partition(".")[0] == packages[0]:
+                    del sys.modules[imported]
 
 
-def _announce(package: str) -> None:
+def _register(package: str) -> None:
     spec = importlib.util.find_spec(package)
     if spec is None:
         raise ModuleNotFoundError(f"No module named {package!r}", name=package)

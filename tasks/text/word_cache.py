@@ -1,6 +1,6 @@
-"""What is known of each chunk of a text (what stands between two spaces), looked up once.
+"""Cache a function of the chunks of a text (the parts between spaces).
 
-Captions repeat their words: a hundred thousand of them have a million chunks, of which some ten thousand differ.
+Captions repeat their words: a hundred thousand captions have a million chunks, of which some ten thousand differ.
 """
 
 from __future__ import annotations
@@ -9,27 +9,27 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-_MOST = 100_000
-"""Chunks that are kept: a million captions of strangers' inventions must not fill the memory."""
+_MAX_CHUNKS = 100_000
+"""Limit of the cache: invented words in untrusted captions must not fill the memory."""
 
 
-class Chunks(dict[str, T]):
-    """A table of chunks that fills itself.
+class WordCache(dict[str, T]):
+    """A dictionary of chunks that computes missing values.
 
     Args:
-        look: what is known of one chunk
+        compute: returns the value of a chunk
     """
 
-    def __init__(self, look: Callable[[str], T]) -> None:
+    def __init__(self, compute: Callable[[str], T]) -> None:
         super().__init__()
-        self._look = look
+        self._compute = compute
 
     def __missing__(self, chunk: str) -> T:
-        if len(self) >= _MOST:
+        if len(self) >= _MAX_CHUNKS:
             self.clear()
-        found = self[chunk] = self._look(chunk)
-        return found
+        value = self[chunk] = self._compute(chunk)
+        return value
 
     def of(self, text: str) -> list[T]:
-        """Return what is known of each chunk of a text, in order."""
+        """Return the value of each chunk of a text, in order."""
         return list(map(self.__getitem__, text.split()))

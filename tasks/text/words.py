@@ -1,7 +1,7 @@
-"""Words as the source counts them: NLTK's tokens, without NLTK's English stop words.
+"""Count words as the source document does: NLTK's tokens, without NLTK's English stop words.
 
-NLTK's data cannot be relied on to be downloadable, so its stop list (after Porter's, public domain) stands here. It is
-matched in lower case only, as the source does: "I" and "And" at a sentence's start are kept.
+NLTK's data may not be downloadable, so its stop list (after Porter's, public domain) is included. As in the source, it
+is matched in lower case only: "I" and "And" at a sentence's start are kept.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from tasks.text import partial_import
-from tasks.text.word_cache import Chunks
+from tasks.text.word_cache import WordCache
 
 STOP_WORDS = frozenset(
     """
@@ -25,59 +25,64 @@ STOP_WORDS = frozenset(
     don't should should've now d ll m o re ve y ain aren aren't couldn couldn't didn didn't doesn doesn't hadn
     hadn't hasn hasn't haven haven't isn isn't ma mightn mightn't mustn mustn't needn needn't shan shan't shouldn
     shouldn't wasn wasn't weren weren't won won't wouldn wouldn't
-    """.split()  # noqa: SIM905  (a word a line would hide the list)
+    """.split()  # noqa: SIM905  (one word per line would be too long)
 )
 
 
 _WORD = re.compile(r"[^\w\s]*([A-Za-z]+(?:'[A-Za-z]+)?)([^\w\s]*)")
-"""A word with signs around it."""
-_CUT_OFF = frozenset(",?!")
-"""Signs that are cut off from a word wherever it stands; a period is at the end of a text alone."""
-_TORN = re.compile(r"cannot|gonna|gotta|wanna|gimme|lemme", re.IGNORECASE)
-"""Words that are two tokens without an apostrophe."""
+"""A word with punctuation around it."""
+_ALWAYS_SPLIT = frozenset(",?!")
+"""Punctuation that is split off anywhere; a period is split off only at the end of a text."""
+_CONTRACTIONS = re.compile(r"cannot|gonna|gotta|wanna|gimme|lemme", re.IGNORECASE)
+"""Words without an apostrophe that are two tokens."""
 
 
 def tokens(text: str) -> list[str]:
-    """Return a text's tokens as NLTK's word tokenizer cuts them: "don't" is "do" and "n't"."""
-    found: list[str] = _tokenizer().tokenize(text)
-    return found
+    """Split a text with NLTK's word tokenizer: "don't" is "do" and "n't"."""
+    words: list[str] = _tokenizer().tokenize(text)
+    return words
 
 
 def content_words(text: str) -> list[str]:
-    """Return a text's words that are no stop words; punctuation is no word."""
+    """Return a text's words without stop words and punctuation."""
     return [token for token in tokens(text) if token not in STOP_WORDS and any(map(str.isalnum, token))]
 
 
 def has_content_words(text: str, at_least: int) -> bool:
-    """Tell whether a text has so many content words: `len(content_words(text)) >= at_least`, mostly without tokens."""
-    known = _BOUNDS.of(text)
-    if sum(fewest for fewest, _ in known) >= at_least:
+    """Tell whether `len(content_words(text)) >= at_least`, in most cases without tokenising the text.
+
+    Args:
+        text: any text
+        at_least: minimum number of content words
+    """
+    bounds = _BOUNDS.of(text)
+    if sum(fewest for fewest, _ in bounds) >= at_least:
         return True
-    return sum(most for _, most in known) >= at_least and len(content_words(text)) >= at_least
+    return sum(most for _, most in bounds) >= at_least and len(content_words(text)) >= at_least
 
 
 def _bounds(chunk: str) -> tuple[int, float]:
-    """Return how many content words are cut from a chunk of a text at least and at most, whatever stands around it.
+    """Return the minimum and maximum number of content words in a chunk of a text, for any surrounding text.
 
-    Words are cut apart at signs, and a few within. Of a word of letters one part is no stop word unless it is one
-    itself, or "cannot"; signs that stay with a stop word make it another word. What is cut from a word at its
-    apostrophe ("n't", "'s") is no stop word either.
+    The tokenizer splits at punctuation, and within a few words. A word of letters has a part that is not a stop word
+    unless it is a stop word itself, or "cannot"; punctuation that stays attached to a stop word makes it another word.
+    The parts split off at an apostrophe ("n't", "'s") are not stop words either.
     """
-    most = math.inf if _TORN.search(chunk) else len(re.findall(r"\w+", chunk))
+    most = math.inf if _CONTRACTIONS.search(chunk) else len(re.findall(r"\w+", chunk))
     word = _WORD.fullmatch(chunk)
     if word is None:
         return 0, most
     letters, signs = word.groups()
     if "'" in letters or (letters not in STOP_WORDS and letters.lower() != "cannot"):
         return 1, most
-    return 0, 0 if chunk == letters + signs and _CUT_OFF.issuperset(signs) and letters in STOP_WORDS else most
+    return 0, 0 if chunk == letters + signs and _ALWAYS_SPLIT.issuperset(signs) and letters in STOP_WORDS else most
 
 
-_BOUNDS = Chunks(_bounds)
+_BOUNDS = WordCache(_bounds)
 
 
 def without_stop_words(text: str) -> str:
-    """Return the text's tokens, punctuation included, without stop words: what the source let its lexicons see."""
+    """Return the text's tokens, punctuation included, without stop words: the input of the source's lexicons."""
     return " ".join(token for token in tokens(text) if token not in STOP_WORDS)
 
 

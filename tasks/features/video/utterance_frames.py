@@ -8,13 +8,13 @@ from typing import Any
 from tasks.features.base.extractor import VideoFrames
 from tasks.features.video import faces
 from tasks.media import frames
-from tasks.media.corpus_files.files import Span
+from tasks.media.corpus_files.media_files import UtteranceSpan
 
 _FACES_HEIGHT = 480
 """Height of the frames in which faces are detected, in pixels."""
 
 
-def read(source: Path, span: Span, settings: Any, *, height: int | None = None) -> VideoFrames:
+def read(source: Path, span: UtteranceSpan, settings: Any, *, height: int | None = None) -> VideoFrames:
     """Read the frames of highest entropy of an utterance.
 
     Args:
@@ -29,6 +29,6 @@ def read(source: Path, span: Span, settings: Any, *, height: int | None = None) 
     size: tuple[int, int] | int = height or (settings.size, settings.size)
     if settings.crop == "face":
         size = _FACES_HEIGHT
-    selected = frames.chosen(source, settings.n_frames, size, span.start_s, span.end_s)
+    selected = frames.select(source, settings.n_frames, size, span.start_s, span.end_s)
     images = faces.cropped(selected.images, height or settings.size) if settings.crop == "face" else selected.images
     return VideoFrames(images, selected.times_s, selected.entropies)

@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from tasks.text import partial_import
-from tasks.text.word_cache import Chunks
+from tasks.text.word_cache import WordCache
 
 NAME = "textblob"
 LICENCE = "MIT (TextBlob), PDDL (the lexicon, from pattern)"
@@ -99,7 +99,7 @@ def load() -> Callable[[str], float]:
         has_emoticon = any(word.endswith(lowered) for word in words)
         return _Chunk(tokens, rated, has_emoticon, tokenised[-1:] in signs, ends.match(tokenised) is not None)
 
-    chunks = Chunks(look)
+    chunks = WordCache(look)
 
     def vote(text: str) -> float:
         parts = chunks.of(text)

@@ -3,7 +3,7 @@
 The result equals the package's (vaderSentiment 3.3.2) to the last bit; we use its lexicon, word lists and constants.
 We reimplement its frequent rules because the package applies them to every word and lower-cases all other words each
 time. Only rated words can have a valence other than 0, and a word's properties do not change: we compute them once
-(`Chunks` caches them). Rare rules and texts with an emoji are passed to the package's own functions.
+(`WordCache` caches them). Rare rules and texts with an emoji are passed to the package's own functions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.text.word_cache import Chunks
+from tasks.text.word_cache import WordCache
 
 NAME = "vader"
 LICENCE = "MIT"
@@ -135,7 +135,7 @@ def load() -> Callable[[str], float]:
     from vaderSentiment import vaderSentiment
 
     rules = _VaderRules(vaderSentiment)
-    chunks = Chunks(rules.word)
+    chunks = WordCache(rules.word)
 
     def vote(text: str) -> float:
         if not (text.isascii() or rules.emojis.isdisjoint(text)):

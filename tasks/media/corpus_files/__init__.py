@@ -1,1 +1,1 @@
-"""The media files of a corpus: lookup, sound check and video check."""
+"""Media files of a corpus: listing, and checks of sound and video."""

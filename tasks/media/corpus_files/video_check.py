@@ -1,4 +1,4 @@
-"""What is known of a corpus's videos before any is used: that frames can be decoded, and what size they have."""
+"""Check that a corpus's videos can be decoded; record their size and frame rate."""
 
 from __future__ import annotations
 
@@ -7,30 +7,33 @@ from tasks.core.config import Section
 from tasks.core.errors import AudioError, Rejected
 from tasks.core.memo import Reject, Result
 from tasks.media import decode, frames
-from tasks.media.corpus_files.files import MediaFile
+from tasks.media.corpus_files.media_files import MediaFile
 from tasks.media.frames import VideoError
 
 _GRID_S = 0.05
-"""Times are rounded in most corpora: a span may begin this much before the end of the last frame."""
+"""A span must start this much before the video's end: most corpora round their times."""
 
 
-def see_one(item: MediaFile, _: Section) -> Result:
-    """Open one video and decode its first frame.
+def check_video_one(item: MediaFile, _: Section) -> Result:
+    """Decode the first frame of one video.
+
+    Args:
+        item: a file with video
 
     Raises:
-        Rejected: if the file cannot be read, or holds no picture that can be decoded
+        Rejected: if the file cannot be read, or no frame can be decoded
     """
     try:
-        known = frames.described(item.whole_path)
+        video_format = frames.video_format(item.whole_path)
     except VideoError as error:
         raise Rejected("no picture", str(error)) from None
     except AudioError as error:
-        raise Rejected(decode.reason(error), str(error)) from None
-    duration_s, rows, rejects = known["duration_s"], [], []
+        raise Rejected(decode.reject_reason(error), str(error)) from None
+    duration_s, rows, rejects = video_format["duration_s"], [], []
     for span in item.spans:
         if duration_s is not None and (span.start_s or 0.0) > duration_s - _GRID_S and span.start_s:
             detail = f"{item.path}: from {span.start_s} s on, the video is {duration_s:.3f} s long"
             rejects.append(Reject(span.utterance_id, "broken timestamps", detail))
             continue
-        rows.append({"utterance_id": span.utterance_id, "video": item.path, "sha256": item.sha256, **known})
+        rows.append({"utterance_id": span.utterance_id, "video": item.path, "sha256": item.sha256, **video_format})
     return Result(tables.from_rows(rows, tables.PICTURES), tuple(rejects))

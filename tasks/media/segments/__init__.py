@@ -1,1 +1,1 @@
-"""Cut segments on disk: Parquet shards and how they are read."""
+"""Segments: cutting them, and their Parquet shards."""

@@ -1,4 +1,4 @@
-"""The cut segments as a stage finds them: one video's at a time, in a row group of a shard."""
+"""Read segments from the shards, one video (a row group) at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CUT = ["utterance_id", "start_s", "end_s", "audio"]
 
 @dataclass(frozen=True)
 class SegmentedVideo:
-    """One video's cut segments: a row group of a shard; `sha256` stands for their bytes."""
+    """One video's segments, a row group of a shard; `sha256` is their digest."""
 
     id: str
     shard: str
@@ -27,7 +27,7 @@ class SegmentedVideo:
 
     @property
     def content(self) -> str:
-        """The digest of the segments, wherever they lie."""
+        """The digest of the segments, independent of their shard."""
         return self.sha256
 
 
@@ -38,21 +38,29 @@ def videos() -> list[SegmentedVideo]:
 
 
 def read(video: SegmentedVideo) -> list[dict[str, Any]]:
-    """Return a video's segments, rows of the SEGMENTS schema without what the audit looks at."""
+    """Return a video's segments, rows of `tables.SEGMENTS` without the columns of copy detection.
+
+    Args:
+        video: which row group to read
+    """
     file = pq.ParquetFile(paths.SHARDS / video.shard)
     rows: list[dict[str, Any]] = file.read_row_group(video.row_group, _CUT).to_pylist()
     return rows
 
 
 def sounds() -> pa.Table:
-    """Return id, digest of the samples and fingerprint of every segment, columns of the SOUNDS schema, sorted by id."""
+    """Return id, samples' digest and fingerprint of every segment, columns of `tables.SOUNDS`, sorted by id."""
     columns = ["utterance_id", "samples_sha256", "fingerprint"]
-    found = [pq.ParquetFile(path).read(columns) for path in sorted(paths.SHARDS.glob("*.parquet"))]
-    return pa.concat_tables([tables.SEGMENTS.empty_table().select(columns), *found]).sort_by("utterance_id")
+    shards = [pq.ParquetFile(path).read(columns) for path in sorted(paths.SHARDS.glob("*.parquet"))]
+    return pa.concat_tables([tables.SEGMENTS.empty_table().select(columns), *shards]).sort_by("utterance_id")
 
 
 def samples(segment: dict[str, Any]) -> tuple[NDArray[np.int16], int]:
-    """Return a segment's samples, shape (n_samples,), and their rate in Hz."""
+    """Decode a segment; return its samples, shape (n_samples,), and their rate in Hz.
+
+    Args:
+        segment: a row with the column `audio`
+    """
     import soundfile
 
     signal, rate_hz = soundfile.read(io.BytesIO(segment["audio"]["bytes"]), dtype="int16")

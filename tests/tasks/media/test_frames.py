@@ -16,7 +16,7 @@ from scipy.stats import entropy as entropy_of
 
 from tasks.core.errors import AudioError
 from tasks.media import frames
-from tasks.media.frames import VideoError, chosen
+from tasks.media.frames import VideoError, select
 
 SIZE = (48, 64)
 
@@ -79,7 +79,7 @@ def levels_of(n: int, seed: int = 3) -> list[np.ndarray]:
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv444p", "bgr0"])
 def test_the_frames_that_a_slow_reference_chooses(tmp_path: Path, pix_fmt: str) -> None:
     path = film(tmp_path / ("film.mp4" if pix_fmt == "yuv420p" else "film.mkv"), levels_of(40), pix_fmt=pix_fmt)
-    found = chosen(path, 10, SIZE)
+    found = select(path, 10, SIZE)
     np.testing.assert_allclose(found.times_s, reference(path, 10), atol=1e-3)
     assert found.images.shape == (10, *SIZE, 3)
     assert found.n_seen == 40
@@ -90,29 +90,29 @@ def test_the_frames_that_a_slow_reference_chooses(tmp_path: Path, pix_fmt: str) 
 def test_of_equals_the_earlier_ones(tmp_path: Path) -> None:
     flat = np.full((*SIZE, 3), 128, np.uint8)
     path = film(tmp_path / "film.mp4", [flat] * 12)
-    found = chosen(path, 5, SIZE)
+    found = select(path, 5, SIZE)
     np.testing.assert_allclose(found.times_s, np.arange(5) / 25, atol=1e-3)
     np.testing.assert_allclose(found.entropies, 0, atol=1e-9)
 
 
 @pytest.mark.parametrize("n", [1, 4])
 def test_a_short_clip_gives_all_it_has(tmp_path: Path, n: int) -> None:
-    found = chosen(film(tmp_path / "film.mp4", levels_of(n)), 10, SIZE)
+    found = select(film(tmp_path / "film.mp4", levels_of(n)), 10, SIZE)
     assert len(found.images) == len(found.times_s) == found.n_seen == n
 
 
 def test_an_utterance_is_a_part_of_its_file(tmp_path: Path) -> None:
     path = film(tmp_path / "film.mp4", levels_of(50), sound=True)
-    found = chosen(path, 100, SIZE, start_s=0.4, end_s=1.2)
+    found = select(path, 100, SIZE, start_s=0.4, end_s=1.2)
     assert found.n_seen == 20
     np.testing.assert_allclose(found.times_s, np.arange(20) / 25, atol=1e-3)
     with pytest.raises(VideoError, match="no frame could be decoded from 60 s on"):
-        chosen(path, 10, SIZE, start_s=60.0)
+        select(path, 10, SIZE, start_s=60.0)
 
 
 def test_frames_come_at_their_own_times(tmp_path: Path) -> None:
     times = [0, 1, 2, 10, 11, 30, 55]
-    found = chosen(film(tmp_path / "film.mkv", levels_of(7), times), 10, SIZE)
+    found = select(film(tmp_path / "film.mkv", levels_of(7), times), 10, SIZE)
     np.testing.assert_allclose(found.times_s, np.array(times) / 25, atol=2e-3)
 
 
@@ -128,7 +128,7 @@ def test_a_turned_video_stands_upright(tmp_path: Path) -> None:
         zero + one + zero + (-(1 << 16)).to_bytes(4, "big", signed=True) + zero * 4 + (1 << 30).to_bytes(4, "big")
     )
     path.write_bytes(bytes(content))
-    image = chosen(path, 1, (64, 48)).images[0]
+    image = select(path, 1, (64, 48)).images[0]
     assert image.shape == (64, 48, 3)
     assert image[:, 30:].min() > 200, "what was above is on the right"
     assert image[:, :18].max() < 50
@@ -139,14 +139,14 @@ def test_files_without_pictures(tmp_path: Path) -> None:
 
     soundfile.write(tmp_path / "only.wav", np.zeros(16_000), 16_000)
     with pytest.raises(VideoError, match="the file holds no video"):
-        chosen(tmp_path / "only.wav", 10, SIZE)
+        select(tmp_path / "only.wav", 10, SIZE)
     whole = film(tmp_path / "film.mp4", levels_of(20)).read_bytes()
     (tmp_path / "broken.mp4").write_bytes(b"\0" * 64 + whole[64:])
     with pytest.raises(AudioError, match="not a media file"):
-        chosen(tmp_path / "broken.mp4", 10, SIZE)
+        select(tmp_path / "broken.mp4", 10, SIZE)
     (tmp_path / "empty.mp4").write_bytes(b"")
     with pytest.raises(AudioError, match="empty"):
-        chosen(tmp_path / "empty.mp4", 10, SIZE)
+        select(tmp_path / "empty.mp4", 10, SIZE)
 
 
 def test_few_pictures_are_made_and_fewer_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +158,7 @@ def test_few_pictures_are_made_and_fewer_kept(tmp_path: Path, monkeypatch: pytes
         return original(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(frames, "_picture", counted)
-    found = chosen(path, 10, SIZE)
+    found = select(path, 10, SIZE)
     assert found.n_seen == 200
     assert len(found.images) == 10
     # of a random order, 10 · (1 + ln(200 / 10)) on the mean
@@ -178,16 +178,16 @@ def test_entropy_by_hand(shape: tuple[int, int]) -> None:
 
 def test_a_span_late_in_a_long_film_is_gone_to_directly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = film(tmp_path / "long.mp4", [picture(2 + number % 30, number) for number in range(500)])
-    whole = chosen(path, 500, SIZE)
-    decoded, original = [], frames.decode.frames
+    whole = select(path, 500, SIZE)
+    decoded, original = [], frames.decode.decoded_frames
 
     def counting(*args: object) -> Iterator[object]:
         for frame in original(*args):
             decoded.append(frame)
             yield frame
 
-    monkeypatch.setattr(frames.decode, "frames", counting)
-    found = chosen(path, 500, SIZE, 15.0, 16.0)
+    monkeypatch.setattr(frames.decode, "decoded_frames", counting)
+    found = select(path, 500, SIZE, 15.0, 16.0)
     assert found.n_seen == 25
     assert len(decoded) < 60, "at most from the last key frame on"
     np.testing.assert_allclose(found.times_s, np.arange(25) / 25, atol=1e-6)
@@ -196,12 +196,12 @@ def test_a_span_late_in_a_long_film_is_gone_to_directly(tmp_path: Path, monkeypa
 
 def test_a_height_alone_keeps_the_shape(tmp_path: Path) -> None:
     path = film(tmp_path / "wide.mp4", [picture(9, 1, (48, 96))])
-    assert chosen(path, 1, 24).images.shape == (1, 24, 48, 3)
+    assert select(path, 1, 24).images.shape == (1, 24, 48, 3)
 
 
 def test_what_is_known_of_a_film(tmp_path: Path) -> None:
     path = film(tmp_path / "short.mp4", [picture(9, number) for number in range(50)])
-    assert frames.described(path) == {"width": 64, "height": 48, "frames_per_s": 25.0, "duration_s": 2.0}
+    assert frames.video_format(path) == {"width": 64, "height": 48, "frames_per_s": 25.0, "duration_s": 2.0}
 
 
 def talk(path: Path, duration_s: int) -> Path:
@@ -224,7 +224,7 @@ def test_it_is_three_times_as_fast_as_the_slow_reference(tmp_path: Path) -> None
     path = talk(tmp_path / "talk.mp4", 4)
     reference(path, 10)
     took = []
-    for how in (lambda: reference(path, 10), lambda: chosen(path, 10, (224, 224))):
+    for how in (lambda: reference(path, 10), lambda: select(path, 10, (224, 224))):
         started = time.perf_counter()
         how()
         took.append(time.perf_counter() - started)
@@ -234,9 +234,9 @@ def test_it_is_three_times_as_fast_as_the_slow_reference(tmp_path: Path) -> None
 
 @pytest.mark.bench
 def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
-    code = "import resource, sys; from pathlib import Path; from tasks.media.frames import chosen; "
+    code = "import resource, sys; from pathlib import Path; from tasks.media.frames import select; "
     code += (
-        "chosen(Path(sys.argv[1]), 10, (224, 224)); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        "select(Path(sys.argv[1]), 10, (224, 224)); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
     )
     most = []
     for duration_s in (4, 40):

@@ -12,7 +12,7 @@ RATE_HZ = 16_000
 
 def test_a_sine_at_half_of_full_scale() -> None:
     time_s = np.arange(RATE_HZ) / RATE_HZ
-    found = sound_check.measured(np.round(16_384 * np.sin(2 * np.pi * 400 * time_s)).astype(np.int16), RATE_HZ)
+    found = sound_check.measure(np.round(16_384 * np.sin(2 * np.pi * 400 * time_s)).astype(np.int16), RATE_HZ)
     assert found["duration_s"] == 1.0
     assert found["peak_dbfs"] == pytest.approx(-6.02, abs=0.01)
     assert found["level_dbfs"] == pytest.approx(-9.03, abs=0.01)
@@ -21,16 +21,16 @@ def test_a_sine_at_half_of_full_scale() -> None:
 
 def test_clipping_and_silence() -> None:
     samples = np.zeros(RATE_HZ, np.int16)
-    silent = sound_check.measured(samples, RATE_HZ)
+    silent = sound_check.measure(samples, RATE_HZ)
     assert (silent["peak_dbfs"], silent["level_dbfs"], silent["silent_share"]) == (None, None, 1.0)
     samples[: RATE_HZ // 4] = 32_767
     samples[RATE_HZ // 4 : RATE_HZ // 2] = -32_768
-    found = sound_check.measured(samples, RATE_HZ)
+    found = sound_check.measure(samples, RATE_HZ)
     assert found["clipped_share"] == 0.5
     assert found["silent_share"] == 0.5
     assert found["peak_dbfs"] == 0
 
 
 def test_nothing_at_all() -> None:
-    found = sound_check.measured(np.empty(0, np.int16), RATE_HZ)
+    found = sound_check.measure(np.empty(0, np.int16), RATE_HZ)
     assert (found["duration_s"], found["peak_dbfs"], found["clipped_share"]) == (0, None, 0)

@@ -1,4 +1,4 @@
-"""The media files of a corpus, each with the utterances in it: what is decoded once, and kept apart by its bytes."""
+"""List the media files of a corpus with their utterances: each file is decoded once, and cached by its bytes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Span:
-    """An utterance in a media file, in seconds; None stands for the whole file."""
+class UtteranceSpan:
+    """An utterance's place in a media file, in seconds; None: start or end of the file."""
 
     utterance_id: str
     start_s: float | None
@@ -21,12 +21,12 @@ class Span:
 
 @dataclass(frozen=True)
 class MediaFile:
-    """A media file of the corpus at `folder`, and the utterances in it; `sha256` stands for its bytes."""
+    """A media file of the corpus at `folder`, its digest, and its utterances."""
 
     folder: str
     path: str
     sha256: str
-    spans: tuple[Span, ...]
+    spans: tuple[UtteranceSpan, ...]
 
     @property
     def id(self) -> str:
@@ -35,19 +35,26 @@ class MediaFile:
 
     @property
     def whole_path(self) -> Path:
-        """Where the file lies."""
+        """The path including the folder."""
         return Path(self.folder, self.path)
 
     @property
     def content(self) -> str:
         """The file's digest and every span."""
-        return json.dumps([self.sha256, [[one.utterance_id, one.start_s, one.end_s] for one in self.spans]])
+        return json.dumps([self.sha256, [[s.utterance_id, s.start_s, s.end_s] for s in self.spans]])
 
 
 def files(rows: Iterable[Mapping[str, Any]], column: str, digests: Mapping[str, str], folder: Path) -> list[MediaFile]:
-    """Return the media files that a column of an utterance table names and that have a digest, sorted, with spans."""
-    spans: dict[str, list[Span]] = defaultdict(list)
+    """Return the media files of a corpus that exist, sorted, with their utterances.
+
+    Args:
+        rows: rows of the utterance table
+        column: `audio` or `video`
+        digests: SHA-256 of the existing files, by path
+        folder: the corpus's folder
+    """
+    spans: dict[str, list[UtteranceSpan]] = defaultdict(list)
     for row in rows:
         if (path := row.get(column)) and path in digests:
-            spans[path].append(Span(row["utterance_id"], row.get("start_s"), row.get("end_s")))
+            spans[path].append(UtteranceSpan(row["utterance_id"], row.get("start_s"), row.get("end_s")))
     return [MediaFile(str(folder.resolve()), path, digests[path], tuple(spans[path])) for path in sorted(spans)]
