@@ -10,6 +10,7 @@ Files are replaced one by one, each before its record, so that a killed upgrade 
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 import tempfile
@@ -69,6 +70,8 @@ def bring_up_to_date(folder: Path, report: Callable[[str], None], *, edits: Edit
                 shipped.link(folder, report)
                 _upgrade(folder, report, edits)
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
         raise UndertoneError(
             f"{folder.resolve()} must be updated for this version of undertone, but writing {error.filename or folder} "
             f"failed: {error.strerror}. Make the folder writable and run again"

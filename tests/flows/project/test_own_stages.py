@@ -51,9 +51,9 @@ def test_all_drivers_run_them_and_leave_the_same_records(small: Path, monkeypatc
     monkeypatch.setattr(in_process, "load", lambda _: settings)
     in_process.bring_up_to_date(say=str)
     assert [Path(name).read_bytes() for name in ("dvc.lock", "own/dvc.lock")] == records
-    told: list[str] = []
-    in_process.bring_up_to_date([TWICE], say=told.append)
-    assert told == ["left: current", f"{TWICE}: current"]
+    lines: list[str] = []
+    in_process.bring_up_to_date([TWICE], say=lines.append)
+    assert lines == ["left: current", f"{TWICE}: current"]
     Path("own/params.yaml").write_text("n: 2\n")
     assert [stage for stage in Dag().stages() if not Dag().is_current(stage)] == [TWICE]
     reproduce()

@@ -239,9 +239,13 @@ def test_an_upgrade_that_was_killed_is_finished(old: Path, monkeypatch: pytest.M
 
 def test_a_folder_that_cannot_be_written_gives_one_line(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def read_only(path: Path, _: bytes) -> None:
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        raise OSError(code, os.strerror(code), str(path))
 
+    code = errno.ENOSPC
     monkeypatch.setattr(tables, "write_bytes", read_only)
+    with pytest.raises(OSError, match="No space left"):
+        upgraded(old)
+    code = errno.EROFS
     with pytest.raises(UndertoneError) as refused:
         upgraded(old)
     message = str(refused.value)
@@ -257,9 +261,9 @@ def test_two_processes_at_once(old: Path) -> None:
         subprocess.Popen([sys.executable, "-c", code], cwd=old, env=environment, text=True, stdout=subprocess.PIPE)
         for _ in range(2)
     ]
-    said = [process.communicate()[0] for process in both]
+    outputs = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert "".join(said).count("dvc.yaml: replaced") == 1
+    assert "".join(outputs).count("dvc.yaml: replaced") == 1
     assert upgraded(old) == []
     assert not list(old.glob(".*.part"))
 
@@ -278,6 +282,13 @@ def test_records_survive_git(tmp_path: Path, next_version: Callable[[str], None]
         f"tasks, flows: linked to the undertone at {ROOT}",
         "dvc.yaml: replaced by that of this version; it was not edited",
     ]
+
+
+@pytest.mark.parametrize("name", shipped.COPIED)
+def test_files_of_0_1_0_are_recognised_without_a_record(name: str) -> None:
+    text = shipped.earlier_text(name)
+    assert shipped.was_shipped(name, text)
+    assert not shipped.was_shipped(name, f"{text}\n")
 
 
 def test_other_folders_are_left_alone(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ def test_git_gets_lists_and_parameters_and_no_artifact(tmp_path: Path) -> None:
         "data/listeners/anna.csv",
         "data/voters/mine.py",
         ".undertone/memo/x",
+        ".dvc/cache/files/x",
+        ".dvc/config.local",
         "dvc.lock",
     ):
         (folder / made).parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +34,9 @@ def test_git_gets_lists_and_parameters_and_no_artifact(tmp_path: Path) -> None:
     listed = subprocess.run([*git, "ls-files"], check=True, capture_output=True, text=True).stdout.split()
     assert {"dvc.yaml", "dvc.lock", "params.yaml", "data/train.csv", "data/listeners/anna.csv"} <= set(listed)
     assert {"data/voters/README.md", "data/voters/mine.py", "data/listeners/README.md"} <= set(listed)
-    assert not [name for name in listed if name.startswith((".undertone", "data/crawl", "tasks", "flows"))]
+    assert {"own/dvc.yaml", ".dvc/config", ".dvc/undertone/dvc.yaml", ".dvc/undertone/params.yaml"} <= set(listed)
+    ignored = (".undertone", ".dvc/cache", ".dvc/tmp", ".dvc/config.local", "data/crawl", "tasks", "flows")
+    assert not [name for name in listed if name.startswith(ignored)]
     with pytest.raises(InputError, match="not empty"):
         workspace.create(folder)
 
