@@ -6,7 +6,7 @@ further voter would cast the same vote again.
 The result equals the package's (textblob 0.19) to the last bit; we use its lexicon and tokenizer and reimplement its
 rules, which build a dictionary for every assessed word, on plain numbers. The tokenizer splits at spaces first and then
 works within a chunk, except that it joins emoticons and "(!)" across spaces: we tokenise each distinct chunk once
-(`Chunks` caches them), and pass texts that may contain such a sign to the package.
+(`WordCache` caches them), and pass texts that may contain such a sign to the package.
 """
 
 from __future__ import annotations

@@ -209,10 +209,10 @@ def test_killed_amid_the_frames_it_goes_on_to_the_same_bytes(
             raise KeyboardInterrupt
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(utterance_frames, "seen", dies)
+    monkeypatch.setattr(utterance_frames, "read", dies)
     with pytest.raises(KeyboardInterrupt):
         run(read, "frames", **seen_by(image_network))
-    monkeypatch.setattr(utterance_frames, "seen", original)
+    monkeypatch.setattr(utterance_frames, "read", original)
     _, tally = run(read, "frames", **seen_by(image_network))
     assert 0 < tally.done < tally.items, "finished batches are not done again"
     assert files() == whole
