@@ -1,6 +1,6 @@
-"""What undertone costs beside the programs one would use instead: `make bench` measures, writes and draws it.
+"""Benchmarks of undertone against other programs: `make bench` measures, writes the page and draws the chart.
 
-cases ──► method (A B A B, a fresh process a run) ──► results/*.json ──► page (README.md, speed.svg)
+cases ──► runner (A B A B, a fresh process per run) ──► results/*.json ──► page (README.md, speed.svg)
   └── ours: tasks and flows      └── worker
-  └── theirs: peers, in an environment of their own
+  └── theirs: peers, in a separate environment
 """

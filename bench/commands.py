@@ -1,4 +1,4 @@
-"""Whole programs as a side: the time from their start to their end, imports and all."""
+"""Sides that are whole programs, timed from start to end including imports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.side import Ready
+from bench.side import Prepared
 
 PYTHON = sys.executable
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,36 +16,36 @@ _MOST_LINES = 15
 
 
 class CommandFailed(Exception):
-    """A program that had to succeed did not; the message holds the end of what it said."""
+    """A program failed; the message is the end of its error output."""
 
 
-def run(steps: Sequence[Sequence[str]], folder: str, warm_up: Sequence[Sequence[str]] = ()) -> Ready:
-    """Return programs that are run one after the other in a folder.
+def run(steps: Sequence[Sequence[str]], folder: str, warm_up: Sequence[Sequence[str]] = ()) -> Prepared:
+    """Prepare programs that run one after the other.
 
     Args:
-        steps: the programs with their arguments
-        folder: where they run
-        warm_up: programs to run before, outside the time
+        steps: programs with their arguments
+        folder: working directory
+        warm_up: programs to run before, not timed
     """
     environment = _environment()
 
-    def each(commands: Sequence[Sequence[str]]) -> None:
+    def run_all(commands: Sequence[Sequence[str]]) -> None:
         for command in commands:
-            _done(command, folder, environment)
+            _run_one(command, folder, environment)
 
-    return Ready(timed=lambda: each(steps), warm_up=(lambda: each(warm_up)) if warm_up else None)
+    return Prepared(timed=lambda: run_all(steps), warm_up=(lambda: run_all(warm_up)) if warm_up else None)
 
 
-def _done(command: Sequence[str], folder: str, environment: dict[str, str]) -> None:
+def _run_one(command: Sequence[str], folder: str, environment: dict[str, str]) -> None:
     ended = subprocess.run(  # noqa: S603  (the cases' own commands)
         command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False
     )
     if ended.returncode:
-        said = ended.stderr.decode(errors="replace").splitlines()[-_MOST_LINES:]
-        raise CommandFailed("\n".join([f"{' '.join(command)} ended with {ended.returncode}", *said]))
+        lines = ended.stderr.decode(errors="replace").splitlines()[-_MOST_LINES:]
+        raise CommandFailed("\n".join([f"{' '.join(command)} ended with {ended.returncode}", *lines]))
 
 
 def _environment() -> dict[str, str]:
-    """Return an environment in which `python` is this one, and knows the house wherever it is started."""
+    """Return an environment in which `python` is this interpreter and can import undertone from any folder."""
     path = f"{Path(PYTHON).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1"}

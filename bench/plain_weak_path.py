@@ -1,11 +1,12 @@
-"""The weak path as its source describes it, with the libraries it names, in one plain script.
+"""The weak path as described by its source, with the libraries it names, in one plain script.
 
-`python plain_weak_path.py TRAIN.csv TEST.csv FOLDER`: the lists name each interview's sound and captions. After the
-source (section numbers in brackets): captions to SubRip, read by pysrt [3, 4.1]; cues of tags alone or of less than two
-seconds are left out [4.2]; VADER and TextBlob agree, and their mean reaches 0.25, or the cue is left out [4.3] (the
-third voter of the source is TextBlob's own lexicon); ffmpeg cuts each cue into a folder per video and sentiment [5];
-pyAudioAnalysis reads those folders; features get zero mean and unit deviation, SMOTE balances, a linear SVC's C is
-chosen over folds of whole videos by F1, and the best is fitted on all and scored on the test videos [5.1 to 5.4].
+`python plain_weak_path.py TRAIN.csv TEST.csv FOLDER`: the lists name the audio and caption file of each interview.
+Steps, with section numbers of the source: captions are converted to SubRip and read by pysrt [3, 4.1]; cues that
+contain only tags or are shorter than two seconds are dropped [4.2]; cues are kept if VADER and TextBlob agree and their
+mean reaches 0.25 [4.3] (the third voter of the source is TextBlob's lexicon); ffmpeg cuts the cues into one folder per
+video and sentiment [5]; pyAudioAnalysis extracts features from these folders; features are standardised, classes
+balanced by SMOTE, C of a linear SVC is chosen by F1 over folds of whole videos, and the final model is scored on the
+test videos [5.1 to 5.4].
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-# pyAudioAnalysis and pydub warn of modules that nothing here uses
+# pyAudioAnalysis and pydub warn about modules that this script does not use
 warnings.simplefilter("ignore")
 
 import pysrt  # noqa: E402
@@ -39,16 +40,16 @@ CLASSES = ("Negative", "Neutral", "Positive")
 MIN_DURATION_S, MIN_SCORE = 2.0, 0.25
 C_GRID, FOLDS = (0.001, 0.01, 0.1, 1.0), 3
 MID, SHORT = 1.0, 0.05
-"""pyAudioAnalysis's windows and steps in seconds, as its own SVM recipe has them."""
+"""Windows and steps in seconds, as in pyAudioAnalysis's own SVM recipe."""
 
 FFMPEG = ("ffmpeg", "-nostdin", "-v", "error", "-y")
 VADER = SentimentIntensityAnalyzer()
 
 
 def main() -> None:
-    """Go the whole way, and write what came of it to `result.json`."""
+    """Run all steps and write the scores to `result.json`."""
     train, test, folder = (Path(name) for name in sys.argv[1:4])
-    prepared = {split: prepare(listed(path), folder / split) for split, path in (("train", train), ("test", test))}
+    prepared = {split: prepare(read_list(path), folder / split) for split, path in (("train", train), ("test", test))}
     features, labels, videos = prepared["train"]
     mean, deviation = features.mean(axis=0), features.std(axis=0)
     deviation[deviation == 0] = 1.0
@@ -57,34 +58,46 @@ def main() -> None:
     model = SVC(kernel="linear", C=c).fit(*balanced(features, labels))
     held_out, truth, _ = prepared["test"]
     predicted = model.predict((held_out - mean) / deviation)
-    found = {
+    result = {
         "n_train": len(labels),
         "n_test": len(truth),
         "c": c,
         "macro_f1": float(f1_score(truth, predicted, average="macro")),
     }
-    (folder / "result.json").write_text(json.dumps(found), encoding="utf-8")
+    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
 
-def listed(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a list."""
+def read_list(path: Path) -> list[dict[str, str]]:
+    """Read a list of interviews.
+
+    Args:
+        path: CSV file
+    """
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def prepare(interviews: list[dict[str, str]], folder: Path) -> tuple[Any, Any, Any]:
-    """Label, cut and extract; return features (n, 136), labels (n,) and videos (n,)."""
+    """Label, cut and extract features.
+
+    Args:
+        interviews: rows of a list
+        folder: output folder
+
+    Returns:
+        features, shape (n, 136); labels, shape (n,); videos, shape (n,)
+    """
     features, labels, videos = [], [], []
     for interview in interviews:
-        place = folder / interview["Id"]
-        cut(interview["Audio"], judged(subtitles(interview["Captions"], folder)), place)
+        video_folder = folder / interview["Id"]
+        cut(interview["Audio"], labelled_cues(subtitles(interview["Captions"], folder)), video_folder)
         for sentiment in CLASSES:
-            if not (place / sentiment).is_dir():
+            if not (video_folder / sentiment).is_dir():
                 continue
-            found, _, _ = MidTermFeatures.directory_feature_extraction(
-                str(place / sentiment), MID, MID, SHORT, SHORT, False
+            vectors, _, _ = MidTermFeatures.directory_feature_extraction(
+                str(video_folder / sentiment), MID, MID, SHORT, SHORT, False
             )
-            rows = np.atleast_2d(found)
+            rows = np.atleast_2d(vectors)
             features.append(rows)
             labels += [sentiment] * len(rows)
             videos += [interview["Id"]] * len(rows)
@@ -92,7 +105,12 @@ def prepare(interviews: list[dict[str, str]], folder: Path) -> tuple[Any, Any, A
 
 
 def subtitles(captions: str, folder: Path) -> Path:
-    """Return captions as SubRip: those that are WebVTT are converted."""
+    """Return a SubRip file; WebVTT is converted.
+
+    Args:
+        captions: caption file, .srt or .vtt
+        folder: output folder
+    """
     if captions.endswith(".srt"):
         return Path(captions)
     path = folder / "subtitles" / f"{Path(captions).stem}.srt"
@@ -101,8 +119,12 @@ def subtitles(captions: str, folder: Path) -> Path:
     return path
 
 
-def judged(path: Path) -> Iterator[tuple[float, float, str]]:
-    """Yield start and end in seconds and the sentiment of each cue that the voters agree on."""
+def labelled_cues(path: Path) -> Iterator[tuple[float, float, str]]:
+    """Yield (start in seconds, end in seconds, sentiment) of each cue on which the voters agree.
+
+    Args:
+        path: SubRip file
+    """
     for cue in pysrt.open(str(path), encoding="utf-8"):
         start_s, end_s = cue.start.ordinal / 1000, cue.end.ordinal / 1000
         text = " ".join(re.sub(r"<[^>]*>", "", cue.text).split())
@@ -114,7 +136,11 @@ def judged(path: Path) -> Iterator[tuple[float, float, str]]:
 
 
 def consensus(*votes: float) -> str | None:
-    """Return what votes of one sign, strong enough on the mean, come to."""
+    """Return the sentiment of votes of equal sign with a sufficient mean; otherwise None.
+
+    Args:
+        votes: polarity of each voter, -1 to 1
+    """
     mean = sum(votes) / len(votes)
     if all(vote == 0 for vote in votes):
         return "Neutral"
@@ -126,7 +152,13 @@ def consensus(*votes: float) -> str | None:
 
 
 def cut(sound: str, cues: Iterator[tuple[float, float, str]], folder: Path) -> None:
-    """Cut cues out of a sound, each into the folder of its sentiment."""
+    """Cut cues from an audio file into one folder per sentiment.
+
+    Args:
+        sound: audio file
+        cues: (start in seconds, end in seconds, sentiment)
+        folder: output folder of the video
+    """
     for number, (start_s, end_s, sentiment) in enumerate(cues):
         target = folder / sentiment / f"{folder.name}temp{number:04d}.wav"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -136,20 +168,31 @@ def cut(sound: str, cues: Iterator[tuple[float, float, str]], folder: Path) -> N
 
 
 def best_c(features: Any, labels: Any, videos: Any) -> float:
-    """Return the C with the best macro F1 over folds of whole videos; only training parts are balanced."""
+    """Return the C with the best macro F1 over folds of whole videos; only training parts are balanced.
+
+    Args:
+        features: shape (n, n_features)
+        labels: shape (n,)
+        videos: shape (n,)
+    """
 
     def score(c: float) -> float:
-        found = []
+        scores = []
         for inside, outside in GroupKFold(FOLDS).split(features, labels, videos):
             model = SVC(kernel="linear", C=c).fit(*balanced(features[inside], labels[inside]))
-            found.append(f1_score(labels[outside], model.predict(features[outside]), average="macro"))
-        return float(np.mean(found))
+            scores.append(f1_score(labels[outside], model.predict(features[outside]), average="macro"))
+        return float(np.mean(scores))
 
     return max(C_GRID, key=score)
 
 
 def balanced(features: Any, labels: Any) -> Any:
-    """Return as many rows of each class and their labels, by SMOTE."""
+    """Return features and labels with equally many rows per class, by SMOTE.
+
+    Args:
+        features: shape (n, n_features)
+        labels: shape (n,)
+    """
     return SMOTE(random_state=0).fit_resample(features, labels)
 
 

@@ -1,6 +1,6 @@
-"""What is timed: how the measuring process names it, and what it is once it stands in its own process.
+"""Sides of a comparison: their description in the measuring process, and the work prepared in the timed process.
 
-Standard library only: the peers' environment reads this, too.
+Standard library only: this module is also imported in the peers' environment.
 """
 
 from __future__ import annotations
@@ -9,26 +9,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Given = Mapping[str, Any]
+Inputs = Mapping[str, Any]
 
 
-def _as_it_is(made: Any) -> Any:
-    return made
+def _unchanged(output: Any) -> Any:
+    return output
 
 
 @dataclass(frozen=True)
-class Ready:
-    """A side with everything imported and read, so that nothing but its work is timed.
+class Prepared:
+    """Work whose imports and inputs are loaded, so that only the work is timed.
 
     Args:
         timed: the work
-        warm_up: the same on a little input, called once before
-        told: what the work made → what is written down of it as JSON, outside the time
+        warm_up: the same on a small input; called once before, not timed
+        summary: output of the work → JSON value to compare the sides by; not timed
     """
 
     timed: Callable[[], Any]
     warm_up: Callable[[], Any] | None = None
-    told: Callable[[Any], Any] = _as_it_is
+    summary: Callable[[Any], Any] = _unchanged
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class Side:
     """One side of a case.
 
     Args:
-        name: who or what it is
-        prepare: `module:function`, which takes `given` as keyword arguments and returns a `Ready`
-        given: what it works on, as JSON has it; a function is called before every run, outside the time
-        cores: how many cores its process, and what that starts, may use
-        home: whose environment it runs in
+        name: name of the program
+        prepare: `module:function`; called with `inputs` as keyword arguments, returns a `Prepared`
+        inputs: JSON values; a function is called before each run, not timed
+        cores: number of cores for its process and child processes
+        environment: Python environment: undertone's, or that of the peers
     """
 
     name: str
     prepare: str
-    given: Given | Callable[[], Given]
+    inputs: Inputs | Callable[[], Inputs]
     cores: int = 1
-    home: Literal["ours", "peers"] = "ours"
+    environment: Literal["ours", "peers"] = "ours"

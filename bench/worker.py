@@ -1,6 +1,6 @@
-"""One run of one side, in a fresh process: `python -m bench.worker REQUEST ANSWER`, both JSON files.
+"""Execute one run of one side: `python -m bench.worker REQUEST ANSWER`, both JSON files.
 
-Standard library only: the peers' environment runs this, too.
+Standard library only: this module also runs in the peers' environment.
 """
 
 from __future__ import annotations
@@ -16,27 +16,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.side import Ready
+    from bench.side import Prepared
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Do what is asked, on as many cores as are allowed; return seconds, most memory in bytes, and what was told."""
+    """Prepare, warm up and time a side on a limited number of cores.
+
+    Args:
+        request: `prepare`, `inputs` and `cores` as in `Side`
+
+    Returns:
+        seconds, peak memory in bytes, and the summary of the output
+    """
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: request["cores"]])
-    # pyAudioAnalysis and pydub warn of modules that they do not need here
+    # pyAudioAnalysis and pydub warn about modules that we do not use
     warnings.simplefilter("ignore")
     module, _, function = request["prepare"].partition(":")
-    ready: Ready = getattr(importlib.import_module(module), function)(**request["given"])
+    ready: Prepared = getattr(importlib.import_module(module), function)(**request["inputs"])
     if ready.warm_up is not None:
         ready.warm_up()
     started = time.perf_counter()
-    made = ready.timed()
+    output = ready.timed()
     seconds = time.perf_counter() - started
-    return {"seconds": seconds, "peak_bytes": _peak_bytes(), "told": ready.told(made)}
+    return {"seconds": seconds, "peak_bytes": _peak_bytes(), "summary": ready.summary(output)}
 
 
 def _peak_bytes() -> int:
-    """Return the most memory that this process, or one process that it or its children started, ever had."""
-    # not ru_maxrss: to that Linux adds the program that this process was before it became this one, its parent's copy
+    """Return the peak memory of this process or of its largest descendant."""
+    # VmHWM instead of ru_maxrss: on Linux the latter includes the memory of the parent before exec
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     own_kb = int(status.partition("VmHWM:")[2].split()[0])
     return max(own_kb, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) * 1024

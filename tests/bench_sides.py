@@ -1,17 +1,17 @@
-"""Sides for the tests of the bench, light enough to be imported in a moment."""
+"""Sides for the tests of the benchmark, with few imports."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from bench.side import Ready
+from bench.side import Prepared
 
 PREPARING_S = 1.0
 
 
-def sleeping(duration_s: float, log: str, name: str) -> Ready:
-    """A side that notes that it ran, takes a second to get ready, and then as long as it is told."""
+def sleeping(duration_s: float, log: str, name: str) -> Prepared:
+    """Log the run, prepare for a second, then work for `duration_s` seconds."""
     time.sleep(PREPARING_S)
 
     def work() -> str:
@@ -20,9 +20,9 @@ def sleeping(duration_s: float, log: str, name: str) -> Ready:
 
     with Path(log).open("a", encoding="utf-8") as file:
         file.write(f"{name}\n")
-    return Ready(timed=work, told=lambda made: {"made": made})
+    return Prepared(timed=work, summary=lambda output: {"made": output})
 
 
-def failing() -> Ready:
-    """A side that cannot do its work."""
+def failing() -> Prepared:
+    """Fail while preparing."""
     raise ValueError("no such sound")

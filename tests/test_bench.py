@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from bench import __main__ as bench_main
-from bench import cases, chart, crawled, page, rows
+from bench import cases, chart, crawled_projects, measurements, page
 from bench.cases import features, svm
-from bench.method import Bench, Pairs, Run, RunFailed, Skipped, faster, peers_python
-from bench.rows import Agreement, Result, Row, Spread, Target
+from bench.measurements import Agreement, CaseResult, Measurement, Spread, Target
+from bench.runner import Bench, Pairs, RunFailed, Skipped, TimedRun, peers_python, speedup
 from bench.side import Side
 from tasks.core import config, each, paths, tables
 from tasks.simulate import site
@@ -45,39 +45,39 @@ def side(tmp_path: Path) -> Callable[..., Side]:
 
 
 def pairs_of(ours_s: list[float], theirs_s: list[float]) -> Pairs:
-    runs = ([Run({}, one, 1, None) for one in times_s] for times_s in (ours_s, theirs_s))
+    runs = ([TimedRun({}, time_s, 1, None) for time_s in times_s] for times_s in (ours_s, theirs_s))
     return Pairs(*map(tuple, runs))
 
 
 def test_both_sides_run_in_turn_and_only_their_work_is_timed(bench: Bench, side: Any, tmp_path: Path) -> None:
     pairs = bench.alternate(side("a", 0.02), side("b", 0.1))
     assert (tmp_path / "log.txt").read_text().split() == ["a", "b"] * 3
-    assert pairs.ours[0].told == {"made": "a"}
+    assert pairs.ours[0].summary == {"made": "a"}
     assert pairs.ours[0].peak_bytes > 1e6
     assert all(0.02 <= run.seconds < bench_sides.PREPARING_S for run in pairs.ours), pairs
     assert all(0.1 <= run.seconds < bench_sides.PREPARING_S for run in pairs.theirs), pairs
 
 
-def test_what_a_side_is_given_is_made_anew_for_every_run(bench: Bench, side: Any) -> None:
-    asked = list[int]()
+def test_inputs_are_computed_before_each_run(bench: Bench, side: Any) -> None:
+    calls = list[int]()
 
-    def given() -> Any:
-        asked.append(len(asked))
-        return side("a").given
+    def inputs() -> Any:
+        calls.append(len(calls))
+        return side("a").inputs
 
-    bench.repeat(replace(side("a"), given=given))
-    assert asked == [0, 1, 2]
+    bench.repeat(replace(side("a"), inputs=inputs))
+    assert calls == [0, 1, 2]
 
 
 def test_a_run_that_fails_says_why(bench: Bench) -> None:
     with pytest.raises(RunFailed, match="no such sound"):
-        bench.once(Side("it", f"{SIDES}:failing", {}))
+        bench.run_once(Side("it", f"{SIDES}:failing", {}))
 
 
 def test_a_program_that_fails_says_why(bench: Bench, tmp_path: Path) -> None:
     step = [sys.executable, "-c", "import sys; sys.exit('it is broken')"]
     with pytest.raises(RunFailed, match="it is broken"):
-        bench.once(Side("it", "bench.commands:run", {"steps": [step], "folder": str(tmp_path)}))
+        bench.run_once(Side("it", "bench.commands:run", {"steps": [step], "folder": str(tmp_path)}))
 
 
 def test_most_memory_counts_what_a_program_starts(bench: Bench, tmp_path: Path) -> None:
@@ -85,20 +85,20 @@ def test_most_memory_counts_what_a_program_starts(bench: Bench, tmp_path: Path) 
     # what the caller holds is none of it
     held = bytearray(500_000_000)
     step = [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"]
-    found = bench.once(Side("it", "bench.commands:run", {"steps": [step], "folder": str(tmp_path)}))
-    assert 150e6 < found.peak_bytes < 400e6 < len(held)
+    run = bench.run_once(Side("it", "bench.commands:run", {"steps": [step], "folder": str(tmp_path)}))
+    assert 150e6 < run.peak_bytes < 400e6 < len(held)
 
 
 def test_one_core_is_one(bench: Bench, tmp_path: Path) -> None:
     shown = "(len(os.sched_getaffinity(0)), os.environ['OMP_NUM_THREADS'])"
     code = f"import os, pathlib; pathlib.Path('n').write_text(repr({shown}))"
-    bench.once(Side("it", "bench.commands:run", {"steps": [[sys.executable, "-c", code]], "folder": str(tmp_path)}))
+    bench.run_once(Side("it", "bench.commands:run", {"steps": [[sys.executable, "-c", code]], "folder": str(tmp_path)}))
     assert (tmp_path / "n").read_text() == "(1, '1')"
 
 
 def test_a_ratio_is_that_of_a_pair() -> None:
     pairs = pairs_of([1.0, 2.0, 1.0], [10.0, 24.0, 11.0])
-    row = faster("one", "it", pairs, peer="them", target=11.0, agreement=Agreement(True, "same"))
+    row = speedup("one", "it", pairs, peer="them", target=11.0, agreement=Agreement(True, "same"))
     assert row.values == (10.0, 12.0, 11.0)
     assert row.spread == Spread(11.0, 10.0, 12.0, 3)
     assert row.met
@@ -124,23 +124,23 @@ def test_growth_is_a_power_of_the_rows() -> None:
 def test_the_page_of_a_subset_keeps_the_other_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def measure(factor: float) -> Callable[[Bench], list[Row]]:
-        def case(bench: Bench) -> list[Row]:
+    def measure(factor: float) -> Callable[[Bench], list[Measurement]]:
+        def case(bench: Bench) -> list[Measurement]:
             pairs = pairs_of([1.0] * bench.n_runs, [factor] * bench.n_runs)
-            return [faster("", "sounds", pairs, peer="them", target=2.0, agreement=Agreement(True, "equal"))]
+            return [speedup("", "sounds", pairs, peer="them", target=2.0, agreement=Agreement(True, "equal"))]
 
         return case
 
-    def skipping(_: Bench) -> list[Row]:
+    def skipping(_: Bench) -> list[Measurement]:
         raise Skipped("no ears here")
 
     monkeypatch.setattr(bench_main.machine, "about", lambda: ABOUT)
     monkeypatch.setattr(bench_main, "_SCRATCH", tmp_path / "scratch")
-    found: dict[str, Any] = {"features": measure(3.0), "decode": measure(1.5), "svm": skipping}
-    monkeypatch.setattr(bench_main, "find", found.__getitem__)
+    measures: dict[str, Any] = {"features": measure(3.0), "decode": measure(1.5), "svm": skipping}
+    monkeypatch.setattr(bench_main, "find", measures.__getitem__)
     command = ["--runs", "2", "--out", str(tmp_path)]
     assert bench_main.main([*command, "features", "decode", "svm"]) == 0
-    found["decode"] = measure(4.0)
+    measures["decode"] = measure(4.0)
     assert bench_main.main([*command, "decode"]) == 0
     text = (tmp_path / page.PAGE).read_text()
     assert "**3.00×** (3.00×–3.00×) faster than them | 2 | ≥ 2.00× | yes | equal |" in text
@@ -155,20 +155,20 @@ def test_the_page_of_a_subset_keeps_the_other_rows(
 def test_a_case_that_fails_costs_no_other_and_no_earlier_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bench: Bench
 ) -> None:
-    def failing_case(_: Bench) -> list[Row]:
+    def failing_case(_: Bench) -> list[Measurement]:
         raise RunFailed("the end of what it said")
 
-    def skipping(_: Bench) -> list[Row]:
+    def skipping(_: Bench) -> list[Measurement]:
         raise Skipped("no ears here")
 
-    def fine(_: Bench) -> list[Row]:
-        return [Row("startup", "nothing", "seconds", (0.1, 0.2), Target(0.3, "at most"))]
+    def fine(_: Bench) -> list[Measurement]:
+        return [Measurement("startup", "nothing", "seconds", (0.1, 0.2), Target(0.3, "at most"))]
 
     monkeypatch.setattr(bench_main.machine, "about", lambda: ABOUT)
-    rows.write(Result("svm", (Row("svm", "rows", "times faster", (5.0,)),), ABOUT), tmp_path)
-    assert bench_main.measured({"features": failing_case, "svm": skipping, "startup": fine}, bench, tmp_path)
-    assert rows.read(tmp_path, "features") is None
-    kept, new = rows.read(tmp_path, "svm"), rows.read(tmp_path, "startup")
+    measurements.write(CaseResult("svm", (Measurement("svm", "rows", "times faster", (5.0,)),), ABOUT), tmp_path)
+    assert bench_main.measure_cases({"features": failing_case, "svm": skipping, "startup": fine}, bench, tmp_path)
+    assert measurements.read(tmp_path, "features") is None
+    kept, new = measurements.read(tmp_path, "svm"), measurements.read(tmp_path, "startup")
     assert kept is not None and kept.rows[0].values == (5.0,)
     assert new is not None and new.rows[0].met
     assert "the end of what it said" in capsys.readouterr().out
@@ -177,17 +177,17 @@ def test_a_case_that_fails_costs_no_other_and_no_earlier_result(
 def test_results_that_differ_end_in_a_status_other_than_0(
     tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = Row("features", "it", "times faster", (2.0,), times_s={"undertone": (1.0,), "them": (2.0,)},
+    row = Measurement("features", "it", "times faster", (2.0,), times_s={"undertone": (1.0,), "them": (2.0,)},
               agreement=Agreement(False, "3 labels"))  # fmt: skip
     monkeypatch.setattr(bench_main.machine, "about", lambda: ABOUT)
-    assert bench_main.measured({"features": lambda _: [row]}, bench, tmp_path)
-    read = rows.read(tmp_path, "features")
+    assert bench_main.measure_cases({"features": lambda _: [row]}, bench, tmp_path)
+    read = measurements.read(tmp_path, "features")
     assert read is not None and read.rows == (row,)
     assert "**differ**: 3 labels" in page.text([read])
 
 
 @pytest.mark.parametrize("wrong", [["nonsense"], ["--runs", "0"]])
-def test_a_mistake_on_the_command_line_is_told(wrong: list[str]) -> None:
+def test_a_mistake_on_the_command_line_is_reported(wrong: list[str]) -> None:
     ended = subprocess.run([sys.executable, "-m", "bench", *wrong], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
@@ -195,7 +195,7 @@ def test_a_mistake_on_the_command_line_is_told(wrong: list[str]) -> None:
 
 
 def test_without_the_peers_environment_a_case_is_skipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("bench.method.PEERS", tmp_path)
+    monkeypatch.setattr("bench.runner.PEERS", tmp_path)
     with pytest.raises(Skipped, match="make bench"):
         peers_python()
 
@@ -206,9 +206,9 @@ def test_every_case_can_be_measured() -> None:
 
 def test_the_chart_is_the_same_bytes_for_the_same_rows(tmp_path: Path) -> None:
     some = [
-        Row("features", "it", "times faster", (20.0, 30.0, 25.0), Target(25.0)),
-        Row("incremental", "it", "share", (0.02, 0.04), Target(0.03, "at most")),
-        Row("svm", "it", "times faster", (0.9,)),
+        Measurement("features", "it", "times faster", (20.0, 30.0, 25.0), Target(25.0)),
+        Measurement("incremental", "it", "share", (0.02, 0.04), Target(0.03, "at most")),
+        Measurement("svm", "it", "times faster", (0.9,)),
     ]
     for name in ("one.svg", "two.svg"):
         chart.write(tmp_path / name, some)
@@ -234,10 +234,10 @@ def test_crawled_projects_are_what_a_real_crawl_leaves(
     tmp_path: Path, settings: config.Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     n_interviews = 5
-    planned = crawled.plan(settings.simulate, n_interviews)
+    planned = crawled_projects.plan(settings.simulate, n_interviews)
     sized = settings.simulate.model_copy(update={"train": 4, "test": 1})
     pages = sample(sized, tmp_path / "site")
-    wanted = {one.id for one in planned}
+    wanted = {interview.id for interview in planned}
     chosen = replace(pages, entries=tuple(entry for entry in pages.entries if entry.id in wanted))
     with site.serve(chosen) as url:
         real = tmp_path / "real"
@@ -247,8 +247,8 @@ def test_crawled_projects_are_what_a_real_crawl_leaves(
         asked = settings.crawl.model_copy(update={"allow_addresses": [url.removeprefix("http://")]})
         runtime = settings.runtime.model_copy(update={"workers": 1, "progress": "never"})
         crawl.run(settings.model_copy(update={"crawl": asked, "runtime": runtime}), each=each.local(runtime))
-    whole = crawled.store(tmp_path / "store", n_interviews, site=url, n_workers=1)
-    made = crawled.project(whole, tmp_path / "made", wanted, workers="1")
+    whole = crawled_projects.store(tmp_path / "store", n_interviews, site=url, n_workers=1)
+    made = crawled_projects.project(whole, tmp_path / "made", wanted, workers="1")
     assert contents(made) == contents(real)
     status = [sys.executable, "-m", "dvc", "status", "crawl"]
     assert "crawl" not in subprocess.run(status, cwd=made, capture_output=True, text=True, check=True).stdout
@@ -256,7 +256,7 @@ def test_crawled_projects_are_what_a_real_crawl_leaves(
 
 def contents(folder: Path) -> dict[str, Any]:
     """What a crawl left: both tables, and a digest of every file."""
-    media = {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in (folder / paths.MEDIA).iterdir()}
+    media = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in (folder / paths.MEDIA).iterdir()}
     videos = tables.read(folder / paths.VIDEOS, tables.VIDEOS).to_pylist()
     rejected = tables.read(folder / paths.rejected("crawl"), tables.REJECTED).to_pylist()
     return {"media": media, "videos": json.loads(json.dumps(videos)), "rejected": rejected}

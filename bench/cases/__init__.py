@@ -1,4 +1,4 @@
-"""One module per case; each has `measure(bench) -> list[Row]`."""
+"""Benchmark cases, one module each with a function `measure(bench) -> list[Measurement]`."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ NAMES = (
     "ravdess",
     "startup",
 )
-"""In the order of the page; the module of `weak-path` is `weak_path`."""
+"""Cases in the order of the page; the module of `weak-path` is `weak_path`."""

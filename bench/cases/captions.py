@@ -1,4 +1,4 @@
-"""A hundred thousand captions to labels, process start included, beside a plain script that asks the three voters."""
+"""100,000 captions to labels, including process start, compared with a plain script that calls the three voters."""
 
 from __future__ import annotations
 
@@ -9,35 +9,37 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from bench import material
+from bench import real_data
 from bench.commands import PYTHON
-from bench.crawled import change
-from bench.method import OURS, Bench, Pairs, faster, peers_python
-from bench.rows import Agreement, Row
-from bench.side import Given, Side
+from bench.crawled_projects import change
+from bench.measurements import Agreement, Measurement
+from bench.runner import OURS, Bench, Pairs, peers_python, speedup
+from bench.side import Inputs, Side
 from flows.project import workspace
 from tasks.core import paths, tables
 from tasks.labelling.votes import eligibility
 
 TARGETS = {1: 3.0, 2: 5.0}
-"""By how many cores ours may use; the script uses one."""
+"""Number of our cores → target; the script uses one core."""
 _PEER = "VADER, TextBlob, AFINN one by one"
 _PER_VIDEO = 100
 _CAPTION_S = 3.0
 _UNFIT = (eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW)
 
 
-def measure(bench: Bench) -> list[Row]:
-    """Compare the stage polarity on one core and on two with the script on one."""
-    texts = material.captions(bench.size(100_000, 2_000))
+def measure(bench: Bench) -> list[Measurement]:
+    """Compare the stage polarity on one and on two cores with the script on one core."""
+    texts = real_data.captions(bench.size(100_000, 2_000))
     folder = bench.folder / "captions"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "captions.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
     project = _project(folder / "project", texts)
-    one, theirs, two = bench.in_turn(_ours(project, 1), _script(folder), _ours(project, 2))
+    on_1_core, theirs, on_2_cores = bench.run_in_turn(_ours(project, 1), _script(folder), _ours(project, 2))
     agreement = _agreement(project)
-    return [_row(Pairs(mine, theirs), n_cores, agreement, len(texts)) for n_cores, mine in ((1, one), (2, two))]
+    return [
+        _row(Pairs(mine, theirs), n_cores, agreement, len(texts)) for n_cores, mine in ((1, on_1_core), (2, on_2_cores))
+    ]
 
 
 def _ours(project: Path, n_cores: int) -> Side:
@@ -50,14 +52,14 @@ def _script(folder: Path) -> Side:
     return Side(_PEER, "bench.commands:run", {"steps": [step], "folder": str(folder)})
 
 
-def _row(pairs: Pairs, n_cores: int, agreement: Agreement, n_captions: int) -> Row:
+def _row(pairs: Pairs, n_cores: int, agreement: Agreement, n_captions: int) -> Measurement:
     cores = "1 core" if n_cores == 1 else f"{n_cores} cores against 1"
     what = f"{n_captions:,} captions to labels, process start included, {cores}"
-    return faster(f"captions {n_cores}", what, pairs, peer=_PEER, target=TARGETS[n_cores], agreement=agreement)
+    return speedup(f"captions {n_cores}", what, pairs, peer=_PEER, target=TARGETS[n_cores], agreement=agreement)
 
 
-def _cold(project: Path, n_cores: int) -> Given:
-    """Forget what was voted on before."""
+def _cold(project: Path, n_cores: int) -> Inputs:
+    """Delete earlier votes and cached results, so that each run starts cold."""
     for name in (paths.HOUSE, paths.POLARITY):
         shutil.rmtree(project / name, ignore_errors=True)
     change(project / paths.PARAMS, {"workers": str(n_cores)})
@@ -83,7 +85,7 @@ def _project(folder: Path, texts: Sequence[str]) -> Path:
 
 
 def _agreement(project: Path) -> Agreement:
-    """Compare labels where our stage finds a caption long enough; the script knows no such rule."""
+    """Compare the labels of captions that our stage accepts; the script has no limits on duration and words."""
     votes = pq.read_table(project / paths.VOTES).sort_by("utterance_id").select(["sentiment", "left_out"]).to_pylist()
     theirs = (project.parent / "labels.txt").read_text(encoding="utf-8").splitlines()
     fit = [

@@ -1,4 +1,4 @@
-"""Decoding what YouTube serves, AAC in MP4 and Opus in WebM, to 16 kHz mono FLAC, beside the program ffmpeg."""
+"""Decode YouTube's formats (AAC in MP4, Opus in WebM) to 16 kHz mono FLAC, compared with the program ffmpeg."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from bench import material
-from bench.method import OURS, Bench, Pairs, Run, Skipped, faster
-from bench.rows import Agreement, Row
-from bench.side import Ready, Side
+from bench import real_data
+from bench.measurements import Agreement, Measurement
+from bench.runner import OURS, Bench, Pairs, Skipped, TimedRun, speedup
+from bench.side import Prepared, Side
 
 SOURCES = {"m4a": ("2.m4a", "3.m4a"), "webm": ("1.webm",)}
 TARGET, LEAST_DB = 1.0, 40.0
@@ -19,33 +19,38 @@ _FFMPEG_OPTIONS = ("-ac", "1", "-ar", "16000", "-sample_fmt", "s16", "-c:a", "fl
 _RATE_HZ = 16_000
 
 
-def measure(bench: Bench) -> list[Row]:
-    """Compare each container, and both together, on one core."""
-    program, found = ffmpeg(), list[Pairs]()
+def measure(bench: Bench) -> list[Measurement]:
+    """Compare each container format, and both together, on one core."""
+    program, all_pairs = ffmpeg(), list[Pairs]()
     rows = []
     for container, names in SOURCES.items():
-        sources = [str(material.real_data() / "interviews" / name) for name in names[: bench.size(len(names), 1)]]
+        sources = [str(real_data.folder() / "interviews" / name) for name in names[: bench.size(len(names), 1)]]
         pairs = _pairs(bench, program, sources)
-        found.append(pairs)
+        all_pairs.append(pairs)
         rows.append(_row(f"decode {container}", f"{container} to FLAC, 1 core", pairs, _agreement(pairs)))
-    both = Pairs(_together([pairs.ours for pairs in found]), _together([pairs.theirs for pairs in found]))
+    both = Pairs(_summed([pairs.ours for pairs in all_pairs]), _summed([pairs.theirs for pairs in all_pairs]))
     agreement = Agreement(all(row.agreement.holds for row in rows if row.agreement), "as above")
     return [*rows, _row("decode both", "the same files of both containers together", both, agreement)]
 
 
 def ffmpeg() -> str:
-    """Return where ffmpeg is.
+    """Return the path of ffmpeg.
 
     Raises:
-        Skipped: if it is not there
+        Skipped: if it is not installed
     """
     if (program := shutil.which("ffmpeg")) is None:
-        raise Skipped("there is no program ffmpeg; on Debian: apt-get install ffmpeg")
+        raise Skipped("ffmpeg is not installed; on Debian: apt-get install ffmpeg")
     return program
 
 
-def ours(sources: list[str], folder: str) -> Ready:
-    """Our side: the function that the stage crawl calls."""
+def ours(sources: list[str], folder: str) -> Prepared:
+    """Prepare our side: the function used by the stage crawl.
+
+    Args:
+        sources: media files
+        folder: output folder
+    """
     from tasks.media.decode import to_flac
 
     jobs = [(Path(source), _target(source, folder)) for source in sources]
@@ -53,7 +58,7 @@ def ours(sources: list[str], folder: str) -> Ready:
     def work() -> list[float]:
         return [to_flac(source, target) for source, target in jobs]
 
-    return Ready(timed=work, warm_up=work)
+    return Prepared(timed=work, warm_up=work)
 
 
 def _pairs(bench: Bench, program: str, sources: list[str]) -> Pairs:
@@ -75,15 +80,15 @@ def _target(source: str, folder: str) -> Path:
     return Path(folder) / f"{Path(source).name}.flac"
 
 
-def _row(name: str, what: str, pairs: Pairs, agreement: Agreement) -> Row:
-    note = "ours without imports; ffmpeg as a whole process, as one would call it"
-    return faster(name, what, pairs, peer="ffmpeg", target=TARGET, agreement=agreement, note=note)
+def _row(name: str, what: str, pairs: Pairs, agreement: Agreement) -> Measurement:
+    note = "our time excludes imports; ffmpeg is timed as a whole process, as it would be called"
+    return speedup(name, what, pairs, peer="ffmpeg", target=TARGET, agreement=agreement, note=note)
 
 
-def _together(parts: list[tuple[Run, ...]]) -> tuple[Run, ...]:
-    """Return runs that did what several runs did one after the other."""
+def _summed(parts: list[tuple[TimedRun, ...]]) -> tuple[TimedRun, ...]:
+    """Return runs with the sum of the durations of the parts' runs."""
     return tuple(
-        Run(runs[0].given, sum(run.seconds for run in runs), max(run.peak_bytes for run in runs), None)
+        TimedRun(runs[0].inputs, sum(run.seconds for run in runs), max(run.peak_bytes for run in runs), None)
         for runs in zip(*parts, strict=True)
     )
 
@@ -91,12 +96,12 @@ def _together(parts: list[tuple[Run, ...]]) -> tuple[Run, ...]:
 def _agreement(pairs: Pairs) -> Agreement:
     import soundfile
 
-    given = pairs.ours[-1].given
+    inputs = pairs.ours[-1].inputs
     differences = []
-    for source in given["sources"]:
+    for source in inputs["sources"]:
         mine, theirs = (
             soundfile.read(_target(source, folder), dtype="int16")[0].astype(np.float64)
-            for folder in (given["folder"], pairs.theirs[-1].given["folder"])
+            for folder in (inputs["folder"], pairs.theirs[-1].inputs["folder"])
         )
         differences.append((mine.size - theirs.size, _above_difference_db(mine, theirs)))
     least_db = min(above_db for _, above_db in differences)
@@ -106,7 +111,7 @@ def _agreement(pairs: Pairs) -> Agreement:
 
 
 def _above_difference_db(mine: Any, theirs: Any) -> float:
-    """Return how far the difference of two sounds lies below them, in dB; they start at the same time."""
+    """Return the level of a sound above that of the difference of both in dB; both start at the same time."""
     n = min(mine.size, theirs.size)
     difference = float(np.mean((mine[:n] - theirs[:n]) ** 2))
     return 10 * float(np.log10(np.mean(theirs[:n] ** 2) / max(difference, 1e-12)))

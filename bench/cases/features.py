@@ -1,4 +1,4 @@
-"""Short- and mid-term features of ten minutes of real speech, beside pyAudioAnalysis."""
+"""Short-term and mid-term features of ten minutes of real speech, compared with pyAudioAnalysis."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import material
-from bench.method import OURS, Bench, faster
-from bench.rows import Agreement, Row
-from bench.side import Ready, Side
+from bench import real_data
+from bench.measurements import Agreement, Measurement
+from bench.runner import OURS, Bench, speedup
+from bench.side import Prepared, Side
 
 SHORT, MID = 0.05, 1.0
 """Windows and steps in seconds."""
@@ -19,29 +19,36 @@ _PEER = "pyAudioAnalysis"
 _WARM_UP_S = 10
 
 
-def measure(bench: Bench) -> list[Row]:
+def measure(bench: Bench) -> list[Measurement]:
     """Compare the 136 mid-term features of the same samples, on one core."""
     duration_s = bench.size(600, 20)
-    rate_hz, sound = material.RATE_HZ, str(material.speech(bench, duration_s))
+    rate_hz, sound = real_data.RATE_HZ, str(real_data.speech(bench, duration_s))
     short, mid = round(SHORT * rate_hz), round(MID * rate_hz)
-    given = {"sound": sound, "rate_hz": rate_hz, "window": short, "step": short}
+    inputs = {"sound": sound, "rate_hz": rate_hz, "window": short, "step": short}
+    peer_inputs = {**inputs, "mid_window": mid, "mid_step": mid}
     pairs = bench.alternate(
-        Side(OURS, "bench.cases.features:ours", {**given, "mid_frames": mid // short}),
-        Side(
-            _PEER, "bench.peers.features:pyaudioanalysis", {**given, "mid_window": mid, "mid_step": mid}, home="peers"
-        ),
+        Side(OURS, "bench.cases.features:ours", {**inputs, "mid_frames": mid // short}),
+        Side(_PEER, "bench.peers.features:pyaudioanalysis", peer_inputs, environment="peers"),
     )
-    difference = largest_difference(np.array(pairs.ours[-1].told), np.array(pairs.theirs[-1].told))
+    difference = largest_difference(np.array(pairs.ours[-1].summary), np.array(pairs.theirs[-1].summary))
     agreement = Agreement(
         difference <= MOST_DIFFERENCE,
         f"largest difference {difference:.1e} of a feature's standard deviation (at most {MOST_DIFFERENCE:.0e})",
     )
     what = f"136 mid-term features of {duration_s} s of real speech, 1 core"
-    return [faster("features", what, pairs, peer=_PEER, target=TARGET, agreement=agreement)]
+    return [speedup("features", what, pairs, peer=_PEER, target=TARGET, agreement=agreement)]
 
 
-def ours(*, sound: str, rate_hz: int, window: int, step: int, mid_frames: int) -> Ready:
-    """Our side: samples to mid-term statistics."""
+def ours(*, sound: str, rate_hz: int, window: int, step: int, mid_frames: int) -> Prepared:
+    """Prepare our side: samples to mid-term statistics.
+
+    Args:
+        sound: .npy file of mono samples, int16, shape (n_samples,)
+        rate_hz: sampling rate in Hz
+        window: short-term window in samples
+        step: short-term step in samples
+        mid_frames: mid-term window and step in frames
+    """
     from tasks.features.mid_term.mid_term import statistics
     from tasks.features.mid_term.short_term import short_term
 
@@ -50,15 +57,20 @@ def ours(*, sound: str, rate_hz: int, window: int, step: int, mid_frames: int) -
     def extract(samples: NDArray[np.int16]) -> Any:
         return statistics(short_term(samples, rate_hz, window, step), mid_frames, mid_frames)
 
-    return Ready(
+    return Prepared(
         timed=lambda: extract(signal),
         warm_up=lambda: extract(signal[: _WARM_UP_S * rate_hz]),
-        told=lambda made: made.tolist(),
+        summary=lambda output: output.tolist(),
     )
 
 
 def largest_difference(mine: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
-    """Return the largest difference of two feature tables, shape (n_features, n), in standard deviations of theirs."""
+    """Return the largest difference of two feature tables in standard deviations of their feature.
+
+    Args:
+        mine: our features, shape (n_features, n_windows)
+        theirs: features of the peer, same shape; other shapes give infinity
+    """
     if mine.shape != theirs.shape:
         return float("inf")
     spread = theirs.std(axis=1, keepdims=True)

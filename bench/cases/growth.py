@@ -1,4 +1,4 @@
-"""Ten times as many interviews, ours against itself: how much longer, and how much more memory."""
+"""Growth of time and memory with ten times as many interviews."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import crawled
-from bench.cases.weak_path import DOOR, N_CORES, cold
+from bench import crawled_projects
+from bench.cases.weak_path import N_CORES, UNDERTONE_RUN, cold_run
 from bench.commands import ROOT
-from bench.method import Bench, seconds
-from bench.rows import Row, Target
+from bench.measurements import Measurement, Target
+from bench.runner import Bench, seconds
 from bench.side import Side
 from tasks.core import config
 
 SIZES = (100, 1_000)
 N_STORED = 1_010
-"""One store for this case and for `incremental`, which adds ten."""
+"""Size of the store shared with `incremental`, which adds ten interviews."""
 MOST_TIME, MOST_MEMORY = 11.0, 1.3
 
 
-def measure(bench: Bench) -> list[Row]:
-    """Run the weak path after the crawl on few and on ten times as many, in turn."""
+def measure(bench: Bench) -> list[Measurement]:
+    """Run the weak path after the crawl on two numbers of interviews in turn."""
     few, many = (bench.size(full, toy) for full, toy in zip(SIZES, (10, 20), strict=True))
     whole, ids = stored(bench)
     pairs = bench.alternate(*(_side(bench, whole, ids(n)) for n in (few, many)))
@@ -30,10 +30,10 @@ def measure(bench: Bench) -> list[Row]:
     what = f"the weak path after the crawl, {few:,} to {many:,} interviews, cold, {N_CORES} cores"
     most = max(run.peak_bytes for run in pairs.theirs) / 1e6
     return [
-        Row("growth time", what, "times as long", pairs.ratios, Target(MOST_TIME, "at most"), times_s),
-        Row(
+        Measurement("growth time", what, "times as long", pairs.ratios, Target(MOST_TIME, "at most"), times_s),
+        Measurement(
             "growth memory",
-            "the same: most memory of any one process",
+            "the same: peak memory of the largest process",
             "times the memory",
             grown,
             Target(MOST_MEMORY, "at most"),
@@ -43,16 +43,19 @@ def measure(bench: Bench) -> list[Row]:
 
 
 def stored(bench: Bench) -> tuple[Path, Callable[[int], list[str]]]:
-    """Return a store of crawled interviews, and which of them a project of so many has."""
+    """Return a store of crawled interviews and a function from a number to that many interview ids."""
     n_stored = bench.size(N_STORED, 22)
-    planned = crawled.plan(config.load(ROOT / "params.yaml").simulate, n_stored)
-    return crawled.store(bench.folder, n_stored, tell=bench.tell), lambda n: [
-        one.id for one in crawled.chosen(planned, n)
+    planned = crawled_projects.plan(config.load(ROOT / "params.yaml").simulate, n_stored)
+    return crawled_projects.store(bench.folder, n_stored, progress=bench.progress), lambda n: [
+        interview.id for interview in crawled_projects.select(planned, n)
     ]
 
 
 def _side(bench: Bench, whole: Path, ids: list[str]) -> Side:
     folder = bench.folder / "growth" / str(len(ids))
     return Side(
-        f"{len(ids):,} interviews", "bench.commands:run", partial(cold, whole, folder, ids, [DOOR]), cores=N_CORES
+        f"{len(ids):,} interviews",
+        "bench.commands:run",
+        partial(cold_run, whole, folder, ids, [UNDERTONE_RUN]),
+        cores=N_CORES,
     )

@@ -1,28 +1,30 @@
-"""The same ten minutes beside openSMILE's eGeMAPSv02: other features, the same job."""
+"""Features of ten minutes of speech, compared with openSMILE's eGeMAPSv02, a different feature set."""
 
 from __future__ import annotations
 
-from bench import material
+from bench import real_data
 from bench.cases.features import MID, SHORT
-from bench.method import OURS, Bench, faster
-from bench.rows import Agreement, Row
+from bench.measurements import Agreement, Measurement
+from bench.runner import OURS, Bench, speedup
 from bench.side import Side
 
 TARGET = 20.0
 _PEER = "openSMILE eGeMAPSv02"
 
 
-def measure(bench: Bench) -> list[Row]:
-    """Compare what a second of the same sound costs, on one core."""
+def measure(bench: Bench) -> list[Measurement]:
+    """Compare the time per second of the same sound, on one core."""
     duration_s = bench.size(600, 20)
-    rate_hz, sound = material.RATE_HZ, str(material.speech(bench, duration_s))
+    rate_hz, sound = real_data.RATE_HZ, str(real_data.speech(bench, duration_s))
     short = round(SHORT * rate_hz)
-    given = {"window": short, "step": short, "mid_frames": round(MID / SHORT)}
+    windows = {"window": short, "step": short, "mid_frames": round(MID / SHORT)}
     pairs = bench.alternate(
-        Side(OURS, "bench.cases.features:ours", {"sound": sound, "rate_hz": rate_hz, **given}),
-        Side(_PEER, "bench.peers.features:egemaps", {"sound": sound, "rate_hz": rate_hz}, home="peers"),
+        Side(OURS, "bench.cases.features:ours", {"sound": sound, "rate_hz": rate_hz, **windows}),
+        Side(_PEER, "bench.peers.features:egemaps", {"sound": sound, "rate_hz": rate_hz}, environment="peers"),
     )
-    shape = pairs.theirs[-1].told
-    agreement = Agreement(shape[-1] == 88, f"{len(pairs.ours[-1].told)} features against {shape[-1]}: other ones")
+    shape = pairs.theirs[-1].summary
+    agreement = Agreement(
+        shape[-1] == 88, f"{len(pairs.ours[-1].summary)} features against {shape[-1]}, different sets"
+    )
     what = f"a second of real speech: our features against eGeMAPSv02 functionals, {duration_s:g} s of it, 1 core"
-    return [faster("opensmile", what, pairs, peer=_PEER, target=TARGET, agreement=agreement)]
+    return [speedup("opensmile", what, pairs, peer=_PEER, target=TARGET, agreement=agreement)]

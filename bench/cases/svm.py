@@ -1,4 +1,4 @@
-"""The linear SVM with its grid over C, beside the same grid with scikit-learn's SVC."""
+"""Linear SVM with a grid over C, compared with the same grid with scikit-learn's SVC."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.method import OURS, Bench, Pairs, faster, seconds
-from bench.rows import Agreement, Row, Spread, Target
-from bench.side import Ready, Side
+from bench.measurements import Agreement, Measurement, Spread, Target
+from bench.runner import OURS, Bench, Pairs, seconds, speedup
+from bench.side import Prepared, Side
 
 C_GRID, FOLDS, NEIGHBOURS, SEED = (0.001, 0.01, 0.1, 1.0), 3, 5, 7
 TARGET, MOST_POINTS = 30.0, 0.5
@@ -18,16 +18,18 @@ N_FEATURES, N_FACTORS, PER_VIDEO = 136, 20, 40
 SHARES = (0.6, 0.25, 0.15)
 CLASSES = ("neutral", "positive", "negative")
 _APART, _VIDEOS_VARY, _NOISE = 0.35, 0.5, 0.7
-"""So that classes overlap as sentiments in speech do: a linear classifier has a macro F1 of about 0.66."""
+"""Chosen such that a linear classifier has a macro F1 of about 0.66, as for sentiment in speech."""
 _WARM_UP_ROWS = 200
 _PEER = "scikit-learn SVC"
 
 
-def measure(bench: Bench) -> list[Row]:
-    """Compare at a size that SVC can bear, and at five times as many rows by the growth of its own time."""
+def measure(bench: Bench) -> list[Measurement]:
+    """Compare at a size feasible for SVC, and at five times as many rows with SVC's time extrapolated."""
     n_small, n_large = bench.size(4_000, 400), bench.size(20_000, 2_000)
     examples = _examples(bench.folder / "svm.npz", n_large)
-    mine, theirs, large = bench.in_turn(_ours(examples, n_small), _theirs(examples, n_small), _ours(examples, n_large))
+    mine, theirs, large = bench.run_in_turn(
+        _ours(examples, n_small), _theirs(examples, n_small), _ours(examples, n_large)
+    )
     small, fewer = Pairs(mine, theirs), (n_small // 4, n_small // 2)
     peers = {n: list(seconds(bench.repeat(_theirs(examples, n)))) for n in fewer}
     peers[n_small] = list(seconds(small.theirs))
@@ -35,14 +37,14 @@ def measure(bench: Bench) -> list[Row]:
     factor = (n_large / n_small) ** exponent
     extrapolated = tuple(other.seconds * factor for other in small.theirs)
     note = (
-        f"SVC was not run on {n_large:,} rows: its time at {n_small:,} times {factor:.0f}, for it grows with the "
-        f"{exponent:.2f}th power of the rows (medians: {_listed(peers)})"
+        f"SVC was not run on {n_large:,} rows: its time at {n_small:,} rows was multiplied by {factor:.0f}, since it "
+        f"grows with the {exponent:.2f}th power of the rows (medians: {_listed(peers)})"
     )
     agreement = _agreement(small, examples)
     what = "rows × 136 features, 3 classes, 4 C × 3 folds by video, SMOTE, 1 core"
     return [
-        faster("svm", f"{n_small:,} {what}", small, peer=_PEER, target=None, agreement=agreement),
-        Row(
+        speedup("svm", f"{n_small:,} {what}", small, peer=_PEER, target=None, agreement=agreement),
+        Measurement(
             "svm extrapolated",
             f"{n_large:,} {what}",
             "times faster",
@@ -55,12 +57,17 @@ def measure(bench: Bench) -> list[Row]:
     ]
 
 
-def ours(examples: str, n_rows: int) -> Ready:
-    """Our side: what the stage train does inside a fold."""
+def ours(examples: str, n_rows: int) -> Prepared:
+    """Prepare our side: the search and fit of the stage train within a fold.
+
+    Args:
+        examples: .npz file as from `synthetic`
+        n_rows: number of training rows to use
+    """
     from tasks.models.svm import weak_svm
 
-    given = np.load(examples)
-    features, labels, groups = (given[name][:n_rows] for name in ("features", "labels", "groups"))
+    arrays = np.load(examples)
+    features, labels, groups = (arrays[name][:n_rows] for name in ("features", "labels", "groups"))
     recipe = weak_svm.Recipe(C_GRID, FOLDS, NEIGHBOURS, SEED)
 
     def search(n: int = n_rows) -> tuple[float, Any]:
@@ -68,26 +75,30 @@ def ours(examples: str, n_rows: int) -> Ready:
         choice = weak_svm.choose_c(rows, groups[:n], recipe)
         return choice.c, weak_svm.fit(rows, choice.c, recipe)
 
-    def told(made: tuple[float, Any]) -> dict[str, Any]:
-        c, model = made
-        return {"c": c, "predicted": [str(one) for one in model.predict(given["held_out"])]}
+    def summary(output: tuple[float, Any]) -> dict[str, Any]:
+        c, model = output
+        return {"c": c, "predicted": [str(label) for label in model.predict(arrays["held_out"])]}
 
-    return Ready(timed=search, warm_up=lambda: search(min(n_rows, _WARM_UP_ROWS)), told=told)
+    return Prepared(timed=search, warm_up=lambda: search(min(n_rows, _WARM_UP_ROWS)), summary=summary)
 
 
 def growth_exponent(times_s: dict[int, float]) -> float:
-    """Return the power of the number of rows that times grow with: the slope in logarithms, by least squares."""
+    """Return the exponent of the growth of time with rows: the least-squares slope of the logarithms.
+
+    Args:
+        times_s: number of rows → seconds
+    """
     logs = [(math.log(n), math.log(time_s)) for n, time_s in times_s.items()]
-    sizes, taken = (np.array(column) for column in zip(*logs, strict=True))
-    return float(np.polyfit(sizes, taken, 1)[0])
+    log_sizes, log_times = (np.array(column) for column in zip(*logs, strict=True))
+    return float(np.polyfit(log_sizes, log_times, 1)[0])
 
 
 def synthetic(n_rows: int, seed: int) -> dict[str, Any]:
-    """Return segments as features have them: correlated, classes unbalanced and overlapping, rows of a video alike.
+    """Return synthetic segments: correlated features, unbalanced and overlapping classes, similar rows within a video.
 
     Args:
-        n_rows: how many to learn from; a fifth as many are held out, of other videos
-        seed: of everything
+        n_rows: number of training rows; a fifth as many, from other videos, are held out
+        seed: random seed
     """
     rng = np.random.default_rng(seed)
     total = n_rows + n_rows // 5
@@ -122,15 +133,15 @@ def _ours(examples: str, n_rows: int) -> Side:
 
 
 def _theirs(examples: str, n_rows: int) -> Side:
-    given = {"examples": examples, "n_rows": n_rows, "c_grid": C_GRID, "folds": FOLDS, "neighbours": NEIGHBOURS}
-    return Side(_PEER, "bench.peers.svm:grid", {**given, "seed": SEED}, home="peers")
+    inputs = {"examples": examples, "n_rows": n_rows, "c_grid": C_GRID, "folds": FOLDS, "neighbours": NEIGHBOURS}
+    return Side(_PEER, "bench.peers.svm:grid", {**inputs, "seed": SEED}, environment="peers")
 
 
 def _agreement(pairs: Pairs, examples: str) -> Agreement:
     from sklearn.metrics import f1_score
 
-    truth, (mine, theirs) = np.load(examples)["truth"], (pairs.ours[-1].told, pairs.theirs[-1].told)
-    scores = [100 * float(f1_score(truth, np.array(one["predicted"]), average="macro")) for one in (mine, theirs)]
+    truth, (mine, theirs) = np.load(examples)["truth"], (pairs.ours[-1].summary, pairs.theirs[-1].summary)
+    scores = [100 * float(f1_score(truth, np.array(side["predicted"]), average="macro")) for side in (mine, theirs)]
     points = abs(scores[0] - scores[1])
     text = (
         f"macro F1 on {truth.size:,} held-out rows {scores[0]:.2f} against {scores[1]:.2f} "

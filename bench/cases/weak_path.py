@@ -1,4 +1,4 @@
-"""The weak path after the crawl, cold, beside a plain script of the libraries its source names."""
+"""The weak path after the crawl from a cold start, compared with a plain script of the libraries its source names."""
 
 from __future__ import annotations
 
@@ -9,67 +9,82 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import crawled
+from bench import crawled_projects
 from bench.cases.decode import ffmpeg
 from bench.commands import PYTHON
-from bench.method import OURS, Bench, Pairs, faster, peers_python
-from bench.rows import Agreement, Row
-from bench.side import Given, Side
+from bench.measurements import Agreement, Measurement
+from bench.runner import OURS, Bench, Pairs, peers_python, speedup
+from bench.side import Inputs, Side
 from tasks.__main__ import STAGES
 from tasks.core import paths, tables
 
 N_INTERVIEWS, TARGET, N_CORES = 200, 15.0, 2
-DOOR = (str(Path(PYTHON).with_name("undertone")), "run")
+UNDERTONE_RUN = (str(Path(PYTHON).with_name("undertone")), "run")
 AFTER_CRAWL = STAGES[1:]
 _PEER = "plain script: pysrt, VADER, TextBlob, ffmpeg, pyAudioAnalysis, SVC"
 _COLUMNS = ("Id", "URL", "Title", "Audio", "Captions", "Polarity", "Pickle")
 
 
-def measure(bench: Bench) -> list[Row]:
-    """Compare `undertone run`, and the bare stages, with the script; every run starts from the crawled files alone."""
+def measure(bench: Bench) -> list[Measurement]:
+    """Compare `undertone run` and the stages alone with the script; each run starts from the crawled files only."""
     ffmpeg()
     n_interviews = bench.size(N_INTERVIEWS, 12)
-    whole = crawled.store(bench.folder, n_interviews, tell=bench.tell)
-    door, plain, bare = bench.in_turn(
-        _ours(bench, whole, "door", [DOOR]),
+    whole = crawled_projects.store(bench.folder, n_interviews, progress=bench.progress)
+    with_flow, plain, stages_only = bench.run_in_turn(
+        _ours(bench, whole, "run", [UNDERTONE_RUN]),
         Side(_PEER, "bench.commands:run", partial(_plain, whole, bench.folder / "weak-path" / "plain"), cores=N_CORES),
         _ours(bench, whole, "stages", stages(AFTER_CRAWL)),
     )
     what = f"{n_interviews} interviews, captions to report, cold, {N_CORES} cores"
     return [
-        _row("weak-path", f"{what}: `undertone run`", Pairs(door, plain)),
-        _row("weak-path stages", f"{what}: the stages alone", Pairs(bare, plain)),
+        _row("weak-path", f"{what}: `undertone run`", Pairs(with_flow, plain)),
+        _row("weak-path stages", f"{what}: the stages alone", Pairs(stages_only, plain)),
     ]
 
 
 def stages(names: Sequence[str]) -> list[Sequence[str]]:
-    """Return the commands of some stages."""
+    """Return the commands of stages.
+
+    Args:
+        names: names of the stages, in order
+    """
     return [[PYTHON, "-m", "tasks", name] for name in names]
 
 
-def cold(whole: Path, folder: Path, ids: Sequence[str], steps: Sequence[Sequence[str]]) -> Given:
-    """Return steps in a fresh project with a store's interviews, of which nothing is computed yet."""
-    crawled.project(whole, folder, ids, workers=str(N_CORES))
+def cold_run(whole: Path, folder: Path, ids: Sequence[str], steps: Sequence[Sequence[str]]) -> Inputs:
+    """Create a fresh project with crawled interviews and no results; return the inputs of a run in it.
+
+    Args:
+        whole: store of crawled interviews
+        folder: folder of the project; replaced
+        ids: interviews of the project
+        steps: commands to run
+    """
+    crawled_projects.project(whole, folder, ids, workers=str(N_CORES))
     return {"steps": [list(step) for step in steps], "folder": str(folder)}
 
 
 def all_ids(whole: Path) -> list[str]:
-    """Return the ids of a store's interviews."""
+    """Return the ids of all interviews in a store.
+
+    Args:
+        whole: store of crawled interviews
+    """
     rows = tables.read(whole / paths.VIDEOS, tables.VIDEOS).to_pylist()
     return [row["video_id"].partition("-")[2] for row in rows]
 
 
 def _ours(bench: Bench, whole: Path, name: str, steps: Sequence[Sequence[str]]) -> Side:
     folder = bench.folder / "weak-path" / name
-    return Side(OURS, "bench.commands:run", partial(cold, whole, folder, all_ids(whole), steps), cores=N_CORES)
+    return Side(OURS, "bench.commands:run", partial(cold_run, whole, folder, all_ids(whole), steps), cores=N_CORES)
 
 
-def _row(name: str, what: str, pairs: Pairs) -> Row:
-    return faster(name, what, pairs, peer=_PEER, target=TARGET, agreement=_agreement(pairs))
+def _row(name: str, what: str, pairs: Pairs) -> Measurement:
+    return speedup(name, what, pairs, peer=_PEER, target=TARGET, agreement=_agreement(pairs))
 
 
-def _plain(whole: Path, folder: Path) -> Given:
-    """Return the script in an empty folder, with lists of the same files in the source's own format."""
+def _plain(whole: Path, folder: Path) -> Inputs:
+    """Create an empty folder with lists of the same files in the source's format; return the inputs of the script."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     media = (whole / paths.MEDIA).resolve()
@@ -88,14 +103,14 @@ def _plain(whole: Path, folder: Path) -> Given:
 
 
 def _agreement(pairs: Pairs) -> Agreement:
-    """Both went the whole way. Their segments differ: the third voter, and rolling captions read as they stand."""
-    folders = [Path(runs[-1].given["folder"]) for runs in (pairs.ours, pairs.theirs)]
+    """Report both scores; segments differ in the third voter and in the treatment of rolling captions."""
+    folders = [Path(runs[-1].inputs["folder"]) for runs in (pairs.ours, pairs.theirs)]
     mine = json.loads((folders[0] / paths.METRICS).read_text(encoding="utf-8"))
     theirs = json.loads((folders[1] / "out" / "result.json").read_text(encoding="utf-8"))
     scores = (mine["test"]["classifier"]["macro_f1"]["value"], theirs["macro_f1"])
     sizes = (mine["protocol"]["n_train_utterances"], theirs["n_train"])
     return Agreement(
         True,
-        f"macro F1 on test videos {scores[0]:.2f} against {scores[1]:.2f}, learned from {sizes[0]:,} and {sizes[1]:,} "
-        "segments: other voters, and rolling captions read as they stand",
+        f"macro F1 on test videos {scores[0]:.2f} against {scores[1]:.2f}, trained on {sizes[0]:,} and {sizes[1]:,} "
+        "segments: the script has other voters and does not merge rolling captions",
     )

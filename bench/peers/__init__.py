@@ -1,1 +1,1 @@
-"""The other side of each case. Runs in the peers' environment, which has nothing of undertone's."""
+"""The other side of each case; runs in the peers' environment, without undertone's dependencies."""

@@ -1,6 +1,6 @@
-"""Labels of captions as the voters' READMEs say: each asked in turn, then the consensus of the three.
+"""Label captions with three voters, called as in their READMEs, and their consensus.
 
-`python voters.py CAPTIONS LABELS`: text files, a caption or a label a line; an empty label is none.
+`python voters.py CAPTIONS LABELS`: text files with one caption or label per line; an empty line means no label.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 MIN_SCORE = 0.25
 ALPHA = 15.0
-"""AFINN's sum is bounded as VADER bounds its own."""
+"""Normalisation constant for AFINN's sum, as VADER uses for its own."""
 
 
 def label(votes: tuple[float, float, float]) -> str:
-    """Return what three votes come to: they agree in sign, and their mean is strong enough, or there is no label."""
+    """Return the consensus label: votes of equal sign with a sufficient mean; otherwise "".
+
+    Args:
+        votes: polarity of each voter, -1 to 1
+    """
     mean = sum(votes) / len(votes)
     if all(vote == 0 for vote in votes):
         return "neutral"

@@ -1,8 +1,8 @@
-"""Projects as the stage `crawl` leaves them, without a crawl: its own code, with the network taken out.
+"""Create projects in the state after the stage `crawl`, with its code but without network access.
 
-The interviews are the sample's (`tasks.simulate`), spoken, encoded and captioned as its site would serve them. Where
-yt-dlp would fetch them, they are made instead; all that the stage does with them then is done by the stage. A test
-holds a small one against a real crawl of the same site.
+The interviews are those of the sample (`tasks.simulate`): spoken, encoded and captioned as its site serves them. They
+are generated where yt-dlp would download them; the stage does the rest. A test compares a small project with a real
+crawl of the same site.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from tasks.stages import crawl
 
 SITE = "http://127.0.0.1:8417"
 TEST_EVERY = 5
-"""One interview in so many is held out."""
+"""One interview in this many is held out."""
 _PLAYABLE = frozenset({"manual vtt", "automatic vtt", "manual srt", "both"})
 _WRITERS = {
     "manual vtt": ("manual", "vtt", captions.manual_vtt),
     "automatic vtt": ("automatic", "vtt", captions.automatic_vtt),
     "manual srt": ("manual", "srt", captions.manual_srt),
-    # offered by hand and automatic, the stage takes those by hand
+    # if both kinds exist, the stage uses the manual captions
     "both": ("manual", "vtt", captions.manual_vtt),
 }
 _LIST_HEADER = "Id,URL,Title,Audio,Captions,Polarity,Pickle\n"
 
 
 @dataclass(frozen=True)
-class Made:
-    """One interview to make: what is said, how noisy the room is, and the folder of the project it is for."""
+class InterviewJob:
+    """One interview to generate: its text, its noise level, and the folder of the project."""
 
     interview: Interview
     noise_db: float
@@ -52,30 +52,45 @@ class Made:
 
 
 def plan(settings: config.Simulate, n_interviews: int) -> tuple[Interview, ...]:
-    """Return so many interviews with usable captions, one in `TEST_EVERY` held out."""
+    """Plan interviews; only those with usable captions are kept.
+
+    Args:
+        settings: settings of the simulation
+        n_interviews: number of interviews, one in `TEST_EVERY` held out
+    """
     n_test = n_interviews // TEST_EVERY
     sized = settings.model_copy(update={"train": n_interviews - n_test, "test": n_test})
-    return tuple(one for one in interviews.plan(sized) if one.captions in _PLAYABLE)
+    return tuple(interview for interview in interviews.plan(sized) if interview.captions in _PLAYABLE)
 
 
-def chosen(planned: Sequence[Interview], n_interviews: int) -> tuple[Interview, ...]:
-    """Return the first interviews of both splits, so many in all, one in `TEST_EVERY` held out."""
+def select(planned: Sequence[Interview], n_interviews: int) -> tuple[Interview, ...]:
+    """Return the first interviews of both splits.
+
+    Args:
+        planned: result of `plan`
+        n_interviews: number of interviews, one in `TEST_EVERY` held out
+    """
     n_test = n_interviews // TEST_EVERY
-    train, test = ([one for one in planned if one.split == split] for split in tables.SPLITS)
+    train, test = ([interview for interview in planned if interview.split == split] for split in tables.SPLITS)
     return (*train[: n_interviews - n_test], *test[:n_test])
 
 
 def store(
-    folder: Path, n_interviews: int, *, site: str = SITE, n_workers: int = 0, tell: Callable[[str], None] | None = None
+    folder: Path,
+    n_interviews: int,
+    *,
+    site: str = SITE,
+    n_workers: int = 0,
+    progress: Callable[[str], None] | None = None,
 ) -> Path:
-    """Return a project in which so many interviews are crawled; one made before is used again.
+    """Return a project with crawled interviews; reuses an existing one with the same code and settings.
 
     Args:
-        folder: where such projects are kept
-        n_interviews: how many interviews it holds
-        site: where they would have been fetched
-        n_workers: processes that make them; 0: one per core
-        tell: called with how far it is
+        folder: parent folder of the stores
+        n_interviews: number of interviews
+        site: URL of the simulated site
+        n_workers: number of processes; 0: one per core
+        progress: called with a message after each interview
     """
     settings = config.load(ROOT / "params.yaml")
     made = folder / f"crawled-{n_interviews}-{_version(settings, site)}"
@@ -84,26 +99,28 @@ def store(
         shutil.rmtree(part, ignore_errors=True)
         workspace.create(part)
         planned = plan(settings.simulate, n_interviews)
-        jobs = [Made(one, settings.simulate.noise_db, settings.crawl, part.resolve()) for one in planned]
+        jobs = [
+            InterviewJob(interview, settings.simulate.noise_db, settings.crawl, part.resolve()) for interview in planned
+        ]
         rows: list[dict[str, Any]] = []
         with workers.pool(n_workers or os.cpu_count() or 1) as pool:
-            for number, found in enumerate(pool.map(_crawl_one, jobs, [site] * len(jobs)), start=1):
-                rows += found
-                if tell is not None:
-                    tell(f"interview {number:,} of {len(jobs):,}, made once")
+            for number, crawled in enumerate(pool.map(_crawl_one, jobs, [site] * len(jobs)), start=1):
+                rows += crawled
+                if progress is not None:
+                    progress(f"generating interview {number:,} of {len(jobs):,} (only once)")
         _write(part, rows)
         part.rename(made)
     return made
 
 
 def project(whole: Path, folder: Path, ids: Iterable[str], **changes: str) -> Path:
-    """Make a project whose crawl is done and current, with some of a store's interviews.
+    """Create a project whose crawl is up to date, with some of a store's interviews.
 
     Args:
         whole: the store
-        folder: where the project is made; what was there goes
-        ids: the interviews' ids
-        changes: what stands in params.yaml, and what is to stand there
+        folder: folder of the project; replaced
+        ids: ids of the interviews
+        changes: key in params.yaml → new value
     """
     shutil.rmtree(folder, ignore_errors=True)
     workspace.create(folder)
@@ -112,7 +129,13 @@ def project(whole: Path, folder: Path, ids: Iterable[str], **changes: str) -> Pa
 
 
 def crawl_into(whole: Path, folder: Path, ids: Iterable[str]) -> Path:
-    """Leave in a project what a crawl of a store's interviews, those named and no others, leaves."""
+    """Replace the crawled interviews of a project, and record the stage as up to date.
+
+    Args:
+        whole: the store
+        folder: folder of the project
+        ids: ids of the interviews
+    """
     wanted = set(ids)
     rows = [
         row
@@ -121,7 +144,7 @@ def crawl_into(whole: Path, folder: Path, ids: Iterable[str]) -> Path:
     ]
     (folder / paths.MEDIA).mkdir(parents=True, exist_ok=True)
     for name in (row[column] for row in rows for column in ("audio", "captions")):
-        # the stages never write in place, so that links are as good as copies
+        # hard links are safe: the stages never write in place
         if not (linked := folder / paths.MEDIA / name).exists():
             os.link(whole / paths.MEDIA / name, linked)
     _write(folder, rows)
@@ -131,31 +154,37 @@ def crawl_into(whole: Path, folder: Path, ids: Iterable[str]) -> Path:
 
 
 def change(params: Path, changes: dict[str, str]) -> None:
-    """Change what stands under some keys in params.yaml, each of which stands there once."""
+    """Change values in params.yaml.
+
+    Args:
+        params: the file
+        changes: second-level key → new value; each key must occur exactly once
+    """
     lines = params.read_text(encoding="utf-8").splitlines(keepends=True)
     for key, value in changes.items():
-        (place,) = (k for k, line in enumerate(lines) if line.startswith(f"  {key}: "))
-        lines[place] = f"  {key}: {value}\n"
+        (number,) = (k for k, line in enumerate(lines) if line.startswith(f"  {key}: "))
+        lines[number] = f"  {key}: {value}\n"
     params.write_text("".join(lines), encoding="utf-8")
 
 
-def _crawl_one(made: Made, site: str) -> list[dict[str, Any]]:
-    """Let the stage crawl one interview; what it would fetch is made where it would be put."""
-    os.chdir(made.folder)
-    one = made.interview
-    video = crawl.CrawlItem(f"{one.split}-{one.id}", one.split, MediaAddress(f"{site}/watch/{one.id}"), made.settings)
+def _crawl_one(job: InterviewJob, site: str) -> list[dict[str, Any]]:
+    """Crawl one interview by the stage, with the download replaced by generating the files."""
+    os.chdir(job.folder)
+    interview = job.interview
+    address = MediaAddress(f"{site}/watch/{interview.id}")
+    video = crawl.CrawlItem(f"{interview.split}-{interview.id}", interview.split, address, job.settings)
 
     def fetched(address: MediaAddress, folder: Path, *_: Any) -> client.FetchedVideo:
-        recording = sound.record(one, made.noise_db)
-        kind, format_, write = _WRITERS[one.captions]
+        recording = sound.record(interview, job.noise_db)
+        kind, format_, write = _WRITERS[interview.captions]
         tables.write_text(folder / f"captions.en.{format_}", write(recording.utterances))
-        media = folder / f"media.{one.container}"
+        media = folder / f"media.{interview.container}"
         sound.encode(recording, media)
         text = client.CaptionFile(folder / f"captions.en.{format_}", "en", kind, format_)
-        return client.FetchedVideo(media, text, one.title, "", "", identity.normalized(address.url))
+        return client.FetchedVideo(media, text, interview.title, "", "", identity.normalized(address.url))
 
     with mock.patch.object(client, "fetch", fetched):
-        rows: list[dict[str, Any]] = crawl.crawl_one(video, client.fetch_rules(made.settings)).rows.to_pylist()
+        rows: list[dict[str, Any]] = crawl.crawl_one(video, client.fetch_rules(job.settings)).rows.to_pylist()
     shutil.rmtree(video.folder)
     return rows
 
@@ -174,5 +203,5 @@ def _version(settings: config.Config, site: str) -> str:
         code_version.version(module)
         for module in ("tasks.stages.crawl", "tasks.simulate.sound", "tasks.simulate.captions")
     ]
-    heard = [settings.simulate.model_dump_json(), settings.crawl.model_dump_json(), site, *code]
-    return hashlib.sha256("\0".join(heard).encode()).hexdigest()[:12]
+    inputs = [settings.simulate.model_dump_json(), settings.crawl.model_dump_json(), site, *code]
+    return hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:12]
