@@ -1,4 +1,4 @@
-"""The leakage audit: what training and test part share that they must not, one check a module."""
+"""The leakage audit: checks for information shared by the training and the test part, one module per check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Corpora that pretrained models have been trained on, labels and all, as their authors state."""
+"""Corpora that pretrained models were trained on, according to the models' authors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from tasks.leaks.finding import Finding
 
 CHECK = "pretraining"
-KNOWN: Mapping[str, tuple[str, ...]] = {
+TRAINED_ON: Mapping[str, tuple[str, ...]] = {
     # Wagner et al. (2023), "Dawn of the transformer era in speech emotion recognition": MSP-Podcast
     "wav2vec2-large-robust-12-ft-emotion-msp-dim": ("msp-podcast",),
     # Ma et al. (2023), "emotion2vec", table 1: pretrained, without labels, on these
@@ -23,22 +23,22 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     # the model's own card: MELD among six text corpora
     "emotion-english-distilroberta-base": ("meld",),
 }
-"""End of a checkpoint's name → the readers' names of the corpora it has seen."""
+"""Beginning of a checkpoint's name (without folders and owner) → reader names of the corpora it was trained on."""
 
 
 def check(corpora: Collection[str], checkpoints: Collection[str], declared: Collection[str]) -> Finding:
-    """Say whether a pretrained model may have seen the corpus it is now tested on.
+    """Check whether a pretrained model was trained on a corpus that it is tested on.
 
     Args:
-        corpora: readers' names of the corpora in the table
-        checkpoints: names or paths of pretrained models that the recipe uses
-        declared: corpora that the recipe says its models were trained on
+        corpora: reader names of the corpora in the table
+        checkpoints: names or paths of the recipe's pretrained models
+        declared: corpora that its models were trained on, according to the recipe
     """
-    seen = {one: f"the recipe says {one}" for one in declared if one in corpora}
+    seen = {corpus: f"the recipe says {corpus}" for corpus in declared if corpus in corpora}
     for checkpoint in checkpoints:
         name = re.split(r"[\\/]", checkpoint.rstrip("/\\"))[-1].lower()
-        for known, trained_on in KNOWN.items():
-            if name.startswith(known):
-                seen |= {one: f"{checkpoint} was trained on {one}" for one in trained_on if one in corpora}
+        for prefix, trained_on in TRAINED_ON.items():
+            if name.startswith(prefix):
+                seen |= {corpus: f"{checkpoint} was trained on {corpus}" for corpus in trained_on if corpus in corpora}
     what = f"{len(seen)} of {len(corpora)} corpora may be known to a pretrained model already"
     return Finding(CHECK, "violation", len(seen), len(corpora), what, tuple(seen.values()))

@@ -1,4 +1,4 @@
-"""Rows made of other rows, by augmentation or SMOTE: a child belongs to its parents' side, and to training only."""
+"""Rows derived from other rows, by augmentation or SMOTE: only training rows may be derived, from training rows."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ CHECK = "derived rows"
 
 
 def check(parents: pa.Table, sides: Sides) -> Finding:
-    """Find children in training with a parent in test, and children that are tested on.
+    """Find training rows derived from a test row, and derived rows in the test part.
 
     Args:
-        parents: columns `child` and `parent`, ids; a child of several parents has several rows. A child that is none of
-            the audited rows was made in training, in the fold that the column `fold` names or, where it is null, in all
+        parents: ids in the columns `child` and `parent`, one row per parent. A child that is not an audited row was
+            made during training, in the fold that the column `fold` names, or in all folds where it is null
         sides: the folds
     """
     rows = parents.select(["child", "parent", "fold"]).to_pylist()
     children = {row["child"] for row in rows}
-    known = set(sides.ids.tolist())
+    audited = set(sides.ids.tolist())
     wrong: list[str] = []
     for split in sides.splits:
         train, test = set(sides.ids[split.train].tolist()), set(sides.ids[split.test].tolist())
-        learned_from = {row["child"] for row in rows if row["child"] not in known and row["fold"] in (None, split.name)}
-        learned_from |= children & train
-        crossing = [row["child"] for row in rows if row["parent"] in test and row["child"] in learned_from]
+        made = {row["child"] for row in rows if row["child"] not in audited and row["fold"] in (None, split.name)}
+        trained_on = made | (children & train)
+        crossing = [row["child"] for row in rows if row["parent"] in test and row["child"] in trained_on]
         wrong += [*dict.fromkeys(crossing), *sorted(children & test)]
     what = f"{len(wrong)} derived rows have a parent on the other side, or are tested on"
     examples = tuple(list(dict.fromkeys(wrong))[:MOST_EXAMPLES])

@@ -1,4 +1,4 @@
-"""What the audit says: findings with counts, examples and a severity, and whether a run may go on."""
+"""Findings of the leakage audit: counts, examples and severity, and the decision whether a run may continue."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ MOST_EXAMPLES = 5
 CHECKS: Mapping[str, str] = {
     "seen speakers": "test utterances by speakers of the training part",
     "seen groups": "test utterances of a group (video, dialogue, session) of the training part",
-    "seen recordings": "test utterances out of a recording of the training part",
+    "seen recordings": "test utterances from a recording of the training part",
     "seen scripts": "test utterances of a sentence or script of the training part",
-    "same text": "test utterances whose text is in the training part, but for case and punctuation",
-    "similar text": "test utterances whose text is nearly in the training part",
+    "same text": "test utterances whose text is in the training part, apart from case and punctuation",
+    "similar text": "test utterances with a near-duplicate text in the training part",
     "overlapping spans": "test utterances that overlap with training ones in one recording",
     "overlong spans": "utterances so long that their times may be wrong",
-    "same sound": "test utterances whose very samples are in the training part",
-    "similar sound": "test utterances whose sound is in the training part, at another level, rate or in another codec",
-    "torn utterances": "utterances of which one window is tested and another is in the training part",
-    "learned in parts": "test utterances that a part of the model was trained on before the whole",
+    "same sound": "test utterances whose samples are in the training part",
+    "similar sound": "test utterances whose sound is in the training part at another level, rate or through a codec",
+    "torn utterances": "utterances with windows in both the test and the training part",
+    "learned in parts": "test utterances that a component of the model was trained on earlier",
     "derived rows": "augmented or synthetic rows with a parent on the other side",
     "fitted on more": "scalers, selectors and balancers fitted on more than the training part",
-    "speaker statistics": "test speakers whose own statistics went into their features",
-    "pretraining": "corpora that a pretrained model may have seen",
+    "speaker statistics": "test speakers whose features were normalised with their own statistics",
+    "pretraining": "corpora that a pretrained model may have been trained on",
 }
-"""Every check, and what it counts."""
+"""Name of every check, and what it counts."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found.
+    """Result of one check.
 
     Args:
-        check: one of `CHECKS`
-        severity: violation: breaks the protocol; warning: flatters the figures within it; declared: would be a
-            violation, but the recipe says so; note: good to know
-        n: how many, in all folds together; 0 if it looked and found nothing
-        of: … of how many
-        what: one sentence
-        examples: ids, `MOST_EXAMPLES` at most
+        check: a key of `CHECKS`
+        severity: violation: breaks the protocol; warning: allowed by it, but raises the scores; declared: a violation
+            that the recipe declares; note: for information
+        n: number of cases, over all folds; 0 if the check found none
+        of: number of candidates, over all folds
+        what: the result as a sentence
+        examples: ids, at most `MOST_EXAMPLES`
     """
 
     check: str
@@ -56,7 +56,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class FoldSize:
-    """How many rows a fold trains on and is tested on."""
+    """Number of training and test rows of a fold."""
 
     name: str
     n_train: int
@@ -68,11 +68,11 @@ class AuditReport:
     """All findings on a protocol's folds.
 
     Args:
-        protocol: as params.yaml has it
-        words: the same as a sentence
-        n: utterances looked at
-        parts: the folds
-        findings: one per check that could look, in the order of `CHECKS`
+        protocol: its form in params.yaml
+        words: its description
+        n: number of audited utterances
+        parts: sizes of the folds
+        findings: one per applicable check, in the order of `CHECKS`
     """
 
     protocol: str
@@ -83,66 +83,102 @@ class AuditReport:
 
     @property
     def passed(self) -> bool:
-        """Whether a run may go on."""
-        return not any(one.severity == "violation" and one.n for one in self.findings)
+        """Whether a run may continue."""
+        return not violations(self)
 
     def with_more(self, findings: Sequence[Finding], declared: Collection[str] = ()) -> AuditReport:
-        """Return the audit with findings that only a fitted model can give."""
-        known = named(declared)
-        return replace(self, findings=(*self.findings, *(_declared(one, known) for one in findings)))
+        """Return the report with further findings, from checks that need a fitted model.
+
+        Args:
+            findings: to append
+            declared: names of checks whose violations the recipe accepts
+
+        Raises:
+            ConfigError: if there is no such check
+        """
+        accepted = named(declared)
+        return replace(self, findings=(*self.findings, *(_declared(finding, accepted) for finding in findings)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the audit as JSON can have it."""
+        """Return the report as a dictionary for JSON."""
         return {**asdict(self), "passed": self.passed}
 
     @classmethod
-    def from_dict(cls, found: Mapping[str, Any]) -> AuditReport:
-        """Return the audit that `to_dict` was made of."""
+    def from_dict(cls, fields: Mapping[str, Any]) -> AuditReport:
+        """Return the report of a dictionary.
+
+        Args:
+            fields: from `to_dict`
+        """
         return cls(
-            found["protocol"],
-            found["words"],
-            found["n"],
-            tuple(FoldSize(**one) for one in found["parts"]),
-            tuple(Finding(**{**one, "examples": tuple(one["examples"])}) for one in found["findings"]),
+            fields["protocol"],
+            fields["words"],
+            fields["n"],
+            tuple(FoldSize(**size) for size in fields["parts"]),
+            tuple(Finding(**{**finding, "examples": tuple(finding["examples"])}) for finding in fields["findings"]),
         )
 
 
 def named(declared: Collection[str]) -> frozenset[str]:
-    """Return declared checks by name; `seen-speakers` is as good as `seen speakers`.
+    """Return declared checks as keys of `CHECKS`; `seen-speakers` means `seen speakers`.
+
+    Args:
+        declared: names, with spaces or hyphens
 
     Raises:
         ConfigError: if there is no such check
     """
-    names = frozenset(one.replace("-", " ") for one in declared)
+    names = frozenset(name.replace("-", " ") for name in declared)
     if unknown := sorted(names - CHECKS.keys()):
         raise ConfigError(f"declared leak {', '.join(unknown)}: no such check; there are {', '.join(CHECKS)}")
     return names
 
 
 def settled(findings: Sequence[Finding], declared: Collection[str]) -> tuple[Finding, ...]:
-    """Return findings in the order of `CHECKS`, with violations that are declared marked so."""
-    known, order = named(declared), list(CHECKS)
-    return tuple(_declared(one, known) for one in sorted(findings, key=lambda one: order.index(one.check)))
+    """Return findings in the order of `CHECKS`, with the severity of declared violations changed to declared.
 
-
-def demand(found: AuditReport) -> None:
-    """Stop a run whose audit found a violation.
+    Args:
+        findings: in any order
+        declared: names of checks whose violations the recipe accepts
 
     Raises:
-        LeakError: names every violation, and says how to go on
+        ConfigError: if there is no such check
     """
-    broken = [one for one in found.findings if one.severity == "violation" and one.n]
+    accepted, order = named(declared), list(CHECKS)
+    in_order = sorted(findings, key=lambda finding: order.index(finding.check))
+    return tuple(_declared(finding, accepted) for finding in in_order)
+
+
+def violations(report: AuditReport) -> list[Finding]:
+    """Return the findings that stop a run.
+
+    Args:
+        report: of an audit
+    """
+    return [finding for finding in report.findings if finding.severity == "violation" and finding.n]
+
+
+def demand(report: AuditReport) -> None:
+    """Stop a run whose audit found a violation.
+
+    Args:
+        report: of an audit
+
+    Raises:
+        LeakError: names every violation and the ways to continue
+    """
+    broken = violations(report)
     if not broken:
         return
-    lines = [f"  {one.check}: {one.what} ({', '.join(one.examples)})" for one in broken]
+    lines = [f"  {finding.check}: {finding.what} ({', '.join(finding.examples)})" for finding in broken]
     raise LeakError(
-        f"the audit of protocol {found.protocol} stops the run:\n"
+        f"the audit of protocol {report.protocol} stops the run:\n"
         + "\n".join(lines)
-        + "\nChoose a protocol that keeps "
-        "it apart or mend the data; or, to reproduce someone's figure, declare it: "
-        + ", ".join(one.check.replace(" ", "-") for one in broken)
+        + "\nChoose a protocol that keeps these apart or correct the data; or, to reproduce a published score, "
+        "declare the leak: " + ", ".join(finding.check.replace(" ", "-") for finding in broken)
     )
 
 
-def _declared(one: Finding, known: Collection[str]) -> Finding:
-    return replace(one, severity="declared") if one.severity == "violation" and one.check in known else one
+def _declared(finding: Finding, accepted: Collection[str]) -> Finding:
+    declared = finding.severity == "violation" and finding.check in accepted
+    return replace(finding, severity="declared") if declared else finding

@@ -1,4 +1,4 @@
-"""What was fitted on which rows: checked on the fitted objects, by fitting them again on what they should have seen."""
+"""Check that preprocessing was fitted on the training part only, by fitting copies and comparing the attributes."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ def check(
     train: tuple[NDArray[np.float64], NDArray[np.str_]],
     everything: tuple[NDArray[np.float64], NDArray[np.str_]],
 ) -> Finding:
-    """Say whether every scaler, selector and balancer saw the training part and nothing else.
+    """Check that every scaler, selector and balancer was fitted on exactly the training part.
 
     Args:
         steps: fitted steps before the classifier, in order, as in `Pipeline.steps`: transformers (`transform`) and
             imbalanced-learn's samplers (`fit_resample`)
         train: features, shape (n_train, n_features), and classes, shape (n_train,), of the training part
-        everything: the same of all rows there are, to name the mistake
+        everything: the same of all rows, to recognise steps that were fitted on all rows
 
     Returns:
-        a violation for steps whose fitted attributes (names that end in `_`) are others
+        a violation with the steps whose fitted attributes (names that end in `_`) differ from those of the copy
     """
     wrong = []
     (inside, labels), (whole, all_labels) = train, everything
     for name, step in steps:
         if step is None or step == "passthrough":
             continue
-        expected, more = _again(step, inside, labels), _again(step, whole, all_labels)
+        expected, on_all_rows = _refitted(step, inside, labels), _refitted(step, whole, all_labels)
         if differing := _differing(step, expected):
-            like_all = not _differing(step, more)
+            like_all = not _differing(step, on_all_rows)
             wrong.append(f"{name} ({', '.join(differing)}{', as fitted on all rows' if like_all else ''})")
         if hasattr(step, "transform"):
             inside, whole = step.transform(inside), step.transform(whole)
@@ -45,15 +45,15 @@ def check(
     return Finding(CHECK, "violation", len(wrong), len(steps), what, tuple(wrong))
 
 
-def _again(step: Any, features: NDArray[np.float64], labels: NDArray[np.str_]) -> Any:
+def _refitted(step: Any, features: NDArray[np.float64], labels: NDArray[np.str_]) -> Any:
     from sklearn.base import clone
 
-    again = clone(step)
-    if hasattr(again, "fit_resample") and not hasattr(again, "transform"):
-        again.fit_resample(features, labels)
+    copy = clone(step)
+    if hasattr(copy, "fit_resample") and not hasattr(copy, "transform"):
+        copy.fit_resample(features, labels)
     else:
-        again.fit(features, labels)
-    return again
+        copy.fit(features, labels)
+    return copy
 
 
 def _differing(step: Any, expected: Any) -> list[str]:
@@ -61,16 +61,16 @@ def _differing(step: Any, expected: Any) -> list[str]:
     return [name for name in names if not _same(getattr(step, name, None), getattr(expected, name))]
 
 
-def _same(found: Any, expected: Any) -> bool:
+def _same(actual: Any, expected: Any) -> bool:
     if isinstance(expected, np.ndarray) or np.isscalar(expected):
         try:
-            numbers = np.asarray(found, dtype=np.float64), np.asarray(expected, dtype=np.float64)
+            numbers = np.asarray(actual, dtype=np.float64), np.asarray(expected, dtype=np.float64)
         except (TypeError, ValueError):
-            return bool(np.array_equal(np.asarray(found), np.asarray(expected)))
+            return bool(np.array_equal(np.asarray(actual), np.asarray(expected)))
         same_shape = numbers[0].shape == numbers[1].shape
         return same_shape and bool(np.allclose(*numbers, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True))
     if isinstance(expected, Mapping):
-        return dict(found or {}) == dict(expected)
-    # fitted helpers inside a step (a neighbours' index, say) are judged by the rows they were given
-    inner = getattr(expected, "n_samples_fit_", None)
-    return inner is None or getattr(found, "n_samples_fit_", None) == inner
+        return dict(actual or {}) == dict(expected)
+    # nested estimators, such as a nearest-neighbour index, are compared by their number of training rows
+    n_rows = getattr(expected, "n_samples_fit_", None)
+    return n_rows is None or getattr(actual, "n_samples_fit_", None) == n_rows

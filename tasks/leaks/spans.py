@@ -1,4 +1,4 @@
-"""Spans of one recording that overlap, found by sweeping over their starts."""
+"""Overlapping spans of a recording, found by a sweep over their starts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from tasks.leaks.sides import Pairs, Rows
 
 MIN_OVERLAP_S = 0.1
-"""Neighbours touch: times are rounded, and captions hand over with a little overlap."""
+"""Shorter overlaps are ignored: times are rounded, and consecutive captions overlap slightly."""
 
 
 def overlapping(recording: Rows, start_s: NDArray[np.float64], end_s: NDArray[np.float64]) -> Pairs:
-    """Return the pairs of rows that share more than 0.1 s of one recording.
+    """Return the pairs of rows that share more than `MIN_OVERLAP_S` of a recording.
 
     Args:
         recording: number of the recording, below 0 for none, shape (n_rows,)

@@ -1,4 +1,4 @@
-"""Features normalised with a test speaker's own statistics: read off the features, not off what someone says."""
+"""Features normalised with a test speaker's own statistics, detected from the feature values."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ _TOLERANCE = 1e-3
 
 
 def check(features: NDArray[np.float64], speaker: Rows, names: Sequence[str], splits: Sequence[FoldRows]) -> Finding:
-    """Find test speakers whose features have mean 0 each: nothing but their own mean, taken away, does that.
+    """Find test speakers whose features all have mean 0, which only subtracting their own mean achieves.
 
     Args:
-        features: as the classifier is given them, shape (n_rows, n_features)
-        speaker: number of every row's speaker, below 0 for none, shape (n_rows,)
+        features: the classifier's input, shape (n_rows, n_features)
+        speaker: number of every row's speaker, -1 for none, shape (n_rows,)
         names: the speakers' names
         splits: the folds
     """
     tested = np.unique(np.concatenate([speaker[split.test] for split in splits]))
     scale = features.std(axis=0)
     varying = scale > 0
-    own, looked = [], 0
-    for one in tested[tested >= 0].tolist():
-        rows = features[speaker == one]
+    own, checked = [], 0
+    for number in tested[tested >= 0].tolist():
+        rows = features[speaker == number]
         if len(rows) < MIN_ROWS or not varying.any():
             continue
-        looked += 1
+        checked += 1
         offset = np.abs(rows.mean(axis=0)[varying]) / scale[varying]
         if offset.max() < _TOLERANCE:
-            own.append(names[one])
-    what = f"{len(own)} of {looked} test speakers have features of mean 0: their own test rows were used to normalise"
-    # a single speaker in all is his own mean after any scaling
-    n = len(own) if looked > 1 else 0
-    return Finding(CHECK, "violation", n, looked, what, tuple(own[:MOST_EXAMPLES]))
+            own.append(names[number])
+    what = f"{len(own)} of {checked} test speakers have features of mean 0: their own test rows were used to normalise"
+    # with a single speaker any standardisation gives mean 0, which proves nothing
+    n = len(own) if checked > 1 else 0
+    return Finding(CHECK, "violation", n, checked, what, tuple(own[:MOST_EXAMPLES]))

@@ -1,4 +1,4 @@
-"""All checks on one table and one protocol's folds."""
+"""The leakage audit: all checks on a table and the folds of a protocol."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _SEEN = {
 
 
 class SplitProtocol(Protocol):
-    """A protocol: what it is called, what it keeps apart, and whether it is leaky by intent."""
+    """The properties of a protocol that the audit uses (`tasks.evaluation.protocols.Protocol`)."""
 
     @property
     def name(self) -> str:
-        """As it is written."""
+        """Its form in params.yaml."""
 
     @property
     def unit(self) -> tuple[str, ...]:
-        """Columns whose values it keeps apart."""
+        """Columns whose values are never on both sides."""
 
     @property
     def leaky(self) -> bool:
-        """Whether it keeps nothing apart, and says so."""
+        """Whether it keeps nothing apart on purpose."""
 
     def in_words(self) -> str:
-        """Return it as a sentence."""
+        """Return its description."""
 
 
 def audit(
@@ -53,22 +53,22 @@ def audit(
     parts_saw_test: bool = False,
     declared: Collection[str] = (),
 ) -> AuditReport:
-    """Look for everything that training and test part share and should not.
+    """Run all checks for which there is data.
 
     Args:
-        utterances: the utterance table; splits hold its row numbers
+        utterances: the utterance table; splits contain its row numbers
         splits: the folds
-        rule: the protocol they were made by
-        sounds: digests and fingerprints, columns of `tables.SOUNDS`; without it, sound is not looked at
-        parents: ids of derived rows (`child`), what they were made of (`parent`), and in which `fold`
-        features: as a classifier is given them, row by row, shape (n_rows, n_features)
-        checkpoints: pretrained models that the recipe uses
-        pretrained_on: corpora that the recipe says they have seen
-        parts_saw_test: whether parts of the model have been trained on every row
-        declared: checks whose violations the recipe knows of and accepts
+        rule: the protocol that made the folds
+        sounds: digests and fingerprints, columns of `tables.SOUNDS`; None: no check of sound
+        parents: ids of derived rows (`child`), of their sources (`parent`), and the `fold`
+        features: the classifier's input, shape (n_rows, n_features)
+        checkpoints: the recipe's pretrained models
+        pretrained_on: corpora they were trained on, according to the recipe
+        parts_saw_test: whether components of the model were trained on every row
+        declared: checks whose violations the recipe accepts
 
     Raises:
-        ConfigError: if `declared` names a check that there is not
+        ConfigError: if `declared` names a check that does not exist
     """
     sides = Sides(np.array(utterances["utterance_id"].to_pylist(), dtype=str), splits)
     broken: Severity = "declared" if rule.leaky else "violation"
@@ -85,18 +85,18 @@ def audit(
     if parents is not None:
         findings.append(derived.check(parents, sides))
     if features is not None:
-        names = np.unique([one or "" for one in utterances["speaker"].to_pylist()]).tolist()
-        speakers = [one for one in names if one]
+        names = np.unique([name or "" for name in utterances["speaker"].to_pylist()]).tolist()
+        speakers = [name for name in names if name]
         findings.append(speaker_statistics.check(features, codes(utterances["speaker"].to_pylist()), speakers, splits))
     if checkpoints or pretrained_on:
-        corpora = sorted({one for one in utterances["corpus"].to_pylist() if one})
+        corpora = sorted({corpus for corpus in utterances["corpus"].to_pylist() if corpus})
         findings.append(contamination.check(corpora, checkpoints, pretrained_on))
-    parts = tuple(FoldSize(one.name, one.train.size, one.test.size) for one in splits)
+    parts = tuple(FoldSize(split.name, split.train.size, split.test.size) for split in splits)
     return AuditReport(rule.name, rule.in_words(), utterances.num_rows, parts, settled(findings, declared))
 
 
 def _torn(sides: Sides, broken: Severity) -> list[Finding]:
-    """Look for utterances on both sides: splits that hold a row on one side only have none to look for."""
+    """Find utterances on both sides of a fold, which only folds over windows can have."""
     both = [np.intersect1d(split.train, split.test) for split in sides.splits]
     if not any(rows.size for rows in both):
         return []
@@ -104,23 +104,23 @@ def _torn(sides: Sides, broken: Severity) -> list[Finding]:
 
 
 def _seen(utterances: pa.Table, sides: Sides, rule: SplitProtocol) -> list[Finding]:
-    found, values = [], {}
+    findings, values = [], {}
     for check, (column, what) in _SEEN.items():
         values[column] = numbers = codes(utterances[column].to_pylist())
         if (numbers < 0).all() or (column == "group" and _alike(numbers, values["speaker"])):
             continue
         severity: Severity = "violation" if column in rule.unit else "declared" if rule.leaky else "warning"
-        found.append(sides.finding(check, severity, sides.sharing(numbers), what))
+        findings.append(sides.finding(check, severity, sides.sharing(numbers), what))
     recording = _recordings(utterances)
     if recording.size and len(np.unique(recording[recording >= 0])) < (recording >= 0).sum():
         severity = "declared" if rule.leaky else "warning"
         what = "come out of a recording that is in the training part too"
-        found.append(sides.finding("seen recordings", severity, sides.sharing(recording), what))
-    return found
+        findings.append(sides.finding("seen recordings", severity, sides.sharing(recording), what))
+    return findings
 
 
 def _alike(a: Rows, b: Rows) -> bool:
-    """Say whether two columns group the rows in the same way, so that one of them says it all."""
+    """Return whether two columns group the rows in the same way, so that checking one is enough."""
     return bool(np.unique(np.stack([a, b]), axis=1).shape[1] == np.unique(a).size == np.unique(b).size)
 
 
@@ -129,22 +129,23 @@ def _texts(utterances: pa.Table, sides: Sides, rule: SplitProtocol) -> list[Find
     if not any(texts):
         return []
     severity: Severity = "violation" if "script" in rule.unit else "declared" if rule.leaky else "warning"
-    bare = codes([text.bare(one or "") for one in texts])
-    said = "say, but for case and punctuation, what is in training too"
-    same = sides.finding("same text", severity, sides.sharing(bare), said)
-    normal = codes([text.normal(one or "") for one in texts])
+    bare = codes([text.bare(words or "") for words in texts])
+    what = "say, but for case and punctuation, what is in training too"
+    same = sides.finding("same text", severity, sides.sharing(bare), what)
+    normal = codes([text.normal(words or "") for words in texts])
     distinct, first = np.unique(normal, return_index=True)
-    words = [text.normal(texts[row] or "") for row in first[distinct >= 0].tolist()]
-    # rows of texts that resemble each other get one number, chain by chain
-    joined = _components(len(words), text.similar(words))
-    long = (normal >= 0) & ~np.append(_short(words), True)[normal]
+    distinct_texts = [text.normal(texts[row] or "") for row in first[distinct >= 0].tolist()]
+    # connected components: similar texts, also through a third, get the same number
+    joined = _components(len(distinct_texts), text.similar(distinct_texts))
+    # the appended element is for rows without a text, whose number is -1
+    long = (normal >= 0) & ~np.append(_short(distinct_texts), True)[normal]
     near = np.where(long, np.append(joined, -1)[normal], -1)
     what = f"of {text.MIN_WORDS} words or more say nearly what is in training too"
     return [same, sides.finding("similar text", severity, sides.sharing(near), what)]
 
 
-def _short(words: Sequence[str]) -> NDArray[np.bool_]:
-    return np.array([one.count(" ") + 1 < text.MIN_WORDS for one in words], dtype=bool)
+def _short(texts: Sequence[str]) -> NDArray[np.bool_]:
+    return np.array([words.count(" ") + 1 < text.MIN_WORDS for words in texts], dtype=bool)
 
 
 def _components(n: int, pairs: NDArray[np.int64]) -> Rows:
@@ -157,11 +158,10 @@ def _components(n: int, pairs: NDArray[np.int64]) -> Rows:
 
 def _spans(utterances: pa.Table, sides: Sides, broken: Severity) -> list[Finding]:
     recording = _recordings(utterances)
-    own = "recording_start_s" in utterances.column_names
+    # corpora of cut clips have the clips' times within the original recording in columns of their own
+    prefix = "recording_" if "recording_start_s" in utterances.column_names else ""
     start_s, end_s = (
-        np.array(utterances[f"{prefix}{name}"].to_pylist(), dtype=np.float64)
-        for prefix in ("recording_" if own else "",)
-        for name in ("start_s", "end_s")
+        np.array(utterances[f"{prefix}{name}"].to_pylist(), dtype=np.float64) for name in ("start_s", "end_s")
     )
     if np.isnan(end_s).all():
         return []
@@ -171,10 +171,10 @@ def _spans(utterances: pa.Table, sides: Sides, broken: Severity) -> list[Finding
     long = np.flatnonzero(length_s > MAX_DURATION_S)
     longest = long[np.argsort(-length_s[long])]
     examples = tuple(f"{sides.ids[row]}: {length_s[row]:.0f} s" for row in longest[:MOST_EXAMPLES].tolist())
-    said = f"{long.size} utterances are longer than {MAX_DURATION_S:.0f} s; see whether their times are right"
+    overlong = f"{long.size} utterances are longer than {MAX_DURATION_S:.0f} s; see whether their times are right"
     return [
         sides.finding("overlapping spans", broken, crossing, what),
-        Finding("overlong spans", "note", long.size, utterances.num_rows, said, examples),
+        Finding("overlong spans", "note", long.size, utterances.num_rows, overlong, examples),
     ]
 
 
@@ -184,12 +184,13 @@ def _recordings(utterances: pa.Table) -> Rows:
 
 
 def _sounds(sounds: pa.Table, sides: Sides, broken: Severity) -> list[Finding]:
-    place = {one: row for row, one in enumerate(sides.ids.tolist())}
-    rows = np.array([place.get(one, -1) for one in sounds["utterance_id"].to_pylist()], dtype=np.int64)
+    row_of = {utterance_id: row for row, utterance_id in enumerate(sides.ids.tolist())}
+    rows = np.array([row_of.get(name, -1) for name in sounds["utterance_id"].to_pylist()], dtype=np.int64)
     samples = np.full(sides.ids.size, -1, dtype=np.int64)
     samples[rows[rows >= 0]] = codes(sounds["samples_sha256"].to_pylist())[rows >= 0]
-    heard = [np.asarray(one if one is not None else [], dtype=np.uint32) for one in _lists(sounds["fingerprint"])]
-    near = [(a, b) for a, b, _ in sound.near_duplicates(heard) if rows[a] >= 0 and rows[b] >= 0]
+    words = _lists(sounds["fingerprint"])
+    fingerprints = [np.asarray(clip if clip is not None else [], dtype=np.uint32) for clip in words]
+    near = [(a, b) for a, b, _ in sound.near_duplicates(fingerprints) if rows[a] >= 0 and rows[b] >= 0]
     pairs = rows[np.array(near, dtype=np.int64).reshape(-1, 2)]
     return [
         sides.finding("same sound", broken, sides.sharing(samples), "have samples that are in training too"),
@@ -198,10 +199,10 @@ def _sounds(sounds: pa.Table, sides: Sides, broken: Severity) -> list[Finding]:
 
 
 def _lists(column: pa.ChunkedArray) -> list[NDArray[np.uint32] | None]:
-    """Return a column of lists as arrays, without a Python number for every word."""
-    found: list[NDArray[np.uint32] | None] = []
+    """Return a column of lists as arrays; `to_pylist` would create a Python object for every element."""
+    arrays: list[NDArray[np.uint32] | None] = []
     for chunk in column.chunks:
         flat = chunk.values.to_numpy(zero_copy_only=False)
-        edges, there = chunk.offsets.to_numpy(), chunk.is_valid().to_pylist()
-        found += [flat[edges[i] : edges[i + 1]] if there[i] else None for i in range(len(chunk))]
-    return found
+        edges, valid = chunk.offsets.to_numpy(), chunk.is_valid().to_pylist()
+        arrays += [flat[edges[i] : edges[i + 1]] if valid[i] else None for i in range(len(chunk))]
+    return arrays

@@ -1,7 +1,7 @@
-"""Texts on both sides: word for word, and nearly so.
+"""Duplicate and near-duplicate texts.
 
 Near duplicates by MinHash and banding: Broder (1997), "On the resemblance and containment of documents"; Leskovec,
-Rajaraman, Ullman, "Mining of Massive Datasets", section 3.4. Candidates are checked on their real shingles.
+Rajaraman, Ullman, "Mining of Massive Datasets", section 3.4. Candidates are verified on their full sets of shingles.
 """
 
 from __future__ import annotations
@@ -17,34 +17,42 @@ from tasks.leaks import pairing
 from tasks.leaks.sides import Pairs
 
 MIN_WORDS = 5
-"""Shorter texts ("Okay.", "I don't know.") resemble each other by nature."""
+"""Shorter texts ("Okay.", "I don't know.") are not compared: they are alike by chance."""
 MIN_RESEMBLANCE = 0.8
 _SHINGLE = 5
 _HASHES, _BANDS = 64, 16
 _LIKELY = 0.6
-"""Share of equal hashes below which a pair is not looked at: four standard errors under what 80 % gives."""
-_AT_ONCE = 50_000
+"""Least share of equal hashes of a candidate: four standard errors below the expected share at 80 % resemblance."""
+_CHUNK = 50_000
 _SEED = 20
 
 
 def normal(text: str) -> str:
-    """Return a text in lower case, without punctuation, its words set apart by single blanks."""
+    """Return the lower-case words of a text, separated by single spaces.
+
+    Args:
+        text: any text
+    """
     return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.lower().replace("’", "'")))
 
 
 def bare(text: str) -> str:
-    """Return a text's letters, digits and blanks in lower case: what is said, whoever printed it."""
+    """Return the letters, digits and spaces of a text in lower case.
+
+    Args:
+        text: any text
+    """
     return re.sub(r"[^\w ]|_", "", text.lower()).strip()
 
 
 def similar(texts: Sequence[str]) -> Pairs:
-    """Return the pairs of different normal texts whose shingles of five letters overlap by 80 % or more (Jaccard).
+    """Return the pairs of texts whose shingles of five bytes have a Jaccard index of `MIN_RESEMBLANCE` or more.
 
     Args:
-        texts: normal texts; those of fewer than `MIN_WORDS` words are not compared
+        texts: distinct texts from `normal`; those with fewer than `MIN_WORDS` words are not compared
 
     Returns:
-        numbers of the texts, shape (n_pairs, 2), the smaller first, sorted
+        numbers of the texts, the smaller first, shape (n_pairs, 2)
     """
     long = [i for i, text in enumerate(texts) if text.count(" ") + 1 >= MIN_WORDS]
     shingled = [_shingles(texts[i]) for i in long]
@@ -55,26 +63,29 @@ def similar(texts: Sequence[str]) -> Pairs:
     candidates = np.unique(
         np.concatenate([pairing.within(pairing.buckets(bands[:, band])) for band in range(_BANDS)]), axis=0
     )
-    likely = np.concatenate([_alike(signatures, some) for some in np.split(candidates, _steps(len(candidates)))])
+    # in chunks: comparing the signatures of all candidates at once takes too much memory
+    chunks = np.split(candidates, np.arange(_CHUNK, len(candidates), _CHUNK))
+    likely = np.concatenate([_alike(signatures, chunk) for chunk in chunks])
     kept = [pair for pair in likely.tolist() if _resemblance(shingled[pair[0]], shingled[pair[1]]) >= MIN_RESEMBLANCE]
     return np.sort(np.asarray(long, dtype=np.int64)[np.array(kept, dtype=np.int64).reshape(-1, 2)], axis=1)
 
 
 def _shingles(text: str) -> NDArray[np.uint64]:
-    letters = text.encode()
-    hashes = {zlib.crc32(letters[at : at + _SHINGLE]) for at in range(max(1, len(letters) - _SHINGLE + 1))}
+    encoded = text.encode()
+    hashes = {zlib.crc32(encoded[start : start + _SHINGLE]) for start in range(max(1, len(encoded) - _SHINGLE + 1))}
     return np.sort(np.fromiter(hashes, dtype=np.uint64))
 
 
 def _signatures(shingled: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
-    """Return the smallest value of each of `_HASHES` random functions over every text's shingles.
+    """Return the MinHash signature of every text, shape (n_texts, _HASHES).
 
-    Multiply-shift (Dietzfelbinger et al., 1997): the upper half of a product with a random odd number, modulo 2⁶⁴.
+    Hash functions by multiply-shift (Dietzfelbinger et al., 1997): upper half of the product with a random odd number,
+    modulo 2⁶⁴.
     """
     rng = np.random.default_rng(_SEED)
     factors, shifts = (rng.integers(0, 1 << 63, _HASHES, dtype=np.uint64) for _ in range(2))
     flat = np.concatenate(shingled)
-    starts = np.cumsum([0, *(one.size for one in shingled[:-1])])
+    starts = np.cumsum([0, *(shingles.size for shingles in shingled[:-1])])
     columns = [
         np.minimum.reduceat((flat * (factor | np.uint64(1)) + shift) >> np.uint64(32), starts)
         for factor, shift in zip(factors, shifts, strict=True)
@@ -85,10 +96,6 @@ def _signatures(shingled: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
 def _alike(signatures: NDArray[np.uint64], pairs: Pairs) -> Pairs:
     likely: Pairs = pairs[(signatures[pairs[:, 0]] == signatures[pairs[:, 1]]).mean(axis=1) >= _LIKELY]
     return likely
-
-
-def _steps(n: int) -> NDArray[np.int64]:
-    return np.arange(_AT_ONCE, n, _AT_ONCE)
 
 
 def _resemblance(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> float:

@@ -97,7 +97,7 @@ def test_a_broken_promise_is_a_violation() -> None:
     moved = tuple(replace(one, test=one.test[1:]) for one in broken)
     found = leaks.audit(data, moved, protocols.parse(CLEAN))
     assert of(found, "seen speakers").severity == "violation"
-    with pytest.raises(LeakError, match=r"(?s)\(4\) stops the run:\n  seen speakers.*declare it: seen-speakers"):
+    with pytest.raises(LeakError, match=r"(?s)\(4\) stops the run:\n  seen speakers.*declare the leak: seen-speakers"):
         leaks.demand(found)
     accepted = leaks.audit(data, moved, protocols.parse(CLEAN), declared=["seen-speakers"])
     assert of(accepted, "seen speakers").severity == "declared"
