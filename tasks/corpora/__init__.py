@@ -1,1 +1,1 @@
-"""Published corpora in their native layouts, one reader a file; `reading` says what a reader gives."""
+"""Published corpora: readers of their native layouts, the shared labels, the doctor, and adding one to a project."""

@@ -1,4 +1,4 @@
-"""The vocabulary of emotions, in one place; every reader maps its corpus's own codes onto it."""
+"""The shared vocabulary of emotions, to which each reader maps its corpus's codes, and named sets of classes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EMOTIONS = (
     "neutral", "calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise",
     "boredom", "anxiety", "excitement", "frustration", "other",
 )  # fmt: skip
-"""Every emotion a corpus may state; a corpus's code that maps to none of them is an error."""
+"""All emotions of utterance tables; a reader must map each code to one of them."""
 
 LABEL_SETS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -28,49 +28,49 @@ LABEL_SETS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "neutral": "neutral", "happiness": "happiness", "sadness": "sadness", "anger": "anger", "fear": "fear",
             "disgust": "disgust", "surprise": "surprise",
         },
-        # ser-bench, 2-D and 1-D CNN on RAVDESS: 32 clips of neutral beside 64 of each other class, so that calm is left
-        # out and not merged; surprise is left out too
+        # ser-bench, 2-D and 1-D CNN on RAVDESS: 32 neutral clips and 64 of each other class, so calm is left out and
+        # not merged; surprise is left out too
         "ravdess-6": {
             "neutral": "neutral", "happiness": "happiness", "sadness": "sadness", "anger": "anger", "fear": "fear",
             "disgust": "disgust",
         },
         # ser-bench, ResNeXt on CREMA-D
         "crema-3": {"neutral": "neutral", "happiness": "happiness", "anger": "anger"},
-        # ser-bench, ResNeXt and DenseNet on IEMOCAP: NEU, HAP, ANG; excitement is not happiness here
+        # ser-bench, ResNeXt and DenseNet on IEMOCAP: NEU, HAP, ANG, without excitement
         "iemocap-3": {"neutral": "neutral", "happiness": "happiness", "anger": "anger"},
         # ser-bench, BERT on IEMOCAP's text: "happy and excited", angry, sad
         "iemocap-3-text": {
             "happiness": "happiness", "excitement": "happiness", "sadness": "sadness", "anger": "anger",
         },
-        # ser-bench, ResNet and ResNeXt on IEMOCAP: fru, exc, sad, neu, ang; excitement stands alone, happiness is out
+        # ser-bench, ResNet and ResNeXt on IEMOCAP: fru, exc, sad, neu, ang; excitement is a class, happiness is not
         "iemocap-audio-5": {
             "neutral": "neutral", "excitement": "excitement", "sadness": "sadness", "anger": "anger",
             "frustration": "frustration",
         },
-        # ser-bench, BERT, RoBERTa and wav2vec2 on CMU-MOSEI: segments with one of these emotions alone, or with none
+        # ser-bench, BERT, RoBERTa and wav2vec2 on CMU-MOSEI: segments with exactly one of these emotions, or with none
         "mosei-4": {"neutral": "neutral", "happiness": "happiness", "sadness": "sadness", "anger": "anger"},
-        # ser-bench, the emotions of CMU-MOSEI, where a segment has a single one
+        # ser-bench, the emotions of CMU-MOSEI, for segments with exactly one
         "mosei-6": {
             "happiness": "happiness", "sadness": "sadness", "anger": "anger", "surprise": "surprise",
             "disgust": "disgust", "fear": "fear",
         },
-        # ser-bench, wav2vec2 on CMU-MOSEI: the six, and neutral where there is none
+        # ser-bench, wav2vec2 on CMU-MOSEI: the six, and neutral for segments without an emotion
         "mosei-7": {
             "neutral": "neutral", "happiness": "happiness", "sadness": "sadness", "anger": "anger",
             "surprise": "surprise", "disgust": "disgust", "fear": "fear",
         },
     }
 )  # fmt: skip
-"""Named choices of classes: emotion → class; an emotion that is not in it is left out, and counted."""
+"""Name → emotion → class; utterances with other emotions are left out, and counted."""
 
 
-def emotion(labels: Mapping[str, str], code: str, where: str) -> str:
-    """Return the house's word for a corpus's own code.
+def emotion(labels: Mapping[str, str], code: str, item: str) -> str:
+    """Return the emotion of `EMOTIONS` for a corpus's own code.
 
     Args:
-        labels: the corpus's codes
-        code: the code found
-        where: the file or row it was found in
+        labels: the corpus's codes and their emotions
+        code: the code to look up
+        item: the file or row it comes from, for the message
 
     Raises:
         Rejected: if the corpus has no such code
@@ -78,4 +78,4 @@ def emotion(labels: Mapping[str, str], code: str, where: str) -> str:
     try:
         return labels[code]
     except KeyError:
-        raise Rejected("unknown emotion code", f"{where}: found {code!r}, known are {', '.join(labels)}") from None
+        raise Rejected("unknown emotion code", f"{item}: found {code!r}, known are {', '.join(labels)}") from None

@@ -1,5 +1,6 @@
-"""An interview site made on the spot: invented people, synthetic voices, captions, and a server to crawl.
+"""Simulated data: an interview site (invented people, synthetic voices, captions, an HTTP server), and corpora.
 
-sentences ──► interviews (who says what, and how) ──► voices ──► sound ──► captions
-                                                                   └──────────┴──► site (HTTP on loopback)
+sentences ──► interviews (plan of words and delivery) ──► voices ──► sound ──► captions
+                                                                       └──────────┴──► site (HTTP on loopback)
+sentences ──► studio (voices, faces) ──► the samples of tasks/corpora/readers
 """

@@ -1,4 +1,4 @@
-"""Captions of a recording: WebVTT and SubRip as people write them, and rolling WebVTT as YouTube generates it."""
+"""Captions of a recording: manual WebVTT and SubRip, and rolling WebVTT as YouTube generates it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PLACE = " align:start position:0%"
 _BLANK = " "
 _REPEAT_S = 0.010
 _SCREEN = 42
-"""Characters in a line of captions made by hand."""
+"""Characters per line of manual captions."""
 _ROLL = 70
-"""Characters in a rolling line; wide enough that most sentences stay whole."""
+"""Characters per rolling line; most sentences fit."""
 
 
 @dataclass(frozen=True)
@@ -29,29 +29,40 @@ class _Rolled:
 
 
 def manual_vtt(utterances: Iterable[Utterance]) -> str:
-    """Return WebVTT with one cue per utterance."""
+    """Return WebVTT with one cue per utterance.
+
+    Args:
+        utterances: in order
+    """
     cues = (
-        f"{_clock(said.start_s)} --> {_clock(said.end_s)}\n{escape(_wrapped(said.text), quote=False)}\n"
-        for said in utterances
+        f"{_clock(line.start_s)} --> {_clock(line.end_s)}\n{escape(_wrapped(line.text), quote=False)}\n"
+        for line in utterances
     )
     return "\n".join((_HEADER, *cues))
 
 
 def manual_srt(utterances: Iterable[Utterance]) -> str:
-    """Return SubRip with one cue per utterance."""
+    """Return SubRip with one cue per utterance.
+
+    Args:
+        utterances: in order
+    """
     return "\n".join(
-        f"{number}\n{_clock(said.start_s, ',')} --> {_clock(said.end_s, ',')}\n{_wrapped(said.text)}\n"
-        for number, said in enumerate(utterances, start=1)
+        f"{number}\n{_clock(line.start_s, ',')} --> {_clock(line.end_s, ',')}\n{_wrapped(line.text)}\n"
+        for number, line in enumerate(utterances, start=1)
     )
 
 
 def automatic_vtt(utterances: Sequence[Utterance]) -> str:
-    """Return WebVTT that rolls as YouTube's does.
+    """Return rolling WebVTT as YouTube generates it: lower case, without punctuation.
 
-    Every line comes in a cue that repeats the line before it and times each word, then stands for 10 ms alone; it
-    lasts until the next line begins. Lower case, no punctuation.
+    Each line has a cue that repeats the line before and times each word, and lasts until the next line begins; then a
+    cue of 10 ms shows it alone.
+
+    Args:
+        utterances: in order
     """
-    lines = [rolled for said in utterances for rolled in _rolled(said)]
+    lines = [rolled for utterance in utterances for rolled in _rolled(utterance)]
     cues: list[str] = []
     above = _BLANK
     for line, following in zip(lines, [*lines[1:], None], strict=True):
@@ -64,13 +75,21 @@ def automatic_vtt(utterances: Sequence[Utterance]) -> str:
 
 
 def laughter_vtt(utterances: Iterable[Utterance]) -> str:
-    """Return WebVTT whose cues hold no word: laughter wherever something is said."""
-    cues = (f"{_clock(said.start_s)} --> {_clock(said.end_s)}\n{LAUGHTER}\n" for said in utterances)
+    """Return WebVTT without words: laughter instead of each utterance.
+
+    Args:
+        utterances: in order
+    """
+    cues = (f"{_clock(line.start_s)} --> {_clock(line.end_s)}\n{LAUGHTER}\n" for line in utterances)
     return "\n".join((_HEADER, *cues))
 
 
 def is_rolling(vtt: str) -> bool:
-    """Tell whether WebVTT has word time tags, as only automatic captions have."""
+    """Return whether captions have word time tags, which only automatic ones have.
+
+    Args:
+        vtt: content of a WebVTT file
+    """
     return re.search(r"<\d+:\d\d:\d\d\.\d{3}><c", vtt) is not None
 
 
@@ -85,20 +104,20 @@ def _tagged(line: _Rolled) -> str:
     )
 
 
-def _rolled(said: Utterance) -> list[_Rolled]:
+def _rolled(utterance: Utterance) -> list[_Rolled]:
     """Cut an utterance into rolling lines: at its comma if it is too long for one."""
-    words = said.text.split()
-    heard = [word if word == LAUGHTER else _heard(word) for word in words]
+    words = utterance.text.split()
+    recognised = [word if word == LAUGHTER else _recognised(word) for word in words]
     comma = next((i + 1 for i, word in enumerate(words) if word.endswith(",")), 0)
-    cuts = [0, comma, len(words)] if comma and len(" ".join(heard)) > _ROLL else [0, len(words)]
-    ends_s = [*(said.words_s[cut] for cut in cuts[1:-1]), said.end_s]
+    cuts = [0, comma, len(words)] if comma and len(" ".join(recognised)) > _ROLL else [0, len(words)]
+    ends_s = [*(utterance.words_s[cut] for cut in cuts[1:-1]), utterance.end_s]
     return [
-        _Rolled(tuple(heard[first:last]), said.words_s[first:last], end_s)
+        _Rolled(tuple(recognised[first:last]), utterance.words_s[first:last], end_s)
         for first, last, end_s in zip(cuts, cuts[1:], ends_s, strict=False)
     ]
 
 
-def _heard(word: str) -> str:
+def _recognised(word: str) -> str:
     bare = word.strip(".,?!")
     return bare if bare == "I" or bare.startswith("I'") else bare.lower()
 

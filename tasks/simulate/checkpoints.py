@@ -1,7 +1,4 @@
-"""Checkpoints of encoders that have learned nothing, in the layout of the real ones: small, and made in a second.
-
-For tests and for simulated runs without a network: they load, give features of the right kind, and know nothing.
-"""
+"""Small untrained checkpoints in the layout of the real encoders, for tests and for simulated runs offline."""
 
 from __future__ import annotations
 
@@ -15,16 +12,16 @@ from typing import Any, Literal
 from tasks.features.base import checkpoints, torch_state
 
 HIDDEN = 32
-"""Features a token, or an utterance, gets."""
+"""Size of a token's or utterance's feature vector."""
 AUDIO_FRAMES = 128
-"""Frames that the audio encoder looks at: 1.28 s; the real one looks at 10.24 s."""
+"""Input length of the audio encoder in frames: 1.28 s; the real one takes 10.24 s."""
 
 _SIZE = {"hidden_size": HIDDEN, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 _LONGEST = 256
 _ROBERTA_SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
-"""In the order of their ids."""
+"""Special tokens, in the order of their ids."""
 _ROBERTA_PIECES = 1_000
-"""Pieces that its vocabulary has at most: 5 special ones, 256 bytes, and what was merged of them."""
+"""Maximum size of its vocabulary: 5 special tokens, 256 bytes, and merged pieces."""
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _CHARACTERS = string.ascii_lowercase + string.digits + string.punctuation
 
@@ -33,12 +30,9 @@ def tiny_text_encoder(folder: Path, seed: int = 7, texts: Iterable[str] = ()) ->
     """Save a BERT with random weights and its tokenizer; the same bytes for the same arguments.
 
     Args:
-        folder: where it goes; made if need be
+        folder: the target, created if necessary and returned
         seed: of the weights
-        texts: what its vocabulary is taken from; other words are spelt out, letter by letter
-
-    Returns:
-        the folder
+        texts: source of its vocabulary; other words are split into letters
     """
     library = checkpoints.transformers()
     tokenizer = library.BertTokenizerFast(vocab=_vocabulary(texts), model_max_length=_LONGEST)
@@ -50,11 +44,8 @@ def tiny_audio_encoder(folder: Path, seed: int = 7) -> Path:
     """Save an Audio Spectrogram Transformer with random weights and its feature extractor; the same bytes for a seed.
 
     Args:
-        folder: where it goes; made if need be
+        folder: the target, created if necessary and returned
         seed: of the weights
-
-    Returns:
-        the folder
     """
     library = checkpoints.transformers()
     with checkpoints.without_empty_bands():
@@ -67,17 +58,14 @@ def tiny_roberta_encoder(folder: Path, seed: int = 7, texts: Iterable[str] = ())
     """Save a RoBERTa with random weights and its tokenizer; the same bytes for the same arguments.
 
     Args:
-        folder: where it goes; made if need be
+        folder: the target, created if necessary and returned
         seed: of the weights
-        texts: what pairs of bytes are merged from (Sennrich et al. 2016); other words are spelt out, byte by byte
-
-    Returns:
-        the folder
+        texts: source of the merged byte pairs (Sennrich et al. 2016); other words are split into bytes
     """
     library = checkpoints.transformers()
     vocabulary, merges = _merged(texts)
     tokenizer = library.RobertaTokenizerFast(vocab=vocabulary, merges=merges, model_max_length=_LONGEST)
-    # positions are counted from the one after padding's, as in the real one
+    # positions start after the padding's, as in the real model
     config = library.RobertaConfig(
         vocab_size=len(tokenizer), max_position_embeddings=_LONGEST + 2, type_vocab_size=1, **_SIZE
     )
@@ -87,17 +75,14 @@ def tiny_roberta_encoder(folder: Path, seed: int = 7, texts: Iterable[str] = ())
 def tiny_speech_encoder(folder: Path, seed: int = 7, norm: Literal["group", "layer"] = "group") -> Path:
     """Save a wav2vec 2.0 with random weights and its feature extractor; the same bytes for the same arguments.
 
-    It has three convolutions instead of seven, with a frame every 320 samples, as in the real one; in training nothing
-    is masked, and no layer skipped.
+    It has three convolutions instead of seven, with a frame every 320 samples as in the real model; training masks
+    nothing and skips no layer.
 
     Args:
-        folder: where it goes; made if need be
+        folder: the target, created if necessary and returned
         seed: of the weights
-        norm: of the convolutions: `group`, as in the base model, or `layer`, as in the large ones, which know what is
-            padding
-
-    Returns:
-        the folder
+        norm: of the convolutions: `group` as in the base model, or `layer` as in the large ones, which use a mask of
+            the padding
     """
     library = checkpoints.transformers()
     layers = norm == "layer"
@@ -122,11 +107,8 @@ def tiny_image_encoder(folder: Path, seed: int = 7) -> Path:
     """Save a ResNet of bottlenecks with random weights; the same bytes for a seed.
 
     Args:
-        folder: where it goes; made if need be
+        folder: the target, created if necessary and returned
         seed: of the weights
-
-    Returns:
-        the folder
     """
     library = checkpoints.transformers()
     config = library.ResNetConfig(embedding_size=4, hidden_sizes=[4, 8], depths=[1, 1], layer_type="bottleneck")
@@ -134,7 +116,7 @@ def tiny_image_encoder(folder: Path, seed: int = 7) -> Path:
 
 
 def _merged(texts: Iterable[str]) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Return pieces with their ids, and which two were merged, in this order."""
+    """Return the vocabulary (piece → id) and the merged pairs in order."""
     from tokenizers import ByteLevelBPETokenizer
 
     trained = ByteLevelBPETokenizer()

@@ -1,4 +1,4 @@
-"""A drawn face that speaks: mouth by the loudness, brows and colour by the emotion; with its sound, as mp4."""
+"""Video of a drawn talking face: the mouth follows the loudness, brows and colour show the emotion."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _LOOKS: dict[str, tuple[tuple[int, int, int], float, float]] = {
     "disgust": ((190, 205, 150), -0.6, -0.4),
     "surprise": ((232, 205, 175), 0.2, 1.0),
 }
-"""Colour of the skin, corners of the mouth (up is positive), inner ends of the brows (up is positive)."""
+"""Skin colour, height of the mouth's corners and of the brows' inner ends (up is positive)."""
 
 
 def film(samples: NDArray[np.float64], emotion: str, path: Path, *, seed: int) -> None:
-    """Write a talking face as MPEG-4 video with AAC sound; the same bytes every time.
+    """Write a talking face as MPEG-4 video with AAC sound; the same arguments give the same bytes.
 
     Args:
         samples: mono, in [-1, 1] at `RATE_HZ`, shape (n_samples,)
-        emotion: one of the faces there are; others look neutral
+        emotion: what the face shows; emotions without a face of their own look neutral
         path: the .mp4
-        seed: how the head moves
+        seed: of the head's movement
     """
     import av
 
@@ -59,7 +59,9 @@ def _drawn(samples: NDArray[np.float64], emotion: str, seed: int) -> list[NDArra
     loud = [float(np.sqrt((samples[at : at + hop] ** 2).mean())) for at in range(0, samples.size, hop)]
     sway = np.cumsum(rng.normal(0, 0.6, len(loud)))
     loudest = max(loud) or 1.0
-    return [_face(emotion, one / loudest, float(np.clip(shift, -8, 8))) for one, shift in zip(loud, sway, strict=True)]
+    return [
+        _face(emotion, level / loudest, float(np.clip(shift, -8, 8))) for level, shift in zip(loud, sway, strict=True)
+    ]
 
 
 def _face(emotion: str, mouth: float, shift: float) -> NDArray[np.uint8]:

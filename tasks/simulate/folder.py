@@ -1,4 +1,4 @@
-"""A folder of real media and captions as the same kind of site."""
+"""A folder of real media and captions, served as a site of interviews."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tasks.core.errors import InputError
 from tasks.simulate import captions, site
-from tasks.simulate.site import Entry, Track
+from tasks.simulate.site import CaptionTrack, SiteEntry
 
 MEDIA_TYPES = {
     ".webm": "audio/webm",
@@ -24,30 +24,29 @@ _DEFAULT_LANGUAGE = "en"
 
 
 def folder(path: Path, *, test_every: int = 5) -> site.Pages:
-    """Return a folder of media as a site: one page for each `X.webm|m4a|mp3|wav|mp4`.
+    """Return a folder of media as a site with a page for each `X.webm|m4a|mp3|wav|mp4`.
 
     Its captions are `X.vtt`, `X.srt`, or with a language `X.en.vtt`. A `.vtt` with word time tags is automatic.
 
     Args:
-        path: the folder; files in folders below are not looked at
-        test_every: every so many media, in the order of their names, one goes to the test list; the last one does
-            if that would leave the list empty
+        path: the folder; subfolders are ignored
+        test_every: by name, every `test_every`-th file goes to the test list; the last one does if there are fewer
 
     Raises:
         InputError: if there is no such folder, it holds no media, or two media files differ only in their extension
     """
     media = _media(path)
     resources: dict[str, site.Resource] = {}
-    entries: list[Entry] = []
+    entries: list[SiteEntry] = []
     for index, file in enumerate(media, start=1):
         test = index % test_every == 0 or (index == len(media) < test_every)
-        entry = Entry(file.stem, file.stem, "test" if test else "train", f"/watch/{file.stem}")
+        entry = SiteEntry(file.stem, file.stem, "test" if test else "train", f"/watch/{file.stem}")
         entries.append(entry)
         tracks = []
-        for found, language in _captions(file):
-            url = f"/captions/{found.name}"
-            tracks.append(Track(url, language, automatic=found.suffix == ".vtt" and _rolls(found)))
-            resources[url] = _served(found, CAPTION_TYPES[found.suffix])
+        for caption_file, language in _captions(file):
+            url = f"/captions/{caption_file.name}"
+            tracks.append(CaptionTrack(url, language, automatic=_is_automatic(caption_file)))
+            resources[url] = _served(caption_file, CAPTION_TYPES[caption_file.suffix])
         url = f"/media/{file.name}"
         resources[url] = _served(file, MEDIA_TYPES[file.suffix])
         resources[entry.path] = site.watch_page(entry.title, url, MEDIA_TYPES[file.suffix], tracks)
@@ -62,24 +61,24 @@ def _media(path: Path) -> list[Path]:
     if not media:
         raise InputError(f"{path}: no media in it; expected {', '.join(MEDIA_TYPES)}")
     stems = [file.stem for file in media]
-    if twice := next((stem for stem in stems if stems.count(stem) > 1), None):
-        raise InputError(f"{path}: several media files are called '{twice}'; keep one of them")
+    if repeated := next((stem for stem in stems if stems.count(stem) > 1), None):
+        raise InputError(f"{path}: several media files are called '{repeated}'; keep one of them")
     return media
 
 
 def _captions(media: Path) -> list[tuple[Path, str]]:
-    """Find a media file's captions; those by hand come first."""
+    """Return a media file's captions with their languages, manual ones first."""
     pattern = re.compile(re.escape(media.stem) + _LANGUAGE + r"\.(?:vtt|srt)")
-    found = [
+    matches = [
         (file, match["language"] or _DEFAULT_LANGUAGE)
         for file in sorted(media.parent.iterdir())
         if (match := pattern.fullmatch(file.name))
     ]
-    return sorted(found, key=lambda one: (one[0].suffix == ".vtt" and _rolls(one[0]), one[0].name))
+    return sorted(matches, key=lambda pair: (_is_automatic(pair[0]), pair[0].name))
 
 
-def _rolls(vtt: Path) -> bool:
-    return captions.is_rolling(vtt.read_text(encoding="utf-8", errors="replace"))
+def _is_automatic(file: Path) -> bool:
+    return file.suffix == ".vtt" and captions.is_rolling(file.read_text(encoding="utf-8", errors="replace"))
 
 
 def _served(file: Path, media_type: str) -> site.File:

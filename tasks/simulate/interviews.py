@@ -1,4 +1,4 @@
-"""The plan of the sample: who is interviewed, what is said, and how it is spoken. Seeded, pure, silent."""
+"""Plan of the sample's interviews: people, sentences and their delivery, by a seed; no sound is made."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ SENTIMENTS = tuple(sentences.ADJECTIVES)
 _CAPTIONS: tuple[Captions, ...] = ("manual vtt", "automatic vtt", "manual srt", "automatic vtt", "both")
 _CONTAINERS: tuple[Container, ...] = ("m4a", "webm")
 _SHARES = (0.3, 0.4, 0.3)
-"""How often a clear sentence is negative, neutral or positive."""
+"""Probabilities of a clear sentence being negative, neutral or positive."""
 _SENTENCES = (8, 10)
 _OPENED = 0.3
-"""How often a sentence begins with one of `OPENINGS`."""
+"""Probability that a sentence begins with one of `OPENINGS`."""
 _HELD_OUT = 4
-"""Of this many adjectives, twists or timbres, one is kept for the test interviews."""
+"""One in this many adjectives, conflicting sentences and timbres is reserved for the test interviews."""
 _PEOPLE, _SHARING = 1_000_000, 3_000_000
-"""Streams of random numbers beside those of the interviews, which have their own numbers."""
+"""Numbers of random streams; interviews use their own numbers as streams."""
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a sentiment does to a speaker's voice at prosody 1, in espeak's units."""
+    """Change of a voice with the sentiment at `prosody` 1, in espeak's units."""
 
     pitch: float
     range: float
@@ -54,14 +54,14 @@ _SENTENCES_VARY = Effect(pitch=5, range=7, rate=7, volume=4)
 
 
 @dataclass(frozen=True)
-class Line:
-    """One thing said, or heard.
+class ScriptLine:
+    """A line of an interview.
 
     Args:
-        text: as captions made by hand print it
-        spoken: what the voice utters; another text only for laughter
-        delivery: how it is spoken
-        intent: the sentiment the speaker means, or None for what is not for labelling
+        text: as manual captions print it
+        spoken: text for the synthesiser; differs from `text` for laughter
+        delivery: the voice and its settings
+        intent: the intended sentiment; None for lines that are not labelled
         pause_s: silence after it
     """
 
@@ -74,12 +74,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Interview:
-    """One interview: what is said in it, and how the site offers it."""
+    """An interview: its lines, and how the site serves it."""
 
     id: str
     split: Split
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[ScriptLine, ...]
     container: Container
     captions: Captions
 
@@ -91,10 +91,13 @@ class _Person:
 
 
 def plan(settings: Simulate) -> tuple[Interview, ...]:
-    """Return the interviews that can be listened to: the good ones of both splits, and two with useless captions.
+    """Return the interviews with sound: the usable ones of both splits, and two with useless captions.
 
-    Every guest has a voice of their own while voices last; no timbre and no telling word is in both splits. The
-    choice of words, of voices and of all variation does not depend on `prosody`, which only scales `EFFECTS`.
+    Guests have different voices while voices last; no timbre and no labelled adjective occurs in both splits. Words,
+    voices and random variation do not depend on `prosody`, which only scales `EFFECTS`.
+
+    Args:
+        settings: number of interviews, seed and prosody
     """
     train: list[Captions] = [_CAPTIONS[i % len(_CAPTIONS)] for i in range(settings.train)]
     train += ["none", "laughter"]
@@ -128,7 +131,7 @@ def _interview(
 
 
 def _guest_sentences(rng: Generator, split: Split, seed: int) -> list[tuple[str, str]]:
-    """Fill as many frames as there are sentences; the sentiment is drawn apart from the frame."""
+    """Return sentences with their sentiments; frame and sentiment are drawn independently."""
     frames = rng.choice(sentences.FRAMES, size=int(rng.integers(*_SENTENCES, endpoint=True)), replace=False)
     chosen: list[tuple[str, str]] = []
     for frame in frames:
@@ -141,12 +144,14 @@ def _guest_sentences(rng: Generator, split: Split, seed: int) -> list[tuple[str,
     return chosen
 
 
-def _line(rng: Generator, text: str, intent: str | None, person: _Person, prosody: float) -> Line:
+def _line(rng: Generator, text: str, intent: str | None, person: _Person, prosody: float) -> ScriptLine:
     variation = _drawn(rng, _SENTENCES_VARY)
     effect = EFFECTS[intent] if intent else Effect(0, 0, 0, 0)
 
-    def value(name: str, usual: float, lowest: int, highest: int) -> int:
-        total: float = usual + getattr(person.habit, name) + getattr(variation, name) + prosody * getattr(effect, name)
+    def value(name: str, default: float, lowest: int, highest: int) -> int:
+        total: float = (
+            default + getattr(person.habit, name) + getattr(variation, name) + prosody * getattr(effect, name)
+        )
         return round(min(max(total, lowest), highest))
 
     delivery = Delivery(
@@ -156,11 +161,11 @@ def _line(rng: Generator, text: str, intent: str | None, person: _Person, prosod
         rate=value("rate", 165, 120, 220),
         volume=value("volume", 60, 20, 100),
     )
-    return Line(text, text, delivery, intent, pause_s=round(float(rng.uniform(0.3, 0.7)), 3))
+    return ScriptLine(text, text, delivery, intent, pause_s=round(float(rng.uniform(0.3, 0.7)), 3))
 
 
 def _people(split: Split, settings: Simulate) -> list[_Person]:
-    """Every timbre once, then every timbre again with another accent, for as long as accents last."""
+    """Return people with each timbre once, then with each timbre in another accent, until accents are used up."""
     rng = np.random.default_rng([settings.seed, _PEOPLE + ("train", "test").index(split)])
     timbres = rng.permutation(_of_split(TIMBRES, split, settings.seed))
     accents = rng.permutation(ACCENTS)

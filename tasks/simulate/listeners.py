@@ -1,4 +1,4 @@
-"""Simulated listeners: what three people might have voted on the test interviews, for trying out the evaluation."""
+"""Ratings of three simulated listeners on the test interviews, for trying out the evaluation."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ from tasks.simulate import interviews, sound
 LISTENERS = ("Ada", "Bruno", "Chen")
 
 _STREAM = 2_000_000
-"""A stream of random numbers beside those of the interviews."""
+"""Number of the random stream; interviews use their own numbers."""
 _AGREE = 0.85
-"""How often a listener hears the sentiment that the speaker means."""
+"""Probability that a listener perceives the intended sentiment."""
 
 
 def write_listeners(settings: Simulate, path: Path) -> None:
-    """Write the votes of three simulated listeners on every sentence of the test interviews.
+    """Write ratings of three simulated listeners on every sentence of the test interviews.
 
-    The CSV has the columns `Id` (as in the test list), `start_s`, `end_s`, one per listener, and `text`. Each listener
-    hears the meant sentiment in 85 % of all cases, else one of the other two.
+    The CSV has the columns `Id` (as in the test list), `start_s`, `end_s`, one per listener, and `text`. A listener
+    perceives the intended sentiment in 85 % of the cases, and one of the other two otherwise.
+
+    Args:
+        settings: of the sample
+        path: the CSV file
     """
     rng = np.random.default_rng([settings.seed, _STREAM])
     sink = io.StringIO()
@@ -32,14 +36,14 @@ def write_listeners(settings: Simulate, path: Path) -> None:
     writer.writerow(("Id", "start_s", "end_s", *LISTENERS, "text"))
     for interview in interviews.plan(settings):
         if interview.split == "test":
-            for said in sound.record(interview, settings.noise_db).utterances:
-                if said.intent:
-                    votes = [_heard(said.intent, rng) for _ in LISTENERS]
-                    writer.writerow((interview.id, f"{said.start_s:.3f}", f"{said.end_s:.3f}", *votes, said.text))
+            for line in sound.record(interview, settings.noise_db).utterances:
+                if line.intent:
+                    ratings = [_perceived(line.intent, rng) for _ in LISTENERS]
+                    writer.writerow((interview.id, f"{line.start_s:.3f}", f"{line.end_s:.3f}", *ratings, line.text))
     tables.write_text(path, sink.getvalue())
 
 
-def _heard(intent: str, rng: np.random.Generator) -> str:
+def _perceived(intent: str, rng: np.random.Generator) -> str:
     if rng.random() < _AGREE:
         return intent
     return str(rng.choice([sentiment for sentiment in interviews.SENTIMENTS if sentiment != intent]))

@@ -1,4 +1,4 @@
-"""The embedded sample as a site: the planned interviews, and defective ones among them."""
+"""The embedded sample as a site: planned interviews, and defective ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks.core import code_version, tables
 from tasks.core.config import Simulate
 from tasks.simulate import captions, interviews, site, sound
 from tasks.simulate.interviews import Interview
-from tasks.simulate.site import Entry, Track
+from tasks.simulate.site import CaptionTrack, SiteEntry
 
 MEDIA_TYPES = {"m4a": "audio/mp4", "webm": "audio/webm"}
 VTT, SRT = "text/vtt; charset=utf-8", "application/x-subrip; charset=utf-8"
@@ -32,32 +32,32 @@ _SUFFIXES: dict[interviews.Captions, tuple[str, ...]] = {
     "none": (),
 }
 _BUSY = "2"
-"""The interview whose page is busy at first: a good one, so that giving up on it costs something."""
+"""The interview whose page is busy at first: a usable one, so that a missing retry loses data."""
 _PLAYLIST = 3
 _OVERSIZED = 2_000_000_000
 _HLS = "application/vnd.apple.mpegurl"
 _MANIFEST = b"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:1041\n#EXTINF:6.0,\n1041.ts\n"
-"""A playlist without its end: still on the air."""
+"""A playlist without an end marker, as of a live broadcast."""
 
 
 def sample(settings: Simulate, cache_folder: Path) -> site.Pages:
-    """Return the sample as a site; sound and captions are made when they are first asked for.
+    """Return the sample as a site; sound and captions are made on their first request.
 
-    Besides the good interviews, the train list names one without captions, one whose captions hold only laughter,
-    one that is not there (404), one whose media file is garbage, one that is live and one of 2 GB; a good one answers
-    503 once. `/` links to all of them, `/playlist` holds several videos.
+    Besides the usable interviews, the train list has one without captions, one whose captions are only laughter, one
+    that is missing (404), one whose media file is garbage, a live broadcast and one of 2 GB; a usable one answers 503
+    once. `/` links to all of them, `/playlist` has several videos.
 
     Args:
-        settings: how many interviews, how they sound, and the seed
-        cache_folder: where made files are kept; other settings or another version of the code make their own
+        settings: number of interviews, their sound, and the seed
+        cache_folder: where generated files are kept, separately for other settings and versions of the code
     """
     folder = cache_folder / _version(settings)
     planned = interviews.plan(settings)
-    entries = [Entry(interview.id, interview.title, interview.split, _watch(interview.id)) for interview in planned]
+    entries = [SiteEntry(interview.id, interview.title, interview.split, _watch(interview.id)) for interview in planned]
     resources: dict[str, site.Resource] = {}
     for interview in planned:
         page = site.watch_page(interview.title, *_shown(interview))
-        resources[_watch(interview.id)] = site.Busy(page, retry_after_s=1) if interview.id == _BUSY else page
+        resources[_watch(interview.id)] = site.BusyOnce(page, retry_after_s=1) if interview.id == _BUSY else page
         resources |= _files(interview, folder, settings.noise_db)
     defects, unusable = _defects(first_id=len(planned) + 1)
     entries = sorted([*entries, *defects], key=lambda entry: (entry.split == "test", int(entry.id)))
@@ -68,8 +68,8 @@ def sample(settings: Simulate, cache_folder: Path) -> site.Pages:
 
 
 def _version(settings: Simulate) -> str:
-    heard = settings.model_dump_json(exclude={"port"}) + code_version.version(__name__)
-    return hashlib.sha256(heard.encode()).hexdigest()[:16]
+    key = settings.model_dump_json(exclude={"port"}) + code_version.version(__name__)
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 def _watch(id_: str) -> str:
@@ -80,9 +80,9 @@ def _media(interview: Interview) -> str:
     return f"{interview.id}.{interview.container}"
 
 
-def _shown(interview: Interview) -> tuple[str, str, Sequence[Track]]:
+def _shown(interview: Interview) -> tuple[str, str, Sequence[CaptionTrack]]:
     tracks = [
-        Track(f"/captions/{interview.id}.{suffix}", "en", automatic=suffix == "auto.vtt")
+        CaptionTrack(f"/captions/{interview.id}.{suffix}", "en", automatic=suffix == "auto.vtt")
         for suffix in _SUFFIXES[interview.captions]
     ]
     return f"/media/{_media(interview)}", MEDIA_TYPES[interview.container], tracks
@@ -111,14 +111,15 @@ def _made(interview: Interview, folder: Path, noise_db: float, name: str, lock: 
     return path
 
 
-def _defects(first_id: int) -> tuple[list[Entry], dict[str, site.Resource]]:
-    """Interviews that cannot be used, with nothing to be listened to."""
+def _defects(first_id: int) -> tuple[list[SiteEntry], dict[str, site.Resource]]:
+    """Return interviews without sound, and their resources."""
     removed, broken, live, oversized = ids = [str(first_id + i) for i in range(4)]
     titles = ("Removed by its owner", "A broken file", "On the air now", "Two gigabytes of silence")
     entries = [
-        Entry(id_, f"Interview {id_}: {title}", "train", _watch(id_)) for id_, title in zip(ids, titles, strict=True)
+        SiteEntry(id_, f"Interview {id_}: {title}", "train", _watch(id_))
+        for id_, title in zip(ids, titles, strict=True)
     ]
-    track = [Track(f"/captions/{broken}.vtt", "en", automatic=False)]
+    track = [CaptionTrack(f"/captions/{broken}.vtt", "en", automatic=False)]
     cue = b"WEBVTT\n\n00:00:01.000 --> 00:00:04.000\nThere was something here that nobody can hear now.\n"
     served: dict[str, site.Resource] = {
         _watch(broken): site.watch_page(entries[1].title, f"/media/{broken}.m4a", "audio/mp4", track),
@@ -127,6 +128,6 @@ def _defects(first_id: int) -> tuple[list[Entry], dict[str, site.Resource]]:
         _watch(live): site.live_page(entries[2].title, f"/live/{live}.m3u8"),
         f"/live/{live}.m3u8": site.Text(_MANIFEST, _HLS),
         _watch(oversized): site.watch_page(entries[3].title, f"/media/{oversized}.webm", "audio/webm", track),
-        f"/media/{oversized}.webm": site.Hollow(_OVERSIZED, "audio/webm"),
+        f"/media/{oversized}.webm": site.ZeroFile(_OVERSIZED, "audio/webm"),
     }
     return entries, {path: resource for path, resource in served.items() if path != _watch(removed)}

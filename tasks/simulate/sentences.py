@@ -1,9 +1,9 @@
-"""What the people of the sample say: sentences of our own, sorted by what they are meant to express.
+"""Sentences of the sample's interviews, written for it and sorted by intended sentiment.
 
-The clear ones are a frame with a gap, filled with an adjective on which independent lexicons agree. The frames are
-the same for all sentiments, so that nothing but the adjective, heard for half a second, can tell them apart when the
-voice does not. `CONFLICTING` ones are irony, negation and mixed feelings, on which the lexicons disagree or err;
-`SHORT` ones and the host's `QUESTIONS` are too short to be labelled.
+Clear sentences are a frame whose gap is filled with an adjective on which independent lexicons agree. All sentiments
+share the frames, so that only the adjective (half a second) and the voice distinguish them. `CONFLICTING` sentences are
+irony, negation and mixed feelings, on which the lexicons disagree or err; `SHORT` ones and the host's `QUESTIONS` are
+too short to be labelled.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ FRAMES = (
     "I spoke with the {} ministers about schools and water",
     "the workers painted the {} walls of the factory in June",
 )
-"""What can be said in any mood."""
+"""Sentences that suit any sentiment."""
 
 NEGATIVE = (
     "awful", "bad", "brutal", "cruel", "depressing", "devastating", "disastrous", "disgusting", "dreadful", "evil",
@@ -95,7 +95,7 @@ CONFLICTING = {
     "the hall was half empty and the clapping was thin": "negative",
     "I would not call the second record a failure": "positive",
 }
-"""Irony, negation and mixed feelings, with what the speaker means by them."""
+"""Irony, negation and mixed feelings → intended sentiment."""
 
 SHORT = (
     "Yes, of course.",
@@ -131,12 +131,17 @@ OPENINGS = (
     "on that day",
     "during the tour",
 )
-"""What may stand before a sentence; no lexicon has an opinion on any of them."""
+"""Optional beginnings of a sentence; neutral in all lexicons."""
 
 ADJECTIVES = {"negative": NEGATIVE, "neutral": NEUTRAL, "positive": POSITIVE}
 
 
 def spoken(sentence: str, opening: str = "") -> str:
-    """Return a sentence as it is printed in captions by hand: capital letter, comma after an opening, full stop."""
+    """Return a sentence as manual captions print it: capital letter, comma after the opening, full stop.
+
+    Args:
+        sentence: in lower case
+        opening: words before it; none if empty
+    """
     text = f"{opening}, {sentence}" if opening else sentence
     return f"{text[0].upper()}{text[1:]}."

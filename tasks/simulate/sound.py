@@ -1,4 +1,4 @@
-"""From the plan of an interview to its sound: sentences in a row, background noise, AAC or Opus in a container."""
+"""Sound of a planned interview: speech, background noise, and encoding as AAC or Opus."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from tasks.core import tables
 from tasks.simulate.interviews import Interview
-from tasks.simulate.voices import RATE_HZ, Speech, speaker
+from tasks.simulate.voices import RATE_HZ, SpokenText, speaker
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
 
 _LEAD_IN_S = 0.6
 _LEVEL = 0.06
-"""Root mean square of the speech in an interview, as broadcasters level it: no guest is louder than another."""
+"""Root mean square of the speech in an interview: all guests are equally loud, as in broadcasts."""
 _CODECS: dict[str, tuple[Literal["aac", "libopus"], str, int, int]] = {
     "m4a": ("aac", "mp4", RATE_HZ, 48_000),
     "webm": ("libopus", "webm", 48_000, 40_000),
@@ -28,14 +28,14 @@ _CODECS: dict[str, tuple[Literal["aac", "libopus"], str, int, int]] = {
 
 @dataclass(frozen=True)
 class Utterance:
-    """A line as it was recorded.
+    """A line of a recording.
 
     Args:
-        text: as captions made by hand print it
-        intent: the sentiment the speaker means, or None
-        start_s: where it begins in the recording
-        end_s: where its sound ends
-        words_s: where each blank-separated word of `text` begins, shape (n_words,)
+        text: as manual captions print it
+        intent: the intended sentiment, or None
+        start_s: its start in the recording
+        end_s: its end
+        words_s: start of each blank-separated word of `text`, shape (n_words,)
     """
 
     text: str
@@ -47,7 +47,7 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Recording:
-    """An interview as it sounds: mono samples in [-1, 1] at `RATE_HZ`, shape (n_samples,), and what is said where."""
+    """Sound of an interview: mono samples in [-1, 1] at `RATE_HZ`, shape (n_samples,), and its utterances."""
 
     samples: NDArray[np.float64]
     utterances: tuple[Utterance, ...]
@@ -59,7 +59,7 @@ class Recording:
 
 
 def record(interview: Interview, noise_db: float) -> Recording:
-    """Speak an interview, level it and lay noise over it.
+    """Speak an interview, set its level and add noise.
 
     Args:
         interview: its plan
@@ -82,7 +82,12 @@ def record(interview: Interview, noise_db: float) -> Recording:
 
 
 def encode(recording: Recording, path: Path) -> None:
-    """Write a recording as AAC in MP4 (`.m4a`) or Opus in WebM (`.webm`); the same bytes every time."""
+    """Write a recording as AAC in MP4 or Opus in WebM; the same recording gives the same bytes.
+
+    Args:
+        recording: the sound
+        path: the file, `.m4a` or `.webm`
+    """
     import av
 
     codec, container, rate_hz, bit_rate = _CODECS[path.suffix[1:]]
@@ -108,15 +113,15 @@ def _frames(samples: NDArray[np.int16], context: AudioCodecContext) -> list[Any]
     return [*resampler.resample(frame), *resampler.resample(None)]
 
 
-def _placed(text: str, intent: str | None, speech: Speech, start: int, end: int) -> Utterance:
+def _placed(text: str, intent: str | None, speech: SpokenText, start: int, end: int) -> Utterance:
     start_s = start / RATE_HZ
     words_s = tuple(start_s + offset_s for offset_s in speech.starts_s[: len(text.split())])
     return Utterance(text, intent, start_s, end / RATE_HZ, words_s)
 
 
 def _room_noise(rng: np.random.Generator, size: int) -> NDArray[np.float64]:
-    """Pink noise of unit power, as rooms have it."""
-    longer = 1 << (size - 1).bit_length()  # a power of two: other lengths can take the transform a hundred times longer
+    """Return pink noise of unit power, similar to the noise of a room."""
+    longer = 1 << (size - 1).bit_length()  # the FFT of a power of two can be a hundred times faster
     spectrum = np.fft.rfft(rng.standard_normal(longer))
     spectrum[1:] /= np.sqrt(np.arange(1, spectrum.size))
     spectrum[0] = 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -97,6 +96,8 @@ class SyntheticStudio:
     """
 
     rate_hz = RATE_HZ
+    write_sound = staticmethod(acting.write)
+    write_film = staticmethod(faces.film)
 
     def __init__(self, voice: Speaker, seed: int, signals: Signals) -> None:
         self._voice, self._seed, self._signals = voice, seed, signals
@@ -106,67 +107,25 @@ class SyntheticStudio:
     def speak(
         self, text: str, actor: int, emotion: str, *, take: int = 0, strength: float = 1.0
     ) -> NDArray[np.float64]:
-        """Return speech, mono in [-1, 1] at `rate_hz`, shape (n_samples,).
-
-        Args:
-            text: what is spoken
-            actor: number of the voice, below 100 for voices that differ from those of other seeds
-            emotion: one of `labels.EMOTIONS`
-            take: varies the delivery
-            strength: size of the emotion's effect on the voice
-        """
+        """See `tasks.corpora.readers.reading.Studio`, as for the other methods; voices of different seeds differ."""
         strength *= _EXAGGERATED if self.partial else 1.0
         return acting.perform(self._voice, Take(text, self._seed * 100 + actor, emotion, take, strength))
 
     def sentence(self, emotion: str) -> str:
-        """Return a random sentence whose adjective fits the emotion.
-
-        Args:
-            emotion: one without a sentiment, such as `other`, is treated as neutral
-        """
-        # with few sentences, a model cannot memorise them where text shows only a part
+        """Return a random sentence; the adjective is neutral for emotions without a sentiment, such as `other`."""
+        # few frames and adjectives, where text shows only a part: a model cannot memorise the sentences
         most = _FEW if self.partial else None
         frames, adjectives = FRAMES[:most], ADJECTIVES[_SENTIMENTS.get(emotion, "neutral")][:most]
         frame = frames[int(self._sentences.integers(len(frames)))]
         return frame.format(adjectives[int(self._sentences.integers(len(adjectives)))])
 
     def sentiment(self, emotion: str) -> str:
-        """Return the sentiment of an emotion: negative, neutral or positive.
-
-        Args:
-            emotion: one of MELD's or CMU-MOSEI's
-        """
+        """Return the sentiment of one of MELD's or CMU-MOSEI's emotions."""
         return _SENTIMENTS[emotion]
 
     def shown(self, emotion: str, among: Sequence[str]) -> ShownEmotions:
-        """Return the emotion that each modality of an utterance shows.
-
-        Args:
-            emotion: the utterance's
-            among: emotions to draw from where a modality does not show it
-        """
+        """Return the emotion that each modality of an utterance shows."""
         return self._signals.shown(emotion, among, self._chance)
-
-    def write_sound(self, samples: NDArray[np.float64], path: Path, *, rate_hz: int = 16_000) -> None:
-        """Write sound as a 16-bit `.wav` or `.flac`.
-
-        Args:
-            samples: shape (n_samples,), at `RATE_HZ`
-            path: the file
-            rate_hz: the file's sampling rate
-        """
-        acting.write(samples, path, rate_hz=rate_hz)
-
-    def write_film(self, samples: NDArray[np.float64], emotion: str, path: Path, *, seed: int) -> None:
-        """Write a talking face as `.mp4`.
-
-        Args:
-            samples: its sound, shape (n_samples,), at `RATE_HZ`
-            emotion: what the face shows
-            path: the file
-            seed: of the head's movement
-        """
-        faces.film(samples, emotion, path, seed=seed)
 
 
 @contextmanager

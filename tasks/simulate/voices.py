@@ -1,4 +1,4 @@
-"""Speech from espeak-ng: the samples of a sentence and the time of each of its words."""
+"""SpokenText from espeak-ng: the samples of a sentence and the time of each of its words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TIMBRES = (
     "m8", "marcelo", "max", "michel", "miguel", "norbert", "pablo", "pedro", "quincy", "rob", "robert", "sandro",
     "shelby", "steph", "steph2", "travis",
 )  # fmt: skip
-"""Variants that sound like people, stay clear of clipping and give the same samples every time (Reed does not)."""
+"""Variants that sound human, do not clip and are deterministic (Reed is not)."""
 
 _SYNCHRONOUS = 2
 _CHARACTER_POSITION = 1
@@ -40,12 +40,12 @@ _AUDIBLE = 40
 
 @dataclass(frozen=True)
 class Delivery:
-    """How a sentence is spoken, in espeak's own units.
+    """Voice and settings for a sentence, in espeak's units.
 
     Args:
         voice: accent and timbre, such as `en-us+f2`
-        pitch: 0 to 100; 50 is the voice's own
-        range: pitch range, 0 (monotone) to 100; 50 is the voice's own
+        pitch: 0 to 100; 50 is the voice's default
+        range: pitch range, 0 (monotone) to 100; 50 is the voice's default
         rate: words per minute, 80 to 450
         volume: 0 to 200
     """
@@ -58,12 +58,12 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Speech:
+class SpokenText:
     """A spoken sentence.
 
     Args:
         samples: mono, 16 bit, at `RATE_HZ`, shape (n_samples,); silence at both ends is trimmed
-        starts_s: when each blank-separated word of the text begins, shape (n_words,)
+        starts_s: start of each blank-separated word of the text, shape (n_words,)
     """
 
     samples: NDArray[np.int16]
@@ -77,17 +77,21 @@ class Speaker:
         self._library = library
         self._chunks: list[bytes] = []
         self._words: list[tuple[int, int]] = []
-        self._callback = _Callback(self._receive)  # espeak keeps a bare pointer: the object must outlive it
+        self._callback = _Callback(self._receive)  # espeak keeps a raw pointer, so the object must not be freed
         if library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), 0) != RATE_HZ:
             raise AudioError(f"espeak-ng does not start with the data in {data}; install espeakng-loader again")
         library.espeak_SetSynthCallback(self._callback)
         library.espeak_ng_SetRandSeed(ctypes.c_long(1))
 
-    def say(self, text: str, delivery: Delivery) -> Speech:
+    def say(self, text: str, delivery: Delivery) -> SpokenText:
         """Speak one sentence.
 
+        Args:
+            text: the sentence
+            delivery: voice and settings
+
         Raises:
-            AudioError: if espeak-ng does not know the voice, or nothing is heard of the text
+            AudioError: if espeak-ng has no such voice, or the text gives no sound
         """
         if self._library.espeak_SetVoiceByName(delivery.voice.encode()) != 0:
             raise AudioError(f"espeak-ng has no voice '{delivery.voice}'")
@@ -100,9 +104,9 @@ class Speaker:
         samples = np.frombuffer(b"".join(self._chunks), dtype=np.int16)
         audible = np.flatnonzero(np.abs(samples.astype(np.int32)) > _AUDIBLE)
         if not audible.size or not self._words:
-            raise AudioError(f"nothing is heard of '{text}'")
+            raise AudioError(f"'{text}' gives no sound")
         first, last = int(audible[0]), int(audible[-1]) + 1
-        return Speech(samples[first:last], _word_starts_s(text, self._words, first, last))
+        return SpokenText(samples[first:last], _word_starts_s(text, self._words, first, last))
 
     def _receive(self, samples: Any, count: int, events: Any) -> int:
         if samples and count:
@@ -117,11 +121,11 @@ class Speaker:
 
 @contextmanager
 def speaker() -> Iterator[Speaker]:
-    """Give an instance of espeak-ng of one's own.
+    """Load a private instance of espeak-ng.
 
-    espeak-ng keeps its state (the phase of its flutter, its echo, its noise) in statics that outlive even
-    `espeak_Terminate`, so the second sentence of a process sounds different from the first, and two threads disturb
-    each other. A private copy of the library, loaded under a name of its own, starts from the beginning.
+    espeak-ng keeps its state (phases of flutter and echo, noise) in static variables that survive `espeak_Terminate`:
+    results depend on earlier sentences of the process and on other threads. A copy of the library, loaded under
+    another name, starts from the initial state.
     """
     import espeakng_loader
 
@@ -152,7 +156,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes
 
 
 def _word_starts_s(text: str, words: list[tuple[int, int]], first: int, last: int) -> tuple[float, ...]:
-    """Spread espeak's word times over the words of the text: it reports pairs such as "of the" as one word."""
+    """Interpolate espeak's word times for all words of the text: it reports pairs such as "of the" as one word."""
     positions, times_ms = zip(*words, (len(text), 1000 * last / RATE_HZ), strict=True)
     offsets = [0, *(index + 1 for index, character in enumerate(text) if character == " ")]
     starts_s = np.interp(offsets, positions, times_ms) / 1000 - first / RATE_HZ

@@ -1,4 +1,4 @@
-"""What the doctor says: complaints about a corpus, and a verdict drawn from them."""
+"""The doctor's report: complaints about a corpus, and the verdict that follows from them."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ Severity = Literal["fault", "warning", "note"]
 Verdict = Literal["sound", "usable", "broken"]
 
 SEVERITIES: Mapping[Severity, str] = {
-    "fault": "lost, or wrong if used as it stands",
-    "warning": "may be meant; look before you train on it",
-    "note": "good to know",
+    "fault": "lost, or wrong if used without a correction",
+    "warning": "may be intended; check before training on it",
+    "note": "for information",
 }
 KINDS = {
-    "missing": "utterances that should be there and are not",
-    "counts": "counts other than the published ones",
+    "missing": "missing utterances",
+    "counts": "counts that differ from the published ones",
     "unreadable": "files that cannot be read",
-    "truncated": "files that break off",
+    "truncated": "truncated files",
     "wrong label": "labels that the corpus does not have",
     "two labels": "one sound with two labels",
-    "timestamps": "times that cannot be right",
-    "unused": "what could not be used for another reason",
-    "known bad": "files that are known to be broken",
+    "timestamps": "impossible times",
+    "unused": "files and rows rejected for another reason",
+    "known bad": "files known to be broken",
     "silent": "silence",
     "clipped": "clipped sound",
-    "too long": "utterances that are too long",
-    "too short": "utterances that are too short",
-    "same bytes": "the same file twice",
-    "same samples": "the same sound in two files",
-    "same sound": "nearly the same sound twice",
-    "damaged text": "letters lost in the text",
+    "too long": "too long utterances",
+    "too short": "too short utterances",
+    "same bytes": "identical files",
+    "same samples": "identical sound in different files",
+    "same sound": "nearly identical sounds",
+    "damaged text": "lost letters in texts",
     "extra": "files and rows that belong to no utterance",
     "no label": "utterances without a label",
     "format": "stereo, and other sampling rates than most",
-    "mended": "what was mended while reading",
+    "mended": "repairs made while reading",
 }
-"""Everything that is looked for, in the order in which it is told."""
+"""Kinds of complaint and their descriptions, in the order in which they are reported."""
 NEEDS_SOUND = frozenset({"silent", "clipped", "same bytes", "same samples", "same sound", "two labels", "format"})
-"""What can only be looked for where there is sound."""
+"""Kinds that can only be checked if the corpus has sound."""
 
 BROKEN_SHARE = 0.05
-"""With more of the corpus at fault than this, figures from it do not compare with anyone's."""
+"""With a larger share of faults, scores are not comparable with published ones."""
 MOST_EXAMPLES = 10
 
 
 @dataclass(frozen=True)
 class Complaint:
-    """One thing that is the matter.
+    """A problem of a corpus.
 
     Args:
         kind: one of `KINDS`
         severity: one of `SEVERITIES`
-        n: how many utterances, files or sets of them it concerns
-        what: one sentence that says what was found
-        examples: names, `MOST_EXAMPLES` at most (text from outside: escaped where it is shown)
+        n: number of utterances, files or sets of them with the problem
+        what: the problem in one sentence
+        examples: names, `MOST_EXAMPLES` at most (external text: escape it before showing it)
         advice: what to do
     """
 
@@ -71,7 +71,7 @@ class Complaint:
 
 @dataclass(frozen=True)
 class KnownBad:
-    """A file that is known to be broken, and whether it is here: "in use", "left out" or "not here"."""
+    """A file known to be broken; `here` is "in use", "left out" or "not here"."""
 
     name: str
     wrong: str
@@ -80,7 +80,7 @@ class KnownBad:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the corpus is and holds.
+    """Description and size of a corpus.
 
     Args:
         reader: the reader's name
@@ -90,10 +90,10 @@ class Facts:
         path: the folder it was read from
         n: utterances
         n_with_sound: utterances with sound
-        hours: their sound, in hours
+        hours: total duration of their sound
         n_rejected: files and rows that could not be used
         classes: utterances by speaker, then by emotion ("" where there is none)
-        durations_s: length of every utterance that has one, in seconds, sorted
+        durations_s: durations of the utterances that have one, sorted
     """
 
     reader: str
@@ -111,17 +111,17 @@ class Facts:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the doctor found.
+    """The doctor's report on a corpus.
 
     Args:
         name: the corpus's name in params.yaml
-        simulated: whether undertone made the corpus itself
-        facts: what it is and holds
-        counts: published counts beside those found
-        complaints: in the order of severity, then of `KINDS`
+        simulated: whether undertone made the corpus
+        facts: its description and size
+        counts: published and actual counts
+        complaints: by severity, then in the order of `KINDS`
         known_bad: the files known to be broken
-        clear: kinds that were looked for and not found
-        not_looked: kinds that could not be looked for
+        clear: kinds that were checked, without a complaint
+        not_looked: kinds that could not be checked
         verdict: "sound", "usable" or "broken"
         why: the verdict in one sentence
         to_do: what to do about it
@@ -146,47 +146,69 @@ class Diagnosis:
 
 
 def complaint(kind: str, severity: Severity, names: Sequence[str], what: str, advice: str) -> Iterable[Complaint]:
-    """Yield a complaint about what is named, or nothing where nothing is."""
+    """Yield a complaint, or nothing if no names are given.
+
+    Args:
+        kind: one of `KINDS`
+        severity: one of `SEVERITIES`
+        names: the utterances, files or sets of them that have the problem
+        what: the problem in one sentence
+        advice: what to do
+    """
     if names:
         yield Complaint(kind, severity, len(names), what, tuple(names[:MOST_EXAMPLES]), advice)
 
 
-def many(n: int, one: str, several: str = "") -> str:
-    """Return a number and what it counts: "1 text has", "2 texts have"; with an s where nothing else is given."""
-    return f"{n:,} {one if n == 1 else several or one + 's'}"
+def many(n: int, singular: str, plural: str = "") -> str:
+    """Return a number with its noun: "1 text has", "2 texts have".
+
+    Args:
+        n: the number
+        singular: the words after 1
+        plural: the words after other numbers; the singular with an s if empty
+    """
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
 
 
 def ranked(complaints: Iterable[Complaint]) -> tuple[Complaint, ...]:
-    """Return complaints in the order of severity, then of `KINDS`."""
+    """Return complaints by severity, then in the order of `KINDS`.
+
+    Args:
+        complaints: in any order
+    """
     severities, kinds = list(SEVERITIES), list(KINDS)
-    return tuple(sorted(complaints, key=lambda one: (severities.index(one.severity), kinds.index(one.kind))))
+    return tuple(sorted(complaints, key=lambda entry: (severities.index(entry.severity), kinds.index(entry.kind))))
 
 
 def judge(complaints: Sequence[Complaint], n: int, n_rejected: int) -> tuple[Verdict, str, str]:
-    """Return the verdict, why in one sentence, and what to do.
+    """Return the verdict, the reason in one sentence, and what to do.
 
     Args:
-        complaints: all of them
+        complaints: all of the corpus's
         n: utterances read
         n_rejected: files and rows that could not be used
     """
     if not n:
-        return "broken", "Nothing in it can be used.", _first_advice(complaints)
-    n_faults = sum(one.n for one in complaints if one.severity == "fault")
-    n_warnings = sum(one.severity == "warning" for one in complaints)
+        return "broken", "No utterance can be used.", _first_advice(complaints)
+    n_faults = sum(entry.n for entry in complaints if entry.severity == "fault")
+    n_warnings = sum(entry.severity == "warning" for entry in complaints)
     share = n_faults / (n + n_rejected)
     if share > BROKEN_SHARE:
-        of = f"{n + n_rejected:,} utterances, files and rows"
-        why = f"{many(n_faults, 'fault')} on {of}: {share:.1%}, more than {BROKEN_SHARE:.0%}."
+        total = f"{n + n_rejected:,} utterances, files and rows"
+        why = f"{many(n_faults, 'fault')} on {total}: {share:.1%}, more than {BROKEN_SHARE:.0%}."
         return "broken", why, _first_advice(complaints)
     if n_faults:
-        why = f"{n:,} utterances can be used; {many(n_faults, 'fault')} to mend or to state."
+        why = f"{n:,} utterances can be used; {many(n_faults, 'fault')} to repair or to report."
         return "usable", why, _first_advice(complaints)
     if n_warnings:
-        why = f"All {n:,} utterances can be used; {many(n_warnings, 'warning')} to look at first."
+        why = f"All {n:,} utterances can be used; {many(n_warnings, 'warning')} to check first."
         return "usable", why, _first_advice(complaints)
-    return "sound", f"All {n:,} utterances can be used; nothing was found that speaks against it.", "Nothing."
+    return "sound", f"All {n:,} utterances can be used; there are no faults or warnings.", "Nothing."
 
 
 def _first_advice(complaints: Sequence[Complaint]) -> str:
-    return ranked(complaints)[0].advice if complaints else "Look at the folder: is it the corpus that its reader reads?"
+    return (
+        ranked(complaints)[0].advice
+        if complaints
+        else "Check the folder: does it hold the corpus that its reader reads?"
+    )

@@ -1,4 +1,4 @@
-"""What the doctor works on: the tables that the stage `corpus` wrote, and what their reader knows."""
+"""Inputs of the doctor: the tables that stage `corpus` wrote, and the corpus's reader."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tasks.corpora.readers.reading import CorpusReader, Row
 
 
 @dataclass(frozen=True)
-class Material:
-    """A corpus as it was read.
+class CorpusTables:
+    """A corpus as stage `corpus` read it.
 
     Args:
-        corpus: what its reader knows
+        corpus: its reader
         rows: the utterances, in the order of their table
-        sounds: what was measured, by utterance id, without the fingerprints
+        sounds: measurements by utterance id, without the fingerprints
         fingerprints: by utterance id, shape (n_frames,)
         rejects: files and rows that could not be used
-        repairs: what was mended while reading, counted by what it was
-        simulated: whether undertone made the corpus itself
+        repairs: kind of repair made while reading → how often
+        simulated: whether undertone made the corpus
         path: the folder it was read from
     """
 
@@ -43,13 +43,17 @@ class Material:
     path: str = ""
 
     @property
-    def heard(self) -> list[tuple[Row, Row]]:
-        """Every utterance with sound, and what was measured on it."""
+    def measured(self) -> list[tuple[Row, Row]]:
+        """Every utterance with sound, and its measurements."""
         return [(row, self.sounds[row["utterance_id"]]) for row in self.rows if row["utterance_id"] in self.sounds]
 
 
-def load(name: str, config: Config) -> Material:
-    """Return what the stage `corpus` wrote about a corpus that params.yaml names.
+def load(name: str, config: Config) -> CorpusTables:
+    """Read the tables of a corpus.
+
+    Args:
+        name: its name in params.yaml
+        config: all settings
 
     Raises:
         TableError: if a table is missing or malformed
@@ -58,7 +62,7 @@ def load(name: str, config: Config) -> Material:
     corpus = registry.corpus(entry.reader)
     sounds = tables.read(paths.sounds(name), tables.SOUNDS)
     note: Mapping[str, Any] = json.loads(paths.reading(name).read_text(encoding="utf-8"))
-    return Material(
+    return CorpusTables(
         corpus,
         tuple(tables.read(paths.utterances(name), corpus.schema).to_pylist()),
         {row["utterance_id"]: row for row in sounds.drop_columns("fingerprint").to_pylist()},
@@ -72,9 +76,9 @@ def load(name: str, config: Config) -> Material:
 
 def _fingerprints(sounds: pa.Table) -> dict[str, NDArray[np.uint32]]:
     ids = sounds["utterance_id"].to_pylist()
-    # not to_pylist: a corpus has millions of words
+    # to_pylist would make a Python integer of each of millions of fingerprint words
     return {
-        one: words.values.to_numpy(zero_copy_only=False)
-        for one, words in zip(ids, sounds["fingerprint"], strict=True)
+        utterance_id: words.values.to_numpy(zero_copy_only=False)
+        for utterance_id, words in zip(ids, sounds["fingerprint"], strict=True)
         if words.is_valid and len(words.values)
     }

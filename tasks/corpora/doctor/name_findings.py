@@ -1,4 +1,4 @@
-"""What is wrong with the names, labels, times and words of a corpus, and with what could not be used."""
+"""Complaints about the names, labels, times and texts of a corpus, and about its rejects."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from tasks.corpora.doctor.findings import Complaint, KnownBad, Severity, complaint, many
-from tasks.corpora.doctor.inputs import Material
+from tasks.corpora.doctor.inputs import CorpusTables
 from tasks.corpora.readers.reading import Expected, Row
 
 MOST_LATE_S = 1.0
-"""A clip may be cut with a margin; more than this off, and its times belong to something else."""
+"""Largest plausible difference between a clip's length and its stated times: clips may be cut with a margin."""
 _LOST = "\ufffd"
 
 
@@ -26,12 +26,12 @@ class _Meaning:
 
 _UNREADABLE = _Meaning("unreadable", "fault", "Fetch them again and compare checksums; until then they are left out.")
 _TRUNCATED = _Meaning("truncated", "fault", "A download or a copy broke off: fetch them again.")
-_MISSING = _Meaning("missing", "fault", "Fetch the files, or take the rows out of the table: they are left out.")
+_MISSING = _Meaning("missing", "fault", "Fetch the files, or remove the rows from the table: they are left out.")
 _WRONG_LABEL = _Meaning(
     "wrong label", "fault", "Correct the name or the cell; a new code needs an entry in the reader."
 )
 _TIMESTAMPS = _Meaning("timestamps", "fault", "Look the times up in the corpus's own errata; they are left out.")
-_EXTRA = _Meaning("extra", "warning", "See whether they are misnamed; otherwise move them out of the folder.")
+_EXTRA = _Meaning("extra", "warning", "Check whether they are misnamed; otherwise move them out of the folder.")
 _MEANINGS: Mapping[str, _Meaning] = {
     "unreadable": _UNREADABLE,
     "no sound": _UNREADABLE,
@@ -41,13 +41,41 @@ _MEANINGS: Mapping[str, _Meaning] = {
     "broken timestamps": _TIMESTAMPS,
     "same utterance twice": _EXTRA,
 }
-_OTHER = _Meaning("unused", "warning", "Read the detail; what cannot be mended is left out, and counted.")
+_OTHER = _Meaning("unused", "warning", "Read the detail; what cannot be repaired is left out, and counted.")
 
 
-def rejected(found: Material) -> Iterator[Complaint]:
-    """Yield what could not be used, by reason."""
+def complaints(data: CorpusTables, expected: Expected, bad: Sequence[KnownBad]) -> Iterator[Complaint]:
+    """Yield all complaints about names, labels, times and texts.
+
+    Args:
+        data: the corpus's tables
+        expected: the published counts
+        bad: the files known to be broken
+    """
+    yield from _rejected(data)
+    yield from _absent(data, expected)
+    yield from _broken(bad)
+    yield from _times(data)
+    yield from _texts(data)
+
+
+def known_bad(data: CorpusTables) -> tuple[KnownBad, ...]:
+    """Return the files known to be broken, and whether they are in use.
+
+    Args:
+        data: the corpus's tables
+    """
+    used = {name for row in data.rows for name in _names(row)}
+    left_out = {name for row in data.rejects for name in (row["item"], _stem(row["item"]))}
+    return tuple(
+        KnownBad(name, wrong, "in use" if _any(name, used) else "left out" if _any(name, left_out) else "not here")
+        for name, wrong in sorted(data.corpus.known_bad.items())
+    )
+
+
+def _rejected(data: CorpusTables) -> Iterator[Complaint]:
     by_reason: dict[str, list[Row]] = defaultdict(list)
-    for row in found.rejects:
+    for row in data.rejects:
         by_reason[row["reason"]].append(row)
     for reason, rows in sorted(by_reason.items()):
         meaning = _EXTRA if reason.startswith("not a name of") else _MEANINGS.get(reason, _OTHER)
@@ -58,49 +86,37 @@ def rejected(found: Material) -> Iterator[Complaint]:
         )  # fmt: skip
 
 
-def absent(found: Material, expected: Expected) -> Iterator[Complaint]:
-    """Yield what should be there and is not, and the counts that differ from the published ones."""
-    told = {_stem(row["item"]) for row in found.rejects}
-    missing = [name for name in expected.missing if _stem(name) not in told]
+def _absent(data: CorpusTables, expected: Expected) -> Iterator[Complaint]:
+    rejected = {_stem(row["item"]) for row in data.rejects}
+    missing = [name for name in expected.missing if _stem(name) not in rejected]
     yield from complaint(
         "missing", "fault", missing,
-        f"{many(len(missing), 'utterance is', 'utterances are')} missing, judged by what is there.",
-        "Fetch them; or keep the rest and state how many are missing beside every figure.",
+        f"{many(len(missing), 'utterance is', 'utterances are')} missing, judged by the rest of the corpus.",
+        "Fetch them; or keep the rest and report how many are missing with every score.",
     )  # fmt: skip
-    differing = [one for one in expected.counts if one.expected != one.actual]
+    differing = [count for count in expected.counts if count.expected != count.actual]
     yield from complaint(
         "counts", "warning",
-        [f"{one.what}: {one.actual:,}, published {one.expected:,}" for one in differing],
-        f"{len(differing):,} of {len(expected.counts):,} counts are not the published ones.",
-        "Figures compare with published ones only where the counts are the same: state yours.",
+        [f"{count.what}: {count.actual:,}, published {count.expected:,}" for count in differing],
+        f"{len(differing):,} of {many(len(expected.counts), 'count')} "
+        f"{'differs' if len(differing) == 1 else 'differ'} from the publication.",
+        "Scores compare with published ones only if the counts are the same: report yours.",
     )  # fmt: skip
 
 
-def known_bad(found: Material) -> tuple[KnownBad, ...]:
-    """Return the files that are known to be broken, and whether they are here."""
-    used = {name for row in found.rows for name in _names(row)}
-    left_out = {name for row in found.rejects for name in (row["item"], _stem(row["item"]))}
-    return tuple(
-        KnownBad(name, wrong, "in use" if _any(name, used) else "left out" if _any(name, left_out) else "not here")
-        for name, wrong in sorted(found.corpus.known_bad.items())
-    )
-
-
-def broken(bad: Sequence[KnownBad]) -> Iterable[Complaint]:
-    """Yield those of the files known to be broken that are in use."""
-    used = [f"{one.name} ({one.wrong})" for one in bad if one.here == "in use"]
+def _broken(bad: Sequence[KnownBad]) -> Iterable[Complaint]:
+    used = [f"{file.name} ({file.wrong})" for file in bad if file.here == "in use"]
     return complaint(
         "known bad", "warning", used,
         f"{many(len(used), 'file')} in use, known to be broken.",
-        "Leave them out, as others do who use the corpus.",
+        "Leave them out, as other users of the corpus do.",
     )  # fmt: skip
 
 
-def times(found: Material) -> Iterator[Complaint]:
-    """Yield times that cannot be right: ends before starts, and clips of another length than their times say."""
+def _times(data: CorpusTables) -> Iterator[Complaint]:
     backwards = [
         f"{row['utterance_id']} ({row[begin]:.1f} to {row[end]:.1f} s)"
-        for row in found.rows
+        for row in data.rows
         for begin, end in (("start_s", "end_s"), ("recording_start_s", "recording_end_s"))
         if row.get(begin) is not None and row.get(end) is not None and row[end] <= row[begin]
     ]
@@ -110,36 +126,35 @@ def times(found: Material) -> Iterator[Complaint]:
         "Look the times up in the corpus's own errata; without them, leave the sound out and keep the text.",
     )  # fmt: skip
     off = [
-        f"{row['utterance_id']} ({heard['duration_s']:.1f} s, its times say {stated_s:.1f} s)"
-        for row, heard in found.heard
-        if (stated_s := _recorded_s(row)) is not None and abs(heard["duration_s"] - stated_s) > MOST_LATE_S
+        f"{row['utterance_id']} ({sound['duration_s']:.1f} s, stated {stated_s:.1f} s)"
+        for row, sound in data.measured
+        if (stated_s := _recorded_s(row)) is not None and abs(sound["duration_s"] - stated_s) > MOST_LATE_S
     ]
     yield from complaint(
         "timestamps", "warning", off,
-        f"{many(len(off), 'clip has', 'clips have')} another length than the times of it say.",
-        "Trust the clip for its sound; don't look for overlaps by such times.",
+        f"{many(len(off), 'clip differs', 'clips differ')} in length from the stated times.",
+        "Trust the clip for its sound; do not use such times to look for overlaps.",
     )  # fmt: skip
 
 
-def words(found: Material) -> Iterator[Complaint]:
-    """Yield texts in which letters were lost, utterances without a label, and what was mended while reading."""
-    damaged = [row["utterance_id"] for row in found.rows if _LOST in (row["text"] or "")]
+def _texts(data: CorpusTables) -> Iterator[Complaint]:
+    damaged = [row["utterance_id"] for row in data.rows if _LOST in (row["text"] or "")]
     yield from complaint(
         "damaged text", "warning", damaged,
-        f"{many(len(damaged), 'text has', 'texts have')} the mark of a letter that was lost.",
-        "Get the table in its first encoding; the lost letters cannot be told from the mark.",
+        f"{many(len(damaged), 'text has', 'texts have')} replacement characters for lost letters.",
+        "Get the table in its original encoding; the lost letters cannot be restored.",
     )  # fmt: skip
-    bare = [row["utterance_id"] for row in found.rows if row["emotion"] is None and row["sentiment"] is None]
+    unlabelled = [row["utterance_id"] for row in data.rows if row["emotion"] is None and row["sentiment"] is None]
     yield from complaint(
-        "no label", "note", bare,
-        f"{many(len(bare), 'utterance has', 'utterances have')} neither an emotion nor a sentiment.",
+        "no label", "note", unlabelled,
+        f"{many(len(unlabelled), 'utterance has', 'utterances have')} neither an emotion nor a sentiment.",
         "Nothing: they are left out of training, and count as unlabelled.",
     )  # fmt: skip
-    mended = [f"{what}: {n:,}" for what, n in sorted(found.repairs.items()) if n]
+    repairs = [f"{what}: {n:,}" for what, n in sorted(data.repairs.items()) if n]
     yield from complaint(
-        "mended", "note", mended,
-        f"{many(sum(found.repairs.values()), 'thing')} mended while it was read.",
-        "Nothing: state it where texts are compared.",
+        "mended", "note", repairs,
+        f"{many(sum(data.repairs.values()), 'repair')} made while reading.",
+        "Nothing: report it if texts are compared.",
     )  # fmt: skip
 
 

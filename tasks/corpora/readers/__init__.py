@@ -1,1 +1,1 @@
-"""One reader per corpus."""
+"""Corpus readers, one module each; `reading` defines their types, `registry` lists them."""

@@ -20,13 +20,13 @@ import hashlib, sys
 from pathlib import Path
 from tasks.core.config import load
 from tasks.simulate.sample import sample
-from tasks.simulate.site import Busy, File, Text
+from tasks.simulate.site import BusyOnce, File, Text
 
 pages = sample(load(Path("params.yaml")).simulate.model_copy(update={"train": 2, "test": 1}), Path(sys.argv[1]))
 for path, resource in sorted(pages.resources.items(), reverse=sys.argv[2] == "backwards"):
     if isinstance(resource, File):
         print(path, hashlib.sha256(resource.path().read_bytes()).hexdigest())
-    if isinstance(resource, (Text, Busy)):
+    if isinstance(resource, (Text, BusyOnce)):
         print(path, hashlib.sha256(repr(resource).encode()).hexdigest())
 """
 

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.simulate import site
-from tasks.simulate.site import Busy, Entry, File, Hollow, Pages, Text, Track
+from tasks.simulate.site import BusyOnce, CaptionTrack, File, Pages, SiteEntry, Text, ZeroFile
 
 CONTENT = bytes(range(256)) * 40
 
@@ -22,8 +22,8 @@ def base(tmp_path: Path) -> Iterator[str]:
     resources = {
         "/": Text(b"<p>index"),
         "/media/what now? 100%.webm": File(lambda: media, "audio/webm"),
-        "/big": Hollow(300_000, "audio/webm"),
-        "/busy": Busy(Text(b"now"), retry_after_s=1),
+        "/big": ZeroFile(300_000, "audio/webm"),
+        "/busy": BusyOnce(Text(b"now"), retry_after_s=1),
     }
     with site.serve(Pages((), resources)) as url:
         yield url
@@ -107,7 +107,7 @@ def test_a_taken_port_is_named(base: str) -> None:
 
 
 def test_titles_and_addresses_are_escaped() -> None:
-    track = Track('/captions/a"b.vtt', "en", automatic=True)
+    track = CaptionTrack('/captions/a"b.vtt', "en", automatic=True)
     page = site.watch_page(
         "<script>alert(1)</script> & co", '/media/a"b c.webm', "audio/webm", [track]
     ).content.decode()
@@ -115,12 +115,12 @@ def test_titles_and_addresses_are_escaped() -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co" in page
     assert 'src="/media/a%22b%20c.webm"' in page
     assert 'srclang="en-x-auto"' in page
-    index = site.index_page("x", [Entry("1", "<b>", "train", '/watch/"1"')]).content.decode()
+    index = site.index_page("x", [SiteEntry("1", "<b>", "train", '/watch/"1"')]).content.decode()
     assert '<a href="/watch/%221%22">&lt;b&gt;</a>' in index
 
 
 def test_lists_have_the_columns_of_the_source_and_one_split_each(tmp_path: Path) -> None:
-    entries = (Entry("1", 'A, "B"', "train", "/watch/1"), Entry("x y", "C", "test", "/watch/x y"))
+    entries = (SiteEntry("1", 'A, "B"', "train", "/watch/1"), SiteEntry("x y", "C", "test", "/watch/x y"))
     train, test = tmp_path / "lists" / "train.csv", tmp_path / "lists" / "test.csv"
     site.write_lists(Pages(entries, {}), "http://h:1", train, test)
     assert train.read_text() == (

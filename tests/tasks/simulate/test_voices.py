@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from tasks.core.errors import AudioError
-from tasks.simulate.voices import ACCENTS, RATE_HZ, TIMBRES, Delivery, Speech, speaker
+from tasks.simulate.voices import ACCENTS, RATE_HZ, TIMBRES, Delivery, SpokenText, speaker
 
 SENTENCE = "At the time, I remember the kitchen of my grandmother."
 
 
-def say(delivery: Delivery) -> Speech:
+def say(delivery: Delivery) -> SpokenText:
     with speaker() as voice:
         return voice.say(SENTENCE, delivery)
 
@@ -73,5 +73,5 @@ def test_an_unknown_voice_and_an_empty_text_are_errors() -> None:
     with speaker() as voice:
         with pytest.raises(AudioError, match="no voice 'xx-nowhere\\+f2'"):
             voice.say(SENTENCE, Delivery("xx-nowhere+f2"))
-        with pytest.raises(AudioError, match="nothing is heard"):
+        with pytest.raises(AudioError, match="gives no sound"):
             voice.say("", Delivery("en-us+m3"))

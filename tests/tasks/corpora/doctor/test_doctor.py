@@ -16,7 +16,7 @@ from tasks.core import config, paths, tables
 from tasks.core.errors import TableError
 from tasks.corpora import doctor
 from tasks.corpora.doctor.findings import KINDS, NEEDS_SOUND, SEVERITIES, Complaint, Diagnosis
-from tasks.corpora.doctor.inputs import Material
+from tasks.corpora.doctor.inputs import CorpusTables
 from tasks.corpora.readers import registry
 from tasks.corpora.readers.reading import CorpusReader, Count, Expected, ReaderOutput, Row
 
@@ -62,12 +62,12 @@ def print_of(number: int) -> np.ndarray:
 def sounds(**changes: dict[str, Any]) -> dict[str, Row]:
     """Measured on every utterance; `c03={"channels": 2}` changes one."""
     unchanged = {f"c{number:02d}": measured(number) for number in range(N)}
-    return {f"small/{name}": one | changes.get(name, {}) for name, one in unchanged.items()}
+    return {f"small/{name}": entry | changes.get(name, {}) for name, entry in unchanged.items()}
 
 
-def healthy(**changes: Any) -> Material:
+def healthy(**changes: Any) -> CorpusTables:
     prints = {f"small/c{number:02d}": print_of(number) for number in range(N)}
-    return replace(Material(CORPUS, tuple(rows()), sounds(), prints), **changes)
+    return replace(CorpusTables(CORPUS, tuple(rows()), sounds(), prints), **changes)
 
 
 def changed(**changes: dict[str, Any]) -> tuple[Row, ...]:
@@ -79,9 +79,9 @@ def reject(item: str, reason: str, detail: str = "") -> Row:
     return {"item": item, "stage": "corpus@small", "reason": reason, "detail": detail}
 
 
-def only(found: Diagnosis) -> Complaint:
-    assert len(found.complaints) == 1, found.complaints
-    return found.complaints[0]
+def only(diagnosis: Diagnosis) -> Complaint:
+    assert len(diagnosis.complaints) == 1, diagnosis.complaints
+    return diagnosis.complaints[0]
 
 
 def diagnosed(**changes: Any) -> Diagnosis:
@@ -89,15 +89,15 @@ def diagnosed(**changes: Any) -> Diagnosis:
 
 
 def test_a_healthy_corpus_is_sound() -> None:
-    found = diagnosed()
-    assert found.complaints == ()
-    assert (found.verdict, found.why) == (
+    diagnosis = diagnosed()
+    assert diagnosis.complaints == ()
+    assert (diagnosis.verdict, diagnosis.why) == (
         "sound",
-        "All 40 utterances can be used; nothing was found that speaks against it.",
+        "All 40 utterances can be used; there are no faults or warnings.",
     )
-    assert found.clear == tuple(KINDS)
-    assert (found.facts.n, found.facts.n_with_sound, found.facts.hours) == (N, N, N * 2.5 / 3600)
-    assert found.facts.classes["small/1"] == {"neutral": 10}
+    assert diagnosis.clear == tuple(KINDS)
+    assert (diagnosis.facts.n, diagnosis.facts.n_with_sound, diagnosis.facts.hours) == (N, N, N * 2.5 / 3600)
+    assert diagnosis.facts.classes["small/1"] == {"neutral": 10}
 
 
 SOUNDS: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
@@ -122,24 +122,24 @@ SOUNDS: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
 def test_what_is_wrong_with_the_sound(
     kind: str, severity: str, changes: dict[str, Any], examples: tuple[str, ...]
 ) -> None:
-    one = only(diagnosed(sounds=sounds(**changes)))
-    assert (one.kind, one.severity, one.n, one.examples) == (kind, severity, len(examples), examples)
+    entry = only(diagnosed(sounds=sounds(**changes)))
+    assert (entry.kind, entry.severity, entry.n, entry.examples) == (kind, severity, len(examples), examples)
 
 
 def test_the_same_bytes_under_two_labels() -> None:
     same = {"sha256": "b", "samples_sha256": "s"}
-    found = diagnosed(sounds=sounds(c03=same, c04=same))
-    assert [(one.kind, one.severity) for one in found.complaints] == [
+    diagnosis = diagnosed(sounds=sounds(c03=same, c04=same))
+    assert [(entry.kind, entry.severity) for entry in diagnosis.complaints] == [
         ("two labels", "fault"),
         ("same bytes", "warning"),
     ]
-    assert found.complaints[0].examples == ("small/c03 (neutral), small/c04 (anger)",)
+    assert diagnosis.complaints[0].examples == ("small/c03 (neutral), small/c04 (anger)",)
 
 
 def test_a_copy_of_a_copy_is_told_once_for_each_kind() -> None:
     same = {"sha256": "b", "samples_sha256": "s"}
-    found = diagnosed(sounds=sounds(c01=same, c03=same, c05={"samples_sha256": "s"}))
-    assert [(one.kind, one.examples) for one in found.complaints] == [
+    diagnosis = diagnosed(sounds=sounds(c01=same, c03=same, c05={"samples_sha256": "s"}))
+    assert [(entry.kind, entry.examples) for entry in diagnosis.complaints] == [
         ("same bytes", ("small/c01 = small/c03",)),
         ("same samples", ("small/c01 = small/c03 = small/c05",)),
     ]
@@ -157,20 +157,20 @@ def test_silence_is_not_told_as_copies() -> None:
 
 
 def test_nearly_the_same_sound() -> None:
-    found = healthy()
+    data = healthy()
     noisy = print_of(3)
     noisy[::2] ^= np.uint32(1 << 7)
-    prints = {**found.fingerprints, "small/c04": noisy}
+    prints = {**data.fingerprints, "small/c04": noisy}
     diagnosis = diagnosed(fingerprints=prints)
-    assert [(one.kind, one.severity) for one in diagnosis.complaints] == [
+    assert [(entry.kind, entry.severity) for entry in diagnosis.complaints] == [
         ("two labels", "warning"), ("same sound", "warning"),
     ]  # fmt: skip
     assert diagnosis.complaints[1].examples == ("small/c03 ≈ small/c04 (2% of the bits differ)",)
 
 
 def test_exact_copies_are_not_told_as_near_ones() -> None:
-    found = healthy()
-    prints = {**found.fingerprints, "small/c05": print_of(3)}
+    data = healthy()
+    prints = {**data.fingerprints, "small/c05": print_of(3)}
     assert (
         only(diagnosed(fingerprints=prints, sounds=sounds(c05={"samples_sha256": "samples 3"}))).kind == "same samples"
     )
@@ -188,70 +188,70 @@ def test_exact_copies_are_not_told_as_near_ones() -> None:
     ],
 )
 def test_what_could_not_be_used(reason: str, kind: str, severity: str) -> None:
-    one = only(diagnosed(rejects=(reject("x/y.wav", reason, "found 'Q'"), reject("z.wav", reason))))
-    assert (one.kind, one.severity, one.n) == (kind, severity, 2)
-    assert one.examples == ("x/y.wav (found 'Q')", "z.wav")
-    assert reason in one.what
+    entry = only(diagnosed(rejects=(reject("x/y.wav", reason, "found 'Q'"), reject("z.wav", reason))))
+    assert (entry.kind, entry.severity, entry.n) == (kind, severity, 2)
+    assert entry.examples == ("x/y.wav (found 'Q')", "z.wav")
+    assert reason in entry.what
 
 
 def test_missing_utterances_and_counts() -> None:
     def some(rows: Sequence[Row]) -> Expected:
         return Expected((Count("clips", 42, len(rows)), Count("speakers", 4, 4)), ("small/c40", "small/c41"))
 
-    found = diagnosed(corpus=replace(CORPUS, expected=some))
-    assert [(one.kind, one.severity, one.n) for one in found.complaints] == [
+    diagnosis = diagnosed(corpus=replace(CORPUS, expected=some))
+    assert [(entry.kind, entry.severity, entry.n) for entry in diagnosis.complaints] == [
         ("missing", "fault", 2), ("counts", "warning", 1),
     ]  # fmt: skip
-    assert found.complaints[1].examples == ("clips: 40, published 42",)
-    assert found.counts[0] == Count("clips", 42, 40)
+    assert diagnosis.complaints[1].examples == ("clips: 40, published 42",)
+    assert diagnosis.counts[0] == Count("clips", 42, 40)
 
 
 def test_what_could_not_be_read_is_not_told_as_missing_too() -> None:
     def some(rows: Sequence[Row]) -> Expected:
         return Expected((), ("small/c40",))
 
-    found = diagnosed(corpus=replace(CORPUS, expected=some), rejects=(reject("far/c40.wav", "unreadable"),))
-    assert only(found).kind == "unreadable"
+    diagnosis = diagnosed(corpus=replace(CORPUS, expected=some), rejects=(reject("far/c40.wav", "unreadable"),))
+    assert only(diagnosis).kind == "unreadable"
 
 
 def test_files_known_to_be_broken_by_name() -> None:
-    found = diagnosed(rows=changed(c07={"audio": "far/a07.flac"}), rejects=())
-    assert only(found).kind == "known bad"
-    assert only(found).examples == ("a07 (says nothing)",)
-    assert [(one.name, one.here) for one in found.known_bad] == [("a07", "in use"), ("b99", "not here")]
+    diagnosis = diagnosed(rows=changed(c07={"audio": "far/a07.flac"}), rejects=())
+    assert only(diagnosis).kind == "known bad"
+    assert only(diagnosis).examples == ("a07 (says nothing)",)
+    assert [(entry.name, entry.here) for entry in diagnosis.known_bad] == [("a07", "in use"), ("b99", "not here")]
     refused = diagnosed(rejects=(reject("far/a07.wav", "unreadable"),))
-    assert [one.here for one in refused.known_bad] == ["left out", "not here"]
+    assert [entry.here for entry in refused.known_bad] == ["left out", "not here"]
 
 
 def test_broken_times() -> None:
     backwards = {"recording": "e1", "recording_start_s": 9.0, "recording_end_s": 8.0}
-    one = only(diagnosed(rows=changed(c03=backwards)))
-    assert (one.kind, one.severity, one.examples) == ("timestamps", "fault", ("small/c03 (9.0 to 8.0 s)",))
+    entry = only(diagnosed(rows=changed(c03=backwards)))
+    assert (entry.kind, entry.severity, entry.examples) == ("timestamps", "fault", ("small/c03 (9.0 to 8.0 s)",))
     off = {"recording": "e1", "recording_start_s": 8.0, "recording_end_s": 17.0}
     fine = {"recording": "e1", "recording_start_s": 17.0, "recording_end_s": 20.0}
-    one = only(diagnosed(rows=changed(c03=off, c04=fine)))
-    assert (one.kind, one.severity) == ("timestamps", "warning")
-    assert one.examples == ("small/c03 (2.5 s, its times say 9.0 s)",)
+    entry = only(diagnosed(rows=changed(c03=off, c04=fine)))
+    assert (entry.kind, entry.severity) == ("timestamps", "warning")
+    assert entry.examples == ("small/c03 (2.5 s, stated 9.0 s)",)
 
 
 def test_words_and_labels() -> None:
-    found = diagnosed(rows=changed(c03={"text": "it\ufffds"}, c04={"emotion": None}), repairs={"other encoding": 7})
-    assert [(one.kind, one.severity, one.examples) for one in found.complaints] == [
+    diagnosis = diagnosed(rows=changed(c03={"text": "it\ufffds"}, c04={"emotion": None}), repairs={"other encoding": 7})
+    assert [(entry.kind, entry.severity, entry.examples) for entry in diagnosis.complaints] == [
         ("damaged text", "warning", ("small/c03",)),
         ("no label", "note", ("small/c04",)),
         ("mended", "note", ("other encoding: 7",)),
     ]
-    assert found.verdict == "usable"
+    assert diagnosis.verdict == "usable"
 
 
 def test_a_corpus_of_text_alone() -> None:
     spans = changed(c03={"recording": "e1", "recording_start_s": 0.0, "recording_end_s": 305.0})
     texts = tuple(row | {"audio": None, "start_s": None, "end_s": None} for row in spans)
-    found = diagnosed(rows=texts, sounds={}, fingerprints={})
-    assert only(found).examples == ("small/c03 (305.0 s)",)
-    assert set(found.not_looked) == NEEDS_SOUND
-    assert not set(found.clear) & NEEDS_SOUND
-    assert found.facts.hours == 0
+    diagnosis = diagnosed(rows=texts, sounds={}, fingerprints={})
+    assert only(diagnosis).examples == ("small/c03 (305.0 s)",)
+    assert set(diagnosis.not_looked) == NEEDS_SOUND
+    assert not set(diagnosis.clear) & NEEDS_SOUND
+    assert diagnosis.facts.hours == 0
 
 
 def test_verdicts() -> None:
@@ -267,13 +267,13 @@ def test_verdicts() -> None:
 
 
 def test_the_worst_comes_first_and_examples_are_few() -> None:
-    found = diagnosed(
+    diagnosis = diagnosed(
         sounds=sounds(**{f"c{number:02d}": {"clipped_share": 0.5} for number in range(30)}, c35={"channels": 2}),
         rejects=(reject("x.wav", "unreadable"),),
     )
-    severities = [one.severity for one in found.complaints]
+    severities = [entry.severity for entry in diagnosis.complaints]
     assert severities == sorted(severities, key=list(SEVERITIES).index) == ["fault", "warning", "note"]
-    assert (found.complaints[1].n, len(found.complaints[1].examples)) == (30, 10)
+    assert (diagnosis.complaints[1].n, len(diagnosis.complaints[1].examples)) == (30, 10)
 
 
 @pytest.fixture
@@ -283,8 +283,8 @@ def read(project: Path, settings: config.Config, monkeypatch: pytest.MonkeyPatch
     def write() -> config.Config:
         monkeypatch.setattr(registry, "corpus", lambda name: CORPUS)
         heard = [
-            one | {"fingerprint": print_of(number).tolist()}
-            for number, one in enumerate(sounds(c03={"channels": 2}).values())
+            entry | {"fingerprint": print_of(number).tolist()}
+            for number, entry in enumerate(sounds(c03={"channels": 2}).values())
         ]
         tables.write(tables.from_rows(rows(), CORPUS.schema), paths.utterances("mine"), CORPUS.schema)
         tables.write(tables.from_rows(heard, tables.SOUNDS), paths.sounds("mine"), tables.SOUNDS)
@@ -298,18 +298,18 @@ def read(project: Path, settings: config.Config, monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_the_stage_wrote(read: Callable[[], config.Config]) -> None:
-    found = doctor.examine("mine", read())
-    assert [one.kind for one in found.complaints] == ["unreadable", "format", "mended"]
-    assert (found.name, found.title, found.simulated) == ("mine", "A small corpus", False)
+    diagnosis = doctor.examine("mine", read())
+    assert [entry.kind for entry in diagnosis.complaints] == ["unreadable", "format", "mended"]
+    assert (diagnosis.name, diagnosis.title, diagnosis.simulated) == ("mine", "A small corpus", False)
 
 
 def test_a_corpus_that_undertone_made_says_so(read: Callable[[], config.Config], project: Path) -> None:
     settings = read()
     (project / "media").mkdir()
     (project / "media" / paths.SIMULATED).write_text("simulated\n")
-    found = doctor.examine("mine", settings)
-    assert found.simulated
-    assert found.title == "A small corpus (simulated)"
+    diagnosis = doctor.examine("mine", settings)
+    assert diagnosis.simulated
+    assert diagnosis.title == "A small corpus (simulated)"
 
 
 def test_a_corpus_not_read_yet(read: Callable[[], config.Config]) -> None:

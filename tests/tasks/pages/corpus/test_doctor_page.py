@@ -115,7 +115,7 @@ def test_a_corpus_with_nothing_in_it() -> None:
 
 def test_what_could_not_be_looked_for() -> None:
     page = Page(doctor_page.render(diagnosis(not_looked=("same bytes",))))
-    assert "Not looked for: there is no sound the same file twice" in page.text
+    assert "Not looked for: there is no sound identical files" in page.text
 
 
 def test_many_speakers_are_put_together() -> None:
