@@ -48,7 +48,7 @@ class Dag:
         self._root, self._wait_s, self._waiting = root, wait_s, waiting
         self._patiently(lambda: atomic_records.mend(self._repo(), waiting))
         self._view = self._repo()
-        graph = self._patiently(lambda: self._view.index.graph)
+        graph = self._graph()
         self._order = tuple((stage.path, getattr(stage, "name", None)) for stage in plan_repro(graph))
         self._upstream = {
             stage.addressing: tuple(sorted(before.addressing for before in graph.successors(stage))) for stage in graph
@@ -215,6 +215,14 @@ class Dag:
                 f"dvc push to the remote {self.remote()!r} failed: {error}. Everything is computed and recorded here; "
                 "fix the remote and run `dvc push`"
             ) from error
+
+    def _graph(self) -> Any:
+        from dvc.exceptions import DvcException
+
+        try:
+            return self._patiently(lambda: self._view.index.graph)
+        except DvcException as error:
+            raise UndertoneError(f"{error}. Correct the file and run again") from error
 
     def _commit(self, stages: Iterable[str]) -> None:
         from dvc.repo import lock_repo

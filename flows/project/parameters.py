@@ -1,8 +1,8 @@
 """New, removed and changed parameters: params.yaml belongs to the user, who gets new keys and keeps every value.
 
 Keys are compared two levels deep (`train.seed`). New lines are copied from the shipped file with their comments; all
-other lines stay as they are, byte for byte. `corpora`, `features` and `experiments` have keys of the user's and are
-not compared.
+other lines stay as they are, byte for byte. The keys of sections that are shipped empty (`corpora: {}`) are the user's
+and are not compared.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from io import StringIO
 from typing import Any
 
 Key = tuple[str, ...]
-_OF_THE_USER = ("corpora", "features", "experiments")
 
 
 @dataclass
@@ -43,12 +42,14 @@ def update(mine: str, base: str | None, shipped: str) -> Update:
     from ruamel.yaml.error import YAMLError
 
     try:
-        values, old, new = (dict(_leaves(_load(text))) for text in (mine, base or shipped, shipped))
+        documents = [_load(text) for text in (mine, base or shipped, shipped)]
     except YAMLError:
         return Update(mine)
     result = Update(mine)
-    if not values:
+    if not isinstance(documents[0], Mapping):
         return result
+    of_the_user = {section for document in documents[1:] for section, entries in document.items() if entries == {}}
+    values, old, new = (dict(_leaves(document, of_the_user)) for document in documents)
     _add(result, [key for key in new if key not in values], shipped)
     gone = [key for key in values if key in old and key not in new]
     _remove(result, [key for key in gone if values[key] == old[key]])
@@ -164,13 +165,13 @@ class _Lines:
         return start, end
 
 
-def _leaves(document: Any) -> Iterator[tuple[Key, Any]]:
-    """Yield the parameters of a file with their values: `(section, name)`, or `(section,)` for the user's own keys."""
-    for section, entries in document.items() if isinstance(document, Mapping) else ():
-        if isinstance(entries, Mapping) and section not in _OF_THE_USER:
+def _leaves(document: Mapping[str, Any], of_the_user: set[str]) -> Iterator[tuple[Key, Any]]:
+    """Yield the parameters of a file with their values: `(section, name)`, or `(section,)` for one of the user's."""
+    for section, entries in document.items():
+        if isinstance(entries, Mapping) and section not in of_the_user:
             yield from (((str(section), str(name)), _plain(value)) for name, value in entries.items())
         else:
-            yield (str(section),), None if section in _OF_THE_USER else _plain(entries)
+            yield (str(section),), None if section in of_the_user else _plain(entries)
 
 
 def _load(text: str) -> Any:

@@ -81,6 +81,10 @@ def test_reproduce_then_parameters_change(small: Path) -> None:
 def test_mistakes_are_explained(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UndertoneError, match="unknown stage lost; the stages are left, right, last"):
         reproduce(("lost",))
+    (small / "dvc.yaml").write_text("stages:\n  each: {foreach: '${none}', do: {cmd: echo}}\n")
+    with pytest.raises(UndertoneError, match=r"Could not find .none.\. Correct the file and run again"):
+        Dag()
+    (small / "dvc.yaml").write_text(DVC_YAML)
     (small / "source").unlink()
     with pytest.raises(UndertoneError, match="source"):
         reproduce()

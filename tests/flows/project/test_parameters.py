@@ -74,6 +74,16 @@ def test_sections_in_other_styles_get_new_keys_too(section: str) -> None:
     assert "# of the folds" in result.text
 
 
+def test_a_new_section_for_the_user_is_added_empty_and_then_left_alone() -> None:
+    shipped = BASE.replace("corpora: {}\n", "corpora: {}\n\ncheckpoints: {}    # name: folder\n")
+    result = update(MINE, BASE, shipped)
+    assert result.notes == ["params.yaml: added checkpoints with its default, {}"]
+    assert "\n\ncheckpoints: {}    # name: folder\n" in result.text
+    mine = result.text.replace("checkpoints: {}", "checkpoints: {bert: models/bert}")
+    again = update(mine, shipped, shipped.replace("  workers: 0\n", "  workers: 0\n  more: 1\n"))
+    assert again.text == mine + "  more: 1\n"
+
+
 def test_a_removed_key_goes_with_its_line_unless_its_value_was_changed() -> None:
     shipped = BASE.replace("  folds: 5\n", "").replace("audit:             # leaks\n  declared: []\n\n", "")
     result = update(MINE, BASE, shipped)
