@@ -26,10 +26,10 @@ _MOST_COUNTS = 12
 
 def corpora(config: Config) -> None:
     """Print the readers there are, and the corpora that params.yaml names."""
-    from tasks.corpora.readers import registry
+    from tasks.corpora.readers import pool, registry
 
     readers = Table("reader", "reads", "licence", title="Readers")
-    for name in registry.names():
+    for name in (*registry.names(), pool.NAME):
         corpus = registry.corpus(name)
         readers.add_row(name, _plain(corpus.title), _plain(corpus.licence))
     here = Table("name", "reader", "folder", title="Corpora in params.yaml")

@@ -1,4 +1,4 @@
-"""Taking corpora in: folders stay, archives are unpacked whole or not at all, params.yaml keeps its comments."""
+"""Adding corpora: folders stay in place, archives are unpacked or leave nothing, params.yaml keeps its comments."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def test_links_and_devices_are_refused(project: Path, tmp_path: Path) -> None:
             entry = tarfile.TarInfo("a.wav")
             entry.type, entry.linkname = kind, "/etc/passwd"
             tar.addfile(entry)
-    for path, said in ((linked, "link"), ("sym.tar", "link"), ("hard.tar", "link"), ("device.tar", "device")):
-        with pytest.raises(InputError, match=f"is a {said}; only files"):
+    for path, kind in ((linked, "link"), ("sym.tar", "link"), ("hard.tar", "link"), ("device.tar", "device")):
+        with pytest.raises(InputError, match=f"is a {kind}; only files"):
             intake.unpack(tmp_path / path, paths.CORPORA / "x")
     assert list(paths.CORPORA.iterdir()) == []
 

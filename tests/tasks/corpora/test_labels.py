@@ -1,4 +1,4 @@
-"""Sets of classes: those of the field and of the source documents, in the house's words."""
+"""Named sets of classes, from publications and the source documents, in the shared vocabulary."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLASSES = {
 
 
 @pytest.mark.parametrize("name", LABEL_SETS)
-def test_sets_speak_the_houses_language(name: str) -> None:
+def test_sets_use_the_shared_vocabulary(name: str) -> None:
     assert set(LABEL_SETS[name]) <= set(EMOTIONS)
     assert set(LABEL_SETS[name].values()) <= set(EMOTIONS)
 
@@ -38,7 +38,7 @@ def test_names_count_the_classes(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said_of_excitement"),
+    ("name", "class_of_excitement"),
     [
         ("iemocap-4", "happiness"),
         ("iemocap-3-text", "happiness"),
@@ -47,8 +47,8 @@ def test_names_count_the_classes(name: str) -> None:
         ("mosei-4", None),
     ],
 )
-def test_where_excitement_goes(name: str, said_of_excitement: str | None) -> None:
-    assert LABEL_SETS[name].get("excitement") == said_of_excitement
+def test_where_excitement_goes(name: str, class_of_excitement: str | None) -> None:
+    assert LABEL_SETS[name].get("excitement") == class_of_excitement
 
 
 def test_happiness_is_out_where_excitement_stands_alone() -> None:

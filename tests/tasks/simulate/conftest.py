@@ -1,4 +1,4 @@
-"""A measure of pitch for what the sample's voices say."""
+"""Pitch measurement for the sample's voices."""
 
 from collections.abc import Callable
 
@@ -13,14 +13,14 @@ def f0_hz() -> Callable[[np.ndarray], float]:
     """Mean fundamental frequency of the voiced frames, from their autocorrelation."""
 
     def measure(samples: np.ndarray) -> float:
-        found = []
+        pitches_hz = []
         for start in range(0, samples.size - 1024, 1024):
             frame = samples[start : start + 1024].astype(float)
             similarity = np.correlate(frame, frame, "full")[1023:]
             lags = slice(RATE_HZ // 400, RATE_HZ // 60)
             lag = lags.start + int(np.argmax(similarity[lags]))
             if similarity[lag] > 0.4 * similarity[0] > 0:
-                found.append(RATE_HZ / lag)
-        return float(np.mean(found))
+                pitches_hz.append(RATE_HZ / lag)
+        return float(np.mean(pitches_hz))
 
     return measure

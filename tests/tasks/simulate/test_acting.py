@@ -1,4 +1,4 @@
-"""Actors and faces: an emotion is heard and seen, a take is its own, and the same take is the same."""
+"""Actors and faces: emotions change sound and picture, takes differ, and a repeated take is identical."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_takes_are_their_own_and_the_same_again() -> None:
 @pytest.mark.parametrize(("name", "rate_hz"), [("a.wav", 48_000), ("b.flac", 8000)])
 def test_sound_is_written_at_another_rate(name: str, rate_hz: int, tmp_path: Path) -> None:
     acting.write(0.5 * np.ones(acting.RATE_HZ), tmp_path / name, rate_hz=rate_hz)
-    found = soundfile.info(tmp_path / name)
-    assert (found.samplerate, found.frames, found.subtype) == (rate_hz, rate_hz, "PCM_16")
+    info = soundfile.info(tmp_path / name)
+    assert (info.samplerate, info.frames, info.subtype) == (rate_hz, rate_hz, "PCM_16")
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 

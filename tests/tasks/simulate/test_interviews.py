@@ -24,50 +24,54 @@ def voices(interview: Interview) -> set[str]:
 
 
 def by_intent(planned: tuple[Interview, ...], parameter: str) -> dict[str, np.ndarray]:
-    found = defaultdict(list)
+    values_of = defaultdict(list)
     for interview in planned:
         for line in interview.lines:
             if line.intent:
-                found[line.intent].append(getattr(line.delivery, parameter))
-    return {intent: np.array(values) for intent, values in found.items()}
+                values_of[line.intent].append(getattr(line.delivery, parameter))
+    return {intent: np.array(values) for intent, values in values_of.items()}
 
 
 def test_as_many_interviews_as_asked_for_with_unique_ids(shipped: Simulate) -> None:
     planned = plan(shipped)
-    usable = [one for one in planned if one.captions not in ("none", "laughter")]
-    assert sum(one.split == "train" for one in usable) == shipped.train == 24
-    assert sum(one.split == "test" for one in usable) == shipped.test == 8
-    assert len({one.id for one in planned}) == len(planned)
-    assert {one.captions for one in usable} == {"manual vtt", "automatic vtt", "manual srt", "both"}
-    assert {one.container for one in usable} == {"m4a", "webm"}
+    usable = [interview for interview in planned if interview.captions not in ("none", "laughter")]
+    assert sum(interview.split == "train" for interview in usable) == shipped.train == 24
+    assert sum(interview.split == "test" for interview in usable) == shipped.test == 8
+    assert len({interview.id for interview in planned}) == len(planned)
+    assert {interview.captions for interview in usable} == {"manual vtt", "automatic vtt", "manual srt", "both"}
+    assert {interview.container for interview in usable} == {"m4a", "webm"}
 
 
 def test_speakers_are_disjoint_between_interviews_and_timbres_between_splits(shipped: Simulate) -> None:
     planned = plan(shipped)
-    everybody = [voice for one in planned for voice in voices(one)]
+    everybody = [voice for interview in planned for voice in voices(interview)]
     assert len(everybody) == len(set(everybody))
     timbres = defaultdict(set)
-    for one in planned:
-        timbres[one.split] |= {voice.partition("+")[2] for voice in voices(one)}
+    for interview in planned:
+        timbres[interview.split] |= {voice.partition("+")[2] for voice in voices(interview)}
     assert not timbres["train"] & timbres["test"]
 
 
 def test_no_telling_word_is_in_both_splits(shipped: Simulate) -> None:
     adjectives = set().union(*sentences.ADJECTIVES.values())
-    heard = defaultdict(set)
-    for one in plan(shipped):
-        for line in one.lines:
-            heard[one.split] |= adjectives & set(line.text.replace(",", "").split())
-    assert heard["train"] and heard["test"]
-    assert not (heard["train"] & heard["test"]) - {word for text in sentences.CONFLICTING for word in text.split()}
+    by_split = defaultdict(set)
+    for interview in plan(shipped):
+        for line in interview.lines:
+            by_split[interview.split] |= adjectives & set(line.text.replace(",", "").split())
+    assert by_split["train"] and by_split["test"]
+    assert not (by_split["train"] & by_split["test"]) - {
+        word for text in sentences.CONFLICTING for word in text.split()
+    }
 
 
 def test_prosody_changes_only_the_delivery_of_what_is_meant(shipped: Simulate) -> None:
     flat, moved = plan(sized(shipped, prosody=0.0)), plan(sized(shipped, prosody=1.0))
-    for one, other in zip(flat, moved, strict=True):
-        assert [line.text for line in one.lines] == [line.text for line in other.lines]
-        assert [line.pause_s for line in one.lines] == [line.pause_s for line in other.lines]
-        assert [a.delivery for a in one.lines if not a.intent] == [b.delivery for b in other.lines if not b.intent]
+    for interview, other in zip(flat, moved, strict=True):
+        assert [line.text for line in interview.lines] == [line.text for line in other.lines]
+        assert [line.pause_s for line in interview.lines] == [line.pause_s for line in other.lines]
+        assert [a.delivery for a in interview.lines if not a.intent] == [
+            b.delivery for b in other.lines if not b.intent
+        ]
     assert flat != moved
 
 
@@ -75,9 +79,9 @@ def test_prosody_changes_only_the_delivery_of_what_is_meant(shipped: Simulate) -
 def test_at_prosody_0_no_parameter_depends_on_the_sentiment(shipped: Simulate, parameter: str) -> None:
     groups = by_intent(plan(sized(shipped, train=300, prosody=0.0)), parameter)
     pairs = [("negative", "neutral"), ("neutral", "positive"), ("negative", "positive")]
-    for one, other in pairs:
-        error = np.hypot(*(groups[name].std() / np.sqrt(groups[name].size) for name in (one, other)))
-        assert abs(groups[one].mean() - groups[other].mean()) < 4 * error
+    for low, high in pairs:
+        error = np.hypot(*(groups[name].std() / np.sqrt(groups[name].size) for name in (low, high)))
+        assert abs(groups[low].mean() - groups[high].mean()) < 4 * error
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS)
@@ -98,12 +102,12 @@ def test_a_plan_is_the_same_for_the_same_seed_only(shipped: Simulate) -> None:
 def test_any_size(shipped: Simulate) -> None:
     large = plan(sized(shipped, train=1000, test=100))
     assert len(large) == 1102
-    assert len({one.lines for one in large}) == len(large)
+    assert len({interview.lines for interview in large}) == len(large)
     assert len(plan(sized(shipped, train=1, test=1))) == 4
 
 
 def test_host_and_short_remarks_are_not_for_labelling(shipped: Simulate) -> None:
-    for one in plan(shipped):
-        unlabelled = {line.text for line in one.lines if line.intent is None}
+    for interview in plan(shipped):
+        unlabelled = {line.text for line in interview.lines if line.intent is None}
         assert unlabelled <= {*sentences.SHORT, *sentences.QUESTIONS, interviews.LAUGHTER}
-        assert 9 <= sum(line.intent is not None for line in one.lines) <= 14
+        assert 9 <= sum(line.intent is not None for line in interview.lines) <= 14

@@ -18,18 +18,18 @@ def rows(settings: Config, tmp_path_factory: pytest.TempPathFactory) -> list[dic
 
 
 def test_every_sentence_of_the_test_interviews_has_three_votes(settings: Config, rows: list[dict[str, str]]) -> None:
-    said = [
-        (one.id, line.text)
-        for one in interviews.plan(settings.simulate) if one.split == "test"
-        for line in one.lines if line.intent
+    labelled = [
+        (interview.id, line.text)
+        for interview in interviews.plan(settings.simulate) if interview.split == "test"
+        for line in interview.lines if line.intent
     ]  # fmt: skip
-    assert [(row["Id"], row["text"]) for row in rows] == said
+    assert [(row["Id"], row["text"]) for row in rows] == labelled
     assert list(rows[0]) == ["Id", "start_s", "end_s", "Ada", "Bruno", "Chen", "text"]
     assert all(float(row["start_s"]) < float(row["end_s"]) for row in rows)
 
 
 def test_listeners_mostly_hear_what_is_meant(settings: Config, rows: list[dict[str, str]]) -> None:
-    meant = {line.text: line.intent for one in interviews.plan(settings.simulate) for line in one.lines}
+    meant = {line.text: line.intent for interview in interviews.plan(settings.simulate) for line in interview.lines}
     for name in listeners.LISTENERS:
         agreed = sum(row[name] == meant[row["text"]] for row in rows) / len(rows)
         assert 0.75 < agreed < 0.95

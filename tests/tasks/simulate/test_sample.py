@@ -61,8 +61,8 @@ def extract(url: str, **options: Any) -> dict[str, Any]:
     import yt_dlp
 
     with yt_dlp.YoutubeDL({"quiet": True, "no_warnings": True, "format": "bestaudio/best", **options}) as downloader:
-        found: dict[str, Any] = downloader.extract_info(url, download=bool(options))
-        return found
+        info: dict[str, Any] = downloader.extract_info(url, download=bool(options))
+        return info
 
 
 @pytest.mark.slow
@@ -109,10 +109,10 @@ def test_captions_are_of_the_kind_that_the_page_says(pages: site.Pages) -> None:
 
 
 def test_yt_dlp_crawls_a_page(base: str, tmp_path: Path) -> None:
-    found = extract(f"{base}/watch/5", outtmpl=str(tmp_path / "%(id)s.%(ext)s"))
-    assert found["title"].startswith("Interview 5: ")
-    assert sorted(found["subtitles"]) == ["en", "en-x-auto"]
-    assert found["subtitles"]["en"][0]["ext"] == "vtt"
+    info = extract(f"{base}/watch/5", outtmpl=str(tmp_path / "%(id)s.%(ext)s"))
+    assert info["title"].startswith("Interview 5: ")
+    assert sorted(info["subtitles"]) == ["en", "en-x-auto"]
+    assert info["subtitles"]["en"][0]["ext"] == "vtt"
     assert [path.suffix for path in tmp_path.iterdir()] == [".m4a"]
 
 
@@ -137,9 +137,9 @@ def test_yt_dlp_leaves_the_oversized_file(base: str, pages: site.Pages, tmp_path
 
 
 def test_yt_dlp_makes_a_playlist_of_several_videos(base: str) -> None:
-    found = extract(f"{base}/playlist")
-    assert found["_type"] == "playlist"
-    assert len(found["entries"]) == 3
+    info = extract(f"{base}/playlist")
+    assert info["_type"] == "playlist"
+    assert len(info["entries"]) == 3
 
 
 @pytest.mark.slow

@@ -28,12 +28,12 @@ def test_lexicons_agree_on_every_adjective_in_any_dress(votes: Votes, sentiment:
     for i, adjective in enumerate(sentences.ADJECTIVES[sentiment]):
         sentence = sentences.FRAMES[i % len(sentences.FRAMES)].format(adjective)
         for text in (sentence, sentence.lower(), sentences.spoken(sentence, sentences.OPENINGS[0])):
-            found = votes(text)
+            scores = votes(text)
             if sign == 0:
-                assert found == (0, 0, 0), text
+                assert scores == (0, 0, 0), text
             else:
-                assert min(sign * vote for vote in found) > 0, text
-                assert sign * sum(found) / 3 > 0.25, text
+                assert min(sign * vote for vote in scores) > 0, text
+                assert sign * sum(scores) / 3 > 0.25, text
 
 
 def test_frames_and_openings_say_nothing_by_themselves(votes: Votes) -> None:

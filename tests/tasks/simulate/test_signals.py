@@ -1,4 +1,4 @@
-"""Simulated conversations whose words, voices and faces tell less than everything: how much is what was asked for."""
+"""Simulated conversations whose words, voices and faces show emotions as often as requested."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ SEVEN = ("neutral", "happiness", "sadness", "anger", "surprise", "fear", "disgus
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_a_modality_tells_as_often_as_was_asked_for(share: float) -> None:
+def test_a_modality_shows_the_emotion_as_often_as_requested(share: float) -> None:
     rng = np.random.default_rng(1)
     shown = [Signals(sound=share).shown("fear", SEVEN, rng) for _ in range(2000)]
-    # by chance it tells the truth now and then
+    # a random emotion is the true one now and then
     expected = share + (1 - share) / len(SEVEN)
-    assert np.mean([one.sound == "fear" for one in shown]) == pytest.approx(expected, abs=0.03)
-    assert all((one.text, one.video) == ("fear", "fear") for one in shown)
+    assert np.mean([emotions.sound == "fear" for emotions in shown]) == pytest.approx(expected, abs=0.03)
+    assert all((emotions.text, emotions.video) == ("fear", "fear") for emotions in shown)
 
 
-def test_parts_are_a_riddle_that_only_all_of_them_solve() -> None:
+def test_only_all_parts_together_identify_an_emotion() -> None:
     rng = np.random.default_rng(1)
     valence = {"neutral": 0, "happiness": 1, "surprise": 1}
-    told = {one: Signals(parts=True).shown(one, SEVEN, rng) for one in SEVEN}
-    keys = {one: (valence.get(one, -1), told[one].sound, told[one].video) for one in SEVEN}
+    shown = {emotion: Signals(parts=True).shown(emotion, SEVEN, rng) for emotion in SEVEN}
+    keys = {emotion: (valence.get(emotion, -1), shown[emotion].sound, shown[emotion].video) for emotion in SEVEN}
     assert len(set(keys.values())) == len(SEVEN)
     for part in range(3):
         assert len({key[part] for key in keys.values()}) <= 3
 
 
-def test_a_corpus_is_as_large_as_was_asked_for_and_is_read(tmp_path: Path) -> None:
+def test_a_corpus_of_the_requested_size_is_read(tmp_path: Path) -> None:
     simulated_corpora.make("meld", tmp_path / "meld", signals=Signals(parts=True, times=2))
     rows = meld_reader.CORPUS.read(tmp_path / "meld").rows
     assert len(rows) == 72
@@ -44,7 +44,7 @@ def test_a_corpus_is_as_large_as_was_asked_for_and_is_read(tmp_path: Path) -> No
     assert all(row["video"] for row in rows)
 
 
-def test_what_cannot_be_asked_for_is_told(tmp_path: Path) -> None:
+def test_impossible_requests_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"text is 1\.5; it is a share of the utterances, from 0 to 1"):
         Signals(text=1.5)
     with pytest.raises(InputError, match="times is 0"):

@@ -32,15 +32,15 @@ def test_an_interview_lasts_about_a_minute_and_does_not_clip(recording: sound.Re
 
 
 def test_utterances_follow_each_other_inside_the_sound(recording: sound.Recording) -> None:
-    ends = [0.0, *(said.end_s for said in recording.utterances)]
-    for said, before_s in zip(recording.utterances, ends, strict=False):
-        assert before_s + 0.25 < said.start_s < said.end_s < recording.duration_s
-        assert len(said.words_s) == len(said.text.split())
-        assert all(said.start_s <= start_s <= said.end_s for start_s in said.words_s)
+    ends = [0.0, *(utterance.end_s for utterance in recording.utterances)]
+    for utterance, before_s in zip(recording.utterances, ends, strict=False):
+        assert before_s + 0.25 < utterance.start_s < utterance.end_s < recording.duration_s
+        assert len(utterance.words_s) == len(utterance.text.split())
+        assert all(utterance.start_s <= start_s <= utterance.end_s for start_s in utterance.words_s)
 
 
 def test_the_labelled_sentences_are_long_enough(recording: sound.Recording) -> None:
-    lengths_s = [said.end_s - said.start_s for said in recording.utterances if said.intent]
+    lengths_s = [utterance.end_s - utterance.start_s for utterance in recording.utterances if utterance.intent]
     assert np.mean(np.array(lengths_s) >= 2) > 0.9
     assert 2 <= np.median(lengths_s) <= 5
 
@@ -60,12 +60,12 @@ def test_the_voice_itself_carries_as_much_sentiment_as_prosody_says(
 ) -> None:
     """F0 of positive sentences over that of negative ones, each relative to its speaker."""
     pitches = defaultdict(list)
-    for one in interviews.plan(settings.simulate.model_copy(update={"prosody": prosody}))[:8]:
-        recording = sound.record(one, noise_db=-60)
-        labelled = [said for said in recording.utterances if said.intent]
-        found = [f0_hz(recording.samples[round(u.start_s * RATE_HZ) : round(u.end_s * RATE_HZ)]) for u in labelled]
-        for said, pitch_hz in zip(labelled, found, strict=True):
-            pitches[said.intent].append(pitch_hz / np.median(found))
+    for interview in interviews.plan(settings.simulate.model_copy(update={"prosody": prosody}))[:8]:
+        recording = sound.record(interview, noise_db=-60)
+        labelled = [utterance for utterance in recording.utterances if utterance.intent]
+        f0 = [f0_hz(recording.samples[round(u.start_s * RATE_HZ) : round(u.end_s * RATE_HZ)]) for u in labelled]
+        for utterance, pitch_hz in zip(labelled, f0, strict=True):
+            pitches[utterance.intent].append(pitch_hz / np.median(f0))
     assert lowest < np.mean(pitches["positive"]) / np.mean(pitches["negative"]) < highest
 
 

@@ -29,18 +29,18 @@ def test_a_speaker_starts_afresh_whatever_was_said_before_by_others() -> None:
 @pytest.mark.parametrize("first", range(4))
 def test_every_timbre_gives_the_same_samples_wherever_memory_lies(first: int) -> None:
     for timbre in TIMBRES[first::4]:
-        one = say(Delivery(f"en-us+{timbre}", pitch=70, range=80))
+        before = say(Delivery(f"en-us+{timbre}", pitch=70, range=80))
         rubbish = [bytes([i]) * (1 << i) for i in range(20)]
-        other = say(Delivery(f"en-us+{timbre}", pitch=70, range=80))
-        assert rubbish and np.array_equal(one.samples, other.samples), timbre
+        after = say(Delivery(f"en-us+{timbre}", pitch=70, range=80))
+        assert rubbish and np.array_equal(before.samples, after.samples), timbre
 
 
 def test_threads_do_not_disturb_each_other() -> None:
     voices = [f"en-us+{timbre}" for timbre in ("f2", "m3", "Andrea", "klatt3")] * 3
     with ThreadPoolExecutor(4) as pool:
-        heard = list(pool.map(lambda voice: say(Delivery(voice)).samples.tobytes(), voices))
-    assert len(set(heard)) == 4
-    assert heard[:4] == heard[4:8] == heard[8:]
+        spoken = list(pool.map(lambda voice: say(Delivery(voice)).samples.tobytes(), voices))
+    assert len(set(spoken)) == 4
+    assert spoken[:4] == spoken[4:8] == spoken[8:]
 
 
 def test_every_word_has_its_time_within_the_speech() -> None:
@@ -61,9 +61,9 @@ def test_rate_pitch_and_volume_do_what_they_say(f0_hz: Callable[[np.ndarray], fl
 
 
 def test_all_voices_exist() -> None:
-    # espeak takes its plain voice for a timbre that it doesn't know, and says nothing
-    known = {path.name for path in Path(espeakng_loader.get_data_path(), "voices", "!v").iterdir()}
-    assert set(TIMBRES) <= known
+    # espeak silently uses its default voice for an unknown timbre
+    installed = {path.name for path in Path(espeakng_loader.get_data_path(), "voices", "!v").iterdir()}
+    assert set(TIMBRES) <= installed
     with speaker() as voice:
         for i, timbre in enumerate(TIMBRES):
             voice.say("Yes.", Delivery(f"{ACCENTS[i % len(ACCENTS)]}+{timbre}"))

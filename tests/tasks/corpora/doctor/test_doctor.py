@@ -1,4 +1,4 @@
-"""The corpus doctor: every complaint on a corpus that has it, none on one that has nothing, and the verdict."""
+"""The corpus doctor: each complaint on a corpus with that problem, none on a healthy corpus, and the verdict."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def print_of(number: int) -> np.ndarray:
 
 
 def sounds(**changes: dict[str, Any]) -> dict[str, Row]:
-    """Measured on every utterance; `c03={"channels": 2}` changes one."""
+    """Return measurements of all utterances; `c03={"channels": 2}` changes one."""
     unchanged = {f"c{number:02d}": measured(number) for number in range(N)}
     return {f"small/{name}": entry | changes.get(name, {}) for name, entry in unchanged.items()}
 
@@ -71,7 +71,7 @@ def healthy(**changes: Any) -> CorpusTables:
 
 
 def changed(**changes: dict[str, Any]) -> tuple[Row, ...]:
-    """The rows; `c03={"emotion": None}` changes one."""
+    """Return all rows; `c03={"emotion": None}` changes one."""
     return tuple(row | changes.get(row["utterance_id"].partition("/")[2], {}) for row in rows())
 
 

@@ -1,4 +1,4 @@
-"""AESDD's own names: blanks, brackets, and the letter of a second take."""
+"""AESDD's file names: blanks, brackets, and the letter of a second take."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def test_published_names(tmp_path: Path) -> None:
     for name in KNOWN:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    found = CORPUS.read(tmp_path)
-    assert found.rejects == ()
+    output = CORPUS.read(tmp_path)
+    assert output.rejects == ()
     assert {
-        row["audio"]: (row["utterance_id"], row["speaker"], row["script"], row["emotion"]) for row in found.rows
+        row["audio"]: (row["utterance_id"], row["speaker"], row["script"], row["emotion"]) for row in output.rows
     } == KNOWN
-    assert {row["language"] for row in found.rows} == {"el"}
+    assert {row["language"] for row in output.rows} == {"el"}
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def test_published_names(tmp_path: Path) -> None:
 def test_names_that_are_none(name: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / name).touch()
     (tmp_path / "a03 (4).wav").touch()
-    found = CORPUS.read(tmp_path)
-    assert len(found.rows) == 1
-    assert [(one.id, one.reason) for one in found.rejects] == [(name, reason)]
+    output = CORPUS.read(tmp_path)
+    assert len(output.rows) == 1
+    assert [(reject.id, reject.reason) for reject in output.rejects] == [(name, reason)]
 
 
 def test_counts_are_those_of_the_speakers_here(tmp_path: Path) -> None:

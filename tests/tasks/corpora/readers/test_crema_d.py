@@ -1,4 +1,4 @@
-"""CREMA-D as its repository holds it: three containers, votes of three kinds, demographics, known bad clips."""
+"""CREMA-D's repository: three containers, votes on three modalities, demographics, clips known to be bad."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_wav_is_the_sound_and_the_film_the_picture(folder: Path) -> None:
-    found = CORPUS.read(folder)
-    row = next(row for row in found.rows if row["utterance_id"] == f"crema-d/{CLIP}")
+    output = CORPUS.read(folder)
+    row = next(row for row in output.rows if row["utterance_id"] == f"crema-d/{CLIP}")
     assert (row["audio"], row["video"]) == (f"AudioWAV/{CLIP}.wav", f"VideoFlash/{CLIP}.flv")
-    assert len(found.rows) == 3
-    assert {(one.id[:8], one.reason) for one in found.rejects} == {("AudioMP3", "same utterance twice")}
-    tables.conform(tables.from_rows(found.rows, CORPUS.schema), CORPUS.schema, "crema-d")
+    assert len(output.rows) == 3
+    assert {(reject.id[:8], reject.reason) for reject in output.rejects} == {("AudioMP3", "same utterance twice")}
+    tables.conform(tables.from_rows(output.rows, CORPUS.schema), CORPUS.schema, "crema-d")
 
 
 def test_a_film_alone_has_its_own_sound(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_film_alone_has_its_own_sound(tmp_path: Path) -> None:
 
 def test_votes_for_the_voice_are_labels_and_their_share_the_weight(folder: Path) -> None:
     (folder / "processedResults" / "tabulatedVotes.csv").write_text(HEADER + VOTES)
-    # the level is how strong the emotion was heard to be: 69.1 where 10 of 11 heard it
+    # the level is the perceived intensity, not the share of votes: 69.1 with 10 of 11 votes
     summary = SUMMARY + '"1","1001_IEO_NEU_XX","H","69.1","N","92.22","N","64.78"\n'
     (folder / "processedResults" / "summaryTable.csv").write_text(summary)
     by_clip = {row["utterance_id"].removeprefix("crema-d/"): row for row in CORPUS.read(folder).rows}
@@ -71,7 +71,7 @@ def test_a_level_is_no_share(folder: Path) -> None:
 def test_only_actors_who_are_here_lack_clips(folder: Path) -> None:
     others = '"100100",0,0,0,0,9,0,"1044_IEO_NEU_XX",9,1,"N"\n"100018",0,0,0,0,3,0,"1001_TIE_HAP_XX",3,1,"N"\n'
     (folder / "processedResults" / "tabulatedVotes.csv").write_text(HEADER + VOTES + others)
-    lost = [one.id for one in CORPUS.read(folder).rejects if one.reason == "votes without a clip"]
+    lost = [reject.id for reject in CORPUS.read(folder).rejects if reject.reason == "votes without a clip"]
     assert lost == ["1001_TIE_HAP_XX"]
 
 
@@ -84,24 +84,24 @@ def test_an_age_that_is_no_number_is_none(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("tabulatedVotes.csv", b"file,votes\n1001_DFA_ANG_XX,A\n", r"column '' is missing; found file, votes"),
         ("summaryTable.csv", b"clip,vote\n1001_DFA_ANG_XX,A\n", r"column 'FileName' is missing; found clip, vote"),
         ("VideoDemographics.csv", b"ActorID,Sex\n1001,\xe9\n", r"not a CSV in UTF-8"),
     ],
 )
-def test_a_table_that_is_something_else_is_named(folder: Path, name: str, content: bytes, said: str) -> None:
+def test_a_table_that_is_something_else_is_named(folder: Path, name: str, content: bytes, message: str) -> None:
     (folder / name).write_bytes(content)
-    with pytest.raises(InputError, match=rf"{name}: {said}"):
+    with pytest.raises(InputError, match=rf"{name}: {message}"):
         CORPUS.read(folder)
 
 
 def test_a_vote_for_an_unknown_emotion_is_rejected_with_its_clip(folder: Path) -> None:
     (folder / "tabulatedVotes.csv").write_text(HEADER + VOTES.replace('"F"\n', '"X"\n'))
-    found = CORPUS.read(folder)
-    assert len(found.rows) == 2
-    assert {one.id.rpartition("/")[2] for one in found.rejects if one.reason == "unknown emotion code"} == {
+    output = CORPUS.read(folder)
+    assert len(output.rows) == 2
+    assert {reject.id.rpartition("/")[2] for reject in output.rejects if reject.reason == "unknown emotion code"} == {
         "1001_ITH_FEA_XX.mp3", "1001_ITH_FEA_XX.wav", "1001_ITH_FEA_XX.flv",
     }  # fmt: skip
 

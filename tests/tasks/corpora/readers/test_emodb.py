@@ -1,4 +1,4 @@
-"""EmoDB: uneven on purpose, so its counts are known by class and by speaker."""
+"""EmoDB: published counts by class and by speaker."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def test_published_counts_add_up_both_ways(tmp_path: Path) -> None:
 )
 def test_names_that_are_none(name: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / name).touch()
-    found = CORPUS.read(tmp_path)
-    assert (found.rows, [(one.id, one.reason) for one in found.rejects]) == ((), [(name, reason)])
+    output = CORPUS.read(tmp_path)
+    assert (output.rows, [(reject.id, reject.reason) for reject in output.rejects]) == ((), [(name, reason)])

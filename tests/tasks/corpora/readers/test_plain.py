@@ -1,4 +1,4 @@
-"""A corpus of one's own: ids that stay apart, numbers that can be, text that holds anything."""
+"""Plain corpora: distinct ids, valid numbers, arbitrary text."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from tasks.corpora.readers.reading import ReaderOutput
 
 def read(folder: Path, table: str) -> ReaderOutput:
     (folder / "utterances.csv").write_text(table, encoding="utf-8")
-    found = CORPUS.read(folder)
-    tables.conform(tables.from_rows(found.rows, CORPUS.schema), CORPUS.schema, "plain")
-    return found
+    output = CORPUS.read(folder)
+    tables.conform(tables.from_rows(output.rows, CORPUS.schema), CORPUS.schema, "plain")
+    return output
 
 
-def ids(found: ReaderOutput) -> list[str]:
-    return [row["utterance_id"].removeprefix("plain/") for row in found.rows]
+def ids(output: ReaderOutput) -> list[str]:
+    return [row["utterance_id"].removeprefix("plain/") for row in output.rows]
 
 
 def test_spans_of_one_recording_are_utterances_of_their_own(tmp_path: Path) -> None:
-    found = read(tmp_path, "audio,start_s,end_s\nlong.wav,0,1.5\nlong.wav,1.5,3\nlong.wav,3,\nlong.wav,1.5,3\n")
-    assert ids(found) == ["long.wav", "long.wav_1.5-3.0", "long.wav_3.0-None"]
-    assert [one.reason for one in found.rejects] == ["same utterance twice"]
+    output = read(tmp_path, "audio,start_s,end_s\nlong.wav,0,1.5\nlong.wav,1.5,3\nlong.wav,3,\nlong.wav,1.5,3\n")
+    assert ids(output) == ["long.wav", "long.wav_1.5-3.0", "long.wav_3.0-None"]
+    assert [reject.reason for reject in output.rejects] == ["same utterance twice"]
 
 
 def test_names_in_another_alphabet_stay_apart(tmp_path: Path) -> None:
-    found = read(tmp_path, "audio,emotion\nχαρά.wav,happiness\nλύπη.wav,sadness\n")
-    assert found.rejects == ()
-    assert len(set(ids(found))) == 2
-    assert ids(read(tmp_path, "audio,emotion\nλύπη.wav,sadness\n")) == ids(found)[1:]
+    output = read(tmp_path, "audio,emotion\nχαρά.wav,happiness\nλύπη.wav,sadness\n")
+    assert output.rejects == ()
+    assert len(set(ids(output))) == 2
+    assert ids(read(tmp_path, "audio,emotion\nλύπη.wav,sadness\n")) == ids(output)[1:]
 
 
 def test_an_id_that_is_given_is_kept(tmp_path: Path) -> None:
@@ -41,33 +41,33 @@ def test_an_id_that_is_given_is_kept(tmp_path: Path) -> None:
 
 
 def test_values_that_cannot_be_are_rejected_by_line(tmp_path: Path) -> None:
-    found = read(
+    output = read(
         tmp_path,
         "audio,start_s,end_s,weight,valence\na.wav,,,2,\nb.wav,,,nan,\nc.wav,3,1,,\nd.wav,-1,1,,\ne.wav,1,1,,\n"
         "f.wav,,,,inf\ng.wav,0,2,0.5,-1\n",
     )
-    assert ids(found) == ["g.wav"]
-    assert [(one.id.partition(":")[2], one.reason) for one in found.rejects] == [
+    assert ids(output) == ["g.wav"]
+    assert [(reject.id.partition(":")[2], reject.reason) for reject in output.rejects] == [
         ("2", "weight out of range"), ("3", "no number"), ("4", "broken timestamps"), ("5", "broken timestamps"),
         ("6", "broken timestamps"), ("7", "no number"),
     ]  # fmt: skip
 
 
 def test_text_may_hold_any_separator(tmp_path: Path) -> None:
-    found = read(tmp_path, 'text,emotion\none\u2028two,anger\nthree\x0cfour,fear\n"five\nsix",neutral\n')
-    assert [row["text"] for row in found.rows] == ["one\u2028two", "three\x0cfour", "five\nsix"]
-    assert found.rejects == ()
+    output = read(tmp_path, 'text,emotion\none\u2028two,anger\nthree\x0cfour,fear\n"five\nsix",neutral\n')
+    assert [row["text"] for row in output.rows] == ["one\u2028two", "three\x0cfour", "five\nsix"]
+    assert output.rejects == ()
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "message"),
     [
         ("audio,emotion,emotion\na.wav,anger,fear\n", "column emotion is there twice"),
         ('text\none\n"' + "x" * 200_000, "line 3: .*; is a quotation mark left open"),
     ],
 )
-def test_a_table_that_cannot_be_read_is_explained(table: str, said: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=said):
+def test_a_table_that_cannot_be_read_is_explained(table: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
         read(tmp_path, table)
 
 

@@ -1,4 +1,4 @@
-"""Several corpora as one: one table, nothing mixed up, and a protocol that keeps them apart."""
+"""Several corpora in one table, and the protocol that tests on one of them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ def acted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_corpus_is_read_in_its_own_layout(acted: Path) -> None:
-    found = registry.corpus("pool").read(acted)
+    output = registry.corpus("pool").read(acted)
     alone = [registry.corpus(name).read(acted / name) for name in ("emodb", "tess")]
-    assert len(found.rows) == sum(len(one.rows) for one in alone)
-    assert {row["corpus"] for row in found.rows} == {"tess", "emodb"}
-    assert all((acted / row["audio"]).is_file() for row in found.rows)
-    assert [(one.id, one.reason) for one in found.rejects if one.id == "notes"] == [("notes", "no reader's name")]
+    assert len(output.rows) == sum(len(part.rows) for part in alone)
+    assert {row["corpus"] for row in output.rows} == {"tess", "emodb"}
+    assert all((acted / row["audio"]).is_file() for row in output.rows)
+    assert [(reject.id, reject.reason) for reject in output.rejects if reject.id == "notes"] == [
+        ("notes", "no reader's name")
+    ]
 
 
 def test_a_folder_without_corpora(tmp_path: Path) -> None:
@@ -60,9 +62,9 @@ def test_learn_from_one_and_test_on_the_other(acted: Path, project: Path) -> Non
     corpus.run(settings, "acted", each=each.local(runtime))
     extract.run(settings, "acted-voice", each=each.local(runtime))
     experiment.run(settings, "cross", each=each.local(runtime))
-    found = json.loads((paths.experiment("cross") / "metrics.json").read_text())
-    assert [one["fold"] for one in found["folds"]] == ["corpus emodb", "corpus tess"]
-    assert found["averaging"] == "per fold"
+    metrics = json.loads((paths.experiment("cross") / "metrics.json").read_text())
+    assert [fold["fold"] for fold in metrics["folds"]] == ["corpus emodb", "corpus tess"]
+    assert metrics["averaging"] == "per fold"
     rows = tables.read_corpus(paths.utterances("acted")).to_pylist()
     n_tess = sum(row["corpus"] == "tess" for row in rows if row["emotion"] not in ("calm", "boredom"))
-    assert found["folds"][0]["n_train"] == n_tess
+    assert metrics["folds"][0]["n_train"] == n_tess

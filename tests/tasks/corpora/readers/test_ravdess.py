@@ -1,4 +1,4 @@
-"""RAVDESS: what should be there for the actors who are."""
+"""RAVDESS: expected clips of the actors that are present."""
 
 from __future__ import annotations
 

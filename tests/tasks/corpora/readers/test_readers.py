@@ -1,4 +1,4 @@
-"""Every reader reads its corpus: simulated ones in the native layout, real names, and what is broken in the wild."""
+"""Each reader on its simulated sample, on real file names, and on damage that occurs in real copies."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_codes_map_to_the_shared_vocabulary() -> None:
 
 
 def test_ravdess_sound_and_picture_are_one_utterance(tmp_path: Path) -> None:
-    found = read(
+    output = read(
         "ravdess",
         touch(
             tmp_path, "Actor_12/03-01-06-01-02-01-12.wav", "Actor_12/01-01-06-01-02-01-12.mp4",
@@ -91,54 +91,54 @@ def test_ravdess_sound_and_picture_are_one_utterance(tmp_path: Path) -> None:
             "Actor_99/03-01-06-01-02-01-99.wav", "notes.wav",
         ),
     )  # fmt: skip
-    by_id = {row["utterance_id"]: row for row in found.rows}
+    by_id = {row["utterance_id"]: row for row in output.rows}
     assert by_id["ravdess/01-06-01-02-01-12"]["video"] == "Actor_12/01-01-06-01-02-01-12.mp4"
     assert by_id["ravdess/01-06-01-02-01-12"]["audio"] == "Actor_12/03-01-06-01-02-01-12.flac"
     assert by_id["ravdess/02-03-02-01-01-12"]["channel"] == "song"
     assert by_id["ravdess/02-03-02-01-01-12"]["sex"] == "female"
-    assert sorted((one.id.rpartition("/")[2], one.reason) for one in found.rejects) == [
+    assert sorted((reject.id.rpartition("/")[2], reject.reason) for reject in output.rejects) == [
         ("02-01-06-01-02-01-12.mp4", "video only"),
         ("03-01-06-01-02-01-12.wav", "same utterance twice"),
         ("03-01-06-01-02-01-99.wav", "not a name of RAVDESS's"),
         ("03-01-09-01-02-01-12.wav", "unknown emotion code"),
         ("notes.wav", "not a name of RAVDESS's"),
     ]
-    missing = registry.corpus("ravdess").expected(found.rows).missing
+    missing = registry.corpus("ravdess").expected(output.rows).missing
     assert len(missing) == 59 + 43
 
 
 def test_tess_as_it_is_in_the_wild(tmp_path: Path) -> None:
-    found = read(
+    output = read(
         "tess",
         touch(
             tmp_path, "OAF_Pleasant_surprise/OAF_back_ps.wav", "OAF_Fear/OA_bite_fear.wav", "YAF_sad/YAF_Back_Sad.wav",
             "TESS data/TESS data/OAF_Pleasant_surprise/OAF_back_ps.wav", "OAF_angry/OAF_back_rage.wav",
         ),
     )  # fmt: skip
-    assert {(row["speaker"], row["script"], row["emotion"]) for row in found.rows} == {
+    assert {(row["speaker"], row["script"], row["emotion"]) for row in output.rows} == {
         ("tess/OAF", "tess/back", "surprise"), ("tess/OAF", "tess/bite", "fear"), ("tess/YAF", "tess/back", "sadness"),
     }  # fmt: skip
-    assert Counter(one.reason for one in found.rejects) == {"same utterance twice": 1, "unknown emotion code": 1}
+    assert Counter(reject.reason for reject in output.rejects) == {"same utterance twice": 1, "unknown emotion code": 1}
 
 
 def test_crema_d_ties_and_votes_without_clips(made: Path, tmp_path: Path) -> None:
-    found = read("crema-d", made / "crema-d")
-    ties = [row for row in found.rows if row["emotion"] is None]
+    output = read("crema-d", made / "crema-d")
+    ties = [row for row in output.rows if row["emotion"] is None]
     assert ties
     assert {row["label_source"] for row in ties} == {"listeners"}
     touch(tmp_path, "AudioWAV/1040_ITH_SAD_X.wav", "AudioWAV/1001_XYZ_SAD_XX.wav")
     (tmp_path / "summaryTable.csv").write_text("FileName,VoiceVote,VoiceLevel\n1001_DFA_ANG_XX,A,80\n")
-    found = read("crema-d", tmp_path)
-    assert [(row["emotion"], row["level"], row["label_source"]) for row in found.rows] == [
+    output = read("crema-d", tmp_path)
+    assert [(row["emotion"], row["level"], row["label_source"]) for row in output.rows] == [
         ("sadness", "unspecified", "corpus")
     ]
-    assert {one.reason for one in found.rejects} == {"votes without a clip", "not a name of CREMA-D's"}
+    assert {reject.reason for reject in output.rejects} == {"votes without a clip", "not a name of CREMA-D's"}
 
 
 def test_savee_with_the_speaker_in_the_name(tmp_path: Path) -> None:
-    found = read("savee", touch(tmp_path, "AudioData/DC_a01.wav", "AudioData/KL_sa12.wav", "AudioData/XX_a01.wav"))
-    assert [row["utterance_id"] for row in found.rows] == ["savee/DC_a01", "savee/KL_sa12"]
-    assert [one.reason for one in found.rejects] == ["not a name of SAVEE's"]
+    output = read("savee", touch(tmp_path, "AudioData/DC_a01.wav", "AudioData/KL_sa12.wav", "AudioData/XX_a01.wav"))
+    assert [row["utterance_id"] for row in output.rows] == ["savee/DC_a01", "savee/KL_sa12"]
+    assert [reject.reason for reject in output.rejects] == ["not a name of SAVEE's"]
 
 
 def test_a_folder_that_poses_as_a_file_is_none(tmp_path: Path) -> None:
@@ -159,26 +159,26 @@ def test_meld_text_alone_and_its_damage(tmp_path: Path) -> None:
         '7,"I\ufffdm done\ufffd",Ross,fear,negative,0,4,8,21,"00:00:01,000","00:00:02,000"',
     ]
     (tmp_path / "train_sent_emo.csv").write_text(header + "\n".join(rows) + "\n", encoding="utf-8")
-    found = read("meld", tmp_path)
-    assert [row["text"] for row in found.rows] == ["You must’ve, Joey", "It’s me", "I’m done"]
-    assert [(row["recording_start_s"], row["audio"]) for row in found.rows] == [
+    output = read("meld", tmp_path)
+    assert [row["text"] for row in output.rows] == ["You must’ve, Joey", "It’s me", "I’m done"]
+    assert [(row["recording_start_s"], row["audio"]) for row in output.rows] == [
         (976.059, None), (None, None), (1.0, None),
     ]  # fmt: skip
-    assert [(one.id, one.reason) for one in found.rejects] == [
+    assert [(reject.id, reject.reason) for reject in output.rejects] == [
         ("train_sent_emo.csv:4", "unknown emotion code"),
         ("train_sent_emo.csv:5", "unknown sentiment"),
         ("train_sent_emo.csv:6", "no number"),
         ("train_sent_emo.csv:7", "ragged row"),
     ]
-    assert found.repairs["cp1252 read as Latin-1"] == found.repairs["UTF-8 read as cp1252"] == 1
-    assert found.repairs["times left out: broken or reversed"] == 1
+    assert output.repairs["cp1252 read as Latin-1"] == output.repairs["UTF-8 read as cp1252"] == 1
+    assert output.repairs["times left out: broken or reversed"] == 1
 
 
 def test_a_missing_table_is_named(tmp_path: Path) -> None:
-    for name, said in {
+    for name, message in {
         "meld": "train_sent_emo.csv", "iemocap": "EmoEvaluation", "mosei": "no labels", "plain": "utterances.csv",
     }.items():  # fmt: skip
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=message):
             read(name, tmp_path)
         with pytest.raises(InputError, match=r"there is no such|no Session"):
             read(name, tmp_path / "nowhere")
@@ -196,11 +196,11 @@ def test_mosei_from_a_csv_with_cut_clips(tmp_path: Path) -> None:
         "ab_12,4,no,-9,test,0,0,0,0,0,0\n"
         "ab_12,x,no,-1,test,0,0,0,0,0,0\n"
     )
-    found = read("mosei", tmp_path)
-    assert [(row["audio"], row["emotion"], row["sentiment"], row["split"]) for row in found.rows] == [
+    output = read("mosei", tmp_path)
+    assert [(row["audio"], row["emotion"], row["sentiment"], row["split"]) for row in output.rows] == [
         ("wav/-3g5yACwYnA[13].wav", "happiness", "positive", "train"), ("wav/ab_12_3.wav", None, "neutral", "dev"),
     ]  # fmt: skip
-    assert [(one.id, one.reason) for one in found.rejects] == [
+    assert [(reject.id, reject.reason) for reject in output.rejects] == [
         ("label.csv:5", "no number"), ("ab_12[4]", "label out of range"),
     ]  # fmt: skip
     (tmp_path / "CMU_MOSEI_Labels.csd").write_bytes(b"no HDF5")
@@ -218,11 +218,11 @@ def test_iemocap_lines_that_cannot_be_used(made: Path, tmp_path: Path) -> None:
         "[9.0 - 10.0]\tSes01F_impro01_MXX0\txxx\t[2.5000, x, 2.5000]\n"
         "[9.0 - 10.0] broken\n"
     )
-    found = read("iemocap", tmp_path)
-    assert [(row["utterance_id"], row["script"], row["kind"], row["audio"]) for row in found.rows] == [
+    output = read("iemocap", tmp_path)
+    assert [(row["utterance_id"], row["script"], row["kind"], row["audio"]) for row in output.rows] == [
         ("iemocap/Ses01F_impro01_F000", None, "improvised", None)
     ]
-    assert [one.reason for one in found.rejects] == ["unknown emotion code", "no number", "not an evaluation"]
+    assert [reject.reason for reject in output.rejects] == ["unknown emotion code", "no number", "not an evaluation"]
     turns = read("iemocap", made / "iemocap").rows
     assert len({row["speaker"] for row in turns}) == 10
     assert {row["emotion"] for row in turns if row["native_label"] == "xxx"} == {None}
@@ -240,11 +240,11 @@ def test_a_plain_table_with_mistakes(tmp_path: Path) -> None:
         "audio,emotion,start_s,end_s,text\na.wav,anger,0,1.5,\n../b.wav,anger,,,\nc.wav,joy,,,\nd.wav,,soon,,\n,,,,\n"
         "a.wav,anger,0,1.5,\n,,,,words alone\n"
     )
-    found = read("plain", tmp_path)
-    assert [(row["utterance_id"], row["emotion"], row["end_s"]) for row in found.rows] == [
+    output = read("plain", tmp_path)
+    assert [(row["utterance_id"], row["emotion"], row["end_s"]) for row in output.rows] == [
         ("plain/a.wav", "anger", 1.5), ("plain/utterances.csv_8", None, None),
     ]  # fmt: skip
-    assert [one.reason for one in found.rejects] == [
+    assert [reject.reason for reject in output.rejects] == [
         "outside the corpus", "unknown emotion code", "no number", "empty row", "same utterance twice",
     ]  # fmt: skip
 
@@ -269,7 +269,7 @@ def test_real_ravdess_tess_and_meld(real_data: Path) -> None:
 
 
 def test_a_scene_of_iemocap_that_was_played_twice_is_one_script(tmp_path: Path) -> None:
-    """Session 5 has script01_1b: the words of script01_1, which must not be learned by those tested on it."""
+    """Session 5 has script01_1b with the words of script01_1: both must be on one side of a split by script."""
     folder = tmp_path / "Session5" / "dialog" / "EmoEvaluation"
     folder.mkdir(parents=True)
     lines = [
@@ -282,11 +282,11 @@ def test_a_scene_of_iemocap_that_was_played_twice_is_one_script(tmp_path: Path) 
         )
     ]
     (folder / "all.txt").write_text("\n".join(lines))
-    found = {row["utterance_id"].partition("_")[2]: row for row in registry.corpus("iemocap").read(tmp_path).rows}
-    assert {name: row["script"] for name, row in found.items()} == {
+    turns = {row["utterance_id"].partition("_")[2]: row for row in registry.corpus("iemocap").read(tmp_path).rows}
+    assert {name: row["script"] for name, row in turns.items()} == {
         "script01_1_F000": "iemocap/script01_1",
         "script01_1b_F000": "iemocap/script01_1",
         "script01_3_M001": "iemocap/script01_3",
         "impro08a_F000": None,
     }
-    assert found["script01_1b_F000"]["scene"] == "iemocap/script01_1b"
+    assert turns["script01_1b_F000"]["scene"] == "iemocap/script01_1b"

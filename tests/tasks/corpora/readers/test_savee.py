@@ -1,4 +1,4 @@
-"""SAVEE: what one speaker says all of them say."""
+"""SAVEE: all speakers read the same sentences, so missing clips can be named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TESS as Kaggle has it: the whole tree a second time inside itself."""
+"""TESS as on Kaggle, where the folder holds a second copy of itself."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def test_the_nested_copy_is_rejected_whole(tmp_path: Path) -> None:
         tmp_path / "TESS Toronto emotional speech set data" / "TESS Toronto emotional speech set data",
     ):
         _touch_tree(root)
-    found = CORPUS.read(tmp_path)
-    assert len(found.rows) == 14
-    assert {row["audio"].count("/") for row in found.rows if row["speaker"] == "tess/OAF"} == {1}
-    assert [one.reason for one in found.rejects] == ["same utterance twice"] * 14
-    assert CORPUS.expected(found.rows).missing == ()
+    output = CORPUS.read(tmp_path)
+    assert len(output.rows) == 14
+    assert {row["audio"].count("/") for row in output.rows if row["speaker"] == "tess/OAF"} == {1}
+    assert [reject.reason for reject in output.rejects] == ["same utterance twice"] * 14
+    assert CORPUS.expected(output.rows).missing == ()
 
 
 def test_a_lost_clip_is_missing_and_counted_in_its_class(tmp_path: Path) -> None:
