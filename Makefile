@@ -70,4 +70,4 @@ lock: ## resolve requirements.lock anew (needs uv)
 	  --upgrade pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and everything the pipeline made
-	@rm -rf $(VENV) .venv-bench .bench .undertone data/crawl data/captions data/polarity data/segments data/acoustic data/audit data/train data/evaluate data/labels data/report data/corpus data/price data/extract data/experiment
+	@rm -rf $(VENV) .venv-bench .bench .undertone data/crawl data/captions data/polarity data/segments data/acoustic data/audit data/train data/evaluate data/labels data/report data/corpus data/price data/extract data/inputs data/page data/leaderboard data/code data/checkpoint/*/ data/experiment/*/

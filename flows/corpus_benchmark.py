@@ -45,7 +45,8 @@ def corpus_benchmark(
     config = load(paths.PARAMS)
     plan.demand(config)
     weak = set(dag.up_to("report"))
-    wanted = [name for name in dag.stages() if name not in weak]
+    needed = {before for name in dag.stages() if name not in weak for before in dag.up_to(name)}
+    wanted = [name for name in dag.stages() if name in needed] if config.corpora else []
     if experiments:
         if unknown := sorted(set(experiments) - set(config.experiments)):
             raise InputError(

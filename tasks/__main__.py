@@ -5,19 +5,17 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import inspect
 import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from tasks.core import discovery, locks, memo, paths, progress_log, tables
 from tasks.core import each as mapping
-from tasks.core import locks, memo, paths, progress_log, tables
 from tasks.core.config import CORPUS_NAME, Config, load
 from tasks.core.errors import Busy, UndertoneError
 
-STAGES = ("crawl", "captions", "polarity", "segments", "acoustic", "audit", "train", "evaluate", "labels", "report")
-PER_NAME = ("corpus", "extract", "experiment")
-"""Stages that are run once for each name, as in `corpus@tess`."""
 LATE = (
     "tasks.stages.acoustic",
     "tasks.stages.segments",
@@ -31,6 +29,8 @@ LATE = (
     "imblearn.pipeline",
 )
 """What processes that work for several stages will want: they begin while the first ones are at work here."""
+_CHECKED = ("corpus", "extract", "experiment")
+"""Stages that take long: recipes that cannot work are refused before they start."""
 INTERRUPTED = 130
 
 
@@ -66,7 +66,7 @@ def run(
         tables.sweep(paths.MEMO / stage)
         tables.sweep(paths.TALLY, f"{stage}.json")
         word, *name = stage.split("@")
-        if name:
+        if word in _CHECKED:
             _demand_recipes(config)
         importlib.import_module(f"tasks.stages.{word}").run(config, *name, each=tally.of(each))
         tally.write(stage)
@@ -84,15 +84,27 @@ def _demand_recipes(config: Config) -> None:
 
 def _stage(text: str) -> str:
     word, at, name = text.partition("@")
-    if text in STAGES or (word in PER_NAME and at and re.fullmatch(CORPUS_NAME, name)):
+    if word in stages() and bool(at) == per_name(word) and (not at or re.fullmatch(CORPUS_NAME, name)):
         return text
-    raise argparse.ArgumentTypeError(
-        f"there is no stage {text!r}; the stages are {', '.join((*STAGES, *map(_of_name, PER_NAME)))}"
-    )
+    raise argparse.ArgumentTypeError(f"there is no stage {text!r}; the stages are {', '.join(_forms())}")
 
 
-def _of_name(word: str) -> str:
-    return f"{word}@NAME"
+def stages() -> tuple[str, ...]:
+    """Return the words of all stages, sorted: the modules of `tasks.stages`."""
+    return tuple(module.rpartition(".")[2] for module in discovery.modules("tasks.stages"))
+
+
+def per_name(word: str) -> bool:
+    """Return whether a stage runs once for each name, as in `corpus@tess`.
+
+    Args:
+        word: of the stage
+    """
+    return "name" in inspect.signature(importlib.import_module(f"tasks.stages.{word}").run).parameters
+
+
+def _forms() -> tuple[str, ...]:
+    return tuple(f"{word}@NAME" if per_name(word) else word for word in stages())
 
 
 def _bound_memo(max_bytes: int) -> None:
@@ -117,16 +129,14 @@ def explain(error: BaseException) -> str | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the stages named on the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tasks", description=__doc__)
-    parser.add_argument(
-        "stages", nargs="+", type=_stage, metavar="STAGE", help=", ".join((*STAGES, *map(_of_name, PER_NAME)))
-    )
-    stages: list[str] = parser.parse_args(arguments).stages
+    parser.add_argument("stages", nargs="+", type=_stage, metavar="STAGE", help="such as captions or corpus@tess")
+    chosen: list[str] = parser.parse_args(arguments).stages
     progress_log.on_a_terminal()
-    stage = stages[0]
+    stage = chosen[0]
     try:
         config = load(paths.PARAMS)
-        with mapping.lasting(config.runtime, LATE if stages[1:] else ()) as each:
-            for stage in stages:
+        with mapping.lasting(config.runtime, LATE if chosen[1:] else ()) as each:
+            for stage in chosen:
                 run(stage, config, each, by=f"python -m tasks {stage}")
     except (UndertoneError, OSError, KeyboardInterrupt) as error:
         if (message := explain(error)) is None:

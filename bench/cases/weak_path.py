@@ -15,12 +15,11 @@ from bench.commands import PYTHON
 from bench.measurements import Agreement, Measurement
 from bench.runner import OURS, Bench, Pairs, peers_python, speedup
 from bench.side import Inputs, Side
-from tasks.__main__ import STAGES
 from tasks.core import paths, tables
 
 N_INTERVIEWS, TARGET, N_CORES = 200, 15.0, 2
 UNDERTONE_RUN = (str(Path(PYTHON).with_name("undertone")), "run")
-AFTER_CRAWL = STAGES[1:]
+AFTER_CRAWL = ("captions", "polarity", "segments", "acoustic", "audit", "train", "evaluate", "labels", "report")
 _PEER = "plain script: pysrt, VADER, TextBlob, ffmpeg, pyAudioAnalysis, SVC"
 _COLUMNS = ("Id", "URL", "Title", "Audio", "Captions", "Polarity", "Pickle")
 

@@ -24,14 +24,14 @@ def list_experiments(
     Example: [bold]undertone experiment list[/]
     """
     from flows.cli.screens import experiments as experiment_screen
-    from tasks.core import paths, tables
-    from tasks.pages.leaderboard import page as leaderboard
+    from flows.project import dag
+    from tasks.core import paths
 
     config = _config()
     results = [found for name in config.experiments if (found := _metrics(name)) is not None]
     experiment_screen.overview(config, results)
     if results:
-        tables.write_text(paths.LEADERBOARD, leaderboard.render(results))
+        dag.reproduce(("code", "leaderboard"), alone=True)
         typer.echo(f"The leaderboard: {paths.LEADERBOARD.resolve()}")
         if show:
             typer.launch(str(paths.LEADERBOARD.resolve()))
@@ -56,7 +56,7 @@ def show_experiment(
         raise InputError(f"{name} has not been run yet: undertone experiment run {name}")
     cost = json.loads((paths.experiment(name) / "cost.json").read_text(encoding="utf-8"))
     experiment_screen.figures(found, cost)
-    page = (paths.experiment(name) / "index.html").resolve()
+    page = paths.page(name).resolve()
     typer.echo(f"The page: {page}")
     if browse:
         typer.launch(str(page))
@@ -74,12 +74,14 @@ def run_experiments(
     from flows.cli.screens import experiments as experiment_screen
     from flows.project import dag
     from tasks.experiments import plan
+    from tasks.experiments.checkpoint_list import registered
 
-    config = _config()
+    config = registered(_config())
     needed = plan.stages([plan.plan(_known(config, name), config) for name in names])
     dag.reproduce(needed, alone=True)
     if force:
         dag.reproduce(tuple(f"experiment@{name}" for name in names), force=True)
+        dag.reproduce(tuple(f"page@{name}" for name in names), alone=True)
     results = [found for name in names if (found := _metrics(name)) is not None]
     experiment_screen.overview(config, results, only=names)
 

@@ -102,6 +102,26 @@ def run(
 
 
 @app.command()
+def status() -> None:
+    """List the stages that the next run would bring up to date, and what changed.
+
+    Unlike `dvc status` it digests edited code first: an edit that cannot change a result concerns no stage.
+
+    Example: [bold]undertone status[/]
+    """
+    from flows.project.dag import Dag
+    from flows.runs import in_process
+
+    in_process.bring_up_to_date(("code",), say=lambda _: None)
+    dag = Dag(wait_s=_config().runtime.lock_wait_s, waiting=typer.echo)
+    changes = {stage: reasons for stage in dag.stages() if (reasons := dag.changes(stage))}
+    for stage, reasons in changes.items():
+        typer.echo(f"{stage}: {', '.join(reasons)}")
+    if not changes:
+        typer.echo("Every stage is current.")
+
+
+@app.command()
 def crawl() -> None:
     """Fetch the listed interviews; look again at playlists and at what failed for a passing reason.
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flows.project import atomic_records, upgrade
+from tasks.core import paths
 from tasks.core.errors import Busy, InputError, UndertoneError
 
 Result = TypeVar("Result")
@@ -107,6 +108,24 @@ class Dag:
             stage: its name
         """
         return self._patiently(lambda: not self._view.status(targets=[stage]))
+
+    def changes(self, stage: str) -> list[str]:
+        """Return why a stage is not current: its inputs, parameters, code and outputs that changed; none if it is.
+
+        Args:
+            stage: its name
+        """
+        status = self._patiently(lambda: self._view.status(targets=[stage])).get(stage, [])
+        reasons = list[str]()
+        for entry in status:
+            if isinstance(entry, str):
+                reasons.append(entry)
+                continue
+            for changed in entry.values():
+                for path, change in changed.items() if isinstance(changed, dict) else ():
+                    names = [path] if isinstance(change, str) else list(change)
+                    reasons += ["code"] if path == str(paths.CODE_DIGESTS) else names
+        return list(dict.fromkeys(reasons))
 
     def command(self, stage: str) -> str:
         """Return the command by which DVC runs a stage.

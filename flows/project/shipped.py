@@ -19,12 +19,16 @@ LINKED = ("tasks", "flows")
 """Folders of code that a project links to."""
 COPIED = ("params.yaml", "dvc.yaml", "prefect.yaml", ".dvcignore", ".gitignore")
 """Files that a project gets a copy of; a merged dvc.yaml is checked with the new params.yaml, hence the order."""
-DATA_FOLDERS = ("listeners", "voters")
-"""Folders of data that people fill; git tracks them, unlike what stages write."""
+DATA_FOLDERS = ("listeners", "voters", "checkpoint", "experiment")
+"""Folders of data that git tracks: those that people fill, and those that are inputs even while they are empty."""
 GITIGNORE = """\
 /data/*/
 !/data/listeners/
 !/data/voters/
+!/data/checkpoint/
+/data/checkpoint/*/
+!/data/experiment/
+/data/experiment/*/
 /.dvc/cache
 /.dvc/config.local
 /.dvc/tmp

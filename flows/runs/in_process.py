@@ -16,12 +16,14 @@ from pathlib import Path
 from flows.project import upgrade
 from flows.project.dag import Dag, reproduce
 from flows.runs import memory
-from tasks.__main__ import LATE, STAGES, explain, run
+from tasks.__main__ import LATE, explain, run
 from tasks.core import paths
 from tasks.core.config import load
 from tasks.core.each import Tally, lasting
 from tasks.core.errors import UndertoneError
+from tasks.experiments.checkpoint_list import registered
 
+_OWN_PROCESS = ("corpus", "extract", "experiment")
 _UNRECORDED_S = 5.0
 """Stages that took less together are recorded with the next: should the run be killed, they are done again as fast."""
 
@@ -39,7 +41,7 @@ def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None]
     """
     # params.yaml may lack keys of this version until then
     upgrade.bring_up_to_date(Path(), say)
-    config = load(paths.PARAMS)
+    config = registered(load(paths.PARAMS))
     dag = Dag(wait_s=config.runtime.lock_wait_s, waiting=say)
     dag.demand(stages)
     needed = set(stages) if force else {one for name in stages for one in dag.up_to(name)}
@@ -57,7 +59,7 @@ def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None]
 
 
 def _is_here(dag: Dag, name: str) -> bool:
-    return name in STAGES and dag.command(name) == f"python -m tasks {name}"
+    return name.partition("@")[0] not in _OWN_PROCESS and dag.command(name) == f"python -m tasks {name}"
 
 
 class _Records:

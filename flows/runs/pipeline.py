@@ -20,6 +20,7 @@ from tasks.core import paths
 from tasks.core.config import Config, load
 from tasks.core.each import Each
 from tasks.core.errors import ItemFailed
+from tasks.experiments.checkpoint_list import registered
 
 _MOST_LIMITS = 200
 
@@ -49,7 +50,7 @@ _at_hand: ContextVar[_Run] = ContextVar("_at_hand")
 def dag_at_hand() -> Dag:
     """Return the DAG of the flow's project, brought up to date; updates and waits are logged in the run's log."""
     log = get_run_logger().warning
-    return Dag(wait_s=upgrade.settings(log).runtime.lock_wait_s, waiting=log)
+    return Dag(wait_s=registered(upgrade.settings(log)).runtime.lock_wait_s, waiting=log)
 
 
 def bring_up_to_date(dag: Dag, wanted: Sequence[str], where: Where, *, forced: Collection[str] = ()) -> State[Any]:

@@ -1,58 +1,121 @@
-"""What a module of the house is made of: the files it imports, directly or through others, and their digest."""
+"""Code digests: which source files a module consists of, and a digest of what they do.
+
+A digest ignores comments, docstrings and blank lines: an edit that cannot change a result does not change it.
+"""
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-HOUSE = "tasks"
+PACKAGE = "tasks"
 ROOT = Path(__file__).resolve().parents[2]
-PLUMBING = frozenset(
-    f"{HOUSE}.core.{name}"
-    for name in ("code_version", "config", "each", "errors", "memo", "paths", "progress_log", "tables", "workers")
+WITHOUT_EFFECT = frozenset(f"{PACKAGE}.core.{name}" for name in ("code_version", "locks", "progress_log", "workers"))
+"""Modules that no result depends on: logging, locking, worker processes, and this module."""
+PLUMBING = WITHOUT_EFFECT.union(
+    f"{PACKAGE}.core.{name}" for name in ("config", "discovery", "each", "errors", "memo", "paths", "tables")
 )
-"""Modules that carry results without deciding them: settings and schemas stand in a result's key by value."""
+"""Modules that carry results without computing them. Cache keys hold settings and schemas by value instead."""
 _BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 _PARSING = threading.Lock()
 _ATTEMPTS, _PAUSE_S = 5, 0.05
+_TOKEN = re.compile(
+    r"""(?P<string>[rRbBuUfF]{0,2}(?:\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}"""
+    r"""|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'))"""
+    r"""|(?P<comment>\#[^\n]*)|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<line>\n)"""
+    r"""|(?P<code>[ \t]+|\w+|[^\w\s"'#()\[\]{}]+|.)""",
+    re.DOTALL,
+)
 
 
 def files(module: str) -> tuple[Path, ...]:
-    """Return the source files that a module of `tasks` is made of, itself included, sorted, relative to the root.
+    """Return the source files that a module of `tasks` consists of, itself included, sorted, relative to the root.
 
     Imports inside functions count: a deferred import changes results just as well.
-    """
-    return tuple(sorted(_file(name).relative_to(ROOT) for name in _modules(module)))
-
-
-@cache
-def version(module: str, *, without: frozenset[str] = frozenset()) -> str:
-    """Return a digest of the code that decides a module's results: 16 hexadecimal digits.
 
     Args:
         module: its dotted name
-        without: modules, and packages with all that is in them, that refuse or look up but change no result
     """
+    return tuple(sorted(_file(name).relative_to(ROOT) for name in _modules((module,))))
+
+
+def version(*modules: str, without: frozenset[str] = frozenset(), neutral: frozenset[str] = PLUMBING) -> str:
+    """Return a digest of the code that decides the results of modules: 16 hexadecimal digits.
+
+    Args:
+        modules: their dotted names
+        without: modules, and packages with all that is in them, that reject or look up but change no result
+        neutral: modules that are left out of the digest, but not what they import
+    """
+    return _version(modules, without, neutral)
+
+
+@cache
+def _version(modules: tuple[str, ...], without: frozenset[str], neutral: frozenset[str]) -> str:
+    names = sorted(_modules(modules, without) - neutral)
     digest = hashlib.sha256()
-    for name in sorted(_modules(module, without) - PLUMBING):
-        digest.update(name.encode() + b"\0" + _file(name).read_bytes() + b"\0")
+    for name in names:
+        digest.update(name.encode() + b"\0" + effective(_file(name).read_text(encoding="utf-8")).encode() + b"\0")
+    for folder in sorted({_file(name).parent for name in names}):
+        for path in _data_files(folder):
+            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
-def _modules(module: str, without: frozenset[str] = frozenset()) -> set[str]:
-    found: set[str] = set()
-    waiting = [module]
+@cache
+def _data_files(folder: Path) -> tuple[Path, ...]:
+    """Return what a package holds beside code, such as templates: its own files, and those of folders without code."""
+    children = [path for path in folder.iterdir() if path.suffix not in (".py", ".pyc") and path.name != "__pycache__"]
+    nested = [path for path in children if path.is_dir() and not (path / "__init__.py").exists()]
+    files = [path for path in children if path.is_file()] + [path for folder in nested for path in folder.rglob("*")]
+    return tuple(sorted(path for path in files if path.is_file() and not path.name.startswith(".")))
+
+
+def effective(source: str) -> str:
+    """Return source code without comments, docstrings, blank lines and trailing spaces.
+
+    It scans tokens and does not parse: the text must not depend on the version of Python, as that of an AST would.
+
+    Args:
+        source: the text of a Python file
+    """
+    lines, line, depth = list[str](), "", 0
+    for token in _TOKEN.finditer(source):
+        kind, text = token.lastgroup, token.group()
+        if kind == "comment":
+            continue
+        if kind == "line":
+            if line.strip():
+                lines.append(line.rstrip())
+            line = ""
+            continue
+        if kind == "string" and not depth and not line.strip() and _ends_statement(source, token.end()):
+            # a string that is a statement of its own is a docstring, or explains the constant above it
+            continue
+        depth += (kind == "open") - (kind == "close")
+        line += text
+    return "\n".join([*lines, line.rstrip()] if line.strip() else lines)
+
+
+def _ends_statement(source: str, end: int) -> bool:
+    return re.match(r"[ \t]*(#[^\n]*)?(\n|\Z)", source[end : end + 200]) is not None
+
+
+def _modules(modules: Iterable[str], without: frozenset[str] = frozenset()) -> set[str]:
+    reached: set[str] = set()
+    waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name not in found and not any(f"{name}.".startswith(f"{one}.") for one in without):
-            found.add(name)
+        if name not in reached and not any(f"{name}.".startswith(f"{prefix}.") for prefix in without):
+            reached.add(name)
             waiting.extend(_imports(name))
-    return found
+    return reached
 
 
 def _file(module: str) -> Path:
@@ -69,19 +132,19 @@ def _imports(module: str) -> tuple[str, ...]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return tuple(sorted(name for name in names if name.startswith(f"{HOUSE}.") and _file(name).is_file()))
+    return tuple(sorted(name for name in names if name.startswith(f"{PACKAGE}.") and _file(name).is_file()))
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield all statements, those inside others too: what is in expressions, most of a tree, imports nothing."""
+    """Yield all statements, nested ones included; expressions, most of a tree, import nothing."""
     waiting = [tree]
     while waiting:
         yield (node := waiting.pop())
-        waiting += [one for name in _BLOCKS for one in getattr(node, name, ())]
+        waiting += [child for name in _BLOCKS for child in getattr(node, name, ())]
 
 
 def _parsed(text: str) -> ast.Module:
-    """Parse one file: in one thread at a time, and anew where another library's parsing came between.
+    """Parse one file in one thread at a time, and again if another library's parsing interfered.
 
     Before 3.11.8 CPython counts the depth of a tree for all threads together and takes the sum of two for an error
     (python/cpython#106905).

@@ -307,6 +307,7 @@ class Config(Section):
     predict: Predict
     simulate: Simulate
     corpora: dict[Annotated[str, Field(pattern=CORPUS_NAME)], Corpus] = {}
+    checkpoints: dict[Annotated[str, Field(pattern=CORPUS_NAME)], str] = {}
     features: dict[Annotated[str, Field(pattern=CORPUS_NAME)], Extraction] = {}
     experiments: dict[Annotated[str, Field(pattern=CORPUS_NAME)], Experiment] = {}
     runtime: Runtime

@@ -37,7 +37,8 @@ REPORT = DATA / "report" / "index.html"
 LISTENERS = DATA / "listeners"
 ANNOTATED = LISTENERS / "annotated.csv"
 RATING_STORE = DATA / "annotate" / "votes.sqlite"
-LEADERBOARD = DATA / "experiment" / "leaderboard.html"
+LEADERBOARD = DATA / "leaderboard" / "index.html"
+CODE_DIGESTS = DATA / "code" / "digests.json"
 
 HOUSE = Path(".undertone")
 MEMO = HOUSE / "memo"
@@ -90,3 +91,18 @@ def features(corpus: str, name: str) -> Path:
 def experiment(name: str) -> Path:
     """Return the folder of an experiment's results."""
     return folder(f"experiment@{name}")
+
+
+def inputs(name: str) -> Path:
+    """Return the path of the digests of an experiment's feature sets."""
+    return folder(f"inputs@{name}") / "digests.json"
+
+
+def page(name: str) -> Path:
+    """Return the path of an experiment's page."""
+    return folder(f"page@{name}") / "index.html"
+
+
+def fingerprint(name: str) -> Path:
+    """Return the path of a checkpoint's fingerprint."""
+    return folder(f"checkpoint@{name}") / "fingerprint.json"

@@ -118,7 +118,8 @@ def write_entries(params: Path, sections: Mapping[str, Mapping[str, Any]]) -> No
         if not section:
             # an empty section is written {} on one line, and entries would be added in that flow style
             section = document[name] = CommentedMap()
-        section.update({key: CommentedMap(entry) for key, entry in entries.items()})
+        for key, entry in entries.items():
+            section[key] = CommentedMap(entry) if isinstance(entry, Mapping) else entry
     sink = StringIO()
     yaml.dump(document, sink)
     tables.write_text(params, sink.getvalue())

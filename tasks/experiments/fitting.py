@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks import leaks
 from tasks.core import paths, tables
 from tasks.core.config import Section
 from tasks.core.errors import LeakError, NotEnoughData
@@ -28,6 +27,7 @@ from tasks.experiments import data as rows_of
 from tasks.experiments import modalities, scoring
 from tasks.experiments.data import Data
 from tasks.experiments.plan import Plan
+from tasks.leaks.fitted import check as check_fitted
 from tasks.models.base.branches import TrainingPart
 from tasks.models.base.estimator import Development, Inputs, Scores
 
@@ -361,7 +361,7 @@ def _demand_fitted_inside(fitted: Fitted, inputs: Inputs, target: NDArray[Any], 
     for name, scaler in fitted.scalers.items():
         block = np.asarray(inputs.vectors[name], dtype=np.float64)
         inside = (block[split.train], classes[split.train])
-        found = leaks.fitted.check([(name, scaler)], inside, (block, classes))
+        found = check_fitted([(name, scaler)], inside, (block, classes))
         if found.n:
             raise LeakError(f"{where}: {found.what}: {', '.join(found.examples)}")
 

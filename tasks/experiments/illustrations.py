@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.core import paths
 from tasks.evaluation.protocols import Split
 from tasks.experiments.data import Data
 from tasks.experiments.fitting import Fitted
 from tasks.experiments.plan import Part, Plan
+from tasks.experiments.plot_data import Attended, Frames, Search, Shares, Varied
 from tasks.features.sound import spectra
 from tasks.features.video import contact_sheet
 from tasks.models.training import rate_finder
@@ -23,62 +22,6 @@ _CROSS_MODAL = ("cross-modal", "cross-modal-svm")
 """Models that tell how much of their attention goes to which block."""
 _DECIBELS = ("log-mel", "waveform")
 """Extractors whose frames, or what networks make of them, are spectrograms in dB."""
-
-
-@dataclass(frozen=True)
-class Attended:
-    """An utterance's spectrogram, and how much each of its frames counted.
-
-    Args:
-        utterance: its id
-        actual: its class
-        said: what the kept model calls it
-        decibels: shape (n_frames, n_bands)
-        weights: of the frames, sum 1, shape (n_frames,)
-        step_s: seconds from one frame to the next
-    """
-
-    utterance: str
-    actual: str
-    said: str
-    decibels: NDArray[Any]
-    weights: NDArray[np.float64]
-    step_s: float
-
-
-@dataclass(frozen=True)
-class Varied:
-    """One utterance as it is and under each augmentation: name → dB, shape (n_frames, n_bands)."""
-
-    spectrograms: Mapping[str, NDArray[Any]]
-    step_s: float
-
-
-@dataclass(frozen=True)
-class Shares:
-    """How much of a network's attention went to each block of features, on the mean over utterances of a class.
-
-    Args:
-        blocks: the features
-        classes: those that the utterances have
-        n: utterances of each class
-        of: each class's shares, sum 1, shape (n_classes, n_blocks)
-        tested: whether the utterances are those that the kept model was tested on; else it has learned from them
-    """
-
-    blocks: tuple[str, ...]
-    classes: tuple[str, ...]
-    n: tuple[int, ...]
-    of: NDArray[np.float64]
-    tested: bool
-
-
-@dataclass(frozen=True)
-class Frames:
-    """Frames of a few utterances as a block's extractor chose them: rows of `contact_sheet.SHEET`."""
-
-    features: str
-    rows: Sequence[Mapping[str, Any]]
 
 
 def size(fitted: Fitted, files: Mapping[str, bytes]) -> dict[str, int]:
@@ -114,23 +57,6 @@ def shares(plan: Plan, data: Data, splits: Sequence[Split], fitted: Fitted) -> S
         np.stack([found[one].mean(axis=0) for one in mine]),
         tested,
     )
-
-
-@dataclass(frozen=True)
-class Search:
-    """A learning-rate finder's curve.
-
-    Args:
-        block: whose network it is, of a model with several; else ""
-        rates: that were tried, ascending, shape (n_steps,)
-        losses: the running mean of the loss at each, shape (n_steps,)
-        chosen: the rate that was taken; None: none, and the recipe's own was used
-    """
-
-    block: str
-    rates: NDArray[np.float64]
-    losses: NDArray[np.float64]
-    chosen: float | None
 
 
 def searched(fitted: Fitted) -> tuple[Search, ...]:

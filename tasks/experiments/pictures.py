@@ -7,16 +7,13 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.evaluation.protocols import Split
-from tasks.evaluation.splits import Labels
 from tasks.experiments.data import Data
-from tasks.experiments.illustrations import Attended, Frames, Search, Shares, Varied
+from tasks.experiments.plot_data import Map
 
 MOST_POINTS = 2_000
 _COMPONENTS = 50
@@ -25,59 +22,6 @@ _PERPLEXITY = 50.0
 _FEWEST_POINTS = 5
 MOST_WORDS = 30
 _FEWEST = 3
-
-
-@dataclass(frozen=True)
-class Map:
-    """Utterances in the plane: near each other where their features are.
-
-    Args:
-        features: which block it is a map of
-        perplexity: of t-SNE; less than asked for where there are few points
-        seed: of t-SNE and of the choice of points
-        divergence: the Kullback–Leibler divergence that is left
-        n: points shown, of `of`
-        points: x and y, shape (n, 2)
-        classes: of the points, shape (n,)
-    """
-
-    features: str
-    perplexity: float
-    seed: int
-    divergence: float
-    n: int
-    of: int
-    points: NDArray[np.float64]
-    classes: Labels
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Everything that is drawn.
-
-    Args:
-        counts: part (`all`, or `training`, `development`, `test` where there is one fold) → class → utterances
-        maps: one per block of vectors
-        words: class → its most telling words with their log-odds against the other classes, the strongest first
-        roc: points of every class's ROC curve: `class`, `false_positive_rate`, `true_positive_rate`
-        curves: learning curves: `fold`, `seed`, `epoch`, `name`, `value`
-        varied: one utterance under each augmentation
-        attended: where a network with attention looked
-        shares: how much of its attention went to each modality
-        searched: how its learning rates were found
-        frames: what an image network was given of a few utterances
-    """
-
-    counts: Mapping[str, Mapping[str, int]]
-    maps: Sequence[Map]
-    words: Mapping[str, Sequence[tuple[str, float]]]
-    roc: Sequence[Mapping[str, Any]]
-    curves: Sequence[Mapping[str, Any]]
-    varied: Varied | None = None
-    attended: Sequence[Attended] = ()
-    shares: Shares | None = None
-    searched: Sequence[Search] = ()
-    frames: Sequence[Frames] = ()
 
 
 def counts(data: Data, splits: Sequence[Split]) -> dict[str, dict[str, int]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tasks.core.config import Clips, Config, Experiment
-from tasks.core.errors import ConfigError, one_of
+from tasks.core.errors import ConfigError, UndertoneError, one_of
 from tasks.corpora.labels import LABEL_SETS
 from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Protocol
@@ -18,7 +19,7 @@ from tasks.features.base import feature_sets
 from tasks.features.base.extractor import Extractor
 from tasks.features.base.feature_sets import error_context
 from tasks.features.base.settings import settings_of
-from tasks.leaks import CHECKS
+from tasks.leaks.finding import CHECKS
 from tasks.models.base import registry as models
 from tasks.models.base.estimator import Kind, Model, Task
 
@@ -138,13 +139,37 @@ def plan(name: str, config: Config) -> Plan:
 
 
 def stages(plans: Iterable[Plan]) -> tuple[str, ...]:
-    """Return the stages that experiments need, in order: their corpora, their features and no others, themselves."""
+    """Return the stages that experiments need, in order: their corpora, their features and no others, themselves.
+
+    Args:
+        plans: the recipes
+    """
     corpora, features, experiments = dict[str, None](), dict[str, None](), dict[str, None]()
+    weights = dict[str, None]()
     for one in plans:
+        listed = one.config.checkpoints.items()
+        weights |= dict.fromkeys(f"checkpoint@{name}" for name, listed_as in listed if listed_as in one.checkpoints)
         corpora[f"corpus@{one.recipe.corpus}"] = None
         features |= dict.fromkeys(f"extract@{part.name}" for part in one.parts)
-        experiments[f"experiment@{one.name}"] = None
-    return (*corpora, *features, *experiments)
+        experiments |= dict.fromkeys(f"{stage}@{one.name}" for stage in ("inputs", "experiment", "page"))
+    return (*weights, "code", *corpora, *features, *experiments)
+
+
+def checkpoints(config: Config) -> tuple[str, ...]:
+    """Return the pretrained models that features and recipes name, each once; those of invalid entries are left out.
+
+    Args:
+        config: all settings
+    """
+    named = list[str]()
+    for name in config.features:
+        with suppress(UndertoneError):
+            _, settings = feature_sets.resolve(name, config)
+            named += _checkpoints(asdict(settings))
+    for name in config.experiments:
+        with suppress(UndertoneError):
+            named += plan(name, config).model_checkpoints
+    return tuple(dict.fromkeys(named))
 
 
 def demand(config: Config) -> None:
@@ -242,14 +267,14 @@ def _demand_protocol(found: Plan, where: str) -> None:
 def _demand_model(found: Plan, where: str) -> None:
     model = found.model
     if found.task not in model.tasks:
-        able = [name for name in models.MODULES if found.task in models.model(name).tasks]
+        able = [name for name in models.names() if found.task in models.model(name).tasks]
         raise ConfigError(
             f"{where}.model: {model.name} cannot learn the target {found.recipe.target}; able are {', '.join(able)}"
         )
     for part in found.parts:
         kind: Kind = part.extractor.gives
         if kind not in model.takes:
-            able = [name for name in models.MODULES if kind in models.model(name).takes]
+            able = [name for name in models.names() if kind in models.model(name).takes]
             raise ConfigError(
                 f"{where}.features: {part.name} ({part.extractor.name}) give a {kind} per utterance, and {model.name} "
                 f"takes {' or '.join(sorted(model.takes))}; able are {', '.join(able)}"
@@ -323,7 +348,7 @@ def _demand_missing(found: Plan, where: str) -> None:
     if found.recipe.missing == "left-out":
         return
     if not found.model.lacking:
-        able = [name for name in models.MODULES if models.model(name).lacking]
+        able = [name for name in models.names() if models.model(name).lacking]
         raise ConfigError(
             f"{where}.missing: {found.model.name} needs all features of every utterance; able to do without some are "
             f"{', '.join(able)}"
@@ -340,7 +365,7 @@ def _demand_missing(found: Plan, where: str) -> None:
 def _model_name(model: Mapping[str, Any]) -> str:
     name = model.get("name")
     if not isinstance(name, str):
-        raise ConfigError(f"a model needs a name; there are {', '.join(models.MODULES)}")
+        raise ConfigError(f"a model needs a name; there are {', '.join(models.names())}")
     return name
 
 
@@ -356,7 +381,7 @@ def _checkpoints(settings: Any, blocks: Container[str] = ()) -> Iterator[str]:
     for key, value in settings.items():
         if key == "checkpoint" and isinstance(value, str) and value:
             yield value
-        elif isinstance(value, Mapping) and value.get("name") in models.MODULES:
+        elif isinstance(value, Mapping) and value.get("name") in models.names():
             if key in blocks:
                 inner = {name: one for name, one in value.items() if name != "name"}
                 yield from _checkpoints(asdict(settings_of(models.model(value["name"]).settings, inner, key)), blocks)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks import leaks
 from tasks.core.config import Clips
 from tasks.evaluation import scores
 from tasks.evaluation.protocols import Split
@@ -20,6 +19,7 @@ from tasks.experiments.data import Data
 from tasks.experiments.fitting import ONLY, RECIPE, SHUFFLED, Fit
 from tasks.experiments.plan import Plan
 from tasks.experiments.scoring import Run
+from tasks.leaks.finding import AuditReport
 
 HEADLINE = {
     "classes": ("accuracy", "uar", "macro_f1", "weighted_f1"),
@@ -141,7 +141,7 @@ def metrics(
     splits: Sequence[Split],
     groups: Any,
     *,
-    audit: leaks.AuditReport,
+    audit: AuditReport,
     bootstrap: Bootstrap,
 ) -> dict[str, Any]:
     """Return all figures of an experiment, ready for JSON; nothing in it depends on the machine."""

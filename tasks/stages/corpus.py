@@ -12,7 +12,7 @@ from tasks.core.config import Config, Section
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import InputError
 from tasks.core.memo import Reject, Result
-from tasks.corpora.readers import reading, registry
+from tasks.corpora.readers import pool, reading, registry
 from tasks.corpora.readers.reading import ReaderOutput, Row
 from tasks.media.corpus_files import media_files, sound_check, video_check
 
@@ -122,3 +122,14 @@ def _first(rejects: Sequence[Reject]) -> str:
     if not rejects:
         return "there are no files of its kind below it"
     return f"{len(rejects)} rejected, the first: {rejects[0].id}: {rejects[0].reason} ({rejects[0].detail})"
+
+
+def plugins(config: Config, name: str) -> list[str]:
+    """Return the modules of the readers that read a corpus.
+
+    Args:
+        config: all settings
+        name: of the corpus
+    """
+    reader = config.corpora[name].reader
+    return [registry.module(part) for part in (reader, *(registry.names() if reader == pool.NAME else ()))]

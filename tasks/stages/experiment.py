@@ -19,15 +19,14 @@ from tasks.core.errors import InputError
 from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import Bootstrap
 from tasks.experiments import data as rows_of
-from tasks.experiments import fitting, illustrations, modalities, pictures, plan, results, scoring
+from tasks.experiments import fitting, illustrations, modalities, pictures, plan, plot_data, results, scoring
 from tasks.experiments.data import Data
 from tasks.experiments.fitting import FINAL, FITTED, ONLY, RECIPE, SHUFFLED, TUNED, Fit
-from tasks.experiments.pictures import Pictures
 from tasks.experiments.plan import Plan
+from tasks.experiments.plot_data import PlotData
 from tasks.experiments.results import Fits
 from tasks.experiments.scoring import Run
 from tasks.models.base import registry
-from tasks.pages.experiment import page
 
 _LOOKED_UP = frozenset(
     {"tasks.corpora", "tasks.experiments.plan", "tasks.features.base.feature_sets", "tasks.features", "tasks.leaks"}
@@ -149,17 +148,39 @@ def _fitting() -> str:
 
 def _code(recipe: Plan) -> str:
     """Return what stands for the code of a recipe's models, and for the pretrained ones they start from."""
-    names, versions = [recipe.model.name], list[str]()
-    while names:
-        model = registry.model(name := names.pop())
-        versions.append(code_version.version(registry.module(name)))
-        if model.builds_on is not None and model is recipe.model:
-            names += model.builds_on(recipe.settings(0))
+    versions = [code_version.version(module) for module in _model_modules(recipe)]
     for checkpoint in recipe.model_checkpoints:
         from tasks.features.base import checkpoints
 
         versions.append(checkpoints.fingerprint(checkpoint))
     return " ".join(versions)
+
+
+def _model_modules(recipe: Plan) -> list[str]:
+    """Return the modules of a recipe's model and of the models that it builds on."""
+    model = recipe.model
+    others = model.builds_on(recipe.settings(0)) if model.builds_on is not None else ()
+    return [registry.module(name) for name in (model.name, *others)]
+
+
+def plugins(config: Config, name: str) -> list[str]:
+    """Return the modules that a recipe loads by name.
+
+    Args:
+        config: all settings
+        name: of the experiment
+    """
+    return _model_modules(plan.plan(name, config))
+
+
+def checkpoints_of(config: Config, name: str) -> tuple[str, ...]:
+    """Return the pretrained models that a recipe's models start from, as params.yaml names them.
+
+    Args:
+        config: all settings
+        name: of the experiment
+    """
+    return plan.plan(name, config).model_checkpoints
 
 
 def _write(config: Config, recipe: Plan, data: Data, fits: list[Fits], audit: leaks.AuditReport) -> None:
@@ -189,7 +210,7 @@ def _write(config: Config, recipe: Plan, data: Data, fits: list[Fits], audit: le
         searched=illustrations.searched(fitted),
         frames=illustrations.frames(recipe),
     )
-    tables.write_text(target / "index.html", page.render(figures, audit, drawn))
+    tables.write_text(target / "plot_data.json", plot_data.dumps(drawn))
     tables.write_text(target / "cost.json", json.dumps(results.cost(fits), indent=2) + "\n")
     _write_model(recipe, item, kept, files)
 
@@ -205,12 +226,12 @@ def _curves(fits: Fits) -> pa.Table:
     return tables.from_rows(rows, _CURVES)
 
 
-def _pictures(recipe: Plan, data: Data, splits: Sequence[Split], these: list[Run], curves: pa.Table) -> Pictures:
+def _pictures(recipe: Plan, data: Data, splits: Sequence[Split], these: list[Run], curves: pa.Table) -> PlotData:
     if recipe.task != "classes":
-        return Pictures({}, (), {}, (), curves.to_pylist())
+        return PlotData({}, (), {}, (), curves.to_pylist())
     said = tables.read_corpus(paths.utterances(recipe.recipe.corpus)).select(["utterance_id", "text"]).to_pylist()
     texts = {row["utterance_id"]: row["text"] or "" for row in said}
-    return Pictures(
+    return PlotData(
         pictures.counts(data, splits),
         pictures.maps(data, recipe.recipe.seeds[0]),
         pictures.words(data, texts),

@@ -176,6 +176,28 @@ def _files(
     return media.files(rows, column, digests, Path(config.corpora[corpus].path))
 
 
+def plugins(config: Config, name: str) -> tuple[str, ...]:
+    """Return the module of the extractor of a feature set.
+
+    Args:
+        config: all settings
+        name: of the feature set
+    """
+    return (registry.module(config.features[name].extractor),)
+
+
+def checkpoints_of(config: Config, name: str) -> tuple[str, ...]:
+    """Return the pretrained model that a feature set's extractor uses, as params.yaml names it.
+
+    Args:
+        config: all settings
+        name: of the feature set
+    """
+    _, settings = feature_sets.resolve(name, config)
+    checkpoint = getattr(settings, "checkpoint", None)
+    return (checkpoint,) if checkpoint else ()
+
+
 def _code(extractor: Extractor, settings: Any) -> str:
     """Return what stands for an extractor's code and for the pretrained model it uses."""
     code = code_version.version(registry.module(extractor.name))

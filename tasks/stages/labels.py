@@ -100,3 +100,12 @@ def proposed(texts: VotedTexts, config: Config, least_coverage: float) -> dict[s
         "macro_f1": best.macro_f1,
         "held_out": threshold.held_out(combination.labels, certain, texts.gold, texts.groups, least_coverage),
     }
+
+
+def plugins(config: Config) -> list[str]:
+    """Return the modules of the shipped voters that vote.
+
+    Args:
+        config: all settings
+    """
+    return registry.modules(config.polarity.voters)

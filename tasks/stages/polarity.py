@@ -164,3 +164,12 @@ def _decided(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> pa.T
     probabilities = combination.probabilities
     columns |= {name: pa.array(probabilities[:, k], from_pandas=True) for k, name in enumerate(tables.SENTIMENTS)}
     return pa.table(columns).cast(tables.VOTES)
+
+
+def plugins(config: Config) -> list[str]:
+    """Return the modules of the shipped voters that vote.
+
+    Args:
+        config: all settings
+    """
+    return registry.modules(config.polarity.voters)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks import leaks
 from tasks.core import paths, tables
 from tasks.core.config import Config, Train
 from tasks.core.each import Each, Work, collect
@@ -19,6 +18,7 @@ from tasks.core.memo import Result
 from tasks.evaluation import scores, splits
 from tasks.experiments.weak_path import recipe, training_rows
 from tasks.features.mid_term.mid_term import NAMES
+from tasks.leaks.fitted import check as check_fitted
 from tasks.models.svm import weak_svm
 
 FINAL = -1
@@ -102,9 +102,7 @@ def run(config: Config, *, each: Each) -> None:
 
 def _demand_fitted_inside(model: Any, rows: training_rows.Rows, inside: Any, where: str) -> None:
     """Check, on the fitted scaler and balancer, that they saw the training part alone."""
-    found = leaks.fitted.check(
-        model.steps[:-1], (rows.features[inside], rows.labels[inside]), (rows.features, rows.labels)
-    )
+    found = check_fitted(model.steps[:-1], (rows.features[inside], rows.labels[inside]), (rows.features, rows.labels))
     if found.n:
         raise LeakError(f"{where}: {found.what}: {', '.join(found.examples)}")
 

@@ -23,7 +23,15 @@ PROGRAMS = {"undertone": ["-c", "from flows.cli.main import main; main()"], "pyt
 def clone(tmp_path: Path) -> Path:
     """A copy of undertone with the page's files."""
     folder = tmp_path / "undertone"
-    for name in ("tasks", "flows", "data/voters", "data/listeners", "tests/tasks/corpora/readers"):
+    for name in (
+        "tasks",
+        "flows",
+        "data/voters",
+        "data/listeners",
+        "data/checkpoint",
+        "data/experiment",
+        "tests/tasks/corpora/readers",
+    ):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", "params.yaml", "prefect.yaml", ".dvcignore", "pyproject.toml", "tests/conftest.py"):
         shutil.copy(ROOT / name, folder / name)

@@ -15,16 +15,15 @@ from tasks.on_demand import simulated_corpora
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "adding-features-and-models.md"
-BLOCK = re.compile(r"```(?:python|yaml) (file|patch)=(\S+)\n(.*?)```", re.DOTALL)
-LAST_ENTRY = re.compile(r"(?=^    \}\n\))", re.MULTILINE)
+BLOCK = re.compile(r"```(?:python|yaml) file=(\S+)\n(.*?)```", re.DOTALL)
 
 
-def blocks() -> list[tuple[str, str, str]]:
+def blocks() -> list[tuple[str, str]]:
     return BLOCK.findall(PAGE.read_text(encoding="utf-8"))
 
 
 def test_extractor_and_model_are_less_than_60_lines() -> None:
-    lines = [line for _, name, text in blocks() if name != "params.yaml" for line in text.splitlines()]
+    lines = [line for name, text in blocks() if name != "params.yaml" for line in text.splitlines()]
     assert 0 < sum(bool(line.strip()) for line in lines) < 60
 
 
@@ -36,15 +35,11 @@ def test_the_page_works_as_it_stands(tmp_path: Path) -> None:
     params = re.sub(r"^(features|experiments): \{\}.*\n", "", (ROOT / "params.yaml").read_text(), flags=re.MULTILINE)
     params = re.sub(r"^corpora: \{\}.*$", "corpora: {simulated-ravdess: {reader: ravdess, path: voices}}", params,
                     flags=re.MULTILINE)  # fmt: skip
-    for kind, name, text in blocks():
+    for name, text in blocks():
         if name == "params.yaml":
             (house / name).write_text(params + text)
-        elif kind == "file":
-            (house / name).write_text(text)
         else:
-            registry = (house / name).read_text()
-            assert len(LAST_ENTRY.findall(registry)) == 1
-            (house / name).write_text(LAST_ENTRY.sub(text, registry))
+            (house / name).write_text(text)
     for stage in ("corpus@simulated-ravdess", "extract@voices-loudness", "experiment@voices-centroid"):
         done = subprocess.run(
             [sys.executable, "-m", "tasks", stage], cwd=house, capture_output=True, text=True, check=False

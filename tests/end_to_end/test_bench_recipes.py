@@ -218,7 +218,7 @@ def test_a_recipe_runs(system: str, recipe: str, written: Callable[[str, str], t
     )
     assert (found["windows"] is not None) == (entry.windows is not None)
     assert found["threshold"] == (entry.threshold if entry.target == "emotions" else None)
-    assert "simulated" in (paths.experiment(name) / "index.html").read_text(encoding="utf-8").lower()
+    assert "simulated" in paths.page(name).read_text(encoding="utf-8").lower()
     _demand_classes(entry, found)
     _demand_rows(name, entry, found)
 

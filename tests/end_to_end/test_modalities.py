@@ -103,7 +103,7 @@ def test_meld_whose_modalities_tell_a_part_each_needs_them_all(ran: Ran) -> None
         assert found.keys() == {"text", "sound", "video"}
         assert min(one["low"] for one in found.values()) > 0, (how, found)
     assert "together they are better" in modalities.verdict(modalities.gains(figures))
-    page = (paths.experiment(figures["experiment"]) / "index.html").read_text(encoding="utf-8")
+    page = paths.page(figures["experiment"]).read_text(encoding="utf-8")
     assert "What was seen" in page
     assert page.count("data:image/jpeg;base64,") == 7
     assert f"{figures['model']['n_parameters']:,} parameters" in page

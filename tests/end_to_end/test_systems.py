@@ -136,7 +136,7 @@ def test_every_system_runs_by_both_doors(
         assert found["simulated"]
         assert {"majority", "shuffled labels"} <= set(found["baselines"])
         assert found["leaky"] == ("source" in name)
-        assert "simulated" in (paths.experiment(name) / "index.html").read_text().lower()
+        assert "simulated" in paths.page(name).read_text().lower()
     dag = Dag()
     assert all(dag.is_current(stage) for stage in stages)
     monkeypatch.chdir(by_flow)

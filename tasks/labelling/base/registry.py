@@ -7,7 +7,7 @@ A project's voter is a module `NAME.py` with the same three names as a shipped o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +25,15 @@ from tasks.labelling.base.voter import Voter
 def shipped() -> tuple[str, ...]:
     """Return the names of the shipped voters, sorted. Lists the package's files and imports none of them."""
     return tuple(sorted(module.name for module in iter_modules(voters.__path__)))
+
+
+def modules(names: Iterable[str]) -> list[str]:
+    """Return the modules of those voters that are shipped.
+
+    Args:
+        names: of voters
+    """
+    return [_module_name(name) for name in names if name in shipped()]
 
 
 def available() -> tuple[str, ...]:

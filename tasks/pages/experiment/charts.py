@@ -12,13 +12,12 @@ import numpy as np
 
 from tasks.evaluation.protocols import PAIR
 from tasks.pages.common import score_text
+from tasks.pages.common.charts import Chart, plain
 from tasks.pages.common.headline import Figure
 from tasks.pages.common.palette import COLOURS, SYSTEMS
-from tasks.pages.weak.charts import Chart, plain
 
 if TYPE_CHECKING:
-    from tasks.experiments.illustrations import Search, Shares
-    from tasks.experiments.pictures import Map
+    from tasks.experiments.plot_data import Map, Search, Shares
 
 _GREY = COLOURS["neutral"]
 _MARKS = (

@@ -15,7 +15,7 @@ from tasks.pages.experiment import charts as experiment_charts
 from tasks.pages.experiment import modalities, spectrogram_charts
 
 if TYPE_CHECKING:
-    from tasks.experiments.pictures import Pictures
+    from tasks.experiments.plot_data import PlotData
 
 MOST_SHOWN = 12
 """Folds, and fits that were tuned, which are shown at once; more are folded away."""
@@ -48,7 +48,7 @@ class Word:
     strength: float
 
 
-def render(figures: Mapping[str, Any], audit: AuditReport, pictures: Pictures) -> str:
+def render(figures: Mapping[str, Any], audit: AuditReport, pictures: PlotData) -> str:
     """Return the page as HTML; the same input gives the same text.
 
     Args:
@@ -230,7 +230,7 @@ def _with(named: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     return f"{name}: {named['title']}{stated}"
 
 
-def _charts(figures: Mapping[str, Any], pictures: Pictures) -> tuple[dict[str, Any], dict[str, str]]:
+def _charts(figures: Mapping[str, Any], pictures: PlotData) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the charts there is something for, and the captions of those that come in numbers."""
     outputs, found = figures["outputs"], figures["scores"]
     charts = {"scores": experiment_charts.scores(score_text.systems(figures), score_text.measures(figures))}

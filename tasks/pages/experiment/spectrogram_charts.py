@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.pages.common.charts import Chart, plain
 from tasks.pages.common.palette import COLOURS
-from tasks.pages.weak.charts import Chart, plain
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

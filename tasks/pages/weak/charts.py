@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tasks.core import tables
+from tasks.pages.common.charts import Chart, plain
 from tasks.pages.common.headline import SYSTEMS as SYSTEM_NAMES
 from tasks.pages.common.headline import Row
 from tasks.pages.common.palette import COLOURS, SYSTEMS
@@ -16,9 +16,8 @@ from tasks.pages.weak.by_video import Video
 from tasks.pages.weak.vote_counts import NONE, Spread
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+    pass
 
-Chart = dict[str, Any]
 _SHAPES = {"classifier": "diamond", "majority": "square", "shuffled": "circle"}
 _OFFSETS = {"classifier": -0.24, "majority": 0.0, "shuffled": 0.24}
 _ROW_PX = 26
@@ -198,34 +197,3 @@ def _hover(video: Video) -> str:
         f"<b>{title}</b><br>label {video.consensus:+.2f}, classifier {video.predicted:+.2f}"
         f"<br>{video.right} of {video.n} right<extra></extra>"
     )
-
-
-def plain(figure: Figure, height: int) -> Chart:
-    """Return a figure as JSON has it, in the pages' own style: no background, no title of its own, `height` pixels."""
-    import plotly.graph_objects as go
-
-    figure.update_layout(
-        template=go.layout.Template(),
-        height=height,
-        autosize=True,
-        margin={"l": 10, "r": 26, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, sans-serif", "size": 13},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
-        dragmode=False,
-        hovermode="closest",
-    )
-    # a finger that scrolls the page must not move an axis
-    axis = {
-        "fixedrange": True,
-        "automargin": True,
-        "gridcolor": "#c9ced6",
-        "title_standoff": 8,
-        "title_font_size": 13,
-        "ticklabelstandoff": 4,
-    }
-    figure.update_xaxes(zeroline=bool(figure.layout.xaxis.zeroline), **axis)
-    figure.update_yaxes(zeroline=False, **axis)
-    chart: Chart = json.loads(figure.to_json())
-    return chart

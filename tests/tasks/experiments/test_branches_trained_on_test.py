@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tasks.core import each, paths
+from tasks.core import paths
 from tasks.core.config import Config
 from tasks.core.errors import ConfigError, LeakError
 from tasks.experiments import plan
-from tasks.stages import experiment
+from tests.tasks.experiment_runs import run
 
 Toy = Callable[..., Config]
 FUSED: dict[str, Any] = {
@@ -22,13 +21,6 @@ FUSED: dict[str, Any] = {
     "protocol": "random(3)",
     "strength": 0.0,
 }  # fmt: skip
-
-
-def run(config: Config) -> dict[str, Any]:
-    alone = config.runtime.model_copy(update={"workers": 1, "progress": "never"})
-    experiment.run(config, "trial", each=each.local(alone))
-    found: dict[str, Any] = json.loads((paths.experiment("trial") / "metrics.json").read_text())
-    return found
 
 
 def test_features_that_say_nothing_are_at_chance_unless_branches_have_seen_the_test(toy: Toy) -> None:
@@ -43,7 +35,7 @@ def test_features_that_say_nothing_are_at_chance_unless_branches_have_seen_the_t
     assert shuffled[0] < 0.5 < 0.9 < shuffled[1]
     (told,) = [one for one in leaky["audit"] if one["check"] == "learned in parts"]
     assert (told["severity"], told["n"], told["of"]) == ("declared", 72, 72)
-    page = (paths.experiment("trial") / "index.html").read_text()
+    page = paths.page("trial").read_text()
     assert "100.0% of the test utterances have been learned by parts of the model" in page
 
 
@@ -53,7 +45,7 @@ def test_under_an_honest_protocol_it_stops_the_run_unless_it_is_declared(toy: To
         run(toy(**seen))
     declared = run(toy(**seen, declare=["learned in parts"]))
     assert declared["branches_see"] == "everything"
-    page = (paths.experiment("trial") / "index.html").read_text()
+    page = paths.page("trial").read_text()
     assert "LEAKY" in page
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +12,13 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from tasks.core import each, paths, tables
+from tasks.core import paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import ConfigError, NotEnoughData
 from tasks.experiments import data as rows_of
 from tasks.experiments import fitting, plan
 from tasks.features.base import store
-from tasks.stages import experiment
+from tests.tasks.experiment_runs import run
 
 Toy = Callable[..., Config]
 SMALL: dict[str, Any] = {
@@ -46,13 +45,6 @@ def take_away(name: str, ids: set[str]) -> None:
     store.write(folder, batches, {key: found.card[key] for key in ("extractor", "title", "settings", "gives")})
 
 
-def run(config: Config) -> dict[str, Any]:
-    alone = config.runtime.model_copy(update={"workers": 1, "progress": "never"})
-    experiment.run(config, "trial", each=each.local(alone))
-    found: dict[str, Any] = json.loads((paths.experiment("trial") / "metrics.json").read_text())
-    return found
-
-
 MUTE = {f"toy/s{speaker}-{turn:02d}" for speaker in range(8) for turn in (0, 4)}
 UNHEARD = {f"toy/s{speaker}-01" for speaker in range(8)}
 
@@ -71,7 +63,7 @@ def test_who_lacks_some_features_is_kept_and_scored(toy: Toy) -> None:
     assert len(told) == 24
     assert np.mean([row["predicted"] == row["actual"] for row in told]) > 0.7
     assert {"sound only", "text only"} <= found["baselines"].keys()
-    page = (paths.experiment("trial") / "index.html").read_text()
+    page = paths.page("trial").read_text()
     assert "What utterances lack" in page
 
 
@@ -135,7 +127,7 @@ def test_the_page_tells_where_the_attention_goes(toy: Toy) -> None:
     take_away("toy-steps", MUTE)
     recipe = plan.plan("trial", config)
     run(config)
-    page = (paths.experiment("trial") / "index.html").read_text()
+    page = paths.page("trial").read_text()
     assert "Where the attention goes" in page
     assert "on what it was tested on" in page
     data = rows_of.load(recipe)
@@ -154,7 +146,7 @@ def test_the_page_tells_where_the_attention_goes(toy: Toy) -> None:
 
 def test_the_page_shows_how_learning_rates_were_found(toy: Toy) -> None:
     run(toy(**{**BOTH, "protocol": "official", "model": {**SMALL, "find_learning_rate": True, "batch_size": 4}}))
-    page = (paths.experiment("trial") / "index.html").read_text()
+    page = paths.page("trial").read_text()
     assert page.count("How the learning rate was found") == 1
     branches = {
         "vector": {"name": "feed-forward", "hidden": [4], "epochs": 1, "find_learning_rate": True},
@@ -165,6 +157,6 @@ def test_the_page_shows_how_learning_rates_were_found(toy: Toy) -> None:
             **{**BOTH, "missing": "left-out", "protocol": "official", "model": {"name": "fusion", "branches": branches}}
         )
     )
-    page = (paths.experiment("trial") / "index.html").read_text()
+    page = paths.page("trial").read_text()
     assert "How the learning rate was found: toy-voice" in page
     assert "How the learning rate was found: toy-steps" in page

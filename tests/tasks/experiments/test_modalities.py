@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tasks.core import each, paths
+from tasks.core import paths
 from tasks.core.config import Config
 from tasks.evaluation.scores import Bootstrap, paired
 from tasks.experiments import modalities
@@ -18,7 +17,7 @@ from tasks.experiments.scoring import Run
 from tasks.features.base.sequences import Sequences
 from tasks.models.base.estimator import Inputs
 from tasks.pages.experiment import modalities as page
-from tasks.stages import experiment
+from tests.tasks.experiment_runs import run
 
 Toy = Callable[..., Config]
 THREE = {"text": ("words",), "sound": ("voice", "pitch"), "video": ("frames",)}
@@ -102,13 +101,6 @@ def test_where_folds_are_averaged_their_difference_is() -> None:
     assert paired(*sides, Bootstrap(200, 0.95, 1), per_fold=True)["accuracy"]["value"] == pytest.approx(0.25)
 
 
-def run(config: Config) -> dict[str, Any]:
-    alone = config.runtime.model_copy(update={"workers": 1, "progress": "never"})
-    experiment.run(config, "trial", each=each.local(alone))
-    found: dict[str, Any] = json.loads((paths.experiment("trial") / "metrics.json").read_text())
-    return found
-
-
 def test_an_experiment_tells_what_its_modalities_add(toy: Toy) -> None:
     found = run(toy(features=["toy-voice", "toy-more"], model={"name": "logistic"}))
     told = {(*one["modalities"], one["how"]): one for one in found["modalities"]}
@@ -117,7 +109,7 @@ def test_an_experiment_tells_what_its_modalities_add(toy: Toy) -> None:
     # who hears another's voice with these words is wrong more often
     assert told["sound", "swapped"]["gain"]["uar"]["low"] > 0.1
     assert told["text", "swapped"]["gain"]["uar"]["low"] > 0.1
-    shown = (paths.experiment("trial") / "index.html").read_text()
+    shown = paths.page("trial").read_text()
     assert "What each modality adds" in shown
     assert "The best single modality is" in shown
 

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
 
-from tasks.core import each, paths
+from tasks.core import paths
 from tasks.core.config import Config
 from tasks.core.errors import NotEnoughData
 from tasks.experiments import data as rows_of
 from tasks.experiments import plan
-from tasks.stages import experiment
+from tests.tasks.experiment_runs import run
 
 Toy = Callable[..., Config]
 
 
 def test_rows_are_chosen_by_a_column_and_the_rest_is_told(toy: Toy) -> None:
     config = toy(only={"script": ["toy/t0", "toy/t3", "toy/t5"]}, protocol="speaker-out(2)")
-    alone = config.runtime.model_copy(update={"workers": 1, "progress": "never"})
-    experiment.run(config, "trial", each=each.local(alone))
-    found = json.loads((paths.experiment("trial") / "metrics.json").read_text())
+    found = run(config)
     assert found["n"] == 24
     assert found["left_out"] == {"not what the recipe is about": 48}
     assert found["only"] == {"script": ["toy/t0", "toy/t3", "toy/t5"]}
-    page = (paths.experiment("trial") / "index.html").read_text()
+    page = paths.page("trial").read_text()
     assert "rows chosen by" in page
 
 

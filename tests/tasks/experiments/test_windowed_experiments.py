@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +12,13 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from tasks.core import each, paths, tables
+from tasks.core import paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import ConfigError, LeakError, NotEnoughData
 from tasks.evaluation.protocols import Protocol
 from tasks.experiments import data as rows_of
 from tasks.experiments import fitting, plan
-from tasks.stages import experiment
+from tests.tasks.experiment_runs import run
 
 Toy = Callable[..., Config]
 STEPS: dict[str, Any] = {
@@ -28,13 +27,6 @@ STEPS: dict[str, Any] = {
     "windows": {"length_s": 0.02, "hop_s": 0.01},
     "protocol": "speaker-out(2)",
 }
-
-
-def run(config: Config, name: str = "trial") -> dict[str, Any]:
-    alone = config.runtime.model_copy(update={"workers": 1, "progress": "never"})
-    experiment.run(config, name, each=each.local(alone))
-    found: dict[str, Any] = json.loads((paths.experiment(name) / "metrics.json").read_text())
-    return found
 
 
 def test_windows_are_learned_and_their_utterances_scored(toy: Toy) -> None:
@@ -46,7 +38,7 @@ def test_windows_are_learned_and_their_utterances_scored(toy: Toy) -> None:
     rows = pq.read_table(paths.experiment("trial") / "predictions.parquet").to_pylist()
     assert len({row["utterance_id"] for row in rows}) == 72
     assert not any("#" in row["utterance_id"] for row in rows)
-    page = (paths.experiment("trial") / "index.html").read_text()
+    page = paths.page("trial").read_text()
     assert "0.02 s every 0.01 s" in page
     assert not list((paths.HOUSE / "training").glob("*")), "what is trained leaves nothing to go on with"
 
@@ -176,4 +168,4 @@ def test_from_each_corpus_to_each_other_over_the_emotions_they_share(toy: Toy) -
     assert found["outputs"] == ["anger", "happiness"]
     assert [one["fold"] for one in found["folds"]] == ["other → toy", "toy → other"]
     assert found["scores"]["uar"]["value"] == pytest.approx(np.mean([one["uar"] for one in found["folds"]]))
-    assert "Learned from one corpus, tested on another" in (paths.experiment("trial") / "index.html").read_text()
+    assert "Learned from one corpus, tested on another" in paths.page("trial").read_text()

@@ -19,15 +19,9 @@ from tasks.experiments import fitting, plan
 from tasks.features.base import store
 from tasks.on_demand import compare_experiments
 from tasks.stages import experiment
+from tests.tasks.experiment_runs import run
 
 Toy = Callable[..., Config]
-
-
-def run(config: Config, name: str = "trial", workers: int = 1) -> dict[str, Any]:
-    alone = config.runtime.model_copy(update={"workers": workers, "progress": "never"})
-    experiment.run(config, name, each=each.local(alone))
-    found: dict[str, Any] = json.loads((paths.experiment(name) / "metrics.json").read_text())
-    return found
 
 
 def test_a_voice_that_says_the_class_is_heard(toy: Toy) -> None:
@@ -97,7 +91,7 @@ def test_values(toy: Toy) -> None:
 def test_the_same_seed_gives_the_same_bytes_whatever_the_workers(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     config = toy(tune={"grid": {"c": [0.1, 1.0]}, "folds": 3})
     run(config)
-    names = ("metrics.json", "predictions.parquet", "confusion.csv", "curves.parquet", "audit.json", "index.html")
+    names = ("metrics.json", "predictions.parquet", "confusion.csv", "curves.parquet", "audit.json", "plot_data.json")
     first = {name: (paths.experiment("trial") / name).read_bytes() for name in names}
     model = {
         path.name: path.read_bytes() for path in (paths.experiment("trial") / "model").rglob("*") if path.is_file()

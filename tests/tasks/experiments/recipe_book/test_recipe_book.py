@@ -127,7 +127,7 @@ def test_the_benchmark_is_whole() -> None:
     assert {
         "cnn-1d", "cnn-2d", "cnn-lstm", "alexnet", "resnet", "densenet", "resnext", "speech-fine-tuned", "fine-tuned",
         "fusion", "late-fusion",
-    } <= names <= set(models.MODULES)  # fmt: skip
+    } <= names <= set(models.names())  # fmt: skip
     checkpoints = {entry.model.get("checkpoint") for entry in bench().values()}
     assert {"bert-base-uncased", "roberta-base", "jonatasgrosman/wav2vec2-large-xlsr-53-english"} <= checkpoints
     assert {entry.threshold for entry in bench().values()} == {0.5, 0.3, "tuned"}

@@ -15,7 +15,7 @@ from tasks.features.base import extractor as interface
 from tasks.features.base import registry
 
 
-@pytest.mark.parametrize("name", list(registry.MODULES))
+@pytest.mark.parametrize("name", registry.names())
 def test_a_name_leads_to_its_extractor(name: str) -> None:
     found = registry.extractor(name)
     assert found.name == name
@@ -25,7 +25,7 @@ def test_a_name_leads_to_its_extractor(name: str) -> None:
     assert found.gives in get_args(interface.Gives)
 
 
-@pytest.mark.parametrize("name", list(registry.MODULES))
+@pytest.mark.parametrize("name", registry.names())
 def test_settings_are_frozen_and_have_defaults(name: str) -> None:
     kind = registry.extractor(name).settings
     assert is_dataclass(kind)
@@ -36,23 +36,13 @@ def test_settings_are_frozen_and_have_defaults(name: str) -> None:
             setattr(settings, field.name, None)
 
 
-def test_nothing_is_offered_that_has_no_name() -> None:
-    offered = {one.name for module in set(registry.MODULES.values()) for one in _extractors(module)}
-    assert offered == set(registry.MODULES)
-
-
-def _extractors(module: str) -> tuple[interface.Extractor, ...]:
-    found: tuple[interface.Extractor, ...] = import_module(f"tasks.features.{module}").EXTRACTORS
-    return found
-
-
 def test_an_unknown_name() -> None:
     with pytest.raises(ConfigError, match="did you mean text-embedding"):
         registry.extractor("text-embeding")
 
 
 def test_nothing_heavy_at_import() -> None:
-    modules = [registry.module(name) for name in registry.MODULES]
+    modules = [registry.module(name) for name in registry.names()]
     heavy = "{'torch', 'transformers', 'simplemma', 'pyAudioAnalysis', 'huggingface_hub'}"
     code = f"import sys, {', '.join(modules)}, tasks.simulate.checkpoints; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

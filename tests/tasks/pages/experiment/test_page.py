@@ -13,8 +13,7 @@ import pytest
 
 from tasks.evaluation.scores import Bootstrap
 from tasks.experiments import scoring
-from tasks.experiments.illustrations import Attended, Varied
-from tasks.experiments.pictures import Map, Pictures
+from tasks.experiments.plot_data import Attended, Map, PlotData, Varied
 from tasks.experiments.scoring import Run
 from tasks.leaks.finding import AuditReport, Finding, FoldSize
 from tasks.pages.experiment import page as experiment
@@ -27,7 +26,7 @@ CLEAR = Finding("seen speakers", "violation", 0, 480, "No speaker is on both sid
 DECLARED = Finding("seen speakers", "declared", 480, 480, "480 test utterances by speakers of the training part.", ())
 PARTS = tuple(FoldSize(f"fold {k + 1} of 4", 360, 120) for k in range(4))
 AUDIT = AuditReport("speaker-out(4)", "No speaker is in both parts.", 480, PARTS, (CLEAR, SEEN))
-NOTHING = Pictures({}, (), {}, (), ())
+NOTHING = PlotData({}, (), {}, (), ())
 
 
 class Page(HTMLParser):
@@ -153,7 +152,7 @@ def of_values(**more: Any) -> dict[str, Any]:
     return common("values", outputs, scores=scores, baselines=baselines, target=target, folds=folds(names)) | more
 
 
-def drawn(classes: tuple[str, ...] = CLASSES) -> Pictures:
+def drawn(classes: tuple[str, ...] = CLASSES) -> PlotData:
     rng = np.random.default_rng(3)
     which = rng.integers(len(classes), size=300)
     corners = rng.normal(0, 18, (len(classes), 2))
@@ -171,7 +170,7 @@ def drawn(classes: tuple[str, ...] = CLASSES) -> Pictures:
         for epoch in range(1, 13)
         for name, value in (("train_loss", 2.0), ("development_loss", 2.4), ("development_accuracy", 0.7))
     ]
-    return Pictures(
+    return PlotData(
         {part: {one: n + 7 * k for k, one in enumerate(classes)} for part, n in parts.items()},
         (Map("functionals", 50.0, 7, 1.234, 300, 480, points, np.array(classes)[which]),),
         {one: [(f"{one}{k}", 9.0 / (k + 1)) for k in range(30)] for one in classes},

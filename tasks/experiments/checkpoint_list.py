@@ -1,0 +1,60 @@
+"""The section `checkpoints` of params.yaml: folders and files of weights that recipes and features start from.
+
+DVC watches what is listed there. Checkpoints on the Hugging Face hub or from a package do not change under their name.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from tasks.core import paths
+from tasks.core.config import Config
+from tasks.corpora.intake import write_entries
+from tasks.experiments import plan
+
+_LOG = logging.getLogger("undertone")
+
+
+def registered(config: Config) -> Config:
+    """Add the local checkpoints that recipes and features name, and that are not listed yet, to params.yaml.
+
+    Args:
+        config: all settings; recipes that cannot work are refused elsewhere
+
+    Returns:
+        the settings with these checkpoints
+    """
+    listed = set(config.checkpoints.values())
+    missing = [name for name in plan.checkpoints(config) if name not in listed and Path(name).expanduser().exists()]
+    if not missing:
+        return config
+    entries: dict[str, str] = {}
+    for checkpoint in missing:
+        entries[_free_name(checkpoint, {**config.checkpoints, **entries})] = checkpoint
+    write_entries(paths.PARAMS, {"checkpoints": entries})
+    for name, checkpoint in entries.items():
+        _LOG.warning("params.yaml: added checkpoints.%s: %s; DVC now notices when its weights change", name, checkpoint)
+    return config.model_copy(update={"checkpoints": {**config.checkpoints, **entries}})
+
+
+def fingerprint(config: Config, checkpoint: str) -> str:
+    """Return the recorded digest of a listed checkpoint's weights; an empty text for one that is not listed.
+
+    Args:
+        config: all settings
+        checkpoint: as recipes name it
+    """
+    for name, listed in config.checkpoints.items():
+        if listed == checkpoint and (path := paths.fingerprint(name)).is_file():
+            return str(json.loads(path.read_text(encoding="utf-8"))["sha256"])
+    return ""
+
+
+def _free_name(checkpoint: str, taken: Mapping[str, str]) -> str:
+    stem = re.sub(r"[^a-z0-9]+", "-", Path(checkpoint).name.lower()).strip("-") or "checkpoint"
+    names = (stem, *(f"{stem}-{number}" for number in range(2, len(taken) + 3)))
+    return next(name for name in names if name not in taken)

@@ -1,0 +1,22 @@
+"""Stage leaderboard: all experiments that have results, side by side with published scores."""
+
+from __future__ import annotations
+
+import json
+
+from tasks.core import paths, tables
+from tasks.core.config import Config
+from tasks.core.each import Each
+from tasks.pages.leaderboard import page
+
+
+def run(config: Config, *, each: Each) -> None:
+    """Write `data/leaderboard/index.html`; there are no items for `each`.
+
+    Args:
+        config: all settings
+        each: unused
+    """
+    files = [paths.experiment(name) / "metrics.json" for name in config.experiments]
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in files if path.is_file()]
+    tables.write_text(paths.LEADERBOARD, page.render(results))

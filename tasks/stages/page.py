@@ -1,0 +1,28 @@
+"""Stage page@NAME: an experiment's page, drawn from its results; a new wording refits nothing."""
+
+from __future__ import annotations
+
+import json
+
+from tasks.core import paths, tables
+from tasks.core.config import Config
+from tasks.core.each import Each
+from tasks.experiments import plot_data
+from tasks.leaks.finding import AuditReport
+from tasks.pages.experiment import page
+
+
+def run(config: Config, name: str, *, each: Each) -> None:
+    """Write `data/page/NAME/index.html`; there are no items for `each`.
+
+    Args:
+        config: unused: the results state their settings
+        name: of the experiment
+        each: unused
+    """
+    folder = paths.experiment(name)
+    metrics, audit = (
+        json.loads((folder / file).read_text(encoding="utf-8")) for file in ("metrics.json", "audit.json")
+    )
+    drawn = plot_data.loads((folder / "plot_data.json").read_text(encoding="utf-8"))
+    tables.write_text(paths.page(name), page.render(metrics, AuditReport.from_dict(audit), drawn))

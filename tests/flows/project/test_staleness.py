@@ -1,0 +1,188 @@
+"""An edit makes stale exactly the stages whose results it can change, as `dvc status` lists them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[3]
+PARAMS: dict[str, Any] = {
+    "corpora": {"acted": {"reader": "ravdess", "path": "acted"}, "talk": {"reader": "meld", "path": "talk"}},
+    "features": {
+        "acted-voice": {"corpus": "acted", "extractor": "functionals"},
+        "talk-words": {"corpus": "talk", "extractor": "text"},
+        "talk-meaning": {"corpus": "talk", "extractor": "text-embedding", "settings": {"checkpoint": "weights"}},
+    },
+    "experiments": {
+        "voice": {"corpus": "acted", "features": ["acted-voice"], "model": {"name": "logistic"}},
+        "words": {"corpus": "talk", "features": ["talk-words"], "model": {"name": "tf-idf"}},
+        "both": {
+            "corpus": "talk",
+            "features": ["talk-words", "talk-meaning"],
+            "model": {
+                "name": "stacking",
+                "base": {"talk-words": {"name": "tf-idf"}, "talk-meaning": {"name": "logistic"}},
+            },
+        },
+    },
+}
+EXPERIMENTS = {"experiment@voice", "experiment@words", "experiment@both"}
+
+
+def run(folder: Path, *command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, env=environment(folder)
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def environment(folder: Path) -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": str(folder), "DVC_NO_ANALYTICS": "1"}
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with its own copy of the code, in which every stage counts as done: outputs are placeholders."""
+    folder = tmp_path_factory.mktemp("staleness") / "project"
+    shutil.copytree(ROOT / "tasks", folder / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", ".dvcignore"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("checkpoint", "experiment", "listeners", "voters"):
+        shutil.copytree(ROOT / "data" / name, folder / "data" / name, ignore=shutil.ignore_patterns("*/"))
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    params = yaml.load(ROOT / "params.yaml")
+    params.update(PARAMS)
+    for recipe in params["experiments"].values():
+        recipe |= {"target": "emotion", "protocol": "random(2)"}
+    yaml.dump(params, folder / "params.yaml")
+    for split in ("train", "test"):
+        (folder / "data" / f"{split}.csv").write_text("URL\n")
+    for name in ("acted", "talk", "weights"):
+        (folder / name).mkdir()
+        (folder / name / "file").write_text(name)
+    run(folder, "dvc", "init", "--no-scm", "--quiet")
+    # the list of checkpoints is filled in by the first run
+    run(folder, "tasks", "code")
+    script = """
+from pathlib import Path
+from dvc.repo import Repo
+for stage in Repo().index.stages:
+    for out in stage.outs:
+        path = Path(out.fs_path)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("{}" if path.suffix == ".json" else "x")
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (fingerprint,) = (folder / "data/checkpoint").glob("*/fingerprint.json")
+    fingerprint.write_text(json.dumps({"sha256": "old"}))
+    run(folder, "tasks", "code")
+    run(folder, "dvc", "commit", "--force", "--quiet")
+    return folder
+
+
+@pytest.fixture
+def project(recorded: Path) -> Iterator[Path]:
+    """The recorded project; what a test edits in it is put back."""
+    # DVC compares modification times first
+    kept = {path: path.read_bytes() for path in recorded.rglob("*") if path.is_file() and ".dvc" not in path.parts}
+    yield recorded
+    for path in [path for path in recorded.rglob("*") if path.is_file() and ".dvc" not in path.parts]:
+        if path not in kept:
+            path.unlink()
+        elif path.read_bytes() != kept[path]:
+            path.write_bytes(kept[path])
+
+
+def stale(folder: Path) -> set[str]:
+    """Digest the code as the stage `code` does, then ask `dvc status` for the stages that are not current."""
+    run(folder, "tasks", "code")
+    return set(json.loads(run(folder, "dvc", "status", "--json"))) - {"code"}
+
+
+@contextmanager
+def edited(path: Path, change: Callable[[str], str]) -> Iterator[None]:
+    text = path.read_text()
+    assert change(text) != text, path
+    path.write_text(change(text))
+    yield
+
+
+def replaced(old: str, new: str) -> Callable[[str], str]:
+    return lambda text: text.replace(old, new)
+
+
+def appended(code: str) -> Callable[[str], str]:
+    return lambda text: text + code
+
+
+def test_nothing_is_stale_at_first(project: Path) -> None:
+    assert stale(project) == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "change", "expected"),
+    [
+        ("pages/weak/funnel.py", appended('\nWORDING = "new"\n'), {"report"}),
+        ("pages/weak/templates/report.html", appended("<p>new</p>"), {"report"}),
+        ("pages/experiment/charts.py", appended('\nWORDING = "new"\n'), {"page@voice", "page@words", "page@both"}),
+        ("pages/leaderboard/published_scores.py", appended("\nSCORE = 0.5\n"), {"leaderboard"}),
+        ("models/tf_idf.py", appended("\nN = 1\n"), {"experiment@words", "experiment@both"}),
+        ("models/stacking.py", appended("\nN = 1\n"), {"experiment@both"}),
+        ("corpora/readers/ravdess.py", appended("\nN = 1\n"), {"corpus@acted"}),
+        ("features/sound/functionals.py", appended("\nN = 1\n"), {"extract@acted-voice"}),
+        ("leaks/text.py", appended("\nN = 1\n"), {"audit"} | EXPERIMENTS),
+        ("labelling/voters/vader.py", appended("\nN = 1\n"), {"polarity", "labels"}),
+        ("labelling/voters/tags.py", appended("\nN = 1\n"), set()),
+        ("core/progress_log.py", appended("\nN = 1\n"), set()),
+        ("core/tables.py", appended("\n# a comment\n"), set()),
+        ("stages/train.py", lambda text: '"""Other words."""\n' + text.split('"""', 2)[2], set()),
+    ],
+)
+def test_an_edit_concerns_these_stages_only(
+    project: Path, module: str, change: Callable[[str], str], expected: set[str]
+) -> None:
+    with edited(project / "tasks" / module, change):
+        assert stale(project) == expected
+
+
+@pytest.mark.parametrize(
+    ("module", "like"),
+    [("models/other.py", "models/tf_idf.py"), ("corpora/readers/other.py", "corpora/readers/tess.py"),
+     ("labelling/voters/other.py", "labelling/voters/tags.py")],
+)  # fmt: skip
+def test_a_new_plugin_concerns_nothing(project: Path, module: str, like: str) -> None:
+    text = (project / "tasks" / like).read_text()
+    (project / "tasks" / module).write_text(text.replace('"tf-idf"', '"other"').replace('"tess"', '"other"'))
+    assert stale(project) == set()
+
+
+def test_a_new_feature_set_concerns_itself_only(project: Path) -> None:
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    params = yaml.load(project / "params.yaml")
+    params["features"]["acted-mel"] = {"corpus": "acted", "extractor": "log-mel"}
+    yaml.dump(params, project / "params.yaml")
+    assert stale(project) == {"extract@acted-mel"}
+
+
+def test_overwritten_weights_concern_what_reads_them(project: Path) -> None:
+    (project / "weights" / "file").write_text("other weights")
+    assert stale(project) == {"checkpoint@weights"}
+    # what the stage `checkpoint` then writes
+    (project / "data/checkpoint/weights/fingerprint.json").write_text(json.dumps({"sha256": "new"}))
+    assert stale(project) - {"checkpoint@weights"} == {"extract@talk-meaning"}
