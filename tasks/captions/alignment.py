@@ -85,6 +85,7 @@ def _spread(cue: Iterable[Token], speech: SpeechRuns) -> list[Token]:
     spoken_ms = sum(end - start for start, end in runs)
     if not runs or spoken_ms < _MIN_SPEECH_SHARE * sum(usual_ms(token.text) for token in tokens if token.spoken):
         return tokens
+    # time within the cue × share = speech up to that time
     share = spoken_ms / (end_ms - start_ms)
     return [
         replace(
@@ -121,6 +122,7 @@ def _fit(word: Token, original: Token, speech: SpeechRuns) -> Token:
         lengths = [end_ms - start_ms for start_ms, end_ms in runs]
         long_enough = (place for place, length in enumerate(lengths) if length >= usual / 2)
         runs = _connected(runs, next(long_enough, lengths.index(max(lengths))))
+    # the limit keeps a word from absorbing music or applause
     start_ms = runs[0][0]
     return replace(word, start_ms=start_ms, end_ms=min(runs[-1][1], start_ms + max(_LONGEST * usual, usual + 1000)))
 
@@ -178,6 +180,7 @@ def _extend(words: Sequence[Token], originals: Sequence[Token], speech: SpeechRu
             start_ms = before[0]
         if after and end_ms == original.end_ms and after[1] - end_ms <= _NEIGHBOURS_MS:
             end_ms = min(after[1], max(following.start_ms, end_ms)) if following else after[1]
+        # words must not overlap: utterances are cut between them
         start_ms = max(start_ms, extended[-1].end_ms if extended else 0)
         extended.append(replace(word, start_ms=start_ms, end_ms=max(end_ms, start_ms)))
     return extended

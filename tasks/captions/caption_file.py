@@ -55,6 +55,7 @@ def read(
     rolls = rolling.is_rolling(cues)
     unrolled = rolling.unroll(cues) if rolls else []
     spans = [_span_of_line(line) for line in unrolled] if rolls else [_span_of_cue(cue) for cue in cues]
+    # truncation is checked before the repairs below: they may shorten or drop the last cue of the file
     worded, wordless = _with_words(spans)
     complete, cut_off = worded, list[UnusedCue]()
     if worded and not text.endswith(("\n", "\r")):

@@ -68,6 +68,7 @@ def _n_repeated(screen: Sequence[str], lines: Sequence[str]) -> int:
     """Return how many of the first lines repeat the screen; lines whose words have times never do."""
     timed = next((place for place, line in enumerate(lines) if _STAMP.search(line)), len(lines))
     displayed = tuple(clean.displayed(line) for line in lines)
+    # the longest match wins: a repeated line may also occur above
     for count in range(min(timed, len(screen)), 0, -1):
         if tuple(screen[-count:]) == displayed[:count]:
             return count
@@ -97,6 +98,7 @@ def _letters(text: str, cue: Cue) -> tuple[str, list[int]]:
     ends_ms = [*(start_ms for _, start_ms in pieces[1:]), cue.end_ms]
     starts_ms = list[int]()
     for (piece, start_ms), end_ms in zip(pieces, ends_ms, strict=True):
+        # spaces get no share of the time
         indent, length = len(piece) - len(piece.lstrip()), max(len(piece.strip()), 1)
         shares = (max(place - indent, 0) / length for place in range(len(piece)))
         starts_ms += [round(start_ms + share * (end_ms - start_ms)) for share in shares]

@@ -131,6 +131,7 @@ def _split_long(tokens: Sequence[Token], spoken: Sequence[int], longest_ms: int)
             done.append(part)
         else:
             n_first = _n_before_split([tokens[place] for place in part])
+            # a stack: the first part must come out first, to keep the order
             waiting += [part[n_first:], part[:n_first]]
     return done
 
@@ -148,6 +149,7 @@ def _n_before_split(words: Sequence[Token]) -> int:
 
 def _with_tags(tokens: Sequence[Token], spans: Sequence[Sequence[int]]) -> list[tuple[Token, ...]]:
     """Return the tokens of spans; a tag between two joins the words of its cue, preferably those before it."""
+    # owners[i]: index of the span that token i belongs to; None: a tag between spans
     owners: list[int | None] = [None] * len(tokens)
     for index, span in enumerate(spans):
         owners[span[0] : span[-1] + 1] = [index] * (span[-1] + 1 - span[0])

@@ -85,6 +85,7 @@ def _block_levels_db(block: Any, step: int) -> NDArray[np.float32]:
     padded = np.zeros(n_steps * step, np.float32)
     padded[: block.size] = block
     power = np.square(padded.reshape(n_steps, step)).mean(axis=1)
+    # 1e-10 limits digital silence to -100 dB, below _SILENCE_DB
     level_db: NDArray[np.float32] = (10 * np.log10(power + 1e-10)).astype(np.float32)
     return level_db
 
@@ -101,6 +102,7 @@ def detect(level_db: NDArray[np.float32]) -> SpeechRuns | None:
     around_db = np.pad(level_db, _SMOOTH_STEPS // 2, mode="edge")
     smooth_db = np.convolve(around_db, np.full(_SMOOTH_STEPS, 1 / _SMOOTH_STEPS), mode="valid").astype(np.float32)
     starts, ends = _runs(smooth_db >= threshold_db)
+    # remove clicks first: joined by a short gap, two of them would pass as speech
     kept = ends - starts >= _SHORTEST_RUN
     starts, ends = starts[kept], ends[kept]
     if not starts.size:
@@ -122,6 +124,7 @@ def threshold(level_db: NDArray[np.float32]) -> float | None:
     # digital silence between takes would pull the percentile down: it is excluded
     floor_db, loud_db = np.percentile(sounding, [_FLOOR, _LOUD])
     if loud_db - floor_db < _MIN_RANGE_DB:
+        # silence between takes separates speech even if the speech itself has no pauses
         return (_SILENCE_DB + float(floor_db)) / 2 if sounding.size < level_db.size else None
     return float(floor_db + _RISE * (loud_db - floor_db))
 

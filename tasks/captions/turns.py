@@ -53,6 +53,7 @@ def share(words: Sequence[CaptionWord], start_ms: int, end_ms: int) -> tuple[Cap
         start_ms: start of the span
         end_ms: end of the span
     """
+    # + 1: each word has a space or pause after it, and a word without letters gets some time
     ends = list(accumulate(len(word.text) + 1 for word in words))
     times_ms = [start_ms, *(start_ms + round(end / ends[-1] * (end_ms - start_ms)) for end in ends)]
     spans_ms = zip(words, pairwise(times_ms), strict=True)

@@ -214,6 +214,7 @@ class _Session:
     def fetch_captions(self, track: CaptionTrack, folder: Path) -> CaptionFile:
         """Fetch a caption file from the start: it is small, and a second response may differ from the first."""
         path = folder / f"captions.{track.language}.{track.format}"
+        # some extractors return the captions themselves
         if "data" in track.source:
             path.write_text(track.source["data"], encoding="utf-8")
         else:
@@ -222,6 +223,7 @@ class _Session:
         return CaptionFile(path, track.language, track.kind, track.format)
 
     def _fetch(self, source: Info, path: Path, max_bytes: int, *, subtitle: bool = False) -> Path:
+        # checked by the hooks of the downloader against Content-Length and the bytes received
         self.downloader.limit_bytes = max_bytes
         target = str(path)
         done, _ = self._call(
@@ -314,10 +316,12 @@ def _parameters(settings: Crawl) -> dict[str, Any]:
         "fragment_retries": 0,
         "extractor_retries": 0,
         "file_access_retries": 0,
+        # a skipped fragment would shift all captions after it
         "skip_unavailable_fragments": False,
         "continuedl": True,
         "nopart": False,
         "updatetime": False,
+        # post-processing would need ffmpeg
         "fixup": "never",
         "ffmpeg_location": "/nonexistent/ffmpeg",
         "external_downloader": {"default": "native"},

@@ -27,10 +27,12 @@ REPEATED = "listed twice"
 REASONS = (NOT_FOUND, REMOVED, NO_CAPTIONS, LIVE, TOO_LONG, TOO_LARGE, UNSUPPORTED, BROKEN, REFUSED, REPEATED, LATER)
 """All reasons for which the crawl rejects a video; only the last is temporary."""
 
+# HTTP status → reason; 5xx and _TEMPORARY are retried, others are "unsupported"
 _GONE = {401: REMOVED, 402: REMOVED, 403: REMOVED, 404: NOT_FOUND, 410: NOT_FOUND, 451: REMOVED}
 _TEMPORARY = {408, 425, 429}
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 _FILE = {errno.EACCES, errno.EPERM, errno.EIO}
+# yt-dlp has no error classes for these: match its messages; the first match counts
 _MESSAGES = (
     (LATER, r"not a bot|too many requests|rate.?limit|try again|temporarily"),
     (LIVE, r"live event|premiere|is live|not currently live|is offline|livestream|live stream"),
@@ -61,6 +63,7 @@ def classify(error: BaseException, url: str, refused: Sequence[str], *, download
         `TryAgain` or `Transient` for a temporary failure, `Rejected` for a permanent one, OSError if the disk failed
     """
     chain = list(_chain(error))
+    # first: libraries wrap a refused connection in errors that look temporary
     if refused:
         return Rejected(REFUSED, f"{refused[0]} is not public; to reach it, add it to crawl.allow_addresses")
     disk: OSError | None = _first(chain, OSError, _is_disk)

@@ -35,6 +35,7 @@ def identity(url: str) -> str:
         return f"Youtube:{name}"
     from yt_dlp.extractor import gen_extractor_classes
 
+    # in yt-dlp's own order: the first extractor that accepts the URL would be used
     for site in gen_extractor_classes():
         if site.suitable(url):
             name = site.get_temp_id(url) if site.ie_key() != "Generic" else None
@@ -68,5 +69,6 @@ def safe_id(*parts: str) -> str:
     slug = "-".join(filter(None, (re.sub(r"[^A-Za-z0-9_-]+", "-", part).strip("-") for part in parts)))
     if ID_PATTERN.fullmatch(slug) and slug == "-".join(parts):
         return slug
+    # a digest of the parts: different inputs must not get the same file name
     mark = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
     return f"{slug[:_MAX_SLUG]}-{mark}" if slug else mark

@@ -153,6 +153,7 @@ def _text(path: Path) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
+        # spreadsheets on Windows save CSV in the local code page
         guess = from_bytes(content).best()
     if guess is None:
         raise InputError(f"{path}: the list is not text in a known encoding; save it as UTF-8")

@@ -94,6 +94,7 @@ def is_public(host: str) -> bool:
         return False
     # an IPv4-mapped IPv6 address is judged by its IPv4 part: Python counts the whole range as private
     return bool(inner) or (
+        # is_global is true for some multicast and site-local ranges
         address.is_global and not address.is_multicast and not getattr(address, "is_site_local", False)
     )
 
@@ -184,5 +185,6 @@ def _check_request(policy: _Policy, data: Any) -> None:
         return
     if host == "localhost" or host.endswith(".localhost"):
         policy.check("127.0.0.1", port)
+    # a name that does not resolve on this machine is left to the proxy
     for address in sorted(_resolve(host, port)):
         policy.check(address, port)

@@ -44,6 +44,7 @@ def call_with_retries(call: Callable[[], T], *, attempts: int, backoff_s: float,
     """
     from tenacity import Retrying, retry_if_exception_type, wait_exponential, wait_random
 
+    # jitter: workers that failed together must not retry together
     growing = wait_exponential(multiplier=backoff_s, max=max_backoff_s) + wait_random(0, backoff_s)
 
     def pause_s(state: RetryCallState) -> float:

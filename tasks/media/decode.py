@@ -85,6 +85,7 @@ def to_flac(source: Path, target: Path, *, max_duration_s: float = math.inf) -> 
         _check_length(stated_s or 0.0, max_duration_s)
         with tables.whole(target) as part:
             duration_s = _write_flac(_runs(container, stream), part, stated_s, max_duration_s)
+            # before the file is moved into place: a truncated source leaves no target
             _check_complete(duration_s, stated_s, MAX_LOSS_SHARE.get(container.format.name, 0.0))
     return duration_s
 
@@ -292,6 +293,7 @@ def _write_flac(runs: Iterator[NDArray[np.int16]], path: Path, stated_s: float |
             sink.write(samples[:-n_held])
             file.raise_error()
             waiting, written = [samples[-n_held:]], written + samples.size - n_held
+            # while decoding: the stated duration is untrusted
             _check_length(written / RATE_HZ, max_duration_s)
         left = np.concatenate(waiting) if waiting else np.empty(0, np.int16)
         n_last = _n_without_padding(written + left.size, stated_s) - written
@@ -307,6 +309,7 @@ class _Sink(io.FileIO):
     _error: OSError | None = None
 
     def write(self, data: Any) -> int:
+        # libsndfile expects all bytes to be accepted; FileIO may write only a part
         left = memoryview(data)
         try:
             while left:

@@ -53,10 +53,12 @@ def fingerprint(signal: NDArray[np.floating] | NDArray[np.int16], rate_hz: int =
     if not np.isfinite(signal).all():
         raise AudioError("a sample is not finite")
     energies = _band_energies(signal, rate_hz)
+    # Haitsma & Kalker, eq. 1: the sign of the difference along bands and time
     along_bands = energies[:, :-1] - energies[:, 1:]
     bits = np.diff(along_bands, axis=0) > 0
     words = np.packbits(bits, axis=1, bitorder="little").view("<u4")[:, 0].astype(np.uint32)
     loudness = energies[1:].sum(axis=1)
+    # "<=": in digital silence every frame is quiet
     quiet = loudness <= loudness.max(initial=np.float32(0)) * 10 ** (-QUIET_DB / 10)
     return np.where(quiet, np.uint32(QUIET), np.maximum(words, np.uint32(QUIET + 1)))
 
@@ -90,6 +92,7 @@ def bit_error_rate(a: NDArray[np.uint32], b: NDArray[np.uint32], max_offset: int
     n_needed = MIN_OVERLAP * min(np.count_nonzero(a), np.count_nonzero(b))
     if not n_needed:
         return 1.0, 0, 0
+    # b padded to all shifts of a: each row of `shifted` is b at one offset
     window = np.zeros(a.size + 2 * max_offset, np.uint32)
     first, last = max(0, max_offset), min(window.size, max_offset + b.size)
     window[first:last] = b[: last - first]
@@ -115,7 +118,9 @@ def _band_energies(signal: NDArray[np.generic], rate_hz: float) -> NDArray[np.fl
     # padding with half a frame on both sides: a clip of any length has frames
     padded = np.zeros(signal.size + 2 * n_frame, np.float32)
     padded[n_frame // 2 : n_frame // 2 + signal.size] = signal
+    # rounded separately: a constant hop in samples would drift at rates that 23 ms does not divide
     starts = np.round(np.arange(0, n_hops + 1) * HOP_S * rate_hz).astype(np.int64)
+    # a view: indexing it below copies, so that multiplying by the window does not change the signal
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_frame)
     window, (first, last), bands = _analysis(n_frame, rate_hz)
     energies = np.empty((starts.size, N_BANDS), np.float32)
@@ -130,8 +135,10 @@ def _band_energies(signal: NDArray[np.generic], rate_hz: float) -> NDArray[np.fl
 
 @lru_cache(maxsize=8)
 def _analysis(n_frame: int, rate_hz: float) -> tuple[NDArray[np.float32], tuple[int, int], NDArray[np.float32]]:
-    """Return the window, shape (n_frame,); first and last bin of the bands; the 0/1 matrix that sums the interleaved
-    parts of bins by band, shape (2 n_bins, n_bands)."""
+    """Return the window, shape (n_frame,), the bands' first and last bin, and the matrix that sums bins by band.
+
+    The matrix has shape (2 n_bins, n_bands): real and imaginary parts of a bin are interleaved rows.
+    """
     edges = np.round(np.geomspace(LOWEST_HZ, HIGHEST_HZ, N_BANDS + 1) * n_frame / rate_hz).astype(np.int64)
     band = np.repeat(np.arange(N_BANDS), 2 * np.diff(edges))
     bands = (band[:, None] == np.arange(N_BANDS)).astype(np.float32)

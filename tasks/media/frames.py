@@ -133,6 +133,7 @@ def entropy(grey: NDArray[np.uint8]) -> float:
 def _histogram(grey: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Count each of 256 levels; pairs of pixels are counted as 16-bit numbers, which takes half the time."""
     flat = np.ascontiguousarray(grey).reshape(-1)
+    # the last pixel of an odd number has no partner
     even = flat.size // 2 * 2
     pairs = np.bincount(flat[:even].view(np.uint16), minlength=1 << 16).reshape(256, 256)
     counts: NDArray[np.int64] = pairs.sum(axis=0) + pairs.sum(axis=1)
@@ -148,6 +149,7 @@ def _stream(container: InputContainer) -> VideoStream:
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
         raise VideoError("the file holds no video")
+    # let FFmpeg decode with frame and slice threads
     streams[0].thread_type = "AUTO"
     return streams[0]
 
@@ -171,6 +173,7 @@ def _seek(container: InputContainer, start_s: float) -> None:
     """Seek to the last key frame before a time; containers that cannot seek are decoded from their start."""
     from av.error import FFmpegError
 
+    # backward: a frame between key frames can only be decoded from the key frame before it
     with suppress(FFmpegError):
         container.seek(round(start_s * 1e6) + (container.start_time or 0), backward=True)
 

@@ -92,6 +92,7 @@ def captions_one(item: CaptionedVideo, settings: Captions) -> Result:
 
 def run(config: Config, *, each: Each) -> None:
     """Split the captions of all videos; write `utterances.parquet` and `rejected.parquet` in `data/captions/`."""
+    # without alignment, audio_sha256 stays out of the cache key: new sound does not change the utterances
     aligned = config.captions.segmentation == "sentence"
     names = [field.name for field in fields(CaptionedVideo) if aligned or field.name != "audio_sha256"]
     videos = tables.read(paths.VIDEOS, tables.VIDEOS).sort_by("video_id").select(names)

@@ -126,6 +126,7 @@ def run(config: Config, *, each: Each) -> None:
     if any(identity.is_youtube(entry.url) for entry in entries):
         client.check_javascript()
     entries, rejects = _expand(entries, settings, each)
+    # again, now that playlists are resolved to their videos
     lists.check_ids(entries)
     lists.check_disjoint(entries)
     entries, repeats = lists.without_repeats(entries)
@@ -137,6 +138,7 @@ def run(config: Config, *, each: Each) -> None:
     rows = result.rows.to_pylist()
     if not rows:
         raise NotEnoughData(_explain_no_videos(settings, rejects))
+    # before anything is deleted or written: on an error the previous result remains
     _check_sounds_disjoint(rows)
     fetched = {row["video_id"] for row in rows}
     _remove(video.folder for video in videos if video.id in fetched)
@@ -192,6 +194,7 @@ def _expand(
     unresolved = [entry for entry in entries if identity.youtube_id(entry.url) is None]
     # playlists grow, so they are resolved in each run; a single video remains a single video
     work = Work("crawl", list_one, Section(), LISTED, version=_VERSION, verify=_is_single, host=_host)
+    # a dict keeps the order of the lists
     expanded, rejects = {entry: [entry] for entry in entries}, list[Reject]()
     for entry, outcome in zip(unresolved, each(work, [_video(entry, settings) for entry in unresolved]), strict=True):
         result = outcome.result()

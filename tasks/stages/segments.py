@@ -51,6 +51,7 @@ def segments_one(item: VideoSpans, settings: Cutting) -> Result:
 def run(config: Config, *, each: Each) -> None:
     """Cut all eligible utterances into `data/segments/shards/`, one row group per video, and index them."""
     n_shards = config.segments.shards
+    # by shard first: groupby below needs each shard's videos to be adjacent
     items = sorted(_eligible_videos(config), key=lambda item: (shard_of(item.id, n_shards), item.id))
     # the shard count is not in the cache key: changing it must not cut anything again
     outcomes = each(Work("segments", segments_one, Cutting(backend=config.segments.backend), tables.SEGMENTS), items)
@@ -65,6 +66,7 @@ def run(config: Config, *, each: Each) -> None:
         current[name] = record
         index += [{**entry, "shard": name} for entry in record.entries]
         rejects += record.rejects
+    # shards of a previous run with another shard count, or without videos now
     for path in paths.SHARDS.iterdir():
         if path.name not in current:
             path.unlink()

@@ -74,6 +74,7 @@ def measure(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
         samples at full scale; `silent_share` of 20 ms frames below −60 dBFS; `samples_sha256`; `fingerprint`
     """
     signal = samples.astype(np.float64) / FULL_SCALE
+    # an incomplete last frame is ignored
     n_frame = round(_FRAME_S * rate_hz)
     frames = signal[: signal.size // n_frame * n_frame].reshape(-1, n_frame)
     quiet = np.sqrt((frames**2).mean(axis=1)) < 10 ** (SILENT_DBFS / 20) if len(frames) else np.ones(1)
@@ -81,6 +82,7 @@ def measure(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
         "duration_s": samples.size / rate_hz,
         "peak_dbfs": _dbfs(np.abs(signal).max(initial=0.0)),
         "level_dbfs": _dbfs(np.sqrt((signal**2).mean()) if signal.size else 0.0),
+        # int32: the absolute value of -32768 does not fit into 16 bits
         "clipped_share": float((np.abs(samples.astype(np.int32)) >= FULL_SCALE - 1).mean()) if signal.size else 0.0,
         "silent_share": float(quiet.mean()),
         **copy_detection_columns(samples, rate_hz),

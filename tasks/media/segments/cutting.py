@@ -69,6 +69,7 @@ def cuts(item: VideoSpans, backend: Backend = "stream") -> Iterator[CutSegment |
         cut = _pydub_cut(sound, duration_ms) if backend == "pydub" else partial(_stream_cut, sound)
         for span in item.spans:
             end_ms = round(span.end_s * 1000)
+            # 1 ms of tolerance: both times are rounded
             if end_ms > duration_ms + 1:
                 detail = f"ends at {span.end_s:.3f} s, the sound at {duration_ms / 1000:.3f} s"
                 yield Reject(span.utterance_id, "past the end", detail)

@@ -62,6 +62,7 @@ class ShardRecord:
 
 def read() -> dict[str, ShardRecord]:
     """Return the records of the last run by shard name; none if there is no valid record file."""
+    # an invalid record, or one of another version, counts as none
     with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
         content = json.loads(paths.KEPT_SHARDS.read_text(encoding="utf-8"))
         return {name: _record(fields) for name, fields in content.items()}

@@ -1,0 +1,30 @@
+"""`undertone export segments`: the format is checked, and the number of files is printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli.main import app
+from tasks.core import paths, tables
+from tasks.core.errors import InputError
+
+
+def export(*arguments: str) -> str:
+    done = CliRunner().invoke(app, ["export", "segments", "listen", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.mark.parametrize("audio_format", ["wav", "mp3", "ogg", "flac"])
+def test_every_format_of_the_help_is_accepted(project: Path, audio_format: str) -> None:
+    tables.write(tables.VOTES.empty_table(), paths.VOTES, tables.VOTES)
+    assert export("--format", audio_format) == export() == "0 segments written to listen\n"
+
+
+def test_other_formats_are_refused(project: Path) -> None:
+    tables.write(tables.VOTES.empty_table(), paths.VOTES, tables.VOTES)
+    with pytest.raises(InputError, match="found the format 'm4a'; expected one of wav, mp3, ogg, flac"):
+        export("--format", "m4a")
