@@ -15,7 +15,7 @@ Quantity = Literal["times faster", "times as long", "times the memory", "share",
 
 
 @dataclass(frozen=True)
-class Spread:
+class MedianRange:
     """Median, minimum, maximum and number of several values."""
 
     median: float
@@ -24,7 +24,7 @@ class Spread:
     n: int
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
+    def of(cls, values: Sequence[float]) -> MedianRange:
         """Summarise values.
 
         Args:
@@ -34,8 +34,8 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Target:
-    """Target for a median: a lower bound (`at least`) or an upper bound (`at most`)."""
+class Bound:
+    """Bound for a median: a lower bound (`at least`) or an upper bound (`at most`)."""
 
     bound: float
     kind: Literal["at least", "at most"] = "at least"
@@ -50,7 +50,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class OutputComparison:
     """Whether the outputs of both sides agree, and a description of the difference."""
 
     holds: bool
@@ -76,15 +76,15 @@ class Measurement:
     what: str
     quantity: Quantity
     values: tuple[float, ...]
-    target: Target | None = None
+    target: Bound | None = None
     times_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    agreement: Agreement | None = None
+    agreement: OutputComparison | None = None
     note: str = ""
 
     @property
-    def spread(self) -> Spread:
+    def spread(self) -> MedianRange:
         """Summary of the values."""
-        return Spread.of(self.values)
+        return MedianRange.of(self.values)
 
     @property
     def met(self) -> bool | None:
@@ -123,7 +123,7 @@ def formatted(value: float, quantity: Quantity) -> str:
     return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}×"
 
 
-def formatted_target(target: Target, quantity: Quantity) -> str:
+def formatted_target(target: Bound, quantity: Quantity) -> str:
     """Format a target for the page and the chart.
 
     Args:
@@ -168,8 +168,8 @@ def _row(fields: dict[str, Any]) -> Measurement:
         what=fields["what"],
         quantity=fields["quantity"],
         values=tuple(fields["values"]),
-        target=target and Target(**target),
+        target=target and Bound(**target),
         times_s={side: tuple(seconds) for side, seconds in fields["times_s"].items()},
-        agreement=agreement and Agreement(**agreement),
+        agreement=agreement and OutputComparison(**agreement),
         note=fields["note"],
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import cases, chart, measurements
-from bench.measurements import CaseResult, Measurement, Spread
+from bench.measurements import CaseResult, Measurement, MedianRange
 from tasks.core import tables
 
 PAGE, CHART = "README.md", "speed.svg"
@@ -70,7 +70,7 @@ def _cells(result: CaseResult) -> list[list[str]]:
 
 def _row_cells(row: Measurement) -> list[str]:
     spread = row.spread
-    sides = [_time(Spread.of(times).median) for times in row.times_s.values()]
+    sides = [_time(MedianRange.of(times).median) for times in row.times_s.values()]
     agreement = "" if row.agreement is None else ("" if row.agreement.holds else "**differ**: ") + row.agreement.text
     return [
         row.name,

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.commands import ROOT
-from bench.measurements import Agreement, Measurement, Quantity, Target
-from bench.side import Inputs, Side
+from bench.measurements import Bound, Measurement, OutputComparison, Quantity
+from bench.side import Inputs, RunSpec
 
 PEERS = ROOT / ".venv-bench"
 OURS, THREADS = "undertone", ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -89,7 +89,7 @@ class Bench:
         """
         return toy if self.quick else full
 
-    def run_in_turn(self, *sides: Side) -> tuple[tuple[TimedRun, ...], ...]:
+    def run_in_turn(self, *sides: RunSpec) -> tuple[tuple[TimedRun, ...], ...]:
         """Run sides in turn (A B C A B C …); return the runs of each side.
 
         Args:
@@ -102,7 +102,7 @@ class Bench:
         rounds = [tuple(self.run_once(side) for side in sides) for _ in range(self.n_runs)]
         return tuple(zip(*rounds, strict=True))
 
-    def alternate(self, ours: Side, theirs: Side) -> Pairs:
+    def alternate(self, ours: RunSpec, theirs: RunSpec) -> Pairs:
         """Run two sides in turn.
 
         Args:
@@ -111,7 +111,7 @@ class Bench:
         """
         return Pairs(*self.run_in_turn(ours, theirs))
 
-    def repeat(self, side: Side) -> tuple[TimedRun, ...]:
+    def repeat(self, side: RunSpec) -> tuple[TimedRun, ...]:
         """Run one side `n_runs` times.
 
         Args:
@@ -119,7 +119,7 @@ class Bench:
         """
         return self.run_in_turn(side)[0]
 
-    def run_once(self, side: Side) -> TimedRun:
+    def run_once(self, side: RunSpec) -> TimedRun:
         """Run a side once, in a separate process.
 
         Args:
@@ -165,7 +165,7 @@ def seconds(runs: Sequence[TimedRun]) -> tuple[float, ...]:
 
 
 def speedup(
-    name: str, what: str, pairs: Pairs, *, peer: str, target: float | None, agreement: Agreement, note: str = ""
+    name: str, what: str, pairs: Pairs, *, peer: str, target: float | None, agreement: OutputComparison, note: str = ""
 ) -> Measurement:
     """Return the measurement of how many times faster than a peer undertone is.
 
@@ -179,10 +179,10 @@ def speedup(
         note: footnote
     """
     quantity: Quantity = "times faster"
-    bound = None if target is None else Target(target)
+    bound = None if target is None else Bound(target)
     return Measurement(name, what, quantity, pairs.ratios, bound, pairs.times_s(peer), agreement, note)
 
 
-def _environment(side: Side) -> dict[str, str]:
+def _environment(side: RunSpec) -> dict[str, str]:
     threads = dict.fromkeys(THREADS, str(side.cores))
     return {**os.environ, **threads, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1"}

@@ -32,7 +32,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Side:
+class RunSpec:
     """One side of a case.
 
     Args:

@@ -23,7 +23,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Prepare, warm up and time a side on a limited number of cores.
 
     Args:
-        request: `prepare`, `inputs` and `cores` as in `Side`
+        request: `prepare`, `inputs` and `cores` as in `RunSpec`
 
     Returns:
         seconds, peak memory in bytes, and the summary of the output

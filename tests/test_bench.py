@@ -16,9 +16,9 @@ import pytest
 from bench import __main__ as bench_main
 from bench import cases, chart, crawled_projects, measurements, page
 from bench.cases import features, svm
-from bench.measurements import Agreement, CaseResult, Measurement, Spread, Target
+from bench.measurements import Bound, CaseResult, Measurement, MedianRange, OutputComparison
 from bench.runner import Bench, Pairs, RunFailed, Skipped, TimedRun, peers_python, speedup
-from bench.side import Side
+from bench.side import RunSpec
 from tasks.core import config, each, paths, tables
 from tasks.simulate import site
 from tasks.simulate.sample import sample
@@ -37,9 +37,9 @@ def bench(tmp_path: Path) -> Bench:
 
 
 @pytest.fixture
-def side(tmp_path: Path) -> Callable[..., Side]:
+def side(tmp_path: Path) -> Callable[..., RunSpec]:
     log = tmp_path / "log.txt"
-    return lambda name, duration_s=0.0: Side(
+    return lambda name, duration_s=0.0: RunSpec(
         name, f"{SIDES}:sleeping", {"duration_s": duration_s, "log": str(log), "name": name}
     )
 
@@ -71,13 +71,13 @@ def test_inputs_are_computed_before_each_run(bench: Bench, side: Any) -> None:
 
 def test_a_run_that_fails_says_why(bench: Bench) -> None:
     with pytest.raises(RunFailed, match="no such sound"):
-        bench.run_once(Side("it", f"{SIDES}:failing", {}))
+        bench.run_once(RunSpec("it", f"{SIDES}:failing", {}))
 
 
 def test_a_program_that_fails_says_why(bench: Bench, tmp_path: Path) -> None:
     step = [sys.executable, "-c", "import sys; sys.exit('it is broken')"]
     with pytest.raises(RunFailed, match="it is broken"):
-        bench.run_once(Side("it", "bench.commands:run", {"steps": [step], "folder": str(tmp_path)}))
+        bench.run_once(RunSpec("it", "bench.commands:run", {"steps": [step], "folder": str(tmp_path)}))
 
 
 def test_most_memory_counts_what_a_program_starts(bench: Bench, tmp_path: Path) -> None:
@@ -85,27 +85,29 @@ def test_most_memory_counts_what_a_program_starts(bench: Bench, tmp_path: Path) 
     # what the caller holds is none of it
     held = bytearray(500_000_000)
     step = [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"]
-    run = bench.run_once(Side("it", "bench.commands:run", {"steps": [step], "folder": str(tmp_path)}))
+    run = bench.run_once(RunSpec("it", "bench.commands:run", {"steps": [step], "folder": str(tmp_path)}))
     assert 150e6 < run.peak_bytes < 400e6 < len(held)
 
 
 def test_one_core_is_one(bench: Bench, tmp_path: Path) -> None:
     shown = "(len(os.sched_getaffinity(0)), os.environ['OMP_NUM_THREADS'])"
     code = f"import os, pathlib; pathlib.Path('n').write_text(repr({shown}))"
-    bench.run_once(Side("it", "bench.commands:run", {"steps": [[sys.executable, "-c", code]], "folder": str(tmp_path)}))
+    bench.run_once(
+        RunSpec("it", "bench.commands:run", {"steps": [[sys.executable, "-c", code]], "folder": str(tmp_path)})
+    )
     assert (tmp_path / "n").read_text() == "(1, '1')"
 
 
 def test_a_ratio_is_that_of_a_pair() -> None:
     pairs = pairs_of([1.0, 2.0, 1.0], [10.0, 24.0, 11.0])
-    row = speedup("one", "it", pairs, peer="them", target=11.0, agreement=Agreement(True, "same"))
+    row = speedup("one", "it", pairs, peer="them", target=11.0, agreement=OutputComparison(True, "same"))
     assert row.values == (10.0, 12.0, 11.0)
-    assert row.spread == Spread(11.0, 10.0, 12.0, 3)
+    assert row.spread == MedianRange(11.0, 10.0, 12.0, 3)
     assert row.met
     assert row.times_s == {"undertone": (1.0, 2.0, 1.0), "them": (10.0, 24.0, 11.0)}
-    assert replace(row, target=Target(11.5)).met is False
-    assert Target(0.03, "at most").met_by(0.02)
-    assert not Target(0.03, "at most").met_by(0.04)
+    assert replace(row, target=Bound(11.5)).met is False
+    assert Bound(0.03, "at most").met_by(0.02)
+    assert not Bound(0.03, "at most").met_by(0.04)
 
 
 def test_differences_of_features_are_in_standard_deviations() -> None:
@@ -127,7 +129,7 @@ def test_the_page_of_a_subset_keeps_the_other_rows(
     def measure(factor: float) -> Callable[[Bench], list[Measurement]]:
         def case(bench: Bench) -> list[Measurement]:
             pairs = pairs_of([1.0] * bench.n_runs, [factor] * bench.n_runs)
-            return [speedup("", "sounds", pairs, peer="them", target=2.0, agreement=Agreement(True, "equal"))]
+            return [speedup("", "sounds", pairs, peer="them", target=2.0, agreement=OutputComparison(True, "equal"))]
 
         return case
 
@@ -162,7 +164,7 @@ def test_a_case_that_fails_costs_no_other_and_no_earlier_result(
         raise Skipped("no ears here")
 
     def fine(_: Bench) -> list[Measurement]:
-        return [Measurement("startup", "nothing", "seconds", (0.1, 0.2), Target(0.3, "at most"))]
+        return [Measurement("startup", "nothing", "seconds", (0.1, 0.2), Bound(0.3, "at most"))]
 
     monkeypatch.setattr(bench_main.machine, "about", lambda: ABOUT)
     measurements.write(CaseResult("svm", (Measurement("svm", "rows", "times faster", (5.0,)),), ABOUT), tmp_path)
@@ -178,7 +180,7 @@ def test_results_that_differ_end_in_a_status_other_than_0(
     tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = Measurement("features", "it", "times faster", (2.0,), times_s={"undertone": (1.0,), "them": (2.0,)},
-              agreement=Agreement(False, "3 labels"))  # fmt: skip
+              agreement=OutputComparison(False, "3 labels"))  # fmt: skip
     monkeypatch.setattr(bench_main.machine, "about", lambda: ABOUT)
     assert bench_main.measure_cases({"features": lambda _: [row]}, bench, tmp_path)
     read = measurements.read(tmp_path, "features")
@@ -206,8 +208,8 @@ def test_every_case_can_be_measured() -> None:
 
 def test_the_chart_is_the_same_bytes_for_the_same_rows(tmp_path: Path) -> None:
     some = [
-        Measurement("features", "it", "times faster", (20.0, 30.0, 25.0), Target(25.0)),
-        Measurement("incremental", "it", "share", (0.02, 0.04), Target(0.03, "at most")),
+        Measurement("features", "it", "times faster", (20.0, 30.0, 25.0), Bound(25.0)),
+        Measurement("incremental", "it", "share", (0.02, 0.04), Bound(0.03, "at most")),
         Measurement("svm", "it", "times faster", (0.9,)),
     ]
     for name in ("one.svg", "two.svg"):

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from bench import real_data
 from bench.commands import PYTHON
 from bench.crawled_projects import change
-from bench.measurements import Agreement, Measurement
+from bench.measurements import Measurement, OutputComparison
 from bench.runner import OURS, Bench, Pairs, peers_python, speedup
-from bench.side import Inputs, Side
+from bench.side import Inputs, RunSpec
 from flows.project import workspace
 from tasks.core import paths, tables
 from tasks.labelling.votes import eligibility
@@ -42,17 +42,17 @@ def measure(bench: Bench) -> list[Measurement]:
     ]
 
 
-def _ours(project: Path, n_cores: int) -> Side:
-    return Side(OURS, "bench.commands:run", partial(_cold, project, n_cores), cores=n_cores)
+def _ours(project: Path, n_cores: int) -> RunSpec:
+    return RunSpec(OURS, "bench.commands:run", partial(_cold, project, n_cores), cores=n_cores)
 
 
-def _script(folder: Path) -> Side:
+def _script(folder: Path) -> RunSpec:
     script = Path(__file__).parent.parent / "peers" / "voters.py"
     step = [str(peers_python()), str(script), "captions.txt", "labels.txt"]
-    return Side(_PEER, "bench.commands:run", {"steps": [step], "folder": str(folder)})
+    return RunSpec(_PEER, "bench.commands:run", {"steps": [step], "folder": str(folder)})
 
 
-def _row(pairs: Pairs, n_cores: int, agreement: Agreement, n_captions: int) -> Measurement:
+def _row(pairs: Pairs, n_cores: int, agreement: OutputComparison, n_captions: int) -> Measurement:
     cores = "1 core" if n_cores == 1 else f"{n_cores} cores against 1"
     what = f"{n_captions:,} captions to labels, process start included, {cores}"
     return speedup(f"captions {n_cores}", what, pairs, peer=_PEER, target=TARGETS[n_cores], agreement=agreement)
@@ -84,7 +84,7 @@ def _project(folder: Path, texts: Sequence[str]) -> Path:
     return folder
 
 
-def _agreement(project: Path) -> Agreement:
+def _agreement(project: Path) -> OutputComparison:
     """Compare the labels of captions that our stage accepts; the script has no limits on duration and words."""
     votes = pq.read_table(project / paths.VOTES).sort_by("utterance_id").select(["sentiment", "left_out"]).to_pylist()
     theirs = (project.parent / "labels.txt").read_text(encoding="utf-8").splitlines()
@@ -94,4 +94,6 @@ def _agreement(project: Path) -> Agreement:
         if row["left_out"] not in _UNFIT
     ]
     n_other = sum(mine != other for mine, other in fit)
-    return Agreement(n_other == 0, f"{n_other:,} of {len(fit):,} labels differ (captions long enough to be labelled)")
+    return OutputComparison(
+        n_other == 0, f"{n_other:,} of {len(fit):,} labels differ (captions long enough to be labelled)"
+    )

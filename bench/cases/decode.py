@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from bench import real_data
-from bench.measurements import Agreement, Measurement
+from bench.measurements import Measurement, OutputComparison
 from bench.runner import OURS, Bench, Pairs, Skipped, TimedRun, speedup
-from bench.side import Prepared, Side
+from bench.side import Prepared, RunSpec
 
 SOURCES = {"m4a": ("2.m4a", "3.m4a"), "webm": ("1.webm",)}
 TARGET, LEAST_DB = 1.0, 40.0
@@ -29,7 +29,7 @@ def measure(bench: Bench) -> list[Measurement]:
         all_pairs.append(pairs)
         rows.append(_row(f"decode {container}", f"{container} to FLAC, 1 core", pairs, _agreement(pairs)))
     both = Pairs(_summed([pairs.ours for pairs in all_pairs]), _summed([pairs.theirs for pairs in all_pairs]))
-    agreement = Agreement(all(row.agreement.holds for row in rows if row.agreement), "as above")
+    agreement = OutputComparison(all(row.agreement.holds for row in rows if row.agreement), "as above")
     return [*rows, _row("decode both", "the same files of both containers together", both, agreement)]
 
 
@@ -71,8 +71,8 @@ def _pairs(bench: Bench, program: str, sources: list[str]) -> Pairs:
         for source in sources
     ]
     return bench.alternate(
-        Side(OURS, "bench.cases.decode:ours", {"sources": sources, "folder": mine}),
-        Side("ffmpeg", "bench.commands:run", {"steps": steps, "folder": others, "warm_up": steps}),
+        RunSpec(OURS, "bench.cases.decode:ours", {"sources": sources, "folder": mine}),
+        RunSpec("ffmpeg", "bench.commands:run", {"steps": steps, "folder": others, "warm_up": steps}),
     )
 
 
@@ -80,7 +80,7 @@ def _target(source: str, folder: str) -> Path:
     return Path(folder) / f"{Path(source).name}.flac"
 
 
-def _row(name: str, what: str, pairs: Pairs, agreement: Agreement) -> Measurement:
+def _row(name: str, what: str, pairs: Pairs, agreement: OutputComparison) -> Measurement:
     note = "our time excludes imports; ffmpeg is timed as a whole process, as it would be called"
     return speedup(name, what, pairs, peer="ffmpeg", target=TARGET, agreement=agreement, note=note)
 
@@ -93,7 +93,7 @@ def _summed(parts: list[tuple[TimedRun, ...]]) -> tuple[TimedRun, ...]:
     )
 
 
-def _agreement(pairs: Pairs) -> Agreement:
+def _agreement(pairs: Pairs) -> OutputComparison:
     import soundfile
 
     inputs = pairs.ours[-1].inputs
@@ -107,7 +107,7 @@ def _agreement(pairs: Pairs) -> Agreement:
     least_db = min(above_db for _, above_db in differences)
     longest_ms = max(abs(n) for n, _ in differences) / _RATE_HZ * 1000
     text = f"differ by {least_db:.0f} dB less than the sound (at least {LEAST_DB:.0f}), lengths by {longest_ms:.0f} ms"
-    return Agreement(least_db >= LEAST_DB, text)
+    return OutputComparison(least_db >= LEAST_DB, text)
 
 
 def _above_difference_db(mine: Any, theirs: Any) -> float:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import real_data
-from bench.measurements import Agreement, Measurement
+from bench.measurements import Measurement, OutputComparison
 from bench.runner import OURS, Bench, speedup
-from bench.side import Prepared, Side
+from bench.side import Prepared, RunSpec
 
 SHORT, MID = 0.05, 1.0
 """Windows and steps in seconds."""
@@ -27,11 +27,11 @@ def measure(bench: Bench) -> list[Measurement]:
     inputs = {"sound": sound, "rate_hz": rate_hz, "window": short, "step": short}
     peer_inputs = {**inputs, "mid_window": mid, "mid_step": mid}
     pairs = bench.alternate(
-        Side(OURS, "bench.cases.features:ours", {**inputs, "mid_frames": mid // short}),
-        Side(_PEER, "bench.peers.features:pyaudioanalysis", peer_inputs, environment="peers"),
+        RunSpec(OURS, "bench.cases.features:ours", {**inputs, "mid_frames": mid // short}),
+        RunSpec(_PEER, "bench.peers.features:pyaudioanalysis", peer_inputs, environment="peers"),
     )
     difference = largest_difference(np.array(pairs.ours[-1].summary), np.array(pairs.theirs[-1].summary))
-    agreement = Agreement(
+    agreement = OutputComparison(
         difference <= MOST_DIFFERENCE,
         f"largest difference {difference:.1e} of a feature's standard deviation (at most {MOST_DIFFERENCE:.0e})",
     )

@@ -9,9 +9,9 @@ from pathlib import Path
 from bench import crawled_projects
 from bench.cases.weak_path import N_CORES, UNDERTONE_RUN, cold_run
 from bench.commands import ROOT
-from bench.measurements import Measurement, Target
+from bench.measurements import Bound, Measurement
 from bench.runner import Bench, seconds
-from bench.side import Side
+from bench.side import RunSpec
 from tasks.core import config
 
 SIZES = (100, 1_000)
@@ -30,13 +30,13 @@ def measure(bench: Bench) -> list[Measurement]:
     what = f"the weak path after the crawl, {few:,} to {many:,} interviews, cold, {N_CORES} cores"
     most = max(run.peak_bytes for run in pairs.theirs) / 1e6
     return [
-        Measurement("growth time", what, "times as long", pairs.ratios, Target(MOST_TIME, "at most"), times_s),
+        Measurement("growth time", what, "times as long", pairs.ratios, Bound(MOST_TIME, "at most"), times_s),
         Measurement(
             "growth memory",
             "the same: peak memory of the largest process",
             "times the memory",
             grown,
-            Target(MOST_MEMORY, "at most"),
+            Bound(MOST_MEMORY, "at most"),
             note=f"at most {most:,.0f} MB with {many:,} interviews",
         ),
     ]
@@ -51,9 +51,9 @@ def stored(bench: Bench) -> tuple[Path, Callable[[int], list[str]]]:
     ]
 
 
-def _side(bench: Bench, whole: Path, ids: list[str]) -> Side:
+def _side(bench: Bench, whole: Path, ids: list[str]) -> RunSpec:
     folder = bench.folder / "growth" / str(len(ids))
-    return Side(
+    return RunSpec(
         f"{len(ids):,} interviews",
         "bench.commands:run",
         partial(cold_run, whole, folder, ids, [UNDERTONE_RUN]),

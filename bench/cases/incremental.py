@@ -9,9 +9,9 @@ from bench import crawled_projects
 from bench.cases.growth import stored
 from bench.cases.weak_path import N_CORES, cold_run
 from bench.commands import PYTHON
-from bench.measurements import Measurement, Target
+from bench.measurements import Bound, Measurement
 from bench.runner import Bench, Pairs, seconds
-from bench.side import Inputs, Side
+from bench.side import Inputs, RunSpec
 
 N_BEFORE, N_MORE = 1_000, 10
 MOST_SHARE = 0.03
@@ -26,13 +26,13 @@ def measure(bench: Bench) -> list[Measurement]:
     folder = bench.folder / "incremental"
     extended = partial(_extended, whole, folder, ids(before + more))
     pairs = bench.alternate(
-        Side(
+        RunSpec(
             f"{before:,} interviews",
             "bench.commands:run",
             partial(cold_run, whole, folder, ids(before), _STEPS),
             cores=N_CORES,
         ),
-        Side(f"{more} more", "bench.commands:run", extended, cores=N_CORES),
+        RunSpec(f"{more} more", "bench.commands:run", extended, cores=N_CORES),
     )
     return [_row(pairs, before, more)]
 
@@ -43,7 +43,7 @@ def _row(pairs: Pairs, before: int, more: int) -> Measurement:
         f"{', '.join(STAGES)} of {more} interviews added to {before:,}, as a share of the first run, {N_CORES} cores",
         "share",
         pairs.ratios,
-        Target(MOST_SHARE, "at most"),
+        Bound(MOST_SHARE, "at most"),
         {f"{before:,}": seconds(pairs.ours), f"{more} more": seconds(pairs.theirs)},
     )
 

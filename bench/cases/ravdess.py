@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import real_data
-from bench.measurements import Agreement, Measurement
+from bench.measurements import Measurement, OutputComparison
 from bench.runner import OURS, Bench, speedup
-from bench.side import Prepared, Side
+from bench.side import Prepared, RunSpec
 
 TARGET, N_CORES = 10.0, 2
 _PEER = "openSMILE ComParE 2016"
@@ -25,11 +25,13 @@ def measure(bench: Bench) -> list[Measurement]:
     peer_inputs = {"files": files, "n_workers": N_CORES}
     table = str(bench.folder / "ravdess.parquet")
     pairs = bench.alternate(
-        Side(OURS, "bench.cases.ravdess:ours", {"files": files, "n_workers": N_CORES, "table": table}, cores=N_CORES),
-        Side(_PEER, "bench.peers.features:compare", peer_inputs, cores=N_CORES, environment="peers"),
+        RunSpec(
+            OURS, "bench.cases.ravdess:ours", {"files": files, "n_workers": N_CORES, "table": table}, cores=N_CORES
+        ),
+        RunSpec(_PEER, "bench.peers.features:compare", peer_inputs, cores=N_CORES, environment="peers"),
     )
     mine, theirs = pairs.ours[-1].summary, pairs.theirs[-1].summary
-    agreement = Agreement(
+    agreement = OutputComparison(
         mine[0] == theirs[0] == len(files),
         f"{mine[0]:,} clips both; {mine[1]} features against {theirs[1]:,}, different sets",
     )

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.measurements import Agreement, Measurement, Spread, Target
+from bench.measurements import Bound, Measurement, MedianRange, OutputComparison
 from bench.runner import OURS, Bench, Pairs, seconds, speedup
-from bench.side import Prepared, Side
+from bench.side import Prepared, RunSpec
 
 C_GRID, FOLDS, NEIGHBOURS, SEED = (0.001, 0.01, 0.1, 1.0), 3, 5, 7
 TARGET, MOST_POINTS = 30.0, 0.5
@@ -33,7 +33,7 @@ def measure(bench: Bench) -> list[Measurement]:
     small, fewer = Pairs(mine, theirs), (n_small // 4, n_small // 2)
     peers = {n: list(seconds(bench.repeat(_theirs(examples, n)))) for n in fewer}
     peers[n_small] = list(seconds(small.theirs))
-    exponent = growth_exponent({n: Spread.of(values).median for n, values in peers.items()})
+    exponent = growth_exponent({n: MedianRange.of(values).median for n, values in peers.items()})
     factor = (n_large / n_small) ** exponent
     extrapolated = tuple(other.seconds * factor for other in small.theirs)
     note = (
@@ -49,7 +49,7 @@ def measure(bench: Bench) -> list[Measurement]:
             f"{n_large:,} {what}",
             "times faster",
             tuple(other / mine.seconds for mine, other in zip(large, extrapolated, strict=True)),
-            Target(TARGET),
+            Bound(TARGET),
             {OURS: seconds(large), f"{_PEER}, extrapolated": extrapolated},
             agreement,
             note,
@@ -120,7 +120,7 @@ def synthetic(n_rows: int, seed: int) -> dict[str, Any]:
 
 
 def _listed(times_s: dict[int, list[float]]) -> str:
-    return ", ".join(f"{n:,} rows {Spread.of(values).median:.3g} s" for n, values in sorted(times_s.items()))
+    return ", ".join(f"{n:,} rows {MedianRange.of(values).median:.3g} s" for n, values in sorted(times_s.items()))
 
 
 def _examples(path: Path, n_rows: int) -> str:
@@ -128,16 +128,16 @@ def _examples(path: Path, n_rows: int) -> str:
     return str(path)
 
 
-def _ours(examples: str, n_rows: int) -> Side:
-    return Side(OURS, "bench.cases.svm:ours", {"examples": examples, "n_rows": n_rows})
+def _ours(examples: str, n_rows: int) -> RunSpec:
+    return RunSpec(OURS, "bench.cases.svm:ours", {"examples": examples, "n_rows": n_rows})
 
 
-def _theirs(examples: str, n_rows: int) -> Side:
+def _theirs(examples: str, n_rows: int) -> RunSpec:
     inputs = {"examples": examples, "n_rows": n_rows, "c_grid": C_GRID, "folds": FOLDS, "neighbours": NEIGHBOURS}
-    return Side(_PEER, "bench.peers.svm:grid", {**inputs, "seed": SEED}, environment="peers")
+    return RunSpec(_PEER, "bench.peers.svm:grid", {**inputs, "seed": SEED}, environment="peers")
 
 
-def _agreement(pairs: Pairs, examples: str) -> Agreement:
+def _agreement(pairs: Pairs, examples: str) -> OutputComparison:
     from sklearn.metrics import f1_score
 
     truth, (mine, theirs) = np.load(examples)["truth"], (pairs.ours[-1].summary, pairs.theirs[-1].summary)
@@ -147,4 +147,4 @@ def _agreement(pairs: Pairs, examples: str) -> Agreement:
         f"macro F1 on {truth.size:,} held-out rows {scores[0]:.2f} against {scores[1]:.2f} "
         f"(at most {MOST_POINTS} apart), C = {mine['c']:g} against {theirs['c']:g}"
     )
-    return Agreement(points <= MOST_POINTS, text)
+    return OutputComparison(points <= MOST_POINTS, text)

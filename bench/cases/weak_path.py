@@ -12,9 +12,9 @@ from pathlib import Path
 from bench import crawled_projects
 from bench.cases.decode import ffmpeg
 from bench.commands import PYTHON
-from bench.measurements import Agreement, Measurement
+from bench.measurements import Measurement, OutputComparison
 from bench.runner import OURS, Bench, Pairs, peers_python, speedup
-from bench.side import Inputs, Side
+from bench.side import Inputs, RunSpec
 from tasks.core import paths, tables
 
 N_INTERVIEWS, TARGET, N_CORES = 200, 15.0, 2
@@ -31,7 +31,9 @@ def measure(bench: Bench) -> list[Measurement]:
     whole = crawled_projects.store(bench.folder, n_interviews, progress=bench.progress)
     with_flow, plain, stages_only = bench.run_in_turn(
         _ours(bench, whole, "run", [UNDERTONE_RUN]),
-        Side(_PEER, "bench.commands:run", partial(_plain, whole, bench.folder / "weak-path" / "plain"), cores=N_CORES),
+        RunSpec(
+            _PEER, "bench.commands:run", partial(_plain, whole, bench.folder / "weak-path" / "plain"), cores=N_CORES
+        ),
         _ours(bench, whole, "stages", stages(AFTER_CRAWL)),
     )
     what = f"{n_interviews} interviews, captions to report, cold, {N_CORES} cores"
@@ -73,9 +75,9 @@ def all_ids(whole: Path) -> list[str]:
     return [row["video_id"].partition("-")[2] for row in rows]
 
 
-def _ours(bench: Bench, whole: Path, name: str, steps: Sequence[Sequence[str]]) -> Side:
+def _ours(bench: Bench, whole: Path, name: str, steps: Sequence[Sequence[str]]) -> RunSpec:
     folder = bench.folder / "weak-path" / name
-    return Side(OURS, "bench.commands:run", partial(cold_run, whole, folder, all_ids(whole), steps), cores=N_CORES)
+    return RunSpec(OURS, "bench.commands:run", partial(cold_run, whole, folder, all_ids(whole), steps), cores=N_CORES)
 
 
 def _row(name: str, what: str, pairs: Pairs) -> Measurement:
@@ -101,14 +103,14 @@ def _plain(whole: Path, folder: Path) -> Inputs:
     return {"steps": [step], "folder": str(folder)}
 
 
-def _agreement(pairs: Pairs) -> Agreement:
+def _agreement(pairs: Pairs) -> OutputComparison:
     """Report both scores; segments differ in the third voter and in the treatment of rolling captions."""
     folders = [Path(runs[-1].inputs["folder"]) for runs in (pairs.ours, pairs.theirs)]
     mine = json.loads((folders[0] / paths.METRICS).read_text(encoding="utf-8"))
     theirs = json.loads((folders[1] / "out" / "result.json").read_text(encoding="utf-8"))
     scores = (mine["test"]["classifier"]["macro_f1"]["value"], theirs["macro_f1"])
     sizes = (mine["protocol"]["n_train_utterances"], theirs["n_train"])
-    return Agreement(
+    return OutputComparison(
         True,
         f"macro F1 on test videos {scores[0]:.2f} against {scores[1]:.2f}, trained on {sizes[0]:,} and {sizes[1]:,} "
         "segments: the script has other voters and does not merge rolling captions",

@@ -53,6 +53,11 @@ def prosody(tracks: Tracks, step_s: float) -> Array:
 
     Returns:
         columns `NAMES`, shape (n_steps, n_names)
+
+    Example:
+        >>> tone = 0.1 * np.sin(2 * np.pi * 200 * np.arange(16_000) / 16_000)
+        >>> prosody(low_level.tracks(tone), step_s=0.05).shape
+        (21, 19)
     """
     starts = np.arange(0, tracks.voiced.size, round(step_s / framing.HOP_S))
     counts = np.diff([*starts, tracks.voiced.size])

@@ -30,6 +30,11 @@ def trim(samples: Samples, top_db: float = 30.0, frame: int = 2048, hop: int = 5
 
     Raises:
         ValueError: if `top_db`, `frame` or `hop` is not above 0
+
+    Example:
+        >>> tone = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)
+        >>> trim(np.concatenate([np.zeros(16_000), tone])).size
+        16640
     """
     for name, value in (("top_db", top_db), ("frame", frame), ("hop", hop)):
         if not value > 0:

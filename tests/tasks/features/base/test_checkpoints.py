@@ -1,4 +1,4 @@
-"""Checkpoints are found, told apart by content, and refused with a way to go on."""
+"""Checkpoints are located, distinguished by content, and rejected with a hint."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ def test_quiet_leaves_things_as_they_were() -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "told"),
+    ("file", "message"),
     [
         ("config.json", "configuration"),
         ("model.safetensors", "weights"),
         ("tokenizer.json", "lacks a tokenizer"),
     ],
 )
-def test_a_folder_that_lacks_something(copy: Path, file: str, told: str) -> None:
+def test_a_folder_that_lacks_something(copy: Path, file: str, message: str) -> None:
     (copy / file).unlink()
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         checkpoints.text_encoder(str(copy))
 
 
@@ -150,9 +150,9 @@ def test_a_name_is_fetched_where_the_cache_has_part_of_it(
 
 def test_no_hub_can_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     hub(monkeypatch)
-    with pytest.raises(InputError, match=r"someone/encoder.*no route to host.*give the path") as told:
+    with pytest.raises(InputError, match=r"someone/encoder.*no route to host.*give the path") as raised:
         checkpoints.folder_of("someone/encoder")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_hub_that_gives_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +183,7 @@ def test_fingerprint_is_of_content(copy: Path, tiny_bert: str) -> None:
     same = checkpoints.fingerprint(tiny_bert)
     assert len(same) == 64
     assert checkpoints.fingerprint(str(copy)) == same
-    (copy / "README.md").write_text("said about it")
+    (copy / "README.md").write_text("a description")
     assert checkpoints.fingerprint(str(copy)) == same
 
 
@@ -211,6 +211,6 @@ def test_weights_alone_have_a_fingerprint_too(copy: Path, tmp_path: Path) -> Non
     weights.mkdir()
     shutil.copy(copy / "model.safetensors", weights)
     alone = checkpoints.fingerprint(str(weights))
-    assert alone != checkpoints.fingerprint(str(copy)), "here there is a configuration as well"
+    assert alone != checkpoints.fingerprint(str(copy)), "the copy has a configuration as well"
     file = Path(shutil.copy(weights / "model.safetensors", tmp_path / "model.safetensors"))
-    assert checkpoints.fingerprint(str(file)) == alone, "where it lies does not count"
+    assert checkpoints.fingerprint(str(file)) == alone, "the location does not matter"

@@ -1,4 +1,4 @@
-"""Settings from plain values: strict, and plain about what is wrong."""
+"""Strict settings from plain values, with helpful messages."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def test_values_take_their_places_an_int_for_a_float_and_a_list_for_a_tuple() ->
         "limit": 2,
         "quiet": True,
     }
-    found = settings_of(Demo, values, "x")
-    assert found == Demo(1.0, 4, "fast", (3, 4, 5), ["a"], values["base"], 0.1, 2.0, True)
-    assert isinstance(found.rate, float)
-    assert isinstance(found.widths, tuple)
+    settings = settings_of(Demo, values, "x")
+    assert settings == Demo(1.0, 4, "fast", (3, 4, 5), ["a"], values["base"], 0.1, 2.0, True)
+    assert isinstance(settings.rate, float)
+    assert isinstance(settings.widths, tuple)
     assert settings_of(Demo, {"limit": None, "gamma": "scale", "widths": (9,)}, "x").widths == (9,)
 
 
@@ -97,7 +97,7 @@ def test_what_is_wrong_is_named(values: dict[str, Any], message: str) -> None:
         settings_of(Demo, values, "experiments.demo.model")
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(ConfigError) as raised:
         settings_of(Needy, {"size": "big", "colour": 1}, "here")
     assert len(str(raised.value).splitlines()) == 3

@@ -1,4 +1,4 @@
-"""Features on disk: what is written comes back, in bounded memory, readable by safetensors itself."""
+"""Features on disk: written and read back, readable by safetensors itself."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from tasks.features.base import store
 
 
 def batch(values: dict[str, object]) -> pa.Table:
-    rows = [store.row(one, value) for one, value in values.items()]  # type: ignore[arg-type]
+    rows = [store.row(utterance_id, value) for utterance_id, value in values.items()]  # type: ignore[arg-type]
     return tables.from_rows(rows, store.EXTRACTED)
 
 
 def test_vectors_come_back_by_id(tmp_path: Path) -> None:
     values = {f"c/{k:02d}": np.arange(4, dtype=np.float32) + k for k in (3, 1, 2, 0)}
     store.write(tmp_path, [batch({k: values[k]}) for k in values], {"gives": "vector"})
-    found = store.read(tmp_path)
-    assert found.ids == ["c/00", "c/01", "c/02", "c/03"]
-    place = store.positions(found, ["c/02", "c/xx", "c/00"])
+    features = store.read(tmp_path)
+    assert features.ids == ["c/00", "c/01", "c/02", "c/03"]
+    place = store.positions(features, ["c/02", "c/xx", "c/00"])
     assert place.tolist() == [2, -1, 0]
-    assert found.vectors(place[[0, 2]]).tolist() == [values["c/02"].tolist(), values["c/00"].tolist()]
+    assert features.vectors(place[[0, 2]]).tolist() == [values["c/02"].tolist(), values["c/00"].tolist()]
 
 
 def test_sequences_are_read_as_they_are_asked_for(tmp_path: Path) -> None:
     values = {"c/a": np.ones((3, 2), np.float32), "c/b": np.full((5, 2), 2.0, np.float32)}
     store.write(tmp_path, [batch(values)], {"gives": "sequence"})
-    found = store.read(tmp_path).sequences(np.array([1, 0]))
-    assert [found[k].shape for k in range(2)] == [(5, 2), (3, 2)]
-    assert isinstance(found.steps, np.memmap)
+    sequences = store.read(tmp_path).sequences(np.array([1, 0]))
+    assert [sequences[k].shape for k in range(2)] == [(5, 2), (3, 2)]
+    assert isinstance(sequences.steps, np.memmap)
 
 
 def test_the_file_is_a_safetensors_file(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_another_number_of_features(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_cut_off_file_is_told(tmp_path: Path) -> None:
+def test_a_truncated_file_is_reported(tmp_path: Path) -> None:
     store.write(tmp_path, [batch({"c/a": np.ones(3, np.float32)})], {})
     path = tmp_path / "values.safetensors"
     path.write_bytes(path.read_bytes()[:-4])

@@ -66,11 +66,11 @@ def test_equals_the_reference_for_any_windows(
     durations_s: list[float], mid_window_s: float, mid_step_s: float, short_step_s: float, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    signals = [rng.normal(0, 900, round(one * 16_000)).astype(np.int16) for one in durations_s]
+    signals = [rng.normal(0, 900, round(duration_s * 16_000)).astype(np.int16) for duration_s in durations_s]
     windows = mid_term.AnalysisWindows(0.05, short_step_s, mid_window_s, mid_step_s)
-    found = mid_term.mid_terms(signals, 16_000, windows)
+    vectors = mid_term.mid_terms(signals, 16_000, windows)
     expected = mid_term.mid_terms(signals, 16_000, replace(windows, backend="pyAudioAnalysis"))
-    for mine, theirs in zip(found, expected, strict=True):
+    for mine, theirs in zip(vectors, expected, strict=True):
         if isinstance(theirs, AudioError):
             assert str(mine) == str(theirs)
         else:
@@ -79,10 +79,10 @@ def test_equals_the_reference_for_any_windows(
 
 def test_statistics_of_one_signal() -> None:
     short = np.tile(np.arange(5.0), (68, 1))
-    found = mid_term.statistics(short, 2, 2)
-    assert found.shape == (136, 3)
-    np.testing.assert_allclose(found[0], [0.5, 2.5, 4.0])
-    np.testing.assert_allclose(found[-1], [0.5, 0.5, 0.0])
+    statistics = mid_term.statistics(short, 2, 2)
+    assert statistics.shape == (136, 3)
+    np.testing.assert_allclose(statistics[0], [0.5, 2.5, 4.0])
+    np.testing.assert_allclose(statistics[-1], [0.5, 0.5, 0.0])
 
 
 def test_silence_and_too_short_sound_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""Short-term features by arrays are pyAudioAnalysis's, one by one, whatever the sound, the rate and the frames."""
+"""Short-term features by arrays equal pyAudioAnalysis's for any sound, rate and frames."""
 
 from __future__ import annotations
 
@@ -116,6 +116,6 @@ def test_equals_the_reference_on_real_clips(real_data: Path, folder: str) -> Non
     assert len(clips) >= 4
     for clip in clips:
         signal, rate_hz = soundfile.read(clip, dtype="int16")
-        mine, theirs = (one(signal, rate_hz, 800, 800) for one in (short_term.short_term, reference))
+        mine, theirs = (extract(signal, rate_hz, 800, 800) for extract in (short_term.short_term, reference))
         spread = theirs.std(axis=1)
         assert (np.abs(mine - theirs).max(axis=1) <= MOST_OF_SPREAD * spread).all()

@@ -28,12 +28,12 @@ def test_input_is_the_feature_extractors_own(sound: Callable[..., Sound]) -> Non
     with checkpoints.without_empty_bands():
         reference = checkpoints.transformers().ASTFeatureExtractor()
     given = sound(1.5)
-    (found,) = started("ast-input")([given])
-    assert found.shape == (1024, 128) and found.dtype == np.float32
+    (values,) = started("ast-input")([given])
+    assert values.shape == (1024, 128) and values.dtype == np.float32
     expected = reference(given.samples, sampling_rate=16_000, return_tensors="np")["input_values"][0]
-    np.testing.assert_allclose(found, expected, atol=2e-3)
+    np.testing.assert_allclose(values, expected, atol=2e-3)
     # 1.5 s are 148 frames; the rest is padding, which normalisation moves away from zero
-    assert len(np.unique(found[148:])) == 1 and len(np.unique(found[:148])) > 1000
+    assert len(np.unique(values[148:])) == 1 and len(np.unique(values[:148])) > 1000
 
 
 def test_longer_sound_is_cut(sound: Callable[..., Sound]) -> None:
@@ -59,8 +59,8 @@ def test_embedding_of_each_whatever_the_batch(tiny_ast: str, sound: Callable[...
     together = extract(sounds)
     assert [vector.shape for vector in together] == [(HIDDEN,)] * 3
     assert all(vector.dtype == np.float32 for vector in together)
-    for one, vector in zip(sounds, together, strict=True):
-        np.testing.assert_allclose(extract([one])[0], vector, atol=1e-5)
+    for clip, vector in zip(sounds, together, strict=True):
+        np.testing.assert_allclose(extract([clip])[0], vector, atol=1e-5)
     assert len(np.unique(np.round(together, 3), axis=0)) == 3
 
 
@@ -71,8 +71,8 @@ def test_embedding_is_the_models_pooled_output(tiny_ast: str, sound: Callable[..
     inputs = started("ast-input", max_length=AUDIO_FRAMES)([sound()])[0]
     with torch.inference_mode():
         states = model(torch.from_numpy(inputs[None])).last_hidden_state[0]
-    (found,) = started("ast", checkpoint=tiny_ast)([sound()])
-    np.testing.assert_allclose(found, states[:2].mean(0).numpy(), atol=1e-5)
+    (values,) = started("ast", checkpoint=tiny_ast)([sound()])
+    np.testing.assert_allclose(values, states[:2].mean(0).numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["ast-input", "ast"])

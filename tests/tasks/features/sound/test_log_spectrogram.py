@@ -31,17 +31,17 @@ def of_scipy(samples: np.ndarray, window: int = 640, overlap: int = 320) -> np.n
 def test_scipys_numbers(window_s: float, hop_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FRAMES_AT_ONCE", 17)
     samples = noise(24_123)
-    found = log_spectrogram(samples, LogSpectrogramSettings(window_s, hop_s))
+    spectrogram = log_spectrogram(samples, LogSpectrogramSettings(window_s, hop_s))
     window, hop = round(window_s * 16_000), round(hop_s * 16_000)
-    np.testing.assert_allclose(found, of_scipy(samples, window, window - hop), atol=2e-5)
-    assert found.dtype == np.float32
+    np.testing.assert_allclose(spectrogram, of_scipy(samples, window, window - hop), atol=2e-5)
+    assert spectrogram.dtype == np.float32
 
 
 def test_the_sources_shape_and_where_a_tone_lies() -> None:
     time_s = np.arange(32_000) / 16_000
-    found = log_spectrogram(0.5 * np.sin(2 * np.pi * 1_000 * time_s), LogSpectrogramSettings())
-    assert found.shape == (99, 321)
-    assert (found.argmax(axis=1) == 40).all(), "bins are 25 Hz apart"
+    spectrogram = log_spectrogram(0.5 * np.sin(2 * np.pi * 1_000 * time_s), LogSpectrogramSettings())
+    assert spectrogram.shape == (99, 321)
+    assert (spectrogram.argmax(axis=1) == 40).all(), "bins are 25 Hz apart"
     narrow = log_spectrogram(noise(32_000), LogSpectrogramSettings(max_frequency_hz=4_000))
     np.testing.assert_array_equal(narrow, log_spectrogram(noise(32_000), LogSpectrogramSettings())[:, :161])
 
@@ -62,8 +62,8 @@ def test_through_the_registry(sound: Callable[..., Sound]) -> None:
     extractor = registry.extractor("log-spectrogram")
     settings = extractor.settings()
     start = extractor.start(settings)
-    one, other = sound(1.5), sound(3.0)
-    (alone,), together = start([one]), start([other, one])
+    short, long = sound(1.5), sound(3.0)
+    (alone,), together = start([short]), start([long, short])
     np.testing.assert_array_equal(alone, together[1])
     assert settings.step_s == 0.02
     with pytest.raises(AudioError, match="not finite"):

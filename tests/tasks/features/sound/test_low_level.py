@@ -109,20 +109,20 @@ def test_silence_before_and_after_is_left_out(silence_s: float) -> None:
 
 def test_formants_of_a_vowel_made_of_resonators() -> None:
     made = ((700.0, 80.0), (1200.0, 90.0), (2600.0, 120.0))
-    found = low_level.tracks(vowel(110, made))
+    tracks = low_level.tracks(vowel(110, made))
     for row, (frequency, _) in zip(("f1", "f2", "f3"), made, strict=True):
-        values = found.voice[low_level.VOICE.index(row), found.voiced]
+        values = tracks.voice[low_level.VOICE.index(row), tracks.voiced]
         assert np.median(values) == pytest.approx(frequency, rel=0.07)
 
 
 def test_a_second_harmonic_twice_as_strong_is_6_db_up() -> None:
     sound = np.sin(2 * np.pi * 200 * time_s()) + 2 * np.sin(2 * np.pi * 400 * time_s())
-    found = pitch(sound)
-    h1_h2 = formants.tracks(sound, found)["h1_h2"][found.voiced][5:-5]
-    assert found.f0_hz[found.voiced][5:-5] == pytest.approx(200, rel=0.01)
+    fundamental = pitch(sound)
+    h1_h2 = formants.tracks(sound, fundamental)["h1_h2"][fundamental.voiced][5:-5]
+    assert fundamental.f0_hz[fundamental.voiced][5:-5] == pytest.approx(200, rel=0.01)
     assert h1_h2 == pytest.approx(-6.02, abs=0.3)
 
 
 def test_f0_is_told_in_semitones_above_100_hz() -> None:
-    found = low_level.tracks(sine(200))
-    assert found.voice[0, found.voiced][5:-5] == pytest.approx(12, abs=0.1)
+    tracks = low_level.tracks(sine(200))
+    assert tracks.voice[0, tracks.voiced][5:-5] == pytest.approx(12, abs=0.1)

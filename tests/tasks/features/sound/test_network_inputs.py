@@ -14,7 +14,7 @@ from tasks.features.base.settings import settings_of
 from tasks.features.sound import network_inputs, spectra
 from tasks.features.sound.spectra import MelSettings
 
-EXTRACTORS = {one.name: one for one in network_inputs.EXTRACTORS}
+EXTRACTORS = {extractor.name: extractor for extractor in network_inputs.EXTRACTORS}
 CEPSTRAL = ("mfcc", "mfcc-over-time", "mfcc-over-frequency")
 SOURCE = {"rate_hz": 8_000, "hop": 100}
 """The analysis of ser-bench."""
@@ -25,9 +25,9 @@ def started(name: str, **settings: Any) -> Callable[[list[Sound]], list[np.ndarr
 
 
 def of(sound: Sound, name: str, **settings: Any) -> np.ndarray:
-    (found,) = started(name, **settings)([sound])
-    assert found.dtype == np.float32 and np.isfinite(found).all()
-    return found
+    (values,) = started(name, **settings)([sound])
+    assert values.dtype == np.float32 and np.isfinite(values).all()
+    return values
 
 
 def in_silence(sound: Sound, before_s: float = 0.0, after_s: float = 0.0) -> Sound:
@@ -62,21 +62,21 @@ def test_shapes(name: str, settings: dict[str, Any], shape: tuple[int, ...], sou
 def test_what_is_offered(name: str, sound: Callable[..., Sound]) -> None:
     extractor: Extractor = EXTRACTORS[name]
     settings = extractor.settings()
-    found = of(sound(), name)
-    assert extractor.reads == "sound" and found.ndim == {"vector": 1, "sequence": 2}[extractor.gives]
+    values = of(sound(), name)
+    assert extractor.reads == "sound" and values.ndim == {"vector": 1, "sequence": 2}[extractor.gives]
     assert settings.step_s == (1 / 16_000 if name == "waveform" else 0.01)
     assert extractor.settings(rate_hz=8_000).step_s == 2 * settings.step_s
     if extractor.names:
-        assert len(set(extractor.names(settings))) == found.size
+        assert len(set(extractor.names(settings))) == values.size
 
 
 def test_spectra_are_those_of_the_trimmed_sound(sound: Callable[..., Sound]) -> None:
     speech = sound(1.0)
     samples = speech.samples - speech.samples.mean()
     expected = spectra.relative_to_loudest(spectra.log_mel(samples, MelSettings()))
-    found = of(speech, "log-mel")
-    np.testing.assert_allclose(found, expected, atol=1e-3)
-    assert found.max() == 0.0 and found.min() >= -80.0
+    values = of(speech, "log-mel")
+    np.testing.assert_allclose(values, expected, atol=1e-3)
+    assert values.max() == 0.0 and values.min() >= -80.0
     np.testing.assert_allclose(of(speech, "log-mel", deltas=1)[:, 128:], spectra.deltas(expected), atol=1e-3)
     np.testing.assert_allclose(of(speech, "mfcc"), spectra.mfcc(expected, 40), atol=1e-2)
 
@@ -116,9 +116,9 @@ def test_longer_sound_loses_its_end(sound: Callable[..., Sound]) -> None:
 
 
 def test_samples_are_normalised_before_they_are_filled_up(sound: Callable[..., Sound]) -> None:
-    found = of(sound(1.0), "waveform", duration_s=1.5)[:, 0]
-    assert found[:16_000].mean() == pytest.approx(0, abs=1e-4) and found[:16_000].std() == pytest.approx(1, abs=1e-3)
-    np.testing.assert_array_equal(found[16_000:], 0.0)
+    values = of(sound(1.0), "waveform", duration_s=1.5)[:, 0]
+    assert values[:16_000].mean() == pytest.approx(0, abs=1e-4) and values[:16_000].std() == pytest.approx(1, abs=1e-3)
+    np.testing.assert_array_equal(values[16_000:], 0.0)
 
 
 def test_samples_are_normalised_as_wav2vec2_takes_them() -> None:
@@ -131,8 +131,8 @@ def test_samples_are_normalised_as_wav2vec2_takes_them() -> None:
 
 def test_samples_may_stay_as_they_are(sound: Callable[..., Sound]) -> None:
     given = sound(1.0)
-    found = of(given, "waveform", normalise=False)[:, 0]
-    np.testing.assert_allclose(found, given.samples - given.samples.mean(), atol=1e-6)
+    values = of(given, "waveform", normalise=False)[:, 0]
+    np.testing.assert_allclose(values, given.samples - given.samples.mean(), atol=1e-6)
 
 
 def chord(rate_hz: int) -> Sound:
@@ -150,13 +150,13 @@ def test_other_rates_are_resampled(sound: Callable[..., Sound]) -> None:
 @pytest.mark.parametrize("name", EXTRACTORS)
 def test_each_whatever_the_batch(name: str, sound: Callable[..., Sound]) -> None:
     sounds = [sound(0.1), sound(1.0, pitch_hz=230.0), in_silence(sound(0.7), 0.5)]
-    for together, one in zip(started(name)(sounds), sounds, strict=True):
-        np.testing.assert_array_equal(together, of(one, name))
+    for together, clip in zip(started(name)(sounds), sounds, strict=True):
+        np.testing.assert_array_equal(together, of(clip, name))
 
 
 @pytest.mark.parametrize("name", EXTRACTORS)
 @pytest.mark.parametrize(
-    ("samples", "said"),
+    ("samples", "message"),
     [
         (np.zeros(0), "at least 0.1 s"),
         (np.sin(np.arange(800)), "at least 0.1 s"),
@@ -166,8 +166,8 @@ def test_each_whatever_the_batch(name: str, sound: Callable[..., Sound]) -> None
         (np.zeros((16_000, 2)), "one channel"),
     ],
 )
-def test_sound_that_cannot_be_used(name: str, samples: np.ndarray, said: str, sound: Callable[..., Sound]) -> None:
-    with pytest.raises(AudioError, match=said):
+def test_sound_that_cannot_be_used(name: str, samples: np.ndarray, message: str, sound: Callable[..., Sound]) -> None:
+    with pytest.raises(AudioError, match=message):
         started(name)([sound(), Sound(samples.astype(np.float32), 16_000)])
 
 
@@ -181,8 +181,8 @@ def test_a_silent_beginning_is_not_taken_for_speech(name: str, sound: Callable[.
 
 @pytest.mark.parametrize("rate_hz", [11_025, 16_000, 44_100])
 def test_the_shortest_duration_can_be_had_of_any_rate(rate_hz: int, sound: Callable[..., Sound]) -> None:
-    found = of(sound(1.0, rate_hz=rate_hz), "waveform", trim_db=0.0, duration_s=0.1)
-    assert found.shape == (1600, 1) and np.abs(found[-10:]).max() > 0
+    values = of(sound(1.0, rate_hz=rate_hz), "waveform", trim_db=0.0, duration_s=0.1)
+    assert values.shape == (1600, 1) and np.abs(values[-10:]).max() > 0
 
 
 def test_a_click_is_kept_with_what_is_around_it() -> None:
@@ -198,7 +198,7 @@ def test_half_an_hour() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "wrong", "said"),
+    ("name", "wrong", "message"),
     [
         *((name, {"rate_hz": 0}, "rate_hz") for name in EXTRACTORS),
         *((name, {"trim_db": -1.0}, "trim_db") for name in EXTRACTORS),
@@ -213,6 +213,6 @@ def test_half_an_hour() -> None:
         ("log-mel", {"n_fft": 333}, "n_fft"),
     ],
 )
-def test_impossible_settings(name: str, wrong: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_impossible_settings(name: str, wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         settings_of(EXTRACTORS[name].settings, wrong, "features.demo")

@@ -15,15 +15,15 @@ def time_s(duration_s: float = 1.0) -> np.ndarray:
     return np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
 
 
-def inner(found: Pitch) -> np.ndarray:
+def inner(fundamental: Pitch) -> np.ndarray:
     """F0 away from the ends, where windows reach beyond the sound."""
-    return found.f0_hz[5:-5]
+    return fundamental.f0_hz[5:-5]
 
 
 @pytest.mark.parametrize("f0_hz", [70, 97.3, 150, 220, 301.7, 440, 640])
 def test_a_sine_is_found_within_half_a_percent(f0_hz: float) -> None:
-    found = inner(pitch(0.3 * np.sin(2 * np.pi * f0_hz * time_s())))
-    np.testing.assert_allclose(found, f0_hz, rtol=0.005)
+    f0 = inner(pitch(0.3 * np.sin(2 * np.pi * f0_hz * time_s())))
+    np.testing.assert_allclose(f0, f0_hz, rtol=0.005)
 
 
 @pytest.mark.parametrize("f0_hz", [80, 125, 200, 320, 500])
@@ -41,9 +41,9 @@ def test_a_glide_is_followed() -> None:
     duration_s, low_hz, high_hz = 1.5, 120.0, 360.0
     now = time_s(duration_s)
     f0_hz = low_hz * (high_hz / low_hz) ** (now / duration_s)
-    found = pitch(np.sin(2 * np.pi * np.cumsum(f0_hz) / RATE_HZ))
-    expected = f0_hz[np.minimum(np.arange(found.f0_hz.size) * framing.HOP, f0_hz.size - 1)]
-    np.testing.assert_allclose(inner(found), expected[5:-5], rtol=0.01)
+    fundamental = pitch(np.sin(2 * np.pi * np.cumsum(f0_hz) / RATE_HZ))
+    expected = f0_hz[np.minimum(np.arange(fundamental.f0_hz.size) * framing.HOP, f0_hz.size - 1)]
+    np.testing.assert_allclose(inner(fundamental), expected[5:-5], rtol=0.01)
 
 
 def test_noise_is_unvoiced_and_a_tone_between_silences_is_voiced_where_it_sounds() -> None:
@@ -59,8 +59,8 @@ def test_noise_is_unvoiced_and_a_tone_between_silences_is_voiced_where_it_sounds
 def test_harmonicity_is_the_periodic_share_of_the_energy(noise_db: float) -> None:
     tone = np.sqrt(2) * np.sin(2 * np.pi * 200 * time_s(4))
     noise = 10 ** (noise_db / 20) * np.random.default_rng(1).standard_normal(tone.size)
-    found = pitch(tone + noise)
-    share = np.median(found.harmonicity[found.voiced])
+    fundamental = pitch(tone + noise)
+    share = np.median(fundamental.harmonicity[fundamental.voiced])
     assert abs(10 * np.log10(share / (1 - share)) + noise_db) < 2
 
 

@@ -66,13 +66,13 @@ def test_where_nothing_rises_there_is_no_tempo() -> None:
 def test_through_the_registry(sound: Callable[..., Sound]) -> None:
     extractor = registry.extractor("prosody")
     start = extractor.start(extractor.settings())
-    one, other = sound(0.4), sound(1.5, 220.0)
-    (alone,), together = start([one]), start([other, one])
+    short, long = sound(0.4), sound(1.5, 220.0)
+    (alone,), together = start([short]), start([long, short])
     np.testing.assert_array_equal(alone, together[1])
     assert alone.shape[1] == len(extractor.names(extractor.settings())) == 19  # type: ignore[misc]
     assert np.isfinite(together[0]).all()
     # gain changes nothing: levels are relative to the clip's
-    (soft,) = start([Sound(other.samples / 8, other.rate_hz)])
+    (soft,) = start([Sound(long.samples / 8, long.rate_hz)])
     np.testing.assert_allclose(soft, together[0], atol=2e-2)
     with pytest.raises(AudioError, match="not finite"):
         start([Sound(np.full(16_000, np.nan, dtype=np.float32), 16_000)])

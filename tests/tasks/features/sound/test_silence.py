@@ -23,19 +23,19 @@ def planted(before: int = 6000, after: int = 5000, noise: float = 0.0) -> np.nda
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_planted_silence_is_found(noise: float, dtype: type) -> None:
     whole = planted(noise=noise).astype(dtype)
-    found = trim(whole)
-    assert found.dtype == dtype
-    start = found.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    trimmed = trim(whole)
+    assert trimmed.dtype == dtype
+    start = trimmed.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     first = start // whole.itemsize
     # half a frame at most on either side, and a hop
-    assert 6000 - 1024 <= first <= 6000 and 14_000 <= first + found.size <= 14_000 + 1024 + 512
-    np.testing.assert_array_equal(found, whole[first : first + found.size])
+    assert 6000 - 1024 <= first <= 6000 and 14_000 <= first + trimmed.size <= 14_000 + 1024 + 512
+    np.testing.assert_array_equal(trimmed, whole[first : first + trimmed.size])
 
 
 @pytest.mark.parametrize(
     ("settings", "kept"),
     [
-        # librosa.effects.trim (0.11.0) of planted(), top_db=30 where nothing else is said
+        # librosa.effects.trim (0.11.0) of planted(), top_db=30 unless stated
         ({}, (5120, 15_360)),
         ({"top_db": 10}, (5632, 14_848)),
         ({"frame": 400, "hop": 160}, (5920, 14_240)),

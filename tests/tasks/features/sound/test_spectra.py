@@ -16,7 +16,7 @@ SETTINGS = (MelSettings(), MelSettings(rate_hz=8_000, hop=100))
 
 
 def glide(rate_hz: int, duration_s: float = 0.4) -> np.ndarray:
-    """A tone that rises and fades, over a high one that does neither."""
+    """A tone that rises and fades, plus a constant high tone."""
     now = np.arange(round(duration_s * rate_hz)) / rate_hz
     rising = 0.3 * np.sin(2 * np.pi * (200 * now + 1500 * now**2)) * np.exp(-4 * now)
     return rising + 0.01 * np.sin(2 * np.pi * 2900 * now)
@@ -79,10 +79,10 @@ DERIVATIVES = {
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_librosa_finds_the_same(settings: MelSettings, dtype: type) -> None:
     rate_hz = settings.rate_hz
-    found = log_mel(glide(rate_hz).astype(dtype), settings)
-    assert found.shape == (1 + round(0.4 * rate_hz) // settings.hop, 128) and found.dtype == dtype
-    np.testing.assert_allclose(found[[0, 9, 20, -1], ::16], LEVELS[rate_hz], atol=2e-4)
-    relative = relative_to_loudest(found)
+    decibels = log_mel(glide(rate_hz).astype(dtype), settings)
+    assert decibels.shape == (1 + round(0.4 * rate_hz) // settings.hop, 128) and decibels.dtype == dtype
+    np.testing.assert_allclose(decibels[[0, 9, 20, -1], ::16], LEVELS[rate_hz], atol=2e-4)
+    relative = relative_to_loudest(decibels)
     np.testing.assert_allclose(relative[9, ::16], RELATIVE[rate_hz], atol=2e-4)
     cepstra = mfcc(relative, 40)
     np.testing.assert_allclose(cepstra[[0, -1]][:, [0, 1, 2, 13, 39]], CEPSTRA[rate_hz], atol=1e-3)
@@ -117,8 +117,8 @@ def test_low_precision_training_does_not_round_levels() -> None:
     plain = every_step(signals, MelSettings())
     with torch.autocast("cpu", torch.bfloat16):
         within = every_step(signals, MelSettings())
-    for one, other in zip(plain, within, strict=True):
-        assert other.dtype == torch.float32 and torch.equal(one, other)
+    for expected, values in zip(plain, within, strict=True):
+        assert values.dtype == torch.float32 and torch.equal(expected, values)
 
 
 def test_a_batch_is_its_signals() -> None:
@@ -145,12 +145,12 @@ def test_long_signals_take_little_memory() -> None:
     signal = np.random.default_rng(2).standard_normal(300 * 16_000, dtype=np.float32)
     tracemalloc.start()
     try:
-        found = log_mel(signal, MelSettings())
+        decibels = log_mel(signal, MelSettings())
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     # all spectra at once would be 123 MB
-    assert found.nbytes > 15e6 and peak < 2 * found.nbytes + 30e6
+    assert decibels.nbytes > 15e6 and peak < 2 * decibels.nbytes + 30e6
 
 
 def test_a_gain_shifts_levels_and_nothing_else() -> None:
@@ -170,8 +170,8 @@ def test_a_tone_sounds_in_its_own_band() -> None:
 
 @pytest.mark.parametrize("n_samples", [0, 1, 159, 160, 161, 512, 1600])
 def test_as_many_frames_as_hops_and_one(n_samples: int) -> None:
-    found = log_mel(np.full(n_samples, 0.1), MelSettings())
-    assert found.shape == (1 + n_samples // 160, 128) and np.isfinite(found).all()
+    decibels = log_mel(np.full(n_samples, 0.1), MelSettings())
+    assert decibels.shape == (1 + n_samples // 160, 128) and np.isfinite(decibels).all()
 
 
 def test_silence_is_at_the_floor() -> None:

@@ -20,7 +20,7 @@ from tasks.features.base.settings import settings_of
 from tasks.features.sound import speech_encoder
 from tasks.simulate.checkpoints import HIDDEN, tiny_roberta_encoder, tiny_speech_encoder
 
-KINDS = {one.name: one for one in speech_encoder.EXTRACTORS}
+KINDS = {extractor.name: extractor for extractor in speech_encoder.EXTRACTORS}
 DURATIONS_S = (0.31, 1.0, 0.77, 1.503)
 
 
@@ -73,11 +73,11 @@ def saved(kind: str, folder: Path, **config: Any) -> str:
 
 def test_states_are_the_models_own(encoder: str, sound: Callable[..., Sound]) -> None:
     given = sounds(sound)
-    found = started("speech-states", encoder)(given)
-    assert [len(one) for one in found] == [15, 49, 38, 75]
-    for one, states in zip(given, found, strict=True):
+    all_states = started("speech-states", encoder)(given)
+    assert [len(states) for states in all_states] == [15, 49, 38, 75]
+    for clip, states in zip(given, all_states, strict=True):
         assert states.dtype == np.float32 and states.shape[1] == HIDDEN
-        np.testing.assert_allclose(states, plain(encoder, one).last_hidden_state[0].numpy(), atol=1e-4)
+        np.testing.assert_allclose(states, plain(encoder, clip).last_hidden_state[0].numpy(), atol=1e-4)
 
 
 def test_the_rest_of_the_batch_does_not_matter(encoder: str, sound: Callable[..., Sound]) -> None:
@@ -85,8 +85,8 @@ def test_the_rest_of_the_batch_does_not_matter(encoder: str, sound: Callable[...
     for name in KINDS:
         extract = started(name, encoder)
         together = extract(given)
-        for one, value in zip(given, together, strict=True):
-            np.testing.assert_allclose(extract([one])[0], value, atol=2e-5)
+        for clip, value in zip(given, together, strict=True):
+            np.testing.assert_allclose(extract([clip])[0], value, atol=2e-5)
         for first, again in zip(together, extract(given), strict=True):
             np.testing.assert_array_equal(first, again)
 
@@ -105,9 +105,9 @@ def test_other_families(kind: str, config: dict[str, Any], tmp_path: Path, sound
     extract = started("speech-states", saved(kind, tmp_path, **config))
     given = sounds(sound)[:3]
     together = extract(given)
-    assert all(abs(len(one) - n) <= 1 for one, n in zip(together, (15, 49, 38), strict=True))
-    for one, value in zip(given, together, strict=True):
-        np.testing.assert_allclose(extract([one])[0], value, atol=2e-5)
+    assert all(abs(len(states) - n) <= 1 for states, n in zip(together, (15, 49, 38), strict=True))
+    for clip, value in zip(given, together, strict=True):
+        np.testing.assert_allclose(extract([clip])[0], value, atol=2e-5)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "sum"])
@@ -117,9 +117,9 @@ def test_vectors_are_pooled_states(encoder: str, pooling: str, sound: Callable[.
     for longest in (30.0, 1.0):
         states = started("speech-states", encoder, max_duration_s=longest)(given)
         vectors = started("speech-embedding", encoder, max_duration_s=longest, pooling=pooling)(given)
-        for vector, one in zip(vectors, states, strict=True):
+        for vector, frames in zip(vectors, states, strict=True):
             assert vector.dtype == np.float32
-            np.testing.assert_allclose(vector, getattr(one, pooling)(axis=0), rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(vector, getattr(frames, pooling)(axis=0), rtol=1e-4, atol=1e-4)
 
 
 def test_layers_are_counted_from_either_end(encoder: str, sound: Callable[..., Sound]) -> None:
@@ -205,7 +205,7 @@ def test_weights_under_the_names_of_older_files(tmp_path: Path, sound: Callable[
         weights[place.replace(new, name)] = weights.pop(place)
     # as a model with a head has it
     save_file(
-        {f"wav2vec2.{name}": one for name, one in weights.items()}, folder / "model.safetensors", {"format": "pt"}
+        {f"wav2vec2.{name}": tensor for name, tensor in weights.items()}, folder / "model.safetensors", {"format": "pt"}
     )
     np.testing.assert_array_equal(started("speech-embedding", str(folder))([sound()])[0], before)
 
@@ -250,10 +250,10 @@ def test_tiny_encoders_are_the_same_bytes_for_a_seed(tmp_path: Path) -> None:
     other = content(tiny_speech_encoder(tmp_path / "c", seed=2))
     assert first == again != other
     texts = ["we were on a break", "how you doin"]
-    one, two = (
+    forwards, backwards = (
         content(tiny_roberta_encoder(tmp_path / name, 1, given)) for name, given in (("d", texts), ("e", texts[::-1]))
     )
-    assert one == two
+    assert forwards == backwards
 
 
 def test_a_tiny_roberta_knows_words(tmp_path: Path) -> None:
@@ -262,6 +262,6 @@ def test_a_tiny_roberta_knows_words(tmp_path: Path) -> None:
     assert tokenizer.tokenize("we were on a break") == ["we", "Ġwere", "Ġon", "Ġa", "Ġbreak"]
     ids = [tuple(tokenizer(word)["input_ids"]) for word in ("we", "were", "break", "joy", "é", "")]
     assert len(set(ids)) == 6
-    assert all(one[0] == tokenizer.cls_token_id and one[-1] == tokenizer.sep_token_id for one in ids)
-    assert tokenizer.unk_token_id not in {one for some in ids for one in some}
+    assert all(tokens[0] == tokenizer.cls_token_id and tokens[-1] == tokenizer.sep_token_id for tokens in ids)
+    assert tokenizer.unk_token_id not in {token for tokens in ids for token in tokens}
     assert (model.config.pad_token_id, tokenizer.pad_token_id) == (1, 1)

@@ -20,19 +20,19 @@ from tasks.features.sound import functionals, utterance_statistics
 def test_functionals_are_the_functions_own(sound: Callable[..., Sound]) -> None:
     extractor = registry.extractor("functionals")
     sounds = [sound(0.8), sound(1.2, pitch_hz=220.0)]
-    found = extractor.start(extractor.settings())(sounds)
-    for one, vector in zip(sounds, found, strict=True):
+    vectors = extractor.start(extractor.settings())(sounds)
+    for clip, vector in zip(sounds, vectors, strict=True):
         assert vector.dtype == np.float32
-        np.testing.assert_array_equal(vector, functionals.functionals(one.samples, one.rate_hz).astype(np.float32))
+        np.testing.assert_array_equal(vector, functionals.functionals(clip.samples, clip.rate_hz).astype(np.float32))
 
 
 def test_mid_term_is_what_the_weak_path_computes(sound: Callable[..., Sound]) -> None:
     extractor = registry.extractor("mid-term")
-    (found,) = extractor.start(extractor.settings())([sound(2.3)])
+    (vector,) = extractor.start(extractor.settings())([sound(2.3)])
     samples = np.round(sound(2.3).samples * np.float64(32_768)).astype(np.int16)
     expected = mid_term.mid_term(samples, 16_000, mid_term.AnalysisWindows())
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, expected.astype(np.float32))
+    assert vector.dtype == np.float32
+    np.testing.assert_array_equal(vector, expected.astype(np.float32))
 
 
 def test_windows_can_be_set(sound: Callable[..., Sound]) -> None:

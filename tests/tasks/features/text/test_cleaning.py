@@ -13,7 +13,7 @@ ALL_BUT_WORDS = Cleaning(stop_words=False, lemmas=False)
 
 
 @pytest.mark.parametrize(
-    ("said", "cleaned"),
+    ("raw", "cleaned"),
     [
         ("also I was the point person on my company’s transition", "also point person company transition"),
         ("You must’ve had your hands full.", "must hand full"),
@@ -27,8 +27,8 @@ ALL_BUT_WORDS = Cleaning(stop_words=False, lemmas=False)
         ("Y'know, I couldn't've done it", "know could not do"),
     ],
 )
-def test_sentences(said: str, cleaned: str) -> None:
-    assert clean(said, EVERYTHING) == cleaned
+def test_sentences(raw: str, cleaned: str) -> None:
+    assert clean(raw, EVERYTHING) == cleaned
 
 
 def test_words_are_filtered_not_letters() -> None:
@@ -44,7 +44,7 @@ def test_negation_is_kept_unless_it_is_to_go(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "cleaned"),
+    ("raw", "cleaned"),
     [
         ("can’t can‘t canʼt", "can't can't can't"),
         ("Naïve café, Straße", "naive cafe strasse"),
@@ -55,8 +55,8 @@ def test_negation_is_kept_unless_it_is_to_go(word: str) -> None:
         ("\t two \n lines ", "two lines"),
     ],
 )
-def test_characters(said: str, cleaned: str) -> None:
-    assert clean(said, ALL_BUT_WORDS) == cleaned
+def test_characters(raw: str, cleaned: str) -> None:
+    assert clean(raw, ALL_BUT_WORDS) == cleaned
 
 
 def test_every_step_can_be_left_out() -> None:
@@ -68,13 +68,13 @@ def test_every_step_can_be_left_out() -> None:
     assert clean("my kisses", Cleaning(lemmas=False)) == "kisses"
 
 
-@pytest.mark.parametrize("said", ["", "   ", "?!", "1998", "你好", "'"])
-def test_nothing_left_is_an_empty_text(said: str) -> None:
-    assert clean(said, EVERYTHING) == ""
+@pytest.mark.parametrize("raw", ["", "   ", "?!", "1998", "你好", "'"])
+def test_nothing_left_is_an_empty_text(raw: str) -> None:
+    assert clean(raw, EVERYTHING) == ""
 
 
 @given(st.text(max_size=60))
-def test_any_text_becomes_lower_case_ascii_words(said: str) -> None:
-    cleaned = clean(said, EVERYTHING)
+def test_any_text_becomes_lower_case_ascii_words(raw: str) -> None:
+    cleaned = clean(raw, EVERYTHING)
     assert cleaned == " ".join(cleaned.split())
     assert set(cleaned) <= set("abcdefghijklmnopqrstuvwxyz' ")

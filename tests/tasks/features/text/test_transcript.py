@@ -11,12 +11,12 @@ from tasks.features.base import registry
 from tasks.features.base.extractor import Transcript
 from tasks.features.base.settings import settings_of
 
-SAID = Transcript(" I don't know! ", "Joey", (("Ross", "Hi."), ("Monica", "Are you?"), ("", "What?")))
+REPLY = Transcript(" I don't know! ", "Joey", (("Ross", "Hi."), ("Monica", "Are you?"), ("", "What?")))
 
 
-def text(said: Transcript = SAID, **settings: Any) -> str:
+def text(transcript: Transcript = REPLY, **settings: Any) -> str:
     extractor = registry.extractor("text")
-    return extractor.start(extractor.settings(**settings))([said])[0]
+    return extractor.start(extractor.settings(**settings))([transcript])[0]
 
 
 def test_the_words_as_they_are() -> None:

@@ -1,4 +1,4 @@
-"""Faces in frames: found where there is one, by a photograph that comes with the library; else the whole frame."""
+"""Detection of faces in a photograph that comes with the library; otherwise the whole frame."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.features.video import faces
 
-pytest.importorskip("skimage", reason="faces are found by scikit-image, of the extra `deep`")
+pytest.importorskip("skimage", reason="faces are detected by scikit-image, of the extra `deep`")
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,9 @@ def portrait() -> np.ndarray:
 
 
 def test_a_face_is_found_where_it_is(portrait: np.ndarray) -> None:
-    found = faces.largest(portrait)
-    assert found is not None
-    top, left, size = found
+    face = faces.largest(portrait)
+    assert face is not None
+    top, left, size = face
     assert abs(top + size / 2 - 115) < 25
     assert abs(left + size / 2 - 220) < 25
     assert 70 < size < 150
@@ -37,22 +37,22 @@ def test_a_frame_becomes_its_largest_face(portrait: np.ndarray) -> None:
     half = portrait[::2, ::2]
     both = portrait.copy()
     both[256:, 256:] = half
-    found = faces.cropped(np.stack([portrait, both]), 96)
-    assert found.shape == (2, 96, 96, 3)
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found[0], found[1])
+    crops = faces.cropped(np.stack([portrait, both]), 96)
+    assert crops.shape == (2, 96, 96, 3)
+    assert crops.dtype == np.uint8
+    np.testing.assert_array_equal(crops[0], crops[1])
     top, left, size = faces.largest(portrait) or (0, 0, 0)
     margin = round(size / 4)
     around = portrait[top - margin : top + size + margin, left - margin : left + size + margin]
-    np.testing.assert_allclose(found[0].mean(axis=(0, 1)), around.mean(axis=(0, 1)), atol=3)
+    np.testing.assert_allclose(crops[0].mean(axis=(0, 1)), around.mean(axis=(0, 1)), atol=3)
 
 
 def test_a_frame_without_a_face_stays_whole() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (120, 160, 3)).astype(np.uint8)
     assert faces.largest(noise) is None
-    found = faces.cropped(noise[None], 60)
-    assert found.shape == (1, 60, 60, 3)
-    np.testing.assert_allclose(found.mean(axis=(1, 2)), noise.mean(axis=(0, 1))[None], atol=3)
+    crops = faces.cropped(noise[None], 60)
+    assert crops.shape == (1, 60, 60, 3)
+    np.testing.assert_allclose(crops.mean(axis=(1, 2)), noise.mean(axis=(0, 1))[None], atol=3)
 
 
 def test_without_the_library_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch, portrait: np.ndarray) -> None:

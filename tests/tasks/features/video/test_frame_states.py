@@ -1,4 +1,4 @@
-"""Frames through an image network: one vector a frame, whoever else is in the batch."""
+"""Frames through an image network: one vector per frame, independent of the batch."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tiny_image_encoder(tmp_path_factory.mktemp("resnet")))
 
 
-def seen(n_frames: int, seed: int, size: int = 32) -> VideoFrames:
+def frames_of(n_frames: int, seed: int, size: int = 32) -> VideoFrames:
     images = np.random.default_rng(seed).integers(0, 256, (n_frames, size, size, 3)).astype(np.uint8)
     return VideoFrames(images, np.arange(n_frames) / 25, np.ones(n_frames))
 
 
 def test_one_vector_a_frame_whoever_else_is_there(tiny: str) -> None:
     function = FRAMES.start(FrameSettings(checkpoint=tiny))
-    first, second = function([seen(10, 1), seen(3, 2)])
+    first, second = function([frames_of(10, 1), frames_of(3, 2)])
     assert (first.shape, second.shape, first.dtype) == ((10, 8), (3, 8), np.float32)
-    (alone,) = function([seen(3, 2)])
+    (alone,) = function([frames_of(3, 2)])
     np.testing.assert_allclose(alone, second, atol=1e-5)
 
 
 def test_pictures_are_standardised_as_imagenets_were(tiny: str) -> None:
-    """As transformers does it for this network: full scale 1, then by the mean and deviation of each colour."""
+    """As in transformers for this network: full scale 1, then mean and deviation per colour."""
     import torch
 
-    one = seen(2, 1)
-    scaled = (one.images / 255 - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
+    frames = frames_of(2, 1)
+    scaled = (frames.images / 255 - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
     model = checkpoints.image_encoder(tiny)
     with torch.inference_mode():
         expected = model(torch.from_numpy(scaled.transpose(0, 3, 1, 2)).float()).pooler_output[..., 0, 0]
-    (found,) = FRAMES.start(FrameSettings(checkpoint=tiny))([one])
-    np.testing.assert_allclose(found, expected.numpy(), atol=1e-4)
+    (states,) = FRAMES.start(FrameSettings(checkpoint=tiny))([frames])
+    np.testing.assert_allclose(states, expected.numpy(), atol=1e-4)
 
 
-def test_what_is_no_image_network_is_told(tmp_path: Path) -> None:
+def test_other_models_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not read images"):
         FRAMES.start(FrameSettings(checkpoint=str(tiny_text_encoder(tmp_path / "bert"))))
 
