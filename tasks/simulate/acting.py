@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,21 +112,3 @@ def write(samples: NDArray[np.float64], path: Path, *, rate_hz: int = 16_000) ->
     resampled: Any = resample_poly(samples, rate_hz, RATE_HZ, axis=0)
     with tables.whole(path) as part:
         soundfile.write(part, np.clip(resampled, -1, 1), rate_hz, subtype="PCM_16", format=path.suffix[1:].upper())
-
-
-def takes(texts: Sequence[str], actors: Sequence[int], emotions: Sequence[str], numbers: int = 1) -> list[Take]:
-    """Return takes of every actor, text, emotion and repetition, in that order.
-
-    Args:
-        texts: what is spoken
-        actors: numbers of the voices
-        emotions: of `labels.EMOTIONS`
-        numbers: repetitions of each
-    """
-    return [
-        Take(text, actor, emotion, number)
-        for actor in actors
-        for text in texts
-        for emotion in emotions
-        for number in range(numbers)
-    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tasks.core.errors import InputError
 from tasks.simulate import captions, site
-from tasks.simulate.site import CaptionTrack, SiteEntry
+from tasks.simulate.site import PageTrack, SiteEntry
 
 MEDIA_TYPES = {
     ".webm": "audio/webm",
@@ -45,7 +45,7 @@ def folder(path: Path, *, test_every: int = 5) -> site.Pages:
         tracks = []
         for caption_file, language in _captions(file):
             url = f"/captions/{caption_file.name}"
-            tracks.append(CaptionTrack(url, language, automatic=_is_automatic(caption_file)))
+            tracks.append(PageTrack(url, language, automatic=_is_automatic(caption_file)))
             resources[url] = _served(caption_file, CAPTION_TYPES[caption_file.suffix])
         url = f"/media/{file.name}"
         resources[url] = _served(file, MEDIA_TYPES[file.suffix])

@@ -12,7 +12,7 @@ from tasks.core import code_version, tables
 from tasks.core.config import Simulate
 from tasks.simulate import captions, interviews, site, sound
 from tasks.simulate.interviews import Interview
-from tasks.simulate.site import CaptionTrack, SiteEntry
+from tasks.simulate.site import PageTrack, SiteEntry
 
 MEDIA_TYPES = {"m4a": "audio/mp4", "webm": "audio/webm"}
 VTT, SRT = "text/vtt; charset=utf-8", "application/x-subrip; charset=utf-8"
@@ -80,9 +80,9 @@ def _media(interview: Interview) -> str:
     return f"{interview.id}.{interview.container}"
 
 
-def _shown(interview: Interview) -> tuple[str, str, Sequence[CaptionTrack]]:
+def _shown(interview: Interview) -> tuple[str, str, Sequence[PageTrack]]:
     tracks = [
-        CaptionTrack(f"/captions/{interview.id}.{suffix}", "en", automatic=suffix == "auto.vtt")
+        PageTrack(f"/captions/{interview.id}.{suffix}", "en", automatic=suffix == "auto.vtt")
         for suffix in _SUFFIXES[interview.captions]
     ]
     return f"/media/{_media(interview)}", MEDIA_TYPES[interview.container], tracks
@@ -119,7 +119,7 @@ def _defects(first_id: int) -> tuple[list[SiteEntry], dict[str, site.Resource]]:
         SiteEntry(id_, f"Interview {id_}: {title}", "train", _watch(id_))
         for id_, title in zip(ids, titles, strict=True)
     ]
-    track = [CaptionTrack(f"/captions/{broken}.vtt", "en", automatic=False)]
+    track = [PageTrack(f"/captions/{broken}.vtt", "en", automatic=False)]
     cue = b"WEBVTT\n\n00:00:01.000 --> 00:00:04.000\nThere was something here that nobody can hear now.\n"
     served: dict[str, site.Resource] = {
         _watch(broken): site.watch_page(entries[1].title, f"/media/{broken}.m4a", "audio/mp4", track),

@@ -67,7 +67,7 @@ Resource = Text | File | ZeroFile | BusyOnce
 
 
 @dataclass(frozen=True)
-class CaptionTrack:
+class PageTrack:
     """Captions of a page.
 
     Args:
@@ -99,7 +99,7 @@ class Pages:
     resources: Mapping[str, Resource]
 
 
-def watch_page(title: str, media_url: str, media_type: str, tracks: Sequence[CaptionTrack]) -> Text:
+def watch_page(title: str, media_url: str, media_type: str, tracks: Sequence[PageTrack]) -> Text:
     """Return the page of an interview.
 
     Args:
@@ -124,7 +124,7 @@ def live_page(title: str, manifest_url: str) -> Text:
     return _page(title, f'<video id="v"></video><script>{script}</script>')
 
 
-def playlist_page(title: str, videos: Sequence[tuple[str, str, Sequence[CaptionTrack]]]) -> Text:
+def playlist_page(title: str, videos: Sequence[tuple[str, str, Sequence[PageTrack]]]) -> Text:
     """Return a page with several videos.
 
     Args:
@@ -255,12 +255,12 @@ def _page(title: str, body: str) -> Text:
     return Text(f'<!doctype html>\n<html lang="en">{text}</html>\n'.encode())
 
 
-def _video(media_url: str, media_type: str, tracks: Sequence[CaptionTrack]) -> str:
+def _video(media_url: str, media_type: str, tracks: Sequence[PageTrack]) -> str:
     source = f'<source src="{quote(media_url)}" type="{escape(media_type)}">'
     return f"<video controls>{source}{''.join(_track(track) for track in tracks)}</video>"
 
 
-def _track(track: CaptionTrack) -> str:
+def _track(track: PageTrack) -> str:
     language = track.language + (AUTOMATIC if track.automatic else "")
     label = "English (auto-generated)" if track.automatic else "English"
     attributes = {"kind": "subtitles", "srclang": language, "label": label, "src": quote(track.url)}

@@ -13,6 +13,7 @@ from tasks.core.errors import AudioError
 from tasks.leaks.sound import MAX_BIT_ERROR_RATE, near_duplicates
 from tasks.media.fingerprint import QUIET, bit_error_rate, fingerprint
 from tasks.simulate import acting
+from tasks.simulate.acting import Take
 from tasks.simulate.voices import speaker
 
 RATE_HZ = 16_000
@@ -20,9 +21,8 @@ RATE_HZ = 16_000
 
 @pytest.fixture(scope="module")
 def voices() -> list[np.ndarray]:
-    takes = acting.takes(
-        ["the train leaves at nine", "my aunt keeps bees in the garden"], [1, 2, 3], ["anger", "sadness"]
-    )
+    texts = ("the train leaves at nine", "my aunt keeps bees in the garden")
+    takes = [Take(text, actor, emotion) for actor in (1, 2, 3) for text in texts for emotion in ("anger", "sadness")]
     with speaker() as voice:
         return [resample_poly(acting.perform(voice, take), RATE_HZ, acting.RATE_HZ) for take in takes]
 

@@ -35,7 +35,7 @@ def test_no_two_actors_share_a_voice() -> None:
 
 
 def test_takes_are_their_own_and_the_same_again() -> None:
-    takes = acting.takes([TEXT], [1], ["anger"], numbers=2)
+    takes = [Take(TEXT, 1, "anger", number) for number in range(2)]
     with speaker() as voice:
         first, second = (acting.perform(voice, take) for take in takes)
     with speaker() as voice:

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.simulate import site
-from tasks.simulate.site import BusyOnce, CaptionTrack, File, Pages, SiteEntry, Text, ZeroFile
+from tasks.simulate.site import BusyOnce, File, Pages, PageTrack, SiteEntry, Text, ZeroFile
 
 CONTENT = bytes(range(256)) * 40
 
@@ -107,7 +107,7 @@ def test_a_taken_port_is_named(base: str) -> None:
 
 
 def test_titles_and_addresses_are_escaped() -> None:
-    track = CaptionTrack('/captions/a"b.vtt', "en", automatic=True)
+    track = PageTrack('/captions/a"b.vtt', "en", automatic=True)
     page = site.watch_page(
         "<script>alert(1)</script> & co", '/media/a"b c.webm', "audio/webm", [track]
     ).content.decode()
