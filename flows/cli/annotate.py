@@ -1,4 +1,4 @@
-"""`undertone annotate …`: people listen and vote, and their votes come and go as files."""
+"""`undertone annotate …`: serve the listening page, export and import listeners' ratings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ app = typer.Typer(rich_markup_mode="rich")
 
 
 class OrderChoice(StrEnum):
-    """In which order segments are heard."""
+    """Orders of the queue."""
 
     RANDOM = "random"
     STRATIFIED = "stratified"
@@ -27,7 +27,7 @@ class OrderChoice(StrEnum):
 
 
 class SplitChoice(StrEnum):
-    """Whose segments are heard."""
+    """Splits that the queue's segments are from."""
 
     TEST = "test"
     TRAIN = "train"
@@ -37,12 +37,15 @@ class SplitChoice(StrEnum):
 OrderOption = Annotated[
     OrderChoice,
     typer.Option(
-        help="A random sample; stratified by video and weak label; or what the lexicons are least certain of first."
+        help="random: a random sample. stratified: balanced over videos and weak labels. uncertain: segments with the "
+        "least certain weak label first."
     ),
 ]
-LengthOption = Annotated[int, typer.Option("--n", min=1, help="How many segments the queue has.")]
-SplitOption = Annotated[SplitChoice, typer.Option(help="The split that segments are from.")]
-SeedOption = Annotated[int, typer.Option(help="Another seed, another sample; the same seed goes on with the same one.")]
+LengthOption = Annotated[int, typer.Option("--n", min=1, help="Number of segments in the queue.")]
+SplitOption = Annotated[SplitChoice, typer.Option(help="Split that the segments are from.")]
+SeedOption = Annotated[
+    int, typer.Option(help="Seed of the order; with the same seed listeners continue the same queue.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -53,22 +56,20 @@ def annotate(
     n: LengthOption = 100,
     split: SplitOption = SplitChoice.TEST,
     seed: SeedOption = 1,
-    text: Annotated[
-        bool, typer.Option("--text/--no-text", help="Whether listeners read the words while they hear them.")
-    ] = False,
+    text: Annotated[bool, typer.Option("--text/--no-text", help="Whether the page shows each segment's text.")] = False,
     adjudicate: Annotated[
-        bool,
-        typer.Option("--adjudicate", help="One more person hears all segments whose votes tie, and gives a verdict."),
+        bool, typer.Option("--adjudicate", help="Play the segments whose ratings tie; another person decides them.")
     ] = False,
     host: Annotated[
-        str, typer.Option(help="ListenAddress to listen on; any but this machine's own asks visitors for a token.")
+        str, typer.Option(help="Address to listen on. With any other than this machine's own, visitors need a token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes one that is free.")] = 8421,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")] = 8421,
 ) -> None:
-    """Serve the listening page until Ctrl-C: 1, 2, 3 vote, space plays, u undoes, 0 skips. Nobody sees a weak label.
+    """Serve the listening page until Ctrl-C. Keys: 1, 2, 3 rate, space plays, u undoes, 0 skips.
 
-    Several people may listen at the same time, each under a name, and go on another day. Every vote is saved at once
-    in data/annotate/votes.sqlite; data/listeners/annotated.csv, which evaluate reads, is written at start and end.
+    Several people can listen at the same time, each under a name, and continue later. Listeners never see the weak
+    labels. Every rating is saved immediately in data/annotate/votes.sqlite. At start and end,
+    data/listeners/annotated.csv is written, which evaluate reads.
 
     Example: [bold]undertone annotate --order stratified --n 60 --split test[/]
     """
@@ -77,33 +78,35 @@ def annotate(
     from tasks.annotate import candidates, rating_files, serve
     from tasks.annotate.listening_session import ListeningSession
 
-    there = candidates.load()
-    with rating_files.opened([one.segment for one in there]) as store:
+    available = candidates.load()
+    with rating_files.open_store([candidate.segment for candidate in available]) as store:
         rating_files.publish(store)
         if adjudicate:
-            queue, voters = _ties(there, store.ballots(), seed)
+            queue, raters = _ties(available, store.rated_segments(), seed)
         else:
-            queue, voters = _queue(there, order, n, split, seed), None
-        sitting = ListeningSession(store, queue, candidates.sounds(queue), text, voters)
-        serve.run(sitting, serve.ListenAddress(host, port), lambda url: _say_where(url, len(queue), adjudicate))
+            queue, raters = _queue(available, order, n, split, seed), None
+        session = ListeningSession(store, queue, candidates.sounds(queue), text, raters)
+        serve.run(session, serve.ListenAddress(host, port), lambda url: _announce(url, len(queue), adjudicate))
         _publish(store)
 
 
 @app.command("export")
-def export_votes(
-    file: Annotated[Path, typer.Argument(help="What to write: .csv, or .json for Label Studio.")],
+def export_ratings(
+    file: Annotated[Path, typer.Argument(help="File to write: .csv, or .json for Label Studio.")],
     *,
     order: OrderOption = OrderChoice.STRATIFIED,
     n: Annotated[
-        int, typer.Option("--n", min=0, help="Segments of a queue to add to those with votes; .json only.")
+        int, typer.Option("--n", min=0, help="Number of segments of a queue to add to the rated ones; .json only.")
     ] = 0,
     split: SplitOption = SplitChoice.TEST,
     seed: SeedOption = 1,
-    text: Annotated[bool, typer.Option("--text/--no-text", help="Whether Label Studio shows the words.")] = False,
+    text: Annotated[
+        bool, typer.Option("--text/--no-text", help="Whether Label Studio shows each segment's text.")
+    ] = False,
 ) -> None:
-    """Write all votes: as CSV, or as Label Studio's tasks, with sound and labelling configuration beside them.
+    """Write all ratings as CSV, or as Label Studio tasks with their sound and labelling configuration.
 
-    With --n, segments of a queue that nobody has voted on yet come along in the tasks.
+    With --n, the tasks also include segments of a queue that nobody has rated yet.
 
     Example: [bold]undertone annotate export tasks.json --n 100[/]
     """
@@ -111,86 +114,87 @@ def export_votes(
     from tasks.annotate.rated_segments import RatedSegment
     from tasks.core import paths, tables
 
-    there = candidates.load()
-    with rating_files.opened([one.segment for one in there]) as store:
+    available = candidates.load()
+    with rating_files.open_store([candidate.segment for candidate in available]) as store:
         if file.resolve() == paths.ANNOTATED.resolve():
             rating_files.publish(store)
-        ballots = store.ballots()
+        rated = store.rated_segments()
     if file.suffix.casefold() != ".json":
-        rating_files.write(file, ballots, {})
-        typer.echo(f"{len(ballots)} segments with votes written to {file}")
+        rating_files.write(file, rated, {})
+        typer.echo(f"{len(rated)} rated segments written to {file}")
         return
-    voted = {one.segment.span for one in ballots}
-    fresh = [one for one in _queue(there, order, n, split, seed) if one.span not in voted] if n else []
-    ballots += [RatedSegment(one) for one in fresh]
-    now = {one.segment.span: one.segment for one in there}
-    sounds = candidates.sounds(now[one.segment.span] for one in ballots if one.segment.span in now)
-    rating_files.write(file, ballots, sounds)
-    settings = file.with_suffix(".xml")
-    tables.write_text(settings, label_studio.config(with_text=text))
-    typer.echo(f"{len(ballots)} tasks written to {file}, {len(ballots) - len(fresh)} of them with votes")
-    typer.echo(
-        f"Beside it: their sound, {label_studio.audio_folder(file)}, and the labelling configuration, {settings}"
-    )
+    rated_ids = {item.segment.id for item in rated}
+    queue = _queue(available, order, n, split, seed) if n else []
+    unrated = [RatedSegment(segment) for segment in queue if segment.id not in rated_ids]
+    current = {candidate.segment.id: candidate.segment for candidate in available}
+    exported = [*rated, *unrated]
+    sounds = candidates.sounds(current[item.segment.id] for item in exported if item.segment.id in current)
+    rating_files.write(file, exported, sounds)
+    configuration = file.with_suffix(".xml")
+    tables.write_text(configuration, label_studio.config(with_text=text))
+    typer.echo(f"{len(exported)} tasks written to {file}, {len(rated)} of them with ratings")
+    typer.echo(f"Sound: {label_studio.audio_folder(file)}. Labelling configuration: {configuration}")
 
 
 @app.command("import")
-def import_votes(
-    file: Annotated[Path, typer.Argument(help="Label Studio's JSON export, or a CSV of votes.")],
+def import_ratings(
+    file: Annotated[Path, typer.Argument(help="Label Studio's JSON export, or a CSV file of ratings.")],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Where someone's vote differs from the one there is, the file's stands.")
+        bool, typer.Option("--replace", help="Replace stored ratings that differ from the file's.")
     ] = False,
 ) -> None:
-    """Take in votes from Label Studio or from a CSV, all or none, and write data/listeners/annotated.csv.
+    """Import ratings from Label Studio or CSV, all or none, and write data/listeners/annotated.csv.
 
     Example: [bold]undertone annotate import project-7-at-2026-03-02.json[/]
     """
     from tasks.annotate import candidates, rating_files
     from tasks.core import paths
 
-    there = [one.segment for one in candidates.load()]
-    with rating_files.opened(there) as store:
-        known = {one.span: one for one in [*there, *(ballot.segment for ballot in store.ballots())]}
-        changed = rating_files.take_in(store, file, list(known.values()), replace=replace)
-        typer.echo(f"{changed} new votes and verdicts from {file}")
-        if path := rating_files.publish(store, over=file.resolve() == paths.ANNOTATED.resolve()):
+    available = [candidate.segment for candidate in candidates.load()]
+    with rating_files.open_store(available) as store:
+        segments = {item.id: item for item in [*available, *(rated.segment for rated in store.rated_segments())]}
+        changed = rating_files.import_file(store, file, list(segments.values()), replace=replace)
+        typer.echo(f"{changed} new ratings and adjudications from {file}")
+        if path := rating_files.publish(store, overwrite=file.resolve() == paths.ANNOTATED.resolve()):
             typer.echo(f"Written: {path}")
 
 
-def _queue(there: Sequence[Candidate], order: str, n: int, split: str, seed: int) -> list[Segment]:
+def _queue(available: Sequence[Candidate], order: str, n: int, split: str, seed: int) -> list[Segment]:
     from tasks.annotate import queue
     from tasks.core.errors import NotEnoughData
 
-    mine = [one for one in there if split in ("all", one.split)]
-    if not mine:
+    chosen = [candidate for candidate in available if split in ("all", candidate.split)]
+    if not chosen:
         raise NotEnoughData(f"there is no segment of the split {split!r} to listen to")
-    return [one.segment for one in islice(queue.ORDERS[order](mine, seed), n)]
+    return [candidate.segment for candidate in islice(queue.ORDERS[order](chosen, seed), n)]
 
 
 def _ties(
-    there: Sequence[Candidate], ballots: Sequence[RatedSegment], seed: int
+    available: Sequence[Candidate], rated: Sequence[RatedSegment], seed: int
 ) -> tuple[list[Segment], dict[SegmentId, frozenset[str]]]:
     from tasks.annotate import queue
     from tasks.core.errors import NotEnoughData
 
-    tied = {one.segment.span: frozenset(one.votes) for one in ballots if one.ties and one.verdict is None}
-    mine = [one for one in there if one.segment.span in tied]
-    if lost := len(tied) - len(mine):
-        typer.echo(f"{lost} segments with ties are not cut like that any more and cannot be heard")
-    if not mine:
-        raise NotEnoughData("no segment's votes tie, so there is nothing to decide")
-    return [one.segment for one in queue.at_random(mine, seed)], tied
+    raters = {item.segment.id: frozenset(item.ratings) for item in rated if item.ties and item.adjudication is None}
+    tied = [candidate for candidate in available if candidate.segment.id in raters]
+    if missing := len(raters) - len(tied):
+        typer.echo(f"{missing} segments with ties are left out: they have been cut differently since")
+    if not tied:
+        raise NotEnoughData("no segment's ratings tie, so there is nothing to decide")
+    return [candidate.segment for candidate in queue.at_random(tied, seed)], raters
 
 
-def _say_where(url: str, n: int, adjudicate: bool) -> None:
-    typer.echo(f"{n} segments {'that tie' if adjudicate else 'to hear'}. Open: {url}")
+def _announce(url: str, n: int, adjudicate: bool) -> None:
+    typer.echo(f"{n} segments {'with ties' if adjudicate else 'to rate'}. Open: {url}")
     if "token=" in url:
-        typer.echo("Whoever has this address can listen and vote. It is not encrypted: use it in a network you trust.")
-    typer.echo("Every vote is saved at once; Ctrl-C stops.")
+        typer.echo(
+            "Everyone with this address can listen and rate. The connection is not encrypted: use a network you trust."
+        )
+    typer.echo("Every rating is saved immediately. Stop with Ctrl-C.")
 
 
 def _publish(store: Store) -> None:
     from tasks.annotate import rating_files
 
     if path := rating_files.publish(store):
-        typer.echo(f"\nWritten: {path}. `undertone run evaluate` scores labels and classifier against it.")
+        typer.echo(f"\nWritten: {path}. To score labels and classifier against it: undertone run evaluate")

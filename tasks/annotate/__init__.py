@@ -1,5 +1,5 @@
-"""The listening page: people hear segments and say what they hear, blind to what the lexicons made of the words.
+"""The listening page: people listen to segments and rate them, without seeing the lexicons' votes.
 
 segments, captions, votes ──► candidates ──► queue ──► page ──► store (SQLite) ──► data/listeners/annotated.csv
-                                                                   └──► exchange: Label Studio's JSON, CSV, and back
+                                                                   └──► rating_files: Label Studio's JSON and CSV
 """

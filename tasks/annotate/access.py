@@ -1,8 +1,7 @@
-"""Who may talk to the listening page: this machine alone, or whoever has the token.
+"""Access rules of the listening page: this machine only, or everyone with the token.
 
-A page of someone else's that runs in a listener's browser must not vote: requests that change something need a header
-that only our own script can set, and the same origin; on loopback the Host must be loopback's, so that no name that
-is made to point here (DNS rebinding) gets in.
+Cross-site request forgery: a request that changes something needs a header that only our own script can set, and the
+same origin. DNS rebinding: on loopback the Host must be a loopback name.
 """
 
 from __future__ import annotations
@@ -31,33 +30,37 @@ _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True)
 class AccessRules:
-    """The rules of one server; `token` is None on loopback, where no one else gets in."""
+    """Access rules of a server; `token` is None on loopback, which other machines cannot reach."""
 
     token: str | None
 
     def refuses(self, method: str, headers: Mapping[str, str], given: str | None) -> tuple[int, str] | None:
-        """Return status and reason for turning a request away, or None.
+        """Return status and reason for refusing a request, None to answer it.
 
         Args:
             method: GET, POST …
             headers: by lower-case name
-            given: the token that came along, in the address or in the cookie
+            given: token from the address or the cookie
         """
         host = headers.get("host", "")
         if self.token is None and _name(host) not in _LOOPBACK_NAMES:
-            return 403, "This page answers on this machine's own address alone: http://127.0.0.1"
+            return 403, "This page can be opened only on the machine it runs on, at http://127.0.0.1"
         if self.token is not None and not secrets.compare_digest((given or "").encode(), self.token.encode()):
-            return 401, "Open the whole address that undertone annotate printed, with its token."
+            return 401, "Open the complete address that undertone annotate printed, including the token."
         if method in ("GET", "HEAD"):
             return None
         origin = headers.get("origin")
         if HEADER not in headers or (origin is not None and urlsplit(origin).netloc != host):
-            return 403, "Votes are taken from the listening page alone."
+            return 403, "Ratings are accepted from the listening page only."
         return None
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a name or address to listen on is reached from this machine alone."""
+    """Return whether an address can be reached from this machine only.
+
+    Args:
+        host: name or IP address to listen on
+    """
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -65,7 +68,11 @@ def is_loopback(host: str) -> bool:
 
 
 def for_host(host: str) -> AccessRules:
-    """Return the gate for an address to listen on: with a new token unless it is loopback's."""
+    """Return the rules for an address to listen on, with a new token unless it is a loopback address.
+
+    Args:
+        host: name or IP address to listen on
+    """
     return AccessRules(None if is_loopback(host) else secrets.token_urlsafe(24))
 
 

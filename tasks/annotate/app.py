@@ -1,4 +1,4 @@
-"""The listening page's server: one page, its sound, and three calls that it makes."""
+"""Web application of the listening page: the page, its sounds, and the three API calls it makes."""
 
 from __future__ import annotations
 
@@ -19,29 +19,37 @@ _Next = Callable[[Request], Awaitable[Response]]
 
 
 class ListenerRequest(BaseModel):
-    """ListenerRequest asks."""
+    """Body of `state` and `undo`."""
 
     model_config = ConfigDict(extra="forbid")
     listener: str
 
 
 class RatingRequest(ListenerRequest):
-    """A vote; None: cannot tell."""
+    """Body of `rate`; the label is None if the listener cannot tell."""
 
     key: str
-    vote: Literal["negative", "neutral", "positive"] | None
+    label: Literal["negative", "neutral", "positive"] | None
 
 
-def make(sitting: ListeningSession, rules: AccessRules) -> FastAPI:
-    """Return the application that serves a queue to whom the gate lets in."""
+def make(session: ListeningSession, rules: AccessRules) -> FastAPI:
+    """Return the application.
+
+    Args:
+        session: the queue and its ratings
+        rules: which requests are answered
+    """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    files = _files(sitting)
+    files = _files(session)
 
     @app.middleware("http")
-    async def guard(request: Request, then: _Next) -> Response:
+    async def guard(request: Request, call_next: _Next) -> Response:
         token = request.query_params.get("token")
         refused = rules.refuses(request.method, request.headers, token or request.cookies.get(access.COOKIE))
-        answer = await then(request) if refused is None else Response(refused[1], refused[0], media_type="text/plain")
+        if refused is None:
+            answer = await call_next(request)
+        else:
+            answer = Response(refused[1], refused[0], media_type="text/plain")
         answer.headers.update(access.HEADERS)
         if refused is None and token and rules.token is not None:
             answer.set_cookie(access.COOKIE, rules.token, httponly=True, samesite="strict")
@@ -65,28 +73,28 @@ def make(sitting: ListeningSession, rules: AccessRules) -> FastAPI:
 
     @app.get("/audio/{key}.flac")
     def sound(key: str) -> Response:
-        if key not in sitting.sounds:
+        if key not in session.sounds:
             return Response("no such segment", 404, media_type="text/plain")
-        return Response(sitting.sounds[key], media_type="audio/flac")
+        return Response(session.sounds[key], media_type="audio/flac")
 
     @app.post("/api/state")
-    def state(who: ListenerRequest) -> dict[str, Any]:
-        return sitting.state(who.listener)
+    def state(request: ListenerRequest) -> dict[str, Any]:
+        return session.state(request.listener)
 
-    @app.post("/api/vote")
-    def vote(said: RatingRequest) -> dict[str, Any]:
-        return sitting.vote(said.listener, said.key, said.vote)
+    @app.post("/api/rate")
+    def rate(request: RatingRequest) -> dict[str, Any]:
+        return session.rate(request.listener, request.key, request.label)
 
     @app.post("/api/undo")
-    def undo(who: ListenerRequest) -> dict[str, Any]:
-        return sitting.undo(who.listener)
+    def undo(request: ListenerRequest) -> dict[str, Any]:
+        return session.undo(request.listener)
 
     return app
 
 
-def _files(sitting: ListeningSession) -> dict[str, Callable[[], Response]]:
+def _files(session: ListeningSession) -> dict[str, Callable[[], Response]]:
     templates = templating.environment()
-    page = templates.get_template("annotate/templates/annotate.html").render(deciding=sitting.voters is not None)
+    page = templates.get_template("annotate/templates/annotate.html").render(adjudicating=session.raters is not None)
     style = templates.get_template("annotate/templates/annotate.css").render()
     script = templates.get_template("annotate/templates/annotate.js").render()
     return {

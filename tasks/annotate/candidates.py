@@ -1,4 +1,4 @@
-"""What can be listened to: the segments as they are cut now, with what the lexicons said of their words."""
+"""Candidates for the queue: the current segments, with their weak labels."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tasks.core.errors import NotEnoughData, TableError
 
 @dataclass(frozen=True)
 class Candidate:
-    """A segment that can be heard.
+    """A segment that can be played.
 
     Attributes:
-        segment: what would be played
+        segment: the segment
         split: train or test
-        weak: the label that the lexicons agree on, None: none. It orders the queue and is never shown
-        probabilities: of each sentiment, adding up to 1; empty where nobody voted
+        weak: label from the lexicons' votes, None for none; orders the queue and is never shown
+        probabilities: of each sentiment, with sum 1; empty without votes
     """
 
     segment: Segment
@@ -31,31 +31,38 @@ class Candidate:
 
 
 def load() -> list[Candidate]:
-    """Read all segments that have been cut, sorted by utterance.
+    """Read all segments, sorted by utterance.
 
     Raises:
-        NotEnoughData: if nothing has been cut yet
-        TableError: if a table is missing, or the tables are not of one run
+        NotEnoughData: if there are no segments yet
+        TableError: if a table is missing, or the tables are from different runs
     """
-    said = {row["utterance_id"]: row for row in tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist()}
-    voted = {row["utterance_id"]: row for row in tables.read(paths.VOTES, tables.VOTES).to_pylist()}
-    found = []
+    utterances = {row["utterance_id"]: row for row in tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist()}
+    votes = {row["utterance_id"]: row for row in tables.read(paths.VOTES, tables.VOTES).to_pylist()}
+    candidates = []
     for shard in sorted(paths.SHARDS.glob("*.parquet")):
         for row in pq.read_table(shard, columns=["utterance_id", "start_s", "end_s"]).to_pylist():
-            one = row["utterance_id"]
-            if one not in said or one not in voted:
+            utterance_id = row["utterance_id"]
+            utterance, vote = utterances.get(utterance_id), votes.get(utterance_id)
+            if utterance is None or vote is None:
                 raise TableError(
-                    f"{shard}: {one} has no captions or no votes now; run: undertone run polarity segments"
+                    f"{shard}: {utterance_id} is missing in the captions or the votes; "
+                    "run: undertone run polarity segments"
                 )
-            segment = Segment(SegmentId(one, row["start_s"], row["end_s"]), said[one]["group"], said[one]["text"] or "")
-            found.append(Candidate(segment, said[one]["split"], voted[one]["sentiment"], probabilities(voted[one])))
-    if not found:
+            segment_id = SegmentId(utterance_id, row["start_s"], row["end_s"])
+            segment = Segment(segment_id, utterance["group"], utterance["text"] or "")
+            candidates.append(Candidate(segment, utterance["split"], vote["sentiment"], probabilities(vote)))
+    if not candidates:
         raise NotEnoughData(f"{paths.SHARDS}: no segments to listen to yet; run: undertone run polarity segments")
-    return sorted(found, key=lambda one: one.segment.span)
+    return sorted(candidates, key=lambda candidate: candidate.segment.id)
 
 
 def probabilities(row: Mapping[str, Any]) -> dict[str, float]:
-    """Return the probability of each sentiment from a row of `tables.VOTES`; empty where nobody voted."""
+    """Return the probability of each sentiment; empty without votes.
+
+    Args:
+        row: of `tables.VOTES`
+    """
     values = {name: row[name] for name in tables.SENTIMENTS}
     return {} if None in values.values() else values
 
@@ -63,22 +70,25 @@ def probabilities(row: Mapping[str, Any]) -> dict[str, float]:
 def sounds(segments: Iterable[Segment]) -> dict[str, bytes]:
     """Read the sound of segments, as FLAC by `SegmentId.key`.
 
+    Args:
+        segments: which ones
+
     Raises:
-        TableError: if a segment is not where the index says, as it was cut
+        TableError: if a segment is not where the index says
     """
     index = {row["video_id"]: row for row in tables.read(paths.SEGMENT_INDEX, tables.SEGMENT_INDEX).to_pylist()}
     wanted: dict[str, set[SegmentId]] = {}
-    for one in segments:
-        wanted.setdefault(one.video_id, set()).add(one.span)
-    found: dict[str, bytes] = {}
-    for video, spans in sorted(wanted.items()):
+    for segment in segments:
+        wanted.setdefault(segment.video_id, set()).add(segment.id)
+    flac: dict[str, bytes] = {}
+    for video, ids in sorted(wanted.items()):
         if video not in index:
-            raise TableError(f"{paths.SEGMENT_INDEX}: {video} is not in it; run segments again")
+            raise TableError(f"{paths.SEGMENT_INDEX}: {video} is missing; run: undertone run segments")
         rows = pq.ParquetFile(paths.SHARDS / index[video]["shard"]).read_row_group(index[video]["row_group"])
         for row in rows.to_pylist():
-            span = SegmentId(row["utterance_id"], row["start_s"], row["end_s"])
-            if span in spans:
-                found[span.key] = row["audio"]["bytes"]
-        if lost := sorted(span for span in spans if span.key not in found):
-            raise TableError(f"{paths.SHARDS}: the segment {lost[0]} is not where the index says; run segments again")
-    return found
+            segment_id = SegmentId(row["utterance_id"], row["start_s"], row["end_s"])
+            if segment_id in ids:
+                flac[segment_id.key] = row["audio"]["bytes"]
+        if missing := sorted(segment_id for segment_id in ids if segment_id.key not in flac):
+            raise TableError(f"{paths.SHARDS}: {missing[0]} is not where the index says; run: undertone run segments")
+    return flac

@@ -1,12 +1,11 @@
-"""Votes as Label Studio's tasks, and back (https://labelstud.io/guide/task_format, …/guide/export).
+"""Ratings as Label Studio tasks, written and read (https://labelstud.io/guide/task_format, …/guide/export).
 
-A task's `data` has the address that Label Studio serves a local file under, and what tells the segment: utterance_id,
-video_id, start_s, end_s, text. The files lie in a folder beside the JSON (its editor does not play data URLs:
-https://github.com/HumanSignal/label-studio/issues/4736).
+A task's `data` has the URL under which Label Studio serves a local file, and the segment: utterance_id, video_id,
+start_s, end_s, text. The sound files are in a folder next to the JSON, since Label Studio's editor does not play data
+URLs (https://github.com/HumanSignal/label-studio/issues/4736).
 
-A vote is an annotation with one choice; a skip is `was_cancelled`; a verdict on a tie is the annotation that is marked
-`ground_truth`. `completed_by` is a user of Label Studio: a listener named like an address goes by it, another one by
-NAME@undertone.invalid.
+A rating is an annotation with one choice; a skip has `was_cancelled`; the adjudication of a tie has `ground_truth`.
+`completed_by` is a Label Studio user: the listener's name if it is an e-mail address, else NAME@undertone.invalid.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tasks.annotate.rated_segments import NOBODY, Adjudication, RatedSegment, Segment, SegmentId, listener
+from tasks.annotate.rated_segments import EMAIL_SUFFIX, Adjudication, RatedSegment, Segment, SegmentId, checked_name
 from tasks.core import tables
 from tasks.core.errors import InputError
 
@@ -28,10 +27,10 @@ _TEXTS, _TIMES = ("utterance_id", "video_id", "text"), ("start_s", "end_s")
 
 
 def config(*, with_text: bool) -> str:
-    """Return the labelling configuration that the tasks are made for.
+    """Return Label Studio's labelling configuration for the tasks.
 
     Args:
-        with_text: whether the words are shown beside the sound
+        with_text: whether the text is shown
     """
     choices = "".join(
         f'    <Choice value="{name}" hotkey="{number}"/>\n' for number, name in enumerate(tables.SENTIMENTS, start=1)
@@ -47,147 +46,157 @@ def config(*, with_text: bool) -> str:
     )
 
 
-def write(path: Path, ballots: Sequence[RatedSegment], sounds: Mapping[str, bytes]) -> None:
-    """Write tasks with their annotations, whole, and their sound into `audio_folder(path)`.
+def write(path: Path, rated: Sequence[RatedSegment], sounds: Mapping[str, bytes]) -> None:
+    """Write tasks with annotations atomically, and their sound into `audio_folder(path)`.
 
     Args:
         path: the JSON file
-        ballots: segments, with or without votes
-        sounds: FLAC by `SegmentId.key`; a segment that is no longer cut like this has none, and its task `audio: null`
+        rated: segments with or without ratings
+        sounds: FLAC by `SegmentId.key`; the task of a segment without sound gets `audio: null`
     """
     folder = audio_folder(path)
     tasks = []
-    for number, one in enumerate(ballots, start=1):
-        address = None
-        if (sound := sounds.get(one.segment.span.key)) is not None:
-            file = folder / f"{one.segment.span.key}.flac"
+    for number, item in enumerate(rated, start=1):
+        url, key = None, item.segment.id.key
+        if (sound := sounds.get(key)) is not None:
+            file = folder / f"{key}.flac"
             tables.write_bytes(file, sound)
-            address = f"/data/local-files/?d={quote(folder.name)}/{file.name}"
-        tasks.append(_task(number, one, address))
+            url = f"/data/local-files/?d={quote(folder.name)}/{file.name}"
+        tasks.append(_task(number, item, url))
     tables.write_text(path, json.dumps(tasks, indent=1, ensure_ascii=False) + "\n")
 
 
 def audio_folder(path: Path) -> Path:
-    """Return where the sound of a file of tasks lies."""
+    """Return the folder of the tasks' sound.
+
+    Args:
+        path: the JSON file
+    """
     return path.with_name(f"{path.stem}-audio")
 
 
 def read(path: Path) -> list[RatedSegment]:
-    """Read tasks with their annotations, as Label Studio exports them (JSON, not JSON-MIN).
+    """Read Label Studio's JSON export (not JSON-MIN).
+
+    Args:
+        path: the JSON file
 
     Raises:
-        InputError: naming file, task and what is wrong
+        InputError: names file, task and error
     """
     try:
         tasks = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON in UTF-8 ({error})") from None
     if not isinstance(tasks, list):
-        raise InputError(f"{path}: found {_named(tasks)}, expected Label Studio's JSON export, a list of tasks")
-    return [_Task(path, number, task).ballot() for number, task in enumerate(tasks, start=1)]
+        raise InputError(f"{path}: found {_shortened(tasks)}, expected Label Studio's JSON export, a list of tasks")
+    return [_Task(path, number, task).rated() for number, task in enumerate(tasks, start=1)]
 
 
 @dataclass(frozen=True)
 class _Task:
-    """A task that is read; `number` counts from 1."""
+    """Reader of one task; `number` counts from 1."""
 
     path: Path
     number: int
     task: Any
 
-    def ballot(self) -> RatedSegment:
+    def rated(self) -> RatedSegment:
         data = self._member(self.task, "data", dict, "an object")
-        votes: dict[str, str | None] = {}
-        verdict = None
-        for place, annotation in enumerate(self._member(self.task, "annotations", list, "a list"), start=1):
-            where = f"annotation {place}: "
+        ratings: dict[str, str | None] = {}
+        adjudication = None
+        for position, annotation in enumerate(self._member(self.task, "annotations", list, "a list"), start=1):
+            where = f"annotation {position}: "
             name, label = self._name(annotation, where), self._label(annotation, where)
             if annotation.get("ground_truth"):
-                if verdict not in (None, Adjudication(name, label)):
-                    raise self._wrong(f"{where}a second one that is marked ground_truth; expected one verdict")
-                verdict = Adjudication(name, label)
-            elif votes.setdefault(name, label) != label:
-                raise self._wrong(f"{where}{name} says {label or 'skipped'}, and {votes[name] or 'skipped'} before")
-        return RatedSegment(self._segment(data), votes, verdict)
+                if adjudication not in (None, Adjudication(name, label)):
+                    raise self._error(f"{where}found a second annotation with ground_truth, expected at most one")
+                adjudication = Adjudication(name, label)
+            elif ratings.setdefault(name, label) != label:
+                raise self._error(
+                    f"{where}found {label or 'skipped'} by {name}, who already has {ratings[name] or 'skipped'}"
+                )
+        return RatedSegment(self._segment(data), ratings, adjudication)
 
     def _segment(self, data: Mapping[str, Any]) -> Segment:
-        one, video, text = (self._member(data, name, str, "a text", "data.") for name in _TEXTS)
+        utterance_id, video, text = (self._member(data, name, str, "a text", "data.") for name in _TEXTS)
         start_s, end_s = (float(self._member(data, name, (int, float), "seconds", "data.")) for name in _TIMES)
         if not (0 <= start_s < end_s and math.isfinite(end_s)):
-            raise self._wrong(
+            raise self._error(
                 f"found data.start_s {start_s!r} and data.end_s {end_s!r}, expected the second to be more"
             )
         if not video.startswith(tuple(f"{split}-" for split in tables.SPLITS)):
-            raise self._wrong(f"found data.video_id {video!r}, expected train-… or test-…")
-        return Segment(SegmentId(one, start_s, end_s), video, text)
+            raise self._error(f"found data.video_id {video!r}, expected train-… or test-…")
+        return Segment(SegmentId(utterance_id, start_s, end_s), video, text)
 
     def _name(self, annotation: Any, where: str) -> str:
-        who = self._member(annotation, "completed_by", (int, dict), "a user's number or an object with email", where)
-        if isinstance(who, int):
-            return f"user-{who}"
-        email = self._member(who, "email", str, "a text", f"{where}completed_by.")
+        user = self._member(annotation, "completed_by", (int, dict), "a user's number or an object with email", where)
+        if isinstance(user, int):
+            return f"user-{user}"
+        email = self._member(user, "email", str, "a text", f"{where}completed_by.")
         try:
-            return listener(email.removesuffix(NOBODY))
+            return checked_name(email.removesuffix(EMAIL_SUFFIX))
         except InputError as error:
-            raise self._wrong(f"{where}completed_by.email: {error}") from None
+            raise self._error(f"{where}completed_by.email: {error}") from None
 
     def _label(self, annotation: Any, where: str) -> str | None:
         if annotation.get("was_cancelled"):
             return None
         results = self._member(annotation, "result", list, "a list", where)
-        mine = [one for one in results if isinstance(one, dict) and one.get("from_name") == _CONTROL]
-        value = mine[0].get("value") if len(mine) == 1 else None
+        ours = [result for result in results if isinstance(result, dict) and result.get("from_name") == _CONTROL]
+        value = ours[0].get("value") if len(ours) == 1 else None
         choices = value.get("choices") if isinstance(value, dict) else None
         if not isinstance(choices, list) or len(choices) != 1 or choices[0] not in tables.SENTIMENTS:
-            found = _named(choices) if mine else "no result"
-            raise self._wrong(
-                f"{where}found {found} from {_CONTROL!r}, expected one choice of {', '.join(tables.SENTIMENTS)}"
+            actual = _shortened(choices) if ours else "no result"
+            raise self._error(
+                f"{where}found {actual} from {_CONTROL!r}, expected one choice of {', '.join(tables.SENTIMENTS)}"
             )
         return str(choices[0])
 
-    def _member(self, of: Any, name: str, kind: type | tuple[type, ...], words: str, where: str = "") -> Any:
-        if not isinstance(of, dict) or name not in of:
-            raise self._wrong(f"{where}{name} is missing, expected {words}")
-        # JSON's true and false are numbers to Python
-        if not isinstance(of[name], kind) or isinstance(of[name], bool):
-            raise self._wrong(f"{where}{name}: found {_named(of[name])}, expected {words}")
-        return of[name]
+    def _member(self, parent: Any, name: str, kind: type | tuple[type, ...], words: str, where: str = "") -> Any:
+        if not isinstance(parent, dict) or name not in parent:
+            raise self._error(f"{where}{name} is missing, expected {words}")
+        # bool is a subclass of int: true and false must not pass as numbers
+        if not isinstance(parent[name], kind) or isinstance(parent[name], bool):
+            raise self._error(f"{where}{name}: found {_shortened(parent[name])}, expected {words}")
+        return parent[name]
 
-    def _wrong(self, what: str) -> InputError:
+    def _error(self, what: str) -> InputError:
         number = self.task.get("id") if isinstance(self.task, dict) else None
         return InputError(f"{self.path}: task {self.number}{'' if number is None else f' (id {number})'}: {what}")
 
 
-def _task(number: int, ballot: RatedSegment, address: str | None) -> dict[str, Any]:
-    segment, span = ballot.segment, ballot.segment.span
-    said = [_annotation(name, label, verdict=False) for name, label in ballot.votes.items()]
-    if ballot.verdict:
-        said.append(_annotation(ballot.verdict.by, ballot.verdict.label, verdict=True))
+def _task(number: int, rated: RatedSegment, url: str | None) -> dict[str, Any]:
+    segment = rated.segment
+    annotations = [_annotation(name, label, ground_truth=False) for name, label in rated.ratings.items()]
+    if rated.adjudication:
+        annotations.append(_annotation(rated.adjudication.by, rated.adjudication.label, ground_truth=True))
     return {
         "id": number,
         "data": {
-            "audio": address,
-            "utterance_id": span.utterance_id,
+            "audio": url,
+            "utterance_id": segment.id.utterance_id,
             "video_id": segment.video_id,
-            "start_s": span.start_s,
-            "end_s": span.end_s,
+            "start_s": segment.id.start_s,
+            "end_s": segment.id.end_s,
             "text": segment.text,
         },
-        "annotations": said,
+        "annotations": annotations,
+        # no predictions: listeners must not see the weak label
         "predictions": [],
     }
 
 
-def _annotation(name: str, label: str | None, *, verdict: bool) -> dict[str, Any]:
+def _annotation(name: str, label: str | None, *, ground_truth: bool) -> dict[str, Any]:
     chosen = {"from_name": _CONTROL, "to_name": _OBJECT, "type": "choices", "value": {"choices": [label]}}
     return {
-        "completed_by": {"email": name if "@" in name else f"{name}{NOBODY}"},
+        "completed_by": {"email": name if "@" in name else f"{name}{EMAIL_SUFFIX}"},
         "result": [] if label is None else [chosen],
         "was_cancelled": label is None,
-        "ground_truth": verdict,
+        "ground_truth": ground_truth,
     }
 
 
-def _named(value: object) -> str:
+def _shortened(value: object) -> str:
     words = json.dumps(value, ensure_ascii=False)
     return words if len(words) <= 80 else f"{words[:80]}…"

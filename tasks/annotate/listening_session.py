@@ -1,4 +1,4 @@
-"""One queue that people listen to: what is next for whom, what a vote does, how far everyone is."""
+"""A session of the listening page: each listener's next segment, ratings, undo and progress."""
 
 from __future__ import annotations
 
@@ -6,81 +6,90 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.annotate.rated_segments import Segment, SegmentId, listener
+from tasks.annotate.rated_segments import Segment, SegmentId, checked_name
 from tasks.annotate.store import Store
 from tasks.core.errors import InputError
 
 
 @dataclass(frozen=True)
 class ListeningSession:
-    """What a server offers.
+    """State of a running server.
 
     Attributes:
-        store: where votes go
-        queue: what is heard, in this order, by everyone
+        store: where ratings are saved
+        queue: segments in the order in which every listener hears them
         sounds: FLAC of the queue, by `SegmentId.key`
-        with_text: whether the words are shown
-        voters: in a sitting that decides ties, who has voted on each span: they do not decide it. None: no such sitting
+        with_text: whether the page shows the text
+        raters: in a session that adjudicates ties, who rated each segment (they cannot adjudicate it); None: no such
+            session
     """
 
     store: Store
     queue: Sequence[Segment]
     sounds: Mapping[str, bytes]
     with_text: bool
-    voters: Mapping[SegmentId, frozenset[str]] | None = None
+    raters: Mapping[SegmentId, frozenset[str]] | None = None
 
     def state(self, name: str) -> dict[str, Any]:
-        """Return what the page shows someone: the next segment, without anything that hints at a label.
+        """Return the page's state for a listener: progress and next segment, without anything that hints at a label.
+
+        Args:
+            name: the listener's
 
         Raises:
-            InputError: if the name cannot be a listener's
+            InputError: if the name is not valid
         """
-        who = self._who(name)
-        mine = self._mine(who)
-        done = self._said(who)
-        waiting = next((one for one in mine if one.span not in done), None)
+        listener = self._listener(name)
+        queue = self._queue(listener)
+        done = self.store.rated(listener) if self.raters is None else self.store.adjudicated()
+        upcoming = next((segment for segment in queue if segment.id not in done), None)
         return {
-            "listener": who,
-            "done": sum(one.span in done for one in mine),
-            "total": len(mine),
-            "segment": None if waiting is None else self._shown(waiting),
+            "listener": listener,
+            "done": sum(segment.id in done for segment in queue),
+            "total": len(queue),
+            "segment": None if upcoming is None else self._description(upcoming),
         }
 
-    def vote(self, name: str, key: str, label: str | None) -> dict[str, Any]:
-        """Save a vote, or a verdict where ties are decided, and return the state after it.
+    def rate(self, name: str, key: str, label: str | None) -> dict[str, Any]:
+        """Save a rating (or an adjudication, in a session for ties) and return the new state.
+
+        Args:
+            name: the listener's
+            key: `SegmentId.key`
+            label: None if they cannot tell
 
         Raises:
-            InputError: if there is no such segment in this listener's queue, or the name cannot be a listener's
+            InputError: if the segment is not in this listener's queue, or the name is not valid
         """
-        who = self._who(name)
-        segment = next((one for one in self._mine(who) if one.span.key == key), None)
+        listener = self._listener(name)
+        segment = next((segment for segment in self._queue(listener) if segment.id.key == key), None)
         if segment is None:
-            raise InputError("this segment is not in the queue any more: the page is older than the server. Reload it")
-        (self.store.vote if self.voters is None else self.store.judge)(segment, who, label)
-        return self.state(who)
+            raise InputError("this segment is not in the queue any more: the server was restarted. Reload the page")
+        (self.store.rate if self.raters is None else self.store.adjudicate)(segment, listener, label)
+        return self.state(listener)
 
     def undo(self, name: str) -> dict[str, Any]:
-        """Take back the last vote, or verdict, that someone gave in this queue, and return the state after it.
+        """Delete a listener's last rating (or adjudication) in this queue and return the new state.
+
+        Args:
+            name: the listener's
 
         Raises:
-            InputError: if the name cannot be a listener's
+            InputError: if the name is not valid
         """
-        who = self._who(name)
-        spans = {one.span for one in self.queue}
-        (self.store.take_back_vote if self.voters is None else self.store.take_back_verdict)(who, spans)
-        return self.state(who)
+        listener = self._listener(name)
+        among = {segment.id for segment in self.queue}
+        (self.store.undo_rating if self.raters is None else self.store.undo_adjudication)(listener, among)
+        return self.state(listener)
 
-    def _who(self, name: str) -> str:
-        return listener(name, self.store.listeners())
+    def _listener(self, name: str) -> str:
+        return checked_name(name, self.store.listeners())
 
-    def _mine(self, who: str) -> list[Segment]:
-        voters = self.voters or {}
-        return [one for one in self.queue if who not in voters.get(one.span, ())]
+    def _queue(self, listener: str) -> list[Segment]:
+        raters = self.raters or {}
+        return [segment for segment in self.queue if listener not in raters.get(segment.id, ())]
 
-    def _said(self, who: str) -> set[SegmentId]:
-        return self.store.voted(who) if self.voters is None else self.store.judged()
-
-    def _shown(self, segment: Segment) -> dict[str, Any]:
-        length_s = segment.span.end_s - segment.span.start_s
+    def _description(self, segment: Segment) -> dict[str, Any]:
+        length_s = segment.id.end_s - segment.id.start_s
         text = segment.text if self.with_text else None
-        return {"key": segment.span.key, "text": text, "length_s": round(length_s, 1)}
+        return {"key": segment.id.key, "text": text, "length_s": round(length_s, 1)}

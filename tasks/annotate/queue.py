@@ -1,4 +1,4 @@
-"""In which order segments are heard: pure, and the same every time, so that all listeners hear the same ones."""
+"""Order of the queue: a pure function of segments and seed, so that all listeners hear the same queue."""
 
 from __future__ import annotations
 
@@ -14,19 +14,28 @@ Order = Callable[[Sequence[Candidate], int], Iterable[Candidate]]
 
 
 def at_random(candidates: Sequence[Candidate], seed: int) -> list[Candidate]:
-    """Order by a digest of seed and segment: a sample that one more segment does not shuffle anew."""
+    """Order by a hash of seed and segment; adding a segment does not reorder the others.
+
+    Args:
+        candidates: the segments
+        seed: of the order
+    """
     return sorted(candidates, key=partial(_digest, seed))
 
 
 def stratified(candidates: Sequence[Candidate], seed: int) -> Iterator[Candidate]:
-    """Order so that however far one gets, weak labels (none is one too) and videos are heard about equally often.
+    """Order so that every prefix of the queue is balanced over weak labels (including none) and videos.
 
-    The next segment is of the label heard least so far; among those, of the video heard least; among those, at random.
+    The next segment has the least frequent label so far, then the least frequent video, then the next random place.
+
+    Args:
+        candidates: the segments
+        seed: of the order
     """
     strata: dict[tuple[str | None, str], list[Candidate]] = {}
-    # the last of a list is taken first
-    for one in reversed(at_random(candidates, seed)):
-        strata.setdefault((one.weak, one.segment.video_id), []).append(one)
+    # reversed: pop takes from the end
+    for candidate in reversed(at_random(candidates, seed)):
+        strata.setdefault((candidate.weak, candidate.segment.video_id), []).append(candidate)
     order = sorted(strata, key=lambda stratum: _digest(seed, strata[stratum][-1]))
     labels: Counter[str | None] = Counter()
     videos: Counter[str] = Counter()
@@ -40,16 +49,24 @@ def stratified(candidates: Sequence[Candidate], seed: int) -> Iterator[Candidate
 
 
 def uncertain(candidates: Sequence[Candidate], seed: int) -> list[Candidate]:
-    """Order by label quality, the worst first; equals at random."""
-    return sorted(at_random(candidates, seed), key=lambda one: quality(one.weak, one.probabilities))
+    """Order by label quality, worst first; equals at random.
+
+    Args:
+        candidates: the segments
+        seed: of the order among equals
+    """
+    return sorted(at_random(candidates, seed), key=lambda candidate: quality(candidate.weak, candidate.probabilities))
 
 
 def quality(label: str | None, probabilities: Mapping[str, float]) -> float:
-    """Return how well a label fits its class probabilities, from 0 to 1: cleanlab's normalised margin.
+    """Return a label's quality, 0 to 1: cleanlab's normalised margin, (p(label) − largest other p + 1) / 2.
 
-    (p(label) − the largest p of another class + 1) / 2; without a label, that of the most probable class; 0.5 where
-    nothing is known. Northcutt, Jiang, Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels",
-    JAIR 70, https://doi.org/10.1613/jair.1.12125; `label_quality` scores of https://github.com/cleanlab/cleanlab.
+    Northcutt, Jiang, Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70,
+    https://doi.org/10.1613/jair.1.12125; label quality scores of https://github.com/cleanlab/cleanlab.
+
+    Args:
+        label: None: take the most probable class
+        probabilities: of each sentiment; empty: the quality is 0.5
     """
     if not probabilities:
         return 0.5
@@ -61,5 +78,5 @@ def quality(label: str | None, probabilities: Mapping[str, float]) -> float:
 ORDERS: Mapping[str, Order] = {"random": at_random, "stratified": stratified, "uncertain": uncertain}
 
 
-def _digest(seed: int, one: Candidate) -> str:
-    return hashlib.sha256(f"{seed} {one.segment.span.key}".encode()).hexdigest()
+def _digest(seed: int, candidate: Candidate) -> str:
+    return hashlib.sha256(f"{seed} {candidate.segment.id.key}".encode()).hexdigest()

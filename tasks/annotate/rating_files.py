@@ -1,4 +1,4 @@
-"""The votes that `evaluate` reads, kept in step with the store, and the exchange with other tools' files."""
+"""Files of ratings: `annotated.csv`, kept in step with the store, and exchange with CSV and Label Studio."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from tasks.core import paths
 from tasks.core.errors import InputError
 
 _DIGEST = "annotated.csv"
+"""Key of the store's note with the digest of `annotated.csv` as it was last written."""
 
 
-def opened(known: Sequence[Segment]) -> Store:
-    """Open the project's store; a new one, as in a clone, begins with the votes of `annotated.csv`.
+def open_store(segments: Sequence[Segment]) -> Store:
+    """Open the project's store. A new store (as in a clone) is filled from `annotated.csv`.
 
     Args:
-        known: segments that rows of the file may be
+        segments: the project's segments
+
+    Raises:
+        InputError: if store or file are not valid
     """
-    fresh = not paths.RATING_STORE.exists()
+    is_new = not paths.RATING_STORE.exists()
     store = Store(paths.RATING_STORE)
     try:
-        if fresh and paths.ANNOTATED.exists():
-            take_in(store, paths.ANNOTATED, known)
+        if is_new and paths.ANNOTATED.exists():
+            import_file(store, paths.ANNOTATED, segments)
             store.set_note(_DIGEST, _digest(paths.ANNOTATED))
     except BaseException:
         store.close()
@@ -34,80 +38,88 @@ def opened(known: Sequence[Segment]) -> Store:
     return store
 
 
-def publish(store: Store, *, over: bool = False) -> Path | None:
-    """Write `data/listeners/annotated.csv` from the store, whole; None where nobody has voted.
+def publish(store: Store, *, overwrite: bool = False) -> Path | None:
+    """Write `data/listeners/annotated.csv` from the store; without ratings delete it and return None.
 
     Args:
-        store: the votes
-        over: whether the file may be replaced if someone else has changed it
+        store: the ratings
+        overwrite: whether to replace the file if it was changed by something else
 
     Raises:
-        InputError: if it has votes that someone else put there: they must not be lost
+        InputError: if the file was changed by something else: its ratings must not be lost
     """
     path = paths.ANNOTATED
-    if not over and path.exists() and store.note(_DIGEST) != _digest(path):
+    if not overwrite and path.exists() and store.note(_DIGEST) != _digest(path):
         raise InputError(
-            f"{path} was changed since it was written from {paths.RATING_STORE}. Take in what is new: "
-            f"undertone annotate import {path}; or remove it, and it is written again"
+            f"{path} was changed since it was written from {paths.RATING_STORE}. To keep the changes: "
+            f"undertone annotate import {path}; to discard them, delete the file: it is written again"
         )
-    ballots = store.ballots()
-    if not any(one.votes for one in ballots):
-        # the last vote was taken back: what the file says is no longer so
+    rated = store.rated_segments()
+    if not any(segment.ratings for segment in rated):
         path.unlink(missing_ok=True)
         return None
-    csv_ratings.write(path, ballots)
+    csv_ratings.write(path, rated)
     store.set_note(_DIGEST, _digest(path))
     return path
 
 
-def write(path: Path, ballots: Sequence[RatedSegment], sounds: Mapping[str, bytes]) -> None:
-    """Write votes to a file of a kind that its name tells.
-
-    Raises:
-        InputError: if the name is of neither kind, or there is nothing to write
-    """
-    if _kind(path) == ".csv":
-        csv_ratings.write(path, ballots)
-    else:
-        label_studio.write(path, ballots, sounds)
-
-
-def read(path: Path, known: Sequence[Segment]) -> list[RatedSegment]:
-    """Read votes from a file of a kind that its name tells.
-
-    Raises:
-        InputError: naming file, row or task, and what is wrong
-    """
-    return csv_ratings.read(path, known) if _kind(path) == ".csv" else label_studio.read(path)
-
-
-def take_in(store: Store, path: Path, known: Sequence[Segment], *, replace: bool = False) -> int:
-    """Add a file's votes to the store, all or none.
+def write(path: Path, rated: Sequence[RatedSegment], sounds: Mapping[str, bytes]) -> None:
+    """Write ratings as CSV or for Label Studio.
 
     Args:
-        store: where they go
-        path: the file
-        known: segments that its rows may be
-        replace: whether the file's votes stand where the two differ
-
-    Returns:
-        how many votes and verdicts were new or replaced
+        path: .csv or .json
+        rated: segments with ratings
+        sounds: FLAC by `SegmentId.key`, for .json
 
     Raises:
-        InputError: naming file, row or task, and what is wrong
+        InputError: if the file name has another ending, or a CSV file would have no ratings
     """
-    ballots = read(path, known)
+    if _ending(path) == ".csv":
+        csv_ratings.write(path, rated)
+    else:
+        label_studio.write(path, rated, sounds)
+
+
+def read(path: Path, segments: Sequence[Segment]) -> list[RatedSegment]:
+    """Read ratings from CSV or Label Studio's JSON.
+
+    Args:
+        path: .csv or .json
+        segments: the project's segments, for .csv
+
+    Raises:
+        InputError: names file, row or task, and error
+    """
+    return csv_ratings.read(path, segments) if _ending(path) == ".csv" else label_studio.read(path)
+
+
+def import_file(store: Store, path: Path, segments: Sequence[Segment], *, replace: bool = False) -> int:
+    """Add a file's ratings to the store, all or none.
+
+    Args:
+        store: the ratings
+        path: .csv or .json
+        segments: the project's segments
+        replace: whether a differing rating in the file replaces the stored one
+
+    Returns:
+        number of new or replaced ratings and adjudications
+
+    Raises:
+        InputError: names file, row or task, and error
+    """
+    rated = read(path, segments)
     try:
-        return store.merge(ballots, replace=replace)
+        return store.merge(rated, replace=replace)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def _kind(path: Path) -> str:
-    kind = path.suffix.casefold()
-    if kind not in (".csv", ".json"):
+def _ending(path: Path) -> str:
+    ending = path.suffix.casefold()
+    if ending not in (".csv", ".json"):
         raise InputError(f"{path}: found the ending {path.suffix!r}, expected .csv, or .json for Label Studio")
-    return kind
+    return ending
 
 
 def _digest(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Puts a queue on the network until Ctrl-C: binds the address first, so that one that is taken is told at once."""
+"""Server of the listening page. The address is bound first, so that an occupied port is reported immediately."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from tasks.core.errors import Busy, InputError
 
 @dataclass(frozen=True)
 class ListenAddress:
-    """Where to listen; port 0: any that is free."""
+    """Host and port to listen on; port 0 takes a free one."""
 
     host: str
     port: int
 
 
-def run(sitting: ListeningSession, address: ListenAddress, say: Callable[[str], None]) -> None:
+def run(session: ListeningSession, address: ListenAddress, announce: Callable[[str], None]) -> None:
     """Serve until Ctrl-C or SIGTERM.
 
     Args:
-        sitting: what is offered
-        address: where
-        say: tells the address to open, with its token where one is needed
+        session: the queue and its ratings
+        address: host and port
+        announce: called with the URL to open, including the token if there is one
 
     Raises:
-        Busy: if the port is taken
-        InputError: if there is no such address on this machine
+        Busy: if the port is occupied
+        InputError: if this machine has no such address
     """
     import uvicorn
 
@@ -39,10 +39,10 @@ def run(sitting: ListeningSession, address: ListenAddress, say: Callable[[str], 
 
     rules = access.for_host(address.host)
     with _bound(address) as listening:
-        say(_url(address.host, listening.getsockname()[1], rules.token))
-        # the address may hold a token: it goes into no log
-        settings = uvicorn.Config(app.make(sitting, rules), log_level="warning", access_log=False, lifespan="off")
-        # uvicorn hands on the signal that ended it, once everything is answered
+        announce(_url(address.host, listening.getsockname()[1], rules.token))
+        # no access log: it would contain the token
+        settings = uvicorn.Config(app.make(session, rules), log_level="warning", access_log=False, lifespan="off")
+        # uvicorn finishes its answers and then raises the signal again: turn it into an exception we can suppress
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
             uvicorn.Server(settings).run(sockets=[listening])
@@ -50,14 +50,14 @@ def run(sitting: ListeningSession, address: ListenAddress, say: Callable[[str], 
 
 def _bound(address: ListenAddress) -> socket.socket:
     try:
-        family, _, _, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, endpoint = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
         raise InputError(f"there is no address {address.host!r} to listen on ({error})") from None
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind(place)
-        # a socket that is bound but does not listen lets a second server bind it too
+        listening.bind(endpoint)
+        # listen now: with SO_REUSEADDR another server could bind a socket that does not listen yet
         listening.listen()
     except OSError as error:
         listening.close()

@@ -1,7 +1,8 @@
-"""Every vote, in one SQLite file, safe the moment it is given: a killed server loses none.
+"""Store of ratings: an SQLite file in which every rating is durable as soon as it is answered.
 
-A vote is kept under its listener and the span it was given on (utterance, start, end): cut anew, a segment has no votes
-of its own, and what was said about the old sound stays with that.
+The key of a rating is the listener, the utterance and its cut (start, end). If a segment is cut differently it has no
+ratings, and those of its old sound stay with the old cut. Tables and columns keep their first names (a rating is a row
+of `votes`, an adjudication one of `verdicts`), so that existing files can be opened.
 """
 
 from __future__ import annotations
@@ -34,30 +35,30 @@ CREATE TABLE verdicts (
 );
 CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_OF_SPAN = "SELECT id FROM segments WHERE (utterance_id, start_s, end_s) = (?, ?, ?)"
+_SEGMENT_NUMBER = "SELECT id FROM segments WHERE (utterance_id, start_s, end_s) = (?, ?, ?)"
 
 
 class Store:
-    """The votes of a project. Threads may share it; other processes may have it open too.
+    """The ratings of a project. Threads may share it; other processes may have the file open too.
 
     Args:
-        path: the SQLite file; made if it is not there
+        path: the SQLite file; created if it does not exist
 
     Raises:
-        InputError: if the file is something else, or was made by another version
+        InputError: if the file is not a store, or of another version
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._open = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(path)
         except sqlite3.DatabaseError as error:
-            self._open.close()
-            raise InputError(f"{path}: not a store of votes that can be used ({error})") from None
+            self._connection.close()
+            raise InputError(f"{path}: not a usable store of ratings ({error})") from None
         except InputError:
-            self._open.close()
+            self._connection.close()
             raise
 
     def __enter__(self) -> Store:
@@ -68,102 +69,151 @@ class Store:
 
     def close(self) -> None:
         """Close the file."""
-        self._open.close()
+        self._connection.close()
 
-    def vote(self, segment: Segment, listener: str, label: str | None) -> bool:
-        """Save a listener's vote (None: cannot tell); return whether it is new, since the first one stands."""
-        return self._say("votes", segment, listener, label)
-
-    def judge(self, segment: Segment, by: str, label: str | None) -> bool:
-        """Save the verdict on a tie; return whether it is new, since the first one stands."""
-        return self._say("verdicts", segment, by, label)
-
-    def take_back_vote(self, listener: str, among: Collection[SegmentId]) -> bool:
-        """Delete the last vote a listener gave on some spans; return whether there was one."""
-        return self._take_back("votes", listener, among)
-
-    def take_back_verdict(self, by: str, among: Collection[SegmentId]) -> bool:
-        """Delete the last verdict someone gave on some spans; return whether there was one."""
-        return self._take_back("verdicts", by, among)
-
-    def voted(self, listener: str) -> set[SegmentId]:
-        """Return the spans a listener has voted on or skipped."""
-        return self._spans("votes WHERE listener = ?", listener)
-
-    def judged(self, by: str | None = None) -> set[SegmentId]:
-        """Return the spans with a verdict, of one person or of anyone."""
-        return self._spans("verdicts") if by is None else self._spans("verdicts WHERE listener = ?", by)
-
-    def listeners(self) -> list[str]:
-        """Return the names of everyone who voted or judged, sorted."""
-        with self._lock:
-            found = self._open.execute("SELECT listener FROM votes UNION SELECT listener FROM verdicts").fetchall()
-        return sorted(name for (name,) in found)
-
-    def ballots(self) -> list[RatedSegment]:
-        """Return all segments with a vote or a verdict, sorted by video and time, listeners by name."""
-        with self._transaction() as run:
-            segments = run.execute("SELECT id, utterance_id, start_s, end_s, video_id, text FROM segments").fetchall()
-            cast = run.execute("SELECT segment, listener, label FROM votes ORDER BY listener").fetchall()
-            verdicts = run.execute("SELECT segment, listener, label FROM verdicts").fetchall()
-        votes: dict[int, dict[str, str | None]] = {}
-        for segment, listener, label in cast:
-            votes.setdefault(segment, {})[listener] = label
-        judged = {segment: Adjudication(by, label) for segment, by, label in verdicts}
-        found = [
-            RatedSegment(
-                Segment(SegmentId(one, start_s, end_s), video, text), votes.get(number, {}), judged.get(number)
-            )
-            for number, one, start_s, end_s, video, text in segments
-            if number in votes or number in judged
-        ]
-        return sorted(found, key=_place)
-
-    def merge(self, ballots: Sequence[RatedSegment], *, replace: bool = False) -> int:
-        """Add votes and verdicts, all of them or none; what is there already is no change.
+    def rate(self, segment: Segment, listener: str, label: str | None) -> bool:
+        """Save a rating. An existing one is kept.
 
         Args:
-            ballots: what to add
-            replace: whether what is added stands where the two differ
+            segment: what was heard
+            listener: a name from `checked_name`
+            label: None if they cannot tell
 
         Returns:
-            how many votes and verdicts were new or replaced
+            whether the rating is new
+        """
+        return self._insert("votes", segment, listener, label)
+
+    def adjudicate(self, segment: Segment, by: str, label: str | None) -> bool:
+        """Save the adjudication of a tie. An existing one is kept.
+
+        Args:
+            segment: what was heard
+            by: a name from `checked_name`
+            label: None if they cannot tell
+
+        Returns:
+            whether the adjudication is new
+        """
+        return self._insert("verdicts", segment, by, label)
+
+    def undo_rating(self, listener: str, among: Collection[SegmentId]) -> bool:
+        """Delete a listener's last rating.
+
+        Args:
+            listener: whose
+            among: segments to consider
+
+        Returns:
+            whether there was one
+        """
+        return self._delete_last("votes", listener, among)
+
+    def undo_adjudication(self, by: str, among: Collection[SegmentId]) -> bool:
+        """Delete a person's last adjudication.
+
+        Args:
+            by: whose
+            among: segments to consider
+
+        Returns:
+            whether there was one
+        """
+        return self._delete_last("verdicts", by, among)
+
+    def rated(self, listener: str) -> set[SegmentId]:
+        """Return the segments that a listener rated or skipped.
+
+        Args:
+            listener: whose ratings
+        """
+        return self._ids("votes WHERE listener = ?", listener)
+
+    def adjudicated(self) -> set[SegmentId]:
+        """Return the segments with an adjudication."""
+        return self._ids("verdicts")
+
+    def listeners(self) -> list[str]:
+        """Return the names of everyone who rated or adjudicated, sorted."""
+        names = "SELECT listener FROM votes UNION SELECT listener FROM verdicts"
+        with self._lock:
+            return sorted(name for (name,) in self._connection.execute(names).fetchall())
+
+    def rated_segments(self) -> list[RatedSegment]:
+        """Return all segments with a rating or an adjudication, by video and time, listeners by name."""
+        with self._transaction() as run:
+            segments = run.execute("SELECT id, utterance_id, start_s, end_s, video_id, text FROM segments").fetchall()
+            votes = run.execute("SELECT segment, listener, label FROM votes ORDER BY listener").fetchall()
+            verdicts = run.execute("SELECT segment, listener, label FROM verdicts").fetchall()
+        ratings: dict[int, dict[str, str | None]] = {}
+        for number, listener, label in votes:
+            ratings.setdefault(number, {})[listener] = label
+        adjudications = {number: Adjudication(by, label) for number, by, label in verdicts}
+        rated = [
+            RatedSegment(
+                Segment(SegmentId(utterance_id, start_s, end_s), video, text),
+                ratings.get(number, {}),
+                adjudications.get(number),
+            )
+            for number, utterance_id, start_s, end_s, video, text in segments
+            if number in ratings or number in adjudications
+        ]
+        return sorted(rated, key=_video_and_time)
+
+    def merge(self, rated: Sequence[RatedSegment], *, replace: bool = False) -> int:
+        """Add ratings and adjudications, all or none; equal ones are no change.
+
+        Args:
+            rated: what to add
+            replace: whether a differing rating replaces the stored one
+
+        Returns:
+            number of new or replaced ratings and adjudications
 
         Raises:
-            InputError: if someone's vote, or the verdict, differs from what is there, naming its place in `ballots`
+            InputError: if a rating or adjudication differs from the stored one; names its position in `rated`
         """
         changed = 0
         with self._transaction() as run:
-            for place, one in enumerate(ballots, start=1):
-                number = _segment(run, one.segment)
-                said = [("votes", listener, label) for listener, label in one.votes.items()]
-                said += [("verdicts", one.verdict.by, one.verdict.label)] if one.verdict else []
-                for table, listener, label in said:
-                    there = _there(run, table, number, listener)
-                    if there == (listener, label):
+            for position, item in enumerate(rated, start=1):
+                number = _segment_number(run, item.segment)
+                rows = [("votes", listener, label) for listener, label in item.ratings.items()]
+                rows += [("verdicts", item.adjudication.by, item.adjudication.label)] if item.adjudication else []
+                for table, listener, label in rows:
+                    stored = _stored(run, table, number, listener)
+                    if stored == (listener, label):
                         continue
-                    if there is not None and not replace:
-                        raise InputError(_differs(place, one.segment, (listener, label), there))
-                    run.execute(_insert(table, "OR REPLACE"), (number, listener, label, _now()))
+                    if stored is not None and not replace:
+                        raise InputError(_conflict(position, item.segment, (listener, label), stored))
+                    run.execute(_insert_sql(table, "OR REPLACE"), (number, listener, label, _now()))
                     changed += 1
         return changed
 
     def note(self, name: str) -> str | None:
-        """Return what was noted under a name."""
+        """Return a note, None if there is none.
+
+        Args:
+            name: its key
+        """
         with self._lock:
-            row = self._open.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+            row = self._connection.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
     def set_note(self, name: str, value: str) -> None:
-        """Note something under a name."""
+        """Save a note.
+
+        Args:
+            name: its key
+            value: its text
+        """
         with self._transaction() as run:
             run.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
 
     def _prepare(self, path: Path) -> None:
-        self._open.execute("PRAGMA journal_mode = WAL")
-        # FULL: a vote that was answered for is on the disk, whatever happens to the power
-        self._open.execute("PRAGMA synchronous = FULL")
-        self._open.execute("PRAGMA foreign_keys = ON")
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        # FULL: an acknowledged rating is on the disk, also after a power failure
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA foreign_keys = ON")
         with self._transaction() as run:
             (version,) = run.execute("PRAGMA user_version").fetchone()
             if version == 0:
@@ -176,67 +226,64 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            self._open.execute("BEGIN IMMEDIATE")
+            self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self._open
-                self._open.execute("COMMIT")
+                yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                # a full disk has rolled it back already
-                if self._open.in_transaction:
-                    self._open.execute("ROLLBACK")
+                # SQLite has already rolled back by itself if the disk is full
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
 
-    def _say(self, table: str, segment: Segment, listener: str, label: str | None) -> bool:
+    def _insert(self, table: str, segment: Segment, listener: str, label: str | None) -> bool:
         with self._transaction() as run:
-            values = (_segment(run, segment), listener, label, _now())
-            done = run.execute(_insert(table, "OR IGNORE"), values)
-            return done.rowcount == 1
+            values = (_segment_number(run, segment), listener, label, _now())
+            return run.execute(_insert_sql(table, "OR IGNORE"), values).rowcount == 1
 
-    def _take_back(self, table: str, listener: str, among: Collection[SegmentId]) -> bool:
+    def _delete_last(self, table: str, listener: str, among: Collection[SegmentId]) -> bool:
         rows = f"SELECT {table}.id, utterance_id, start_s, end_s FROM {table} JOIN segments ON segments.id = segment"  # noqa: S608
         with self._transaction() as run:
-            said = run.execute(f"{rows} WHERE listener = ? ORDER BY {table}.id DESC", (listener,)).fetchall()
-            last = next((number for number, *span in said if SegmentId(*span) in among), None)
+            newest_first = run.execute(f"{rows} WHERE listener = ? ORDER BY {table}.id DESC", (listener,)).fetchall()
+            last = next((number for number, *segment in newest_first if SegmentId(*segment) in among), None)
             run.execute(f"DELETE FROM {table} WHERE id = ?", (last,))  # noqa: S608
         return last is not None
 
-    def _spans(self, said: str, *values: str) -> set[SegmentId]:
-        chosen = f"SELECT utterance_id, start_s, end_s FROM segments WHERE id IN (SELECT segment FROM {said})"  # noqa: S608
+    def _ids(self, rows: str, *values: str) -> set[SegmentId]:
+        chosen = f"SELECT utterance_id, start_s, end_s FROM segments WHERE id IN (SELECT segment FROM {rows})"  # noqa: S608
         with self._lock:
-            return {SegmentId(*row) for row in self._open.execute(chosen, values)}
+            return {SegmentId(*row) for row in self._connection.execute(chosen, values)}
 
 
-def _segment(run: sqlite3.Connection, segment: Segment) -> int:
-    span = segment.span
-    place = (span.utterance_id, span.start_s, span.end_s)
+def _segment_number(run: sqlite3.Connection, segment: Segment) -> int:
+    key = (segment.id.utterance_id, segment.id.start_s, segment.id.end_s)
     run.execute(
         "INSERT OR IGNORE INTO segments (utterance_id, start_s, end_s, video_id, text) VALUES (?, ?, ?, ?, ?)",
-        (*place, segment.video_id, segment.text),
+        (*key, segment.video_id, segment.text),
     )
-    return int(run.execute(_OF_SPAN, place).fetchone()[0])
+    return int(run.execute(_SEGMENT_NUMBER, key).fetchone()[0])
 
 
-def _there(run: sqlite3.Connection, table: str, segment: int, listener: str) -> tuple[str, str | None] | None:
-    """Return who said what where this listener's vote, or anyone's verdict, would go."""
+def _stored(run: sqlite3.Connection, table: str, number: int, listener: str) -> tuple[str, str | None] | None:
+    """Return (person, label) of the listener's stored rating, or of anyone's stored adjudication."""
     if table == "verdicts":
-        found = run.execute("SELECT listener, label FROM verdicts WHERE segment = ?", (segment,))
+        rows = run.execute("SELECT listener, label FROM verdicts WHERE segment = ?", (number,))
     else:
-        mine = "SELECT listener, label FROM votes WHERE segment = ? AND listener = ?"
-        found = run.execute(mine, (segment, listener))
-    there: tuple[str, str | None] | None = found.fetchone()
-    return there
+        own = "SELECT listener, label FROM votes WHERE segment = ? AND listener = ?"
+        rows = run.execute(own, (number, listener))
+    stored: tuple[str, str | None] | None = rows.fetchone()
+    return stored
 
 
-def _differs(place: int, segment: Segment, said: tuple[str, str | None], there: tuple[str, str | None]) -> str:
-    span = segment.span
+def _conflict(position: int, segment: Segment, new: tuple[str, str | None], stored: tuple[str, str | None]) -> str:
     return (
-        f"row or task {place} ({segment.video_id}, {span.start_s:g} to {span.end_s:g} s): {said[0]} says "
-        f"{said[1] or 'skipped'}, but the store has {there[1] or 'skipped'} of {there[0]}; nothing was taken in. "
-        "With --replace, what the file says stands"
+        f"row or task {position} ({segment.video_id}, {segment.id.start_s:g} to {segment.id.end_s:g} s): the file has "
+        f"{new[1] or 'skipped'} by {new[0]}, but the store has {stored[1] or 'skipped'} by {stored[0]}; nothing was "
+        "imported. Use --replace to take the file's"
     )
 
 
-def _insert(table: str, otherwise: str) -> str:
+def _insert_sql(table: str, otherwise: str) -> str:
     return f"INSERT {otherwise} INTO {table} (segment, listener, label, at) VALUES (?, ?, ?, ?)"  # noqa: S608
 
 
@@ -244,6 +291,6 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _place(ballot: RatedSegment) -> tuple[str, float, float, str]:
-    span = ballot.segment.span
-    return ballot.segment.video_id, span.start_s, span.end_s, span.utterance_id
+def _video_and_time(rated: RatedSegment) -> tuple[str, float, float, str]:
+    segment = rated.segment
+    return segment.video_id, segment.id.start_s, segment.id.end_s, segment.id.utterance_id

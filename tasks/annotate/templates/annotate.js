@@ -5,32 +5,32 @@
   const sound = $("sound");
   let listener = "";
   let segment = null;
-  let heard = false;
+  let played = false;
   let waiting = false;
 
-  // the token of the first visit is in a cookie now, and need not stand in the history
+  // the first answer has put the token into a cookie: remove it from the address and the history
   if (location.search) history.replaceState(null, "", location.pathname);
 
-  const ask = async (path, body) => {
+  const post = async (path, body) => {
     const answer = await fetch(`api/${path}`, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-Undertone": "annotate" },
       body: JSON.stringify(body),
     });
-    const found = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Error(typeof found.detail === "string" ? found.detail : `The server says ${answer.status}.`);
-    return found;
+    const content = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new Error(typeof content.detail === "string" ? content.detail : `The server answered with error ${answer.status}.`);
+    return content;
   };
 
-  const change = async (path, body, complain) => {
+  const change = async (path, body, message) => {
     if (waiting) return;
     waiting = true;
-    complain.textContent = "";
+    message.textContent = "";
     try {
-      show(await ask(path, { listener, ...body }));
+      show(await post(path, { listener, ...body }));
     } catch (error) {
-      // fetch knows no more than that it failed
-      complain.textContent = error instanceof TypeError ? "Not saved: the server does not answer. Is it still running?" : error.message;
+      // fetch reports every network failure as a TypeError
+      message.textContent = error instanceof TypeError ? "Not saved: the server does not answer. Is it still running?" : error.message;
     } finally {
       waiting = false;
     }
@@ -39,10 +39,10 @@
   const show = (state) => {
     listener = state.listener;
     segment = state.segment;
-    heard = false;
+    played = false;
     sessionStorage.setItem("listener", listener);
     $("enter").hidden = true;
-    $("hearing").hidden = $("who").hidden = false;
+    $("listening").hidden = $("who").hidden = false;
     $("name").textContent = listener;
     $("progress").max = Math.max(state.total, 1);
     $("progress").value = state.done;
@@ -53,7 +53,7 @@
     sound.pause();
     if (segment === null) {
       sound.removeAttribute("src");
-      $("thanks").textContent = state.total ? `${state.done} of ${state.total} heard, all saved. Thank you.` : "There is nothing for you to hear here.";
+      $("thanks").textContent = state.total ? `${state.done} of ${state.total} segments rated, all saved. Thank you.` : "There are no segments for you in this session.";
       return;
     }
     $("text").hidden = segment.text === null;
@@ -67,60 +67,60 @@
   const play = () => {
     if (segment === null) return;
     sound.currentTime = 0;
-    // a browser that wants a click first says so here; the button stands there for it
+    // browsers may refuse sound before the first click: the listener then presses the play button
     sound.play().catch(() => {});
   };
 
-  const vote = (label) => {
+  const rate = (label) => {
     if (segment === null) return;
-    if (!heard && label !== null) {
-      $("wrong").textContent = "Listen first: space plays it. 0 skips what cannot be heard.";
+    if (!played && label !== null) {
+      $("rating-error").textContent = "Listen first: press space to play, or 0 to skip.";
       return;
     }
-    change("vote", { key: segment.key, vote: label }, $("wrong"));
+    change("rate", { key: segment.key, label }, $("rating-error"));
   };
 
-  const undo = () => { if (!$("undo").disabled) change("undo", {}, $("wrong")); };
+  const undo = () => { if (!$("undo").disabled) change("undo", {}, $("rating-error")); };
 
   const playing = (is) => {
     $("play").classList.toggle("playing", is);
-    $("play-words").textContent = is ? "Playing" : heard ? "Play again" : "Play";
+    $("play-words").textContent = is ? "Playing" : played ? "Play again" : "Play";
   };
-  sound.addEventListener("playing", () => { heard = true; $("wrong").textContent = ""; playing(true); });
+  sound.addEventListener("playing", () => { played = true; $("rating-error").textContent = ""; playing(true); });
   for (const name of ["pause", "ended", "emptied"]) sound.addEventListener(name, () => playing(false));
   sound.addEventListener("error", () => {
-    if (segment !== null) $("wrong").textContent = "The sound cannot be played. 0 skips it.";
+    if (segment !== null) $("rating-error").textContent = "The sound cannot be played. Press 0 to skip.";
   });
 
   $("enter").addEventListener("submit", (event) => {
     event.preventDefault();
     listener = $("listener").value;
-    change("state", {}, $("refused"));
+    change("state", {}, $("enter-error"));
   });
   $("leave").addEventListener("click", () => {
     sessionStorage.removeItem("listener");
     location.reload();
   });
   $("play").addEventListener("click", play);
-  $("skip").addEventListener("click", () => vote(null));
+  $("skip").addEventListener("click", () => rate(null));
   $("undo").addEventListener("click", undo);
-  for (const button of document.querySelectorAll("[data-vote]")) button.addEventListener("click", () => vote(button.dataset.vote));
+  for (const button of document.querySelectorAll("[data-label]")) button.addEventListener("click", () => rate(button.dataset.label));
 
   document.addEventListener("keydown", (event) => {
-    if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || $("hearing").hidden) return;
+    if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || $("listening").hidden) return;
     const key = event.key.toLowerCase();
-    if (key in LABELS) vote(LABELS[key]);
-    else if (key === "0" || key === "s") vote(null);
+    if (key in LABELS) rate(LABELS[key]);
+    else if (key === "0" || key === "s") rate(null);
     else if (key === "u") undo();
     else if (key === " ") play();
     else return;
-    // space would also press the button that has the focus
+    // otherwise space would also press the focused button
     event.preventDefault();
   });
 
-  const known = sessionStorage.getItem("listener");
-  if (known) {
-    listener = known;
-    change("state", {}, $("refused"));
+  const earlier = sessionStorage.getItem("listener");
+  if (earlier) {
+    listener = earlier;
+    change("state", {}, $("enter-error"));
   }
 })();

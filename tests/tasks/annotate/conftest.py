@@ -154,7 +154,7 @@ class Page:
         self.ask(
             "Input.dispatchKeyEvent", type="keyDown", key="Enter", code="Enter", text="\r", windowsVirtualKeyCode=13
         )
-        self.until("!document.getElementById('hearing').hidden")
+        self.until("!document.getElementById('listening').hidden")
 
     def progress(self) -> str:
         return str(self.run("document.getElementById('progress-text').textContent"))

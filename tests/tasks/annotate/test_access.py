@@ -24,21 +24,21 @@ TOKEN = "T0ken-" + "x" * 30
 
 
 @pytest.fixture
-def sitting(tmp_path: Path) -> Iterator[ListeningSession]:
+def session(tmp_path: Path) -> Iterator[ListeningSession]:
     with Store(tmp_path / "votes.sqlite") as store:
         queue = [segment(number) for number in range(3)]
-        yield ListeningSession(store, queue, {one.span.key: b"fLaC" for one in queue}, with_text=False)
+        yield ListeningSession(store, queue, {one.id.key: b"fLaC" for one in queue}, with_text=False)
 
 
 @pytest.fixture
-def local(sitting: ListeningSession) -> Iterator[TestClient]:
-    with TestClient(app.make(sitting, AccessRules(None)), base_url="http://127.0.0.1:8421") as client:
+def local(session: ListeningSession) -> Iterator[TestClient]:
+    with TestClient(app.make(session, AccessRules(None)), base_url="http://127.0.0.1:8421") as client:
         yield client
 
 
 @pytest.fixture
-def remote(sitting: ListeningSession) -> Iterator[TestClient]:
-    with TestClient(app.make(sitting, AccessRules(TOKEN)), base_url="http://studio.example:8421") as client:
+def remote(session: ListeningSession) -> Iterator[TestClient]:
+    with TestClient(app.make(session, AccessRules(TOKEN)), base_url="http://studio.example:8421") as client:
         yield client
 
 
@@ -47,7 +47,7 @@ def ask(client: TestClient, path: str = "state", headers: dict[str, str] = OURS,
 
 
 def test_every_answer_is_fenced_in(local: TestClient) -> None:
-    for path in ("/", "/annotate.js", "/annotate.css", f"/audio/{segment().span.key}.flac", "/nowhere"):
+    for path in ("/", "/annotate.js", "/annotate.css", f"/audio/{segment().id.key}.flac", "/nowhere"):
         answer = local.get(path)
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy
@@ -59,7 +59,7 @@ def test_every_answer_is_fenced_in(local: TestClient) -> None:
 
 
 def test_sound_is_flac_and_nothing_else_is_served(local: TestClient) -> None:
-    answer = local.get(f"/audio/{segment().span.key}.flac")
+    answer = local.get(f"/audio/{segment().id.key}.flac")
     assert (answer.content, answer.headers["content-type"]) == (b"fLaC", "audio/flac")
     for path in ("/audio/x.flac", "/audio/..%2f..%2fparams.yaml", "/docs", "/openapi.json"):
         assert local.get(path).status_code == 404
@@ -78,30 +78,30 @@ def test_a_name_made_to_point_here_is_refused(local: TestClient, host: str) -> N
     assert ask(local, headers={**OURS, "Host": host}).status_code == 403
 
 
-def test_another_page_in_the_listeners_browser_cannot_vote(local: TestClient, sitting: ListeningSession) -> None:
-    vote = {"key": segment().span.key, "vote": "positive"}
+def test_another_page_in_the_listeners_browser_cannot_vote(local: TestClient, session: ListeningSession) -> None:
+    vote = {"key": segment().id.key, "label": "positive"}
     for headers in ({}, {**OURS, "Origin": "http://evil.example"}, {**OURS, "Origin": "http://127.0.0.1:9999"},
                     {**OURS, "Origin": "null"}):  # fmt: skip
-        assert ask(local, "vote", headers, **vote).status_code == 403
-    assert sitting.store.ballots() == []
-    assert ask(local, "vote", {**OURS, "Origin": "http://127.0.0.1:8421"}, **vote).json()["done"] == 1
+        assert ask(local, "rate", headers, **vote).status_code == 403
+    assert session.store.rated_segments() == []
+    assert ask(local, "rate", {**OURS, "Origin": "http://127.0.0.1:8421"}, **vote).json()["done"] == 1
 
 
 @pytest.mark.parametrize(
-    "body", [{"vote": "angry", "key": "x"}, {"key": "x"}, {"vote": "neutral", "key": "x", "more": 1}]
+    "body", [{"label": "angry", "key": "x"}, {"key": "x"}, {"label": "neutral", "key": "x", "more": 1}]
 )
 def test_what_is_no_vote_is_refused(local: TestClient, body: dict[str, Any]) -> None:
-    assert ask(local, "vote", **body).status_code == 422
+    assert ask(local, "rate", **body).status_code == 422
 
 
 def test_mistakes_are_explained(local: TestClient) -> None:
-    answer = ask(local, "vote", key="gone", vote="neutral")
+    answer = ask(local, "rate", key="gone", label="neutral")
     assert (answer.status_code, "Reload" in answer.json()["detail"]) == (400, True)
     assert "cannot be named 'text'" in ask(local, listener="text").json()["detail"]
 
 
 def test_elsewhere_the_token_is_needed_once(remote: TestClient) -> None:
-    for path in ("/", "/annotate.js", f"/audio/{segment().span.key}.flac", "/?token=wrong", "/?token=%C3%A9"):
+    for path in ("/", "/annotate.js", f"/audio/{segment().id.key}.flac", "/?token=wrong", "/?token=%C3%A9"):
         assert remote.get(path).status_code == 401
     assert ask(remote).status_code == 401
     first = remote.get(f"/?token={TOKEN}")
@@ -123,11 +123,11 @@ def test_who_needs_a_token() -> None:
     assert all(token and len(token) >= 32 for token in tokens)
 
 
-def test_a_taken_port_and_a_foreign_address_are_told(sitting: ListeningSession) -> None:
+def test_a_taken_port_and_a_foreign_address_are_told(session: ListeningSession) -> None:
     with serve._bound(serve.ListenAddress("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert taken.getsockname()[0] == "127.0.0.1"
         with pytest.raises(Busy, match="choose another one with --port"):
-            serve.run(sitting, serve.ListenAddress("127.0.0.1", port), print)
+            serve.run(session, serve.ListenAddress("127.0.0.1", port), print)
     with pytest.raises(InputError, match="there is no address"):
-        serve.run(sitting, serve.ListenAddress("nowhere.invalid", 0), print)
+        serve.run(session, serve.ListenAddress("nowhere.invalid", 0), print)

@@ -14,7 +14,7 @@ from tasks.core.errors import InputError
 from .conftest import segment
 
 QUEUE = [segment(number) for number in range(4)]
-KEYS = [one.span.key for one in QUEUE]
+KEYS = [one.id.key for one in QUEUE]
 
 
 @pytest.fixture
@@ -24,53 +24,53 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_everyone_has_a_place_of_their_own(store: Store) -> None:
-    sitting = ListeningSession(store, QUEUE, {}, with_text=True)
-    assert sitting.state("Ada") == {
+    session = ListeningSession(store, QUEUE, {}, with_text=True)
+    assert session.state("Ada") == {
         "listener": "Ada", "done": 0, "total": 4, "segment": {"key": KEYS[0], "text": "some words", "length_s": 2.4},
     }  # fmt: skip
-    assert sitting.vote("Ada", KEYS[0], "positive")["segment"]["key"] == KEYS[1]
-    assert sitting.vote("Ada", KEYS[1], None)["done"] == 2
-    assert sitting.state("Bo")["segment"]["key"] == KEYS[0]
-    assert sitting.undo("Ada")["segment"]["key"] == KEYS[1]
+    assert session.rate("Ada", KEYS[0], "positive")["segment"]["key"] == KEYS[1]
+    assert session.rate("Ada", KEYS[1], None)["done"] == 2
+    assert session.state("Bo")["segment"]["key"] == KEYS[0]
+    assert session.undo("Ada")["segment"]["key"] == KEYS[1]
     for key in KEYS[1:]:
-        last = sitting.vote("Ada", key, "neutral")
+        last = session.rate("Ada", key, "neutral")
     assert (last["segment"], last["done"]) == (None, 4)
 
 
 def test_votes_outside_the_queue_neither_count_nor_are_taken_back(store: Store) -> None:
-    store.vote(segment(9), "Ada", "positive")
-    sitting = ListeningSession(store, QUEUE, {}, with_text=False)
-    assert sitting.state("Ada")["done"] == 0
-    sitting.undo("Ada")
-    assert store.voted("Ada") == {segment(9).span}
+    store.rate(segment(9), "Ada", "positive")
+    session = ListeningSession(store, QUEUE, {}, with_text=False)
+    assert session.state("Ada")["done"] == 0
+    session.undo("Ada")
+    assert store.rated("Ada") == {segment(9).id}
     with pytest.raises(InputError, match="not in the queue"):
-        sitting.vote("Ada", segment(9).span.key, "neutral")
+        session.rate("Ada", segment(9).id.key, "neutral")
 
 
 def test_a_slip_in_the_name_makes_no_second_listener(store: Store) -> None:
-    sitting = ListeningSession(store, QUEUE, {}, with_text=False)
-    sitting.vote("Ada", KEYS[0], "positive")
+    session = ListeningSession(store, QUEUE, {}, with_text=False)
+    session.rate("Ada", KEYS[0], "positive")
     with pytest.raises(InputError, match="there is a listener 'Ada' already"):
-        sitting.state("ada")
+        session.state("ada")
 
 
 def test_ties_are_decided_once_by_one_who_did_not_vote_on_them(store: Store) -> None:
     for number, names in enumerate([("Ada", "Bo"), ("Ada", "Chen")]):
         for name, label in zip(names, ("positive", "negative"), strict=True):
-            store.vote(QUEUE[number], name, label)
-    tied = {one.segment.span: frozenset(one.votes) for one in store.ballots() if one.ties}
-    sitting = ListeningSession(store, QUEUE[:2], {}, with_text=False, voters=tied)
-    assert sitting.state("Ada")["total"] == 0
-    assert sitting.state("Bo")["segment"]["key"] == KEYS[1]
+            store.rate(QUEUE[number], name, label)
+    tied = {one.segment.id: frozenset(one.ratings) for one in store.rated_segments() if one.ties}
+    session = ListeningSession(store, QUEUE[:2], {}, with_text=False, raters=tied)
+    assert session.state("Ada")["total"] == 0
+    assert session.state("Bo")["segment"]["key"] == KEYS[1]
     with pytest.raises(InputError, match="not in the queue"):
-        sitting.vote("Ada", KEYS[0], "positive")
-    assert sitting.vote("Dee", KEYS[0], "neutral")["done"] == 1
+        session.rate("Ada", KEYS[0], "positive")
+    assert session.rate("Dee", KEYS[0], "neutral")["done"] == 1
     # someone else's verdict stands, and is not taken back by another
-    sitting.vote("Eve", KEYS[0], "positive")
-    sitting.undo("Eve")
-    first, second = store.ballots()
-    assert first.verdict is not None
-    assert (first.verdict.by, first.verdict.label) == ("Dee", "neutral")
-    assert set(first.votes) == {"Ada", "Bo"}
-    assert second.verdict is None
-    assert sitting.undo("Dee")["done"] == 0
+    session.rate("Eve", KEYS[0], "positive")
+    session.undo("Eve")
+    first, second = store.rated_segments()
+    assert first.adjudication is not None
+    assert (first.adjudication.by, first.adjudication.label) == ("Dee", "neutral")
+    assert set(first.ratings) == {"Ada", "Bo"}
+    assert second.adjudication is None
+    assert session.undo("Dee")["done"] == 0

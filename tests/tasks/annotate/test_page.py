@@ -46,13 +46,13 @@ def test_two_listen_at_once_one_returns_one_takes_back(
             bo.until(f"document.getElementById('progress-text').textContent === '20 of {N}'")
             assert bo.run("document.getElementById('segment').dataset.key") != mistaken
         bo.vote(of_bo[number], number + 1, N)
-    assert "That was all" in ada.run("document.body.innerText")
+    assert "All done" in ada.run("document.body.innerText")
     said = server.stop()
     assert f"Written: {paths.ANNOTATED}" in said
 
     (heard,) = ratings.read_folder(paths.LISTENERS)
     assert heard.listeners == ("Ada", "Bo")
-    votes = [row.votes for row in heard.spans]
+    votes = [row.ratings for row in heard.spans]
     assert len(votes) == N
     assert sum(row["Ada"] == row["Bo"] for row in votes) == 24
     for name, keys in (("Ada", of_ada), ("Bo", of_bo)):
@@ -104,7 +104,7 @@ def test_keys_skip_and_replay_and_a_name_is_asked_for(
     page.ask("Page.navigate", url=server.url)
     page.until("document.readyState === 'complete' && !!document.getElementById('enter')")
     page.run("document.getElementById('listener').value = 'text'; document.getElementById('enter').requestSubmit()")
-    page.until("document.getElementById('refused').textContent.includes('cannot be named')")
+    page.until("document.getElementById('enter-error').textContent.includes('cannot be named')")
     page.enter(server.url, "Ada")
     page.press(" ")
     page.vote("s", 1, 3)
@@ -112,7 +112,7 @@ def test_keys_skip_and_replay_and_a_name_is_asked_for(
     page.vote("3", 3, 3)
     server.stop()
     with Store(paths.RATING_STORE) as store:
-        labels = sorted(str(one.votes["Ada"]) for one in store.ballots())
+        labels = sorted(str(one.ratings["Ada"]) for one in store.rated_segments())
     assert labels == ["None", "None", "positive"]
 
 
@@ -129,7 +129,7 @@ def test_with_a_token_one_visit_lets_the_browser_in(served: Callable[..., Server
     page.until("document.getElementById('progress-text')?.textContent === '1 of 3'")
     stranger = browser()
     stranger.ask("Page.navigate", url=local)
-    stranger.until("document.body.innerText.startsWith('Open the whole address')")
+    stranger.until("document.body.innerText.startsWith('Open the complete address')")
 
 
 def test_the_last_server_gone_is_told_and_nothing_counts(
@@ -140,7 +140,7 @@ def test_the_last_server_gone_is_told_and_nothing_counts(
     page.until("document.getElementById('play').classList.contains('playing')")
     server.kill()
     page.press("1")
-    page.until("document.getElementById('wrong').textContent.startsWith('Not saved')")
+    page.until("document.getElementById('rating-error').textContent.startsWith('Not saved')")
     assert page.progress() == "0 of 3"
 
 

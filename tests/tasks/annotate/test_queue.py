@@ -33,7 +33,7 @@ def skewed() -> list[Candidate]:
 def test_an_order_keeps_everything_and_depends_on_the_seed_alone(order: str) -> None:
     there = skewed()
     found = list(queue.ORDERS[order](there, 1))
-    assert sorted(one.segment.span for one in found) == sorted(one.segment.span for one in there)
+    assert sorted(one.segment.id for one in found) == sorted(one.segment.id for one in there)
     assert list(queue.ORDERS[order](there[::-1], 1)) == found
     assert list(queue.ORDERS[order](there, 2)) != found
 
@@ -41,7 +41,7 @@ def test_an_order_keeps_everything_and_depends_on_the_seed_alone(order: str) -> 
 def test_a_random_sample_is_not_shuffled_anew_by_one_more_segment() -> None:
     there = skewed()
     more = queue.at_random([*there, candidate(99, "test-3", "neutral")], 1)
-    assert [one for one in more if one.segment.span.utterance_id != "weak/test-3/0099"] == queue.at_random(there, 1)
+    assert [one for one in more if one.segment.id.utterance_id != "weak/test-3/0099"] == queue.at_random(there, 1)
 
 
 def test_stratified_hears_every_class_and_every_video_early() -> None:
@@ -68,7 +68,7 @@ def test_the_least_certain_come_first() -> None:
     ]
     found = queue.uncertain(there, 1)
     # 2 is labelled positive against its probabilities: conflicting, and before those that are merely uncertain
-    assert [one.segment.span.utterance_id[-1] for one in found] == ["2", "1", "4", "3", "0"]
+    assert [one.segment.id.utterance_id[-1] for one in found] == ["2", "1", "4", "3", "0"]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def stored(ballots: list[RatedSegment]) -> list[RatedSegment]:
     """Return what a new store says after taking ballots in."""
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "votes.sqlite") as store:
         store.merge(ballots)
-        return store.ballots()
+        return store.rated_segments()
 
 
 @trying(max_examples=60, deadline=None)
@@ -54,7 +54,7 @@ def stored(ballots: list[RatedSegment]) -> list[RatedSegment]:
 def test_label_studio_and_back_loses_nothing(ballots: list[RatedSegment]) -> None:
     before = stored(ballots)
     with tempfile.TemporaryDirectory() as folder:
-        rating_files.write(path := Path(folder) / "tasks.json", before, {before[0].segment.span.key: b"fLaC"})
+        rating_files.write(path := Path(folder) / "tasks.json", before, {before[0].segment.id.key: b"fLaC"})
         assert stored(rating_files.read(path, [])) == before
 
 
@@ -69,10 +69,10 @@ def test_csv_and_back_loses_nothing(ballots: list[RatedSegment]) -> None:
         rating_files.write(again, found, {})
         assert again.read_bytes() == path.read_bytes()
     # who gave a verdict is all that a CSV file does not say
-    assert [(one.segment, one.votes, one.verdict and one.verdict.label) for one in found] == [
-        (one.segment, one.votes, one.verdict and one.verdict.label) for one in before
+    assert [(one.segment, one.ratings, one.adjudication and one.adjudication.label) for one in found] == [
+        (one.segment, one.ratings, one.adjudication and one.adjudication.label) for one in before
     ]
-    assert [one.verdict is None for one in found] == [one.verdict is None for one in before]
+    assert [one.adjudication is None for one in found] == [one.adjudication is None for one in before]
 
 
 def test_what_evaluate_reads(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_what_evaluate_reads(tmp_path: Path) -> None:
     )
     found = ratings.read(path)
     assert found.listeners == ("Ada", "Bo")
-    assert [(dict(one.votes), one.adjudicated) for one in found.heard] == [
+    assert [(dict(one.ratings), one.adjudicated) for one in found.spans] == [
         ({"Ada": "positive"}, None),
         ({"Ada": "positive", "Bo": "negative"}, "neutral"),
     ]
@@ -102,9 +102,9 @@ def test_a_row_elsewhere_is_attached_to_no_segment(tmp_path: Path) -> None:
     path.write_text("Id,start_s,end_s,Ada,text\n1,0,2.4,positive,x\n1,0.1,2.4,negative,x\n2,0,2.4,neutral,x\n")
     here, moved, other = rating_files.read(path, [segment(0)])
     assert here.segment == segment(0)
-    assert moved.segment.span.utterance_id.startswith("heard/test-1/")
-    assert other.segment.span.utterance_id.startswith("heard/test-2/")
-    assert len({one.segment.span for one in (here, moved, other)}) == 3
+    assert moved.segment.id.utterance_id.startswith("heard/test-1/")
+    assert other.segment.id.utterance_id.startswith("heard/test-2/")
+    assert len({one.segment.id for one in (here, moved, other)}) == 3
 
 
 def test_two_utterances_at_one_place_are_told_apart_by_their_text(tmp_path: Path) -> None:
@@ -113,11 +113,11 @@ def test_two_utterances_at_one_place_are_told_apart_by_their_text(tmp_path: Path
         tmp_path / "votes.csv", [RatedSegment(one, {"Ada": "positive"}), RatedSegment(two, {"Ada": "negative"})]
     )
     found = rating_files.read(tmp_path / "votes.csv", [two, one])
-    assert [(ballot.segment, ballot.votes["Ada"]) for ballot in found] == [(one, "positive"), (two, "negative")]
+    assert [(ballot.segment, ballot.ratings["Ada"]) for ballot in found] == [(one, "positive"), (two, "negative")]
 
 
 def test_nothing_to_write_and_another_ending(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nobody has voted yet"):
+    with pytest.raises(InputError, match="there are no ratings yet"):
         rating_files.write(tmp_path / "votes.csv", [], {})
     for act in (lambda path: rating_files.write(path, [], {}), lambda path: rating_files.read(path, [])):
         with pytest.raises(InputError, match=r"votes.tsv: found the ending '.tsv', expected .csv, or .json"):
@@ -207,7 +207,7 @@ CHOICE = {"from_name": "sentiment", "to_name": "audio", "type": "choices", "valu
         ([exported(annotations=["x"])], "annotation 1: completed_by is missing"),
         (
             [exported(annotations=[*exported()["annotations"], {"completed_by": 10, "was_cancelled": True}])],
-            "annotation 2: user-10 says skipped, and positive before",
+            "annotation 2: found skipped by user-10, who already has positive",
         ),
     ],
 )  # fmt: skip
@@ -219,10 +219,10 @@ def test_what_is_wrong_in_a_json_file_is_named(tmp_path: Path, content: Any, mes
 
 def test_the_tasks_follow_the_documented_form_and_are_blind(tmp_path: Path) -> None:
     ballots = [RatedSegment(segment(), {"Ada": "positive", "Bo": None}, Adjudication("Dee", "neutral"))]
-    label_studio.write(tmp_path / "tasks.json", ballots, {segment().span.key: b"fLaC"})
+    label_studio.write(tmp_path / "tasks.json", ballots, {segment().id.key: b"fLaC"})
     (task,) = json.loads((tmp_path / "tasks.json").read_text())
     assert set(task["data"]) == {"audio", "utterance_id", "video_id", "start_s", "end_s", "text"}
-    key = segment().span.key
+    key = segment().id.key
     assert task["data"]["audio"] == f"/data/local-files/?d=tasks-audio/{key}.flac"
     assert (tmp_path / "tasks-audio" / f"{key}.flac").read_bytes() == b"fLaC"
     assert task["predictions"] == []

@@ -23,30 +23,30 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_votes_and_skips_come_back(store: Store) -> None:
-    store.vote(segment(1), "Ada", "positive")
-    store.vote(segment(0), "Bo", None)
-    store.vote(segment(1), "Bo", "neutral")
-    assert store.ballots() == [
+    store.rate(segment(1), "Ada", "positive")
+    store.rate(segment(0), "Bo", None)
+    store.rate(segment(1), "Bo", "neutral")
+    assert store.rated_segments() == [
         RatedSegment(segment(0), {"Bo": None}),
         RatedSegment(segment(1), {"Ada": "positive", "Bo": "neutral"}),
     ]
-    assert store.voted("Bo") == {segment(0).span, segment(1).span}
+    assert store.rated("Bo") == {segment(0).id, segment(1).id}
     assert store.listeners() == ["Ada", "Bo"]
 
 
 def test_the_first_vote_stands(store: Store) -> None:
-    assert store.vote(segment(), "Ada", "positive")
-    assert not store.vote(segment(), "Ada", "negative")
-    assert store.ballots()[0].votes == {"Ada": "positive"}
+    assert store.rate(segment(), "Ada", "positive")
+    assert not store.rate(segment(), "Ada", "negative")
+    assert store.rated_segments()[0].ratings == {"Ada": "positive"}
 
 
 def test_a_segment_cut_anew_has_no_votes_of_the_old_one(store: Store) -> None:
     old = segment()
-    new = Segment(SegmentId(old.span.utterance_id, 0.1, old.span.end_s), old.video_id, old.text)
-    store.vote(old, "Ada", "positive")
-    assert new.span not in store.voted("Ada")
-    store.vote(new, "Ada", "negative")
-    assert [(one.segment.span.start_s, one.votes["Ada"]) for one in store.ballots()] == [
+    new = Segment(SegmentId(old.id.utterance_id, 0.1, old.id.end_s), old.video_id, old.text)
+    store.rate(old, "Ada", "positive")
+    assert new.id not in store.rated("Ada")
+    store.rate(new, "Ada", "negative")
+    assert [(one.segment.id.start_s, one.ratings["Ada"]) for one in store.rated_segments()] == [
         (0.0, "positive"),
         (0.1, "negative"),
     ]
@@ -54,27 +54,27 @@ def test_a_segment_cut_anew_has_no_votes_of_the_old_one(store: Store) -> None:
 
 def test_the_last_vote_among_some_spans_is_taken_back(store: Store) -> None:
     for number in range(3):
-        store.vote(segment(number), "Ada", "positive")
-    store.vote(segment(2), "Bo", "positive")
-    among = {segment(0).span, segment(1).span}
-    assert store.take_back_vote("Ada", among)
-    assert store.voted("Ada") == {segment(0).span, segment(2).span}
-    assert store.take_back_vote("Ada", among)
-    assert not store.take_back_vote("Ada", among)
-    assert store.voted("Bo") == {segment(2).span}
+        store.rate(segment(number), "Ada", "positive")
+    store.rate(segment(2), "Bo", "positive")
+    among = {segment(0).id, segment(1).id}
+    assert store.undo_rating("Ada", among)
+    assert store.rated("Ada") == {segment(0).id, segment(2).id}
+    assert store.undo_rating("Ada", among)
+    assert not store.undo_rating("Ada", among)
+    assert store.rated("Bo") == {segment(2).id}
 
 
 def test_a_verdict_is_no_vote(store: Store) -> None:
-    store.vote(segment(), "Ada", "positive")
-    store.vote(segment(), "Bo", "negative")
-    assert store.ballots()[0].ties
-    assert store.judge(segment(), "Chen", "neutral")
-    assert not store.judge(segment(), "Dee", "positive")
-    (found,) = store.ballots()
-    assert found.verdict == Adjudication("Chen", "neutral")
-    assert set(found.votes) == {"Ada", "Bo"}
-    assert store.take_back_verdict("Chen", {segment().span})
-    assert store.judged() == set()
+    store.rate(segment(), "Ada", "positive")
+    store.rate(segment(), "Bo", "negative")
+    assert store.rated_segments()[0].ties
+    assert store.adjudicate(segment(), "Chen", "neutral")
+    assert not store.adjudicate(segment(), "Dee", "positive")
+    (found,) = store.rated_segments()
+    assert found.adjudication == Adjudication("Chen", "neutral")
+    assert set(found.ratings) == {"Ada", "Bo"}
+    assert store.undo_adjudication("Chen", {segment().id})
+    assert store.adjudicated() == set()
 
 
 @pytest.mark.parametrize(
@@ -92,39 +92,39 @@ def test_ties(votes: dict[str, str | None], ties: bool) -> None:
 
 
 def test_a_merge_is_all_or_nothing(store: Store) -> None:
-    store.vote(segment(1), "Ada", "positive")
+    store.rate(segment(1), "Ada", "positive")
     new = [RatedSegment(segment(0), {"Ada": "neutral"}), RatedSegment(segment(1), {"Ada": "negative"})]
     with pytest.raises(
         InputError,
-        match=r"row or task 2 \(test-1, 2.5 to 4.9 s\): Ada says negative, but the store has positive of Ada",
+        match=r"task 2 \(test-1, 2.5 to 4.9 s\): the file has negative by Ada, but the store has positive by Ada",
     ):
         store.merge(new)
-    assert store.voted("Ada") == {segment(1).span}
+    assert store.rated("Ada") == {segment(1).id}
     assert store.merge(new, replace=True) == 2
     assert store.merge(new) == 0
-    assert [one.votes["Ada"] for one in store.ballots()] == ["neutral", "negative"]
+    assert [one.ratings["Ada"] for one in store.rated_segments()] == ["neutral", "negative"]
 
 
 def test_merged_verdicts_differ_too(store: Store) -> None:
-    store.judge(segment(), "Chen", "neutral")
-    with pytest.raises(InputError, match="Dee says skipped, but the store has neutral of Chen"):
+    store.adjudicate(segment(), "Chen", "neutral")
+    with pytest.raises(InputError, match="the file has skipped by Dee, but the store has neutral by Chen"):
         store.merge([RatedSegment(segment(), {}, Adjudication("Dee", None))])
     assert store.merge([RatedSegment(segment(), {}, Adjudication("Dee", None))], replace=True) == 1
-    assert store.ballots()[0].verdict == Adjudication("Dee", None)
+    assert store.rated_segments()[0].adjudication == Adjudication("Dee", None)
 
 
 def test_two_processes_may_have_it_open(tmp_path: Path) -> None:
     with Store(tmp_path / "votes.sqlite") as one, Store(tmp_path / "votes.sqlite") as other:
-        one.vote(segment(0), "Ada", "positive")
-        other.vote(segment(1), "Bo", "negative")
-        assert one.ballots() == other.ballots()
-        assert len(one.ballots()) == 2
+        one.rate(segment(0), "Ada", "positive")
+        other.rate(segment(1), "Bo", "negative")
+        assert one.rated_segments() == other.rated_segments()
+        assert len(one.rated_segments()) == 2
 
 
 def test_another_file_or_version_is_an_error_that_says_so(tmp_path: Path) -> None:
     path = tmp_path / "votes.sqlite"
     path.write_bytes(b"something else that is no database at all" * 50)
-    with pytest.raises(InputError, match=r"votes.sqlite: not a store of votes"):
+    with pytest.raises(InputError, match=r"votes.sqlite: not a usable store of ratings"):
         Store(path)
     path.unlink()
     Store(path).close()
@@ -137,7 +137,7 @@ def test_another_file_or_version_is_an_error_that_says_so(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["Ada", "Zoë", "J. R.", "ada@example.org", "user-10", "A", "Ada_2"])
 def test_names(name: str) -> None:
-    assert rated_segments.listener(f" {name} ") == name
+    assert rated_segments.checked_name(f" {name} ") == name
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,10 @@ def test_names(name: str) -> None:
 )  # fmt: skip
 def test_what_is_no_name(name: str) -> None:
     with pytest.raises(InputError, match="listener"):
-        rated_segments.listener(name)
+        rated_segments.checked_name(name)
 
 
 def test_a_name_in_another_case_is_a_slip_and_accents_are_one() -> None:
     with pytest.raises(InputError, match="there is a listener 'Ada' already"):
-        rated_segments.listener("ada", ["Ada"])
-    assert rated_segments.listener("Zoe\u0308") == "Zoë"
+        rated_segments.checked_name("ada", ["Ada"])
+    assert rated_segments.checked_name("Zoe\u0308") == "Zoë"

@@ -37,7 +37,7 @@ def undertone(*arguments: str) -> str:
 def heard() -> dict[str, dict[str, str]]:
     """Return what annotated.csv says: `Id start_s` to votes."""
     (found,) = ratings.read_folder(paths.LISTENERS)
-    return {f"{one.video_id} {one.start_s:g}": dict(one.votes) for one in found.heard}
+    return {f"{one.video_id} {one.start_s:g}": dict(one.ratings) for one in found.spans}
 
 
 def given(store_votes: dict[int, dict[str, str | None]]) -> None:
@@ -45,13 +45,11 @@ def given(store_votes: dict[int, dict[str, str | None]]) -> None:
     with Store(paths.RATING_STORE) as store:
         for number, votes in store_votes.items():
             for name, label in votes.items():
-                store.vote(cut_segment(number), name, label)
+                store.rate(cut_segment(number), name, label)
 
 
 def cut_segment(number: int) -> Any:
-    return next(
-        one.segment for one in candidates.load() if one.segment.span.utterance_id == f"weak/test-1/{number:04d}"
-    )
+    return next(one.segment for one in candidates.load() if one.segment.id.utterance_id == f"weak/test-1/{number:04d}")
 
 
 @pytest.mark.slow
@@ -66,7 +64,7 @@ def test_a_server_that_is_killed_has_lost_no_vote(served: Callable[..., Server],
             state = server.post("state", listener=name)
             while state["segment"]:
                 key = state["segment"]["key"]
-                state = server.post("vote", listener=name, key=key, vote=label)
+                state = server.post("rate", listener=name, key=key, label=label)
                 mine[key] = label
         except (urllib.error.URLError, ConnectionError, json.JSONDecodeError):
             return
@@ -84,7 +82,7 @@ def test_a_server_that_is_killed_has_lost_no_vote(served: Callable[..., Server],
     again = served()
     with Store(paths.RATING_STORE) as store:
         kept = {
-            name: {one.segment.span.key: one.votes[name] for one in store.ballots() if name in one.votes}
+            name: {one.segment.id.key: one.ratings[name] for one in store.rated_segments() if name in one.ratings}
             for name in answered
         }
     for name, votes in answered.items():
@@ -112,7 +110,7 @@ def test_loopback_alone_unless_told_and_then_with_a_token(served: Callable[..., 
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(local, timeout=10)
     with urllib.request.urlopen(f"{local}?token={token}", timeout=10) as page:
-        assert b"What do you hear?" in page.read()
+        assert b"How does the speaker sound?" in page.read()
     assert token not in wide.stop()
 
 
@@ -126,7 +124,7 @@ def test_the_file_keeps_in_step_with_the_store(cut: None) -> None:
     with pytest.raises(InputError, match=r"annotated.csv was changed since .*undertone annotate import"):
         undertone("export", str(paths.ANNOTATED))
     assert paths.ANNOTATED.read_text() == text
-    assert "1 new votes" in undertone("import", str(paths.ANNOTATED))
+    assert "1 new ratings" in undertone("import", str(paths.ANNOTATED))
     assert heard()["test-1 2.5"] == {"Ada": "neutral", "Bo": "positive"}
     undertone("export", str(paths.ANNOTATED))
 
@@ -141,7 +139,7 @@ def test_a_clone_begins_with_the_votes_of_the_file(cut: None) -> None:
     assert paths.ANNOTATED.read_bytes() == before
     with Store(paths.RATING_STORE) as store:
         # under the segment itself, so that both go on where they were
-        assert store.voted("Ada") == store.voted("Bo") == {cut_segment(0).span}
+        assert store.rated("Ada") == store.rated("Bo") == {cut_segment(0).id}
 
 
 def test_a_file_that_cannot_be_read_leaves_no_empty_store(cut: None) -> None:
@@ -149,7 +147,7 @@ def test_a_file_that_cannot_be_read_leaves_no_empty_store(cut: None) -> None:
     paths.ANNOTATED.write_text("Id,start_s,end_s,Ada\n1,0,1,huh\n")
     for _ in range(2):
         with pytest.raises(InputError, match="row 1, column Ada"):
-            rating_files.opened([])
+            rating_files.open_store([])
     assert not paths.RATING_STORE.exists()
 
 
@@ -157,7 +155,7 @@ def test_the_last_vote_taken_back_takes_the_file_along(cut: None) -> None:
     given({0: {"Ada": "positive"}})
     with Store(paths.RATING_STORE) as store:
         assert rating_files.publish(store) == paths.ANNOTATED
-        store.take_back_vote("Ada", {cut_segment(0).span})
+        store.undo_rating("Ada", {cut_segment(0).id})
         assert rating_files.publish(store) is None
     assert not paths.ANNOTATED.exists()
 
@@ -165,11 +163,11 @@ def test_the_last_vote_taken_back_takes_the_file_along(cut: None) -> None:
 def test_tasks_for_label_studio_and_back(cut: None, tmp_path: Path) -> None:
     given({0: {"Ada": "positive", "Bo": None}, 1: {"Ada": "neutral", "Bo": "negative"}})
     with Store(paths.RATING_STORE) as store:
-        store.vote(segment(99, "test-9"), "Ada", "neutral")
-        before = store.ballots()
+        store.rate(segment(99, "test-9"), "Ada", "neutral")
+        before = store.rated_segments()
     said = undertone("export", str(tmp_path / "tasks.json"), "--n", "5", "--no-text")
     tasks = json.loads((tmp_path / "tasks.json").read_text())
-    assert "3 of them with votes" in said
+    assert "3 of them with ratings" in said
     assert 5 < len(tasks) <= 8
     assert "$audio" in (tmp_path / "tasks.xml").read_text()
     # the one that is not cut like that any more has no sound
@@ -182,15 +180,15 @@ def test_tasks_for_label_studio_and_back(cut: None, tmp_path: Path) -> None:
     assert all(sound.startswith(b"fLaC") for sound in written.values())
     for path in paths.RATING_STORE.parent.iterdir():
         path.unlink()
-    assert "5 new votes" in undertone("import", str(tmp_path / "tasks.json"))
+    assert "5 new ratings" in undertone("import", str(tmp_path / "tasks.json"))
     with Store(paths.RATING_STORE) as store:
-        assert store.ballots() == before
+        assert store.rated_segments() == before
     again = json.loads((tmp_path / "tasks.json").read_text())
     again[0]["annotations"][0]["result"][0]["value"]["choices"] = ["negative"]
     (tmp_path / "tasks.json").write_text(json.dumps(again))
-    with pytest.raises(InputError, match=r"tasks.json: row or task 1 .*Ada says negative.*--replace"):
+    with pytest.raises(InputError, match=r"tasks.json: row or task 1 .*negative by Ada.*--replace"):
         undertone("import", str(tmp_path / "tasks.json"))
-    assert "1 new votes" in undertone("import", str(tmp_path / "tasks.json"), "--replace")
+    assert "1 new ratings" in undertone("import", str(tmp_path / "tasks.json"), "--replace")
 
 
 def test_segments_cut_anew_have_no_votes(cut: None, settings: Config) -> None:
@@ -200,7 +198,7 @@ def test_segments_cut_anew_have_no_votes(cut: None, settings: Config) -> None:
     tables.write(tables.from_rows(rows, tables.UTTERANCES), paths.UTTERANCES, tables.UTTERANCES)
     segments.run(settings, each=each.local(settings.runtime.model_copy(update={"workers": 1})))
     with Store(paths.RATING_STORE) as store:
-        assert store.voted("Ada").isdisjoint(one.segment.span for one in candidates.load())
+        assert store.rated("Ada").isdisjoint(one.segment.id for one in candidates.load())
     undertone("export", str(paths.ANNOTATED))
     assert heard() == {"test-1 0": {"Ada": "positive"}}
 
@@ -220,7 +218,7 @@ def test_sounds_are_those_of_the_segments(cut: None) -> None:
     found = candidates.sounds(there)
     shards = [row for shard in sorted(paths.SHARDS.glob("*.parquet")) for row in pq.read_table(shard).to_pylist()]
     by_id = {row["utterance_id"]: row["audio"]["bytes"] for row in shards}
-    assert {one.span.utterance_id: found[one.span.key] for one in there} == by_id
+    assert {one.id.utterance_id: found[one.id.key] for one in there} == by_id
     with pytest.raises(TableError, match="not where the index says"):
         candidates.sounds([segment(3, "test-1", "moved"), segment(77, "test-1")])
 
@@ -233,9 +231,9 @@ def test_ties_are_decided_on_the_page(served: Callable[..., Server]) -> None:
     for done in (1, 2):
         state = server.post("state", listener="Dee")
         assert state["total"] == 2
-        state = server.post("vote", listener="Dee", key=state["segment"]["key"], vote="neutral")
+        state = server.post("rate", listener="Dee", key=state["segment"]["key"], label="neutral")
         assert state["done"] == done
     server.stop()
     (found,) = ratings.read_folder(paths.LISTENERS)
     assert found.listeners == ("Ada", "Bo")
-    assert [one.adjudicated for one in found.heard] == ["neutral", "neutral", None, None]
+    assert [one.adjudicated for one in found.spans] == ["neutral", "neutral", None, None]
