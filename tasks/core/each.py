@@ -26,7 +26,7 @@ import pyarrow as pa
 from tasks.core import code_version, memo, paths, progress_log, tables
 from tasks.core.config import Runtime, Section
 from tasks.core.errors import ItemFailed, Rejected, Transient, UndertoneError
-from tasks.core.memo import Reject, Result
+from tasks.core.results import Reject, Result
 from tasks.core.workers import Pool
 
 _AT_ONCE = 64

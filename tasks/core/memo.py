@@ -19,29 +19,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from tasks.core import paths, tables
+from tasks.core.results import Reject, Result
 
 LOCK = "memo"
 _DIGEST_BYTES = 32
 _SUFFIX = ".arrow"
 _TOUCH_S = 3600.0
 _SMALL_BYTES = 1 << 16
-
-
-@dataclass(frozen=True)
-class Reject:
-    """Something a stage could not use: an item, or a row of one."""
-
-    id: str
-    reason: str
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one item gave: its rows, and what of it could not be used."""
-
-    rows: pa.Table
-    rejects: tuple[Reject, ...] = ()
 
 
 @dataclass(frozen=True)

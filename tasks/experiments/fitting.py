@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tasks.core import paths, tables
 from tasks.core.config import Section
 from tasks.core.errors import LeakError, NotEnoughData
-from tasks.core.memo import Result
+from tasks.core.results import Result
 from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Protocol, Split
 from tasks.experiments import data as rows_of

@@ -20,7 +20,7 @@ from tasks.core import paths, tables
 from tasks.core.config import Acoustic, Config, Train
 from tasks.core.each import Each, Work, collect
 from tasks.core.errors import AudioError, InputError, NotEnoughData
-from tasks.core.memo import Reject, Result
+from tasks.core.results import Reject, Result
 from tasks.corpora.labels import LABEL_SETS
 from tasks.evaluation import protocols, scores
 from tasks.evaluation.protocols import Columns, Protocol

@@ -18,7 +18,7 @@ from tasks.captions import utterances
 from tasks.core import paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import AudioError, InputError, NotEnoughData, Rejected
-from tasks.core.memo import Reject
+from tasks.core.results import Reject
 from tasks.features.mid_term.mid_term import NAMES, AnalysisWindows, mid_terms
 from tasks.fetching import client
 from tasks.fetching.description import MediaAddress

@@ -11,7 +11,7 @@ from tasks.core import paths, tables
 from tasks.core.config import Acoustic, Config
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import AudioError
-from tasks.core.memo import Reject, Result
+from tasks.core.results import Reject, Result
 from tasks.features.mid_term.mid_term import NAMES, AnalysisWindows, mid_terms
 from tasks.features.mid_term.short_term import Array
 from tasks.media.segments import reader

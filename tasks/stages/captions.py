@@ -13,7 +13,7 @@ from tasks.core import paths, tables
 from tasks.core.config import Captions, Config
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import Rejected
-from tasks.core.memo import Reject, Result
+from tasks.core.results import Reject, Result
 
 CORPUS = "weak"
 _MAX_DETAIL = 200

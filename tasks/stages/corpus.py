@@ -11,7 +11,7 @@ from tasks.core import paths, tables
 from tasks.core.config import Config, Section
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import InputError
-from tasks.core.memo import Reject, Result
+from tasks.core.results import Reject, Result
 from tasks.corpora.readers import pool, reading, registry
 from tasks.corpora.readers.reading import ReaderOutput, Row
 from tasks.media.corpus_files import media_files, sound_check, video_check

@@ -23,7 +23,7 @@ from tasks.core import memo, paths, tables
 from tasks.core.config import Config, Crawl, Section
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import AudioError, InputError, NotEnoughData, Rejected, TableError
-from tasks.core.memo import Reject, Result
+from tasks.core.results import Reject, Result
 from tasks.fetching import client, failures, identity, lists, retries
 from tasks.fetching.description import FetchRules, MediaAddress
 from tasks.media import decode

@@ -17,7 +17,7 @@ from tasks.core import paths, tables
 from tasks.core.config import Config, Train
 from tasks.core.each import Each, Work, collect
 from tasks.core.errors import NotEnoughData
-from tasks.core.memo import Result
+from tasks.core.results import Result
 from tasks.evaluation import scores
 from tasks.evaluation.splits import Labels
 from tasks.experiments.weak_path import recipe, training_rows

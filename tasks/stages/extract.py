@@ -24,7 +24,7 @@ from tasks.core import code_version, paths, tables
 from tasks.core.config import Config, Section
 from tasks.core.each import Each, Work
 from tasks.core.errors import AudioError, InputError
-from tasks.core.memo import Reject, Result
+from tasks.core.results import Reject, Result
 from tasks.features.base import feature_sets, registry, store
 from tasks.features.base.extractor import Extractor, Sound, Transcript, VideoFrames
 from tasks.features.base.settings import settings_of

@@ -20,7 +20,7 @@ import pyarrow as pa
 from tasks.core import paths, tables
 from tasks.core.config import Config, Polarity, Section
 from tasks.core.each import Each, Work, collect, write_rejects
-from tasks.core.memo import Result
+from tasks.core.results import Result
 from tasks.labelling.base import registry
 from tasks.labelling.votes import combine, eligibility, hedges, vote_columns
 from tasks.text.words import without_stop_words

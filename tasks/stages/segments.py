@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tasks.core import paths, tables
 from tasks.core.config import Config, Cutting
 from tasks.core.each import Each, Outcome, Work, write_rejects
-from tasks.core.memo import Reject, Result
+from tasks.core.results import Reject, Result
 from tasks.labelling.votes import eligibility
 from tasks.media.fingerprint import copy_detection_columns
 from tasks.media.segments import shard_records

@@ -14,7 +14,7 @@ from tasks.core import paths, tables
 from tasks.core.config import Config, Train
 from tasks.core.each import Each, Work, collect
 from tasks.core.errors import LeakError
-from tasks.core.memo import Result
+from tasks.core.results import Result
 from tasks.evaluation import scores, splits
 from tasks.experiments.weak_path import recipe, training_rows
 from tasks.features.mid_term.mid_term import NAMES

@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from tasks.core import tables
 from tasks.core.errors import InputError, Rejected
-from tasks.core.memo import Reject
+from tasks.core.results import Reject
 from tasks.corpora.readers import reading
 from tasks.corpora.readers.reading import CorpusReader, Count, Expected, ReaderOutput, Row, Sample, Studio
 

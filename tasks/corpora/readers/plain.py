@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tasks.core import tables
 from tasks.core.errors import InputError, Rejected
-from tasks.core.memo import Reject
+from tasks.core.results import Reject
 from tasks.corpora import labels
 from tasks.corpora.readers import reading
 from tasks.corpora.readers.reading import CorpusReader, Expected, ReaderOutput, Row, Sample, Studio

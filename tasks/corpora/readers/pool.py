@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tasks.core.errors import InputError
-from tasks.core.memo import Reject
+from tasks.core.results import Reject
 from tasks.corpora.readers.reading import CorpusReader, Expected, ReaderOutput, Row, demand_folder
 
 NAME = "pool"

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from tasks.core import tables
 from tasks.core.errors import InputError, Rejected
-from tasks.core.memo import Reject
+from tasks.core.results import Reject
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tasks.core import tables
 from tasks.core.config import Section
 from tasks.core.errors import AudioError, Rejected
-from tasks.core.memo import Reject, Result
+from tasks.core.results import Reject, Result
 from tasks.media import decode
 from tasks.media.corpus_files.media_files import MediaFile, UtteranceSpan
 from tasks.media.fingerprint import copy_detection_columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tasks.core import tables
 from tasks.core.config import Section
 from tasks.core.errors import AudioError, Rejected
-from tasks.core.memo import Reject, Result
+from tasks.core.results import Reject, Result
 from tasks.media import decode, frames
 from tasks.media.corpus_files.media_files import MediaFile
 from tasks.media.frames import VideoError

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core import paths
-from tasks.core.memo import Reject
+from tasks.core.results import Reject
 
 _READ_ON_S = 2.0
 Backend = Literal["stream", "pydub"]

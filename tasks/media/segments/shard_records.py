@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core import paths, tables
-from tasks.core.memo import Reject
+from tasks.core.results import Reject
 
 _TRAILER_BYTES = 8
 """The last bytes of a Parquet file: the length of its footer, and the magic number."""

@@ -18,7 +18,7 @@ from flows.runs import progress, runners, shards
 from tasks.core import each, tables
 from tasks.core.config import Config, Runtime, Section
 from tasks.core.errors import ItemFailed, Transient
-from tasks.core.memo import Result
+from tasks.core.results import Result
 
 pytestmark = pytest.mark.filterwarnings("default")
 SCHEMA = pa.schema([("id", pa.string()), ("length", pa.int64())])

@@ -14,7 +14,7 @@ from tasks.core import code_version, tables
 from tasks.core.config import Section
 from tasks.core.each import Work
 from tasks.core.errors import UndertoneError
-from tasks.core.memo import Result
+from tasks.core.results import Result
 
 SCHEMA = pa.schema([("id", pa.string())])
 

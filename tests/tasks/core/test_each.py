@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tasks.core import each, memo, paths, tables
+from tasks.core import each, memo, paths, results, tables
 from tasks.core.config import Config, Section
 from tasks.core.errors import ItemFailed, Rejected, Transient
 from tasks.core.workers import Pool
@@ -33,7 +33,7 @@ class Factor(Section):
     factor: int
 
 
-def measure_one(item: Word, settings: Factor) -> memo.Result:
+def measure_one(item: Word, settings: Factor) -> results.Result:
     with Path("calls.log").open("a") as log:
         log.write(f"{item.id}\n")
     if item.text == "bad":
@@ -43,7 +43,7 @@ def measure_one(item: Word, settings: Factor) -> memo.Result:
     if item.text == "bug":
         raise ZeroDivisionError
     rows = [{"id": item.id, "length": len(item.text) * settings.factor}]
-    return memo.Result(tables.from_rows(rows, SCHEMA), (memo.Reject(f"{item.id}/x", "odd"),))
+    return results.Result(tables.from_rows(rows, SCHEMA), (results.Reject(f"{item.id}/x", "odd"),))
 
 
 def work(factor: int = 1) -> each.Work:
@@ -59,7 +59,7 @@ def calls() -> list[str]:
 
 def run(
     items: list[Word], job: each.Work | None = None, workers: int = 1, settings: Config | None = None
-) -> memo.Result:
+) -> results.Result:
     assert settings is not None
     runtime = settings.runtime.model_copy(update={"workers": workers, "progress": "never"})
     return each.collect(each.local(runtime)(job or work(), items), SCHEMA)
@@ -129,10 +129,10 @@ def test_processes_give_the_same_rows_in_the_same_order(project: Path, settings:
     assert run(words, workers=2, settings=settings).rows.equals(serial.rows)
 
 
-def at_work(item: Word, settings: Factor) -> memo.Result:
+def at_work(item: Word, settings: Factor) -> results.Result:
     """Tell which process this is, after as many seconds as the item says."""
     time.sleep(float(item.text))
-    return memo.Result(tables.from_rows([{"id": item.id, "length": os.getpid()}], SCHEMA))
+    return results.Result(tables.from_rows([{"id": item.id, "length": os.getpid()}], SCHEMA))
 
 
 @pytest.mark.parametrize(

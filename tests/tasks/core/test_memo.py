@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tasks.core import locks, memo, paths, tables
+from tasks.core import locks, memo, paths, results, tables
 from tasks.core.errors import Busy
 
 SCHEMA = pa.schema([("id", pa.string())])
@@ -17,7 +17,7 @@ SCHEMA = pa.schema([("id", pa.string())])
 
 def kept(stage: str, name: str, age_s: float = 0.0, n_rows: int = 1) -> Path:
     place = memo.place(stage, name.ljust(64, "0"))
-    memo.remember(place, memo.Result(tables.from_rows([{"id": os.urandom(50).hex()}] * n_rows, SCHEMA)))
+    memo.remember(place, results.Result(tables.from_rows([{"id": os.urandom(50).hex()}] * n_rows, SCHEMA)))
     os.utime(place, (time.time() - age_s,) * 2)
     return place
 
@@ -25,7 +25,7 @@ def kept(stage: str, name: str, age_s: float = 0.0, n_rows: int = 1) -> Path:
 def test_what_is_kept_comes_back_with_its_rejects(project: Path) -> None:
     place = memo.place("train", "a" * 64)
     assert memo.recall(place) is None
-    result = memo.Result(tables.from_rows([{"id": "x"}], SCHEMA), (memo.Reject("x", "odd", "found <b>"),))
+    result = results.Result(tables.from_rows([{"id": "x"}], SCHEMA), (results.Reject("x", "odd", "found <b>"),))
     memo.remember(place, result)
     assert memo.recall(place) == result
     assert place.parent.parent.parent == paths.MEMO

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tasks.core import config, each, memo, paths, tables
+from tasks.core import config, each, memo, paths, results, tables
 from tasks.core.errors import ConfigError, InputError, NotEnoughData
 from tasks.fetching import failures
 from tasks.media import decode
@@ -424,7 +424,7 @@ def test_killed_after_a_download_and_before_it_is_remembered(
 ) -> None:
     lists = [site.interview("one", sound(1.5))], [site.interview("two", sound(1.0))]
 
-    def killed(place: Path, result: memo.Result) -> None:
+    def killed(place: Path, result: results.Result) -> None:
         if result.rows.schema.names == tables.VIDEOS.names:
             raise KeyboardInterrupt
         remember(place, result)

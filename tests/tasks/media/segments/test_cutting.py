@@ -10,7 +10,7 @@ import soundfile
 
 from tasks.core import paths
 from tasks.core.config import Cutting
-from tasks.core.memo import Reject
+from tasks.core.results import Reject
 from tasks.media.segments.cutting import CutSegment, SegmentSpan, VideoSpans, cuts
 from tasks.stages.segments import segments_one
 
