@@ -93,9 +93,9 @@ def store(
         progress: called with a message after each interview
     """
     settings = config.load(ROOT / "params.yaml")
-    made = folder / f"crawled-{n_interviews}-{_version(settings, site)}"
-    if not made.is_dir():
-        part = made.with_suffix(".part")
+    store_folder = folder / f"crawled-{n_interviews}-{_version(settings, site)}"
+    if not store_folder.is_dir():
+        part = store_folder.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         workspace.create(part)
         planned = plan(settings.simulate, n_interviews)
@@ -109,8 +109,8 @@ def store(
                 if progress is not None:
                     progress(f"generating interview {number:,} of {len(jobs):,} (only once)")
         _write(part, rows)
-        part.rename(made)
-    return made
+        part.rename(store_folder)
+    return store_folder
 
 
 def project(whole: Path, folder: Path, ids: Iterable[str], **changes: str) -> Path:

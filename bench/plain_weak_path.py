@@ -49,13 +49,13 @@ VADER = SentimentIntensityAnalyzer()
 def main() -> None:
     """Run all steps and write the scores to `result.json`."""
     train, test, folder = (Path(name) for name in sys.argv[1:4])
-    prepared = {split: prepare(read_list(path), folder / split) for split, path in (("train", train), ("test", test))}
+    prepared = {split: _prepare(_read_list(path), folder / split) for split, path in (("train", train), ("test", test))}
     features, labels, videos = prepared["train"]
     mean, deviation = features.mean(axis=0), features.std(axis=0)
     deviation[deviation == 0] = 1.0
     features = (features - mean) / deviation
-    c = best_c(features, labels, videos)
-    model = SVC(kernel="linear", C=c).fit(*balanced(features, labels))
+    c = _best_c(features, labels, videos)
+    model = SVC(kernel="linear", C=c).fit(*_balanced(features, labels))
     held_out, truth, _ = prepared["test"]
     predicted = model.predict((held_out - mean) / deviation)
     result = {
@@ -67,30 +67,18 @@ def main() -> None:
     (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
 
-def read_list(path: Path) -> list[dict[str, str]]:
-    """Read a list of interviews.
-
-    Args:
-        path: CSV file
-    """
+def _read_list(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV list of interviews."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def prepare(interviews: list[dict[str, str]], folder: Path) -> tuple[Any, Any, Any]:
-    """Label, cut and extract features.
-
-    Args:
-        interviews: rows of a list
-        folder: output folder
-
-    Returns:
-        features, shape (n, 136); labels, shape (n,); videos, shape (n,)
-    """
+def _prepare(interviews: list[dict[str, str]], folder: Path) -> tuple[Any, Any, Any]:
+    """Label, cut and extract; return features, shape (n, 136), labels, shape (n,), and videos, shape (n,)."""
     features, labels, videos = [], [], []
     for interview in interviews:
         video_folder = folder / interview["Id"]
-        cut(interview["Audio"], labelled_cues(subtitles(interview["Captions"], folder)), video_folder)
+        _cut(interview["Audio"], _labelled_cues(_subtitles(interview["Captions"], folder)), video_folder)
         for sentiment in CLASSES:
             if not (video_folder / sentiment).is_dir():
                 continue
@@ -104,13 +92,8 @@ def prepare(interviews: list[dict[str, str]], folder: Path) -> tuple[Any, Any, A
     return np.vstack(features), np.array(labels), np.array(videos)
 
 
-def subtitles(captions: str, folder: Path) -> Path:
-    """Return a SubRip file; WebVTT is converted.
-
-    Args:
-        captions: caption file, .srt or .vtt
-        folder: output folder
-    """
+def _subtitles(captions: str, folder: Path) -> Path:
+    """Return a SubRip file; WebVTT is converted."""
     if captions.endswith(".srt"):
         return Path(captions)
     path = folder / "subtitles" / f"{Path(captions).stem}.srt"
@@ -119,28 +102,20 @@ def subtitles(captions: str, folder: Path) -> Path:
     return path
 
 
-def labelled_cues(path: Path) -> Iterator[tuple[float, float, str]]:
-    """Yield (start in seconds, end in seconds, sentiment) of each cue on which the voters agree.
-
-    Args:
-        path: SubRip file
-    """
+def _labelled_cues(path: Path) -> Iterator[tuple[float, float, str]]:
+    """Yield (start in seconds, end in seconds, sentiment) of each cue on which the voters agree."""
     for cue in pysrt.open(str(path), encoding="utf-8"):
         start_s, end_s = cue.start.ordinal / 1000, cue.end.ordinal / 1000
         text = " ".join(re.sub(r"<[^>]*>", "", cue.text).split())
         if end_s - start_s < MIN_DURATION_S or not re.sub(r"\[[^\]]*\]", "", text).strip():
             continue
-        sentiment = consensus(VADER.polarity_scores(text)["compound"], TextBlob(text).sentiment.polarity)
+        sentiment = _consensus(VADER.polarity_scores(text)["compound"], TextBlob(text).sentiment.polarity)
         if sentiment:
             yield start_s, end_s, sentiment
 
 
-def consensus(*votes: float) -> str | None:
-    """Return the sentiment of votes of equal sign with a sufficient mean; otherwise None.
-
-    Args:
-        votes: polarity of each voter, -1 to 1
-    """
+def _consensus(*votes: float) -> str | None:
+    """Return the sentiment of polarities of equal sign with a sufficient mean; otherwise None."""
     mean = sum(votes) / len(votes)
     if all(vote == 0 for vote in votes):
         return "Neutral"
@@ -151,14 +126,8 @@ def consensus(*votes: float) -> str | None:
     return None
 
 
-def cut(sound: str, cues: Iterator[tuple[float, float, str]], folder: Path) -> None:
-    """Cut cues from an audio file into one folder per sentiment.
-
-    Args:
-        sound: audio file
-        cues: (start in seconds, end in seconds, sentiment)
-        folder: output folder of the video
-    """
+def _cut(sound: str, cues: Iterator[tuple[float, float, str]], folder: Path) -> None:
+    """Cut cues from an audio file into one folder per sentiment."""
     for number, (start_s, end_s, sentiment) in enumerate(cues):
         target = folder / sentiment / f"{folder.name}temp{number:04d}.wav"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -167,32 +136,21 @@ def cut(sound: str, cues: Iterator[tuple[float, float, str]], folder: Path) -> N
         subprocess.run(command, check=True)  # noqa: S603  (ffmpeg, with numbers and our own paths)
 
 
-def best_c(features: Any, labels: Any, videos: Any) -> float:
-    """Return the C with the best macro F1 over folds of whole videos; only training parts are balanced.
-
-    Args:
-        features: shape (n, n_features)
-        labels: shape (n,)
-        videos: shape (n,)
-    """
+def _best_c(features: Any, labels: Any, videos: Any) -> float:
+    """Return the C with the best macro F1 over folds of whole videos; only training parts are balanced."""
 
     def score(c: float) -> float:
         scores = []
         for inside, outside in GroupKFold(FOLDS).split(features, labels, videos):
-            model = SVC(kernel="linear", C=c).fit(*balanced(features[inside], labels[inside]))
+            model = SVC(kernel="linear", C=c).fit(*_balanced(features[inside], labels[inside]))
             scores.append(f1_score(labels[outside], model.predict(features[outside]), average="macro"))
         return float(np.mean(scores))
 
     return max(C_GRID, key=score)
 
 
-def balanced(features: Any, labels: Any) -> Any:
-    """Return features and labels with equally many rows per class, by SMOTE.
-
-    Args:
-        features: shape (n, n_features)
-        labels: shape (n,)
-    """
+def _balanced(features: Any, labels: Any) -> Any:
+    """Return features and labels with equally many rows per class, by SMOTE."""
     return SMOTE(random_state=0).fit_resample(features, labels)
 
 

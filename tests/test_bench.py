@@ -1,4 +1,4 @@
-"""The bench at toy size: both sides in turn, its arithmetic, the page it writes, and what its projects are made of."""
+"""The benchmark at small sizes: runs in turn, statistics, the page, and the generated projects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoders with random weights, and utterances to give them."""
+"""Fixtures: encoders with random weights, and test signals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEXTS = ("how you doin", "we were on a break", "oh my god", "could I be wearing 
 
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The folder of a text encoder that has learned nothing."""
+    """Folder of a text encoder with random weights."""
     pytest.importorskip("transformers")
     from tasks.simulate.checkpoints import tiny_text_encoder
 
@@ -23,7 +23,7 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def tiny_ast(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The folder of an audio encoder that has learned nothing."""
+    """Folder of an audio encoder with random weights."""
     pytest.importorskip("transformers")
     from tasks.simulate.checkpoints import tiny_audio_encoder
 
@@ -32,7 +32,7 @@ def tiny_ast(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def sound() -> Callable[..., Sound]:
-    """Make a buzz with a little noise, as it comes from 16-bit samples."""
+    """Return a function that makes a buzz with some noise, quantised to 16 bits."""
 
     def make(duration_s: float = 1.5, pitch_hz: float = 140.0, rate_hz: int = 16_000) -> Sound:
         rng = np.random.default_rng(11)

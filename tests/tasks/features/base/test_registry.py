@@ -1,4 +1,4 @@
-"""Every name that params.yaml may say leads to an extractor that keeps the rules."""
+"""Every extractor has valid metadata and frozen settings with defaults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tasks.features.base import registry
 
 
 @pytest.mark.parametrize("name", registry.names())
-def test_a_name_leads_to_its_extractor(name: str) -> None:
+def test_every_name_has_an_extractor(name: str) -> None:
     found = registry.extractor(name)
     assert found.name == name
     assert found in import_module(registry.module(name)).EXTRACTORS

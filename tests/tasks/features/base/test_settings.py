@@ -49,11 +49,11 @@ def test_settings_inside_settings() -> None:
         settings_of(Outer, {"demo": 3}, "x")
 
 
-def test_nothing_gives_the_defaults() -> None:
+def test_empty_values_give_the_defaults() -> None:
     assert settings_of(Demo, {}, "x") == Demo()
 
 
-def test_values_take_their_places_an_int_for_a_float_and_a_list_for_a_tuple() -> None:
+def test_an_int_becomes_a_float_and_a_list_a_tuple() -> None:
     values = {
         "rate": 1,
         "steps": 4,
@@ -92,7 +92,7 @@ def test_values_take_their_places_an_int_for_a_float_and_a_list_for_a_tuple() ->
         ({"rate": object()}, "object cannot come from YAML"),
     ],
 )
-def test_what_is_wrong_is_named(values: dict[str, Any], message: str) -> None:
+def test_problems_are_named(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         settings_of(Demo, values, "experiments.demo.model")
 

@@ -28,7 +28,7 @@ def test_vectors_come_back_by_id(tmp_path: Path) -> None:
     assert features.vectors(place[[0, 2]]).tolist() == [values["c/02"].tolist(), values["c/00"].tolist()]
 
 
-def test_sequences_are_read_as_they_are_asked_for(tmp_path: Path) -> None:
+def test_sequences_are_read_on_access(tmp_path: Path) -> None:
     values = {"c/a": np.ones((3, 2), np.float32), "c/b": np.full((5, 2), 2.0, np.float32)}
     store.write(tmp_path, [batch(values)], {"gives": "sequence"})
     sequences = store.read(tmp_path).sequences(np.array([1, 0]))
@@ -56,12 +56,12 @@ def test_the_same_features_are_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [np.array([1.0, np.nan]), np.zeros((0, 3)), np.zeros((2, 2, 2))])
-def test_what_is_no_feature(value: np.ndarray) -> None:
+def test_invalid_values_are_rejected(value: np.ndarray) -> None:
     with pytest.raises(ValueError, match="c/a"):
         store.row("c/a", value)
 
 
-def test_another_number_of_features(tmp_path: Path) -> None:
+def test_different_numbers_of_features_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="c/b: 3 features, others 2"):
         store.write(tmp_path, [batch({"c/a": np.ones(2, np.float32), "c/b": np.ones(3, np.float32)})], {})
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Features are pyAudioAnalysis's, by its own code or ours; what it cannot compute is refused, not turned into zeros."""
+"""Mid-term features equal pyAudioAnalysis's with both backends; unusable sound is rejected instead of set to zero."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Short-term features by arrays equal pyAudioAnalysis's for any sound, rate and frames."""
+"""Vectorised short-term features equal pyAudioAnalysis's for any sound, rate and frames."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_equals_the_reference_at_the_edges(signal: np.ndarray) -> None:
     assert furthest(signal, 16_000, 800, 800) < MOST_OF_SPREAD
 
 
-def test_signals_together_are_as_each_alone() -> None:
+def test_results_do_not_depend_on_other_signals() -> None:
     """Also where chunks end amid a signal, and where one is too short to have a frame."""
     signals = [noise(n, n, 800.0) for n in (16_000, 500, 160_000, 801, 64_000)]
     together, counts = short_term.short_terms(signals, 16_000, 800, 400)
@@ -93,7 +93,7 @@ def test_signals_together_are_as_each_alone() -> None:
             np.testing.assert_allclose(together[end - n : end], alone, rtol=1e-9, atol=1e-12)
 
 
-def test_the_same_bytes_each_time() -> None:
+def test_results_are_reproducible_to_the_byte() -> None:
     signals = [noise(n, n, 800.0) for n in (16_000, 90_000)]
     first, _ = short_term.short_terms(signals, 16_000, 800, 800)
     again, _ = short_term.short_terms(signals, 16_000, 800, 800)

@@ -1,4 +1,4 @@
-"""AST's input is its own feature extractor's, and its embedding its own pooled output."""
+"""AST input and embedding equal those of transformers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def started(name: str, **settings: Any) -> Callable[[Sequence[Sound]], list[np.n
     return extractor.start(extractor.settings(**settings))
 
 
-def test_input_is_the_feature_extractors_own(sound: Callable[..., Sound]) -> None:
+def test_input_equals_that_of_transformers(sound: Callable[..., Sound]) -> None:
     with checkpoints.without_empty_bands():
         reference = checkpoints.transformers().ASTFeatureExtractor()
     given = sound(1.5)
@@ -42,7 +42,7 @@ def test_longer_sound_is_cut(sound: Callable[..., Sound]) -> None:
     assert short.shape == long.shape == (50, 32)
 
 
-def test_normalisation_is_as_set(sound: Callable[..., Sound]) -> None:
+def test_normalisation_follows_the_settings(sound: Callable[..., Sound]) -> None:
     plain, moved = (started("ast-input", mean=m, std=s)([sound(0.6)])[0] for m, s in ((0.0, 0.5), (-4.0, 1.0)))
     np.testing.assert_allclose(moved, (plain + 4.0) / 2.0, atol=1e-5)
 
@@ -53,7 +53,7 @@ def test_other_rates_are_resampled(sound: Callable[..., Sound]) -> None:
     assert np.abs(low - usual)[10:90, 5:40].mean() < 0.1
 
 
-def test_embedding_of_each_whatever_the_batch(tiny_ast: str, sound: Callable[..., Sound]) -> None:
+def test_embeddings_do_not_depend_on_the_batch(tiny_ast: str, sound: Callable[..., Sound]) -> None:
     extract = started("ast", checkpoint=tiny_ast)
     sounds = [sound(0.5), sound(1.0, pitch_hz=230.0), sound(3.0)]
     together = extract(sounds)

@@ -50,7 +50,7 @@ def test_pitch_and_level_of_a_tone(f0_hz: float) -> None:
     assert features["duration_s"] == pytest.approx(1, abs=0.05)
 
 
-def test_a_rising_voice_rises() -> None:
+def test_a_rising_voice_has_a_positive_slope() -> None:
     phase = 2 * np.pi * np.cumsum(np.linspace(120, 240, RATE_HZ)) / RATE_HZ
     features = named_features(np.sin(phase))
     # regression over the utterance, from 120 to 240 Hz: about an octave
@@ -72,7 +72,7 @@ def test_rhythm_counts_syllables_and_the_modulation_spectrum_peaks_at_their_rate
     assert max(bands, key=lambda name: bands[name]) == "mel_5_modulation_4_6_hz"
 
 
-def test_bands_that_move_together_correlate_and_others_do_not() -> None:
+def test_bands_with_common_modulation_correlate() -> None:
     now = time_s(2)
     beat, counter = np.maximum(0, np.sin(2 * np.pi * 3 * now)), np.maximum(0, -np.sin(2 * np.pi * 3 * now))
     features = named_features(
@@ -82,7 +82,7 @@ def test_bands_that_move_together_correlate_and_others_do_not() -> None:
     assert features["mel_3_with_mel_9"] > 1 > 0 > features["mel_3_with_mel_21"]
 
 
-def test_gain_changes_the_level_and_nothing_else() -> None:
+def test_gain_changes_only_the_level() -> None:
     loud, soft = named_features(speechlike()), named_features(speechlike() * 0.01)
     assert soft.pop("level_db") == pytest.approx(loud.pop("level_db") - 40)
     assert list(soft.values()) == pytest.approx(list(loud.values()), rel=1e-6, abs=1e-6)
@@ -103,7 +103,7 @@ def test_silence_around_an_utterance_changes_little() -> None:
 
 
 @pytest.mark.parametrize("rate_hz", [44_100, 48_000, 22_050, 11_025, 15_999])
-def test_the_sampling_rate_leaves_the_voice_alone(rate_hz: int) -> None:
+def test_voice_features_do_not_depend_on_the_sampling_rate(rate_hz: int) -> None:
     expected, features = named_features(speechlike()), named_features(speechlike(rate_hz=rate_hz), rate_hz)
     for name in ("f0_p50", "f0_range_5_95", "duration_s", "voiced_share", "mel_5_p75", "level_db"):
         assert features[name] == pytest.approx(expected[name], rel=0.05, abs=0.3)
@@ -124,11 +124,11 @@ def test_the_sampling_rate_leaves_the_voice_alone(rate_hz: int) -> None:
         pytest.param(np.tile(speechlike(), 12), id="longer than a modulation window"),
     ],
 )
-def test_strange_sound_gives_finite_numbers(signal: np.ndarray) -> None:
+def test_unusual_sound_gives_finite_values(signal: np.ndarray) -> None:
     named_features(signal)
 
 
-def test_without_voice_the_voice_is_zero_and_its_share_says_so() -> None:
+def test_voice_features_are_zero_without_voice() -> None:
     features = named_features(np.eye(1, RATE_HZ, 8000).ravel())
     assert features["voiced_share"] == 0
     assert {value for name, value in features.items() if name.startswith(("f0_", "hnr_", "f1_", "h1_h2_"))} == {0.0}

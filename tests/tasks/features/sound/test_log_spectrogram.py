@@ -1,4 +1,4 @@
-"""Log power in linear frequency: SciPy's numbers, in bounded memory, and too short is a reject."""
+"""Log power spectrogram: equal to SciPy, in bounded memory; too short sound is rejected."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def of_scipy(samples: np.ndarray, window: int = 640, overlap: int = 320) -> np.n
 
 
 @pytest.mark.parametrize(("window_s", "hop_s"), [(0.04, 0.02), (0.025, 0.01), (0.0401, 0.02)])
-def test_scipys_numbers(window_s: float, hop_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equals_scipy(window_s: float, hop_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FRAMES_AT_ONCE", 17)
     samples = noise(24_123)
     spectrogram = log_spectrogram(samples, LogSpectrogramSettings(window_s, hop_s))
@@ -37,7 +37,7 @@ def test_scipys_numbers(window_s: float, hop_s: float, monkeypatch: pytest.Monke
     assert spectrogram.dtype == np.float32
 
 
-def test_the_sources_shape_and_where_a_tone_lies() -> None:
+def test_shape_and_position_of_a_tone() -> None:
     time_s = np.arange(32_000) / 16_000
     spectrogram = log_spectrogram(0.5 * np.sin(2 * np.pi * 1_000 * time_s), LogSpectrogramSettings())
     assert spectrogram.shape == (99, 321)
@@ -47,7 +47,7 @@ def test_the_sources_shape_and_where_a_tone_lies() -> None:
 
 
 @pytest.mark.parametrize(("n_frames", "enough"), [(64, False), (65, True)])
-def test_too_few_frames_are_a_reject(n_frames: int, enough: bool) -> None:
+def test_too_few_frames_are_rejected(n_frames: int, enough: bool) -> None:
     samples = noise(640 + 320 * (n_frames - 1) + 319)
     if enough:
         assert len(log_spectrogram(samples, LogSpectrogramSettings())) == n_frames

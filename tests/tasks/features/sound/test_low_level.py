@@ -1,4 +1,4 @@
-"""Descriptors of sounds that can be computed by hand."""
+"""Low-level descriptors of sounds with known properties."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def vowel(f0_hz: float, formants: tuple[tuple[float, float], ...]) -> np.ndarray
     return np.asarray(sound) / np.abs(sound).max()
 
 
-def test_usable_scales_resamples_and_takes_the_constant_away() -> None:
+def test_to_16_khz_scales_resamples_and_removes_the_mean() -> None:
     tone = (10_000 * np.sin(2 * np.pi * 300 * np.arange(44_100) / 44_100) + 500).astype(np.int16)
     usable = framing.to_16_khz(tone, 44_100)
     assert usable.size == RATE_HZ
@@ -45,7 +45,7 @@ def test_usable_scales_resamples_and_takes_the_constant_away() -> None:
     np.testing.assert_allclose(usable[400:-400], expected[400:-400], atol=2e-3)
 
 
-def test_frames_of_any_length_share_their_middles() -> None:
+def test_frames_of_any_length_share_their_centres() -> None:
     signal = np.zeros(4000)
     signal[1600] = 1.0
     for length in (200, 400, 738):
@@ -71,7 +71,7 @@ def test_sound_that_cannot_be_used_is_refused(signal: np.ndarray, rate_hz: int, 
         framing.to_16_khz(signal, rate_hz)
 
 
-def test_a_sine_lies_where_it_lies() -> None:
+def test_spectral_descriptors_of_a_sine() -> None:
     tracks = low_level.tracks(sine(1000))
     assert track(tracks, "centroid") == pytest.approx(1000, abs=15)
     assert track(tracks, "rolloff_50") == pytest.approx(1000, abs=32)
@@ -94,7 +94,7 @@ def test_white_noise_is_flat_and_a_sine_is_not() -> None:
     assert np.median(track(noise, "sharpness")) > 2 * np.median(track(tone, "sharpness"))
 
 
-def test_sharpness_of_a_tone_is_about_its_place_in_bark() -> None:
+def test_sharpness_of_a_tone_is_about_its_bark_value() -> None:
     assert np.median(track(low_level.tracks(sine(1000)), "sharpness")) == pytest.approx(8.5, abs=1)
 
 
@@ -123,6 +123,6 @@ def test_a_second_harmonic_twice_as_strong_is_6_db_up() -> None:
     assert h1_h2 == pytest.approx(-6.02, abs=0.3)
 
 
-def test_f0_is_told_in_semitones_above_100_hz() -> None:
+def test_f0_is_in_semitones_above_100_hz() -> None:
     tracks = low_level.tracks(sine(200))
     assert tracks.voice[0, tracks.voiced][5:-5] == pytest.approx(12, abs=0.1)

@@ -1,4 +1,4 @@
-"""Extractors of spectra and samples: trimmed, made to last, and of the shapes they promise."""
+"""Extractors of spectra and samples: trimming, duration and shapes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_shapes(name: str, settings: dict[str, Any], shape: tuple[int, ...], sou
 
 
 @pytest.mark.parametrize("name", EXTRACTORS)
-def test_what_is_offered(name: str, sound: Callable[..., Sound]) -> None:
+def test_shapes_and_names_match_the_extractor(name: str, sound: Callable[..., Sound]) -> None:
     extractor: Extractor = EXTRACTORS[name]
     settings = extractor.settings()
     values = of(sound(), name)
@@ -87,7 +87,7 @@ def test_means_are_of_the_cepstra(sound: Callable[..., Sound]) -> None:
     np.testing.assert_allclose(of(sound(), "mfcc-over-frequency", duration_s=2.0), frames.mean(axis=1), atol=1e-4)
 
 
-def test_a_gain_changes_no_spectrum(sound: Callable[..., Sound]) -> None:
+def test_gain_does_not_change_spectra(sound: Callable[..., Sound]) -> None:
     plain = sound()
     softer = Sound(plain.samples * np.float32(0.1), plain.rate_hz)
     np.testing.assert_allclose(of(softer, "log-mel"), of(plain, "log-mel"), atol=0.01)
@@ -109,19 +109,19 @@ def test_padding_is_silence_and_comes_last(sound: Callable[..., Sound]) -> None:
     np.testing.assert_array_equal(lasting[105:], -80.0)
 
 
-def test_longer_sound_loses_its_end(sound: Callable[..., Sound]) -> None:
+def test_longer_sound_is_cut_at_its_end(sound: Callable[..., Sound]) -> None:
     whole, lasting = of(sound(1.0), "log-mel"), of(sound(1.0), "log-mel", duration_s=0.6)
     # both are relative to a loudest frame, not the same one
     np.testing.assert_allclose(np.diff(lasting[:50], axis=0), np.diff(whole[:50], axis=0), atol=0.5)
 
 
-def test_samples_are_normalised_before_they_are_filled_up(sound: Callable[..., Sound]) -> None:
+def test_samples_are_normalised_before_padding(sound: Callable[..., Sound]) -> None:
     values = of(sound(1.0), "waveform", duration_s=1.5)[:, 0]
     assert values[:16_000].mean() == pytest.approx(0, abs=1e-4) and values[:16_000].std() == pytest.approx(1, abs=1e-3)
     np.testing.assert_array_equal(values[16_000:], 0.0)
 
 
-def test_samples_are_normalised_as_wav2vec2_takes_them() -> None:
+def test_normalisation_equals_wav2vec2s() -> None:
     now = np.arange(16_000) / 16_000
     faint = (0.002 * np.sin(2 * np.pi * 3 * now) * np.exp(-now) + 0.01).astype(np.float32)
     # transformers 5.23.0: Wav2Vec2FeatureExtractor(do_normalize=True)(faint, sampling_rate=16_000)["input_values"][0]
@@ -129,7 +129,7 @@ def test_samples_are_normalised_as_wav2vec2_takes_them() -> None:
     np.testing.assert_allclose(of(Sound(faint, 16_000), "waveform", trim_db=0)[::2000, 0], expected, atol=1e-4)
 
 
-def test_samples_may_stay_as_they_are(sound: Callable[..., Sound]) -> None:
+def test_normalisation_can_be_disabled(sound: Callable[..., Sound]) -> None:
     given = sound(1.0)
     values = of(given, "waveform", normalise=False)[:, 0]
     np.testing.assert_allclose(values, given.samples - given.samples.mean(), atol=1e-6)
@@ -148,7 +148,7 @@ def test_other_rates_are_resampled(sound: Callable[..., Sound]) -> None:
 
 
 @pytest.mark.parametrize("name", EXTRACTORS)
-def test_each_whatever_the_batch(name: str, sound: Callable[..., Sound]) -> None:
+def test_results_do_not_depend_on_the_batch(name: str, sound: Callable[..., Sound]) -> None:
     sounds = [sound(0.1), sound(1.0, pitch_hz=230.0), in_silence(sound(0.7), 0.5)]
     for together, clip in zip(started(name)(sounds), sounds, strict=True):
         np.testing.assert_array_equal(together, of(clip, name))
@@ -172,7 +172,7 @@ def test_sound_that_cannot_be_used(name: str, samples: np.ndarray, message: str,
 
 
 @pytest.mark.parametrize("name", EXTRACTORS)
-def test_a_silent_beginning_is_not_taken_for_speech(name: str, sound: Callable[..., Sound]) -> None:
+def test_a_silent_beginning_is_rejected(name: str, sound: Callable[..., Sound]) -> None:
     late = in_silence(sound(0.5), before_s=2.0)
     with pytest.raises(AudioError, match="digital silence"):
         started(name, trim_db=0.0, duration_s=1.0)([late])
@@ -180,7 +180,7 @@ def test_a_silent_beginning_is_not_taken_for_speech(name: str, sound: Callable[.
 
 
 @pytest.mark.parametrize("rate_hz", [11_025, 16_000, 44_100])
-def test_the_shortest_duration_can_be_had_of_any_rate(rate_hz: int, sound: Callable[..., Sound]) -> None:
+def test_the_shortest_duration_works_at_any_rate(rate_hz: int, sound: Callable[..., Sound]) -> None:
     values = of(sound(1.0, rate_hz=rate_hz), "waveform", trim_db=0.0, duration_s=0.1)
     assert values.shape == (1600, 1) and np.abs(values[-10:]).max() > 0
 

@@ -1,4 +1,4 @@
-"""F0 of sounds whose period is known, and none where there is none."""
+"""F0 of sounds with a known period, and of unvoiced sounds."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def inner(fundamental: Pitch) -> np.ndarray:
 
 
 @pytest.mark.parametrize("f0_hz", [70, 97.3, 150, 220, 301.7, 440, 640])
-def test_a_sine_is_found_within_half_a_percent(f0_hz: float) -> None:
+def test_a_sine_is_detected_within_half_a_percent(f0_hz: float) -> None:
     f0 = inner(pitch(0.3 * np.sin(2 * np.pi * f0_hz * time_s())))
     np.testing.assert_allclose(f0, f0_hz, rtol=0.005)
 
 
 @pytest.mark.parametrize("f0_hz", [80, 125, 200, 320, 500])
-def test_a_pulse_train_is_found_and_not_its_octaves(f0_hz: float) -> None:
+def test_a_pulse_train_is_detected_without_octave_errors(f0_hz: float) -> None:
     pulses = np.diff(np.floor(time_s() * f0_hz), prepend=0.0)
     np.testing.assert_allclose(inner(pitch(pulses)), f0_hz, rtol=0.01)
 
 
-def test_a_missing_fundamental_is_found() -> None:
+def test_a_missing_fundamental_is_detected() -> None:
     overtones = sum(np.sin(2 * np.pi * 130 * order * time_s()) for order in (3, 4, 5, 6))
     np.testing.assert_allclose(inner(pitch(np.asarray(overtones))), 130, rtol=0.005)
 
@@ -64,7 +64,7 @@ def test_harmonicity_is_the_periodic_share_of_the_energy(noise_db: float) -> Non
     assert abs(10 * np.log10(share / (1 - share)) + noise_db) < 2
 
 
-def test_gain_and_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_do_not_depend_on_gain_or_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
     sound = np.sin(2 * np.pi * 180 * time_s()) * rng.uniform(0.2, 1, RATE_HZ)
     whole = pitch(sound)

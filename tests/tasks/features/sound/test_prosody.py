@@ -1,4 +1,4 @@
-"""Prosody over time: pitch where there is a voice, beats where there are beats, means where steps are longer."""
+"""Prosody tracks: pitch, tempo, means over steps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def of(signal: np.ndarray, step_s: float = 0.05) -> dict[str, np.ndarray]:
     return dict(zip(NAMES, prosody(low_level.tracks(signal), step_s).T, strict=True))
 
 
-def test_pitch_is_followed_and_is_nothing_without_a_voice() -> None:
+def test_pitch_is_followed_and_zero_without_voice() -> None:
     rising = of(buzz(np.linspace(100, 200, 24_000)))
     inner = rising["f0"][3:-3]
     assert (np.diff(inner) > 0).all()
@@ -57,7 +57,7 @@ def test_beats_are_counted(beats_hz: float, bpm: float) -> None:
     assert of(signal)["tempo"][0] == pytest.approx(bpm, rel=0.04)
 
 
-def test_where_nothing_rises_there_is_no_tempo() -> None:
+def test_no_tempo_without_onsets() -> None:
     assert tempo_bpm(np.zeros((26, 100))) == 0
     assert tempo_bpm(np.zeros((26, 1))) == 0
     assert tempo_bpm(np.random.default_rng(1).standard_normal((26, 5))) == 0

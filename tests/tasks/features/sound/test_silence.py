@@ -1,4 +1,4 @@
-"""Silence at either end goes, and nothing else."""
+"""Trimming of silence at both ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def planted(before: int = 6000, after: int = 5000, noise: float = 0.0) -> np.nda
 
 @pytest.mark.parametrize("noise", [0.0, 1e-3])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_planted_silence_is_found(noise: float, dtype: type) -> None:
+def test_silence_is_trimmed(noise: float, dtype: type) -> None:
     whole = planted(noise=noise).astype(dtype)
     trimmed = trim(whole)
     assert trimmed.dtype == dtype
@@ -42,16 +42,16 @@ def test_planted_silence_is_found(noise: float, dtype: type) -> None:
         ({"frame": 401, "hop": 77}, (5852, 14_245)),
     ],
 )
-def test_librosa_cuts_the_same(settings: dict[str, Any], kept: tuple[int, int]) -> None:
+def test_equals_librosa(settings: dict[str, Any], kept: tuple[int, int]) -> None:
     np.testing.assert_array_equal(trim(planted(), **settings), planted()[slice(*kept)])
 
 
-def test_a_pause_stays() -> None:
+def test_pauses_are_kept() -> None:
     speech = np.concatenate([tone(4000), np.zeros(20_000), tone(4000)])
     assert trim(speech).size == speech.size
 
 
-def test_a_gain_changes_nothing() -> None:
+def test_results_do_not_depend_on_gain() -> None:
     noisy = planted(noise=1e-3)
     assert trim(1e-2 * noisy).size == trim(noisy).size < noisy.size
 

@@ -1,4 +1,4 @@
-"""A speech encoder's states are its own, one utterance's whatever the batch, and long ones come in pieces."""
+"""Speech encoders: states equal transformers', independent of the batch; long sounds are processed in pieces."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def saved(kind: str, folder: Path, **config: Any) -> str:
     return str(folder)
 
 
-def test_states_are_the_models_own(encoder: str, sound: Callable[..., Sound]) -> None:
+def test_states_equal_the_models(encoder: str, sound: Callable[..., Sound]) -> None:
     given = sounds(sound)
     all_states = started("speech-states", encoder)(given)
     assert [len(states) for states in all_states] == [15, 49, 38, 75]
@@ -80,7 +80,7 @@ def test_states_are_the_models_own(encoder: str, sound: Callable[..., Sound]) ->
         np.testing.assert_allclose(states, plain(encoder, clip).last_hidden_state[0].numpy(), atol=1e-4)
 
 
-def test_the_rest_of_the_batch_does_not_matter(encoder: str, sound: Callable[..., Sound]) -> None:
+def test_results_do_not_depend_on_the_batch(encoder: str, sound: Callable[..., Sound]) -> None:
     given = sounds(sound)
     for name in KINDS:
         extract = started(name, encoder)
@@ -173,7 +173,7 @@ def test_sound_that_cannot_be_used(encoder: str, name: str, samples: np.ndarray,
         extract([sound(), replace(sound(), samples=samples.astype(np.float32))])
 
 
-def test_too_short_for_the_convolutions(tmp_path: Path, sound: Callable[..., Sound]) -> None:
+def test_sound_too_short_for_the_convolutions_is_rejected(tmp_path: Path, sound: Callable[..., Sound]) -> None:
     wide = saved("Wav2Vec2", tmp_path, conv_kernel=(20, 20, 20), conv_stride=(20, 20, 20))
     extract = started("speech-states", wide)
     with pytest.raises(AudioError, match=r"0\.499 s of sound.*at least 0\.500 s"):
@@ -222,7 +222,7 @@ def test_checkpoints_of_another_kind(tmp_path: Path, tiny_ast: str, tiny_bert: s
         started("speech-states", folder)
 
 
-def test_a_name_that_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_name_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub.constants
 
     # what HF_HUB_OFFLINE=1 sets where it stands before the library is imported
@@ -242,7 +242,7 @@ def test_impossible_settings(wrong: dict[str, Any]) -> None:
         settings_of(KINDS["speech-embedding"].settings, wrong, "features.demo")
 
 
-def test_tiny_encoders_are_the_same_bytes_for_a_seed(tmp_path: Path) -> None:
+def test_tiny_encoders_are_reproducible(tmp_path: Path) -> None:
     def content(folder: Path) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -256,7 +256,7 @@ def test_tiny_encoders_are_the_same_bytes_for_a_seed(tmp_path: Path) -> None:
     assert forwards == backwards
 
 
-def test_a_tiny_roberta_knows_words(tmp_path: Path) -> None:
+def test_a_tiny_roberta_has_a_vocabulary(tmp_path: Path) -> None:
     tokenizer, model = checkpoints.text_encoder(str(tiny_roberta_encoder(tmp_path, texts=["we were on a break"])))
     assert len(tokenizer) == model.config.vocab_size > 261
     assert tokenizer.tokenize("we were on a break") == ["we", "Ġwere", "Ġon", "Ġa", "Ġbreak"]

@@ -1,4 +1,4 @@
-"""The statistics that models learn from are those that the functions give, to the last bit of float32."""
+"""The extractors of statistics return the values of the underlying functions as float32."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tasks.features.mid_term import mid_term
 from tasks.features.sound import functionals, utterance_statistics
 
 
-def test_functionals_are_the_functions_own(sound: Callable[..., Sound]) -> None:
+def test_functionals_equal_the_function(sound: Callable[..., Sound]) -> None:
     extractor = registry.extractor("functionals")
     sounds = [sound(0.8), sound(1.2, pitch_hz=220.0)]
     vectors = extractor.start(extractor.settings())(sounds)
@@ -26,7 +26,7 @@ def test_functionals_are_the_functions_own(sound: Callable[..., Sound]) -> None:
         np.testing.assert_array_equal(vector, functionals.functionals(clip.samples, clip.rate_hz).astype(np.float32))
 
 
-def test_mid_term_is_what_the_weak_path_computes(sound: Callable[..., Sound]) -> None:
+def test_mid_term_equals_the_weak_path(sound: Callable[..., Sound]) -> None:
     extractor = registry.extractor("mid-term")
     (vector,) = extractor.start(extractor.settings())([sound(2.3)])
     samples = np.round(sound(2.3).samples * np.float64(32_768)).astype(np.int16)
@@ -53,7 +53,7 @@ def test_names(name: str, module: Any, sound: Callable[..., Sound]) -> None:
     assert extractor.start(extractor.settings())([sound()])[0].shape == (len(names),)
 
 
-def test_every_16_bit_sample_comes_back() -> None:
+def test_16_bit_samples_are_recovered_exactly() -> None:
     every = np.arange(-32_768, 32_768, dtype=np.int16)
     scaled = every.astype(np.float32) / np.float32(32_768)
     np.testing.assert_array_equal(utterance_statistics._sixteen_bit(scaled), every)

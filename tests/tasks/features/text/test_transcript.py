@@ -1,4 +1,4 @@
-"""Utterances as text: alone, after others, with their speakers."""
+"""Utterances as text: with context and speakers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def text(transcript: Transcript = REPLY, **settings: Any) -> str:
     return extractor.start(extractor.settings(**settings))([transcript])[0]
 
 
-def test_the_words_as_they_are() -> None:
+def test_text_without_cleaning() -> None:
     assert text() == "I don't know!"
     assert text(Transcript("")) == ""
 
@@ -28,7 +28,7 @@ def test_cleaned() -> None:
     assert text(cleaning="source") == "not know"
 
 
-def test_after_those_that_went_before() -> None:
+def test_context_is_prepended() -> None:
     assert text(context=1) == "What? [SEP] I don't know!"
     assert text(context=2, separator=" | ") == "Are you? | What? | I don't know!"
     assert text(context=9, separator="\n").count("\n") == 3
@@ -40,14 +40,14 @@ def test_with_speakers() -> None:
     assert text(Transcript("It was you", "Joey"), speakers=True, cleaning="source") == "Joey:"
 
 
-def test_empty_once_cleaned() -> None:
+def test_utterances_empty_after_cleaning() -> None:
     # "Are you?" and "What?" are stop words
     assert text(cleaning="source", context=3) == "hi [SEP] not know"
     # its own place stays empty: the words before it are not its own
     assert text(Transcript("It was you", "", (("Ross", "Hi."),)), cleaning="source", context=1) == "hi [SEP] "
 
 
-def test_as_many_as_came() -> None:
+def test_less_context_than_requested() -> None:
     extractor = registry.extractor("text")
     assert extractor.start(extractor.settings())([Transcript("a"), Transcript("b"), Transcript("a")]) == ["a", "b", "a"]
     assert extractor.start(extractor.settings())([]) == []

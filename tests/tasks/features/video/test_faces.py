@@ -24,7 +24,7 @@ def portrait() -> np.ndarray:
     return image
 
 
-def test_a_face_is_found_where_it_is(portrait: np.ndarray) -> None:
+def test_a_face_is_detected(portrait: np.ndarray) -> None:
     face = faces.largest(portrait)
     assert face is not None
     top, left, size = face
@@ -47,7 +47,7 @@ def test_a_frame_becomes_its_largest_face(portrait: np.ndarray) -> None:
     np.testing.assert_allclose(crops[0].mean(axis=(0, 1)), around.mean(axis=(0, 1)), atol=3)
 
 
-def test_a_frame_without_a_face_stays_whole() -> None:
+def test_a_frame_without_a_face_is_kept_whole() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (120, 160, 3)).astype(np.uint8)
     assert faces.largest(noise) is None
     crops = faces.cropped(noise[None], 60)
@@ -55,7 +55,7 @@ def test_a_frame_without_a_face_stays_whole() -> None:
     np.testing.assert_allclose(crops.mean(axis=(1, 2)), noise.mean(axis=(0, 1))[None], atol=3)
 
 
-def test_without_the_library_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch, portrait: np.ndarray) -> None:
+def test_a_missing_library_is_reported(monkeypatch: pytest.MonkeyPatch, portrait: np.ndarray) -> None:
     monkeypatch.setitem(sys.modules, "skimage", None)
     faces._detector.cache_clear()
     with pytest.raises(InputError, match=r"crop: face needs scikit-image: pip install 'undertone\[deep\]'"):

@@ -31,7 +31,7 @@ def frames_of(n_frames: int, seed: int, size: int = 32) -> VideoFrames:
     return VideoFrames(images, np.arange(n_frames) / 25, np.ones(n_frames))
 
 
-def test_one_vector_a_frame_whoever_else_is_there(tiny: str) -> None:
+def test_one_vector_per_frame_independent_of_the_batch(tiny: str) -> None:
     function = FRAMES.start(FrameSettings(checkpoint=tiny))
     first, second = function([frames_of(10, 1), frames_of(3, 2)])
     assert (first.shape, second.shape, first.dtype) == ((10, 8), (3, 8), np.float32)
@@ -39,7 +39,7 @@ def test_one_vector_a_frame_whoever_else_is_there(tiny: str) -> None:
     np.testing.assert_allclose(alone, second, atol=1e-5)
 
 
-def test_pictures_are_standardised_as_imagenets_were(tiny: str) -> None:
+def test_images_are_normalised_like_imagenet(tiny: str) -> None:
     """As in transformers for this network: full scale 1, then mean and deviation per colour."""
     import torch
 
