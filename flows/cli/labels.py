@@ -1,4 +1,4 @@
-"""`undertone labels …`: what the labels are worth, where to set their threshold, and voters that learn."""
+"""`undertone labels …`: quality of the labels, choice of the threshold, and training of voters."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from tasks.evaluation.scores import Bootstrap
     from tasks.labelling.base.learned_voter import TrainingTexts
 
-app = typer.Typer(no_args_is_help=True, help="Labels: what they are worth, and voters that learn.")
+app = typer.Typer(no_args_is_help=True, help="Labels: measure their quality, choose a threshold, try and train voters.")
 _ENCODER = "all-MiniLM-L6-v2"
 
 
 @app.command()
 def show() -> None:
-    """Say what the labels are worth: voters, combinations and, where people have listened, scores against them.
+    """Show the quality of the labels: voters and combinations, with scores against listeners' ratings if there are any.
 
     Example: [bold]undertone labels show[/]
     """
@@ -28,20 +28,20 @@ def show() -> None:
     from flows.runs import in_process
     from tasks.core import paths
 
-    in_process.bring_up_to_date(("labels",), say=_aside)
-    labels_screen.worth(json.loads(paths.LABELS.read_text(encoding="utf-8")))
+    in_process.bring_up_to_date(("labels",), say=_to_stderr)
+    labels_screen.quality(json.loads(paths.LABELS.read_text(encoding="utf-8")))
 
 
 @app.command()
 def tune(
     least_coverage: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Share of texts to keep at least; labels.least_coverage if not given."),
+        typer.Option(min=0, max=1, help="Least share of the texts that keep a label. Default: labels.least_coverage."),
     ] = None,
 ) -> None:
-    """Propose a threshold: the best macro F1 against listeners that keeps enough of the utterances.
+    """Propose the threshold with the best macro F1 against listeners among those with enough coverage.
 
-    Each threshold is shown with its coverage, so that you can choose another. Nothing is changed.
+    The table shows all thresholds with their coverage, so that you can choose another. Nothing is changed.
 
     Example: [bold]undertone labels tune --least-coverage 0.6[/]
     """
@@ -52,30 +52,31 @@ def tune(
     from tasks.stages import labels as labels_stage
 
     config = _config()
-    in_process.bring_up_to_date(("polarity",), say=_aside)
-    _, judged = labels_stage.read(config)
+    in_process.bring_up_to_date(("polarity",), say=_to_stderr)
+    _, texts = labels_stage.read(config)
     least = config.labels.least_coverage if least_coverage is None else least_coverage
-    found = labels_stage.proposed(judged, config, least)
-    if found is None:
+    proposed = labels_stage.proposed(texts, config, least)
+    if proposed is None:
         raise InputError(
-            f"nobody has listened to utterances that would be labelled at a coverage of {least:g} or more; "
-            "collect votes (undertone annotate), or ask for less (--least-coverage)"
+            f"no threshold with a coverage of {least:g} or more leaves a rated utterance with a label; "
+            "collect ratings (undertone annotate) or lower --least-coverage"
         )
-    labels_screen.proposal(label_quality.curve(judged, config.polarity.combine, _bootstrap(config)), found)
+    labels_screen.proposal(label_quality.curve(texts, config.polarity.combine, _bootstrap(config)), proposed)
 
 
 @app.command("try")
 def try_voters(
     files: Annotated[
-        list[Path], typer.Argument(help="CSV: text, and sentiment or rating; or id, rating, text by tabs.")
+        list[Path],
+        typer.Argument(help="CSV with text, and sentiment or rating; or tab-separated lines of id, rating, text."),
     ],
     voter: Annotated[
-        list[str] | None, typer.Option(help="A voter; may be repeated. Those of params.yaml if none is named.")
+        list[str] | None, typer.Option(help="A voter; can be repeated. Default: those of params.yaml.")
     ] = None,
 ) -> None:
-    """Score every voter, and every combination of them, on texts whose sentiment is known.
+    """Score every voter and every combination on texts with a sentiment or rating.
 
-    A mean rating under 0.5 is neutral, on a scale from -4 to 4.
+    Mean ratings between -0.5 and 0.5, on a scale from -4 to 4, are neutral.
 
     Example: [bold]undertone labels try tweets_GroundTruth.txt --voter vader --voter afinn[/]
     """
@@ -87,29 +88,29 @@ def try_voters(
     from tasks.stages import polarity
 
     config = _config()
-    texts = rated_texts.read(files)
+    rated = rated_texts.read(files)
     settings = config.polarity.model_copy(update={"voters": voter} if voter else {})
-    cast = polarity.cast(texts.texts, polarity.voting_settings(settings))
-    judged = label_quality.VotedTexts(
-        texts.texts,
+    cast = polarity.cast(rated.texts, polarity.voting_settings(settings))
+    texts = label_quality.VotedTexts(
+        rated.texts,
         np.array([cast[name] for name in settings.voters], dtype=float).T,
         settings.voters,
-        texts.labels,
-        texts.groups,
-        np.ones(len(texts.texts), dtype=bool),
+        rated.labels,
+        rated.groups,
+        np.ones(len(rated.texts), dtype=bool),
     )
-    labels_screen.worth(label_quality.measured(judged, settings.combine, Thresholds(0.0, 0.0), _bootstrap(config)))
+    labels_screen.quality(label_quality.measured(texts, settings.combine, Thresholds(0.0, 0.0), _bootstrap(config)))
 
 
 @app.command()
 def learn(
-    name: Annotated[str, typer.Argument(help="What params.yaml will call the voter.")],
-    source: Annotated[str, typer.Argument(help="A corpus of params.yaml, or a file as `try` reads it.")],
-    checkpoint: Annotated[str, typer.Option(help="The sentence encoder: a name, or a folder.")] = _ENCODER,
+    name: Annotated[str, typer.Argument(help="The new voter's name in params.yaml.")],
+    source: Annotated[str, typer.Argument(help="A corpus of params.yaml, or a file in a format that `try` reads.")],
+    checkpoint: Annotated[str, typer.Option(help="The sentence encoder: a name or a folder.")] = _ENCODER,
 ) -> None:
-    """Teach a voter: a linear head over a frozen sentence encoder, scored on groups it has not seen.
+    """Train a voter: logistic regression over a frozen sentence encoder, scored by cross-validation over groups.
 
-    Of a corpus with an official split it sees the training part.
+    If a corpus has an official split, only its training part is used.
 
     Example: [bold]undertone labels learn sitcom meld[/]
     """
@@ -119,8 +120,8 @@ def learn(
 
     config = _config()
     folder = project_voters.new_folder(paths.VOTERS, name)
-    given = _corpus(config, source) if source in config.corpora else _file(source)
-    card = learned_voter.learn(name, given, folder, _bootstrap(config), checkpoint)
+    texts = _corpus(config, source) if source in config.corpora else _file(source)
+    card = learned_voter.learn(name, texts, folder, _bootstrap(config), checkpoint)
     labels_screen.card(card, folder)
 
 
@@ -134,15 +135,15 @@ def _corpus(config: Config, name: str) -> TrainingTexts:
 
     dag.reproduce((f"corpus@{name}",))
     rows = tables.read_corpus(paths.utterances(name)).to_pylist()
-    parted = any(row["split"] == "train" for row in rows)
-    kept = [row for row in rows if row["text"] and row["sentiment"] and (row["split"] == "train" or not parted)]
+    has_split = any(row["split"] == "train" for row in rows)
+    kept = [row for row in rows if row["text"] and row["sentiment"] and (row["split"] == "train" or not has_split)]
     if not kept:
-        raise InputError(f"corpus {name} has no utterance with a text and a sentiment to learn from")
+        raise InputError(f"corpus {name} has no training utterance with a text and a sentiment")
     return TrainingTexts(
         [row["text"] for row in kept],
         np.array([row["sentiment"] for row in kept], dtype=str),
         np.array([row["group"] or row["utterance_id"] for row in kept], dtype=str),
-        f"{name}, {'training part' if parted else 'all of it'}",
+        f"{name}, {'training part' if has_split else 'all of it'}",
         kept[0]["licence"] or "that of the corpus",
     )
 
@@ -155,8 +156,8 @@ def _file(source: str) -> TrainingTexts:
     path = Path(source)
     if not path.is_file():
         raise InputError(f"{source} is neither a corpus of params.yaml nor a file")
-    found = rated_texts.read([path])
-    return TrainingTexts(found.texts, found.labels, found.groups, path.name, f"that of {path.name}")
+    rated = rated_texts.read([path])
+    return TrainingTexts(rated.texts, rated.labels, rated.groups, path.name, f"that of {path.name}")
 
 
 def _bootstrap(config: Config) -> Bootstrap:
@@ -171,5 +172,5 @@ def _config() -> Config:
     return upgrade.settings()
 
 
-def _aside(message: str) -> None:
+def _to_stderr(message: str) -> None:
     typer.echo(message, err=True)

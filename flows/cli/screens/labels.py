@@ -1,4 +1,4 @@
-"""What the terminal shows of labels: voters, combinations, thresholds, and what a voter has learned."""
+"""Terminal output of `undertone labels`: voters, combinations, thresholds, and the card of a trained voter."""
 
 from __future__ import annotations
 
@@ -18,111 +18,132 @@ _BOUNDS = ("value", "low", "high")
 _MOST_POINTS = 12
 
 
-def worth(figures: Mapping[str, Any]) -> None:
-    """Print voters and combinations, with scores where texts have been heard."""
+def quality(report: Mapping[str, Any]) -> None:
+    """Print voters and combinations, with scores if there are rated texts.
+
+    Args:
+        report: from `label_quality.measured`
+    """
     console = Console()
-    console.print(_voters(figures))
-    console.print(_combinations(figures))
-    for one in figures["marks"]:
-        right = ", ".join(f"{escape(name)} {_share(value)}" for name, value in one["right"].items())
-        console.print(f"  {escape(one['mark'])} ({one['n']} texts), right: {right}")
-    if figures["contradicted"]:
+    console.print(_voters(report))
+    console.print(_combinations(report))
+    for mark in report["marks"]:
+        right = ", ".join(f"{escape(name)} {_share(value)}" for name, value in mark["right"].items())
+        console.print(f"  Accuracy with {escape(mark['mark'])} ({mark['n']} texts): {right}")
+    if report["contradicted"]:
         console.print(
-            f"{figures['contradicted']} labels are none that any voter gave: look at them before you use them."
+            f"{report['contradicted']} labels contradict all voters, who agree with each other: check them before use."
         )
-    if not figures["n_heard"]:
-        console.print("Nobody has listened: undertone annotate collects votes, and these tables gain scores.")
+    if not report["n_heard"]:
+        console.print("There are no ratings yet. Collect some with undertone annotate to see scores here.")
         return
     console.print(
-        f"Scores on {figures['n_heard']} texts of {figures['n_groups_heard']} groups; intervals "
-        f"{figures['confidence']:.0%}, bootstrap over groups. Everywhere: no label counts as neutral."
+        f"Scores on {report['n_heard']} texts of {report['n_groups_heard']} groups; {report['confidence']:.0%} "
+        "intervals, bootstrap over groups. Everywhere: a missing label counts as neutral."
     )
 
 
-def proposal(points: Sequence[ThresholdPoint], found: Mapping[str, Any]) -> None:
-    """Print the curve of thresholds, and the one that is proposed."""
+def proposal(points: Sequence[ThresholdPoint], proposed: Mapping[str, Any]) -> None:
+    """Print the curve of thresholds and the proposed threshold.
+
+    Args:
+        points: the curve
+        proposed: from `tasks.stages.labels.proposed`
+    """
     thresholds("Threshold, coverage, agreement with listeners", points)
     console = Console()
     console.print(
-        f"Proposed: polarity.{found['parameter']}: {found['value']:.3f} (keeps {found['coverage']:.0%}; macro F1 "
-        f"{found['macro_f1']:.3f} on the {found['n']} texts it was chosen on)"
+        f"Proposed: polarity.{proposed['parameter']}: {proposed['value']:.3f} (coverage {proposed['coverage']:.0%}; "
+        f"macro F1 {proposed['macro_f1']:.3f} on the {proposed['n']} texts it was chosen on)"
     )
-    if found["held_out"] is not None:
-        console.print(f"Expect {found['held_out']:.3f}: what thresholds reach on videos they were not chosen on.")
+    if proposed["held_out"] is not None:
+        console.print(f"Expected on other videos: macro F1 {proposed['held_out']:.3f} (leave one video out).")
     else:
-        console.print("Chosen and judged on the same single video: listen to others before you quote it.")
+        console.print(
+            "Chosen and scored on a single video: rate segments of other videos before you report this score."
+        )
 
 
 def thresholds(title: str, points: Sequence[ThresholdPoint]) -> None:
-    """Print what a stricter threshold costs and brings, in about a dozen steps from all labels to fewest."""
+    """Print coverage and macro F1 at about a dozen thresholds, ascending.
+
+    Args:
+        title: of the table
+        points: of a curve
+    """
     table = Table(title=title)
     for name in ("threshold", "coverage", "n", "macro F1 (interval)"):
         table.add_column(name, justify="right", no_wrap=True)
     step = -(-len(points) // _MOST_POINTS) or 1
-    for one in points[::step]:
-        bounds = "" if one.low is None or one.high is None else f" ({one.low:.3f} to {one.high:.3f})"
-        scored = _NOTHING if one.macro_f1 is None else f"{one.macro_f1:.3f}{bounds}"
-        table.add_row(f"{one.threshold:.3f}", f"{one.coverage:.0%}", str(one.n), scored)
+    for point in points[::step]:
+        bounds = "" if point.low is None or point.high is None else f" ({point.low:.3f} to {point.high:.3f})"
+        score = _NOTHING if point.macro_f1 is None else f"{point.macro_f1:.3f}{bounds}"
+        table.add_row(f"{point.threshold:.3f}", f"{point.coverage:.0%}", str(point.n), score)
     Console().print(table)
 
 
-def card(told: Mapping[str, Any], folder: Path) -> None:
-    """Print what a voter learned from, and how it does on groups it has not seen."""
-    held_out = told["held_out"]
-    found = held_out["macro_f1"]
+def card(fields: Mapping[str, Any], folder: Path) -> None:
+    """Print a trained voter's training data and cross-validated score.
+
+    Args:
+        fields: the voter's card
+        folder: the voter's folder
+    """
+    held_out = fields["held_out"]
+    score = held_out["macro_f1"]
     console = Console()
     console.print(
-        f"{escape(str(told['name']))} learned from {told['n_texts']} texts ({escape(str(told['trained_on']))}); "
-        f"macro F1 {found['value']:.3f} ({found['low']:.3f}–{found['high']:.3f}), {held_out['protocol']}"
+        f"{escape(str(fields['name']))}: trained on {fields['n_texts']} texts ({escape(str(fields['trained_on']))}); "
+        f"macro F1 {score['value']:.3f} ({score['low']:.3f}–{score['high']:.3f}), {held_out['protocol']}"
     )
-    console.print(f"It lies in {folder}. To let it vote: polarity.voters: [vader, textblob, afinn, {told['name']}]")
+    console.print(f"Written to {folder}. To use it: polarity.voters: [vader, textblob, afinn, {fields['name']}]")
 
 
-def _voters(figures: Mapping[str, Any]) -> Table:
-    table = Table(title=f"Voters, {figures['n']} texts")
+def _voters(report: Mapping[str, Any]) -> Table:
+    table = Table(title=f"Voters, {report['n']} texts")
     for name in ("voter", "votes", "polar", "conflict", "n", "accuracy", "macro F1"):
         table.add_column(name, justify="left" if name == "voter" else "right", no_wrap=name != "voter")
-    for one in figures["voters"]:
-        gold = one["gold"]
-        shares = (_share(one[key]) for key in ("coverage", "polar", "conflict"))
-        scored = (str(gold["n"]), _of(gold, "accuracy"), _of(gold)) if gold else (_NOTHING,) * 3
-        table.add_row(escape(one["name"]), *shares, *scored)
+    for voter in report["voters"]:
+        gold = voter["gold"]
+        shares = (_share(voter[key]) for key in ("coverage", "polar", "conflict"))
+        scores = (str(gold["n"]), _score(gold, "accuracy"), _score(gold)) if gold else (_NOTHING,) * 3
+        table.add_row(escape(voter["name"]), *shares, *scores)
     return table
 
 
-def _combinations(figures: Mapping[str, Any]) -> Table:
-    if not figures["n_heard"]:
-        return _coverages(figures)
-    best = next((one["gain"]["over"] for one in figures["combinations"] if one["gain"]), None)
-    table = Table(title="What the votes come to")
+def _combinations(report: Mapping[str, Any]) -> Table:
+    if not report["n_heard"]:
+        return _coverages(report)
+    best = next((row["gain"]["over"] for row in report["combinations"] if row["gain"]), None)
+    table = Table(title="Labels from the votes")
     gain = f"macro F1\nover {escape(best)}" if best else "gain"
     for name in ("labels", "macro F1\nlabelled", "macro F1\neverywhere", "accuracy\neverywhere", gain):
         table.add_column(name, justify="left" if name == "labels" else "right", no_wrap=True)
-    for one in figures["combinations"]:
+    for row in report["combinations"]:
         table.add_row(
-            f"{one['name']}\n{_share(one['coverage'])}{', used' if one['used'] else ''}",
-            _of(one["covered"]),
-            _of(one["everywhere"]),
-            _of(one["everywhere"], "accuracy"),
-            _scored(*(one["gain"][key] for key in _BOUNDS), signed=True) if one["gain"] else _NOTHING,
+            f"{row['name']}\n{_share(row['coverage'])}{', used' if row['used'] else ''}",
+            _score(row["covered"]),
+            _score(row["everywhere"]),
+            _score(row["everywhere"], "accuracy"),
+            _with_bounds(*(row["gain"][key] for key in _BOUNDS), signed=True) if row["gain"] else _NOTHING,
         )
     return table
 
 
-def _coverages(figures: Mapping[str, Any]) -> Table:
-    table = Table(title="What the votes come to")
+def _coverages(report: Mapping[str, Any]) -> Table:
+    table = Table(title="Labels from the votes")
     for name in ("labels", "coverage"):
         table.add_column(name, justify="left" if name == "labels" else "right")
-    for one in figures["combinations"]:
-        table.add_row(f"{one['name']}{' (used)' if one['used'] else ''}", _share(one["coverage"]))
+    for row in report["combinations"]:
+        table.add_row(f"{row['name']}{' (used)' if row['used'] else ''}", _share(row["coverage"]))
     return table
 
 
-def _of(found: Mapping[str, Any] | None, score: str = "macro_f1") -> str:
-    return _NOTHING if found is None else _scored(*(found[score][key] for key in _BOUNDS))
+def _score(scores: Mapping[str, Any] | None, name: str = "macro_f1") -> str:
+    return _NOTHING if scores is None else _with_bounds(*(scores[name][key] for key in _BOUNDS))
 
 
-def _scored(value: float | None, low: float | None, high: float | None, *, signed: bool = False) -> str:
+def _with_bounds(value: float | None, low: float | None, high: float | None, *, signed: bool = False) -> str:
     if value is None:
         return _NOTHING
     form = "+.3f" if signed else ".3f"

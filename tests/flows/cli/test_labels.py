@@ -45,7 +45,7 @@ def test_a_voter_is_taught_and_votes(project: Path) -> None:
     Path("known.csv").write_text(TEXTS)
     encoder = str(tiny_text_encoder(project / "encoder", texts=TEXTS.splitlines()))
     told = " ".join(undertone("learn", "mine", "known.csv", "--checkpoint", encoder).split())
-    assert "mine learned from 36 texts (known.csv); macro F1 1.000" in told
+    assert "mine: trained on 36 texts (known.csv); macro F1 1.000" in told
     assert json.loads((paths.VOTERS / "mine" / "card.json").read_text())["n_texts"] == 36
     registry.load.cache_clear()
     assert "mine" in undertone("try", "known.csv", "--voter", "mine")
