@@ -4,6 +4,8 @@ EXTRAS ?= dev
 VENV   := .venv
 BIN    := $(VENV)/bin
 comma  := ,
+# one process per core; tests of one file stay together, since they share fixtures
+PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile --durations=30 --durations-min=5
 STAMP  := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
 PEERS  := .venv-bench/.installed
 
@@ -12,7 +14,7 @@ export DO_NOT_TRACK ?= 1
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-all lint bench measure ui lock clean
+.PHONY: help env demo test test-all check lint bench measure ui lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,11 +37,19 @@ demo: env ## the whole main job on the embedded sample, crawled over HTTP
 
 test: ## the tests, without those that take long; no network and no corpus of your own are needed
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
-	@$(BIN)/python -m pytest -q --durations=30 --durations-min=5 -m "not bench and not long"
+	@$(PYTEST) -m "not bench and not long"
 
 test-all: ## those that take long, too: every published system, kills, browsers, PostgreSQL; an hour
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
-	@$(BIN)/python -m pytest -q --durations=30 --durations-min=5 -m "not bench"
+	@$(PYTEST) -m "not bench"
+
+check: ## format, lint, types, and the tests of what you changed; under a minute for one file
+	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@tests="$$($(BIN)/python -m tests.affected)"; \
+	  if test -n "$$tests"; then $(BIN)/python -m pytest -q -m "not bench and not long" $$tests; else echo "No tests are affected."; fi
 
 lint: ## ruff, mypy --strict, import-linter
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
