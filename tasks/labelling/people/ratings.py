@@ -50,8 +50,8 @@ class Repair:
     file: str
     row: int
     listener: str
-    found: str
-    taken: str
+    original: str
+    corrected: str
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def test_published_labels_and_ours(votes: Path, settings: Config) -> None:
 
 def test_repairs_and_ties_are_told(votes: Path, settings: Config) -> None:
     found = published_votes.compare(votes, settings)
-    assert [(one.row, one.listener, one.found, one.taken) for one in found.repairs] == [
+    assert [(one.row, one.listener, one.original, one.corrected) for one in found.repairs] == [
         (1, "bob", "positve", "positive")
     ]
     assert found.listeners.ties == 1
@@ -101,5 +101,5 @@ def test_a_misspelling_in_the_published_file_changes_nothing(real_data: Path, se
     text = original.read_text()
     path.write_text(text.replace("0,0,neutral,neutral,", "0,0,neutral,netural,", 1))
     found = published_votes.compare(path, settings)
-    assert [(one.row, one.found, one.taken) for one in found.repairs] == [(1, "netural", "neutral")]
+    assert [(one.row, one.original, one.corrected) for one in found.repairs] == [(1, "netural", "neutral")]
     assert found.rows == published_votes.compare(original, settings).rows
