@@ -72,52 +72,40 @@ class Store:
         self._connection.close()
 
     def rate(self, segment: Segment, listener: str, label: str | None) -> bool:
-        """Save a rating. An existing one is kept.
+        """Save a rating unless the listener already has one; return whether it is new.
 
         Args:
-            segment: what was heard
+            segment: the rated segment
             listener: a name from `checked_name`
             label: None if they cannot tell
-
-        Returns:
-            whether the rating is new
         """
         return self._insert("votes", segment, listener, label)
 
     def adjudicate(self, segment: Segment, by: str, label: str | None) -> bool:
-        """Save the adjudication of a tie. An existing one is kept.
+        """Save the adjudication of a tie unless there is one; return whether it is new.
 
         Args:
-            segment: what was heard
+            segment: the adjudicated segment
             by: a name from `checked_name`
             label: None if they cannot tell
-
-        Returns:
-            whether the adjudication is new
         """
         return self._insert("verdicts", segment, by, label)
 
     def undo_rating(self, listener: str, among: Collection[SegmentId]) -> bool:
-        """Delete a listener's last rating.
+        """Delete a listener's last rating among some segments; return whether there was one.
 
         Args:
-            listener: whose
-            among: segments to consider
-
-        Returns:
-            whether there was one
+            listener: a name from `checked_name`
+            among: the segments
         """
         return self._delete_last("votes", listener, among)
 
     def undo_adjudication(self, by: str, among: Collection[SegmentId]) -> bool:
-        """Delete a person's last adjudication.
+        """Delete a person's last adjudication among some segments; return whether there was one.
 
         Args:
-            by: whose
-            among: segments to consider
-
-        Returns:
-            whether there was one
+            by: a name from `checked_name`
+            among: the segments
         """
         return self._delete_last("verdicts", by, among)
 

@@ -100,7 +100,8 @@ def agreement(found: PublishedAgreement) -> None:
         low, high = min(heard.leave_one_out.values()), max(heard.leave_one_out.values())
         console.print(f"The ceiling: a listener reaches {low:.3f} to {high:.3f} against the others.")
     for repair in found.repairs:
-        console.print(f"  row {repair.row}, {escape(repair.listener)}: {escape(repair.original)!r} read as {repair.corrected}")
+        reading = f"{escape(repair.original)!r} read as {repair.corrected}"
+        console.print(f"  row {repair.row}, {escape(repair.listener)}: {reading}")
     console.print(f"Intervals: bootstrap over {found.n_videos} videos. The texts lack stop words.")
 
 

@@ -101,34 +101,25 @@ def read_folder(folder: Path) -> list[RatingFile]:
 
     Args:
         folder: files of rated spans
-
-    Raises:
-        InputError: names file, row and error
     """
     return [read(path) for path in sorted(folder.glob("*.csv"))]
 
 
 def read(path: Path) -> RatingFile:
-    """Read a file of rated spans.
+    """Read a file of rated spans; see `read_sheet` for errors.
 
     Args:
         path: the CSV file
-
-    Raises:
-        InputError: names file, row and error
     """
     sheet = read_spans(path)
     return RatingFile(sheet.file, sheet.listeners, spans(path, sheet), sheet.repairs)
 
 
 def read_spans(path: Path) -> RatingSheet:
-    """Read the cells of a file of rated spans.
+    """Read the cells of a file of rated spans; see `read_sheet` for errors.
 
     Args:
         path: the CSV file
-
-    Raises:
-        InputError: names file, row and error
     """
     return read_sheet(path, _SPAN_COLUMNS, also=(ADJUDICATED, "text"))
 
