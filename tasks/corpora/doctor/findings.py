@@ -37,7 +37,7 @@ KINDS = {
     "extra": "files and rows that belong to no utterance",
     "no label": "utterances without a label",
     "format": "stereo, and other sampling rates than most",
-    "mended": "repairs made while reading",
+    "repaired": "repairs made while reading",
 }
 """Kinds of complaint and their descriptions, in the order in which they are reported."""
 NEEDS_SOUND = frozenset({"silent", "clipped", "same bytes", "same samples", "same sound", "two labels", "format"})

@@ -152,7 +152,7 @@ def _texts(data: CorpusTables) -> Iterator[Complaint]:
     )  # fmt: skip
     repairs = [f"{what}: {n:,}" for what, n in sorted(data.repairs.items()) if n]
     yield from complaint(
-        "mended", "note", repairs,
+        "repaired", "note", repairs,
         f"{many(sum(data.repairs.values()), 'repair')} made while reading.",
         "Nothing: report it if texts are compared.",
     )  # fmt: skip

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pkgutil
 from importlib import import_module
 
+from tasks.core import discovery
 from tasks.core.errors import InputError
 from tasks.corpora import readers
 from tasks.corpora.readers import pool, reading
@@ -15,8 +15,8 @@ _NO_READERS = {__name__, pool.__name__, reading.__name__}
 
 def names() -> tuple[str, ...]:
     """Return the names of all readers but `pool`, sorted; imports none of them."""
-    modules = sorted(module.name for module in pkgutil.iter_modules(readers.__path__, f"{readers.__name__}."))
-    return tuple(name.rpartition(".")[2].replace("_", "-") for name in modules if name not in _NO_READERS)
+    modules = set(discovery.modules(readers.__name__)) - _NO_READERS
+    return tuple(sorted(name.rpartition(".")[2].replace("_", "-") for name in modules))
 
 
 def module(name: str) -> str:

@@ -239,7 +239,7 @@ def test_words_and_labels() -> None:
     assert [(entry.kind, entry.severity, entry.examples) for entry in diagnosis.complaints] == [
         ("damaged text", "warning", ("small/c03",)),
         ("no label", "note", ("small/c04",)),
-        ("mended", "note", ("other encoding: 7",)),
+        ("repaired", "note", ("other encoding: 7",)),
     ]
     assert diagnosis.verdict == "usable"
 
@@ -299,7 +299,7 @@ def read(project: Path, settings: config.Config, monkeypatch: pytest.MonkeyPatch
 
 def test_what_the_stage_wrote(read: Callable[[], config.Config]) -> None:
     diagnosis = doctor.examine("mine", read())
-    assert [entry.kind for entry in diagnosis.complaints] == ["unreadable", "format", "mended"]
+    assert [entry.kind for entry in diagnosis.complaints] == ["unreadable", "format", "repaired"]
     assert (diagnosis.name, diagnosis.title, diagnosis.simulated) == ("mine", "A small corpus", False)
 
 

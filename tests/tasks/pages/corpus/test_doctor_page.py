@@ -53,7 +53,7 @@ def diagnosis(text: str = "x", **changes: Any) -> Diagnosis:
         name="mine", simulated=False, facts=facts, counts=(Count(f"clips {text}", 5, 4), Count("speakers", 2, 2)),
         complaints=(
             Complaint("unreadable", "fault", 12, f"2 files {text}.", tuple(f"{n} {text}" for n in range(10)), "Fetch."),
-            Complaint("mended", "note", 1, f"1 mended {text}.", (text,), "Nothing."),
+            Complaint("repaired", "note", 1, f"1 mended {text}.", (text,), "Nothing."),
         ),
         known_bad=(KnownBad(f"a07 {text}", f"says {text}", "in use"),), clear=("silent", "clipped"), not_looked=(),
         verdict="usable", why=f"Because {text}.", to_do="Fetch.",
