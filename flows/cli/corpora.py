@@ -1,4 +1,4 @@
-"""`undertone corpus …`: take corpora in, look them over, make small simulated ones."""
+"""`undertone corpus …`: add corpora to the project, check them, make small simulated ones."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import typer
 if TYPE_CHECKING:
     from tasks.core.config import Config
 
-app = typer.Typer(no_args_is_help=True, help="Corpora: take them in, look them over, make small simulated ones.")
+app = typer.Typer(no_args_is_help=True, help="Corpora: add them to the project, check them, make small simulated ones.")
 Name = Annotated[str, typer.Argument(help="The corpus's name in params.yaml.")]
 
 
 @app.command("list")
 def list_corpora() -> None:
-    """Show the readers there are, and the corpora that params.yaml names.
+    """List the readers, and the corpora in params.yaml.
 
     Example: [bold]undertone corpus list[/]
     """
@@ -27,13 +27,13 @@ def list_corpora() -> None:
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(help="A name of your own, such as ravdess or ravdess-song.")],
+    name: Annotated[str, typer.Argument(help="Its name in params.yaml, such as ravdess or ravdess-song.")],
     path: Annotated[Path, typer.Argument(help="The corpus: a folder, or a .zip, .tar or .tar.gz of it.")],
     reader: Annotated[
-        str | None, typer.Option(help="Who reads it; found out from the files if not given. See corpus list.")
+        str | None, typer.Option(help="Reader, see corpus list; guessed from the files if not given.")
     ] = None,
 ) -> None:
-    """Take in a corpus: a folder stays where it is, an archive is unpacked; params.yaml gets an entry.
+    """Add a corpus to params.yaml: a folder stays where it is, an archive is unpacked.
 
     Example: [bold]undertone corpus add ravdess ~/corpora/RAVDESS.zip[/]
     """
@@ -41,27 +41,29 @@ def add(
 
     _config()
     added = intake.add(name, path, reader)
-    typer.echo(f"{name}: {added.path}, read as {added.reader}; it stands in params.yaml now.")
-    typer.echo(f"Read it and look it over: undertone corpus doctor {name}")
+    typer.echo(f"{name}: {added.path}, reader {added.reader}: added to params.yaml.")
+    typer.echo(f"Next, read and check it: undertone corpus doctor {name}")
 
 
 @app.command()
 def simulate(
-    reader: Annotated[str, typer.Argument(help="Whose layout. See corpus list.")],
+    reader: Annotated[str, typer.Argument(help="Reader whose layout is written, see corpus list.")],
     name: Annotated[str | None, typer.Option(help="Its name in params.yaml; simulated-READER if not given.")] = None,
     *,
-    text: Annotated[float | None, typer.Option(help="Share of utterances whose words show their emotion.")] = None,
-    sound: Annotated[float | None, typer.Option(help="… whose voice shows it.")] = None,
-    video: Annotated[float | None, typer.Option(help="… whose face shows it.")] = None,
+    text: Annotated[
+        float | None, typer.Option(help="Share of utterances whose words show their emotion, 0 to 1.")
+    ] = None,
+    sound: Annotated[float | None, typer.Option(help="Share of utterances whose voice shows it.")] = None,
+    video: Annotated[float | None, typer.Option(help="Share of utterances whose face shows it.")] = None,
     parts: Annotated[
-        bool, typer.Option(help="Each tells a part: words valence, voices arousal, faces a group.")
+        bool, typer.Option(help="Each shows a part only: words sentiment, voices arousal, faces a group.")
     ] = False,
-    times: Annotated[int | None, typer.Option(help="So many times the dialogues.")] = None,
+    times: Annotated[int | None, typer.Option(help="Multiple of the usual number of dialogues.")] = None,
 ) -> None:
-    """Make a small corpus in a published corpus's layout, with synthetic voices, and take it in.
+    """Make a small corpus in a published layout, with synthetic voices, and add it to params.yaml.
 
-    Every report on it says that it is simulated. In iemocap and meld, words, voice and face may tell less than
-    everything: what a fusion makes of signals that are known.
+    All reports mark it as simulated. With iemocap and meld, options limit how much words, voice and face show of the
+    emotion, to test fusion models on known signals.
 
     Example: [bold]undertone corpus simulate tess[/]
     """
@@ -73,12 +75,12 @@ def simulate(
     _config()
     chosen = name or f"simulated-{reader}"
     folder = paths.CORPORA / chosen
-    asked: dict[str, Any] = {"text": text, "sound": sound, "video": video, "times": times, "parts": parts or None}
-    stated = {key: value for key, value in asked.items() if value is not None}
-    simulated_corpora.make(reader, folder, signals=Signals(**stated) if stated else None)
+    options: dict[str, Any] = {"text": text, "sound": sound, "video": video, "times": times, "parts": parts or None}
+    given = {key: value for key, value in options.items() if value is not None}
+    simulated_corpora.make(reader, folder, signals=Signals(**given) if given else None)
     added = intake.add(chosen, folder, reader)
-    typer.echo(f"{chosen}: {added.path}, in the layout of {reader}; it stands in params.yaml now.")
-    typer.echo(f"Read it and look it over: undertone corpus doctor {chosen}")
+    typer.echo(f"{chosen}: {added.path}, in the layout of {reader}: added to params.yaml.")
+    typer.echo(f"Next, read and check it: undertone corpus doctor {chosen}")
 
 
 @app.command()
@@ -86,7 +88,7 @@ def doctor(
     name: Name,
     show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Read a corpus, and say what is missing, broken, doubled or mislabelled in it, and what to do.
+    """Read a corpus and report what is missing, broken, duplicated or mislabelled in it, with advice.
 
     Example: [bold]undertone corpus doctor ravdess[/]
     """
@@ -97,11 +99,11 @@ def doctor(
     from tasks.pages.corpus import doctor_page as page
 
     config = _config()
-    dag.reproduce((f"corpus@{known(config, name)}",))
-    found = corpus_doctor.examine(name, config)
+    dag.reproduce((f"corpus@{demand_corpus(config, name)}",))
+    diagnosis = corpus_doctor.examine(name, config)
     target = paths.folder(f"corpus@{name}") / "doctor.html"
-    tables.write_text(target, page.render(found))
-    examine.diagnosis(found)
+    tables.write_text(target, page.render(diagnosis))
+    examine.diagnosis(diagnosis)
     typer.echo(f"The page: {target.resolve()}")
     if show:
         typer.launch(str(target.resolve()))
@@ -128,22 +130,22 @@ def audited(config: Config, name: str | None, protocol: str, declared: list[str]
         try:
             dag.reproduce(("audit",))
         finally:
-            found = leaks.AuditReport.from_dict(json.loads(paths.AUDIT.read_text(encoding="utf-8")))
-            tables.write_text(target, page.render(found, title, simulated=simulated))
-            examine.audit(found, title)
+            report = leaks.AuditReport.from_dict(json.loads(paths.AUDIT.read_text(encoding="utf-8")))
+            tables.write_text(target, page.render(report, title, simulated=simulated))
+            examine.audit(report, title)
     else:
         rule = protocols.parse(protocol)
-        dag.reproduce((f"corpus@{known(config, name)}",))
+        dag.reproduce((f"corpus@{demand_corpus(config, name)}",))
         title = f"{name}, {rule.name}"
         simulated = json.loads(paths.reading(name).read_text(encoding="utf-8"))["simulated"]
         target = paths.folder(f"corpus@{name}") / "audit.html"
-        found = audit.of_corpus(name, rule, declared=declared, seed=config.train.seed)
-        tables.write_text(target, page.render(found, title, simulated=simulated))
-        examine.audit(found, title)
+        report = audit.of_corpus(name, rule, declared=declared, seed=config.train.seed)
+        tables.write_text(target, page.render(report, title, simulated=simulated))
+        examine.audit(report, title)
     typer.echo(f"The page: {target.resolve()}")
     if show:
         typer.launch(str(target.resolve()))
-    leaks.demand(found)
+    leaks.demand(report)
 
 
 def priced(config: Config, name: str, protocol: str, label_set: str, declared: list[str]) -> None:
@@ -163,27 +165,31 @@ def priced(config: Config, name: str, protocol: str, label_set: str, declared: l
     from tasks.stages import audit
 
     rule = protocols.parse(protocol)
-    dag.reproduce((f"corpus@{known(config, name)}",))
+    dag.reproduce((f"corpus@{demand_corpus(config, name)}",))
     leaks.demand(audit.of_corpus(name, rule, declared=declared, seed=config.train.seed))
-    found = leak_price.price(name, config, protocol, each=each.local(config.runtime), label_set=label_set)
+    price = leak_price.price(name, config, protocol, each=each.local(config.runtime), label_set=label_set)
     target = paths.folder(f"price@{name}") / "price.json"
-    tables.write_text(target, json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n")
-    examine.price(found)
+    tables.write_text(target, json.dumps(price.to_dict(), indent=2, ensure_ascii=False) + "\n")
+    examine.price(price)
     typer.echo(f"The same as JSON: {target.resolve()}")
 
 
-def known(config: Config, name: str) -> str:
-    """Return the name of a corpus that params.yaml has.
+def demand_corpus(config: Config, name: str) -> str:
+    """Return a corpus's name after checking that params.yaml has it.
+
+    Args:
+        config: all settings
+        name: the corpus's name
 
     Raises:
-        InputError: if it has none of that name
+        InputError: if it has not
     """
     from tasks.core.errors import InputError
 
     if name not in config.corpora:
-        there = ", ".join(config.corpora) or "none yet"
+        names = ", ".join(config.corpora) or "none"
         raise InputError(
-            f"params.yaml names no corpus {name!r} (there: {there}). Take one in: undertone corpus add {name} PATH"
+            f"params.yaml has no corpus {name!r}; it has {names}. Add it: undertone corpus add {name} PATH"
         )
     return name
 

@@ -112,7 +112,7 @@ def new(
 
     Example: [bold]undertone experiment new acoustic functionals-svm --corpus ravdess[/]
     """
-    from flows.cli.corpora import known
+    from flows.cli.corpora import demand_corpus
     from flows.cli.screens import experiments as experiment_screen
     from tasks.core import paths
     from tasks.core.errors import InputError
@@ -125,7 +125,7 @@ def new(
         return
     if corpus is None:
         raise InputError(f"name the corpus it is for: --corpus NAME (there: {', '.join(config.corpora) or 'none yet'})")
-    known(config, corpus)
+    demand_corpus(config, corpus)
     chosen = [recipe] if recipe else list(recipe_book.recipes(system))
     features: dict[str, Any] = {}
     experiments: dict[str, Any] = {}

@@ -25,7 +25,11 @@ _MOST_COUNTS = 12
 
 
 def corpora(config: Config) -> None:
-    """Print the readers there are, and the corpora that params.yaml names."""
+    """Print the readers, and the corpora in params.yaml.
+
+    Args:
+        config: all settings
+    """
     from tasks.corpora.readers import pool, registry
 
     readers = Table("reader", "reads", "licence", title="Readers")
@@ -40,7 +44,7 @@ def corpora(config: Config) -> None:
     if config.corpora:
         console.print(here)
     else:
-        console.print("params.yaml names no corpus yet. Take one in: undertone corpus add NAME PATH")
+        console.print("params.yaml has no corpus yet. Add one: undertone corpus add NAME PATH")
 
 
 def diagnosis(found: Diagnosis) -> None:
@@ -59,7 +63,7 @@ def diagnosis(found: Diagnosis) -> None:
         said = ", ".join(f"{n:,} {where}" for where, n in sorted(here.items()))
         console.print(Text(f"Files known to be broken: {said}", "dim"))
     if found.not_looked:
-        console.print(Text("There is no sound: it was not looked over.", "dim"))
+        console.print(Text("There is no sound: checks of sound were skipped.", "dim"))
     console.print(Text.assemble(_coloured(found.verdict), f": {found.why}\nWhat to do: {found.to_do}"))
 
 

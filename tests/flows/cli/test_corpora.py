@@ -66,7 +66,7 @@ def test_doctor_audit_and_list(corpora: Path) -> None:
 
 def test_mistakes_get_one_message(corpora: Path) -> None:
     for arguments, said in (
-        (("corpus", "doctor", "nobody"), "names no corpus 'nobody' (there: my-tess, my-plain)"),
+        (("corpus", "doctor", "nobody"), "has no corpus 'nobody'; it has my-tess, my-plain. Add it"),
         (("audit", "my-tess", "--protocol", "speaker-ou(2)"), "did you mean speaker-out(k)"),
         (("audit", "my-tess"), "official needs the split of every utterance"),
         (("audit", "my-tess", "--protocol", "random(3)", "--declare", "everything"), "no such check; there are"),
