@@ -148,8 +148,10 @@ def crawl_into(whole: Path, folder: Path, ids: Iterable[str]) -> Path:
         if not (linked := folder / paths.MEDIA / name).exists():
             os.link(whole / paths.MEDIA / name, linked)
     _write(folder, rows)
-    commit = [sys.executable, "-m", "dvc", "commit", "--force", "--quiet", "crawl"]
-    subprocess.run(commit, cwd=folder, env={**os.environ, "DVC_NO_ANALYTICS": "1"}, check=True)  # noqa: S603
+    # the stage crawl depends on the digest that the stage code writes
+    for command in (["tasks", "code"], ["dvc", "commit", "--force", "--quiet", "code", "crawl"]):
+        environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+        subprocess.run([sys.executable, "-m", *command], cwd=folder, env=environment, check=True)  # noqa: S603
     return folder
 
 
