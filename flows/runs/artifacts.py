@@ -12,7 +12,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 
 from flows.project.dag import Dag
 from flows.runs import lineage
-from tasks.core import paths, tables
+from tasks.core import paths, pipeline_file, tables
 from tasks.pages.common import headline
 from tasks.pages.weak import funnel, inputs
 
@@ -43,9 +43,9 @@ def publish(dag: Dag, stages: Sequence[str]) -> None:
 
 def rejects(stages: Sequence[str]) -> list[dict[str, Any]]:
     """Return what each stage rejected: a row per reason."""
-    rows = []
+    rows, listed = [], pipeline_file.rejected_tables()
     for stage in stages:
-        path = paths.rejected(stage)
+        path = listed.get(stage, paths.rejected(stage))
         found = tables.read(path, tables.REJECTED).to_pylist() if path.exists() else []
         found.sort(key=lambda row: (row["reason"], row["item"]))
         for reason, members in groupby(found, key=lambda row: row["reason"]):

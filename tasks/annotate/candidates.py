@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from tasks.annotate.rated_segments import Segment, SegmentId
-from tasks.core import paths, tables
+from tasks.core import paths, pipeline_file, tables
 from tasks.core.errors import NotEnoughData, TableError
 
 
@@ -37,7 +37,8 @@ def load() -> list[Candidate]:
         NotEnoughData: if there are no segments yet
         TableError: if a table is missing, or the tables are from different runs
     """
-    utterances = {row["utterance_id"]: row for row in tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist()}
+    rows = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).to_pylist()
+    utterances = {row["utterance_id"]: row for row in rows}
     votes = {row["utterance_id"]: row for row in tables.read(paths.VOTES, tables.VOTES).to_pylist()}
     candidates = []
     for shard in sorted(paths.SHARDS.glob("*.parquet")):

@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_EFFECT = frozenset(f"{PACKAGE}.core.{name}" for name in ("code_version", "locks", "progress_log", "workers"))
 """Modules that no result depends on: logging, locking, worker processes, and this module."""
 PLUMBING = WITHOUT_EFFECT.union(
-    f"{PACKAGE}.core.{name}" for name in ("config", "discovery", "each", "errors", "memo", "paths", "results", "tables")
+    f"{PACKAGE}.core.{name}"
+    for name in ("config", "discovery", "each", "errors", "memo", "paths", "pipeline_file", "results", "tables")
 )
 """Modules that carry results without computing them. Cache keys hold settings and schemas by value instead."""
 _BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")

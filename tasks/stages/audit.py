@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks import leaks
-from tasks.core import paths, tables
+from tasks.core import paths, pipeline_file, tables
 from tasks.core.config import Config
 from tasks.core.each import Each
 from tasks.evaluation import protocols
@@ -30,7 +30,7 @@ def run(config: Config, *, each: Each) -> None:
         LeakError: if there is a violation that `audit.declared` does not name
     """
     sounds = reader.sounds()
-    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES)
+    utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES)
     cut = utterances.filter(pc.is_in(utterances["utterance_id"], sounds["utterance_id"].combine_chunks()))
     report = _survey(cut.sort_by("utterance_id"), sounds, protocols.parse(PROTOCOL), config.audit.declared)
     tables.write_text(paths.AUDIT, json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks.core import paths, tables
+from tasks.core import paths, pipeline_file, tables
 from tasks.core.config import Config, Train
 from tasks.core.each import Each, Work, collect
 from tasks.core.errors import NotEnoughData
@@ -130,7 +130,7 @@ def _cross_validated(bootstrap: scores.Bootstrap) -> dict[str, Any]:
 
 def _heard(predicted: dict[str, str], most_frequent: str, bootstrap: scores.Bootstrap) -> dict[str, Any] | None:
     """Score consensus and classifier against the majority, or the verdict after a tie, of who heard test utterances."""
-    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES)
+    utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES)
     utterances = utterances.filter(pa.compute.equal(utterances["split"], "test"))
     groups = dict(zip(utterances["utterance_id"].to_pylist(), utterances["group"].to_pylist(), strict=True))
     found = ratings.pooled(paths.LISTENERS, utterances).to_pylist()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks.core import paths, tables
+from tasks.core import paths, pipeline_file, tables
 from tasks.core.config import Config
 from tasks.core.each import Each
 from tasks.evaluation.scores import Bootstrap
@@ -55,7 +55,7 @@ def read(config: Config) -> tuple[Sequence[str], VotedTexts]:
     Raises:
         InputError: if a file of ratings is not valid
     """
-    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).sort_by("utterance_id")
+    utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).sort_by("utterance_id")
     rated = ratings.pooled(paths.LISTENERS, utterances).to_pylist()
     gold = {row["utterance_id"]: ratings.gold_label(row) or "" for row in rated}
     votes = tables.read(paths.VOTES, tables.VOTES).sort_by("utterance_id")

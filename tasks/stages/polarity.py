@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks.core import paths, tables
+from tasks.core import paths, pipeline_file, tables
 from tasks.core.config import Config, Polarity, Section
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.results import Result
@@ -109,7 +109,7 @@ def run(config: Config, *, each: Each) -> None:
         each: maps `polarity_one` over the videos
     """
     settings = voting_settings(config.polarity)
-    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).sort_by("utterance_id")
+    utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).sort_by("utterance_id")
     cast_votes = collect(each(Work("polarity", polarity_one, settings, VOTES), list(_videos(utterances))), VOTES)
     tables.write(_decided(cast_votes.rows.sort_by("utterance_id"), utterances, config), paths.VOTES, tables.VOTES)
     write_rejects("polarity", cast_votes.rejects)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.core import paths, tables
+from tasks.core import paths, pipeline_file, tables
 from tasks.core.config import Config, Cutting
 from tasks.core.each import Each, Outcome, Work, write_rejects
 from tasks.core.results import Reject, Result
@@ -88,7 +88,7 @@ def shard_of(video_id: str, n_shards: int) -> str:
 
 def _eligible_videos(config: Config) -> Iterator[VideoSpans]:
     videos = {row["video_id"]: row for row in tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist()}
-    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).sort_by("utterance_id")
+    utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).sort_by("utterance_id")
     left_out = eligibility.left_out(utterances, config.eligibility)
     places = utterances.select(["utterance_id", "group", "start_s", "end_s"]).to_pylist()
     rows = [row for row, reason in zip(places, left_out, strict=True) if reason is None]

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.core import paths, tables
+from tasks.core import paths, pipeline_file, tables
 from tasks.core.errors import NotEnoughData
 from tasks.evaluation.splits import Labels
 from tasks.features.mid_term.mid_term import NAMES
@@ -50,7 +50,7 @@ class Rows:
 
 def load(split: str) -> Rows:
     """Read the rows of one split from what the stages before have written."""
-    return _load(split, tuple(_state(path) for path in (paths.UTTERANCES, paths.VOTES, paths.FEATURES)))
+    return _load(split, tuple(_state(path) for path in (pipeline_file.utterance_table(), paths.VOTES, paths.FEATURES)))
 
 
 def _state(path: Path) -> tuple[Path, int, int] | None:
@@ -64,7 +64,7 @@ def _state(path: Path) -> tuple[Path, int, int] | None:
 @lru_cache(maxsize=2)
 def _load(split: str, files: tuple[Any, ...]) -> Rows:
     # each training of a stage asks for the same rows
-    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).select(["utterance_id", "group", "split"])
+    utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES)
     votes = tables.read(paths.VOTES, tables.VOTES).select(["utterance_id", "sentiment", "weight"])
     features = tables.read(paths.FEATURES, tables.features(NAMES))
     picked = features.filter(pc.equal(_of(features, utterances, "split"), split)).sort_by("utterance_id")

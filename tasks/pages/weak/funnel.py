@@ -14,6 +14,7 @@ from tasks.core.errors import TableError
 from tasks.pages.weak.inputs import Material
 
 NO_CUE_LEFT = "no usable cue"
+NO_UTTERANCE_LEFT = "all its utterances were rejected"
 ELIGIBLE = "of a fit length, with enough words"
 _SPLIT = re.compile(r"(?:[a-z0-9-]+/)?(train|test)-")
 
@@ -46,7 +47,7 @@ def funnel(found: Material) -> tuple[Row, ...]:
     left_out = _column(found.votes, "left_out")
     agreed = {one for one, label in _column(found.votes, "sentiment").items() if label}
     fetched = set(found.videos["video_id"].to_pylist())
-    groups = _column(found.utterances, "group")
+    groups = _column(found.utterances_after["captions"], "group")
     whole, cues = _caption_losses(found.rejects["captions"], fetched, set(groups.values()))
 
     videos = _Chain("videos", "crawl", "listed", fetched | unfetched.keys())
@@ -55,12 +56,16 @@ def funnel(found: Material) -> tuple[Row, ...]:
 
     spoken = _Chain("utterances", "captions", "found in captions", groups.keys() | cues.keys())
     spoken.narrow("captions", "usable", groups.keys(), cues)
+    for stage, table in list(found.utterances_after.items())[1:]:
+        kept = _column(table, "group")
+        videos.narrow(stage, f"kept by {stage}", set(kept.values()), _video_losses(groups, reasons.get(stage, {})))
+        spoken.narrow(stage, f"kept by {stage}", kept.keys(), _utterance_losses(groups, reasons.get(stage, {})))
     eligible = found.segmented | reasons["segments"].keys()
     spoken.narrow("polarity", ELIGIBLE, eligible, left_out)
     spoken.narrow("polarity", "with a label", agreed & eligible, left_out)
     spoken.narrow("segments", "cut", agreed & found.segmented, reasons["segments"])
     spoken.narrow("acoustic", "with features", agreed & found.featured, reasons["acoustic"])
-    spoken.narrow("train", "learned from or tested on", {row["utterance_id"] for row in found.scored}, reasons["train"])
+    spoken.narrow("train", "learned from or tested on", {row["utterance_id"] for row in found.scored}, {})
     _agree(spoken.rows[-1], found.metrics["protocol"])
     return (*videos.rows, *spoken.rows)
 
@@ -112,6 +117,18 @@ def _caption_losses(rejected: pa.Table, fetched: set[str], speaking: set[str]) -
         if any(re.match(rf"(?:[a-z0-9-]+/)?{re.escape(video)}[/#]", cue) for cue in cues):
             whole[video] = NO_CUE_LEFT
     return whole, cues
+
+
+def _video_losses(groups: Mapping[str, str], reasons: Mapping[str, str]) -> dict[str, str]:
+    """Return why an inserted stage dropped videos: it rejected the video, or each of its utterances."""
+    emptied = {group: NO_UTTERANCE_LEFT for utterance, group in groups.items() if utterance in reasons}
+    return {**emptied, **reasons}
+
+
+def _utterance_losses(groups: Mapping[str, str], reasons: Mapping[str, str]) -> dict[str, str]:
+    """Return why an inserted stage dropped utterances: it rejected the utterance, or its video."""
+    with_video = {utterance: reasons[group] for utterance, group in groups.items() if group in reasons}
+    return {**with_video, **reasons}
 
 
 def _numbered(rejects: Sequence[Mapping[str, str]]) -> dict[str, str]:

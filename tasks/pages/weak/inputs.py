@@ -11,13 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.core import paths, tables
+from tasks.core import paths, pipeline_file, tables
 from tasks.core.errors import TableError
 
-REJECTING = ("crawl", "captions", "polarity", "segments", "acoustic", "train")
 _DIGESTED = (
-    paths.VIDEOS,
-    paths.UTTERANCES,
     paths.VOTES,
     paths.SEGMENT_INDEX,
     paths.FEATURES,
@@ -37,7 +34,10 @@ class Material:
     Attributes:
         segmented: ids of the utterances that were cut
         featured: ids of the utterances that have features
-        rejects: stage to its `rejected` table
+        utterances: those that `polarity` votes on
+        utterances_after: `captions`, and each stage inserted between it and `polarity` → the utterances it wrote
+        rejects: stage → its `rejected` table, in the order of the DAG
+        rejected_paths: stage → the path of that table
         metrics: what evaluate measured
         cross_validation: what train measured
         card: what the model is
@@ -47,12 +47,14 @@ class Material:
 
     videos: pa.Table
     utterances: pa.Table
+    utterances_after: dict[str, pa.Table]
     votes: pa.Table
     segment_index: pa.Table
     segmented: frozenset[str]
     featured: frozenset[str]
     predictions: pa.Table
     rejects: dict[str, pa.Table]
+    rejected_paths: dict[str, Path]
     metrics: dict[str, Any]
     cross_validation: dict[str, Any]
     card: dict[str, Any]
@@ -73,21 +75,25 @@ def read() -> Material:
         TableError: if a stage has not run yet, or a file is not what that stage writes
     """
     index = tables.read(paths.SEGMENT_INDEX, tables.SEGMENT_INDEX)
+    written, rejected = pipeline_file.utterance_tables(), pipeline_file.rejected_tables()
+    utterances = {stage: tables.read(path, tables.UTTERANCES) for stage, path in written.items()}
     return Material(
         videos=tables.read(paths.VIDEOS, tables.VIDEOS),
-        utterances=tables.read(paths.UTTERANCES, tables.UTTERANCES),
+        utterances=list(utterances.values())[-1],
+        utterances_after=utterances,
         votes=tables.read(paths.VOTES, tables.VOTES),
         segment_index=index,
         segmented=frozenset().union(*(_ids(paths.SHARDS / name) for name in sorted(set(index["shard"].to_pylist())))),
         featured=_ids(paths.FEATURES),
         predictions=tables.read(paths.PREDICTIONS, tables.PREDICTIONS),
-        rejects={stage: _rejects(stage) for stage in REJECTING},
+        rejects={stage: _rejects(path) for stage, path in rejected.items()},
+        rejected_paths=rejected,
         metrics=_json(paths.METRICS),
         cross_validation=_json(paths.CROSS_VALIDATION),
         card=_json(paths.CARD),
         audit=_json(paths.AUDIT),
         worth=_json(paths.LABELS),
-        digests={str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in _DIGESTED},
+        digests={str(path): _digest(path) for path in (paths.VIDEOS, *written.values(), *_DIGESTED)},
     )
 
 
@@ -98,9 +104,12 @@ def _ids(path: Path) -> frozenset[str]:
         raise TableError(f"{path}: there is no such table yet; run the stage that writes it") from None
 
 
-def _rejects(stage: str) -> pa.Table:
-    # a stage that can reject nothing writes no table; were one missing by mistake, the funnel would not add up
-    path = paths.rejected(stage)
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _rejects(path: Path) -> pa.Table:
+    # if a table is missing by mistake, the funnel does not add up
     return tables.read(path, tables.REJECTED) if path.exists() else tables.REJECTED.empty_table()
 
 

@@ -11,7 +11,7 @@ from tasks.core.config import Config
 from tasks.pages.common import headline, templating
 from tasks.pages.common.palette import COLOURS, MARKS, SYSTEMS
 from tasks.pages.weak import by_video, charts, examples, funnel, protocol_text, vote_counts
-from tasks.pages.weak.inputs import REJECTING, Material
+from tasks.pages.weak.inputs import Material
 
 LISTED_REJECTS = 1000
 """Rejects listed in full per stage; a crawl of thousands of videos must still give a page that opens."""
@@ -68,6 +68,7 @@ def _context(found: Material, config: Config) -> dict[str, Any]:
         "examples": _examples(found, config.report.segments_per_class),
         "reject_counts": _reject_counts(found.rejects),
         "rejects": found.rejects,
+        "rejected_paths": found.rejected_paths,
         "listed_rejects": LISTED_REJECTS,
         "sentiments": tables.SENTIMENTS,
         "palette": {"classes": COLOURS, "marks": MARKS, "systems": SYSTEMS},
@@ -124,7 +125,7 @@ def _plain(value: Any) -> str:
 
 
 def _reject_counts(rejects: Mapping[str, Any]) -> list[tuple[str, str, int]]:
-    return [entry for stage in REJECTING for entry in _by_reason(stage, rejects[stage]["reason"].to_pylist())]
+    return [entry for stage, table in rejects.items() for entry in _by_reason(stage, table["reason"].to_pylist())]
 
 
 def _by_reason(stage: str, reasons: Sequence[str]) -> Iterator[tuple[str, str, int]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.core import paths, tables
+from tasks.core.code_version import ROOT
 from tasks.core.errors import TableError
 from tasks.pages.weak import funnel, inputs
 
@@ -62,6 +65,60 @@ def test_a_video_whose_cues_all_fail_says_so(finished: Callable[..., Any]) -> No
     rows = count()
     assert any(row.label == funnel.NO_CUE_LEFT and row.train == 1 for row in rows)
     assert any(row.label == "past the end" and row.stage == "captions" and row.train == 2 for row in rows)
+
+
+def insert_stage(run: Any, dropped_video: str, dropped_utterance: str, *rejects: tuple[str, str]) -> None:
+    """Wire a stage `pace` between `captions` and `polarity`: two videos come in that it drops, one of them whole."""
+    text = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
+    text = text.replace("- data/captions/utterances.parquet", "- data/pace/utterances.parquet")
+    text = text.replace("      - data/pace/utterances.parquet", "      - data/captions/utterances.parquet", 1)
+    stage = {
+        "cmd": "python -m tasks pace", "deps": [str(paths.UTTERANCES)],
+        "outs": ["data/pace/utterances.parquet", "data/pace/rejected.parquet"],
+    }  # fmt: skip
+    Path("dvc.yaml").write_text(f"{text}\n  pace: {json.dumps(stage)}\n", encoding="utf-8")
+    dropped = [
+        {**run.utterances[0], "utterance_id": f"weak/{video}/{turn:04d}", "group": video}
+        for video, turn in ((dropped_video, 0), (dropped_video, 1), (dropped_utterance, 0))
+    ]
+    videos = [{**run.videos[0], "video_id": video, "split": "train"} for video in (dropped_video, dropped_utterance)]
+    for rows, schema, path in (
+        ([*run.videos, *videos], tables.VIDEOS, paths.VIDEOS),
+        ([*run.utterances, *dropped], tables.UTTERANCES, paths.UTTERANCES),
+        (run.utterances, tables.UTTERANCES, Path("data/pace/utterances.parquet")),
+    ):
+        tables.write(tables.from_rows(rows, schema), path, schema)
+    rewrite_rejects("pace", *rejects)
+
+
+def test_losses_of_an_inserted_stage_have_its_reasons(finished: Callable[..., Any]) -> None:
+    run = finished()
+    before = {(row.unit, row.stage, row.label): row for row in count()}
+    insert_stage(run, "train-70", "train-71", ("train-70", "mostly music"), ("weak/train-71/0000", "too fast"))
+    rows = count()
+    inserted = [(row.kind, row.unit, row.label, row.train, row.test) for row in rows if row.stage == "pace"]
+    n_videos, n_utterances = len(run.videos), len(run.utterances)
+    assert [entry[:3] for entry in inserted] == [
+        ("loss", "videos", funnel.NO_UTTERANCE_LEFT),
+        ("loss", "videos", "mostly music"),
+        ("step", "videos", "kept by pace"),
+        ("loss", "utterances", "mostly music"),
+        ("loss", "utterances", "too fast"),
+        ("step", "utterances", "kept by pace"),
+    ]
+    assert [entry[3] for entry in inserted if entry[0] == "loss"] == [1, 1, 2, 1]
+    assert not any(entry[4] for entry in inserted if entry[0] == "loss")
+    assert rows[-1] == before["utterances", "train", "learned from or tested on"]
+    assert not any(row.label == funnel.NO_CUE_LEFT for row in rows)
+    last = {row.unit: row for row in rows if row.stage == "pace"}
+    assert last["utterances"].total == n_utterances
+    assert last["videos"].total <= n_videos
+
+
+def test_a_loss_of_an_inserted_stage_without_a_reason_raises(finished: Callable[..., Any]) -> None:
+    insert_stage(finished(), "train-70", "train-71", ("train-70", "mostly music"))
+    with pytest.raises(TableError, match=r"does not add up at pace .* lost without a reason, such as train-71"):
+        count()
 
 
 @pytest.mark.parametrize("stage", ["captions", "segments", "acoustic"])

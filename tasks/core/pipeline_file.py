@@ -1,0 +1,143 @@
+"""The DAG as `dvc.yaml` and `own/dvc.yaml` state it: which tables stages read, and which stages reject items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from posixpath import normpath
+from typing import Any
+
+from tasks.core import paths
+from tasks.core.code_version import ROOT
+from tasks.core.errors import ConfigError
+
+SHIPPED, OWN = Path("dvc.yaml"), Path("own", "dvc.yaml")
+_OUTPUTS = ("outs", "metrics", "plots")
+
+
+@dataclass(frozen=True)
+class PipelineStage:
+    """A stage as a DVC file states it.
+
+    Attributes:
+        name: its name as in `dvc status`, such as `captions` or `own/dvc.yaml:words`
+        inputs: the paths it depends on, relative to the project folder
+        outputs: the paths it writes
+    """
+
+    name: str
+    inputs: tuple[PurePosixPath, ...]
+    outputs: tuple[PurePosixPath, ...]
+
+
+def stages() -> dict[str, PipelineStage]:
+    """Return the stages of this project by name, each after those whose outputs it reads.
+
+    Stages that could run in any order keep that of the files. A folder without dvc.yaml has the shipped stages.
+
+    Raises:
+        ConfigError: if a file is not valid YAML
+    """
+    shipped = _state(SHIPPED) or _state(ROOT / SHIPPED)
+    return _ordered(tuple(state for state in (shipped, _state(OWN)) if state))
+
+
+def upstream(name: str) -> dict[str, PipelineStage]:
+    """Return the stages that a stage needs, directly or not, in their order; none if there is no such stage.
+
+    Args:
+        name: of the stage
+    """
+    ordered = stages()
+    needed = {name} & ordered.keys()
+    for stage in reversed(ordered.values()):
+        if any(_feeds(stage, ordered[reader]) for reader in needed):
+            needed.add(stage.name)
+    return {stage.name: stage for stage in ordered.values() if stage.name in needed - {name}}
+
+
+def rejected_tables(target: str = "report") -> dict[str, Path]:
+    """Return the stages upstream of another that list rejected items, in their order, each with its table.
+
+    Args:
+        target: name of the stage that shows them
+    """
+    return _outputs_called("rejected.parquet", upstream(target).values())
+
+
+def utterance_tables() -> dict[str, Path]:
+    """Return the stages that write the utterances of the interviews, in their order, each with its table.
+
+    The first is that of `captions`; a stage inserted between `captions` and `polarity` writes another, which all stages
+    after it read.
+    """
+    written = _outputs_called("utterances.parquet", upstream("polarity").values())
+    return {**({} if "captions" in written else {"captions": paths.UTTERANCES}), **written}
+
+
+def utterance_table() -> Path:
+    """Return the table of utterances that `polarity` reads, and with it every stage after `captions`."""
+    polarity = stages().get("polarity")
+    wired = [path for path in polarity.inputs if path.name == paths.UTTERANCES.name] if polarity else []
+    return Path(wired[0]) if wired else paths.UTTERANCES
+
+
+def _outputs_called(name: str, among: Iterable[PipelineStage]) -> dict[str, Path]:
+    return {stage.name: Path(path) for stage in among for path in stage.outputs if path.name == name}
+
+
+def _feeds(writer: PipelineStage, reader: PipelineStage) -> bool:
+    # either may be a folder that holds the other
+    return any(
+        source.is_relative_to(output) or output.is_relative_to(source)
+        for source in reader.inputs
+        for output in writer.outputs
+    )
+
+
+def _state(path: Path) -> tuple[Path, int, int] | None:
+    # files are replaced, never written in place: another content is another inode
+    with suppress(FileNotFoundError, NotADirectoryError):
+        status = path.stat()
+        return path.absolute(), status.st_ino, status.st_mtime_ns
+    return None
+
+
+@lru_cache(maxsize=4)
+def _ordered(files: tuple[tuple[Path, int, int], ...]) -> dict[str, PipelineStage]:
+    waiting = [stage for path, *_ in files for stage in _read(path)]
+    ordered: dict[str, PipelineStage] = {}
+    while waiting:
+        ready = (stage for stage in waiting if not any(_feeds(other, stage) for other in waiting if other != stage))
+        # DVC refuses a cycle with a message of its own
+        first = next(ready, waiting[0])
+        waiting.remove(first)
+        ordered[first.name] = first
+    return ordered
+
+
+def _read(path: Path) -> list[PipelineStage]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}
+    except YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML ({error})") from error
+    own = path.parent.name == OWN.parent.name
+    prefix, folder = (f"{OWN}:", str(OWN.parent)) if own else ("", ".")
+    return [
+        _stage(prefix + name, entry.get("do", entry), folder) for name, entry in (content.get("stages") or {}).items()
+    ]
+
+
+def _stage(name: str, entry: Mapping[str, Any], folder: str) -> PipelineStage:
+    def listed(*kinds: str) -> tuple[PurePosixPath, ...]:
+        items = [item for kind in kinds for item in entry.get(kind) or ()]
+        texts = [next(iter(item)) if isinstance(item, dict) else item for item in items]
+        return tuple(PurePosixPath(normpath(f"{folder}/{entry.get('wdir', '.')}/{text}")) for text in texts)
+
+    return PipelineStage(name, listed("deps"), listed(*_OUTPUTS))
