@@ -1,4 +1,4 @@
-"""Whole files: faults of every kind, and what people and YouTube really made."""
+"""Whole caption files: all kinds of faults, and real manual and automatic captions."""
 
 from __future__ import annotations
 
@@ -47,51 +47,51 @@ ROLLING = Path("1.en.vtt"), Path("2.en.vtt"), Path("kobe.en.vtt"), Path("manifes
 
 
 @pytest.mark.parametrize("name", ["utf-8", "utf-16", "latin-1"])
-def test_what_is_certain_is_repaired_and_the_rest_is_told(name: str) -> None:
-    found = read(MANUAL.encode(name), "vtt", duration_s=10, max_overrun_s=0.5)
-    assert found.spoken == (
+def test_certain_repairs_are_made_and_other_cues_get_a_reason(name: str) -> None:
+    parsed = read(MANUAL.encode(name), "vtt", duration_s=10, max_overrun_s=0.5)
+    assert parsed.spoken == (
         SpokenSpan(2, 1_000, 3_000, "first [Laughing]"),
         SpokenSpan(3, 3_000, 5_000, "second"),
         SpokenSpan(1, 8_000, 9_000, "third & last"),
         SpokenSpan(6, 9_000, 10_000, "a little over"),
     )
-    assert [(one.number, one.reason) for one in found.unused] == [
+    assert [(cue.number, cue.reason) for cue in parsed.unused] == [
         (4, "only a tag"),
         (5, "negative length"),
         (7, "past the end of the sound"),
     ]
 
 
-def test_a_file_cut_in_half_loses_the_cue_it_breaks_off_in() -> None:
+def test_a_truncated_file_loses_its_incomplete_cue() -> None:
     text = "WEBVTT\n\n00:01.000 --> 00:02.000\nwhole\n\n00:03.000 --> 00:04.000\nhalf a sen"
-    found = read(text.encode(), "vtt", duration_s=60, max_overrun_s=0.5)
-    assert [one.text for one in found.spoken] == ["whole"]
-    assert [(one.number, one.reason, one.detail) for one in found.unused] == [(2, "cut off", "half a sen")]
+    parsed = read(text.encode(), "vtt", duration_s=60, max_overrun_s=0.5)
+    assert [span.text for span in parsed.spoken] == ["whole"]
+    assert [(cue.number, cue.reason, cue.detail) for cue in parsed.unused] == [(2, "cut off", "half a sen")]
 
 
 def test_a_file_without_a_last_line_break_that_covers_the_sound_is_whole() -> None:
-    found = read(b"WEBVTT\n\n00:01.000 --> 00:04.000\nall of it", "vtt", duration_s=4.2, max_overrun_s=0.5)
-    assert [one.text for one in found.spoken] == ["all of it"]
-    assert not found.unused
+    parsed = read(b"WEBVTT\n\n00:01.000 --> 00:04.000\nall of it", "vtt", duration_s=4.2, max_overrun_s=0.5)
+    assert [span.text for span in parsed.spoken] == ["all of it"]
+    assert not parsed.unused
 
 
 @pytest.mark.parametrize("part", [0.33, 0.5, 0.77])
 @pytest.mark.parametrize("name", ["utf-8", "utf-16"])
 def test_any_half_of_a_file_can_be_read(part: float, name: str) -> None:
     content = MANUAL.encode(name)
-    whole = {one.text for one in read(content, "vtt", 10, 0.5).spoken}
-    assert {one.text for one in read(content[: int(part * len(content))], "vtt", 10, 0.5).spoken} <= whole
+    whole = {span.text for span in read(content, "vtt", 10, 0.5).spoken}
+    assert {span.text for span in read(content[: int(part * len(content))], "vtt", 10, 0.5).spoken} <= whole
 
 
 def _normalised(words: list[str]) -> list[str]:
     return [bare for word in words if (bare := re.sub(r"[^\w']", "", word).casefold())]
 
 
-def _word_error_rate(expected: list[str], found: list[str]) -> float:
-    row = list(range(len(found) + 1))
+def _word_error_rate(expected: list[str], recognised: list[str]) -> float:
+    row = list(range(len(recognised) + 1))
     for i, word in enumerate(expected, 1):
         diagonal, row[0] = row[0], i
-        for j, other in enumerate(found, 1):
+        for j, other in enumerate(recognised, 1):
             diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
     return row[-1] / len(expected)
 
@@ -101,12 +101,12 @@ def test_word_error_rate() -> None:
 
 
 def _words(path: Path, duration_s: float = 1e6) -> list[str]:
-    found = read(path.read_bytes(), path.suffix[1:], duration_s, 0.5)
-    return _normalised(" ".join(one.text for one in found.spoken).split())
+    parsed = read(path.read_bytes(), path.suffix[1:], duration_s, 0.5)
+    return _normalised(" ".join(span.text for span in parsed.spoken).split())
 
 
 @pytest.mark.real
-def test_automatic_captions_say_what_the_clean_ones_say(real_data: Path) -> None:
+def test_automatic_captions_have_the_words_of_the_manual_ones(real_data: Path) -> None:
     folder = real_data / "interviews"
     clean = _words(folder / "manifesto_audio.srt")
     assert len(clean) > 150
@@ -114,7 +114,7 @@ def test_automatic_captions_say_what_the_clean_ones_say(real_data: Path) -> None
 
 
 def _settled(path: Path) -> list[str]:
-    """Read the words another way: once complete, a line stands for a moment as the last one, or the screen clears."""
+    """Read the words in another way: a complete line is the last one for a moment, or the screen clears."""
     lines = []
     screens = [
         (
@@ -134,12 +134,12 @@ def _automatic(real_data: Path) -> list[Path]:
 
 
 @pytest.mark.real
-def test_no_word_of_automatic_captions_is_there_twice(real_data: Path) -> None:
+def test_unrolled_captions_contain_no_word_twice(real_data: Path) -> None:
     for path in _automatic(real_data):
         lines = unroll(in_order(read_vtt(path.read_text())[0])[0])
         words = [word for line in lines for word in line.words]
-        found = _normalised(" ".join(word.text.replace("\xa0", " ") for word in words).split())
-        assert found == _settled(path), path
+        unrolled = _normalised(" ".join(word.text.replace("\xa0", " ") for word in words).split())
+        assert unrolled == _settled(path), path
         assert len(words) > 90
         assert all(first.end_ms <= second.start_ms for first, second in pairwise(words)), path
         assert all(word.start_ms < word.end_ms for word in words), path
@@ -153,11 +153,11 @@ def test_every_kept_span_lies_inside_the_sound(real_data: Path) -> None:
     for path in sorted((real_data / "interviews").glob("*.vtt")):
         with av.open(str(path.parent / sounds[path.name.split(".")[0]])) as container:
             duration_s = container.duration / 1e6
-        found = read(path.read_bytes(), "vtt", duration_s, 0.5)
-        assert len(found.spoken) >= 15, path
-        assert all(0 <= one.start_ms < one.end_ms <= round(duration_s * 1000) for one in found.spoken), path
-        assert all(a.end_ms <= b.start_ms for a, b in pairwise(found.spoken)), path
-        assert {one.reason for one in found.unused} <= {"only a tag", "past the end of the sound"}, found.unused
+        parsed = read(path.read_bytes(), "vtt", duration_s, 0.5)
+        assert len(parsed.spoken) >= 15, path
+        assert all(0 <= span.start_ms < span.end_ms <= round(duration_s * 1000) for span in parsed.spoken), path
+        assert all(a.end_ms <= b.start_ms for a, b in pairwise(parsed.spoken)), path
+        assert {cue.reason for cue in parsed.unused} <= {"only a tag", "past the end of the sound"}, parsed.unused
 
 
 PIECES = (
@@ -173,30 +173,30 @@ def _invented(rng: random.Random) -> str:
     for _ in range(rng.randint(1, 9)):
         start_ms = max(0, clock_ms + rng.randint(-300, 900))
         clock_ms = start_ms + rng.randint(-50, 2_500)
-        times = " --> ".join(f"00:{max(one, 0) / 1000:06.3f}" for one in (start_ms, clock_ms))
+        times = " --> ".join(f"00:{max(time_ms, 0) / 1000:06.3f}" for time_ms in (start_ms, clock_ms))
         cues.append("\n".join([times, *(piece for piece in rng.choices(pieces, k=rng.randint(1, 3)) if piece), ""]))
     return "WEBVTT\n\n" + "\n".join(cues) + rng.choice(["\n", "half"])
 
 
-def test_cue_by_cue_it_reads_as_it_did_before_there_were_sentences() -> None:
+def test_captions_by_cue_are_parsed_as_before() -> None:
     """Published labels were made cue by cue; the digest is that of the code before `captions.segmentation`.
 
     The classes were called Spoken and Lost then.
     """
     rng = random.Random(5)
-    found = [read(_invented(rng).encode(), "vtt", rng.choice([5.0, 60.0]), 0.5) for _ in range(300)]
-    assert len({lost.reason for one in found for lost in one.unused}) >= 7
-    digest = hashlib.sha256(_as_before([(one.spoken, one.unused) for one in found])).hexdigest()
+    files = [read(_invented(rng).encode(), "vtt", rng.choice([5.0, 60.0]), 0.5) for _ in range(300)]
+    assert len({cue.reason for file in files for cue in file.unused}) >= 7
+    digest = hashlib.sha256(_as_before([(file.spoken, file.unused) for file in files])).hexdigest()
     assert digest == "b670e7ffb0be07431bae8436d986dd3e32a3fda87a099bf149df9316888663bf"
 
 
 @pytest.mark.real
-def test_real_captions_read_cue_by_cue_as_before(real_data: Path) -> None:
+def test_real_captions_by_cue_are_parsed_as_before(real_data: Path) -> None:
     digest = hashlib.sha256()
     folders = real_data / "interviews", real_data / "captions"
     for path in sorted(path for folder in folders for path in folder.glob("*.[vs][tr]t")):
-        found = read(path.read_bytes(), path.suffix[1:], 600.0, 0.5)
-        digest.update(_as_before((found.spoken, found.unused)))
+        parsed = read(path.read_bytes(), path.suffix[1:], 600.0, 0.5)
+        digest.update(_as_before((parsed.spoken, parsed.unused)))
     assert digest.hexdigest() == "4742de827573e44948b2e294731b0ecdce104cd08172641a64f3c68d05ab7459"
 
 

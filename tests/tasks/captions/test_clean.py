@@ -1,4 +1,4 @@
-"""What was not said goes; what was stays."""
+"""Cleaning of cues: unspoken parts are removed, spoken text remains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_examples() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "text"),
     [
         (["<i>Well</i>, {\\an8}<font color='red'>yes</font>"], "Well, yes"),
         (["<v Fred>Hi <c.loud>you</c>"], "Hi you"),
@@ -28,8 +28,8 @@ def test_examples() -> None:
         (["  ", ""], ""),
     ],
 )
-def test_spoken(lines: list[str], said: str) -> None:
-    assert clean.spoken_text(lines) == said
+def test_spoken(lines: list[str], text: str) -> None:
+    assert clean.spoken_text(lines) == text
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_spoken(lines: list[str], said: str) -> None:
         "(laughs) (coughs)",
     ],
 )
-def test_tags_alone_say_nothing(text: str) -> None:
+def test_tags_alone_are_not_words(text: str) -> None:
     assert clean.wordless_reason(text) == clean.ONLY_TAG
 
 
 @pytest.mark.parametrize("text", ["", "...", "-", "?!"])
-def test_neither_does_punctuation(text: str) -> None:
+def test_punctuation_alone_is_not_a_word(text: str) -> None:
     assert clean.wordless_reason(text) == clean.EMPTY
 
 

@@ -1,4 +1,4 @@
-"""Any encoding becomes text."""
+"""Decoding of caption files in any text encoding."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_western_text_in_every_encoding(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "spoken"),
     [
         ("cp1251", "Привет, как дела? Мне очень понравилось это интервью, спасибо большое"),
         ("cp1253", "Καλημέρα σας, πώς είστε σήμερα; Είναι πολύ ωραία μέρα"),
@@ -28,12 +28,12 @@ def test_western_text_in_every_encoding(name: str) -> None:
         ("cp1252", "I don’t know — it’s “fine”"),
     ],
 )
-def test_other_code_pages_are_detected(name: str, said: str) -> None:
-    text = f"1\n00:00:01,000 --> 00:00:03,000\n{said}\n"
+def test_other_code_pages_are_detected(name: str, spoken: str) -> None:
+    text = f"1\n00:00:01,000 --> 00:00:03,000\n{spoken}\n"
     assert decode(text.encode(name)) == text
 
 
-def test_a_mark_is_no_character() -> None:
+def test_a_byte_order_mark_is_removed() -> None:
     assert decode(codecs.BOM_UTF8 + b"WEBVTT") == "WEBVTT"
 
 
@@ -43,10 +43,10 @@ def test_half_a_character_at_the_end_is_dropped(name: str) -> None:
     assert decode(content[:-1]) == "très agr"
 
 
-def test_bytes_that_are_no_text_are_rejected() -> None:
+def test_binary_files_are_rejected() -> None:
     with pytest.raises(Rejected, match="unreadable captions"):
         decode(bytes(range(256)) * 8 + b"\x00\xff\x81" * 50)
 
 
-def test_nothing_is_an_empty_text() -> None:
+def test_an_empty_file_is_an_empty_text() -> None:
     assert decode(b"") == ""

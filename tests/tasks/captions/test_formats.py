@@ -1,4 +1,4 @@
-"""WebVTT and SubRip as cues, and what of them cannot be read."""
+"""WebVTT and SubRip: parsed cues, and malformed time lines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ there
 """
 
 
-def test_vtt_passes_over_all_that_is_no_cue() -> None:
+def test_vtt_skips_blocks_that_are_not_cues() -> None:
     cues, lost = vtt.read(VTT)
     assert cues == [
         Cue(1, 1_000, 2_500, ("Hello", "there")),
@@ -37,12 +37,12 @@ def test_vtt_passes_over_all_that_is_no_cue() -> None:
     assert lost == []
 
 
-def test_vtt_forgives_decimal_commas() -> None:
+def test_vtt_accepts_decimal_commas() -> None:
     cues, _ = vtt.read("WEBVTT\n\n00:00:01,000 --> 00:00:02,000\nOne, two,300\n")
     assert cues == [Cue(1, 1_000, 2_000, ("One, two,300",))]
 
 
-def test_vtt_tells_of_bad_time_lines_and_goes_on() -> None:
+def test_vtt_reports_bad_time_lines_and_continues() -> None:
     cues, lost = vtt.read(
         "WEBVTT\n\n00:00:01.000 --> soon\nlost\n\n00:00:03.000 --> 00:00:04.000\nkept\n\n00:00:05.000 -->"
     )
@@ -80,7 +80,7 @@ def test_vtt_needs_its_first_line(text: str) -> None:
 )
 def test_vtt_accounts_for_every_time_line(lines: list[str]) -> None:
     cues, lost = vtt.read("\n".join(["WEBVTT", "", *lines]))
-    assert [one.number for one in sorted([*cues, *lost], key=lambda one: one.number)] == [
+    assert [cue.number for cue in sorted([*cues, *lost], key=lambda cue: cue.number)] == [
         number + 1 for number in range(sum("-->" in line for line in lines))
     ]
     assert all((cue.start_ms, cue.end_ms) == (1_000, 2_000) for cue in cues)
@@ -105,7 +105,7 @@ def test_srt_without_numbers_keeps_a_spoken_one() -> None:
     assert [cue.lines for cue in cues] == [("42",), ("yes",)]
 
 
-def test_srt_tells_of_bad_time_lines_and_goes_on() -> None:
+def test_srt_reports_bad_time_lines_and_continues() -> None:
     cues, lost = srt.read("1\n --> 00:00:02,000\nlost\n\n2\n00:00:03,000 --> 00:00:04,000\nkept\n")
     assert [cue.number for cue in cues] == [2]
     assert lost == [UnusedCue(1, "malformed cue", " --> 00:00:02,000")]

@@ -1,4 +1,4 @@
-"""Rolling captions give every word once, with its own time."""
+"""Rolling captions: every word once, with its own time."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ ROLLING = cues(
 )
 
 
-def said(found: list[Cue]) -> list[str]:
-    return [" ".join(word.text for word in line.words) for line in unroll(found)]
+def unrolled_text(captions: list[Cue]) -> list[str]:
+    return [" ".join(word.text for word in line.words) for line in unroll(captions)]
 
 
 def test_every_word_once_with_its_own_time() -> None:
@@ -37,15 +37,15 @@ def test_every_word_once_with_its_own_time() -> None:
     assert [line.number for line in lines] == [1, 3, 5]
 
 
-def test_a_line_said_twice_is_there_twice() -> None:
-    found = cues(
+def test_a_line_spoken_twice_occurs_twice() -> None:
+    captions = cues(
         (0, 1_000, "no<00:00:00.500><c> way</c>"),
         (1_000, 1_010, "no way"),
         (1_010, 2_000, "no way|no<00:00:01.500><c> way</c>"),
         (2_000, 2_010, "no way"),
         (2_010, 3_000, "no way|no way"),
     )
-    assert said(found) == ["no way"] * 3
+    assert unrolled_text(captions) == ["no way"] * 3
 
 
 def test_times_inside_words_do_not_split_them() -> None:
@@ -58,45 +58,45 @@ def test_times_inside_words_do_not_split_them() -> None:
 
 
 def test_words_that_share_a_time_share_its_span() -> None:
-    found = cues((0, 1_000, "ab cd<00:00:00.500> ef"))
-    assert unroll(found)[0].words == (
+    captions = cues((0, 1_000, "ab cd<00:00:00.500> ef"))
+    assert unroll(captions)[0].words == (
         CaptionWord("ab", 0, 300),
         CaptionWord("cd", 300, 500),
         CaptionWord("ef", 500, 1_000),
     )
 
 
-def test_times_that_run_back_or_out_of_the_cue_are_held() -> None:
-    found = cues((1_000, 2_000, "a<00:00:01.800> b<00:00:00.100> c<00:00:09.000> d"))
-    spans = [(word.start_ms, word.end_ms) for word in unroll(found)[0].words]
+def test_times_that_go_back_or_leave_the_cue_are_ignored() -> None:
+    captions = cues((1_000, 2_000, "a<00:00:01.800> b<00:00:00.100> c<00:00:09.000> d"))
+    spans = [(word.start_ms, word.end_ms) for word in unroll(captions)[0].words]
     assert all(1_000 <= start <= end <= 2_000 for start, end in spans)
     assert all(first[1] == second[0] for first, second in pairwise(spans))
 
 
 def test_lines_that_repeat_without_word_times_roll_too() -> None:
-    found = cues(
+    captions = cues(
         (0, 1_000, "one"), (1_000, 2_000, "one|two"), (2_000, 3_000, "two|three"), (3_000, 4_000, "three|four")
     )
-    assert is_rolling(found)
-    assert said(found) == ["one", "two", "three", "four"]
+    assert is_rolling(captions)
+    assert unrolled_text(captions) == ["one", "two", "three", "four"]
 
 
 def test_a_window_of_three_lines() -> None:
-    found = cues((0, 1_000, "<00:00:00.100>a|b|c"), (1_000, 2_000, "b|c|d"), (2_000, 3_000, "c|d|e"))
-    assert said(found) == ["a b c", "d", "e"]
+    captions = cues((0, 1_000, "<00:00:00.100>a|b|c"), (1_000, 2_000, "b|c|d"), (2_000, 3_000, "c|d|e"))
+    assert unrolled_text(captions) == ["a b c", "d", "e"]
 
 
 @pytest.mark.parametrize(
-    "found",
+    "captions",
     [
         cues((0, 1_000, "Yeah."), (1_000, 2_000, "Yeah."), (2_000, 3_000, "So?")),
         cues(*((second, second + 500, "Hm.") for second in range(0, 9_000, 1_000))),
         [],
     ],
 )
-def test_captions_by_hand_do_not_roll(found: list[Cue]) -> None:
-    assert not is_rolling(found)
+def test_captions_by_hand_do_not_roll(captions: list[Cue]) -> None:
+    assert not is_rolling(captions)
 
 
-def test_a_stamp_that_is_none_does_no_harm() -> None:
-    assert said(cues((0, 1_000, "a<00:00:00.500> b <00:77> <00:00> c"))) == ["a b c"]
+def test_malformed_word_times_are_ignored() -> None:
+    assert unrolled_text(cues((0, 1_000, "a<00:00:00.500> b <00:77> <00:00> c"))) == ["a b c"]

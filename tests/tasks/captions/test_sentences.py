@@ -1,4 +1,4 @@
-"""Words into sentences: every word once, in order, no sentence across speakers or too long."""
+"""Sentences: every word once, in order; none across speakers or too long."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def cut(*cues: str, rules: SentenceRules = RULES) -> list[str]:
                 words.append(CaptionWord(piece, clock_ms, clock_ms := clock_ms + 200, opens_turn))
                 opens_turn = False
         lines.append(CaptionLine(number, tuple(words)))
-    return [text(one) for one in sentences.sentences(list(tokens(lines)), rules)]
+    return [text(sentence) for sentence in sentences.sentences(list(tokens(lines)), rules)]
 
 
 def test_examples() -> None:
@@ -57,7 +57,7 @@ def test_punctuation_ends_a_sentence_wherever_its_cue_is_cut() -> None:
         "Well... you know it.",
     ],
 )
-def test_not_every_full_stop_ends_one(whole: str) -> None:
+def test_not_every_full_stop_ends_a_sentence(whole: str) -> None:
     assert cut(whole, "Then more.") == [whole, "Then more."]
 
 
@@ -67,7 +67,7 @@ def test_abbreviations_may_end_a_sentence() -> None:
     ]  # fmt: skip
 
 
-def test_one_full_stop_is_no_habit() -> None:
+def test_one_full_stop_does_not_make_captions_punctuated() -> None:
     words = ["word"] * 60
     assert len(cut(" ".join(["yes.", *words]), rules=SentenceRules(60_000, 500, 2_000))) == 1
     assert len(cut(" ".join(["yes.", *words[:8]]))) == 2
@@ -79,7 +79,7 @@ def test_pauses_end_sentences_where_nothing_is_punctuated() -> None:
     assert cut("we saw the ~~~~~~~~~~~~~~~~~~~~ house") == ["we saw the", "house"]
 
 
-def test_only_a_long_pause_ends_a_punctuated_one() -> None:
+def test_only_a_long_pause_ends_a_punctuated_sentence() -> None:
     assert cut("So. I went ~~~~~~~~ home. I") == ["So.", "I went home.", "I"]
     assert cut("So. I went ~~~~~~~~~~~~~~~~~~~~ home.") == ["So.", "I went", "home."]
 
@@ -95,7 +95,7 @@ def test_a_long_sentence_is_cut_at_its_longest_pause_and_not_after_an_article() 
     assert cut("x", rules=SentenceRules(100, 5_000, 9_000)) == ["x"]
 
 
-def test_tags_go_with_the_words_of_their_cue() -> None:
+def test_tags_join_the_words_of_their_cue() -> None:
     assert cut("Well done. [Laughing]", "[ Cheering ]", "[Sighs] And you.") == [
         "Well done. [Laughing]",
         "[ Cheering ]",
@@ -107,10 +107,10 @@ def test_tags_go_with_the_words_of_their_cue() -> None:
     assert cut() == []
 
 
-def test_what_youtube_does_not_print_is_said() -> None:
+def test_censored_words_count_as_spoken() -> None:
     assert [
-        one.spoken
-        for one in tokens([CaptionLine(1, (CaptionWord("[", 0, 1), CaptionWord("__", 1, 2), CaptionWord("]", 2, 3)))])
+        token.spoken
+        for token in tokens([CaptionLine(1, (CaptionWord("[", 0, 1), CaptionWord("__", 1, 2), CaptionWord("]", 2, 3)))])
     ] == [
         False,
         True,
@@ -135,11 +135,11 @@ def files(draw: st.DrawFn) -> list[Token]:
 
 
 @given(files(), st.integers(500, 8_000))
-def test_every_word_once_in_order_and_never_too_much(found: list[Token], longest_ms: int) -> None:
-    made = sentences.sentences(found, SentenceRules(longest_ms, 500, 2_000))
-    assert [token for one in made for token in one] == found
-    for one in made:
-        said = sentences.spoken(one)
-        assert not any(token.opens_turn for token in said[1:])
-        assert len(said) < 2 or said[-1].end_ms - said[0].start_ms <= longest_ms
-        assert all(after.start_ms - before.end_ms < 2_000 for before, after in pairwise(said))
+def test_every_word_once_in_order_and_no_sentence_too_long(drawn: list[Token], longest_ms: int) -> None:
+    made = sentences.sentences(drawn, SentenceRules(longest_ms, 500, 2_000))
+    assert [token for sentence in made for token in sentence] == drawn
+    for sentence in made:
+        spoken = sentences.spoken(sentence)
+        assert not any(token.opens_turn for token in spoken[1:])
+        assert len(spoken) < 2 or spoken[-1].end_ms - spoken[0].start_ms <= longest_ms
+        assert all(after.start_ms - before.end_ms < 2_000 for before, after in pairwise(spoken))

@@ -1,4 +1,4 @@
-"""Words of captions that do not roll: what a viewer reads, in order, with the marks of speakers kept apart from it."""
+"""Words of captions that do not roll: the displayed text in order, and the marks of speakers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,31 @@ from tasks.captions import clean, turns
 from tasks.captions.cue import CaptionWord, Cue
 
 
-def said(*cues: str) -> list[tuple[str, bool]]:
-    found = turns.words([Cue(n, n * 1_000, n * 1_000 + 900, tuple(text.split("|"))) for n, text in enumerate(cues)])
-    return [(word.text, word.opens_turn) for line in found for word in line.words]
+def words_and_turns(*cues: str) -> list[tuple[str, bool]]:
+    lines = turns.words([Cue(n, n * 1_000, n * 1_000 + 900, tuple(text.split("|"))) for n, text in enumerate(cues)])
+    return [(word.text, word.opens_turn) for line in lines for word in line.words]
 
 
 def test_a_dash_chevrons_and_another_voice_open_a_turn() -> None:
-    assert said("-Yes.|I do.", "- No -5") == [("Yes.", True), ("I", False), ("do.", False), ("No", True), ("-5", False)]
-    assert said("So? &gt;&gt; No.", ">>JIM: hi") == [("So?", False), ("No.", True), ("JIM:", True), ("hi", False)]
-    assert said("<v Ann>A", "<v Ann>B <v Bob>C</v>", "D") == [("A", True), ("B", False), ("C", True), ("D", False)]
+    assert words_and_turns("-Yes.|I do.", "- No -5") == [
+        ("Yes.", True),
+        ("I", False),
+        ("do.", False),
+        ("No", True),
+        ("-5", False),
+    ]
+    assert words_and_turns("So? &gt;&gt; No.", ">>JIM: hi") == [
+        ("So?", False),
+        ("No.", True),
+        ("JIM:", True),
+        ("hi", False),
+    ]
+    assert words_and_turns("<v Ann>A", "<v Ann>B <v Bob>C</v>", "D") == [
+        ("A", True),
+        ("B", False),
+        ("C", True),
+        ("D", False),
+    ]
 
 
 def test_words_share_their_cue_by_their_letters() -> None:

@@ -38,23 +38,23 @@ STEP_MS = 5
 
 @dataclass(frozen=True)
 class Measured:
-    """An utterance, the words it holds with the times their captions give, and the word after it."""
+    """An utterance, its words with their caption times, and the word after it."""
 
-    said: SpokenSpan
+    span: SpokenSpan
     words: tuple[Token, ...]
     following: Token | None
 
     @property
     def start_error_ms(self) -> int:
-        return self.said.start_ms - _start_ms(self.words[0])
+        return self.span.start_ms - _start_ms(self.words[0])
 
     @property
     def raw_start_error_ms(self) -> int:
-        return self.said.start_ms - self.words[0].start_ms
+        return self.span.start_ms - self.words[0].start_ms
 
     @property
     def end_error_ms(self) -> int:
-        return self.said.end_ms - self.reference_end_ms
+        return self.span.end_ms - self.reference_end_ms
 
     @property
     def reference_end_ms(self) -> int:
@@ -78,7 +78,7 @@ def _end_ms(word: Token, following: Token | None) -> int:
 
 @dataclass(frozen=True)
 class File:
-    """A file's utterances, and whether someone speaks, every 5 ms: measured here, not by what is tested."""
+    """A file's utterances, and whether someone speaks in each 5 ms, measured independently of the tested code."""
 
     name: str
     utterances: tuple[Measured, ...]
@@ -96,37 +96,37 @@ def _speaks(flac: Path) -> np.ndarray:
     return np.asarray(level_db > floor_db + (loud_db - floor_db) / 3)
 
 
-def _measured(said: tuple[SpokenSpan, ...], words: list[Token]) -> Iterator[Measured]:
+def _measured(spans: tuple[SpokenSpan, ...], words: list[Token]) -> Iterator[Measured]:
     place = 0
-    for one in said:
-        n_words = len(one.text.split())
-        while " ".join(word.text for word in words[place : place + n_words]) != one.text:
+    for span in spans:
+        n_words = len(span.text.split())
+        while " ".join(word.text for word in words[place : place + n_words]) != span.text:
             assert not words[place].spoken, f"{words[place]} is in no utterance"
             place += 1
         own = tuple(word for word in words[place : place + n_words] if word.spoken)
         place += n_words
-        yield Measured(one, own, words[place] if place < len(words) else None)
+        yield Measured(span, own, words[place] if place < len(words) else None)
     assert not any(word.spoken for word in words[place:])
 
 
 @pytest.fixture(scope="module")
 def files(real_data: Path, settings: Config, tmp_path_factory: pytest.TempPathFactory) -> list[File]:
     by_sentence = settings.captions.model_copy(update={"segmentation": "sentence"})
-    found = []
+    files = []
     for name, sound in SOUNDS.items():
         flac = tmp_path_factory.mktemp("sound") / "sound.flac"
         duration_s = to_flac(real_data / "interviews" / sound, flac)
         content = (real_data / "interviews" / name).read_bytes()
-        said = utterances.read(content, "vtt", flac, duration_s, by_sentence).spoken
+        spans = utterances.read(content, "vtt", flac, duration_s, by_sentence).spoken
         words = list(
             tokens(caption_file.read(content, "vtt", duration_s, by_sentence.max_overrun_s, by_word=True).lines)
         )
-        found.append(File(sound, tuple(_measured(said, words)), _speaks(flac), tuple(words)))
-    return found
+        files.append(File(sound, tuple(_measured(spans, words)), _speaks(flac), tuple(words)))
+    return files
 
 
 def _sample(files: list[File]) -> list[tuple[File, Measured]]:
-    every = [(file, one) for file in files for one in file.utterances]
+    every = [(file, utterance) for file in files for utterance in file.utterances]
     chosen = np.random.default_rng(SEED).permutation(len(every))[:SAMPLED]
     return [every[place] for place in sorted(chosen)]
 
@@ -135,7 +135,7 @@ def _sample(files: list[File]) -> list[tuple[File, Measured]]:
 def test_invented_interviews_are_cut_where_their_sentences_are(
     write: Callable[[Sequence[Utterance]], str], settings: Config, tmp_path: Path
 ) -> None:
-    """Here the truth is known, also of ends: 50 ms of margin, and what a step of 10 ms and a soft sound may take."""
+    """The true times are known: the tolerance is the margin of 50 ms, a step of 10 ms, and soft sounds."""
     interview = interviews.plan(settings.simulate)[0]
     recording = record(interview, settings.simulate.noise_db)
     encode(recording, tmp_path / f"sound.{interview.container}")
@@ -143,15 +143,15 @@ def test_invented_interviews_are_cut_where_their_sentences_are(
     duration_s = to_flac(tmp_path / f"sound.{interview.container}", flac)
     by_sentence = settings.captions.model_copy(update={"segmentation": "sentence"})
     content = write(recording.utterances).encode()
-    said = utterances.read(content, "vtt", flac, duration_s, by_sentence).spoken
-    starts_ms = np.array([one.start_s * 1000 for one in recording.utterances])
-    ends_ms = np.array([one.end_s * 1000 for one in recording.utterances])
-    assert len(said) >= 8
-    assert max(abs(_nearest(one.start_ms, starts_ms)) for one in said) <= 100
-    assert max(abs(_nearest(one.end_ms, ends_ms)) for one in said) <= 100
+    spans = utterances.read(content, "vtt", flac, duration_s, by_sentence).spoken
+    starts_ms = np.array([utterance.start_s * 1000 for utterance in recording.utterances])
+    ends_ms = np.array([utterance.end_s * 1000 for utterance in recording.utterances])
+    assert len(spans) >= 8
+    assert max(abs(_nearest(utterance.start_ms, starts_ms)) for utterance in spans) <= 100
+    assert max(abs(_nearest(utterance.end_ms, ends_ms)) for utterance in spans) <= 100
     if write is captions.manual_vtt:
-        true = {one.text for one in recording.utterances}
-        assert sum(one.text in true for one in said) >= 0.9 * len(said)
+        true = {utterance.text for utterance in recording.utterances}
+        assert sum(utterance.text in true for utterance in spans) >= 0.9 * len(spans)
 
 
 @pytest.mark.real
@@ -161,14 +161,14 @@ def test_starts_and_ends_lie_where_words_do(files: list[File]) -> None:
     print(f"{'':20} {'n':>3} {'words (10-90 %)':>16} {'start':>14} {'start, raw stamp':>18} {'end':>14}")
     groups = [(name, list(members)) for name, members in groupby(sample, key=lambda pair: pair[0].name)]
     for name, members in [*groups, ("all", sample)]:
-        measured = [one for _, one in members]
-        n_words = np.array([len(one.words) for one in measured])
-        starts_ms = np.array([one.start_error_ms for one in measured])
-        raw_ms = np.array([one.raw_start_error_ms for one in measured])
-        ends_ms = np.array([one.end_error_ms for one in measured])
+        measured = [utterance for _, utterance in members]
+        n_words = np.array([len(utterance.words) for utterance in measured])
+        starts_ms = np.array([utterance.start_error_ms for utterance in measured])
+        raw_ms = np.array([utterance.raw_start_error_ms for utterance in measured])
+        ends_ms = np.array([utterance.end_error_ms for utterance in measured])
         words = f"{np.median(n_words):.0f} ({np.percentile(n_words, 10):.0f}-{np.percentile(n_words, 90):.0f})"
-        told = f"{_errors(starts_ms):>14} {_errors(raw_ms):>18} {_errors(ends_ms):>14}"
-        print(f"{name:20} {len(measured):3} {words:>16} {told}")
+        errors = f"{_errors(starts_ms):>14} {_errors(raw_ms):>18} {_errors(ends_ms):>14}"
+        print(f"{name:20} {len(measured):3} {words:>16} {errors}")
     # the last are all of them
     assert np.median(np.abs(starts_ms)) <= 150
     assert np.median(np.abs(ends_ms)) <= 150
@@ -182,10 +182,12 @@ def _errors(errors_ms: np.ndarray) -> str:
 
 @pytest.mark.real
 def test_no_cut_lies_inside_a_word(files: list[File]) -> None:
-    """A cut lies where nobody speaks, or within 150 ms of where a word begins or ends, or in no word at all."""
+    """Each cut is where nobody speaks, within 150 ms of the start or end of a word, or outside words."""
     for file in files:
-        spans = [(_start_ms(one), _end_ms(one, after)) for one, after in pairwise(file.words)]
-        cuts_ms = [time_ms for one in file.utterances for time_ms in (one.said.start_ms, one.said.end_ms)]
+        spans = [(_start_ms(utterance), _end_ms(utterance, after)) for utterance, after in pairwise(file.words)]
+        cuts_ms = [
+            time_ms for utterance in file.utterances for time_ms in (utterance.span.start_ms, utterance.span.end_ms)
+        ]
         loud_ms = [time_ms for time_ms in cuts_ms if file.speaks[min(time_ms // STEP_MS, file.speaks.size - 1)]]
         inside = [min(t - a, b - t) for t in loud_ms for a, b in spans if a < t < b]
         print(f"\n{file.name}: {len(cuts_ms)} cuts, {len(loud_ms)} where someone speaks, inside words by {inside} ms")
@@ -194,12 +196,12 @@ def test_no_cut_lies_inside_a_word(files: list[File]) -> None:
 
 @pytest.mark.real
 def test_nothing_loud_of_an_utterances_own_words_is_left_out(files: list[File]) -> None:
-    """No more than a stamp may be off (150 ms): that is the end of the word before, or the beginning of the next."""
+    """At most the error of caption times (150 ms): the end of the word before, or the start of the next."""
     for file in files:
         lengths_ms = []
-        for one in file.utterances:
-            before = file.speaks[_start_ms(one.words[0]) // STEP_MS : one.said.start_ms // STEP_MS]
-            after = file.speaks[one.said.end_ms // STEP_MS : one.reference_end_ms // STEP_MS]
+        for utterance in file.utterances:
+            before = file.speaks[_start_ms(utterance.words[0]) // STEP_MS : utterance.span.start_ms // STEP_MS]
+            after = file.speaks[utterance.span.end_ms // STEP_MS : utterance.reference_end_ms // STEP_MS]
             lengths_ms += [STEP_MS * sum(run) for part in (before, after) for speaks, run in _runs(part) if speaks]
         print(f"\n{file.name}: left out {sorted(lengths_ms)} ms of sound as loud as speech")
         assert max(lengths_ms, default=0) <= 150
@@ -211,13 +213,13 @@ def _runs(part: np.ndarray) -> Iterator[tuple[bool, list[int]]]:
 
 @pytest.mark.real
 def test_the_audiobook_against_its_clean_captions(files: list[File], real_data: Path) -> None:
-    """Where an utterance begins with a cue of the .srt; a cue's end is no reference: it stays on up to 2 s longer."""
+    """Starts of utterances that begin with a cue of the .srt. Ends are not compared: cues stay up to 2 s longer."""
     book = next(file for file in files if file.name == "manifesto_audio.mp3")
     content = (real_data / "interviews" / "manifesto_audio.srt").read_bytes()
     cues = caption_file.read(content, "srt", 1e6, 0.5, by_word=False).spoken
     cues_ms = np.array([cue.start_ms for cue in cues])
-    starts_ms = np.array([_nearest(one.words[0].start_ms, cues_ms) for one in book.utterances])
-    errors_ms = np.array([_nearest(one.said.start_ms, cues_ms) for one in book.utterances])
+    starts_ms = np.array([_nearest(utterance.words[0].start_ms, cues_ms) for utterance in book.utterances])
+    errors_ms = np.array([_nearest(utterance.span.start_ms, cues_ms) for utterance in book.utterances])
     coincide = np.abs(starts_ms) <= 50
     print(f"\n{coincide.sum()} of {starts_ms.size} starts are a cue's; errors {_errors(errors_ms[coincide])} ms")
     assert coincide.sum() >= 5

@@ -17,7 +17,7 @@ CAPTIONS = b"WEBVTT\n\n00:00.000 --> 00:02.000\nhello there, this is wonderful\n
 
 @dataclass
 class Site:
-    """A web server on loopback: `pages` answer with bytes, `answers` do as they please."""
+    """A web server on loopback: `pages` answer with bytes, `answers` are functions that may misbehave."""
 
     pages: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     answers: dict[str, Answer] = field(default_factory=dict)

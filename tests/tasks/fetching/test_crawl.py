@@ -1,4 +1,4 @@
-"""The crawl on loopback: what it fetches, what it refuses, and that nothing is fetched twice or lost."""
+"""The crawl on loopback: what it fetches and refuses; nothing is fetched twice or lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Run = Callable[..., list[dict[str, Any]]]
 
 @pytest.fixture
 def sound(wav: Callable[..., Path]) -> Callable[..., bytes]:
-    """A WAV file's bytes, of a length that tells it from others."""
+    """A WAV file's bytes; its length distinguishes it from others."""
     return lambda duration_s=1.0: wav(duration_s, 16_000).read_bytes()
 
 
@@ -108,7 +108,7 @@ def test_a_lost_file_is_fetched_again_and_a_stray_one_deleted(
     )
 
 
-def test_a_video_taken_off_the_list_leaves(crawled: Run, site: Any, sound: Callable[..., bytes]) -> None:
+def test_a_video_removed_from_the_list_is_deleted(crawled: Run, site: Any, sound: Callable[..., bytes]) -> None:
     one, two, three = (site.interview(name, sound(s)) for name, s in (("one", 1.5), ("two", 1.0), ("three", 1.2)))
     crawled([one, three], [two])
     crawled([one], [two])
@@ -174,7 +174,7 @@ def test_truncated_media_are_broken(crawled: Run, site: Any, sound: Callable[...
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_busy_server_is_asked_again(
+def test_a_busy_server_is_retried(
     crawled: Run, site: Any, sound: Callable[..., bytes], respond: Callable[..., None], status: int
 ) -> None:
     page, media = site.interview("one", sound(1.5)), site.pages["/one.wav"]
@@ -209,7 +209,7 @@ def test_a_server_that_stays_busy_is_left_for_the_next_run(
     assert site.requests["/three.wav"] == 1
 
 
-def test_a_server_that_asks_for_too_much_patience_is_not_asked_again(
+def test_a_server_that_requests_too_long_a_wait_is_not_retried(
     crawled: Run, site: Any, sound: Callable[..., bytes], respond: Callable[..., None]
 ) -> None:
     page = site.interview("one", sound(1.5))
@@ -218,7 +218,7 @@ def test_a_server_that_asks_for_too_much_patience_is_not_asked_again(
     assert site.requests["/one.wav"] == 1
 
 
-def test_a_broken_transfer_goes_on_where_it_stopped(crawled: Run, site: Any, sound: Callable[..., bytes]) -> None:
+def test_an_interrupted_transfer_is_resumed(crawled: Run, site: Any, sound: Callable[..., bytes]) -> None:
     page, whole = site.interview("one", sound(20.0)), sound(20.0)
 
     def break_off_once(handler: Any) -> None:
@@ -238,7 +238,7 @@ def test_a_broken_transfer_goes_on_where_it_stopped(crawled: Run, site: Any, sou
     assert int(site.ranges[0].removeprefix("bytes=").partition("-")[0]) > 100_000
 
 
-def test_a_partial_file_of_something_else_is_not_built_upon(
+def test_a_partial_file_of_another_video_is_not_resumed(
     crawled: Run, site: Any, sound: Callable[..., bytes], settings: config.Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lists = [site.interview("one", sound(5.0))], [site.interview("two", sound(1.0))]
@@ -349,7 +349,7 @@ def test_media_and_captions_at_a_private_address_are_refused(
     assert reasons() == {"address refused"}
 
 
-def test_a_page_of_many_is_expanded(crawled: Run, site: Any, sound: Callable[..., bytes]) -> None:
+def test_a_page_with_several_videos_is_expanded(crawled: Run, site: Any, sound: Callable[..., bytes]) -> None:
     players = "".join(
         f'<video><source src="/{name}.wav" type="audio/wav"><track srclang="en" src="/{name}.vtt"></video>'
         for name in ("one", "three")
@@ -362,7 +362,7 @@ def test_a_page_of_many_is_expanded(crawled: Run, site: Any, sound: Callable[...
     assert len({row["video_id"] for row in rows}) == 3
 
 
-def test_a_feed_is_expanded_and_looked_up_every_time(crawled: Run, site: Any, sound: Callable[..., bytes]) -> None:
+def test_a_feed_is_expanded_in_each_run(crawled: Run, site: Any, sound: Callable[..., bytes]) -> None:
     def feed(*names: str) -> str:
         items = "".join(f"<item><title>{n}</title><link>{site.url(f'/watch/{n}')}</link></item>" for n in names)
         return site.add("/feed", f"<rss><channel><title>feed</title>{items}</channel></rss>", "text/xml")

@@ -1,4 +1,4 @@
-"""What a page's description means: captions, limits, names. And what a failure means."""
+"""Descriptions of pages: captions, limits, names. Classification of failures."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def test_the_best_captions_are_chosen(info: dict[str, Any], best: tuple[str, str
         {"automatic_captions": {"en": [source(query="?lang=fr&tlang=en")]}},
     ],
 )
-def test_unwanted_captions_are_none(info: dict[str, Any]) -> None:
+def test_captions_in_other_languages_are_not_used(info: dict[str, Any]) -> None:
     with pytest.raises(Rejected, match="no captions"):
         description.best_track(info, wanted())
 
 
-def test_automatic_captions_can_be_unwanted() -> None:
+def test_automatic_captions_can_be_excluded() -> None:
     with pytest.raises(Rejected, match=r"found en \(automatic\)"):
         description.best_track({"automatic_captions": {"en": [source()]}}, wanted(automatic_captions=False))
 
@@ -79,7 +79,7 @@ def test_limits(info: dict[str, Any], reason: str) -> None:
     description.check_limits({"live_status": "was_live", "duration": 60, "filesize": 1000}, wanted())
 
 
-def test_text_from_outside_becomes_one_printable_line() -> None:
+def test_external_text_becomes_one_printable_line() -> None:
     assert description.line(" a\n\tb\x1b[31m\u202e" + "x" * 900)[:8] == "a b[31mx"
     assert len(description.line("x" * 900)) == 300
     assert description.line(None) == ""
@@ -106,33 +106,33 @@ def meaning(error: BaseException, downloading: bool = False) -> Exception:
         ("[x] x: odd", "unsupported"),
     ],
 )
-def test_words_of_sites_are_understood(message: str, reason: str) -> None:
-    found = meaning(ExtractorError(message, expected=True))
-    assert isinstance(found, Rejected)
-    assert found.reason == reason
-    assert isinstance(found, Transient) == (reason == retries.LATER)
+def test_messages_of_sites_are_classified(message: str, reason: str) -> None:
+    error = meaning(ExtractorError(message, expected=True))
+    assert isinstance(error, Rejected)
+    assert error.reason == reason
+    assert isinstance(error, Transient) == (reason == retries.LATER)
 
 
-def test_what_yt_dlp_cannot_explain_is_not_remembered_nor_tried_again() -> None:
+def test_unexpected_errors_are_neither_cached_nor_retried() -> None:
     for error in (ExtractorError("Unable to extract title"), KeyError("formats")):
-        found = meaning(error)
-        assert isinstance(found, Transient)
-        assert not isinstance(found, retries.TryAgain)
+        error = meaning(error)
+        assert isinstance(error, Transient)
+        assert not isinstance(error, retries.TryAgain)
 
 
-def test_a_failed_transfer_is_tried_again_and_a_full_disk_is_not() -> None:
+def test_a_failed_transfer_is_retried_and_a_full_disk_is_not() -> None:
     assert isinstance(meaning(DownloadError("1 bytes read, 2 more expected"), downloading=True), retries.TryAgain)
     full = DownloadError("unable to write data")
     full.__cause__ = OSError(errno.ENOSPC, "No space left on device", "/x")
-    found = meaning(full, downloading=True)
-    assert isinstance(found, OSError)
-    assert found.errno == errno.ENOSPC
+    error = meaning(full, downloading=True)
+    assert isinstance(error, OSError)
+    assert error.errno == errno.ENOSPC
 
 
 def test_an_unsupported_page_is_named_as_such() -> None:
-    found = meaning(UnsupportedError(URL))
-    assert isinstance(found, Rejected)
-    assert found.reason == "unsupported"
+    error = meaning(UnsupportedError(URL))
+    assert isinstance(error, Rejected)
+    assert error.reason == "unsupported"
 
 
 def test_details_are_the_same_every_time() -> None:

@@ -1,4 +1,4 @@
-"""Lists of interviews: what is accepted, and what each mistake is told."""
+"""Lists of interviews: accepted forms, and the error message of each mistake."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_each_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:
         lists.read(write(tmp_path, text), "train")
 
 
-def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     rows = "".join(f"{n},ftp://a.example/{n}\n" for n in range(14))
     with pytest.raises(InputError) as caught:
         lists.read(write(tmp_path, HEADER + rows), "train")
@@ -99,12 +99,12 @@ def test_a_missing_list_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_video_in_both_lists_is_found_under_another_url(other: str) -> None:
-    one = lists.ListEntry("train", "1", "https://www.youtube.com/watch?v=xoUZD1UH_uY", "a.csv, row 2")
+    entry = lists.ListEntry("train", "1", "https://www.youtube.com/watch?v=xoUZD1UH_uY", "a.csv, row 2")
     with pytest.raises(InputError, match=r"a\.csv, row 2 and b\.csv, row 9"):
-        lists.check_disjoint([one, lists.ListEntry("test", "2", other, "b.csv, row 9")])
+        lists.check_disjoint([entry, lists.ListEntry("test", "2", other, "b.csv, row 9")])
 
 
-def test_other_videos_stay_apart() -> None:
+def test_different_videos_are_not_confused() -> None:
     urls = [
         "https://youtu.be/xoUZD1UH_uY",
         "https://youtu.be/Sx8kUBBjzQY",

@@ -1,4 +1,4 @@
-"""The guard on addresses."""
+"""Blocking of connections to private networks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_public_hosts_are(host: str) -> None:
     assert network.is_public(host)
 
 
-def test_loopback_is_refused_inside_the_guard_only(site: Any) -> None:
+def test_loopback_is_refused_inside_guarded_only(site: Any) -> None:
     with network.guarded([], None) as refused, pytest.raises(network.AddressRefusedError):
         socket.create_connection(("localhost", site.port), timeout=2)
     assert refused
@@ -52,14 +52,14 @@ def test_a_name_can_be_allowed(site: Any) -> None:
         socket.create_connection(("127.0.0.1", site.port), timeout=2).close()
 
 
-def test_a_name_that_turns_private_is_refused(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", site.port))]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+def test_a_name_that_resolves_to_a_private_address_later_is_refused(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    infos = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", site.port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: infos)
     with network.guarded([], None), pytest.raises(network.AddressRefusedError):
         socket.create_connection(("rebound.example.org", site.port), timeout=2)
 
 
-def test_other_threads_are_left_alone(site: Any) -> None:
+def test_other_threads_are_not_affected(site: Any) -> None:
     done = []
 
     def connect() -> None:
@@ -110,12 +110,12 @@ def test_behind_a_proxy_public_targets_pass(site: Any, respond: Callable[..., No
 
 
 @pytest.mark.parametrize("entry", ["127.0.0.1", "http://127.0.0.1:80", "a:b", ":80", "a:99999", "::1:80", "u@h:80", ""])
-def test_malformed_places_are_named(entry: str) -> None:
+def test_malformed_addresses_are_quoted(entry: str) -> None:
     with pytest.raises(ConfigError, match="expected host:port"):
         network.parse_host_port(entry)
 
 
-def test_places_are_split() -> None:
+def test_host_and_port_are_split() -> None:
     assert network.parse_host_port("[::1]:8417") == ("::1", 8417)
     assert network.parse_proxy("http://me:secret@proxy.example") == ("proxy.example", 80)
 

@@ -1,4 +1,4 @@
-"""Which of yt-dlp's own options may stand in params.yaml."""
+"""yt-dlp options that params.yaml may contain."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasks.fetching import options
         (["--extractor-args", "youtube:lang=en"], {"extractor_args": {"youtube": {"lang": ["en"]}}}),
     ],
 )
-def test_options_that_shape_requests_pass(arguments: list[str], parameters: dict[str, object]) -> None:
+def test_options_about_requests_are_allowed(arguments: list[str], parameters: dict[str, object]) -> None:
     assert options.parse(arguments) == parameters
 
 

@@ -1,4 +1,4 @@
-"""Patience: how often, how long, and when not."""
+"""Retries: how many, how long the waits are, and which failures are not retried."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.fetching import failures, retries
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits asked for, none of them waited."""
+    """The requested waits, which are not waited for."""
     asked: list[float] = []
     monkeypatch.setattr(time, "sleep", asked.append)
     return asked
@@ -46,14 +46,14 @@ def test_the_server_decides_how_long(waits: list[float]) -> None:
     assert waits == [30.0]
 
 
-def test_too_long_a_wait_is_no_wait(waits: list[float]) -> None:
+def test_too_long_a_wait_is_not_waited_for(waits: list[float]) -> None:
     call = failing(1, lambda: retries.TryAgain("busy", after_s=61.0))
     with pytest.raises(retries.TryAgain):
         retries.call_with_retries(call, attempts=9, backoff_s=1.0, max_backoff_s=60.0)
     assert waits == []
 
 
-def test_the_last_failure_comes_out(waits: list[float]) -> None:
+def test_the_last_failure_is_raised(waits: list[float]) -> None:
     with pytest.raises(retries.TryAgain, match="unavailable for now: busy"):
         retries.call_with_retries(
             failing(9, lambda: retries.TryAgain("busy")), attempts=3, backoff_s=1.0, max_backoff_s=60.0
@@ -61,7 +61,7 @@ def test_the_last_failure_comes_out(waits: list[float]) -> None:
     assert len(waits) == 2
 
 
-def test_what_is_final_is_not_tried_again(waits: list[float]) -> None:
+def test_permanent_failures_are_not_retried(waits: list[float]) -> None:
     with pytest.raises(Rejected, match="not found"):
         retries.call_with_retries(
             failing(1, lambda: Rejected("not found")), attempts=3, backoff_s=1.0, max_backoff_s=60.0

@@ -1,4 +1,4 @@
-"""Decoding: the right sound at the right time, whatever the container; damage is noticed."""
+"""Decoding: the right samples at the right time from any container; damaged files are detected."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def encode(path: Path, codec: str, rate_hz: int, signal: np.ndarray, start_s: fl
 
 
 @pytest.mark.parametrize(("suffix", "codec", "rate_hz"), CODECS)
-def test_sound_keeps_its_length_and_its_place(tmp_path: Path, suffix: str, codec: str, rate_hz: int) -> None:
+def test_sound_keeps_its_length_and_position(tmp_path: Path, suffix: str, codec: str, rate_hz: int) -> None:
     source = encode(tmp_path / f"a.{suffix}", codec, rate_hz, click(3.0, rate_hz, at_s=2.0))
     duration_s = decode.to_flac(source, tmp_path / "a.flac")
     signal, found_hz = soundfile.read(tmp_path / "a.flac")
@@ -65,7 +65,7 @@ def test_the_same_bytes_every_time(wav: Callable[..., Path], tmp_path: Path) -> 
     assert (tmp_path / "a.flac").read_bytes() == (tmp_path / "b.flac").read_bytes()
 
 
-def test_16_khz_mono_comes_out_as_it_went_in(wav: Callable[..., Path], tmp_path: Path) -> None:
+def test_16_khz_mono_is_unchanged(wav: Callable[..., Path], tmp_path: Path) -> None:
     source = wav(1.234)
     decode.to_flac(source, tmp_path / "a.flac")
     assert np.array_equal(
@@ -79,7 +79,7 @@ def test_channels_are_mixed(wav: Callable[..., Path], tmp_path: Path) -> None:
     assert np.abs(mixed - alone).max() < 1e-3
 
 
-def test_a_hole_on_the_clock_becomes_silence(tmp_path: Path) -> None:
+def test_a_gap_in_the_timestamps_becomes_silence(tmp_path: Path) -> None:
     signal = click(1.0, 48_000, at_s=0.5)
     with av.open(tmp_path / "a.mkv", "w") as container:
         stream = container.add_stream("pcm_s16le", rate=48_000, layout="mono")
@@ -98,7 +98,7 @@ def test_a_hole_on_the_clock_becomes_silence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["m4a", "webm", "mp3"])
-def test_a_truncated_file_is_noticed(tmp_path: Path, suffix: str) -> None:
+def test_a_truncated_file_is_an_error(tmp_path: Path, suffix: str) -> None:
     codec, rate_hz = next((codec, rate_hz) for name, codec, rate_hz in CODECS if name == suffix)
     source = encode(tmp_path / f"a.{suffix}", codec, rate_hz, click(20.0, rate_hz, at_s=1.0))
     source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
@@ -117,7 +117,7 @@ def test_a_truncated_file_is_noticed(tmp_path: Path, suffix: str) -> None:
         (b"ffconcat version 1.0\nfile '/etc/passwd'\n", "not a media file"),
     ],
 )
-def test_what_is_no_media_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+def test_other_files_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "a.m4a").write_bytes(content)
     with pytest.raises(AudioError, match=message):
         decode.to_flac(tmp_path / "a.m4a", tmp_path / "a.flac")

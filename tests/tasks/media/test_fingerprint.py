@@ -1,4 +1,4 @@
-"""Fingerprints: copies agree, other sounds do not, and damage to level, rate or start changes little."""
+"""Fingerprints: copies agree despite changes of level, rate or start; other recordings do not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def voices() -> list[np.ndarray]:
         return [resample_poly(acting.perform(voice, take), RATE_HZ, acting.RATE_HZ) for take in takes]
 
 
-def test_copies_are_found_and_nothing_else(voices: list[np.ndarray]) -> None:
+def test_copies_agree_and_nothing_else(voices: list[np.ndarray]) -> None:
     rng = np.random.default_rng(1)
     copies = [
         0.1 * voices[0],
@@ -36,7 +36,7 @@ def test_copies_are_found_and_nothing_else(voices: list[np.ndarray]) -> None:
         voices[3] + 0.003 * rng.standard_normal(voices[3].size),
         np.concatenate([np.zeros(8000), voices[4], np.zeros(3000)]),
     ]
-    prints = [fingerprint(one, RATE_HZ) for one in (*voices, *copies)]
+    prints = [fingerprint(clip, RATE_HZ) for clip in (*voices, *copies)]
     n = len(voices)
     assert [(a, b) for a, b, _ in near_duplicates(prints)] == [(i, n + i) for i in range(len(copies))]
     assert near_duplicates([np.empty(0, np.uint32), prints[0], prints[0][:0]]) == []
@@ -51,22 +51,22 @@ def test_the_best_offset_is_found(voices: list[np.ndarray]) -> None:
     assert other > 2 * MAX_BIT_ERROR_RATE
 
 
-def test_silence_says_nothing() -> None:
+def test_silence_is_not_compared() -> None:
     silent = fingerprint(np.zeros(RATE_HZ), RATE_HZ)
     assert set(silent.tolist()) == {QUIET}
     assert bit_error_rate(silent, silent, 5) == (1.0, 0, 0)
     assert near_duplicates([silent, silent]) == []
 
 
-def test_what_cannot_be_a_signal() -> None:
+def test_invalid_signals_are_errors() -> None:
     with pytest.raises(AudioError, match="expected one channel"):
         fingerprint(np.zeros((2, 100)), RATE_HZ)
     with pytest.raises(AudioError, match="not finite"):
         fingerprint(np.array([0.0, np.nan]), RATE_HZ)
 
 
-def test_takes_of_one_sentence_are_no_copies(real_data: Path) -> None:
+def test_takes_of_one_sentence_are_not_copies(real_data: Path) -> None:
     clips = sorted((real_data / "ravdess" / "Actor_01").glob("*.flac"))
-    prints = [fingerprint(soundfile.read(one, dtype="int16")[0], RATE_HZ) for one in clips]
+    prints = [fingerprint(soundfile.read(clip, dtype="int16")[0], RATE_HZ) for clip in clips]
     assert len(prints) == 60
     assert near_duplicates(prints) == []

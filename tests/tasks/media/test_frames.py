@@ -1,4 +1,4 @@
-"""Frames of highest entropy: those that a slow reference chooses, whatever the file is like."""
+"""Frames of highest entropy: the same as those of a slow reference, for many kinds of files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIZE = (48, 64)
 
 
 def picture(levels: int, seed: int, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """Blocks of grey, of so many levels: the more there are, the higher the entropy."""
+    """Blocks of grey: the more levels, the higher the entropy."""
     rng = np.random.default_rng(seed)
     blocks = rng.choice(np.linspace(20, 235, levels).astype(np.uint8), (size[0] // 8, size[1] // 8))
     grey = np.kron(blocks, np.ones((8, 8), np.uint8))
@@ -37,38 +37,38 @@ def film(
     sound: bool = False,
     pix_fmt: str = "yuv420p",
 ) -> Path:
-    """Write pictures, 25 a second or at times in 25ths of a second, nearly without loss."""
+    """Write pictures nearly without loss, 25 per second or at times in 1/25 s."""
     with av.open(path, "w") as container:
         stream = container.add_stream("mpeg4" if pix_fmt == "yuv420p" else "ffv1", rate=25)
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = pix_fmt
         if pix_fmt == "yuv420p":
             stream.options = {"qmin": "1", "qmax": "1"}
-        heard = container.add_stream("aac", rate=16_000, layout="mono") if sound else None
-        for number, one in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(one, format="rgb24")
+        sound_stream = container.add_stream("aac", rate=16_000, layout="mono") if sound else None
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = (times[number] if times else number), Fraction(1, 25)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-        if heard is not None:
+        if sound_stream is not None:
             samples = np.zeros((1, 16_000 * len(pictures) // 25), dtype=np.float32)
             tone = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
             tone.sample_rate, tone.pts = 16_000, 0
-            container.mux(heard.encode(tone))
-            container.mux(heard.encode(None))
+            container.mux(sound_stream.encode(tone))
+            container.mux(sound_stream.encode(None))
     return path
 
 
 def reference(path: Path, n: int) -> list[float]:
-    """Times of the frames that the source would choose: all to RGB, grey in float64, scipy's entropy, one by one."""
-    found = []
+    """Times of the frames that the source document would select: grey of RGB in float64, scipy's entropy."""
+    frames = []
     with av.open(path) as container:
         for number, frame in enumerate(container.decode(video=0)):
             rgb = frame.to_ndarray(format="rgb24").astype(np.float64)
             grey = np.rint(rgb @ [0.299, 0.587, 0.114])
             counts, _ = np.histogram(grey, bins=256, range=(0, 256))
-            found.append((-entropy_of(counts / counts.sum(), base=2), number, frame.time))
-    return sorted(time_s for _, _, time_s in sorted(found)[:n])
+            frames.append((-entropy_of(counts / counts.sum(), base=2), number, frame.time))
+    return sorted(time_s for _, _, time_s in sorted(frames)[:n])
 
 
 def levels_of(n: int, seed: int = 3) -> list[np.ndarray]:
@@ -77,47 +77,47 @@ def levels_of(n: int, seed: int = 3) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv444p", "bgr0"])
-def test_the_frames_that_a_slow_reference_chooses(tmp_path: Path, pix_fmt: str) -> None:
+def test_frames_are_those_of_a_slow_reference(tmp_path: Path, pix_fmt: str) -> None:
     path = film(tmp_path / ("film.mp4" if pix_fmt == "yuv420p" else "film.mkv"), levels_of(40), pix_fmt=pix_fmt)
-    found = select(path, 10, SIZE)
-    np.testing.assert_allclose(found.times_s, reference(path, 10), atol=1e-3)
-    assert found.images.shape == (10, *SIZE, 3)
-    assert found.n_seen == 40
-    assert (np.diff(found.times_s) > 0).all()
-    assert 0 < found.entropies.min() <= found.entropies.max() <= 8
+    selected = select(path, 10, SIZE)
+    np.testing.assert_allclose(selected.times_s, reference(path, 10), atol=1e-3)
+    assert selected.images.shape == (10, *SIZE, 3)
+    assert selected.n_seen == 40
+    assert (np.diff(selected.times_s) > 0).all()
+    assert 0 < selected.entropies.min() <= selected.entropies.max() <= 8
 
 
-def test_of_equals_the_earlier_ones(tmp_path: Path) -> None:
+def test_if_tied_the_earlier_frames_are_selected(tmp_path: Path) -> None:
     flat = np.full((*SIZE, 3), 128, np.uint8)
     path = film(tmp_path / "film.mp4", [flat] * 12)
-    found = select(path, 5, SIZE)
-    np.testing.assert_allclose(found.times_s, np.arange(5) / 25, atol=1e-3)
-    np.testing.assert_allclose(found.entropies, 0, atol=1e-9)
+    selected = select(path, 5, SIZE)
+    np.testing.assert_allclose(selected.times_s, np.arange(5) / 25, atol=1e-3)
+    np.testing.assert_allclose(selected.entropies, 0, atol=1e-9)
 
 
 @pytest.mark.parametrize("n", [1, 4])
-def test_a_short_clip_gives_all_it_has(tmp_path: Path, n: int) -> None:
-    found = select(film(tmp_path / "film.mp4", levels_of(n)), 10, SIZE)
-    assert len(found.images) == len(found.times_s) == found.n_seen == n
+def test_a_short_clip_gives_all_its_frames(tmp_path: Path, n: int) -> None:
+    selected = select(film(tmp_path / "film.mp4", levels_of(n)), 10, SIZE)
+    assert len(selected.images) == len(selected.times_s) == selected.n_seen == n
 
 
 def test_an_utterance_is_a_part_of_its_file(tmp_path: Path) -> None:
     path = film(tmp_path / "film.mp4", levels_of(50), sound=True)
-    found = select(path, 100, SIZE, start_s=0.4, end_s=1.2)
-    assert found.n_seen == 20
-    np.testing.assert_allclose(found.times_s, np.arange(20) / 25, atol=1e-3)
+    selected = select(path, 100, SIZE, start_s=0.4, end_s=1.2)
+    assert selected.n_seen == 20
+    np.testing.assert_allclose(selected.times_s, np.arange(20) / 25, atol=1e-3)
     with pytest.raises(VideoError, match="no frame could be decoded from 60 s on"):
         select(path, 10, SIZE, start_s=60.0)
 
 
-def test_frames_come_at_their_own_times(tmp_path: Path) -> None:
+def test_frames_have_their_own_times(tmp_path: Path) -> None:
     times = [0, 1, 2, 10, 11, 30, 55]
-    found = select(film(tmp_path / "film.mkv", levels_of(7), times), 10, SIZE)
-    np.testing.assert_allclose(found.times_s, np.array(times) / 25, atol=2e-3)
+    selected = select(film(tmp_path / "film.mkv", levels_of(7), times), 10, SIZE)
+    np.testing.assert_allclose(selected.times_s, np.array(times) / 25, atol=2e-3)
 
 
-def test_a_turned_video_stands_upright(tmp_path: Path) -> None:
-    """The phone was held on its side: the container says by how much it has to be turned, clockwise here."""
+def test_a_rotated_video_is_turned_upright(tmp_path: Path) -> None:
+    """A video recorded sideways: the container states the rotation, clockwise in this file."""
     shown = np.zeros((*SIZE, 3), np.uint8)
     shown[: SIZE[0] // 2] = 255
     path = film(tmp_path / "film.mp4", [shown] * 3)
@@ -149,7 +149,7 @@ def test_files_without_pictures(tmp_path: Path) -> None:
         select(tmp_path / "empty.mp4", 10, SIZE)
 
 
-def test_few_pictures_are_made_and_fewer_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_frames_are_converted_and_fewer_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = film(tmp_path / "film.mp4", levels_of(200))
     made, original = [], frames._picture
 
@@ -158,9 +158,9 @@ def test_few_pictures_are_made_and_fewer_kept(tmp_path: Path, monkeypatch: pytes
         return original(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(frames, "_picture", counted)
-    found = select(path, 10, SIZE)
-    assert found.n_seen == 200
-    assert len(found.images) == 10
+    selected = select(path, 10, SIZE)
+    assert selected.n_seen == 200
+    assert len(selected.images) == 10
     # of a random order, 10 · (1 + ln(200 / 10)) on the mean
     assert len(made) < 70
 
@@ -176,7 +176,7 @@ def test_entropy_by_hand(shape: tuple[int, int]) -> None:
     assert frames.entropy(grey.reshape(shape)) == pytest.approx(-(share * np.log2(share)).sum())
 
 
-def test_a_span_late_in_a_long_film_is_gone_to_directly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_late_span_is_reached_by_seeking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = film(tmp_path / "long.mp4", [picture(2 + number % 30, number) for number in range(500)])
     whole = select(path, 500, SIZE)
     decoded, original = [], frames.decode.decoded_frames
@@ -187,19 +187,19 @@ def test_a_span_late_in_a_long_film_is_gone_to_directly(tmp_path: Path, monkeypa
             yield frame
 
     monkeypatch.setattr(frames.decode, "decoded_frames", counting)
-    found = select(path, 500, SIZE, 15.0, 16.0)
-    assert found.n_seen == 25
+    selected = select(path, 500, SIZE, 15.0, 16.0)
+    assert selected.n_seen == 25
     assert len(decoded) < 60, "at most from the last key frame on"
-    np.testing.assert_allclose(found.times_s, np.arange(25) / 25, atol=1e-6)
-    np.testing.assert_array_equal(found.images, whole.images[375:400])
+    np.testing.assert_allclose(selected.times_s, np.arange(25) / 25, atol=1e-6)
+    np.testing.assert_array_equal(selected.images, whole.images[375:400])
 
 
-def test_a_height_alone_keeps_the_shape(tmp_path: Path) -> None:
+def test_a_height_alone_keeps_the_aspect_ratio(tmp_path: Path) -> None:
     path = film(tmp_path / "wide.mp4", [picture(9, 1, (48, 96))])
     assert select(path, 1, 24).images.shape == (1, 24, 48, 3)
 
 
-def test_what_is_known_of_a_film(tmp_path: Path) -> None:
+def test_format_of_a_video(tmp_path: Path) -> None:
     path = film(tmp_path / "short.mp4", [picture(9, number) for number in range(50)])
     assert frames.video_format(path) == {"width": 64, "height": 48, "frames_per_s": 25.0, "duration_s": 2.0}
 
@@ -228,7 +228,9 @@ def test_it_is_three_times_as_fast_as_the_slow_reference(tmp_path: Path) -> None
         started = time.perf_counter()
         how()
         took.append(time.perf_counter() - started)
-    print(f"\n100 frames of 720p: RGB, float64, scipy {took[0]:.2f} s; here {took[1]:.2f} s, {took[0] / took[1]:.1f} x")
+    print(
+        f"\n100 frames of 720p: RGB, float64, scipy {took[0]:.2f} s; select {took[1]:.2f} s, {took[0] / took[1]:.1f} x"
+    )
     assert took[0] > 3 * took[1]
 
 

@@ -1,4 +1,4 @@
-"""Acoustic: one row per segment, in order; what gives no features is a reject with its reason."""
+"""Stage acoustic: one row per segment, in order; a segment without features is a reject."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_rows_follow_the_segments_and_are_finite(captioned: Callable[..., None],
     assert np.unique(values, axis=0).shape[0] == 9
 
 
-def test_silence_is_a_reject_and_the_rest_goes_on(captioned: Callable[..., None], settings: Config) -> None:
+def test_silence_is_a_reject_and_other_segments_are_used(captioned: Callable[..., None], settings: Config) -> None:
     captioned(1, 1, per_video=3)
     signal, rate_hz = soundfile.read(paths.MEDIA / "train-0.flac", dtype="int16")
     signal[: round(2.5 * rate_hz)] = 0

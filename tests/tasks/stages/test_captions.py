@@ -1,4 +1,4 @@
-"""The stage captions: one video, then all of them, with what could not be used."""
+"""Stage captions: one video, all videos, and rejects."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ def sound(name: str) -> None:
 
 
 def test_one_video(project: Path, settings: Config) -> None:
-    found = captions_one(CaptionedVideo(**video("train-1", VTT)), settings.captions)
-    (row,) = found.rows.to_pylist()
+    result = captions_one(CaptionedVideo(**video("train-1", VTT)), settings.captions)
+    (row,) = result.rows.to_pylist()
     assert {name: value for name, value in row.items() if value is not None} == {
         "utterance_id": "weak/train-1/0000", "corpus": "weak", "language": "en", "group": "train-1", "turn": 0,
         "audio": "train-1.flac", "start_s": 1.0, "end_s": 3.0, "text": "Hello & welcome", "text_source": "manual",
         "split": "train", "licence": "CC BY",
     }  # fmt: skip
-    assert [(one.id, one.reason, one.detail) for one in found.rejects] == [
+    assert [(reject.id, reject.reason, reject.detail) for reject in result.rejects] == [
         ("weak/train-1/cue-0002", "only a tag", "[Music]")
     ]
 
@@ -99,7 +99,7 @@ def test_a_video_without_a_cue_is_rejected(project: Path, settings: Config, cont
     assert rejected.value.reason == reason
 
 
-def test_what_decides_a_result_is_in_its_key(project: Path) -> None:
+def test_inputs_of_a_result_are_in_its_key(project: Path) -> None:
     row = video("train-1", VTT)
     changed = ("captions_sha256", "f" * 64), ("duration_s", 9.0), ("language", "el"), ("split", "test")
     keys = {CaptionedVideo(**{**row, name: value}).content for name, value in changed}
@@ -109,17 +109,17 @@ def test_what_decides_a_result_is_in_its_key(project: Path) -> None:
 def test_one_video_by_sentence(project: Path, settings: Config) -> None:
     row = video("train-1", SENTENCES)
     sound("train-1.flac")
-    found = captions_one(CaptionedVideo(**row), by_sentence(settings).captions)
-    assert [(one["text"], one["turn"]) for one in found.rows.to_pylist()] == [
+    result = captions_one(CaptionedVideo(**row), by_sentence(settings).captions)
+    assert [(reject["text"], reject["turn"]) for reject in result.rows.to_pylist()] == [
         ("I went home. [Laughter]", 0),
         ("Did you?", 1),
         ("Yes [Applause] [Applause] I did.", 2),
     ]
-    (first, second, third) = [(one["start_s"], one["end_s"]) for one in found.rows.to_pylist()]
+    (first, second, third) = [(reject["start_s"], reject["end_s"]) for reject in result.rows.to_pylist()]
     assert first[0] == pytest.approx(1.15, abs=0.02)
     assert 3.1 < first[1] <= second[0] < 5 <= second[1] == third[0] < 6
     assert third[1] == pytest.approx(8.35, abs=0.02)
-    assert [(one.id.split("-")[-1], one.reason) for one in found.rejects] == [
+    assert [(reject.id.split("-")[-1], reject.reason) for reject in result.rejects] == [
         ("0007", "only a tag"),
         ("0008", "past the end of the sound"),
     ]
@@ -130,14 +130,14 @@ def test_by_sentence_rejects_what_cues_reject(project: Path, settings: Config) -
         with pytest.raises(Rejected, match=reason):
             captions_one(CaptionedVideo(**video("test-1", content)), by_sentence(settings).captions)
     row = video("test-2", b"WEBVTT\n\n00:01.000 --> 00:03.000\n[Music]\n")
-    found = captions_one(CaptionedVideo(**row), by_sentence(settings).captions)
-    assert [one.reason for one in found.rejects] == ["only a tag"]
+    result = captions_one(CaptionedVideo(**row), by_sentence(settings).captions)
+    assert [reject.reason for reject in result.rejects] == ["only a tag"]
 
 
-def test_sound_decides_only_where_it_is_heard(project: Path, settings: Config) -> None:
+def test_sound_is_in_the_key_only_for_sentences(project: Path, settings: Config) -> None:
     row = video("train-1", VTT)
     table = tables.from_rows([{**row, "audio_sha256": "0" * 64}], tables.VIDEOS)
-    for config, heard in ((settings, False), (by_sentence(settings), True)):
+    for config, aligned in ((settings, False), (by_sentence(settings), True)):
         keys = set()
         for digest in ("0" * 64, "1" * 64):
             other = table.set_column(
@@ -151,8 +151,8 @@ def test_sound_decides_only_where_it_is_heard(project: Path, settings: Config) -
                 config, each=lambda work, items, seen=seen, driver=driver: (seen.extend(items), driver(work, items))[1]
             )
             keys |= {item.content for item in seen}
-        assert len(keys) == 1 + heard
-        assert all(("audio_sha256" in key) == heard for key in keys)
+        assert len(keys) == 1 + aligned
+        assert all(("audio_sha256" in key) == aligned for key in keys)
 
 
 def test_all_videos_by_sentence(project: Path, settings: Config) -> None:
@@ -176,8 +176,8 @@ def test_all_videos_by_sentence(project: Path, settings: Config) -> None:
 
 
 def test_by_cue_no_sound_is_opened(project: Path, settings: Config) -> None:
-    found = utterances.read(SENTENCES, "vtt", Path("no-such.flac"), 10.0, settings.captions)
-    assert [one.text for one in found.spoken] == ["I went", "home. [Laughter] Did", "you? Yes", "I did."]
+    parsed = utterances.read(SENTENCES, "vtt", Path("no-such.flac"), 10.0, settings.captions)
+    assert [span.text for span in parsed.spoken] == ["I went", "home. [Laughter] Did", "you? Yes", "I did."]
 
 
 def test_all_videos(project: Path, settings: Config) -> None:
@@ -201,6 +201,6 @@ def test_all_videos(project: Path, settings: Config) -> None:
     ]
 
 
-def test_without_videos_it_says_what_to_do(project: Path, settings: Config) -> None:
+def test_without_videos_the_error_states_what_to_do(project: Path, settings: Config) -> None:
     with pytest.raises(TableError, match="run the stage that writes it"):
         captions.run(settings, each=local(settings.runtime))

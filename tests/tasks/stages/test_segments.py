@@ -1,4 +1,4 @@
-"""Segments: cut where the table says, into few files that others can read; a new video touches one shard."""
+"""Stage segments: cuts at the right place; a new video changes one shard."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_same_bytes_twice_and_a_new_video_touches_one_shard(captioned: Callable[
     assert changed == {segments.shard_of("train-3", settings.segments.shards)}
 
 
-def test_shards_without_news_are_neither_read_nor_written(captioned: Callable[..., None], settings: Config) -> None:
+def test_unchanged_shards_are_neither_read_nor_written(captioned: Callable[..., None], settings: Config) -> None:
     captioned(6, 2, per_video=3)
     run(settings)
     first, index = digests(), paths.SEGMENT_INDEX.read_bytes()
@@ -63,7 +63,9 @@ def test_shards_without_news_are_neither_read_nor_written(captioned: Callable[..
     news, damaged, gone = segments.shard_of("train-3", settings.segments.shards), *sorted(written)[:2]
     assert news not in (damaged, gone)
     utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES)
-    without = utterances.filter([one != "weak/train-3/0001" for one in utterances["utterance_id"].to_pylist()])
+    without = utterances.filter(
+        [utterance_id != "weak/train-3/0001" for utterance_id in utterances["utterance_id"].to_pylist()]
+    )
     tables.write(without, paths.UTTERANCES, tables.UTTERANCES)
     content = bytearray((paths.SHARDS / damaged).read_bytes())
     content[-200] ^= 0xFF

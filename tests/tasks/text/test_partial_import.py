@@ -1,4 +1,4 @@
-"""Bare imports: the part alone, and nothing left behind."""
+"""Partial imports: the module without its package, and a clean `sys.modules` afterwards."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ assert partial_import.module("textblob.en").sentiment is package.en.sentiment
 """
 
 
-def test_a_part_comes_without_its_package_and_the_package_whole_afterwards() -> None:
-    told = subprocess.run([sys.executable, "-c", _ALONE], check=True, capture_output=True, text=True).stdout
-    assert told.splitlines() == ["['I', 'ca', \"n't\"] 0.9099999999999999", "nltk.tokenize 0.9099999999999999"]
+def test_a_module_is_imported_without_its_package_which_is_complete_afterwards() -> None:
+    output = subprocess.run([sys.executable, "-c", _ALONE], check=True, capture_output=True, text=True).stdout
+    assert output.splitlines() == ["['I', 'ca', \"n't\"] 0.9099999999999999", "nltk.tokenize 0.9099999999999999"]
 
 
-def test_what_is_not_there_is_told_and_nothing_is_left_behind() -> None:
+def test_a_missing_package_is_an_error_and_leaves_nothing_behind() -> None:
     before = set(sys.modules)
     for name in ("no_such_package.part", "wave_file.part"):
         with pytest.raises(ModuleNotFoundError, match=name.partition(".")[0]):

@@ -1,4 +1,4 @@
-"""WordCache: each is looked up once, and not too many are kept."""
+"""WordCache: each chunk is computed once, and the size is limited."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 from tasks.text import word_cache
 
 
-def test_chunks_that_are_forgotten_are_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_dropped_from_the_cache_are_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(word_cache, "_MAX_CHUNKS", 2)
     asked = list[str]()
-    known = word_cache.WordCache(lambda chunk: asked.append(chunk) or chunk.upper())
-    assert known.of(" a b\na c a ") == ["A", "B", "A", "C", "A"]
-    assert len(known) <= 2
+    cache = word_cache.WordCache(lambda chunk: asked.append(chunk) or chunk.upper())
+    assert cache.of(" a b\na c a ") == ["A", "B", "A", "C", "A"]
+    assert len(cache) <= 2
     assert asked == ["a", "b", "c", "a"]

@@ -1,4 +1,4 @@
-"""What is measured on sound: known signals give known levels, and nothing is measured on nothing."""
+"""Sound measurements: signals of known level, clipping, silence, and no samples."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ RATE_HZ = 16_000
 
 def test_a_sine_at_half_of_full_scale() -> None:
     time_s = np.arange(RATE_HZ) / RATE_HZ
-    found = sound_check.measure(np.round(16_384 * np.sin(2 * np.pi * 400 * time_s)).astype(np.int16), RATE_HZ)
-    assert found["duration_s"] == 1.0
-    assert found["peak_dbfs"] == pytest.approx(-6.02, abs=0.01)
-    assert found["level_dbfs"] == pytest.approx(-9.03, abs=0.01)
-    assert found["clipped_share"] == found["silent_share"] == 0
+    measured = sound_check.measure(np.round(16_384 * np.sin(2 * np.pi * 400 * time_s)).astype(np.int16), RATE_HZ)
+    assert measured["duration_s"] == 1.0
+    assert measured["peak_dbfs"] == pytest.approx(-6.02, abs=0.01)
+    assert measured["level_dbfs"] == pytest.approx(-9.03, abs=0.01)
+    assert measured["clipped_share"] == measured["silent_share"] == 0
 
 
 def test_clipping_and_silence() -> None:
@@ -25,12 +25,12 @@ def test_clipping_and_silence() -> None:
     assert (silent["peak_dbfs"], silent["level_dbfs"], silent["silent_share"]) == (None, None, 1.0)
     samples[: RATE_HZ // 4] = 32_767
     samples[RATE_HZ // 4 : RATE_HZ // 2] = -32_768
-    found = sound_check.measure(samples, RATE_HZ)
-    assert found["clipped_share"] == 0.5
-    assert found["silent_share"] == 0.5
-    assert found["peak_dbfs"] == 0
+    measured = sound_check.measure(samples, RATE_HZ)
+    assert measured["clipped_share"] == 0.5
+    assert measured["silent_share"] == 0.5
+    assert measured["peak_dbfs"] == 0
 
 
-def test_nothing_at_all() -> None:
-    found = sound_check.measure(np.empty(0, np.int16), RATE_HZ)
-    assert (found["duration_s"], found["peak_dbfs"], found["clipped_share"]) == (0, None, 0)
+def test_no_samples() -> None:
+    measured = sound_check.measure(np.empty(0, np.int16), RATE_HZ)
+    assert (measured["duration_s"], measured["peak_dbfs"], measured["clipped_share"]) == (0, None, 0)
