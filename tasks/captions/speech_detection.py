@@ -33,34 +33,20 @@ class SpeechRuns:
     level_db: NDArray[np.float32]
 
     def within(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
-        """Return the runs within a span, cut to it.
-
-        Args:
-            start_ms: start of the span
-            end_ms: end of the span
-        """
+        """Return the runs within a span, cut to it."""
         first = int(np.searchsorted(self.ends_ms, start_ms, side="right"))
         stop = int(np.searchsorted(self.starts_ms, end_ms, side="left"))
         return [(max(int(self.starts_ms[i]), start_ms), min(int(self.ends_ms[i]), end_ms)) for i in range(first, stop)]
 
     def around(self, time_ms: int) -> tuple[int, int] | None:
-        """Return start and end of the run at a time, or None.
-
-        Args:
-            time_ms: any time in the file
-        """
+        """Return start and end of the run at a time, or None."""
         place = int(np.searchsorted(self.ends_ms, time_ms, side="right"))
         if place == self.ends_ms.size or self.starts_ms[place] > time_ms:
             return None
         return int(self.starts_ms[place]), int(self.ends_ms[place])
 
     def quietest_ms(self, start_ms: int, end_ms: int) -> int:
-        """Return the middle of the quietest step that begins in a span; past the end of the sound, the span's middle.
-
-        Args:
-            start_ms: start of the span
-            end_ms: end of the span
-        """
+        """Return the middle of the quietest step that starts in a span; after the sound, the span's middle."""
         first = start_ms // STEP_MS
         level = self.level_db[first : max(end_ms // STEP_MS, first + 1)]
         return (first + int(level.argmin())) * STEP_MS + STEP_MS // 2 if level.size else (start_ms + end_ms) // 2

@@ -56,11 +56,7 @@ def vectors_result(ids: Sequence[str], features: Sequence[Array | AudioError]) -
 
 
 def feature_columns(vectors: pa.Table) -> pa.Table:
-    """Convert VECTORS to SCHEMA, a column per feature.
-
-    Args:
-        vectors: rows of VECTORS
-    """
+    """Convert VECTORS to SCHEMA, a column per feature."""
     values = vectors["values"].combine_chunks().flatten().to_numpy().reshape(-1, len(NAMES))
     return pa.table([vectors["utterance_id"], *(pa.array(column) for column in values.T)], schema=SCHEMA)
 

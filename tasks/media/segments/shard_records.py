@@ -51,12 +51,7 @@ class ShardRecord:
         return cls(tuple(keys), _state(paths.SHARDS / name), tuple(entries), tuple(rejects))
 
     def is_current(self, name: str, keys: Sequence[str]) -> bool:
-        """Tell whether the shard would have the same contents, and its file is the one that was written.
-
-        Args:
-            name: file name
-            keys: cache keys of the segments it should contain
-        """
+        """Tell whether the shard would have the same contents, and its file is the one that was written."""
         return self.keys == tuple(keys) and self.state == _state(paths.SHARDS / name)
 
 
@@ -70,11 +65,7 @@ def read() -> dict[str, ShardRecord]:
 
 
 def write(records: Mapping[str, ShardRecord]) -> None:
-    """Write the record file.
-
-    Args:
-        records: of all shards, by name
-    """
+    """Write the record file."""
     content = {name: asdict(record) for name, record in records.items()}
     tables.write_text(paths.KEPT_SHARDS, json.dumps(content) + "\n")
 
