@@ -28,8 +28,7 @@ from tasks.experiments import modalities, scoring
 from tasks.experiments.data import Data
 from tasks.experiments.plan import Plan
 from tasks.leaks.fitted import check as check_fitted
-from tasks.models.base.branches import TrainingPart
-from tasks.models.base.estimator import Development, Inputs, Scores
+from tasks.models.base.estimator import Development, Inputs, Scores, TrainingPart
 
 FINAL = -1
 """The fold that trains on every row, to keep the model."""

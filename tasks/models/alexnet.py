@@ -1,8 +1,7 @@
-"""AlexNet over spectrograms, as the sources change it: convolutions, sum over positions, dropout, one linear layer.
+"""AlexNet over spectrograms, as modified by the sources: convolutions, sum over positions, dropout, one linear layer.
 
 The sources train it with AdamW for 16 epochs, a clip per step, and clip gradients to a norm of 1; here a step is a
-batch.
-One of them reports accuracy 0.55 on four classes of IEMOCAP, under a random split.
+batch. One of them reports accuracy 0.55 on four classes of IEMOCAP, under a random split.
 """
 
 from __future__ import annotations
@@ -10,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from tasks.models.base.estimator import Model, reading
+from tasks.models.base.estimator import Model
 from tasks.models.networks.image_estimator import ImageEstimator, ImageSettings
+from tasks.models.training.network import network_model
 
 if TYPE_CHECKING:
     from tasks.models.networks.image_network import ImageNetwork
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AlexNetSettings(ImageSettings):
-    """Settings of AlexNet, beside those of all image networks; a picture has 63 bands and 63 frames or more.
+    """Settings of AlexNet; a picture has 63 bands and 63 frames or more.
 
     Args:
-        learning_rate: the sources do not tell theirs
-        checkpoint: holds what torchvision's `alexnet` calls `features`; the rest of it is left where it is
+        learning_rate: not stated by the sources
+        checkpoint: with the weights `features` of torchvision's `alexnet`; others are ignored
         dropout: as in the sources
     """
 
@@ -41,27 +41,19 @@ class AlexNet(ImageEstimator):
 
     @property
     def least_size(self) -> int:
-        """How many bands, and how many frames, a picture must have."""
+        """Bands, and frames, that a picture must have."""
         from tasks.models.networks.alexnet import LEAST_SIZE
 
         return LEAST_SIZE
 
-    def bare(self, n_outputs: int) -> ImageNetwork:
-        """Return the network with first weights."""
+    def _untrained(self, n_outputs: int) -> ImageNetwork:
         from tasks.models.networks.alexnet import AlexNetModule
 
         return AlexNetModule(n_outputs, dropout=self.settings.dropout)
 
 
 MODELS: tuple[Model, ...] = (
-    Model(
-        name="alexnet",
-        title="AlexNet over spectrograms, summed over positions",
-        takes=frozenset({"sequence"}),
-        settings=AlexNetSettings,
-        make=AlexNet,
-        load=reading(AlexNet),
-        tasks=frozenset({"classes", "labels", "values"}),
-        in_epochs=True,
+    network_model(
+        "alexnet", "AlexNet over spectrograms, summed over positions", AlexNet, AlexNetSettings, {"sequence"}
     ),
 )

@@ -1,4 +1,4 @@
-"""Gradient-boosted trees by XGBoost, with the library's defaults, as the MELD notebook runs them; kept as UBJSON."""
+"""Gradient-boosted trees by XGBoost, with the library's defaults, as in the MELD notebook; saved as UBJSON."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, Self
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.core.errors import InputError
 from tasks.models.base import array_files
-from tasks.models.base.checks import above_zero, classes_of
-from tasks.models.base.estimator import Development, Inputs, Model, Scores, reading
+from tasks.models.base.checks import above_zero, check_width, classes_of
+from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, TrainingPart
 
 TREES = "trees.ubj"
 
@@ -27,10 +26,10 @@ class XgboostSettings:
     Args:
         n_estimators: rounds; each adds one tree per class
         max_depth: of a tree
-        learning_rate: by which each tree is shrunk, up to 1
-        subsample: share of the rows that each tree sees, up to 1
+        learning_rate: shrinkage of each tree, up to 1
+        subsample: share of the rows drawn for each tree, up to 1
         reg_lambda: L2 penalty on the leaves
-        tree_method: how splits are looked for
+        tree_method: how splits are searched
     """
 
     n_estimators: int = 100
@@ -50,30 +49,22 @@ class XgboostSettings:
             raise ValueError(f"reg_lambda must be 0 or more, found {self.reg_lambda}")
 
 
-class Xgboost:
-    """XGBoost's classifier, on one thread, so that the number of cores decides nothing.
+class Xgboost(Estimator):
+    """XGBoost's classifier; NaN in the features counts as missing.
 
-    Args:
-        settings: trees, their size and rate
-        seed: of the rows that each tree sees, with `subsample` below 1
+    It runs on one thread, so that the number of cores does not affect the result.
     """
 
-    outputs_: tuple[str, ...]
-    curves_: list[dict[str, float]]
+    settings: XgboostSettings
 
-    def __init__(self, settings: XgboostSettings, seed: int = 0) -> None:
-        self.settings, self.seed = settings, seed
+    def files(self) -> dict[str, bytes]:
+        """Return the trees as XGBoost's UBJSON, the classes as JSON."""
+        return {
+            TREES: bytes(self.booster_.save_raw("ubj")),
+            array_files.CARD: array_files.to_json({"outputs": self.outputs_}),
+        }
 
-    def fit(
-        self,
-        inputs: Inputs,
-        target: NDArray[Any],
-        *,
-        weights: NDArray[np.float64] | None = None,
-        development: Development | None = None,
-        folder: Path | None = None,
-    ) -> Self:
-        """Fit to classes, shape (n_rows,); NaN in the features is taken for missing."""
+    def _fit(self, part: TrainingPart, development: Development | None, folder: Path | None) -> None:
         settings = self.settings
         classifier = _xgboost().XGBClassifier(
             n_estimators=settings.n_estimators,
@@ -85,37 +76,22 @@ class Xgboost:
             n_jobs=1,
             random_state=self.seed,
         )
-        self.outputs_, self.curves_ = classes_of(target), []
-        codes = np.searchsorted(self.outputs_, target.astype(str))
-        classifier.fit(inputs.matrix(), codes, sample_weight=weights)
+        self.outputs_ = classes_of(part.target)
+        codes = np.searchsorted(self.outputs_, part.target.astype(str))
+        classifier.fit(part.inputs.matrix(), codes, sample_weight=part.weights)
         self.booster_ = classifier.get_booster()
-        return self
 
-    def scores(self, inputs: Inputs) -> Scores:
-        """Return the probability of each class, shape (n_rows, n_classes)."""
+    def _scores(self, inputs: Inputs) -> Scores:
         features = inputs.matrix()
-        if features.shape[1] != self.booster_.num_features():
-            raise ValueError(
-                f"expected features of shape (n_rows, {self.booster_.num_features()}), found {features.shape}"
-            )
-        if not len(features):
-            return np.empty((0, len(self.outputs_)))
-        found = np.asarray(self.booster_.inplace_predict(features), dtype=np.float64)
-        return found if found.ndim == 2 else np.stack([1 - found, found], axis=1)
+        check_width(features, self.booster_.num_features())
+        scores = np.asarray(self.booster_.inplace_predict(features), dtype=np.float64)
+        # for two classes XGBoost gives one column, the probability of the second
+        return scores if scores.ndim == 2 else np.stack([1 - scores, scores], axis=1)
 
-    def files(self) -> dict[str, bytes]:
-        """Return the trees as XGBoost's UBJSON, the classes as JSON."""
-        return {
-            TREES: bytes(self.booster_.save_raw("ubj")),
-            array_files.CARD: array_files.to_json({"outputs": self.outputs_}),
-        }
-
-    def read(self, files: Mapping[str, bytes]) -> Self:
-        """Take over what `files` gave."""
-        self.outputs_, self.curves_ = tuple(json.loads(files[array_files.CARD])["outputs"]), []
+    def _read(self, files: Mapping[str, bytes]) -> None:
+        self.outputs_ = tuple(json.loads(files[array_files.CARD])["outputs"])
         self.booster_ = _xgboost().Booster({"nthread": 1})
         self.booster_.load_model(bytearray(files[TREES]))
-        return self
 
 
 def _xgboost() -> ModuleType:
@@ -133,6 +109,5 @@ MODELS: tuple[Model, ...] = (
         takes=frozenset({"vector"}),
         settings=XgboostSettings,
         make=Xgboost,
-        load=reading(Xgboost),
     ),
 )

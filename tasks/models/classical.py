@@ -1,27 +1,25 @@
-"""Linear models over vectors, as arrays: what scores after fitting scores after loading.
+"""Linear models over vectors: logistic and ridge regression.
 
-scikit-learn fits; scores are computed here, from the arrays that are kept. A fitted model and the one loaded from its
-files therefore give the same scores to the last bit, and scikit-learn's own to rounding (1e-9 in the tests). Nothing
-is scaled here.
+scikit-learn fits; scores are computed here, from the arrays that are saved. So a fitted model and the one loaded from
+its files give identical scores, equal to scikit-learn's up to rounding (1e-9 in the tests). Features are not scaled.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models.base import array_files as arrays
-from tasks.models.base.checks import above_zero, classes_of
-from tasks.models.base.estimator import Development, Inputs, Model, Scores
+from tasks.models.base import array_files
+from tasks.models.base.checks import above_zero, check_width, classes_of
+from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, TrainingPart, Weights
 
-Weights = NDArray[np.float64] | None
 Link = Literal["softmax", "sigmoid", "identity"]
 
 
@@ -56,14 +54,14 @@ class RidgeSettings:
 
 @dataclass(frozen=True)
 class Linear:
-    """Scores that are linear in the features, up to a link: what a fitted linear model is made of.
+    """A fitted linear model: scores are linear in the features, up to a link function.
 
     Args:
-        outputs: what the columns of the scores stand for
+        outputs: the columns of the scores
         coef: shape (n_outputs, n_features)
         intercept: shape (n_outputs,)
         link: softmax over the outputs, a sigmoid for each, or none
-        notes: what had to give way in fitting
+        notes: what did not go as the settings ask
     """
 
     outputs: tuple[str, ...]
@@ -73,11 +71,14 @@ class Linear:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        # as files keep it: in another order of memory, products come out differently in their last bits
+        # row-major, as files keep it: the memory order changes the last bits of products
         object.__setattr__(self, "coef", np.ascontiguousarray(self.coef))
 
     def scores(self, features: Any) -> Scores:
-        """Return scores, shape (n_rows, n_outputs), of features, dense or sparse, shape (n_rows, n_features).
+        """Return scores, shape (n_rows, n_outputs).
+
+        Args:
+            features: dense or sparse, shape (n_rows, n_features)
 
         Raises:
             ValueError: if the number of features is not the model's
@@ -91,7 +92,7 @@ class Linear:
 
     @property
     def card(self) -> dict[str, Any]:
-        """What describes the arrays, for JSON."""
+        """Description of the arrays, for JSON."""
         return {"outputs": self.outputs, "link": self.link, "notes": self.notes}
 
     @property
@@ -100,9 +101,14 @@ class Linear:
         return {"coef": self.coef, "intercept": self.intercept}
 
     @classmethod
-    def of(cls, card: Mapping[str, Any], kept: Mapping[str, NDArray[Any]]) -> Linear:
-        """Return what `card` and `arrays` describe."""
-        return cls(tuple(card["outputs"]), kept["coef"], kept["intercept"], card["link"], tuple(card["notes"]))
+    def of(cls, card: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Linear:
+        """Restore a model.
+
+        Args:
+            card: as the property `card`
+            arrays: as the property `arrays`
+        """
+        return cls(tuple(card["outputs"]), arrays["coef"], arrays["intercept"], card["link"], tuple(card["notes"]))
 
 
 def fit_logistic(features: Any, target: NDArray[Any], settings: LogisticSettings, weights: Weights = None) -> Linear:
@@ -110,7 +116,7 @@ def fit_logistic(features: Any, target: NDArray[Any], settings: LogisticSettings
 
     Args:
         features: dense or sparse, shape (n_rows, n_features)
-        target: classes, shape (n_rows,), or labels, 0 or 1, shape (n_rows, n_labels), which are called "0", "1" …
+        target: classes, shape (n_rows,), or labels, 0 or 1, shape (n_rows, n_labels), named "0", "1" …
         settings: penalty, iterations, class weights
         weights: of the rows, shape (n_rows,)
 
@@ -120,78 +126,57 @@ def fit_logistic(features: Any, target: NDArray[Any], settings: LogisticSettings
     if target.ndim == 2:
         return _fit_labels(features, target, settings, weights)
     classes = classes_of(target)
-    coef, intercept, notes = _fit_one_logistic(features, target.astype(str), settings, weights)
+    coef, intercept, notes = _fit_single(features, target.astype(str), settings, weights)
     return Linear(classes, coef, intercept, "softmax", notes)
 
 
-class Arrayed:
-    """What the estimators of this module share: scores and files of a fitted `Linear`."""
+class LinearEstimator(Estimator):
+    """Base class of estimators that fit a `Linear` over vectors."""
 
-    outputs_: tuple[str, ...]
-    curves_: list[dict[str, float]]
-    notes_: list[str]
-
-    def keep(self, fitted: Linear) -> Self:
-        """Take over what was fitted, or loaded."""
-        self.fitted_, self.outputs_, self.notes_, self.curves_ = fitted, fitted.outputs, list(fitted.notes), []
-        return self
-
-    def scores(self, inputs: Inputs) -> Scores:
-        """Return one score per output, shape (n_rows, n_outputs)."""
-        return self.fitted_.scores(inputs.matrix())
+    linear_: Linear
 
     def files(self) -> dict[str, bytes]:
         """Return coefficients as safetensors, their description as JSON."""
-        return arrays.to_files(self.fitted_.card, self.fitted_.arrays)
+        return array_files.to_files(self.linear_.card, self.linear_.arrays)
+
+    def _set_linear(self, linear: Linear) -> None:
+        self.linear_, self.outputs_, self.notes_ = linear, linear.outputs, list(linear.notes)
+
+    def _scores(self, inputs: Inputs) -> Scores:
+        return self.linear_.scores(inputs.matrix())
+
+    def _read(self, files: Mapping[str, bytes]) -> None:
+        self._set_linear(Linear.of(*array_files.from_files(files)))
 
 
-class Logistic(Arrayed):
-    """Logistic regression by lbfgs; scores are probabilities."""
+class Logistic(LinearEstimator):
+    """Logistic regression by lbfgs, for classes or labels; scores are probabilities."""
 
-    def __init__(self, settings: LogisticSettings) -> None:
-        self.settings = settings
+    settings: LogisticSettings
 
-    def fit(
-        self,
-        inputs: Inputs,
-        target: NDArray[Any],
-        *,
-        weights: Weights = None,
-        development: Development | None = None,
-        folder: Path | None = None,
-    ) -> Self:
-        """Fit to classes, shape (n_rows,), or to labels, shape (n_rows, n_labels)."""
-        return self.keep(fit_logistic(inputs.matrix(), target, self.settings, weights))
+    def _fit(self, part: TrainingPart, development: Development | None, folder: Path | None) -> None:
+        self._set_linear(fit_logistic(part.inputs.matrix(), part.target, self.settings, part.weights))
 
 
-class Ridge(Arrayed):
-    """Ridge regression, solved exactly; the only output is `value`."""
+class Ridge(LinearEstimator):
+    """Ridge regression, solved exactly, for values; the only output is `value`."""
 
-    def __init__(self, settings: RidgeSettings) -> None:
-        self.settings = settings
+    settings: RidgeSettings
 
-    def fit(
-        self,
-        inputs: Inputs,
-        target: NDArray[Any],
-        *,
-        weights: Weights = None,
-        development: Development | None = None,
-        folder: Path | None = None,
-    ) -> Self:
-        """Fit to values, shape (n_rows,)."""
+    def _fit(self, part: TrainingPart, development: Development | None, folder: Path | None) -> None:
         from sklearn.linear_model import Ridge as Regression
 
-        values = np.asarray(target, dtype=np.float64)
+        values = np.asarray(part.target, dtype=np.float64)
         with noted() as notes:
-            found = Regression(alpha=self.settings.alpha).fit(inputs.matrix(), values, sample_weight=weights)
-        coef, intercept = np.reshape(found.coef_, (1, -1)), np.reshape(found.intercept_, 1)
-        return self.keep(Linear(("value",), coef, intercept, "identity", tuple(notes)))
+            model = Regression(alpha=self.settings.alpha)
+            model.fit(part.inputs.matrix(), values, sample_weight=part.weights)
+        coef, intercept = np.reshape(model.coef_, (1, -1)), np.reshape(model.intercept_, 1)
+        self._set_linear(Linear(("value",), coef, intercept, "identity", tuple(notes)))
 
 
 @contextmanager
 def noted() -> Iterator[list[str]]:
-    """Collect, in one line each, scikit-learn's warnings that a fit did not converge or is ill-conditioned."""
+    """Collect scikit-learn's warnings that a fit did not converge or is ill-conditioned, one line each."""
     from scipy.linalg import LinAlgWarning
     from sklearn.exceptions import ConvergenceWarning
 
@@ -211,21 +196,22 @@ def noted() -> Iterator[list[str]]:
 def _fit_labels(features: Any, target: NDArray[Any], settings: LogisticSettings, weights: Weights) -> Linear:
     n_features, n_labels = features.shape[1], target.shape[1]
     coef, intercept = np.zeros((n_labels, n_features)), np.zeros(n_labels)
-    told: list[str] = []
+    all_notes: list[str] = []
     for label in range(n_labels):
-        there = target[:, label] > 0.5
-        if there.all() or not there.any():
-            # nothing to tell apart: always the same score, as sure as so many rows allow
-            intercept[label] = np.log((there.sum() + 0.5) / ((~there).sum() + 0.5))
-            told.append(f"label {label}: all rows of the training part are {int(there.all())}; its score is constant")
+        positive = target[:, label] > 0.5
+        if positive.all() or not positive.any():
+            # a single class cannot be fitted: a constant score, the smoothed log-odds of the label
+            intercept[label] = np.log((positive.sum() + 0.5) / ((~positive).sum() + 0.5))
+            value = int(positive.all())
+            all_notes.append(f"label {label}: all rows of the training part are {value}; its score is constant")
             continue
-        both, shift, notes = _fit_one_logistic(features, there, settings, weights)
+        both, shift, notes = _fit_single(features, positive, settings, weights)
         coef[label], intercept[label] = both[1], shift[1]
-        told.extend(f"label {label}: {note}" for note in notes)
-    return Linear(tuple(str(label) for label in range(n_labels)), coef, intercept, "sigmoid", tuple(told))
+        all_notes.extend(f"label {label}: {note}" for note in notes)
+    return Linear(tuple(str(label) for label in range(n_labels)), coef, intercept, "sigmoid", tuple(all_notes))
 
 
-def _fit_one_logistic(
+def _fit_single(
     features: Any, target: NDArray[Any], settings: LogisticSettings, weights: Weights
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[str, ...]]:
     """Return coefficients, shape (n_classes, n_features), intercepts, shape (n_classes,), and notes."""
@@ -237,28 +223,18 @@ def _fit_one_logistic(
         model.fit(features, target, sample_weight=weights)
     coef, intercept = model.coef_, model.intercept_
     if len(intercept) == 1:
-        # two classes have one row: the second against the first
+        # for two classes scikit-learn has one row, the second class against the first
         coef, intercept = np.concatenate([0 * coef, coef]), np.concatenate([0 * intercept, intercept])
     return coef, intercept, tuple(notes)
 
 
 def class_weight(name: str) -> str | None:
-    """Return a setting as scikit-learn takes it."""
-    return None if name == "none" else name
+    """Return scikit-learn's value of the setting `class_weight`.
 
-
-def check_width(features: Any, n_features: int) -> None:
-    """Refuse features of another shape than (n_rows, n_features).
-
-    Raises:
-        ValueError: saying what was found
+    Args:
+        name: `none` or `balanced`
     """
-    if features.ndim != 2 or features.shape[1] != n_features:
-        raise ValueError(f"expected features of shape (n_rows, {n_features}), found {features.shape}")
-
-
-def _load_linear(make: Callable[[Any], Any]) -> Callable[[Any, Mapping[str, bytes]], Any]:
-    return lambda settings, files: make(settings).keep(Linear.of(*arrays.from_files(files)))
+    return None if name == "none" else name
 
 
 MODELS: tuple[Model, ...] = (
@@ -267,8 +243,7 @@ MODELS: tuple[Model, ...] = (
         title="Logistic regression, multinomial; one against the rest for several labels at once",
         takes=frozenset({"vector"}),
         settings=LogisticSettings,
-        make=lambda settings, seed: Logistic(settings),
-        load=_load_linear(Logistic),
+        make=Logistic,
         tasks=frozenset({"classes", "labels"}),
     ),
     Model(
@@ -276,8 +251,7 @@ MODELS: tuple[Model, ...] = (
         title="Ridge regression, for intensities",
         takes=frozenset({"vector"}),
         settings=RidgeSettings,
-        make=lambda settings, seed: Ridge(settings),
-        load=_load_linear(Ridge),
+        make=Ridge,
         tasks=frozenset({"values"}),
         probabilities=False,
     ),

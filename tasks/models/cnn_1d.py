@@ -1,23 +1,23 @@
 """One-dimensional convolutional networks of 3, 5 or 8 layers: those of the benchmark "ser-bench".
 
-The source convolves along a clip's averaged features: 40 of them, 13 averaged over time, or 13 averaged over frequency,
-with one channel, over RAVDESS with 6 classes and early stopping. It tells the numbers of layers (3, 5 and 8), and not
-what a layer is. Of sequences, which it does not take, convolutions go along time here, with the bands (of every channel
-of the picture) as channels.
+The source convolves along a clip's averaged features (40 of them, 13 averaged over time, or 13 averaged over frequency)
+with one channel, over RAVDESS with 6 classes and early stopping. It states the numbers of layers (3, 5 and 8), but not
+what a layer is. For sequences, which it does not cover, we convolve along time; frequency bands (of every channel of
+the picture) are the input channels.
 
-Chosen here, for vectors and sequences alike:
+Our choices, for vectors and sequences:
 
-- A layer is a convolution over 5 steps, batch normalisation (Ioffe & Szegedy 2015, ICML) and ReLU. From the second on
-  it adds its outcome to what it was given, where both have the same width (He et al. 2016, CVPR).
-- Layers of equal width are a stage, which ends with max pooling by 2 and dropout. Pooling rounds up, so that a step is
-  always left: 13 features become 7, 4 and 2.
-- What is left of time is pooled into its mean and its maximum; what is left of a vector's features is not pooled, for
-  time may be anywhere, but the third coefficient is the third.
+- A layer is a convolution over 5 steps, batch normalisation (Ioffe & Szegedy 2015, ICML) and ReLU, from the second on
+  with a residual connection where widths are equal (He et al. 2016, CVPR).
+- Consecutive layers of equal width form a stage, which ends with max pooling by 2 and dropout. Pooling rounds up, so
+  that a step is always left: 13 features become 7, 4 and 2.
+- The remaining steps of a sequence are pooled into mean and maximum, those of a vector are not: position in time
+  carries no meaning; position along the feature vector does.
 
-Residual connections, pooling into both and the hidden layer go beyond the source; `residual: false`, `pooling: mean`
-and `dense: 0` leave them out.
+Residual connections, pooling into both and the hidden layer are not in the source; `residual: false`, `pooling: mean`
+and `dense: 0` remove them.
 
-Shapes, for 64 bands × 300 frames, 1 channel, 8 classes (channels × steps); with stages set apart by `|`:
+Shapes, for 64 bands × 300 frames, 1 channel, 8 classes (channels × steps); `|` ends a stage:
 
     layers 3                  layers 5                  layers 8
     picture         64 × 300  picture         64 × 300  picture         64 × 300
@@ -29,8 +29,8 @@ Shapes, for 64 bands × 300 frames, 1 channel, 8 classes (channels × steps); wi
     linear                 8  linear                 8  linear                 8
     parameters       259,528  parameters       669,896  parameters     1,100,872
 
-A vector of 13 features is a picture of 1 × 13; stages leave 64 × 7, 128 × 4 and 256 × 2, that is 512 for the dense
-layer; one of 40 leaves 256 × 5, that is 1,280.
+A vector of 13 features is a picture of 1 × 13; stages give 64 × 7, 128 × 4 and 256 × 2, so the dense layer has 512
+inputs; with 40 features it has 256 × 5 = 1,280.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from tasks.models.base.estimator import Model, reading
+from tasks.models.base.estimator import Model
 from tasks.models.networks.convolutional_settings import ConvolutionalSettings, units_of
 from tasks.models.networks.spectrogram_estimator import TAKES, SpectrogramEstimator
+from tasks.models.training.network import network_model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -55,13 +56,13 @@ UNITS: Mapping[int, tuple[int, ...]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Cnn1dSettings(ConvolutionalSettings):
-    """Settings of the one-dimensional network, beside those of `ConvolutionalSettings`.
+    """Settings of the one-dimensional network.
 
     Args:
-        kernel: steps that a convolution sees, an odd number
+        kernel: steps of a convolution, an odd number
         layers: convolutions
-        residual: whether a convolution after the first adds to what it is given, where both have the same width
-        pooling: of sequences, over what is left of time: `mean`, `max`, or `both` side by side
+        residual: whether convolutions after the first have a residual connection, where widths are equal
+        pooling: of sequences, over the remaining time: `mean`, `max`, or `both` side by side
     """
 
     kernel: int = 5
@@ -79,8 +80,7 @@ class Cnn1d(SpectrogramEstimator):
 
     settings: Cnn1dSettings
 
-    def body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
-        """Return the network with first weights."""
+    def _body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
         from tasks.models.networks.convolutions import Convolutions1d
 
         settings = self.settings
@@ -92,21 +92,18 @@ class Cnn1d(SpectrogramEstimator):
             kernel=settings.kernel,
             residual=settings.residual,
             dropout=settings.dropout,
-            # of a vector, which feature it is matters
+            # position along a vector carries meaning
             pooling="none" if n_bands == 1 else settings.pooling,
             dense=settings.dense,
         )
 
 
 MODELS: tuple[Model, ...] = (
-    Model(
-        name="cnn-1d",
-        title="Convolutional network along time or along a vector's features, 3, 5 or 8 layers, from scratch",
-        takes=TAKES,
-        settings=Cnn1dSettings,
-        make=Cnn1d,
-        load=reading(Cnn1d),
-        tasks=frozenset({"classes", "labels", "values"}),
-        in_epochs=True,
+    network_model(
+        "cnn-1d",
+        "Convolutional network along time or along a vector's features, 3, 5 or 8 layers, from scratch",
+        Cnn1d,
+        Cnn1dSettings,
+        TAKES,
     ),
 )

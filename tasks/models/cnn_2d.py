@@ -1,14 +1,15 @@
 """Two-dimensional convolutional networks over spectrograms, of 2 or 6 layers: those of the benchmark "ser-bench".
 
 The source has a "2D CNN Model 1 (2 layers)" and a "Model 2 (6 layers)", over RAVDESS with 6 classes, 40 features and
-early stopping, and tells of neither what a layer is. Chosen here, for log-mel spectrograms on one core:
+early stopping, and does not state what a layer is. Our choices, for log-mel spectrograms on one core:
 
 - A layer is a convolution 3 × 3 (Simonyan & Zisserman 2015, ICLR), batch normalisation (Ioffe & Szegedy 2015, ICML)
   and ReLU. Channels double from 16 on wherever the picture is halved, so that no layer dominates the computation.
-- Layers of equal width are a stage, which ends with max pooling 2 × 2 (rounding up: any size goes through) and dropout.
-- What is left of time is pooled into its mean and its maximum, while what is left of the bands stays apart: 1,024
-  features from a spectrogram of 300 × 64, where flattening all would give 38,400; and where in time something
-  happens should not matter. Which feature of a vector it is does matter: vectors are flattened.
+- Consecutive layers of equal width form a stage, which ends with max pooling 2 × 2 (rounding up, for any size) and
+  dropout.
+- The remaining time is pooled into mean and maximum, the remaining bands stay apart: 1,024 features from a spectrogram
+  of 300 × 64, where flattening would give 38,400. Position in time carries no meaning; position along a feature vector
+  does, so vectors are flattened.
 
 Shapes, for 64 bands × 300 frames, 1 channel, 8 classes (channels × bands × frames):
 
@@ -37,9 +38,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from tasks.models.base.estimator import Model, reading
+from tasks.models.base.estimator import Model
 from tasks.models.networks.convolutional_settings import ConvolutionalSettings, units_of
 from tasks.models.networks.spectrogram_estimator import TAKES, SpectrogramEstimator
+from tasks.models.training.network import network_model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,12 +52,12 @@ UNITS: Mapping[int, tuple[int, ...]] = MappingProxyType({2: (16, 32), 6: (16, 32
 
 @dataclass(frozen=True)
 class Cnn2dSettings(ConvolutionalSettings):
-    """Settings of the two-dimensional network, beside those of `ConvolutionalSettings`.
+    """Settings of the two-dimensional network.
 
     Args:
         layers: convolutions
-        pooling: of sequences, over what is left of time: `mean`, `max`, or `both` side by side
-        keep_bands: whether what is left of the bands stays apart; else it is pooled with time, and pitch matters less
+        pooling: of sequences, over the remaining time: `mean`, `max`, or `both` side by side
+        keep_bands: whether the remaining bands stay apart; else they are pooled with time, and pitch matters less
     """
 
     layers: Literal[2, 6] = 2
@@ -72,8 +74,7 @@ class Cnn2d(SpectrogramEstimator):
 
     settings: Cnn2dSettings
 
-    def body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
-        """Return the network with first weights."""
+    def _body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
         from tasks.models.networks.convolutions import Convolutions2d
 
         settings = self.settings
@@ -85,7 +86,7 @@ class Cnn2d(SpectrogramEstimator):
             units=units_of(settings.units, settings.layers, UNITS),
             kernel=settings.kernel,
             dropout=settings.dropout,
-            # of a vector, which feature it is matters
+            # position along a vector carries meaning
             pooling="none" if n_bands == 1 else settings.pooling,
             keep_bands=settings.keep_bands,
             dense=settings.dense,
@@ -93,14 +94,11 @@ class Cnn2d(SpectrogramEstimator):
 
 
 MODELS: tuple[Model, ...] = (
-    Model(
-        name="cnn-2d",
-        title="Convolutional network over frequency and time, 2 or 6 layers, from scratch",
-        takes=TAKES,
-        settings=Cnn2dSettings,
-        make=Cnn2d,
-        load=reading(Cnn2d),
-        tasks=frozenset({"classes", "labels", "values"}),
-        in_epochs=True,
+    network_model(
+        "cnn-2d",
+        "Convolutional network over frequency and time, 2 or 6 layers, from scratch",
+        Cnn2d,
+        Cnn2dSettings,
+        TAKES,
     ),
 )

@@ -1,14 +1,13 @@
-"""Convolutions, then an LSTM over time, with attention or without: CNN+LSTM and CNN+LSTM+Attention of "ser-bench".
+"""Convolutions, then an LSTM over time, with or without attention: CNN+LSTM and CNN+LSTM+Attention of "ser-bench".
 
-The source names both, on spectrograms of IEMOCAP, and gives neither layers nor results. Chosen here:
+The source names both, on spectrograms of IEMOCAP, and states neither layers nor results. Our choices:
 
 - Three convolutions 3 × 3, each with batch normalisation (Ioffe & Szegedy 2015, ICML), ReLU, max pooling and dropout.
-  Pooling halves frequency each time and time twice only: a step of the LSTM is 4 frames. Rounding is up.
-- One bidirectional LSTM (Hochreiter & Schmidhuber 1997; Graves & Schmidhuber 2005), 128 units per direction, over what
-  is left of time, with channels and bands side by side.
-- With attention, the mean of its states by a learned weight per step: softmax over v · tanh(W h + b), the additive
-  score of Bahdanau, Cho & Bengio (2015, ICLR) without a decoder's state. Without, the last state of each direction, or
-  the mean.
+  Pooling halves frequency each time and time twice only, rounding up: a step of the LSTM is 4 frames.
+- One bidirectional LSTM (Hochreiter & Schmidhuber 1997; Graves & Schmidhuber 2005), 128 units per direction, over the
+  remaining time, with channels and bands side by side.
+- With attention, the mean of its states weighted by softmax over v · tanh(W h + b), the additive score of Bahdanau, Cho
+  & Bengio (2015, ICLR) without a decoder's state. Without, the last state of each direction, or the mean.
 
 Shapes, for 64 bands × 300 frames, 1 channel, 8 classes (channels × bands × frames):
 
@@ -23,8 +22,7 @@ Shapes, for 64 bands × 300 frames, 1 channel, 8 classes (channels × bands × f
     linear                              8
     parameters                    697,784, and with attention 33,024 more
 
-Rows that end before `frames` are filled up with quiet frames, which the LSTM runs over as well: what it says last of
-the forward direction is what it remembers after them.
+The LSTM also reads the quiet frames that pad shorter rows: the last state of the forward direction comes after them.
 """
 
 from __future__ import annotations
@@ -37,9 +35,10 @@ from numpy.typing import NDArray
 
 from tasks.core.errors import ConfigError
 from tasks.models.base.checks import above_zero
-from tasks.models.base.estimator import Inputs, Model, reading
+from tasks.models.base.estimator import Inputs, Model
 from tasks.models.networks.convolutional_settings import ConvolutionalSettings
 from tasks.models.networks.spectrogram_estimator import TAKES, SpectrogramEstimator, demand_layers
+from tasks.models.training.network import network_model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,13 +46,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CnnLstmSettings(ConvolutionalSettings):
-    """Settings of convolutions and LSTM, beside those of `ConvolutionalSettings`.
+    """Settings of convolutions and LSTM.
 
     Args:
         units: channels of each convolution
-        time_pools: stages at whose end time is halved, as frequency is after each
+        time_pools: first stages after which time is halved, as frequency is after each
         hidden: units of the LSTM, per direction
-        attention: whether states are weighted by a learned score of each step
+        attention: whether states are weighted by a learned score per step
         pooling: without attention: the `last` state of each direction, or the `mean`
     """
 
@@ -67,7 +66,7 @@ class CnnLstmSettings(ConvolutionalSettings):
         super().__post_init__()
         demand_layers("units", self.units)
         above_zero("hidden", self.hidden)
-        n_stages = sum(one != after for one, after in zip(self.units, [*self.units[1:], None], strict=True))
+        n_stages = sum(width != after for width, after in zip(self.units, [*self.units[1:], None], strict=True))
         if not 0 <= self.time_pools <= n_stages:
             raise ValueError(f"time_pools must be 0 to {n_stages}, the stages of units, found {self.time_pools}")
 
@@ -77,8 +76,7 @@ class CnnLstm(SpectrogramEstimator):
 
     settings: CnnLstmSettings
 
-    def body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
-        """Return the network with first weights."""
+    def _body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
         from tasks.models.networks.cnn_lstm import ConvolutionsLstm
 
         settings = self.settings
@@ -96,10 +94,13 @@ class CnnLstm(SpectrogramEstimator):
         )
 
     def attention(self, inputs: Inputs) -> NDArray[np.float64]:
-        """Return how much each frame of each row weighs, after `fit`.
+        """Return the attention weight of each frame, after `fit`.
 
-        Frames are those that the network sees: `frames` of every row, the middle ones of a longer one, and those that
-        fill up a shorter one after its end. A step of the LSTM shares its weight among its frames alike.
+        Frames are those of the network's input: the middle of longer rows, and shorter rows with their padding. Frames
+        of a step share its weight equally.
+
+        Args:
+            inputs: n_rows rows
 
         Returns:
             shape (n_rows, n_frames); sum 1 per row
@@ -109,7 +110,7 @@ class CnnLstm(SpectrogramEstimator):
             InputError: if there is not exactly one block
         """
         if not self.settings.attention:
-            raise ConfigError("this cnn-lstm has no attention to tell of; train it with attention: true")
+            raise ConfigError("this cnn-lstm was trained without attention; train it with attention: true")
         n_frames = self.shape["n_frames"]
         if not len(inputs):
             return np.empty((0, n_frames))
@@ -117,20 +118,17 @@ class CnnLstm(SpectrogramEstimator):
         from tasks.models.training import inference
 
         network = AttentionWeights(self.networks_[0], self.settings.time_pools, n_frames)
-        found = inference.logits(network, self.examples(inputs), self.settings)
-        # float32's softmax leaves sums of 1 ± 1e-6
-        return np.asarray(found / found.sum(axis=1, keepdims=True))
+        weights = inference.logits(network, self.examples(inputs), self.settings)
+        # sums of a softmax in float32 are 1 ± 1e-6
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 MODELS: tuple[Model, ...] = (
-    Model(
-        name="cnn-lstm",
-        title="Convolutions, then a bidirectional LSTM over time, with attention or without, from scratch",
-        takes=TAKES,
-        settings=CnnLstmSettings,
-        make=CnnLstm,
-        load=reading(CnnLstm),
-        tasks=frozenset({"classes", "labels", "values"}),
-        in_epochs=True,
+    network_model(
+        "cnn-lstm",
+        "Convolutions, then a bidirectional LSTM over time, with attention or without, from scratch",
+        CnnLstm,
+        CnnLstmSettings,
+        TAKES,
     ),
 )

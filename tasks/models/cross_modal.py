@@ -1,19 +1,19 @@
-"""The network of `meld-trimodal`: a BiLSTM per modality, multi-head attention over all of them, and an SVM at the end.
+"""The network of `meld-trimodal`: a BiLSTM per modality, multi-head attention over all of them, and an SVM.
 
-Layer by layer, for blocks of n_features each (the source: text, voice, ten frames of video):
+Layer by layer, for blocks of n_features each (in the source: text, voice, ten frames of video):
 
-    side by side        blocks of one modality, step by step (`together`)
+    side by side        blocks of the same modality, step by step (`together`)
     projection          n_steps × n_features → n_steps × 512
     BiLSTM              n_steps × 512        → n_steps × 2·256
     attention, 8 heads  all states of all modalities, each attending to all
     mean                over the steps of each modality, then over modalities → 512
     linear              512 → classes
 
-Three BiLSTMs, attention and the last layer are 5,785,095 parameters for seven classes; with its projections from 25
-numbers the source counts 5,813,255. It states neither heads nor how states become one vector, and trains 9,988 epochs.
-`cross-modal` classifies by the last layer, `cross-modal-svm` by an SVM on what goes into it, as the source does.
+Three BiLSTMs, attention and the last layer have 5,785,095 parameters for seven classes; with projections from 25
+features, the source counts 5,813,255. It states neither the number of heads nor the pooling of states, and trains
+9,988 epochs. `cross-modal` classifies by the last layer, `cross-modal-svm` by an SVM on its input, as in the source.
 
-Utterances may lack modalities (`missing: kept`): what is not there is attended to by nobody. `attend: others` is
+Utterances may lack modalities (`missing: kept`): nothing attends to a missing modality. `attend: others` is
 cross-attention, as in MulT (Tsai et al. 2019, ACL): text attends to sound and sound to text.
 """
 
@@ -22,22 +22,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core.errors import InputError
 from tasks.features.base.sequences import Rows, Sequences
-from tasks.models.base.branches import TrainingPart
 from tasks.models.base.checks import above_zero, demand_share
-from tasks.models.base.estimator import Development, Inputs, Model, Scores, reading
+from tasks.models.base.estimator import Development, Inputs, Model, Scores, TrainingPart
 from tasks.models.base.joined_sequences import Joined, shortened
 from tasks.models.base.standardisation import moments
 from tasks.models.support_vectors import LinearSvmSettings, RbfSvmSettings, Svm
 from tasks.models.training import batches
 from tasks.models.training.batches import Batch
-from tasks.models.training.network import NetworkEstimator
+from tasks.models.training.network import NetworkEstimator, network_model
 from tasks.models.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -47,25 +46,25 @@ if TYPE_CHECKING:
 
 _SVM = "svm/"
 _ROUNDING = 1e-6
-"""Features are float32: what varies by less, over its mean, does not vary."""
+"""Features are float32: a spread below this share of the mean is rounding, and the feature is constant."""
 
 
 @dataclass(frozen=True)
 class CrossModalSettings(TrainingSettings):
-    """Settings of the network, beside those of its training.
+    """Settings of the network and its training.
 
     Args:
         projection: features of a step after projection
         hidden: units of each BiLSTM, per direction
-        heads: of attention; they share 2 × hidden
-        attend: to the states of `all` modalities, or of the `others` alone
-        together: modality → its blocks of features, which one BiLSTM reads side by side; the first one counts the
-            steps, and the others are brought to as many. A block that is not named is a modality of its own
-        max_steps: an utterance with more steps of a modality has the means of neighbouring ones, so that it has no
-            more; memory grows with the square of all modalities' steps
+        heads: of attention; a divisor of 2 × hidden
+        attend: to the states of `all` modalities, or of the `others` only
+        together: modality → its blocks, which one BiLSTM reads side by side; the first block sets the number of steps,
+            and the others are resampled to it. A block that is not listed is a modality of its own
+        max_steps: steps of a modality at most; longer ones are averaged in runs; memory grows with the square of all
+            modalities' steps
         dropout: before attention and before the last layer
-        modality_dropout: share of the training rows with several modalities of which one is hidden, by chance: the
-            network then learns to do without
+        modality_dropout: share of the training rows with several modalities in which a random one is hidden, so that
+            the network learns to cope without it
     """
 
     learning_rate: float = 1e-4
@@ -88,12 +87,12 @@ class CrossModalSettings(TrainingSettings):
         if len(set(named)) < len(named):
             raise ValueError(f"together must name every block once, found {', '.join(named)}")
         if 2 * self.hidden % self.heads:
-            raise ValueError(f"heads must share 2 × hidden, {2 * self.hidden}, evenly, found {self.heads}")
+            raise ValueError(f"heads must be a divisor of 2 × hidden, {2 * self.hidden}, found {self.heads}")
 
 
 @dataclass(frozen=True)
 class CrossModalSvmSettings(CrossModalSettings):
-    """Settings of the network, and of the SVM on what it pools.
+    """Settings of the network, and of the SVM on its pooled states.
 
     Args:
         c: the SVM's penalty C
@@ -108,73 +107,72 @@ class CrossModalSvmSettings(CrossModalSettings):
         above_zero("c", self.c)
 
 
-class _Rows:
-    """Modalities, read row by row."""
+class _ModalityRows:
+    """Rows of several modalities, read on demand."""
 
     def __init__(self, modalities: tuple[Joined, ...], max_steps: int) -> None:
         self._modalities, self._max_steps = modalities, max_steps
-        self.lengths: Rows | None = np.sum([np.minimum(one.lengths, max_steps) for one in modalities], axis=0)
+        lengths = [np.minimum(modality.lengths, max_steps) for modality in modalities]
+        self.lengths: Rows | None = np.sum(lengths, axis=0)
 
     def __len__(self) -> int:
         return len(self._modalities[0])
 
     def batch(self, rows: Rows) -> Batch:
         """Return of modality k `steps_k`, float32, (n_rows, n_longest, n_features), and `lengths_k`, (n_rows,)."""
-        found: dict[str, NDArray[Any]] = {}
-        for number, one in enumerate(self._modalities):
-            steps = [shortened(one[int(row)], self._max_steps) for row in rows]
-            nothing = np.zeros((1, one.n_features), dtype=np.float32)
-            # with a row of one step beside them: in a batch that lacks the modality there would be no step at all
-            found[f"steps_{number}"] = batches.padded([*steps, nothing], 0.0, np.float32)[:-1]
-            found[f"lengths_{number}"] = np.array([len(one) for one in steps], dtype=np.int64)
-        return found
+        arguments: dict[str, NDArray[Any]] = {}
+        for number, modality in enumerate(self._modalities):
+            steps = [shortened(modality[int(row)], self._max_steps) for row in rows]
+            blank = np.zeros((1, modality.n_features), dtype=np.float32)
+            # padded with a row of one step: a batch that lacks the modality would have no step at all
+            arguments[f"steps_{number}"] = batches.padded([*steps, blank], 0.0, np.float32)[:-1]
+            arguments[f"lengths_{number}"] = np.array(list(map(len, steps)), dtype=np.int64)
+        return arguments
 
 
 class CrossModal(NetworkEstimator):
-    """A BiLSTM per block, and attention over all of them."""
+    """A BiLSTM per modality, and attention over all of them."""
 
     settings: CrossModalSettings
 
-    def examples(self, inputs: Inputs) -> _Rows:
-        """Return rows; one may lack blocks.
+    def examples(self, inputs: Inputs) -> _ModalityRows:
+        """Return the rows, which may lack blocks.
+
+        Args:
+            inputs: sequences and vectors
 
         Raises:
             InputError: if there are texts
-            ValueError: if a block that was fitted is missing, or has another number of features
+            ValueError: if a fitted block is missing, or has another number of features
         """
-        found = _blocks(inputs)
-        fitted = [one for modality in self.shape["modalities"] for one in modality["blocks"]]
-        expected = {one["name"]: len(one["mean"]) for one in fitted}
-        there = {name: one.steps.shape[1] for name, one in found.items()}
-        if there != expected:
-            raise ValueError(f"expected blocks of {expected} features, found {there}")
-        joined = (
-            Joined([found[one["name"]] for one in modality["blocks"]], [one["mean"] for one in modality["blocks"]])
-            for modality in self.shape["modalities"]
-        )
-        return _Rows(tuple(joined), self.settings.max_steps)
+        blocks, modalities = _blocks(inputs), self.shape["modalities"]
+        expected = {card["name"]: len(card["mean"]) for modality in modalities for card in modality["blocks"]}
+        widths = {name: block.steps.shape[1] for name, block in blocks.items()}
+        if widths != expected:
+            raise ValueError(f"expected blocks of {expected} features, found {widths}")
+        cards = [modality["blocks"] for modality in modalities]
+        joined = [Joined([blocks[card["name"]] for card in some], [card["mean"] for card in some]) for some in cards]
+        return _ModalityRows(tuple(joined), self.settings.max_steps)
 
-    def start(self, inputs: Inputs) -> dict[str, Any]:
-        """Say which blocks stand together, and measure every feature over the training part."""
-        found = _blocks(inputs)
-        groups = {name: [one for one in blocks if one in found] for name, blocks in self.settings.together.items()}
-        grouped = {one for blocks in groups.values() for one in blocks}
-        groups = {name: blocks for name, blocks in groups.items() if blocks}
-        groups |= {name: [name] for name in found if name not in grouped}
+    def _measure(self, inputs: Inputs) -> dict[str, Any]:
+        blocks = _blocks(inputs)
+        groups = {name: [block for block in some if block in blocks] for name, some in self.settings.together.items()}
+        groups = {name: some for name, some in groups.items() if some}
+        grouped = {block for some in groups.values() for block in some}
+        groups |= {name: [name] for name in blocks if name not in grouped}
         return {
             "modalities": [
-                {"name": name, "blocks": [{"name": one, **_measured(found[one])} for one in blocks]}
-                for name, blocks in groups.items()
+                {"name": name, "blocks": [{"name": block, **_measured(blocks[block])} for block in some]}
+                for name, some in groups.items()
             ]
         }
 
-    def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
-        """Return the network with first weights."""
+    def _build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         from tasks.models.networks.cross_modal import CrossModalModule
 
         settings = self.settings
         return CrossModalModule(
-            [_modality(one["blocks"]) for one in shape["modalities"]],
+            [_modality_input(modality["blocks"]) for modality in shape["modalities"]],
             n_outputs,
             projection=settings.projection,
             hidden=settings.hidden,
@@ -185,61 +183,51 @@ class CrossModal(NetworkEstimator):
         )
 
     def attended(self, inputs: Inputs) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-        """Return the modalities, and the share of a row's attention that each gets, shape (n_rows, n_modalities)."""
+        """Return the modalities, and each one's share of a row's attention.
+
+        Args:
+            inputs: n_rows rows
+
+        Returns:
+            n_modalities names; shares, sum 1 per row, shape (n_rows, n_modalities)
+        """
         from tasks.models.networks.cross_modal import AttentionShares
         from tasks.models.training import inference
 
-        names = tuple(one["name"] for one in self.shape["modalities"])
+        names = tuple(modality["name"] for modality in self.shape["modalities"])
         return names, inference.logits(AttentionShares(self.networks_[0]), self.examples(inputs), self.settings)
 
 
 class CrossModalSvm(CrossModal):
-    """The same network, and an SVM on what goes into its last layer.
+    """The same network, and an SVM on the input of its last layer; scores are decision values.
 
     Attributes:
-        beyond: before `fit`: rows that the network learns from instead of the training part. None but the leak that is
-            to be shown sets it
+        beyond: before `fit`: rows that the network learns from instead of the training part; set only to demonstrate a
+            leak
     """
 
     settings: CrossModalSvmSettings
-
-    def __init__(self, settings: CrossModalSvmSettings, seed: int = 0) -> None:
-        super().__init__(settings, seed)
-        self.beyond: TrainingPart | None = None
-
-    def fit(
-        self,
-        inputs: Inputs,
-        target: NDArray[Any],
-        *,
-        weights: NDArray[np.float64] | None = None,
-        development: Development | None = None,
-        folder: Path | None = None,
-    ) -> Self:
-        """Train the network, then the SVM on the same rows."""
-        seen = self.beyond or TrainingPart(inputs, target, weights)
-        super().fit(seen.inputs, seen.target, weights=seen.weights, development=development, folder=folder)
-        self.svm_ = Svm(self._svm_settings()).fit(self._pooled(inputs), target, weights=weights)
-        # a network that has seen more than these rows may know classes that they lack
-        self.outputs_ = self.svm_.outputs_
-        self.notes_ = [*self.notes_, *self.svm_.notes_]
-        return self
-
-    def scores(self, inputs: Inputs) -> Scores:
-        """Return one decision value per class, shape (n_rows, n_classes)."""
-        return self.svm_.scores(self._pooled(inputs))
+    beyond: TrainingPart | None = None
 
     def files(self) -> dict[str, bytes]:
         """Return the network's files, and the SVM's under `svm/`."""
         return super().files() | {f"{_SVM}{name}": content for name, content in self.svm_.files().items()}
 
-    def read(self, files: Mapping[str, bytes]) -> Self:
-        """Take over what `files` gave."""
-        super().read({name: content for name, content in files.items() if not name.startswith(_SVM)})
-        mine = {name.removeprefix(_SVM): content for name, content in files.items() if name.startswith(_SVM)}
-        self.svm_ = Svm(self._svm_settings()).read(mine)
+    def _fit(self, part: TrainingPart, development: Development | None, folder: Path | None) -> None:
+        super()._fit(self.beyond or part, development, folder)
+        self.svm_ = Svm(self._svm_settings()).fit(self._pooled(part.inputs), part.target, weights=part.weights)
+        # not the network's: trained on other rows, it may have classes that these rows lack
         self.outputs_ = self.svm_.outputs_
-        return self
+        self.notes_ = [*self.notes_, *self.svm_.notes_]
+
+    def _scores(self, inputs: Inputs) -> Scores:
+        return self.svm_.scores(self._pooled(inputs))
+
+    def _read(self, files: Mapping[str, bytes]) -> None:
+        super()._read({name: content for name, content in files.items() if not name.startswith(_SVM)})
+        own = {name.removeprefix(_SVM): content for name, content in files.items() if name.startswith(_SVM)}
+        self.svm_ = Svm(self._svm_settings()).read(own)
+        self.outputs_ = self.svm_.outputs_
 
     def _pooled(self, inputs: Inputs) -> Inputs:
         return Inputs(inputs.units, {"pooled": self.embeddings(inputs)})
@@ -249,31 +237,31 @@ class CrossModalSvm(CrossModal):
         return kind(c=self.settings.c)
 
 
-def _modality(blocks: list[dict[str, Any]]) -> ModalityInput:
+def _modality_input(cards: list[dict[str, Any]]) -> ModalityInput:
     from tasks.models.networks.cross_modal import ModalityInput
 
-    mean, scale = ([value for one in blocks for value in one[name]] for name in ("mean", "scale"))
+    mean, scale = ([value for card in cards for value in card[name]] for name in ("mean", "scale"))
     return ModalityInput(len(mean), mean, scale)
 
 
 def _blocks(inputs: Inputs) -> dict[str, Sequences]:
-    """Return all blocks as sequences: a vector is a sequence of one step."""
+    """Return all blocks as sequences; a vector is a sequence of one step."""
     if inputs.texts or not inputs.names:
         raise InputError(
             f"cross-modal takes sequences and vectors, found {', '.join(inputs.names) or 'none'}; of texts take "
             "token-states or text-embedding"
         )
-    found = {name: _one_step(np.asarray(block, dtype=np.float32)) for name, block in inputs.vectors.items()}
-    return found | dict(inputs.sequences)
+    vectors = {name: _one_step(np.asarray(block, dtype=np.float32)) for name, block in inputs.vectors.items()}
+    return vectors | dict(inputs.sequences)
 
 
 def _measured(block: Sequences) -> dict[str, list[float]]:
     """Return mean and scale of every feature; 0 and 1 of a block that no row has."""
-    there = np.flatnonzero(block.lengths).tolist()
-    if not there:
+    present = np.flatnonzero(block.lengths).tolist()
+    if not present:
         n_features = block.steps.shape[1]
         return {"mean": [0.0] * n_features, "scale": [1.0] * n_features}
-    mean, spread, _ = moments(block[row] for row in there)
+    mean, spread, _ = moments(block[row] for row in present)
     return {"mean": mean.tolist(), "scale": np.where(spread > _ROUNDING * np.abs(mean), spread, 1.0).tolist()}
 
 
@@ -282,33 +270,23 @@ def _one_step(block: NDArray[np.float32]) -> Sequences:
     return Sequences(block, rows, np.ones_like(rows))
 
 
-def _model(name: str, title: str, settings: type, make: Any, **more: Any) -> Model:
-    return Model(
-        name=name,
-        title=title,
-        takes=frozenset({"vector", "sequence"}),
-        settings=settings,
-        make=make,
-        load=reading(make),
-        in_epochs=True,
-        lacking=True,
-        **more,
-    )
-
-
 MODELS: tuple[Model, ...] = (
-    _model(
+    network_model(
         "cross-modal",
         "A BiLSTM per modality, and multi-head attention over the states of all",
-        CrossModalSettings,
         CrossModal,
-        tasks=frozenset({"classes", "labels", "values"}),
+        CrossModalSettings,
+        {"vector", "sequence"},
+        lacking=True,
     ),
-    _model(
+    network_model(
         "cross-modal-svm",
         "A BiLSTM per modality, multi-head attention over the states of all, and an SVM on what is pooled",
-        CrossModalSvmSettings,
         CrossModalSvm,
+        CrossModalSvmSettings,
+        {"vector", "sequence"},
+        lacking=True,
+        tasks=frozenset({"classes"}),
         probabilities=False,
     ),
 )

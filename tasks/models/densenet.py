@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.models.base.checks import above_zero
-from tasks.models.base.estimator import Model, reading
+from tasks.models.base.estimator import Model
 from tasks.models.networks.image_estimator import BlockImageSettings, ImageEstimator
+from tasks.models.training.network import network_model
 
 if TYPE_CHECKING:
     from tasks.models.networks.image_network import ImageNetwork
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DenseNetSettings(BlockImageSettings):
-    """Settings of a DenseNet, beside those of all image networks; a picture has 29 bands and 29 frames or more.
+    """Settings of a DenseNet; a picture has 29 bands and 29 frames or more.
 
     Args:
-        checkpoint: under the names of torchvision's `densenet201`, old or new
-        blocks: layers in each block; with fewer blocks, pictures may be smaller: 13, 5 or 1 with 3, 2 or 1
+        checkpoint: with the names of torchvision's `densenet201`, old or new
+        blocks: layers in each block; with 3, 2 or 1 blocks, 13, 5 or 1 bands and frames suffice
         growth: channels that a layer adds
     """
 
@@ -38,13 +39,12 @@ class DenseNet(ImageEstimator):
 
     @property
     def least_size(self) -> int:
-        """How many bands, and how many frames, a picture must have."""
+        """Bands, and frames, that a picture must have."""
         from tasks.models.networks.densenet import least_size
 
         return least_size(len(self.settings.blocks))
 
-    def bare(self, n_outputs: int) -> ImageNetwork:
-        """Return the network with first weights."""
+    def _untrained(self, n_outputs: int) -> ImageNetwork:
         from tasks.models.networks.densenet import DenseNetModule
 
         settings = self.settings
@@ -52,14 +52,5 @@ class DenseNet(ImageEstimator):
 
 
 MODELS: tuple[Model, ...] = (
-    Model(
-        name="densenet",
-        title="DenseNet-201 over spectrograms",
-        takes=frozenset({"sequence"}),
-        settings=DenseNetSettings,
-        make=DenseNet,
-        load=reading(DenseNet),
-        tasks=frozenset({"classes", "labels", "values"}),
-        in_epochs=True,
-    ),
+    network_model("densenet", "DenseNet-201 over spectrograms", DenseNet, DenseNetSettings, {"sequence"}),
 )

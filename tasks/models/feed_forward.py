@@ -1,8 +1,8 @@
 """The feed-forward network of the MELD notebook: dense 256 and 128 with ReLU, batch normalisation and dropout.
 
 The notebook flattens AST's input, 1024 frames × 128 bands, and trains 33,588,739 of 33,589,507 parameters on it with
-Adam's defaults, 10 epochs. Weights are drawn, and batch normalisation averages, by PyTorch's defaults, not by Keras's:
-its averages (momentum 0.99) would not settle within the few hundred steps of a small corpus.
+Adam's defaults, 10 epochs. Initial weights and batch normalisation follow PyTorch's defaults, not Keras's: with its
+momentum of 0.99, running statistics would not settle within the few hundred steps of a small corpus.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from tasks.core.errors import InputError
 from tasks.features.base.sequences import Rows
 from tasks.models.base.checks import demand_share
-from tasks.models.base.estimator import Inputs, Model, reading
+from tasks.models.base.estimator import Inputs, Model
 from tasks.models.training.batches import Batch
-from tasks.models.training.network import NetworkEstimator
+from tasks.models.training.network import NetworkEstimator, network_model
 from tasks.models.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FeedForwardSettings(TrainingSettings):
-    """Settings of the feed-forward network, beside those of its training.
+    """Settings of the feed-forward network and its training.
 
     Args:
-        hidden: outputs of each hidden layer; none: a linear model
+        hidden: outputs of each hidden layer; empty: a linear model
         dropout: after each hidden layer
         batch_norm: after each hidden layer; needs batches of two rows or more
     """
@@ -49,8 +49,8 @@ class FeedForwardSettings(TrainingSettings):
             raise ValueError("batch_size must be 2 or more with batch_norm")
 
 
-class _Flat:
-    """Vectors side by side, then sequences, one step after the other: of one length each; read row by row."""
+class _Flattened:
+    """Vectors and flattened sequences of a fixed length, side by side, read on demand."""
 
     lengths: Rows | None = None
 
@@ -63,7 +63,7 @@ class _Flat:
                     f"{sequences.lengths.max()} steps: use bilstm, or features of a fixed number of frames"
                 )
         widths = [block.shape[1] for block in inputs.vectors.values()]
-        widths += [int(one.lengths.max(initial=0)) * one.steps.shape[1] for one in inputs.sequences.values()]
+        widths += [int(block.lengths.max(initial=0)) * block.steps.shape[1] for block in inputs.sequences.values()]
         self.n_features = sum(widths)
 
     def __len__(self) -> int:
@@ -71,10 +71,10 @@ class _Flat:
 
     def batch(self, rows: Rows) -> Batch:
         """Return `features`, float32, shape (n_rows, n_features)."""
-        found: list[NDArray[Any]] = [block[rows] for block in self._inputs.vectors.values()]
+        blocks: list[NDArray[Any]] = [block[rows] for block in self._inputs.vectors.values()]
         for sequences in self._inputs.sequences.values():
-            found.append(np.stack([sequences[int(row)].ravel() for row in rows]))
-        return {"features": np.concatenate(found, axis=1, dtype=np.float32, casting="same_kind")}
+            blocks.append(np.stack([sequences[int(row)].ravel() for row in rows]))
+        return {"features": np.concatenate(blocks, axis=1, dtype=np.float32, casting="same_kind")}
 
 
 class FeedForward(NetworkEstimator):
@@ -82,26 +82,25 @@ class FeedForward(NetworkEstimator):
 
     settings: FeedForwardSettings
 
-    def examples(self, inputs: Inputs) -> _Flat:
+    def examples(self, inputs: Inputs) -> _Flattened:
         """Return rows as vectors.
+
+        Args:
+            inputs: vectors and sequences
 
         Raises:
             InputError: if a block has sequences of different lengths
             ValueError: if the number of features is not the model's
         """
-        found, n_features = _Flat(inputs), self.shape["n_features"]
-        if found.n_features != n_features and len(inputs):
-            raise ValueError(
-                f"expected features of shape (n_rows, {n_features}), found {(len(found), found.n_features)}"
-            )
-        return found
+        rows, n_features = _Flattened(inputs), self.shape["n_features"]
+        if rows.n_features != n_features and len(inputs):
+            raise ValueError(f"expected features of shape (n_rows, {n_features}), found {(len(rows), rows.n_features)}")
+        return rows
 
-    def start(self, inputs: Inputs) -> dict[str, Any]:
-        """Return how many features there are."""
-        return {"n_features": _Flat(inputs).n_features}
+    def _measure(self, inputs: Inputs) -> dict[str, Any]:
+        return {"n_features": _Flattened(inputs).n_features}
 
-    def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
-        """Return the network with first weights."""
+    def _build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         from tasks.models.networks.feed_forward import FeedForwardModule
 
         settings = self.settings
@@ -115,14 +114,11 @@ class FeedForward(NetworkEstimator):
 
 
 MODELS: tuple[Model, ...] = (
-    Model(
-        name="feed-forward",
-        title="Feed-forward network: dense 256 and 128, batch normalisation, dropout",
-        takes=frozenset({"vector", "sequence"}),
-        settings=FeedForwardSettings,
-        make=FeedForward,
-        load=reading(FeedForward),
-        tasks=frozenset({"classes", "labels", "values"}),
-        in_epochs=True,
+    network_model(
+        "feed-forward",
+        "Feed-forward network: dense 256 and 128, batch normalisation, dropout",
+        FeedForward,
+        FeedForwardSettings,
+        {"vector", "sequence"},
     ),
 )

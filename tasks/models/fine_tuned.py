@@ -1,8 +1,8 @@
-"""A whole text encoder, fine-tuned: lower layers learn less, learning rates go up and down, gradients are clipped.
+"""Fine-tuning of a whole text encoder, as Devlin et al. (2019) fine-tune BERT.
 
-As Devlin et al. (2019) fine-tune BERT, with discriminative learning rates (Howard & Ruder 2018, ULMFiT). A text may
-hold utterances that were said before, apart by "[SEP]" whatever the encoder; what is too long is cut on the left,
-since the utterance in question comes last.
+Learning rates rise and fall, are lower in lower layers (Howard & Ruder 2018, ULMFiT), and gradients are clipped. A text
+may include previous utterances, separated by "[SEP]" for every encoder. Long texts are cut on the left, because the
+utterance to classify comes last.
 """
 
 from __future__ import annotations
@@ -12,43 +12,44 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.features.base.sequences import Rows
+from tasks.models.base import array_files
 from tasks.models.base.checks import above_zero, demand_share
-from tasks.models.base.estimator import Inputs, Model, Task, reading
+from tasks.models.base.estimator import Inputs, Model, Task
 from tasks.models.training import batches
 from tasks.models.training.batches import Batch
-from tasks.models.training.network import NetworkEstimator
+from tasks.models.training.network import NetworkEstimator, network_model
 from tasks.models.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from torch import nn
 
 SEPARATOR = "[SEP]"
-"""What stands between utterances in a text, and between texts of several blocks."""
+"""Separates the utterances of a text, and the texts of several blocks."""
 
 _ENCODER = "encoder/"
-_OF_THE_MACHINE = ("_name_or_path", "is_local", "local_files_only", "name_or_path", "transformers_version")
+_MACHINE_FIELDS = ("_name_or_path", "is_local", "local_files_only", "name_or_path", "transformers_version")
 
 
 @dataclass(frozen=True)
 class FineTunedSettings(TrainingSettings):
-    """Settings of a fine-tuned encoder, beside those of its training.
+    """Settings of a fine-tuned encoder and its training.
 
     Args:
         learning_rate: of the encoder's top layer
-        layer_decay: learning rate of a layer, over that of the layer above it
+        layer_decay: learning rate of a layer over that of the layer above it
         head_learning_rate: of the linear layer on top
         checkpoint: name in `tasks.features.base.checkpoints`, path of a folder, or name on the Hugging Face hub
-        max_tokens: longer texts lose their beginning
+        max_tokens: longer texts are cut at their beginning
         pooling: `mean` over tokens; `cls`: the first token; `last-utterance`: mean over tokens after the last separator
-        dropout: before the linear layer; inside, the encoder has its own
+        dropout: before the linear layer; the encoder has its own
         class_weight: `balanced`: a class's rows weigh n_rows / (n_classes × its rows); `sqrt`: the root of that
-        members: networks with different seeds, whose probabilities are averaged; curves are the first one's
+        members: networks with different seeds, whose probabilities are averaged; curves are those of the first
     """
 
     epochs: int = 3
@@ -77,14 +78,14 @@ class FineTunedSettings(TrainingSettings):
         demand_share("dropout", self.dropout)
 
 
-class _Tokens:
+class _TokenRows:
     """Texts as token ids."""
 
     def __init__(
         self, tokens: Sequence[NDArray[np.int64]], pooled: Sequence[NDArray[np.float32]], padding: int
     ) -> None:
         self._tokens, self._pooled, self._padding = tokens, pooled, padding
-        self.lengths: Rows | None = np.array([one.size for one in tokens], dtype=np.int64)
+        self.lengths: Rows | None = np.array([text.size for text in tokens], dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self._tokens)
@@ -94,7 +95,7 @@ class _Tokens:
         tokens = [self._tokens[row] for row in rows]
         return {
             "tokens": batches.padded(tokens, self._padding, np.int64),
-            "real": batches.padded([np.ones_like(one) for one in tokens], 0, np.int64),
+            "real": batches.padded([np.ones_like(text) for text in tokens], 0, np.int64),
             "pooled": batches.padded([self._pooled[row] for row in rows], 0.0, np.float32),
         }
 
@@ -110,23 +111,18 @@ class FineTuned(NetworkEstimator):
     def seeds(self) -> tuple[int, ...]:
         """One seed per member of the ensemble; the first is the one given."""
         others = np.random.SeedSequence(self.seed).generate_state(self.settings.members - 1)
-        return (self.seed, *(int(one) for one in others))
+        return (self.seed, *map(int, others))
 
-    def weigh(self, target: NDArray[Any], task: Task) -> NDArray[np.float64]:
-        """Return weights by class, of mean 1, shape (n_rows,); labels and values have none."""
+    def _row_factors(self, target: NDArray[Any], task: Task) -> NDArray[np.float64]:
         if self.settings.class_weight == "none" or task != "classes":
             return np.ones(len(target))
         _, codes, counts = np.unique(target.astype(str), return_inverse=True, return_counts=True)
-        rare = (len(target) / (len(counts) * counts))[codes]
-        found = np.asarray(np.sqrt(rare) if self.settings.class_weight == "sqrt" else rare, dtype=np.float64)
-        return np.asarray(found / found.mean())
+        factors = np.asarray((len(target) / (len(counts) * counts))[codes], dtype=np.float64)
+        factors = np.sqrt(factors) if self.settings.class_weight == "sqrt" else factors
+        return np.asarray(factors / factors.mean())
 
-    def start(self, inputs: Inputs) -> dict[str, Any]:
-        """Take over the checkpoint's tokenizer and configuration.
-
-        Raises:
-            InputError: if there is no such checkpoint, or it is none for text
-        """
+    def _measure(self, inputs: Inputs) -> dict[str, Any]:
+        """Keep the checkpoint's tokenizer and configuration as files; return the longest input."""
         from tasks.features.base import checkpoints
 
         tokenizer, encoder = checkpoints.text_encoder(self.settings.checkpoint)
@@ -135,26 +131,29 @@ class FineTuned(NetworkEstimator):
             self._files = {path.name: path.read_bytes() for path in sorted(Path(made).iterdir()) if path.is_file()}
         described = encoder.config.to_dict()
         self._files |= {"config.json": json.dumps(described).encode()}
-        self._files = {name: _of_no_machine(name, content) for name, content in self._files.items()}
-        self._take_tokenizer()
+        self._files = {name: _portable(name, content) for name, content in self._files.items()}
+        self._load_tokenizer()
         longest = min(tokenizer.model_max_length, described.get("max_position_embeddings", self.settings.max_tokens))
         return {"max_tokens": int(min(self.settings.max_tokens, longest))}
 
-    def examples(self, inputs: Inputs) -> _Tokens:
-        """Return texts as tokens; several blocks stand one after the other, apart by a separator."""
+    def examples(self, inputs: Inputs) -> _TokenRows:
+        """Return texts as tokens; texts of several blocks are joined by a separator.
+
+        Args:
+            inputs: blocks of texts
+        """
         tokenizer = self._tokenizer
         separator = tokenizer.sep_token or tokenizer.eos_token or ""
         texts = [f" {SEPARATOR} ".join(map(str, row)) for row in zip(*inputs.texts.values(), strict=True)]
         texts = [text.replace(SEPARATOR, separator) for text in texts]
-        found = tokenizer(texts, truncation=True, max_length=self.shape["max_tokens"])["input_ids"] if texts else []
-        # a tokenizer without special tokens finds none in an empty text, and an encoder needs one
+        ids = tokenizer(texts, truncation=True, max_length=self.shape["max_tokens"])["input_ids"] if texts else []
+        # an encoder needs at least one token; an empty text has none if the tokenizer adds no special tokens
         padding = tokenizer.pad_token_id or 0
-        tokens = [np.array(one or [padding], dtype=np.int64) for one in found]
+        tokens = [np.array(text or [padding], dtype=np.int64) for text in ids]
         ends = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
-        return _Tokens(tokens, [_pooled(one, self.settings.pooling, ends) for one in tokens], padding)
+        return _TokenRows(tokens, [_pooled(text, self.settings.pooling, ends) for text in tokens], padding)
 
-    def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
-        """Return the encoder, pretrained when it is going to be trained, with a linear layer of first weights."""
+    def _build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         from tasks.features.base import checkpoints
         from tasks.models.networks.text_classifier import TextClassifier
 
@@ -175,18 +174,17 @@ class FineTuned(NetworkEstimator):
         )
 
     def files(self) -> dict[str, bytes]:
-        """Return weights, what describes them, and the encoder's configuration and tokenizer."""
+        """Return weights and their description, and the encoder's configuration and tokenizer under `encoder/`."""
         return {**super().files(), **{f"{_ENCODER}{name}": content for name, content in self._files.items()}}
 
-    def read(self, files: Mapping[str, bytes]) -> Self:
-        """Take over what `files` gave; the checkpoint that training started from is not needed."""
+    def _read(self, files: Mapping[str, bytes]) -> None:
         self._files = {
             name.removeprefix(_ENCODER): content for name, content in files.items() if name.startswith(_ENCODER)
         }
-        self._take_tokenizer()
-        return super().read(files)
+        self._load_tokenizer()
+        super()._read(files)
 
-    def _take_tokenizer(self) -> None:
+    def _load_tokenizer(self) -> None:
         from tasks.features.base import checkpoints
 
         library = checkpoints.transformers()
@@ -196,49 +194,39 @@ class FineTuned(NetworkEstimator):
 
 
 def _pooled(tokens: NDArray[np.int64], pooling: str, separator: int | None) -> NDArray[np.float32]:
-    """Return 1 for the tokens of which the mean is taken, else 0, shape (n_tokens,)."""
-    found = np.ones(tokens.size, dtype=np.float32)
+    """Return 1 for tokens in the mean, else 0, shape (n_tokens,)."""
+    weights = np.ones(tokens.size, dtype=np.float32)
     if pooling == "cls":
-        found[1:] = 0
+        weights[1:] = 0
     if pooling == "last-utterance" and separator is not None:
         ends = np.flatnonzero(tokens == separator)
         closing = tokens.size - 1 if ends.size and ends[-1] == tokens.size - 1 else tokens.size
         before = ends[ends < closing]
-        # without context, the first token is the one that opens a text
+        # without context, skip the first token, which opens a text
         start = int(before[-1]) + 1 if before.size else 1
         if start < closing:
-            found[:start] = 0
-            found[closing:] = 0
-    return found
+            weights[:start] = 0
+            weights[closing:] = 0
+    return weights
 
 
-def _of_no_machine(name: str, content: bytes) -> bytes:
-    """Return a JSON file without where it was loaded from, keys sorted."""
+def _portable(name: str, content: bytes) -> bytes:
+    """Return a file; a JSON file with sorted keys, and without the fields that depend on the machine."""
     if name not in ("config.json", "tokenizer_config.json"):
         return content
-    told = {key: value for key, value in json.loads(content).items() if key not in _OF_THE_MACHINE}
-    return (json.dumps(told, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+    return array_files.to_json({key: value for key, value in json.loads(content).items() if key not in _MACHINE_FIELDS})
 
 
 class _Unpacked(TemporaryDirectory[str]):
-    """A folder with some files, for as long as it is needed: transformers reads nothing else."""
+    """A temporary folder with some files: transformers reads only from folders."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         super().__init__(prefix="undertone-")
         for name, content in files.items():
-            # names come from files that may have been made by anyone
+            # only the last part of a name: files come from outside, and must stay in the folder
             Path(self.name, Path(name).name).write_bytes(content)
 
 
 MODELS: tuple[Model, ...] = (
-    Model(
-        name="fine-tuned",
-        title="A whole text encoder, fine-tuned",
-        takes=frozenset({"text"}),
-        settings=FineTunedSettings,
-        make=FineTuned,
-        load=reading(FineTuned),
-        tasks=frozenset({"classes", "labels", "values"}),
-        in_epochs=True,
-    ),
+    network_model("fine-tuned", "A whole text encoder, fine-tuned", FineTuned, FineTunedSettings, {"text"}),
 )

@@ -1,6 +1,6 @@
-"""A gated multimodal unit over vectors (Arevalo et al. 2017): row by row, the modality that knows more counts more.
+"""A gated multimodal unit over vectors (Arevalo et al. 2017): modalities are weighted row by row.
 
-Over embeddings that are there already, or as the last layer of `fusion` over the embeddings of its branches
+Over embeddings computed beforehand, or as the last layer of `fusion` over the embeddings of its branches
 (`last: {name: gated}`), where the systems of 2023 concatenate them.
 
     each modality     n_features → 64, tanh
@@ -20,9 +20,9 @@ import numpy as np
 from tasks.core.errors import InputError
 from tasks.features.base.sequences import Rows
 from tasks.models.base.checks import above_zero, demand_share
-from tasks.models.base.estimator import Inputs, Model, reading
+from tasks.models.base.estimator import Inputs, Model
 from tasks.models.training.batches import Batch
-from tasks.models.training.network import NetworkEstimator
+from tasks.models.training.network import NetworkEstimator, network_model
 from tasks.models.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GatedSettings(TrainingSettings):
-    """Settings of the unit, beside those of its training.
+    """Settings of the unit and its training.
 
     Args:
         hidden: units of each modality
@@ -50,8 +50,8 @@ class GatedSettings(TrainingSettings):
         demand_share("dropout", self.dropout)
 
 
-class _Vectors:
-    """Blocks of vectors, side by side."""
+class _VectorBlocks:
+    """Rows of several blocks of vectors."""
 
     lengths: Rows | None = None
 
@@ -62,7 +62,7 @@ class _Vectors:
         return len(self._inputs)
 
     def batch(self, rows: Rows) -> Batch:
-        """Return of block k `features_k`, float32, shape (n_rows, n_features)."""
+        """Return `features_k` of block k, float32, shape (n_rows, n_features)."""
         blocks = self._inputs.vectors.values()
         return {f"features_{k}": np.asarray(block[rows], dtype=np.float32) for k, block in enumerate(blocks)}
 
@@ -72,23 +72,24 @@ class Gated(NetworkEstimator):
 
     settings: GatedSettings
 
-    def examples(self, inputs: Inputs) -> _Vectors:
+    def examples(self, inputs: Inputs) -> _VectorBlocks:
         """Return the rows.
 
-        Raises:
-            ValueError: if the blocks are not those that were fitted
-        """
-        found = _widths(inputs)
-        if found != self.shape["blocks"]:
-            raise ValueError(f"expected blocks of {dict(self.shape['blocks'])} features, found {dict(found)}")
-        return _Vectors(inputs)
+        Args:
+            inputs: the blocks that were fitted
 
-    def start(self, inputs: Inputs) -> dict[str, Any]:
-        """Return the blocks and how many features each has."""
+        Raises:
+            ValueError: if they are others
+        """
+        widths = _widths(inputs)
+        if widths != self.shape["blocks"]:
+            raise ValueError(f"expected blocks of {dict(self.shape['blocks'])} features, found {dict(widths)}")
+        return _VectorBlocks(inputs)
+
+    def _measure(self, inputs: Inputs) -> dict[str, Any]:
         return {"blocks": _widths(inputs)}
 
-    def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
-        """Return the unit with first weights."""
+    def _build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         from tasks.models.networks.gated import GatedModule
 
         widths = [width for _, width in shape["blocks"]]
@@ -96,7 +97,7 @@ class Gated(NetworkEstimator):
 
 
 def _widths(inputs: Inputs) -> list[list[Any]]:
-    # a single one is let through: what a modality does alone is asked of every recipe
+    # a single block is accepted: every recipe is also run on each of its modalities alone
     if not inputs.vectors or len(inputs.vectors) < len(inputs.names):
         raise InputError(
             f"gated takes blocks of vectors, found {', '.join(inputs.names) or 'none'}; as the last layer of fusion it "
@@ -106,14 +107,5 @@ def _widths(inputs: Inputs) -> list[list[Any]]:
 
 
 MODELS: tuple[Model, ...] = (
-    Model(
-        name="gated",
-        title="A gated multimodal unit over vectors",
-        takes=frozenset({"vector"}),
-        settings=GatedSettings,
-        make=Gated,
-        load=reading(Gated),
-        tasks=frozenset({"classes", "labels", "values"}),
-        in_epochs=True,
-    ),
+    network_model("gated", "A gated multimodal unit over vectors", Gated, GatedSettings, {"vector"}),
 )

@@ -1,7 +1,6 @@
 """The BiLSTM of the MELD notebook: bidirectional LSTM 256, LSTM 128, batch normalisation, dropout 0.2, Adam 1e-4.
 
-The notebook runs it over BERT's token states. Here steps that fill a batch up have no effect: neither on states, nor on
-batch normalisation, nor on pooling.
+The notebook runs it over BERT's token states. Here padding has no effect on states, batch normalisation or pooling.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ import numpy as np
 from tasks.core.errors import InputError
 from tasks.features.base.sequences import Rows, Sequences
 from tasks.models.base.checks import demand_share
-from tasks.models.base.estimator import Inputs, Model, reading
+from tasks.models.base.estimator import Inputs, Model
 from tasks.models.training import batches
 from tasks.models.training.batches import Batch
-from tasks.models.training.network import NetworkEstimator
+from tasks.models.training.network import NetworkEstimator, network_model
 from tasks.models.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BiLstmSettings(TrainingSettings):
-    """Settings of the BiLSTM, beside those of its training.
+    """Settings of the BiLSTM and its training.
 
     Args:
         learning_rate: as in the notebook
@@ -52,8 +51,8 @@ class BiLstmSettings(TrainingSettings):
             raise ValueError("batch_size must be 2 or more: there is batch normalisation")
 
 
-class _Steps:
-    """Sequences, read row by row."""
+class _SequenceRows:
+    """Sequences, read on demand."""
 
     def __init__(self, sequences: Sequences) -> None:
         self._sequences = sequences
@@ -73,24 +72,25 @@ class BiLstm(NetworkEstimator):
 
     settings: BiLstmSettings
 
-    def examples(self, inputs: Inputs) -> _Steps:
-        """Return the block's rows.
+    def examples(self, inputs: Inputs) -> _SequenceRows:
+        """Return the rows.
+
+        Args:
+            inputs: a single block of sequences
 
         Raises:
             InputError: if there is not exactly one block of sequences
             ValueError: if the number of features is not the model's
         """
-        found, n_features = _only(inputs), self.shape["n_features"]
-        if found.steps.shape[1] != n_features:
-            raise ValueError(f"expected steps of {n_features} features, found {found.steps.shape[1]}")
-        return _Steps(found)
+        block, n_features = _single_block(inputs), self.shape["n_features"]
+        if block.steps.shape[1] != n_features:
+            raise ValueError(f"expected steps of {n_features} features, found {block.steps.shape[1]}")
+        return _SequenceRows(block)
 
-    def start(self, inputs: Inputs) -> dict[str, Any]:
-        """Return how many features a step has."""
-        return {"n_features": int(_only(inputs).steps.shape[1])}
+    def _measure(self, inputs: Inputs) -> dict[str, Any]:
+        return {"n_features": int(_single_block(inputs).steps.shape[1])}
 
-    def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
-        """Return the network with first weights."""
+    def _build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         from tasks.models.networks.lstm import LstmModule
 
         settings = self.settings
@@ -104,21 +104,18 @@ class BiLstm(NetworkEstimator):
         )
 
 
-def _only(inputs: Inputs) -> Sequences:
+def _single_block(inputs: Inputs) -> Sequences:
     if len(inputs.sequences) != 1 or len(inputs.names) != 1:
         raise InputError(f"bilstm takes one block of sequences, found {', '.join(inputs.names) or 'none'}")
     return next(iter(inputs.sequences.values()))
 
 
 MODELS: tuple[Model, ...] = (
-    Model(
-        name="bilstm",
-        title="Bidirectional LSTM over token or frame states, then LSTM, batch normalisation, dropout",
-        takes=frozenset({"sequence"}),
-        settings=BiLstmSettings,
-        make=BiLstm,
-        load=reading(BiLstm),
-        tasks=frozenset({"classes", "labels", "values"}),
-        in_epochs=True,
+    network_model(
+        "bilstm",
+        "Bidirectional LSTM over token or frame states, then LSTM, batch normalisation, dropout",
+        BiLstm,
+        BiLstmSettings,
+        {"sequence"},
     ),
 )

@@ -1,8 +1,8 @@
 """ResNet-34 and ResNet-50 over spectrograms.
 
-The sources use both through fastai: the head alone first, for 5 epochs at a rate of 1e-3 that goes up and down in one
-cycle, then all of the network, lower stages learning less. Here that is `head_epochs`, `schedule: one-cycle` (one cycle
-over both) and `layer_decay`.
+The sources use both through fastai: first the head alone, for 5 epochs with a one-cycle rate of 1e-3, then the whole
+network, with lower rates for lower stages. Here that is `head_epochs`, `schedule: one-cycle` (a single cycle over both)
+and `layer_decay`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tasks.core.errors import InputError
-from tasks.models.base.estimator import Model, reading
+from tasks.models.base.estimator import Model
 from tasks.models.networks.image_estimator import BlockImageSettings, ImageEstimator, read_into, weights_of
 from tasks.models.networks.spectrogram_estimator import TAKES
+from tasks.models.training.network import network_model
 
 if TYPE_CHECKING:
     from tasks.models.networks.image_network import ImageNetwork
@@ -25,11 +26,11 @@ _CONFIG = "config.json"
 
 @dataclass(frozen=True)
 class ResNetSettings(BlockImageSettings):
-    """Settings of a ResNet, beside those of all image networks; pictures may have any size.
+    """Settings of a ResNet; pictures may have any size.
 
     Args:
-        checkpoint: a folder as transformers saves it, or its name on the Hugging Face hub, such as
-            `microsoft/resnet-34`; it must be of the depth and the blocks that are set
+        checkpoint: a folder saved by transformers, or name on the Hugging Face hub, such as `microsoft/resnet-34`; its
+            depth and blocks must be those set
         depth: 34: a block is two 3×3 convolutions; 50: 1×1, 3×3, 1×1
         blocks: in each stage; (3, 4, 6, 3) makes up that depth
     """
@@ -42,8 +43,7 @@ class ResNet(ImageEstimator):
 
     settings: ResNetSettings
 
-    def bare(self, n_outputs: int) -> ImageNetwork:
-        """Return the network with first weights."""
+    def _untrained(self, n_outputs: int) -> ImageNetwork:
         from tasks.models.networks.resnet import ResNetModule
 
         settings = self.settings
@@ -51,12 +51,7 @@ class ResNet(ImageEstimator):
             n_outputs, bottleneck=settings.depth == 50, blocks=settings.blocks, dropout=settings.dropout
         )
 
-    def take_over(self, network: ImageNetwork) -> None:
-        """Set the body's weights to those of the checkpoint.
-
-        Raises:
-            InputError: if there is no such folder, or it holds another network than the settings describe
-        """
+    def _load_checkpoint(self, network: ImageNetwork) -> None:
         from tasks.features.base import checkpoints
         from tasks.models.networks.resnet import ResNetModule
 
@@ -75,14 +70,5 @@ class ResNet(ImageEstimator):
 
 
 MODELS: tuple[Model, ...] = (
-    Model(
-        name="resnet",
-        title="ResNet-34 or ResNet-50 over spectrograms",
-        takes=TAKES,
-        settings=ResNetSettings,
-        make=ResNet,
-        load=reading(ResNet),
-        tasks=frozenset({"classes", "labels", "values"}),
-        in_epochs=True,
-    ),
+    network_model("resnet", "ResNet-34 or ResNet-50 over spectrograms", ResNet, ResNetSettings, TAKES),
 )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.models.base.estimator import Model, reading
+from tasks.models.base.estimator import Model
 from tasks.models.networks.image_estimator import BlockImageSettings, ImageEstimator
 from tasks.models.networks.spectrogram_estimator import TAKES
+from tasks.models.training.network import network_model
 
 if TYPE_CHECKING:
     from tasks.models.networks.image_network import ImageNetwork
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ResNeXtSettings(BlockImageSettings):
-    """Settings of a ResNeXt, beside those of all image networks; pictures may have any size.
+    """Settings of a ResNeXt; pictures may have any size.
 
     Args:
-        checkpoint: under the names of torchvision's `resnext50_32x4d`
+        checkpoint: with the names of torchvision's `resnext50_32x4d`
         blocks: in each stage; (3, 4, 6, 3) is ResNeXt-50
     """
 
@@ -28,22 +29,12 @@ class ResNeXt(ImageEstimator):
 
     settings: ResNeXtSettings
 
-    def bare(self, n_outputs: int) -> ImageNetwork:
-        """Return the network with first weights."""
+    def _untrained(self, n_outputs: int) -> ImageNetwork:
         from tasks.models.networks.resnext import ResNeXtModule
 
         return ResNeXtModule(n_outputs, blocks=self.settings.blocks, dropout=self.settings.dropout)
 
 
 MODELS: tuple[Model, ...] = (
-    Model(
-        name="resnext",
-        title="ResNeXt-50 (32×4d) over spectrograms",
-        takes=TAKES,
-        settings=ResNeXtSettings,
-        make=ResNeXt,
-        load=reading(ResNeXt),
-        tasks=frozenset({"classes", "labels", "values"}),
-        in_epochs=True,
-    ),
+    network_model("resnext", "ResNeXt-50 (32×4d) over spectrograms", ResNeXt, ResNeXtSettings, TAKES),
 )

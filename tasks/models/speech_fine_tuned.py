@@ -1,12 +1,12 @@
-"""A whole encoder of raw sound, fine-tuned: wav2vec 2.0, HuBERT, WavLM and their like, with a classifier on top.
+"""Fine-tuning of a whole encoder of raw sound (wav2vec 2.0, HuBERT, WavLM …) with a classifier on top.
 
-The source fine-tunes jonatasgrosman/wav2vec2-large-xlsr-53-english, pooled over frames, and gives accuracies of 0.76 on
-RAVDESS (8 classes, 240 clips) and 0.70 on IEMOCAP (4 classes, 644 utterances). Defaults are those of Wagner et al.
+The source fine-tunes jonatasgrosman/wav2vec2-large-xlsr-53-english, pooled over frames, and reports accuracies of 0.76
+on RAVDESS (8 classes, 240 clips) and 0.70 on IEMOCAP (4 classes, 644 utterances). Defaults are those of Wagner et al.
 (2023), "Dawn of the transformer era in speech emotion recognition", TPAMI: batches of 32, a rate of 1e-4, five epochs
-of which the best on development rows is kept, convolutions frozen; but the rate goes up and down, and gradients are
-clipped.
+of which the best on development rows is kept, convolutions frozen; in addition, the rate rises and falls, and gradients
+are clipped.
 
-A row's scores do not depend on what it is batched with, whatever the encoder's normalisation.
+A row's scores do not depend on the other rows of its batch, whatever the encoder's normalisation.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,35 +24,35 @@ from tasks.features.base.sequences import Rows, Sequences
 from tasks.features.sound import framing
 from tasks.models.base import array_files
 from tasks.models.base.checks import above_zero, demand_share
-from tasks.models.base.estimator import Inputs, Model, reading
+from tasks.models.base.estimator import Inputs, Model
 from tasks.models.training import batches
 from tasks.models.training.batches import Batch
-from tasks.models.training.network import NetworkEstimator
+from tasks.models.training.network import NetworkEstimator, network_model
 from tasks.models.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from torch import nn
 
 _CONFIG = "encoder/config.json"
-_OF_THE_MACHINE = ("_name_or_path", "transformers_version")
+_MACHINE_FIELDS = ("_name_or_path", "transformers_version")
 _SHORTEST_S = 1.0
 
 
 @dataclass(frozen=True)
 class SpeechFineTunedSettings(TrainingSettings):
-    """Settings of a fine-tuned speech encoder, beside those of its training.
+    """Settings of a fine-tuned speech encoder and its training.
 
     Args:
-        batch_size: rows that run at once; with `accumulate`, 32 make a step
+        batch_size: rows in memory at once; with `accumulate`, a step has 32
         learning_rate: of the encoder's top layer
-        layer_decay: learning rate of a layer, over that of the layer above it; 1: all alike, as published
-        head_learning_rate: of the part on top, whose weights are new
+        layer_decay: learning rate of a layer over that of the layer above it; 1: the same for all, as published
+        head_learning_rate: of the new layers on top
         checkpoint: name in `tasks.features.base.checkpoints`, path of a folder, or name on the Hugging Face hub
         pooling: over frames
-        freeze_feature_encoder: leave the convolutions as they are
-        spec_augment: mask stretches of frames in training, as the checkpoint's configuration says (mostly 5 % of them)
-        dropout: before either layer on top; inside, the encoder has its own
-        max_duration_s: longer rows lose as much on either side
+        freeze_feature_encoder: do not train the convolutions
+        spec_augment: mask frames in training, as the checkpoint's configuration says (usually 5 % of them)
+        dropout: before either layer on top; the encoder has its own
+        max_duration_s: longer rows are cut equally on both sides
     """
 
     epochs: int = 5
@@ -83,8 +83,8 @@ class SpeechFineTunedSettings(TrainingSettings):
         demand_share("dropout", self.dropout)
 
 
-class _Sounds:
-    """Raw sound, read row by row: the middle of what is too long, and zeros after what is too short for a frame."""
+class _SoundRows:
+    """Raw sound, read on demand: the middle of long rows; rows too short for a frame are padded with zeros."""
 
     def __init__(self, sequences: Sequences, fewest: int, most: int) -> None:
         self._sequences, self._fewest, self._most = sequences, fewest, most
@@ -95,9 +95,9 @@ class _Sounds:
 
     def batch(self, rows: Rows) -> Batch:
         """Return `waveform`, float32, shape (n_rows, n_longest), and `lengths`, shape (n_rows,)."""
-        found = [self._row(int(row)) for row in rows]
-        lengths = np.array([one.size for one in found], dtype=np.int64)
-        return {"waveform": batches.padded(found, 0.0, np.float32), "lengths": lengths}
+        samples = [self._row(int(row)) for row in rows]
+        lengths = np.array([row.size for row in samples], dtype=np.int64)
+        return {"waveform": batches.padded(samples, 0.0, np.float32), "lengths": lengths}
 
     def _row(self, row: int) -> NDArray[np.float32]:
         length = int(self._sequences.lengths[row])
@@ -107,36 +107,34 @@ class _Sounds:
 
 
 class SpeechFineTuned(NetworkEstimator):
-    """A speech encoder with a dense and a linear layer, all of it trained but the convolutions."""
+    """A speech encoder with a dense and a linear layer."""
 
     settings: SpeechFineTunedSettings
     _config: dict[str, Any]
 
-    def start(self, inputs: Inputs) -> dict[str, Any]:
-        """Take over the checkpoint's configuration; return how few and how many samples a row may have.
-
-        Raises:
-            InputError: if there is no such checkpoint, or it is none for raw sound
-        """
+    def _measure(self, inputs: Inputs) -> dict[str, Any]:
+        """Keep the checkpoint's configuration; return the fewest and the most samples of a row."""
         from tasks.features.sound import speech_encoder
 
-        _only(inputs)
+        _single_block(inputs)
         _, encoder = speech_encoder.load(self.settings.checkpoint)
         described = encoder.config.to_dict()
-        self._config = {name: value for name, value in described.items() if name not in _OF_THE_MACHINE}
+        self._config = {name: value for name, value in described.items() if name not in _MACHINE_FIELDS}
         fewest = speech_encoder.fewest_samples(encoder.config)
         return {"fewest": fewest, "most": max(fewest, round(self.settings.max_duration_s * framing.RATE_HZ))}
 
-    def examples(self, inputs: Inputs) -> _Sounds:
+    def examples(self, inputs: Inputs) -> _SoundRows:
         """Return rows as raw sound.
+
+        Args:
+            inputs: a single block
 
         Raises:
             InputError: if there is not exactly one block, of raw sound
         """
-        return _Sounds(_only(inputs), self.shape["fewest"], self.shape["most"])
+        return _SoundRows(_single_block(inputs), self.shape["fewest"], self.shape["most"])
 
-    def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
-        """Return the encoder, pretrained when it is going to be trained, with layers of first weights on top."""
+    def _build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         from tasks.features.base import checkpoints
         from tasks.features.sound import speech_encoder
         from tasks.models.networks.speech_classifier import SpeechClassifier
@@ -148,7 +146,7 @@ class SpeechFineTuned(NetworkEstimator):
             library = checkpoints.transformers()
             encoder = library.AutoModel.from_config(library.AutoConfig.for_model(**self._config), dtype="float32")
         if settings.devices > 1:
-            # a layer that is skipped has no gradient, and devices wait for each other's
+            # a skipped layer has no gradient, for which other devices would wait
             encoder.config.layerdrop = 0.0
         return SpeechClassifier(
             encoder,
@@ -162,20 +160,19 @@ class SpeechFineTuned(NetworkEstimator):
         )
 
     def files(self) -> dict[str, bytes]:
-        """Return weights, what describes them, and the encoder's configuration."""
+        """Return weights and their description, and the encoder's configuration."""
         return {**super().files(), _CONFIG: array_files.to_json(self._config)}
 
-    def read(self, files: Mapping[str, bytes]) -> Self:
-        """Take over what `files` gave; the checkpoint that training started from is not needed."""
+    def _read(self, files: Mapping[str, bytes]) -> None:
         self._config = json.loads(files[_CONFIG])
-        return super().read(files)
+        super()._read(files)
 
 
-def _only(inputs: Inputs) -> Sequences:
+def _single_block(inputs: Inputs) -> Sequences:
     block = next(iter(inputs.sequences.values()), None)
     if block is None or len(inputs.names) != 1:
-        found = ", ".join(inputs.names) or "none"
-        raise InputError(f"speech-fine-tuned takes one block, of the extractor waveform; found {found}")
+        names = ", ".join(inputs.names) or "none"
+        raise InputError(f"speech-fine-tuned takes one block, of the extractor waveform; found {names}")
     if block.steps.shape[1] != 1:
         raise InputError(
             f"speech-fine-tuned takes raw sound, one number a step, as the extractor waveform gives it; found "
@@ -185,14 +182,11 @@ def _only(inputs: Inputs) -> Sequences:
 
 
 MODELS: tuple[Model, ...] = (
-    Model(
-        name="speech-fine-tuned",
-        title="A whole speech encoder (wav2vec 2.0, HuBERT, WavLM), fine-tuned",
-        takes=frozenset({"sequence"}),
-        settings=SpeechFineTunedSettings,
-        make=SpeechFineTuned,
-        load=reading(SpeechFineTuned),
-        tasks=frozenset({"classes", "labels", "values"}),
-        in_epochs=True,
+    network_model(
+        "speech-fine-tuned",
+        "A whole speech encoder (wav2vec 2.0, HuBERT, WavLM), fine-tuned",
+        SpeechFineTuned,
+        SpeechFineTunedSettings,
+        {"sequence"},
     ),
 )

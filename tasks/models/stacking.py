@@ -1,12 +1,12 @@
-"""Stacking: one model per block, and one above them that learns from scores on rows its base models never saw.
+"""Stacking: one model per block, and an upper model over their out-of-fold scores.
 
-Wolpert (1992), Neural Networks 5. An upper model that is fitted on what base models say about their own training rows
-believes whoever memorises best. Here it sees out-of-fold scores only: the training part is cut into folds by unit
+Wolpert (1992), Neural Networks 5. An upper model fitted on scores of the base models' own training rows would prefer
+the base model that overfits most. Here it sees out-of-fold scores only: the training part is cut into folds by unit
 (speaker, dialogue …), and each fold is scored by base models fitted on the others. For prediction, the base models are
 fitted once more, on the whole training part.
 
-The MELD notebook lists a "Bidirectional LSTM with stacking"; the code it shows lays one LSTM on the other. That network
-is `bilstm`; this is stacking as the word is used elsewhere.
+The "Bidirectional LSTM with stacking" of the MELD notebook is, by its code, two LSTM layers on top of each other. That
+network is `bilstm`; this is stacking in the usual sense.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core.errors import NotEnoughData
 from tasks.evaluation.splits import Fold, group_k_fold
-from tasks.models.base import array_files, branches
-from tasks.models.base.branches import Branch, Composite, TrainingPart, Weights
+from tasks.models.base import array_files
+from tasks.models.base.branches import KINDS, Branch, Composite, CompositeEstimator, evidence, fit_block, names
 from tasks.models.base.checks import above_zero, classes_of
-from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, reading
+from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, TrainingPart, Weights
 from tasks.models.classical import Linear, LogisticSettings, fit_logistic
 
 NAME = "stacking"
 STACK = "meta.json"
 COMPOSITE = Composite(NAME, "base", "base")
 
-# of the units, for early stopping of base models that are trained in epochs; not from fewer than four units
+# early stopping of base models trained in epochs: one unit in eight is held out, given at least four units
 _DEVELOPMENT_FOLDS, _DEVELOPMENT_UNITS = 8, 4
 
 
@@ -45,14 +45,12 @@ class StackingSettings:
     """Settings of stacking.
 
     Args:
-        base: name of a block, or kind of block (vector, sequence, text) → `{"name": model, …its settings}`; a block's
-            own name goes before its kind
-        folds: into how many the training part is cut for out-of-fold scores, its units at most
+        base: base models, as in `Composite`
+        folds: for the out-of-fold scores; at most as many as there are units
         meta_c: inverse strength of the upper model's L2 penalty
 
     Raises:
-        ConfigError: if a base model is unknown, cannot take its kind of block or cannot learn classes, stands on other
-            models itself, or has settings that it does not know
+        ConfigError: if a base model cannot work, as in `Composite.check`
     """
 
     base: dict[str, Any] = field(default_factory=_default_base)
@@ -66,75 +64,36 @@ class StackingSettings:
         COMPOSITE.check(self.base)
 
 
-class Stacking:
-    """One base model per block; over their scores, multinomial logistic regression.
+class Stacking(CompositeEstimator):
+    """One base model per block; multinomial logistic regression over their scores.
+
+    Units are never split between folds. Base models trained in epochs get the development rows of `fit`; for
+    out-of-fold scores, and without development rows, they get about one unit in eight of their training rows.
 
     Attributes:
-        fitted_: after `fit`: the base models, by block
         meta_: after `fit`: the upper model, over the blocks in the order of `fitted_`
-        notes_: after `fit`: what had to give way in fitting
-
-    Args:
-        settings: the base models, folds and penalty
-        seed: of the folds and of the base models
     """
 
-    outputs_: tuple[str, ...]
-    curves_: list[dict[str, float]]
-    notes_: list[str]
+    settings: StackingSettings
+    composite = COMPOSITE
     meta_: Linear
-    fitted_: dict[str, Estimator]
-
-    def __init__(self, settings: StackingSettings, seed: int = 0) -> None:
-        self.settings, self.seed = settings, seed
-
-    def fit(
-        self,
-        inputs: Inputs,
-        target: NDArray[Any],
-        *,
-        weights: Weights = None,
-        development: Development | None = None,
-        folder: Path | None = None,
-    ) -> Self:
-        """Fit to classes, shape (n_rows,); between folds, `inputs.units` are kept apart.
-
-        Args:
-            inputs: the training part
-            target: classes
-            weights: of the rows, shape (n_rows,)
-            development: for base models that are trained in epochs; where there is none, and for out-of-fold scores
-                always, they get about one unit in eight of their training rows
-            folder: where base models that are trained in epochs leave what they need to go on
-
-        Raises:
-            ConfigError: if a block has no base model, or one that cannot take it
-            NotEnoughData: if there are fewer than two units or two classes
-        """
-        stacked = self.out_of_fold(inputs, target, weights=weights, folder=folder)
-        self.meta_ = fit_logistic(stacked, target, LogisticSettings(c=self.settings.meta_c), weights)
-        self.outputs_, self.curves_, self.fitted_ = self.meta_.outputs, [], {}
-        self.notes_ = [f"stacking: {note}" for note in self.meta_.notes]
-        self._bases = COMPOSITE.branches(self.settings.base, inputs)
-        for base in self._bases:
-            place = folder / base.block / "whole" if folder else None
-            self.fitted_[base.block] = self._fit(base, TrainingPart(inputs, target, weights), development, place)
-        self.notes_ += branches.notes(self.fitted_)
-        return self
 
     def out_of_fold(
         self, inputs: Inputs, target: NDArray[Any], *, weights: Weights = None, folder: Path | None = None
     ) -> Scores:
-        """Return what the upper model is fitted on: each row's scores by base models that saw nothing of its unit.
+        """Return what the upper model is fitted on: scores by base models that saw nothing of the row's unit.
 
         Args:
             inputs: the training part, n_rows rows
             target: classes, shape (n_rows,)
             weights: of the rows, shape (n_rows,)
-            folder: as in `fit`
+            folder: for checkpoints of base models trained in epochs
 
         Returns:
             log-probabilities or decision values, shape (n_rows, n_blocks · n_classes), blocks as in `inputs.names`
+
+        Raises:
+            NotEnoughData: if there are fewer than two units or two classes
         """
         classes = classes_of(target)
         bases = COMPOSITE.branches(self.settings.base, inputs)
@@ -143,39 +102,42 @@ class Stacking:
         for number, fold in enumerate(_folds(target, inputs.units, self.settings.folds, self.seed)):
             for column, base in enumerate(bases):
                 place = folder / base.block / f"fold-{number}" if folder else None
-                fitted = self._fit(base, part.only(base.block).rows(fold.train), None, place)
-                stacked[fold.test, column] = branches.evidence(base, fitted, inputs.rows(fold.test), classes)
+                fitted = self._fit_base(base, part.only(base.block).rows(fold.train), None, place)
+                stacked[fold.test, column] = evidence(base, fitted, inputs.rows(fold.test), classes)
         return stacked.reshape(len(inputs), -1)
 
-    def scores(self, inputs: Inputs) -> Scores:
-        """Return the probability of each class, shape (n_rows, n_classes).
-
-        Raises:
-            ValueError: if a block that was fitted is missing
-        """
-        branches.demand_blocks(self.fitted_, inputs)
-        columns = [branches.evidence(base, self.fitted_[base.block], inputs, self.outputs_) for base in self._bases]
-        return self.meta_.scores(np.concatenate(columns, axis=1))
-
     def files(self) -> dict[str, bytes]:
-        """Return the upper model, and under `base/BLOCK/` the files of each base model."""
-        card = {"bases": COMPOSITE.cards(self._bases), "notes": self.notes_}
+        """Return the upper model, and the base models under `base/BLOCK/`."""
+        card = {"bases": self._branch_cards(), "notes": self.notes_}
         upper = {**array_files.to_files(self.meta_.card, self.meta_.arrays), STACK: array_files.to_json(card)}
         return upper | COMPOSITE.files(self.fitted_)
 
-    def read(self, files: Mapping[str, bytes]) -> Self:
-        """Take over what `files` gave."""
+    def _fit(self, part: TrainingPart, development: Development | None, folder: Path | None) -> None:
+        stacked = self.out_of_fold(part.inputs, part.target, weights=part.weights, folder=folder)
+        self.meta_ = fit_logistic(stacked, part.target, LogisticSettings(c=self.settings.meta_c), part.weights)
+        self.outputs_ = self.meta_.outputs
+        self._branches = COMPOSITE.branches(self.settings.base, part.inputs)
+        self.fitted_ = {
+            base.block: self._fit_base(base, part, development, folder / base.block / "whole" if folder else None)
+            for base in self._branches
+        }
+        self.notes_ = [f"stacking: {note}" for note in self.meta_.notes] + self._branch_notes()
+
+    def _scores(self, inputs: Inputs) -> Scores:
+        return self.meta_.scores(np.concatenate(self._evidence(inputs, self.outputs_), axis=1))
+
+    def _read(self, files: Mapping[str, bytes]) -> None:
         card = json.loads(files[STACK])
         self.meta_ = Linear.of(*array_files.from_files(files))
-        self.outputs_, self.curves_, self.notes_ = self.meta_.outputs, [], list(card["notes"])
-        self._bases = COMPOSITE.described(card["bases"])
-        self.fitted_ = COMPOSITE.load(self._bases, files)
-        return self
+        self.outputs_, self.notes_ = self.meta_.outputs, list(card["notes"])
+        self._read_branches(card["bases"], files)
 
-    def _fit(self, base: Branch, part: TrainingPart, development: Development | None, folder: Path | None) -> Estimator:
+    def _fit_base(
+        self, base: Branch, part: TrainingPart, development: Development | None, folder: Path | None
+    ) -> Estimator:
         if base.model.in_epochs and development is None:
-            part, development = _cut(part, self.seed)
-        return branches.fit(base, part, development, self.seed, folder)
+            part, development = _held_out(part, self.seed)
+        return fit_block(base, part, development, self.seed, folder)
 
 
 def _folds(target: NDArray[Any], units: NDArray[np.str_], asked: int, seed: int) -> tuple[Fold, ...]:
@@ -184,18 +146,18 @@ def _folds(target: NDArray[Any], units: NDArray[np.str_], asked: int, seed: int)
     if n_units < 2:
         raise NotEnoughData(f"out-of-fold scores need two units (speakers, dialogues …) or more, found {n_units}")
     n_folds = min(asked, n_units)
-    spread = {str(label): np.unique(units[target == label]).size for label in np.unique(target)}
-    bearing = [label for label, n in spread.items() if n >= n_folds]
-    # a class in fewer units than folds cannot be spread over them: it goes where its units go
-    common = max(spread, key=lambda label: spread[label]) if bearing else ""
-    strata = np.where(np.isin(target, bearing), target, common)
+    n_units_of = {str(label): np.unique(units[target == label]).size for label in np.unique(target)}
+    frequent = [label for label, n in n_units_of.items() if n >= n_folds]
+    # a class in fewer units than folds cannot be stratified: its rows count as the most common class
+    common = max(n_units_of, key=lambda label: n_units_of[label]) if frequent else ""
+    strata = np.where(np.isin(target, frequent), target, common)
     return group_k_fold(strata.astype(str), units, n_folds, seed)
 
 
-def _cut(part: TrainingPart, seed: int) -> tuple[TrainingPart, Development | None]:
-    """Return what to train on and, cut off by unit, about an eighth for early stopping.
+def _held_out(part: TrainingPart, seed: int) -> tuple[TrainingPart, Development | None]:
+    """Split off about an eighth of the units for early stopping.
 
-    Nothing is cut off where there are few units, or where no cut would leave every class to the training.
+    Nothing is split off where there are few units, or where every split would take a whole class from training.
     """
     units, target = part.inputs.units, part.target
     if np.unique(units).size < _DEVELOPMENT_UNITS:
@@ -210,10 +172,9 @@ MODELS: tuple[Model, ...] = (
     Model(
         name=NAME,
         title="Stacking: a model per block, and logistic regression over their out-of-fold scores",
-        takes=frozenset({"vector", "sequence", "text"}),
+        takes=frozenset(KINDS),
         settings=StackingSettings,
         make=Stacking,
-        load=reading(Stacking),
-        builds_on=lambda settings: branches.names(settings.base),
+        builds_on=lambda settings: names(settings.base),
     ),
 )

@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.models.base import array_files
-from tasks.models.base.checks import above_zero, classes_of
-from tasks.models.base.estimator import Development, Inputs, Model, Scores, reading
-from tasks.models.classical import Weights, check_width, class_weight, noted
+from tasks.models.base.checks import above_zero, check_width, classes_of
+from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, TrainingPart
+from tasks.models.classical import class_weight, noted
 from tasks.models.svm import linear_svm
 
 # rows of the kernel matrix that are held at once: 1,000 rows × 10,000 support vectors are 80 MB
@@ -57,7 +57,7 @@ class RbfSvmSettings:
             above_zero("gamma", self.gamma)
 
 
-class Svm:
+class Svm(Estimator):
     """Support vector machine, one against one; of equal votes the surer class.
 
     The scores are scikit-learn's one-vs-rest decision values: votes of the pairs, plus their summed decisions squeezed
@@ -68,37 +68,21 @@ class Svm:
         settings: C, class weights and, with a Gaussian kernel, gamma
     """
 
-    outputs_: tuple[str, ...]
-    curves_: list[dict[str, float]]
-    notes_: list[str]
+    settings: LinearSvmSettings | RbfSvmSettings
 
-    def __init__(self, settings: LinearSvmSettings | RbfSvmSettings) -> None:
-        self.settings = settings
-
-    def fit(
-        self,
-        inputs: Inputs,
-        target: NDArray[Any],
-        *,
-        weights: Weights = None,
-        development: Development | None = None,
-        folder: Path | None = None,
-    ) -> Self:
-        """Fit to classes, shape (n_rows,)."""
-        features = inputs.matrix()
-        self.outputs_, self.curves_ = classes_of(target), []
+    def _fit(self, part: TrainingPart, development: Development | None, folder: Path | None) -> None:
+        features = part.inputs.matrix()
+        self.outputs_ = classes_of(part.target)
         rbf = isinstance(self.settings, RbfSvmSettings)
         self.gamma_ = _gamma(self.settings, features)
         svc = _machine(self.settings, self.gamma_, features)
         with noted() as self.notes_:
-            svc.fit(features, target.astype(str), sample_weight=weights)
+            svc.fit(features, part.target.astype(str), sample_weight=part.weights)
         self.support_ = svc.support_vectors_ if rbf else None
         self.pairs_ = _of_support_vectors(svc) if rbf else svc.coef_
         self.intercept_ = svc.intercept_
-        return self
 
-    def scores(self, inputs: Inputs) -> Scores:
-        """Return one decision value per class, shape (n_rows, n_classes)."""
+    def _scores(self, inputs: Inputs) -> Scores:
         features = inputs.matrix()
         check_width(features, (self.pairs_ if self.support_ is None else self.support_).shape[1])
         if self.support_ is None:
@@ -115,13 +99,11 @@ class Svm:
         card = {"outputs": self.outputs_, "gamma": self.gamma_, "notes": self.notes_}
         return array_files.to_files(card, {**kept, **support})
 
-    def read(self, files: Mapping[str, bytes]) -> Self:
-        """Take over what `files` gave."""
+    def _read(self, files: Mapping[str, bytes]) -> None:
         card, kept = array_files.from_files(files)
-        self.outputs_, self.curves_, self.notes_ = tuple(card["outputs"]), [], list(card["notes"])
+        self.outputs_, self.notes_ = tuple(card["outputs"]), list(card["notes"])
         self.gamma_, self.support_ = card["gamma"], kept.get("support")
         self.pairs_, self.intercept_ = kept["pairs"], kept["intercept"]
-        return self
 
     def _votes(self, decisions: Scores) -> Scores:
         """Return one value per class for the decisions of the pairs, shape (n_rows, n_pairs)."""
@@ -185,8 +167,7 @@ MODELS: tuple[Model, ...] = (
         title="Support vector machine with a linear kernel, one against one (libsvm; interior points over many rows)",
         takes=frozenset({"vector"}),
         settings=LinearSvmSettings,
-        make=lambda settings, seed: Svm(settings),
-        load=reading(Svm),
+        make=Svm,
         probabilities=False,
     ),
     Model(
@@ -194,8 +175,7 @@ MODELS: tuple[Model, ...] = (
         title="Support vector machine with a Gaussian kernel (libsvm, one against one)",
         takes=frozenset({"vector"}),
         settings=RbfSvmSettings,
-        make=lambda settings, seed: Svm(settings),
-        load=reading(Svm),
+        make=Svm,
         probabilities=False,
     ),
 )

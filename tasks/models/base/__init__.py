@@ -1,1 +1,1 @@
-"""The model interface, its registry, and base classes that several model families share."""
+"""What all models share: interface, registry, checks, files; nothing about training."""

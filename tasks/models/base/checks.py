@@ -1,4 +1,4 @@
-"""What settings and targets of all models are held to."""
+"""Checks of settings and targets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from tasks.core.errors import NotEnoughData
 
 
 def above_zero(name: str, value: float) -> None:
-    """Refuse what is not above 0, NaN too.
+    """Refuse a setting that is not above 0, or NaN.
+
+    Args:
+        name: of the setting
+        value: of the setting
 
     Raises:
         ValueError: naming the setting
@@ -23,20 +27,42 @@ def above_zero(name: str, value: float) -> None:
 def classes_of(target: NDArray[Any]) -> tuple[str, ...]:
     """Return the classes of a training part, sorted.
 
+    Args:
+        target: class names, shape (n_rows,)
+
     Raises:
         NotEnoughData: if there are fewer than two
     """
-    found = tuple(str(one) for one in np.unique(target))
-    if len(found) < 2:
-        raise NotEnoughData(f"a classifier needs two classes in its training part, found {', '.join(found) or 'none'}")
-    return found
+    classes = tuple(map(str, np.unique(target)))
+    if len(classes) < 2:
+        names = ", ".join(classes) or "none"
+        raise NotEnoughData(f"a classifier needs two classes in its training part, found {names}")
+    return classes
 
 
 def demand_share(name: str, value: float) -> None:
-    """Refuse what is no share below 1.
+    """Refuse a setting outside [0, 1).
+
+    Args:
+        name: of the setting
+        value: of the setting
 
     Raises:
         ValueError: naming the setting
     """
     if not 0 <= value < 1:
         raise ValueError(f"{name} must be at least 0 and below 1, found {value}")
+
+
+def check_width(features: Any, n_features: int) -> None:
+    """Refuse features of another shape than (n_rows, n_features).
+
+    Args:
+        features: dense or sparse
+        n_features: of the model
+
+    Raises:
+        ValueError: with the shape
+    """
+    if features.ndim != 2 or features.shape[1] != n_features:
+        raise ValueError(f"expected features of shape (n_rows, {n_features}), found {features.shape}")

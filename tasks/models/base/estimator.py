@@ -1,11 +1,12 @@
-"""What a model is: blocks of features in, one score per class out; arrays only, and nothing pickled."""
+"""The interface of every model: blocks of features in, one score per output out. Arrays only, no pickles."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +16,19 @@ from tasks.features.base.sequences import Rows, Sequences
 Kind = Literal["vector", "sequence", "text"]
 Task = Literal["classes", "labels", "values"]
 Scores = NDArray[np.float64]
+Weights = NDArray[np.float64] | None
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a model is given: one or more blocks of features over the same rows.
+    """One or more blocks of features over the same rows.
 
     Args:
         vectors: name → features, shape (n_rows, n_features)
         sequences: name → sequences of n_rows rows
         texts: name → texts, object array of str, shape (n_rows,)
-        units: what the protocol keeps apart (speaker, dialogue …) of every row, for cuts inside the training part,
-            shape (n_rows,)
+        units: the speaker, dialogue … that the protocol keeps on one side of a split, for splits inside the training
+            part, shape (n_rows,)
     """
 
     units: NDArray[np.str_]
@@ -43,7 +45,11 @@ class Inputs:
         return (*self.vectors, *self.sequences, *self.texts)
 
     def rows(self, rows: Rows) -> Inputs:
-        """Return some of the rows, in the order given; a row may be asked for more than once."""
+        """Return some of the rows.
+
+        Args:
+            rows: their positions, int64, in the order wanted; a position may occur more than once
+        """
         return Inputs(
             self.units[rows],
             {name: block[rows] for name, block in self.vectors.items()},
@@ -52,7 +58,11 @@ class Inputs:
         )
 
     def only(self, names: Sequence[str]) -> Inputs:
-        """Return some of the blocks."""
+        """Return some of the blocks.
+
+        Args:
+            names: of the blocks
+        """
         return Inputs(
             self.units,
             {name: block for name, block in self.vectors.items() if name in names},
@@ -66,50 +76,127 @@ class Inputs:
 
 
 @dataclass(frozen=True)
+class TrainingPart:
+    """Rows to fit on.
+
+    Args:
+        inputs: n_rows rows
+        target: classes, str, shape (n_rows,); labels, 0 or 1, shape (n_rows, n_labels); or values, shape (n_rows,)
+        weights: positive, mean 1, shape (n_rows,); None: all rows count alike
+    """
+
+    inputs: Inputs
+    target: NDArray[Any]
+    weights: Weights = None
+
+    def rows(self, rows: Rows) -> TrainingPart:
+        """Return some of the rows, with weights rescaled to mean 1.
+
+        Args:
+            rows: their positions, int64
+        """
+        weights = None if self.weights is None else self.weights[rows] / self.weights[rows].mean()
+        return TrainingPart(self.inputs.rows(rows), self.target[rows], weights)
+
+    def only(self, block: str) -> TrainingPart:
+        """Return a single block of the rows.
+
+        Args:
+            block: its name
+        """
+        return TrainingPart(self.inputs.only([block]), self.target, self.weights)
+
+
+@dataclass(frozen=True)
 class Development:
-    """Rows that are trained on by nobody: for early stopping and for choosing between epochs."""
+    """Rows that are never trained on: for early stopping and for choosing between epochs."""
 
     inputs: Inputs
     target: NDArray[Any]
 
 
-class Estimator(Protocol):
-    """A model with its settings, before and after fitting.
+class Estimator(ABC):
+    """Base class of every model; subclasses implement `_fit`, `_scores`, `files` and `_read`.
+
+    Args:
+        settings: an instance of the model's settings class
+        seed: of all random numbers drawn in fitting
 
     Attributes:
-        outputs_: after `fit`: what the columns of `scores` stand for: the classes, sorted; the labels; or the value
-        curves_: after `fit`: one entry per epoch for what is trained in epochs, such as `{"epoch": 1.0,
+        outputs_: after `fit`: the columns of `scores`: the classes, sorted; the labels; or the value
+        curves_: after `fit`: one entry per epoch for models trained in epochs, such as `{"epoch": 1.0,
             "train_loss": …, "development_loss": …, "development_accuracy": …}`; else empty
+        notes_: after `fit`: what did not go as the settings ask, one line each
     """
 
     outputs_: tuple[str, ...]
-    curves_: list[dict[str, float]]
+
+    def __init__(self, settings: Any, seed: int = 0) -> None:
+        self.settings, self.seed = settings, seed
+        self.curves_: list[dict[str, float]] = []
+        self.notes_: list[str] = []
 
     def fit(
         self,
         inputs: Inputs,
         target: NDArray[Any],
         *,
-        weights: NDArray[np.float64] | None = None,
+        weights: Weights = None,
         development: Development | None = None,
         folder: Path | None = None,
     ) -> Self:
-        """Fit.
+        """Fit to the training part of a fold.
 
         Args:
-            inputs: the training part
-            target: classes, str, shape (n_rows,); or labels, 0 or 1, shape (n_rows, n_labels); or values, shape
-                (n_rows,)
-            weights: of the rows, positive, mean 1; shape (n_rows,)
-            development: for models that want it
-            folder: where training in epochs leaves what it needs to go on after a kill
+            inputs: its rows
+            target: classes, str, shape (n_rows,); labels, 0 or 1, shape (n_rows, n_labels); or values, shape (n_rows,)
+            weights: of the rows, positive, mean 1, shape (n_rows,)
+            development: used by models trained in epochs
+            folder: checkpoints and logs of models trained in epochs; None: neither
+
+        Raises:
+            ConfigError: if the settings do not fit the inputs or the target, or training diverges
+            InputError: if the model cannot take these blocks, or a library is missing
+            NotEnoughData: if there are fewer than two classes, or too few rows
         """
+        self._fit(TrainingPart(inputs, target, weights), development, folder)
+        return self
 
     def scores(self, inputs: Inputs) -> Scores:
-        """Return one score per output, shape (n_rows, n_outputs): the highest is the class; a label's is above 0.5."""
+        """Return one score per output: the highest names the class; a label is set above 0.5.
 
+        Args:
+            inputs: n_rows rows of the blocks that were fitted
+
+        Returns:
+            shape (n_rows, n_outputs)
+
+        Raises:
+            ValueError: if the features are not those that were fitted
+        """
+        return self._scores(inputs) if len(inputs) else np.empty((0, len(self.outputs_)))
+
+    @abstractmethod
     def files(self) -> dict[str, bytes]:
-        """Return the fitted model as files, by name (JSON, safetensors, ONNX): same model, same bytes."""
+        """Return the fitted model as files, by name (JSON, safetensors, UBJSON): same model, same bytes."""
+
+    def read(self, files: Mapping[str, bytes]) -> Self:
+        """Restore a fitted model.
+
+        Args:
+            files: as `files` returned them
+        """
+        self._read(files)
+        return self
+
+    @abstractmethod
+    def _fit(self, part: TrainingPart, development: Development | None, folder: Path | None) -> None: ...
+
+    @abstractmethod
+    def _scores(self, inputs: Inputs) -> Scores: ...
+
+    @abstractmethod
+    def _read(self, files: Mapping[str, bytes]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -117,17 +204,16 @@ class Model:
     """A family of models, as `tasks.models.base.registry` lists it.
 
     Args:
-        name: how params.yaml names it
-        title: one line for people: what it is, and where it comes from
+        name: in params.yaml
+        title: one line for readers of a page
         takes: the kinds of blocks it can use
         settings: a frozen dataclass whose fields have defaults: what params.yaml may set
         make: settings, seed → estimator
-        load: settings, files → fitted estimator
         tasks: the kinds of targets it can learn
-        in_epochs: trained in epochs: is given development rows and a folder
-        probabilities: whether scores are probabilities, and calibration can be looked at
+        in_epochs: whether it is trained in epochs, and so is given development rows and a folder
+        probabilities: whether its scores are probabilities, whose calibration can be plotted
         lacking: whether rows may lack some of the blocks
-        builds_on: settings → names of the models it uses, where it uses others: their modules decide its results too
+        builds_on: settings → names of the models it uses; their code is part of its cache key
     """
 
     name: str
@@ -135,14 +221,17 @@ class Model:
     takes: frozenset[Kind]
     settings: type
     make: Callable[[Any, int], Estimator]
-    load: Callable[[Any, Mapping[str, bytes]], Estimator]
     tasks: frozenset[Task] = frozenset({"classes"})
     in_epochs: bool = False
     probabilities: bool = True
     lacking: bool = False
     builds_on: Callable[[Any], tuple[str, ...]] | None = None
 
+    def load(self, settings: Any, files: Mapping[str, bytes]) -> Estimator:
+        """Return a fitted model.
 
-def reading(make: Callable[[Any], Any]) -> Callable[[Any, Mapping[str, bytes]], Estimator]:
-    """Return the `load` of models whose estimators take over their files by `read`."""
-    return lambda settings, files: make(settings).read(files)
+        Args:
+            settings: it was fitted with
+            files: as its `files` returned them
+        """
+        return self.make(settings, 0).read(files)

@@ -1,4 +1,4 @@
-"""Blocks of sequences side by side, step by step, as one: what is read off the same modality at different rates."""
+"""Several blocks of sequences as one: features of the same modality at different rates, side by side."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Steps = NDArray[np.float32]
 
 
 class Joined:
-    """Blocks as one sequence a row.
+    """Blocks as one sequence per row.
 
-    The first block that a row has says how many steps there are, and the others are brought to as many. Where a row
-    lacks one of them, what it is on average stands for it; where it lacks all, there are no steps.
+    The first block that a row has sets the number of steps; the others are resampled to it. The training mean replaces
+    a block that a row lacks. A row that lacks all blocks has no steps.
 
     Args:
         blocks: of the same rows
-        means: of each block's features, what stands for a block that a row lacks, shapes (n_features,)
+        means: of each block's features over the training part, shapes (n_features,)
     """
 
     def __init__(self, blocks: Sequence[Sequences], means: Sequence[NDArray[np.floating]]) -> None:
         self._blocks = tuple(blocks)
-        self._means = [np.asarray(one, dtype=np.float32) for one in means]
+        self._means = [np.asarray(mean, dtype=np.float32) for mean in means]
         lengths = np.zeros_like(self._blocks[0].lengths)
         for block in self._blocks:
             lengths = np.where(lengths > 0, lengths, block.lengths)
@@ -41,21 +41,21 @@ class Joined:
             return np.zeros((0, self.n_features), dtype=np.float32)
         if len(self._blocks) == 1:
             return self._blocks[0][row]
-        return np.concatenate([self._part(k, row, n) for k in range(len(self._blocks))], axis=1)
+        return np.concatenate([self._steps_of(k, row, n) for k in range(len(self._blocks))], axis=1)
 
-    def _part(self, number: int, row: int, n: int) -> Steps:
-        block = self._blocks[number]
+    def _steps_of(self, block_number: int, row: int, n: int) -> Steps:
+        block = self._blocks[block_number]
         if not block.lengths[row]:
-            return np.tile(self._means[number], (n, 1))
-        return brought_to(block[row], n)
+            return np.tile(self._means[block_number], (n, 1))
+        return resampled(block[row], n)
 
 
-def brought_to(steps: Steps, n: int) -> Steps:
-    """Return n steps over the same time: means of runs of steps where there are more, repeated ones where fewer.
+def resampled(steps: Steps, n: int) -> Steps:
+    """Return exactly n steps over the same time: means of runs where there are more, repeated steps where fewer.
 
     Args:
         steps: shape (n_steps, n_features)
-        n: how many to return
+        n: steps to return
 
     Returns:
         shape (n, n_features)
@@ -64,7 +64,15 @@ def brought_to(steps: Steps, n: int) -> Steps:
 
 
 def shortened(steps: Steps, most: int) -> Steps:
-    """Return steps, shape (n_steps, n_features), or, of more than `most`, the means of `most` runs of them."""
+    """Return at most `most` steps, by averaging runs of neighbours.
+
+    Args:
+        steps: shape (n_steps, n_features)
+        most: steps to return at most
+
+    Returns:
+        shape (min(n_steps, most), n_features)
+    """
     if len(steps) <= most:
         return steps
     starts = np.arange(most) * len(steps) // most

@@ -1,4 +1,4 @@
-"""What features are like over a training part, by which networks standardise them; one row in memory at a time."""
+"""Mean, standard deviation and minimum of features over a training part; reads one row at a time."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 
 def moments(rows: Iterable[NDArray[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean, standard deviation and least value of every feature.
+    """Return mean, standard deviation and minimum of every feature.
 
     Args:
-        rows: steps of an utterance each, shape (n_steps, n_features)
+        rows: the steps of an utterance each, shape (n_steps, n_features)
 
     Returns:
-        shapes (n_features,)
+        three arrays of shape (n_features,)
     """
     n, total, squares, least = 0, np.float64(0), np.float64(0), np.float64(np.inf)
     for steps in rows:
@@ -26,5 +26,6 @@ def moments(rows: Iterable[NDArray[Any]]) -> tuple[NDArray[np.float64], NDArray[
         squares = squares + (values**2).sum(axis=0)
         least = np.minimum(least, values.min(axis=0))
     mean = np.asarray(total / n)
+    # rounding can make the difference slightly negative
     scale = np.sqrt(np.maximum(squares / n - mean**2, 0))
     return mean, np.asarray(scale), np.asarray(least)

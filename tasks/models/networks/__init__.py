@@ -1,1 +1,1 @@
-"""What needs PyTorch: networks and the loop that trains them. Imported when something is fitted, scored or loaded."""
+"""PyTorch modules, and the estimators and settings shared by several networks (those import no PyTorch)."""

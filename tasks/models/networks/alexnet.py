@@ -1,4 +1,4 @@
-"""AlexNet's convolutions, summed over all positions."""
+"""PyTorch module of AlexNet's convolutions, summed over all positions."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from torch import Tensor, nn
 from tasks.models.networks.image_network import ImageNetwork
 
 LEAST_SIZE = 63
-"""Bands and frames from which on the last pooling has a position left."""
+"""Smallest number of bands, and of frames, of which the last pooling leaves a position."""
 
 
 class AlexNetModule(ImageNetwork):
     """Five convolutions → sum over positions → dropout → linear.
 
     Krizhevsky, Sutskever & Hinton (2012) as in Krizhevsky (2014, "One weird trick", arXiv 1404.5997), whose weights
-    torchvision publishes under the names of `features` here. The three dense layers of 58.6 million weights, which
-    demand pictures of one size, are gone: the source sums over positions and puts one linear layer on top.
+    torchvision publishes under the names of `features`. The three dense layers of 58.6 million weights, which need
+    pictures of a fixed size, are replaced: the source sums over positions and adds one linear layer.
 
     Args:
         n_outputs: outputs
-        dropout: share of the 256 sums that a step of training sets to 0
+        dropout: rate before the linear layer
     """
 
     def __init__(self, n_outputs: int, *, dropout: float = 0.5) -> None:
@@ -47,12 +47,12 @@ class AlexNetModule(ImageNetwork):
         Args:
             pictures: shape (n_rows, 3, n_bands, n_frames), both sizes `LEAST_SIZE` or more
         """
-        found: Tensor = self.classifier(self.features(pictures).sum(dim=(2, 3)))
-        return found
+        outputs: Tensor = self.classifier(self.features(pictures).sum(dim=(2, 3)))
+        return outputs
 
     def stages(self) -> list[list[nn.Module]]:
-        """Return the convolutions, one by one."""
-        return [[one] for one in self.features if isinstance(one, nn.Conv2d)]
+        """Return the convolutions, each a stage."""
+        return [[layer] for layer in self.features if isinstance(layer, nn.Conv2d)]
 
     def head(self) -> nn.Module:
         """Return dropout and the linear layer."""

@@ -1,4 +1,4 @@
-"""One clip under each variation that a recipe asks for: what its training rows may look like."""
+"""Examples of augmentation for an experiment's page: one clip under each variation of a recipe."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ _NAMES = {
 def variants(
     steps: NDArray[np.float32], augment: Augmentation, mel: MelSettings | None, seed: int
 ) -> dict[str, NDArray[np.float32]]:
-    """Return a clip as it is, then under each variation alone, as a network that is trained may see it.
+    """Return a clip unchanged, then under each variation alone, as in training.
 
-    Masks show the clip's own mean: that of the training part is the network's.
+    Masks are filled with the clip's own mean instead of the training part's.
 
     Args:
-        steps: a spectrogram in dB, shape (n_frames, n_bands); or raw sound, shape (n_samples, 1), if there is `mel`
-        augment: what is done; each to this clip, whatever its probability
-        mel: the spectrogram that is made of raw sound; None: there is one
-        seed: of what is drawn
+        steps: a spectrogram in dB, shape (n_frames, n_bands); or raw sound, shape (n_samples, 1), with `mel`
+        augment: the variations; all are applied, whatever their probability
+        mel: spectrogram made of raw sound; None: `steps` is a spectrogram
+        seed: of the random variations
 
     Returns:
         name → dB, shape (n_frames, n_bands)
 
     Raises:
-        ValueError: if the steps are of another shape, or a spectrogram is to have what only raw sound can have
+        ValueError: if the steps have another shape, or a variation needs raw sound
     """
     if steps.ndim != 2 or not len(steps) or (mel is not None and steps.shape[1] != 1):
         expected = "(n_samples, 1) of raw sound" if mel else "(n_frames, n_bands) of a spectrogram"
@@ -51,14 +51,14 @@ def variants(
     if mel is None and augment.of_sound:
         raise ValueError(f"{', '.join(augment.of_sound)} needs raw sound and its mel settings, found a spectrogram")
     nothing = replace(augment, **dict.fromkeys(_NAMES, 0), probability=1.0)
-    found = {AS_IT_IS: _seen(steps, nothing, mel, seed)}
+    examples = {AS_IT_IS: _varied(steps, nothing, mel, seed)}
     for field, name in _NAMES.items():
-        if asked := getattr(augment, field):
-            found[name] = _seen(steps, replace(nothing, **{field: asked}), mel, seed)
-    return found
+        if amount := getattr(augment, field):
+            examples[name] = _varied(steps, replace(nothing, **{field: amount}), mel, seed)
+    return examples
 
 
-def _seen(steps: NDArray[np.float32], alone: Augmentation, mel: MelSettings | None, seed: int) -> NDArray[Any]:
+def _varied(steps: NDArray[np.float32], augment: Augmentation, mel: MelSettings | None, seed: int) -> NDArray[Any]:
     import torch
 
     from tasks.models.networks.augmentation_layers import SoundAugmentation, SpecAugmentMasks, SpectrogramAugmentation
@@ -67,9 +67,9 @@ def _seen(steps: NDArray[np.float32], alone: Augmentation, mel: MelSettings | No
         torch.manual_seed(seed)
         frames = torch.from_numpy(np.array(steps, dtype=np.float32))[None]
         if mel is not None:
-            sound = SoundAugmentation(alone, mel.rate_hz, mel.hop)(frames[..., 0])
+            sound = SoundAugmentation(augment, mel.rate_hz, mel.hop)(frames[..., 0])
             frames = spectra.spectrogram(sound, mel)
-        frames = SpectrogramAugmentation(alone, after_sound=mel is not None)(frames)
+        frames = SpectrogramAugmentation(augment, after_sound=mel is not None)(frames)
         mean = frames.mean(1, keepdim=True)
-        varied: NDArray[Any] = (SpecAugmentMasks(alone)(frames - mean) + mean)[0].numpy()
+        varied: NDArray[Any] = (SpecAugmentMasks(augment)(frames - mean) + mean)[0].numpy()
         return varied

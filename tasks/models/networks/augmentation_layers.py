@@ -1,8 +1,8 @@
-"""Variations of training rows: new ones each time a row is seen, each row for itself, on the rows' own device.
+"""PyTorch modules of augmentation: random variations of training rows, each row independently, on their own device.
 
-All chance comes from PyTorch's global generator of that device, which the training loop seeds anew for every epoch. In
-evaluation none of the modules does anything. What fills a row up after its end stays as it is under noise, speed and
-pitch: a row's end is where nothing but repetitions of its last step follow.
+Random numbers come from PyTorch's global generator of that device, which the training loop seeds for every epoch. In
+evaluation mode the modules return their input. Noise, speed and pitch leave the padding of a row unchanged: padding is
+what repeats the last step to the end.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from tasks.models.training.augmentation import NOISE_RANGE_DB, Augmentation
 
 Vary = Callable[[Tensor], Tensor]
 _OVERSAMPLED = 4
-"""Cubic interpolation between samples four times as dense errs by less than 1 % up to the highest frequency."""
+"""Cubic interpolation of a signal oversampled by 4 has an error below 1 % up to the highest frequency."""
 _VOCODER_S = 0.064
-"""Window of the phase vocoder: partials of deep voices stand apart in it."""
+"""Window of the phase vocoder, long enough to separate the partials of deep voices."""
 _NEPER_PER_DB = math.log(10) / 10
 """Natural logarithm of power, per dB."""
 
 
 class SoundAugmentation(nn.Module):
-    """Sound at another speed, at another pitch, in noise, moved in time, louder or softer; in this order.
+    """Vary sound: speed, pitch, noise, shift in time and level, in this order.
 
     Args:
-        augment: what is done
+        augment: the variations
         rate_hz: sampling rate
-        hop: samples per frame, in which `shift` counts
+        hop: samples per frame, the unit of `shift`
     """
 
     def __init__(self, augment: Augmentation, rate_hz: int, hop: int) -> None:
@@ -39,18 +39,22 @@ class SoundAugmentation(nn.Module):
         self._window = 2 ** math.ceil(math.log2(_VOCODER_S * rate_hz))
 
     def forward(self, sound: Tensor) -> Tensor:
-        """Return sound of the same shape, float32, (n_rows, n_samples)."""
+        """Return varied sound, in the same shape.
+
+        Args:
+            sound: float32, shape (n_rows, n_samples)
+        """
         if not self.training:
             return sound
         augment = self._augment
-        asked: Sequence[tuple[float, Vary]] = (
+        variations: Sequence[tuple[float, Vary]] = (
             (augment.speed, lambda rows: faster(rows, _factors(rows, augment.speed))),
             (augment.pitch_semitones, self._pitched),
             (augment.noise_db, lambda rows: noisy(rows, _noise_levels(rows, augment))),
             (augment.shift, lambda rows: later(rows, self._hop * _shifts(rows, augment.shift))),
             (augment.gain_db, lambda rows: rows * _column(10 ** (_either_way(rows, augment.gain_db) / 20), rows)),
         )
-        return _varied(sound, augment.probability, asked)
+        return _varied(sound, augment.probability, variations)
 
     def _pitched(self, rows: Tensor) -> Tensor:
         most = self._augment.pitch_semitones
@@ -58,11 +62,11 @@ class SoundAugmentation(nn.Module):
 
 
 class SpectrogramAugmentation(nn.Module):
-    """Spectrograms at another speed, warped along time, in noise, moved in time, louder or softer; in this order.
+    """Vary spectrograms: speed, time warp, noise, shift in time and level, in this order.
 
     Args:
-        augment: what is done
-        after_sound: whether these are spectrograms of sound that has been varied: only the time warp is left to do then
+        augment: the variations
+        after_sound: whether their sound was varied already; then only the time warp is applied
     """
 
     def __init__(self, augment: Augmentation, *, after_sound: bool = False) -> None:
@@ -70,28 +74,32 @@ class SpectrogramAugmentation(nn.Module):
         self._augment, self._after_sound = augment, after_sound
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Return spectrograms in dB of the same shape, float32, (n_rows, n_frames, n_bands)."""
+        """Return varied spectrograms, in the same shape.
+
+        Args:
+            frames: in dB, float32, shape (n_rows, n_frames, n_bands)
+        """
         if not self.training:
             return frames
         augment = self._augment
         warp = (augment.time_warp, lambda rows: warped(rows, *_warps(rows, augment.time_warp)))
-        asked: Sequence[tuple[float, Vary]] = (
+        variations: Sequence[tuple[float, Vary]] = (
             (augment.speed, lambda rows: faster_frames(rows, _factors(rows, augment.speed))),
             warp,
             (augment.noise_db, lambda rows: noisy_frames(rows, _noise_levels(rows, augment))),
             (augment.shift, lambda rows: later_frames(rows, _shifts(rows, augment.shift))),
             (augment.gain_db, lambda rows: rows + _column(_either_way(rows, augment.gain_db), rows)),
         )
-        return _varied(frames, augment.probability, (warp,) if self._after_sound else asked)
+        return _varied(frames, augment.probability, (warp,) if self._after_sound else variations)
 
 
 class SpecAugmentMasks(nn.Module):
-    """SpecAugment's masks (Park et al. 2019, Interspeech, section 2): bands, then frames, become 0.
+    """Mask bands, then frames, with 0 (SpecAugment, Park et al. 2019, Interspeech, section 2).
 
-    Frames are standardised by now, so that 0 is the mean. Masks may overlap, and none is wider than its axis is long.
+    Frames are standardised, so 0 is the mean. Masks may overlap; none is wider than its axis.
 
     Args:
-        augment: what is done
+        augment: number and width of the masks
     """
 
     def __init__(self, augment: Augmentation) -> None:
@@ -99,11 +107,15 @@ class SpecAugmentMasks(nn.Module):
         self._augment = augment
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Return standardised frames of the same shape, float32, (n_rows, n_frames, n_bands)."""
+        """Return masked frames, in the same shape.
+
+        Args:
+            frames: standardised, float32, shape (n_rows, n_frames, n_bands)
+        """
         if not self.training:
             return frames
         augment = self._augment
-        asked: Sequence[tuple[float, Vary]] = (
+        variations: Sequence[tuple[float, Vary]] = (
             (
                 augment.frequency_masks,
                 lambda rows: rows.masked_fill(
@@ -117,41 +129,41 @@ class SpecAugmentMasks(nn.Module):
                 ),
             ),
         )
-        return _varied(frames, augment.probability, asked)
+        return _varied(frames, augment.probability, variations)
 
 
 def faster(sound: Tensor, factors: Tensor) -> Tensor:
-    """Return sound that is faster and higher by a factor; it starts where it did, and what passes the end is lost.
+    """Return sound that is faster and higher by a factor, with the same start; what passes the end is lost.
 
     Args:
         sound: shape (n_rows, n_samples)
         factors: above 0, float64, shape (n_rows,)
     """
     n_samples = sound.shape[1]
-    found = _resampled(sound, factors, n_samples)
-    return torch.where(_positions(factors, n_samples) < _lengths(sound)[:, None], found, 0.0)
+    resampled = _resampled(sound, factors, n_samples)
+    return torch.where(_positions(factors, n_samples) < _lengths(sound)[:, None], resampled, 0.0)
 
 
 def pitched(sound: Tensor, factors: Tensor, window: int, most: float) -> Tensor:
-    """Return sound of the same duration whose frequencies are higher by a factor.
+    """Return sound of the same duration, with frequencies higher by a factor.
 
-    A phase vocoder makes it last longer by the factor, and resampling takes that back. It is the plain one, as in
+    A phase vocoder stretches it by the factor, and resampling restores the duration. The vocoder is the basic one of
     Laroche & Dolson 1999, "Improved phase vocoder time-scale modification of audio", IEEE Transactions on Speech and
-    Audio Processing 7(3): without their phase locking speech comes out a little reverberant.
+    Audio Processing 7(3); without their phase locking, speech sounds slightly reverberant.
 
     Args:
         sound: shape (n_rows, n_samples)
         factors: above 0, float64, shape (n_rows,)
         window: samples of the vocoder's window, a multiple of 4
-        most: the largest factor that may come
+        most: upper bound of the factors
     """
     n_samples = sound.shape[1]
-    found = _resampled(_longer(sound, factors, window, math.ceil(n_samples * most)), factors, n_samples)
-    return torch.where(_steps(sound) < _lengths(sound)[:, None], found, 0.0)
+    higher = _resampled(_stretched(sound, factors, window, math.ceil(n_samples * most)), factors, n_samples)
+    return torch.where(_steps(sound) < _lengths(sound)[:, None], higher, 0.0)
 
 
 def noisy(sound: Tensor, levels_db: Tensor) -> Tensor:
-    """Return sound with white noise in it.
+    """Return sound with white noise.
 
     Args:
         sound: shape (n_rows, n_samples)
@@ -164,11 +176,11 @@ def noisy(sound: Tensor, levels_db: Tensor) -> Tensor:
 
 
 def later(sound: Tensor, shifts: Tensor) -> Tensor:
-    """Return sound moved along time, with silence where none was.
+    """Return sound moved in time, padded with silence.
 
     Args:
         sound: shape (n_rows, n_samples)
-        shifts: in samples, below 0: earlier; int64, shape (n_rows,)
+        shifts: in samples, negative: earlier; int64, shape (n_rows,)
     """
     at = _steps(sound) - shifts[:, None]
     last = sound.shape[1] - 1
@@ -176,7 +188,7 @@ def later(sound: Tensor, shifts: Tensor) -> Tensor:
 
 
 def faster_frames(frames: Tensor, factors: Tensor) -> Tensor:
-    """Return spectrograms that pass faster by a factor, at the same pitch.
+    """Return spectrograms that are faster by a factor, at the same pitch.
 
     Args:
         frames: shape (n_rows, n_frames, n_bands)
@@ -186,40 +198,40 @@ def faster_frames(frames: Tensor, factors: Tensor) -> Tensor:
 
 
 def later_frames(frames: Tensor, shifts: Tensor) -> Tensor:
-    """Return spectrograms moved along time; where nothing was, every band is as quiet as it ever is in its row.
+    """Return spectrograms moved in time, padded with the minimum of every band in its row.
 
     Args:
         frames: shape (n_rows, n_frames, n_bands)
-        shifts: in frames, below 0: earlier; int64, shape (n_rows,)
+        shifts: in frames, negative: earlier; int64, shape (n_rows,)
     """
     return _frames_at(frames, (_steps(frames) - shifts[:, None]).double())
 
 
 def warped(frames: Tensor, points: Tensor, shifts: Tensor) -> Tensor:
-    """Return spectrograms of which one frame is moved along time, and all others with it, the ends excepted.
+    """Return spectrograms warped in time: a point moves, the ends stay, and time is linear on either side of it.
 
-    Time warping of SpecAugment (Park et al. 2019, section 2), linear on either side of the point.
+    SpecAugment, Park et al. 2019, section 2.
 
     Args:
         frames: shape (n_rows, n_frames, n_bands)
-        points: frames that are moved, shape (n_rows,)
-        shifts: in frames, below 0: earlier; shape (n_rows,)
+        points: in frames, shape (n_rows,)
+        shifts: of the points, in frames, negative: earlier; shape (n_rows,)
     """
     last = frames.shape[1] - 1
     if last < 2:
         return frames
-    came = points.double()[:, None]
-    went = (came + shifts[:, None]).clamp(1, last - 1)
+    source = points.double()[:, None]
+    target = (source + shifts[:, None]).clamp(1, last - 1)
     steps = _steps(frames)
-    before = steps * came / went
-    after = last - (last - steps) * (last - came) / (last - went)
-    return _frames_at(frames, torch.where(steps <= went, before, after).clamp(0, last))
+    before = steps * source / target
+    after = last - (last - steps) * (last - source) / (last - target)
+    return _frames_at(frames, torch.where(steps <= target, before, after).clamp(0, last))
 
 
 def noisy_frames(frames: Tensor, levels_db: Tensor) -> Tensor:
-    """Return spectrograms with white noise in them: powers add up.
+    """Return spectrograms with white noise: powers are added.
 
-    The power of noise at one frequency is distributed exponentially; so it is drawn for every band and frame.
+    The power of noise at one frequency has an exponential distribution; it is drawn for every band and frame.
 
     Args:
         frames: in dB, shape (n_rows, n_frames, n_bands)
@@ -227,7 +239,7 @@ def noisy_frames(frames: Tensor, levels_db: Tensor) -> Tensor:
     """
     lengths = _lengths(frames)[:, None]
     within = (_steps(frames) < lengths)[..., None]
-    # logarithms all the way: powers themselves overflow where levels are no plain dB
+    # computed in logarithms: powers overflow where levels are not plain dB
     powers = frames * _NEPER_PER_DB
     n_cells = (lengths[..., None] * frames.shape[2]).clamp(min=1)
     mean = torch.where(within, powers, -torch.inf).logsumexp((1, 2), keepdim=True) - n_cells.log()
@@ -235,9 +247,9 @@ def noisy_frames(frames: Tensor, levels_db: Tensor) -> Tensor:
     return torch.where(within, torch.logaddexp(powers, noise) / _NEPER_PER_DB, frames)
 
 
-def _varied(rows: Tensor, probability: float, asked: Sequence[tuple[float, Vary]]) -> Tensor:
-    for much, vary in asked:
-        if much:
+def _varied(rows: Tensor, probability: float, variations: Sequence[tuple[float, Vary]]) -> Tensor:
+    for amount, vary in variations:
+        if amount:
             rows = _some(rows, probability, vary)
     return rows
 
@@ -250,10 +262,10 @@ def _some(rows: Tensor, probability: float, vary: Vary) -> Tensor:
 
 
 def _masked(rows: Tensor, n_masks: int, widest: int, length: int) -> Tensor:
-    """Return what masks cover of an axis, bool, shape (n_rows, length)."""
+    """Return the masked positions of an axis, bool, shape (n_rows, length)."""
     size = (len(rows), n_masks, 1)
     widths = torch.randint(min(widest, length) + 1, size, device=rows.device)
-    # float64: rounded to float32, the last start may come out one too far
+    # float64: rounding to float32 can put the last start one too far
     starts = (torch.rand(size, dtype=torch.float64, device=rows.device) * (length - widths + 1)).long()
     steps = torch.arange(length, device=rows.device)
     return ((steps >= starts) & (steps < starts + widths)).any(1)
@@ -276,7 +288,7 @@ def _shifts(rows: Tensor, most: int) -> Tensor:
 
 
 def _warps(rows: Tensor, most: int) -> tuple[Tensor, Tensor]:
-    """Return points that are at least `most` from either end, and by how much they move, shapes (n_rows,)."""
+    """Return points at least `most` from either end, and their shifts, shapes (n_rows,)."""
     last = rows.shape[1] - 1
     most = min(most, last // 2)
     points = most + (last - 2 * most) * torch.rand(len(rows), dtype=torch.float64, device=rows.device)
@@ -292,26 +304,27 @@ def _steps(rows: Tensor) -> Tensor:
 
 
 def _positions(factors: Tensor, n_steps: int) -> Tensor:
-    # float64: a position in a long row has no digits left for its fraction in float32
+    # float64: float32 has no digits left for the fraction of a position in a long row
     return factors.double()[:, None] * torch.arange(n_steps, device=factors.device)
 
 
 def _lengths(rows: Tensor) -> Tensor:
-    """Return how many steps come before nothing but repetitions of the last one, shape (n_rows,)."""
+    """Return the length of each row without its padding, repetitions of the last step, shape (n_rows,)."""
     other = rows != rows[:, -1:]
     if rows.ndim == 3:
         other = other.any(2)
     n_steps = rows.shape[1]
-    found = (other * (_steps(rows) + 1)).amax(1)
-    return torch.where(found == n_steps - 1, n_steps, found)
+    lengths = (other * (_steps(rows) + 1)).amax(1)
+    # a last step that differs from the one before it is not padding
+    return torch.where(lengths == n_steps - 1, n_steps, lengths)
 
 
 def _frames_at(frames: Tensor, positions: Tensor) -> Tensor:
-    """Return frames between frames, by linear interpolation, and the quietest of every band outside.
+    """Return frames at fractional positions, by linear interpolation; outside, the minimum of every band.
 
     Args:
         frames: shape (n_rows, n_frames, n_bands)
-        positions: in frames, float64, shape (n_rows, n_found)
+        positions: in frames, float64, shape (n_rows, n_positions)
     """
     last = frames.shape[1] - 1
     below = positions.floor().clamp(0, last).long()
@@ -326,9 +339,9 @@ def _taken(frames: Tensor, at: Tensor) -> Tensor:
 
 
 def _resampled(sound: Tensor, factors: Tensor, n_samples: int) -> Tensor:
-    """Return sound read in steps of a factor, without what would be above half the sampling rate then.
+    """Return sound resampled by a factor, low-passed against aliasing.
 
-    Samples in between come from a spectrum filled up with zeros, and cubic interpolation (Catmull & Rom 1974) there.
+    The signal is oversampled by zero-padding its spectrum, then interpolated cubically (Catmull & Rom 1974).
     """
     length = sound.shape[1]
     share = 2 * torch.fft.rfftfreq(length, device=sound.device)
@@ -341,12 +354,12 @@ def _resampled(sound: Tensor, factors: Tensor, n_samples: int) -> Tensor:
     return b + t / 2 * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
 
 
-def _longer(sound: Tensor, factors: Tensor, window: int, n_samples: int) -> Tensor:
-    """Return sound that lasts longer by a factor, at the same pitch; shape (n_rows, n_samples)."""
+def _stretched(sound: Tensor, factors: Tensor, window: int, n_samples: int) -> Tensor:
+    """Return sound stretched by a factor at the same pitch (phase vocoder), shape (n_rows, n_samples)."""
     hop = window // 4
     taper = torch.hann_window(window, device=sound.device)
     spectrum = torch.stft(sound, window, hop, window=taper, pad_mode="constant", return_complex=True)
-    # after the end there is silence
+    # silence after the end
     spectrum = nn.functional.pad(spectrum, (0, 1)).transpose(1, 2)
     size, phase = spectrum.abs(), spectrum.angle()
     last = spectrum.shape[1] - 1
@@ -355,9 +368,9 @@ def _longer(sound: Tensor, factors: Tensor, window: int, n_samples: int) -> Tens
     above = (below + 1).clamp(max=last)
     share = (positions - below).clamp(max=1).to(sound.dtype)[..., None]
     sizes = _taken(size, below) * (1 - share) + _taken(size, above) * share
-    # as many samples from frame to frame as before: phases advance by what they did there
+    # the hop is unchanged, so phases advance as between the source frames
     advances = _taken(phase, above) - _taken(phase, below)
     phases = phase[:, :1] + nn.functional.pad(advances[:, :-1].cumsum(1), (0, 0, 1, 0))
-    longer = torch.polar(sizes, phases).transpose(1, 2)
-    found: Tensor = torch.istft(longer, window, hop, window=taper, length=n_samples)
-    return found
+    spectra = torch.polar(sizes, phases).transpose(1, 2)
+    stretched: Tensor = torch.istft(spectra, window, hop, window=taper, length=n_samples)
+    return stretched

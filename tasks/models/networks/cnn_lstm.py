@@ -1,4 +1,4 @@
-"""Convolutions over pictures, then a bidirectional LSTM over time, with additive attention or without."""
+"""PyTorch modules of `cnn-lstm`: convolutions over pictures, then a bidirectional LSTM over time."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class ConvolutionsLstm(nn.Module):
         n_bands: of the pictures
         n_outputs: outputs
         units: channels of each convolution; a stage of equal ones ends with max pooling
-        kernel: bands and frames that a convolution sees, an odd number
-        time_pools: stages at whose end time is halved, as frequency is after each
+        kernel: bands and frames of a convolution, an odd number
+        time_pools: first stages after which time is halved, as frequency is after each
         hidden: units of the LSTM, per direction
         pooling: of the LSTM's states: the last of each direction, their mean, or their mean weighted by attention
-        dropout: share of a stage's outputs, of the LSTM's and of the hidden layer's, that a step of training sets to 0
-        dense: units of the hidden layer; 0: there is none
+        dropout: rate after each stage, after the LSTM and after the hidden layer
+        dense: units of the hidden layer; 0: none
     """
 
     def __init__(
@@ -45,31 +45,35 @@ class ConvolutionsLstm(nn.Module):
         dense: int,
     ) -> None:
         super().__init__()
-        self.stages, n_found = stages_2d(
+        self.stages, n_left = stages_2d(
             n_channels, n_bands, units, kernel=kernel, dropout=dropout, time_pools=time_pools
         )
-        self.lstm = nn.LSTM(units[-1] * n_found, hidden, batch_first=True, bidirectional=True)
+        self.lstm = nn.LSTM(units[-1] * n_left, hidden, batch_first=True, bidirectional=True)
         if pooling == "attention":
-            # v · tanh(W h + b): Bahdanau, Cho & Bengio 2015, ICLR, appendix A.1.2, with nothing to compare a step with
+            # v · tanh(W h + b): Bahdanau, Cho & Bengio 2015, ICLR, appendix A.1.2, without a decoder's state
             self.score = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.Tanh(), nn.Linear(hidden, 1, bias=False))
         layers = [nn.Linear(2 * hidden, dense), nn.ReLU(), nn.Dropout(dropout)] if dense else []
         self.head = nn.Sequential(nn.Dropout(dropout), *layers, nn.Linear(dense or 2 * hidden, n_outputs))
         self._pooling: Pooling = pooling
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Return outputs, shape (n_rows, n_outputs), for pictures of shape (n_rows, n_channels, n_bands, n_frames)."""
+        """Return outputs, shape (n_rows, n_outputs).
+
+        Args:
+            pictures: shape (n_rows, n_channels, n_bands, n_frames)
+        """
         states, last = self._states(pictures)
         if self._pooling == "last":
-            found = last
+            pooled = last
         elif self._pooling == "mean":
-            found = states.mean(dim=1)
+            pooled = states.mean(dim=1)
         else:
-            found = torch.einsum("rs,rsf->rf", self._weights(states), states)
-        outputs: Tensor = self.head(found)
+            pooled = torch.einsum("rs,rsf->rf", self._weights(states), states)
+        outputs: Tensor = self.head(pooled)
         return outputs
 
     def attention(self, pictures: Tensor) -> Tensor:
-        """Return the weight of every step, shape (n_rows, n_steps), sum 1 per row; there must be attention.
+        """Return the weight of every step, shape (n_rows, n_steps), sum 1 per row; only with attention.
 
         Args:
             pictures: shape (n_rows, n_channels, n_bands, n_frames)
@@ -78,23 +82,23 @@ class ConvolutionsLstm(nn.Module):
 
     def _states(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Return the states of all steps, shape (n_rows, n_steps, 2 × hidden), and the last of either direction."""
-        # channels last in memory: a quarter less time on a CPU
-        found = self.stages(pictures.to(memory_format=torch.channels_last))
-        states, (last, _) = self.lstm(found.flatten(1, 2).transpose(1, 2))
+        # channels last in memory: a quarter faster on a CPU
+        maps = self.stages(pictures.to(memory_format=torch.channels_last))
+        states, (last, _) = self.lstm(maps.flatten(1, 2).transpose(1, 2))
         return states, last.transpose(0, 1).flatten(1)
 
     def _weights(self, states: Tensor) -> Tensor:
-        # in full precision: weights are told, and add up to 1
+        # in full precision: weights are plotted, and must sum to 1
         weights: Tensor = self.score(states).squeeze(-1).float().softmax(dim=1)
         return weights.to(states.dtype)
 
 
 class AttentionWeights(nn.Module):
-    """A trained network whose outputs are what it attends to.
+    """A trained network whose outputs are its attention weights.
 
     Args:
-        network: a `Picture` over `ConvolutionsLstm` with attention
-        time_pools: as the network has them
+        network: a `SpectrogramInput` over `ConvolutionsLstm` with attention
+        time_pools: of the network
         n_frames: of a picture
     """
 
@@ -104,16 +108,16 @@ class AttentionWeights(nn.Module):
     def __init__(self, network: nn.Module, time_pools: int, n_frames: int) -> None:
         super().__init__()
         self.network = network
-        # halving rounds up: the last step may stand for fewer frames
+        # halving rounds up: the last step may cover fewer frames
         steps = torch.arange(n_frames) // 2**time_pools
         self.register_buffer("steps", steps)
         self.register_buffer("shares", 1 / torch.bincount(steps)[steps])
 
     def forward(self, steps: Tensor) -> Tensor:
-        """Return the weight of every frame, shape (n_rows, n_frames); a step's is shared by its frames alike.
+        """Return the weight of every frame, shape (n_rows, n_frames); frames of a step share its weight equally.
 
         Args:
-            steps: as `Picture` takes them
+            steps: as `SpectrogramInput` takes them
         """
         assert isinstance(self.network, SpectrogramInput)
         assert isinstance(self.network.body, ConvolutionsLstm)

@@ -1,4 +1,4 @@
-"""What the convolutional networks that are trained from scratch have in common as settings."""
+"""Settings shared by the convolutional networks that are trained from scratch."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from tasks.models.networks.spectrogram_estimator import SpectrogramNetworkSettin
 
 @dataclass(frozen=True)
 class ConvolutionalSettings(SpectrogramNetworkSettings):
-    """Settings of a convolutional network, beside those of its pictures and its training.
+    """Settings of a convolutional network, its spectrograms and its training.
 
     Args:
         epochs: at most; with development rows, `patience` ends training
-        patience: the source stops early, and does not say when
-        units: channels of each convolution; none: those that the model's module states. A stage, which ends with max
-            pooling, is layers of equal width
-        kernel: steps (and bands) that a convolution sees, an odd number
+        patience: the source stops early, with unknown patience
+        units: channels of each convolution; empty: those that the model's module states. Consecutive layers of equal
+            width form a stage, which ends with max pooling
+        kernel: steps (and bands) of a convolution, an odd number
         dropout: after each stage and after the hidden layer
-        dense: units of the hidden layer before the outputs; 0: there is none
+        dense: units of the hidden layer before the outputs; 0: none
     """
 
     epochs: int = 60
@@ -44,15 +44,15 @@ class ConvolutionalSettings(SpectrogramNetworkSettings):
 
 
 def units_of(units: tuple[int, ...], layers: int, usual: Mapping[int, tuple[int, ...]]) -> tuple[int, ...]:
-    """Return the channels of so many layers.
+    """Return the channels of each layer.
 
     Args:
-        units: as they are set; none: the usual ones
-        layers: how many there are to be
-        usual: layers → their channels
+        units: as set; empty: the usual ones
+        layers: their number
+        usual: number of layers → channels of each
 
     Raises:
-        ValueError: if there are more or fewer
+        ValueError: if `units` has another number of layers
     """
     if units and len(units) != layers:
         raise ValueError(f"units must be of {layers} layers, as layers says, found {len(units)}: leave one of them out")

@@ -1,4 +1,4 @@
-"""A BiLSTM for each modality, and multi-head attention over the states of all; utterances may lack modalities."""
+"""PyTorch module of `cross-modal`: a BiLSTM per modality and multi-head attention; rows may lack modalities."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Attend = Literal["all", "others"]
 
 @dataclass(frozen=True)
 class ModalityInput:
-    """One modality's steps.
+    """Features of one modality.
 
     Args:
         n_features: of a step
@@ -31,25 +31,25 @@ class ModalityInput:
 class CrossModalModule(nn.Module):
     """Each modality: standardise → project → BiLSTM; then attention over all states → mean → linear.
 
-    Attention is multi-head scaled dot-product attention (Vaswani et al. 2017, NIPS, section 3.2), and its result is
-    added to the states, so that a modality's own states are there if attention finds nothing. States are averaged
-    within each modality and over the modalities that an utterance has: a long one does not outvote a short one.
+    Multi-head scaled dot-product attention (Vaswani et al. 2017, NIPS, section 3.2) with a residual connection. States
+    are averaged within each modality and then over the modalities that an utterance has, so that a long one does not
+    outweigh a short one.
 
     Args:
-        blocks: the modalities
+        modalities: their features
         n_outputs: outputs
         projection: features of a step after projection
         hidden: units of each BiLSTM, per direction
-        heads: of attention; they share 2 × hidden
-        attend: `all`: every state attends to the states of all modalities; `others`: to those of other modalities
-            alone, where the utterance has one
-        dropout: share of what goes into attention and into the last layer that a step of training sets to 0
-        modality_dropout: share of the training rows with two modalities or more of which one is hidden, by chance
+        heads: of attention; a divisor of 2 × hidden
+        attend: `all`: every state attends to the states of all modalities; `others`: to those of other modalities only,
+            where the utterance has one
+        dropout: rate before attention and before the last layer
+        modality_dropout: share of the training rows with several modalities in which a random one is hidden
     """
 
     def __init__(
         self,
-        blocks: Sequence[ModalityInput],
+        modalities: Sequence[ModalityInput],
         n_outputs: int,
         *,
         projection: int,
@@ -60,7 +60,7 @@ class CrossModalModule(nn.Module):
         modality_dropout: float,
     ) -> None:
         super().__init__()
-        self.readers = nn.ModuleList(_Reader(block, projection, hidden) for block in blocks)
+        self.readers = nn.ModuleList(_Reader(modality, projection, hidden) for modality in modalities)
         self.dropout = nn.Dropout(dropout)
         self.attention = nn.MultiheadAttention(2 * hidden, heads, batch_first=True)
         self.out = nn.Linear(2 * hidden, n_outputs)
@@ -70,20 +70,19 @@ class CrossModalModule(nn.Module):
         """Return outputs, shape (n_rows, n_outputs).
 
         Args:
-            batch: of block k `steps_k`, shape (n_rows, n_longest, n_features), and `lengths_k`, shape (n_rows,), 0
+            batch: of modality k `steps_k`, shape (n_rows, n_longest, n_features), and `lengths_k`, shape (n_rows,), 0
                 where a row lacks it
         """
         states, real, modality = self._read(batch)
         blocked = self._blocked(real, modality)
         attended, _ = self.attention(states, states, states, attn_mask=blocked, need_weights=False)
-        found: Tensor = self.out(self.dropout(self._pooled(states + attended, real, modality)))
-        return found
+        outputs: Tensor = self.out(self.dropout(self._pooled(states + attended, real, modality)))
+        return outputs
 
     def shares(self, **batch: Tensor) -> Tensor:
-        """Return the share of a row's attention that goes to each modality, shape (n_rows, n_blocks).
+        """Return the share of a row's attention that goes to each modality, shape (n_rows, n_modalities), sum 1.
 
-        Shares are means over the states that attend, within a modality and then over modalities, and over heads; their
-        sum is 1.
+        Shares are averaged over heads and over the attending states, within a modality and then over modalities.
 
         Args:
             batch: as `forward` takes it
@@ -95,48 +94,56 @@ class CrossModalModule(nn.Module):
         return self._pooled(to_each, real, modality)
 
     def _read(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Return all states, where they are real, and whose each is.
+        """Return the states of all modalities, a mask of real (not padded) states, and the modality of each.
 
         Returns:
-            shapes (n_rows, n_steps, 2 × hidden); (n_rows, n_steps); and (n_steps,), numbers of blocks
+            shapes (n_rows, n_steps, 2 × hidden); (n_rows, n_steps); and (n_steps,), numbers of modalities
         """
         lengths = torch.stack([batch[f"lengths_{k}"] for k in range(len(self.readers))], dim=1)
         if self.training and self._modality_dropout:
             lengths = lengths.masked_fill(hidden(lengths > 0, self._modality_dropout), 0)
-        read = [one(batch[f"steps_{k}"], lengths[:, k]) for k, one in enumerate(self.readers)]
-        real = [torch.arange(one.shape[1], device=one.device) < lengths[:, k, None] for k, one in enumerate(read)]
-        modality = [torch.full((one.shape[1],), k, device=one.device) for k, one in enumerate(read)]
-        return self.dropout(torch.cat(read, dim=1)), torch.cat(real, dim=1), torch.cat(modality)
+        states = [reader(batch[f"steps_{k}"], lengths[:, k]) for k, reader in enumerate(self.readers)]
+        real = [torch.arange(own.shape[1], device=own.device) < lengths[:, k, None] for k, own in enumerate(states)]
+        modality = [torch.full((own.shape[1],), k, device=own.device) for k, own in enumerate(states)]
+        return self.dropout(torch.cat(states, dim=1)), torch.cat(real, dim=1), torch.cat(modality)
 
     def _blocked(self, real: Tensor, modality: Tensor) -> Tensor:
         """Return which state must not attend to which, shape (n_rows × n_heads, n_steps, n_steps)."""
-        seen = real[:, None].expand(-1, real.shape[1], -1)
+        visible = real[:, None].expand(-1, real.shape[1], -1)
         if self._attend == "others":
             foreign = modality[:, None] != modality[None]
             # a row with a single modality has nothing else to attend to
-            seen = seen & (foreign | ~(seen & foreign).any(dim=2, keepdim=True))
-        # a row without any modality attends to nothings, alike; softmax over no state at all is not a number
-        blocked = ~(seen | ~seen.any(dim=2, keepdim=True))
+            visible = visible & (foreign | ~(visible & foreign).any(dim=2, keepdim=True))
+        # a row without any modality attends to padding: a softmax over no state at all is NaN
+        blocked = ~(visible | ~visible.any(dim=2, keepdim=True))
         return blocked.repeat_interleave(self.attention.num_heads, dim=0)
 
     def _pooled(self, steps: Tensor, real: Tensor, modality: Tensor) -> Tensor:
-        """Return the mean of steps within each modality, then over the modalities there are, shape (n_rows, …)."""
-        mine = torch.stack([real & (modality == k) for k in range(len(self.readers))], dim=1).to(steps.dtype)
-        within = mine / mine.sum(dim=2, keepdim=True).clamp(min=1)
-        present = mine.any(dim=2, keepdim=True).to(steps.dtype)
+        """Return the mean of steps within each modality, then over the modalities present, shape (n_rows, …)."""
+        own = torch.stack([real & (modality == k) for k in range(len(self.readers))], dim=1).to(steps.dtype)
+        within = own / own.sum(dim=2, keepdim=True).clamp(min=1)
+        present = own.any(dim=2, keepdim=True).to(steps.dtype)
         weights = (within / present.sum(dim=1, keepdim=True).clamp(min=1)).sum(dim=1)
         return torch.einsum("rs,rsf->rf", weights, steps)
 
 
 class AttentionShares(nn.Module):
-    """A trained network whose outputs are the shares of attention that go to each modality."""
+    """A trained network whose outputs are the shares of attention of the modalities.
+
+    Args:
+        network: a `CrossModalModule`
+    """
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, **batch: Tensor) -> Tensor:
-        """Return `CrossModal.shares` of a batch, shape (n_rows, n_blocks)."""
+        """Return `CrossModalModule.shares`, shape (n_rows, n_modalities).
+
+        Args:
+            batch: as the network takes it
+        """
         assert isinstance(self.network, CrossModalModule)
         return self.network.shares(**batch)
 
@@ -147,42 +154,43 @@ class _Reader(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, block: ModalityInput, projection: int, hidden: int) -> None:
+    def __init__(self, modality: ModalityInput, projection: int, hidden: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(block.mean, dtype=torch.float32))
-        self.register_buffer("scale", torch.tensor(block.scale, dtype=torch.float32))
-        self.project = nn.Linear(block.n_features, projection)
+        self.register_buffer("mean", torch.tensor(modality.mean, dtype=torch.float32))
+        self.register_buffer("scale", torch.tensor(modality.scale, dtype=torch.float32))
+        self.project = nn.Linear(modality.n_features, projection)
         self.lstm = nn.LSTM(projection, hidden, batch_first=True, bidirectional=True)
 
     def forward(self, steps: Tensor, lengths: Tensor) -> Tensor:
-        """Return states, shape (n_rows, n_longest, 2 × hidden): 0 after a row's last step.
+        """Return states, shape (n_rows, n_longest, 2 × hidden), 0 after a row's last step.
 
         Args:
             steps: shape (n_rows, n_longest, n_features)
-            lengths: of the rows, shape (n_rows,); 0: there is nothing
+            lengths: of the rows, shape (n_rows,); 0 where a row lacks the modality
         """
         n_rows, n_longest = steps.shape[:2]
         states = steps.new_zeros(n_rows, n_longest, 2 * self.lstm.hidden_size)
-        there = torch.nonzero(lengths).squeeze(1)
-        if not len(there):
+        # packing refuses rows of no steps
+        present = torch.nonzero(lengths).squeeze(1)
+        if not len(present):
             return states
-        projected = self.project((steps[there] - self.mean) / self.scale)
-        packed = pack_padded_sequence(projected, lengths[there].cpu(), batch_first=True, enforce_sorted=False)
-        found, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=n_longest)
-        return states.to(found.dtype).index_copy(0, there, found)
+        projected = self.project((steps[present] - self.mean) / self.scale)
+        packed = pack_padded_sequence(projected, lengths[present].cpu(), batch_first=True, enforce_sorted=False)
+        read, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=n_longest)
+        return states.to(read.dtype).index_copy(0, present, read)
 
 
-def hidden(there: Tensor, share: float) -> Tensor:
-    """Return which modality of which row is hidden: one of those there, of a share of the rows that have two or more.
+def hidden(present: Tensor, share: float) -> Tensor:
+    """Choose the modalities to hide: a random one in a share of the rows that have two or more.
 
     Args:
-        there: shape (n_rows, n_blocks)
+        present: which row has which modality, bool, shape (n_rows, n_modalities)
         share: of the rows
 
     Returns:
-        shape (n_rows, n_blocks)
+        bool, shape (n_rows, n_modalities)
     """
-    chance = torch.rand(there.shape, device=there.device).masked_fill(~there, -1)
-    chosen = nn.functional.one_hot(chance.argmax(dim=1), there.shape[1]).bool()
-    asked = (torch.rand(len(there), device=there.device) < share) & (there.sum(dim=1) > 1)
-    return chosen & asked[:, None]
+    chance = torch.rand(present.shape, device=present.device).masked_fill(~present, -1)
+    chosen = nn.functional.one_hot(chance.argmax(dim=1), present.shape[1]).bool()
+    rows = (torch.rand(len(present), device=present.device) < share) & (present.sum(dim=1) > 1)
+    return chosen & rows[:, None]

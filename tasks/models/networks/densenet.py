@@ -1,4 +1,4 @@
-"""DenseNet-BC: every layer sees what all layers before it in its block have found."""
+"""PyTorch module of DenseNet-BC: the input of a layer is the output of all layers before it in its block."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.models.networks.image_network import ImageNetwork
 _STEM = 64
 _BOTTLENECK = 4
 _OLD = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
-"""torchvision's published files name layers as PyTorch no longer allows: `norm.1` for `norm1`."""
+"""torchvision's published files have layer names that PyTorch no longer allows: `norm.1` for `norm1`."""
 
 
 class DenseNetModule(ImageNetwork):
@@ -28,14 +28,14 @@ class DenseNetModule(ImageNetwork):
         n_outputs: outputs
         blocks: layers in each block; (6, 12, 48, 32) is DenseNet-201
         growth: channels that a layer adds
-        dropout: share of features before the linear layer that a step of training sets to 0
+        dropout: rate before the linear layer
     """
 
     def __init__(
         self, n_outputs: int, *, blocks: Sequence[int] = (6, 12, 48, 32), growth: int = 32, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        parts: OrderedDict[str, nn.Module] = OrderedDict(
+        features: OrderedDict[str, nn.Module] = OrderedDict(
             conv0=nn.Conv2d(3, _STEM, kernel_size=7, stride=2, padding=3, bias=False),
             norm0=nn.BatchNorm2d(_STEM),
             relu0=nn.ReLU(inplace=True),
@@ -43,19 +43,19 @@ class DenseNetModule(ImageNetwork):
         )
         width = _STEM
         for number, n_layers in enumerate(blocks, 1):
-            layers = {f"denselayer{k + 1}": _Layer(width + k * growth, growth) for k in range(n_layers)}
-            parts[f"denseblock{number}"] = nn.Sequential(OrderedDict(layers))
+            layers = {f"denselayer{k + 1}": _DenseLayer(width + k * growth, growth) for k in range(n_layers)}
+            features[f"denseblock{number}"] = nn.Sequential(OrderedDict(layers))
             width += n_layers * growth
             if number < len(blocks):
-                parts[f"transition{number}"] = _transition(width)
+                features[f"transition{number}"] = _transition(width)
                 width //= 2
-        parts["norm5"] = nn.BatchNorm2d(width)
-        self.features = nn.Sequential(parts)
+        features["norm5"] = nn.BatchNorm2d(width)
+        self.features = nn.Sequential(features)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(width, n_outputs)
-        for one in self.modules():
-            if isinstance(one, nn.Conv2d):
-                nn.init.kaiming_normal_(one.weight)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return outputs, shape (n_rows, n_outputs).
@@ -64,17 +64,17 @@ class DenseNetModule(ImageNetwork):
             pictures: shape (n_rows, 3, n_bands, n_frames), both sizes `least_size(n_blocks)` or more
         """
         maps = functional.relu(self.features(pictures), inplace=True)
-        found: Tensor = self.classifier(self.dropout(maps.mean(dim=(2, 3))))
-        return found
+        outputs: Tensor = self.classifier(self.dropout(maps.mean(dim=(2, 3))))
+        return outputs
 
     def stages(self) -> list[list[nn.Module]]:
-        """Return the stem, then each block with the transition after it; the last norm belongs to the last block."""
-        found: list[list[nn.Module]] = [[]]
-        for name, one in self.features.named_children():
+        """Return the stem, then each block with the transition or norm after it."""
+        stages: list[list[nn.Module]] = [[]]
+        for name, module in self.features.named_children():
             if name.startswith("denseblock"):
-                found.append([])
-            found[-1].append(one)
-        return found
+                stages.append([])
+            stages[-1].append(module)
+        return stages
 
     def head(self) -> nn.Module:
         """Return the linear layer."""
@@ -82,20 +82,28 @@ class DenseNetModule(ImageNetwork):
 
     @staticmethod
     def renamed(names: list[str]) -> dict[str, str]:
-        """Return a file's names → the names here; the published files have old ones."""
+        """Return names in a file → names in this network; the published files have old names.
+
+        Args:
+            names: all names in the file
+        """
         return {name: _OLD.sub(r"\1\2", name) for name in names}
 
 
 def least_size(n_blocks: int) -> int:
-    """Return how many bands and frames it takes for a position to be left: the stem and each transition halve."""
-    found: int = 2 ** (n_blocks - 1)
+    """Return the bands, and frames, that a picture must have; the stem quarters them, each transition halves them.
+
+    Args:
+        n_blocks: dense blocks
+    """
+    size: int = 2 ** (n_blocks - 1)
     for _ in range(2):
-        found = 2 * found - 1
-    return found
+        size = 2 * size - 1
+    return size
 
 
-class _Layer(nn.Module):
-    """Channels in, the same and `growth` more out."""
+class _DenseLayer(nn.Module):
+    """Adds `growth` channels to its input."""
 
     def __init__(self, width: int, growth: int) -> None:
         super().__init__()

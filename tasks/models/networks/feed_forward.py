@@ -1,4 +1,4 @@
-"""Layers of neurons, one after the other."""
+"""PyTorch module of `feed-forward`: dense layers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class FeedForwardModule(nn.Module):
         n_features: inputs
         hidden: outputs of each hidden layer
         n_outputs: outputs
-        dropout: share of a hidden layer's outputs that a step of training sets to 0
+        dropout: rate after each hidden layer
         batch_norm: whether there is batch normalisation (Ioffe & Szegedy 2015)
     """
 
@@ -30,6 +30,10 @@ class FeedForwardModule(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Linear([n_features, *hidden][-1], n_outputs))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return outputs, shape (n_rows, n_outputs), for features of shape (n_rows, n_features)."""
-        found: Tensor = self.layers(features)
-        return found
+        """Return outputs, shape (n_rows, n_outputs).
+
+        Args:
+            features: shape (n_rows, n_features)
+        """
+        outputs: Tensor = self.layers(features)
+        return outputs

@@ -1,4 +1,4 @@
-"""A gated multimodal unit: for every row, how much of what each modality says counts."""
+"""PyTorch module of the gated multimodal unit."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch import Tensor, nn
 
 
 class GatedModule(nn.Module):
-    """Each modality: tanh of a linear layer; their mean, weighted by a gate that sees all of them; dropout; linear.
+    """Each modality: tanh of a linear layer; their mean, weighted by a gate over all of them; dropout; linear.
 
     Arevalo et al. 2017, "Gated multimodal units for information fusion", section 3.1: two modalities share a gate, z
-    and 1 - z; of more, each has one of its own. A softmax over modalities is both: of two it is z and 1 - z.
+    and 1 - z; of more, each has its own. A softmax over modalities covers both: of two it is z and 1 - z.
 
     Args:
         widths: features of each modality
         n_outputs: outputs
         hidden: units of each modality
-        dropout: share of what goes into the last layer that a step of training sets to 0
+        dropout: rate before the last layer
     """
 
     def __init__(self, widths: Sequence[int], n_outputs: int, *, hidden: int, dropout: float) -> None:
@@ -32,10 +32,11 @@ class GatedModule(nn.Module):
         """Return outputs, shape (n_rows, n_outputs).
 
         Args:
-            batch: of modality k `features_k`, shape (n_rows, n_features)
+            batch: `features_k` of modality k, shape (n_rows, n_features)
         """
         features = [batch[f"features_{k}"] for k in range(len(self.say))]
-        said = torch.stack([one(x).tanh() for one, x in zip(self.say, features, strict=True)], dim=1)
+        projected = [layer(x).tanh() for layer, x in zip(self.say, features, strict=True)]
         gates = self.gate(torch.cat(features, dim=1)).softmax(dim=1)
-        found: Tensor = self.out(self.dropout(torch.einsum("rm,rmh->rh", gates, said)))
-        return found
+        mean = torch.einsum("rm,rmh->rh", gates, torch.stack(projected, dim=1))
+        outputs: Tensor = self.out(self.dropout(mean))
+        return outputs

@@ -1,16 +1,16 @@
-"""What image networks over spectrograms share: weights learned on pictures, the head first, then all by stages.
+"""Base class of image networks over spectrograms: pretrained weights, training of the head first, then of all stages.
 
-The sources take networks that have learned ImageNet (Deng et al. 2009) and give them spectrograms. Those saw pictures
-whose channels were standardised over ImageNet; here every mel band is standardised over the training part, which does
-the same for spectrograms, and channels are the spectrogram and its two differences, or thrice the spectrogram.
+The sources take networks trained on ImageNet (Deng et al. 2009) and give them spectrograms. ImageNet's channels were
+standardised over ImageNet; here every mel band is standardised over the training part, and the channels are the
+spectrogram and its two differences, or three copies of the spectrogram.
 
-Weights are safetensors. torchvision publishes pickles, which are not loaded here; one is converted by
+Weights are safetensors. torchvision publishes pickles, which are not loaded here; convert one by
 
     import torch; from safetensors.torch import save_file
-    found = torch.load("densenet201-c1103571.pth", weights_only=True)
-    save_file({name: one.contiguous() for name, one in found.items()}, "densenet201.safetensors")
+    weights = torch.load("densenet201-c1103571.pth", weights_only=True)
+    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, "densenet201.safetensors")
 
-Folders on the Hugging Face hub whose weights have the same names will do too, such as timm/densenet201.tv_in1k.
+Folders on the Hugging Face hub whose weights have the same names also work, such as timm/densenet201.tv_in1k.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _PICKLED = (".pth", ".pt", ".bin", ".ckpt")
 
 @dataclass(frozen=True)
 class ImageSettings(SpectrogramNetworkSettings):
-    """Settings of an image network, beside those of spectrograms and of training.
+    """Settings of an image network, its spectrograms and its training.
 
     Args:
-        channels: 3: the spectrogram and its first and second differences; 1: the spectrogram, given thrice
-        checkpoint: weights of the body to start from: path of a safetensors file, of a folder with `model.safetensors`,
-            or name on the Hugging Face hub; empty: first weights
-        head_epochs: first epochs in which the head learns alone, while the body stays as it is; the learning rate goes
-            on along its schedule, and the learning-rate finder goes through the same epochs
-        layer_decay: learning rate of a stage of the body, over that of the one above it (Howard & Ruder 2018, who take
-            1/2.6); the head, on top, has `learning_rate` itself; 1: all alike
+        channels: 3: the spectrogram and its first and second differences; 1: three copies of the spectrogram
+        checkpoint: initial weights of the body: path of a safetensors file, of a folder with `model.safetensors`, or
+            name on the Hugging Face hub; empty: random weights
+        head_epochs: first epochs in which only the head is trained; the learning rate follows its schedule from the
+            start, also in the learning-rate finder
+        layer_decay: learning rate of a stage of the body over that of the stage above it (Howard & Ruder 2018, who take
+            1/2.6); the head, on top, has `learning_rate`; 1: the same rate for all
         dropout: before the head's linear layer
     """
 
@@ -63,11 +63,11 @@ class ImageSettings(SpectrogramNetworkSettings):
             raise ValueError(f"layer_decay must be above 0 and at most 1, found {self.layer_decay}")
         demand_share("dropout", self.dropout)
         if self.head_epochs:
-            self._demand_stages()
+            self._check_head_epochs()
 
-    def _demand_stages(self) -> None:
+    def _check_head_epochs(self) -> None:
         if not self.checkpoint:
-            raise ValueError("head_epochs is for a body that has learned something: set a checkpoint, or 0")
+            raise ValueError("head_epochs is for a pretrained body: set a checkpoint, or 0")
         if self.devices > 1:
             raise ValueError("head_epochs needs devices: 1, since devices would wait for gradients of the frozen body")
         if self.find_batch_size:
@@ -79,7 +79,7 @@ class BlockImageSettings(ImageSettings):
     """Settings of an image network of blocks with batch normalisation.
 
     Args:
-        blocks: how many in each stage; one stage or more
+        blocks: in each stage; one stage or more
     """
 
     blocks: tuple[int, ...] = (3, 4, 6, 3)
@@ -92,33 +92,23 @@ class BlockImageSettings(ImageSettings):
 
 
 class ImageEstimator(SpectrogramEstimator):
-    """An image network over pictures of three channels."""
+    """Base class of image networks over pictures of three channels."""
 
     settings: ImageSettings
 
     @property
     def least_size(self) -> int:
-        """How many bands, and how many frames, a picture must have."""
+        """Bands, and frames, that a picture must have."""
         return 1
 
     @abstractmethod
-    def bare(self, n_outputs: int) -> ImageNetwork:
-        """Return the network with first weights."""
+    def _untrained(self, n_outputs: int) -> ImageNetwork:
+        """Return the network with random weights."""
 
-    def take_over(self, network: ImageNetwork) -> None:
-        """Set the body's weights to those of the checkpoint.
-
-        Raises:
-            InputError: if there is no such file, or it holds the weights of something else
-        """
+    def _load_checkpoint(self, network: ImageNetwork) -> None:
         read_into(network, weights_of(self.settings.checkpoint), self.settings.checkpoint)
 
-    def body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
-        """Return the network: pictures, shape (n_rows, n_channels, n_bands, n_frames) → (n_rows, n_outputs).
-
-        Raises:
-            InputError: if pictures are too small for it, or the checkpoint is not one of this network
-        """
+    def _body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
         from tasks.models.networks.image_network import StagedImageNetwork
 
         if min(n_bands, n_frames) < self.least_size:
@@ -126,9 +116,9 @@ class ImageEstimator(SpectrogramEstimator):
                 f"{type(self).__name__} needs pictures of {self.least_size} bands × {self.least_size} frames or more, "
                 f"found {n_bands} × {n_frames}: use more mel bands or frames, or a network for small pictures"
             )
-        network = self.bare(n_outputs)
+        network = self._untrained(n_outputs)
         if fitting and self.settings.checkpoint:
-            self.take_over(network)
+            self._load_checkpoint(network)
         return StagedImageNetwork(network, head_epochs=self.settings.head_epochs, layer_decay=self.settings.layer_decay)
 
 
@@ -166,20 +156,20 @@ def read_into(network: ImageNetwork, path: Path, checkpoint: str) -> None:
     """Set a body's weights to those of a file.
 
     Args:
-        network: whose body it is
+        network: with the body
         path: of the safetensors file
-        checkpoint: what messages call it
+        checkpoint: its name in messages
 
     Raises:
-        InputError: if the file is damaged, or holds the weights of something else
+        InputError: if the file is damaged, or has the weights of another network
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from tasks.models.networks import image_network
+    from tasks.models.networks.image_network import set_body
 
     try:
-        found = load_file(path)
+        weights = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"checkpoint {checkpoint}: {path} cannot be read as safetensors: {error}") from None
-    image_network.take_over(network, found, f"checkpoint {checkpoint}")
+    set_body(network, weights, f"checkpoint {checkpoint}")

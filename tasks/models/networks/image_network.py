@@ -1,4 +1,4 @@
-"""What all image networks over spectrograms share: published weights below, a head of one's own, two stages, rates."""
+"""PyTorch base class of image networks, and their training in two stages with learning rates by layer."""
 
 from __future__ import annotations
 
@@ -17,38 +17,42 @@ _COUNTER = "num_batches_tracked"
 
 
 class ImageNetwork(nn.Module, ABC):
-    """A network for pictures, whose weights are named as in the files that its authors publish.
+    """A network for pictures; its weights have the names of the files that its authors publish.
 
     Attributes:
-        HEAD: what the names of the head's weights begin with; those of a file are left where they are
+        HEAD: prefix of the names of the head's weights, which are not taken from a file
     """
 
     HEAD: ClassVar[str] = "classifier."
 
     @abstractmethod
     def stages(self) -> list[list[nn.Module]]:
-        """Return the parts of the body, those next to the picture first; the head is in none of them."""
+        """Return the modules of the body by stage, those next to the picture first; without the head."""
 
     @abstractmethod
     def head(self) -> nn.Module:
-        """Return what stands on top of the body."""
+        """Return the module on top of the body."""
 
     @staticmethod
     def renamed(names: list[str]) -> dict[str, str]:
-        """Return a file's names → the names here."""
+        """Return names in a file → names in this network.
+
+        Args:
+            names: all names in the file
+        """
         return {name: name for name in names}
 
 
 class StagedImageNetwork(nn.Module):
-    """A network for pictures in training: the head alone first, then all of it, lower stages learning less.
+    """A network for pictures in training: first the head alone, then all of it, lower stages at lower rates.
 
-    A picture of one channel is given to all three.
+    A picture of one channel is copied to all three.
 
     Args:
         network: for pictures of three channels
-        head_epochs: first epochs in which the body stays as it is, the running statistics of its batch normalisation
-            included; it then works as it does outside training
-        layer_decay: learning rate of a stage, over that of the one above it; the head is on top
+        head_epochs: first epochs in which the body is frozen, and in evaluation mode: running statistics of its batch
+            normalisation do not change
+        layer_decay: learning rate of a stage over that of the stage above it; the head is on top
     """
 
     def __init__(self, network: ImageNetwork, *, head_epochs: int = 0, layer_decay: float = 1.0) -> None:
@@ -63,68 +67,80 @@ class StagedImageNetwork(nn.Module):
         Args:
             pictures: shape (n_rows, 1 or 3, n_bands, n_frames)
         """
-        found: Tensor = self.network(pictures.expand(-1, _CHANNELS, -1, -1))
-        return found
+        outputs: Tensor = self.network(pictures.expand(-1, _CHANNELS, -1, -1))
+        return outputs
 
     def begin_epoch(self, epoch: int) -> None:
-        """Take up an epoch, from 0: the stage is a function of it alone, wherever training started."""
+        """Freeze or unfreeze the body, by the epoch alone, so that a restarted training does the same.
+
+        Args:
+            epoch: from 0
+        """
         self._frozen = epoch < self._head_epochs
-        for stage in self.network.stages():
-            for part in stage:
-                part.requires_grad_(not self._frozen)
+        for module in self._body():
+            module.requires_grad_(not self._frozen)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> StagedImageNetwork:
-        """Switch to training, or out of it; a frozen body stays out."""
+        """Switch to training or evaluation mode; a frozen body stays in evaluation mode.
+
+        Args:
+            mode: whether to train
+        """
         super().train(mode)
         if self._frozen:
-            for stage in self.network.stages():
-                for part in stage:
-                    part.eval()
+            for module in self._body():
+                module.eval()
         return self
 
     def groups(self, rate: float) -> list[dict[str, Any]]:
-        """Return parameters by learning rate, the head's first, which is the one given (Howard & Ruder 2018, ULMFiT).
+        """Return parameters by learning rate, the head's first (Howard & Ruder 2018, ULMFiT).
 
-        Biases and normalisation are not decayed.
+        Biases and normalisation have no weight decay.
+
+        Args:
+            rate: of the head
         """
         rated = []
         for below, stage in enumerate([[self.network.head()], *reversed(self.network.stages())]):
-            parameters = [one for part in stage for one in part.parameters()]
-            weights = {"params": [one for one in parameters if one.ndim > 1], "lr": rate * self._layer_decay**below}
-            rest = {"params": [one for one in parameters if one.ndim == 1], "lr": weights["lr"], "weight_decay": 0.0}
+            parameters = [parameter for module in stage for parameter in module.parameters()]
+            weights = {"params": [p for p in parameters if p.ndim > 1], "lr": rate * self._layer_decay**below}
+            rest = {"params": [p for p in parameters if p.ndim == 1], "lr": weights["lr"], "weight_decay": 0.0}
             rated += [group for group in (weights, rest) if group["params"]]
         return rated
 
+    def _body(self) -> list[nn.Module]:
+        return [module for stage in self.network.stages() for module in stage]
 
-def take_over(network: ImageNetwork, found: Mapping[str, Tensor], source: str) -> None:
-    """Set a body's weights to those of a file; its head is left out.
+
+def set_body(network: ImageNetwork, weights: Mapping[str, Tensor], source: str) -> None:
+    """Set a body's weights to those of a file, without its head.
 
     Args:
-        network: whose body it is
-        found: the file's content
-        source: what messages call it
+        network: with the body
+        weights: content of the file
+        source: its name in messages
 
     Raises:
         InputError: if a weight is missing, unknown or of another shape
     """
-    names = network.renamed(list(found))
-    given = {names[name]: one for name, one in found.items() if not names[name].startswith(network.HEAD)}
-    expected = {name: one for name, one in network.state_dict().items() if not name.startswith(network.HEAD)}
+    names = network.renamed(list(weights))
+    given = {names[name]: weight for name, weight in weights.items() if not names[name].startswith(network.HEAD)}
+    expected = {name: own for name, own in network.state_dict().items() if not name.startswith(network.HEAD)}
     wrong = {
         "missing": [name for name in expected if name not in given and not name.endswith(_COUNTER)],
         "unknown": [name for name in given if name not in expected],
         "of another shape": [
-            f"{name} {tuple(given[name].shape)} instead of {tuple(one.shape)}"
-            for name, one in expected.items()
-            if name in given and given[name].shape != one.shape
+            f"{name} {tuple(given[name].shape)} instead of {tuple(own.shape)}"
+            for name, own in expected.items()
+            if name in given and given[name].shape != own.shape
         ],
     }
-    told = [f"{len(some)} {what} ({_listed(some)})" for what, some in wrong.items() if some]
-    if told:
+    problems = [f"{len(some)} {problem} ({_listed(some)})" for problem, some in wrong.items() if some]
+    if problems:
         raise InputError(
-            f"{source} does not hold the weights of this network ({type(network).__name__}): {'; '.join(told)}. Give "
-            "the file of this very network, or set its size to that of the file"
+            f"{source} does not hold the weights of this network ({type(network).__name__}): {'; '.join(problems)}. "
+            "Give the file of this very network, or set its size to that of the file"
         )
     network.load_state_dict(given, strict=False)
 

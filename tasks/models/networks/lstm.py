@@ -1,4 +1,4 @@
-"""LSTM layers over sequences of different lengths; the steps that fill a batch up are never seen."""
+"""PyTorch module of `bilstm`: LSTM layers over sequences of different lengths; padding has no effect."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class LstmModule(nn.Module):
         hidden: units of each layer, per direction
         n_outputs: outputs
         both_ways: whether the layers after the first are bidirectional, as the first is
-        pooling: of the last layer: its last state (of each direction), the mean over steps, or a mean weighted by one
+        pooling: of the last layer: its last state (of each direction), the mean over steps, or a mean weighted by a
             learned score per step
-        dropout: share of a layer's outputs that a step of training sets to 0
+        dropout: rate after each layer
     """
 
     def __init__(
@@ -60,14 +60,14 @@ class LstmModule(nn.Module):
         last = packed.data
         for number, layer in enumerate(self.layers):
             packed, (states, _) = layer(packed)
-            # shape (n_directions, n_rows, units): of each direction the state after its last real step
+            # states, shape (n_directions, n_rows, units): of each direction the state after its last real step
             last = states.transpose(0, 1).flatten(1)
             if number + 1 < len(self.layers):
-                # over the steps there are, and no others
+                # packed data has real steps only, so padding does not enter batch normalisation
                 packed = packed._replace(data=self.dropout(self.norms[number](packed.data)))
         pooled = last if self.pooling == "last" else self._pooled(packed)
-        found: Tensor = self.out(self.dropout(self.norms[-1](pooled)))
-        return found
+        outputs: Tensor = self.out(self.dropout(self.norms[-1](pooled)))
+        return outputs
 
     def _pooled(self, packed: PackedSequence) -> Tensor:
         steps, lengths = pad_packed_sequence(packed, batch_first=True)
@@ -75,5 +75,6 @@ class LstmModule(nn.Module):
         weights = torch.zeros(real.shape, device=steps.device)
         if self.pooling == "attention":
             weights = self.score(steps).squeeze(-1)
+        # equal weights of real steps give the mean
         shares = weights.masked_fill(~real.to(steps.device), -torch.inf).softmax(dim=1)
         return torch.einsum("rs,rsf->rf", shares.to(steps.dtype), steps)

@@ -1,4 +1,4 @@
-"""ResNet as transformers has it, with a head of one's own."""
+"""PyTorch module of ResNet: the body of transformers, with a new head."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _SHAPED_BY = (
     "downsample_in_first_stage",
     "downsample_in_bottleneck",
 )
-"""What of a configuration decides on the network."""
+"""Fields of a configuration that determine the network."""
 
 
 class ResNetModule(ImageNetwork):
     """Stem, stages of residual blocks, mean over positions, dropout, linear.
 
-    He et al. (2016), "Deep residual learning for image recognition", CVPR, table 1; a stage after the first halves the
-    picture in the first 3×3 convolution of its first block, and doubles the channels. Weights have the names of
+    He et al. (2016), "Deep residual learning for image recognition", CVPR, table 1; each stage after the first halves
+    the picture in the first 3×3 convolution of its first block, and doubles the channels. Weights have the names of
     transformers' `ResNetForImageClassification`.
 
     Args:
         n_outputs: outputs
         bottleneck: whether a block is 1×1, 3×3, 1×1 (ResNet-50) instead of two 3×3 (ResNet-34)
         blocks: in each stage; (3, 4, 6, 3) is both ResNet-34 and ResNet-50
-        dropout: share of features before the linear layer that a step of training sets to 0
+        dropout: rate before the linear layer
 
     Raises:
         InputError: if transformers is not installed
@@ -64,8 +64,8 @@ class ResNetModule(ImageNetwork):
         Args:
             pictures: shape (n_rows, 3, n_bands, n_frames)
         """
-        found: Tensor = self.classifier(self.resnet(pictures).pooler_output.flatten(1))
-        return found
+        outputs: Tensor = self.classifier(self.resnet(pictures).pooler_output.flatten(1))
+        return outputs
 
     def stages(self) -> list[list[nn.Module]]:
         """Return the stem, then each stage."""
@@ -77,15 +77,23 @@ class ResNetModule(ImageNetwork):
 
     @staticmethod
     def renamed(names: list[str]) -> dict[str, str]:
-        """Return a file's names → the names here; files of a `ResNetModel` do not say that they are the body's."""
-        bare = not any(name.startswith(_BODY) for name in names)
-        return {name: f"{_BODY}{name}" if bare else name for name in names}
+        """Return names in a file → names in this network; files of a `ResNetModel` lack the prefix of the body.
+
+        Args:
+            names: all names in the file
+        """
+        lacks_prefix = not any(name.startswith(_BODY) for name in names)
+        return {name: f"{_BODY}{name}" if lacks_prefix else name for name in names}
 
     def differs_from(self, config: Mapping[str, Any]) -> list[str]:
-        """Return in what a checkpoint's configuration describes another network, such as "depths [2] (here [1])"."""
-        there, here = checkpoints.transformers().ResNetConfig.from_dict(dict(config)), self.resnet.config
+        """Return the differences of a checkpoint's configuration, such as "depths [2] (here [1])".
+
+        Args:
+            config: of the checkpoint
+        """
+        other, own = checkpoints.transformers().ResNetConfig.from_dict(dict(config)), self.resnet.config
         return [
-            f"{name} {getattr(there, name)} (here {getattr(here, name)})"
+            f"{name} {getattr(other, name)} (here {getattr(own, name)})"
             for name in _SHAPED_BY
-            if getattr(there, name) != getattr(here, name)
+            if getattr(other, name) != getattr(own, name)
         ]

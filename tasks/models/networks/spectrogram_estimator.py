@@ -1,7 +1,7 @@
-"""What all networks over spectrograms share: rows of one length, standardised by the training part and varied in it.
+"""Base class of estimators over spectrograms: rows of one length, standardised and augmented.
 
-A row is a sequence of frames (log-mel, MFCC …), a vector, whose features are taken for steps one after the other, or
-raw sound, which becomes a log-mel spectrogram inside the network, on its device: only so can it be varied as sound.
+A row is a sequence of frames (log-mel, MFCC …), a vector, whose features are taken as steps, or raw sound, which
+becomes a log-mel spectrogram inside the network, on its device, so that it can be augmented as sound.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ if TYPE_CHECKING:
 Form = Literal["frames", "vector", "sound"]
 TAKES: frozenset[Kind] = frozenset({"sequence", "vector"})
 _LEAST_SCALE = 1e-3
-"""In dB: what hardly varies over the training part is not blown up."""
+"""In dB: bands that hardly vary over the training part are not scaled up."""
 
 
 @dataclass(frozen=True)
 class SpectrogramNetworkSettings(TrainingSettings):
-    """Settings of a network over spectrograms, beside those of its training.
+    """Settings of a network over spectrograms, and of its training.
 
     Args:
-        frames: that every row is made of: longer ones lose as much on either side, shorter ones are filled up after
-            their end with the quietest frame of the training part; 0: as many as the longest training row has
+        frames: of every row; longer rows lose as much on either side, shorter ones are padded at their end with the
+            quietest frame of the training part; 0: as many as the longest training row has
         channels: of the picture; 3: the spectrogram and its first and second differences
-        differences: along `time`: derivatives over nine frames; or from band to band (`bands`), one minus the one
-            below it, as `iemocap-fusion` has them
-        normalise: what every band is standardised by: the `training` part, or the `utterance` itself
-        mel: of raw sound, the spectrogram that is made of it; other features are what they are
-        augment: what is done to training rows
+        differences: along `time`: derivatives over nine frames; or along `bands`: each minus the one below it, as in
+            `iemocap-fusion`
+        normalise: standardise every band by the `training` part, or by the `utterance` itself
+        mel: spectrogram made of raw sound; no effect on other features
+        augment: random variations of training rows
     """
 
     frames: int = 300
@@ -63,8 +63,8 @@ class SpectrogramNetworkSettings(TrainingSettings):
             raise ValueError(f"frames must be 0 or more, found {self.frames}")
 
 
-class _Steps:
-    """Rows of one length, read when they are asked for."""
+class _EqualLengths:
+    """Rows cut or padded to one length, read on demand."""
 
     lengths: Rows | None = None
 
@@ -76,51 +76,53 @@ class _Steps:
 
     def batch(self, rows: Rows) -> Batch:
         """Return `steps`, float32, shape (n_rows, n_steps, n_features)."""
-        found = np.empty((rows.size, self._n_steps, self._fill.size), dtype=np.float32)
+        steps = np.empty((rows.size, self._n_steps, self._fill.size), dtype=np.float32)
         for k, row in enumerate(rows):
             start, length = int(self._sequences.starts[row]), int(self._sequences.lengths[row])
             skipped = max(0, length - self._n_steps) // 2
             kept = min(length, self._n_steps)
-            found[k, :kept] = self._sequences.steps[start + skipped : start + skipped + kept]
-            found[k, kept:] = self._fill
-        return {"steps": found}
+            steps[k, :kept] = self._sequences.steps[start + skipped : start + skipped + kept]
+            steps[k, kept:] = self._fill
+        return {"steps": steps}
 
 
 class SpectrogramEstimator(NetworkEstimator):
-    """A network over pictures of shape (n_rows, n_channels, n_bands, n_frames)."""
+    """Base class of networks over pictures of shape (n_rows, n_channels, n_bands, n_frames)."""
 
     settings: SpectrogramNetworkSettings
 
     @abstractmethod
-    def body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
-        """Return the network proper: pictures, shape (n_rows, n_channels, n_bands, n_frames) → (n_rows, n_outputs).
+    def _body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
+        """Return the network: pictures, shape (n_rows, n_channels, n_bands, n_frames) → (n_rows, n_outputs).
 
-        Its last linear layer is the last of its `modules()`. It may have `groups`, as `networks.run` asks for them.
+        Its last linear layer is the last of its `modules()`. It may have `groups` and `begin_epoch`.
 
         Args:
             n_channels: of the pictures
             n_bands: mel bands, coefficients, or 1 for vectors
             n_frames: frames, or features of a vector
             n_outputs: outputs
-            fitting: whether it is going to be trained: pretrained weights are read then, and only then
+            fitting: whether it will be trained; pretrained weights are read only then
         """
 
-    def examples(self, inputs: Inputs) -> _Steps:
+    def examples(self, inputs: Inputs) -> _EqualLengths:
         """Return rows of one length.
+
+        Args:
+            inputs: a single block
 
         Raises:
             InputError: if there is not exactly one block
             ValueError: if the number of features is not the model's
         """
-        form, sequences = _only(inputs, type(self).__name__)
+        form, sequences = _single_block(inputs, type(self).__name__)
         if (form, sequences.steps.shape[1]) != (self.shape["form"], self.shape["n_features"]):
             expected = f"{self.shape['n_features']} features ({self.shape['form']})"
             raise ValueError(f"expected steps of {expected}, found {sequences.steps.shape[1]} ({form})")
-        return _Steps(sequences, self.shape["n_steps"], np.asarray(self.shape["fill"], dtype=np.float32))
+        return _EqualLengths(sequences, self.shape["n_steps"], np.asarray(self.shape["fill"], dtype=np.float32))
 
-    def start(self, inputs: Inputs) -> dict[str, Any]:
-        """Measure every band over the training part."""
-        form, sequences = _only(inputs, type(self).__name__)
+    def _measure(self, inputs: Inputs) -> dict[str, Any]:
+        form, sequences = _single_block(inputs, type(self).__name__)
         settings = self.settings
         if form != "sound" and settings.augment.of_sound:
             asked = ", ".join(settings.augment.of_sound)
@@ -143,13 +145,12 @@ class SpectrogramEstimator(NetworkEstimator):
             "fill": [0.0] if form == "sound" else fill.tolist(),
         }
 
-    def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
-        """Return the network with first weights, or pretrained ones."""
+    def _build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         from tasks.models.networks.spectrogram_input import SpectrogramInput
 
         settings = self.settings
         return SpectrogramInput(
-            self.body(settings.channels, len(shape["mean"]), shape["n_frames"], n_outputs, fitting=fitting),
+            self._body(settings.channels, len(shape["mean"]), shape["n_frames"], n_outputs, fitting=fitting),
             mean=shape["mean"],
             scale=shape["scale"],
             channels=settings.channels,
@@ -162,19 +163,23 @@ class SpectrogramEstimator(NetworkEstimator):
 
 
 def demand_layers(name: str, units: tuple[int, ...]) -> None:
-    """Refuse layers without units.
+    """Refuse an empty list of layers, or a layer without units.
+
+    Args:
+        name: of the setting
+        units: of each layer
 
     Raises:
         ValueError: naming the setting
     """
     if not units:
         raise ValueError(f"{name} must name a layer or more")
-    for one in units:
-        above_zero(name, one)
+    for layer in units:
+        above_zero(name, layer)
 
 
-def _only(inputs: Inputs, who: str) -> tuple[Form, Sequences]:
-    """Return what the one block holds; a vector's features are steps of one feature."""
+def _single_block(inputs: Inputs, who: str) -> tuple[Form, Sequences]:
+    """Return form and content of the only block; a vector's features are steps of one feature."""
     if len(inputs.names) != 1 or inputs.texts:
         raise InputError(f"{who} takes one block of sequences or vectors, found {', '.join(inputs.names) or 'none'}")
     if inputs.vectors:
@@ -189,7 +194,4 @@ def _only(inputs: Inputs, who: str) -> tuple[Form, Sequences]:
 def _frames(sequences: Sequences, mel: MelSettings | None) -> Iterator[NDArray[Any]]:
     for row in range(len(sequences)):
         values = sequences[row]
-        if mel is not None:
-            yield np.asarray(spectra.spectrogram(values[:, 0], mel))
-        else:
-            yield values
+        yield values if mel is None else np.asarray(spectra.spectrogram(values[:, 0], mel))

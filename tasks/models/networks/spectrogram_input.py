@@ -1,4 +1,4 @@
-"""From steps to standardised pictures, and what is done to them in training only, in front of a network."""
+"""First layers of networks over spectrograms: sound or frames → standardised pictures, augmented in training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tasks.features.sound import spectra
 from tasks.features.sound.spectra import MelSettings
-from tasks.models.networks import augmentation_layers as augmenting
+from tasks.models.networks.augmentation_layers import SoundAugmentation, SpecAugmentMasks, SpectrogramAugmentation
 from tasks.models.training.augmentation import Augmentation
 from tasks.models.training.run import groups
 
@@ -18,18 +18,18 @@ _LEAST_SCALE = 1e-3
 
 
 class SpectrogramInput(nn.Module):
-    """Steps → (sound varied → log-mel) → spectrogram varied → standardised → masked → channels → the network proper.
+    """Steps → (sound augmented → log-mel) → spectrogram augmented → standardised → masked → channels → the body.
 
     Args:
         body: takes pictures of shape (n_rows, n_channels, n_bands, n_frames)
         mean: of every band over the training part
         scale: standard deviation of every band over the training part
         channels: 1, or 3 with first and second differences
-        differences: along `time`, or from band to band
+        differences: along `time`, or along `bands`
         by_utterance: whether bands are standardised by their own utterance instead
         n_frames: of a picture
-        mel: for raw sound
-        augment: what is done to training rows
+        mel: for raw sound; None: steps are spectrograms
+        augment: random variations of training rows
     """
 
     mean: Tensor
@@ -49,12 +49,12 @@ class SpectrogramInput(nn.Module):
         augment: Augmentation,
     ) -> None:
         super().__init__()
-        # before the body: the last linear layer of all modules is the body's
+        # before the body: the last linear layer of all modules must be the body's
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
         self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32))
-        self.on_sound = augmenting.SoundAugmentation(augment, mel.rate_hz, mel.hop) if mel else None
-        self.on_spectrograms = augmenting.SpectrogramAugmentation(augment, after_sound=mel is not None)
-        self.masks = augmenting.SpecAugmentMasks(augment)
+        self.on_sound = SoundAugmentation(augment, mel.rate_hz, mel.hop) if mel else None
+        self.on_spectrograms = SpectrogramAugmentation(augment, after_sound=mel is not None)
+        self.masks = SpecAugmentMasks(augment)
         self.body = body
         self._channels, self._by_utterance, self._n_frames, self._mel = channels, by_utterance, n_frames, mel
         self._differences = differences
@@ -65,11 +65,15 @@ class SpectrogramInput(nn.Module):
         Args:
             steps: shape (n_rows, n_steps, n_features); raw sound: (n_rows, n_samples, 1)
         """
-        found: Tensor = self.body(self.pictures(steps))
-        return found
+        outputs: Tensor = self.body(self.pictures(steps))
+        return outputs
 
     def pictures(self, steps: Tensor) -> Tensor:
-        """Return what the body sees, shape (n_rows, n_channels, n_bands, n_frames)."""
+        """Return the input of the body, shape (n_rows, n_channels, n_bands, n_frames).
+
+        Args:
+            steps: as `forward` takes them
+        """
         frames = self._spectrograms(steps) if self._mel else steps
         if self.training:
             frames = self.on_spectrograms(frames)
@@ -84,18 +88,26 @@ class SpectrogramInput(nn.Module):
         if self._channels == 1:
             return pictures
         if self._differences == "bands":
-            first = from_band_to_band(pictures)
-            return torch.cat([pictures, first, from_band_to_band(first)], dim=1)
+            first = band_differences(pictures)
+            return torch.cat([pictures, first, band_differences(first)], dim=1)
         both = [spectra.deltas(frames, order).transpose(1, 2)[:, None] for order in (1, 2)]
         return torch.cat([pictures, *both], dim=1)
 
     def begin_epoch(self, epoch: int) -> None:
-        """Tell the body which epoch begins, from 0, where it wants to know."""
+        """Pass the epoch to the body, if it has `begin_epoch`.
+
+        Args:
+            epoch: from 0
+        """
         if begin := getattr(self.body, "begin_epoch", None):
             begin(epoch)
 
     def groups(self, rate: float) -> Any:
-        """Return the body's own learning rates, where it has them."""
+        """Return the body's parameters by learning rate.
+
+        Args:
+            rate: of the first group
+        """
         return groups(self.body, rate)
 
     def _spectrograms(self, steps: Tensor) -> Tensor:
@@ -107,13 +119,13 @@ class SpectrogramInput(nn.Module):
         return frames[:, : self._n_frames]
 
 
-def from_band_to_band(pictures: Tensor) -> Tensor:
-    """Return each band minus the one below it, the lowest as the one above it; shape as given.
+def band_differences(pictures: Tensor) -> Tensor:
+    """Return each band minus the one below it, in the shape given; the lowest band gets the value of the second.
 
     Args:
-        pictures: shape (n_rows, n_channels, n_bands, n_frames); of a single band all is 0
+        pictures: shape (n_rows, n_channels, n_bands, n_frames); a single band gives 0
     """
     if pictures.shape[2] == 1:
         return torch.zeros_like(pictures)
-    found = pictures.diff(dim=2)
-    return torch.cat([found[:, :, :1], found], dim=2)
+    differences = pictures.diff(dim=2)
+    return torch.cat([differences[:, :, :1], differences], dim=2)

@@ -1,4 +1,4 @@
-"""A pretrained encoder of raw sound with a small classifier on top, trained together."""
+"""PyTorch module of `speech-fine-tuned`: a pretrained encoder of raw sound with a classifier, trained together."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from tasks.features.sound import speech_encoder
+from tasks.models.networks.layer_rates import rated_groups
 
 _LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
 
@@ -21,18 +22,17 @@ _LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
 class SpeechClassifier(nn.Module):
     """Encoder → one vector over frames → dropout → dense → tanh → dropout → linear.
 
-    The part on top is the source's, who took over the classification head of RoBERTa (Liu et al. 2019). What fills a
-    batch up has no effect on the other rows, in training or after.
+    The head is the source's, that of RoBERTa (Liu et al. 2019). Padding has no effect on a row, in training or after.
 
     Args:
         encoder: a model of transformers that takes raw sound, as `tasks.features.sound.speech_encoder.load` gives it
         n_outputs: outputs
         pooling: `mean`, `max` or `sum` over a row's own frames
-        dropout: share of features before each linear layer that a step of training sets to 0
-        frozen: whether the convolutions stay as they are
-        spec_augment: whether stretches of frames are masked in training, as the encoder's configuration says
-        layer_decay: learning rate of a layer, over that of the layer above it
-        head_rate: learning rate of the part on top
+        dropout: rate before each linear layer
+        frozen: whether the convolutions are not trained
+        spec_augment: whether frames are masked in training, as the encoder's configuration says
+        layer_decay: learning rate of a layer over that of the layer above it
+        head_rate: learning rate of the head
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class SpeechClassifier(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = encoder
-        _heed_lengths(encoder)
+        _replace_group_norm(encoder)
         if frozen:
             encoder.feature_extractor._freeze_parameters()
         if (masked := getattr(encoder, "masked_spec_embed", None)) is not None:
-            # what stands for masked frames has no gradient in a batch without any, and several devices wait for all
+            # without masked frames in a batch it has no gradient, for which several devices would wait
             masked.requires_grad = False
         width = encoder.config.hidden_size
         self.head = nn.Sequential(
@@ -66,7 +66,7 @@ class SpeechClassifier(nn.Module):
         """Return outputs, shape (n_rows, n_outputs).
 
         Args:
-            waveform: samples at 16 kHz, filled up with zeros, shape (n_rows, n_longest)
+            waveform: samples at 16 kHz, padded with zeros, shape (n_rows, n_longest)
             lengths: samples of each row, int64, shape (n_rows,)
         """
         n_frames = self.encoder._get_feat_extract_output_lengths(lengths)
@@ -74,43 +74,36 @@ class SpeechClassifier(nn.Module):
             if speech_encoder.supports_attention_mask(self.encoder.config):
                 states = self._states(waveform, lengths)
             else:
+                # one row at a time: such encoders let padding into their states
                 rows = range(len(lengths))
                 alone = [self._states(waveform[row, None, : lengths[row]], lengths[row, None])[0] for row in rows]
                 states, n_frames = pad_sequence(alone, batch_first=True), lengths.new_tensor([*map(len, alone)])
-        found: Tensor = self.head(pooled(states, n_frames, self._pooling))
-        return found
+        outputs: Tensor = self.head(pooled(states, n_frames, self._pooling))
+        return outputs
 
     def _states(self, waveform: Tensor, lengths: Tensor) -> Tensor:
-        if isinstance(norm := _first_norm(self.encoder), _NormOfRealSteps):
+        if isinstance(norm := _first_norm(self.encoder), _UnpaddedGroupNorm):
             norm.lengths = lengths
         real = torch.arange(waveform.shape[1], device=waveform.device) < lengths[:, None]
-        found: Tensor = self.encoder(waveform, attention_mask=real.long()).last_hidden_state
-        return found
+        states: Tensor = self.encoder(waveform, attention_mask=real.long()).last_hidden_state
+        return states
 
     def groups(self, rate: float) -> list[dict[str, Any]]:
-        """Return parameters by learning rate: lower layers learn less (Howard & Ruder 2018), what is frozen nothing.
+        """Return trained parameters by learning rate: lower layers learn less (Howard & Ruder 2018).
 
-        The top layer, whose rate is the one given, comes first; what lies below all layers, convolutions included, has
-        the lowest of the encoder; biases and normalisation are not decayed.
+        Args:
+            rate: of the top layer, which comes first
         """
+        named = [(name, weight) for name, weight in self.encoder.named_parameters() if weight.requires_grad]
         depth = self.encoder.config.num_hidden_layers
-        groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
-        for name, parameter in self.encoder.named_parameters():
-            if parameter.requires_grad:
-                layer = _LAYER.match(name)
-                below = depth - 1 - int(layer.group(1)) if layer else depth
-                groups.setdefault((below, parameter.ndim > 1), []).append(parameter)
-        rated = []
-        for (below, decayed), parameters in sorted(groups.items(), key=lambda one: one[0]):
-            rest = {} if decayed else {"weight_decay": 0.0}
-            rated.append({"params": parameters, "lr": rate * self._layer_decay**below, **rest})
-        return [*rated, {"params": list(self.head.parameters()), "lr": self._head_rate}]
+        groups = rated_groups(named, _layer, depth, rate, self._layer_decay)
+        return [*groups, {"params": list(self.head.parameters()), "lr": self._head_rate}]
 
     @contextmanager
     def _masking(self, fewest: int) -> Iterator[None]:
-        """Let SpecAugment, where it is wanted, be drawn from PyTorch's generator: transformers asks NumPy's.
+        """Switch SpecAugment on or off, and seed it by PyTorch's generator: transformers draws masks from NumPy's.
 
-        A batch with a row shorter than one mask is left whole; transformers would refuse it.
+        A batch with a row shorter than one mask is not masked; transformers would refuse it.
         """
         config = self.encoder.config
         config.apply_spec_augment = self.training and self._spec_augment and config.mask_time_length <= fewest
@@ -126,22 +119,22 @@ class SpeechClassifier(nn.Module):
 
 
 def pooled(states: Tensor, n_frames: Tensor, pooling: str) -> Tensor:
-    """Return one vector per row over its own frames, shape (n_rows, n_features).
+    """Return one vector per row, pooled over its own frames, shape (n_rows, n_features).
 
     Args:
         states: shape (n_rows, n_longest, n_features)
         n_frames: of each row, shape (n_rows,)
         pooling: `mean`, `max` or `sum`
     """
-    beyond = (torch.arange(states.shape[1], device=states.device) >= n_frames[:, None])[:, :, None]
+    padding = (torch.arange(states.shape[1], device=states.device) >= n_frames[:, None])[:, :, None]
     if pooling == "max":
-        return states.masked_fill(beyond, float("-inf")).amax(dim=1)
-    total = states.masked_fill(beyond, 0.0).sum(dim=1)
+        return states.masked_fill(padding, float("-inf")).amax(dim=1)
+    total = states.masked_fill(padding, 0.0).sum(dim=1)
     return total / n_frames[:, None] if pooling == "mean" else total
 
 
-class _NormOfRealSteps(nn.GroupNorm):
-    """The group norm in the first convolution, over a row's own steps: over padding, a row would depend on others."""
+class _UnpaddedGroupNorm(nn.GroupNorm):
+    """Group norm over a row's own steps: with padding, a row's result would depend on the others in its batch."""
 
     lengths: Tensor
 
@@ -151,18 +144,26 @@ class _NormOfRealSteps(nn.GroupNorm):
         self._kernel, self._stride = kernel, stride
 
     def forward(self, input: Tensor) -> Tensor:
-        """Return steps normalised, and zeros beyond a row's end, shape (n_rows, n_channels, n_longest)."""
+        """Return normalised steps, 0 after a row's end, shape (n_rows, n_channels, n_longest)."""
         n_steps = ((self.lengths - self._kernel) // self._stride + 1).tolist()
-        rows = [super(_NormOfRealSteps, self).forward(row[None, :, :n]) for row, n in zip(input, n_steps, strict=True)]
+        rows = [
+            super(_UnpaddedGroupNorm, self).forward(row[None, :, :n]) for row, n in zip(input, n_steps, strict=True)
+        ]
         return torch.cat([functional.pad(row, (0, input.shape[2] - row.shape[2])) for row in rows])
 
 
-def _heed_lengths(encoder: Any) -> None:
-    """Put a norm that heeds lengths in place of an encoder's group norm, where it has one."""
+def _layer(name: str) -> int | None:
+    """Return the layer of a parameter, from 0, the lowest; None outside the layers."""
+    match = _LAYER.match(name)
+    return int(match.group(1)) if match else None
+
+
+def _replace_group_norm(encoder: Any) -> None:
+    """Replace the group norm of an encoder's first convolution, if any, by one that ignores padding."""
     norm, config = _first_norm(encoder), encoder.config
     if isinstance(norm, nn.GroupNorm):
         first = encoder.feature_extractor.conv_layers[0]
-        first.layer_norm = _NormOfRealSteps(norm, config.conv_kernel[0], config.conv_stride[0])
+        first.layer_norm = _UnpaddedGroupNorm(norm, config.conv_kernel[0], config.conv_stride[0])
 
 
 def _first_norm(encoder: Any) -> nn.Module | None:

@@ -1,4 +1,4 @@
-"""A pretrained text encoder with a linear layer on top, all of it trained."""
+"""PyTorch module of `fine-tuned`: a pretrained text encoder with a linear layer, all of it trained."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tasks.models.networks.layer_rates import rated_groups
+
 _NUMBERED = re.compile(r"\.(\d+)\.")
 
 
 class TextClassifier(nn.Module):
-    """Encoder → mean over chosen tokens → dropout → linear.
+    """Encoder → mean over selected tokens → dropout → linear.
 
     Args:
-        encoder: a model of transformers, which gives `last_hidden_state`
+        encoder: a model of transformers with `last_hidden_state`
         n_outputs: outputs
-        dropout: share of the pooled features that a step of training sets to 0
-        layer_decay: learning rate of a layer, over that of the layer above it
+        dropout: rate before the linear layer
+        layer_decay: learning rate of a layer over that of the layer above it
         head_rate: learning rate of the linear layer
     """
 
     def __init__(self, encoder: Any, n_outputs: int, *, dropout: float, layer_decay: float, head_rate: float) -> None:
         super().__init__()
         if getattr(encoder, "pooler", None) is not None:
-            # trained for telling whether two sentences follow each other, and used by nobody here
+            # trained for next-sentence prediction, and unused here: its weights would get no gradient
             encoder.pooler = None
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
@@ -36,41 +38,28 @@ class TextClassifier(nn.Module):
         """Return outputs, shape (n_rows, n_outputs).
 
         Args:
-            tokens: ids, filled up, shape (n_rows, n_longest)
-            real: 1 where a token stands, 0 where the row is filled up, shape (n_rows, n_longest)
-            pooled: 1 for tokens of which the mean is taken, shape (n_rows, n_longest), float32
+            tokens: ids, padded, shape (n_rows, n_longest)
+            real: 1 for tokens, 0 for padding, shape (n_rows, n_longest)
+            pooled: 1 for tokens in the mean, else 0, float32, shape (n_rows, n_longest)
         """
         states = self.encoder(input_ids=tokens, attention_mask=real).last_hidden_state
         shares = (pooled / pooled.sum(dim=1, keepdim=True)).to(states.dtype)
-        found: Tensor = self.head(self.dropout(torch.einsum("rt,rtf->rf", shares, states)))
-        return found
+        outputs: Tensor = self.head(self.dropout(torch.einsum("rt,rtf->rf", shares, states)))
+        return outputs
 
     def groups(self, rate: float) -> list[dict[str, Any]]:
         """Return parameters by learning rate: lower layers learn less (Howard & Ruder 2018; Sun et al. 2019).
 
-        The top layer, whose rate is the one given, comes first; what lies below all layers, the embeddings, has the
-        lowest of the encoder; biases and normalisation are not decayed.
+        Args:
+            rate: of the top layer, which comes first
         """
         named = list(self.encoder.named_parameters())
-        depth = 1 + max((found for name, _ in named if (found := _layer(name)) is not None), default=-1)
-        groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
-        for name, parameter in named:
-            layer = _layer(name)
-            below = depth if layer is None else depth - 1 - layer
-            groups.setdefault((below, parameter.ndim > 1), []).append(parameter)
-        rated = [
-            _group(parameters, rate * self._layer_decay**below, decayed=decayed)
-            for (below, decayed), parameters in sorted(groups.items(), key=lambda one: one[0])
-        ]
-        return [*rated, {"params": list(self.head.parameters()), "lr": self._head_rate}]
+        depth = 1 + max((layer for name, _ in named if (layer := _layer(name)) is not None), default=-1)
+        groups = rated_groups(named, _layer, depth, rate, self._layer_decay)
+        return [*groups, {"params": list(self.head.parameters()), "lr": self._head_rate}]
 
 
 def _layer(name: str) -> int | None:
-    """Return which layer a parameter is in, from 0, the lowest; None: it is in none."""
-    found = _NUMBERED.search(f".{name}")
-    return int(found.group(1)) if found else None
-
-
-def _group(parameters: list[nn.Parameter], rate: float, *, decayed: bool) -> dict[str, Any]:
-    group: dict[str, Any] = {"params": parameters, "lr": rate}
-    return group if decayed else group | {"weight_decay": 0.0}
+    """Return the layer of a parameter, from 0, the lowest; None outside the layers."""
+    match = _NUMBERED.search(f".{name}")
+    return int(match.group(1)) if match else None

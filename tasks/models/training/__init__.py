@@ -1,1 +1,1 @@
-"""The training loop of networks: settings, batches, checkpoints, tracking and augmentation."""
+"""Training of networks: settings, loop, checkpoints, inference, and the estimator that uses them."""

@@ -1,4 +1,4 @@
-"""What may be done to training rows, anew each time that they are seen; to other rows, never."""
+"""Settings of augmentation: random variations of training rows, drawn anew each time a row is seen."""
 
 from __future__ import annotations
 
@@ -8,36 +8,35 @@ from dataclasses import dataclass
 from tasks.models.base.checks import demand_share
 
 NOISE_RANGE_DB = 20.0
-"""How far below `noise_db` the level of noise may be drawn."""
+"""The level of noise is drawn from `noise_db` minus this to `noise_db`."""
 _OCTAVE = 12
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training rows are varied; nothing, as it stands.
+    """How training rows are varied; by default not at all.
 
-    Every row is drawn for itself, and everything uniformly over what its setting allows. Raw sound is varied as sound,
-    before it becomes a spectrogram; the time warp and the masks are of spectrograms in any case.
+    Every row is varied independently, uniformly over the range of each setting. Raw sound is varied before it becomes a
+    spectrogram; the time warp and the masks always act on spectrograms.
 
-    Masks are those of SpecAugment (Park et al. 2019, Interspeech, section 2): widths are uniform from 0 to the one
-    given, starts uniform over what is left, and the masked part becomes the training part's mean.
+    Masks are those of SpecAugment (Park et al. 2019, Interspeech, section 2): widths are uniform from 0 to the maximum,
+    starts are uniform over what is left, and the masked part becomes the training part's mean.
 
     Args:
-        frequency_masks: how many bands of frequency are masked
-        frequency_width: mel bands in such a mask, at most (F)
-        time_masks: how many stretches of time are masked
-        time_width: frames in such a mask, at most (T)
-        time_warp: frames by which a point of a spectrogram is moved along time, at most, either way (W); 0: none, as
-            the paper and the source conclude
-        shift: frames by which a whole row is moved along time, at most, either way; what leaves at one end is lost
-        gain_db: the level is moved by up to so much, either way; nothing is left of it where levels are taken relative
-            to the row's loudest, as they are of raw sound, or standardised by utterance
-        noise_db: level of white noise, relative to the row's own, at most; it is drawn from 20 dB less up to here; 0:
-            none; -20 is noise of 20 to 40 dB below the speech
-        speed: share by which speech gets faster or slower, at most; sound gets higher or lower with it, and
-            spectrograms keep their pitch
-        pitch_semitones: by which the pitch moves and nothing else, at most, either way; raw sound only
-        probability: with which each of these is done to a row
+        frequency_masks: masked frequency bands per row
+        frequency_width: mel bands of such a mask at most (F)
+        time_masks: masked stretches of time per row
+        time_width: frames of such a mask at most (T)
+        time_warp: frames by which a point of a spectrogram is moved in time at most, either way (W); 0: none, as the
+            paper and the source conclude
+        shift: frames by which a whole row is moved in time at most, either way; what passes either end is lost
+        gain_db: change of level at most, either way; no effect where levels are relative to the row's loudest, as those
+            of raw sound are, or standardised by utterance
+        noise_db: level of white noise relative to the row's at most; drawn from 20 dB below it; 0: none; -20: noise 20
+            to 40 dB below the speech
+        speed: share by which speech gets faster or slower at most; this changes the pitch of sound, not of spectrograms
+        pitch_semitones: change of pitch at most, either way, at the same speed; raw sound only
+        probability: with which each variation is applied to a row
     """
 
     frequency_masks: int = 0
@@ -70,5 +69,5 @@ class Augmentation:
 
     @property
     def of_sound(self) -> tuple[str, ...]:
-        """What is asked for that only raw sound can bear."""
+        """The variations asked for that need raw sound."""
         return ("pitch_semitones",) if self.pitch_semitones else ()

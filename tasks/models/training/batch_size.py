@@ -1,4 +1,4 @@
-"""The batch size that is found on request: the largest power of two of which a step fits into memory."""
+"""Batch-size finder: the largest power of two of which a training step fits into memory."""
 
 from __future__ import annotations
 
@@ -13,55 +13,66 @@ from torch import Tensor, nn
 
 from tasks.features.base.sequences import Rows
 from tasks.models.training.checkpoint import Curve
-from tasks.models.training.run import BatchDataset, EncodedRows, TrainingRun, drawn, fresh_optimiser, losses
+from tasks.models.training.run import BatchDataset, EncodedRows, TrainingRun, fresh_optimiser, losses, untrained
 from tasks.models.training.settings import device
 
 _LARGEST_BATCH = 4096
 _GPU_SHARE, _CPU_SHARE = 0.9, 0.5
-"""Of the GPU's memory, and of the memory that is available on the machine: what a step may take when it is tried."""
+"""What a trial step may take of the GPU's memory, and of the machine's available memory."""
 _PROBES = 2, 4
-"""Rows of the steps by which a larger step's memory is told on the CPU; batch normalisation needs two."""
+"""Rows of the steps from which memory is extrapolated on the CPU; batch normalisation needs two."""
 
 
-def sized(run: TrainingRun, search: Curve) -> TrainingRun:
-    """Return a run with the batch size that was found, if one was looked for and found."""
-    sizes = [int(one["batch_size"]) for one in search if "batch_size" in one]
-    return replace(run, settings=replace(run.settings, batch_size=sizes[-1])) if sizes else run
+def resized(run: TrainingRun, search: Curve) -> TrainingRun:
+    """Return a run with the batch size that was chosen, if there was a search.
 
-
-def sizes(run: TrainingRun, part: EncodedRows) -> tuple[Curve, list[str]]:
-    """Return the batch sizes of which a step fits into memory, rising, and a note of what was found.
-
-    Not by Lightning's `Tuner.scale_batch_size`: it learns that a size does not fit from an error that only GPUs give
-    (on a CPU the system ends the process), and tries three of the batches there are, which, where rows of similar
-    length stand together, are seldom those of the longest rows.
+    Args:
+        run: the training run
+        search: as `sizes` returned it
     """
-    asked, most = run.settings.batch_size, min(len(part.examples), _LARGEST_BATCH)
+    chosen = [int(entry["batch_size"]) for entry in search if "batch_size" in entry]
+    return replace(run, settings=replace(run.settings, batch_size=chosen[-1])) if chosen else run
+
+
+def sizes(run: TrainingRun, rows: EncodedRows) -> tuple[Curve, list[str]]:
+    """Find the batch sizes of which a step fits into memory.
+
+    Lightning's `Tuner.scale_batch_size` does not serve: it relies on an error that only GPUs raise (on a CPU the system
+    kills the process), and tries three batches, which in batches sorted by length are seldom the longest.
+
+    Args:
+        run: the training run
+        rows: the training part
+
+    Returns:
+        the sizes, rising, as `batch_size` of an entry each; and a note
+    """
+    asked, most = run.settings.batch_size, min(len(rows.examples), _LARGEST_BATCH)
     powers = [size for k in range(_LARGEST_BATCH.bit_length()) if asked <= (size := 2**k) <= most]
-    fits = _fits_gpu(run, part) if device() == "cuda" else _fits_cpu(run, part)
-    found = list(itertools.takewhile(fits, powers))
-    if not found:
+    fits = _fits_gpu(run, rows) if device() == "cuda" else _fits_cpu(run, rows)
+    fitting = list(itertools.takewhile(fits, powers))
+    if not fitting:
         why = f"{powers[0]} rows do not fit into memory" if powers else f"there is no power of two up to {most} rows"
         return [], [f"the batch-size finder kept batch_size {asked}: {why}"]
-    over = powers[len(found) : len(found) + 1]
-    told = f"{over[0]} do not fit into memory" if over else f"{most} are the most that were asked for"
-    note = f"the batch-size finder chose {found[-1]} rows ({told} on {device()}); batch_size was {asked}"
-    return [{"batch_size": float(size)} for size in found], [note]
+    over = powers[len(fitting) : len(fitting) + 1]
+    reason = f"{over[0]} do not fit into memory" if over else f"{most} are the most that were asked for"
+    note = f"the batch-size finder chose {fitting[-1]} rows ({reason} on {device()}); batch_size was {asked}"
+    return [{"batch_size": float(size)} for size in fitting], [note]
 
 
-def _fits_gpu(run: TrainingRun, part: EncodedRows) -> Callable[[int], bool]:
-    """Return what tells, by trying, whether a whole step of the longest rows fits into the GPU's memory."""
-    order = longest(part)
+def _fits_gpu(run: TrainingRun, rows: EncodedRows) -> Callable[[int], bool]:
+    """Return a test whether a whole step of the longest rows fits into the GPU's memory, by trying it."""
+    order = longest(rows)
 
     def fits(size: int) -> bool:
-        network = drawn(run).to("cuda").train()
+        network = untrained(run).to("cuda").train()
         torch.cuda.set_per_process_memory_fraction(_GPU_SHARE)
         try:
             step = fresh_optimiser(network, run.settings, run.settings.learning_rate)
-            torch.autograd.backward(_forward(network, run, part, order[:size], "cuda"))
+            torch.autograd.backward(_loss(network, run, rows, order[:size], "cuda"))
             step.step()
         except RuntimeError as error:
-            # some of CUDA's libraries have errors of their own for too little memory
+            # not torch.OutOfMemoryError: some CUDA libraries have their own errors for too little memory
             if not is_oom_error(error):
                 raise
             return False
@@ -74,49 +85,60 @@ def _fits_gpu(run: TrainingRun, part: EncodedRows) -> Callable[[int], bool]:
     return fits
 
 
-def _fits_cpu(run: TrainingRun, part: EncodedRows) -> Callable[[int], bool]:
-    """Return what tells whether a step would stay below a share of the memory that is available.
+def _fits_cpu(run: TrainingRun, rows: EncodedRows) -> Callable[[int], bool]:
+    """Return a test whether a step would stay below a share of the available memory.
 
-    What a step holds grows with its rows along a straight line, which is drawn through two small steps of the longest
-    row: a number of bytes that is the same each time, unlike the process's own memory, and on the safe side: of dense
-    layers 1.4 times, of an LSTM 3.5 times what a process was seen to grow by.
+    A step's memory is linear in its rows, so it is extrapolated from two small steps of the longest row. The bytes are
+    counted, not measured: they are the same each time, and an upper bound (1.4 times the growth of the process for
+    dense layers, 3.5 times for an LSTM).
     """
     import psutil
 
-    network, row = drawn(run).train(), longest(part)[:1]
-    (few, less), (many, more) = ((n, held(network, run, part, np.repeat(row, n))) for n in _PROBES)
-    each = (more - less) / (many - few)
+    network, row = untrained(run).train(), longest(rows)[:1]
+    (few, less), (many, more) = ((n, held(network, run, rows, np.repeat(row, n))) for n in _PROBES)
+    per_row = (more - less) / (many - few)
     available = psutil.virtual_memory().available
-    return lambda size: less + each * (size - few) <= _CPU_SHARE * available
+    return lambda size: less + per_row * (size - few) <= _CPU_SHARE * available
 
 
-def held(network: nn.Module, run: TrainingRun, part: EncodedRows, rows: Rows) -> int:
-    """Return how many bytes a step holds: what it keeps for going backward, twice, since gradients are as large."""
+def held(network: nn.Module, run: TrainingRun, rows: EncodedRows, positions: Rows) -> int:
+    """Return the bytes a step holds: the tensors saved for the backward pass, twice, as gradients are as large.
+
+    Args:
+        network: in training mode
+        run: the training run
+        rows: the training part
+        positions: rows of the step
+    """
     kept: dict[int, int] = {}
 
-    def keep(one: Tensor) -> Tensor:
-        storage = one.untyped_storage()
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
         kept[storage.data_ptr()] = storage.nbytes()
-        # not itself: what a layer gave out would hold the layer that holds it
-        return one.detach()
+        # detached: a layer's output refers to the layer, which would be a reference cycle
+        return tensor.detach()
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one):
-        # held until all is counted: freed memory would be given out, and counted, again
-        loss = _forward(network, run, part, rows, "cpu")
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        # the loss keeps all tensors alive until they are counted: freed memory would be reused, and counted again
+        loss = _loss(network, run, rows, positions, "cpu")
     del loss
     return 2 * sum(kept.values())
 
 
-def _forward(network: nn.Module, run: TrainingRun, part: EncodedRows, rows: Rows, where: str) -> Tensor:
-    batch = BatchDataset(part)[rows]
-    inputs = {name: one.to(where) for name, one in batch["inputs"].items()}
+def _loss(network: nn.Module, run: TrainingRun, rows: EncodedRows, positions: Rows, where: str) -> Tensor:
+    batch = BatchDataset(rows)[positions]
+    inputs = {name: tensor.to(where) for name, tensor in batch["inputs"].items()}
     with torch.autocast(where, dtype=torch.bfloat16, enabled=run.settings.precision == "bf16"):
-        found = network(**inputs)
-    mean: Tensor = losses(found.float(), batch["target"].to(where), run.task).mean()
+        outputs = network(**inputs)
+    mean: Tensor = losses(outputs.float(), batch["target"].to(where), run.task).mean()
     return mean
 
 
-def longest(part: EncodedRows) -> Rows:
-    """Return the rows, the longest first."""
-    lengths = part.examples.lengths
-    return np.arange(len(part.examples)) if lengths is None else np.argsort(-lengths, kind="stable")
+def longest(rows: EncodedRows) -> Rows:
+    """Return the positions of the rows, longest first.
+
+    Args:
+        rows: the training part
+    """
+    lengths = rows.examples.lengths
+    return np.arange(len(rows.examples)) if lengths is None else np.argsort(-lengths, kind="stable")

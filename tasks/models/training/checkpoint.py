@@ -1,7 +1,7 @@
-"""Training as it stands after an epoch, kept so that a run that was killed can go on.
+"""Checkpoint after each epoch, from which a killed training continues.
 
-One safetensors file: numbers, and JSON in its header. Reading it executes nothing, unlike Lightning's own checkpoints,
-which are pickles; so a checkpoint need not be trusted, and one that is cut off or damaged is as good as none.
+One safetensors file: tensors, and JSON in its header. Unlike Lightning's own checkpoints, which are pickles, reading it
+executes nothing. A truncated or damaged checkpoint is ignored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import Tensor
 Tensors = dict[str, Tensor]
 Curve = list[dict[str, float]]
 
-_FILE, _PART = "checkpoint.safetensors", "checkpoint.part"
+_FILE, _PARTIAL = "checkpoint.safetensors", "checkpoint.part"
 
 
 @dataclass
@@ -31,13 +31,13 @@ class TrainingState:
     Args:
         weights: of the network
         optimiser: its state, by `PARAMETER.NAME`
-        best: the weights of the best epoch; empty: there is none, or it is the last
-        epochs: how many are done
-        steps: how many the optimiser has made
+        best: the weights of the best epoch; empty if there is none, or it is the last
+        epochs: completed
+        steps: of the optimiser so far
         curves: one entry per epoch
-        rate: the learning rate that the finder proposed; None: not looked for, or none found
-        search: what the finders tried: sizes of a batch, then learning rates with their losses
-        notes: what had to give way
+        rate: the learning rate that the finder proposed; None if there was no search, or it failed
+        search: what the finders tried: batch sizes, then learning rates with their losses
+        notes: what did not go as the settings ask
     """
 
     weights: Tensors
@@ -53,7 +53,7 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training left: the weights that are used, and its curves."""
+    """Result of training: final weights, curves, search and notes, as in `TrainingState`."""
 
     weights: Tensors
     curves: Curve
@@ -66,58 +66,67 @@ _PLAIN = ("epochs", "steps", "curves", "rate", "search", "notes")
 
 
 def write(state: TrainingState, folder: Path, run: str) -> None:
-    """Write a checkpoint, whole or not at all.
+    """Write a checkpoint atomically.
 
     Args:
         state: of the training
-        folder: where; made if need be
-        run: what the checkpoint belongs to
+        folder: where; created if need be
+        run: key of the run it belongs to
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
-        f"{part}.{name}": tensor.detach().cpu().contiguous()
-        for part in _TENSORS
-        for name, tensor in getattr(state, part).items()
+        f"{group}.{name}": tensor.detach().cpu().contiguous()
+        for group in _TENSORS
+        for name, tensor in getattr(state, group).items()
     }
     plain = json.dumps({name: getattr(state, name) for name in _PLAIN})
-    header = {"run": run, "state": plain, "sum": str(_sum(tensors, plain))}
-    save_file(tensors, folder / _PART, metadata=header)
-    (folder / _PART).replace(folder / _FILE)
+    header = {"run": run, "state": plain, "sum": str(_checksum(tensors, plain))}
+    save_file(tensors, folder / _PARTIAL, metadata=header)
+    (folder / _PARTIAL).replace(folder / _FILE)
 
 
 def read(folder: Path, run: str) -> TrainingState | None:
-    """Return the checkpoint of a run, or None if there is none, or it is another run's, or damaged."""
+    """Return the checkpoint of a run; None if there is none, or it is damaged or another run's.
+
+    Args:
+        folder: of the checkpoint
+        run: key of the run
+    """
     try:
         with safe_open(folder / _FILE, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         plain = json.loads(header["state"])
-        whole = header["sum"] == str(_sum(tensors, header["state"]))
+        intact = header["sum"] == str(_checksum(tensors, header["state"]))
     except (OSError, SafetensorError, KeyError, ValueError):
         return None
-    if not whole or header["run"] != run:
+    if not intact or header["run"] != run:
         return None
-    parts: dict[str, Any] = {part: _of(part, tensors) for part in _TENSORS}
-    return TrainingState(**parts, **{name: plain[name] for name in _PLAIN})
+    groups: dict[str, Any] = {group: _of_group(group, tensors) for group in _TENSORS}
+    return TrainingState(**groups, **{name: plain[name] for name in _PLAIN})
 
 
 def forget(folder: Path) -> None:
-    """Remove a checkpoint, and its folder if nothing else is in it."""
-    for name in (_FILE, _PART):
+    """Remove a checkpoint, and its folder if that is then empty.
+
+    Args:
+        folder: of the checkpoint
+    """
+    for name in (_FILE, _PARTIAL):
         (folder / name).unlink(missing_ok=True)
     with suppress(OSError):
         folder.rmdir()
 
 
-def _of(part: str, tensors: Mapping[str, Tensor]) -> Tensors:
-    return {name.removeprefix(f"{part}."): tensor for name, tensor in tensors.items() if name.startswith(f"{part}.")}
+def _of_group(group: str, tensors: Mapping[str, Tensor]) -> Tensors:
+    return {name.removeprefix(f"{group}."): tensor for name, tensor in tensors.items() if name.startswith(f"{group}.")}
 
 
-def _sum(tensors: Mapping[str, Tensor], plain: str) -> int:
-    """Return a checksum: safetensors notices a file that was cut off, but not a bit that fell over."""
-    found = zlib.crc32(plain.encode())
+def _checksum(tensors: Mapping[str, Tensor], plain: str) -> int:
+    """Return a CRC: safetensors detects a truncated file, but not a flipped bit."""
+    checksum = zlib.crc32(plain.encode())
     for name in sorted(tensors):
-        found = zlib.crc32(name.encode(), found)
-        # a 0-dimensional array has no bytes to be seen as
-        found = zlib.crc32(tensors[name].numpy().reshape(-1).view("uint8").data, found)
-    return found
+        checksum = zlib.crc32(name.encode(), checksum)
+        # reshaped, because a 0-dimensional array has no byte view
+        checksum = zlib.crc32(tensors[name].numpy().reshape(-1).view("uint8").data, checksum)
+    return checksum

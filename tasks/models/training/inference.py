@@ -1,4 +1,4 @@
-"""What a network says of rows. Needs PyTorch alone: Lightning takes seconds to import, and is for training."""
+"""Outputs and embeddings of a network. Imports PyTorch only: Lightning takes seconds to import, and is for training."""
 
 from __future__ import annotations
 
@@ -17,31 +17,48 @@ from tasks.models.training.settings import TrainingSettings, device, threads
 
 
 def logits(network: nn.Module, examples: RowSource, settings: TrainingSettings) -> NDArray[np.float64]:
-    """Return a network's outputs, shape (n_rows, n_outputs), in float32's precision whatever the training's was."""
-    return _told(network, examples, settings, lambda inputs: network(**inputs))
+    """Return a network's outputs, computed in float32 whatever the precision of training.
+
+    Args:
+        network: named arguments of a batch → outputs
+        examples: n_rows rows
+        settings: batch size and threads
+
+    Returns:
+        shape (n_rows, n_outputs)
+    """
+    return _run(network, examples, settings, lambda inputs: network(**inputs))
 
 
 def embeddings(network: nn.Module, examples: RowSource, settings: TrainingSettings) -> NDArray[np.float64]:
-    """Return what goes into a network's last linear layer, shape (n_rows, n_hidden): its outputs but for that layer.
+    """Return the inputs of a network's last linear layer.
+
+    Args:
+        network: named arguments of a batch → outputs
+        examples: n_rows rows
+        settings: batch size and threads
+
+    Returns:
+        shape (n_rows, n_hidden)
 
     Raises:
-        ConfigError: if there is no linear layer, or a row does not go through the last one exactly once, as one vector
+        ConfigError: if there is no linear layer, or the last one is not called exactly once, with a vector per row
     """
     taken: list[Tensor] = []
 
-    def told(inputs: Mapping[str, Tensor]) -> Tensor:
+    def run(inputs: Mapping[str, Tensor]) -> Tensor:
         taken.clear()
         network(**inputs)
         if len(taken) != 1 or taken[0].ndim != 2:
             raise ConfigError(
                 f"{type(network).__name__} has no embeddings: its last linear layer was given {len(taken)} inputs, of "
-                f"shapes {[tuple(one.shape) for one in taken]}; expected one, of shape (n_rows, n_hidden)"
+                f"shapes {[tuple(tensor.shape) for tensor in taken]}; expected one, of shape (n_rows, n_hidden)"
             )
         return taken[0]
 
-    hook = last_linear(network).register_forward_pre_hook(lambda _, given: taken.append(given[0]))
+    hook = last_linear(network).register_forward_pre_hook(lambda _, arguments: taken.append(arguments[0]))
     try:
-        return _told(network, examples, settings, told)
+        return _run(network, examples, settings, run)
     finally:
         hook.remove()
 
@@ -49,33 +66,44 @@ def embeddings(network: nn.Module, examples: RowSource, settings: TrainingSettin
 def last_linear(network: nn.Module) -> nn.Linear:
     """Return the last linear layer in the order of a network's modules.
 
+    Args:
+        network: the network
+
     Raises:
         ConfigError: if there is none
     """
-    found = [one for one in network.modules() if isinstance(one, nn.Linear)]
-    if not found:
+    layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    if not layers:
         raise ConfigError(
             f"{type(network).__name__} has no linear layer, and so no embeddings; take a network that ends in one"
         )
-    return found[-1]
+    return layers[-1]
 
 
 def tensors(named: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
-    """Return arrays as tensors, by the same names."""
-    return {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in named.items()}
+    """Return arrays as tensors.
+
+    Args:
+        named: name → array
+    """
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in named.items()}
 
 
-def _told(
-    network: nn.Module, examples: RowSource, settings: TrainingSettings, tell: Callable[[Mapping[str, Tensor]], Tensor]
+def _run(
+    network: nn.Module,
+    examples: RowSource,
+    settings: TrainingSettings,
+    function: Callable[[Mapping[str, Tensor]], Tensor],
 ) -> NDArray[np.float64]:
-    """Return what `tell` gives of each batch's named arguments, put back in place, shape (n_rows, …)."""
-    where, found, rows = device(), [], batches.in_order(len(examples), settings.batch_size, examples.lengths)
+    """Return `function` of each batch's named arguments, in the order of the rows, shape (n_rows, …)."""
+    where, results, rows = device(), [], batches.in_order(len(examples), settings.batch_size, examples.lengths)
     network.to(where).eval()
     with threads(settings.threads), torch.inference_mode():
-        for some in rows:
-            inputs = {name: one.to(where) for name, one in tensors(examples.batch(some)).items()}
-            found.append(tell(inputs).float().cpu().numpy())
+        for batch_rows in rows:
+            inputs = {name: tensor.to(where) for name, tensor in tensors(examples.batch(batch_rows)).items()}
+            results.append(function(inputs).float().cpu().numpy())
     network.cpu()
-    placed = np.empty((len(examples), found[0].shape[1]))
-    placed[np.concatenate(rows)] = np.concatenate(found)
-    return placed
+    ordered = np.empty((len(examples), results[0].shape[1]))
+    # batches are sorted by length
+    ordered[np.concatenate(rows)] = np.concatenate(results)
+    return ordered

@@ -1,4 +1,4 @@
-"""What a training run came from, told to whoever tracks it: settings, seed, inputs, revision, hashes of features."""
+"""Provenance of a training run, for experiment trackers: settings, seed, inputs, git revision, feature hashes."""
 
 from __future__ import annotations
 
@@ -14,32 +14,36 @@ from tasks.models.training.settings import TrainingSettings
 _LOCK, _STAGE, _FEATURES = "dvc.lock", "extract@", "data/extract/"
 
 
-def told(
+def hyper_parameters(
     settings: TrainingSettings, seed: int, task: Task, described: Mapping[str, Any], folder: Path
 ) -> dict[str, Any]:
     """Return hyper-parameters for a logger, each a number, a text, or a list as text.
 
     Args:
         settings: of the network and its training
-        seed: of everything that chance decides
+        seed: of the run
         task: what the network learns
-        described: `outputs`; and `inputs`: block → a digest of its content
+        described: `outputs`; and `inputs`: block → checksum of its content
         folder: of the project
 
     Returns:
-        settings under their own names; `seed`, `task`, `outputs`; `inputs.BLOCK`; `git_revision`, of a folder under
-        git; and `dvc.PATH`: the hash of each set of features that DVC has recorded
+        settings under their own names; `seed`, `task`, `outputs`; `inputs.BLOCK`; `git_revision`, where the folder is
+        under git; and `dvc.PATH`: the hash of each feature set that DVC has recorded
     """
     plain = {name: value if isinstance(value, int | float | str) else str(value) for name, value in _flat(settings)}
-    found = plain | {"seed": seed, "task": task, "outputs": ", ".join(map(str, described["outputs"]))}
-    found |= {f"inputs.{block}": str(digest) for block, digest in described["inputs"].items()}
+    parameters = plain | {"seed": seed, "task": task, "outputs": ", ".join(map(str, described["outputs"]))}
+    parameters |= {f"inputs.{block}": str(digest) for block, digest in described["inputs"].items()}
     head = revision(folder)
-    found |= {"git_revision": head} if head else {}
-    return found | {f"dvc.{path}": hashed for path, hashed in features(folder).items()}
+    parameters |= {"git_revision": head} if head else {}
+    return parameters | {f"dvc.{path}": digest for path, digest in features(folder).items()}
 
 
 def revision(folder: Path) -> str | None:
-    """Return the commit that a folder is at; None: it is not under git, or git is not installed."""
+    """Return the checked-out commit; None if the folder is not under git, or git is not installed.
+
+    Args:
+        folder: of the project
+    """
     git = ["git", "-C", str(folder), "rev-parse", "--verify", "HEAD"]
     try:
         done = subprocess.run(git, capture_output=True, text=True, check=True)  # noqa: S603
@@ -49,7 +53,11 @@ def revision(folder: Path) -> str | None:
 
 
 def features(folder: Path) -> dict[str, str]:
-    """Return path → hash of the sets of features in a project's dvc.lock; none without one that can be read."""
+    """Return path → hash of the feature sets in dvc.lock; empty if it is missing or unreadable.
+
+    Args:
+        folder: of the project
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -63,17 +71,17 @@ def features(folder: Path) -> dict[str, str]:
 
 def _outs(stages: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, stage in stages.items():
-        for one in stage.get("outs", ()) if name.startswith(_STAGE) else ():
-            if str(one.get("path", "")).startswith(_FEATURES) and "md5" in one:
-                yield str(one["path"]), str(one["md5"])
+        for out in stage.get("outs", ()) if name.startswith(_STAGE) else ():
+            if str(out.get("path", "")).startswith(_FEATURES) and "md5" in out:
+                yield str(out["path"]), str(out["md5"])
 
 
 def _flat(settings: TrainingSettings) -> Iterator[tuple[str, Any]]:
-    """Yield settings by name; those of nested ones by `OUTER.INNER`."""
+    """Yield settings by name; nested ones by `OUTER.INNER`."""
     waiting = list(asdict(settings).items())
     while waiting:
         name, value = waiting.pop(0)
         if isinstance(value, Mapping):
-            waiting[:0] = [(f"{name}.{inner}", one) for inner, one in value.items()]
+            waiting[:0] = [(f"{name}.{inner}", nested) for inner, nested in value.items()]
         else:
             yield name, value

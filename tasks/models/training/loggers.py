@@ -1,4 +1,4 @@
-"""Loggers of training: CSV and TensorBoard beside the checkpoint, W&B and MLflow where they are installed."""
+"""Loggers of training: CSV and TensorBoard in the training folder, W&B and MLflow where they are installed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tasks.core.errors import InputError
 from tasks.models.training.settings import TrainingSettings
 
 
-class _OneRun(WandbLogger):
-    """A run that ends with its training; else the next network of this process would be written into it."""
+class _SeparateRun(WandbLogger):
+    """A W&B run that ends with its training; the next network of this process would otherwise be written into it."""
 
     def finalize(self, status: str) -> None:
         super().finalize(status)
@@ -23,7 +23,16 @@ class _OneRun(WandbLogger):
 
 
 def logger(settings: TrainingSettings, folder: Path | None, epochs: int) -> Any:
-    """Return Lightning's logger; each start of a run writes a version of its own, named by its first epoch."""
+    """Return Lightning's logger; each start of a run writes its own version, named by its first epoch.
+
+    Args:
+        settings: which logger
+        folder: of the training; None: nothing is logged
+        epochs: completed before this start
+
+    Raises:
+        InputError: if the logger's library is not installed
+    """
     if settings.logger == "none":
         return False
     from lightning.pytorch import loggers
@@ -40,6 +49,6 @@ def logger(settings: TrainingSettings, folder: Path | None, epochs: int) -> Any:
         return loggers.TensorBoardLogger(folder, name="logs", version=version)
     folder.mkdir(parents=True, exist_ok=True)
     if settings.logger == "wandb":
-        return _OneRun(project="undertone", save_dir=folder, group=folder.parent.name)
+        return _SeparateRun(project="undertone", save_dir=folder, group=folder.parent.name)
     address = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{folder.resolve() / 'mlflow.db'}")
     return loggers.MLFlowLogger("undertone", tracking_uri=address, artifact_location=str(folder / "logs"))

@@ -1,8 +1,8 @@
-"""The training loop: Lightning's, with all that chance decides a function of the seed and the epoch.
+"""The training loop: Lightning's, with everything random determined by the seed and the epoch.
 
-Lightning runs the steps: devices, precision, accumulation, clipping, the learning-rate finder, loggers. What must be
-the same after a kill is the house's own: the order of rows, the random state, the schedule and the choice of the best
-epoch are functions of (seed, epoch) and of `State`, and Lightning's own checkpoints, which are pickles, are not used.
+Lightning runs the steps: devices, precision, accumulation, clipping, the learning-rate finder, loggers. Everything that
+must be the same after a kill is implemented here: the order of rows, the random state, the schedule and the choice of
+the best epoch are functions of (seed, epoch) and of `TrainingState`. Lightning's checkpoints are pickles, and unused.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ from tasks.features.base.sequences import Rows
 from tasks.models.base.estimator import Task
 from tasks.models.training import batch_size, batches, checkpoint, lineage, loggers, rate_finder
 from tasks.models.training.checkpoint import Curve, Tensors, Trained, TrainingState
-from tasks.models.training.run import BatchDataset, EncodedRows, TrainingRun, drawn, fresh_optimiser, losses, seed
+from tasks.models.training.run import BatchDataset, EncodedRows, TrainingRun, fresh_optimiser, losses, seed, untrained
 from tasks.models.training.settings import TrainingSettings, device, threads
 
 _ONE_CYCLE_START, _ONE_CYCLE_END = 1 / 25, 1 / 25e4
 _LOG = logging.getLogger("undertone.training")
-_CHATTER = ("lightning.pytorch", "lightning.fabric", "lightning_utilities")
+_VERBOSE_LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning_utilities")
 
 
-def train(run: TrainingRun, part: EncodedRows, held_out: EncodedRows | None, folder: Path | None) -> Trained:
-    """Train a network, from the checkpoint in `folder` if there is one of this very run.
+def train(run: TrainingRun, rows: EncodedRows, held_out: EncodedRows | None, folder: Path | None) -> Trained:
+    """Train a network, from the checkpoint in `folder` if there is one of this run.
 
-    The checkpoint stays when training is done: `forget` removes it.
+    The checkpoint stays afterwards: `forget` removes it.
 
     Args:
-        run: what is trained
-        part: the training part
+        run: the training run
+        rows: the training part
         held_out: the development part
         folder: of checkpoint and logs
 
@@ -60,38 +60,47 @@ def train(run: TrainingRun, part: EncodedRows, held_out: EncodedRows | None, fol
         ConfigError: if training diverges
         InputError: if the logger's library is missing
     """
-    key = _key(run, part, held_out)
-    # processes of several devices hand back what they trained through the checkpoint
-    with _folder(folder, needed=run.settings.devices > 1) as kept, threads(run.settings.threads), _settled(), _quiet():
+    key = _key(run, rows, held_out)
+    # processes of several devices return what they trained through the checkpoint
+    with (
+        _checkpoint_folder(folder, needed=run.settings.devices > 1) as kept,
+        threads(run.settings.threads),
+        _deterministic(),
+        _quiet(),
+    ):
         state = checkpoint.read(kept, key) if kept else None
-        network = drawn(run)
+        network = untrained(run)
         if state is None:
-            state = _sought(run, part)
+            state = _after_finders(run, rows)
         else:
             network.load_state_dict(state.weights)
-        run = batch_size.sized(run, state.search)
-        loop = Loop(network.train(), run, state, _steps(run.settings, part), (kept, key))
+        run = batch_size.resized(run, state.search)
+        loop = _Loop(network.train(), run, state, _steps_per_epoch(run.settings, rows), (kept, key))
         if not loop.finished:
-            _fit(loop, run, part, held_out, folder)
+            _fit(loop, run, rows, held_out, folder)
             state = (checkpoint.read(kept, key) if kept and run.settings.devices > 1 else None) or loop.state
     return Trained(state.best or state.weights, state.curves, state.search, state.notes)
 
 
 def forget(folder: Path) -> None:
-    """Remove what `train` has left for going on; logs stay."""
+    """Remove the checkpoint of `train`; logs stay.
+
+    Args:
+        folder: of the training
+    """
     checkpoint.forget(folder)
 
 
-class Loop(LightningModule):
+class _Loop(LightningModule):
     """A network in training.
 
     Args:
-        network: named arguments of a batch → outputs, shape (n_rows, n_outputs); may have `groups`, as
-            `fresh_optimiser` asks for them
-        run: what is trained
+        network: named arguments of a batch → outputs, shape (n_rows, n_outputs); may have `groups`, as in
+            `fresh_optimiser`, and `begin_epoch`, which is given the epoch, from 0
+        run: the training run
         state: where training stands
-        n_steps: that the optimiser makes in an epoch
-        kept: the checkpoint's folder and key
+        n_steps: of the optimiser per epoch
+        kept: folder and key of the checkpoint
     """
 
     def __init__(
@@ -104,67 +113,67 @@ class Loop(LightningModule):
     ) -> None:
         super().__init__()
         self.network, self.run, self.state = network, run, state
-        self._first, self._done, self._in_all = state.epochs, state.steps, n_steps * run.settings.epochs
+        self._first_epoch, self._first_step = state.epochs, state.steps
+        self._n_steps, self._total_steps = n_steps, n_steps * run.settings.epochs
         self._kept = kept
-        self._n_steps = n_steps
         self.learning_rate = run.settings.learning_rate if state.rate is None else state.rate
-        self._seen: list[Tensor] = []
+        self._sums: list[Tensor] = []
         self._held_out: list[tuple[Tensor, Tensor]] = []
         self._rate = 0.0
 
     @property
     def epoch(self) -> int:
         """The epoch, from 0, counting those before a kill."""
-        return self._first + self.current_epoch
+        return self._first_epoch + self.current_epoch
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to train."""
+        """Whether all epochs are done, or patience has run out."""
         settings, curves = self.run.settings, self.state.curves
         waited = len(curves) - 1 - _best(curves, settings)
-        patient = not settings.patience or waited < settings.patience or not _judged(curves, settings)
+        patient = not settings.patience or waited < settings.patience or not _monitored(curves, settings)
         return self.state.epochs >= settings.epochs or not patient
 
     def configure_optimizers(self) -> Any:
-        """Return the optimiser as it stood, and its schedule, of which the state is the number of steps."""
+        """Return the optimiser in its saved state, and its schedule, whose only state is the number of steps."""
         settings = self.run.settings
         optimiser = fresh_optimiser(self.network, settings, self.learning_rate)
         if self.state.optimiser:
             _restore(optimiser, self.state.optimiser)
-        # not self.global_step: what was done before a kill counts
+        # not self.global_step: steps before a kill count too
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, lambda step: multiplier(settings, self._done + step, self._in_all)
+            optimiser, lambda step: multiplier(settings, self._first_step + step, self._total_steps)
         )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_start(self) -> None:
-        """Tell loggers where the run comes from."""
-        # not before: a logger may have threads of its own, and processes of several devices have been forked by now
+        """Log the provenance of the run."""
+        # not earlier: a logger may start threads, and processes of several devices are forked before this point
         if self.trainer.is_global_zero and self.trainer.loggers:
             run = self.run
-            told = lineage.told(run.settings, run.seed, run.task, run.described, Path.cwd())
+            parameters = lineage.hyper_parameters(run.settings, run.seed, run.task, run.described, Path.cwd())
             for logger in self.trainer.loggers:
-                logger.log_hyperparams(told)
+                logger.log_hyperparams(parameters)
 
     def on_train_epoch_start(self) -> None:
-        """Forget the epoch before; tell the network which epoch begins, where it wants to know."""
-        self._seen, self._held_out = [], []
+        """Reset what is collected per epoch; pass the epoch to the network, if it has `begin_epoch`."""
+        self._sums, self._held_out = [], []
         if begin := getattr(self.network, "begin_epoch", None):
             begin(self.epoch)
 
     def on_train_batch_start(self, batch: Any, number: int) -> None:
-        """Draw an epoch's dropout from the seed and the epoch, wherever training started."""
-        # not when the epoch starts: only after that, and not in the first, the loader draws a number for itself
+        """Seed the dropout of an epoch by seed and epoch, wherever training started."""
+        # not in on_train_epoch_start: after that, except in the first epoch, the loader draws a random number
         if number == 0:
             seed(self.run.seed, self.epoch + 1, self.global_rank)
 
     def training_step(self, batch: Mapping[str, Any], _: int) -> Tensor:
         """Return the mean weighted loss of a batch."""
         self._rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        found = self.network(**batch["inputs"]).float()
-        each = losses(found, batch["target"], self.run.task, self.run.settings.label_smoothing) * batch["weights"]
-        self._seen.append(torch.stack([each.detach().sum(), each.new_tensor(len(each))]))
-        mean: Tensor = each.mean()
+        outputs = self.network(**batch["inputs"]).float()
+        by_row = losses(outputs, batch["target"], self.run.task, self.run.settings.label_smoothing) * batch["weights"]
+        self._sums.append(torch.stack([by_row.detach().sum(), by_row.new_tensor(len(by_row))]))
+        mean: Tensor = by_row.mean()
         return mean
 
     def validation_step(self, batch: Mapping[str, Any], _: int) -> None:
@@ -172,8 +181,8 @@ class Loop(LightningModule):
         self._held_out.append((self.network(**batch["inputs"]).float(), batch["target"]))
 
     def on_train_epoch_end(self) -> None:
-        """Add to the curves, remember the best epoch, write a checkpoint, and stop where it is time."""
-        total = self.trainer.strategy.reduce(torch.stack(self._seen).sum(dim=0), reduce_op="sum")
+        """Extend the curves, keep the best epoch, write a checkpoint, and stop if training is finished."""
+        total = self.trainer.strategy.reduce(torch.stack(self._sums).sum(dim=0), reduce_op="sum")
         loss = float(total[0] / total[1])
         if not math.isfinite(loss):
             raise ConfigError(
@@ -182,28 +191,29 @@ class Loop(LightningModule):
             )
         entry = {"epoch": float(self.epoch + 1), "train_loss": loss, "learning_rate": float(self._rate)}
         if self._held_out:
-            found, target = (torch.cat(one) for one in zip(*self._held_out, strict=True))
-            entry |= _development(found, target, self.run.task)
+            outputs, target = (torch.cat(tensors) for tensors in zip(*self._held_out, strict=True))
+            entry |= _development_scores(outputs, target, self.run.task)
         self._advance(entry)
-        told = ", ".join(f"{name} {one:.3g}" for name, one in entry.items() if name != "epoch")
-        _LOG.info("epoch %d of %d: %s", self.epoch + 1, self.run.settings.epochs, told)
+        values = {name: value for name, value in entry.items() if name != "epoch"}
+        text = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
+        _LOG.info("epoch %d of %d: %s", self.epoch + 1, self.run.settings.epochs, text)
         if self.trainer.is_global_zero:
             folder, key = self._kept
             if folder:
                 checkpoint.write(self.state, folder, key)
             for logger in self.trainer.loggers:
-                logger.log_metrics({name: one for name, one in entry.items() if name != "epoch"}, self.epoch + 1)
+                logger.log_metrics(values, self.epoch + 1)
                 logger.save()
         self.trainer.should_stop = self.finished
 
     def _advance(self, entry: dict[str, float]) -> None:
         state, settings = self.state, self.run.settings
-        before = len(state.curves) and _best(state.curves, settings)
+        best_before = len(state.curves) and _best(state.curves, settings)
         curves = [*state.curves, entry]
         best = {}
-        if settings.restore_best and _judged(curves, settings) and _best(curves, settings) < len(curves) - 1:
-            # the weights that were best so far: kept apart already, or those of the epoch before
-            assert before == _best(curves, settings)
+        if settings.restore_best and _monitored(curves, settings) and _best(curves, settings) < len(curves) - 1:
+            # the best weights are in `best` already, or are those of the previous epoch
+            assert best_before == _best(curves, settings)
             best = state.best or state.weights
         self.state = TrainingState(
             weights=_copied(self.network.state_dict()),
@@ -218,15 +228,21 @@ class Loop(LightningModule):
         )
 
 
-class _Trial(Loop):
-    """A network on which learning rates are tried out: up to those at which it diverges."""
+class _TrialLoop(_Loop):
+    """A loop for the learning-rate finder, which may diverge."""
 
     def on_train_epoch_end(self) -> None:
-        """Go on: the finder counts steps, not epochs."""
+        """Do nothing: the finder counts steps, not epochs."""
 
 
 def multiplier(settings: TrainingSettings, step: int, n_steps: int) -> float:
-    """Return the share of its highest learning rate at which a step, from 0, is made."""
+    """Return the learning rate of a step as a share of the highest.
+
+    Args:
+        settings: schedule and warm-up
+        step: from 0
+        n_steps: in all epochs
+    """
     if settings.schedule == "constant":
         return 1.0
     warm = round(settings.warmup_share * n_steps)
@@ -238,35 +254,30 @@ def multiplier(settings: TrainingSettings, step: int, n_steps: int) -> float:
 
 
 class _Shuffled(Sampler[Rows]):
-    """The batches of every epoch; Lightning says through `set_epoch` how many it has done."""
+    """The batches of every epoch; Lightning reports the epochs done by `set_epoch`."""
 
-    def __init__(self, part: EncodedRows, run: TrainingRun, first: int) -> None:
-        self._examples, self._run, self._first, self._epoch = part.examples, run, first, 0
+    def __init__(self, rows: EncodedRows, run: TrainingRun, first_epoch: int) -> None:
+        self._examples, self._run, self._first_epoch, self._epoch = rows.examples, run, first_epoch, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Take up an epoch, counted from where this process started."""
+        """Start an epoch, counted from where this process started."""
         self._epoch = epoch
 
     def __iter__(self) -> Iterator[Rows]:
-        # a generator, so that the epoch is looked at when the first batch is asked for
+        # a generator, so that the epoch is read when the first batch is requested
         yield from self._batches()
 
     def __len__(self) -> int:
         return len(self._batches())
 
     def _batches(self) -> list[Rows]:
-        found = batches.shuffled(
-            len(self._examples),
-            self._run.settings.batch_size,
-            self._examples.lengths,
-            self._run.seed,
-            self._first + self._epoch,
-        )
-        return batches.share(found, *_rank())
+        size, epoch = self._run.settings.batch_size, self._first_epoch + self._epoch
+        lengths = self._examples.lengths
+        return batches.share(batches.shuffled(len(self._examples), size, lengths, self._run.seed, epoch), *_rank())
 
 
-class _Memory(CheckpointIO):
-    """Checkpoints that never reach a disk, for the finder, which puts back what it has tried out."""
+class _InMemoryCheckpoints(CheckpointIO):
+    """Checkpoints in memory, for the finder, which restores the weights it started from."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Any] = {}
@@ -275,170 +286,165 @@ class _Memory(CheckpointIO):
         self._kept[str(path)] = copy.deepcopy(checkpoint)
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
-        found: dict[str, Any] = copy.deepcopy(self._kept[str(path)])
-        return found
+        stored: dict[str, Any] = copy.deepcopy(self._kept[str(path)])
+        return stored
 
     def remove_checkpoint(self, path: Any) -> None:
         self._kept.pop(str(path), None)
 
 
-def _fit(loop: Loop, run: TrainingRun, part: EncodedRows, held_out: EncodedRows | None, folder: Path | None) -> None:
-    known = _known(held_out)
+def _fit(loop: _Loop, run: TrainingRun, rows: EncodedRows, held_out: EncodedRows | None, folder: Path | None) -> None:
+    held_out = _usable(held_out)
     trainer = _trainer(
         run.settings,
         max_epochs=run.settings.epochs - loop.state.epochs,
-        gradient_clip_val=run.settings.gradient_clip or None,
-        accumulate_grad_batches=run.settings.accumulate,
         devices=run.settings.devices,
-        # forked, not spawned: memory maps are shared, and the program is not started a second time
+        # forked, not spawned: memory maps are shared, and the program is not started again
         strategy="ddp_fork" if run.settings.devices > 1 else "auto",
         logger=loggers.logger(run.settings, folder, loop.state.epochs),
         log_every_n_steps=1,
-        limit_val_batches=1.0 if known else 0.0,
+        limit_val_batches=1.0 if held_out else 0.0,
     )
-    rows = _loader(part, _Shuffled(part, run, loop.state.epochs))
-    # every process looks at the whole development part, so that all agree on when to stop
-    order = batches.in_order(len(known.examples), run.settings.batch_size, known.examples.lengths) if known else []
-    trainer.fit(loop, rows, _loader(known, order) if known else None)
+    training = _loader(rows, _Shuffled(rows, run, loop.state.epochs))
+    # every process sees the whole development part, so that all agree on when to stop
+    lengths = held_out.examples.lengths if held_out else None
+    order = batches.in_order(len(held_out.examples), run.settings.batch_size, lengths) if held_out else []
+    trainer.fit(loop, training, _loader(held_out, order) if held_out else None)
 
 
-def _sought(run: TrainingRun, part: EncodedRows) -> TrainingState:
-    """Return a state with what the finders that are asked for have found: first the batch size, then the rate at it."""
-    sizes, told = batch_size.sizes(run, part) if run.settings.find_batch_size else ([], [])
-    run = batch_size.sized(run, sizes)
-    state = _found(run, part) if run.settings.find_learning_rate else TrainingState({})
-    return replace(state, search=[*sizes, *state.search], notes=[*told, *state.notes])
+def _after_finders(run: TrainingRun, rows: EncodedRows) -> TrainingState:
+    """Return the initial state, with the results of the finders: the batch size first, then the rate for it."""
+    sizes, notes = batch_size.sizes(run, rows) if run.settings.find_batch_size else ([], [])
+    run = batch_size.resized(run, sizes)
+    state = _find_rate(run, rows) if run.settings.find_learning_rate else TrainingState({})
+    return replace(state, search=[*sizes, *state.search], notes=[*notes, *state.notes])
 
 
-def _found(run: TrainingRun, part: EncodedRows) -> TrainingState:
-    """Look for a learning rate on a network that is then thrown away; return it with the finder's curve."""
-    trial = _Trial(drawn(run).train(), run, TrainingState({}), _steps(run.settings, part))
+def _find_rate(run: TrainingRun, rows: EncodedRows) -> TrainingState:
+    """Search a learning rate with a network that is then discarded; return rate and curve."""
+    trial = _TrialLoop(untrained(run).train(), run, TrainingState({}), _steps_per_epoch(run.settings, rows))
     trainer = _trainer(
-        run.settings,
-        max_epochs=-1,
-        devices=1,
-        logger=False,
-        limit_val_batches=0.0,
-        plugins=[_Memory()],
-        gradient_clip_val=run.settings.gradient_clip or None,
-        accumulate_grad_batches=run.settings.accumulate,
+        run.settings, max_epochs=-1, devices=1, logger=False, limit_val_batches=0.0, plugins=[_InMemoryCheckpoints()]
     )
-    # the finder draws a progress bar, and has no switch for it
+    # the finder draws a progress bar that cannot be switched off
     with contextlib.redirect_stderr(io.StringIO()):
-        tried = Tuner(trainer).lr_find(trial, _loader(part, _Shuffled(part, run, 0)), min_lr=1e-7, max_lr=1.0)
+        tried = Tuner(trainer).lr_find(trial, _loader(rows, _Shuffled(rows, run, 0)), min_lr=1e-7, max_lr=1.0)
     assert tried is not None
     pairs = zip(tried.results["lr"], tried.results["loss"], strict=False)
     curve = [{"learning_rate": float(rate), "loss": float(loss)} for rate, loss in pairs if math.isfinite(loss)]
     rate = rate_finder.proposed(curve)
-    told = f"the learning-rate finder saw no falling loss in {len(curve)} steps; learning_rate is as set"
-    return TrainingState({}, rate=rate, search=curve, notes=[] if rate else [told])
+    note = f"the learning-rate finder saw no falling loss in {len(curve)} steps; learning_rate is as set"
+    return TrainingState({}, rate=rate, search=curve, notes=[] if rate else [note])
 
 
 def _trainer(settings: TrainingSettings, **options: Any) -> Trainer:
     return Trainer(
         accelerator="gpu" if device() == "cuda" else "cpu",
         precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
+        gradient_clip_val=settings.gradient_clip or None,
+        accumulate_grad_batches=settings.accumulate,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
-        # nothing is to be written there; should something be, it is not in the current folder
+        # nothing should be written there; if anything is, then not into the current folder
         default_root_dir=os.devnull,
         **options,
     )
 
 
-def _loader(part: EncodedRows, order: Any) -> DataLoader[Any]:
-    # pinned memory is copied to the GPU while the step before is computed; Lightning asks for that (non_blocking)
+def _loader(rows: EncodedRows, order: Any) -> DataLoader[Any]:
+    # pinned memory is copied to the GPU during the previous step; Lightning requests that (non_blocking)
     pinned = device() == "cuda"
-    return DataLoader(BatchDataset(part), batch_size=None, sampler=order, collate_fn=_as_it_is, pin_memory=pinned)
+    return DataLoader(BatchDataset(rows), batch_size=None, sampler=order, collate_fn=_identity, pin_memory=pinned)
 
 
-def _as_it_is(batch: Any) -> Any:
+def _identity(batch: Any) -> Any:
     return batch
 
 
-def _known(held_out: EncodedRows | None) -> EncodedRows | None:
-    """Return the development part, unless none of its classes is known from training."""
+def _usable(held_out: EncodedRows | None) -> EncodedRows | None:
+    """Return the development part, unless it has none of the training classes."""
     if held_out is None or (held_out.target.ndim == 1 and not (held_out.target >= 0).any()):
         return None
     return held_out
 
 
-def _development(found: Tensor, target: Tensor, task: Task) -> dict[str, float]:
-    """Return the scores of the development part; classes that training did not have are errors, and have no loss."""
-    known = target >= 0 if task == "classes" else torch.ones(len(target), dtype=torch.bool, device=target.device)
-    entry = {"development_loss": float(losses(found[known], target[known], task).mean())}
+def _development_scores(outputs: Tensor, target: Tensor, task: Task) -> dict[str, float]:
+    """Return scores of the development part; classes not in training count as errors, and have no loss."""
+    trained = target >= 0 if task == "classes" else torch.ones(len(target), dtype=torch.bool, device=target.device)
+    entry = {"development_loss": float(losses(outputs[trained], target[trained], task).mean())}
     if task == "classes":
-        expected, called = target.cpu().numpy().astype(str), found.argmax(dim=1).cpu().numpy().astype(str)
-        names = sorted({*expected, *called, *map(str, range(found.shape[1]))})
-        counts = scores.confusions(expected, called, np.zeros(len(expected), dtype=str), names)
+        expected, predicted = target.cpu().numpy().astype(str), outputs.argmax(dim=1).cpu().numpy().astype(str)
+        names = sorted({*expected, *predicted, *map(str, range(outputs.shape[1]))})
+        counts = scores.confusions(expected, predicted, np.zeros(len(expected), dtype=str), names)
         entry |= {f"development_{name}": float(scores.overall(counts)[name][0]) for name in ("accuracy", "macro_f1")}
     if task == "labels":
-        there, said = target.cpu().numpy() > 0.5, found.cpu().numpy() > 0
-        both, either = (there & said).sum(axis=0), there.sum(axis=0) + said.sum(axis=0)
+        positive, predicted = target.cpu().numpy() > 0.5, outputs.cpu().numpy() > 0
+        both, either = (positive & predicted).sum(axis=0), positive.sum(axis=0) + predicted.sum(axis=0)
         f1 = np.divide(2 * both, either, out=np.zeros(len(both)), where=either > 0)
-        entry |= {"development_accuracy": float((there == said).mean()), "development_macro_f1": float(f1.mean())}
+        accuracy = float((positive == predicted).mean())
+        entry |= {"development_accuracy": accuracy, "development_macro_f1": float(f1.mean())}
     return entry
 
 
-def _judged(curves: Curve, settings: TrainingSettings) -> bool:
+def _monitored(curves: Curve, settings: TrainingSettings) -> bool:
+    """Return whether there is a development score to choose by."""
     return bool(curves) and f"development_{settings.monitor}" in curves[-1]
 
 
 def _best(curves: Curve, settings: TrainingSettings) -> int:
-    """Return the position of the best epoch, of equals the first; of the last without development rows."""
-    if not _judged(curves, settings):
+    """Return the position of the best epoch, the first of equals; of the last without development rows."""
+    if not _monitored(curves, settings):
         return len(curves) - 1
     sign = 1 if settings.monitor == "loss" else -1
-    found = [sign * one[f"development_{settings.monitor}"] for one in curves]
-    # NaN is worse than anything
-    return min(range(len(found)), key=lambda k: (math.isnan(found[k]), found[k], k))
+    costs = [sign * entry[f"development_{settings.monitor}"] for entry in curves]
+    # NaN compares as worse than any number
+    return min(range(len(costs)), key=lambda k: (math.isnan(costs[k]), costs[k], k))
 
 
 def _flat(state: Mapping[int, Mapping[str, Tensor]]) -> Tensors:
-    return {f"{number}.{name}": one for number, of in state.items() for name, one in of.items()}
+    return {f"{number}.{name}": tensor for number, own in state.items() for name, tensor in own.items()}
 
 
 def _restore(optimiser: torch.optim.Optimizer, flat: Tensors) -> None:
     state: dict[int, Tensors] = {}
-    for name, one in flat.items():
+    for name, tensor in flat.items():
         number, _, inner = name.partition(".")
-        state.setdefault(int(number), {})[inner] = one
+        state.setdefault(int(number), {})[inner] = tensor
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
 def _copied(weights: Mapping[str, Tensor]) -> Tensors:
-    return {name: one.detach().cpu().clone() for name, one in weights.items()}
+    return {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
 
 
-def _steps(settings: TrainingSettings, part: EncodedRows) -> int:
-    """Return how many steps the optimiser makes in an epoch."""
-    found = batches.shuffled(len(part.examples), settings.batch_size, None, 0, 0)
-    return math.ceil(math.ceil(len(found) / settings.devices) / settings.accumulate)
+def _steps_per_epoch(settings: TrainingSettings, rows: EncodedRows) -> int:
+    n_batches = len(batches.shuffled(len(rows.examples), settings.batch_size, None, 0, 0))
+    return math.ceil(math.ceil(n_batches / settings.devices) / settings.accumulate)
 
 
 def _rank() -> tuple[int, int]:
-    """Return which process this is, and of how many."""
+    """Return this process's number, and the number of processes."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return 0, 1
 
 
-def _key(run: TrainingRun, part: EncodedRows, held_out: EncodedRows | None) -> str:
-    """Return what tells this run from others; `described` stands for the features."""
+def _key(run: TrainingRun, rows: EncodedRows, held_out: EncodedRows | None) -> str:
+    """Return a digest that identifies this run; features enter by their checksums in `described`."""
     n_held_out = len(held_out.target) if held_out else 0
-    told = [asdict(run.settings), run.seed, run.task, run.described, torch.__version__, n_held_out]
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode())
-    for one in (part, held_out):
-        if one is not None:
-            digest.update(one.target.tobytes() + one.weights.tobytes())
+    facts = [asdict(run.settings), run.seed, run.task, run.described, torch.__version__, n_held_out]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+    for part in (rows, held_out):
+        if part is not None:
+            digest.update(part.target.tobytes() + part.weights.tobytes())
     return digest.hexdigest()
 
 
 @contextlib.contextmanager
-def _folder(folder: Path | None, *, needed: bool) -> Iterator[Path | None]:
+def _checkpoint_folder(folder: Path | None, *, needed: bool) -> Iterator[Path | None]:
     if folder is not None or not needed:
         yield folder
         return
@@ -447,10 +453,10 @@ def _folder(folder: Path | None, *, needed: bool) -> Iterator[Path | None]:
 
 
 @contextlib.contextmanager
-def _settled() -> Iterator[None]:
-    """Keep to deterministic algorithms, and leave the random state as it was found."""
+def _deterministic() -> Iterator[None]:
+    """Use deterministic algorithms, and restore the random state afterwards."""
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    # cuBLAS gives the same sums each time only with a workspace of fixed size
+    # cuBLAS is deterministic only with a workspace of fixed size
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
@@ -462,23 +468,23 @@ def _settled() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Let Lightning work without advice."""
-    found = [(logger := logging.getLogger(name), logger.level) for name in _CHATTER]
-    for logger, _ in found:
+    """Silence Lightning's advice."""
+    levels = [(logger := logging.getLogger(name), logger.level) for name in _VERBOSE_LOGGERS]
+    for logger, _ in levels:
         logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             # Lightning 2.6 calls what PyTorch 2.13 deprecates
             warnings.filterwarnings("ignore", r".*`isinstance\(treespec, LeafSpec\)` is deprecated")
-            # there need not be a development part
+            # the development part is optional
             warnings.filterwarnings("ignore", r"You defined a `validation_step` but have no `val_dataloader`")
-            # a batch is made faster than a worker process could send it
+            # making a batch is faster than sending it from a worker process
             warnings.filterwarnings("ignore", r".*does not have many workers")
-            # the environment says that this GPU is not to be used
+            # UNDERTONE_DEVICE=cpu
             warnings.filterwarnings("ignore", r"GPU available but not used")
-            # PyTorch warns of operations that have no deterministic way on a GPU; there, seeds promise less
+            # some operations have no deterministic algorithm on a GPU; there, seeds guarantee less
             warnings.filterwarnings("ignore", r".*deterministic")
             yield
     finally:
-        for logger, level in found:
+        for logger, level in levels:
             logger.setLevel(level)

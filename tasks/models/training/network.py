@@ -1,18 +1,15 @@
-"""Training networks: what can be set, and what all networks of the house share as estimators.
-
-The loop itself is Lightning's, and stands in `tasks.models.training.loop`, which is imported when something is fitted.
-"""
+"""Base class of the estimators that train a PyTorch network. PyTorch and Lightning are imported when fitting starts."""
 
 from __future__ import annotations
 
 import json
 import zlib
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +18,7 @@ from tasks.core.errors import ConfigError, InputError, NotEnoughData
 from tasks.features.base import torch_state
 from tasks.models.base import array_files
 from tasks.models.base.checks import classes_of
-from tasks.models.base.estimator import Development, Inputs, Scores, Task
+from tasks.models.base.estimator import Development, Estimator, Inputs, Kind, Model, Scores, Task, TrainingPart
 from tasks.models.training.batches import RowSource
 from tasks.models.training.settings import TrainingSettings
 
@@ -29,16 +26,17 @@ if TYPE_CHECKING:
     from torch import nn
 
     from tasks.models.training.checkpoint import Trained
+    from tasks.models.training.run import EncodedRows
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a network's outputs stand for.
+    """Meaning of a network's outputs.
 
     Args:
         task: classes, labels or values
-        outputs: the classes, sorted; the labels, called "0", "1" …; or `value`
-        mean: of the values in the training part; the network learns them standardised
+        outputs: the classes, sorted; the labels, named "0", "1" …; or `value`
+        mean: of the values in the training part; the network learns standardised values
         scale: their standard deviation
     """
 
@@ -49,7 +47,7 @@ class Target:
 
     @classmethod
     def of(cls, target: NDArray[Any]) -> Target:
-        """Return what a training part's target stands for.
+        """Derive it from the target of a training part.
 
         Args:
             target: classes, str, shape (n_rows,); labels, 0 or 1, shape (n_rows, n_labels); or values, shape (n_rows,)
@@ -69,19 +67,29 @@ class Target:
     def encoded(self, target: NDArray[Any]) -> NDArray[Any]:
         """Return a target as the loss takes it.
 
+        Args:
+            target: as `of` takes it
+
         Returns:
-            codes of the classes, -1 where training had no such class, int64, shape (n_rows,); or labels or standardised
-            values, float32, shape (n_rows, n_outputs)
+            codes of the classes, -1 for classes not in the training part, int64, shape (n_rows,); or labels or
+            standardised values, float32, shape (n_rows, n_outputs)
         """
         if self.task == "classes":
             codes = {name: code for code, name in enumerate(self.outputs)}
-            return np.array([codes.get(str(one), -1) for one in target], dtype=np.int64)
+            return np.array([codes.get(str(name), -1) for name in target], dtype=np.int64)
         if self.task == "labels":
             return np.asarray(target, dtype=np.float32)
         return ((np.asarray(target, dtype=np.float64) - self.mean) / self.scale).astype(np.float32)[:, None]
 
     def scores(self, logits: NDArray[np.float64]) -> Scores:
-        """Return scores of a network's outputs, both of shape (n_rows, n_outputs)."""
+        """Return scores: probabilities, or values in their own unit.
+
+        Args:
+            logits: a network's outputs, shape (n_rows, n_outputs)
+
+        Returns:
+            shape (n_rows, n_outputs)
+        """
         from scipy.special import expit, softmax
 
         if self.task == "classes":
@@ -91,150 +99,131 @@ class Target:
         return logits * self.scale + self.mean
 
 
-class NetworkEstimator(ABC):
-    """What all networks share as estimators: training in a folder, scores, files.
+class NetworkEstimator(Estimator):
+    """Base class of networks; subclasses implement `examples`, `_measure` and `_build`.
+
+    A training that was killed continues from its last complete epoch, with the same result.
 
     Args:
         settings: of the network and its training
-        seed: of its first weights, the order of rows and dropout
+        seed: of initial weights, the order of rows and dropout
 
     Attributes:
-        n_parameters_: weights of the network; of an ensemble, of all members
-        notes_: what had to give way in fitting, one line each
-        search_: what the finders tried: `batch_size` for each that fits, the last of which is used; then the curve of
-            the learning-rate finder, `learning_rate` and `loss` per step; else empty
+        n_parameters_: after `fit`: weights of the network, or of all members of an ensemble
+        search_: after `fit`: what the finders tried: `batch_size` for each that fits, the last of which is used; then
+            the curve of the learning-rate finder, `learning_rate` and `loss` per step; else empty
     """
 
     settings: TrainingSettings
-    outputs_: tuple[str, ...]
     n_parameters_: int
-    curves_: list[dict[str, float]]
-    notes_: list[str]
     search_: list[dict[str, float]]
-
-    def __init__(self, settings: Any, seed: int = 0) -> None:
-        self.settings, self.seed = settings, seed
 
     @abstractmethod
     def examples(self, inputs: Inputs) -> RowSource:
-        """Return rows as the network takes them.
-
-        Raises:
-            InputError: if these blocks are not what the network takes
-        """
-
-    @abstractmethod
-    def start(self, inputs: Inputs) -> dict[str, Any]:
-        """Look at the training part; return the network's shape, for `build` and for JSON."""
-
-    @abstractmethod
-    def build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
-        """Return the network before it is trained: its weights drawn from PyTorch's generator, or pretrained.
+        """Return rows in the form the network takes.
 
         Args:
-            shape: as `start` returned it
-            n_outputs: outputs
-            fitting: whether it is going to be trained; else weights are set afterwards
+            inputs: the blocks
+
+        Raises:
+            InputError: if the network cannot take these blocks
+            ValueError: if they are not the blocks that were fitted
         """
 
-    def weigh(self, target: NDArray[Any], task: Task) -> NDArray[np.float64]:
-        """Return a factor for the weight of each row, of mean 1, shape (n_rows,); 1 unless a network knows better."""
+    @abstractmethod
+    def _measure(self, inputs: Inputs) -> dict[str, Any]:
+        """Measure the training part; return the network's shape, for `_build` and for JSON."""
+
+    @abstractmethod
+    def _build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
+        """Return the untrained network.
+
+        Args:
+            shape: as `_measure` returned it
+            n_outputs: outputs
+            fitting: whether it will be trained, and pretrained weights are to be read; else all weights are set later
+        """
+
+    def _row_factors(self, target: NDArray[Any], task: Task) -> NDArray[np.float64]:
+        """Return factors of the rows' weights, mean 1, shape (n_rows,)."""
         return np.ones(len(target))
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """One seed per network that is trained: several are an ensemble, whose probabilities are averaged."""
+        """One seed per trained network; with several, an ensemble's scores are averaged."""
         return (self.seed,)
 
-    def fit(
-        self,
-        inputs: Inputs,
-        target: NDArray[Any],
-        *,
-        weights: NDArray[np.float64] | None = None,
-        development: Development | None = None,
-        folder: Path | None = None,
-    ) -> Self:
-        """Train; a run that was killed goes on from its last whole epoch, with the same result.
-
-        Args:
-            inputs: the training part
-            target: classes, str, shape (n_rows,); labels, 0 or 1, shape (n_rows, n_labels); or values, shape (n_rows,)
-            weights: of the rows, positive, mean 1; shape (n_rows,)
-            development: for curves, and for choosing between epochs
-            folder: holds a checkpoint while training lasts, and logs; None: neither
-
-        Raises:
-            ConfigError: if the settings cannot work for this target, or training diverges
-            InputError: if the inputs are not what the network takes, or a library is missing
-            NotEnoughData: if there are fewer than two classes, or fewer than two rows
-        """
-        with _needed():
-            from tasks.models.training import loop  # noqa: F401  (what is missing is told before anything is read)
+    def _fit(self, part: TrainingPart, development: Development | None, folder: Path | None) -> None:
+        with _install_hint():
+            # a missing library is reported before any data is read
+            from tasks.models.training import loop  # noqa: F401
             from tasks.models.training.run import EncodedRows
 
+        target = part.target
         self.target = Target.of(target)
         if self.settings.monitor != "loss" and self.target.task == "values":
             raise ConfigError(f"monitor: {self.settings.monitor} is of classes and labels; for values use loss")
-        self.shape = self.start(inputs)
-        both = self.weigh(target, self.target.task) * (1.0 if weights is None else weights)
-        rows = EncodedRows(self.examples(inputs), self.target.encoded(target), (both / both.mean()).astype(np.float32))
+        self.shape = self._measure(part.inputs)
+        weights = self._row_factors(target, self.target.task) * (1.0 if part.weights is None else part.weights)
+        weights = (weights / weights.mean()).astype(np.float32)
+        rows = EncodedRows(self.examples(part.inputs), self.target.encoded(target), weights)
         held_out = None
         if development is not None and len(development.inputs):
             encoded = self.target.encoded(development.target)
-            held_out = EncodedRows(self.examples(development.inputs), encoded, np.ones(len(encoded), dtype=np.float32))
-        trained = self._trained(rows, held_out, inputs, folder)
-        return self._keep([one.weights for one in trained], trained[0])
+            ones = np.ones(len(encoded), dtype=np.float32)
+            held_out = EncodedRows(self.examples(development.inputs), encoded, ones)
+        trained = self._trained(rows, held_out, part.inputs, folder)
+        self._set_networks([member.weights for member in trained], trained[0])
 
-    def _trained(self, rows: Any, held_out: Any, inputs: Inputs, folder: Path | None) -> list[Trained]:
+    def _trained(
+        self, rows: EncodedRows, held_out: EncodedRows | None, inputs: Inputs, folder: Path | None
+    ) -> list[Trained]:
         from tasks.models.training import loop
         from tasks.models.training.run import TrainingRun
 
-        described = _described(inputs)
-        kept = [folder / f"network-{number + 1}" if folder else None for number in range(len(self.seeds))]
+        digests = _digests(inputs)
+        folders = [folder / f"network-{number + 1}" if folder else None for number in range(len(self.seeds))]
         trained = []
-        for number, seed in enumerate(self.seeds):
+        for member_folder, seed in zip(folders, self.seeds, strict=True):
             run = TrainingRun(
                 settings=self.settings,
                 seed=seed,
                 task=self.target.task,
-                build=lambda: self.build(self.shape, len(self.target.outputs), fitting=True),
-                described={"shape": self.shape, "outputs": self.target.outputs, "inputs": described},
+                build=lambda: self._build(self.shape, len(self.target.outputs), fitting=True),
+                described={"shape": self.shape, "outputs": self.target.outputs, "inputs": digests},
             )
-            trained.append(loop.train(run, rows, held_out, kept[number]))
+            trained.append(loop.train(run, rows, held_out, member_folder))
         # only now: an ensemble that is killed must not train its finished members again
-        for one in filter(None, kept):
-            loop.forget(one)
+        for member_folder in filter(None, folders):
+            loop.forget(member_folder)
         return trained
 
-    def _keep(self, weights: list[dict[str, Any]], first: Trained) -> Self:
+    def _set_networks(self, weights: Iterable[dict[str, Any]], first: Trained) -> None:
         self.networks_ = []
-        for one in weights:
-            # first weights are drawn only to be replaced: whoever calls keeps a random state of their own
+        for member in weights:
+            # initial weights are drawn and then replaced; the caller's random state must not change
             with torch_state.own_random_state():
-                network = self.build(self.shape, len(self.target.outputs), fitting=False)
-            network.load_state_dict(one)
+                network = self._build(self.shape, len(self.target.outputs), fitting=False)
+            network.load_state_dict(member)
             self.networks_.append(network.eval())
-        self.n_parameters_ = sum(one.numel() for network in self.networks_ for one in network.parameters())
+        self.n_parameters_ = sum(weight.numel() for network in self.networks_ for weight in network.parameters())
         self.outputs_, self.curves_ = self.target.outputs, first.curves
         self.search_, self.notes_ = first.search, first.notes
-        return self
 
-    def scores(self, inputs: Inputs) -> Scores:
-        """Return one score per output, shape (n_rows, n_outputs); an ensemble's are averaged."""
-        if not len(inputs):
-            return np.empty((0, len(self.outputs_)))
+    def _scores(self, inputs: Inputs) -> Scores:
         from tasks.models.training import inference
 
-        examples = self.examples(inputs)
-        found = [self.target.scores(inference.logits(one, examples, self.settings)) for one in self.networks_]
-        return np.asarray(np.mean(found, axis=0))
+        rows = self.examples(inputs)
+        members = [self.target.scores(inference.logits(net, rows, self.settings)) for net in self.networks_]
+        return np.asarray(np.mean(members, axis=0))
 
     def embeddings(self, inputs: Inputs) -> NDArray[np.float64]:
-        """Return what goes into the network's last linear layer; an ensemble's side by side.
+        """Return the inputs of the network's last linear layer; those of an ensemble side by side.
 
-        Rows are batched as for `scores`, and dropout and batch normalisation stand still: who else is in a batch
-        changes a row's embedding no more than its scores.
+        Dropout is off and batch normalisation uses its running statistics, so other rows of the batch have no effect.
+
+        Args:
+            inputs: n_rows rows
 
         Returns:
             shape (n_rows, n_hidden of all members), in float32's precision
@@ -245,13 +234,12 @@ class NetworkEstimator(ABC):
         from tasks.models.training import inference
 
         if not len(inputs):
-            return np.empty((0, sum(inference.last_linear(one).in_features for one in self.networks_)))
-        examples = self.examples(inputs)
-        found = [inference.embeddings(one, examples, self.settings) for one in self.networks_]
-        return np.concatenate(found, axis=1)
+            return np.empty((0, sum(inference.last_linear(network).in_features for network in self.networks_)))
+        rows = self.examples(inputs)
+        return np.concatenate([inference.embeddings(net, rows, self.settings) for net in self.networks_], axis=1)
 
     def files(self) -> dict[str, bytes]:
-        """Return weights as safetensors, what describes them as JSON."""
+        """Return weights as safetensors, their description as JSON."""
         from safetensors.torch import save
 
         target = self.target
@@ -265,16 +253,16 @@ class NetworkEstimator(ABC):
             "search": self.search_,
             "notes": self.notes_,
         }
-        found = {array_files.CARD: array_files.to_json(card)}
+        files = {array_files.CARD: array_files.to_json(card)}
         for number, network in enumerate(self.networks_):
-            # another memory layout of the same weights would be other bytes
-            whole = {name: one.contiguous() for name, one in network.state_dict().items()}
-            found[_named(number)] = save(whole)
-        return found
+            # the memory layout of weights changes the bytes
+            files[_weights_file(number)] = save(
+                {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+            )
+        return files
 
-    def read(self, files: Mapping[str, bytes]) -> Self:
-        """Take over what `files` gave."""
-        with _needed():
+    def _read(self, files: Mapping[str, bytes]) -> None:
+        with _install_hint():
             from safetensors.torch import load
 
             from tasks.models.training import checkpoint
@@ -283,30 +271,47 @@ class NetworkEstimator(ABC):
         self.target = Target(card["task"], tuple(card["outputs"]), card["mean"], card["scale"])
         self.shape = card["shape"]
         weights: list[dict[str, Any]] = []
-        while (name := _named(len(weights))) in files:
+        while (name := _weights_file(len(weights))) in files:
             weights.append(load(files[name]))
-        return self._keep(weights, checkpoint.Trained({}, card["curves"], card["search"], card["notes"]))
+        self._set_networks(weights, checkpoint.Trained({}, card["curves"], card["search"], card["notes"]))
 
 
-def _described(inputs: Inputs) -> dict[str, Any]:
-    """Return what tells these features from others: sums over blocks and texts; of sequences, lengths and first steps.
+def network_model(
+    name: str, title: str, make: type[NetworkEstimator], settings: type, takes: Iterable[Kind], **others: Any
+) -> Model:
+    """Return the registry entry of a network: trained in epochs, for any kind of target.
 
-    Sequences are not read through: they may be larger than memory, and the folder is the fit's own anyhow.
+    Args:
+        name: in params.yaml
+        title: one line for readers of a page
+        make: its class
+        settings: its settings class
+        takes: the kinds of blocks it can use
+        others: other fields of `Model`
     """
-    found: dict[str, Any] = {name: zlib.crc32(one.tobytes()) for name, one in inputs.vectors.items()}
-    for name, block in inputs.sequences.items():
-        found[name] = [zlib.crc32(block.lengths.tobytes()), zlib.crc32(block.steps[block.starts].tobytes())]
-    return found | {name: zlib.crc32("\0".join(map(str, one)).encode()) for name, one in inputs.texts.items()}
+    fields = {"tasks": frozenset({"classes", "labels", "values"}), "in_epochs": True, **others}
+    return Model(name, title, frozenset(takes), settings, make, **fields)
 
 
-def _named(number: int) -> str:
-    """Return the file of one network's weights."""
+def _digests(inputs: Inputs) -> dict[str, Any]:
+    """Return checksums of every block, which identify the features of a run.
+
+    Of sequences only lengths and first steps are read: they may be larger than memory.
+    """
+    sums: dict[str, Any] = {name: zlib.crc32(block.tobytes()) for name, block in inputs.vectors.items()}
+    for name, sequences in inputs.sequences.items():
+        first_steps = sequences.steps[sequences.starts]
+        sums[name] = [zlib.crc32(sequences.lengths.tobytes()), zlib.crc32(first_steps.tobytes())]
+    return sums | {name: zlib.crc32("\0".join(map(str, texts)).encode()) for name, texts in inputs.texts.items()}
+
+
+def _weights_file(number: int) -> str:
     return array_files.ARRAYS if not number else array_files.ARRAYS.replace(".", f"-{number + 1}.")
 
 
 @contextmanager
-def _needed() -> Iterator[None]:
-    """Tell how to get a library that is imported inside and is not installed."""
+def _install_hint() -> Iterator[None]:
+    """Turn the error of a missing library into a message on how to install it."""
     try:
         yield
     except ImportError as error:

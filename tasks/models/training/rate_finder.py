@@ -1,4 +1,4 @@
-"""What a learning-rate finder's curve says: where the loss falls most steeply (Smith 2017, WACV, section 3.3)."""
+"""Reading a learning-rate finder's curve: the steepest fall of the loss (Smith 2017, WACV, section 3.3)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 
 
 def proposed(curve: Sequence[Mapping[str, float]], skip: int = 10) -> float | None:
-    """Return the learning rate at which the loss falls most steeply, over the logarithm of the rate; None: nowhere.
+    """Return the learning rate at which the loss falls most steeply over log(rate); None if it never falls.
 
-    Lightning's own suggestion takes the slope over the rate itself, and so comes out near the lowest rate tried.
+    Lightning's own suggestion takes the slope over the rate itself, which favours the lowest rates tried.
 
     Args:
-        curve: of the finder; rates grow by the same factor from step to step
-        skip: steps at the beginning, where the running mean of the loss has not settled
+        curve: `learning_rate` and `loss` per step; rates grow by a constant factor
+        skip: first steps, in which the running mean of the loss has not settled
     """
-    loss = np.array([one["loss"] for one in curve[skip:]])
+    loss = np.array([step["loss"] for step in curve[skip:]])
     if loss.size < 2:
         return None
     slope = np.gradient(loss)

@@ -1,4 +1,4 @@
-"""One network to be trained: its rows, its first weights, its loss and its optimiser."""
+"""A training run: the rows, initial weights, loss and optimiser of one network."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tasks.models.training.batches import RowSource
 from tasks.models.training.inference import tensors
 from tasks.models.training.settings import TrainingSettings
 
-_FIRST_WEIGHTS = 0
-"""Stands where epoch + 1 stands in the seeds of the random state."""
+_INITIAL_WEIGHTS = 0
+"""Takes the place of epoch + 1 in the random seed."""
 
 
 @dataclass(frozen=True)
 class EncodedRows:
-    """Rows with what is to be learned of them.
+    """Rows with their target and weights.
 
     Args:
         examples: the rows
         target: as `Target.encoded` returns it
-        weights: of the rows, float32, shape (n_rows,)
+        weights: float32, shape (n_rows,)
     """
 
     examples: RowSource
@@ -40,14 +40,14 @@ class EncodedRows:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """One network to be trained.
+    """A network to be trained.
 
     Args:
         settings: of its training
-        seed: of everything that chance decides
+        seed: of all random numbers
         task: what its outputs are
         build: makes the network, by PyTorch's random state
-        described: what else makes it this run and no other, for JSON
+        described: whatever else identifies the run, for JSON
     """
 
     settings: TrainingSettings
@@ -57,66 +57,77 @@ class TrainingRun:
     described: Mapping[str, Any]
 
 
-def losses(found: Tensor, target: Tensor, task: Task, smoothing: float = 0.0) -> Tensor:
+def losses(outputs: Tensor, target: Tensor, task: Task, smoothing: float = 0.0) -> Tensor:
     """Return each row's loss, shape (n_rows,).
 
     Args:
-        found: outputs, shape (n_rows, n_outputs)
+        outputs: of the network, shape (n_rows, n_outputs)
         target: as `Target.encoded` returns it
         task: cross-entropy for classes, binary cross-entropy for labels, squared error for values
         smoothing: share of certainty that is spread over all classes, or over both values of a label
     """
     if task == "classes":
-        return functional.cross_entropy(found, target, reduction="none", label_smoothing=smoothing)
+        return functional.cross_entropy(outputs, target, reduction="none", label_smoothing=smoothing)
     if task == "labels":
         softened = target * (1 - smoothing) + smoothing / 2
-        return functional.binary_cross_entropy_with_logits(found, softened, reduction="none").mean(dim=1)
-    return functional.mse_loss(found, target, reduction="none").mean(dim=1)
+        return functional.binary_cross_entropy_with_logits(outputs, softened, reduction="none").mean(dim=1)
+    return functional.mse_loss(outputs, target, reduction="none").mean(dim=1)
 
 
 def fresh_optimiser(network: nn.Module, settings: TrainingSettings, rate: float) -> torch.optim.Optimizer:
-    """Return an optimiser of all of a network's parameters that has made no step yet.
+    """Return a new optimiser of all parameters of a network.
 
     Args:
-        network: may have `groups`: rate → parameters with learning rates of their own, of which the first has the rate
+        network: may have `groups`: rate → parameter groups with their own learning rates, the first with `rate`
         settings: which optimiser
         rate: the learning rate
     """
     kind = torch.optim.AdamW if settings.optimiser == "adamw" else torch.optim.Adam
-    return kind(
-        groups(network, rate),
-        lr=rate,
-        weight_decay=settings.weight_decay,
-        # one pass over the weights instead of ten
-        fused=True,
-    )
+    # fused: one pass over the weights instead of ten
+    return kind(groups(network, rate), lr=rate, weight_decay=settings.weight_decay, fused=True)
 
 
-def drawn(run: TrainingRun) -> nn.Module:
-    """Return a run's network before it is trained."""
-    seed(run.seed, _FIRST_WEIGHTS)
+def untrained(run: TrainingRun) -> nn.Module:
+    """Return a run's network with its initial weights.
+
+    Args:
+        run: the training run
+    """
+    seed(run.seed, _INITIAL_WEIGHTS)
     return run.build()
 
 
 def seed(*numbers: int) -> None:
-    """Set PyTorch's random state by some numbers."""
+    """Set PyTorch's random state.
+
+    Args:
+        numbers: mixed into one seed
+    """
     mixed = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
     torch.manual_seed(int(mixed) >> 1)
 
 
 class BatchDataset(Dataset[Any]):
-    """A part of the data, whose items are whole batches."""
+    """Dataset whose items are whole batches.
 
-    def __init__(self, part: EncodedRows) -> None:
-        self.part = part
+    Args:
+        rows: what the batches are made of
+    """
+
+    def __init__(self, rows: EncodedRows) -> None:
+        self.rows = rows
 
     def __getitem__(self, rows: Rows) -> dict[str, Any]:
-        target, weights = self.part.target[rows], self.part.weights[rows]
-        rest = tensors({"target": target, "weights": weights})
-        return {"inputs": tensors(self.part.examples.batch(rows)), **rest}
+        target = tensors({"target": self.rows.target[rows], "weights": self.rows.weights[rows]})
+        return {"inputs": tensors(self.rows.examples.batch(rows)), **target}
 
 
 def groups(network: nn.Module, rate: float) -> Any:
-    """Return parameters with learning rates of their own, where the network has them; the first has the one set."""
+    """Return parameter groups: the network's own, if it has a method `groups`; else a single one.
+
+    Args:
+        network: the network
+        rate: learning rate of the first group
+    """
     own = getattr(network, "groups", None)
     return own(rate) if own else [{"params": list(network.parameters()), "lr": rate}]

@@ -13,7 +13,7 @@ from tasks.features.base import torch_state
 from tasks.models.base.checks import above_zero, demand_share
 
 DEVICE = "UNDERTONE_DEVICE"
-"""Environment variable: `cpu`, `cuda`, or nothing: cuda where there is one."""
+"""Environment variable: `cpu`, `cuda`, or unset: cuda if there is a device."""
 
 
 @dataclass(frozen=True)
@@ -21,32 +21,31 @@ class TrainingSettings:
     """How a network is trained.
 
     Args:
-        epochs: times that every row is seen, at most
-        batch_size: rows per step; a last row that would stand alone joins the batch before it
-        learning_rate: at its highest
-        weight_decay: of the optimiser: as a penalty for `adam`, decoupled for `adamw` (Loshchilov & Hutter 2019)
+        epochs: passes over all rows, at most
+        batch_size: rows per step; a single row left over joins the previous batch
+        learning_rate: the highest of the schedule
+        weight_decay: of the optimiser: L2 penalty for `adam`, decoupled for `adamw` (Loshchilov & Hutter 2019)
         optimiser: `adam` or `adamw`
         schedule: of the learning rate over all steps: `constant`; `linear`: up, then down to 0; `one-cycle`: up from a
-            25th and down to next to nothing, along cosines (Smith & Topin 2018; the momentum stays as it is)
-        warmup_share: share of the steps in which `linear` and `one-cycle` go up
-        find_learning_rate: look for the learning rate first, by Lightning's range test (Smith 2017); needs some 100
-            steps, and takes the place of `learning_rate`
-        find_batch_size: look for the batch size first: the largest power of two from `batch_size` up, at most 4,096 and
-            at most the training part, of which a step fits into memory; takes the place of `batch_size`, while the
-            learning rate stays as it is set, or is then looked for. It is the one setting by which the machine decides
-            on a result, and so a note says what was found
+            25th and down to nearly 0, along cosines (Smith & Topin 2018; momentum stays constant)
+        warmup_share: share of the steps in which `linear` and `one-cycle` rise
+        find_learning_rate: replace `learning_rate` by the result of Lightning's range test (Smith 2017); needs some 100
+            steps
+        find_batch_size: replace `batch_size` by the largest power of two from it up, at most 4,096 and at most the
+            training part, of which a step fits into memory; the learning rate is kept, or is found afterwards. The only
+            setting by which the machine affects a result, so a note states the size
         patience: epochs without a better development score after which training stops; 0: never
-        monitor: the development score that `patience` and `restore_best` go by
+        monitor: the development score for `patience` and `restore_best`
         restore_best: keep the weights of the epoch that was best on the development part, instead of the last
-        gradient_clip: largest norm of the gradient; 0: any
+        gradient_clip: largest norm of the gradient; 0: no limit
         precision: `bf16`: bfloat16 where it is safe, by autocast
         devices: processes, one per device; each takes its share of the batches
         accumulate: batches whose gradients make one step
-        threads: PyTorch's threads on the CPU: a setting, because sums come out differently in their last bits
+        threads: PyTorch's CPU threads; a setting, because they change the last bits of sums
         label_smoothing: share of a class's, or a label's, certainty that is spread over the others
-        logger: where curves are written besides, with the settings and what they were trained from (see
-            `tasks.models.training.lineage`): `csv` and `tensorboard` into `logs/` of the training folder; `wandb`, also
-            offline (`WANDB_MODE=offline`); `mlflow`, to `MLFLOW_TRACKING_URI` or a database in the training folder
+        logger: where curves, settings and provenance (`tasks.models.training.lineage`) are also written: `csv` and
+            `tensorboard` into `logs/` of the training folder; `wandb`, also offline (`WANDB_MODE=offline`); `mlflow` to
+            `MLFLOW_TRACKING_URI` or a database in the training folder
     """
 
     epochs: int = 10
@@ -84,24 +83,28 @@ class TrainingSettings:
 
 
 def device() -> Literal["cpu", "cuda"]:
-    """Return what to compute on, by the environment and by what there is.
+    """Return the device to compute on, by the environment variable and the hardware.
 
     Raises:
-        ConfigError: if the environment asks for what is not there
+        ConfigError: if the variable asks for a device that does not exist
     """
     import torch
 
-    asked, there = os.environ.get(DEVICE, ""), torch.cuda.is_available()
+    asked, available = os.environ.get(DEVICE, ""), torch.cuda.is_available()
     if asked not in ("", "cpu", "cuda"):
         raise ConfigError(f"{DEVICE} is {asked!r}; it may be cpu or cuda, or not be set")
-    if asked == "cuda" and not there:
+    if asked == "cuda" and not available:
         raise ConfigError(f"{DEVICE} is cuda, and PyTorch finds no CUDA device here; unset it, or set it to cpu")
-    return "cuda" if there and asked != "cpu" else "cpu"
+    return "cuda" if available and asked != "cpu" else "cpu"
 
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Let PyTorch use so many threads of the CPU, and no other thread of this process change that meanwhile."""
+    """Set PyTorch's CPU threads for a while; other threads of this process that would change them wait.
+
+    Args:
+        number: CPU threads
+    """
     import torch
 
     with torch_state.exclusive():

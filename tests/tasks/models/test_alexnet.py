@@ -15,7 +15,7 @@ import torch
 from tasks.core.errors import InputError
 from tasks.models.alexnet import AlexNet, AlexNetSettings
 from tasks.models.networks.alexnet import LEAST_SIZE, AlexNetModule
-from tasks.models.networks.image_network import take_over
+from tasks.models.networks.image_network import set_body
 from tests.tasks.models.spectrogram_rows import drawn
 
 PUBLISHED = {
@@ -59,10 +59,10 @@ def test_torchvisions_file_is_taken_over_without_its_dense_layers() -> None:
     network = AlexNetModule(4)
     # the dense layers' shapes do not matter, and 230 MB of them would only be thrown away
     found = {name: torch.randn(shape) for name, shape in PUBLISHED.items()}
-    take_over(network, {**found, **dict.fromkeys(LEFT, torch.zeros(1))}, "it")
+    set_body(network, {**found, **dict.fromkeys(LEFT, torch.zeros(1))}, "it")
     assert all(torch.equal(network.state_dict()[name], one) for name, one in found.items())
     with pytest.raises(InputError, match=r"1 missing \(features\.10\.bias\)"):
-        take_over(network, {name: one for name, one in found.items() if name != "features.10.bias"}, "it")
+        set_body(network, {name: one for name, one in found.items() if name != "features.10.bias"}, "it")
 
 
 def test_positions_are_summed() -> None:
@@ -93,5 +93,5 @@ def test_smaller_pictures_are_refused() -> None:
 def test_its_settings_are_the_sources() -> None:
     settings: Any = AlexNetSettings()
     assert (settings.epochs, settings.optimiser, settings.gradient_clip, settings.dropout) == (16, "adamw", 1.0, 0.5)
-    network = AlexNet(settings).bare(4)
+    network = AlexNet(settings)._untrained(4)
     assert network.classifier[0].p == 0.5

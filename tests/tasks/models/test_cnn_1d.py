@@ -41,7 +41,7 @@ def test_layers_are_as_the_docstring_states_them(layers: Any) -> None:
 
     seen: list[tuple[int, ...]] = []
     with torch.device("meta"):
-        network = Cnn1d(Cnn1dSettings(layers=layers)).body(1, 64, 300, 8, fitting=True)
+        network = Cnn1d(Cnn1dSettings(layers=layers))._body(1, 64, 300, 8, fitting=True)
         for one in network.modules():
             if isinstance(one, nn.MaxPool1d):
                 one.register_forward_hook(lambda _module, _given, found: seen.append(tuple(found.shape[1:])))
@@ -57,7 +57,9 @@ def test_convolutions_of_equal_width_add_to_what_they_are_given() -> None:
     import torch
 
     with torch.device("meta"):
-        both = [Cnn1d(Cnn1dSettings(layers=8, residual=one)).body(1, 64, 300, 2, fitting=True) for one in (True, False)]
+        both = [
+            Cnn1d(Cnn1dSettings(layers=8, residual=one))._body(1, 64, 300, 2, fitting=True) for one in (True, False)
+        ]
     told = [[one.residual for one in network.modules() if hasattr(one, "residual")] for network in both]
     assert told == [[False, True, False, True, True, False, True, True], [False] * 8]
 
@@ -66,7 +68,7 @@ def test_a_residual_layer_passes_on_what_it_is_given() -> None:
     """With weights of zero nothing but the way around them is left."""
     import torch
 
-    network = Cnn1d(small(8, units=(4,) * 8, dropout=0.0)).body(1, 4, 8, 2, fitting=True).eval()
+    network = Cnn1d(small(8, units=(4,) * 8, dropout=0.0))._body(1, 4, 8, 2, fitting=True).eval()
     for one in network.modules():
         if isinstance(one, torch.nn.Conv1d):
             torch.nn.init.zeros_(one.weight)
@@ -81,7 +83,7 @@ def test_pictures_of_any_size_go_through_and_a_step_is_left(
 ) -> None:
     import torch
 
-    network = Cnn1d(small(layers)).body(n_channels, n_bands, n_frames, 2, fitting=True)
+    network = Cnn1d(small(layers))._body(n_channels, n_bands, n_frames, 2, fitting=True)
     pictures = torch.randn(2, n_channels, n_bands, n_frames)
     assert network.stages(pictures.flatten(1, 2)).shape[2] == max(1, -(-n_frames // 8))
     # in training too: batch normalisation sees two values of each channel at least
@@ -133,7 +135,7 @@ def test_of_a_vector_it_matters_which_feature_it_is(n_features: int, n_left: int
     import torch
 
     with torch.device("meta"):
-        network = Cnn1d(Cnn1dSettings()).body(1, 1, n_features, 2, fitting=True)
+        network = Cnn1d(Cnn1dSettings())._body(1, 1, n_features, 2, fitting=True)
     assert network.head[0].in_features == n_left
     rng = np.random.default_rng(1)
     codes = rng.integers(0, 2, 120)

@@ -42,7 +42,7 @@ def test_layers_are_as_the_docstring_states_them(layers: Any) -> None:
     stages = {2: [(16, 32, 150), (32, 16, 75)], 6: [(16, 32, 150), (32, 16, 75), (64, 8, 38), (128, 4, 19)]}
     seen: list[tuple[int, ...]] = []
     with torch.device("meta"):
-        network = Cnn2d(Cnn2dSettings(layers=layers)).body(1, 64, 300, 8, fitting=True)
+        network = Cnn2d(Cnn2dSettings(layers=layers))._body(1, 64, 300, 8, fitting=True)
         for one in network.modules():
             if isinstance(one, nn.MaxPool2d):
                 one.register_forward_hook(lambda _module, _given, found: seen.append(tuple(found.shape[1:])))
@@ -63,7 +63,7 @@ def test_pictures_of_any_size_go_through(
     import torch
 
     settings = small(layers, keep_bands=keep_bands, pooling="max")
-    network = Cnn2d(settings).body(n_channels, n_bands, n_frames, 2, fitting=True).train()
+    network = Cnn2d(settings)._body(n_channels, n_bands, n_frames, 2, fitting=True).train()
     found = network(torch.randn(2, n_channels, n_bands, n_frames))
     assert found.shape == (2, 2)
     assert torch.isfinite(found).all()
@@ -80,7 +80,7 @@ def test_without_bands_and_a_hidden_layer_a_linear_one_is_left() -> None:
 
     with torch.device("meta"):
         settings = Cnn2dSettings(keep_bands=False, pooling="mean", dense=0)
-        network = Cnn2d(settings).body(1, 64, 300, 8, fitting=True)
+        network = Cnn2d(settings)._body(1, 64, 300, 8, fitting=True)
     assert [one.in_features for one in network.modules() if isinstance(one, nn.Linear)] == [32]
 
 
@@ -94,7 +94,7 @@ def test_pooling_takes_in_bands_where_they_are_not_kept() -> None:
     told = {}
     for keep_bands in (True, False):
         torch.manual_seed(1)
-        network = Cnn2d(small(keep_bands=keep_bands)).body(1, 32, 16, 2, fitting=True).eval()
+        network = Cnn2d(small(keep_bands=keep_bands))._body(1, 32, 16, 2, fitting=True).eval()
         told[keep_bands] = float((network(low) - network(high)).detach().abs().max())
     assert told[False] < 1e-6 < 1e-3 < told[True]
 

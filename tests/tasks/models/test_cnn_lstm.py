@@ -54,7 +54,7 @@ def test_layers_are_as_the_docstring_states_them(kind: dict[str, Any]) -> None:
 
     seen: list[tuple[int, ...]] = []
     with torch.device("meta"):
-        network = CnnLstm(CnnLstmSettings(**kind)).body(1, 64, 300, 8, fitting=True)
+        network = CnnLstm(CnnLstmSettings(**kind))._body(1, 64, 300, 8, fitting=True)
         for one in network.modules():
             if isinstance(one, nn.MaxPool2d):
                 one.register_forward_hook(lambda _module, _given, found: seen.append(tuple(found.shape[1:])))
@@ -72,7 +72,7 @@ def test_layers_are_as_the_docstring_states_them(kind: dict[str, Any]) -> None:
 def test_pictures_of_any_size_go_through(kind: dict[str, Any], n_bands: int, n_frames: int) -> None:
     import torch
 
-    network = CnnLstm(small(**kind)).body(3, n_bands, n_frames, 2, fitting=True).train()
+    network = CnnLstm(small(**kind))._body(3, n_bands, n_frames, 2, fitting=True).train()
     found = network(torch.randn(2, 3, n_bands, n_frames))
     assert found.shape == (2, 2)
     assert torch.isfinite(found).all()
@@ -83,7 +83,7 @@ def test_pooling_takes_what_it_is_called_by() -> None:
 
     pictures = torch.randn(2, 1, 8, 12)
     for name, kind in KINDS.items():
-        network = CnnLstm(small(dense=0, **kind)).body(1, 8, 12, 2, fitting=True).eval()
+        network = CnnLstm(small(dense=0, **kind))._body(1, 8, 12, 2, fitting=True).eval()
         states, last = network._states(pictures)
         assert states.shape == (2, 6, 24)
         # forwards the last step is the last, backwards the first

@@ -18,8 +18,7 @@ import torch
 from tasks.core.errors import InputError
 from tasks.features.base.sequences import Sequences
 from tasks.models.base import registry
-from tasks.models.base.branches import TrainingPart
-from tasks.models.base.estimator import Development, Inputs
+from tasks.models.base.estimator import Development, Inputs, TrainingPart
 from tasks.models.base.joined_sequences import shortened
 from tasks.models.cross_modal import CrossModal, CrossModalSettings, CrossModalSvm, CrossModalSvmSettings
 from tasks.models.networks import cross_modal as networks
@@ -97,7 +96,7 @@ def test_it_has_as_many_parameters_as_the_source_counts() -> None:
     blocks = [{"name": name, "mean": [0.0], "scale": [1.0]} for name in ("voice", "text", "video")]
     modalities = [{"name": one["name"], "blocks": [one]} for one in blocks]
     with torch.device("meta"):
-        network = CrossModal(CrossModalSettings()).build({"modalities": modalities}, 7, fitting=True)
+        network = CrossModal(CrossModalSettings())._build({"modalities": modalities}, 7, fitting=True)
     named = dict(network.named_parameters())
     counted = {name: one.numel() for name, one in named.items() if ".project." not in name}
     assert sum(counted.values()) == 5_785_095
@@ -271,7 +270,7 @@ def test_what_it_cannot_take_is_told(whole: CrossModal) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"heads": 3, "hidden": 4}, r"heads must share 2 × hidden, 8, evenly, found 3"),
+        ({"heads": 3, "hidden": 4}, r"heads must be a divisor of 2 × hidden, 8, found 3"),
         ({"hidden": 0}, "hidden must"),
         ({"max_steps": 0}, "max_steps must"),
         ({"modality_dropout": 1.5}, "modality_dropout must"),

@@ -15,7 +15,7 @@ import torch
 from tasks.core.errors import InputError
 from tasks.models.densenet import DenseNet, DenseNetSettings
 from tasks.models.networks.densenet import DenseNetModule, least_size
-from tasks.models.networks.image_network import take_over
+from tasks.models.networks.image_network import set_body
 from tests.tasks.models.spectrogram_rows import drawn
 
 Shape = tuple[int, ...]
@@ -70,7 +70,7 @@ def test_the_published_file_is_taken_over_by_its_old_names() -> None:
         if not name.endswith("num_batches_tracked")
     }
     assert "features.denseblock1.denselayer2.norm.1.running_var" in old
-    take_over(network, old, "it")
+    set_body(network, old, "it")
     found = network.state_dict()
     assert all(torch.equal(found[name], one) for name, one in there.items() if not name.startswith("classifier."))
 

@@ -34,7 +34,7 @@ def test_it_has_the_notebooks_parameters() -> None:
     import torch
 
     with torch.device("meta"):
-        network = FeedForward(FeedForwardSettings()).build({"n_features": 1024 * 128}, 3, fitting=True)
+        network = FeedForward(FeedForwardSettings())._build({"n_features": 1024 * 128}, 3, fitting=True)
     trained = sum(one.numel() for one in network.parameters())
     averages = sum(one.numel() for name, one in network.named_buffers() if name.startswith("layers") and one.ndim)
     assert trained == 33_588_739

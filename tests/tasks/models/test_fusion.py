@@ -176,7 +176,6 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> type[Spy]:
         takes=frozenset({"vector", "sequence"}),
         settings=SpySettings,
         make=lambda settings, seed: Spy(),
-        load=lambda settings, files: Spy().read(files),
         in_epochs=True,
         probabilities=False,
     )
@@ -260,7 +259,7 @@ def test_a_network_without_a_linear_layer_has_no_embeddings(monkeypatch: pytest.
             return features[:, :4] * self.scale
 
     inputs, target = drawn(40)
-    monkeypatch.setattr(FeedForward, "build", lambda *_, **__: Odd())
+    monkeypatch.setattr(FeedForward, "_build", lambda *_, **__: Odd())
     with pytest.raises(ConfigError, match="Odd has no linear layer, and so no embeddings"):
         fused({"vector": {**VOICE, "epochs": 1}}).fit(inputs.only(["voice"]), target)
 
@@ -277,7 +276,7 @@ def test_a_linear_layer_that_is_used_twice_gives_no_embeddings(monkeypatch: pyte
             return self.layer(self.layer(features))[:, :4]
 
     inputs, target = drawn(40)
-    monkeypatch.setattr(FeedForward, "build", lambda *_, **__: Twice())
+    monkeypatch.setattr(FeedForward, "_build", lambda *_, **__: Twice())
     model = FeedForward(FeedForwardSettings(epochs=1), 1).fit(inputs.only(["voice"]), target)
     with pytest.raises(ConfigError, match=r"Twice has no embeddings: .* was given 2 inputs, .* expected one"):
         model.embeddings(inputs.only(["voice"]))
@@ -297,8 +296,11 @@ def test_too_little_and_missing_blocks_are_told(whole: Fusion) -> None:
         ({"vector": {"name": "logistik"}}, "branches.vector: there is no model 'logistik'; did you mean logistic"),
         ({"text": {"name": "logistic"}}, "branches.text: 'logistic' takes vectors, and this is a text"),
         ({"vector": {"name": "ridge"}}, "branches.vector: 'ridge' learns values; fusion needs classes"),
-        ({"vector": {"name": "fusion"}}, "branches.vector: fusion cannot stand on itself"),
-        ({"vector": {"name": "stacking"}}, "branches.vector: fusion cannot stand on stacking, which stands on other"),
+        ({"vector": {"name": "fusion"}}, "branches.vector: fusion cannot be built on itself"),
+        (
+            {"vector": {"name": "stacking"}},
+            "branches.vector: fusion cannot be built on stacking, which is",
+        ),
         ({"vector": {"name": "feed-forward", "hiden": [4]}}, "branches.vector: unknown key 'hiden'"),
         ({"vector": {"name": "feed-forward", "epochs": 0}}, "branches.vector: epochs must be above 0"),
         ({"vector": "feed-forward"}, "branches.vector is 'feed-forward'; expected a model's name and settings"),

@@ -111,7 +111,7 @@ def test_it_may_stand_on_the_branches_of_a_fusion() -> None:
     [
         ({"name": "gatd"}, "last: there is no model 'gatd'; did you mean gated"),
         ({"name": "tf-idf"}, "last: 'tf-idf' takes texts, and this is a vector"),
-        ({"name": "fusion"}, "last: fusion cannot stand on itself"),
+        ({"name": "fusion"}, "last: fusion cannot be built on itself"),
         ({"name": "gated", "hiden": 3}, "last: unknown key 'hiden'|last.*hiden"),
     ],
 )

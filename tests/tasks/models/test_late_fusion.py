@@ -203,6 +203,7 @@ class Spy:
     """Remembers whom it was shown, and knows nothing."""
 
     seen: ClassVar[list[dict[str, Any]]] = []
+    notes_: ClassVar[list[str]] = []
     outputs_: tuple[str, ...]
 
     def fit(self, inputs: Inputs, target: np.ndarray, **rest: Any) -> Spy:
@@ -227,7 +228,6 @@ def test_branches_see_the_training_part_and_those_in_epochs_the_development_rows
             takes=frozenset({"vector"}),
             settings=SpySettings,
             make=lambda settings, seed: Spy(),
-            load=lambda settings, files: Spy(),
             in_epochs=name == "in-epochs",
         )
         for name in ("at-once", "in-epochs")
@@ -267,8 +267,8 @@ def test_too_little_and_missing_blocks_are_told() -> None:
         ({"vector": {"name": "logistik"}}, "branches.vector: there is no model 'logistik'; did you mean logistic"),
         ({"text": {"name": "logistic"}}, "branches.text: 'logistic' takes vectors, and this is a text"),
         ({"vector": {"name": "ridge"}}, "branches.vector: 'ridge' learns values; late-fusion needs classes"),
-        ({"vector": {"name": "late-fusion"}}, "branches.vector: late-fusion cannot stand on itself"),
-        ({"vector": {"name": "stacking"}}, "late-fusion cannot stand on stacking, which stands on other models"),
+        ({"vector": {"name": "late-fusion"}}, "branches.vector: late-fusion cannot be built on itself"),
+        ({"vector": {"name": "stacking"}}, "late-fusion cannot be built on stacking, which is built on other models"),
         ({"vector": {"name": "logistic", "d": 1}}, "branches.vector: unknown key 'd'"),
         ({"vector": {"c": 1.0}}, "expected a model's name and settings"),
     ],

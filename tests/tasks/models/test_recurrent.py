@@ -46,14 +46,14 @@ def test_it_has_the_notebooks_layers() -> None:
     import torch
 
     with torch.device("meta"):
-        network = BiLstm(BiLstmSettings()).build({"n_features": 768}, 7, fitting=True)
+        network = BiLstm(BiLstmSettings())._build({"n_features": 768}, 7, fitting=True)
     first, second = network.layers
     assert (first.hidden_size, first.bidirectional, second.hidden_size, second.bidirectional) == (256, True, 128, False)
     assert second.input_size == network.norms[0].num_features == 512
     assert (network.norms[1].num_features, network.out.out_features, network.dropout.p) == (128, 7, 0.2)
     assert BiLstmSettings().learning_rate == 1e-4
     with torch.device("meta"):
-        both = BiLstm(BiLstmSettings(bidirectional=True)).build({"n_features": 768}, 7, fitting=True)
+        both = BiLstm(BiLstmSettings(bidirectional=True))._build({"n_features": 768}, 7, fitting=True)
     assert both.layers[1].bidirectional
     assert both.out.in_features == 256
 

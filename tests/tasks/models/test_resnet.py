@@ -50,7 +50,7 @@ def small(checkpoint: Path | str, **settings: Any) -> ResNetSettings:
 @pytest.mark.parametrize(("depth", "n_weights", "width"), [(34, 21_797_672, 512), (50, 25_557_032, 2048)])
 def test_it_has_the_published_size(depth: Any, n_weights: int, width: int) -> None:
     with torch.device("meta"):
-        network = ResNet(ResNetSettings(depth=depth)).bare(1000)
+        network = ResNet(ResNetSettings(depth=depth))._untrained(1000)
         whole = transformers.ResNetForImageClassification(
             transformers.ResNetConfig(**{**network.resnet.config.to_dict(), "num_labels": 1000})
         )
@@ -65,7 +65,7 @@ def test_it_has_the_published_size(depth: Any, n_weights: int, width: int) -> No
 @pytest.mark.parametrize("kind", ["ResNetForImageClassification", "ResNetModel"])
 def test_a_checkpoint_of_transformers_is_taken_over(tmp_path: Path, kind: str) -> None:
     there = saved(tmp_path, kind)
-    network = ResNet(small(tmp_path)).body(3, 12, 24, 2, fitting=True).eval()
+    network = ResNet(small(tmp_path))._body(3, 12, 24, 2, fitting=True).eval()
     pictures = torch.randn(2, 3, 12, 24)
     with torch.no_grad():
         expected = getattr(there, "resnet", there)(pictures).pooler_output.flatten(1)
@@ -76,7 +76,7 @@ def test_a_checkpoint_of_transformers_is_taken_over(tmp_path: Path, kind: str) -
 
 def test_bottlenecks_are_taken_over_too(tmp_path: Path) -> None:
     there = saved(tmp_path, layer_type="bottleneck", hidden_sizes=[256], depths=[1])
-    network = ResNet(small(tmp_path, depth=50, blocks=(1,))).body(3, 12, 24, 2, fitting=True)
+    network = ResNet(small(tmp_path, depth=50, blocks=(1,)))._body(3, 12, 24, 2, fitting=True)
     found = network.network.state_dict()
     assert all(
         torch.equal(found[name], one) for name, one in there.state_dict().items() if not name.startswith("classifier.")
@@ -98,7 +98,7 @@ def test_another_network_is_told(tmp_path: Path) -> None:
 
     def refused(match: str, **settings: Any) -> None:
         with pytest.raises(InputError, match=match):
-            ResNet(small(tmp_path, **settings)).body(3, 12, 24, 2, fitting=True)
+            ResNet(small(tmp_path, **settings))._body(3, 12, 24, 2, fitting=True)
 
     refused(r"another ResNet than depth 34 with blocks \(1, 2\): depths \[1, 1\] \(here \[1, 2\]\)", blocks=(1, 2))
     refused(r"layer_type basic \(here bottleneck\).*set depth and blocks", depth=50)
@@ -108,7 +108,7 @@ def test_another_network_is_told(tmp_path: Path) -> None:
     (tmp_path / "config.json").unlink()
     refused("lacks a configuration")
     with pytest.raises(InputError, match="there is no folder"):
-        ResNet(small("./nowhere")).body(3, 12, 24, 2, fitting=True)
+        ResNet(small("./nowhere"))._body(3, 12, 24, 2, fitting=True)
 
 
 def test_weights_that_are_not_its_own_are_told(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_weights_that_are_not_its_own_are_told(tmp_path: Path) -> None:
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "depths": [1, 1]}))
     with pytest.raises(InputError, match=r"unknown \(resnet\.encoder\.stages\.1\.layers\.1\."):
-        ResNet(small(tmp_path)).body(3, 12, 24, 2, fitting=True)
+        ResNet(small(tmp_path))._body(3, 12, 24, 2, fitting=True)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (12, 24), (33, 31)])

@@ -11,7 +11,7 @@ pytest.importorskip("lightning")
 
 import torch
 
-from tasks.models.networks.image_network import take_over
+from tasks.models.networks.image_network import set_body
 from tasks.models.networks.resnext import ResNeXtModule
 
 Shape = tuple[int, ...]
@@ -58,7 +58,7 @@ def test_its_weights_are_torchvisions() -> None:
 def test_the_head_of_a_file_is_left_where_it_is() -> None:
     torch.manual_seed(1)
     there, network = ResNeXtModule(1000, blocks=(1,)).state_dict(), ResNeXtModule(3, blocks=(1,))
-    take_over(network, there, "it")
+    set_body(network, there, "it")
     found = network.state_dict()
     assert found["fc.weight"].shape == (3, 256)
     assert all(torch.equal(found[name], one) for name, one in there.items() if not name.startswith("fc."))

@@ -64,10 +64,10 @@ def small(checkpoint: str, **settings: Any) -> SpeechFineTunedSettings:
 
 def network(checkpoint: str, **settings: Any) -> SpeechClassifier:
     model = SpeechFineTuned(small(checkpoint, **settings), 1)
-    shape = model.start(drawn(2)[0])
+    shape = model._measure(drawn(2)[0])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        return model.build(shape, 3, fitting=True).eval()
+        return model._build(shape, 3, fitting=True).eval()
 
 
 def right(model: SpeechFineTuned, inputs: Inputs, truth: np.ndarray) -> float:
@@ -255,7 +255,7 @@ def test_the_last_linear_layer_is_the_last_module_of_its_kind(checkpoint: str) -
 def test_long_rows_keep_their_middle_and_short_ones_are_filled_up(checkpoint: str) -> None:
     model = SpeechFineTuned(small(checkpoint, max_duration_s=1.0))
     inputs = block([np.arange(20_000.0), np.arange(1.0, 101.0), np.arange(5_000.0)])
-    model.shape = model.start(inputs)
+    model.shape = model._measure(inputs)
     # one frame is 20 + 7 * 10 + 3 * 80 samples
     assert model.shape == {"fewest": 330, "most": 16_000}
     examples = model.examples(inputs)

@@ -39,6 +39,7 @@ class Spy:
     """Trained in epochs, or so it says: remembers whom it was shown, and scores by how often each class was seen."""
 
     seen: ClassVar[list[dict[str, Any]]] = []
+    notes_: ClassVar[list[str]] = []
 
     def fit(
         self,
@@ -75,7 +76,6 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> type[Spy]:
         takes=frozenset({"sequence", "vector"}),
         settings=SpySettings,
         make=lambda settings, seed: Spy(),
-        load=lambda settings, files: Spy().read(files),
         in_epochs=True,
     )
     known = registry.model
@@ -231,7 +231,7 @@ def test_too_few_units_and_missing_blocks_are_told() -> None:
         ({"vector": {"name": "logistik"}}, "base.vector: there is no model 'logistik'; did you mean logistic"),
         ({"text": {"name": "logistic"}}, "base.text: 'logistic' takes vectors, and this is a text"),
         ({"vector": {"name": "ridge"}}, "base.vector: 'ridge' learns values; stacking needs classes"),
-        ({"vector": {"name": "stacking"}}, "base.vector: stacking cannot stand on itself"),
+        ({"vector": {"name": "stacking"}}, "base.vector: stacking cannot be built on itself"),
         ({"vector": {"name": "logistic", "d": 1}}, "base.vector: unknown key 'd'"),
         ({"vector": {"name": "logistic", "c": -1.0}}, "base.vector: c must be above 0"),
         ({"vector": "logistic"}, "base.vector is 'logistic'; expected a model's name and settings"),

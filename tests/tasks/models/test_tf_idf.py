@@ -50,7 +50,7 @@ def test_rare_terms_are_kept_where_there_are_no_others() -> None:
 
 
 def test_texts_without_a_word_are_too_little() -> None:
-    with pytest.raises(NotEnoughData, match="none of the 2 texts of the training part holds a word"):
+    with pytest.raises(NotEnoughData, match="none of the 2 texts of the training part contains a word"):
         tf_idf.TfIdf(tf_idf.TfIdfSettings()).fit(said("...", ""), np.array(["good", "bad"]))
 
 

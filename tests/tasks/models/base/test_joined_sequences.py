@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.features.base.sequences import Sequences
-from tasks.models.base.joined_sequences import Joined, brought_to
+from tasks.models.base.joined_sequences import Joined, resampled
 
 
 def sequences(*rows: list[list[float]], n_features: int) -> Sequences:
@@ -43,7 +43,7 @@ def test_a_block_alone_is_as_it_was() -> None:
 @pytest.mark.parametrize("n", [1, 3, 5, 7, 12])
 def test_as_many_steps_as_asked_for_over_the_same_time(n: int) -> None:
     steps = np.linspace(0, 1, 5, dtype=np.float32)[:, None]
-    found = brought_to(steps, n)
+    found = resampled(steps, n)
     assert found.shape == (n, 1)
     assert (np.diff(found[:, 0]) >= 0).all()
     assert found.mean() == pytest.approx(0.5, abs=0.13)

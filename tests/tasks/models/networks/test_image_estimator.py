@@ -23,7 +23,7 @@ from tasks.models.base.estimator import Model
 from tasks.models.densenet import DenseNet, DenseNetSettings
 from tasks.models.networks.densenet import DenseNetModule
 from tasks.models.networks.image_estimator import ImageSettings, weights_of
-from tasks.models.networks.image_network import StagedImageNetwork, take_over
+from tasks.models.networks.image_network import StagedImageNetwork, set_body
 from tasks.models.training import checkpoint as kept
 from tests.tasks.models.spectrogram_rows import as_vectors, drawn
 
@@ -145,7 +145,7 @@ def test_a_vector_is_a_picture_of_one_band(name: str) -> None:
 def test_every_weight_is_in_one_stage_or_in_the_head(name: str) -> None:
     made = model(name)
     with torch.device("meta"):
-        network = made.make(made.settings(), 0).body(3, 128, 300, 7, fitting=True)
+        network = made.make(made.settings(), 0)._body(3, 128, 300, 7, fitting=True)
     staged = [one for stage in network.network.stages() for part in stage for one in part.parameters()]
     every = [*staged, *network.network.head().parameters()]
     assert sorted(map(id, every)) == sorted(map(id, network.parameters()))
@@ -161,7 +161,7 @@ def test_every_weight_is_in_one_stage_or_in_the_head(name: str) -> None:
 def test_lower_stages_learn_less(name: str) -> None:
     made = model(name)
     with torch.device("meta"):
-        network = made.make(made.settings(layer_decay=0.5), 0).body(3, 128, 300, 7, fitting=True)
+        network = made.make(made.settings(layer_decay=0.5), 0)._body(3, 128, 300, 7, fitting=True)
     groups = network.groups(0.1)
     # the loop reads the rate that is set off the first group
     assert groups[0]["lr"] == 0.1
@@ -182,7 +182,7 @@ def test_a_picture_of_one_channel_is_given_to_all_three() -> None:
 
 def test_a_body_starts_from_the_file_and_the_head_does_not(tmp_path: Path) -> None:
     expected = published(tmp_path / "weights.safetensors")
-    network = DenseNet(dense(checkpoint=str(tmp_path / "weights.safetensors"))).body(3, 12, 24, 2, fitting=True)
+    network = DenseNet(dense(checkpoint=str(tmp_path / "weights.safetensors")))._body(3, 12, 24, 2, fitting=True)
     found = network.network.state_dict()
     assert found["classifier.weight"].shape == (2, expected["classifier.weight"].shape[1])
     for name, one in expected.items():
@@ -198,7 +198,7 @@ def test_a_file_may_lack_counters_and_the_head_and_may_be_of_half_precision(tmp_
         if not name.endswith("num_batches_tracked") and not name.startswith("classifier.")
     }
     network = DenseNetModule(2, **TINY)
-    take_over(network, lean, "it")
+    set_body(network, lean, "it")
     conv = network.features.conv0.weight
     assert conv.dtype == torch.float32
     torch.testing.assert_close(conv.detach(), expected["features.conv0.weight"], rtol=1e-3, atol=1e-3)
@@ -298,7 +298,7 @@ def test_a_file_of_something_else_is_told(tmp_path: Path) -> None:
     def refused(found: dict[str, Any], match: str) -> None:
         save_file(found, path)
         with pytest.raises(InputError, match=match):
-            DenseNet(dense(checkpoint=str(path))).body(3, 12, 24, 2, fitting=True)
+            DenseNet(dense(checkpoint=str(path)))._body(3, 12, 24, 2, fitting=True)
 
     without = {name: one for name, one in good.items() if name != "features.norm5.bias"}
     refused(without, r"w\.safetensors does not hold.*\(DenseNetModule\): 1 missing \(features\.norm5\.bias\)")
@@ -308,7 +308,7 @@ def test_a_file_of_something_else_is_told(tmp_path: Path) -> None:
     refused({"conv1.weight": torch.zeros(1)}, r"missing \(features\.conv0\.weight, .* …\); 1 unknown \(conv1\.weight\)")
     path.write_bytes(b"not safetensors at all")
     with pytest.raises(InputError, match="cannot be read as safetensors"):
-        DenseNet(dense(checkpoint=str(path))).body(3, 12, 24, 2, fitting=True)
+        DenseNet(dense(checkpoint=str(path)))._body(3, 12, 24, 2, fitting=True)
 
 
 def test_a_file_is_left_as_it_is(tmp_path: Path) -> None:

@@ -11,18 +11,18 @@ import torch
 from torch import nn
 
 from tasks.features.sound import spectra
-from tasks.models.networks.spectrogram_input import SpectrogramInput, from_band_to_band
+from tasks.models.networks.spectrogram_input import SpectrogramInput, band_differences
 from tasks.models.training.augmentation import Augmentation
 
 
-def test_from_band_to_band_by_hand() -> None:
+def test_band_differences_by_hand() -> None:
     """Each band minus the one below; the lowest has nobody below, and takes the difference above it."""
     pictures = torch.tensor([1.0, 4.0, 9.0, 16.0])[None, None, :, None].repeat(1, 1, 1, 2)
-    first = from_band_to_band(pictures)
+    first = band_differences(pictures)
     assert first[0, 0, :, 0].tolist() == [3, 3, 5, 7]
-    assert from_band_to_band(first)[0, 0, :, 0].tolist() == [0, 0, 2, 2]
+    assert band_differences(first)[0, 0, :, 0].tolist() == [0, 0, 2, 2]
     torch.testing.assert_close(first[..., 0], first[..., 1])
-    assert not from_band_to_band(torch.ones(2, 1, 1, 5)).any()
+    assert not band_differences(torch.ones(2, 1, 1, 5)).any()
 
 
 @pytest.mark.parametrize("differences", ["time", "bands"])

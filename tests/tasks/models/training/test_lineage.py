@@ -38,7 +38,7 @@ stages:
 
 
 def told(folder: Path, **settings: Any) -> dict[str, Any]:
-    return lineage.told(FeedForwardSettings(**settings), 7, "classes", DESCRIBED, folder)
+    return lineage.hyper_parameters(FeedForwardSettings(**settings), 7, "classes", DESCRIBED, folder)
 
 
 def commit(folder: Path) -> str:

@@ -32,7 +32,7 @@ from tasks.models.recurrent import BiLstm, BiLstmSettings
 from tasks.models.training import batch_size, batches, checkpoint, loggers, loop, rate_finder
 from tasks.models.training.network import Target
 from tasks.models.training.run import EncodedRows, TrainingRun
-from tasks.models.training.run import drawn as drawn_network
+from tasks.models.training.run import untrained as drawn_network
 from tasks.models.training.settings import TrainingSettings
 
 CLASSES = np.array(["anger", "joy", "sadness"])
@@ -142,15 +142,15 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bytes(
 def test_a_kill_amid_an_epoch_costs_that_epoch_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Row weights, accumulation and clipping included."""
     settings = {"accumulate": 2, "gradient_clip": 0.5, "label_smoothing": 0.1, "find_learning_rate": True}
-    whole, step = fitted(**settings), loop.Loop.training_step
+    whole, step = fitted(**settings), loop._Loop.training_step
 
     def dying(self: Any, *batch: Any) -> Any:
-        if self.state.epochs == 1 and len(self._seen) == 2:
+        if self.state.epochs == 1 and len(self._sums) == 2:
             os.kill(os.getpid(), signal.SIGKILL)
         return step(self, *batch)
 
     with monkeypatch.context() as patched:
-        patched.setattr(loop.Loop, "training_step", dying)
+        patched.setattr(loop._Loop, "training_step", dying)
         assert in_a_process_that_dies(lambda: fitted(folder=tmp_path, **settings)) == -signal.SIGKILL
     assert fitted(folder=tmp_path, **settings).files() == whole.files()
 
@@ -317,8 +317,8 @@ def test_what_a_step_holds_grows_along_a_line() -> None:
     steps = rng.standard_normal((int(lengths.sum()), 5)).astype(np.float32)
     inputs = Inputs(np.full(40, "u"), {}, {"said": Sequences(steps, np.cumsum(lengths) - lengths, lengths)})
     model = BiLstm(BiLstmSettings(hidden=(4,)))
-    model.shape, model.target = model.start(inputs), Target("classes", tuple(CLASSES))
-    run = TrainingRun(model.settings, 1, "classes", lambda: model.build(model.shape, 3, fitting=True), {})
+    model.shape, model.target = model._measure(inputs), Target("classes", tuple(CLASSES))
+    run = TrainingRun(model.settings, 1, "classes", lambda: model._build(model.shape, 3, fitting=True), {})
     part = EncodedRows(model.examples(inputs), np.zeros(40, dtype=np.int64), np.ones(40, dtype=np.float32))
     order = batch_size.longest(part)
     assert (np.diff(lengths[order]) <= 0).all()
@@ -332,8 +332,10 @@ def test_what_a_step_holds_grows_along_a_line() -> None:
 
 def test_the_rate_is_looked_for_at_the_batch_size_that_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
     with_memory(monkeypatch, 1e12)
-    seen, found = [], loop._found
-    monkeypatch.setattr(loop, "_found", lambda run, part: (seen.append(run.settings.batch_size), found(run, part))[1])
+    seen, found = [], loop._find_rate
+    monkeypatch.setattr(
+        loop, "_find_rate", lambda run, part: (seen.append(run.settings.batch_size), found(run, part))[1]
+    )
     model = sized(find_learning_rate=True)
     assert seen == [64]
     assert sizes(model) == [16, 32, 64]
@@ -368,8 +370,8 @@ def test_a_step_that_does_not_fit_ends_the_search(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(batch_size, "_fits_gpu", lambda run, part: lambda size: (tried.append(size), size <= 32)[1])
     inputs, _ = drawn()
     model = FeedForward(small(batch_size=8))
-    model.shape, model.target = model.start(inputs), Target("classes", tuple(CLASSES))
-    run = TrainingRun(model.settings, 1, "classes", lambda: model.build(model.shape, 3, fitting=True), {})
+    model.shape, model.target = model._measure(inputs), Target("classes", tuple(CLASSES))
+    run = TrainingRun(model.settings, 1, "classes", lambda: model._build(model.shape, 3, fitting=True), {})
     part = EncodedRows(model.examples(inputs), np.zeros(120, dtype=np.int64), np.ones(120, dtype=np.float32))
     curve, notes = batch_size.sizes(run, part)
     assert curve == [{"batch_size": 8.0}, {"batch_size": 16.0}, {"batch_size": 32.0}]
