@@ -90,7 +90,7 @@ def test_embeddings_lie_side_by_side_and_are_standardised_by_the_training_part(w
     np.testing.assert_allclose(whole.mean_, embedded.mean(axis=0))
     np.testing.assert_allclose(whole.scale_, embedded.std(axis=0))
     standard = (embedded - whole.mean_) / whole.scale_
-    last = whole.last_.fitted_  # type: ignore[attr-defined]
+    last = whole.last_.linear_  # type: ignore[attr-defined]
     assert last.coef.shape == (4, 20)
     np.testing.assert_array_equal(whole.scores(inputs), last.scores(standard))
 
