@@ -37,7 +37,7 @@ class Changed:
     inputs: Inputs
 
 
-def there(modalities: Named, lacking: Mapping[str, int], n_rows: int) -> dict[str, tuple[str, ...]]:
+def available(modalities: Named, lacking: Mapping[str, int], n_rows: int) -> dict[str, tuple[str, ...]]:
     """Return the modalities that any row has, with their features.
 
     Args:

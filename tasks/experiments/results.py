@@ -1,9 +1,9 @@
-"""What an experiment leaves behind: its figures, every prediction, curves, and what it cost."""
+"""Results of an experiment: metrics, predictions, confusion pairs and training cost."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -14,10 +14,12 @@ from tasks.core.config import Clips
 from tasks.evaluation import scores
 from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import Bootstrap
-from tasks.experiments import fitting, modalities, scoring, windows
+from tasks.evaluation.splits import Labels
+from tasks.experiments import folds, modalities, scoring
 from tasks.experiments.data import Data
-from tasks.experiments.fitting import ONLY, RECIPE, SHUFFLED, Fit
+from tasks.experiments.fit_item import ONLY
 from tasks.experiments.plan import Plan
+from tasks.experiments.runs import Fits, majority, modalities_of, outputs, row_runs, runs, scored
 from tasks.experiments.scoring import Run
 from tasks.leaks.finding import AuditReport
 
@@ -33,113 +35,12 @@ _LIBRARIES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Fits:
-    """All fits of a variant (the recipe, shuffled labels, text only …): what was done, and what it gave."""
-
-    name: str
-    items: tuple[Fit, ...]
-    found: tuple[dict[str, Any], ...]
-
-
-def named(item: Fit, plan: Plan) -> str:
-    """Return what a fit's variant is called in figures and tables."""
-    if item.variant == ONLY:
-        return f"{' + '.join(_read_off(item, plan))} only"
-    return {RECIPE: RECIPE, SHUFFLED: "shuffled labels"}[item.variant]
-
-
-def _read_off(item: Fit, plan: Plan) -> list[str]:
-    """Return the modalities of a fit on a part of the features."""
-    return [one for one, names in plan.modalities.items() if set(names) <= set(item.features)]
-
-
-def runs(plan: Plan, data: Data, fits: Fits, groups: Any) -> list[Run]:
-    """Gather a variant's predictions of utterances, one run a seed (and a shuffle), rows sorted by id."""
-    return [of_utterances(plan, data, one) for one in row_runs(plan, data, fits, groups)]
-
-
-def of_utterances(plan: Plan, data: Data, run: Run) -> Run:
-    """Return what windows say together of their utterances; a run of utterances as it is.
-
-    Where windows of one utterance were tested in several folds, all count, and the first one's fold is named.
-    """
-    if plan.recipe.windows is None:
-        return run
-    clip = dict(zip(data.ids.tolist(), data.clips.tolist(), strict=True))
-    of = np.array([clip[one] for one in run.ids.tolist()], dtype=str)
-    # an utterance that is tested several times over, once by each corpus that was learned from, is scored each time
-    fold = np.zeros_like(run.fold) if plan.protocol.leaky else run.fold
-    order = np.lexsort((np.arange(of.size), of, fold))
-    keys = np.array([f"{number}\0{one}" for number, one in zip(fold[order].tolist(), of[order].tolist(), strict=True)])
-    first, found = windows.pooled(run.scores[order], keys, plan.recipe.clips or Clips())
-    where = order[first]
-    return Run(of[where], run.actual[where], found, run.groups[where], run.fold[where])
-
-
-def row_runs(plan: Plan, data: Data, fits: Fits, groups: Any) -> list[Run]:
-    """Gather a variant's predictions of rows, which are utterances or windows, as `runs` does."""
-    place = {one: number for number, one in enumerate(data.ids.tolist())}
-    gathered: dict[tuple[int, int], list[tuple[int, int, list[float]]]] = {}
-    for item, found in zip(fits.items, fits.found, strict=True):
-        if not found["ids"]:
-            continue
-        values = np.array(found["scores"], dtype=np.float64)
-        if plan.task == "classes":
-            values = scoring.aligned(values, found["outputs"], data.outputs)
-        rows = [(place[one], item.fold, row) for one, row in zip(found["ids"], values.tolist(), strict=True)]
-        gathered.setdefault((item.seed, item.number), []).extend(rows)
-    made = []
-    for _, rows in sorted(gathered.items()):
-        rows.sort()
-        where = np.array([row for row, _, _ in rows], dtype=np.int64)
-        fold = np.array([fold for _, fold, _ in rows], dtype=np.int64)
-        values = np.array([row for _, _, row in rows], dtype=np.float64)
-        made.append(Run(data.ids[where], data.target[where], values, groups[where], fold))
-    return made
-
-
-def majority(plan: Plan, data: Data, splits: Sequence[Split], groups: Any) -> Run:
-    """Return the answers of one who knows nothing but the training part's commonest class (or its mean value)."""
-    parts = []
-    for number, split in enumerate(splits):
-        known = data.target[split.train]
-        if plan.task == "classes":
-            counts = [(known == one).sum() for one in data.outputs]
-            row = np.eye(len(data.outputs))[int(np.argmax(counts))]
-        else:
-            row = np.atleast_1d(known.mean(axis=0))
-        parts.append((split.test, np.full(split.test.size, number), np.tile(row, (split.test.size, 1))))
-    where, fold, values = (np.concatenate([part[k] for part in parts]) for k in range(3))
-    order = np.argsort(where, kind="stable")
-    where = where[order]
-    of_rows = Run(data.ids[where], data.target[where], values[order], groups[where], fold[order])
-    return of_utterances(plan, data, of_rows)
-
-
-def outputs(plan: Plan, data: Data) -> tuple[str, ...]:
-    """Return what an utterance may be called, and what its scores are of."""
-    return windows.outputs(data.outputs, plan.recipe.clips)
-
-
-def scored(plan: Plan, data: Data, these: Sequence[Run], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Return a variant's scores."""
-    if plan.task == "classes":
-        per_fold = plan.protocol.averaging == "per fold"
-        # runs of windows have no column for what is not called
-        names = outputs(plan, data)[: these[0].scores.shape[1]]
-        return scoring.of_classes(these, names, bootstrap, per_fold=per_fold, n_real=len(data.outputs))
-    if plan.task == "labels":
-        return scoring.of_labels(these, data.outputs, bootstrap)
-    return scoring.of_values(these, bootstrap)
-
-
 def metrics(
     plan: Plan,
     data: Data,
     all_fits: Sequence[Fits],
     splits: Sequence[Split],
-    groups: Any,
+    groups: Labels,
     *,
     audit: AuditReport,
     bootstrap: Bootstrap,
@@ -196,7 +97,7 @@ def metrics(
             for one in audit.findings
             if one.n
         ],
-        "notes": sorted({note for one in mine.found for note in one["notes"]}),
+        "notes": sorted({note for one in mine.records for note in one["notes"]}),
         "versions": {name: there for name in _LIBRARIES if (there := _version(name))},
         "data_sha256": data.digest,
     }
@@ -205,7 +106,7 @@ def metrics(
     return found
 
 
-def predictions(plan: Plan, data: Data, all_fits: Sequence[Fits], groups: Any) -> pa.Table:
+def predictions(plan: Plan, data: Data, all_fits: Sequence[Fits], groups: Labels) -> pa.Table:
     """Return every prediction of every variant: ids, seed, fold, what is true, what was said, and all scores."""
     tables = []
     for fits in all_fits:
@@ -250,13 +151,13 @@ def confusion(plan: Plan, data: Data, these: Sequence[Run]) -> list[dict[str, st
 def cost(all_fits: Sequence[Fits]) -> dict[str, Any]:
     """Return what training took, on the machines that did it: seconds of each variant, and the most memory."""
     return {
-        "training_s": {fits.name: round(sum(one["seconds"] for one in fits.found), 3) for fits in all_fits},
-        "n_fits": {fits.name: len(fits.found) for fits in all_fits},
-        "peak_mb": round(max(one["peak_mb"] for fits in all_fits for one in fits.found), 1),
+        "training_s": {fits.name: round(sum(one["seconds"] for one in fits.records), 3) for fits in all_fits},
+        "n_fits": {fits.name: len(fits.records) for fits in all_fits},
+        "peak_mb": round(max(one["peak_mb"] for fits in all_fits for one in fits.records), 1),
     }
 
 
-def _windows(plan: Plan, data: Data, fits: Fits, groups: Any, bootstrap: Bootstrap) -> dict[str, Any] | None:
+def _windows(plan: Plan, data: Data, fits: Fits, groups: Labels, bootstrap: Bootstrap) -> dict[str, Any] | None:
     """Return what was cut, and what windows are worth by themselves, before they are scored together."""
     recipe = plan.recipe
     if recipe.windows is None:
@@ -274,12 +175,12 @@ def _calibrated(data: Data, these: Sequence[Run]) -> dict[str, Any]:
     return scoring.calibration([_sure(one, data) for one in these], data.outputs)
 
 
-def _before_fusion(plan: Plan, data: Data, others: Sequence[Fits], groups: Any) -> list[dict[str, Any]]:
+def _before_fusion(plan: Plan, data: Data, others: Sequence[Fits], groups: Labels) -> list[dict[str, Any]]:
     """Return the calibration error of what was trained on fewer modalities."""
     fewer = [fits for fits in others if fits.items[0].variant == ONLY]
     return [
         {
-            "modalities": _read_off(fits.items[0], plan),
+            "modalities": modalities_of(fits.items[0], plan),
             "ece": _calibrated(data, runs(plan, data, fits, groups))["ece"],
         }
         for fits in fewer
@@ -295,16 +196,18 @@ def _only(found: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _modalities(
-    plan: Plan, data: Data, all_fits: Sequence[Fits], groups: Any, bootstrap: Bootstrap, *, known: Mapping[str, Any]
+    plan: Plan, data: Data, all_fits: Sequence[Fits], groups: Labels, bootstrap: Bootstrap, *, known: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Return what the recipe gains over fewer modalities, in training or in the test alone; `known` are baselines."""
     mine = all_fits[0]
     variants = [
-        (_read_off(fits.items[0], plan), modalities.ALONE, fits) for fits in all_fits if fits.items[0].variant == ONLY
+        (modalities_of(fits.items[0], plan), modalities.ALONE, fits)
+        for fits in all_fits
+        if fits.items[0].variant == ONLY
     ]
-    for key in dict.fromkeys(key for one in mine.found for key, _ in one["probes"]):
+    for key in dict.fromkeys(key for one in mine.records for key, _ in one["probes"]):
         modality, _, how = key.partition("|")
-        found = tuple({**one, "scores": dict(one["probes"]).get(key, [])} for one in mine.found)
+        found = tuple({**one, "scores": dict(one["probes"]).get(key, [])} for one in mine.records)
         variants.append(([modality], how, Fits(key, mine.items, found)))
     if not variants:
         return []
@@ -335,9 +238,9 @@ def _tuned(plan: Plan, fits: Fits) -> list[dict[str, Any]]:
 
 
 def _folds(plan: Plan, data: Data, fits: Fits) -> list[dict[str, Any]]:
-    names = {seed: [one.name for one in fitting.folds(plan, data, seed)] for seed in plan.recipe.seeds}
+    names = {seed: [one.name for one in folds.folds(plan, data, seed)] for seed in plan.recipe.seeds}
     rows = []
-    for item, found in zip(fits.items, fits.found, strict=True):
+    for item, found in zip(fits.items, fits.records, strict=True):
         if not found["ids"]:
             continue
         one = runs(plan, data, Fits(fits.name, (item,), (found,)), np.zeros(data.ids.size, dtype=str))

@@ -16,7 +16,7 @@ from tasks.core import paths
 from tasks.core.errors import InputError
 from tasks.evaluation import scores
 from tasks.evaluation.scores import NAMES, Bootstrap
-from tasks.experiments.fitting import RECIPE
+from tasks.experiments.fit_item import RECIPE
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from tasks.core import paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import ConfigError, NotEnoughData
 from tasks.experiments import data as rows_of
-from tasks.experiments import fitting, plan
+from tasks.experiments import fitted_model, plan
 from tasks.features.base import store
 from tests.tasks.experiment_runs import run
 
@@ -136,7 +136,7 @@ def test_the_page_tells_where_the_attention_goes(toy: Toy) -> None:
         for path in (paths.experiment("trial") / "model").rglob("*")
         if path.is_file()
     }
-    names, shares = fitting.loaded(recipe, kept).attended(data.inputs)
+    names, shares = fitted_model.load(recipe, kept).attended(data.inputs)
     assert names == ("toy-voice", "toy-steps")
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
     mute = np.isin(data.ids, list(MUTE))

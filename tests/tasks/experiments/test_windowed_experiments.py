@@ -17,7 +17,8 @@ from tasks.core.config import Config
 from tasks.core.errors import ConfigError, LeakError, NotEnoughData
 from tasks.evaluation.protocols import Protocol
 from tasks.experiments import data as rows_of
-from tasks.experiments import fitting, plan
+from tasks.experiments import folds, plan
+from tasks.experiments.fit_item import Fit
 from tests.tasks.experiment_runs import run
 
 Toy = Callable[..., Config]
@@ -46,9 +47,9 @@ def test_windows_are_learned_and_their_utterances_scored(toy: Toy) -> None:
 def test_windows_of_one_utterance_never_straddle_folds(toy: Toy) -> None:
     recipe = plan.plan("trial", toy(**STEPS))
     data = rows_of.load(recipe)
-    for split in fitting.folds(recipe, data, 7):
+    for split in folds.folds(recipe, data, 7):
         assert not set(data.clips[split.train]) & set(data.clips[split.test])
-        shown = fitting.split_of(fitting.Fit(recipe, data.digest, "", 0, 7), data)
+        shown = folds.split_of(Fit(recipe, data.digest, "", 0, 7), data)
         assert not set(data.clips[shown.train]) & set(data.clips[shown.development])
     assert (data.columns["speaker"] != "").all()
     assert set(data.target[data.clips == data.clips[0]]) == {data.target[0]}
@@ -143,7 +144,7 @@ def test_another_corpus_is_only_learned_from(toy: Toy) -> None:
     data = rows_of.load(recipe)
     other = data.columns["corpus"] == "other"
     assert set(data.target[other]) == {"anger"}
-    for split in fitting.folds(recipe, data, 7):
+    for split in folds.folds(recipe, data, 7):
         assert not other[split.test].any()
         assert set(np.flatnonzero(other)) <= set(split.train)
         assert not set(data.columns["speaker"][split.train]) & set(data.columns["speaker"][split.test])

@@ -15,7 +15,8 @@ from tasks.core import each, paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import InputError, LeakError, NotEnoughData
 from tasks.evaluation.scores import Bootstrap
-from tasks.experiments import fitting, plan
+from tasks.experiments import data as experiment_data
+from tasks.experiments import fitted_model, fitting, plan
 from tasks.features.base import store
 from tasks.on_demand import compare_experiments
 from tasks.stages import experiment
@@ -141,8 +142,8 @@ def test_the_kept_model_predicts_as_it_did(toy: Toy) -> None:
     folder = paths.experiment("trial") / "model"
     files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     made = plan.plan("trial", config)
-    data = fitting.rows_of.load(made)
-    loaded = fitting.loaded(made, {name: content for name, content in files.items() if name != "card.json"})
+    data = experiment_data.load(made)
+    loaded = fitted_model.load(made, {name: content for name, content in files.items() if name != "card.json"})
     test = np.flatnonzero(data.columns["split"] == "test")
     predictions = pq.read_table(paths.experiment("trial") / "predictions.parquet").to_pylist()
     mine = np.array(

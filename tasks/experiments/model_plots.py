@@ -10,7 +10,7 @@ import numpy as np
 from tasks.core import paths
 from tasks.evaluation.protocols import Split
 from tasks.experiments.data import Data
-from tasks.experiments.fitting import Fitted
+from tasks.experiments.fitted_model import Fitted
 from tasks.experiments.plan import Part, Plan
 from tasks.experiments.plot_data import Attended, Frames, Search, Shares, Varied
 from tasks.features.sound import spectra
@@ -78,11 +78,10 @@ def _networks(estimator: Any) -> dict[str, Any]:
 
 def varied(plan: Plan, data: Data) -> Varied | None:
     """Return the first utterance under each augmentation of the recipe; None where it has none, or no spectrograms."""
-    from tasks.models.networks.spectrogram_estimator import SpectrogramNetworkSettings
     from tasks.models.training.augmentation import Augmentation
 
     settings, part = plan.settings(0), _seen(plan)
-    if part is None or not isinstance(settings, SpectrogramNetworkSettings) or settings.augment == Augmentation():
+    if part is None or getattr(settings, "augment", Augmentation()) == Augmentation():
         return None
     from tasks.models.networks.augmentation_examples import variants
 

@@ -1,0 +1,170 @@
+"""Training on one split's training part: scaling, balancing, the model; and the result as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.core.errors import LeakError
+from tasks.evaluation.protocols import Split
+from tasks.experiments.plan import Plan
+from tasks.leaks.fitted import check as check_fitted
+from tasks.models.base.estimator import Development, Inputs, Scores, TrainingPart
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model with the scaler of every block of vectors.
+
+    Args:
+        scalers: block → fitted `StandardScaler`
+        estimator: the fitted model
+    """
+
+    scalers: Mapping[str, Any]
+    estimator: Any
+
+    def scores(self, inputs: Inputs) -> Scores:
+        """Return one score per output, shape (n_rows, n_outputs).
+
+        Args:
+            inputs: rows, not scaled
+        """
+        scores: Scores = self.estimator.scores(_scaled(inputs, self.scalers))
+        return scores
+
+    def attended(self, inputs: Inputs) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+        """Return the blocks and each row's shares of attention, of a model that has them, shape (n_rows, n_blocks).
+
+        Args:
+            inputs: rows, not scaled
+        """
+        shares: tuple[tuple[str, ...], NDArray[np.float64]] = self.estimator.attended(_scaled(inputs, self.scalers))
+        return shares
+
+    def files(self) -> dict[str, bytes]:
+        """Return the model and the scalers as files: name → content."""
+        from safetensors.numpy import save
+
+        files = {f"model/{name}": content for name, content in self.estimator.files().items()}
+        for name, scaler in self.scalers.items():
+            files[f"scale/{name}.safetensors"] = save({"mean": scaler.mean_, "scale": scaler.scale_})
+        return files
+
+
+def train(
+    plan: Plan, inputs: Inputs, target: NDArray[Any], split: Split, *, point: int, seed: int, folder: Path | None = None
+) -> Fitted:
+    """Scale, balance and train on a split's training part alone.
+
+    Args:
+        plan: the recipe
+        inputs: all rows
+        target: of all rows, shape (n_rows,) or (n_rows, n_labels)
+        split: its training part is used; its development part is shown to a model that is trained in epochs
+        point: index of the point of the grid
+        seed: random seed
+        folder: for training in epochs: where its checkpoints are kept until it ends
+    """
+    training, labels = inputs.rows(split.train), target[split.train]
+    scalers = _scalers(plan, training)
+    training = _scaled(training, scalers)
+    weights = plan.balance.weights(labels)
+    if plan.balance.way == "choice of rows":
+        chosen = plan.balance.rows(labels, seed)
+        training, labels = training.rows(chosen), labels[chosen]
+    elif plan.balance.way == "new rows":
+        training, labels = _with_new_rows(plan, training, labels, seed)
+    estimator: Any = plan.model.make(plan.settings(point), seed)
+    if plan.recipe.branches_see == "everything":
+        estimator.beyond = TrainingPart(_scaled(inputs, scalers), target, None)
+    development = None
+    if plan.model.in_epochs and split.development.size:
+        development = Development(_scaled(inputs.rows(split.development), scalers), target[split.development])
+    fitted = estimator.fit(training, labels, weights=weights, development=development, folder=folder)
+    if folder is not None:
+        _remove_empty_folders(folder)
+    return Fitted(scalers, fitted)
+
+
+def load(plan: Plan, files: Mapping[str, bytes], point: int = 0) -> Fitted:
+    """Return a model from its files, as `Fitted.files` returned them.
+
+    Args:
+        plan: the recipe
+        files: name → content
+        point: index of the point of the grid that the model was fitted with
+    """
+    from safetensors.numpy import load as load_arrays
+    from sklearn.preprocessing import StandardScaler
+
+    scalers = {}
+    for name, content in files.items():
+        if name.startswith("scale/"):
+            scaler, arrays = StandardScaler(), load_arrays(content)
+            scaler.mean_, scaler.scale_ = arrays["mean"], arrays["scale"]
+            scaler.n_features_in_ = arrays["mean"].size
+            scalers[name.removeprefix("scale/").removesuffix(".safetensors")] = scaler
+    inner = {name.removeprefix("model/"): content for name, content in files.items() if name.startswith("model/")}
+    return Fitted(scalers, plan.model.load(plan.settings(point), inner))
+
+
+def demand_fitted_inside(fitted: Fitted, inputs: Inputs, target: NDArray[Any], split: Split, where: str) -> None:
+    """Check that the fitted scalers saw the training part only.
+
+    Args:
+        fitted: the trained model
+        inputs: all rows
+        target: of all rows
+        split: its training part is what the scalers may have seen
+        where: the fit's id, for the message
+
+    Raises:
+        LeakError: if a scaler differs from one that is fitted on the training part
+    """
+    classes = target.astype(str) if target.ndim == 1 else np.zeros(len(target), dtype=str)
+    for name, scaler in fitted.scalers.items():
+        block = np.asarray(inputs.vectors[name], dtype=np.float64)
+        training = (block[split.train], classes[split.train])
+        finding = check_fitted([(name, scaler)], training, (block, classes))
+        if finding.n:
+            raise LeakError(f"{where}: {finding.what}: {', '.join(finding.examples)}")
+
+
+def _scalers(plan: Plan, training: Inputs) -> dict[str, Any]:
+    if plan.recipe.scale == "none":
+        return {}
+    from sklearn.preprocessing import StandardScaler
+
+    return {name: StandardScaler().fit(np.asarray(block, np.float64)) for name, block in training.vectors.items()}
+
+
+def _scaled(inputs: Inputs, scalers: Mapping[str, Any]) -> Inputs:
+    if not scalers:
+        return inputs
+    vectors = {
+        name: scalers[name].transform(np.asarray(block, dtype=np.float64)) if name in scalers else block
+        for name, block in inputs.vectors.items()
+    }
+    return replace(inputs, vectors=vectors)
+
+
+def _with_new_rows(plan: Plan, training: Inputs, labels: NDArray[Any], seed: int) -> tuple[Inputs, NDArray[Any]]:
+    matrix, resampled = plan.balance.sampler(labels, seed).fit_resample(training.matrix(), labels)
+    ends = np.cumsum([block.shape[1] for block in training.vectors.values()])[:-1]
+    blocks = dict(zip(training.vectors, np.split(matrix, ends, axis=1), strict=True))
+    # an interpolated row belongs to no unit; the plan refuses this balancing for models that read units
+    return Inputs(np.full(len(matrix), "", dtype=str), blocks), resampled
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    """Remove folders that training left empty; logs stay."""
+    for path in (*sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True), folder):
+        with suppress(OSError):
+            path.rmdir()

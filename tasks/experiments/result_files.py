@@ -1,0 +1,121 @@
+"""Files of an experiment's results: metrics, predictions, plot data, cost and the kept model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.core import paths, tables
+from tasks.core.config import Config
+from tasks.evaluation.protocols import Split
+from tasks.evaluation.scores import Bootstrap
+from tasks.experiments import data as experiment_data
+from tasks.experiments import fitted_model, folds, model_plots, plot_data, results, row_plots, runs, scoring
+from tasks.experiments.data import Data
+from tasks.experiments.fit_item import FINAL, Fit
+from tasks.experiments.plan import Plan
+from tasks.experiments.plot_data import PlotData
+from tasks.experiments.runs import Fits
+from tasks.experiments.scoring import Run
+from tasks.leaks.finding import AuditReport
+
+_CURVES = pa.schema(
+    [
+        ("fold", pa.int64()),
+        ("seed", pa.int64()),
+        ("epoch", pa.float64()),
+        ("name", pa.string()),
+        ("value", pa.float64()),
+    ]
+)
+
+
+def write(config: Config, recipe: Plan, data: Data, fits: Sequence[Fits], audit: AuditReport) -> None:
+    """Write all files of `data/experiment/NAME/` but `audit.json`.
+
+    Args:
+        config: all settings
+        recipe: the experiment
+        data: its rows
+        fits: of the recipe itself, then of every baseline
+        audit: of its folds
+    """
+    target, settings = paths.experiment(recipe.name), config.evaluate
+    splits = folds.folds(recipe, data, recipe.recipe.seeds[0])
+    groups = experiment_data.resampled(recipe, data.columns)
+    bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
+    metrics = results.metrics(recipe, data, fits, splits, groups, audit=audit, bootstrap=bootstrap)
+    metrics["simulated"] = json.loads(paths.reading(recipe.recipe.corpus).read_text(encoding="utf-8"))["simulated"]
+    item, record = next(pair for pair in zip(fits[0].items, fits[0].records, strict=True) if pair[0].keep)
+    files = dict(record["files"])
+    fitted = fitted_model.load(recipe, files, item.point)
+    metrics["model"] |= model_plots.size(fitted, files)
+    tables.write_text(target / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+    predictions = results.predictions(recipe, data, fits, groups)
+    with tables.whole(target / "predictions.parquet") as part:
+        pq.write_table(predictions, part, compression="zstd")
+    recipe_runs = runs.runs(recipe, data, fits[0], groups)
+    tables.write_csv(target / "confusion.csv", results.confusion(recipe, data, recipe_runs))
+    curves = _curves(fits[0])
+    tables.write(curves, target / "curves.parquet", _CURVES)
+    drawn = replace(
+        _row_plots(recipe, data, splits, recipe_runs, curves),
+        varied=model_plots.varied(recipe, data),
+        attended=model_plots.attended(recipe, data, fitted, item.point),
+        shares=model_plots.shares(recipe, data, splits, fitted),
+        searched=model_plots.searched(fitted),
+        frames=model_plots.frames(recipe),
+    )
+    tables.write_text(target / "plot_data.json", plot_data.dumps(drawn))
+    tables.write_text(target / "cost.json", json.dumps(results.cost(fits), indent=2) + "\n")
+    _write_model(recipe, item, record, files)
+
+
+def _curves(fits: Fits) -> pa.Table:
+    rows = [
+        {"fold": item.fold, "seed": item.seed, "epoch": entry["epoch"], "name": name, "value": value}
+        for item, record in zip(fits.items, fits.records, strict=True)
+        for entry in json.loads(record["curves"])
+        for name, value in entry.items()
+        if name != "epoch" and value is not None
+    ]
+    return tables.from_rows(rows, _CURVES)
+
+
+def _row_plots(recipe: Plan, data: Data, splits: Sequence[Split], recipe_runs: list[Run], curves: pa.Table) -> PlotData:
+    if recipe.task != "classes":
+        return PlotData({}, (), {}, (), curves.to_pylist())
+    utterances = tables.read_corpus(paths.utterances(recipe.recipe.corpus)).select(["utterance_id", "text"])
+    texts = {row["utterance_id"]: row["text"] or "" for row in utterances.to_pylist()}
+    return PlotData(
+        row_plots.counts(data, splits),
+        row_plots.maps(data, recipe.recipe.seeds[0]),
+        row_plots.words(data, texts),
+        scoring.roc(recipe_runs, runs.outputs(recipe, data)),
+        curves.to_pylist(),
+    )
+
+
+def _write_model(recipe: Plan, item: Fit, record: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+    """Write the kept model: of the only fold, or trained on all rows."""
+    folder = paths.experiment(recipe.name) / "model"
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, content in sorted(files.items()):
+        tables.write_bytes(folder / name, content)
+    card: dict[str, Any] = {
+        "experiment": recipe.name,
+        "trained_on": "every row" if item.fold == FINAL else "the protocol's training part",
+        "n_train": record["n_train"],
+        "outputs": record["outputs"],
+        "model": recipe.model.name,
+        "settings": dict(recipe.points[item.point]),
+        "features": list(recipe.recipe.features),
+        "seed": item.seed,
+    }
+    tables.write_text(folder / "card.json", json.dumps(card, indent=2, ensure_ascii=False) + "\n")

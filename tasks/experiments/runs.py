@@ -1,0 +1,165 @@
+"""Runs: the predictions of each variant (the recipe, shuffled labels, fewer modalities, the majority), by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tasks.core.config import Clips
+from tasks.evaluation.protocols import Split
+from tasks.evaluation.scores import Bootstrap
+from tasks.evaluation.splits import Labels
+from tasks.experiments import scoring, windows
+from tasks.experiments.data import Data
+from tasks.experiments.fit_item import ONLY, RECIPE, SHUFFLED, Fit
+from tasks.experiments.plan import Plan
+from tasks.experiments.scoring import Run
+
+
+@dataclass(frozen=True)
+class Fits:
+    """All fits of a variant, and what each returned: rows of schema `FITTED`, in the same order."""
+
+    name: str
+    items: tuple[Fit, ...]
+    records: tuple[dict[str, Any], ...]
+
+
+def variant_name(item: Fit, plan: Plan) -> str:
+    """Return the name of a fit's variant in results.
+
+    Args:
+        item: the fit
+        plan: the recipe
+    """
+    if item.variant == ONLY:
+        return f"{' + '.join(modalities_of(item, plan))} only"
+    return {RECIPE: RECIPE, SHUFFLED: "shuffled labels"}[item.variant]
+
+
+def modalities_of(item: Fit, plan: Plan) -> list[str]:
+    """Return the modalities that a fit on a part of the features uses.
+
+    Args:
+        item: the fit
+        plan: the recipe
+    """
+    return [modality for modality, names in plan.modalities.items() if set(names) <= set(item.features)]
+
+
+def runs(plan: Plan, data: Data, fits: Fits, groups: Labels) -> list[Run]:
+    """Gather a variant's predictions of utterances: one run per seed (and shuffle), rows sorted by id.
+
+    Args:
+        plan: the recipe
+        data: the rows
+        fits: of one variant
+        groups: bootstrap unit of each row, shape (n_rows,)
+    """
+    return [_of_utterances(plan, data, run) for run in row_runs(plan, data, fits, groups)]
+
+
+def row_runs(plan: Plan, data: Data, fits: Fits, groups: Labels) -> list[Run]:
+    """Gather a variant's predictions of rows, which are utterances or windows.
+
+    Args:
+        plan: the recipe
+        data: the rows
+        fits: of one variant
+        groups: bootstrap unit of each row, shape (n_rows,)
+    """
+    row_of = {row_id: number for number, row_id in enumerate(data.ids.tolist())}
+    gathered: dict[tuple[int, int], list[tuple[int, int, list[float]]]] = {}
+    for item, record in zip(fits.items, fits.records, strict=True):
+        if not record["ids"]:
+            continue
+        values = np.array(record["scores"], dtype=np.float64)
+        if plan.task == "classes":
+            values = scoring.aligned(values, record["outputs"], data.outputs)
+        scored = zip(record["ids"], values.tolist(), strict=True)
+        rows = [(row_of[row_id], item.fold, row) for row_id, row in scored]
+        gathered.setdefault((item.seed, item.number), []).extend(rows)
+    gathered_runs = []
+    for _, rows in sorted(gathered.items()):
+        rows.sort()
+        indices = np.array([row for row, _, _ in rows], dtype=np.int64)
+        fold = np.array([fold for _, fold, _ in rows], dtype=np.int64)
+        values = np.array([row for _, _, row in rows], dtype=np.float64)
+        gathered_runs.append(Run(data.ids[indices], data.target[indices], values, groups[indices], fold))
+    return gathered_runs
+
+
+def majority(plan: Plan, data: Data, splits: Sequence[Split], groups: Labels) -> Run:
+    """Return the baseline that always predicts the training part's commonest class, or its mean value.
+
+    Args:
+        plan: the recipe
+        data: the rows
+        splits: the folds
+        groups: bootstrap unit of each row, shape (n_rows,)
+    """
+    parts = []
+    for number, split in enumerate(splits):
+        target = data.target[split.train]
+        if plan.task == "classes":
+            counts = [(target == output).sum() for output in data.outputs]
+            row = np.eye(len(data.outputs))[int(np.argmax(counts))]
+        else:
+            row = np.atleast_1d(target.mean(axis=0))
+        parts.append((split.test, np.full(split.test.size, number), np.tile(row, (split.test.size, 1))))
+    indices, fold, values = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    order = np.argsort(indices, kind="stable")
+    indices = indices[order]
+    of_rows = Run(data.ids[indices], data.target[indices], values[order], groups[indices], fold[order])
+    return _of_utterances(plan, data, of_rows)
+
+
+def outputs(plan: Plan, data: Data) -> tuple[str, ...]:
+    """Return the names of the score columns of utterances.
+
+    Args:
+        plan: the recipe
+        data: the rows
+    """
+    return windows.outputs(data.outputs, plan.recipe.clips)
+
+
+def scored(plan: Plan, data: Data, same_variant: Sequence[Run], bootstrap: Bootstrap) -> dict[str, Any]:
+    """Return the scores of a variant's runs.
+
+    Args:
+        plan: the recipe
+        data: the rows
+        same_variant: its runs
+        bootstrap: settings of the intervals
+    """
+    if plan.task == "classes":
+        per_fold = plan.protocol.averaging == "per fold"
+        # runs of windows have no column for "none"
+        names = outputs(plan, data)[: same_variant[0].scores.shape[1]]
+        return scoring.of_classes(same_variant, names, bootstrap, per_fold=per_fold, n_real=len(data.outputs))
+    if plan.task == "labels":
+        return scoring.of_labels(same_variant, data.outputs, bootstrap)
+    return scoring.of_values(same_variant, bootstrap)
+
+
+def _of_utterances(plan: Plan, data: Data, run: Run) -> Run:
+    """Pool the scores of windows into scores of their utterances; return a run of utterances unchanged.
+
+    Where windows of an utterance were tested in several folds, all are pooled, and the fold of the first is kept.
+    """
+    if plan.recipe.windows is None:
+        return run
+    clip = dict(zip(data.ids.tolist(), data.clips.tolist(), strict=True))
+    clips = np.array([clip[row_id] for row_id in run.ids.tolist()], dtype=str)
+    # leave-one-corpus-in tests an utterance once per training corpus: score it each time
+    fold = np.zeros_like(run.fold) if plan.protocol.leaky else run.fold
+    order = np.lexsort((np.arange(clips.size), clips, fold))
+    sorted_rows = zip(fold[order].tolist(), clips[order].tolist(), strict=True)
+    keys = np.array([f"{number}\0{name}" for number, name in sorted_rows])
+    first, scores = windows.pooled(run.scores[order], keys, plan.recipe.clips or Clips())
+    rows = order[first]
+    return Run(clips[rows], run.actual[rows], scores, run.groups[rows], run.fold[rows])
