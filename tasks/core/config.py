@@ -1,4 +1,4 @@
-"""`params.yaml` as frozen, typed settings; an unknown key or an impossible value is an error that names its line."""
+"""Settings from `params.yaml`, frozen and typed; an unknown key or an invalid value is an error that names its line."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""How a step maps over its items: remembered by content, in worker processes, with progress; nothing dropped.
+"""Map a stage's function over its items: cached by content, in worker processes, with progress and rejected items.
 
-A stage hands `Work` (one function and its settings) and its items to an `Each`. Which one it is depends on
-who drives: `local` (a process pool with a progress bar) or a flow's (task runs). Both leave each item's result in
-the memo, under a key made from what decides it, and give back where it lies, in the order of the items.
+A stage passes `Work` (one function and its settings) and its items to an `Each`. The driver provides it: `local` (a
+process pool with a progress bar) for `dvc repro` and `undertone run`, or task runs in a flow. Both store each item's
+result in the cache (the memo), under a key of all that decides it, and yield the locations in the order of the items.
 """
 
 from __future__ import annotations
@@ -29,23 +29,24 @@ from tasks.core.errors import ItemFailed, Rejected, Transient, UndertoneError
 from tasks.core.results import Reject, Result
 from tasks.core.workers import Pool
 
-_AT_ONCE = 64
-_PASSING = ".passing"
-_POOL_S = 2.0
-"""What it takes, about, until processes have started and imported what a step needs."""
-_LONG_S = 10.0
-_MANY = 32
-"""So many new items of one stage, and more stages will have work for processes."""
-_MOST_LOST = 0.2
-"""Share of the time that may be lost by trying items out alone which turn out to be long."""
+_RESULTS_AT_ONCE = 64
+_TRANSIENT = ".passing"
+_POOL_START_S = 2.0
+"""Time until worker processes have started and imported what a stage needs, about."""
+_LONG_ITEM_S = 10.0
+"""A first item that takes longer is long by itself, not because of the imports that it includes."""
+_MANY_ITEMS = 32
+"""With at least this many new items, start the worker pool early: later stages will have work for it, too."""
+_MAX_LOSS = 0.2
+"""Share of the time that may be lost by doing the first item in this process if all items turn out to be long."""
 
 
 class Item(Protocol):
-    """One thing a stage works on: picklable, small, and able to say what decides its result."""
+    """One unit of a stage's work: small, picklable, with everything that decides its result."""
 
     @property
     def id(self) -> str:
-        """A name that is unique in the stage and can be read by a person."""
+        """A readable name, unique in the stage."""
 
     @property
     def content(self) -> str:
@@ -57,13 +58,13 @@ class Work:
     """One function to map over items.
 
     Args:
-        stage: the stage's word
+        stage: the stage's name
         one: `one(item, settings) -> Result`, a module-level function
         settings: the parameters it uses; they are part of every key
         schema: the schema of the rows it returns
-        version: stands for its code in every key; by default a digest of the source files it is made of
-        verify: says whether a remembered result still holds (its files are still there); by default it does
-        host: names the machine an item is fetched from, for a driver that limits how often one is asked at a time
+        version: the code digest in every key; by default that of the function's module
+        verify: returns whether a cached result is still valid (its files exist); by default it is
+        host: returns the host an item is fetched from, for drivers that limit concurrent requests per host
     """
 
     stage: str
@@ -76,38 +77,46 @@ class Work:
 
     @property
     def code(self) -> str:
-        """What stands for the code in every key."""
+        """The code digest in every key."""
         return self.version or code_version.version(self.one.__module__)
 
     def place(self, item: Item) -> Path:
-        """Return where the item's result lies, or will lie."""
+        """Return the path of the item's cached result, whether it exists or not.
+
+        Args:
+            item: one item
+        """
         return memo.place(self.stage, self.key(item))
 
     def pinned(self) -> Work:
-        """Return the same work with its code's version as it is here: elsewhere it may be another."""
+        """Return the same work with the code digest of this machine: a worker elsewhere may have other code."""
         return replace(self, version=self.code)
 
     def key(self, item: Item) -> str:
-        """Return the key under which the item's result is remembered: 64 hexadecimal digits."""
+        """Return the item's cache key: 64 hexadecimal digits.
+
+        Args:
+            item: one item
+        """
         return _digest([self._shared, item.id, item.content])
 
     @cached_property
     def _shared(self) -> str:
-        """What all keys have in common."""
+        """The part that all keys share."""
         settings = json.dumps(self.settings.model_dump(mode="json"), sort_keys=True)
         return _digest([self.stage, self.one.__name__, self.code, settings, str(self.schema)])
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where an item's result lies: small enough to travel between machines.
+    """The location of an item's result; small, so that it can be sent between machines.
 
     Args:
         item: its id
-        memo: where the result lies
-        remembered: whether it was there already
-        passing: it could not be used for a reason that may pass, and another try may do better
-        again: does the item once more; for what nobody has looked into yet
+        memo: path of the cached result
+        remembered: whether the result was cached before
+        passing: whether the item was rejected for a transient reason, so that another attempt may succeed
+        again: repeats the item, in case its cached result, which has not been read yet, is damaged
     """
 
     item: str
@@ -117,30 +126,43 @@ class Outcome:
     again: Callable[[], Outcome] | None = field(default=None, compare=False, repr=False)
 
     def result(self) -> Result:
-        """Read the result from the memo; one that turns out to be damaged is computed again."""
-        found = memo.recall(self.memo)
-        if found is None and self.again is not None:
-            found = memo.recall(self.again().memo)
-        if found is None:
+        """Read the result from the cache; compute a damaged one again.
+
+        Raises:
+            UndertoneError: if there is no result
+        """
+        result = memo.recall(self.memo)
+        if result is None and self.again is not None:
+            result = memo.recall(self.again().memo)
+        if result is None:
             raise UndertoneError(
                 f"the result of {self.item} is not at {self.memo.resolve()}. If the work was done on another machine, "
                 "both must share this folder; if someone cleaned the memo meanwhile, run again"
             )
-        return found
+        return result
 
 
 class Each(Protocol):
-    """Maps work over items and yields their outcomes in the items' order."""
+    """A driver's way to map work over items; outcomes come in the order of the items."""
 
     def __call__(self, work: Work, items: Sequence[Item]) -> Iterator[Outcome]:
-        """Do the work on every item."""
+        """Do the work on every item.
+
+        Args:
+            work: the function with its settings
+            items: the items, in a fixed order
+        """
 
 
 def do(work: Work, item: Item) -> Outcome:
-    """Do one item, or find that it is done: the unit of work of every driver.
+    """Do one item unless its result is cached: the unit of work of every driver.
 
-    A `Rejected` becomes a result with no rows; a `Transient` one is kept only for this run. What a person can mend
-    goes through as it is.
+    `Rejected` becomes a result without rows; a `Transient` one is kept for this run only. Other errors of the user's
+    pass through.
+
+    Args:
+        work: the function with its settings
+        item: one item
 
     Raises:
         ItemFailed: if the item met a bug; the message names stage and item
@@ -153,16 +175,20 @@ def do(work: Work, item: Item) -> Outcome:
     except Rejected as error:
         passing = isinstance(error, Transient)
         result = Result(work.schema.empty_table(), (Reject(item.id, error.reason, error.detail),))
-        # at a place of its own, which the next run does not look at
-        place = place.with_suffix(_PASSING + place.suffix) if passing else place
+        # the next run does not look at this path
+        place = place.with_suffix(_TRANSIENT + place.suffix) if passing else place
     memo.remember(place, result)
     return Outcome(item.id, place, remembered=False, passing=passing)
 
 
 def remembered(work: Work, item: Item) -> Outcome | None:
-    """Return where an item's result lies, if it is remembered and still holds.
+    """Return the outcome of an item whose result is cached and valid, or None.
 
-    Unless that depends on what is in it, the result is not read: who asks for it reads it, once.
+    The result is read only if its validity depends on its content.
+
+    Args:
+        work: the function with its settings
+        item: one item
     """
     place = work.place(item)
     if not memo.touch(place) or not (work.verify is None or _holds(work, item, place)):
@@ -171,7 +197,11 @@ def remembered(work: Work, item: Item) -> Outcome | None:
 
 
 def local(runtime: Runtime) -> Each:
-    """Return the driver of `dvc repro`: a process pool with a progress bar, in this process where that is sooner."""
+    """Return the driver of `dvc repro`: a process pool with a progress bar, or this process where that is faster.
+
+    Args:
+        runtime: number of processes, and whether progress is shown
+    """
 
     def each(work: Work, items: Sequence[Item]) -> Iterator[Outcome]:
         with _pool(runtime) as pool:
@@ -182,28 +212,38 @@ def local(runtime: Runtime) -> Each:
 
 @contextmanager
 def lasting(runtime: Runtime, modules: Sequence[str]) -> Iterator[Each]:
-    """Give a driver as `local` is, whose processes stay from one stage to the next.
+    """Yield a driver like `local` whose processes stay alive from one stage to the next.
 
     Args:
-        runtime: how many processes, and whether progress is shown
-        modules: what stages import late; the processes import it while the first stages are at work here
+        runtime: number of processes, and whether progress is shown
+        modules: modules that stages import late; the processes import them while the first stages run in this process
     """
     with _pool(runtime) as pool:
         yield lambda work, items: _mapped(work, items, runtime, pool, modules)
 
 
 def collect(outcomes: Iterator[Outcome], schema: pa.Schema) -> Result:
-    """Read all results into one table, in order, with all rejects."""
+    """Read all results into one table, in order, with all rejected items.
+
+    Args:
+        outcomes: as an `Each` yields them
+        schema: of the rows
+    """
     rows, rejects = [schema.empty_table()], list[Reject]()
-    # a column of a thousand small chunks takes several times the room of the same column in one piece
-    while results := [outcome.result() for outcome in islice(outcomes, _AT_ONCE)]:
+    # a column of a thousand small chunks takes several times the memory of one contiguous column
+    while results := [outcome.result() for outcome in islice(outcomes, _RESULTS_AT_ONCE)]:
         rows.append(pa.concat_tables(result.rows for result in results).combine_chunks())
         rejects.extend(reject for result in results for reject in result.rejects)
     return Result(pa.concat_tables(rows), tuple(rejects))
 
 
 def write_rejects(stage: str, rejects: Sequence[Reject]) -> None:
-    """Write a stage's `rejected` table, sorted."""
+    """Write a stage's `rejected` table, sorted.
+
+    Args:
+        stage: its name
+        rejects: all rejected items
+    """
     rows = [{"item": r.id, "stage": stage, "reason": r.reason, "detail": r.detail} for r in rejects]
     rows.sort(key=lambda row: (row["item"], row["reason"], row["detail"]))
     tables.write(tables.from_rows(rows, tables.REJECTED), paths.rejected(stage), tables.REJECTED)
@@ -211,7 +251,7 @@ def write_rejects(stage: str, rejects: Sequence[Reject]) -> None:
 
 @dataclass
 class Tally:
-    """Counts what a stage's items cost: how many there were, and how many were worked on."""
+    """The number of a stage's items, and of those that were not cached."""
 
     items: int = 0
     done: int = 0
@@ -220,7 +260,11 @@ class Tally:
         return f"{self.items} items, {self.done} done now, {self.items - self.done} known already"
 
     def of(self, each: Each) -> Each:
-        """Return the same driver, counting."""
+        """Return a driver that counts.
+
+        Args:
+            each: the driver it wraps
+        """
 
         def counting(work: Work, items: Sequence[Item]) -> Iterator[Outcome]:
             for outcome in each(work, items):
@@ -231,7 +275,11 @@ class Tally:
         return counting
 
     def write(self, stage: str) -> None:
-        """Leave the count in `.undertone/tally/`."""
+        """Write the counts to `.undertone/tally/`.
+
+        Args:
+            stage: its name
+        """
         tables.write_text(paths.TALLY / f"{stage}.json", json.dumps({"items": self.items, "done": self.done}) + "\n")
 
 
@@ -249,8 +297,8 @@ def _one(work: Work, item: Item) -> Result:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keep libraries from threads of their own: workers fill the cores, and sums come out the same however many."""
-    # scipy's OpenBLAS is another than numpy's, comes in with the work, and asks here as it is loaded
+    """Limit native libraries to one thread: processes use the cores, and sums do not depend on thread counts."""
+    # scipy brings its own OpenBLAS, which is loaded later and reads this variable then
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with _libraries(len(sys.modules)).limit(limits=1):
         yield
@@ -258,15 +306,15 @@ def _one_thread() -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _libraries(n_modules: int) -> Any:
-    # to look for them takes a millisecond, and a library comes in with a module
+    # looking for libraries takes a millisecond; new ones come with new modules only
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
 
 
 def _holds(work: Work, item: Item, place: Path) -> bool:
-    known = memo.recall(place)
-    return known is not None and (work.verify is None or work.verify(item, known))
+    result = memo.recall(place)
+    return result is not None and (work.verify is None or work.verify(item, result))
 
 
 def _digest(parts: Sequence[str]) -> str:
@@ -280,16 +328,16 @@ def _pool(runtime: Runtime) -> Pool:
 def _mapped(
     work: Work, items: Sequence[Item], runtime: Runtime, pool: Pool, modules: Sequence[str] = ()
 ) -> Iterator[Outcome]:
-    known = [remembered(work, item) for item in items]
-    new = [item for item, outcome in zip(items, known, strict=True) if outcome is None]
-    if modules and pool.n_workers > 1 and len(new) >= _MANY:
+    cached = [remembered(work, item) for item in items]
+    new = [item for item, outcome in zip(items, cached, strict=True) if outcome is None]
+    if modules and pool.n_workers > 1 and len(new) >= _MANY_ITEMS:
         pool.prepare(modules)
     done = _done(work, new, pool)
-    return _shown((outcome or next(done) for outcome in known), work.stage, len(items), runtime)
+    return _shown((outcome or next(done) for outcome in cached), work.stage, len(items), runtime)
 
 
 def _done(work: Work, items: Sequence[Item], pool: Pool) -> Iterator[Outcome]:
-    """Do items here until it is clear that the pool would be sooner done with the rest."""
+    """Do items in this process until the pool would finish the rest earlier."""
     done, last_s = 0, 0.0
     while done < len(items) and not _worth_a_pool(len(items) - done, pool, done, last_s):
         started = time.perf_counter()
@@ -306,11 +354,11 @@ def _worth_a_pool(n_left: int, pool: Pool, done: int, last_s: float) -> bool:
     if pool.ready:
         return True
     if not done:
-        # while this process tries one item out, the other workers would have done as many
-        return pool.n_workers - 1 > _MOST_LOST * n_left
-    # the first one imports what the others find imported
-    known = done > 1 or last_s > _LONG_S
-    return known and last_s * n_left * (1 - 1 / min(pool.n_workers, n_left)) > _POOL_S
+        # while this process does the first item, each other worker could do one
+        return pool.n_workers - 1 > _MAX_LOSS * n_left
+    # the time of the first item includes that of imports
+    is_measured = done > 1 or last_s > _LONG_ITEM_S
+    return is_measured and last_s * n_left * (1 - 1 / min(pool.n_workers, n_left)) > _POOL_START_S
 
 
 def _shown(outcomes: Iterator[Outcome], stage: str, total: int, runtime: Runtime) -> Iterator[Outcome]:

@@ -1,17 +1,17 @@
-"""Everything undertone raises on purpose.
+"""The exceptions that undertone raises.
 
-UndertoneError                 a person can mend it: shown as one message, without a traceback
+UndertoneError                 the user can fix it: shown as one message, without a traceback
 ├── ConfigError                params.yaml holds something it must not
 ├── InputError                 a file given by the user is not what it should be (names file and row)
 ├── TableError                 a table between two stages breaks its schema
 ├── AudioError                 sound that cannot be read or used
 ├── NotEnoughData              too few videos, utterances or classes for what was asked
 ├── LeakError                  training and test share what the protocol keeps apart
-├── Busy                       someone else is at it; the message says who
+├── Busy                       another process holds a lock; the message names it
 └── Rejected                   one item cannot be used; the rest of the stage goes on
-    └── Transient              … for now: it is not remembered, and the next run tries again
+    └── Transient              … for now: it is not cached, and the next run tries again
 
-ItemFailed                     a bug, met by one item: it fails the stage and keeps its traceback
+ItemFailed                     a bug in our code, met by one item: it fails the stage and keeps its traceback
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 
 
 class UndertoneError(Exception):
-    """A failure the user can mend; its message says what was found, what was expected and how to go on."""
+    """A failure the user can fix; its message says what was found, what was expected and how to go on."""
 
 
 class ConfigError(UndertoneError):
@@ -70,14 +70,14 @@ class Rejected(UndertoneError):
 
 
 class Transient(Rejected):
-    """An item failed for a reason that may pass (a time-out, a busy server); the next run tries it again."""
+    """An item failed temporarily (a time-out, a busy server); the next run tries it again."""
 
 
 class ItemFailed(Exception):
-    """An item met a bug: no rejection, since the code is at fault and not the item.
+    """An item met a bug in our code, which is no reason to reject it.
 
     Args:
-        stage: the stage's word
+        stage: the stage's name
         item: the item's id
         reason: what went wrong
     """
@@ -89,30 +89,30 @@ class ItemFailed(Exception):
         return ": ".join(self.args)
 
 
-def one_of(found: str, allowed: Iterable[str], what: str) -> None:
-    """Demand that a name is known.
+def one_of(name: str, allowed: Iterable[str], what: str) -> None:
+    """Check that a name is allowed.
 
     Args:
-        found: the name
-        allowed: the names there are
-        what: how the message begins, such as `there is no model`
+        name: the name
+        allowed: the allowed names
+        what: the beginning of the message, such as `there is no model`
 
     Raises:
-        ConfigError: if it is not; says which are, and which one it is close to
+        ConfigError: if it is not; the message lists the allowed names and a similar one
     """
-    known = list(allowed)
-    if found not in known:
-        there = ", ".join(known) or "none yet"
-        raise ConfigError(f"{what} {found!r}; {guess(found, known)}There {'are' if known else 'is'} {there}")
+    names = list(allowed)
+    if name not in names:
+        listed = ", ".join(names) or "none yet"
+        raise ConfigError(f"{what} {name!r}; {guess(name, names)}There {'are' if names else 'is'} {listed}")
 
 
-def guess(found: str, known: Iterable[str], forms: Mapping[str, str] | None = None) -> str:
-    """Return the question whether a name that is close to an unknown one was meant; an empty text if none is.
+def guess(name: str, allowed: Iterable[str], forms: Mapping[str, str] | None = None) -> str:
+    """Return the question whether a similar name was meant; an empty text if none is similar.
 
     Args:
-        found: the unknown name
-        known: the names there are
+        name: an unknown name
+        allowed: the allowed names
         forms: name → how it is written, where that is more than the name
     """
-    close = difflib.get_close_matches(found, known, 1)
+    close = difflib.get_close_matches(name, allowed, 1)
     return f"did you mean {(forms or {}).get(close[0], close[0])}? " if close else ""

@@ -1,7 +1,7 @@
-"""Locks that die with their process: one run of a stage at a time, and no cleaning under a run's feet.
+"""File locks: one run of a stage at a time, and no cleaning of the cache during a run.
 
-They are the operating system's (flock), so that a killed run leaves none behind; on a shared folder the file system
-has to support them (NFS 4 does).
+They are flock locks of the operating system, so that a killed run releases them. On a shared folder the file system
+must support them (NFS 4 does).
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _POLL_S = 0.2
 def alone(
     name: str, by: str, *, wait_s: float, waiting: Callable[[str], None], folder: Path = paths.LOCKS
 ) -> Iterator[None]:
-    """Hold a lock that no one else holds in any way.
+    """Hold an exclusive lock.
 
     Args:
         name: what is locked, such as a stage
-        by: who asks, as another one who waits should read it
+        by: the holder, as shown to those who wait
         wait_s: how long to wait for it, in seconds
-        waiting: told once who holds it, if it has to be waited for
+        waiting: called once with a message about the holder, if it is necessary to wait
         folder: the folder of lock files
 
     Raises:
-        Busy: if it is still held after that time; the message says by whom
+        Busy: if it is still held after that time; the message names the holder
     """
     with _file(name, folder) as file:
         _acquire(file, fcntl.LOCK_EX, name, wait_s, waiting)
@@ -50,10 +50,15 @@ def alone(
 
 @contextmanager
 def together(name: str, *, wait_s: float, waiting: Callable[[str], None]) -> Iterator[None]:
-    """Hold a lock along with others who hold it like this; `alone` has to wait for all of them.
+    """Hold a shared lock: others may share it, and `alone` waits for all of them.
+
+    Args:
+        name: what is locked
+        wait_s: how long to wait for it, in seconds
+        waiting: called once with a message about the holder, if it is necessary to wait
 
     Raises:
-        Busy: if someone holds it alone for longer than `wait_s` seconds
+        Busy: if another process holds it exclusively for longer than `wait_s`
     """
     with _file(name) as file:
         _acquire(file, fcntl.LOCK_SH, name, wait_s, waiting)
@@ -63,13 +68,13 @@ def together(name: str, *, wait_s: float, waiting: Callable[[str], None]) -> Ite
 @contextmanager
 def _file(name: str, folder: Path = paths.LOCKS) -> Iterator[IO[str]]:
     folder.mkdir(parents=True, exist_ok=True)
-    # never deleted: a lock on a deleted file locks no one out
+    # never deleted: another process could then lock a new file of the same name
     with (folder / f"{name}.lock").open("a+", encoding="utf-8") as file:
         yield file
 
 
 def _acquire(file: IO[str], kind: int, name: str, wait_s: float, waiting: Callable[[str], None]) -> None:
-    until, told = time.monotonic() + wait_s, False
+    until, has_reported = time.monotonic() + wait_s, False
     while True:
         with suppress(BlockingIOError):
             fcntl.flock(file, kind | fcntl.LOCK_NB)
@@ -77,9 +82,9 @@ def _acquire(file: IO[str], kind: int, name: str, wait_s: float, waiting: Callab
         holder = _holder(file)
         if time.monotonic() >= until:
             raise Busy(f"{name} is in use{holder}; waited {wait_s:.0f} s. Run again when that is done, or stop it")
-        if not told:
+        if not has_reported:
             waiting(f"{name} is in use{holder}; waiting for it")
-            told = True
+            has_reported = True
         time.sleep(_POLL_S)
 
 
@@ -93,8 +98,8 @@ def _sign(file: IO[str], by: str) -> None:
 def _holder(file: IO[str]) -> str:
     file.seek(0)
     try:
-        known = json.loads(file.read())
-        return f" by {known['by']} (process {known['pid']} on {known['host']}, since {known['since']})"
+        holder = json.loads(file.read())
+        return f" by {holder['by']} (process {holder['pid']} on {holder['host']}, since {holder['since']})"
     except (ValueError, KeyError):
-        # held together with others, or not signed yet
+        # a shared lock, or its holder has not written its name yet
         return ""

@@ -1,7 +1,7 @@
-"""The memo: results of single items, kept by content under `.undertone/memo/<stage>/`.
+"""The cache of item results (the memo), keyed by content, under `.undertone/memo/<stage>/`.
 
-An entry is a digest and an Arrow table. It is written whole, checked when it is read, and can be thrown away at any
-time: what is missing is computed again. Its modification time says when it was last of use.
+An entry is a SHA-256 digest followed by an Arrow table. It is written atomically, verified when it is read, and can be
+deleted at any time: a missing result is computed again. Its modification time is the time of last use.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SMALL_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Entry:
-    """One remembered result; `used` in seconds since the epoch."""
+    """One cached result; `used` is the time of last use, in seconds since the epoch."""
 
     path: Path
     stage: str
@@ -40,7 +40,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a stage's entries take up."""
+    """Number, size and age of a stage's entries."""
 
     stage: str
     n_entries: int
@@ -50,17 +50,27 @@ class Usage:
 
 
 def place(stage: str, key: str) -> Path:
-    """Return where the result with a key lies."""
+    """Return the path of the entry with a key.
+
+    Args:
+        stage: its name
+        key: as `each.Work.key` makes it
+    """
     return paths.MEMO / stage / key[:2] / f"{key}{_SUFFIX}"
 
 
 def remember(memo: Path, result: Result) -> None:
-    """Keep a result: a digest, then an Arrow table whose metadata carries the rejects."""
+    """Write an entry: a digest, then an Arrow table with the rejected items in its metadata.
+
+    Args:
+        memo: path of the entry
+        result: what to store
+    """
     note = json.dumps([[r.id, r.reason, r.detail] for r in result.rejects])
     metadata = {**(result.rows.schema.metadata or {}), b"rejects": note.encode()}
     sink = pa.BufferOutputStream()
     table = result.rows.replace_schema_metadata(metadata)
-    # sound is compressed already, and to unpack a small table's many columns takes longer than to read them
+    # sound is compressed already; for small tables decompression takes longer than reading
     packed = table.nbytes > _SMALL_BYTES and not any(map(_is_bytes, table.schema.types))
     packing = "zstd" if packed else None
     with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=packing)) as writer:
@@ -70,7 +80,11 @@ def remember(memo: Path, result: Result) -> None:
 
 
 def recall(memo: Path) -> Result | None:
-    """Return a remembered result, or None where there is none or its bytes are damaged."""
+    """Return a cached result, or None if there is none or its bytes are damaged.
+
+    Args:
+        memo: path of the entry
+    """
     payload = _payload(memo)
     if payload is None:
         return None
@@ -81,7 +95,11 @@ def recall(memo: Path) -> Result | None:
 
 
 def touch(memo: Path) -> bool:
-    """Say whether there is an entry, and note that it was of use, to the hour."""
+    """Return whether an entry exists; update its time of last use, to the hour.
+
+    Args:
+        memo: path of the entry
+    """
     try:
         used_s = memo.stat().st_mtime
     except FileNotFoundError:
@@ -96,46 +114,46 @@ def entries() -> Iterator[Entry]:
     """Yield all entries, in no particular order."""
     for path in paths.MEMO.glob(f"*/*/*{_SUFFIX}"):
         with suppress(FileNotFoundError):
-            found = path.stat()
-            yield Entry(path, path.relative_to(paths.MEMO).parts[0], found.st_size, found.st_mtime)
+            stats = path.stat()
+            yield Entry(path, path.relative_to(paths.MEMO).parts[0], stats.st_size, stats.st_mtime)
 
 
 def usage() -> list[Usage]:
-    """Return what each stage's entries take up, sorted by stage."""
+    """Return the usage of each stage, sorted by stage."""
     by_stage: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries():
         by_stage[entry.stage].append(entry)
     return [
         Usage(
             stage,
-            len(found),
-            sum(entry.n_bytes for entry in found),
-            min(entry.used for entry in found),
-            max(entry.used for entry in found),
+            len(group),
+            sum(entry.n_bytes for entry in group),
+            min(entry.used for entry in group),
+            max(entry.used for entry in group),
         )
-        for stage, found in sorted(by_stage.items())
+        for stage, group in sorted(by_stage.items())
     ]
 
 
 def clean(
     *, max_bytes: int | None = None, max_age_s: float | None = None, stages: Collection[str] = ()
 ) -> tuple[int, int]:
-    """Throw entries away: those unused for too long, then the longest unused until the rest fits.
+    """Delete entries: those unused for too long, then the least recently used until the rest fits.
 
-    Whoever calls this holds the lock `LOCK` alone: a run must not lose what it has just found.
+    The caller must hold the lock `LOCK` exclusively: a run must not lose entries that it is about to read.
 
     Args:
-        max_bytes: how much may stay; None for no limit
-        max_age_s: entries unused for longer go, in seconds; None for no limit
-        stages: only entries of these; all if empty
+        max_bytes: limit of what stays; None for no limit
+        max_age_s: limit of the time since last use, in seconds; None for no limit
+        stages: only entries of these stages; all if empty
 
     Returns:
-        how many entries went, and their bytes
+        the number of deleted entries, and their bytes
     """
-    found = sorted((entry for entry in entries() if not stages or entry.stage in stages), key=lambda e: e.used)
-    excess = 0 if max_bytes is None else sum(entry.n_bytes for entry in found) - max_bytes
+    candidates = sorted((entry for entry in entries() if not stages or entry.stage in stages), key=lambda e: e.used)
+    excess = 0 if max_bytes is None else sum(entry.n_bytes for entry in candidates) - max_bytes
     now, n_freed, freed = time.time(), 0, 0
-    for entry in found:
+    for entry in candidates:
         if freed < excess or (max_age_s is not None and now - entry.used > max_age_s):
             entry.path.unlink(missing_ok=True)
             n_freed, freed = n_freed + 1, freed + entry.n_bytes
@@ -143,7 +161,7 @@ def clean(
 
 
 def damaged() -> list[Entry]:
-    """Return the entries whose bytes are not those that were written; they would be computed again when needed."""
+    """Return the entries whose bytes do not match their digest; they would be computed again when needed."""
     return sorted((entry for entry in entries() if _payload(entry.path) is None), key=lambda entry: entry.path)
 
 

@@ -1,4 +1,4 @@
-"""Where each stage's files lie, relative to the project folder; `dvc.yaml` declares the same paths."""
+"""Paths of all stages' files, relative to the project folder; `dvc.yaml` declares the same paths."""
 
 from __future__ import annotations
 
@@ -50,41 +50,41 @@ CRAWL_LOG = HOUSE / "crawl-log.jsonl"
 SITE = HOUSE / "site"
 CORPORA = HOUSE / "corpora"
 SIMULATED = "SIMULATED"
-"""A file of this name in a corpus folder says that undertone made the corpus."""
+"""A file of this name in a corpus folder marks a corpus that undertone generated."""
 
 
 def rejected(stage: str) -> Path:
-    """Return where a stage's rejected items are listed."""
+    """Return the path of a stage's table of rejected items."""
     return folder(stage) / "rejected.parquet"
 
 
 def folder(stage: str) -> Path:
-    """Return where a stage's outputs lie; `corpus@tess` has its own below `corpus`."""
+    """Return the folder of a stage's outputs: `data/corpus/tess` for `corpus@tess`."""
     return DATA.joinpath(*stage.split("@"))
 
 
 def utterances(corpus: str) -> Path:
-    """Return where a corpus's utterance table lies."""
+    """Return the path of a corpus's utterance table."""
     return folder(f"corpus@{corpus}") / "utterances.parquet"
 
 
 def sounds(corpus: str) -> Path:
-    """Return where what was measured on a corpus's sound lies."""
+    """Return the path of the table of a corpus's sound measurements."""
     return folder(f"corpus@{corpus}") / "sounds.parquet"
 
 
 def pictures(corpus: str) -> Path:
-    """Return where what is known of a corpus's videos lies."""
+    """Return the path of the table of a corpus's videos."""
     return folder(f"corpus@{corpus}") / "pictures.parquet"
 
 
 def reading(corpus: str) -> Path:
-    """Return where it lies what was mended while a corpus was read."""
+    """Return the path of the record of reading a corpus: title, licence, counts and repairs."""
     return folder(f"corpus@{corpus}") / "reading.json"
 
 
 def features(corpus: str, name: str) -> Path:
-    """Return the folder of a set of features; a corpus's sets lie side by side."""
+    """Return the folder of a feature set."""
     return DATA / "extract" / corpus / name
 
 

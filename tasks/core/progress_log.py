@@ -1,4 +1,4 @@
-"""How long work says how far it is: lines of the logger `undertone`, each with the item it is about."""
+"""Progress logging for long-running items: the logger `undertone`, whose lines name their item."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ITEM: ContextVar[str] = ContextVar("item", default="")
 
 
 def on_a_terminal() -> None:
-    """Show what the house's work says where someone is looking; a flow's logs are Prefect's business."""
+    """Print log lines if standard error is a terminal; in a flow, Prefect handles them."""
     log = logging.getLogger("undertone")
     if sys.stderr.isatty() and not log.handlers:
         handler = logging.StreamHandler()
@@ -24,7 +24,11 @@ def on_a_terminal() -> None:
 
 @contextmanager
 def about(item: str) -> Iterator[None]:
-    """Say of everything told inside which item it is about."""
+    """Attach an item's name to all log lines of the block.
+
+    Args:
+        item: its id
+    """
     token = _ITEM.set(item)
     try:
         yield

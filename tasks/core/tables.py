@@ -1,4 +1,4 @@
-"""The tables that flow through everything: their columns, and how they are read, checked and written."""
+"""Schemas of all tables that stages exchange, and how tables are read, checked and written."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ The digest of its samples and its fingerprint are as in the table of sounds: by 
 """
 
 REJECTED = _schema(item=_text, stage=_text, reason=_text, detail=_text)
-"""What a stage could not use, and why."""
+"""One row per rejected item, with the reason."""
 
 PREDICTIONS = _schema(
     utterance_id=_text, group=_text, split=_text, fold=_whole, label=_text, predicted=_text,
@@ -111,18 +111,30 @@ PREDICTIONS = _schema(
 
 
 def features(names: Sequence[str]) -> pa.Schema:
-    """Return the schema of a feature table: one row per utterance, one column per named feature."""
+    """Return the schema of a feature table: one row per utterance, one column per feature.
+
+    Args:
+        names: of the features
+    """
     return pa.schema([("utterance_id", _text), *((name, _real) for name in names)])
 
 
 def utterances(extra: pa.Schema) -> pa.Schema:
-    """Return the schema of a corpus's utterance table: the columns all share, then its own."""
+    """Return the schema of a corpus's utterance table: the shared columns, then its own.
+
+    Args:
+        extra: the corpus's own columns
+    """
     return pa.schema([*UTTERANCES, *extra])
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on a clean exit it becomes `path` at once, otherwise it is removed."""
+    """Yield a temporary path beside `path`, which atomically replaces `path` on a clean exit and is removed otherwise.
+
+    Args:
+        path: the file to write
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)
@@ -136,30 +148,40 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path, name: str = "*") -> None:
-    """Remove what `whole` left behind for files of a name when a run was killed; no one may be writing them."""
+    """Remove temporary files of `whole` that a killed run left; no process may be writing them.
+
+    Args:
+        folder: searched with all its subfolders
+        name: of the file whose temporary files are removed; all by default
+    """
     for part in folder.rglob(f".{name}.*.part"):
         part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole."""
+    """Write a text file atomically, as UTF-8."""
     with whole(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a binary file whole."""
+    """Write a binary file atomically."""
     with whole(path) as part:
         part.write_bytes(content)
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write rows, of which there is at least one, as CSV with a header, whole."""
+    """Write rows as CSV with a header, atomically.
+
+    Args:
+        path: the file
+        rows: at least one
+    """
     sink = io.StringIO()
-    # Python before 3.13 leaves a lone carriage return bare, which readers take for the end of the row
-    bare = any("\r" in str(cell) for row in rows for cell in row.values())
+    # Python before 3.13 does not quote a lone carriage return, which readers take for the end of the row
+    has_return = any("\r" in str(cell) for row in rows for cell in row.values())
     writer = csv.DictWriter(
-        sink, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL
+        sink, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
     )
     writer.writeheader()
     writer.writerows(rows)
@@ -167,7 +189,12 @@ def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def write(table: pa.Table, path: Path, schema: pa.Schema) -> None:
-    """Write a table as Parquet, whole, after checking it.
+    """Check a table and write it as Parquet, atomically.
+
+    Args:
+        table: the rows
+        path: the file
+        schema: one of this module's schemas
 
     Raises:
         TableError: if a column is missing, has another type, or breaks a rule of the schema
@@ -178,7 +205,11 @@ def write(table: pa.Table, path: Path, schema: pa.Schema) -> None:
 
 
 def read(path: Path, schema: pa.Schema) -> pa.Table:
-    """Read a Parquet table that an earlier stage wrote.
+    """Read and check a Parquet table that an earlier stage wrote.
+
+    Args:
+        path: the file
+        schema: that it must follow
 
     Raises:
         TableError: if the file is missing, cannot be read, or does not follow the schema
@@ -193,13 +224,16 @@ def read(path: Path, schema: pa.Schema) -> pa.Table:
 
 
 def _read(path: Path) -> pa.Table:
-    # pq.read_table reads folders of files as well, and imports pandas for it, which takes longer than reading
+    # pq.read_table also reads folders and imports pandas for that, which takes longer than reading
     with pq.ParquetFile(path) as file:
         return file.read()
 
 
 def read_corpus(path: Path) -> pa.Table:
-    """Read a corpus's utterances with the columns that are its own.
+    """Read a corpus's utterances, with its own columns.
+
+    Args:
+        path: the file
 
     Raises:
         TableError: if the file is missing, or lacks one of the columns that all corpora share
@@ -214,28 +248,38 @@ def read_corpus(path: Path) -> pa.Table:
 
 
 def conform(table: pa.Table, schema: pa.Schema, path: Path | str) -> pa.Table:
-    """Return the table with exactly the schema's columns and types, its rules checked.
+    """Return the table with exactly the schema's columns and types, after checking its rules.
+
+    Args:
+        table: the rows
+        schema: that it must follow
+        path: named in messages
 
     Raises:
         TableError: if a column is missing or unknown, cannot be cast, or breaks a rule of the schema
     """
-    found, allowed = table.column_names, schema.names
-    if missing := [name for name in allowed if name not in found]:
-        raise TableError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(found)}")
-    if unknown := [name for name in found if name not in allowed]:
+    columns, allowed = table.column_names, schema.names
+    if missing := [name for name in allowed if name not in columns]:
+        raise TableError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(columns)}")
+    if unknown := [name for name in columns if name not in allowed]:
         raise TableError(f"{path}: unknown column {', '.join(unknown)}; allowed: {', '.join(allowed)}")
     try:
         typed = table.select(allowed).cast(schema)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise TableError(f"{path}: a column has another type than its schema: {error}") from None
     rules = _RULES.get(_name(schema)) or _RULES.get(_name(schema)[: len(UTTERANCES)])
-    if rules is not None and typed.num_rows and not rules.plainly_kept(typed):
+    if rules is not None and typed.num_rows and not rules.surely_kept(typed):
         _check(typed, rules.schema(), path)
     return typed.replace_schema_metadata(None)
 
 
 def from_rows(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Make a table from rows; a column that the rows lack is null."""
+    """Return a table of rows; a column that the rows lack is null.
+
+    Args:
+        rows: column → value
+        schema: of the table
+    """
     return pa.Table.from_pylist(list(rows), schema=schema)
 
 
@@ -290,7 +334,7 @@ def _video_rules() -> pandera.DataFrameSchema:
     )
 
 
-def _utterances_plainly_kept(table: pa.Table) -> bool:
+def _utterances_surely_kept(table: pa.Table) -> bool:
     weights, sentiments = table["weight"], table["sentiment"]
     return (
         _named(table["utterance_id"], r"^[a-z0-9-]+/[\w./-]+$")
@@ -302,7 +346,7 @@ def _utterances_plainly_kept(table: pa.Table) -> bool:
     )
 
 
-def _videos_plainly_kept(table: pa.Table) -> bool:
+def _videos_surely_kept(table: pa.Table) -> bool:
     whole = all(table[name].null_count == 0 for name in ("split", "duration_s", "audio_sha256"))
     return (
         whole
@@ -318,24 +362,24 @@ def _named(ids: pa.ChunkedArray, pattern: str) -> bool:
 
 
 def _all(kept: pa.ChunkedArray) -> bool:
-    # of nothing but nulls there is no answer
+    # pc.all of nulls only is null
     return pc.all(kept).as_py() is not False
 
 
 @dataclass(frozen=True)
 class _Rules:
-    """What holds in a table: as pandera checks and tells it, and at a glance.
+    """The rules of a table: a fast check with Arrow, and pandera's, which finds the row that breaks a rule.
 
     Args:
-        schema: makes the rules; pandera takes half a second to import
-        plainly_kept: whether a table certainly keeps them
+        schema: makes pandera's rules; importing pandera takes half a second
+        surely_kept: returns True only for a table that keeps them
     """
 
     schema: Callable[[], Any]
-    plainly_kept: Callable[[pa.Table], bool]
+    surely_kept: Callable[[pa.Table], bool]
 
 
 _RULES = {
-    _name(UTTERANCES): _Rules(_utterance_rules, _utterances_plainly_kept),
-    _name(VIDEOS): _Rules(_video_rules, _videos_plainly_kept),
+    _name(UTTERANCES): _Rules(_utterance_rules, _utterances_surely_kept),
+    _name(VIDEOS): _Rules(_video_rules, _videos_surely_kept),
 }

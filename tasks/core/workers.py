@@ -1,4 +1,4 @@
-"""Worker processes: a pool of fresh interpreters that leave with the process that started them."""
+"""Worker processes: a pool of new interpreters that exit when the parent process dies."""
 
 from __future__ import annotations
 
@@ -17,26 +17,29 @@ Done = TypeVar("Done")
 
 
 def pool(n_workers: int) -> ProcessPoolExecutor:
-    """Return a pool of so many processes.
+    """Return a pool of processes.
 
-    They are spawned: nothing of this process (threads, open sockets, loaded libraries) leaks into the work. When this
-    process is killed they stop at once, instead of working on for no one.
+    They are spawned, not forked: threads, sockets and loaded libraries of this process are not inherited. They exit as
+    soon as this process is killed.
+
+    Args:
+        n_workers: number of processes
     """
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(n_workers, mp_context=context, initializer=_begin)
+    return ProcessPoolExecutor(n_workers, mp_context=context, initializer=_initialise)
 
 
 class Pool:
-    """Processes that start when work first needs them, and stay for what comes after, until the context is left.
+    """A process pool that starts with the first work and stays until the context is left.
 
     Args:
-        n_workers: how many there may be
+        n_workers: number of processes
     """
 
     def __init__(self, n_workers: int) -> None:
         self.n_workers = n_workers
         self._pool: ProcessPoolExecutor | None = None
-        self._beginning: list[Future[None]] = []
+        self._starts: list[Future[None]] = []
 
     def __enter__(self) -> Pool:
         return self
@@ -47,21 +50,26 @@ class Pool:
 
     @property
     def ready(self) -> bool:
-        """Whether there are processes that have begun."""
-        return self._pool is not None and all(one.done() for one in self._beginning)
+        """Whether the processes have started."""
+        return self._pool is not None and all(start.done() for start in self._starts)
 
     def prepare(self, modules: Sequence[str]) -> None:
-        """Start the processes, which import modules while this one goes on.
+        """Start the processes, which import modules in the background.
 
         Args:
-            modules: what the work to come will want
+            modules: modules that later work will import
         """
         if self._pool is None:
             self._pool = pool(self.n_workers)
-            self._beginning = [self._pool.submit(_import, tuple(modules)) for _ in range(self.n_workers)]
+            self._starts = [self._pool.submit(_import, tuple(modules)) for _ in range(self.n_workers)]
 
     def map(self, work: Callable[[Item], Done], items: Sequence[Item]) -> Iterator[Done]:
-        """Do work on items in the processes; yield what it gives, in the order of the items."""
+        """Apply a function to items in the processes; yield the results in the order of the items.
+
+        Args:
+            work: a module-level function
+            items: picklable items
+        """
         self._pool = self._pool or pool(self.n_workers)
         return self._pool.map(work, items)
 
@@ -71,19 +79,19 @@ def _import(modules: Sequence[str]) -> None:
         importlib.import_module(name)
 
 
-def _begin() -> None:
+def _initialise() -> None:
     progress_log.on_a_terminal()
-    _leave_with_parent()
+    _exit_with_parent()
 
 
-def _leave_with_parent() -> None:
+def _exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is None:
         return
 
     def wait() -> None:
         parent.join()
-        # no clean-up: the parent has none to give it to, and the work goes on from the memo
+        # no clean-up: results are in the cache, and the next run continues from there
         os._exit(1)
 
-    threading.Thread(target=wait, name="leave-with-parent", daemon=True).start()
+    threading.Thread(target=wait, name="exit-with-parent", daemon=True).start()
