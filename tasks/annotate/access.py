@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-HEADER = "x-undertone"
+_HEADER = "x-undertone"
 COOKIE = "undertone_annotate"
 HEADERS = {
     "Content-Security-Policy": (
@@ -50,17 +50,13 @@ class AccessRules:
         if method in ("GET", "HEAD"):
             return None
         origin = headers.get("origin")
-        if HEADER not in headers or (origin is not None and urlsplit(origin).netloc != host):
+        if _HEADER not in headers or (origin is not None and urlsplit(origin).netloc != host):
             return 403, "Ratings are accepted from the listening page only."
         return None
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether an address can be reached from this machine only.
-
-    Args:
-        host: name or IP address to listen on
-    """
+def _is_loopback(host: str) -> bool:
+    """Return whether an address can be reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -73,7 +69,7 @@ def for_host(host: str) -> AccessRules:
     Args:
         host: name or IP address to listen on
     """
-    return AccessRules(None if is_loopback(host) else secrets.token_urlsafe(24))
+    return AccessRules(None if _is_loopback(host) else secrets.token_urlsafe(24))
 
 
 def _name(host: str) -> str | None:

@@ -12,7 +12,7 @@ from tasks.core import tables
 from tasks.core.errors import InputError
 from tasks.labelling.people import ratings
 
-ADJUDICATOR = "adjudicator"
+_ADJUDICATOR = "adjudicator"
 """Placeholder for the person who adjudicated: a CSV file does not name them."""
 
 
@@ -54,7 +54,7 @@ def read(path: Path, segments: Iterable[Segment]) -> list[RatedSegment]:
     for span, skipped, row in zip(ratings.spans(path, sheet), sheet.skipped, sheet.rows, strict=True):
         labels: dict[str, str | None] = {**span.ratings, **dict.fromkeys(skipped)}
         cell = row.get(ratings.ADJUDICATED, "")
-        adjudication = Adjudication(ADJUDICATOR, span.adjudicated) if cell else None
+        adjudication = Adjudication(_ADJUDICATOR, span.adjudicated) if cell else None
         rated.append(RatedSegment(lookup.segment(span, row.get("text", "")), labels, adjudication))
     return rated
 

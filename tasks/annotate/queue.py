@@ -10,7 +10,7 @@ from functools import partial
 from tasks.annotate.candidates import Candidate
 from tasks.core import tables
 
-Order = Callable[[Sequence[Candidate], int], Iterable[Candidate]]
+_Order = Callable[[Sequence[Candidate], int], Iterable[Candidate]]
 
 
 def at_random(candidates: Sequence[Candidate], seed: int) -> list[Candidate]:
@@ -75,7 +75,7 @@ def quality(label: str | None, probabilities: Mapping[str, float]) -> float:
     return (probabilities[given] - other + 1) / 2
 
 
-ORDERS: Mapping[str, Order] = {"random": at_random, "stratified": stratified, "uncertain": uncertain}
+ORDERS: Mapping[str, _Order] = {"random": at_random, "stratified": stratified, "uncertain": uncertain}
 
 
 def _digest(seed: int, candidate: Candidate) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from tasks.leaks.finding import Finding
 
 CHECK = "pretraining"
-TRAINED_ON: Mapping[str, tuple[str, ...]] = {
+_TRAINED_ON: Mapping[str, tuple[str, ...]] = {
     # Wagner et al. (2023), "Dawn of the transformer era in speech emotion recognition": MSP-Podcast
     "wav2vec2-large-robust-12-ft-emotion-msp-dim": ("msp-podcast",),
     # Ma et al. (2023), "emotion2vec", table 1: pretrained, without labels, on these
@@ -37,7 +37,7 @@ def check(corpora: Collection[str], checkpoints: Collection[str], declared: Coll
     seen = {corpus: f"the recipe says {corpus}" for corpus in declared if corpus in corpora}
     for checkpoint in checkpoints:
         name = re.split(r"[\\/]", checkpoint.rstrip("/\\"))[-1].lower()
-        for prefix, trained_on in TRAINED_ON.items():
+        for prefix, trained_on in _TRAINED_ON.items():
             if name.startswith(prefix):
                 seen |= {corpus: f"{checkpoint} was trained on {corpus}" for corpus in trained_on if corpus in corpora}
     what = f"{len(seen)} of {len(corpora)} corpora may be known to a pretrained model already"

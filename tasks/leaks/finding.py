@@ -84,19 +84,19 @@ class AuditReport:
     @property
     def passed(self) -> bool:
         """Whether a run may continue."""
-        return not violations(self)
+        return not _violations(self)
 
     def with_more(self, findings: Sequence[Finding], declared: Collection[str] = ()) -> AuditReport:
         """Return the report with further findings, from checks that need a fitted model.
 
         Args:
             findings: to append
-            declared: names of checks whose violations the recipe accepts
+            declared: names of checks whose _violations the recipe accepts
 
         Raises:
             ConfigError: if there is no such check
         """
-        accepted = named(declared)
+        accepted = _named(declared)
         return replace(self, findings=(*self.findings, *(_declared(finding, accepted) for finding in findings)))
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,15 +119,8 @@ class AuditReport:
         )
 
 
-def named(declared: Collection[str]) -> frozenset[str]:
-    """Return declared checks as keys of `CHECKS`; `seen-speakers` means `seen speakers`.
-
-    Args:
-        declared: names, with spaces or hyphens
-
-    Raises:
-        ConfigError: if there is no such check
-    """
+def _named(declared: Collection[str]) -> frozenset[str]:
+    """Return declared checks as keys of `CHECKS`; `seen-speakers` means `seen speakers`."""
     names = frozenset(name.replace("-", " ") for name in declared)
     if unknown := sorted(names - CHECKS.keys()):
         raise ConfigError(f"declared leak {', '.join(unknown)}: no such check; there are {', '.join(CHECKS)}")
@@ -135,26 +128,22 @@ def named(declared: Collection[str]) -> frozenset[str]:
 
 
 def settled(findings: Sequence[Finding], declared: Collection[str]) -> tuple[Finding, ...]:
-    """Return findings in the order of `CHECKS`, with the severity of declared violations changed to declared.
+    """Return findings in the order of `CHECKS`, with the severity of declared _violations changed to declared.
 
     Args:
         findings: in any order
-        declared: names of checks whose violations the recipe accepts
+        declared: names of checks whose _violations the recipe accepts
 
     Raises:
         ConfigError: if there is no such check
     """
-    accepted, order = named(declared), list(CHECKS)
+    accepted, order = _named(declared), list(CHECKS)
     in_order = sorted(findings, key=lambda finding: order.index(finding.check))
     return tuple(_declared(finding, accepted) for finding in in_order)
 
 
-def violations(report: AuditReport) -> list[Finding]:
-    """Return the findings that stop a run.
-
-    Args:
-        report: of an audit
-    """
+def _violations(report: AuditReport) -> list[Finding]:
+    """Return the findings that stop a run."""
     return [finding for finding in report.findings if finding.severity == "violation" and finding.n]
 
 
@@ -167,7 +156,7 @@ def demand(report: AuditReport) -> None:
     Raises:
         LeakError: names every violation and the ways to continue
     """
-    broken = violations(report)
+    broken = _violations(report)
     if not broken:
         return
     lines = [f"  {finding.check}: {finding.what} ({', '.join(finding.examples)})" for finding in broken]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from tasks.leaks.finding import MOST_EXAMPLES, Finding, Severity
 
 Rows = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 Pairs = NDArray[np.int64]
 """Row numbers of related rows, shape (n_pairs, 2)."""
 

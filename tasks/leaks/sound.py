@@ -20,14 +20,14 @@ and maximum share of differing bits: 0.002 and 0.08 at −20 dB; 0.000 and 0.006
 at 64 kbit/s; 0.05 and 0.14 through Opus at 24 kbit/s (all copies detected); 0.11 and 0.24 through Opus at 12 kbit/s
 (205 of 240 detected). Two takes of a sentence by the same actor differ in at least 0.26 (540 pairs of RAVDESS), two
 words in TESS's "Say the word …" in at least 0.19."""
-MIN_FRAMES = 12
+_MIN_FRAMES = 12
 """Minimum overlap in frames, about a quarter of a second; a shorter one is no evidence."""
 _CHUNK = 20_000
-Words = NDArray[np.uint32]
-Near = tuple[int, int, float]
+_Words = NDArray[np.uint32]
+_Near = tuple[int, int, float]
 
 
-def near_duplicates(fingerprints: Sequence[Words]) -> list[Near]:
+def near_duplicates(fingerprints: Sequence[_Words]) -> list[_Near]:
     """Return the pairs of clips that sound the same, in near-linear time.
 
     Args:
@@ -55,7 +55,7 @@ def near_duplicates(fingerprints: Sequence[Words]) -> list[Near]:
     return sorted((a, b, rate) for (a, b), rate in lowest.items())
 
 
-def _candidates(words: Words, clip: NDArray[np.int32], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+def _candidates(words: _Words, clip: NDArray[np.int32], starts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return pairs of clips that share a word, with the second clip's lag in frames, shape (n, 3), without repeats."""
     positions = np.flatnonzero(words != QUIET)
     order = positions[np.argsort(words[positions], kind="stable")]
@@ -85,7 +85,7 @@ def _lags(
 
 def _rates(
     candidates: NDArray[np.int64],
-    words: Words,
+    words: _Words,
     starts: NDArray[np.int64],
     sizes: NDArray[np.int64],
     sounding: NDArray[np.int64],
@@ -104,6 +104,6 @@ def _rates(
     edges = ends - lengths
     n_meet = np.add.reduceat(meet, edges, dtype=np.int64) if ends.size else np.empty(0, dtype=np.int64)
     n_wrong = np.add.reduceat(wrong, edges, dtype=np.int64) if ends.size else np.empty(0, dtype=np.int64)
-    enough = n_meet >= np.maximum(MIN_FRAMES, MIN_OVERLAP * np.minimum(sounding[a], sounding[b]))
+    enough = n_meet >= np.maximum(_MIN_FRAMES, MIN_OVERLAP * np.minimum(sounding[a], sounding[b]))
     rates: NDArray[np.float64] = np.where(enough, n_wrong / np.maximum(32 * n_meet, 1), 1.0)
     return rates

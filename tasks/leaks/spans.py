@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from tasks.leaks.sides import Pairs, Rows
 
-MIN_OVERLAP_S = 0.1
+_MIN_OVERLAP_S = 0.1
 """Shorter overlaps are ignored: times are rounded, and consecutive captions overlap slightly."""
 
 
 def overlapping(recording: Rows, start_s: NDArray[np.float64], end_s: NDArray[np.float64]) -> Pairs:
-    """Return the pairs of rows that share more than `MIN_OVERLAP_S` of a recording.
+    """Return the pairs of rows that share more than `_MIN_OVERLAP_S` of a recording.
 
     Args:
         recording: number of the recording, below 0 for none, shape (n_rows,)
@@ -28,11 +28,11 @@ def overlapping(recording: Rows, start_s: NDArray[np.float64], end_s: NDArray[np
     for row in order.tolist():
         if recording[row] != current:
             active, current = [], recording[row]
-        active = [other for other in active if end_s[other] > start_s[row] + MIN_OVERLAP_S]
+        active = [other for other in active if end_s[other] > start_s[row] + _MIN_OVERLAP_S]
         pairs += [
             (min(row, other), max(row, other))
             for other in active
-            if min(end_s[row], end_s[other]) - start_s[row] > MIN_OVERLAP_S
+            if min(end_s[row], end_s[other]) - start_s[row] > _MIN_OVERLAP_S
         ]
         active.append(row)
     return np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)

@@ -11,7 +11,7 @@ from tasks.leaks.finding import MOST_EXAMPLES, Finding
 from tasks.leaks.sides import FoldRows, Rows
 
 CHECK = "speaker statistics"
-MIN_ROWS = 3
+_MIN_ROWS = 3
 _TOLERANCE = 1e-3
 
 
@@ -30,7 +30,7 @@ def check(features: NDArray[np.float64], speaker: Rows, names: Sequence[str], sp
     own, checked = [], 0
     for number in tested[tested >= 0].tolist():
         rows = features[speaker == number]
-        if len(rows) < MIN_ROWS or not varying.any():
+        if len(rows) < _MIN_ROWS or not varying.any():
             continue
         checked += 1
         offset = np.abs(rows.mean(axis=0)[varying]) / scale[varying]

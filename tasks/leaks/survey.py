@@ -13,7 +13,7 @@ from tasks.leaks import contamination, derived, sound, spans, speaker_statistics
 from tasks.leaks.finding import MOST_EXAMPLES, AuditReport, Finding, FoldSize, Severity, settled
 from tasks.leaks.sides import FoldRows, Rows, Sides, codes
 
-MAX_DURATION_S = 30.0
+_MAX_DURATION_S = 30.0
 _SEEN = {
     "seen speakers": ("speaker", "are by speakers who are in the training part too"),
     "seen groups": ("group", "are of groups (videos, dialogues, sessions) that are in the training part too"),
@@ -168,10 +168,10 @@ def _spans(utterances: pa.Table, sides: Sides, broken: Severity) -> list[Finding
     what = "overlap in time with a training utterance of the same recording"
     crossing = sides.crossing(spans.overlapping(recording, start_s, end_s))
     length_s = np.nan_to_num(end_s - start_s)
-    long = np.flatnonzero(length_s > MAX_DURATION_S)
+    long = np.flatnonzero(length_s > _MAX_DURATION_S)
     longest = long[np.argsort(-length_s[long])]
     examples = tuple(f"{sides.ids[row]}: {length_s[row]:.0f} s" for row in longest[:MOST_EXAMPLES].tolist())
-    overlong = f"{long.size} utterances are longer than {MAX_DURATION_S:.0f} s; see whether their times are right"
+    overlong = f"{long.size} utterances are longer than {_MAX_DURATION_S:.0f} s; see whether their times are right"
     return [
         sides.finding("overlapping spans", broken, crossing, what),
         Finding("overlong spans", "note", long.size, utterances.num_rows, overlong, examples),

@@ -25,7 +25,7 @@ from tasks.labelling.base import registry
 from tasks.labelling.votes import combine, eligibility, hedges, vote_columns
 from tasks.text.words import without_stop_words
 
-VOTES = pa.schema([("utterance_id", pa.string()), ("votes", vote_columns.VOTES)])
+_VOTES = pa.schema([("utterance_id", pa.string()), ("votes", vote_columns.VOTES)])
 
 
 class VotingSettings(Section):
@@ -98,7 +98,7 @@ def polarity_one(item: VideoTexts, settings: VotingSettings) -> Result:
     texts = sorted(set(all_texts))
     row_of = {text: k for k, text in enumerate(texts)}
     votes = np.array(list(cast(texts, settings).values()), dtype=np.float64).T[[row_of[text] for text in all_texts]]
-    return Result(pa.table([ids, vote_columns.to_maps(votes, settings.voters)], VOTES))
+    return Result(pa.table([ids, vote_columns.to_maps(votes, settings.voters)], _VOTES))
 
 
 def run(config: Config, *, each: Each) -> None:
@@ -110,27 +110,9 @@ def run(config: Config, *, each: Each) -> None:
     """
     settings = voting_settings(config.polarity)
     utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).sort_by("utterance_id")
-    cast_votes = collect(each(Work("polarity", polarity_one, settings, VOTES), list(_videos(utterances))), VOTES)
+    cast_votes = collect(each(Work("polarity", polarity_one, settings, _VOTES), list(_videos(utterances))), _VOTES)
     tables.write(_decided(cast_votes.rows.sort_by("utterance_id"), utterances, config), paths.VOTES, tables.VOTES)
     write_rejects("polarity", cast_votes.rejects)
-
-
-def decide(
-    polarities: combine.Polarities, settings: Polarity, training: Sequence[bool] | None = None
-) -> combine.Combined:
-    """Combine votes to labels as params.yaml says.
-
-    Args:
-        polarities: votes, NaN where a voter abstains, shape (n_texts, n_voters)
-        settings: combination and thresholds
-        training: texts that a label model is fitted to, shape (n_texts,); None: all
-    """
-    return combine.combined(
-        polarities,
-        settings.combine,
-        combine.Thresholds(settings.min_score, settings.min_probability),
-        None if training is None else np.array(training, dtype=bool),
-    )
 
 
 def _videos(utterances: pa.Table) -> Iterator[VideoTexts]:
@@ -143,13 +125,13 @@ def _decided(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> pa.T
     """Return the table of votes; utterances that are not eligible keep their votes and score, without a label."""
     ineligible = eligibility.left_out(utterances, config.eligibility)
     # fit a label model on the training split only: votes on test videos must not influence it
-    training = [
-        why is None and split == "train" for why, split in zip(ineligible, utterances["split"].to_pylist(), strict=True)
-    ]
-    votes = vote_columns.to_matrix(cast_votes["votes"], config.polarity.voters)
-    combination = decide(votes, config.polarity, training)
-    majority = combine.combined(votes, "majority", combine.Thresholds(0.0, 0.0))
+    split = np.array(utterances["split"].to_pylist(), dtype=str)
     eligible = np.array([why is None for why in ineligible], dtype=bool)
+    settings = config.polarity
+    votes = vote_columns.to_matrix(cast_votes["votes"], settings.voters)
+    thresholds = combine.Thresholds(settings.min_score, settings.min_probability)
+    combination = combine.combined(votes, settings.combine, thresholds, eligible & (split == "train"))
+    majority = combine.combined(votes, "majority", combine.Thresholds(0.0, 0.0))
     reasons = np.where(eligible, combination.left_out, np.array([why or "" for why in ineligible], dtype=str))
     labelled = eligible & (combination.labels != "")
     columns: dict[str, Any] = {

@@ -24,7 +24,7 @@ from tasks.evaluation.scores import Bootstrap
 from tasks.evaluation.splits import Labels
 from tasks.features.base import checkpoints
 
-CARD, HEAD = "card.json", "head.safetensors"
+_CARD, _HEAD = "card.json", "head.safetensors"
 _C, _ITERATIONS, _FOLDS, _BATCH = 1.0, 2000, 5, 64
 _RETRAIN = "train it again: undertone labels learn"
 _CARD_FIELDS = ("name", "licence", "checkpoint", "checkpoint_sha256", "trained_on")
@@ -140,7 +140,7 @@ def read(folder: Path) -> LearnedVoter:
 
     fields = card(folder)
     try:
-        arrays = load_file(folder / HEAD)
+        arrays = load_file(folder / _HEAD)
         weights, biases = arrays["weights"], arrays["biases"]
     except (OSError, KeyError, SafetensorError) as error:
         raise ConfigError(f"{folder}: this voter cannot be read ({error}); {_RETRAIN}") from error
@@ -161,12 +161,12 @@ def card(folder: Path) -> dict[str, Any]:
         ConfigError: if the card is damaged
     """
     try:
-        fields: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        fields: dict[str, Any] = json.loads((folder / _CARD).read_text(encoding="utf-8"))
         missing = [key for key in _CARD_FIELDS if key not in fields]
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(f"{folder}: this voter's card cannot be read ({error}); {_RETRAIN}") from error
     if missing:
-        raise ConfigError(f"{folder / CARD}: {', '.join(missing)} is missing; {_RETRAIN}")
+        raise ConfigError(f"{folder / _CARD}: {', '.join(missing)} is missing; {_RETRAIN}")
     return fields
 
 
@@ -213,5 +213,5 @@ def _digest(training: TrainingTexts) -> str:
 def _write(folder: Path, fields: dict[str, Any], weights: NDArray[np.float64], biases: NDArray[np.float64]) -> None:
     from safetensors.numpy import save
 
-    tables.write_bytes(folder / HEAD, save({"weights": np.ascontiguousarray(weights), "biases": biases.copy()}))
-    tables.write_text(folder / CARD, json.dumps(fields, indent=2, ensure_ascii=False) + "\n")
+    tables.write_bytes(folder / _HEAD, save({"weights": np.ascontiguousarray(weights), "biases": biases.copy()}))
+    tables.write_text(folder / _CARD, json.dumps(fields, indent=2, ensure_ascii=False) + "\n")

@@ -36,7 +36,7 @@ def modules(names: Iterable[str]) -> list[str]:
     return [_module_name(name) for name in names if name in shipped()]
 
 
-def available() -> tuple[str, ...]:
+def _available() -> tuple[str, ...]:
     """Return the names of all voters: the shipped ones, then the project's."""
     return (*shipped(), *(name for name in project_voters.names(paths.VOTERS) if name not in shipped()))
 
@@ -50,7 +50,7 @@ def check(names: Sequence[str]) -> None:
     Raises:
         ConfigError: if a name is unknown or repeated
     """
-    existing = available()
+    existing = _available()
     if unknown := [name for name in names if name not in existing]:
         raise ConfigError(
             f"polarity.voters: unknown voter {', '.join(unknown)}; available are {', '.join(existing)}. "

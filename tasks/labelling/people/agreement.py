@@ -71,14 +71,14 @@ def agreement(ratings: Sequence[Ratings], videos: Labels, bootstrap: scores.Boot
     return Agreement(
         estimates=measures(ratings, videos, bootstrap),
         pairs={
-            (first, second): macro_f1([(row[first], row[second]) for row in ratings if first in row and second in row])
+            (first, second): _macro_f1([(row[first], row[second]) for row in ratings if first in row and second in row])
             for first, second in combinations(names, 2)
         },
         against_majority={
-            name: macro_f1([(m, row[name]) for row, m in zip(ratings, majorities, strict=True) if m and name in row])
+            name: _macro_f1([(m, row[name]) for row, m in zip(ratings, majorities, strict=True) if m and name in row])
             for name in names
         },
-        leave_one_out={name: macro_f1(pairs) for name, pairs in with_others.items() if pairs},
+        leave_one_out={name: _macro_f1(pairs) for name, pairs in with_others.items() if pairs},
         ties=majorities.count(None),
     )
 
@@ -109,12 +109,8 @@ def measures(ratings: Sequence[Ratings], videos: Labels, bootstrap: scores.Boots
     return estimates
 
 
-def macro_f1(pairs: Sequence[tuple[str, str]]) -> float:
-    """Return macro F1 over the labels that occur; symmetric in the two.
-
-    Args:
-        pairs: (true, predicted) labels
-    """
+def _macro_f1(pairs: Sequence[tuple[str, str]]) -> float:
+    """Return macro F1 of (true, predicted) labels over the labels that occur; symmetric in the two."""
     actual, predicted = (np.array([pair[side] for pair in pairs], dtype=str) for side in (0, 1))
     matrices = scores.confusions(actual, predicted, np.zeros(len(pairs), dtype=str), tables.SENTIMENTS)
     return float(scores.overall(matrices.sum(axis=0))["macro_f1"])

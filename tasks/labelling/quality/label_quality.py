@@ -17,7 +17,7 @@ from tasks.labelling.quality import error_analysis, phenomena, threshold
 from tasks.labelling.votes import combine
 from tasks.labelling.votes.combine import Combination, Combined, Polarities, Thresholds
 
-NONE = ""
+_NONE = ""
 _MIN_TEXTS = 20
 """Least number of rated texts with a mark; an accuracy on fewer is too uncertain to report."""
 _SCORE_KEYS = ("n", *scores.NAMES)
@@ -64,7 +64,7 @@ def measured(texts: VotedTexts, how: Combination, thresholds: Thresholds, bootst
     """
     votes = combine.labels_of(texts.polarities)
     chosen = texts.combined(how, thresholds)
-    rated = texts.gold != NONE
+    rated = texts.gold != _NONE
     return {
         "combine": how,
         "n": len(texts.texts),
@@ -78,7 +78,7 @@ def measured(texts: VotedTexts, how: Combination, thresholds: Thresholds, bootst
         ],
         "combinations": [_combination(texts, which, how, thresholds, bootstrap) for which in combine.SCORED],
         "contradicted": int(combine.contradicted(votes, chosen.labels).sum()),
-        "coverage": float((chosen.labels != NONE).mean()) if len(texts.texts) else 0.0,
+        "coverage": float((chosen.labels != _NONE).mean()) if len(texts.texts) else 0.0,
         "curve": [asdict(point) for point in curve(texts, how, bootstrap)],
         "confusion": _confusion(texts.gold[rated], chosen.labels[rated]),
         "marks": _marks(texts),
@@ -107,7 +107,7 @@ def disagreements(texts: VotedTexts, combination: Combined, at_most: int) -> NDA
         at_most: maximum number of rows
     """
     labels = combination.labels
-    wrong = np.flatnonzero((texts.gold != NONE) & (labels != NONE) & (labels != texts.gold))
+    wrong = np.flatnonzero((texts.gold != _NONE) & (labels != _NONE) & (labels != texts.gold))
     certain = np.nan_to_num(combination.weights[wrong]) + np.abs(np.nan_to_num(combination.scores[wrong]))
     return wrong[np.argsort(-certain, kind="stable")][:at_most]
 
@@ -118,7 +118,7 @@ def _marks(texts: VotedTexts) -> list[dict[str, Any]]:
     Args:
         texts: votes and gold labels
     """
-    rated = np.flatnonzero(texts.gold != NONE)
+    rated = np.flatnonzero(texts.gold != _NONE)
     votes, gold = combine.labels_of(texts.polarities[rated]), texts.gold[rated]
     report = []
     for name, marked in phenomena.marked([texts.texts[k] for k in rated.tolist()]).items():
@@ -126,7 +126,7 @@ def _marks(texts: VotedTexts) -> list[dict[str, Any]]:
             continue
         right = {}
         for k, voter in enumerate(texts.names):
-            voted = marked & (votes[:, k] != NONE)
+            voted = marked & (votes[:, k] != _NONE)
             right[voter] = float((votes[voted, k] == gold[voted]).mean()) if voted.any() else None
         report.append({"mark": name, "n": int(marked.sum()), "right": right})
     return report
@@ -145,13 +145,13 @@ def _combination(
         bootstrap: settings of the intervals
     """
     combination = texts.combined(which, thresholds if which == used else Thresholds(0.0, 0.0))
-    rated = texts.gold != NONE
-    covered = rated & (combination.labels != NONE)
-    everywhere = np.where(combination.labels == NONE, "neutral", combination.labels)
+    rated = texts.gold != _NONE
+    covered = rated & (combination.labels != _NONE)
+    everywhere = np.where(combination.labels == _NONE, "neutral", combination.labels)
     return {
         "name": which,
         "used": which == used,
-        "coverage": float((combination.labels != NONE).mean()) if combination.labels.size else 0.0,
+        "coverage": float((combination.labels != _NONE).mean()) if combination.labels.size else 0.0,
         "covered": _scored(texts, combination.labels, covered, bootstrap),
         "everywhere": _scored(texts, everywhere, rated, bootstrap),
         "gain": _gain(texts, everywhere, rated, bootstrap),
@@ -184,7 +184,7 @@ def _gain(texts: VotedTexts, labels: Labels, rated: NDArray[np.bool_], bootstrap
         return None
     votes = combine.labels_of(texts.polarities)
     alone = {
-        name: _matrices(texts, np.where(votes[:, k] == NONE, "neutral", votes[:, k]), rated)
+        name: _matrices(texts, np.where(votes[:, k] == _NONE, "neutral", votes[:, k]), rated)
         for k, name in enumerate(texts.names)
     }
     best = max(alone, key=lambda name: float(scores.overall(alone[name].sum(axis=0))["macro_f1"]))
@@ -197,7 +197,7 @@ def _matrices(texts: VotedTexts, labels: Labels, where: NDArray[np.bool_]) -> sc
 
 
 def _confusion(gold: Labels, labels: Labels) -> Mapping[str, dict[str, int]]:
-    columns = {**{name: name for name in tables.SENTIMENTS}, "none": NONE}
+    columns = {**{name: name for name in tables.SENTIMENTS}, "none": _NONE}
     return {
         row: {name: int(((gold == row) & (labels == label)).sum()) for name, label in columns.items()}
         for row in tables.SENTIMENTS

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-MARKS: Mapping[str, re.Pattern[str]] = MappingProxyType(
+_MARKS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         "negation": re.compile(
             r"\b(?:not|no|never|nobody|nothing|nowhere|neither|nor|cannot|without|hardly|barely)\b|n['’]t\b",
@@ -47,6 +47,6 @@ def marked(texts: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
         >>> {name: flags.tolist() for name, flags in marked(["not bad", "a table"]).items() if flags.any()}
         {'negation': [True, False], 'none of these': [False, True]}
     """
-    flags = {name: np.array([bool(mark.search(text)) for text in texts], dtype=bool) for name, mark in MARKS.items()}
+    flags = {name: np.array([bool(mark.search(text)) for text in texts], dtype=bool) for name, mark in _MARKS.items()}
     plain = ~np.logical_or.reduce(list(flags.values())) if texts else np.zeros(0, dtype=bool)
     return {**flags, "none of these": plain}

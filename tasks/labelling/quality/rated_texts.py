@@ -20,7 +20,7 @@ from tasks.core import tables
 from tasks.core.errors import InputError
 from tasks.evaluation.splits import Labels
 
-NEUTRAL_BELOW = 0.5
+_NEUTRAL_BELOW = 0.5
 """Mean ratings of smaller magnitude, on a scale from −4 to 4, are neutral."""
 _TABBED = (".txt", ".tsv")
 
@@ -88,7 +88,7 @@ def _sentiment(path: Path, number: int, cell: str) -> str:
         rating = math.nan
     if not math.isfinite(rating):
         raise InputError(f"{path}: row {number}: found the rating {cell!r}, expected a number")
-    if abs(rating) < NEUTRAL_BELOW:
+    if abs(rating) < _NEUTRAL_BELOW:
         return "neutral"
     return "positive" if rating > 0 else "negative"
 

@@ -24,7 +24,7 @@ def load() -> Callable[[str], float]:
     package = Afinn(language="en")
     ratings: dict[str, float] = package.read_word_file(package.full_filename(_LEXICON))
     # the package's pattern tries 3,000 words in turn at every position; a prefix tree gives the same matches faster
-    pattern = re.compile(rf"\b{alternation(ratings)}\b")
+    pattern = re.compile(rf"\b{_alternation(ratings)}\b")
 
     def vote(text: str) -> float:
         total = float(sum(ratings[word] for word in pattern.findall(re.sub(r"\s+", " ", text).lower())))
@@ -33,14 +33,11 @@ def load() -> Callable[[str], float]:
     return vote
 
 
-def alternation(words: Iterable[str]) -> str:
+def _alternation(words: Iterable[str]) -> str:
     r"""Return a pattern that matches the longest of the words and reads every letter once (a prefix tree).
 
-    Args:
-        words: literal words, not patterns
-
     Example:
-        >>> alternation(["bad", "bad luck", "good"])
+        >>> _alternation(["bad", "bad luck", "good"])
         '(?:bad(?:\\ luck)?|good)'
     """
     ends, branches = False, list[str]()
@@ -49,7 +46,7 @@ def alternation(words: Iterable[str]) -> str:
             ends = True
             continue
         rest = [word[1:] for word in group]
-        branches.append(re.escape(letter) + (alternation(rest) if rest != [""] else ""))
+        branches.append(re.escape(letter) + (_alternation(rest) if rest != [""] else ""))
     if not branches:
         return ""
     if len(branches) == 1 and not ends:

@@ -106,7 +106,7 @@ def combined(
     n_votes = (votes != "").sum(axis=1)
     totals = np.nansum(polarities, axis=1)
     means = np.divide(totals, n_votes, out=np.full(len(votes), np.nan), where=n_votes > 0)
-    shares = label_model(votes, training) if how == "label-model" else shares_of(votes)
+    shares = label_model(votes, training) if how == "label-model" else _shares_of(votes)
     if SCORED[how]:
         labels = labels_of(means)
         reasons = np.where((labels != "neutral") & (np.abs(means) <= thresholds.min_score), WEAK, "")
@@ -136,12 +136,8 @@ def certainty(combination: Combined, how: Combination) -> NDArray[np.float64]:
     return np.where(combination.labels == "neutral", np.inf, np.abs(combination.scores))
 
 
-def shares_of(votes: Labels) -> NDArray[np.float64]:
-    """Return each class's share of the votes, NaN without votes, shape (n_texts, 3).
-
-    Args:
-        votes: labels, "" where a voter abstains, shape (n_texts, n_voters)
-    """
+def _shares_of(votes: Labels) -> NDArray[np.float64]:
+    """Return each class's share of the votes, NaN without votes, shape (n_texts, 3)."""
     counts = np.stack([(votes == label).sum(axis=1) for label in tables.SENTIMENTS], axis=1).astype(np.float64)
     total = counts.sum(axis=1, keepdims=True)
     shares: NDArray[np.float64] = np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
