@@ -138,7 +138,7 @@ def write(folder: Path, batches: Iterable[pa.Table], card: dict[str, Any]) -> in
     tables.write(index, folder / _INDEX, INDEX)
     digests = {f"{name.partition('.')[0]}_sha256": _digest(folder / name) for name in (_INDEX, _VALUES)}
     full_card = {**card, "n_utterances": len(rows), "n_steps": n_steps, "n_features": n_features, **digests}
-    # card last: it marks the set as complete
+    # written last, since it holds the digests of the other files
     tables.write_text(folder / _CARD, json.dumps(full_card, indent=2, ensure_ascii=False) + "\n")
     return len(rows)
 
@@ -173,7 +173,7 @@ def read(folder: Path) -> Features:
     n_bytes = _HEADER_BYTES + 4 * shape[0] * shape[1]
     if not path.is_file() or path.stat().st_size != n_bytes:
         raise InputError(f"{path}: expected {n_bytes:,} bytes; remove {folder} and run its stage again")
-    # an empty file cannot be memory-mapped
+    # NumPy cannot memory-map an array of size 0
     empty = np.empty(shape, dtype=np.float32)
     values = np.memmap(path, dtype="<f4", mode="r", offset=_HEADER_BYTES, shape=shape) if shape[0] else empty
     return Features(contents, tables.read(folder / _INDEX, INDEX), values)

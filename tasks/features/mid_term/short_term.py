@@ -186,8 +186,8 @@ def _chroma(rate_hz: int, n_bins: int) -> Array:
             f"frames of {2 * n_bins} samples at {rate_hz} Hz are too short to tell semitones apart; lengthen them"
         )
     _, which, sizes = np.unique(semitones, return_inverse=True, return_counts=True)
-    # pyAudioAnalysis assigns bins to places by fancy indexing: the last bin of each place wins, and is then divided by
-    # the number of bins in the semitone at that place
+    # pyAudioAnalysis assigns bins to places by fancy indexing: the last bin of each place wins. It is then divided by
+    # the number of bins that share the semitone of bin `semitones[place]`
     last_bins = {int(semitone) % n_bins: bin_ for bin_, semitone in enumerate(semitones)}
     weights = np.zeros((n_bins, _N_CHROMA))
     for place, bin_ in last_bins.items():

@@ -182,7 +182,7 @@ def _speech(sound: Sound, settings: _SpectrumSettings | WaveformSettings) -> Arr
     """
     signal = sound.samples
     if settings.duration_s and not settings.trim_db:
-        # cut before the check, so that an utterance with a silent beginning is rejected
+        # check only the part that is kept: it may be silent although speech follows
         signal = signal[: ceil(settings.duration_s * sound.rate_hz)]
     samples = _resampled(framing.to_16_khz(signal, sound.rate_hz), settings.rate_hz)
     if settings.trim_db:

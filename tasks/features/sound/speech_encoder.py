@@ -174,7 +174,7 @@ class _SpeechEncoder:
                 padded, attention_mask=real.long() if self._masks else None, output_hidden_states=not last
             )
             n_frames = self._model._get_feat_extract_output_lengths(lengths).tolist()
-        # large models apply a final layer norm to last_hidden_state, but not to hidden_states
+        # large models normalise the last layer once more than those below
         states = outputs.last_hidden_state if last else outputs.hidden_states[self._layer]
         return [row[:n].numpy().astype(np.float32) for row, n in zip(states, n_frames, strict=True)]
 
