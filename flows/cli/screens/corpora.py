@@ -59,7 +59,7 @@ def diagnosis(found: Diagnosis) -> None:
             table.add_row(_coloured(one.severity), f"{one.n:,}", what, _examples(one.examples, one.n))
         console.print(table)
     if found.known_bad:
-        here = Counter(bad.here for bad in found.known_bad)
+        here = Counter(bad.status for bad in found.known_bad)
         said = ", ".join(f"{n:,} {where}" for where, n in sorted(here.items()))
         console.print(Text(f"Files known to be broken: {said}", "dim"))
     if found.not_looked:

@@ -71,11 +71,11 @@ class Complaint:
 
 @dataclass(frozen=True)
 class KnownBad:
-    """A file known to be broken; `here` is "in use", "left out" or "not here"."""
+    """A file known to be broken; `status` is "in use", "left out" or "not here"."""
 
     name: str
     wrong: str
-    here: str
+    status: str
 
 
 @dataclass(frozen=True)

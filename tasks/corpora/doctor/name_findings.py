@@ -105,7 +105,7 @@ def _absent(data: CorpusTables, expected: Expected) -> Iterator[Complaint]:
 
 
 def _broken(bad: Sequence[KnownBad]) -> Iterable[Complaint]:
-    used = [f"{file.name} ({file.wrong})" for file in bad if file.here == "in use"]
+    used = [f"{file.name} ({file.wrong})" for file in bad if file.status == "in use"]
     return complaint(
         "known bad", "warning", used,
         f"{many(len(used), 'file')} in use, known to be broken.",

@@ -218,9 +218,9 @@ def test_files_known_to_be_broken_by_name() -> None:
     diagnosis = diagnosed(rows=changed(c07={"audio": "far/a07.flac"}), rejects=())
     assert only(diagnosis).kind == "known bad"
     assert only(diagnosis).examples == ("a07 (says nothing)",)
-    assert [(entry.name, entry.here) for entry in diagnosis.known_bad] == [("a07", "in use"), ("b99", "not here")]
+    assert [(entry.name, entry.status) for entry in diagnosis.known_bad] == [("a07", "in use"), ("b99", "not here")]
     refused = diagnosed(rejects=(reject("far/a07.wav", "unreadable"),))
-    assert [entry.here for entry in refused.known_bad] == ["left out", "not here"]
+    assert [entry.status for entry in refused.known_bad] == ["left out", "not here"]
 
 
 def test_broken_times() -> None:
