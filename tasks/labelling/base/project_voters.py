@@ -23,11 +23,17 @@ def names(folder: Path) -> tuple[str, ...]:
     Args:
         folder: the project's voters
     """
-    if not folder.is_dir():
-        return ()
     modules = {path.stem for path in folder.glob("*.py")}
-    trained = {path.parent.name for path in folder.glob("*/card.json")}
-    return tuple(sorted(name for name in modules | trained if _NAME.fullmatch(name)))
+    return tuple(sorted(name for name in modules.union(learned(folder)) if _NAME.fullmatch(name)))
+
+
+def learned(folder: Path) -> tuple[str, ...]:
+    """Return the names of a folder's learned voters.
+
+    Args:
+        folder: the project's voters
+    """
+    return tuple(path.parent.name for path in folder.glob("*/card.json"))
 
 
 def location(folder: Path, name: str) -> Path:

@@ -13,12 +13,16 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
+from typing import Any
 
 from tasks.core import code_version, paths
 from tasks.core.errors import ConfigError
 from tasks.labelling import voters
 from tasks.labelling.base import project_voters
 from tasks.labelling.base.voter import Voter
+
+_LEARNED = "tasks.labelling.base.learned_voter"
+"""Imported by name: its encoder is code of the stages in which a learned voter votes, and of no others."""
 
 
 @cache
@@ -28,12 +32,14 @@ def shipped() -> tuple[str, ...]:
 
 
 def modules(names: Iterable[str]) -> list[str]:
-    """Return the modules of those voters that are shipped.
+    """Return the modules that voters need: their own of shipped ones, that of all learned ones; none for `NAME.py`.
 
     Args:
         names: of voters
     """
-    return [_module_name(name) for name in names if name in shipped()]
+    needed = [_module_name(name) for name in names if name in shipped()]
+    others = set(names) - set(shipped())
+    return [*needed, *([_LEARNED] if others & set(project_voters.learned(paths.VOTERS)) else [])]
 
 
 def _available() -> tuple[str, ...]:
@@ -90,9 +96,7 @@ def licence(name: str) -> str:
     location = project_voters.location(paths.VOTERS, name)
     if location.is_file():
         return str(project_voters.read(location).LICENCE)
-    from tasks.labelling.base import learned_voter
-
-    return str(learned_voter.card(location)["licence"])
+    return str(_learned_voter().card(location)["licence"])
 
 
 @cache
@@ -111,9 +115,7 @@ def load(name: str, folder: Path = paths.VOTERS) -> Voter:
         return _text_by_text(module, module.load())
     location = project_voters.location(folder, name)
     if location.is_dir():
-        from tasks.labelling.base import learned_voter
-
-        model = learned_voter.read(location)
+        model = _learned_voter().read(location)
         return Voter(name, model.licence, model.votes)
     module = project_voters.read(location)
     return _text_by_text(module, project_voters.guarded(location, module.load()))
@@ -121,6 +123,10 @@ def load(name: str, folder: Path = paths.VOTERS) -> Voter:
 
 def _text_by_text(module: ModuleType, vote: project_voters.Vote) -> Voter:
     return Voter(module.NAME, module.LICENCE, lambda texts: [vote(text) for text in texts])
+
+
+def _learned_voter() -> Any:
+    return import_module(_LEARNED)
 
 
 def _module_name(name: str) -> str:
