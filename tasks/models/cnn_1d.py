@@ -48,7 +48,7 @@ from tasks.models.training.network import network_model
 if TYPE_CHECKING:
     from torch import nn
 
-UNITS: Mapping[int, tuple[int, ...]] = MappingProxyType(
+_UNITS: Mapping[int, tuple[int, ...]] = MappingProxyType(
     {3: (64, 128, 256), 5: (64, 128, 128, 256, 256), 8: (64, 64, 128, 128, 128, 256, 256, 256)}
 )
 """Layers → channels of each."""
@@ -72,7 +72,7 @@ class Cnn1dSettings(ConvolutionalSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        units_of(self.units, self.layers, UNITS)
+        units_of(self.units, self.layers, _UNITS)
 
 
 class Cnn1d(SpectrogramEstimator):
@@ -88,7 +88,7 @@ class Cnn1d(SpectrogramEstimator):
             n_channels * n_bands,
             n_frames,
             n_outputs,
-            units=units_of(settings.units, settings.layers, UNITS),
+            units=units_of(settings.units, settings.layers, _UNITS),
             kernel=settings.kernel,
             residual=settings.residual,
             dropout=settings.dropout,

@@ -46,7 +46,7 @@ from tasks.models.training.network import network_model
 if TYPE_CHECKING:
     from torch import nn
 
-UNITS: Mapping[int, tuple[int, ...]] = MappingProxyType({2: (16, 32), 6: (16, 32, 64, 64, 128, 128)})
+_UNITS: Mapping[int, tuple[int, ...]] = MappingProxyType({2: (16, 32), 6: (16, 32, 64, 64, 128, 128)})
 """Layers → channels of each."""
 
 
@@ -66,7 +66,7 @@ class Cnn2dSettings(ConvolutionalSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        units_of(self.units, self.layers, UNITS)
+        units_of(self.units, self.layers, _UNITS)
 
 
 class Cnn2d(SpectrogramEstimator):
@@ -83,7 +83,7 @@ class Cnn2d(SpectrogramEstimator):
             n_bands,
             n_frames,
             n_outputs,
-            units=units_of(settings.units, settings.layers, UNITS),
+            units=units_of(settings.units, settings.layers, _UNITS),
             kernel=settings.kernel,
             dropout=settings.dropout,
             # position along a vector carries meaning

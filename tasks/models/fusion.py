@@ -30,7 +30,7 @@ from tasks.models.base.estimator import Development, Estimator, Inputs, Model, S
 from tasks.models.training.network import NetworkEstimator
 
 COMPOSITE = Composite("fusion", "branches", "branch")
-LAST = Composite("fusion", "last", "last")
+_LAST = Composite("fusion", "last", "last")
 _TOGETHER = "embeddings"
 
 # networks compute in float32: a spread below this share of the mean is rounding, and the feature is constant
@@ -61,7 +61,7 @@ class FusionSettings:
     def __post_init__(self) -> None:
         above_zero("c", self.c)
         COMPOSITE.check(self.branches)
-        LAST.only(_TOGETHER, self.over_embeddings, "vector")
+        _LAST.only(_TOGETHER, self.over_embeddings, "vector")
 
     @property
     def over_embeddings(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class Fusion(CompositeEstimator):
         """Return standardisation and settings, the last layer under `last/`, and branches under `branch/BLOCK/`."""
         card = {"last": self._last.entry, "branches": self._branch_cards(), "notes": self.notes_}
         arrays = {"mean": self.mean_, "scale": self.scale_}
-        last = LAST.files({_TOGETHER: self.last_})
+        last = _LAST.files({_TOGETHER: self.last_})
         return array_files.to_files(card, arrays) | COMPOSITE.files(self.fitted_) | last
 
     def _fit(self, part: TrainingPart, development: Development | None, folder: Path | None) -> None:
@@ -101,12 +101,12 @@ class Fusion(CompositeEstimator):
         together = np.concatenate(embedded, axis=1)
         self.mean_, spread = together.mean(axis=0), together.std(axis=0)
         self.scale_ = np.where(spread > _ROUNDING * np.abs(self.mean_), spread, 1.0)
-        self._last = LAST.only(_TOGETHER, self.settings.over_embeddings, "vector")
+        self._last = _LAST.only(_TOGETHER, self.settings.over_embeddings, "vector")
         rows, held_out = TrainingPart(self._standardised(part.inputs, embedded), part.target, part.weights), None
         if development and self._last.model.in_epochs:
             inputs = development.inputs
             held_out = Development(self._standardised(inputs, self._evidence(inputs, classes)), development.target)
-        self.last_ = fit_model(self._last, rows, held_out, self.seed, folder / LAST.folder if folder else None)
+        self.last_ = fit_model(self._last, rows, held_out, self.seed, folder / _LAST.folder if folder else None)
         self.notes_ = [f"fusion: {note}" for note in self.last_.notes_] + self._branch_notes()
         self.outputs_, self.curves_ = self.last_.outputs_, self._branch_curves()
 
@@ -116,8 +116,8 @@ class Fusion(CompositeEstimator):
     def _read(self, files: Mapping[str, bytes]) -> None:
         card, arrays = array_files.from_files(files)
         self.notes_, self.mean_, self.scale_ = list(card["notes"]), arrays["mean"], arrays["scale"]
-        self._last = LAST.only(_TOGETHER, card["last"], "vector")
-        self.last_ = LAST.load([self._last], files)[_TOGETHER]
+        self._last = _LAST.only(_TOGETHER, card["last"], "vector")
+        self.last_ = _LAST.load([self._last], files)[_TOGETHER]
         self._read_branches(card["branches"], files)
         self.outputs_, self.curves_ = self.last_.outputs_, self._branch_curves()
 

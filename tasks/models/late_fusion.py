@@ -28,8 +28,8 @@ from tasks.models.base.checks import classes_of
 from tasks.models.base.estimator import Development, Inputs, Model, Scores, TrainingPart
 
 COMPOSITE = Composite("late-fusion", "branches", "branch")
-STEPS = 10
-"""Weights are tried in steps of 1 / STEPS."""
+_STEPS = 10
+"""Weights are tried in steps of 1 / _STEPS."""
 _COLDEST, _HOTTEST = 0.01, 100.0
 
 
@@ -162,10 +162,10 @@ def shares(of_own_class: NDArray[np.float64]) -> tuple[float, ...]:
 def _simplex(n: int) -> Iterator[tuple[float, ...]]:
     """Yield `n` equal weights, then all multiples of 0.1 that sum to 1."""
     yield (1 / n,) * n
-    # stars and bars: n - 1 bars among STEPS + n - 1 places
-    for bars in itertools.combinations(range(STEPS + n - 1), n - 1):
-        edges = (-1, *bars, STEPS + n - 1)
-        yield tuple((after - before - 1) / STEPS for before, after in itertools.pairwise(edges))
+    # stars and bars: n - 1 bars among _STEPS + n - 1 places
+    for bars in itertools.combinations(range(_STEPS + n - 1), n - 1):
+        edges = (-1, *bars, _STEPS + n - 1)
+        yield tuple((after - before - 1) / _STEPS for before, after in itertools.pairwise(edges))
 
 
 def _softmax(values: Scores) -> Scores:

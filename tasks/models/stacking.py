@@ -29,7 +29,7 @@ from tasks.models.base.estimator import Development, Estimator, Inputs, Model, S
 from tasks.models.classical import Linear, LogisticSettings, fit_logistic
 
 NAME = "stacking"
-STACK = "meta.json"
+_STACK = "meta.json"
 COMPOSITE = Composite(NAME, "base", "base")
 
 # early stopping of base models trained in epochs: one unit in eight is held out, given at least four units
@@ -109,7 +109,7 @@ class Stacking(CompositeEstimator):
     def files(self) -> dict[str, bytes]:
         """Return the upper model, and the base models under `base/BLOCK/`."""
         card = {"bases": self._branch_cards(), "notes": self.notes_}
-        upper = {**array_files.to_files(self.meta_.card, self.meta_.arrays), STACK: array_files.to_json(card)}
+        upper = {**array_files.to_files(self.meta_.card, self.meta_.arrays), _STACK: array_files.to_json(card)}
         return upper | COMPOSITE.files(self.fitted_)
 
     def _fit(self, part: TrainingPart, development: Development | None, folder: Path | None) -> None:
@@ -127,7 +127,7 @@ class Stacking(CompositeEstimator):
         return self.meta_.scores(np.concatenate(self._evidence(inputs, self.outputs_), axis=1))
 
     def _read(self, files: Mapping[str, bytes]) -> None:
-        card = json.loads(files[STACK])
+        card = json.loads(files[_STACK])
         self.meta_ = Linear.of(*array_files.from_files(files))
         self.outputs_, self.notes_ = self.meta_.outputs, list(card["notes"])
         self._read_branches(card["bases"], files)

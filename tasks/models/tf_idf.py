@@ -16,7 +16,7 @@ from tasks.models.base.checks import above_zero
 from tasks.models.base.estimator import Development, Inputs, Model, Scores, TrainingPart
 from tasks.models.classical import Linear, LinearEstimator, LogisticSettings, fit_logistic
 
-WORD = r"(?u)\b\w+(?:['’]\w+)*"
+_WORD = r"(?u)\b\w+(?:['’]\w+)*"
 """A word with its apostrophes: scikit-learn's own pattern cuts "don't" to "don" and omits "I"."""
 
 
@@ -88,7 +88,7 @@ class TfIdf(LinearEstimator):
 def _vectorizer(ngram_max: int, **others: Any) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    return TfidfVectorizer(ngram_range=(1, ngram_max), sublinear_tf=True, token_pattern=WORD, **others)
+    return TfidfVectorizer(ngram_range=(1, ngram_max), sublinear_tf=True, token_pattern=_WORD, **others)
 
 
 def _joined(inputs: Inputs) -> list[str]:

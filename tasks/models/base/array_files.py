@@ -22,7 +22,7 @@ def to_files(card: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> dic
     """
     from safetensors.numpy import save
 
-    # safetensors writes memory as it lies: a transposed or strided array would come back with other numbers
+    # safetensors writes raw memory: a transposed or strided array would be read back with other numbers
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     return {ARRAYS: save(contiguous), CARD: to_json(card)}
 

@@ -212,7 +212,7 @@ class CompositeEstimator(Estimator):
         self.fitted_ = self.composite.load(self._branches, files)
 
     def _evidence(self, inputs: Inputs, classes: Sequence[str]) -> list[NDArray[np.float64]]:
-        """Return what each base model says of its block; raise ValueError if a fitted block is missing."""
+        """Return each base model's evidence of its block; raise ValueError if a fitted block is missing."""
         if missing := set(self.fitted_) - set(inputs.names):
             raise ValueError(f"expected the blocks {', '.join(self.fitted_)}; {', '.join(sorted(missing))} is missing")
         return [self._evidence_of(branch, self.fitted_[branch.block], inputs, classes) for branch in self._branches]

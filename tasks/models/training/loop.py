@@ -98,7 +98,7 @@ class _Loop(LightningModule):
         network: named arguments of a batch → outputs, shape (n_rows, n_outputs); may have `groups`, as in
             `fresh_optimiser`, and `begin_epoch`, which is given the epoch, from 0
         run: the training run
-        state: where training stands
+        state: to continue from
         n_steps: of the optimiser per epoch
         kept: folder and key of the checkpoint
     """

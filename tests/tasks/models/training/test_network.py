@@ -27,8 +27,8 @@ from tasks.features.base.sequences import Sequences
 from tasks.features.base.settings import settings_of
 from tasks.models.base import registry
 from tasks.models.base.estimator import Development, Inputs
+from tasks.models.bilstm import BiLstm, BiLstmSettings
 from tasks.models.feed_forward import FeedForward, FeedForwardSettings
-from tasks.models.recurrent import BiLstm, BiLstmSettings
 from tasks.models.training import batch_size, batches, checkpoint, loggers, loop, rate_finder
 from tasks.models.training.network import Target
 from tasks.models.training.run import EncodedRows, TrainingRun

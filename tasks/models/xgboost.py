@@ -16,7 +16,7 @@ from tasks.models.base import array_files
 from tasks.models.base.checks import above_zero, check_width, classes_of
 from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, TrainingPart
 
-TREES = "trees.ubj"
+_TREES = "trees.ubj"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Xgboost(Estimator):
     def files(self) -> dict[str, bytes]:
         """Return the trees as XGBoost's UBJSON, the classes as JSON."""
         return {
-            TREES: bytes(self.booster_.save_raw("ubj")),
+            _TREES: bytes(self.booster_.save_raw("ubj")),
             array_files.CARD: array_files.to_json({"outputs": self.outputs_}),
         }
 
@@ -91,7 +91,7 @@ class Xgboost(Estimator):
     def _read(self, files: Mapping[str, bytes]) -> None:
         self.outputs_ = tuple(json.loads(files[array_files.CARD])["outputs"])
         self.booster_ = _xgboost().Booster({"nthread": 1})
-        self.booster_.load_model(bytearray(files[TREES]))
+        self.booster_.load_model(bytearray(files[_TREES]))
 
 
 def _xgboost() -> ModuleType:

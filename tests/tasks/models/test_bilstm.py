@@ -14,7 +14,7 @@ from tasks.core.errors import InputError
 from tasks.features.base.sequences import Sequences
 from tasks.models.base import registry
 from tasks.models.base.estimator import Development, Inputs
-from tasks.models.recurrent import BiLstm, BiLstmSettings
+from tasks.models.bilstm import BiLstm, BiLstmSettings
 
 CLASSES = np.array(["anger", "joy"])
 
