@@ -55,7 +55,5 @@ def units_of(units: tuple[int, ...], layers: int, usual: Mapping[int, tuple[int,
         ValueError: if `units` has another number of layers
     """
     if units and len(units) != layers:
-        raise ValueError(
-            f"units must have {layers} entries (layers), found {len(units)}: set one of the two"
-        )
+        raise ValueError(f"units must have {layers} entries (layers), found {len(units)}: set one of the two")
     return units or usual[layers]
