@@ -21,31 +21,31 @@ TEXTS = "text,sentiment,group\n" + "".join(
 
 
 def undertone(*arguments: str) -> str:
-    found = CliRunner().invoke(app, ["labels", *arguments], catch_exceptions=False, env={"COLUMNS": "100"})
-    assert found.exit_code == 0, found.output
-    return found.output
+    done = CliRunner().invoke(app, ["labels", *arguments], catch_exceptions=False, env={"COLUMNS": "100"})
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
-def test_voters_are_tried_on_known_texts(project: Path) -> None:
+def test_voters_are_tried_on_rated_texts(project: Path) -> None:
     Path("known.csv").write_text(TEXTS)
-    told = undertone("try", "known.csv", "--voter", "vader", "--voter", "tags")
-    assert "Voters, 36 texts" in told
-    assert "label-model" in told
-    assert "Scores on 36 texts of 12 groups" in told
-    vader = next(line for line in told.splitlines() if "vader" in line)
+    output = undertone("try", "known.csv", "--voter", "vader", "--voter", "tags")
+    assert "Voters, 36 texts" in output
+    assert "label-model" in output
+    assert "Scores on 36 texts of 12 groups" in output
+    vader = next(line for line in output.splitlines() if "vader" in line)
     assert "1.000" in vader
     with pytest.raises(InputError, match=r"nowhere\.csv: cannot be read"):
         undertone("try", "nowhere.csv")
 
 
-def test_a_voter_is_taught_and_votes(project: Path) -> None:
+def test_a_voter_is_trained_and_votes(project: Path) -> None:
     pytest.importorskip("transformers")
     from tasks.simulate.checkpoints import tiny_text_encoder
 
     Path("known.csv").write_text(TEXTS)
     encoder = str(tiny_text_encoder(project / "encoder", texts=TEXTS.splitlines()))
-    told = " ".join(undertone("learn", "mine", "known.csv", "--checkpoint", encoder).split())
-    assert "mine: trained on 36 texts (known.csv); macro F1 1.000" in told
+    output = " ".join(undertone("learn", "mine", "known.csv", "--checkpoint", encoder).split())
+    assert "mine: trained on 36 texts (known.csv); macro F1 1.000" in output
     assert json.loads((paths.VOTERS / "mine" / "card.json").read_text())["n_texts"] == 36
     registry.load.cache_clear()
     assert "mine" in undertone("try", "known.csv", "--voter", "mine")

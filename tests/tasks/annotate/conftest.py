@@ -76,13 +76,13 @@ class Server:
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         assert self.process.stdout is not None
-        said = ""
+        output = ""
         for line in self.process.stdout:
-            said += line
-            if found := re.search(r"http://\S+", line):
-                self.url = found[0]
+            output += line
+            if match := re.search(r"http://\S+", line):
+                self.url = match[0]
                 return
-        raise AssertionError(said)
+        raise AssertionError(output)
 
     def post(self, path: str, **body: object) -> Any:
         headers = {"Content-Type": "application/json", "X-Undertone": "annotate"}
@@ -100,8 +100,8 @@ class Server:
         return self._wait()
 
     def _wait(self) -> str:
-        said, _ = self.process.communicate(timeout=60)
-        return said
+        output, _ = self.process.communicate(timeout=60)
+        return output
 
 
 @pytest.fixture
@@ -114,9 +114,9 @@ def served(cut: None) -> Iterator[Callable[..., Server]]:
         return started[-1]
 
     yield start
-    for one in started:
-        if one.process.poll() is None:
-            one.kill()
+    for server in started:
+        if server.process.poll() is None:
+            server.kill()
 
 
 class Page:
@@ -129,9 +129,9 @@ class Page:
         return _ask(self._browser, self._numbers, method, parameters, self._session)
 
     def run(self, expression: str) -> Any:
-        found = self.ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in found, found
-        return found["result"].get("value")
+        answer = self.ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
 
     def press(self, key: str) -> None:
         code = {" ": "Space"}.get(key, f"Digit{key}" if key.isdigit() else f"Key{key.upper()}")
@@ -140,12 +140,12 @@ class Page:
 
     def until(self, expression: str) -> Any:
         end = time.monotonic() + 30
-        while not (found := self.run(expression)):
+        while not (value := self.run(expression)):
             assert time.monotonic() < end, (
                 f"{expression} never came true; the page says {self.run('document.body.innerText')!r}"
             )
             time.sleep(0.02)
-        return found
+        return value
 
     def enter(self, url: str, name: str) -> None:
         self.ask("Page.navigate", url=url)
@@ -197,7 +197,7 @@ def _running(command: list[str]) -> Iterator[str]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
-        yield next(found[0] for line in process.stderr if (found := re.search(r"ws://\S+", line)))
+        yield next(match[0] for line in process.stderr if (match := re.search(r"ws://\S+", line)))
     finally:
         process.terminate()
         process.communicate(timeout=30)

@@ -27,7 +27,7 @@ TOKEN = "T0ken-" + "x" * 30
 def session(tmp_path: Path) -> Iterator[ListeningSession]:
     with Store(tmp_path / "votes.sqlite") as store:
         queue = [segment(number) for number in range(3)]
-        yield ListeningSession(store, queue, {one.id.key: b"fLaC" for one in queue}, with_text=False)
+        yield ListeningSession(store, queue, {item.id.key: b"fLaC" for item in queue}, with_text=False)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def ask(client: TestClient, path: str = "state", headers: dict[str, str] = OURS,
     return client.post(f"/api/{path}", json={"listener": "Ada", **body}, headers=headers)
 
 
-def test_every_answer_is_fenced_in(local: TestClient) -> None:
+def test_every_answer_has_the_security_headers(local: TestClient) -> None:
     for path in ("/", "/annotate.js", "/annotate.css", f"/audio/{segment().id.key}.flac", "/nowhere"):
         answer = local.get(path)
         policy = answer.headers["content-security-policy"]
@@ -73,12 +73,12 @@ def test_loopback_answers_to_its_own_names(local: TestClient, host: str) -> None
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8421", "127.0.0.1.evil.example", "192.168.1.5:8421", "[", ""]
 )
-def test_a_name_made_to_point_here_is_refused(local: TestClient, host: str) -> None:
+def test_other_host_names_are_refused(local: TestClient, host: str) -> None:
     assert local.get("/", headers={"Host": host}).status_code == 403
     assert ask(local, headers={**OURS, "Host": host}).status_code == 403
 
 
-def test_another_page_in_the_listeners_browser_cannot_vote(local: TestClient, session: ListeningSession) -> None:
+def test_another_page_in_the_listeners_browser_cannot_rate(local: TestClient, session: ListeningSession) -> None:
     vote = {"key": segment().id.key, "label": "positive"}
     for headers in ({}, {**OURS, "Origin": "http://evil.example"}, {**OURS, "Origin": "http://127.0.0.1:9999"},
                     {**OURS, "Origin": "null"}):  # fmt: skip
@@ -90,7 +90,7 @@ def test_another_page_in_the_listeners_browser_cannot_vote(local: TestClient, se
 @pytest.mark.parametrize(
     "body", [{"label": "angry", "key": "x"}, {"key": "x"}, {"label": "neutral", "key": "x", "more": 1}]
 )
-def test_what_is_no_vote_is_refused(local: TestClient, body: dict[str, Any]) -> None:
+def test_invalid_ratings_are_refused(local: TestClient, body: dict[str, Any]) -> None:
     assert ask(local, "rate", **body).status_code == 422
 
 
@@ -123,7 +123,7 @@ def test_who_needs_a_token() -> None:
     assert all(token and len(token) >= 32 for token in tokens)
 
 
-def test_a_taken_port_and_a_foreign_address_are_told(session: ListeningSession) -> None:
+def test_an_occupied_port_and_a_foreign_address_are_errors(session: ListeningSession) -> None:
     with serve._bound(serve.ListenAddress("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert taken.getsockname()[0] == "127.0.0.1"

@@ -14,7 +14,7 @@ from tasks.core.errors import InputError
 from .conftest import segment
 
 QUEUE = [segment(number) for number in range(4)]
-KEYS = [one.id.key for one in QUEUE]
+KEYS = [item.id.key for item in QUEUE]
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def test_everyone_has_a_place_of_their_own(store: Store) -> None:
+def test_every_listener_has_their_own_progress(store: Store) -> None:
     session = ListeningSession(store, QUEUE, {}, with_text=True)
     assert session.state("Ada") == {
         "listener": "Ada", "done": 0, "total": 4, "segment": {"key": KEYS[0], "text": "some words", "length_s": 2.4},
@@ -37,7 +37,7 @@ def test_everyone_has_a_place_of_their_own(store: Store) -> None:
     assert (last["segment"], last["done"]) == (None, 4)
 
 
-def test_votes_outside_the_queue_neither_count_nor_are_taken_back(store: Store) -> None:
+def test_ratings_outside_the_queue_neither_count_nor_are_undone(store: Store) -> None:
     store.rate(segment(9), "Ada", "positive")
     session = ListeningSession(store, QUEUE, {}, with_text=False)
     assert session.state("Ada")["done"] == 0
@@ -47,18 +47,18 @@ def test_votes_outside_the_queue_neither_count_nor_are_taken_back(store: Store) 
         session.rate("Ada", segment(9).id.key, "neutral")
 
 
-def test_a_slip_in_the_name_makes_no_second_listener(store: Store) -> None:
+def test_a_typing_error_in_the_name_makes_no_second_listener(store: Store) -> None:
     session = ListeningSession(store, QUEUE, {}, with_text=False)
     session.rate("Ada", KEYS[0], "positive")
     with pytest.raises(InputError, match="there is a listener 'Ada' already"):
         session.state("ada")
 
 
-def test_ties_are_decided_once_by_one_who_did_not_vote_on_them(store: Store) -> None:
+def test_ties_are_adjudicated_once_by_someone_who_did_not_rate_them(store: Store) -> None:
     for number, names in enumerate([("Ada", "Bo"), ("Ada", "Chen")]):
         for name, label in zip(names, ("positive", "negative"), strict=True):
             store.rate(QUEUE[number], name, label)
-    tied = {one.segment.id: frozenset(one.ratings) for one in store.rated_segments() if one.ties}
+    tied = {item.segment.id: frozenset(item.ratings) for item in store.rated_segments() if item.ties}
     session = ListeningSession(store, QUEUE[:2], {}, with_text=False, raters=tied)
     assert session.state("Ada")["total"] == 0
     assert session.state("Bo")["segment"]["key"] == KEYS[1]

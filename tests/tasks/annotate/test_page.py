@@ -21,9 +21,7 @@ N = 30
 LABELS = {"1": "negative", "2": "neutral", "3": "positive"}
 
 
-def test_two_listen_at_once_one_returns_one_takes_back(
-    served: Callable[..., Server], browser: Callable[[], Page]
-) -> None:
+def test_two_listeners_one_returns_one_undoes(served: Callable[..., Server], browser: Callable[[], Page]) -> None:
     server = served("--n", str(N))
     ada, bo = browser(), browser()
     ada.enter(server.url, "Ada")
@@ -47,23 +45,23 @@ def test_two_listen_at_once_one_returns_one_takes_back(
             assert bo.run("document.getElementById('segment').dataset.key") != mistaken
         bo.vote(of_bo[number], number + 1, N)
     assert "All done" in ada.run("document.body.innerText")
-    said = server.stop()
-    assert f"Written: {paths.ANNOTATED}" in said
+    output = server.stop()
+    assert f"Written: {paths.ANNOTATED}" in output
 
-    (heard,) = ratings.read_folder(paths.LISTENERS)
-    assert heard.listeners == ("Ada", "Bo")
-    votes = [row.ratings for row in heard.spans]
+    (file,) = ratings.read_folder(paths.LISTENERS)
+    assert file.listeners == ("Ada", "Bo")
+    votes = [row.ratings for row in file.spans]
     assert len(votes) == N
     assert sum(row["Ada"] == row["Bo"] for row in votes) == 24
     for name, keys in (("Ada", of_ada), ("Bo", of_bo)):
         assert sorted(row[name] for row in votes) == sorted(LABELS[key] for key in keys)
-    found = agreement.measures(votes, np.array([row.video_id for row in heard.spans]), Bootstrap(200, 0.95, 1))
+    measures = agreement.measures(votes, np.array([row.video_id for row in file.spans]), Bootstrap(200, 0.95, 1))
     # by hand: 24 of 30 agree; both use each label 10 times, so that chance gives a third (Fleiss), and, drawn without
     # putting back, 57/177 (Krippendorff: 3 · 20 · 19 / (60 · 59))
-    assert found["percent"].value == pytest.approx(0.8)
-    assert found["kappa"].value == pytest.approx((0.8 - 1 / 3) / (2 / 3))
-    assert found["alpha"].value == pytest.approx(1 - (1 - 0.8) / (1 - 57 / 177))
-    assert all(one.low is not None and one.high is not None for one in found.values())
+    assert measures["percent"].value == pytest.approx(0.8)
+    assert measures["kappa"].value == pytest.approx((0.8 - 1 / 3) / (2 / 3))
+    assert measures["alpha"].value == pytest.approx(1 - (1 - 0.8) / (1 - 57 / 177))
+    assert all(estimate.low is not None and estimate.high is not None for estimate in measures.values())
 
 
 def test_a_caption_that_is_a_script_is_shown_as_text(
@@ -80,7 +78,7 @@ def test_a_caption_that_is_a_script_is_shown_as_text(
         page.picture(Path(pictures) / "annotate-script.png")
 
 
-def test_it_shows_no_weak_label_and_no_text_unless_told(
+def test_the_page_shows_no_weak_label_and_by_default_no_text(
     served: Callable[..., Server], browser: Callable[[], Page]
 ) -> None:
     page = browser()
@@ -112,11 +110,11 @@ def test_keys_skip_and_replay_and_a_name_is_asked_for(
     page.vote("3", 3, 3)
     server.stop()
     with Store(paths.RATING_STORE) as store:
-        labels = sorted(str(one.ratings["Ada"]) for one in store.rated_segments())
+        labels = sorted(str(item.ratings["Ada"]) for item in store.rated_segments())
     assert labels == ["None", "None", "positive"]
 
 
-def test_with_a_token_one_visit_lets_the_browser_in(served: Callable[..., Server], browser: Callable[[], Page]) -> None:
+def test_the_token_is_needed_once_per_browser(served: Callable[..., Server], browser: Callable[[], Page]) -> None:
     address, token = served("--host", "0.0.0.0", "--n", "3").url.split("?token=")
     local = f"http://127.0.0.1:{address.split(':')[2]}"
     page = browser()
@@ -132,7 +130,7 @@ def test_with_a_token_one_visit_lets_the_browser_in(served: Callable[..., Server
     stranger.until("document.body.innerText.startsWith('Open the complete address')")
 
 
-def test_the_last_server_gone_is_told_and_nothing_counts(
+def test_a_stopped_server_is_reported_and_nothing_counts(
     served: Callable[..., Server], browser: Callable[[], Page]
 ) -> None:
     server, page = served("--n", "3"), browser()

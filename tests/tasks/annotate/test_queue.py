@@ -17,7 +17,7 @@ CLASSES = (None, *tables.SENTIMENTS)
 
 def skewed() -> list[Candidate]:
     """Ten videos of 40 segments; nearly all is neutral, negatives stand in one video alone."""
-    found = []
+    ordered = []
     for video in range(10):
         for number in range(40):
             weak = "neutral"
@@ -25,50 +25,54 @@ def skewed() -> list[Candidate]:
                 weak = "negative"
             elif number == 7:
                 weak = "positive"
-            found.append(candidate(number, f"test-{video}", None if number == 9 else weak))
-    return found
+            ordered.append(candidate(number, f"test-{video}", None if number == 9 else weak))
+    return ordered
 
 
 @pytest.mark.parametrize("order", sorted(queue.ORDERS))
 def test_an_order_keeps_everything_and_depends_on_the_seed_alone(order: str) -> None:
-    there = skewed()
-    found = list(queue.ORDERS[order](there, 1))
-    assert sorted(one.segment.id for one in found) == sorted(one.segment.id for one in there)
-    assert list(queue.ORDERS[order](there[::-1], 1)) == found
-    assert list(queue.ORDERS[order](there, 2)) != found
+    candidates = skewed()
+    ordered = list(queue.ORDERS[order](candidates, 1))
+    assert sorted(candidate.segment.id for candidate in ordered) == sorted(
+        candidate.segment.id for candidate in candidates
+    )
+    assert list(queue.ORDERS[order](candidates[::-1], 1)) == ordered
+    assert list(queue.ORDERS[order](candidates, 2)) != ordered
 
 
-def test_a_random_sample_is_not_shuffled_anew_by_one_more_segment() -> None:
-    there = skewed()
-    more = queue.at_random([*there, candidate(99, "test-3", "neutral")], 1)
-    assert [one for one in more if one.segment.id.utterance_id != "weak/test-3/0099"] == queue.at_random(there, 1)
+def test_an_added_segment_does_not_reorder_a_random_sample() -> None:
+    candidates = skewed()
+    more = queue.at_random([*candidates, candidate(99, "test-3", "neutral")], 1)
+    assert [
+        candidate for candidate in more if candidate.segment.id.utterance_id != "weak/test-3/0099"
+    ] == queue.at_random(candidates, 1)
 
 
-def test_stratified_hears_every_class_and_every_video_early() -> None:
-    found = list(queue.stratified(skewed(), 1))
-    assert {one.weak for one in found[:4]} == set(CLASSES)
-    assert {one.segment.video_id for one in found[:12]} == {f"test-{video}" for video in range(10)}
-    labels = Counter(one.weak for one in found[:12])
+def test_stratified_covers_all_classes_and_videos_early() -> None:
+    ordered = list(queue.stratified(skewed(), 1))
+    assert {candidate.weak for candidate in ordered[:4]} == set(CLASSES)
+    assert {candidate.segment.video_id for candidate in ordered[:12]} == {f"test-{video}" for video in range(10)}
+    labels = Counter(candidate.weak for candidate in ordered[:12])
     assert {labels[name] for name in CLASSES} == {3}
     # the three negatives are used up; what is left goes on evenly
-    labels = Counter(one.weak for one in found[:30])
+    labels = Counter(candidate.weak for candidate in ordered[:30])
     assert labels["negative"] == 3
     assert {labels[name] for name in (None, "neutral", "positive")} == {9}
     # a random sample of that length does not do that
-    assert len({one.weak for one in queue.at_random(skewed(), 1)[:4]}) < 4
+    assert len({candidate.weak for candidate in queue.at_random(skewed(), 1)[:4]}) < 4
 
 
 def test_the_least_certain_come_first() -> None:
-    there = [
+    candidates = [
         candidate(0, "test-1", "positive", 0.0, 0.0, 1.0),
         candidate(1, "test-1", None, 0.4, 0.2, 0.4),
         candidate(2, "test-1", "positive", 0.7, 0.1, 0.2),
         candidate(3, "test-1", None, 0.1, 0.2, 0.7),
         candidate(4, "test-1", "neutral", 0.3, 0.4, 0.3),
     ]
-    found = queue.uncertain(there, 1)
+    ordered = queue.uncertain(candidates, 1)
     # 2 is labelled positive against its probabilities: conflicting, and before those that are merely uncertain
-    assert [one.segment.id.utterance_id[-1] for one in found] == ["2", "1", "4", "3", "0"]
+    assert [candidate.segment.id.utterance_id[-1] for candidate in ordered] == ["2", "1", "4", "3", "0"]
 
 
 @pytest.mark.parametrize(
@@ -87,11 +91,11 @@ def test_label_quality_is_the_normalised_margin(
     assert queue.quality(label, dict(zip(tables.SENTIMENTS, shares, strict=True))) == pytest.approx(score)
 
 
-def test_nothing_known_is_as_uncertain_as_can_be_without_a_conflict() -> None:
+def test_without_probabilities_the_quality_is_one_half() -> None:
     assert queue.quality(None, {}) == 0.5
 
 
-def test_probabilities_are_none_where_nobody_voted() -> None:
+def test_probabilities_are_empty_without_votes() -> None:
     columns = {"negative": 0.7, "neutral": 0.2, "positive": 0.1}
     assert probabilities({"votes": [("vader", -0.4)], **columns}) == columns
     assert probabilities({"votes": [], **dict.fromkeys(columns)}) == {}

@@ -31,28 +31,28 @@ TIMES = st.floats(0, 7200, allow_subnormal=False)
 
 @st.composite
 def polls(draw: st.DrawFn) -> list[RatedSegment]:
-    found = {}
+    by_id = {}
     for number in range(draw(st.integers(1, 5))):
         start_s, length_s = draw(TIMES), draw(st.floats(0.5, 30))
         video = draw(st.sampled_from(["test-1", "train-x_9"]))
         span = SegmentId(f"weak/{video}/{number:04d}", start_s, start_s + length_s)
         verdict = draw(st.none() | st.builds(Adjudication, st.just("Dee"), LABELS))
         votes = draw(st.dictionaries(NAMES, LABELS, min_size=1))
-        found[span] = RatedSegment(Segment(span, video, draw(TEXTS)), votes, verdict)
-    return list(found.values())
+        by_id[span] = RatedSegment(Segment(span, video, draw(TEXTS)), votes, verdict)
+    return list(by_id.values())
 
 
-def stored(ballots: list[RatedSegment]) -> list[RatedSegment]:
+def stored(rated: list[RatedSegment]) -> list[RatedSegment]:
     """Return what a new store says after taking ballots in."""
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "votes.sqlite") as store:
-        store.merge(ballots)
+        store.merge(rated)
         return store.rated_segments()
 
 
 @trying(max_examples=60, deadline=None)
 @given(polls())
-def test_label_studio_and_back_loses_nothing(ballots: list[RatedSegment]) -> None:
-    before = stored(ballots)
+def test_label_studio_and_back_loses_nothing(rated: list[RatedSegment]) -> None:
+    before = stored(rated)
     with tempfile.TemporaryDirectory() as folder:
         rating_files.write(path := Path(folder) / "tasks.json", before, {before[0].segment.id.key: b"fLaC"})
         assert stored(rating_files.read(path, [])) == before
@@ -60,60 +60,60 @@ def test_label_studio_and_back_loses_nothing(ballots: list[RatedSegment]) -> Non
 
 @trying(max_examples=60, deadline=None)
 @given(polls())
-def test_csv_and_back_loses_nothing(ballots: list[RatedSegment]) -> None:
-    before = stored(ballots)
+def test_csv_and_back_loses_nothing(rated: list[RatedSegment]) -> None:
+    before = stored(rated)
     with tempfile.TemporaryDirectory() as folder:
         rating_files.write(path := Path(folder) / "votes.csv", before, {})
-        found = stored(rating_files.read(path, [one.segment for one in before]))
+        imported = stored(rating_files.read(path, [item.segment for item in before]))
         again = Path(folder) / "again.csv"
-        rating_files.write(again, found, {})
+        rating_files.write(again, imported, {})
         assert again.read_bytes() == path.read_bytes()
     # who gave a verdict is all that a CSV file does not say
-    assert [(one.segment, one.ratings, one.adjudication and one.adjudication.label) for one in found] == [
-        (one.segment, one.ratings, one.adjudication and one.adjudication.label) for one in before
+    assert [(item.segment, item.ratings, item.adjudication and item.adjudication.label) for item in imported] == [
+        (item.segment, item.ratings, item.adjudication and item.adjudication.label) for item in before
     ]
-    assert [one.adjudication is None for one in found] == [one.adjudication is None for one in before]
+    assert [item.adjudication is None for item in imported] == [item.adjudication is None for item in before]
 
 
 def test_what_evaluate_reads(tmp_path: Path) -> None:
     path = tmp_path / "votes.csv"
-    ballots = [
+    rated = [
         RatedSegment(segment(0), {"Ada": "positive", "Bo": None}),
         RatedSegment(
             segment(1, text='well, "yes"'), {"Ada": "positive", "Bo": "negative"}, Adjudication("Dee", "neutral")
         ),
     ]
-    csv_ratings.write(path, ballots)
+    csv_ratings.write(path, rated)
     assert path.read_text() == (
         "Id,start_s,end_s,Ada,Bo,adjudicated,text\n"
         "test-1,0.0,2.4,positive,skipped,,some words\n"
         'test-1,2.5,4.9,positive,negative,neutral,"well, ""yes"""\n'
     )
-    found = ratings.read(path)
-    assert found.listeners == ("Ada", "Bo")
-    assert [(dict(one.ratings), one.adjudicated) for one in found.spans] == [
+    file = ratings.read(path)
+    assert file.listeners == ("Ada", "Bo")
+    assert [(dict(span.ratings), span.adjudicated) for span in file.spans] == [
         ({"Ada": "positive"}, None),
         ({"Ada": "positive", "Bo": "negative"}, "neutral"),
     ]
 
 
-def test_a_row_elsewhere_is_attached_to_no_segment(tmp_path: Path) -> None:
+def test_a_row_with_other_times_matches_no_segment(tmp_path: Path) -> None:
     path = tmp_path / "votes.csv"
     path.write_text("Id,start_s,end_s,Ada,text\n1,0,2.4,positive,x\n1,0.1,2.4,negative,x\n2,0,2.4,neutral,x\n")
-    here, moved, other = rating_files.read(path, [segment(0)])
-    assert here.segment == segment(0)
+    same, moved, other = rating_files.read(path, [segment(0)])
+    assert same.segment == segment(0)
     assert moved.segment.id.utterance_id.startswith("heard/test-1/")
     assert other.segment.id.utterance_id.startswith("heard/test-2/")
-    assert len({one.segment.id for one in (here, moved, other)}) == 3
+    assert len({item.segment.id for item in (same, moved, other)}) == 3
 
 
-def test_two_utterances_at_one_place_are_told_apart_by_their_text(tmp_path: Path) -> None:
-    one, two = segment(0, text="one"), Segment(SegmentId("weak/test-1/0009", 0.0, 2.4), "test-1", "two")
+def test_two_utterances_with_the_same_times_are_matched_by_text(tmp_path: Path) -> None:
+    first, second = segment(0, text="one"), Segment(SegmentId("weak/test-1/0009", 0.0, 2.4), "test-1", "two")
     csv_ratings.write(
-        tmp_path / "votes.csv", [RatedSegment(one, {"Ada": "positive"}), RatedSegment(two, {"Ada": "negative"})]
+        tmp_path / "votes.csv", [RatedSegment(first, {"Ada": "positive"}), RatedSegment(second, {"Ada": "negative"})]
     )
-    found = rating_files.read(tmp_path / "votes.csv", [two, one])
-    assert [(ballot.segment, ballot.ratings["Ada"]) for ballot in found] == [(one, "positive"), (two, "negative")]
+    imported = rating_files.read(tmp_path / "votes.csv", [second, first])
+    assert [(item.segment, item.ratings["Ada"]) for item in imported] == [(first, "positive"), (second, "negative")]
 
 
 def test_nothing_to_write_and_another_ending(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_nothing_to_write_and_another_ending(tmp_path: Path) -> None:
         ("Id,start_s,Ada\n1,0,positive\n", "column end_s is missing"),
     ],
 )
-def test_what_is_wrong_in_a_csv_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+def test_errors_in_a_csv_file_name_the_row(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "votes.csv"
     path.write_text(text)
     with pytest.raises(InputError, match=message.replace("(", r"\(")) as error:
@@ -211,15 +211,15 @@ CHOICE = {"from_name": "sentiment", "to_name": "audio", "type": "choices", "valu
         ),
     ],
 )  # fmt: skip
-def test_what_is_wrong_in_a_json_file_is_named(tmp_path: Path, content: Any, message: str) -> None:
+def test_errors_in_a_json_file_name_the_task(tmp_path: Path, content: Any, message: str) -> None:
     with pytest.raises(InputError, match=message) as error:
         read(tmp_path, content)
     assert "project-83.json" in str(error.value)
 
 
 def test_the_tasks_follow_the_documented_form_and_are_blind(tmp_path: Path) -> None:
-    ballots = [RatedSegment(segment(), {"Ada": "positive", "Bo": None}, Adjudication("Dee", "neutral"))]
-    label_studio.write(tmp_path / "tasks.json", ballots, {segment().id.key: b"fLaC"})
+    rated = [RatedSegment(segment(), {"Ada": "positive", "Bo": None}, Adjudication("Dee", "neutral"))]
+    label_studio.write(tmp_path / "tasks.json", rated, {segment().id.key: b"fLaC"})
     (task,) = json.loads((tmp_path / "tasks.json").read_text())
     assert set(task["data"]) == {"audio", "utterance_id", "video_id", "start_s", "end_s", "text"}
     key = segment().id.key
@@ -241,9 +241,9 @@ def test_the_configuration_names_what_the_tasks_name(with_text: bool) -> None:
     audio, *text, choices = view
     assert (audio.tag, audio.get("name"), audio.get("value")) == ("Audio", "audio", "$audio")
     assert (choices.get("name"), choices.get("toName")) == ("sentiment", "audio")
-    assert [(one.get("value"), one.get("hotkey")) for one in choices] == [
+    assert [(element.get("value"), element.get("hotkey")) for element in choices] == [
         ("negative", "1"),
         ("neutral", "2"),
         ("positive", "3"),
     ]
-    assert [one.get("value") for one in text] == (["$text"] if with_text else [])
+    assert [element.get("value") for element in text] == (["$text"] if with_text else [])

@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def test_votes_and_skips_come_back(store: Store) -> None:
+def test_ratings_and_skips_are_stored(store: Store) -> None:
     store.rate(segment(1), "Ada", "positive")
     store.rate(segment(0), "Bo", None)
     store.rate(segment(1), "Bo", "neutral")
@@ -34,25 +34,25 @@ def test_votes_and_skips_come_back(store: Store) -> None:
     assert store.listeners() == ["Ada", "Bo"]
 
 
-def test_the_first_vote_stands(store: Store) -> None:
+def test_the_first_rating_is_kept(store: Store) -> None:
     assert store.rate(segment(), "Ada", "positive")
     assert not store.rate(segment(), "Ada", "negative")
     assert store.rated_segments()[0].ratings == {"Ada": "positive"}
 
 
-def test_a_segment_cut_anew_has_no_votes_of_the_old_one(store: Store) -> None:
+def test_a_segment_with_another_cut_has_no_ratings(store: Store) -> None:
     old = segment()
     new = Segment(SegmentId(old.id.utterance_id, 0.1, old.id.end_s), old.video_id, old.text)
     store.rate(old, "Ada", "positive")
     assert new.id not in store.rated("Ada")
     store.rate(new, "Ada", "negative")
-    assert [(one.segment.id.start_s, one.ratings["Ada"]) for one in store.rated_segments()] == [
+    assert [(rated.segment.id.start_s, rated.ratings["Ada"]) for rated in store.rated_segments()] == [
         (0.0, "positive"),
         (0.1, "negative"),
     ]
 
 
-def test_the_last_vote_among_some_spans_is_taken_back(store: Store) -> None:
+def test_undo_deletes_the_last_rating_among_some_segments(store: Store) -> None:
     for number in range(3):
         store.rate(segment(number), "Ada", "positive")
     store.rate(segment(2), "Bo", "positive")
@@ -64,15 +64,15 @@ def test_the_last_vote_among_some_spans_is_taken_back(store: Store) -> None:
     assert store.rated("Bo") == {segment(2).id}
 
 
-def test_a_verdict_is_no_vote(store: Store) -> None:
+def test_an_adjudication_is_no_rating(store: Store) -> None:
     store.rate(segment(), "Ada", "positive")
     store.rate(segment(), "Bo", "negative")
     assert store.rated_segments()[0].ties
     assert store.adjudicate(segment(), "Chen", "neutral")
     assert not store.adjudicate(segment(), "Dee", "positive")
-    (found,) = store.rated_segments()
-    assert found.adjudication == Adjudication("Chen", "neutral")
-    assert set(found.ratings) == {"Ada", "Bo"}
+    (rated,) = store.rated_segments()
+    assert rated.adjudication == Adjudication("Chen", "neutral")
+    assert set(rated.ratings) == {"Ada", "Bo"}
     assert store.undo_adjudication("Chen", {segment().id})
     assert store.adjudicated() == set()
 
@@ -102,10 +102,10 @@ def test_a_merge_is_all_or_nothing(store: Store) -> None:
     assert store.rated("Ada") == {segment(1).id}
     assert store.merge(new, replace=True) == 2
     assert store.merge(new) == 0
-    assert [one.ratings["Ada"] for one in store.rated_segments()] == ["neutral", "negative"]
+    assert [rated.ratings["Ada"] for rated in store.rated_segments()] == ["neutral", "negative"]
 
 
-def test_merged_verdicts_differ_too(store: Store) -> None:
+def test_a_differing_adjudication_is_an_error(store: Store) -> None:
     store.adjudicate(segment(), "Chen", "neutral")
     with pytest.raises(InputError, match="the file has skipped by Dee, but the store has neutral by Chen"):
         store.merge([RatedSegment(segment(), {}, Adjudication("Dee", None))])
@@ -114,14 +114,14 @@ def test_merged_verdicts_differ_too(store: Store) -> None:
 
 
 def test_two_processes_may_have_it_open(tmp_path: Path) -> None:
-    with Store(tmp_path / "votes.sqlite") as one, Store(tmp_path / "votes.sqlite") as other:
-        one.rate(segment(0), "Ada", "positive")
-        other.rate(segment(1), "Bo", "negative")
-        assert one.rated_segments() == other.rated_segments()
-        assert len(one.rated_segments()) == 2
+    with Store(tmp_path / "votes.sqlite") as first, Store(tmp_path / "votes.sqlite") as second:
+        first.rate(segment(0), "Ada", "positive")
+        second.rate(segment(1), "Bo", "negative")
+        assert first.rated_segments() == second.rated_segments()
+        assert len(first.rated_segments()) == 2
 
 
-def test_another_file_or_version_is_an_error_that_says_so(tmp_path: Path) -> None:
+def test_another_file_or_version_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "votes.sqlite"
     path.write_bytes(b"something else that is no database at all" * 50)
     with pytest.raises(InputError, match=r"votes.sqlite: not a usable store of ratings"):
@@ -147,12 +147,12 @@ def test_names(name: str) -> None:
         "x" * 65, "a@undertone.invalid",
     ],
 )  # fmt: skip
-def test_what_is_no_name(name: str) -> None:
+def test_invalid_names(name: str) -> None:
     with pytest.raises(InputError, match="listener"):
         rated_segments.checked_name(name)
 
 
-def test_a_name_in_another_case_is_a_slip_and_accents_are_one() -> None:
+def test_names_that_differ_in_case_are_refused_and_accents_are_normalised() -> None:
     with pytest.raises(InputError, match="there is a listener 'Ada' already"):
         rated_segments.checked_name("ada", ["Ada"])
     assert rated_segments.checked_name("Zoe\u0308") == "Zoë"

@@ -36,25 +36,27 @@ def undertone(*arguments: str) -> str:
 
 def heard() -> dict[str, dict[str, str]]:
     """Return what annotated.csv says: `Id start_s` to votes."""
-    (found,) = ratings.read_folder(paths.LISTENERS)
-    return {f"{one.video_id} {one.start_s:g}": dict(one.ratings) for one in found.spans}
+    (file,) = ratings.read_folder(paths.LISTENERS)
+    return {f"{item.video_id} {item.start_s:g}": dict(item.ratings) for item in file.spans}
 
 
-def given(store_votes: dict[int, dict[str, str | None]]) -> None:
+def store_ratings(ratings_by_number: dict[int, dict[str, str | None]]) -> None:
     """Put votes on the n-th segment of test-1 into the store."""
     with Store(paths.RATING_STORE) as store:
-        for number, votes in store_votes.items():
+        for number, votes in ratings_by_number.items():
             for name, label in votes.items():
                 store.rate(cut_segment(number), name, label)
 
 
 def cut_segment(number: int) -> Any:
-    return next(one.segment for one in candidates.load() if one.segment.id.utterance_id == f"weak/test-1/{number:04d}")
+    return next(
+        item.segment for item in candidates.load() if item.segment.id.utterance_id == f"weak/test-1/{number:04d}"
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-def test_a_server_that_is_killed_has_lost_no_vote(served: Callable[..., Server], seed: int) -> None:
+def test_a_killed_server_loses_no_rating(served: Callable[..., Server], seed: int) -> None:
     server = served()
     answered: dict[str, dict[str, str]] = {}
 
@@ -69,20 +71,20 @@ def test_a_server_that_is_killed_has_lost_no_vote(served: Callable[..., Server],
         except (urllib.error.URLError, ConnectionError, json.JSONDecodeError):
             return
 
-    threads = [threading.Thread(target=listen, args=one) for one in (("Ada", "positive"), ("Bo", "negative"))]
-    for one in threads:
-        one.start()
+    threads = [threading.Thread(target=listen, args=item) for item in (("Ada", "positive"), ("Bo", "negative"))]
+    for item in threads:
+        item.start()
     until = time.monotonic() + 60
     while len(answered) < 2 or min(map(len, answered.values())) < (3, 8, 15)[seed]:
         assert time.monotonic() < until, answered
         time.sleep(0.001)
     server.kill()
-    for one in threads:
-        one.join()
+    for item in threads:
+        item.join()
     again = served()
     with Store(paths.RATING_STORE) as store:
         kept = {
-            name: {one.segment.id.key: one.ratings[name] for one in store.rated_segments() if name in one.ratings}
+            name: {item.segment.id.key: item.ratings[name] for item in store.rated_segments() if name in item.ratings}
             for name in answered
         }
     for name, votes in answered.items():
@@ -95,7 +97,7 @@ def test_a_server_that_is_killed_has_lost_no_vote(served: Callable[..., Server],
 
 
 @pytest.mark.slow
-def test_loopback_alone_unless_told_and_then_with_a_token(served: Callable[..., Server]) -> None:
+def test_the_server_listens_on_loopback_by_default_and_elsewhere_with_a_token(served: Callable[..., Server]) -> None:
     server = served()
     assert server.url.startswith("http://127.0.0.1:")
     assert "token" not in server.url
@@ -115,7 +117,7 @@ def test_loopback_alone_unless_told_and_then_with_a_token(served: Callable[..., 
 
 
 def test_the_file_keeps_in_step_with_the_store(cut: None) -> None:
-    given({0: {"Ada": "positive", "Bo": None}, 1: {"Ada": "neutral"}})
+    store_ratings({0: {"Ada": "positive", "Bo": None}, 1: {"Ada": "neutral"}})
     undertone("export", str(paths.ANNOTATED))
     assert heard() == {"test-1 0": {"Ada": "positive"}, "test-1 2.5": {"Ada": "neutral"}}
     # someone else adds a vote to the file: it is taken in, and never overwritten
@@ -129,8 +131,8 @@ def test_the_file_keeps_in_step_with_the_store(cut: None) -> None:
     undertone("export", str(paths.ANNOTATED))
 
 
-def test_a_clone_begins_with_the_votes_of_the_file(cut: None) -> None:
-    given({0: {"Ada": "positive", "Bo": None}})
+def test_a_clone_starts_with_the_ratings_of_the_file(cut: None) -> None:
+    store_ratings({0: {"Ada": "positive", "Bo": None}})
     undertone("export", str(paths.ANNOTATED))
     before = paths.ANNOTATED.read_bytes()
     for path in paths.RATING_STORE.parent.iterdir():
@@ -151,8 +153,8 @@ def test_a_file_that_cannot_be_read_leaves_no_empty_store(cut: None) -> None:
     assert not paths.RATING_STORE.exists()
 
 
-def test_the_last_vote_taken_back_takes_the_file_along(cut: None) -> None:
-    given({0: {"Ada": "positive"}})
+def test_undoing_the_last_rating_deletes_the_file(cut: None) -> None:
+    store_ratings({0: {"Ada": "positive"}})
     with Store(paths.RATING_STORE) as store:
         assert rating_files.publish(store) == paths.ANNOTATED
         store.undo_rating("Ada", {cut_segment(0).id})
@@ -161,13 +163,13 @@ def test_the_last_vote_taken_back_takes_the_file_along(cut: None) -> None:
 
 
 def test_tasks_for_label_studio_and_back(cut: None, tmp_path: Path) -> None:
-    given({0: {"Ada": "positive", "Bo": None}, 1: {"Ada": "neutral", "Bo": "negative"}})
+    store_ratings({0: {"Ada": "positive", "Bo": None}, 1: {"Ada": "neutral", "Bo": "negative"}})
     with Store(paths.RATING_STORE) as store:
         store.rate(segment(99, "test-9"), "Ada", "neutral")
         before = store.rated_segments()
-    said = undertone("export", str(tmp_path / "tasks.json"), "--n", "5", "--no-text")
+    output = undertone("export", str(tmp_path / "tasks.json"), "--n", "5", "--no-text")
     tasks = json.loads((tmp_path / "tasks.json").read_text())
-    assert "3 of them with ratings" in said
+    assert "3 of them with ratings" in output
     assert 5 < len(tasks) <= 8
     assert "$audio" in (tmp_path / "tasks.xml").read_text()
     # the one that is not cut like that any more has no sound
@@ -191,20 +193,20 @@ def test_tasks_for_label_studio_and_back(cut: None, tmp_path: Path) -> None:
     assert "1 new ratings" in undertone("import", str(tmp_path / "tasks.json"), "--replace")
 
 
-def test_segments_cut_anew_have_no_votes(cut: None, settings: Config) -> None:
-    given({0: {"Ada": "positive"}})
+def test_segments_with_another_cut_have_no_ratings(cut: None, settings: Config) -> None:
+    store_ratings({0: {"Ada": "positive"}})
     rows = tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist()
     rows[:] = [{**row, "start_s": row["start_s"] + 0.1} for row in rows]
     tables.write(tables.from_rows(rows, tables.UTTERANCES), paths.UTTERANCES, tables.UTTERANCES)
     segments.run(settings, each=each.local(settings.runtime.model_copy(update={"workers": 1})))
     with Store(paths.RATING_STORE) as store:
-        assert store.rated("Ada").isdisjoint(one.segment.id for one in candidates.load())
+        assert store.rated("Ada").isdisjoint(item.segment.id for item in candidates.load())
     undertone("export", str(paths.ANNOTATED))
     assert heard() == {"test-1 0": {"Ada": "positive"}}
 
 
-def test_no_ties_and_nothing_cut_are_told(cut: None) -> None:
-    given({0: {"Ada": "positive"}})
+def test_missing_ties_and_missing_segments_are_errors(cut: None) -> None:
+    store_ratings({0: {"Ada": "positive"}})
     with pytest.raises(NotEnoughData, match="nothing to decide"):
         undertone("--adjudicate")
     for shard in paths.SHARDS.iterdir():
@@ -214,18 +216,18 @@ def test_no_ties_and_nothing_cut_are_told(cut: None) -> None:
 
 
 def test_sounds_are_those_of_the_segments(cut: None) -> None:
-    there = [one.segment for one in candidates.load()]
-    found = candidates.sounds(there)
+    cut_segments = [item.segment for item in candidates.load()]
+    flac = candidates.sounds(cut_segments)
     shards = [row for shard in sorted(paths.SHARDS.glob("*.parquet")) for row in pq.read_table(shard).to_pylist()]
     by_id = {row["utterance_id"]: row["audio"]["bytes"] for row in shards}
-    assert {one.id.utterance_id: found[one.id.key] for one in there} == by_id
+    assert {item.id.utterance_id: flac[item.id.key] for item in cut_segments} == by_id
     with pytest.raises(TableError, match="not where the index says"):
         candidates.sounds([segment(3, "test-1", "moved"), segment(77, "test-1")])
 
 
 @pytest.mark.slow
 def test_ties_are_decided_on_the_page(served: Callable[..., Server]) -> None:
-    given({number: {"Ada": "positive", "Bo": "negative" if number < 2 else "positive"} for number in range(4)})
+    store_ratings({number: {"Ada": "positive", "Bo": "negative" if number < 2 else "positive"} for number in range(4)})
     server = served("--adjudicate")
     assert server.post("state", listener="Ada")["total"] == 0
     for done in (1, 2):
@@ -234,6 +236,6 @@ def test_ties_are_decided_on_the_page(served: Callable[..., Server]) -> None:
         state = server.post("rate", listener="Dee", key=state["segment"]["key"], label="neutral")
         assert state["done"] == done
     server.stop()
-    (found,) = ratings.read_folder(paths.LISTENERS)
-    assert found.listeners == ("Ada", "Bo")
-    assert [one.adjudicated for one in found.spans] == ["neutral", "neutral", None, None]
+    (file,) = ratings.read_folder(paths.LISTENERS)
+    assert file.listeners == ("Ada", "Bo")
+    assert [item.adjudicated for item in file.spans] == ["neutral", "neutral", None, None]

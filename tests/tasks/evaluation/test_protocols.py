@@ -61,9 +61,9 @@ def test_the_order_of_the_rows_changes_nothing(text: str) -> None:
     shuffled = np.random.default_rng(5).permutation(90)
     mixed = {name: values[shuffled] for name, values in columns.items()}
 
-    def named(columns: Columns, found: tuple[Split, ...]) -> list[tuple[str, list[str], list[str]]]:
+    def named(columns: Columns, splits: tuple[Split, ...]) -> list[tuple[str, list[str], list[str]]]:
         ids = columns["utterance_id"]
-        return [(one.name, sorted(ids[one.train]), sorted(ids[one.test])) for one in found]
+        return [(split.name, sorted(ids[split.train]), sorted(ids[split.test])) for split in splits]
 
     assert named(columns, folds(text, columns, labels)) == named(mixed, folds(text, mixed, labels[shuffled]))
 
@@ -82,7 +82,7 @@ def test_folds_are_balanced_as_far_as_speakers_allow() -> None:
     labels = np.array([rng.choice(["a", "b", "c"], p=habits[int(s.removeprefix("x/s"))]) for s in columns["speaker"]])
 
     def spread(tests: list[np.ndarray]) -> float:
-        shares = [[(labels[test] == one).mean() for one in "abc"] for test in tests]
+        shares = [[(labels[test] == label).mean() for label in "abc"] for test in tests]
         return float(np.std(shares, axis=0).mean())
 
     ours = spread([split.test for split in folds("speaker-out(6)", columns, labels)])
@@ -131,13 +131,13 @@ def test_where_training_holds_one_speaker_scripts_are_kept_apart_instead() -> No
         split = protocols.with_development(whole, protocol, columns, labels, 7)
         assert 0 < split.development.size < split.train.size
         assert not set(columns["script"][split.train]) & set(columns["script"][split.development])
-    one = {name: column[:1] for name, column in columns.items()}
+    single_row = {name: column[:1] for name, column in columns.items()}
     with pytest.raises(NotEnoughData, match="found a single training row"):
         whole = protocols.Split("x", np.arange(1), np.arange(0))
-        protocols.with_development(whole, protocol, one, labels[:1], 7)
+        protocols.with_development(whole, protocol, single_row, labels[:1], 7)
 
 
-def test_every_protocol_says_itself() -> None:
+def test_every_protocol_parses_and_describes_itself() -> None:
     for form in protocols.FORMS.values():
         text = form.replace("(k)", "(5)").replace("speaker, …", "23, 24")
         protocol = protocols.parse(text)
@@ -148,7 +148,7 @@ def test_every_protocol_says_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("speakers-out(6)", "did you mean speaker-out(k)"),
         ("speaker-out", "needs a number of folds"),
@@ -158,12 +158,12 @@ def test_every_protocol_says_itself() -> None:
         ("", "There are official"),
     ],
 )
-def test_a_mistake_says_what_is_allowed(text: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said.replace("(", r"\(").replace(")", r"\)")):
+def test_errors_list_the_valid_protocols(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message.replace("(", r"\(").replace(")", r"\)")):
         protocols.parse(text)
 
 
-def test_a_corpus_that_cannot_bear_a_protocol_says_what_it_could() -> None:
+def test_a_corpus_too_small_for_a_protocol_lists_the_possible_ones() -> None:
     columns, labels = corpus(60, 3)
     mute = {**columns, "speaker": np.full(60, "")}
     with pytest.raises(NotEnoughData, match=r"needs the speaker of every utterance.*possible here: .*session-out"):

@@ -21,23 +21,23 @@ def drawn(seed: int, n: int = 200, n_groups: int = 12) -> tuple[np.ndarray, np.n
 @pytest.mark.parametrize("seed", range(5))
 def test_point_scores_equal_scikit_learn(seed: int) -> None:
     actual, predicted, groups = drawn(seed)
-    found = scores.summary(
+    summary = scores.summary(
         scores.confusions(actual, predicted, groups, CLASSES), CLASSES, scores.Bootstrap(100, 0.95, 1)
     )
-    assert found["accuracy"]["value"] == pytest.approx(metrics.accuracy_score(actual, predicted))
-    assert found["uar"]["value"] == pytest.approx(metrics.recall_score(actual, predicted, average="macro"))
-    assert found["macro_f1"]["value"] == pytest.approx(metrics.f1_score(actual, predicted, average="macro"))
-    assert found["weighted_f1"]["value"] == pytest.approx(metrics.f1_score(actual, predicted, average="weighted"))
-    assert found["confusion"] == metrics.confusion_matrix(actual, predicted, labels=CLASSES).tolist()
-    assert found["n"] == 200
+    assert summary["accuracy"]["value"] == pytest.approx(metrics.accuracy_score(actual, predicted))
+    assert summary["uar"]["value"] == pytest.approx(metrics.recall_score(actual, predicted, average="macro"))
+    assert summary["macro_f1"]["value"] == pytest.approx(metrics.f1_score(actual, predicted, average="macro"))
+    assert summary["weighted_f1"]["value"] == pytest.approx(metrics.f1_score(actual, predicted, average="weighted"))
+    assert summary["confusion"] == metrics.confusion_matrix(actual, predicted, labels=CLASSES).tolist()
+    assert summary["n"] == 200
 
 
 def test_a_class_that_never_occurs_does_not_count() -> None:
     actual, predicted = np.array(["neutral", "positive"]), np.array(["neutral", "neutral"])
     counted = scores.confusions(actual, predicted, np.array(["a", "b"]), CLASSES)
-    found = scores.overall(counted.sum(axis=0))
-    assert found["uar"] == pytest.approx(0.5)
-    assert found["macro_f1"] == pytest.approx(metrics.f1_score(actual, predicted, average="macro"))
+    result = scores.overall(counted.sum(axis=0))
+    assert result["uar"] == pytest.approx(0.5)
+    assert result["macro_f1"] == pytest.approx(metrics.f1_score(actual, predicted, average="macro"))
 
 
 def test_interval_holds_the_value_and_widens_with_fewer_groups() -> None:
@@ -68,8 +68,8 @@ def test_group_bootstrap_is_wider_than_the_rows_say_where_groups_agree() -> None
 
 def test_repetitions_are_averaged() -> None:
     actual, predicted, groups = drawn(1)
-    one = scores.confusions(actual, predicted, groups, CLASSES)
-    two = scores.confusions(actual, actual, groups, CLASSES)
-    found = scores.summary(np.stack([one, two]), CLASSES, scores.Bootstrap(200, 0.95, 7))
-    assert found["accuracy"]["value"] == pytest.approx((1 + metrics.accuracy_score(actual, predicted)) / 2)
-    assert found["n"] == 200
+    first = scores.confusions(actual, predicted, groups, CLASSES)
+    second = scores.confusions(actual, actual, groups, CLASSES)
+    result = scores.summary(np.stack([first, second]), CLASSES, scores.Bootstrap(200, 0.95, 7))
+    assert result["accuracy"]["value"] == pytest.approx((1 + metrics.accuracy_score(actual, predicted)) / 2)
+    assert result["n"] == 200

@@ -25,7 +25,7 @@ def test_no_group_straddles_and_every_row_is_tested_once() -> None:
     assert all(np.array_equal(a.test, b.test) for a, b in zip(folds, again, strict=True))
 
 
-def test_a_rare_class_bears_fewer_folds() -> None:
+def test_a_rare_class_allows_fewer_folds() -> None:
     labels, groups = drawn()
     labels[labels == "negative"] = "neutral"
     labels[(groups == "1") | (groups == "2")] = "negative"

@@ -26,25 +26,26 @@ CLEAN = "speaker-out(4)"
 
 
 def table(n: int = 240, seed: int = 1) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """A corpus in which speakers share nothing: rows, and what was heard of them."""
+    """A corpus in which speakers share nothing: rows and their sounds."""
     rng = np.random.default_rng(seed)
     rows, sounds = [], []
     for i in range(n):
         speaker = i % 12
-        one = f"x/{speaker:02d}-{i:05d}"
+        utterance_id = f"x/{speaker:02d}-{i:05d}"
         rows.append(
             {
-                "utterance_id": one, "corpus": "x", "speaker": f"x/{speaker}", "group": f"x/dialogue{speaker}-{i % 5}",
+                "utterance_id": utterance_id, "corpus": "x",
+                "speaker": f"x/{speaker}", "group": f"x/dialogue{speaker}-{i % 5}",
                 "script": f"x/line{speaker}-{i}", "audio": f"{speaker}/{i}.wav", "start_s": 0.0, "end_s": 3.0,
                 "text": " ".join(rng.choice(WORDS, 9)) + f" {i}", "emotion": ("anger", "neutral", "sadness")[i % 3],
             }
         )  # fmt: skip
-        sounds.append(heard(one, rng.integers(1, 2**32, 120, dtype=np.uint32)))
+        sounds.append(sound_row(utterance_id, rng.integers(1, 2**32, 120, dtype=np.uint32)))
     return rows, sounds
 
 
-def heard(one: str, words: np.ndarray) -> dict[str, object]:
-    return {"utterance_id": one, "samples_sha256": f"{hash(words.tobytes()):x}", "fingerprint": words.tolist()}
+def sound_row(utterance_id: str, words: np.ndarray) -> dict[str, object]:
+    return {"utterance_id": utterance_id, "samples_sha256": f"{hash(words.tobytes()):x}", "fingerprint": words.tolist()}
 
 
 def utterances(rows: Sequence[dict[str, object]]) -> pa.Table:
@@ -53,52 +54,57 @@ def utterances(rows: Sequence[dict[str, object]]) -> pa.Table:
     return tables.from_rows(rows, tables.utterances(pa.schema(own)))
 
 
-def splits(found: pa.Table, text: str = CLEAN) -> tuple[Split, ...]:
-    columns = protocols.columns_of({name: found[name].to_pylist() for name in found.column_names})
-    return protocols.parse(text).folds(columns, np.array(found["emotion"].to_pylist()), 7)
+def splits(table: pa.Table, text: str = CLEAN) -> tuple[Split, ...]:
+    columns = protocols.columns_of({name: table[name].to_pylist() for name in table.column_names})
+    return protocols.parse(text).folds(columns, np.array(table["emotion"].to_pylist()), 7)
 
 
 def survey(
     rows: Sequence[dict[str, object]], sounds: Sequence[dict[str, object]] = (), text: str = CLEAN, **more: object
 ) -> AuditReport:
-    found = utterances(rows)
+    table = utterances(rows)
     listened = tables.from_rows(sounds, tables.SOUNDS) if sounds else None
-    return leaks.audit(found, splits(found, text), protocols.parse(text), sounds=listened, **more)
+    return leaks.audit(table, splits(table, text), protocols.parse(text), sounds=listened, **more)
 
 
-def of(found: AuditReport, check: str) -> Finding:
-    return next(one for one in found.findings if one.check == check)
+def of(report: AuditReport, check: str) -> Finding:
+    return next(finding for finding in report.findings if finding.check == check)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_clean_splits_are_called_clean(seed: int) -> None:
     rows, sounds = table(seed=seed)
-    found = survey(rows, sounds)
-    assert [one for one in found.findings if one.n] == []
-    assert {one.check for one in found.findings} >= {"seen speakers", "same text", "similar text", "similar sound"}
-    assert found.passed
-    leaks.demand(found)
-    assert AuditReport.from_dict(found.to_dict()) == found
+    report = survey(rows, sounds)
+    assert [finding for finding in report.findings if finding.n] == []
+    assert {finding.check for finding in report.findings} >= {
+        "seen speakers",
+        "same text",
+        "similar text",
+        "similar sound",
+    }
+    assert report.passed
+    leaks.demand(report)
+    assert AuditReport.from_dict(report.to_dict()) == report
 
 
 def test_speakers_on_both_sides() -> None:
     rows, _ = table()
-    found = survey(rows, text="group-k-fold(4)")
-    assert of(found, "seen speakers").n == 240
-    assert of(found, "seen speakers").severity == "warning"
-    assert of(found, "seen groups").n == 0
-    assert found.passed
+    report = survey(rows, text="group-k-fold(4)")
+    assert of(report, "seen speakers").n == 240
+    assert of(report, "seen speakers").severity == "warning"
+    assert of(report, "seen groups").n == 0
+    assert report.passed
 
 
-def test_a_broken_promise_is_a_violation() -> None:
+def test_shared_units_of_the_protocol_are_a_violation() -> None:
     rows, _ = table()
     data = utterances(rows)
-    broken = tuple(replace(one, train=np.sort(np.append(one.train, one.test[:1]))) for one in splits(data))
-    moved = tuple(replace(one, test=one.test[1:]) for one in broken)
-    found = leaks.audit(data, moved, protocols.parse(CLEAN))
-    assert of(found, "seen speakers").severity == "violation"
+    broken = tuple(replace(split, train=np.sort(np.append(split.train, split.test[:1]))) for split in splits(data))
+    moved = tuple(replace(split, test=split.test[1:]) for split in broken)
+    report = leaks.audit(data, moved, protocols.parse(CLEAN))
+    assert of(report, "seen speakers").severity == "violation"
     with pytest.raises(LeakError, match=r"(?s)\(4\) stops the run:\n  seen speakers.*declare the leak: seen-speakers"):
-        leaks.demand(found)
+        leaks.demand(report)
     accepted = leaks.audit(data, moved, protocols.parse(CLEAN), declared=["seen-speakers"])
     assert of(accepted, "seen speakers").severity == "declared"
     leaks.demand(accepted)
@@ -112,11 +118,11 @@ def test_shared_groups_scripts_and_recordings() -> None:
         row["audio"] = "show.wav"
         row["start_s"] = 10.0 * int(str(row["utterance_id"])[-5:])
         row["end_s"] = float(row["start_s"]) + 3
-    found = survey(rows)
+    report = survey(rows)
     for check in ("seen groups", "seen scripts", "seen recordings"):
-        assert of(found, check).n == 240, check
-        assert of(found, check).severity == "warning"
-    assert of(found, "overlapping spans").n == 0
+        assert of(report, check).n == 240, check
+        assert of(report, check).severity == "warning"
+    assert of(report, "overlapping spans").n == 0
     assert survey(rows, text="random(4)").passed
     assert of(survey(rows, text="random(4)"), "seen scripts").severity == "declared"
 
@@ -129,10 +135,10 @@ def test_texts_word_for_word_and_nearly() -> None:
     tested, learned = rows[int(first.test[-1])], rows[int(first.train[-1])]
     tested["text"] = "and " + str(learned["text"])
     rows[7]["text"] = rows[6]["text"] = "oh no"
-    found = survey(rows)
-    assert of(found, "same text").n >= 2
-    assert {rows[i]["utterance_id"] for i in range(4)} <= set(of(found, "similar text").examples)
-    assert of(found, "similar text").n == 6
+    report = survey(rows)
+    assert of(report, "same text").n >= 2
+    assert {rows[i]["utterance_id"] for i in range(4)} <= set(of(report, "similar text").examples)
+    assert of(report, "similar text").n == 6
     assert survey(rows, text="script-out(4)").passed is False
 
 
@@ -143,10 +149,10 @@ def test_overlapping_and_overlong_spans() -> None:
     rows[1] |= {"recording": rows[0]["recording"], "recording_start_s": 7.0, "recording_end_s": 9.0}
     rows[3] |= {"recording": rows[2]["recording"], "recording_start_s": 7.95, "recording_end_s": 9.0}
     rows[4] |= {"recording_start_s": 100.0, "recording_end_s": 405.0}
-    found = survey(rows)
-    assert set(of(found, "overlapping spans").examples) == {rows[0]["utterance_id"], rows[1]["utterance_id"]}
-    assert of(found, "overlapping spans").severity == "violation"
-    assert of(found, "overlong spans").examples == (f"{rows[4]['utterance_id']}: 305 s",)
+    report = survey(rows)
+    assert set(of(report, "overlapping spans").examples) == {rows[0]["utterance_id"], rows[1]["utterance_id"]}
+    assert of(report, "overlapping spans").severity == "violation"
+    assert of(report, "overlong spans").examples == (f"{rows[4]['utterance_id']}: 305 s",)
 
 
 def test_the_same_sound_and_nearly_the_same() -> None:
@@ -155,11 +161,11 @@ def test_the_same_sound_and_nearly_the_same() -> None:
     sounds[1] = {**sounds[0], "utterance_id": sounds[1]["utterance_id"]}
     words = np.array(sounds[2]["fingerprint"], dtype=np.uint32)
     noise = (rng.random((words.size, 32)) < 0.08) @ (1 << np.arange(32, dtype=np.uint64))
-    sounds[3] = heard(str(sounds[3]["utterance_id"]), (words ^ noise.astype(np.uint32))[9:])
-    found = survey(rows, sounds)
-    assert of(found, "same sound").examples == ("x/00-00000", "x/01-00001")
-    assert of(found, "similar sound").examples == ("x/00-00000", "x/01-00001", "x/02-00002", "x/03-00003")
-    assert not found.passed
+    sounds[3] = sound_row(str(sounds[3]["utterance_id"]), (words ^ noise.astype(np.uint32))[9:])
+    report = survey(rows, sounds)
+    assert of(report, "same sound").examples == ("x/00-00000", "x/01-00001")
+    assert of(report, "similar sound").examples == ("x/00-00000", "x/01-00001", "x/02-00002", "x/03-00003")
+    assert not report.passed
 
 
 def test_derived_rows_with_a_parent_on_the_other_side() -> None:
@@ -185,16 +191,16 @@ def test_steps_fitted_on_more_than_training() -> None:
     features, labels = rng.normal(size=(90, 12)) + np.arange(90)[:, None] / 30, np.array(["a", "b", "c"] * 30)
     train = (features[:60], labels[:60])
     scale = StandardScaler().fit(features)
-    found = fitted.check([("scale", scale)], train, (features, labels))
-    assert found.severity == "violation"
-    assert found.n == 1
-    assert "scale (mean_" in found.examples[0]
-    assert found.examples[0].endswith("as fitted on all rows)")
+    finding = fitted.check([("scale", scale)], train, (features, labels))
+    assert finding.severity == "violation"
+    assert finding.n == 1
+    assert "scale (mean_" in finding.examples[0]
+    assert finding.examples[0].endswith("as fitted on all rows)")
     honest = StandardScaler().fit(train[0])
     scaled = honest.transform(features)
     select = SelectKBest(k=3).fit(scaled, labels)
-    found = fitted.check([("scale", honest), ("select", select)], train, (features, labels))
-    assert [one.split()[0] for one in found.examples] == ["select"]
+    finding = fitted.check([("scale", honest), ("select", select)], train, (features, labels))
+    assert [example.split()[0] for example in finding.examples] == ["select"]
     clean = SelectKBest(k=3).fit(scaled[:60], labels[:60])
     assert fitted.check([("scale", honest), ("select", clean)], train, (features, labels)).n == 0
 
@@ -220,20 +226,22 @@ def test_test_speakers_own_statistics() -> None:
     speaker = np.array([int(str(row["speaker"])[2:]) for row in rows])
     features = rng.normal(size=(240, 5)) + speaker[:, None]
     own = features.copy()
-    for one in range(12):
-        own[speaker == one] -= features[speaker == one].mean(axis=0)
+    for number in range(12):
+        own[speaker == number] -= features[speaker == number].mean(axis=0)
     for values, n in ((features, 0), (StandardScaler().fit_transform(features), 0), (own, 12)):
-        found = leaks.audit(data, splits(data), protocols.parse(CLEAN), features=values)
-        assert of(found, speaker_statistics.CHECK).n == n
-    assert not found.passed
+        report = leaks.audit(data, splits(data), protocols.parse(CLEAN), features=values)
+        assert of(report, speaker_statistics.CHECK).n == n
+    assert not report.passed
     declared = leaks.audit(data, splits(data), protocols.parse(CLEAN), features=own, declared=["speaker-statistics"])
     assert declared.passed
 
 
 def test_pretraining() -> None:
-    found = contamination.check(["ravdess", "tess"], ["ehcalabres/wav2vec2-lg-xlsr-en-speech-emotion-recognition"], [])
-    assert found.n == 1
-    assert "ravdess" in found.examples[0]
+    finding = contamination.check(
+        ["ravdess", "tess"], ["ehcalabres/wav2vec2-lg-xlsr-en-speech-emotion-recognition"], []
+    )
+    assert finding.n == 1
+    assert "ravdess" in finding.examples[0]
     assert contamination.check(["tess"], ["facebook/wav2vec2-base"], []).n == 0
     assert contamination.check(["tess"], [], ["tess", "crema-d"]).n == 1
     rows, _ = table()
@@ -241,7 +249,7 @@ def test_pretraining() -> None:
     assert of(survey(rows, pretrained_on=["x"], declared=["pretraining"]), "pretraining").severity == "declared"
 
 
-def test_declaring_a_check_that_there_is_not() -> None:
+def test_declaring_an_unknown_check_is_an_error() -> None:
     rows, _ = table()
     with pytest.raises(ConfigError, match="no such check; there are seen speakers"):
         survey(rows, declared=["speakers"])
@@ -251,10 +259,10 @@ def test_declaring_a_check_that_there_is_not() -> None:
 def test_fifty_thousand_utterances_in_a_minute() -> None:
     took: dict[int, float] = {}
     for n in (5_000, 50_000):
-        found, listened = big(n)
-        folds = splits(found)
+        table, sounds = big(n)
+        folds = splits(table)
         began = time.monotonic()
-        result = leaks.audit(found, folds, protocols.parse(CLEAN), sounds=listened)
+        result = leaks.audit(table, folds, protocols.parse(CLEAN), sounds=sounds)
         took[n] = time.monotonic() - began
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         near = of(result, "similar sound")
@@ -271,9 +279,9 @@ def big(n: int) -> tuple[pa.Table, pa.Table]:
     rng = np.random.default_rng(n)
     rows, _ = table(n)
     words = rng.integers(1, 2**32, (n, 174), dtype=np.uint32)
-    for one in range(0, n, 200):
+    for start in range(0, n, 200):
         noise = (rng.random((174, 32)) < 0.08) @ (1 << np.arange(32, dtype=np.uint64))
-        words[one + 1] = words[one] ^ noise.astype(np.uint32)
+        words[start + 1] = words[start] ^ noise.astype(np.uint32)
     offsets = pa.array(np.arange(0, words.size + 1, 174, dtype=np.int32))
     columns = {name: pa.nulls(n, tables.SOUNDS.field(name).type) for name in tables.SOUNDS.names}
     columns["utterance_id"] = pa.array([row["utterance_id"] for row in rows])

@@ -9,15 +9,15 @@ import numpy as np
 from tasks.leaks import text
 
 
-def test_all_near_pairs_are_found_and_no_other() -> None:
+def test_exactly_the_near_duplicate_pairs_are_returned() -> None:
     rng = np.random.default_rng(1)
     words = [f"{a}{b}{c}" for a in ("ka", "lo", "mi", "ru") for b in ("nd", "rr", "sp", "vi") for c in "aeiou"]
     texts = [" ".join(rng.choice(words, 12)) for _ in range(150)]
-    for one in range(0, 60, 2):
-        changed = texts[one].split()
+    for item in range(0, 60, 2):
+        changed = texts[item].split()
         changed[int(rng.integers(12))] = str(rng.choice(words))
-        texts[one + 1] = " ".join(changed)
-    shingles = [set(text._shingles(one).tolist()) for one in texts]
+        texts[item + 1] = " ".join(changed)
+    shingles = [set(text._shingles(item).tolist()) for item in texts]
     near = {
         (a, b)
         for a, b in combinations(range(len(texts)), 2)

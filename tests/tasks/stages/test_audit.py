@@ -25,12 +25,12 @@ def run(settings: Config, **more: object) -> None:
 
 
 def findings() -> dict[str, tuple[str, int]]:
-    found = json.loads(paths.AUDIT.read_text())
-    return {one["check"]: (one["severity"], one["n"]) for one in found["findings"]}
+    report = json.loads(paths.AUDIT.read_text())
+    return {finding["check"]: (finding["severity"], finding["n"]) for finding in report["findings"]}
 
 
 @pytest.fixture
-def heard(captioned: Callable[..., None]) -> Callable[[], None]:
+def with_sound(captioned: Callable[..., None]) -> Callable[[], None]:
     """A project whose sound is as its own as real sound is: noise, told apart by every frame."""
 
     def write() -> None:
@@ -45,17 +45,17 @@ def heard(captioned: Callable[..., None]) -> Callable[[], None]:
     return write
 
 
-def test_clean_lists_pass(heard: Callable[[], None], settings: Config) -> None:
-    heard()
+def test_clean_lists_pass(with_sound: Callable[[], None], settings: Config) -> None:
+    with_sound()
     run(settings)
-    found = findings()
-    assert found["seen groups"] == ("violation", 0)
-    assert found["similar sound"] == ("violation", 0)
-    assert found["same text"][0] == "warning"
+    report = findings()
+    assert report["seen groups"] == ("violation", 0)
+    assert report["similar sound"] == ("violation", 0)
+    assert report["same text"][0] == "warning"
 
 
-def test_a_test_video_that_was_trained_on_under_another_name(heard: Callable[[], None], settings: Config) -> None:
-    heard()
+def test_a_test_video_that_was_trained_on_under_another_name(with_sound: Callable[[], None], settings: Config) -> None:
+    with_sound()
     (paths.MEDIA / "test-1.flac").write_bytes((paths.MEDIA / "train-0.flac").read_bytes())
     with pytest.raises(LeakError, match=r"(?s)protocol official stops the run.*same sound: .*test-1/0000"):
         run(settings)
@@ -71,11 +71,13 @@ def test_a_corpus_under_a_protocol(project: Path, settings: Config, tmp_path: Pa
     corpus.run(chosen, "tess", each=each.local(settings.runtime))
     clean = audit.of_corpus("tess", protocols.parse("leave-one-speaker-out"), declared=[], seed=7)
     assert clean.passed
-    assert {one.check for one in clean.findings if one.n} == {"seen scripts", "same text", "similar text"} - {
-        one.check for one in clean.findings if not one.n
-    }
+    assert {item.check for item in clean.findings if item.n} == {
+        "seen scripts",
+        "same text",
+        "similar text",
+    } - {item.check for item in clean.findings if not item.n}
     random = audit.of_corpus("tess", protocols.parse("random(5)"), declared=[], seed=7)
-    assert {one.check: one.n for one in random.findings}["seen speakers"] == 84
+    assert {finding.check: finding.n for finding in random.findings}["seen speakers"] == 84
     with pytest.raises(NotEnoughData, match="needs the split of every utterance"):
         audit.of_corpus("tess", protocols.parse("official"), declared=[], seed=7)
 
@@ -84,11 +86,11 @@ def test_real_melds_official_split(project: Path, settings: Config, real_data: P
     entry = config.Corpus(reader="meld", path=str(real_data / "meld"))
     corpus.run(settings.model_copy(update={"corpora": {"meld": entry}}), "meld", each=each.local(settings.runtime))
     assert tables.read(paths.sounds("meld"), tables.SOUNDS).num_rows == 0
-    found = audit.of_corpus("meld", protocols.parse("official"), declared=[], seed=7)
-    by_check = {one.check: one for one in found.findings}
+    report = audit.of_corpus("meld", protocols.parse("official"), declared=[], seed=7)
+    by_check = {finding.check: finding for finding in report.findings}
     assert by_check["seen speakers"].n / 2610 == pytest.approx(0.958, abs=0.0005)
     assert by_check["same text"].n / 2610 == pytest.approx(0.153, abs=0.001)
     assert by_check["overlapping spans"].n == 35
     assert by_check["overlong spans"].examples[0] == "meld/test-dia38-utt4: 305 s"
     assert by_check["seen groups"].n == 0
-    assert not found.passed
+    assert not report.passed

@@ -33,45 +33,45 @@ def listen(wrong: int = 0) -> None:
     lines = ["Id,start_s,end_s,ada,text"]
     for row in tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist():
         if row["split"] == "test":
-            said = votes[row["utterance_id"]]
-            heard = {"positive": "negative"}.get(said, "positive") if row["turn"] < wrong else said
-            lines.append(f"{row['group'].removeprefix('test-')},{row['start_s']},{row['end_s']},{heard},x")
+            label = votes[row["utterance_id"]]
+            rating = {"positive": "negative"}.get(label, "positive") if row["turn"] < wrong else label
+            lines.append(f"{row['group'].removeprefix('test-')},{row['start_s']},{row['end_s']},{rating},x")
     paths.LISTENERS.mkdir(parents=True, exist_ok=True)
     (paths.LISTENERS / "ada.csv").write_text("\n".join(lines) + "\n")
 
 
 def measured(config: Config) -> dict[str, Any]:
     labels.run(config, each=each.local(config.runtime))
-    found: dict[str, Any] = json.loads(paths.LABELS.read_text())
-    return found
+    report: dict[str, Any] = json.loads(paths.LABELS.read_text())
+    return report
 
 
 def test_without_listeners_there_is_coverage_and_no_score(voted: Config) -> None:
     for file in paths.LISTENERS.glob("*.csv"):
         file.unlink()
-    found = measured(voted)
-    assert (found["n"], found["n_heard"], found["coverage"]) == (63, 0, 1.0)
-    assert found["disagreements"] == []
-    assert found["proposed"] is None
-    assert found["licences"] == {"vader": "MIT"}
+    report = measured(voted)
+    assert (report["n"], report["n_heard"], report["coverage"]) == (63, 0, 1.0)
+    assert report["disagreements"] == []
+    assert report["proposed"] is None
+    assert report["licences"] == {"vader": "MIT"}
 
 
 def test_labels_are_scored_against_listeners(voted: Config) -> None:
     listen(wrong=2)
-    found = measured(voted)
-    assert found["n_heard"] == 27
-    (voter,) = found["voters"]
+    report = measured(voted)
+    assert report["n_heard"] == 27
+    (voter,) = report["voters"]
     assert voter["gold"]["accuracy"]["value"] == pytest.approx(21 / 27)
-    assert len(found["disagreements"]) == 6
-    assert all(one["heard"] != one["label"] for one in found["disagreements"])
-    assert found["proposed"]["parameter"] == "min_score"
+    assert len(report["disagreements"]) == 6
+    assert all(entry["heard"] != entry["label"] for entry in report["disagreements"])
+    assert report["proposed"]["parameter"] == "min_score"
     assert paths.CURVE.read_text().splitlines()[0].startswith("threshold,coverage")
     first = paths.LABELS.read_bytes()
     measured(voted)
     assert paths.LABELS.read_bytes() == first
 
 
-def test_so_many_disagreements_as_are_asked_for(voted: Config) -> None:
+def test_the_number_of_disagreements_is_limited(voted: Config) -> None:
     listen(wrong=3)
     few = voted.model_copy(update={"labels": voted.labels.model_copy(update={"disagreements": 2})})
     assert len(measured(few)["disagreements"]) == 2

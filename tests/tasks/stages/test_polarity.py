@@ -49,10 +49,10 @@ def say(texts: list[str]) -> None:
     ],
 )
 def test_consensus_as_the_source_defines_it(votes: tuple[float, ...], sentiment: str, left_out: str) -> None:
-    found = combine.combined(np.array([votes]), "consensus", combine.Thresholds(0.25, 0.0))
-    assert (found.labels[0], found.left_out[0]) == (sentiment or "", left_out or "")
-    assert found.scores[0] == pytest.approx(sum(votes) / len(votes))
-    assert found.weights[0] == 1.0 if sentiment else np.isnan(found.weights[0])
+    combination = combine.combined(np.array([votes]), "consensus", combine.Thresholds(0.25, 0.0))
+    assert (combination.labels[0], combination.left_out[0]) == (sentiment or "", left_out or "")
+    assert combination.scores[0] == pytest.approx(sum(votes) / len(votes))
+    assert combination.weights[0] == 1.0 if sentiment else np.isnan(combination.weights[0])
 
 
 def test_every_utterance_has_its_votes_and_a_label_or_a_reason(
@@ -74,7 +74,7 @@ def test_every_utterance_has_its_votes_and_a_label_or_a_reason(
     assert rows[0]["positive"] == 1.0
 
 
-def test_a_changed_threshold_votes_nothing_again(captioned: Callable[..., None], settings: Config) -> None:
+def test_a_changed_threshold_repeats_no_vote(captioned: Callable[..., None], settings: Config) -> None:
     captioned(2, 0, per_video=2)
     say([SAYS["positive"], SAYS["negative"], SAYS["neutral"], SAYS["positive"]])
     assert [row["sentiment"] for row in run(settings)] == ["positive", "negative", "neutral", "positive"]
@@ -92,18 +92,20 @@ def test_stop_words_are_kept_unless_asked_and_not_is_one_of_them(settings: Confi
     text = "I am not happy about that"
     alone = settings.polarity.model_copy(update={"voters": ["vader"]})
     removing = alone.model_copy(update={"remove_stop_words": True})
-    (kept,), (removed,) = (polarity.cast([text], polarity.voting_settings(one))["vader"] for one in (alone, removing))
+    (kept,), (removed,) = (
+        polarity.cast([text], polarity.voting_settings(tried))["vader"] for tried in (alone, removing)
+    )
     assert kept is not None
     assert removed is not None
     assert kept < 0 < removed
 
 
-def test_hedges_are_heard_as_kindness_unless_they_are_taken_out(settings: Config) -> None:
+def test_hedges_count_as_positive_unless_they_are_masked(settings: Config) -> None:
     texts = ["It was kind of a table", "She was kind to the people"]
     alone = settings.polarity.model_copy(update={"voters": ["textblob"]})
     masking = alone.model_copy(update={"mask_hedges": True})
-    heard, masked = (polarity.cast(texts, polarity.voting_settings(one))["textblob"] for one in (alone, masking))
-    assert heard[0] == heard[1] == masked[1] == 0.6
+    unmasked, masked = (polarity.cast(texts, polarity.voting_settings(tried))["textblob"] for tried in (alone, masking))
+    assert unmasked[0] == unmasked[1] == masked[1] == 0.6
     assert masked[0] == 0
 
 
@@ -130,33 +132,33 @@ def test_other_combinations_label_what_the_consensus_leaves_out(
     captioned(1, 1, per_video=6)
     texts = [*SAYS.values(), SAYS["positive"], "Great awful wonderful terrible things happened there", "Yes it is"]
     say(texts * 2)
-    found = {row["utterance_id"]: row for row in run(settings, combine=how, min_score=0.0)}
+    rows = {row["utterance_id"]: row for row in run(settings, combine=how, min_score=0.0)}
     consensus = {row["utterance_id"]: row for row in run(settings)}
-    assert sum(row["sentiment"] is not None for row in found.values()) > sum(
+    assert sum(row["sentiment"] is not None for row in rows.values()) > sum(
         row["sentiment"] is not None for row in consensus.values()
     )
-    for one, row in found.items():
+    for utterance_id, row in rows.items():
         assert (row["sentiment"] is None) == (row["left_out"] is not None) == (row["weight"] is None)
         if row["sentiment"]:
             assert row["weight"] == row[row["sentiment"]]
-        if consensus[one]["sentiment"]:
-            assert row["sentiment"] == consensus[one]["sentiment"]
+        if consensus[utterance_id]["sentiment"]:
+            assert row["sentiment"] == consensus[utterance_id]["sentiment"]
 
 
-def test_a_label_model_learns_from_training_videos_alone(captioned: Callable[..., None], settings: Config) -> None:
+def test_a_label_model_is_fitted_to_training_videos_only(captioned: Callable[..., None], settings: Config) -> None:
     """Other test videos change nothing in what is said of the same votes."""
     captioned(2, 1, per_video=6)
-    said = [*SAYS.values(), "Great awful wonderful terrible things happened there"] * 3
-    say([*said, *[SAYS["negative"]] * 6])
+    texts = [*SAYS.values(), "Great awful wonderful terrible things happened there"] * 3
+    say([*texts, *[SAYS["negative"]] * 6])
     before = {row["utterance_id"]: row for row in run(settings, combine="label-model")}
-    say([*said, *[SAYS["positive"]] * 6])
+    say([*texts, *[SAYS["positive"]] * 6])
     after = {row["utterance_id"]: row for row in run(settings, combine="label-model")}
-    trained = [one for one in before if "/train-" in one]
+    trained = [utterance_id for utterance_id in before if "/train-" in utterance_id]
     assert len(trained) == 12
-    assert [before[one] for one in trained] == [after[one] for one in trained]
+    assert [before[utterance_id] for utterance_id in trained] == [after[utterance_id] for utterance_id in trained]
 
 
-def test_a_voter_of_ones_own_votes_beside_the_others(captioned: Callable[..., None], settings: Config) -> None:
+def test_a_project_voter_votes_with_the_others(captioned: Callable[..., None], settings: Config) -> None:
     captioned(1, 0, per_video=2)
     say([SAYS["positive"], SAYS["neutral"]])
     paths.VOTERS.mkdir(parents=True, exist_ok=True)
@@ -195,7 +197,7 @@ def test_a_voter_of_ones_own_votes_beside_the_others(captioned: Callable[..., No
         ),
     ],
 )
-def test_a_voter_that_is_none_is_told(
+def test_an_invalid_project_voter_is_an_error(
     captioned: Callable[..., None], settings: Config, source: str, message: str
 ) -> None:
     captioned(1, 0, per_video=1)

@@ -32,7 +32,7 @@ def given(labels: list[str] = LABELS) -> learned_voter.TrainingTexts:
     return learned_voter.TrainingTexts(TEXTS[: len(labels)], np.array(labels), groups, "made up", "MIT")
 
 
-def test_it_learns_votes_and_says_from_what(tmp_path: Path, encoder: str) -> None:
+def test_a_voter_is_trained_and_its_card_is_complete(tmp_path: Path, encoder: str) -> None:
     card = learned_voter.learn("mine", given(), tmp_path / "mine", FEW, encoder)
     assert card["held_out"]["macro_f1"]["value"] > 0.95
     assert card["classes"] == dict.fromkeys(tables.SENTIMENTS, 40)
@@ -58,7 +58,7 @@ def test_on_shuffled_labels_it_is_at_chance(tmp_path: Path, encoder: str) -> Non
     assert card["held_out"]["uar"]["value"] < 0.5
 
 
-def test_too_little_is_told(tmp_path: Path, encoder: str) -> None:
+def test_too_few_texts_are_an_error(tmp_path: Path, encoder: str) -> None:
     with pytest.raises(NotEnoughData, match="texts of every sentiment"):
         learned_voter.learn("mine", given(LABELS[:2]), tmp_path / "mine", FEW, encoder)
     assert not (tmp_path / "mine").exists()

@@ -73,7 +73,7 @@ def test_alpha_of_krippendorff_2011() -> None:
 def test_alpha_of_two_observers_and_two_values() -> None:
     # Krippendorff 2011, section A: ten articles, alpha 0.095
     first, second = "0100000010", "1110010000"
-    votes: list[Ratings] = [{"A": one, "B": other} for one, other in zip(first, second, strict=True)]
+    votes: list[Ratings] = [{"A": label, "B": other} for label, other in zip(first, second, strict=True)]
     assert value(votes, "alpha") == pytest.approx(0.095, abs=5e-4)
     assert value(votes, "percent") == pytest.approx(0.6)
 
@@ -106,9 +106,9 @@ def test_without_two_votes_on_a_row_nothing_is_measured(votes: list[Ratings]) ->
 def test_intervals_resample_whole_videos() -> None:
     votes = sheet(Ada="ppnnuupnpu" * 6, Bruno="ppnnuunpup" * 3 + "ppnnuupnpu" * 3)
     videos = [f"test-{row // 10}" for row in range(60)]
-    found = measured(votes, videos).estimates
+    report = measured(votes, videos).estimates
     for name in agreement.NAMES:
-        value, low, high = found[name].value, found[name].low, found[name].high
+        value, low, high = report[name].value, report[name].low, report[name].high
         assert value is not None and low is not None and high is not None
         assert low < value < high
     # the same bounds, resampled one by one with the house's draws
@@ -119,37 +119,37 @@ def test_intervals_resample_whole_videos() -> None:
             row for video, times in enumerate(draw.astype(int)) for row in votes[video * 10 : video * 10 + 10] * times
         ]
         alphas.append(value_of(rows))
-    assert BOOTSTRAP.bounds(np.array(alphas)) == pytest.approx((found["alpha"].low, found["alpha"].high))
+    assert BOOTSTRAP.bounds(np.array(alphas)) == pytest.approx((report["alpha"].low, report["alpha"].high))
 
 
 def value_of(votes: list[Ratings]) -> float:
-    found = value(votes, "alpha")
-    assert found is not None
-    return found
+    report = value(votes, "alpha")
+    assert report is not None
+    return report
 
 
 def test_one_video_gives_values_without_intervals() -> None:
-    found = measured(sheet(Ada="pnu", Bruno="pnn")).estimates["kappa"]
-    assert found.value is not None
-    assert (found.low, found.high) == (None, None)
+    report = measured(sheet(Ada="pnu", Bruno="pnn")).estimates["kappa"]
+    assert report.value is not None
+    assert (report.low, report.high) == (None, None)
 
 
-def test_each_listener_beside_the_others() -> None:
+def test_each_listener_against_the_others() -> None:
     votes = sheet(Ada="ppnu", Bruno="ppnn", Chen="punu")
-    found = measured(votes)
-    assert found.against_majority["Ada"] == 1.0
-    assert found.pairs["Ada", "Bruno"] == pytest.approx((1 + 2 / 3 + 0) / 3)
-    assert set(found.pairs) == {("Ada", "Bruno"), ("Ada", "Chen"), ("Bruno", "Chen")}
-    assert found.ties == 0
+    report = measured(votes)
+    assert report.against_majority["Ada"] == 1.0
+    assert report.pairs["Ada", "Bruno"] == pytest.approx((1 + 2 / 3 + 0) / 3)
+    assert set(report.pairs) == {("Ada", "Bruno"), ("Ada", "Chen"), ("Bruno", "Chen")}
+    assert report.ties == 0
     # without Ada the others tie on rows 2 and 4; on rows 1 and 3 she votes as they do
-    assert found.leave_one_out["Ada"] == 1.0
+    assert report.leave_one_out["Ada"] == 1.0
     # without Bruno the others tie on row 2; he calls the last one, which they hear as neutral, negative
-    assert found.leave_one_out["Bruno"] == pytest.approx((1 + 2 / 3 + 0) / 3)
+    assert report.leave_one_out["Bruno"] == pytest.approx((1 + 2 / 3 + 0) / 3)
 
 
-def test_who_shares_no_row_with_others_has_no_figure_beside_them() -> None:
-    found = measured(sheet(Ada="pn ", Bruno="pn ", Chen="  u"))
-    assert set(found.leave_one_out) == {"Ada", "Bruno"}
+def test_a_listener_without_shared_rows_has_no_leave_one_out_score() -> None:
+    report = measured(sheet(Ada="pn ", Bruno="pn ", Chen="  u"))
+    assert set(report.leave_one_out) == {"Ada", "Bruno"}
 
 
 def test_ties_are_counted() -> None:

@@ -28,7 +28,7 @@ def utterances(*spans: tuple[str, float, float]) -> tables.pa.Table:
     return tables.from_rows(rows, tables.UTTERANCES)
 
 
-def heard(*spans: tuple[str, float, float]) -> RatingFile:
+def rating_file(*spans: tuple[str, float, float]) -> RatingFile:
     return RatingFile("votes.csv", ("Ada",), tuple(RatedSpan(*span, {"Ada": "positive"}) for span in spans), ())
 
 
@@ -36,20 +36,20 @@ def test_read(tmp_path: Path) -> None:
     path = written(
         tmp_path, HEADER + '3,1.5,4,Positive,positve, nuetral ,"well, yes"\ntrain-7,0,2,negative,,neutral,\n'
     )
-    found = ratings.read(path)
-    assert found.listeners == ("Ada", "Bruno", "Chen")
-    assert found.spans == (
+    file = ratings.read(path)
+    assert file.listeners == ("Ada", "Bruno", "Chen")
+    assert file.spans == (
         RatedSpan("test-3", 1.5, 4.0, {"Ada": "positive", "Bruno": "positive", "Chen": "neutral"}),
         RatedSpan("train-7", 0.0, 2.0, {"Ada": "negative", "Chen": "neutral"}),
     )
-    assert found.repairs == (
+    assert file.repairs == (
         Repair(str(path), 1, "Bruno", "positve", "positive"),
         Repair(str(path), 1, "Chen", "nuetral", "neutral"),
     )
 
 
 @pytest.mark.parametrize("vote", ["neagtive", "negativ", "ngeative", "NEGATIVE", "negatve"])
-def test_one_can_only_mean_negative(tmp_path: Path, vote: str) -> None:
+def test_misspelt_ratings_are_corrected(tmp_path: Path, vote: str) -> None:
     path = written(tmp_path, f"Id,start_s,end_s,Ada\n1,0,1,{vote}\n")
     assert ratings.read(path).spans[0].ratings == {"Ada": "negative"}
 
@@ -74,14 +74,14 @@ def test_one_can_only_mean_negative(tmp_path: Path, vote: str) -> None:
         ('Id,start_s,end_s,Ada\n1,0,1,"neutral\n', r"cannot be read as a CSV file"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
+def test_errors_name_the_row(tmp_path: Path, text: str, message: str) -> None:
     path = written(tmp_path, text)
     with pytest.raises(InputError, match=message) as error:
         ratings.read(path)
     assert str(path) in str(error.value)
 
 
-def test_another_encoding_is_an_error_that_says_so(tmp_path: Path) -> None:
+def test_another_encoding_is_an_error(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER.replace("Ada", "Adé"), encoding="utf-16")
     with pytest.raises(InputError, match="UTF-8"):
         ratings.read(path)
@@ -90,7 +90,7 @@ def test_another_encoding_is_an_error_that_says_so(tmp_path: Path) -> None:
 def test_a_folder_is_read_in_the_order_of_names(tmp_path: Path) -> None:
     for name in ("b.csv", "a.csv", "notes.md"):
         written(tmp_path, HEADER, name)
-    assert [Path(one.file).name for one in ratings.read_folder(tmp_path)] == ["a.csv", "b.csv"]
+    assert [Path(file.file).name for file in ratings.read_folder(tmp_path)] == ["a.csv", "b.csv"]
     assert ratings.read_folder(tmp_path / "none") == []
 
 
@@ -111,8 +111,10 @@ def test_majority(votes: list[str], most: str | None) -> None:
 
 def test_spans_match_the_utterance_they_share_most_time_with() -> None:
     spoken = utterances(("test-1", 0, 2), ("test-1", 2, 4), ("test-2", 0, 2))
-    found = ratings.match(heard(("test-1", 0.2, 2.1), ("test-1", 3.5, 6.0), ("test-2", 0, 2), ("test-3", 0, 2)), spoken)
-    assert found.to_pylist() == [
+    rows = ratings.match(
+        rating_file(("test-1", 0.2, 2.1), ("test-1", 3.5, 6.0), ("test-2", 0, 2), ("test-3", 0, 2)), spoken
+    )
+    assert rows.to_pylist() == [
         {
             "utterance_id": "weak/test-1/0000",
             "majority": "positive",
@@ -130,8 +132,8 @@ def test_spans_match_the_utterance_they_share_most_time_with() -> None:
 
 def test_half_of_the_union_is_enough_and_less_is_not() -> None:
     spoken = utterances(("test-1", 0, 2))
-    assert ratings.match(heard(("test-1", 0, 1)), spoken).num_rows == 1
-    assert ratings.match(heard(("test-1", 0, 0.99)), spoken).num_rows == 0
+    assert ratings.match(rating_file(("test-1", 0, 1)), spoken).num_rows == 1
+    assert ratings.match(rating_file(("test-1", 0, 0.99)), spoken).num_rows == 0
 
 
 def test_an_utterance_is_matched_once_by_the_better_span() -> None:
@@ -153,7 +155,7 @@ def test_a_tie_has_no_majority() -> None:
     assert ratings.gold_label(row) is None
 
 
-def test_the_verdict_on_a_tie_is_the_label_and_no_vote(tmp_path: Path) -> None:
+def test_an_adjudication_is_the_label_and_no_rating(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         "Id,start_s,end_s,Ada,Bruno,adjudicated,text\n"
@@ -161,33 +163,33 @@ def test_the_verdict_on_a_tie_is_the_label_and_no_vote(tmp_path: Path) -> None:
         "1,2,4,positive,neutral,,x\n"
         "1,4,6,positive,neutral,skipped,x\n",
     )
-    found = ratings.read(path)
-    assert found.listeners == ("Ada", "Bruno")
-    rows = ratings.match(found, utterances(("test-1", 0, 2), ("test-1", 2, 4), ("test-1", 4, 6))).to_pylist()
+    file = ratings.read(path)
+    assert file.listeners == ("Ada", "Bruno")
+    rows = ratings.match(file, utterances(("test-1", 0, 2), ("test-1", 2, 4), ("test-1", 4, 6))).to_pylist()
     assert [ratings.gold_label(row) for row in rows] == ["neutral", None, None]
     assert dict(rows[0]["ratings"]) == {"Ada": "positive", "Bruno": "neutral"}
 
 
-def test_a_verdict_that_is_no_label_is_named(tmp_path: Path) -> None:
+def test_an_adjudication_that_is_no_label_is_an_error(tmp_path: Path) -> None:
     path = written(tmp_path, "Id,start_s,end_s,Ada,adjudicated\n1,0,2,positive,perhaps\n")
     with pytest.raises(InputError, match="row 1, column adjudicated: found the rating 'perhaps'"):
         ratings.read(path)
 
 
-def test_who_could_not_tell_did_not_vote(tmp_path: Path) -> None:
+def test_a_skip_is_no_rating(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER + "3,1.5,4,Skipped,positive,,x\n")
     assert ratings.read(path).spans[0].ratings == {"Bruno": "positive"}
     assert ratings.read_spans(path).skipped == (frozenset({"Ada"}),)
 
 
-def test_an_utterance_in_several_files_counts_once_with_all_its_votes(tmp_path: Path) -> None:
+def test_an_utterance_in_several_files_counts_once_with_all_its_ratings(tmp_path: Path) -> None:
     written(tmp_path, "Id,start_s,end_s,Ada,Bruno\n1,0,2,positive,negative\n", "a.csv")
     written(
         tmp_path, "Id,start_s,end_s,Ada,Chen,adjudicated\n1,0.1,2,neutral,negative,neutral\n2,0,1,,positive,\n", "b.csv"
     )
-    found = ratings.pooled(tmp_path, utterances(("test-1", 0, 2), ("test-2", 0, 1))).to_pylist()
-    assert [dict(row["ratings"]) for row in found] == [
+    rows = ratings.pooled(tmp_path, utterances(("test-1", 0, 2), ("test-2", 0, 1))).to_pylist()
+    assert [dict(row["ratings"]) for row in rows] == [
         {"Ada": "positive", "Bruno": "negative", "Chen": "negative"},
         {"Chen": "positive"},
     ]
-    assert [(row["majority"], row["adjudicated"]) for row in found] == [("negative", "neutral"), ("positive", None)]
+    assert [(row["majority"], row["adjudicated"]) for row in rows] == [("negative", "neutral"), ("positive", None)]

@@ -17,13 +17,13 @@ FEW = Bootstrap(100, 0.95, 0)
 ALL = Thresholds(0.0, 0.0)
 
 
-def judged(n: int = 300, *, heard: bool = True) -> label_quality.VotedTexts:
+def voted_texts(n: int = 300, *, rated: bool = True) -> label_quality.VotedTexts:
     """Two voters, right nine and six times of ten, over thirty videos; whoever is right is surer."""
     rng = np.random.default_rng(4)
     truth = rng.choice([-1, 1], size=n)
     right = rng.random((n, 2)) < [0.9, 0.6]
     strength = np.where(right, rng.uniform(0.4, 0.9, (n, 2)), rng.uniform(0.1, 0.5, (n, 2)))
-    names = np.where(truth > 0, "positive", "negative") if heard else np.full(n, "")
+    names = np.where(truth > 0, "positive", "negative") if rated else np.full(n, "")
     return label_quality.VotedTexts(
         ["I am not sorry" if k % 3 else "a table" for k in range(n)],
         np.where(right, truth[:, None], -truth[:, None]) * strength,
@@ -34,36 +34,40 @@ def judged(n: int = 300, *, heard: bool = True) -> label_quality.VotedTexts:
     )
 
 
-def test_every_voter_and_combination_is_scored_beside_the_best_voter() -> None:
-    found = label_quality.measured(judged(), "consensus", Thresholds(0.25, 0.5), FEW)
-    by_name = {one["name"]: one for one in found["voters"]}
+def test_every_voter_and_combination_is_scored_against_the_best_voter() -> None:
+    report = label_quality.measured(voted_texts(), "consensus", Thresholds(0.25, 0.5), FEW)
+    by_name = {entry["name"]: entry for entry in report["voters"]}
     assert by_name["good"]["gold"]["accuracy"]["value"] == pytest.approx(0.9, abs=0.05)
     assert by_name["poor"]["gold"]["accuracy"]["value"] == pytest.approx(0.6, abs=0.08)
-    combinations = {one["name"]: one for one in found["combinations"]}
-    assert [one for one, told in combinations.items() if told["used"]] == ["consensus"]
+    combinations = {entry["name"]: entry for entry in report["combinations"]}
+    assert [entry for entry, values in combinations.items() if values["used"]] == ["consensus"]
     assert combinations["mean"]["coverage"] == 1.0
     assert combinations["consensus"]["coverage"] < 0.7
     assert combinations["consensus"]["covered"]["accuracy"]["value"] > by_name["good"]["gold"]["accuracy"]["value"]
-    for one in combinations.values():
-        assert one["gain"]["over"] == "good"
+    for entry in combinations.values():
+        assert entry["gain"]["over"] == "good"
         best = by_name["good"]["gold"]["macro_f1"]["value"]
-        assert one["gain"]["value"] == pytest.approx(one["everywhere"]["macro_f1"]["value"] - best)
-        assert one["gain"]["low"] <= one["gain"]["value"] <= one["gain"]["high"]
-    assert sum(sum(row.values()) for row in found["confusion"].values()) == 300
-    assert {one["mark"]: one["n"] for one in found["marks"]} == {"negation": 200, "sorry": 200, "none of these": 100}
+        assert entry["gain"]["value"] == pytest.approx(entry["everywhere"]["macro_f1"]["value"] - best)
+        assert entry["gain"]["low"] <= entry["gain"]["value"] <= entry["gain"]["high"]
+    assert sum(sum(row.values()) for row in report["confusion"].values()) == 300
+    assert {entry["mark"]: entry["n"] for entry in report["marks"]} == {
+        "negation": 200,
+        "sorry": 200,
+        "none of these": 100,
+    }
 
 
-def test_where_nobody_listened_there_are_no_scores() -> None:
-    found = label_quality.measured(judged(heard=False), "mean", ALL, FEW)
-    assert found["n_heard"] == 0
-    assert all(one["gold"] is None for one in found["voters"])
-    assert all(one["covered"] is one["everywhere"] is one["gain"] is None for one in found["combinations"])
-    assert found["marks"] == []
-    assert all(point["macro_f1"] is None for point in found["curve"])
+def test_without_ratings_there_are_no_scores() -> None:
+    report = label_quality.measured(voted_texts(rated=False), "mean", ALL, FEW)
+    assert report["n_heard"] == 0
+    assert all(entry["gold"] is None for entry in report["voters"])
+    assert all(entry["covered"] is entry["everywhere"] is entry["gain"] is None for entry in report["combinations"])
+    assert report["marks"] == []
+    assert all(point["macro_f1"] is None for point in report["curve"])
 
 
-def test_the_surest_disagreements_come_first() -> None:
-    given = judged()
+def test_the_most_certain_disagreements_come_first() -> None:
+    given = voted_texts()
     labels = given.combined("mean", ALL)
     wrong = label_quality.disagreements(given, labels, 5)
     assert (labels.labels[wrong] != given.gold[wrong]).all()
@@ -72,8 +76,8 @@ def test_the_surest_disagreements_come_first() -> None:
     assert label_quality.disagreements(given, labels, 0).size == 0
 
 
-def test_a_threshold_is_proposed_and_held_to_other_videos() -> None:
-    given = judged()
+def test_a_threshold_is_proposed_and_scored_on_other_videos() -> None:
+    given = voted_texts()
     labels = given.combined("mean", ALL)
     certain = combine.certainty(labels, "mean")
     points = label_quality.curve(given, "mean", FEW)
@@ -95,15 +99,15 @@ def test_a_threshold_is_proposed_and_held_to_other_videos() -> None:
 
 def test_neutral_labels_are_kept_at_every_threshold_on_the_score() -> None:
     votes = np.array([[0.0, 0.0], [0.9, 0.8], [0.2, 0.3], [-0.5, -0.6]])
-    found = combine.combined(votes, "consensus", ALL)
-    certain = combine.certainty(found, "consensus")
+    combination = combine.combined(votes, "consensus", ALL)
+    certain = combine.certainty(combination, "consensus")
     gold = np.array(["neutral", "positive", "negative", "negative"])
-    points = threshold.curve(found.labels, certain, gold, np.array(["a", "a", "b", "b"]), FEW)
-    assert [one.coverage for one in points] == [1.0, 0.75, 0.5]
-    for one in points:
-        setting = threshold.setting(certain, one)
+    points = threshold.curve(combination.labels, certain, gold, np.array(["a", "a", "b", "b"]), FEW)
+    assert [point.coverage for point in points] == [1.0, 0.75, 0.5]
+    for point in points:
+        setting = threshold.setting(certain, point)
         kept = combine.combined(votes, "consensus", Thresholds(setting, 0.0)).labels != ""
-        assert kept.mean() == one.coverage
+        assert kept.mean() == point.coverage
 
 
 @pytest.mark.parametrize(
@@ -120,18 +124,18 @@ def test_neutral_labels_are_kept_at_every_threshold_on_the_score() -> None:
     ],
 )
 def test_marks(text: str, marks: set[str]) -> None:
-    assert {name for name, found in phenomena.marked([text]).items() if found[0]} == marks
+    assert {name for name, flags in phenomena.marked([text]).items() if flags[0]} == marks
 
 
-def test_known_texts_are_read(tmp_path: Path) -> None:
+def test_rated_texts_are_read(tmp_path: Path) -> None:
     tabbed = tmp_path / "news.txt"
     tabbed.write_text("1_1\t0.4\tThey met at noon.\n1_2\t-2.5\tIt was awful.\n2_1\t1.5\tA holiday\twith toys.\n")
     commas = tmp_path / "mine.csv"
     commas.write_text('text,sentiment,group\n"Well, good",positive,a\nTable,Neutral,a\n')
-    found = rated_texts.read([tabbed, commas])
-    assert found.texts == ("They met at noon.", "It was awful.", "A holiday\twith toys.", "Well, good", "Table")
-    assert found.labels.tolist() == ["neutral", "negative", "positive", "positive", "neutral"]
-    assert found.groups.tolist() == ["news/1", "news/1", "news/2", "mine/a", "mine/a"]
+    texts = rated_texts.read([tabbed, commas])
+    assert texts.texts == ("They met at noon.", "It was awful.", "A holiday\twith toys.", "Well, good", "Table")
+    assert texts.labels.tolist() == ["neutral", "negative", "positive", "positive", "neutral"]
+    assert texts.groups.tolist() == ["news/1", "news/1", "news/2", "mine/a", "mine/a"]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +151,7 @@ def test_known_texts_are_read(tmp_path: Path) -> None:
         ("a.csv", b"text,sentiment\n", "found no text"),
     ],
 )
-def test_a_malformed_file_is_told_with_its_row(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+def test_a_malformed_file_is_an_error_with_its_row(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(InputError, match=message):

@@ -30,16 +30,16 @@ LEXICONS = ("vader", "textblob", "afinn")
 @pytest.mark.real
 def test_labels_for_every_caption_of_the_source(real_data: Path, settings: Config) -> None:
     """0.789 is reproduced; the sign of the mean vote without hedges is the one choice made on these rows."""
-    found = published_votes.compare(real_data / "votes" / "train_votes.csv", settings)
-    rows = {row.label: row for row in found.rows}
+    comparison = published_votes.compare(real_data / "votes" / "train_votes.csv", settings)
+    rows = {row.label: row for row in comparison.rows}
     assert rows["published labels"].macro_f1 == pytest.approx(0.789, abs=5e-4)
     assert rows["vader alone"].macro_f1 == pytest.approx(0.789, abs=5e-4)
     best = rows["sign of the mean vote, hedges taken out"]
     assert best.n == 100
     assert best.macro_f1 >= 0.82
-    assert min(found.listeners.leave_one_out.values()) > 0.85
-    assert found.curve[0].coverage == 1.0
-    assert found.curve[-1].coverage < 0.6
+    assert min(comparison.listeners.leave_one_out.values()) > 0.85
+    assert comparison.curve[0].coverage == 1.0
+    assert comparison.curve[-1].coverage < 0.6
 
 
 @pytest.mark.real
@@ -62,12 +62,12 @@ def test_four_voters_together_are_better_than_the_best_alone(
     judged = label_quality.VotedTexts(
         texts.texts, votes, asked.voters, texts.labels, texts.groups, np.ones(len(texts.texts), dtype=bool)
     )
-    found = label_quality.measured(judged, "label-model", Thresholds(0.0, 0.0), bootstrap)
-    for one in found["voters"]:
-        print(one["name"], one["gold"]["macro_f1"], one["gold"]["accuracy"])
-    for one in found["combinations"]:
-        print(one["name"], one["coverage"], one["everywhere"]["macro_f1"], one["everywhere"]["accuracy"], one["gain"])
-    model = next(one for one in found["combinations"] if one["name"] == "label-model")
+    report = label_quality.measured(judged, "label-model", Thresholds(0.0, 0.0), bootstrap)
+    for row in report["voters"]:
+        print(row["name"], row["gold"]["macro_f1"], row["gold"]["accuracy"])
+    for row in report["combinations"]:
+        print(row["name"], row["coverage"], row["everywhere"]["macro_f1"], row["everywhere"]["accuracy"], row["gain"])
+    model = next(row for row in report["combinations"] if row["name"] == "label-model")
     assert model["gain"]["over"] == "vader"
     assert model["gain"]["low"] > 0
 

@@ -28,7 +28,7 @@ def vote(name: str, text: str) -> float | None:
 
 @pytest.mark.parametrize("name", ["vader", "textblob", "afinn"])
 def test_sign_and_range(name: str) -> None:
-    votes = [found for found in registry.load(name).cast(TEXTS) if found is not None]
+    votes = [polarity for polarity in registry.load(name).cast(TEXTS) if polarity is not None]
     assert votes[0] > 0 > votes[1]
     assert votes[2] == votes[3] == 0
     assert all(-1 <= vote <= 1 for vote in votes)
@@ -52,11 +52,11 @@ def test_sign_and_range(name: str) -> None:
         ("", None),
     ],
 )
-def test_tags_tell_what_was_heard_beside_the_words(text: str, expected: float | None) -> None:
+def test_tags_vote_on_sounds_only(text: str, expected: float | None) -> None:
     assert vote("tags", text) == expected
 
 
-def test_textblob_without_the_blob_gives_the_blobs_number() -> None:
+def test_textblob_equals_the_package() -> None:
     from textblob import TextBlob
 
     texts = (*TEXTS, "not very good at all", "It was really, really bad!", "so-so")
@@ -66,7 +66,7 @@ def test_textblob_without_the_blob_gives_the_blobs_number() -> None:
 @given(
     st.lists(st.sampled_from([*"-'.,", "cool stuff", "can't stand", "bad", "Badass", "x", "the"]) | st.text(max_size=6))
 )
-def test_afinn_finds_what_the_package_finds(parts: list[str]) -> None:
+def test_afinn_equals_the_package(parts: list[str]) -> None:
     package = _package()
     for separator in ("", " ", "\n  "):
         text = separator.join(parts)
@@ -74,13 +74,13 @@ def test_afinn_finds_what_the_package_finds(parts: list[str]) -> None:
         assert vote("afinn", text) == pytest.approx(total / math.sqrt(total**2 + 15))
 
 
-def test_every_entry_of_afinn_is_found_alone_and_beside_another() -> None:
+def test_every_entry_of_afinn_counts_alone_and_next_to_another() -> None:
     package = _package()
     entries = list(package.read_word_file(package.full_filename("AFINN-en-165.txt")))
-    texts = [*entries, *(f"{one} {other}" for one, other in pairwise(entries))]
+    texts = [*entries, *(f"{first} {other}" for first, other in pairwise(entries))]
     totals = [package.score(text) for text in texts]
-    found = registry.load("afinn").cast(texts)
-    assert found == pytest.approx([total / math.sqrt(total**2 + 15) for total in totals])
+    votes = registry.load("afinn").cast(texts)
+    assert votes == pytest.approx([total / math.sqrt(total**2 + 15) for total in totals])
     assert sum(total != 0 for total in totals) > len(entries)
 
 

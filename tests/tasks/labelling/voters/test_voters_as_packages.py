@@ -75,13 +75,15 @@ def written(word: str) -> st.SearchStrategy[str]:
 
 def listed(lexicon: int) -> st.SearchStrategy[str]:
     """Words of a lexicon, drawn by their places: Hypothesis writes out what it samples from, a third of a megabyte."""
-    found = lexicons()[lexicon]
-    return st.sampled_from(range(len(found))).map(found.__getitem__)
+    words_of_lexicon = lexicons()[lexicon]
+    return st.sampled_from(range(len(words_of_lexicon))).map(words_of_lexicon.__getitem__)
 
 
 words = st.sampled_from(TURNS) | st.sampled_from(range(4)).flatmap(listed).flatmap(written)
 pieces = words | words | st.sampled_from(SIGNS) | st.text(max_size=5)
-texts = st.lists(st.tuples(pieces, st.sampled_from(SPACES)), max_size=14).map(lambda said: "".join(map("".join, said)))
+texts = st.lists(st.tuples(pieces, st.sampled_from(SPACES)), max_size=14).map(
+    lambda parts: "".join(map("".join, parts))
+)
 
 
 def bits(votes: Sequence[float]) -> bytes:
@@ -99,7 +101,7 @@ def test_a_vote_is_the_packages_number_to_the_last_bit(name: str, text: str) -> 
 @pytest.mark.parametrize("name", ["vader", "textblob"])
 @MANY
 @given(text=st.lists(st.sampled_from(TURNS) | st.sampled_from(("good", "BAD", "happy", "hate", "great!")), max_size=9))
-def test_rules_about_neighbours_meet_as_they_do_in_the_package(name: str, text: list[str]) -> None:
+def test_rules_about_neighbours_interact_as_in_the_package(name: str, text: list[str]) -> None:
     mine, package = pairs()[name]
     assert bits([mine(" ".join(text))]) == bits([package(" ".join(text))])
 
@@ -122,12 +124,12 @@ def test_real_texts_are_voted_on_as_by_the_package(real_data: Path, name: str) -
 
 def real_texts(folder: Path) -> list[str]:
     """Every fifteenth sentence and dialogue turn, and every third caption."""
-    found = []
+    texts_read = []
     for path in sorted((folder / "rated_text").glob("*.txt")):
-        found += [line.split("\t", 2)[-1] for line in path.read_text(encoding="utf-8").splitlines()[::15]]
+        texts_read += [line.split("\t", 2)[-1] for line in path.read_text(encoding="utf-8").splitlines()[::15]]
     for path in sorted((folder / "meld").glob("*.csv")):
         with path.open(encoding="utf-8") as stream:
-            found += [row["Utterance"] for row in csv.DictReader(stream)][::15]
+            texts_read += [row["Utterance"] for row in csv.DictReader(stream)][::15]
     for path in sorted(folder.glob("*/*.vtt")):
-        found += path.read_text(encoding="utf-8").split("\n\n")[::3]
-    return found
+        texts_read += path.read_text(encoding="utf-8").split("\n\n")[::3]
+    return texts_read

@@ -74,7 +74,7 @@ _WORDS = (*sorted(STOP_WORDS), *_TORN, *_SIGNED, "co-op", "...", "U.S.", "x", "w
 
 @given(st.lists(st.sampled_from(_WORDS) | st.text(max_size=8), max_size=12), st.integers(0, 8))
 @hypothesis.settings(deadline=None)
-def test_content_words_are_counted_without_tokens_where_that_is_sure(said: list[str], at_least: int) -> None:
+def test_the_fast_count_of_content_words_equals_the_exact_count(words: list[str], at_least: int) -> None:
     for separator in (" ", "\n", "'", ", "):
-        text = separator.join(said)
+        text = separator.join(words)
         assert has_content_words(text, at_least) == (len(content_words(text)) >= at_least)

@@ -13,9 +13,9 @@ VOTES = np.array([[0.5, np.nan, -0.25], [np.nan, np.nan, np.nan], [0.0, 0.5, -1.
 
 
 def test_a_voter_that_abstains_is_not_in_the_map() -> None:
-    found = vote_columns.to_maps(VOTES, NAMES)
-    assert found.type == vote_columns.VOTES
-    assert found.to_pylist() == [
+    maps = vote_columns.to_maps(VOTES, NAMES)
+    assert maps.type == vote_columns.VOTES
+    assert maps.to_pylist() == [
         [("vader", 0.5), ("afinn", -0.25)],
         [],
         [("vader", 0.0), ("tags", 0.5), ("afinn", -1.0)],
