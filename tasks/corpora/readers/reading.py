@@ -70,19 +70,17 @@ class Expected:
 
 
 class Studio(Protocol):
-    """Synthetic voices, faces and sentences for a sample; the same calls in the same order give the same results."""
+    """Synthetic voices, faces and sentences for a sample; the same calls in the same order give the same results.
 
-    @property
-    def rate_hz(self) -> int:
-        """Sampling rate of `speak`."""
+    Args:
+        rate_hz: sampling rate of `speak`
+        times: number of dialogues, as a multiple of the usual one
+        partial: whether each modality shows only a part of the emotion, so that the speaker must not reveal it
+    """
 
-    @property
-    def times(self) -> int:
-        """How often the usual number of dialogues is wanted."""
-
-    @property
-    def partial(self) -> bool:
-        """Whether each modality shows only a part of the emotion, so that the speaker must not reveal it."""
+    rate_hz: int
+    times: int
+    partial: bool
 
     def speak(
         self, text: str, actor: int, emotion: str, *, take: int = 0, strength: float = 1.0
