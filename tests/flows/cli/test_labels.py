@@ -1,4 +1,4 @@
-"""`undertone labels`: voters tried on known texts, and taught; a person's mistake is one message."""
+"""`undertone labels`: trying and training voters, and errors in one message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A project whose segments are cut, a server of its own process, and a browser spoken to by its own protocol."""
+"""Fixtures: a project with segments, a server in its own process, and a browser controlled by the DevTools protocol."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def cut(captioned: Callable[..., None], settings: Config) -> None:
 
 
 def words(texts: dict[str, str]) -> None:
-    """Have some utterances say something else."""
+    """Replace the texts of some utterances."""
     rows = tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist()
     for row in rows:
         row["text"] = texts.get(row["utterance_id"], row["text"])
@@ -59,7 +59,7 @@ def words(texts: dict[str, str]) -> None:
 
 
 class Server:
-    """`undertone annotate` in a process of its own."""
+    """`undertone annotate` in its own process."""
 
     def __init__(self, *arguments: str) -> None:
         command = [
@@ -95,7 +95,7 @@ class Server:
         self._wait()
 
     def stop(self) -> str:
-        """End it as Ctrl-C does, and return what it said at the end."""
+        """Stop it as Ctrl-C does and return its last output."""
         self.process.terminate()
         return self._wait()
 
@@ -106,7 +106,7 @@ class Server:
 
 @pytest.fixture
 def served(cut: None) -> Iterator[Callable[..., Server]]:
-    """Start servers on the project; those that still run at the end are killed."""
+    """Start servers on the project; kill those still running at the end."""
     started: list[Server] = []
 
     def start(*arguments: str) -> Server:
@@ -120,7 +120,7 @@ def served(cut: None) -> Iterator[Callable[..., Server]]:
 
 
 class Page:
-    """One tab of a browser."""
+    """A browser tab."""
 
     def __init__(self, browser: Any, numbers: Iterator[int], session: str) -> None:
         self._browser, self._numbers, self._session = browser, numbers, session
@@ -160,7 +160,7 @@ class Page:
         return str(self.run("document.getElementById('progress-text').textContent"))
 
     def vote(self, key: str, done: int, total: int) -> None:
-        """Wait until the segment sounds, press a key, and wait until the page counts it."""
+        """Wait until the segment plays, press a key, and wait until the page counts the rating."""
         self.until("document.getElementById('play').classList.contains('playing')")
         self.press(key)
         self.until(f"document.getElementById('progress-text').textContent === '{done} of {total}'")
@@ -173,7 +173,7 @@ class Page:
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Callable[[], Page]]:
-    """Open tabs, each of a profile of its own, in one headless browser."""
+    """Open tabs, each with its own profile, in one headless browser."""
     from websockets.sync.client import connect
 
     if CHROMIUM is None:

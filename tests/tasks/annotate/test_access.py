@@ -1,4 +1,4 @@
-"""Who gets in: this machine alone, or whoever has the token; and nobody by way of a listener's browser."""
+"""Access: this machine only, or with the token; no requests from other pages in a listener's browser."""
 
 from __future__ import annotations
 

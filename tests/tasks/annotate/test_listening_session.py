@@ -1,4 +1,4 @@
-"""What is next for whom: everyone's own place in one queue, and ties for one who did not vote on them."""
+"""Listening session: every listener's progress in one queue, and adjudication of ties."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_ties_are_adjudicated_once_by_someone_who_did_not_rate_them(store: Store
     with pytest.raises(InputError, match="not in the queue"):
         session.rate("Ada", KEYS[0], "positive")
     assert session.rate("Dee", KEYS[0], "neutral")["done"] == 1
-    # someone else's verdict stands, and is not taken back by another
+    # an existing adjudication is kept and cannot be undone by someone else
     session.rate("Eve", KEYS[0], "positive")
     session.undo("Eve")
     first, second = store.rated_segments()

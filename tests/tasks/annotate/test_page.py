@@ -26,12 +26,12 @@ def test_two_listeners_one_returns_one_undoes(served: Callable[..., Server], bro
     ada, bo = browser(), browser()
     ada.enter(server.url, "Ada")
     bo.enter(server.url, "Bo")
-    # Ada hears 10 of each; Bo differs on the first six: negative for neutral thrice, and the other way round
+    # Ada rates 10 of each; Bo differs on the first six: three times negative for neutral, and three times the reverse
     of_ada = ["1", "2"] * 3 + ["1"] * 7 + ["2"] * 7 + ["3"] * 10
     of_bo = ["2", "1"] * 3 + of_ada[6:]
     for number in range(N):
         if number == 12:
-            # closes the page, and comes back in another browser
+            # she closes the page and returns in another browser
             ada.ask("Page.close")
             ada = browser()
             ada.enter(server.url, "Ada")
@@ -57,7 +57,7 @@ def test_two_listeners_one_returns_one_undoes(served: Callable[..., Server], bro
         assert sorted(row[name] for row in votes) == sorted(LABELS[key] for key in keys)
     measures = agreement.measures(votes, np.array([row.video_id for row in file.spans]), Bootstrap(200, 0.95, 1))
     # by hand: 24 of 30 agree; both use each label 10 times, so that chance gives a third (Fleiss), and, drawn without
-    # putting back, 57/177 (Krippendorff: 3 · 20 · 19 / (60 · 59))
+    # replacement, 57/177 (Krippendorff: 3 · 20 · 19 / (60 · 59))
     assert measures["percent"].value == pytest.approx(0.8)
     assert measures["kappa"].value == pytest.approx((0.8 - 1 / 3) / (2 / 3))
     assert measures["alpha"].value == pytest.approx(1 - (1 - 0.8) / (1 - 57 / 177))
@@ -120,7 +120,7 @@ def test_the_token_is_needed_once_per_browser(served: Callable[..., Server], bro
     page = browser()
     page.enter(f"{local}?token={token}", "Ada")
     page.vote("1", 1, 3)
-    # the token is neither in the address nor where a script could read it
+    # the token is not in the address, and scripts cannot read it
     assert page.run("location.href") == local
     assert token not in page.run("document.cookie + document.documentElement.outerHTML")
     page.ask("Page.navigate", url=local)

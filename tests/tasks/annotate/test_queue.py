@@ -1,4 +1,4 @@
-"""Orders of the queue: the same every time, all classes and videos early, the least certain first."""
+"""Orders of the queue: reproducible; stratified over classes and videos; least certain first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLASSES = (None, *tables.SENTIMENTS)
 
 
 def skewed() -> list[Candidate]:
-    """Ten videos of 40 segments; nearly all is neutral, negatives stand in one video alone."""
+    """Ten videos of 40 segments, nearly all neutral; all negatives are in one video."""
     ordered = []
     for video in range(10):
         for number in range(40):
@@ -54,11 +54,11 @@ def test_stratified_covers_all_classes_and_videos_early() -> None:
     assert {candidate.segment.video_id for candidate in ordered[:12]} == {f"test-{video}" for video in range(10)}
     labels = Counter(candidate.weak for candidate in ordered[:12])
     assert {labels[name] for name in CLASSES} == {3}
-    # the three negatives are used up; what is left goes on evenly
+    # after the three negatives the other labels stay balanced
     labels = Counter(candidate.weak for candidate in ordered[:30])
     assert labels["negative"] == 3
     assert {labels[name] for name in (None, "neutral", "positive")} == {9}
-    # a random sample of that length does not do that
+    # a random sample of that length does not cover all labels
     assert len({candidate.weak for candidate in queue.at_random(skewed(), 1)[:4]}) < 4
 
 
@@ -71,7 +71,7 @@ def test_the_least_certain_come_first() -> None:
         candidate(4, "test-1", "neutral", 0.3, 0.4, 0.3),
     ]
     ordered = queue.uncertain(candidates, 1)
-    # 2 is labelled positive against its probabilities: conflicting, and before those that are merely uncertain
+    # 2 is labelled positive against its probabilities: a conflict, which comes before mere uncertainty
     assert [candidate.segment.id.utterance_id[-1] for candidate in ordered] == ["2", "1", "4", "3", "0"]
 
 

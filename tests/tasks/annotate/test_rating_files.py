@@ -1,4 +1,4 @@
-"""Files out and in: nothing is lost on the way, and what is wrong in a file is named."""
+"""Export and import of ratings: round trips without loss, errors that name row or task."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .conftest import segment
 
 LABELS = st.sampled_from([*tables.SENTIMENTS, None])
 NAMES = st.sampled_from(["Ada", "Bo", "ada@example.org", "Zoë", "user-10", "J. R."])
-# captions have no blanks at their ends
+# captions have no spaces at their ends
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40).map(str.strip)
 TIMES = st.floats(0, 7200, allow_subnormal=False)
 
@@ -43,7 +43,7 @@ def polls(draw: st.DrawFn) -> list[RatedSegment]:
 
 
 def stored(rated: list[RatedSegment]) -> list[RatedSegment]:
-    """Return what a new store says after taking ballots in."""
+    """Return the content of a new store after importing ratings."""
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "votes.sqlite") as store:
         store.merge(rated)
         return store.rated_segments()
@@ -68,7 +68,7 @@ def test_csv_and_back_loses_nothing(rated: list[RatedSegment]) -> None:
         again = Path(folder) / "again.csv"
         rating_files.write(again, imported, {})
         assert again.read_bytes() == path.read_bytes()
-    # who gave a verdict is all that a CSV file does not say
+    # the adjudicator's name is the only thing that a CSV file lacks
     assert [(item.segment, item.ratings, item.adjudication and item.adjudication.label) for item in imported] == [
         (item.segment, item.ratings, item.adjudication and item.adjudication.label) for item in before
     ]
@@ -142,7 +142,7 @@ def test_errors_in_a_csv_file_name_the_row(tmp_path: Path, text: str, message: s
 
 
 def exported(**changes: Any) -> dict[str, Any]:
-    """A task as Label Studio exports it, with the fields it adds of its own."""
+    """A task as exported by Label Studio, with its additional fields."""
     annotation = {
         "id": 12, "completed_by": 10, "was_cancelled": False, "ground_truth": False, "lead_time": 4.3, "task": 3,
         "created_at": "2026-03-02T21:52:49.513742Z", "result_count": 1, "unique_id": "0b5", "last_action": None,

@@ -1,4 +1,4 @@
-"""Votes in SQLite: kept under the span they were given on, taken back, merged all or none."""
+"""Store of ratings: keyed by the cut, undo, merge all or none."""
 
 from __future__ import annotations
 

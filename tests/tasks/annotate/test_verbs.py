@@ -1,4 +1,4 @@
-"""The verbs, in processes of their own: no vote is lost, the CSV file keeps in step, files come and go."""
+"""Commands of annotate: no rating is lost, annotated.csv follows the store, export and import."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def undertone(*arguments: str) -> str:
 
 
 def heard() -> dict[str, dict[str, str]]:
-    """Return what annotated.csv says: `Id start_s` to votes."""
+    """Return the ratings of annotated.csv by `Id start_s`."""
     (file,) = ratings.read_folder(paths.LISTENERS)
     return {f"{item.video_id} {item.start_s:g}": dict(item.ratings) for item in file.spans}
 
 
 def store_ratings(ratings_by_number: dict[int, dict[str, str | None]]) -> None:
-    """Put votes on the n-th segment of test-1 into the store."""
+    """Store ratings of the n-th segment of test-1."""
     with Store(paths.RATING_STORE) as store:
         for number, votes in ratings_by_number.items():
             for name, label in votes.items():
@@ -90,7 +90,7 @@ def test_a_killed_server_loses_no_rating(served: Callable[..., Server], seed: in
     for name, votes in answered.items():
         assert votes
         assert votes.items() <= kept[name].items()
-        # the one that was saved and not answered, at most
+        # at most one rating was saved but not yet acknowledged
         assert len(kept[name]) <= len(votes) + 1
         assert again.post("state", listener=name)["done"] == len(kept[name])
     assert sum(len(votes) for votes in heard().values()) == sum(map(len, kept.values()))
@@ -120,7 +120,7 @@ def test_the_file_keeps_in_step_with_the_store(cut: None) -> None:
     store_ratings({0: {"Ada": "positive", "Bo": None}, 1: {"Ada": "neutral"}})
     undertone("export", str(paths.ANNOTATED))
     assert heard() == {"test-1 0": {"Ada": "positive"}, "test-1 2.5": {"Ada": "neutral"}}
-    # someone else adds a vote to the file: it is taken in, and never overwritten
+    # a rating added to the file by something else is imported and never overwritten
     text = paths.ANNOTATED.read_text().replace("neutral,,", "neutral,positive,")
     paths.ANNOTATED.write_text(text)
     with pytest.raises(InputError, match=r"annotated.csv was changed since .*undertone annotate import"):
@@ -140,7 +140,7 @@ def test_a_clone_starts_with_the_ratings_of_the_file(cut: None) -> None:
     undertone("export", str(paths.ANNOTATED))
     assert paths.ANNOTATED.read_bytes() == before
     with Store(paths.RATING_STORE) as store:
-        # under the segment itself, so that both go on where they were
+        # ratings belong to the segment itself, so that both listeners continue where they were
         assert store.rated("Ada") == store.rated("Bo") == {cut_segment(0).id}
 
 
@@ -172,7 +172,7 @@ def test_tasks_for_label_studio_and_back(cut: None, tmp_path: Path) -> None:
     assert "3 of them with ratings" in output
     assert 5 < len(tasks) <= 8
     assert "$audio" in (tmp_path / "tasks.xml").read_text()
-    # the one that is not cut like that any more has no sound
+    # a segment that is no longer cut like this has no sound
     assert [task["data"]["audio"] is None for task in tasks] == [
         task["data"]["utterance_id"] == "weak/test-9/0099" for task in tasks
     ]

@@ -1,4 +1,4 @@
-"""Protocols: nothing they keep apart straddles, folds don't depend on the rows' order, mistakes say what is allowed."""
+"""Protocols: units stay together, folds do not depend on the order of rows, errors list what is possible."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_no_unit_straddles(text: str, n: int, seed: int) -> None:
         for unit in protocols.parse(text).unit:
             assert not set(columns[unit][split.train]) & set(columns[unit][split.test])
     assert tested.max() == 1
-    # a pair of parts without a test row, or one that leaves nothing to learn from, is no fold
+    # a pair of parts without test rows or without training rows is no fold
     if not text.startswith(("fixed", "speaker-and")):
         assert tested.min() == 1
 
@@ -77,7 +77,7 @@ def test_another_seed_gives_other_folds() -> None:
 def test_folds_are_balanced_as_far_as_speakers_allow() -> None:
     rng = np.random.default_rng(1)
     columns, _ = corpus(1200, 3, n_speakers=24)
-    # speakers with a habit each, so that it matters who meets whom
+    # speakers with different class shares, so that the assignment to folds matters
     habits = rng.dirichlet([0.5] * 3, 24)
     labels = np.array([rng.choice(["a", "b", "c"], p=habits[int(s.removeprefix("x/s"))]) for s in columns["speaker"]])
 

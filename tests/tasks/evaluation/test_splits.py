@@ -1,4 +1,4 @@
-"""Folds: no group on both sides, every class on both, the same on every machine; and balancing inside them."""
+"""Folds: no group on both sides, every class on both, reproducible; class balancing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted leaks of every kind are found, clean splits are called clean, real corpora are what is said of them."""
+"""The audit: planted leaks of every kind, clean splits, real corpora."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def test_fifty_thousand_utterances_in_a_minute() -> None:
 
 
 def big(n: int) -> tuple[pa.Table, pa.Table]:
-    """Utterances of 4 s; every hundredth sounds, but for 8 % of the bits, as one of another speaker does."""
+    """Utterances of 4 s; every hundredth is a copy (8 % of the bits changed) of an utterance of another speaker."""
     rng = np.random.default_rng(n)
     rows, _ = table(n)
     words = rng.integers(1, 2**32, (n, 174), dtype=np.uint32)

@@ -1,4 +1,4 @@
-"""Near-duplicate texts: what the quick look finds is what comparing all pairs finds."""
+"""Near-duplicate texts: the same pairs as a comparison of all pairs."""
 
 from __future__ import annotations
 

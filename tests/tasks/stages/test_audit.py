@@ -1,4 +1,4 @@
-"""The stage audit: it looks before training, and a violation stops the run unless it is declared."""
+"""Stage audit: a violation stops the run before training unless it is declared."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def findings() -> dict[str, tuple[str, int]]:
 
 @pytest.fixture
 def with_sound(captioned: Callable[..., None]) -> Callable[[], None]:
-    """A project whose sound is as its own as real sound is: noise, told apart by every frame."""
+    """A project in which every video has different noise as sound."""
 
     def write() -> None:
         import numpy as np

@@ -1,4 +1,4 @@
-"""Stage labels: read from the stages before, scored where people listened, the same bytes every time."""
+"""Stage labels: inputs from earlier stages, scores against listeners, reproducible bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VOTED = ("vader",)
 
 @pytest.fixture
 def voted(captioned: Callable[..., None], settings: Config) -> Config:
-    """A project whose captions have one voter's votes; nobody has listened."""
+    """A project with one voter's votes and no ratings."""
     captioned(4, 3, 9)
     return settings.model_copy(
         update={
@@ -28,7 +28,7 @@ def voted(captioned: Callable[..., None], settings: Config) -> Config:
 
 
 def listen(wrong: int = 0) -> None:
-    """Write one listener's votes on every test utterance: as the votes say, but for the first few of each video."""
+    """Write one listener's ratings of every test utterance: the votes, except for the first few of each video."""
     votes = {row["utterance_id"]: row["sentiment"] for row in tables.read(paths.VOTES, tables.VOTES).to_pylist()}
     lines = ["Id,start_s,end_s,ada,text"]
     for row in tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist():

@@ -1,4 +1,4 @@
-"""Polarity: the source's consensus, every vote kept, every utterance accounted for."""
+"""Stage polarity: the source's consensus, all votes, a label or a reason for every utterance."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_other_combinations_label_what_the_consensus_leaves_out(
 
 
 def test_a_label_model_is_fitted_to_training_videos_only(captioned: Callable[..., None], settings: Config) -> None:
-    """Other test videos change nothing in what is said of the same votes."""
+    """Different votes on test videos do not change the labels of training videos."""
     captioned(2, 1, per_video=6)
     texts = [*SAYS.values(), "Great awful wonderful terrible things happened there"] * 3
     say([*texts, *[SAYS["negative"]] * 6])

@@ -1,4 +1,4 @@
-"""A voter that learns: over an encoder that has learned nothing, from words that tell; its card; what damages it."""
+"""Trained voters, over an untrained encoder: training, card, damaged files."""
 
 from __future__ import annotations
 

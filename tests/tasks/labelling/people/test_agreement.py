@@ -1,4 +1,4 @@
-"""Agreement: published worked examples, intervals over videos, one listener beside the others."""
+"""Agreement: published worked examples, intervals over videos, each listener against the others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WIKIPEDIA = "0 0 0 0 14|0 2 6 4 2|0 0 3 5 6|0 3 9 2 0|2 2 8 1 1|7 7 0 0 0|3 2 6 
 
 
 def counted(table: str) -> list[Ratings]:
-    """Return rows of counts per label as votes of made-up listeners."""
+    """Return rows of counts per label as ratings of invented listeners."""
     rows = []
     for cells in table.replace("\n", "|").split("|"):
         given = [label for label, count in zip("abcde", map(int, cells.split()), strict=True) for _ in range(count)]
@@ -32,7 +32,7 @@ def counted(table: str) -> list[Ratings]:
 
 
 def sheet(**columns: str) -> list[Ratings]:
-    """Return rows of votes from a letter per row and listener; a blank is no vote."""
+    """Return rows of ratings from a letter per row and listener; a space is no rating."""
     n_rows = len(next(iter(columns.values())))
     return [{who: NAMES[votes[row]] for who, votes in columns.items() if votes[row] != " "} for row in range(n_rows)]
 
@@ -111,7 +111,7 @@ def test_intervals_resample_whole_videos() -> None:
         value, low, high = report[name].value, report[name].low, report[name].high
         assert value is not None and low is not None and high is not None
         assert low < value < high
-    # the same bounds, resampled one by one with the house's draws
+    # the same bounds, computed resample by resample from the same draws
     draws = BOOTSTRAP.weights(6)
     alphas = []
     for draw in draws:
@@ -141,9 +141,9 @@ def test_each_listener_against_the_others() -> None:
     assert report.pairs["Ada", "Bruno"] == pytest.approx((1 + 2 / 3 + 0) / 3)
     assert set(report.pairs) == {("Ada", "Bruno"), ("Ada", "Chen"), ("Bruno", "Chen")}
     assert report.ties == 0
-    # without Ada the others tie on rows 2 and 4; on rows 1 and 3 she votes as they do
+    # without Ada the others tie on rows 2 and 4; on rows 1 and 3 she agrees with them
     assert report.leave_one_out["Ada"] == 1.0
-    # without Bruno the others tie on row 2; he calls the last one, which they hear as neutral, negative
+    # without Bruno the others tie on row 2; he rates the last row negative, they rate it neutral
     assert report.leave_one_out["Bruno"] == pytest.approx((1 + 2 / 3 + 0) / 3)
 
 

@@ -1,4 +1,4 @@
-"""Ratings of people: read, mended, matched to utterances, compared."""
+"""Listeners' ratings: reading, corrections, matching to utterances."""
 
 from __future__ import annotations
 

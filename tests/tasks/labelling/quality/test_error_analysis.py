@@ -1,4 +1,4 @@
-"""Voters' figures by hand: coverage, overlap, conflict, correlation, and how often they are right."""
+"""Voters' statistics computed by hand: coverage, overlap, conflict, correlation, accuracy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What labels are worth on real votes and rated sentences, and how fast many captions are judged (docs/labels.md)."""
+"""Label quality on real ratings and rated sentences, and the time for many captions (docs/labels.md)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_labels_for_every_caption_of_the_source(real_data: Path, settings: Confi
 def test_four_voters_together_are_better_than_the_best_alone(
     real_data: Path, settings: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three lexicons and a voter that learned from MELD, on sentences none of them has seen."""
+    """Three lexicons and a voter trained on MELD, on sentences that none of them was trained on."""
     pytest.importorskip("transformers", reason="a voter that learns needs the extra `deep`")
     monkeypatch.chdir(tmp_path)
     bootstrap = Bootstrap(2000, 0.95, settings.evaluate.seed)
@@ -75,7 +75,7 @@ def test_four_voters_together_are_better_than_the_best_alone(
 @pytest.mark.bench
 @pytest.mark.timeout(600)
 def test_many_captions_are_voted_on_combined_and_analysed_in_a_minute(project: Path) -> None:
-    """All different; by the stages themselves, each in a process of its own, on the cores there are."""
+    """All captions differ; each stage runs in its own process, on all cores."""
     _say(N_CAPTIONS)
     started = time.perf_counter()
     for stage in ("polarity", "labels"):

@@ -1,4 +1,4 @@
-"""Voters: bounded, signed as a reader expects, and what they are said to be."""
+"""Voters: range, sign, and equality with their packages."""
 
 from __future__ import annotations
 

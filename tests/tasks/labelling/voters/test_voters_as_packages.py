@@ -1,4 +1,4 @@
-"""Voters give the packages' own numbers: on texts made to meet every rule, and on real ones."""
+"""Voters equal their packages to the last bit, on generated texts for every rule and on real texts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TURNS = tuple(
     very but BUT however so this or though kind of sort kinda sort-of just enough the shit bomb bad ass badass bus
     stop yeah right kiss of death to die for beating heart really barely extremely hardly almost a an I it's 'not'
     very, so! not. kind, of. good-bye gonna n NOT Never SO VERY
-    """.split()  # noqa: SIM905  (a word a line would hide the list)
+    """.split()  # noqa: SIM905  (a list with one word per line is hard to read)
 )
 SIGNS = (
     *"!?.,;:-'\"()[]{}<>*=/\\_&#$%^°♥38oOxXsSDPpbc",
@@ -36,7 +36,7 @@ SPACES = ("", " ", " ", " ", "  ", "\n", "\n\n", "\r\n", "\t", "\u00a0", "\u2028
 
 @cache
 def pairs() -> dict[str, tuple[Vote, Vote]]:
-    """The house's function and the package's, for each voter."""
+    """Our function and the package's, for each voter."""
     from afinn import Afinn
     from textblob import TextBlob
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
@@ -74,7 +74,7 @@ def written(word: str) -> st.SearchStrategy[str]:
 
 
 def listed(lexicon: int) -> st.SearchStrategy[str]:
-    """Words of a lexicon, drawn by their places: Hypothesis writes out what it samples from, a third of a megabyte."""
+    """Words of a lexicon, drawn by index: Hypothesis prints the sampled collection, which is a third of a megabyte."""
     words_of_lexicon = lexicons()[lexicon]
     return st.sampled_from(range(len(words_of_lexicon))).map(words_of_lexicon.__getitem__)
 

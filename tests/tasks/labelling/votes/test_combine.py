@@ -1,4 +1,4 @@
-"""From votes to labels: majority, ties, and a label model that learns whom to believe."""
+"""Combination of votes: majority, ties, label model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ N, P, G = "neutral", "positive", "negative"
 
 
 def drawn(n: int, accuracies: tuple[float, ...], seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Draw classes, and what voters of these accuracies say of them; a wrong vote is any other class."""
+    """Draw classes and the votes of voters with these accuracies; a wrong vote is any other class."""
     rng = np.random.default_rng(seed)
     classes = np.array(tables.SENTIMENTS)
     truth = rng.integers(3, size=n)
@@ -65,14 +65,14 @@ def test_a_label_model_weighs_better_voters_more() -> None:
     assert right[0] > right[1] + 0.05
     assert right[0] > 0.88
     np.testing.assert_allclose(modelled.probabilities.sum(axis=1), 1)
-    # as sure as it is right
+    # the probability equals the accuracy
     assert np.nanmean(modelled.weights) == pytest.approx(right[0], abs=0.04)
     again = combined(votes, "label-model")
     np.testing.assert_array_equal(again.probabilities, modelled.probabilities)
 
 
 def test_a_label_model_is_fitted_to_the_training_texts() -> None:
-    """Where it learns, the first voter is right; elsewhere it is wrong, and believed all the same."""
+    """The first voter is right on the training texts and wrong elsewhere, where the model still follows it."""
     _, votes = drawn(2000, (0.95, 0.6, 0.6))
     other = votes.copy()
     other[1000:, 0] = np.roll(other[1000:, 0], 1)

@@ -1,4 +1,4 @@
-"""Ballots: votes are the same as maps and as numbers."""
+"""Vote columns: conversion between maps and numbers."""
 
 from __future__ import annotations
 
