@@ -1,8 +1,8 @@
-"""Support vector machines over vectors, as arrays: libsvm fits, or `linear_svm` where rows are many, and scores are
-computed here.
+"""Support vector machines over vectors, kept as arrays.
 
-A fitted model and the one loaded from its files give the same scores to the last bit, and scikit-learn's own to
-rounding (1e-9 in the tests). Nothing is scaled here.
+scikit-learn fits: `SVC`, or `OneVsOneClassifier` of `LinearSVC` for many rows (`tasks.models.svm.linear_svm`). Scores
+are computed from the kept arrays, so a fitted model and the one loaded from its files give the same scores to the last
+bit; scikit-learn's differ by rounding (1e-9 in the tests). Features are not scaled.
 """
 
 from __future__ import annotations
@@ -22,13 +22,18 @@ from tasks.models.base.estimator import Development, Estimator, Inputs, Model, S
 from tasks.models.classical import class_weight, noted
 from tasks.models.svm import linear_svm
 
-# rows of the kernel matrix that are held at once: 1,000 rows × 10,000 support vectors are 80 MB
+# rows of the kernel matrix in memory at once: 1,000 rows × 10,000 support vectors are 80 MB
 _KERNEL_ROWS = 1000
 
 
 @dataclass(frozen=True)
 class LinearSvmSettings:
-    """Settings of the linear SVM: the penalty C, and whether classes weigh alike."""
+    """Settings of the linear SVM.
+
+    Args:
+        c: penalty C
+        class_weight: `balanced` gives all classes the same total weight
+    """
 
     c: float = 1.0
     class_weight: Literal["none", "balanced"] = "none"
@@ -42,9 +47,9 @@ class RbfSvmSettings:
     """Settings of the SVM with a Gaussian kernel.
 
     Args:
-        c: the penalty C
-        gamma: of exp(-gamma · distance²); `scale`: 1 / (n_features × variance of the training part)
-        class_weight: `balanced`: classes weigh alike
+        c: penalty C
+        gamma: factor in exp(-gamma · distance²); `scale`: 1 / (n_features × variance of the training part)
+        class_weight: `balanced` gives all classes the same total weight
     """
 
     c: float = 1.0
@@ -58,11 +63,12 @@ class RbfSvmSettings:
 
 
 class Svm(Estimator):
-    """Support vector machine, one against one; of equal votes the surer class.
+    """Support vector machine, one against one; the larger sum of decisions breaks ties of votes.
 
-    The scores are scikit-learn's one-vs-rest decision values: votes of the pairs, plus their summed decisions squeezed
-    into ±1/3. Their highest is what `SVC(break_ties=True).predict` says; without `break_ties`, SVC gives classes with
-    equal votes to the first of the alphabet. For two classes they are -d and d.
+    The scores are scikit-learn's one-vs-rest decision values: the votes of the class pairs, plus the sum of their
+    decisions mapped to ±1/3. `SVC(break_ties=True).predict` and `OneVsOneClassifier.predict` return the class with the
+    highest score; without `break_ties`, `SVC` returns the first of the classes with equal votes. For two classes the
+    scores are -d and d.
 
     Args:
         settings: C, class weights and, with a Gaussian kernel, gamma
@@ -73,14 +79,15 @@ class Svm(Estimator):
     def _fit(self, part: TrainingPart, development: Development | None, folder: Path | None) -> None:
         features = part.inputs.matrix()
         self.outputs_ = classes_of(part.target)
-        rbf = isinstance(self.settings, RbfSvmSettings)
         self.gamma_ = _gamma(self.settings, features)
-        svc = _machine(self.settings, self.gamma_, features)
-        with noted() as self.notes_:
-            svc.fit(features, part.target.astype(str), sample_weight=part.weights)
-        self.support_ = svc.support_vectors_ if rbf else None
-        self.pairs_ = _of_support_vectors(svc) if rbf else svc.coef_
-        self.intercept_ = svc.intercept_
+        with noted() as notes:
+            svm = _fitted(self.settings, self.gamma_, features, part.target.astype(str), part.weights)
+        # class pairs may give the same note
+        self.notes_ = list(dict.fromkeys(notes))
+        if isinstance(self.settings, LinearSvmSettings):
+            self.support_, (self.pairs_, self.intercept_) = None, linear_svm.coefficients(svm)
+        else:
+            self.support_, self.pairs_, self.intercept_ = svm.support_vectors_, _of_support_vectors(svm), svm.intercept_
 
     def _scores(self, inputs: Inputs) -> Scores:
         features = inputs.matrix()
@@ -93,7 +100,7 @@ class Svm(Estimator):
         return self._votes(np.concatenate([np.empty((0, self.intercept_.size)), *decisions]))
 
     def files(self) -> dict[str, bytes]:
-        """Return support vectors or coefficients as safetensors, their description as JSON."""
+        """Return support vectors or coefficients as safetensors, and their description as JSON."""
         kept = {"pairs": self.pairs_, "intercept": self.intercept_}
         support = {} if self.support_ is None else {"support": self.support_}
         card = {"outputs": self.outputs_, "gamma": self.gamma_, "notes": self.notes_}
@@ -122,12 +129,19 @@ class Svm(Estimator):
         return votes
 
 
-def _machine(settings: LinearSvmSettings | RbfSvmSettings, gamma: float | None, features: NDArray[np.float64]) -> Any:
+def _fitted(
+    settings: LinearSvmSettings | RbfSvmSettings,
+    gamma: float | None,
+    features: NDArray[np.float64],
+    labels: NDArray[Any],
+    weights: NDArray[np.float64] | None,
+) -> Any:
     from sklearn.svm import SVC
 
+    balance = class_weight(settings.class_weight)
     if isinstance(settings, LinearSvmSettings):
-        return linear_svm.machine(features.shape, settings.c, class_weight(settings.class_weight))
-    return SVC(kernel="rbf", C=settings.c, gamma=gamma, class_weight=class_weight(settings.class_weight))
+        return linear_svm.fit(features, labels, settings.c, class_weight=balance, weights=weights)
+    return SVC(kernel="rbf", C=settings.c, gamma=gamma, class_weight=balance).fit(features, labels, weights)
 
 
 def _gamma(settings: LinearSvmSettings | RbfSvmSettings, features: NDArray[np.float64]) -> float | None:
@@ -164,7 +178,7 @@ def _of_support_vectors(svc: Any) -> NDArray[np.float64]:
 MODELS: tuple[Model, ...] = (
     Model(
         name="linear-svm",
-        title="Support vector machine with a linear kernel, one against one (libsvm; interior points over many rows)",
+        title="Support vector machine with a linear kernel, one against one (libsvm; liblinear for many rows)",
         takes=frozenset({"vector"}),
         settings=LinearSvmSettings,
         make=Svm,

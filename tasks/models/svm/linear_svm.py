@@ -1,228 +1,192 @@
-"""The linear support vector machine of several classes, one against one, over few rows and over many.
+"""Linear support vector machines of several classes, one against one: libsvm for few rows, liblinear for many.
 
-Over few rows libsvm fits it, over many `tasks.models.svm.hinge_solver` solves the same problems. Both decide
-alike: each pair of classes votes, of equal votes the first class in the alphabet wins, and the values per class are
-scikit-learn's.
+libsvm's time grows with the square of the rows of a class pair, liblinear's with the rows. Both minimise the hinge loss
+with an L2 penalty; they differ in the bias, which only liblinear penalises, and in how they break ties: `SVC.predict`
+takes the first of the classes with equal votes, `OneVsOneClassifier.predict` the one with the larger sum of decisions.
+
+- libsvm: Fan, Chen & Lin 2005, "Working Set Selection Using Second Order Information for Training Support Vector
+  Machines", JMLR 6
+- liblinear, dual coordinate descent for the hinge loss: Hsieh et al. 2008, "A Dual Coordinate Descent Method for
+  Large-scale Linear SVM", ICML
+- liblinear, trust region Newton for the squared hinge loss: Lin, Weng & Keerthi 2008, "Trust Region Newton Method for
+  Large-Scale Logistic Regression", JMLR 9
 """
 
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models.svm import hinge_solver
-
 Matrix = NDArray[np.float64]
+Vector = NDArray[np.float64]
 
-MANY_ROWS = 700
-_ROWS_PER_FEATURE = 5
-"""From so many training rows on, and so many for each feature, `LinearSvm` is the faster of the two over a grid of C.
+ROWS_PER_PAIR = 1000
+"""From this many training rows per class pair on, liblinear fits.
 
-Measured on one core, three overlapping classes, 136 features: 957 balanced rows for C of 0.001, 0.01, 0.1 and 1 take
-libsvm 0.04, 0.03, 0.05 and 0.28 s, interior points 0.05 s each; 1,788 rows 0.13, 0.12, 0.22 and 1.3 s against 0.09 to
-0.11 s. With 384 features both take the same time at about 2,000 rows (0.5 s), with 768 at 4,000 at most (6 s). Below,
-results stay those of libsvm to the last bit.
+A grid over C of 0.001, 0.01, 0.1 and 1 takes both the same time at 300 to 400 rows per pair, whether classes are 3 or 8
+and features 136 or 768. At 1,000 rows liblinear is 2 to 6 times faster, and the two differ by less than 0.5 points of
+macro F1 on average (docs/speed.md). Below, results are those of `SVC`.
 """
+HINGE_LIMIT = 10_000.0
+"""Above this product of C and rows per class pair, the squared hinge loss is minimised instead of the hinge loss.
+
+Dual coordinate descent needs more passes as C × rows grows: at 24,000, 300 passes take ten times as long as the squared
+hinge loss and lose 1.3 points of macro F1. With that many rows the choice of loss changes macro F1 by less than 0.5
+points; with few rows and a C of 10 or more, the squared hinge loss overfits less than `SVC` does.
+"""
+_INTERCEPT_SCALING = 10.0
+"""The penalty on the bias is divided by the square of this. A value of 1 costs 1 to 2 points of macro F1 at C = 0.001;
+with 100, coordinate descent needs three times as many passes.
+"""
+_HINGE_TOLERANCE, _SQUARED_HINGE_TOLERANCE = 0.1, 0.01
 _OPSET, _ONNX_IR = 18, 8
+_GRAPH = """
+<ir_version: {ir}, opset_import: ["" : {opset}], producer_name: "undertone">
+svm (double[?, {n_features}] features) => (string[?] label, double[?, {n_classes}] probabilities) {{
+  centred = Sub(features, mean)
+  standardised = Div(centred, scale)
+  products = MatMul(standardised, weights)
+  decisions = Add(products, intercepts)
+  positive = Greater(decisions, zero)
+  second_wins = Cast<to = {double}>(positive)
+  gained = MatMul(second_wins, second_minus_first)
+  votes = Add(gained, votes_if_first_wins)
+  sums = MatMul(decisions, second_minus_first)
+  sizes = Abs(sums)
+  sizes_and_one = Add(sizes, one)
+  divisors = Mul(sizes_and_one, three)
+  fractions = Div(sums, divisors)
+  probabilities = Add(votes, fractions)
+  winner = ArgMax<axis = 1, keepdims = 0>(probabilities)
+  label = Gather(classes, winner)
+}}
+"""
 
 
-def machine(shape: tuple[int, ...], c: float, class_weight: str | None = None) -> Any:
-    """Return the unfitted linear SVM for so much data: scikit-learn's `SVC` (libsvm), or `LinearSvm`.
+def fit(
+    features: Matrix, labels: NDArray[Any], c: float, *, class_weight: str | None = None, weights: Vector | None = None
+) -> Any:
+    """Fit a linear SVM by the solver that suits the number of rows per class pair.
+
+    The result does not depend on the number of threads: both solvers run on one, and the order in which liblinear
+    visits the rows has a fixed seed.
 
     Args:
-        shape: of the features that it will be fitted to, after balancing: (n_rows, n_features)
-        c: the penalty C
-        class_weight: `balanced`: classes weigh alike
+        features: on similar scales, shape (n_rows, n_features)
+        labels: classes, shape (n_rows,)
+        c: penalty C of libsvm: what a unit of hinge loss costs
+        class_weight: `balanced` gives all classes the same total weight
+        weights: factors of C by row, shape (n_rows,); a row of weight 0 has no effect
+
+    Returns:
+        a fitted `SVC` or `OneVsOneClassifier` of `LinearSVC`
+
+    Raises:
+        ValueError: if rows with a weight above 0 belong to fewer than two classes, or a class has none of them
+
+    Warns:
+        ConvergenceWarning: if liblinear stopped after its last pass: C × rows per pair is above about 500, or features
+            have very different scales
     """
     from sklearn.svm import SVC
 
-    n_rows, n_features = shape
-    if n_rows >= MANY_ROWS and n_rows >= _ROWS_PER_FEATURE * n_features:
-        return LinearSvm(c, class_weight)
-    return SVC(kernel="linear", C=c, class_weight=class_weight)
+    # a row belongs to n_classes − 1 of the n_classes · (n_classes − 1) / 2 pairs
+    rows_per_pair = 2 * len(labels) / np.unique(labels).size
+    if rows_per_pair < ROWS_PER_PAIR:
+        return SVC(kernel="linear", C=c, class_weight=class_weight).fit(features, labels, weights)
+    return _fit_liblinear(_liblinear(c, rows_per_pair), features, labels, _row_weights(labels, class_weight, weights))
 
 
-class LinearSvm:
-    """What `SVC(kernel="linear")` is, fitted in time that grows with the rows and not with their square.
-
-    Attributes (after `fit`), as scikit-learn has them:
-        classes_: sorted, shape (n_classes,)
-        coef_: one row per pair of classes, shape (n_pairs, n_features): decisions above 0 are for the pair's first
-            class; of two classes, for the second
-        intercept_: shape (n_pairs,)
-        n_features_in_: how many features it was fitted to
+def coefficients(svm: Any) -> tuple[Matrix, Vector]:
+    """Return the planes of all class pairs, with the signs of `SVC.coef_`.
 
     Args:
-        c: the penalty C
-        class_weight: `balanced`: classes weigh alike
+        svm: fitted by `fit`
+
+    Returns:
+        weights, shape (n_pairs, n_features), and intercepts, shape (n_pairs,). A decision above 0 is a vote for the
+        first class of the pair; of two classes in all, for the second.
     """
-
-    classes_: NDArray[Any]
-    coef_: Matrix
-    intercept_: NDArray[np.float64]
-    n_features_in_: int
-
-    def __init__(self, c: float, class_weight: str | None = None) -> None:
-        self.c = c
-        self.class_weight = class_weight
-
-    def fit(self, X: Matrix, y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None) -> Self:
-        """Fit to rows.
-
-        Args:
-            X: shape (n_rows, n_features)
-            y: their classes, shape (n_rows,)
-            sample_weight: multiplies a row's C; a row of weight 0 is as good as absent; shape (n_rows,)
-
-        Raises:
-            ValueError: if rows of fewer than two classes count
-        """
-        from sklearn.utils.class_weight import compute_class_weight
-
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        weights = np.ones(len(codes)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        balance = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
-        bounds = self.c * weights * balance[codes]
-        parts = [np.flatnonzero((codes == code) & (bounds > 0)) for code in range(self.classes_.size)]
-        if len(parts) < 2 or not all(part.size for part in parts):
-            raise ValueError(f"expected rows of two classes or more, each with a weight above 0; found {self.classes_}")
-        features = np.asarray(X, dtype=np.float64)
-        planes = [_plane(features, bounds, first, second) for first, second in combinations(parts, 2)]
-        sign = -1.0 if len(parts) == 2 else 1.0
-        self.coef_ = sign * np.array([plane.weights for plane in planes])
-        self.intercept_ = sign * np.array([plane.bias for plane in planes])
-        self.n_features_in_ = features.shape[1]
-        return self
-
-    def predict(self, X: Matrix) -> NDArray[Any]:
-        """Return the class with the most votes, shape (n_rows,)."""
-        first, second = _sides(self.classes_.size)
-        won = self._pairs(X) > 0
-        return np.asarray(self.classes_[(won @ first + ~won @ second).argmax(axis=1)])
-
-    def decision_function(self, X: Matrix) -> Matrix:
-        """Return votes and, within ±1/3, the summed decisions of each class, shape (n_rows, n_classes).
-
-        Of two classes: the decision for the second, shape (n_rows,).
-        """
-        pairs = self._pairs(X)
-        if self.classes_.size == 2:
-            return -pairs[:, 0]
-        first, second = _sides(self.classes_.size)
-        lost = pairs < 0
-        sums = pairs @ (first - second)
-        return np.asarray(~lost @ first + lost @ second + sums / (3 * (np.abs(sums) + 1)))
-
-    def __sklearn_tags__(self) -> Any:
-        # what BaseEstimator would say, without importing scikit-learn at import
-        from sklearn.utils import ClassifierTags, Tags, TargetTags
-
-        target, classifier = TargetTags(required=True), ClassifierTags()
-        return Tags("classifier", target, transformer_tags=None, classifier_tags=classifier, regressor_tags=None)
-
-    def _pairs(self, X: Matrix) -> Matrix:
-        """Return the decisions of all pairs, above 0 for the first class of each, shape (n_rows, n_pairs)."""
-        decisions = np.asarray(X @ self.coef_.T + self.intercept_)
-        return -decisions if self.classes_.size == 2 else decisions
+    if not hasattr(svm, "estimators_"):
+        return svm.coef_, svm.intercept_
+    weights, intercepts = _planes(svm)
+    sign = 1.0 if svm.classes_.size == 2 else -1.0
+    return sign * weights, sign * intercepts
 
 
-def to_onnx(mean: NDArray[np.float64], scale: NDArray[np.float64], svm: LinearSvm, name: str) -> bytes:
-    """Return standardisation and SVM as ONNX, the same bytes for the same model: weights, and no support vectors.
+def to_onnx(mean: Vector, scale: Vector, svm: Any, name: str) -> bytes:
+    """Return standardisation and a `OneVsOneClassifier` as ONNX; the same model gives the same bytes.
 
-    Inputs and outputs are those that skl2onnx gives `StandardScaler` and `SVC`: `features`, float64, shape
-    (n_rows, n_features); `label`, string, and `probabilities`, which are decision values, shape (n_rows, n_classes).
+    skl2onnx loses the names of the classes of a `OneVsOneClassifier`. Inputs and outputs are those that it gives
+    `StandardScaler` and `SVC`: `features`, float64, shape (n_rows, n_features); `label`, string, shape (n_rows,), and
+    `probabilities`, which are decision values, shape (n_rows, n_classes).
 
     Args:
-        mean: what is subtracted from each feature, shape (n_features,)
-        scale: what it is then divided by, shape (n_features,)
-        svm: fitted to standardised features
-        name: of the graph
+        mean: subtracted from each feature, shape (n_features,)
+        scale: divides each centred feature, shape (n_features,)
+        svm: `OneVsOneClassifier` fitted to standardised features
+        name: name of the graph
     """
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import TensorProto, numpy_helper, parser
 
-    steps, numbers = _steps(svm), {"mean": mean, "scale": scale, **_weights(svm)}
-    read = {name for _, taken, _, _ in steps for name in taken}
-    constants = [numpy_helper.from_array(value, key) for key, value in numbers.items() if key in read]
-    constants.append(numpy_helper.from_array(svm.classes_.astype(object), "classes"))
-    graph = helper.make_graph(
-        [helper.make_node(kind, taken, [given], **options) for kind, taken, given, options in steps],
-        name,
-        [helper.make_tensor_value_info("features", TensorProto.DOUBLE, [None, svm.n_features_in_])],
-        [
-            helper.make_tensor_value_info("label", TensorProto.STRING, [None]),
-            helper.make_tensor_value_info("probabilities", TensorProto.DOUBLE, [None, svm.classes_.size]),
-        ],
-        constants,
-    )
-    opset = helper.make_opsetid("", _OPSET)
-    model = helper.make_model(graph, opset_imports=[opset], ir_version=_ONNX_IR, producer_name="undertone")
+    weights, intercepts = _planes(svm)
+    n_classes = svm.classes_.size
+    first, second = (np.eye(n_classes)[list(side)] for side in zip(*combinations(range(n_classes), 2), strict=True))
+    sizes = {"n_features": weights.shape[1], "n_classes": n_classes}
+    model = parser.parse_model(_GRAPH.format(ir=_ONNX_IR, opset=_OPSET, double=TensorProto.DOUBLE, **sizes))
+    model.graph.name = name
+    tensors = {
+        "mean": mean,
+        "scale": scale,
+        "weights": np.ascontiguousarray(weights.T),
+        "intercepts": intercepts,
+        "second_minus_first": second - first,
+        "votes_if_first_wins": first.sum(axis=0),
+        "zero": np.array(0.0),
+        "one": np.array(1.0),
+        "three": np.array(3.0),
+        "classes": svm.classes_.astype(object),
+    }
+    model.graph.initializer.extend(numpy_helper.from_array(tensor, key) for key, tensor in tensors.items())
     content: bytes = model.SerializeToString(deterministic=True)
     return content
 
 
-def _weights(svm: LinearSvm) -> dict[str, NDArray[Any]]:
-    """Return the graph's tensors of numbers: decisions of pairs are above 0 for the first class of each."""
-    first, second = _sides(svm.classes_.size)
-    sign = -1 if svm.classes_.size == 2 else 1
-    return {
-        "coefficients": np.ascontiguousarray(sign * svm.coef_.T),
-        "intercepts": sign * svm.intercept_,
-        "zero": np.array(0.0),
-        "one": np.array(1.0),
-        "three": np.array(3.0),
-        "for_and_against": first - second,
-        "against": second.sum(axis=0),
-        "for": first.sum(axis=0),
-    }
+def _liblinear(c: float, rows_per_pair: float) -> Any:
+    from sklearn.svm import LinearSVC
+
+    if c * rows_per_pair <= HINGE_LIMIT:
+        return LinearSVC(loss="hinge", C=c, intercept_scaling=_INTERCEPT_SCALING, tol=_HINGE_TOLERANCE, random_state=0)
+    # half of C: then both losses have the same slope for a row on the separating plane, where the slack is 1
+    return LinearSVC(C=c / 2, dual=False, intercept_scaling=_INTERCEPT_SCALING, tol=_SQUARED_HINGE_TOLERANCE)
 
 
-def _steps(svm: LinearSvm) -> list[tuple[str, list[str], str, dict[str, Any]]]:
-    """Return the graph's nodes: operator, inputs, output, attributes.
+def _row_weights(labels: NDArray[Any], class_weight: str | None, weights: Vector | None) -> Vector:
+    """Return what multiplies C, by row: `LinearSVC` would balance each pair by itself, `SVC` balances over all rows."""
+    from sklearn.utils.class_weight import compute_sample_weight
 
-    A pair at exactly 0 votes for its second class in the label, as in libsvm, and for its first one in the values, as
-    in scikit-learn.
-    """
-    from onnx import TensorProto
-
-    double = {"to": TensorProto.DOUBLE}
-    decided: list[tuple[str, list[str], str, dict[str, Any]]] = [
-        ("Sub", ["features", "mean"], "centred", {}),
-        ("Div", ["centred", "scale"], "standardised", {}),
-        ("MatMul", ["standardised", "coefficients"], "products", {}),
-        ("Add", ["products", "intercepts"], "pairs", {}),
-        ("Greater", ["pairs", "zero"], "wins", {}),
-        ("Cast", ["wins"], "won", double),
-        ("MatMul", ["won", "for_and_against"], "balance_won", {}),
-        ("Add", ["balance_won", "against"], "votes", {}),
-        ("ArgMax", ["votes"], "winner", {"axis": 1, "keepdims": 0}),
-        ("Gather", ["classes", "winner"], "label", {}),
-    ]
-    if svm.classes_.size == 2:
-        return [*decided, ("MatMul", ["pairs", "for_and_against"], "probabilities", {})]
-    return [
-        *decided,
-        ("MatMul", ["pairs", "for_and_against"], "sums", {}),
-        ("Abs", ["sums"], "sizes", {}),
-        ("Add", ["sizes", "one"], "sizes_and_one", {}),
-        ("Mul", ["sizes_and_one", "three"], "divisors", {}),
-        ("Div", ["sums", "divisors"], "thirds", {}),
-        ("Less", ["pairs", "zero"], "losses", {}),
-        ("Cast", ["losses"], "lost", double),
-        ("MatMul", ["lost", "for_and_against"], "balance_lost", {}),
-        ("Sub", ["for", "balance_lost"], "values", {}),
-        ("Add", ["values", "thirds"], "probabilities", {}),
-    ]
+    balanced: Vector = compute_sample_weight(class_weight, labels)
+    row_weights: Vector = balanced if weights is None else balanced * weights
+    # liblinear drops rows of weight 0 and would fit a plane to the only class left
+    if missing := sorted(set(labels.tolist()) - set(labels[row_weights > 0].tolist())):
+        raise ValueError(f"expected rows with a weight above 0 in every class, found none in {missing}")
+    return row_weights
 
 
-def _plane(features: Matrix, bounds: NDArray[np.float64], first: NDArray[np.intp], second: NDArray[np.intp]) -> Any:
-    rows = np.concatenate([first, second])
-    return hinge_solver.solve(features[rows], np.where(np.arange(rows.size) < first.size, 1.0, -1.0), bounds[rows])
+def _fit_liblinear(machine: Any, features: Matrix, labels: NDArray[Any], weights: Vector) -> Any:
+    from sklearn import config_context
+    from sklearn.multiclass import OneVsOneClassifier
+
+    # without metadata routing, OneVsOneClassifier does not pass weights on
+    with config_context(enable_metadata_routing=True):
+        pairs = OneVsOneClassifier(machine.set_fit_request(sample_weight=True))
+        return pairs.fit(features, labels, sample_weight=weights)
 
 
-def _sides(n_classes: int) -> tuple[Matrix, Matrix]:
-    """Return, as 0 and 1, the first and the second class of each pair, shapes (n_pairs, n_classes)."""
-    pairs = np.array(list(combinations(range(n_classes), 2)))
-    return np.eye(n_classes)[pairs[:, 0]], np.eye(n_classes)[pairs[:, 1]]
+def _planes(svm: Any) -> tuple[Matrix, Vector]:
+    """Return weights, shape (n_pairs, n_features), and intercepts, shape (n_pairs,); above 0 for the second class."""
+    machines = svm.estimators_
+    return np.vstack([machine.coef_ for machine in machines]), np.concatenate([one.intercept_ for one in machines])

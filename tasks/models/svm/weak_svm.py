@@ -1,7 +1,7 @@
 """Standardise → balance → linear SVM; C chosen by grouped cross-validation; kept as ONNX.
 
-The classifier of the weak-supervision path: a support vector machine with a linear kernel, one against one; libsvm fits
-few rows, `tasks.models.svm.linear_svm` many.
+The classifier of the weak-supervision path: a support vector machine with a linear kernel, one against one. The number
+of rows per class pair chooses its solver (`tasks.models.svm.linear_svm`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,14 @@ _GRAPH = "undertone-sentiment"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is fitted, and how its C is chosen."""
+    """Settings of the classifier and of the search for its C.
+
+    Args:
+        c_grid: candidates for C
+        folds: folds of the search, by video
+        smote_neighbours: neighbours that SMOTE interpolates to
+        seed: seed of folds and SMOTE
+    """
 
     c_grid: tuple[float, ...]
     folds: int
@@ -35,7 +42,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Choice:
-    """The chosen C, the macro F1 of every candidate, and what had to give way on the way."""
+    """The result of the search for C.
+
+    Args:
+        c: the chosen candidate
+        macro_f1: macro F1 of every candidate; empty without a search
+        warnings: where the search departed from its settings, and why
+    """
 
     c: float
     macro_f1: dict[float, float]
@@ -44,12 +57,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class Examples:
-    """What a classifier learns from.
+    """Training utterances.
 
     Args:
         features: shape (n_utterances, n_features)
         labels: shape (n_utterances,)
-        weights: how much each counts, in (0, 1], shape (n_utterances,)
+        weights: factors of C, in (0, 1], shape (n_utterances,)
     """
 
     features: Features
@@ -58,25 +71,32 @@ class Examples:
 
     @classmethod
     def alike(cls, features: Features, labels: Labels) -> Examples:
-        """Return examples that all count the same."""
+        """Return examples of weight 1.
+
+        Args:
+            features: shape (n_utterances, n_features)
+            labels: shape (n_utterances,)
+        """
         return cls(features, labels, np.ones(labels.size))
 
     def rows(self, which: NDArray[Any]) -> Examples:
-        """Return some of them."""
+        """Return a selection of the examples.
+
+        Args:
+            which: indices or a mask, shape (n_selected,) or (n_utterances,)
+        """
         return Examples(self.features[which], self.labels[which], self.weights[which])
 
 
 def fit(given: Examples, c: float, recipe: Recipe) -> Any:
     """Fit scaler, balancer and SVM on a training part.
 
-    A weight multiplies an utterance's C. A synthetic row of SMOTE's counts as much as its class's rows on the mean.
-
-    `linear_svm.machine` says which solver: it depends on how many balanced rows there are for the features.
+    A synthetic row of SMOTE has the mean weight of its class.
 
     Args:
         given: the training part
-        c: the SVM's C
-        recipe: its balancing and seed
+        c: penalty C of the SVM
+        recipe: settings of SMOTE, and the seed
 
     Returns:
         a fitted imbalanced-learn Pipeline with steps `scale`, `balance`, `svm`
@@ -86,12 +106,12 @@ def fit(given: Examples, c: float, recipe: Recipe) -> Any:
 
 @dataclass(frozen=True)
 class _Balanced:
-    """A training part scaled and balanced: what the SVM is fitted to, whatever its C.
+    """A training part, scaled and balanced once for all candidates of C.
 
     Args:
         scaler: fitted to the training part
-        balancer: fitted to its scaled rows
-        rows: scaled and balanced
+        balancer: fitted to the scaled rows
+        rows: scaled and balanced rows
     """
 
     scaler: Any
@@ -110,19 +130,23 @@ class _Balanced:
 
     def fit(self, c: float) -> Any:
         from imblearn.pipeline import Pipeline
+        from sklearn.exceptions import ConvergenceWarning
 
         rows = self.rows
-        svm = linear_svm.machine(rows.features.shape, c).fit(rows.features, rows.labels, rows.weights)
+        with warnings.catch_warnings():
+            # features are standardised: the early stop at a large C costs less than 0.5 points of macro F1
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            svm = linear_svm.fit(rows.features, rows.labels, c, weights=rows.weights)
         return Pipeline([("scale", self.scaler), ("balance", self.balancer), ("svm", svm)])
 
 
 def choose_c(given: Examples, groups: Labels, recipe: Recipe) -> Choice:
-    """Choose C by macro F1 over grouped, stratified folds; of equals the smallest.
+    """Choose C by macro F1 over grouped, stratified folds; of equal candidates the smallest.
 
     Args:
         given: the training part
         groups: the video of every utterance, shape (n_utterances,)
-        recipe: the candidates, the folds asked for, balancing and seed
+        recipe: candidates, number of folds, settings of SMOTE, and the seed
     """
     grid, labels = sorted(recipe.c_grid), given.labels
     n_folds = splits.possible_folds(labels, groups, recipe.folds)
@@ -137,12 +161,21 @@ def choose_c(given: Examples, groups: Labels, recipe: Recipe) -> Choice:
     if n_folds < recipe.folds:
         notes.append(f"C chosen over {n_folds} folds instead of {recipe.folds}: a class lives in {n_folds} videos")
     folds = splits.group_k_fold(labels, groups, n_folds, recipe.seed)
-    found = _cross_validated(given, folds, grid, recipe)
-    return Choice(max(grid, key=lambda c: (found[c], -c)), found, tuple(notes))
+    macro_f1 = _cross_validated(given, folds, grid, recipe)
+    return Choice(max(grid, key=lambda c: (macro_f1[c], -c)), macro_f1, tuple(notes))
 
 
 def decisions(model: Any, features: Features, classes: Sequence[str]) -> tuple[Labels, Features]:
-    """Return predicted classes (n,) and one decision value per class (n, n_classes) of a fitted pipeline."""
+    """Return the predictions of a fitted pipeline.
+
+    Args:
+        model: returned by `fit`, of three classes or more
+        features: shape (n_rows, n_features)
+        classes: order of the columns of decision values
+
+    Returns:
+        predicted classes, shape (n_rows,), and one decision value per class, shape (n_rows, n_classes)
+    """
     predicted: Labels = model.predict(features).astype(str)
     values = np.asarray(model.decision_function(features), dtype=np.float64)
     order = list(model.classes_)
@@ -150,22 +183,28 @@ def decisions(model: Any, features: Features, classes: Sequence[str]) -> tuple[L
 
 
 def described(model: Any) -> str:
-    """Return what a fitted pipeline is, for its card."""
-    by_libsvm = not isinstance(model.named_steps["svm"], linear_svm.LinearSvm)
-    machine = (
-        "SVC(kernel='linear')" if by_libsvm else "LinearSvm, the problem of SVC(kernel='linear') by interior points"
-    )
-    return f"StandardScaler → {machine}; SMOTE on the training part"
+    """Return the description of a fitted pipeline for its card.
+
+    Args:
+        model: returned by `fit`
+    """
+    svm = model.named_steps["svm"]
+    pairs = getattr(svm, "estimator", None)
+    solver = f"OneVsOneClassifier(LinearSVC(loss='{pairs.loss}'))" if pairs else "SVC(kernel='linear')"
+    return f"StandardScaler → {solver}; SMOTE on the training part"
 
 
 def to_onnx(model: Any) -> bytes:
-    """Return the fitted scaler and SVM as ONNX: the same bytes for the same model; balancing is left behind.
+    """Return the fitted scaler and SVM as ONNX, without the balancer; the same model gives the same bytes.
 
-    Input `features`, float64, shape (n, n_features); outputs `label` (string) and `probabilities`, which are decision
-    values, one per class: their name is the converter's.
+    Input `features`, float64, shape (n_rows, n_features); outputs `label`, string, shape (n_rows,), and
+    `probabilities`, shape (n_rows, n_classes): decision values, under the name that skl2onnx gives them.
+
+    Args:
+        model: returned by `fit`
     """
     scaler, svm = model.named_steps["scale"], model.named_steps["svm"]
-    if isinstance(svm, linear_svm.LinearSvm):
+    if hasattr(svm, "estimators_"):
         return linear_svm.to_onnx(scaler.mean_, scaler.scale_, svm, _GRAPH)
     from skl2onnx import to_onnx as convert
     from skl2onnx.common.data_types import DoubleTensorType
@@ -181,7 +220,7 @@ def to_onnx(model: Any) -> bytes:
             target_opset=18,
             name=_GRAPH,
         )
-    # the converter lists them in the order of a set of strings, which is another one in every process
+    # the converter lists them in the order of a set of strings, which differs between processes
     imported = sorted(graph.opset_import, key=lambda opset: opset.domain)
     del graph.opset_import[:]
     graph.opset_import.extend(imported)
@@ -190,11 +229,11 @@ def to_onnx(model: Any) -> bytes:
 
 
 class Classifier:
-    """A classifier read back from ONNX, run by onnxruntime: nothing in the file is executed on loading.
+    """A classifier read from ONNX and run by onnxruntime; loading executes nothing in the file.
 
     Args:
-        model: the ONNX file's bytes
-        card: its JSON card, which names `features` and `classes` in order
+        model: content of the ONNX file
+        card: content of its JSON card, which lists `features` and `classes` in order
     """
 
     def __init__(self, model: bytes, card: str) -> None:
@@ -208,7 +247,10 @@ class Classifier:
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def predict(self, features: Features) -> tuple[Labels, Features]:
-        """Return predicted classes (n,) and decision values (n, n_classes) for features of shape (n, n_features).
+        """Return predicted classes, shape (n_rows,), and decision values, shape (n_rows, n_classes).
+
+        Args:
+            features: shape (n_rows, n_features)
 
         Raises:
             ValueError: if the number of features is not the model's
@@ -224,7 +266,7 @@ class Classifier:
 def _cross_validated(
     given: Examples, folds: Sequence[splits.Fold], grid: Sequence[float], recipe: Recipe
 ) -> dict[float, float]:
-    """Return each C's macro F1, pooled over the folds; a fold is scaled and balanced once for all of them."""
+    """Return the macro F1 of each C, pooled over the folds."""
     labels = given.labels
     predicted = {c: labels.copy() for c in grid}
     for fold in folds:

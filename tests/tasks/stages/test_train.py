@@ -60,19 +60,18 @@ def test_model_card_folds_and_metrics(featured: Callable[..., Config]) -> None:
 
 def test_the_card_says_which_solver_fitted(featured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
     config = featured(4, 1, 6)
-    said = []
-    for many in (linear_svm.MANY_ROWS, 1):
-        monkeypatch.setattr(linear_svm, "MANY_ROWS", many)
-        monkeypatch.setattr(linear_svm, "_ROWS_PER_FEATURE", 0)
+    models = []
+    for many in (linear_svm.ROWS_PER_PAIR, 1):
+        monkeypatch.setattr(linear_svm, "ROWS_PER_PAIR", many)
         for entry in paths.MEMO.rglob("train/**/*.arrow"):
             entry.unlink()
         train.run(config, each=driver(config))
-        said.append(json.loads(paths.CARD.read_text())["model"])
+        models.append(json.loads(paths.CARD.read_text())["model"])
         rows = training_rows.load("train")
         predicted, _ = Classifier(paths.MODEL.read_bytes(), paths.CARD.read_text()).predict(rows.features)
         assert np.mean(predicted == rows.labels) > 0.8
-    assert said[0] == "StandardScaler → SVC(kernel='linear'); SMOTE on the training part"
-    assert "LinearSvm" in said[1]
+    assert models[0] == "StandardScaler → SVC(kernel='linear'); SMOTE on the training part"
+    assert "LinearSVC" in models[1]
 
 
 def test_the_same_bytes_whatever_the_workers(featured: Callable[..., Config]) -> None:

@@ -1,4 +1,4 @@
-"""The classifier: its ONNX file decides as scikit-learn does, byte for byte the same each time."""
+"""The classifier of the weak path: its ONNX file decides as scikit-learn does, and has the same bytes each time."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def test_the_same_data_give_the_same_bytes() -> None:
     assert first == second
 
 
-def test_many_rows_are_solved_by_interior_points_and_decide_alike_in_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_rows_are_fitted_by_liblinear_and_decide_alike_in_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
     features, labels, _ = drawn(600)
-    monkeypatch.setattr(linear_svm, "MANY_ROWS", 10**9)
+    monkeypatch.setattr(linear_svm, "ROWS_PER_PAIR", 10**9)
     few = weak_svm.fit(weak_svm.Examples.alike(features, labels), 0.01, RECIPE)
-    monkeypatch.setattr(linear_svm, "MANY_ROWS", 600)
+    monkeypatch.setattr(linear_svm, "ROWS_PER_PAIR", 400)
     many = weak_svm.fit(weak_svm.Examples.alike(features, labels), 0.01, RECIPE)
     assert weak_svm.described(few) == "StandardScaler → SVC(kernel='linear'); SMOTE on the training part"
-    assert weak_svm.described(many).startswith("StandardScaler → LinearSvm, ")
+    assert weak_svm.described(many).startswith("StandardScaler → OneVsOneClassifier(LinearSVC(loss='hinge'));")
     content = weak_svm.to_onnx(many)
     assert len(content) < len(weak_svm.to_onnx(few)) / 10
     assert content == weak_svm.to_onnx(weak_svm.fit(weak_svm.Examples.alike(features, labels), 0.01, RECIPE))
@@ -61,26 +61,27 @@ def test_many_rows_are_solved_by_interior_points_and_decide_alike_in_onnx(monkey
     np.testing.assert_allclose(values, decisions, atol=1e-12)
     by_libsvm, theirs = weak_svm.Classifier(weak_svm.to_onnx(few), card()).predict(features)
     assert (predicted == by_libsvm).mean() > 0.99
-    assert np.isclose(values, theirs, atol=0.02).mean() > 0.99
+    assert np.isclose(values, theirs, atol=0.05).mean() > 0.98
 
 
 def test_both_graphs_have_the_same_inputs_and_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
     import onnxruntime
 
     features, labels, _ = drawn()
-    found = []
+    signatures = []
     for many in (10**9, 1):
-        monkeypatch.setattr(linear_svm, "MANY_ROWS", many)
+        monkeypatch.setattr(linear_svm, "ROWS_PER_PAIR", many)
         content = weak_svm.to_onnx(weak_svm.fit(weak_svm.Examples.alike(features, labels), 0.01, RECIPE))
         session = onnxruntime.InferenceSession(content)
-        found.append([(one.name, one.type, one.shape) for one in (*session.get_inputs(), *session.get_outputs())])
-    assert found[0] == found[1]
+        ends = (*session.get_inputs(), *session.get_outputs())
+        signatures.append([(end.name, end.type, end.shape) for end in ends])
+    assert signatures[0] == signatures[1]
 
 
 @pytest.mark.parametrize("many", [10**9, 1])
 def test_c_is_what_fitting_every_fold_for_every_c_chooses(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
-    """A fold is scaled and balanced once; the figures are those of doing it anew each time."""
-    monkeypatch.setattr(linear_svm, "MANY_ROWS", many)
+    """A fold is scaled and balanced once; the scores are those of doing it anew each time."""
+    monkeypatch.setattr(linear_svm, "ROWS_PER_PAIR", many)
     features, labels, groups = drawn()
     given = weak_svm.Examples(features, labels, np.random.default_rng(5).uniform(0.1, 1, labels.size))
     choice = weak_svm.choose_c(given, groups, RECIPE)
