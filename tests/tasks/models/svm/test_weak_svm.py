@@ -45,10 +45,10 @@ def test_the_same_data_give_the_same_bytes() -> None:
 
 
 def test_many_rows_are_fitted_by_liblinear_and_decide_alike_in_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
-    features, labels, _ = drawn(600)
+    features, labels, _ = drawn(1200)
     monkeypatch.setattr(linear_svm, "ROWS_PER_PAIR", 10**9)
     few = weak_svm.fit(weak_svm.Examples.alike(features, labels), 0.01, RECIPE)
-    monkeypatch.setattr(linear_svm, "ROWS_PER_PAIR", 400)
+    monkeypatch.setattr(linear_svm, "ROWS_PER_PAIR", 1000)
     many = weak_svm.fit(weak_svm.Examples.alike(features, labels), 0.01, RECIPE)
     assert weak_svm.described(few) == "StandardScaler → SVC(kernel='linear'); SMOTE on the training part"
     assert weak_svm.described(many).startswith("StandardScaler → OneVsOneClassifier(LinearSVC(loss='hinge'));")
