@@ -27,8 +27,9 @@ ROWS_PER_PAIR = 1000
 """From this many training rows per class pair on, liblinear fits.
 
 A grid over C of 0.001, 0.01, 0.1 and 1 takes both the same time at 300 to 400 rows per pair, whether classes are 3 or 8
-and features 136 or 768. At 1,000 rows liblinear is 2 to 6 times faster, and the two differ by less than 0.5 points of
-macro F1 on average (docs/speed.md). Below, results are those of `SVC`.
+and features 136 or 768. At 1,000 rows liblinear is 2 to 6 times faster. With C chosen by the grid, macro F1 differs by
+0.2 points at most on the benchmark's data, at a fixed C of 1 by up to 0.6 (docs/speed.md). Below, results are those
+of `SVC`.
 """
 HINGE_LIMIT = 10_000.0
 """Above this product of C and rows per class pair, the squared hinge loss is minimised instead of the hinge loss.
