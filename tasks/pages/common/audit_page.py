@@ -1,4 +1,4 @@
-"""The audit's page: the verdict first, then the protocol, what was found, and what to do about it."""
+"""HTML page of an audit: verdict, protocol, findings, and what to do about each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,14 @@ _BY_SEVERITY = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict: its class in the style sheet, a headline, why, and what to do."""
+    """Verdict on a split.
+
+    Attributes:
+        name: class in the style sheet
+        headline: two or three words
+        why: the findings behind it
+        to_do: advice
+    """
 
     name: str
     headline: str
@@ -36,11 +43,11 @@ def render(audit: AuditReport, title: str, *, simulated: bool) -> str:
     """Return the audit as HTML; the same audit gives the same text.
 
     Args:
-        audit: what was looked for and what was found
-        title: the recipe or corpus it was made for
+        audit: checks and findings
+        title: name of the recipe or corpus
         simulated: whether undertone made the corpus itself
     """
-    found = ranked(audit)
+    findings = ranked(audit)
     return table_page.render(
         "pages/common/templates/audit.html",
         title=f"{title} (simulated)" if simulated else title,
@@ -49,37 +56,55 @@ def render(audit: AuditReport, title: str, *, simulated: bool) -> str:
         folds=audit.parts,
         n=audit.n,
         verdict=verdict(audit),
-        found=found,
-        clear=[one for one in audit.findings if not one.n],
-        severities={name: SEVERITIES[name] for name in SEVERITIES if any(one.severity == name for one in found)},
+        findings=findings,
+        clear=[finding for finding in audit.findings if not finding.n],
+        severities={
+            name: SEVERITIES[name] for name in SEVERITIES if any(finding.severity == name for finding in findings)
+        },
         advice=advice,
     )
 
 
 def ranked(audit: AuditReport) -> list[Finding]:
-    """Return what was found, in the order of severity."""
+    """Return the checks that found something, most severe first.
+
+    Args:
+        audit: checks and findings
+    """
     severities = list(SEVERITIES)
-    return sorted((one for one in audit.findings if one.n), key=lambda one: severities.index(one.severity))
+    return sorted(
+        (finding for finding in audit.findings if finding.n), key=lambda finding: severities.index(finding.severity)
+    )
 
 
 def verdict(audit: AuditReport) -> Verdict:
-    """Return the verdict on a split, in words."""
-    found = {name: [one for one in audit.findings if one.n and one.severity == name] for name in SEVERITIES}
+    """Return the verdict on a split.
+
+    Args:
+        audit: checks and findings
+    """
+    by_severity = {
+        name: [finding for finding in audit.findings if finding.n and finding.severity == name] for name in SEVERITIES
+    }
     if not audit.passed:
-        violations = found["violation"]
+        violations = by_severity["violation"]
         return Verdict("failed", "Leaks", f"The run stops: {_named(violations)}.", advice(violations[0]))
-    if declared := found["declared"]:
+    if declared := by_severity["declared"]:
         return Verdict("usable", "Leaks, as declared", f"The recipe declares {_named(declared)}.", advice(declared[0]))
-    if warnings := found["warning"]:
+    if warnings := by_severity["warning"]:
         why = f"The protocol holds; beside the figures belongs: {_named(warnings)}."
         return Verdict("usable", "Holds, with warnings", why, advice(warnings[0]))
     return Verdict("passed", "Clean", "Nothing that the protocol keeps apart is on both sides.", "Nothing.")
 
 
 def advice(finding: Finding) -> str:
-    """Return what to do about a finding."""
+    """Return what to do about a finding.
+
+    Args:
+        finding: of an audit
+    """
     return _BY_SEVERITY[finding.severity]
 
 
 def _named(findings: Sequence[Finding]) -> str:
-    return ", ".join(f"{one.check} ({one.n:,} of {one.of:,})" for one in findings)
+    return ", ".join(f"{finding.check} ({finding.n:,} of {finding.of:,})" for finding in findings)

@@ -1,4 +1,4 @@
-"""Pages with charts: one HTML file that carries its scripts along and asks the network for nothing."""
+"""Rendering of pages with charts: one HTML file with its scripts, without network access."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tasks.pages.common import templating
 
 
 def render(template: str, charts: Mapping[str, Any], **context: Any) -> str:
-    """Return a page; all text in the context is escaped, wherever it comes from.
+    """Return a page; all text in the context is escaped.
 
     Args:
-        template: its file
-        charts: plotly figures as plain JSON, by name; without any, the page has no script at all
-        context: what else the template shows
+        template: path of the template
+        charts: name → plotly figure as plain JSON; a page without charts has no scripts
+        context: further variables of the template
     """
     templates = templating.environment(score=_score, share=_share, plain=plain, data_url=templating.data_url)
     scripts = templating.scripts(templates) if charts else {}
@@ -24,9 +24,13 @@ def render(template: str, charts: Mapping[str, Any], **context: Any) -> str:
 
 
 def plain(value: Any) -> str:
-    """Return a setting as params.yaml would have it, without its quotes and brackets."""
+    """Return a setting as params.yaml would show it, without quotes and brackets.
+
+    Args:
+        value: of the setting
+    """
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} = {_inside(one)}" for key, one in value.items())
+        return ", ".join(f"{key} = {_inside(entry)}" for key, entry in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(plain, value))
     if value is None:

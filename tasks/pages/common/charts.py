@@ -1,7 +1,8 @@
-"""Plotly figures as plain JSON, in the style that all pages share; style sheets set their text colours."""
+"""Style shared by the charts of all pages; text colours come from the style sheets."""
 
 from __future__ import annotations
 
+import html
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,14 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Chart = dict[str, Any]
-"""A figure as plain JSON."""
+"""A plotly figure as plain JSON."""
 
 
 def plain(figure: Figure, height: int) -> Chart:
-    """Return a figure as plain JSON in the style of the pages: no background, no title of its own.
+    """Return a plotly figure as plain JSON in the style of the pages: no background, no title of its own.
 
     Args:
-        figure: a figure of plotly
+        figure: with its data and axes
         height: in pixels
     """
     import plotly.graph_objects as go
@@ -33,7 +34,7 @@ def plain(figure: Figure, height: int) -> Chart:
         dragmode=False,
         hovermode="closest",
     )
-    # a finger that scrolls the page must not move an axis
+    # fixed axes: on a touch screen, scrolling the page must not zoom a chart
     axis = {
         "fixedrange": True,
         "automargin": True,
@@ -46,3 +47,12 @@ def plain(figure: Figure, height: int) -> Chart:
     figure.update_yaxes(zeroline=False, **axis)
     chart: Chart = json.loads(figure.to_json())
     return chart
+
+
+def plotly_text(text: str) -> str:
+    """Return text for plotly, which reads HTML in its texts and `%{…}` in its templates; names must contain neither.
+
+    Args:
+        text: from outside, such as a title
+    """
+    return html.escape(text, quote=False).replace("%{", "% {")

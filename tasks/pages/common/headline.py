@@ -1,4 +1,4 @@
-"""The headline figures: the classifier beside what needs no knowledge, and one sentence on whether they are apart."""
+"""Headline scores of the classifier beside its baselines, and one sentence on whether their intervals overlap."""
 
 from __future__ import annotations
 
@@ -12,12 +12,23 @@ SYSTEMS = {"classifier": "classifier", "majority": "majority class", "shuffled":
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A score with its interval; the bounds are None where there is nothing to resample."""
+class Score:
+    """A score with its interval; the bounds are None if there was nothing to resample."""
 
     value: float
     low: float | None
     high: float | None
+
+    @classmethod
+    def of(cls, entry: Mapping[str, float | None]) -> Score:
+        """Return an entry of a metrics file as a score.
+
+        Args:
+            entry: `{value, low, high}`
+        """
+        if entry["value"] is None:
+            raise ValueError("a score needs a value")
+        return cls(entry["value"], entry["low"], entry["high"])
 
     def __str__(self) -> str:
         return f"{self.value:.3f} ({self.interval})"
@@ -27,8 +38,12 @@ class Figure:
         """The interval in words."""
         return "no interval" if self.low is None or self.high is None else f"{self.low:.3f} to {self.high:.3f}"
 
-    def side_of(self, other: Figure) -> str | None:
-        """Return `above` or `below` where the intervals do not touch, `overlap` where they do, None without both."""
+    def side_of(self, other: Score) -> str | None:
+        """Return `above` or `below` if the intervals do not overlap, `overlap` if they do, None if one is missing.
+
+        Args:
+            other: the score to compare with
+        """
         if self.low is None or self.high is None or other.low is None or other.high is None:
             return None
         if self.low > other.high:
@@ -37,47 +52,47 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Row:
+class HeadlineRow:
     """One measure on the test videos."""
 
     measure: str
     label: str
     n: int
-    classifier: Figure
-    majority: Figure
-    shuffled: Figure
+    classifier: Score
+    majority: Score
+    shuffled: Score
 
 
-def figure(interval: Mapping[str, float | None]) -> Figure:
-    """Return a `{value, low, high}` entry of a metrics file as a figure."""
-    value = interval["value"]
-    if value is None:
-        raise ValueError("a score needs a value")
-    return Figure(value, interval["low"], interval["high"])
-
-
-def headline(metrics: Mapping[str, Any]) -> tuple[Row, ...]:
-    """Return macro F1, UAR, accuracy and weighted F1 of the test videos, beside both baselines.
+def headline(metrics: Mapping[str, Any]) -> tuple[HeadlineRow, ...]:
+    """Return macro F1, UAR, accuracy and weighted F1 on the test videos, beside both baselines.
 
     Args:
-        metrics: the content of `data/evaluate/metrics.json`
+        metrics: content of `data/evaluate/metrics.json`
     """
     test = metrics["test"]
     return tuple(
-        Row(name, label, test["classifier"]["n"], *(figure(test[system][name]) for system in SYSTEMS))
+        HeadlineRow(name, label, test["classifier"]["n"], *(Score.of(test[system][name]) for system in SYSTEMS))
         for name, label in MEASURES.items()
     )
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """Return the headline rows as a Markdown table."""
+def markdown(rows: Sequence[HeadlineRow]) -> str:
+    """Return the headline rows as a Markdown table.
+
+    Args:
+        rows: result of `headline`
+    """
     lines = [f"| {rows[0].n} utterances | {' | '.join(SYSTEMS.values())} |", "| --- | --- | --- | --- |"]
     lines += [f"| {row.label} | {row.classifier} | {row.majority} | {row.shuffled} |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
 def verdict(metrics: Mapping[str, Any]) -> str:
-    """Say in one sentence whether the classifier's macro F1 interval lies apart from the baselines' intervals."""
+    """Return one sentence on whether the classifier's macro F1 interval overlaps those of the baselines.
+
+    Args:
+        metrics: content of `data/evaluate/metrics.json`
+    """
     row = headline(metrics)[0]
     level = f"{metrics['protocol']['confidence']:.0%}"
     baselines = {SYSTEMS["majority"]: row.majority, SYSTEMS["shuffled"]: row.shuffled}
@@ -85,9 +100,9 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     if None in sides.values():
         return "There are no intervals, for want of test videos to resample: the figures cannot be compared."
     named = {name: f"that of the {name} ({baseline.interval})" for name, baseline in baselines.items()}
-    said = [
+    relations = [
         f"{relation} {' and '.join(named[name] for name in named if sides[name] == side)}"
         for side, relation in _RELATIONS.items()
         if side in sides.values()
     ]
-    return f"On macro F1, the classifier’s {level} interval ({row.classifier.interval}) {', and it '.join(said)}."
+    return f"On macro F1, the classifier’s {level} interval ({row.classifier.interval}) {', and it '.join(relations)}."

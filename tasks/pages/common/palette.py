@@ -1,4 +1,4 @@
-"""One colour and one mark per class, everywhere the same; told apart by colour-blind eyes, on light and on dark."""
+"""Colours and marks of classes and systems; distinguishable by colour-blind readers, on light and dark."""
 
 from __future__ import annotations
 

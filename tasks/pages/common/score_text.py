@@ -1,18 +1,18 @@
-"""What is said of an experiment's figures wherever they are shown: names of scores, the headline, how leaky."""
+"""Names and meanings of an experiment's scores, its headline score, and whether it is leaky."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.pages.common.headline import Figure, figure
+from tasks.pages.common.headline import Score
 
 MEASURES: Mapping[str, tuple[str, ...]] = {
     "classes": ("uar", "macro_f1", "weighted_f1", "accuracy"),
     "labels": ("macro_f1", "micro_f1", "accuracy"),
     "values": ("mae", "correlation", "acc2", "acc7"),
 }
-"""The scores of every task; the first is the headline."""
+"""The scores of each task, the headline score first."""
 NAMES: Mapping[str, str] = {
     "uar": "UAR", "macro_f1": "Macro F1", "weighted_f1": "Weighted F1", "accuracy": "Accuracy", "micro_f1": "Micro F1",
     "mae": "MAE", "correlation": "Correlation", "acc2": "Acc2", "acc7": "Acc7",
@@ -34,58 +34,83 @@ SHUFFLED = "shuffled labels"
 _MAJORITY = {"classes": "majority class", "labels": "majority of each label", "values": "mean of the training part"}
 
 
-def headline(figures: Mapping[str, Any]) -> str:
-    """Return the score that speaks for an experiment: weighted F1 on MELD's own split, as its papers have it."""
-    if figures["task"] == "classes" and figures["reader"] == "meld" and figures["protocol"] == "official":
+def headline(results: Mapping[str, Any]) -> str:
+    """Return the name of an experiment's headline score: weighted F1 on MELD's own split, as in its publications.
+
+    Args:
+        results: content of the experiment's `metrics.json`
+    """
+    if results["task"] == "classes" and results["reader"] == "meld" and results["protocol"] == "official":
         return "weighted_f1"
-    return MEASURES[figures["task"]][0]
+    return MEASURES[results["task"]][0]
 
 
-def measures(figures: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return an experiment's scores, the headline first."""
-    first = headline(figures)
-    return (first, *(one for one in MEASURES[figures["task"]] if one != first))
+def measures(results: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of an experiment's scores, the headline score first.
+
+    Args:
+        results: content of the experiment's `metrics.json`
+    """
+    first = headline(results)
+    return (first, *(name for name in MEASURES[results["task"]] if name != first))
 
 
-def systems(figures: Mapping[str, Any]) -> dict[str, dict[str, Figure]]:
-    """Return the recipe's scores and every baseline's, by their names for people."""
-    named = {"recipe": figures["scores"], **figures["baselines"]}
+def systems(results: Mapping[str, Any]) -> dict[str, dict[str, Score]]:
+    """Return the scores of the recipe and of each baseline, by the name that pages show.
+
+    Args:
+        results: content of the experiment's `metrics.json`
+    """
+    named = {"recipe": results["scores"], **results["baselines"]}
     return {
-        _MAJORITY[figures["task"]] if name == "majority" else name: {
-            one: _shown(scores[one]) for one in measures(figures) if one in scores
+        _MAJORITY[results["task"]] if name == "majority" else name: {
+            measure: _shown(scores[measure]) for measure in measures(results) if measure in scores
         }
         for name, scores in named.items()
     }
 
 
-def majority(figures: Mapping[str, Any]) -> str:
-    """Return what the baseline that knows only the training part's labels is called."""
-    return _MAJORITY[figures["task"]]
+def majority(results: Mapping[str, Any]) -> str:
+    """Return the name of the baseline that uses only the labels of the training part.
+
+    Args:
+        results: content of the experiment's `metrics.json`
+    """
+    return _MAJORITY[results["task"]]
 
 
-def leak(figures: Mapping[str, Any]) -> str:
-    """Return why the figures are leaky, or an empty text.
+def leak(results: Mapping[str, Any]) -> str:
+    """Return why the results are leaky, or an empty text.
 
-    A random split is, and so is a declared leak that reaches `LEAKY_SHARE` of what was looked at. What is declared and
-    reaches less (the 1.3 % of MELD's own test part whose times overlap with training) is stated with the audit.
+    A random split is leaky, and so is a declared leak of at least `LEAKY_SHARE` of the rows. A smaller declared leak
+    (1.3 % of MELD's test part overlaps in time with training) is only listed with the audit.
+
+    Args:
+        results: content of the experiment's `metrics.json`
     """
     declared = [
-        one["check"]
-        for one in figures["audit"]
-        if one["severity"] == "declared" and one["n"] >= LEAKY_SHARE * one["of"]
+        finding["check"]
+        for finding in results["audit"]
+        if finding["severity"] == "declared" and finding["n"] >= LEAKY_SHARE * finding["of"]
     ]
-    why = ["nothing is kept apart"] if figures["leaky"] else []
+    why = ["nothing is kept apart"] if results["leaky"] else []
     return "; ".join([*why, *([f"declared: {', '.join(declared)}"] if declared else [])])
 
 
-def _shown(score: Mapping[str, float | None]) -> Figure:
-    # what is left of a zero after much arithmetic would be shown as −0.000
-    return figure({name: 0.0 if value is not None and abs(value) < 5e-4 else value for name, value in score.items()})
+def _shown(score: Mapping[str, float | None]) -> Score:
+    # rounding errors around zero would be shown as −0.000
+    return Score.of({name: 0.0 if value is not None and abs(value) < 5e-4 else value for name, value in score.items()})
 
 
-def side(mine: Figure, other: Figure, measure: str) -> str | None:
-    """Return `better`, `worse` or `overlap` for two intervals, None without both."""
-    found = mine.side_of(other)
-    if found in ("above", "below"):
-        return "better" if (found == "above") != (measure in LOWER_IS_BETTER) else "worse"
-    return found
+def side(mine: Score, other: Score, measure: str) -> str | None:
+    """Return `better`, `worse` or `overlap` for two intervals, None if one is missing.
+
+    Args:
+        mine: score of the recipe
+        other: score of a baseline
+        measure: name of the score; of an error, lower is better
+    """
+    position = mine.side_of(other)
+    if position in ("above", "below"):
+        return "better" if (position == "above") != (measure in LOWER_IS_BETTER) else "worse"
+    return position

@@ -1,4 +1,4 @@
-"""Pages of tables: one HTML file that runs nothing, needs nothing else and asks the network for nothing."""
+"""Rendering of pages with tables only: one HTML file without scripts and network access."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from typing import Any
 from tasks.pages.common import templating
 
 MARKS = {"fault": "✕", "violation": "✕", "warning": "!", "note": "i", "declared": "§"}
-"""A mark for every severity, so that none is told by its colour alone."""
+"""Severity → mark: colour alone does not carry meaning."""
 
 
 def render(template: str, **context: Any) -> str:
-    """Return a page; all text in the context is escaped, wherever it comes from."""
+    """Return a page; all text in the context is escaped.
+
+    Args:
+        template: path of the template
+        context: variables of the template
+    """
     templates = templating.environment(share=_share, link=templating.link)
     return templates.get_template(template).render(**context, marks=MARKS)
 

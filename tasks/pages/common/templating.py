@@ -1,4 +1,4 @@
-"""What every page is rendered with: templates whose text is escaped, and filters that more than one page needs."""
+"""Jinja environment of all pages: text is escaped, and an undefined variable is an error."""
 
 from __future__ import annotations
 
@@ -13,43 +13,60 @@ if TYPE_CHECKING:
 
 
 def environment(**filters: Callable[..., Any]) -> Environment:
-    """Return the house's templates; all text is escaped, and a name that is not there is an error.
+    """Return the environment; besides `count`, it has the filters that are passed.
 
     Args:
-        filters: by name, besides `count`
+        filters: name → function
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    made = Environment(
+    templates = Environment(
         loader=PackageLoader("tasks", package_path=""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(count="{:,}".format, **filters)
-    return made
+    templates.filters.update(count="{:,}".format, **filters)
+    return templates
 
 
 def scripts(templates: Environment) -> dict[str, str]:
-    """Return the scripts of a page with charts, by name: plotly's, and the house's own."""
+    """Return the scripts of a page with charts by name: plotly's, and our own.
+
+    Args:
+        templates: result of `environment`
+    """
     from plotly.offline import get_plotlyjs
 
     return {"plotly": get_plotlyjs(), "page": templates.get_template("pages/common/templates/page.js").render()}
 
 
 def hashes(texts: Iterable[str]) -> list[str]:
-    """Return what a content security policy knows scripts by: their SHA-256, in base 64."""
+    """Return scripts' SHA-256 digests in base 64, as a content security policy lists them.
+
+    Args:
+        texts: the scripts
+    """
     return [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts]
 
 
 def data_url(content: bytes, media_type: str) -> str:
-    """Return bytes as an address that a page carries along."""
+    """Return bytes as a data URL, which needs no further file.
+
+    Args:
+        content: the bytes
+        media_type: such as `audio/flac`
+    """
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
 def link(url: str) -> str:
-    """Return an address that may be a link, or an empty text: http(s) only, and without a name or password in it."""
+    """Return a URL if it may become a link, else an empty text: only http(s) without user name or password.
+
+    Args:
+        url: from outside
+    """
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,8 +1,7 @@
-"""The charts of an experiment's page, as plotly figures in plain JSON; the style sheet colours their text."""
+"""Charts of an experiment's page, as plotly figures in plain JSON."""
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -12,8 +11,8 @@ import numpy as np
 
 from tasks.evaluation.protocols import PAIR
 from tasks.pages.common import score_text
-from tasks.pages.common.charts import Chart, plain
-from tasks.pages.common.headline import Figure
+from tasks.pages.common.charts import Chart, plain, plotly_text
+from tasks.pages.common.headline import Score
 from tasks.pages.common.palette import COLOURS, SYSTEMS
 
 if TYPE_CHECKING:
@@ -28,59 +27,71 @@ _MARKS = (
     ("triangle-down", "#d55e00"),
     ("x", _GREY),
 )
-"""The recipe and its baselines, in their order: majority, shuffled labels, then parts of the features."""
-# Okabe and Ito's, without the black and the yellow that one of the two backgrounds swallows
+"""Symbols and colours of the recipe, the majority, shuffled labels, and single feature sets, in this order."""
+# Okabe and Ito's colours without black and yellow, which are invisible on one of the two backgrounds
 _HUES = ("#0077bb", "#d55e00", "#009e73", "#cc6fa3", "#b8860b", "#56b4e9", "#8e7cc3", "#a0522d")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "triangle-down", "cross", "star", "pentagon", "hexagon")
 _FEW_EPOCHS = 4
 _SHOWN = 0.9
-"""Of a learning-rate finder's losses, the share whose highest is the top of its chart."""
+"""Quantile of a learning-rate search's losses at the top of its chart."""
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _PARTS = {"train": "training", "training": "training", "development": "development"}
-# lighter than the bars: thin lines have to be seen on dark as well
+# lighter than the bars: thin lines must be visible on dark backgrounds
 _LINES = {"training": ("#2b8fd6", "solid"), "development": ("#e0701f", "dash"), "": (_GREY, "solid")}
 _COUNTED = {"training": "#0077bb", "development": "#b8860b", "test": "#d55e00", "all": "#0077bb"}
 
 
-def scores(systems: Mapping[str, Mapping[str, Figure]], measures: Sequence[str]) -> Chart:
-    """Every score with its interval, the recipe beside the baselines."""
+def scores(systems: Mapping[str, Mapping[str, Score]], measures: Sequence[str]) -> Chart:
+    """Draw every score with its interval, the recipe beside the baselines.
+
+    Args:
+        systems: system → score by name
+        measures: names of the scores, in order
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
     step = min(0.24, 0.8 / len(systems))
-    for number, (name, found) in enumerate(systems.items()):
+    for number, (system, by_measure) in enumerate(systems.items()):
         symbol, colour = _MARKS[min(number, len(_MARKS) - 1)]
-        shown = [(row, one, found[one]) for row, one in enumerate(measures) if one in found]
+        points = [(row, name, by_measure[name]) for row, name in enumerate(measures) if name in by_measure]
         figure.add_scatter(
-            name=_text(name),
+            name=plotly_text(system),
             mode="markers",
             cliponaxis=False,
-            x=[one.value for _, _, one in shown],
-            y=[row + step * (number - (len(systems) - 1) / 2) for row, _, _ in shown],
+            x=[score.value for _, _, score in points],
+            y=[row + step * (number - (len(systems) - 1) / 2) for row, _, _ in points],
             marker={"color": colour, "symbol": symbol, "size": 11},
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [0 if one.high is None else one.high - one.value for _, _, one in shown],
-                "arrayminus": [0 if one.low is None else one.value - one.low for _, _, one in shown],
+                "array": [0 if score.high is None else score.high - score.value for _, _, score in points],
+                "arrayminus": [0 if score.low is None else score.value - score.low for _, _, score in points],
                 "thickness": 2,
                 "width": 4,
             },
             hovertemplate=[
-                f"{score_text.NAMES[label]}, {_text(name)}<br>{one}<extra></extra>" for _, label, one in shown
+                f"{score_text.NAMES[label]}, {plotly_text(system)}<br>{score}<extra></extra>"
+                for _, label, score in points
             ],
         )
     if "mae" in measures:
         figure.update_xaxes(title="score (of MAE: the lower, the better)")
     else:
         figure.update_xaxes(range=[0, 1], dtick=0.2, title="score (0 to 1)")
-    labels = {"tickvals": list(range(len(measures))), "ticktext": [score_text.NAMES[one] for one in measures]}
+    labels = {"tickvals": list(range(len(measures))), "ticktext": [score_text.NAMES[name] for name in measures]}
     figure.update_yaxes(range=[len(measures) - 0.5, -0.5], showgrid=False, **labels)
     return plain(figure, height=130 + len(measures) * (24 + 16 * len(systems)))
 
 
 def roc(points: Sequence[Mapping[str, Any]], auc: Mapping[str, float | None], outputs: Sequence[str]) -> Chart:
-    """Every class against all others."""
+    """Draw the ROC curve of each class against all others.
+
+    Args:
+        points: rows with class, false_positive_rate and true_positive_rate
+        auc: class → area under the curve
+        outputs: the classes, in order
+    """
     import plotly.graph_objects as go
 
     figure, colours = go.Figure(), _colours(outputs)
@@ -93,16 +104,16 @@ def roc(points: Sequence[Mapping[str, Any]], auc: Mapping[str, float | None], ou
         line={"color": _GREY, "dash": "dot", "width": 1.5},
     )
     for name in outputs:
-        mine = [one for one in points if one["class"] == name]
-        if not mine:
+        of_class = [point for point in points if point["class"] == name]
+        if not of_class:
             continue
         area = auc.get(name)
-        label = _text(name) + ("" if area is None else f" (AUC {area:.3f})")
+        label = plotly_text(name) + ("" if area is None else f" (AUC {area:.3f})")
         figure.add_scatter(
             name=label,
             mode="lines",
-            x=[one["false_positive_rate"] for one in mine],
-            y=[one["true_positive_rate"] for one in mine],
+            x=[point["false_positive_rate"] for point in of_class],
+            y=[point["true_positive_rate"] for point in of_class],
             line={"color": colours[name], "dash": _DASHES[outputs.index(name) % len(_DASHES)], "width": 2},
             hovertemplate=f"{label}<br>false positives %{{x:.1%}}, true positives %{{y:.1%}}<extra></extra>",
         )
@@ -112,7 +123,11 @@ def roc(points: Sequence[Mapping[str, Any]], auc: Mapping[str, float | None], ou
 
 
 def reliability(bins: Sequence[Mapping[str, float]]) -> Chart:
-    """How often it is right, by how sure it is; a point is as large as its share of the rows."""
+    """Draw accuracy by confidence; the area of a point is its share of the rows.
+
+    Args:
+        bins: rows with confidence, accuracy and share
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -123,12 +138,12 @@ def reliability(bins: Sequence[Mapping[str, float]]) -> Chart:
     figure.add_scatter(
         name="found",
         mode="lines+markers",
-        x=[one["confidence"] for one in bins],
-        y=[one["accuracy"] for one in bins],
+        x=[bin_["confidence"] for bin_ in bins],
+        y=[bin_["accuracy"] for bin_ in bins],
         # areas, not widths, are in proportion
-        marker={"color": SYSTEMS["classifier"], "size": [round(7 + 25 * one["share"] ** 0.5, 2) for one in bins]},
+        marker={"color": SYSTEMS["classifier"], "size": [round(7 + 25 * bin_["share"] ** 0.5, 2) for bin_ in bins]},
         line={"color": SYSTEMS["classifier"], "width": 1.5},
-        customdata=[one["share"] for one in bins],
+        customdata=[bin_["share"] for bin_ in bins],
         hovertemplate="confidence %{x:.3f}<br>accuracy %{y:.3f}<br>%{customdata:.1%} of the rows<extra></extra>",
     )
     figure.update_xaxes(range=[0, 1.02], dtick=0.2, title="confidence (mean of the bin)")
@@ -137,56 +152,71 @@ def reliability(bins: Sequence[Mapping[str, float]]) -> Chart:
 
 
 def curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, Chart]:
-    """Return a chart for every quantity (loss, accuracy …): by epoch, one line a fit and part."""
+    """Return a chart for every quantity (loss, accuracy …): by epoch, one line for each fit and part.
+
+    Args:
+        rows: with name, fold, seed, epoch and value
+    """
     by_quantity: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
     for row in rows:
         part, quantity = _part(str(row["name"]))
         by_quantity.setdefault(quantity, []).append((part, row))
-    return {quantity: _curve(quantity, found) for quantity, found in sorted(by_quantity.items(), reverse=True)}
+    return {
+        quantity: _curve(quantity, of_quantity) for quantity, of_quantity in sorted(by_quantity.items(), reverse=True)
+    }
 
 
-def counts(found: Mapping[str, Mapping[str, int]]) -> Chart:
-    """How many utterances of each class there are, by part."""
+def counts(by_part: Mapping[str, Mapping[str, int]]) -> Chart:
+    """Draw the number of utterances of each class, by part.
+
+    Args:
+        by_part: part → class → utterances
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    classes = list(next(iter(found.values())))
-    for name, mine in found.items():
+    classes = list(next(iter(by_part.values())))
+    for name, by_class in by_part.items():
         figure.add_bar(
             name=name,
             orientation="h",
             y=list(range(len(classes))),
-            x=[mine.get(one, 0) for one in classes],
-            text=[f"{mine.get(one, 0):,}" for one in classes],
+            x=[by_class.get(class_, 0) for class_ in classes],
+            text=[f"{by_class.get(class_, 0):,}" for class_ in classes],
             textposition="outside",
             cliponaxis=False,
             textangle=0,
             marker={"color": _COUNTED.get(name, _GREY)},
-            hovertemplate=[f"{_text(one)}, {name}: %{{x:,}}<extra></extra>" for one in classes],
+            hovertemplate=[f"{plotly_text(class_)}, {name}: %{{x:,}}<extra></extra>" for class_ in classes],
         )
-    figure.update_layout(barmode="group", bargap=0.3, showlegend=len(found) > 1)
-    most = max((n for mine in found.values() for n in mine.values()), default=1)
+    figure.update_layout(barmode="group", bargap=0.3, showlegend=len(by_part) > 1)
+    most = max((n for by_class in by_part.values() for n in by_class.values()), default=1)
     # room for the number beside the longest bar
     figure.update_xaxes(title="utterances", range=[0, 1.12 * max(1, most)])
-    labels = {"tickvals": list(range(len(classes))), "ticktext": [_text(one) for one in classes]}
+    labels = {"tickvals": list(range(len(classes))), "ticktext": [plotly_text(class_) for class_ in classes]}
     figure.update_yaxes(range=[len(classes) - 0.5, -0.5], showgrid=False, **labels)
-    return plain(figure, height=110 + len(classes) * (14 + 16 * len(found)))
+    return plain(figure, height=110 + len(classes) * (14 + 16 * len(by_part)))
 
 
 def pairs(folds: Sequence[Mapping[str, Any]], measure: str) -> Chart:
-    """A score for every two corpora: learned from one, tested on the other; the mean over seeds."""
+    """Draw a score for every pair of corpora, trained on one and tested on the other; the mean over seeds.
+
+    Args:
+        folds: rows with fold and scores
+        measure: name of the score
+    """
     import plotly.graph_objects as go
 
-    found: dict[tuple[str, str], list[float]] = {}
-    for one in folds:
-        learned, _, tested = one["fold"].partition(PAIR)
-        found.setdefault((learned, tested), []).append(one[measure])
-    names = sorted({name for pair in found for name in pair})
-    means = {pair: sum(values) / len(values) for pair, values in found.items()}
+    values_of: dict[tuple[str, str], list[float]] = {}
+    for fold in folds:
+        trained, _, tested = fold["fold"].partition(PAIR)
+        values_of.setdefault((trained, tested), []).append(fold[measure])
+    names = sorted({name for pair in values_of for name in pair})
+    means = {pair: sum(values) / len(values) for pair, values in values_of.items()}
     figure = go.Figure()
     figure.add_heatmap(
-        x=[_text(name) for name in names],
-        y=[_text(name) for name in names],
+        x=[plotly_text(name) for name in names],
+        y=[plotly_text(name) for name in names],
         z=[[means.get((a, b)) for b in names] for a in names],
         texttemplate="%{z:.3f}",
         hovertemplate="learned from %{y}, tested on %{x}: %{z:.3f}<extra></extra>",
@@ -199,15 +229,19 @@ def pairs(folds: Sequence[Mapping[str, Any]], measure: str) -> Chart:
     return plain(figure, height=140 + 60 * len(names))
 
 
-def shares(found: Shares) -> Chart:
-    """How much of the attention went to each block of features, by class."""
+def shares(attention: Shares) -> Chart:
+    """Draw the share of the attention that went to each block of features, by class.
+
+    Args:
+        attention: the shares
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
     figure.add_heatmap(
-        x=[_text(name) for name in found.blocks],
-        y=[f"{_text(name)} ({n:,})" for name, n in zip(found.classes, found.n, strict=True)],
-        z=found.of.round(4).tolist(),
+        x=[plotly_text(name) for name in attention.blocks],
+        y=[f"{plotly_text(name)} ({n:,})" for name, n in zip(attention.classes, attention.n, strict=True)],
+        z=attention.of.round(4).tolist(),
         zmin=0,
         zmax=1,
         texttemplate="%{z:.2f}",
@@ -218,110 +252,123 @@ def shares(found: Shares) -> Chart:
         ygap=2,
     )
     figure.update_layout(xaxis={"title": "features"}, yaxis={"autorange": "reversed"})
-    return plain(figure, height=140 + 40 * len(found.classes))
+    return plain(figure, height=140 + 40 * len(attention.classes))
 
 
-def searched(found: Search) -> Chart:
-    """A learning-rate finder's curve, and the rate that was taken."""
+def searched(search: Search) -> Chart:
+    """Draw the curve of a learning-rate search, and the rate that was chosen.
+
+    Args:
+        search: rates and losses
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
     figure.add_scatter(
-        x=found.rates.tolist(),
-        y=found.losses.round(5).tolist(),
+        x=search.rates.tolist(),
+        y=search.losses.round(5).tolist(),
         mode="lines",
         line={"color": _LINES["training"][0], "width": 2.5},
         showlegend=False,
         hovertemplate="learning rate %{x:.2e}: %{y:.4f}<extra></extra>",
     )
-    low_rate, high_rate = (math.log10(one) for one in (found.rates[0], found.rates[-1]))
-    if found.chosen is not None:
-        figure.add_vline(x=found.chosen, line={"color": _LINES["development"][0], "dash": "dash"})
-        # on a logarithmic axis plotly wants an annotation's place as its logarithm, and a line's not
-        place = {"x": math.log10(found.chosen), "y": 1, "yref": "paper"}
-        on_left = math.log10(found.chosen) > (low_rate + high_rate) / 2
-        taken = f" taken: {found.chosen:.1e} "
-        figure.add_annotation(**place, text=taken, showarrow=False, xanchor="right" if on_left else "left")
-    # what lies beyond the point of divergence is not to flatten what comes before
-    low, high = float(found.losses.min()), float(np.quantile(found.losses, _SHOWN))
+    low_rate, high_rate = (math.log10(rate) for rate in (search.rates[0], search.rates[-1]))
+    if search.chosen is not None:
+        figure.add_vline(x=search.chosen, line={"color": _LINES["development"][0], "dash": "dash"})
+        # on a logarithmic axis plotly expects the logarithm for an annotation, but not for a line
+        place = {"x": math.log10(search.chosen), "y": 1, "yref": "paper"}
+        on_left = math.log10(search.chosen) > (low_rate + high_rate) / 2
+        note = f" taken: {search.chosen:.1e} "
+        figure.add_annotation(**place, text=note, showarrow=False, xanchor="right" if on_left else "left")
+    # losses after the point of divergence must not flatten the rest
+    low, high = float(search.losses.min()), float(np.quantile(search.losses, _SHOWN))
     figure.update_yaxes(title="loss", range=[low - 0.05 * (high - low), high + 0.05 * (high - low)])
     figure.update_xaxes(title="learning rate", type="log", dtick=1, exponentformat="power", range=[low_rate, high_rate])
     return plain(figure, height=320)
 
 
-def map_of(found: Map, outputs: Sequence[str]) -> Chart:
-    """Utterances in the plane, coloured by class; each class with a mark of its own as well."""
+def map_of(plane: Map, outputs: Sequence[str]) -> Chart:
+    """Draw utterances in the plane, each class with a colour and a symbol.
+
+    Args:
+        plane: points and their classes
+        outputs: the classes, in order
+    """
     import plotly.graph_objects as go
 
     figure, colours = go.Figure(), _colours(outputs)
-    classes, points = found.classes.tolist(), found.points.tolist()
+    classes, points = plane.classes.tolist(), plane.points.tolist()
     for number, name in enumerate(outputs):
-        mine = [point for point, one in zip(points, classes, strict=True) if one == name]
-        if mine:
+        of_class = [point for point, class_ in zip(points, classes, strict=True) if class_ == name]
+        if of_class:
             figure.add_scatter(
-                name=_text(name),
+                name=plotly_text(name),
                 mode="markers",
-                x=[x for x, _ in mine],
-                y=[y for _, y in mine],
+                x=[x for x, _ in of_class],
+                y=[y for _, y in of_class],
                 marker={
                     "color": colours[name],
                     "symbol": _SYMBOLS[number % len(_SYMBOLS)],
-                    "size": 6 if found.n > 400 else 8,
+                    "size": 6 if plane.n > 400 else 8,
                     "opacity": 0.8,
                 },
-                hovertemplate=f"{_text(name)}<extra></extra>",
+                hovertemplate=f"{plotly_text(name)}<extra></extra>",
             )
     figure.update_xaxes(showticklabels=False, title="t-SNE, first dimension (no unit)")
     figure.update_yaxes(showticklabels=False, title="t-SNE, second dimension", scaleanchor="x")
     return plain(figure, height=_with_legend(520, len(outputs)))
 
 
-def _curve(quantity: str, found: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
+def _curve(quantity: str, rows_by_part: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    n_fits = len({(row["fold"], row["seed"]) for _, row in found})
-    # a line through one point is none
-    few = max(row["epoch"] for _, row in found) < _FEW_EPOCHS
-    for part in sorted({part for part, _ in found}, key=list(_LINES).index):
-        rows = [row for one, row in found if one == part]
-        x, y, said = _broken(rows)
+    n_fits = len({(row["fold"], row["seed"]) for _, row in rows_by_part})
+    # a line needs more than one point
+    few = max(row["epoch"] for _, row in rows_by_part) < _FEW_EPOCHS
+    for part in sorted({part for part, _ in rows_by_part}, key=list(_LINES).index):
+        rows = [row for row_part, row in rows_by_part if row_part == part]
+        x, y, fits = _broken(rows)
         colour, dash = _LINES[part]
         figure.add_scatter(
             name=part or "fits",
             mode="lines+markers" if few else "lines",
             x=x,
             y=y,
-            customdata=said,
+            customdata=fits,
             opacity=0.8 if n_fits > 1 else 1,
             line={"color": colour, "dash": dash, "width": 1.4 if n_fits > 1 else 2.5},
             hovertemplate=f"%{{customdata}}<br>{part} epoch %{{x}}: %{{y:.4f}}<extra></extra>",
         )
     figure.update_xaxes(title="epoch", rangemode="tozero")
-    figure.update_yaxes(title=_text(quantity), rangemode="tozero")
+    figure.update_yaxes(title=plotly_text(quantity), rangemode="tozero")
     figure.update_layout(showlegend=True)
     return plain(figure, height=320)
 
 
 def _broken(rows: Sequence[Mapping[str, Any]]) -> tuple[list[float | None], list[float | None], list[str]]:
-    """Return all fits' lines as one, broken between them."""
+    """Return the lines of all fits as one, with a gap between them."""
 
     def fit(row: Mapping[str, Any]) -> tuple[int, int]:
         return row["fold"], row["seed"]
 
     x: list[float | None] = []
     y: list[float | None] = []
-    said: list[str] = []
-    for (fold, seed), mine in groupby(sorted(rows, key=lambda row: (*fit(row), row["epoch"])), key=fit):
-        points = list(mine)
+    names: list[str] = []
+    for (fold, seed), of_fit in groupby(sorted(rows, key=lambda row: (*fit(row), row["epoch"])), key=fit):
+        points = list(of_fit)
         x += [*(row["epoch"] for row in points), None]
         y += [*(row["value"] for row in points), None]
-        said += [f"{fold_name(fold)}, seed {seed}"] * (len(points) + 1)
-    return x, y, said
+        names += [f"{fold_name(fold)}, seed {seed}"] * (len(points) + 1)
+    return x, y, names
 
 
 def fold_name(number: int) -> str:
-    """Return what people call a fold; below 0 is the fit on every row, whose model is kept."""
+    """Return the name of a fold on pages; below 0 it is the fit on all rows, whose model is kept.
+
+    Args:
+        number: of the fold, from 0
+    """
     return "every row (the kept model)" if number < 0 else f"fold {number + 1}"
 
 
@@ -336,10 +383,5 @@ def _colours(outputs: Sequence[str]) -> dict[str, str]:
 
 
 def _with_legend(height: int, n_names: int) -> int:
-    # on a telephone the names stand two a line above the chart, and must not eat it
+    # on narrow screens the legend takes two names per line above the chart
     return height + 10 * n_names
-
-
-def _text(value: str) -> str:
-    # plotly reads a small HTML in its texts, and %{…} in a template: neither may come from a class's name
-    return html.escape(value, quote=False).replace("%{", "% {")

@@ -1,4 +1,4 @@
-"""What an experiment's page says of modalities: what each adds, by itself and among the others."""
+"""Text on modalities for an experiment's page: what each adds, by itself and to the others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.pages.common import score_text
-from tasks.pages.common.headline import Figure, figure
+from tasks.pages.common.headline import Score
 
 _HOW = {
     "alone": "nothing else is there, in training and in the test",
@@ -20,25 +20,25 @@ _VERDICTS = {
     "overlap": "the interval holds 0: that they are better together is not shown",
     None: "for want of intervals nothing is shown",
 }
-_ZERO = Figure(0.0, 0.0, 0.0)
+_ZERO = Score(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class Gain:
-    """What the recipe is better by than with fewer modalities.
+    """Gain of the recipe over fewer modalities.
 
     Args:
-        modalities: which
+        modalities: their names
         how: what was done to them
         score: the headline score then
-        gain: the recipe's score over it, in points of the score; of an error the other way round
-        alone: whether it is a single modality with nothing beside it
+        gain: the recipe's score minus it; for an error the reverse
+        alone: whether it is a single modality by itself
     """
 
     modalities: str
     how: str
-    score: Figure
-    gain: Figure
+    score: Score
+    gain: Score
     alone: bool
 
     @property
@@ -49,26 +49,34 @@ class Gain:
         return f"{self.gain.value:+.3f} ({self.gain.low:+.3f} to {self.gain.high:+.3f})"
 
 
-def gains(figures: Mapping[str, Any]) -> list[Gain]:
-    """Return what every modality adds to the headline score, in the order in which it was measured."""
-    name = score_text.headline(figures)
+def gains(results: Mapping[str, Any]) -> list[Gain]:
+    """Return what every modality adds to the headline score, in the order of `metrics.json`.
+
+    Args:
+        results: content of `metrics.json`
+    """
+    name = score_text.headline(results)
     return [
         Gain(
-            " + ".join(one["modalities"]),
-            _HOW[one["how"]],
-            figure(one["scores"][name]),
-            figure(one["gain"][name]),
-            one["how"] == "alone" and len(one["modalities"]) == 1,
+            " + ".join(entry["modalities"]),
+            _HOW[entry["how"]],
+            Score.of(entry["scores"][name]),
+            Score.of(entry["gain"][name]),
+            entry["how"] == "alone" and len(entry["modalities"]) == 1,
         )
-        for one in figures["modalities"]
+        for entry in results["modalities"]
     ]
 
 
-def verdict(found: Sequence[Gain]) -> str:
-    """Return in a sentence whether all modalities together are better than the best of them; "" without any alone."""
-    alone = [one for one in found if one.alone]
+def verdict(gains: Sequence[Gain]) -> str:
+    """Return one sentence on whether all modalities together beat the best one; "" if none was tried alone.
+
+    Args:
+        gains: result of `gains`
+    """
+    alone = [gain for gain in gains if gain.alone]
     if not alone:
         return ""
-    best = max(alone, key=lambda one: one.score.value)
-    said = _VERDICTS[best.gain.side_of(_ZERO)]
-    return f"The best single modality is {best.modalities}, {best.score}; all together add {best.signed}: {said}."
+    best = max(alone, key=lambda gain: gain.score.value)
+    conclusion = _VERDICTS[best.gain.side_of(_ZERO)]
+    return f"The best single modality is {best.modalities}, {best.score}; all together add {best.signed}: {conclusion}."

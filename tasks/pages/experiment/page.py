@@ -1,4 +1,4 @@
-"""An experiment's page: its headline with all that it needs to be believed, then what was done, then every figure."""
+"""HTML page of an experiment: headline score with interval, n, protocol and baselines; then the details."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.leaks.finding import AuditReport
 from tasks.pages.common import audit_page, chart_page, score_text, table_page
 from tasks.pages.common.chart_page import plain
-from tasks.pages.common.headline import Figure, figure
+from tasks.pages.common.headline import Score
 from tasks.pages.experiment import charts as experiment_charts
 from tasks.pages.experiment import modalities, spectrogram_charts
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tasks.experiments.plot_data import PlotData
 
 MOST_SHOWN = 12
-"""Folds, and fits that were tuned, which are shown at once; more are folded away."""
+"""Rows of the tables of folds and of tuned fits; longer tables are collapsed."""
 _RELATIONS = {"better": "wholly better than", "worse": "wholly worse than", "overlap": "not apart from"}
 _SEEN = "every row, those of the test part included"
 _SMALLEST_REM, _LARGEST_REM = 0.85, 2.1
@@ -29,9 +29,9 @@ class Headline:
     """The sentence at the top.
 
     Args:
-        name: its class in the style sheet
+        name: class in the style sheet
         score: the score with its interval
-        why: what it stands on, and what stands beside it
+        why: n, protocol and baselines
     """
 
     name: str
@@ -40,113 +40,134 @@ class Headline:
 
 
 @dataclass(frozen=True)
-class Word:
-    """A word of a cloud: its size, and the log-odds behind it."""
+class CloudWord:
+    """A word of a word cloud: its size, and its log-odds ratio."""
 
     text: str
     size_rem: float
     strength: float
 
 
-def render(figures: Mapping[str, Any], audit: AuditReport, pictures: PlotData) -> str:
+def render(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData) -> str:
     """Return the page as HTML; the same input gives the same text.
 
     Args:
-        figures: the content of `metrics.json`
-        audit: what was looked for in the folds, and found
-        pictures: what is drawn
+        results: content of `metrics.json`
+        audit: checks of the folds, and findings
+        plot_data: data of the charts
     """
-    charts, captions = _charts(figures, pictures)
+    charts, captions = _charts(results, plot_data)
     return chart_page.render(
         "pages/experiment/templates/experiment.html",
         charts,
-        figures=figures,
-        title=f"{figures['experiment']} (simulated)" if figures["simulated"] else figures["experiment"],
-        headline=headline(figures),
-        leak=score_text.leak(figures),
-        measures=score_text.measures(figures),
-        by_window=by_window(figures),
-        by_class=by_class(figures) if figures["task"] == "classes" else (),
+        results=results,
+        title=f"{results['experiment']} (simulated)" if results["simulated"] else results["experiment"],
+        headline=headline(results),
+        leak=score_text.leak(results),
+        measures=score_text.measures(results),
+        by_window=by_window(results),
+        by_class=by_class(results) if results["task"] == "classes" else (),
         names=score_text.NAMES,
-        gains=(gains := modalities.gains(figures)),
+        gains=(gains := modalities.gains(results)),
         gained=modalities.verdict(gains),
         meanings=score_text.MEANINGS,
-        systems=score_text.systems(figures),
-        recipe=recipe(figures),
-        protocol=protocol(figures),
-        tuned=tuned(figures["tuned"]),
+        systems=score_text.systems(results),
+        recipe=recipe(results),
+        protocol=protocol(results),
+        tuned=tuned(results["tuned"]),
         fold_name=experiment_charts.fold_name,
         most_shown=MOST_SHOWN,
         captions=captions,
-        pictures=pictures,
-        clouds=clouds(pictures.words),
+        plot_data=plot_data,
+        clouds=clouds(plot_data.words),
         verdict=audit_page.verdict(audit),
-        found=audit_page.ranked(audit),
-        clear=[one for one in audit.findings if not one.n],
+        findings=audit_page.ranked(audit),
+        clear=[finding for finding in audit.findings if not finding.n],
         advice=audit_page.advice,
         marks=table_page.MARKS,
     )
 
 
-def headline(figures: Mapping[str, Any]) -> Headline:
-    """Return the headline score with interval, n, protocol and baselines in one sentence."""
-    measure, leak = score_text.headline(figures), score_text.leak(figures)
-    systems = {name: found[measure] for name, found in score_text.systems(figures).items()}
+def headline(results: Mapping[str, Any]) -> Headline:
+    """Return the headline score with interval, n, protocol and baselines in one sentence.
+
+    Args:
+        results: content of `metrics.json`
+    """
+    measure, leak = score_text.headline(results), score_text.leak(results)
+    systems = {name: scores[measure] for name, scores in score_text.systems(results).items()}
     mine = systems["recipe"]
-    majority = score_text.majority(figures)
-    beside = {f"the {majority}": systems[majority]}
+    majority = score_text.majority(results)
+    baselines = {f"the {majority}": systems[majority]}
     if score_text.SHUFFLED in systems:
-        beside[score_text.SHUFFLED] = systems[score_text.SHUFFLED]
-    sides = {name: score_text.side(mine, other, measure) for name, other in beside.items()}
+        baselines[score_text.SHUFFLED] = systems[score_text.SHUFFLED]
+    sides = {name: score_text.side(mine, other, measure) for name, other in baselines.items()}
     score = f"{'LEAKY: ' if leak else ''}{score_text.NAMES[measure]} {mine.value:.3f} ({mine.interval})"
-    groups = f" of {figures['n_groups']:,} groups" if figures["n_groups"] > 1 else ""
+    groups = f" of {results['n_groups']:,} groups" if results["n_groups"] > 1 else ""
     why = (
-        f"{figures['confidence']:.0%} interval; n = {figures['n']:,} test utterances{groups}; protocol "
-        f"{figures['protocol']}. Beside it: {' and '.join(f'{name} {other}' for name, other in beside.items())}; "
+        f"{results['confidence']:.0%} interval; n = {results['n']:,} test utterances{groups}; protocol "
+        f"{results['protocol']}. Beside it: {' and '.join(f'{name} {other}' for name, other in baselines.items())}; "
         f"{_relations(sides)}."
     )
     apart = set(sides.values()) == {"better"}
     return Headline("failed" if leak else "passed" if apart else "usable", score, why)
 
 
-def by_window(figures: Mapping[str, Any]) -> dict[str, Figure]:
-    """Return the scores of windows by themselves, before they are scored together; none where there are none."""
-    found = (figures.get("windows") or {}).get("scores", {})
-    return {name: figure(found[name]) for name in score_text.measures(figures) if name in found}
+def by_window(results: Mapping[str, Any]) -> dict[str, Score]:
+    """Return the scores of single windows, before they are combined; none without windows.
+
+    Args:
+        results: content of `metrics.json`
+    """
+    scores = (results.get("windows") or {}).get("scores", {})
+    return {name: Score.of(scores[name]) for name in score_text.measures(results) if name in scores}
 
 
-def by_class(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return every class's utterances, how many of them were called so, and its scores."""
-    scores = figures["scores"]
+def by_class(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return every class's utterances, how many are predicted correctly, and its scores.
+
+    Args:
+        results: content of `metrics.json`
+    """
+    scores = results["scores"]
     rows = []
-    for k, (name, one) in enumerate(scores["per_class"].items()):
+    for k, (name, of_class) in enumerate(scores["per_class"].items()):
         total, correct = sum(scores["confusion"][k]), scores["confusion"][k][k]
         auc = scores["auc"]["per_class"][name]
-        rows.append({"name": name, "total": total, "correct": correct, "wrong": total - correct, "auc": auc, **one})
+        rows.append(
+            {"name": name, "total": total, "correct": correct, "wrong": total - correct, "auc": auc, **of_class}
+        )
     return rows
 
 
-def recipe(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what was learned, from what, by what, as rows of a table; features and tuning have rows of their own."""
-    model = figures["model"]
+def recipe(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the recipe as rows of a table: what is learned, from which rows and features, by which model.
+
+    Args:
+        results: content of `metrics.json`
+    """
+    model = results["model"]
     settings = {key: value for key, value in model["settings"].items() if key != "name"}
-    chosen = f"the first {figures['first_per_class']:,} of each class" if figures["first_per_class"] else ""
+    chosen = f"the first {results['first_per_class']:,} of each class" if results["first_per_class"] else ""
     rows = [
-        ("corpus", f"{figures['corpus']} (read by {figures['reader']})"),
-        ("target", figures["target"] + (f", classes: {figures['labels']}" if figures["labels"] != "all" else "")),
+        ("corpus", f"{results['corpus']} (read by {results['reader']})"),
+        ("target", results["target"] + (f", classes: {results['labels']}" if results["labels"] != "all" else "")),
         ("rows used", chosen),
-        ("rows chosen by", plain(figures.get("only") or "")),
-        ("branches learned from", _SEEN if figures.get("branches_see") == "everything" else ""),
-        ("windows", _windows(figures.get("windows"))),
-        ("threshold of labels", plain(figures.get("threshold") or "")),
-        ("only learned from", plain(figures.get("only_in_training") or "")),
-        *((f"features: {one['name']}", _with(one, one["settings"])) for one in figures["features"]),
+        ("rows chosen by", plain(results.get("only") or "")),
+        ("branches learned from", _SEEN if results.get("branches_see") == "everything" else ""),
+        ("windows", _windows(results.get("windows"))),
+        ("threshold of labels", plain(results.get("threshold") or "")),
+        ("only learned from", plain(results.get("only_in_training") or "")),
+        *(
+            (f"features: {feature_set['name']}", _with(feature_set, feature_set["settings"]))
+            for feature_set in results["features"]
+        ),
         ("model", _with(model, settings)),
         ("size of the model", _size_of(model)),
-        ("scale", figures["scale"]),
-        ("balance", figures["balance"]),
-        ("tuning", "; ".join(f"{settings} in {n:,} of {of:,} fits" for settings, n, of in tuned(figures["tuned"]))),
-        ("seeds", plain(figures["seeds"])),
+        ("scale", results["scale"]),
+        ("balance", results["balance"]),
+        ("tuning", "; ".join(f"{settings} in {n:,} of {of:,} fits" for settings, n, of in tuned(results["tuned"]))),
+        ("seeds", plain(results["seeds"])),
     ]
     return [(name, value) for name, value in rows if value]
 
@@ -158,53 +179,65 @@ def _size_of(model: Mapping[str, Any]) -> str:
     return f"{model['n_bytes'] / 1e6:,.2f} MB on disk{weights}"
 
 
-def _windows(found: Mapping[str, Any] | None) -> str:
-    if not found:
+def _windows(windows: Mapping[str, Any] | None) -> str:
+    if not windows:
         return ""
-    clips = found["clips"]
+    clips = windows["clips"]
     smooth = f"smoothed over {clips['smooth']}, " if clips["smooth"] > 1 else ""
     by = {"mean": "the mean of their scores", "vote": "their votes", "max": "their highest score"}[clips["by"]]
     floor = f"; none where no class reaches {clips['floor']:g}" if clips["floor"] else ""
-    cut = f"{found['length_s']:g} s every {found['hop_s']:g} s, {found['n']:,} in all"
+    cut = f"{windows['length_s']:g} s every {windows['hop_s']:g} s, {windows['n']:,} in all"
     return f"{cut}; an utterance is what they say together: {smooth}{by}{floor}"
 
 
-def protocol(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the protocol as named paragraphs: only what the figures themselves say."""
-    per_fold = figures["averaging"] == "per fold"
-    resampled = "the folds" if per_fold else f"the test part’s {figures['n_groups']:,} groups, each drawn whole"
-    seeds = len(figures["seeds"])
+def protocol(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the protocol as named paragraphs.
+
+    Args:
+        results: content of `metrics.json`
+    """
+    per_fold = results["averaging"] == "per fold"
+    resampled = "the folds" if per_fold else f"the test part’s {results['n_groups']:,} groups, each drawn whole"
+    seeds = len(results["seeds"])
     rows = [
-        ("Folds", figures["protocol_in_words"]),
+        ("Folds", results["protocol_in_words"]),
         ("Leaky", f"Yes: {leak}. The figures do not say what the model does on what it has not seen." if leak else "")
-        if (leak := score_text.leak(figures))
+        if (leak := score_text.leak(results))
         else ("Leaky", "No, as far as the protocol goes; the audit below says what it cannot keep apart."),
-        ("Intervals", f"{figures['confidence']:.0%}, by bootstrap over {resampled}."),
+        ("Intervals", f"{results['confidence']:.0%}, by bootstrap over {resampled}."),
         ("Seeds", f"Mean over {seeds:,} seeds." if seeds > 1 else ""),
-        ("Majority", f"{score_text.majority(figures).capitalize()}: what needs no features at all."),
+        ("Majority", f"{score_text.majority(results).capitalize()}: what needs no features at all."),
         (
             "Shuffled labels",
             "The same recipe, trained on labels in random order: what it gives when there is nothing to learn."
-            if score_text.SHUFFLED in figures["baselines"]
+            if score_text.SHUFFLED in results["baselines"]
             else "",
         ),
     ]
     return [(name, value) for name, value in rows if value]
 
 
-def tuned(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
-    """Return the settings that were chosen, the most frequent first: settings, in how many fits, of how many."""
-    counted = Counter(plain({key: value for key, value in one.items() if key not in ("fold", "seed")}) for one in found)
-    return [(text, n, len(found)) for text, n in sorted(counted.items(), key=lambda entry: (-entry[1], entry[0]))]
+def tuned(fits: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
+    """Return the settings that were chosen, most frequent first: settings, in how many fits, of how many.
+
+    Args:
+        fits: one row per fit
+    """
+    counted = Counter(plain({key: value for key, value in fit.items() if key not in ("fold", "seed")}) for fit in fits)
+    return [(text, n, len(fits)) for text, n in sorted(counted.items(), key=lambda entry: (-entry[1], entry[0]))]
 
 
-def clouds(words: Mapping[str, Sequence[tuple[str, float]]]) -> dict[str, list[Word]]:
-    """Return every class's words with their sizes; sizes of different classes compare."""
-    strongest = max((strength for found in words.values() for _, strength in found), default=1.0)
+def clouds(words: Mapping[str, Sequence[tuple[str, float]]]) -> dict[str, list[CloudWord]]:
+    """Return every class's words with their sizes, which compare across classes.
+
+    Args:
+        words: class → (word, log-odds ratio), highest first
+    """
+    strongest = max((strength for of_class in words.values() for _, strength in of_class), default=1.0)
     return {
-        name: [Word(text, round(_size(strength / strongest), 2), strength) for text, strength in found]
-        for name, found in words.items()
-        if found
+        name: [CloudWord(text, round(_size(strength / strongest), 2), strength) for text, strength in of_class]
+        for name, of_class in words.items()
+        if of_class
     }
 
 
@@ -215,47 +248,47 @@ def _size(share: float) -> float:
 def _relations(sides: Mapping[str, str | None]) -> str:
     if None in sides.values():
         return "for want of intervals they cannot be compared"
-    said = [
-        f"{relation} {' and '.join(name for name, found in sides.items() if found == side)}"
+    relations = [
+        f"{relation} {' and '.join(name for name, position in sides.items() if position == side)}"
         for side, relation in _RELATIONS.items()
         if side in sides.values()
     ]
-    return f"the recipe is {', and '.join(said)}"
+    return f"the recipe is {', and '.join(relations)}"
 
 
 def _with(named: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """Return an extractor or a model with its title, and the settings that the recipe states."""
+    """Return the title of an extractor or a model, and the settings that the recipe sets."""
     name = named.get("extractor", named["name"])
     stated = f"; {plain(settings)}" if settings else ""
     return f"{name}: {named['title']}{stated}"
 
 
-def _charts(figures: Mapping[str, Any], pictures: PlotData) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the charts there is something for, and the captions of those that come in numbers."""
-    outputs, found = figures["outputs"], figures["scores"]
-    charts = {"scores": experiment_charts.scores(score_text.systems(figures), score_text.measures(figures))}
-    if pictures.roc:
-        charts["roc"] = experiment_charts.roc(pictures.roc, found["auc"]["per_class"], outputs)
-    if calibration := figures.get("calibration"):
+def _charts(results: Mapping[str, Any], plot_data: PlotData) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the charts that there are data for, and the captions of those whose number varies."""
+    outputs, scores = results["outputs"], results["scores"]
+    charts = {"scores": experiment_charts.scores(score_text.systems(results), score_text.measures(results))}
+    if plot_data.roc:
+        charts["roc"] = experiment_charts.roc(plot_data.roc, scores["auc"]["per_class"], outputs)
+    if calibration := results.get("calibration"):
         charts["reliability"] = experiment_charts.reliability(calibration["bins"])
-    if figures["protocol"] == "corpus-pairs":
-        charts["pairs"] = experiment_charts.pairs(figures["folds"], score_text.headline(figures))
-    if pictures.counts:
-        charts["counts"] = experiment_charts.counts(pictures.counts)
+    if results["protocol"] == "corpus-pairs":
+        charts["pairs"] = experiment_charts.pairs(results["folds"], score_text.headline(results))
+    if plot_data.counts:
+        charts["counts"] = experiment_charts.counts(plot_data.counts)
     captions = {}
-    for number, (quantity, chart) in enumerate(experiment_charts.curves(pictures.curves).items()):
+    for number, (quantity, chart) in enumerate(experiment_charts.curves(plot_data.curves).items()):
         charts[f"curves-{number}"] = chart
         captions[f"curves-{number}"] = score_text.NAMES.get(quantity.replace(" ", "_"), quantity.capitalize())
-    if pictures.varied:
-        charts["varied"] = spectrogram_charts.augmented(pictures.varied.spectrograms, pictures.varied.step_s)
-    for number, shown in enumerate(pictures.attended):
+    if plot_data.varied:
+        charts["varied"] = spectrogram_charts.augmented(plot_data.varied.spectrograms, plot_data.varied.step_s)
+    for number, attended in enumerate(plot_data.attended):
         charts[f"attended-{number}"] = spectrogram_charts.attended(
-            shown.decibels, shown.weights, shown.step_s, shown.said, shown.actual
+            attended.decibels, attended.weights, attended.step_s, attended.said, attended.actual
         )
-    if pictures.shares:
-        charts["shares"] = experiment_charts.shares(pictures.shares)
-    for number, search in enumerate(pictures.searched):
+    if plot_data.shares:
+        charts["shares"] = experiment_charts.shares(plot_data.shares)
+    for number, search in enumerate(plot_data.searched):
         charts[f"searched-{number}"] = experiment_charts.searched(search)
-    for number, one in enumerate(pictures.maps):
-        charts[f"map-{number}"] = experiment_charts.map_of(one, outputs)
+    for number, plane in enumerate(plot_data.maps):
+        charts[f"map-{number}"] = experiment_charts.map_of(plane, outputs)
     return charts, captions

@@ -1,8 +1,7 @@
-"""Charts of spectrograms: one clip under every variation, and where a network with attention listened."""
+"""Charts of spectrograms: a clip under each augmentation, and the attention of a network over time."""
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.pages.common.charts import Chart, plain
+from tasks.pages.common.charts import Chart, plain, plotly_text
 from tasks.pages.common.palette import COLOURS
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MOST_FRAMES, MOST_BANDS = 200, 64
-"""What a small picture can show; more are averaged."""
+"""Resolution of a small picture; larger spectrograms are averaged."""
 _RANGE_DB = 80
 _ROW_PX = 118
 _BAR_PX = 96
@@ -25,14 +24,14 @@ _NAME_PX = 26
 
 
 def augmented(decibels_by_name: Mapping[str, NDArray[Any]], step_s: float) -> Chart:
-    """One clip under each variation: small multiples, two beside each other, on the same axes.
+    """Draw one clip under each augmentation: small multiples in two columns, on the same axes.
 
     Args:
-        decibels_by_name: name → dB, shape (n_frames, n_bands); levels are shown relative to the loudest of the first
+        decibels_by_name: name → dB, shape (n_frames, n_bands); levels are relative to the loudest of the first
         step_s: seconds from one frame to the next
 
     Raises:
-        ValueError: if there is nothing to show
+        ValueError: if there are no clips
     """
     from plotly.subplots import make_subplots
 
@@ -42,7 +41,7 @@ def augmented(decibels_by_name: Mapping[str, NDArray[Any]], step_s: float) -> Ch
     figure = make_subplots(
         rows=n_rows,
         cols=2,
-        subplot_titles=[_text(name) for name in decibels_by_name],
+        subplot_titles=[plotly_text(name) for name in decibels_by_name],
         horizontal_spacing=0.04,
         vertical_spacing=_NAME_PX / (_ROW_PX * n_rows),
     )
@@ -50,8 +49,8 @@ def augmented(decibels_by_name: Mapping[str, NDArray[Any]], step_s: float) -> Ch
     loudest = _loudest(next(iter(decibels_by_name.values())))
     for number, (name, decibels) in enumerate(decibels_by_name.items()):
         row, column = number // 2 + 1, number % 2 + 1
-        said = f"{_text(name)}<br>%{{x:.2f}} s, band %{{y:.0f}}: %{{z}} dB<extra></extra>"
-        figure.add_heatmap(**_picture(decibels, step_s, loudest), hovertemplate=said, row=row, col=column)
+        hover = f"{plotly_text(name)}<br>%{{x:.2f}} s, band %{{y:.0f}}: %{{z}} dB<extra></extra>"
+        figure.add_heatmap(**_picture(decibels, step_s, loudest), hovertemplate=hover, row=row, col=column)
         lowest = number + 2 >= len(decibels_by_name)
         figure.update_xaxes(showticklabels=lowest, title="seconds" if lowest else None, row=row, col=column)
         figure.update_yaxes(showticklabels=column == 1, title="mel band" if column == 1 else None, row=row, col=column)
@@ -61,16 +60,16 @@ def augmented(decibels_by_name: Mapping[str, NDArray[Any]], step_s: float) -> Ch
 
 
 def attended(
-    decibels: NDArray[Any], weights: NDArray[np.floating[Any]], step_s: float, said: str, actual: str
+    decibels: NDArray[Any], weights: NDArray[np.floating[Any]], step_s: float, predicted: str, actual: str
 ) -> Chart:
-    """What was heard, and over it how much each moment weighed in what was said of it.
+    """Draw a spectrogram, and over it the weight of each moment for the network's prediction.
 
     Args:
         decibels: dB, shape (n_frames, n_bands)
-        weights: of the network's steps, which last equally long and make up the whole clip, shape (n_steps,)
+        weights: of the network's steps, which are equally long and cover the clip, shape (n_steps,)
         step_s: seconds from one frame to the next
-        said: the class that the network gives
-        actual: the class that it is
+        predicted: the class that the network gives
+        actual: the true class
 
     Raises:
         ValueError: if there are no weights
@@ -80,16 +79,16 @@ def attended(
     if weights.ndim != 1 or not len(weights):
         raise ValueError(f"expected a weight for each step, shape (n_steps,), found shape {weights.shape}")
     figure = go.Figure()
-    heard = "%{x:.2f} s, band %{y:.0f}: %{z} dB<extra></extra>"
-    figure.add_heatmap(**_picture(decibels, step_s, _loudest(decibels)), hovertemplate=heard)
+    hover = "%{x:.2f} s, band %{y:.0f}: %{z} dB<extra></extra>"
+    figure.add_heatmap(**_picture(decibels, step_s, _loudest(decibels)), hovertemplate=hover)
     whole_s = len(decibels) * step_s
     seconds = (np.arange(len(weights)) + 0.5) * whole_s / len(weights)
-    # dark on either side of white: seen on every colour of the picture
+    # a white line with dark edges is visible on every colour
     for colour, width in (("rgba(0,0,0,0.65)", 6), ("#ffffff", 2.5)):
         figure.add_scatter(
             mode="lines",
             x=seconds.round(4).tolist(),
-            y=[float(f"{one:.4g}") for one in weights.tolist()],
+            y=[float(f"{weight:.4g}") for weight in weights.tolist()],
             yaxis="y2",
             showlegend=False,
             line={"color": colour, "width": width},
@@ -100,7 +99,7 @@ def attended(
     most = float(weights.max())
     figure.update_layout(
         title={
-            "text": f"said: {_text(said)}; actual: {_text(actual)}",
+            "text": f"said: {plotly_text(predicted)}; actual: {plotly_text(actual)}",
             "font": {"size": 13},
             "x": 0,
             "y": 0.98,
@@ -130,11 +129,11 @@ def _coloured(figure: Figure, height: int) -> Chart:
         "title": {"text": "dB, relative to the loudest", "side": "bottom", "font": {"size": 13}},
         "tickvals": [-80, -60, -40, -20, 0],
     }
-    # viridis: lightness says it all, to colour-blind eyes and in print as well
+    # viridis: lightness carries the value, also for colour-blind readers and in print
     figure.update_layout(coloraxis={"colorscale": "Viridis", "cmin": -_RANGE_DB, "cmax": 0, "colorbar": bar})
     chart = plain(figure, height)
     chart["layout"]["margin"] |= {"t": _NAME_PX, "b": _BAR_PX}
-    # the style sheet knows the first pair of axes only: other texts have to be seen on light and on dark
+    # the style sheet colours only the first pair of axes; this colour is legible on light and dark
     chart["layout"]["font"]["color"] = COLOURS["neutral"]
     for name, axis in chart["layout"].items():
         if name.startswith(("xaxis", "yaxis")):
@@ -143,7 +142,7 @@ def _coloured(figure: Figure, height: int) -> Chart:
 
 
 def _picture(decibels: NDArray[Any], step_s: float, loudest: float) -> dict[str, Any]:
-    """Return a heatmap's numbers: bytes, which plotly writes a quarter as long as figures."""
+    """Return a heatmap of int8: plotly writes bytes in a quarter of the space of decimal numbers."""
     if decibels.ndim != 2 or not decibels.size:
         raise ValueError(f"expected a spectrogram of shape (n_frames, n_bands), found shape {decibels.shape}")
     frames = math.ceil(decibels.shape[0] / MOST_FRAMES)
@@ -169,8 +168,3 @@ def _averaged(values: NDArray[Any], n: int, axis: int) -> NDArray[Any]:
 
 def _loudest(decibels: NDArray[Any]) -> float:
     return float(decibels.max()) if decibels.size else 0.0
-
-
-def _text(value: str) -> str:
-    # plotly reads a small HTML in its texts, and %{…} in a template: neither may come from a class's name
-    return html.escape(value, quote=False).replace("%{", "% {")

@@ -1,4 +1,4 @@
-"""The leaderboard: experiments of one corpus and target side by side, ranked within a protocol, never across two."""
+"""Leaderboard: experiments on one corpus and target side by side, ranked only within a protocol."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Any
 
 from tasks.pages.common import chart_page, score_text
 from tasks.pages.common.chart_page import plain
-from tasks.pages.common.headline import Figure
+from tasks.pages.common.headline import Score
 from tasks.pages.leaderboard import published_scores as published
-from tasks.pages.leaderboard.published_scores import Published
+from tasks.pages.leaderboard.published_scores import PublishedScore
 
 
 @dataclass(frozen=True)
-class Row:
+class RankedExperiment:
     """One experiment on the leaderboard.
 
     Args:
         experiment: its name
-        group: corpus, target and set of classes: who shares them stands side by side
+        group: corpus, target and set of classes; experiments that share them form a board
         model: its name
         features: their names
-        protocol: as params.yaml has it
-        in_words: the same as a sentence
-        leak: why the figures are leaky, or an empty text
+        protocol: as in params.yaml
+        in_words: the protocol as a sentence
+        leak: why the results are leaky, or an empty text
         simulated: whether undertone made the corpus
         n: test utterances
         measure: the score that ranks
-        rank: among the experiments of the same group and protocol, leaky ones apart; the best is 1
-        scores: every score of the task, the one that ranks first
-        majority: the score that ranks, of the majority
-        shuffled: the same of shuffled labels; None where there were none
+        rank: within the board and the protocol, leaky results apart; the best is 1
+        scores: all scores of the task, the ranking one first
+        majority: the ranking score of the majority class
+        shuffled: the ranking score with shuffled labels, or None
     """
 
     experiment: str
@@ -47,18 +47,29 @@ class Row:
     n: int
     measure: str
     rank: int
-    scores: Mapping[str, Figure]
-    majority: Figure | None
-    shuffled: Figure | None
+    scores: Mapping[str, Score]
+    majority: Score | None
+    shuffled: Score | None
 
 
 @dataclass(frozen=True)
-class Dot:
-    """A line of the chart; places are percent of its width."""
+class PlottedScore:
+    """A line of the chart: a score and its interval.
+
+    Args:
+        label: of the line
+        detail: below the label
+        text: description for screen readers
+        place: of the score, in percent of the chart's width
+        low: of the interval, in percent
+        high: of the interval, in percent
+        majority: of the majority class, in percent
+        shuffled: of shuffled labels, in percent
+    """
 
     label: str
     detail: str
-    said: str
+    text: str
     place: float
     low: float | None = None
     high: float | None = None
@@ -67,34 +78,34 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Block:
-    """The experiments of one protocol; only these are ranked together."""
+class ProtocolRanking:
+    """Experiments with one protocol, ranked among themselves."""
 
     protocol: str
     in_words: str
     leak: str
-    rows: tuple[Row, ...]
-    dots: tuple[Dot, ...]
+    rows: tuple[RankedExperiment, ...]
+    plotted: tuple[PlottedScore, ...]
 
     @property
     def one_n(self) -> bool:
-        """Whether all were tested on equally many rows."""
+        """Whether all have the same number of test rows."""
         return len({row.n for row in self.rows}) == 1
 
 
 @dataclass(frozen=True)
-class Group:
-    """What is known of a corpus, a target and a set of classes.
+class Board:
+    """All scores on a corpus, a target and a set of classes.
 
     Args:
         title: corpus and target
         detail: classes and reader
-        simulated: whether any of its experiments is on a corpus that undertone made
-        measure: the score that ranks and is drawn
+        simulated: whether any of the experiments is on a corpus that undertone made
+        measure: the score that ranks and is plotted
         measures: all scores, that one first
-        blocks: ours, leaky protocols last
-        published: everything published
-        dots: what is published in the measure that is drawn
+        rankings: our experiments by protocol, leaky ones last
+        published: all published scores
+        plotted: the published scores of that measure
         ticks: of the axis: place in percent, number
     """
 
@@ -103,22 +114,22 @@ class Group:
     simulated: bool
     measure: str
     measures: tuple[str, ...]
-    blocks: tuple[Block, ...]
-    published: tuple[Published, ...]
-    dots: tuple[Dot, ...]
+    rankings: tuple[ProtocolRanking, ...]
+    published: tuple[PublishedScore, ...]
+    plotted: tuple[PlottedScore, ...]
     ticks: tuple[tuple[float, str], ...]
 
 
 def render(results: Sequence[Mapping[str, Any]]) -> str:
-    """Return the leaderboard as HTML; the same results, in whatever order, give the same text.
+    """Return the leaderboard as HTML; the order of the results does not matter.
 
     Args:
-        results: the content of every experiment's `metrics.json`
+        results: content of every experiment's `metrics.json`
     """
     return chart_page.render(
         "pages/leaderboard/templates/leaderboard.html",
         {},
-        groups=groups(results),
+        boards=boards(results),
         n=len(results),
         names=score_text.NAMES,
         meanings=score_text.MEANINGS,
@@ -127,103 +138,121 @@ def render(results: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def rows(results: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Return every experiment with its rank, by corpus, target, set of classes, protocol and score."""
-    found: list[Row] = []
-    for _, same in groupby(sorted(results, key=_group), key=_group):
-        mine = list(same)
-        measure = _measure(mine)
-        for _, of_one_protocol in groupby(sorted(mine, key=_block), key=_block):
-            ordered = sorted(of_one_protocol, key=lambda one: _order(one, measure))
-            found += [_row(one, measure, place) for place, one in enumerate(ordered, 1)]
-    return found
+def rows(results: Sequence[Mapping[str, Any]]) -> list[RankedExperiment]:
+    """Return every experiment with its rank, sorted by corpus, target, set of classes, protocol and score.
+
+    Args:
+        results: content of every experiment's `metrics.json`
+    """
+    ranked: list[RankedExperiment] = []
+    for _, same_group in groupby(sorted(results, key=_group_of), key=_group_of):
+        of_group = list(same_group)
+        measure = _measure(of_group)
+        for _, of_one_protocol in groupby(sorted(of_group, key=_protocol_key), key=_protocol_key):
+            ordered = sorted(of_one_protocol, key=lambda result: _order(result, measure))
+            ranked += [_row(result, measure, place) for place, result in enumerate(ordered, 1)]
+    return ranked
 
 
-def groups(results: Sequence[Mapping[str, Any]]) -> tuple[Group, ...]:
-    """Return the rows gathered by corpus, target and set of classes, published figures beside them."""
-    about = {_group(one): one for one in sorted(results, key=lambda one: str(one["experiment"]))}
-    return tuple(_gathered(list(found), about[key]) for key, found in groupby(rows(results), key=lambda row: row.group))
+def boards(results: Sequence[Mapping[str, Any]]) -> tuple[Board, ...]:
+    """Return one board for each corpus, target and set of classes, with the published scores.
+
+    Args:
+        results: content of every experiment's `metrics.json`
+    """
+    about = {_group_of(result): result for result in sorted(results, key=lambda result: str(result["experiment"]))}
+    return tuple(_board(list(ranked), about[key]) for key, ranked in groupby(rows(results), key=lambda row: row.group))
 
 
-def shown(one: Published) -> str:
-    """Return a published figure, with a fourth digit where it has one."""
-    ends = [one.value] if one.up_to is None else [one.value, one.up_to]
+def shown(published: PublishedScore) -> str:
+    """Return a published score with three decimals, or four if it has them.
+
+    Args:
+        published: the score
+    """
+    ends = [published.value] if published.up_to is None else [published.value, published.up_to]
     return " to ".join(f"{end:.3f}" if round(end, 3) == end else f"{end:g}" for end in ends)
 
 
-def _gathered(found: Sequence[Row], about: Mapping[str, Any]) -> Group:
-    measure = found[0].measure
+def _board(ranked: Sequence[RankedExperiment], about: Mapping[str, Any]) -> Board:
+    measure = ranked[0].measure
     beside = published.beside(about["reader"], about["target"])
-    comparable = [one for one in beside if one.metric == measure]
-    widest = _widest(found, comparable) if measure in score_text.LOWER_IS_BETTER else 1.0
-    blocks = [
-        Block(protocol, mine[0].in_words, leak, tuple(mine), tuple(_dot(row, widest) for row in mine))
-        for (leak, protocol), mine in (
-            (key, list(same)) for key, same in groupby(found, key=lambda row: (row.leak, row.protocol))
+    comparable = [entry for entry in beside if entry.metric == measure]
+    widest = _widest(ranked, comparable) if measure in score_text.LOWER_IS_BETTER else 1.0
+    rankings = [
+        ProtocolRanking(
+            protocol,
+            of_protocol[0].in_words,
+            leak,
+            tuple(of_protocol),
+            tuple(_plotted(row, widest) for row in of_protocol),
+        )
+        for (leak, protocol), of_protocol in (
+            (key, list(members)) for key, members in groupby(ranked, key=lambda row: (row.leak, row.protocol))
         )
     ]
     classes = f"{len(about['outputs'])} {'classes' if about['task'] == 'classes' else 'labels'}"
     chosen = f" ({about['labels']})" if about["labels"] != "all" else ""
     detail = [f"{classes}{chosen}"] if about["task"] != "values" else []
-    return Group(
+    return Board(
         title=f"{about['corpus']}, {plain(about['target']).replace('_', ' ')}",
         detail=", ".join([*detail, f"read by {about['reader']}"]),
-        simulated=any(row.simulated for row in found),
+        simulated=any(row.simulated for row in ranked),
         measure=measure,
-        measures=tuple(found[0].scores),
-        blocks=tuple(blocks),
+        measures=tuple(ranked[0].scores),
+        rankings=tuple(rankings),
         published=beside,
-        dots=tuple(_published_dot(one, widest) for one in comparable),
+        plotted=tuple(_plotted_published(entry, widest) for entry in comparable),
         ticks=tuple((20.0 * k, f"{widest * k / 5:g}") for k in range(6)),
     )
 
 
-def _row(found: Mapping[str, Any], measure: str, rank: int) -> Row:
-    systems = score_text.systems(found)
-    names = (measure, *(one for one in score_text.measures(found) if one != measure))
-    return Row(
-        experiment=found["experiment"],
-        group=_group(found),
-        model=found["model"]["name"],
-        features=tuple(one["name"] for one in found["features"]),
-        protocol=found["protocol"],
-        in_words=found["protocol_in_words"],
-        leak=score_text.leak(found),
-        simulated=found["simulated"],
-        n=found["n"],
+def _row(result: Mapping[str, Any], measure: str, rank: int) -> RankedExperiment:
+    systems = score_text.systems(result)
+    names = (measure, *(name for name in score_text.measures(result) if name != measure))
+    return RankedExperiment(
+        experiment=result["experiment"],
+        group=_group_of(result),
+        model=result["model"]["name"],
+        features=tuple(feature_set["name"] for feature_set in result["features"]),
+        protocol=result["protocol"],
+        in_words=result["protocol_in_words"],
+        leak=score_text.leak(result),
+        simulated=result["simulated"],
+        n=result["n"],
         measure=measure,
         rank=rank,
-        scores={one: systems["recipe"][one] for one in names},
-        majority=systems.get(score_text.majority(found), {}).get(measure),
+        scores={name: systems["recipe"][name] for name in names},
+        majority=systems.get(score_text.majority(result), {}).get(measure),
         shuffled=systems.get(score_text.SHUFFLED, {}).get(measure),
     )
 
 
-def _dot(row: Row, widest: float) -> Dot:
+def _plotted(row: RankedExperiment, widest: float) -> PlottedScore:
     mine = row.scores[row.measure]
-    said = f"{row.experiment}: {score_text.NAMES[row.measure]} {mine}; n = {row.n:,}; {row.protocol}"
+    text = f"{row.experiment}: {score_text.NAMES[row.measure]} {mine}; n = {row.n:,}; {row.protocol}"
     if row.majority is not None:
-        said += f"; majority {row.majority}"
+        text += f"; majority {row.majority}"
     if row.shuffled is not None:
-        said += f"; shuffled labels {row.shuffled}"
-    beside = (None if one is None else one.value for one in (row.majority, row.shuffled))
+        text += f"; shuffled labels {row.shuffled}"
+    beside = (None if value is None else value.value for value in (row.majority, row.shuffled))
     low, high, majority, shuffled = (
-        None if one is None else _place(one, widest) for one in (mine.low, mine.high, *beside)
+        None if value is None else _place(value, widest) for value in (mine.low, mine.high, *beside)
     )
-    return Dot(
-        row.experiment, f"{mine}; n = {row.n:,}", said, _place(mine.value, widest), low, high, majority, shuffled
+    return PlottedScore(
+        row.experiment, f"{mine}; n = {row.n:,}", text, _place(mine.value, widest), low, high, majority, shuffled
     )
 
 
-def _published_dot(one: Published, widest: float) -> Dot:
-    leaky = {True: "LEAKY; ", False: "", None: "whether leaky is not said; "}[one.leaky]
-    detail = f"{shown(one)}; {leaky}{one.protocol}"
-    high = None if one.up_to is None else _place(one.up_to, widest)
-    place = _place(one.value, widest)
-    return Dot(
-        f"{one.system} ({one.source})",
+def _plotted_published(published: PublishedScore, widest: float) -> PlottedScore:
+    leaky = {True: "LEAKY; ", False: "", None: "whether leaky is not said; "}[published.leaky]
+    detail = f"{shown(published)}; {leaky}{published.protocol}"
+    high = None if published.up_to is None else _place(published.up_to, widest)
+    place = _place(published.value, widest)
+    return PlottedScore(
+        f"{published.system} ({published.source})",
         detail,
-        f"{one.system}: {detail}",
+        f"{published.system}: {detail}",
         place,
         place if high is not None else None,
         high,
@@ -234,28 +263,32 @@ def _place(value: float, widest: float) -> float:
     return round(100 * min(max(value / widest, 0.0), 1.0), 2)
 
 
-def _widest(found: Sequence[Row], beside: Sequence[Published]) -> float:
-    """Return where the axis of an error ends: at the next half above everything that is drawn."""
-    figures = [one for row in found for one in (row.scores[row.measure], row.majority, row.shuffled) if one is not None]
-    ends = [one.value if one.high is None else one.high for one in figures] + [one.value for one in beside]
+def _widest(ranked: Sequence[RankedExperiment], published: Sequence[PublishedScore]) -> float:
+    """Return the end of the axis of an error: the next half above all scores."""
+    scores = [
+        score for row in ranked for score in (row.scores[row.measure], row.majority, row.shuffled) if score is not None
+    ]
+    ends = [score.value if score.high is None else score.high for score in scores] + [
+        score.value for score in published
+    ]
     return max(0.5, ceil(2 * max(ends)) / 2)
 
 
-def _group(found: Mapping[str, Any]) -> tuple[str, str, str]:
-    return found["corpus"], found["target"], found["labels"]
+def _group_of(result: Mapping[str, Any]) -> tuple[str, str, str]:
+    return result["corpus"], result["target"], result["labels"]
 
 
-def _block(found: Mapping[str, Any]) -> tuple[bool, bool, str, str]:
-    leak = score_text.leak(found)
-    return bool(leak), found["protocol"] != "official", found["protocol"], leak
+def _protocol_key(result: Mapping[str, Any]) -> tuple[bool, bool, str, str]:
+    leak = score_text.leak(result)
+    return bool(leak), result["protocol"] != "official", result["protocol"], leak
 
 
-def _order(found: Mapping[str, Any], measure: str) -> tuple[float, str]:
-    value = found["scores"][measure]["value"]
-    return (value if measure in score_text.LOWER_IS_BETTER else -value), found["experiment"]
+def _order(result: Mapping[str, Any], measure: str) -> tuple[float, str]:
+    value = result["scores"][measure]["value"]
+    return (value if measure in score_text.LOWER_IS_BETTER else -value), result["experiment"]
 
 
-def _measure(found: Sequence[Mapping[str, Any]]) -> str:
-    """Return what ranks a group: MELD's weighted F1 as soon as one of its experiments is on MELD's own split."""
-    headlines = {score_text.headline(one) for one in found}
+def _measure(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return the score that ranks a board: weighted F1 if one of its experiments uses MELD's own split."""
+    headlines = {score_text.headline(result) for result in results}
     return "weighted_f1" if "weighted_f1" in headlines else headlines.pop()

@@ -1,12 +1,12 @@
-"""Published figures that can stand beside experiments, each with its protocol as it is stated.
+"""Published scores to show beside experiments, each with its protocol as stated.
 
-`leaky` says of the split what `Protocol.leaky` says of ours. True: training and test part share what must be kept
-apart, or the test part itself was learned from. False: speakers, sessions or the corpus's own parts keep them apart.
-None: what is stated does not settle it. MELD's own split keeps dialogues apart but not speakers; it counts as not
-leaky, as it does for ours.
+`leaky` means the same as `Protocol.leaky`. True: training and test part share what must be kept apart, or the test
+part was used in training. False: speakers, sessions or the corpus's own parts keep them apart. None: the publication
+does not say enough. MELD's own split keeps dialogues apart but not speakers; it counts as not leaky, as in our
+protocols.
 
-ser-bench prints reports per class; of each, four figures stand here: accuracy, and the averages over classes. Where a
-report contradicts itself or another, its protocol says so.
+ser-bench prints reports per class; we list four scores of each: accuracy, and the averages over classes. If a report
+contradicts itself or another one, its protocol says so.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ Metric = Literal[
 
 
 @dataclass(frozen=True)
-class Published:
-    """A published figure.
+class PublishedScore:
+    """A published score.
 
     Args:
         corpus: the name of its reader
         target: as recipes have it
         system: what was trained
-        metric: what the figure is; `not stated` where it does not say
-        value: 0 to 1, but for an error; of a range, its lower end
+        metric: name of the score; `not stated` if the publication does not say
+        value: 0 to 1, except for errors; the lower end of a range
         protocol: as stated
-        leaky: see above
+        leaky: see the module's docstring
         source: who published it
         up_to: the upper end of a range
     """
@@ -75,37 +75,38 @@ def _report(
     corpus: str,
     system: str,
     protocol: str,
-    figures: tuple[float, float, float, float],
+    scores: tuple[float, float, float, float],
     leaky: bool | None = None,
-) -> Iterator[Published]:
+) -> Iterator[PublishedScore]:
     """Yield the rows of one of ser-bench's reports: accuracy, mean recall, macro and weighted F1."""
-    for metric, value in zip(_OF_A_REPORT, figures, strict=True):
-        yield Published(corpus, "emotion", system, metric, value, protocol, leaky, _SER_BENCH)
+    for metric, value in zip(_OF_A_REPORT, scores, strict=True):
+        yield PublishedScore(corpus, "emotion", system, metric, value, protocol, leaky, _SER_BENCH)
 
 
 _MELD_ROWS = (
-    Published("meld", "emotion", "majority", "weighted_f1", 0.313, _MELD, False, _CONV),
-    Published("meld", "emotion", "RoBERTa", "weighted_f1", 0.620, _MELD, False, _CONV),
-    Published("meld", "emotion", "COSMIC", "weighted_f1", 0.652, _MELD, False, _CONV),
-    Published("meld", "emotion", "wav2vec2-base", "uar", 0.201, _SPEECH, None, _EMOBOX),
-    Published("meld", "emotion", "wav2vec2-base", "accuracy", 0.452, _SPEECH, None, _EMOBOX),
-    Published("meld", "emotion", "wav2vec2-base", "macro_f1", 0.200, _SPEECH, None, _EMOBOX),
-    Published("meld", "emotion", "Whisper-v3", "uar", 0.315, _SPEECH, None, _EMOBOX),
-    Published("meld", "emotion", "Whisper-v3", "accuracy", 0.519, _SPEECH, None, _EMOBOX),
-    Published("meld", "emotion", "Whisper-v3", "macro_f1", 0.330, _SPEECH, None, _EMOBOX),
-    Published("meld", "emotion", "BERT [CLS] + LogReg", "accuracy", 0.481, _POOLED, True, "meld-text-audio"),
-    Published("meld", "emotion", "BERT [CLS] + XGBoost", "accuracy", 0.520, _POOLED, True, "meld-text-audio"),
-    Published("meld", "emotion", "BERT [CLS] + XGBoost", "macro_f1", 0.26, _POOLED, True, "meld-text-audio"),
-    Published("meld", "emotion", "attention + SVM", "accuracy", 0.942,
-              "7 emotions; evaluated on what it was trained on, as far as the text shows", True, "meld-trimodal"),
-    Published("meld", "emotion", "attention + SVM", "not stated", 0.937,
-              "F1, 7 emotions; evaluated on what it was trained on, as far as the text shows", True, "meld-trimodal"),
-    Published("meld", "sentiment", "majority", "weighted_f1", 0.313, _MELD_3, False, _CONV),
-    Published("meld", "sentiment", "RoBERTa", "weighted_f1", 0.721, _MELD_3, False, _CONV),
-    Published("meld", "sentiment", "COSMIC", "weighted_f1", 0.732, _MELD_3, False, _CONV),
-    Published("meld", "sentiment", "BERT [CLS] + LogReg", "accuracy", 0.504, _POOLED, True, "meld-text-audio"),
-    Published("meld", "sentiment", "BERT [CLS] + XGBoost", "accuracy", 0.524, _POOLED, True, "meld-text-audio"),
-    Published("meld", "sentiment", "BERT [CLS] + XGBoost", "macro_f1", 0.52, _POOLED, True, "meld-text-audio"),
+    PublishedScore("meld", "emotion", "majority", "weighted_f1", 0.313, _MELD, False, _CONV),
+    PublishedScore("meld", "emotion", "RoBERTa", "weighted_f1", 0.620, _MELD, False, _CONV),
+    PublishedScore("meld", "emotion", "COSMIC", "weighted_f1", 0.652, _MELD, False, _CONV),
+    PublishedScore("meld", "emotion", "wav2vec2-base", "uar", 0.201, _SPEECH, None, _EMOBOX),
+    PublishedScore("meld", "emotion", "wav2vec2-base", "accuracy", 0.452, _SPEECH, None, _EMOBOX),
+    PublishedScore("meld", "emotion", "wav2vec2-base", "macro_f1", 0.200, _SPEECH, None, _EMOBOX),
+    PublishedScore("meld", "emotion", "Whisper-v3", "uar", 0.315, _SPEECH, None, _EMOBOX),
+    PublishedScore("meld", "emotion", "Whisper-v3", "accuracy", 0.519, _SPEECH, None, _EMOBOX),
+    PublishedScore("meld", "emotion", "Whisper-v3", "macro_f1", 0.330, _SPEECH, None, _EMOBOX),
+    PublishedScore("meld", "emotion", "BERT [CLS] + LogReg", "accuracy", 0.481, _POOLED, True, "meld-text-audio"),
+    PublishedScore("meld", "emotion", "BERT [CLS] + XGBoost", "accuracy", 0.520, _POOLED, True, "meld-text-audio"),
+    PublishedScore("meld", "emotion", "BERT [CLS] + XGBoost", "macro_f1", 0.26, _POOLED, True, "meld-text-audio"),
+    PublishedScore("meld", "emotion", "attention + SVM", "accuracy", 0.942,
+                   "7 emotions; evaluated on what it was trained on, as far as the text shows", True, "meld-trimodal"),
+    PublishedScore("meld", "emotion", "attention + SVM", "not stated", 0.937,
+                   "F1, 7 emotions; evaluated on what it was trained on, as far as the text shows", True,
+                   "meld-trimodal"),
+    PublishedScore("meld", "sentiment", "majority", "weighted_f1", 0.313, _MELD_3, False, _CONV),
+    PublishedScore("meld", "sentiment", "RoBERTa", "weighted_f1", 0.721, _MELD_3, False, _CONV),
+    PublishedScore("meld", "sentiment", "COSMIC", "weighted_f1", 0.732, _MELD_3, False, _CONV),
+    PublishedScore("meld", "sentiment", "BERT [CLS] + LogReg", "accuracy", 0.504, _POOLED, True, "meld-text-audio"),
+    PublishedScore("meld", "sentiment", "BERT [CLS] + XGBoost", "accuracy", 0.524, _POOLED, True, "meld-text-audio"),
+    PublishedScore("meld", "sentiment", "BERT [CLS] + XGBoost", "macro_f1", 0.52, _POOLED, True, "meld-text-audio"),
 )  # fmt: skip
 
 _CNN_2D = {
@@ -128,26 +129,27 @@ _CNN_1D = {
     ("13 features, mean over frequency", 8): (0.92, 0.92, 0.92, 0.92),
 }
 _RAVDESS_ROWS = (
-    Published("ravdess", "emotion", "wav2vec2-base", "uar", 0.543, _RAVDESS_FOLDS, False, "EmoBox, table 4"),
-    Published("ravdess", "emotion", "HuBERT-L", "uar", 0.700, _RAVDESS_FOLDS, False, "EmoBox, table 4"),
-    Published("ravdess", "emotion", "WavLM-L", "uar", 0.720, _RAVDESS_FOLDS, False, "EmoBox, table 4"),
-    Published("ravdess", "emotion", "Whisper-v3", "uar", 0.753, _RAVDESS_FOLDS, False, "EmoBox, table 4"),
-    Published("ravdess", "emotion", "eGeMAPS", "not stated", 0.570, _PEPINO, False, "Pepino 2021"),
-    Published("ravdess", "emotion", "wav2vec2", "not stated", 0.757, _PEPINO, False, "Pepino 2021"),
-    Published("ravdess", "emotion", "wav2vec2", "not stated", 0.843, f"{_PEPINO}, with speaker normalisation", False,
-              "Pepino 2021"),
-    Published("ravdess", "emotion", "wav2vec2", "not stated", 0.842, "7 classes, a random split", True, "Pepino 2021"),
+    PublishedScore("ravdess", "emotion", "wav2vec2-base", "uar", 0.543, _RAVDESS_FOLDS, False, "EmoBox, table 4"),
+    PublishedScore("ravdess", "emotion", "HuBERT-L", "uar", 0.700, _RAVDESS_FOLDS, False, "EmoBox, table 4"),
+    PublishedScore("ravdess", "emotion", "WavLM-L", "uar", 0.720, _RAVDESS_FOLDS, False, "EmoBox, table 4"),
+    PublishedScore("ravdess", "emotion", "Whisper-v3", "uar", 0.753, _RAVDESS_FOLDS, False, "EmoBox, table 4"),
+    PublishedScore("ravdess", "emotion", "eGeMAPS", "not stated", 0.570, _PEPINO, False, "Pepino 2021"),
+    PublishedScore("ravdess", "emotion", "wav2vec2", "not stated", 0.757, _PEPINO, False, "Pepino 2021"),
+    PublishedScore("ravdess", "emotion", "wav2vec2", "not stated", 0.843,
+                   f"{_PEPINO}, with speaker normalisation", False, "Pepino 2021"),
+    PublishedScore("ravdess", "emotion", "wav2vec2", "not stated", 0.842, "7 classes, a random split", True,
+                   "Pepino 2021"),
     *(
         row
-        for number, figures in _CNN_2D.items()
+        for number, scores in _CNN_2D.items()
         for row in _report("ravdess", "2-D CNN, 2 or 6 layers",
-                           f"6 classes, actor set {number}, {_EIGHT_ACTORS}; {_BOTH}", figures, False)
+                           f"6 classes, actor set {number}, {_EIGHT_ACTORS}; {_BOTH}", scores, False)
     ),
     *(
         row
-        for (features, layers), figures in _CNN_1D.items()
+        for (features, layers), scores in _CNN_1D.items()
         for row in _report("ravdess", f"1-D CNN, {layers} layers, {features}",
-                           f"6 classes, actor set 1, {_EIGHT_ACTORS}", figures, False)
+                           f"6 classes, actor set 1, {_EIGHT_ACTORS}", scores, False)
     ),
     *_report("ravdess", "DenseNet-201",
              "8 classes, 180 clips, which are three actors', though half as many are calm where half as many should be "
@@ -164,7 +166,7 @@ _ACTED_ROWS = (
              f"8 emotions announced; the figures are a copy of CREMA-D's, with its 6 classes and 820 clips; {_NOTHING}",
              (0.65, 0.65, 0.65, 0.64)),
     *_report("tess", "ResNeXt, windows", "7 classes, 300 random windows", (0.99, 0.99, 0.99, 0.99), True),
-    Published("tess", "emotion", "2-D CNN", "not stated", 0.772, "across its two speakers", False, "not named"),
+    PublishedScore("tess", "emotion", "2-D CNN", "not stated", 0.772, "across its two speakers", False, "not named"),
     *_report("crema-d", "ResNet", f"6 classes, 820 clips, {_TEN_ACTORS}; {_NOTHING}", (0.65, 0.65, 0.65, 0.64)),
     *_report("crema-d", "DenseNet-201", f"6 classes, 820 clips, {_TEN_ACTORS}; {_NOTHING}", (0.56, 0.56, 0.56, 0.56)),
     *_report("crema-d", "ResNeXt-50", f"3 classes, 400 clips, {_TEN_ACTORS}; {_NOTHING}", (0.84, 0.84, 0.84, 0.84)),
@@ -173,18 +175,18 @@ _ACTED_ROWS = (
 )  # fmt: skip
 
 _IEMOCAP_ROWS = (
-    Published("iemocap", "emotion", "eGeMAPS", "uar", 0.525, _SESSION, False, "Pepino 2021; EmoBox; emotion2vec"),
-    # one row of several papers, and which of its figures are UAR and which WA is only said of the first and the last
-    Published("iemocap", "emotion", "wav2vec2-base", "not stated", 0.583, _SESSION, False,
-              "Pepino 2021; EmoBox; emotion2vec", up_to=0.658),
-    Published("iemocap", "emotion", "WavLM-L", "not stated", 0.695, _SESSION, False,
-              "Pepino 2021; EmoBox; emotion2vec"),
-    Published("iemocap", "emotion", "emotion2vec", "accuracy", 0.718, _SESSION, False,
-              "Pepino 2021; EmoBox; emotion2vec"),
-    Published("iemocap", "emotion", "fine-tuned", "not stated", 0.730, "4 classes, speaker-independent", False,
-              "arXiv 2111.02735"),
-    Published("iemocap", "emotion", "fine-tuned", "not stated", 0.796, "4 classes, speaker-dependent", True,
-              "arXiv 2111.02735"),
+    PublishedScore("iemocap", "emotion", "eGeMAPS", "uar", 0.525, _SESSION, False, "Pepino 2021; EmoBox; emotion2vec"),
+    # one row covers several papers, and only its first and last score are identified as UAR or WA
+    PublishedScore("iemocap", "emotion", "wav2vec2-base", "not stated", 0.583, _SESSION, False,
+                   "Pepino 2021; EmoBox; emotion2vec", up_to=0.658),
+    PublishedScore("iemocap", "emotion", "WavLM-L", "not stated", 0.695, _SESSION, False,
+                   "Pepino 2021; EmoBox; emotion2vec"),
+    PublishedScore("iemocap", "emotion", "emotion2vec", "accuracy", 0.718, _SESSION, False,
+                   "Pepino 2021; EmoBox; emotion2vec"),
+    PublishedScore("iemocap", "emotion", "fine-tuned", "not stated", 0.730, "4 classes, speaker-independent", False,
+                   "arXiv 2111.02735"),
+    PublishedScore("iemocap", "emotion", "fine-tuned", "not stated", 0.796, "4 classes, speaker-dependent", True,
+                   "arXiv 2111.02735"),
     *_report("iemocap", "ResNet-50", f"5 classes, 1,480 turns; {_OTHER_NAMES}; {_NOTHING}", (0.46, 0.46, 0.46, 0.45)),
     *_report("iemocap", "ResNeXt", f"5 classes, 1,480 turns; {_OTHER_NAMES}; {_NOTHING}", (0.53, 0.51, 0.52, 0.52)),
     *_report("iemocap", "ResNeXt", f"3 classes, 697 turns; {_NOTHING}", (0.69, 0.60, 0.58, 0.65)),
@@ -194,12 +196,12 @@ _IEMOCAP_ROWS = (
              (0.77, 0.78, 0.75, 0.77)),
     *_report("iemocap", "AlexNet + BERT", f"{_ONE_SET}, 597 turns", (0.64, 0.65, 0.64, 0.65)),
     *_report("iemocap", "wav2vec2 + BERT", f"{_ONE_SET}, 644 turns", (0.69, 0.71, 0.68, 0.69)),
-    Published("iemocap", "emotion", "BERT, text", "accuracy", 0.71, _RANDOM, True, "iemocap-fusion"),
-    Published("iemocap", "emotion", "AlexNet, audio", "accuracy", 0.55, _RANDOM, True, "iemocap-fusion"),
-    Published("iemocap", "emotion", "ResNet-34, audio", "accuracy", 0.998, f"{_RANDOM}; validation, overfit", True,
-              "iemocap-fusion"),
-    Published("iemocap", "emotion", "BERT + AlexNet", "accuracy", 0.95, _FUSED, True, "iemocap-fusion"),
-    Published("iemocap", "emotion", "BERT + ResNet-34", "accuracy", 0.85, _FUSED, True, "iemocap-fusion"),
+    PublishedScore("iemocap", "emotion", "BERT, text", "accuracy", 0.71, _RANDOM, True, "iemocap-fusion"),
+    PublishedScore("iemocap", "emotion", "AlexNet, audio", "accuracy", 0.55, _RANDOM, True, "iemocap-fusion"),
+    PublishedScore("iemocap", "emotion", "ResNet-34, audio", "accuracy", 0.998, f"{_RANDOM}; validation, overfit", True,
+                   "iemocap-fusion"),
+    PublishedScore("iemocap", "emotion", "BERT + AlexNet", "accuracy", 0.95, _FUSED, True, "iemocap-fusion"),
+    PublishedScore("iemocap", "emotion", "BERT + ResNet-34", "accuracy", 0.85, _FUSED, True, "iemocap-fusion"),
 )  # fmt: skip
 
 _MMSA = {
@@ -212,7 +214,7 @@ _OF_LABELS: tuple[Metric, ...] = ("micro_f1", "macro_f1", "weighted_f1")
 _AT_THRESHOLD = {0.5: (0.51, 0.35, 0.48), 0.3: (0.51, 0.35, 0.47)}
 _MOSEI_ROWS = (
     *(
-        Published("mosei", "emotions", "wav2vec2", metric, value,
+        PublishedScore("mosei", "emotions", "wav2vec2", metric, value,
                   f"6 labels at once, threshold {threshold}, windows of 4 s; {_NOTHING}", None, _SER_BENCH)
         for threshold, of_all in _AT_THRESHOLD.items()
         for metric, value in zip(_OF_LABELS, of_all, strict=True)
@@ -230,21 +232,21 @@ _MOSEI_ROWS = (
              f"4 classes, 4,238 segments, {_ADDED}; BERT's report has the same numbers of segments under other names; "
              f"{_NOTHING}", (0.5017, 0.3381, 0.3308, 0.4565)),
     *(
-        Published("mosei", "sentiment_intensity", system, metric, value, "MMSA, 5 seeds", None, "MMSA")
+        PublishedScore("mosei", "sentiment_intensity", system, metric, value, "MMSA, 5 seeds", None, "MMSA")
         for system, values in _MMSA.items()
         for metric, value in zip(_OF_VALUES, values, strict=True)
     ),
 )  # fmt: skip
 
-FIGURES: tuple[Published, ...] = (*_MELD_ROWS, *_RAVDESS_ROWS, *_ACTED_ROWS, *_IEMOCAP_ROWS, *_MOSEI_ROWS)
-"""Every figure, those of the field before those of the systems that undertone runs anew."""
+SCORES: tuple[PublishedScore, ...] = (*_MELD_ROWS, *_RAVDESS_ROWS, *_ACTED_ROWS, *_IEMOCAP_ROWS, *_MOSEI_ROWS)
+"""All scores; those of the systems that undertone reimplements come last."""
 
 
-def beside(corpus_reader: str, target: str) -> tuple[Published, ...]:
-    """Return what is published on a corpus and a target.
+def beside(corpus_reader: str, target: str) -> tuple[PublishedScore, ...]:
+    """Return the published scores on a corpus and a target.
 
     Args:
-        corpus_reader: who reads the corpus, such as `meld`
+        corpus_reader: name of the corpus's reader, such as `meld`
         target: as recipes have it, such as `emotion`
     """
-    return tuple(one for one in FIGURES if one.corpus == corpus_reader and one.target == target)
+    return tuple(entry for entry in SCORES if entry.corpus == corpus_reader and entry.target == target)

@@ -1,4 +1,4 @@
-"""The test set video by video: how many utterances, how many right, and which way they lean."""
+"""Results per test video: utterances, correct predictions, and mean labels."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ _SIGN = {"negative": -1, "neutral": 0, "positive": 1}
 
 
 @dataclass(frozen=True)
-class Video:
+class VideoResult:
     """One test video.
 
     Attributes:
+        video_id: its id
+        title: its title, or else the id
+        url: its address, or empty
         n: utterances with a consensus label
-        right: how many of them the classifier labels as the consensus does
-        consensus: mean of the consensus labels, counting −1, 0 and 1
-        predicted: mean of the predicted labels, counted the same
+        right: of these, how many the classifier labels the same
+        consensus: mean of the consensus labels as −1, 0 and 1
+        predicted: mean of the predicted labels as −1, 0 and 1
     """
 
     video_id: str
@@ -31,25 +34,25 @@ class Video:
 
     @property
     def accuracy(self) -> float:
-        """The share that is right."""
+        """Share of correct predictions."""
         return self.right / self.n
 
 
-def test_videos(scored: Iterable[Mapping[str, Any]], videos: Iterable[Mapping[str, Any]]) -> tuple[Video, ...]:
-    """Return the test videos that have scored utterances, from the most negative consensus to the most positive.
+def test_videos(scored: Iterable[Mapping[str, Any]], videos: Iterable[Mapping[str, Any]]) -> tuple[VideoResult, ...]:
+    """Return the test videos with scored utterances, from the most negative consensus to the most positive.
 
     Args:
         scored: rows of PREDICTIONS with a label
         videos: rows of VIDEOS
     """
-    known = {video["video_id"]: video for video in videos}
+    by_id = {video["video_id"]: video for video in videos}
     test = sorted((row for row in scored if row["split"] == "test"), key=lambda row: row["group"])
-    found = [_video(known[group], list(rows)) for group, rows in groupby(test, key=lambda row: row["group"])]
-    return tuple(sorted(found, key=lambda video: (video.consensus, video.video_id)))
+    results = [_video(by_id[group], list(rows)) for group, rows in groupby(test, key=lambda row: row["group"])]
+    return tuple(sorted(results, key=lambda video: (video.consensus, video.video_id)))
 
 
-def _video(video: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Video:
-    return Video(
+def _video(video: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> VideoResult:
+    return VideoResult(
         video_id=video["video_id"],
         title=video["title"] or video["video_id"],
         url=video["url"] or "",

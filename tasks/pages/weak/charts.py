@@ -1,22 +1,18 @@
-"""The charts, as plotly figures in plain JSON; the page's style sheet colours their text for light and dark."""
+"""Charts of the report, as plotly figures in plain JSON."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tasks.core import tables
-from tasks.pages.common.charts import Chart, plain
+from tasks.pages.common.charts import Chart, plain, plotly_text
 from tasks.pages.common.headline import SYSTEMS as SYSTEM_NAMES
-from tasks.pages.common.headline import Row
+from tasks.pages.common.headline import HeadlineRow
 from tasks.pages.common.palette import COLOURS, SYSTEMS
-from tasks.pages.weak.by_video import Video
-from tasks.pages.weak.vote_counts import NONE, Spread
-
-if TYPE_CHECKING:
-    pass
+from tasks.pages.weak.by_video import VideoResult
+from tasks.pages.weak.vote_counts import NONE, ScoreHistogram
 
 _SHAPES = {"classifier": "diamond", "majority": "square", "shuffled": "circle"}
 _OFFSETS = {"classifier": -0.24, "majority": 0.0, "shuffled": 0.24}
@@ -25,29 +21,33 @@ _GREY = COLOURS["neutral"]
 _HATCHED = {"pattern": {"shape": "/", "fgcolor": _GREY, "bgcolor": "rgba(0,0,0,0)", "size": 5, "solidity": 0.3}}
 
 
-def intervals(rows: Sequence[Row]) -> Chart:
-    """Every measure with its interval, the classifier beside the baselines."""
+def intervals(rows: Sequence[HeadlineRow]) -> Chart:
+    """Draw every score with its interval, the classifier beside the baselines.
+
+    Args:
+        rows: of the headline
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
     for system, name in SYSTEM_NAMES.items():
-        found = [getattr(row, system) for row in rows]
+        scores = [getattr(row, system) for row in rows]
         figure.add_scatter(
             name=name,
             mode="markers",
-            x=[one.value for one in found],
+            x=[score.value for score in scores],
             y=[number + _OFFSETS[system] for number in range(len(rows))],
             marker={"color": SYSTEMS[system], "symbol": _SHAPES[system], "size": 11},
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [0 if one.high is None else one.high - one.value for one in found],
-                "arrayminus": [0 if one.low is None else one.value - one.low for one in found],
+                "array": [0 if score.high is None else score.high - score.value for score in scores],
+                "arrayminus": [0 if score.low is None else score.value - score.low for score in scores],
                 "thickness": 2,
                 "width": 5,
             },
             hovertemplate=[
-                f"{row.label}, {name}<br>{one}<extra></extra>" for row, one in zip(rows, found, strict=True)
+                f"{row.label}, {name}<br>{score}<extra></extra>" for row, score in zip(rows, scores, strict=True)
             ],
         )
     figure.update_xaxes(range=[0, 1], dtick=0.2, title="score (0 to 1)")
@@ -56,19 +56,24 @@ def intervals(rows: Sequence[Row]) -> Chart:
     return plain(figure, height=300)
 
 
-def votes(found: Spread, min_score: float) -> Chart:
-    """Mean votes in bins, coloured by the label they led to."""
+def votes(histogram: ScoreHistogram, min_score: float) -> Chart:
+    """Draw a histogram of mean votes, coloured by the resulting label.
+
+    Args:
+        histogram: of the mean votes
+        min_score: threshold of a label
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    edges = found.edges
+    edges = histogram.edges
     spans = [f"{low:.2f} to {high:.2f}" for low, high in pairwise(edges)]
     markers = {name: {"color": colour} for name, colour in COLOURS.items()}
     for label, marker in {**markers, NONE: {"color": _GREY, **_HATCHED}}.items():
         figure.add_bar(
             name=label,
             x=[(low + high) / 2 for low, high in pairwise(edges)],
-            y=found.counts[label],
+            y=histogram.counts[label],
             marker=marker,
             customdata=spans,
             hovertemplate=f"score %{{customdata}}<br>{label}: %{{y}}<extra></extra>",
@@ -82,14 +87,18 @@ def votes(found: Spread, min_score: float) -> Chart:
 
 
 def curve(points: Sequence[Mapping[str, Any]]) -> Chart:
-    """Macro F1 against listeners over coverage, one point for each threshold, with its interval."""
+    """Draw macro F1 against listeners over coverage: one point per threshold, with its interval.
+
+    Args:
+        points: rows with threshold, coverage, n, macro_f1, low and high
+    """
     import plotly.graph_objects as go
 
-    known = [one for one in points if one["macro_f1"] is not None]
+    scored = [point for point in points if point["macro_f1"] is not None]
     figure = go.Figure()
     figure.add_scatter(
-        x=[one["coverage"] for one in known],
-        y=[one["macro_f1"] for one in known],
+        x=[point["coverage"] for point in scored],
+        y=[point["macro_f1"] for point in scored],
         mode="lines+markers",
         name="labels",
         line={"color": SYSTEMS["classifier"], "width": 1.5},
@@ -97,12 +106,12 @@ def curve(points: Sequence[Mapping[str, Any]]) -> Chart:
         error_y={
             "type": "data",
             "symmetric": False,
-            "array": [0 if one["high"] is None else one["high"] - one["macro_f1"] for one in known],
-            "arrayminus": [0 if one["low"] is None else one["macro_f1"] - one["low"] for one in known],
+            "array": [0 if point["high"] is None else point["high"] - point["macro_f1"] for point in scored],
+            "arrayminus": [0 if point["low"] is None else point["macro_f1"] - point["low"] for point in scored],
             "thickness": 1,
             "width": 2,
         },
-        customdata=[[one["threshold"], one["n"]] for one in known],
+        customdata=[[point["threshold"], point["n"]] for point in scored],
         hovertemplate="threshold %{customdata[0]:.3f}, n = %{customdata[1]}<br>coverage %{x:.0%}, macro F1 %{y:.3f}"
         "<extra></extra>",
     )
@@ -112,7 +121,11 @@ def curve(points: Sequence[Mapping[str, Any]]) -> Chart:
 
 
 def labels(counts: Mapping[str, Mapping[str, int]]) -> Chart:
-    """The share of each class in training and test."""
+    """Draw the share of each class in training and test.
+
+    Args:
+        counts: split → class → utterances
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -141,7 +154,11 @@ def labels(counts: Mapping[str, Mapping[str, int]]) -> Chart:
 
 
 def per_class(scores: Mapping[str, Mapping[str, float]]) -> Chart:
-    """Precision, recall and F1 of each class."""
+    """Draw precision, recall and F1 of each class.
+
+    Args:
+        scores: class → scores
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -162,8 +179,12 @@ def per_class(scores: Mapping[str, Mapping[str, float]]) -> Chart:
     return plain(figure, height=300)
 
 
-def by_video(videos: Sequence[Video]) -> Chart:
-    """The mean label of each test video: consensus and classifier."""
+def by_video(videos: Sequence[VideoResult]) -> Chart:
+    """Draw the mean label of each test video, by consensus and by classifier.
+
+    Args:
+        videos: the test videos, in order
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -172,7 +193,7 @@ def by_video(videos: Sequence[Video]) -> Chart:
         ends = [video.consensus, video.predicted]
         line = {"color": _GREY, "width": 2}
         figure.add_scatter(x=ends, y=[video.video_id] * 2, mode="lines", line=line, showlegend=False, hoverinfo="skip")
-    # the ring is wider than the diamond, so that both show where they meet
+    # the ring is wider than the diamond: both remain visible where they coincide
     systems = {"consensus": ("circle-open", _GREY, 16), "predicted": (_SHAPES["classifier"], SYSTEMS["classifier"], 9)}
     for system, (shape, colour, size) in systems.items():
         figure.add_scatter(
@@ -190,10 +211,8 @@ def by_video(videos: Sequence[Video]) -> Chart:
     return plain(figure, height=130 + _ROW_PX * len(videos))
 
 
-def _hover(video: Video) -> str:
-    # plotly reads a small HTML in its texts, and %{…} in a template: neither may come from a title
-    title = html.escape(video.title, quote=False).replace("%{", "% {")
+def _hover(video: VideoResult) -> str:
     return (
-        f"<b>{title}</b><br>label {video.consensus:+.2f}, classifier {video.predicted:+.2f}"
+        f"<b>{plotly_text(video.title)}</b><br>label {video.consensus:+.2f}, classifier {video.predicted:+.2f}"
         f"<br>{video.right} of {video.n} right<extra></extra>"
     )

@@ -1,4 +1,4 @@
-"""A few test segments per class to listen to, picked by rule and not by ear."""
+"""Example segments per class to listen to, chosen automatically."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 
 from tasks.core import paths, tables
 from tasks.core.errors import TableError
-from tasks.pages.weak.inputs import Material
+from tasks.pages.weak.inputs import RunResults
 
 
 @dataclass(frozen=True)
 class Example:
-    """One segment that can be played; times in seconds, `flac` is 16 kHz mono.
+    """A segment to play; times in seconds, `flac` is 16 kHz mono.
 
-    `label` and `predicted` are empty where the classifier was not asked.
+    `label` and `predicted` are empty if the classifier did not process it.
     """
 
     utterance_id: str
@@ -36,7 +36,7 @@ class Example:
 
 
 def choose(scored: Iterable[Mapping[str, Any]], per_class: int) -> tuple[str, ...]:
-    """Pick utterances of the test split: right and wrong in turn, spread over the videos, by a digest of their ids.
+    """Choose test utterances: alternately right and wrong, spread over videos, ordered by a hash of their ids.
 
     Args:
         scored: rows of PREDICTIONS with a label
@@ -47,32 +47,39 @@ def choose(scored: Iterable[Mapping[str, Any]], per_class: int) -> tuple[str, ..
     """
     test = [row for row in scored if row["split"] == "test"]
     by_class = ([row for row in test if row["label"] == name] for name in tables.SENTIMENTS)
-    return tuple(one for rows in by_class for one in _alternate(rows, per_class))
+    return tuple(utterance_id for rows in by_class for utterance_id in _alternate(rows, per_class))
 
 
-def load(ids: Sequence[str], found: Material) -> tuple[Example, ...]:
-    """Read the chosen utterances with their sound, in the order of `ids`.
+def load(ids: Sequence[str], results: RunResults) -> tuple[Example, ...]:
+    """Read utterances with their sound, in the order of `ids`.
+
+    Args:
+        ids: utterance ids
+        results: tables of the run
 
     Raises:
         TableError: if a segment is not where the index says
     """
-    said, voted, guessed = (_rows(table, ids) for table in (found.utterances, found.votes, found.predictions))
-    titles = dict(zip(found.videos["video_id"].to_pylist(), found.videos["title"].to_pylist(), strict=True))
-    sounds = _sounds(ids, {one: row["group"] for one, row in said.items()}, found.segment_index)
+    utterances, votes, predictions = (
+        _rows(table, ids) for table in (results.utterances, results.votes, results.predictions)
+    )
+    titles = dict(zip(results.videos["video_id"].to_pylist(), results.videos["title"].to_pylist(), strict=True))
+    videos = {utterance_id: row["group"] for utterance_id, row in utterances.items()}
+    sounds = _sounds(ids, videos, results.segment_index)
     return tuple(
         Example(
-            utterance_id=one,
-            video_id=said[one]["group"],
-            title=titles[said[one]["group"]] or "",
-            text=said[one]["text"] or "",
-            start_s=said[one]["start_s"],
-            end_s=said[one]["end_s"],
-            label=guessed.get(one, {}).get("label") or "",
-            predicted=guessed.get(one, {}).get("predicted") or "",
-            votes=dict(voted[one]["votes"] or ()),
-            flac=sounds[one],
+            utterance_id=utterance_id,
+            video_id=videos[utterance_id],
+            title=titles[videos[utterance_id]] or "",
+            text=utterances[utterance_id]["text"] or "",
+            start_s=utterances[utterance_id]["start_s"],
+            end_s=utterances[utterance_id]["end_s"],
+            label=predictions.get(utterance_id, {}).get("label") or "",
+            predicted=predictions.get(utterance_id, {}).get("predicted") or "",
+            votes=dict(votes[utterance_id]["votes"] or ()),
+            flac=sounds[utterance_id],
         )
-        for one in ids
+        for utterance_id in ids
     )
 
 
@@ -99,10 +106,10 @@ def _rows(table: pa.Table, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
 def _sounds(ids: Sequence[str], videos: Mapping[str, str], index: pa.Table) -> dict[str, bytes]:
     places = {row["video_id"]: row for row in index.to_pylist()}
     sounds: dict[str, bytes] = {}
-    for video in sorted({videos[one] for one in ids}):
+    for video in sorted({videos[utterance_id] for utterance_id in ids}):
         shard = pq.ParquetFile(paths.SHARDS / places[video]["shard"])
         rows = shard.read_row_group(places[video]["row_group"]).to_pylist()
         sounds.update({row["utterance_id"]: row["audio"]["bytes"] for row in rows if row["utterance_id"] in videos})
-    if missing := [one for one in ids if one not in sounds]:
+    if missing := [utterance_id for utterance_id in ids if utterance_id not in sounds]:
         raise TableError(f"{paths.SHARDS}: the segment {missing[0]} is not where the index says; run segments again")
     return sounds

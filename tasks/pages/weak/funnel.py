@@ -1,4 +1,4 @@
-"""From videos listed to rows learned from and tested on: every loss counted, and the sums checked."""
+"""Funnel from listed videos to training and test rows: every loss by stage and reason; the sums are checked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from tasks.core.errors import TableError
-from tasks.pages.weak.inputs import Material
+from tasks.pages.weak.inputs import RunResults
 
 NO_CUE_LEFT = "no usable cue"
 NO_UTTERANCE_LEFT = "all its utterances were rejected"
@@ -20,8 +20,8 @@ _SPLIT = re.compile(r"(?:[a-z0-9-]+/)?(train|test)-")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the funnel: a step and how many came so far, or a loss before it and how many went."""
+class FunnelRow:
+    """One row of the funnel: a step with the number that remains, or a loss before it with the number lost."""
 
     kind: Literal["step", "loss"]
     stage: str
@@ -36,19 +36,22 @@ class Row:
         return self.train + self.test
 
 
-def funnel(found: Material) -> tuple[Row, ...]:
-    """Count what came through every step, and before each step what was lost, by reason.
+def funnel(results: RunResults) -> tuple[FunnelRow, ...]:
+    """Count what remains after every step, and before each step the losses by reason.
+
+    Args:
+        results: tables of the run
 
     Raises:
-        TableError: if the numbers do not add up: something vanished without a reason, or came from nowhere
+        TableError: if the numbers do not add up: an item is lost without a reason, or an earlier step lacks it
     """
-    reasons = {stage: _by_item(table) for stage, table in found.rejects.items()}
-    unfetched = _numbered(found.rejects["crawl"].to_pylist())
-    left_out = _column(found.votes, "left_out")
-    agreed = {one for one, label in _column(found.votes, "sentiment").items() if label}
-    fetched = set(found.videos["video_id"].to_pylist())
-    groups = _column(found.utterances_after["captions"], "group")
-    whole, cues = _caption_losses(found.rejects["captions"], fetched, set(groups.values()))
+    reasons = {stage: _by_item(table) for stage, table in results.rejects.items()}
+    unfetched = _numbered(results.rejects["crawl"].to_pylist())
+    left_out = _column(results.votes, "left_out")
+    agreed = {utterance_id for utterance_id, label in _column(results.votes, "sentiment").items() if label}
+    fetched = set(results.videos["video_id"].to_pylist())
+    groups = _column(results.utterances_after["captions"], "group")
+    whole, cues = _caption_losses(results.rejects["captions"], fetched, set(groups.values()))
 
     videos = _Chain("videos", "crawl", "listed", fetched | unfetched.keys())
     videos.narrow("crawl", "fetched", fetched, unfetched)
@@ -56,33 +59,39 @@ def funnel(found: Material) -> tuple[Row, ...]:
 
     spoken = _Chain("utterances", "captions", "found in captions", groups.keys() | cues.keys())
     spoken.narrow("captions", "usable", groups.keys(), cues)
-    for stage, table in list(found.utterances_after.items())[1:]:
+    for stage, table in list(results.utterances_after.items())[1:]:
         kept = _column(table, "group")
         videos.narrow(stage, f"kept by {stage}", set(kept.values()), _video_losses(groups, reasons.get(stage, {})))
         spoken.narrow(stage, f"kept by {stage}", kept.keys(), _utterance_losses(groups, reasons.get(stage, {})))
-    eligible = found.segmented | reasons["segments"].keys()
+    eligible = results.segmented | reasons["segments"].keys()
     spoken.narrow("polarity", ELIGIBLE, eligible, left_out)
     spoken.narrow("polarity", "with a label", agreed & eligible, left_out)
-    spoken.narrow("segments", "cut", agreed & found.segmented, reasons["segments"])
-    spoken.narrow("acoustic", "with features", agreed & found.featured, reasons["acoustic"])
-    spoken.narrow("train", "learned from or tested on", {row["utterance_id"] for row in found.scored}, {})
-    _agree(spoken.rows[-1], found.metrics["protocol"])
+    spoken.narrow("segments", "cut", agreed & results.segmented, reasons["segments"])
+    spoken.narrow("acoustic", "with features", agreed & results.featured, reasons["acoustic"])
+    spoken.narrow("train", "learned from or tested on", {row["utterance_id"] for row in results.scored}, {})
+    _agree(spoken.rows[-1], results.metrics["protocol"])
     return (*videos.rows, *spoken.rows)
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """Return the funnel as a Markdown table."""
+def markdown(rows: Sequence[FunnelRow]) -> str:
+    """Return the funnel as a Markdown table.
+
+    Args:
+        rows: result of `funnel`
+    """
     lines = ["| step | train | test | total |", "| --- | ---: | ---: | ---: |"]
     for row in rows:
         label = f"… {row.label}" if row.kind == "loss" else f"**{row.unit} {row.label}**"
         label = label.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-        numbers = (f"{'−' if row.kind == 'loss' and one else ''}{one:,}" for one in (row.train, row.test, row.total))
+        numbers = (
+            f"{'−' if row.kind == 'loss' and number else ''}{number:,}" for number in (row.train, row.test, row.total)
+        )
         lines.append(f"| {label} | {' | '.join(numbers)} |")
     return "\n".join(lines) + "\n"
 
 
 class _Chain:
-    """Narrows a set of ids step by step and refuses to lose one without a reason."""
+    """Set of ids that is narrowed step by step; refuses to lose one without a reason."""
 
     def __init__(self, unit: str, stage: str, label: str, ids: Collection[str]) -> None:
         self.unit = unit
@@ -91,29 +100,33 @@ class _Chain:
 
     def narrow(self, stage: str, label: str, kept: Collection[str], why: Mapping[str, str | None]) -> None:
         lost = self.left - set(kept)
-        if strangers := set(kept) - self.left:
-            raise TableError(_mismatch(stage, f"{self.unit} {label}", strangers, "an earlier step does not know"))
-        if unexplained := {one for one in lost if not why.get(one)}:
+        if unknown := set(kept) - self.left:
+            raise TableError(_mismatch(stage, f"{self.unit} {label}", unknown, "an earlier step does not know"))
+        if unexplained := {item for item in lost if not why.get(item)}:
             raise TableError(_mismatch(stage, f"{self.unit} {label}", unexplained, "are lost without a reason"))
         self.left -= lost
-        counts = Counter(str(why[one]) for one in lost)
+        counts = Counter(str(why[item]) for item in lost)
         for reason, _ in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])):
-            self.rows.append(self._row("loss", stage, reason, {one for one in lost if why[one] == reason}))
+            self.rows.append(self._row("loss", stage, reason, {item for item in lost if why[item] == reason}))
         self.rows.append(self._row("step", stage, label, self.left))
 
-    def _row(self, kind: Literal["step", "loss"], stage: str, label: str, ids: Collection[str]) -> Row:
-        counts = Counter(_split(one) for one in ids)
-        return Row(kind, stage, self.unit, label, counts["train"], counts["test"])
+    def _row(self, kind: Literal["step", "loss"], stage: str, label: str, ids: Collection[str]) -> FunnelRow:
+        counts = Counter(_split(item) for item in ids)
+        return FunnelRow(kind, stage, self.unit, label, counts["train"], counts["test"])
 
 
-def _caption_losses(rejected: pa.Table, fetched: set[str], speaking: set[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Tell videos that gave nothing, and why, from single cues that could not be used."""
+def _caption_losses(
+    rejected: pa.Table, fetched: set[str], with_utterances: set[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Separate videos without any utterance, with their reasons, from single cues that could not be used."""
     rows = rejected.to_pylist()
     rejects_of = Counter(row["item"] for row in rows)
-    mute = fetched - speaking
-    whole = {row["item"]: row["reason"] for row in rows if row["item"] in mute and rejects_of[row["item"]] == 1}
+    without_utterances = fetched - with_utterances
+    whole = {
+        row["item"]: row["reason"] for row in rows if row["item"] in without_utterances and rejects_of[row["item"]] == 1
+    }
     cues = _numbered([row for row in rows if row["item"] not in whole])
-    for video in mute - whole.keys():
+    for video in without_utterances - whole.keys():
         if any(re.match(rf"(?:[a-z0-9-]+/)?{re.escape(video)}[/#]", cue) for cue in cues):
             whole[video] = NO_CUE_LEFT
     return whole, cues
@@ -132,13 +145,13 @@ def _utterance_losses(groups: Mapping[str, str], reasons: Mapping[str, str]) -> 
 
 
 def _numbered(rejects: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Give every reject a key of its own: one item may be rejected twice, or once and used once."""
+    """Return reasons by unique key: one item may be rejected twice, or once rejected and once used."""
     return {f"{row['item']}#{number}": row["reason"] for number, row in enumerate(rejects)}
 
 
-def _split(one: str) -> str:
-    if (match := _SPLIT.match(one)) is None:
-        raise TableError(f"the id {one!r} names no split; expected train-… or test-…, perhaps after a corpus/")
+def _split(item: str) -> str:
+    if (match := _SPLIT.match(item)) is None:
+        raise TableError(f"the id {item!r} names no split; expected train-… or test-…, perhaps after a corpus/")
     return match[1]
 
 
@@ -158,7 +171,7 @@ def _mismatch(stage: str, step: str, ids: Collection[str], what: str) -> str:
     )
 
 
-def _agree(last: Row, protocol: Mapping[str, Any]) -> None:
+def _agree(last: FunnelRow, protocol: Mapping[str, Any]) -> None:
     stated = (protocol["n_train_utterances"], protocol["n_test_utterances"])
     if (last.train, last.test) != stated:
         raise TableError(

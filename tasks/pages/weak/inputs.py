@@ -1,4 +1,4 @@
-"""Everything the page is made of, read from what the stages have written."""
+"""Tables and scores that the report shows, read from the files of the stages."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ _DIGESTED = (
 
 
 @dataclass(frozen=True)
-class Material:
-    """The tables and figures of one run.
+class RunResults:
+    """Tables and scores of one run.
 
     Attributes:
-        segmented: ids of the utterances that were cut
+        segmented: ids of the utterances with a segment
         featured: ids of the utterances that have features
         utterances: those that `polarity` votes on
         utterances_after: `captions`, and each stage inserted between it and `polarity` → the utterances it wrote
         rejects: stage → its `rejected` table, in the order of the DAG
         rejected_paths: stage → the path of that table
-        metrics: what evaluate measured
-        cross_validation: what train measured
-        card: what the model is
-        worth: what the labels are worth
+        metrics: of the stage evaluate
+        cross_validation: metrics of the stage train
+        card: description of the model
+        label_quality: metrics of the stage labels
         digests: path to the SHA-256 of the file
     """
 
@@ -59,25 +59,25 @@ class Material:
     cross_validation: dict[str, Any]
     card: dict[str, Any]
     audit: dict[str, Any]
-    worth: dict[str, Any]
+    label_quality: dict[str, Any]
     digests: dict[str, str]
 
     @property
     def scored(self) -> list[dict[str, Any]]:
-        """The predictions that have a label to be scored against, as rows."""
+        """Rows of the predictions that have a label to score against."""
         return [row for row in self.predictions.to_pylist() if row["label"] is not None]
 
 
-def read() -> Material:
-    """Read the material of this project folder.
+def read() -> RunResults:
+    """Read the results of this project folder.
 
     Raises:
-        TableError: if a stage has not run yet, or a file is not what that stage writes
+        TableError: if a stage has not run yet, or a file is malformed
     """
     index = tables.read(paths.SEGMENT_INDEX, tables.SEGMENT_INDEX)
     written, rejected = pipeline_file.utterance_tables(), pipeline_file.rejected_tables()
     utterances = {stage: tables.read(path, tables.UTTERANCES) for stage, path in written.items()}
-    return Material(
+    return RunResults(
         videos=tables.read(paths.VIDEOS, tables.VIDEOS),
         utterances=list(utterances.values())[-1],
         utterances_after=utterances,
@@ -92,7 +92,7 @@ def read() -> Material:
         cross_validation=_json(paths.CROSS_VALIDATION),
         card=_json(paths.CARD),
         audit=_json(paths.AUDIT),
-        worth=_json(paths.LABELS),
+        label_quality=_json(paths.LABELS),
         digests={str(path): _digest(path) for path in (paths.VIDEOS, *written.values(), *_DIGESTED)},
     )
 
@@ -115,9 +115,9 @@ def _rejects(path: Path) -> pa.Table:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TableError(f"{path}: there is no such file yet; run the stage that writes it") from None
     except ValueError as error:
         raise TableError(f"{path}: not valid JSON ({error}); run the stage that writes it again") from None
-    return found
+    return content

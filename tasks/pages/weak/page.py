@@ -1,4 +1,4 @@
-"""The page itself: one HTML file that needs nothing else and asks the network for nothing."""
+"""The report: one HTML file without further files or network access."""
 
 from __future__ import annotations
 
@@ -11,109 +11,119 @@ from tasks.core.config import Config
 from tasks.pages.common import headline, templating
 from tasks.pages.common.palette import COLOURS, MARKS, SYSTEMS
 from tasks.pages.weak import by_video, charts, examples, funnel, protocol_text, vote_counts
-from tasks.pages.weak.inputs import Material
+from tasks.pages.weak.inputs import RunResults
 
 LISTED_REJECTS = 1000
-"""Rejects listed in full per stage; a crawl of thousands of videos must still give a page that opens."""
+"""Rejects listed per stage, so that the page of a crawl of thousands of videos still opens."""
 
 
-def page(found: Material, config: Config) -> str:
-    """Return the report as HTML; the same material and settings give the same text.
+def page(results: RunResults, config: Config) -> str:
+    """Return the report as HTML; the same results and settings give the same text.
+
+    Args:
+        results: tables and scores of the run
+        config: params.yaml
 
     Raises:
         TableError: if the numbers of the stages do not add up
     """
     templates = templating.environment(score=_score, share=_share, clock=_clock, signed=_signed, link=templating.link)
     scripts = templating.scripts(templates)
-    context = _context(found, config)
+    context = _context(results, config)
     return templates.get_template("pages/weak/templates/report.html").render(
         **context, scripts=scripts, script_hashes=templating.hashes(scripts.values())
     )
 
 
-def _context(found: Material, config: Config) -> dict[str, Any]:
-    rows, scores = funnel.funnel(found), found.metrics["test"]["classifier"]
-    counted = vote_counts.decided(found.votes, found.segmented)
-    figures_at_top = headline.headline(found.metrics)
-    spread = vote_counts.spread(counted["score"].to_pylist(), counted["sentiment"].to_pylist())
-    test_videos = by_video.test_videos(found.scored, found.videos.to_pylist())
-    labels = _labels(found)
+def _context(results: RunResults, config: Config) -> dict[str, Any]:
+    rows, scores = funnel.funnel(results), results.metrics["test"]["classifier"]
+    with_score = vote_counts.decided(results.votes, results.segmented)
+    headline_rows = headline.headline(results.metrics)
+    histogram = vote_counts.histogram(with_score["score"].to_pylist(), with_score["sentiment"].to_pylist())
+    test_videos = by_video.test_videos(results.scored, results.videos.to_pylist())
+    labels = _labels(results)
     return {
         "title": config.report.title,
-        "metrics": found.metrics,
-        "cross_validation": found.cross_validation,
-        "card": found.card,
-        "audit": found.audit,
-        "worth": found.worth,
-        "worth_by_video": _by_video(found.worth["voters"]),
-        "disagreements": _disagreements(found),
+        "metrics": results.metrics,
+        "cross_validation": results.cross_validation,
+        "card": results.card,
+        "audit": results.audit,
+        "label_quality": results.label_quality,
+        "label_quality_by_video": _by_video(results.label_quality["voters"]),
+        "disagreements": _disagreements(results),
         "config": config,
-        "digests": found.digests,
-        "parameters": _parameters(found, config),
-        "headline": figures_at_top,
-        "figure_of": headline.figure,
+        "digests": results.digests,
+        "parameters": _parameters(results, config),
+        "headline": headline_rows,
+        "score_of": headline.Score.of,
         "measures": headline.MEASURES,
         "systems": headline.SYSTEMS,
-        "verdict": headline.verdict(found.metrics),
-        "protocol": protocol_text.protocol(found.metrics, found.cross_validation, config),
-        "limits": protocol_text.limits(rows, found.metrics),
+        "verdict": headline.verdict(results.metrics),
+        "protocol": protocol_text.protocol(results.metrics, results.cross_validation, config),
+        "limits": protocol_text.limits(rows, results.metrics),
         "meanings": protocol_text.MEASURES,
         "funnel": [(row, protocol_text.explain(row, config)) for row in rows],
         "widest": {unit: max(row.total for row in rows if row.unit == unit) for unit in ("videos", "utterances")},
-        "pairs": vote_counts.pairs([dict(one or ()) for one in counted["votes"].to_pylist()]),
-        "spread": spread,
-        "n_voted": counted.num_rows,
+        "pairs": vote_counts.pairs([dict(votes or ()) for votes in with_score["votes"].to_pylist()]),
+        "histogram": histogram,
+        "n_voted": with_score.num_rows,
         "labels": labels,
         "videos": test_videos,
-        "examples": _examples(found, config.report.segments_per_class),
-        "reject_counts": _reject_counts(found.rejects),
-        "rejects": found.rejects,
-        "rejected_paths": found.rejected_paths,
+        "examples": _examples(results, config.report.segments_per_class),
+        "reject_counts": _reject_counts(results.rejects),
+        "rejects": results.rejects,
+        "rejected_paths": results.rejected_paths,
         "listed_rejects": LISTED_REJECTS,
         "sentiments": tables.SENTIMENTS,
         "palette": {"classes": COLOURS, "marks": MARKS, "systems": SYSTEMS},
         "charts": {
-            "intervals": charts.intervals(figures_at_top),
-            "votes": charts.votes(spread, config.polarity.min_score),
+            "intervals": charts.intervals(headline_rows),
+            "votes": charts.votes(histogram, config.polarity.min_score),
             "labels": charts.labels(labels),
             "per-class": charts.per_class(scores["per_class"]),
             "by-video": charts.by_video(test_videos),
-            "curve": charts.curve(found.worth["curve"]),
+            "curve": charts.curve(results.label_quality["curve"]),
         },
     }
 
 
-def _labels(found: Material) -> dict[str, dict[str, int]]:
-    counts = Counter((row["split"], row["label"]) for row in found.scored)
+def _labels(results: RunResults) -> dict[str, dict[str, int]]:
+    counts = Counter((row["split"], row["label"]) for row in results.scored)
     return {split: {name: counts[split, name] for name in tables.SENTIMENTS} for split in tables.SPLITS}
 
 
-def _examples(found: Material, per_class: int) -> tuple[dict[str, Any], ...]:
-    loaded = examples.load(examples.choose(found.scored, per_class), found)
-    return tuple({"segment": one, "sound": templating.data_url(one.flac, "audio/flac")} for one in loaded)
+def _examples(results: RunResults, per_class: int) -> tuple[dict[str, Any], ...]:
+    loaded = examples.load(examples.choose(results.scored, per_class), results)
+    return tuple({"segment": example, "sound": templating.data_url(example.flac, "audio/flac")} for example in loaded)
 
 
 def _by_video(voters: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return how often each voter is right in each video that people listened to; None where it does not vote."""
-    found = [{one["group"]: one for one in voter["by_group"]} for voter in voters]
-    return [{"video": name, "voters": [one.get(name) for one in found]} for name in sorted(set().union(*found))]
+    """Return each voter's accuracy in each video that was listened to; None where it does not vote."""
+    by_voter = [{scores["group"]: scores for scores in voter["by_group"]} for voter in voters]
+    return [
+        {"video": name, "voters": [scores.get(name) for scores in by_voter]} for name in sorted(set().union(*by_voter))
+    ]
 
 
-def _disagreements(found: Material) -> tuple[dict[str, Any], ...]:
-    """Return where labels and listeners differ, with what can be heard there."""
-    asked = {row["utterance_id"]: row for row in found.worth["disagreements"] if row["utterance_id"] in found.segmented}
+def _disagreements(results: RunResults) -> tuple[dict[str, Any], ...]:
+    """Return where labels and listeners differ, with the segments to play."""
+    entries = {
+        row["utterance_id"]: row
+        for row in results.label_quality["disagreements"]
+        if row["utterance_id"] in results.segmented
+    }
     return tuple(
-        {**asked[one.utterance_id], "segment": one, "sound": templating.data_url(one.flac, "audio/flac")}
-        for one in examples.load(tuple(asked), found)
+        {**entries[example.utterance_id], "segment": example, "sound": templating.data_url(example.flac, "audio/flac")}
+        for example in examples.load(tuple(entries), results)
     )
 
 
-def _parameters(found: Material, config: Config) -> dict[str, str]:
+def _parameters(results: RunResults, config: Config) -> dict[str, str]:
     sections = {
         "eligibility": config.eligibility.model_dump(),
         "polarity": config.polarity.model_dump(),
-        "acoustic": found.card.get("windows", {}),
-        "train": found.card["parameters"],
+        "acoustic": results.card.get("windows", {}),
+        "train": results.card["parameters"],
     }
     return {f"{name}.{key}": _plain(value) for name, section in sections.items() for key, value in section.items()}
 

@@ -1,4 +1,4 @@
-"""The protocol in words: only what the settings and the measurements themselves say."""
+"""The protocol in words, derived from settings and measurements."""
 
 from __future__ import annotations
 
@@ -47,22 +47,32 @@ def protocol(metrics: Mapping[str, Any], cross_validation: Mapping[str, Any], co
     }
 
 
-def limits(rows: Sequence[funnel.Row], metrics: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say what the figures do not cover, with the counts that say how much."""
-    fit = next(row for row in rows if row.label == funnel.ELIGIBLE)
-    said = [
-        f"Only utterances with a label are scored: {metrics['test']['classifier']['n']:,} of the {fit.test:,} test "
-        "utterances of a fit length. On the others nothing is known.",
+def limits(rows: Sequence[funnel.FunnelRow], metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what the scores do not cover, with counts.
+
+    Args:
+        rows: of the funnel
+        metrics: content of `data/evaluate/metrics.json`
+    """
+    eligible = next(row for row in rows if row.label == funnel.ELIGIBLE)
+    sentences = [
+        f"Only utterances with a label are scored: {metrics['test']['classifier']['n']:,} of the {eligible.test:,} "
+        "test utterances of a fit length. On the others nothing is known.",
         "The labels come from the words; the classifier hears the sound. Where the two say different things, it counts "
         "as an error.",
     ]
     if metrics["listeners"] is None:
-        said.append("Nobody has listened: how far the labels are from what a listener hears is not measured here.")
-    return tuple(said)
+        sentences.append("Nobody has listened: how far the labels are from what a listener hears is not measured here.")
+    return tuple(sentences)
 
 
-def explain(row: funnel.Row, config: Config) -> str:
-    """Return what a line of the funnel means, in this run's numbers; empty where the line says it itself."""
+def explain(row: funnel.FunnelRow, config: Config) -> str:
+    """Return an explanation of a row of the funnel with this run's settings; empty if it needs none.
+
+    Args:
+        row: of the funnel
+        config: settings of the run
+    """
     return _steps(config).get(row.label, "") if row.kind == "step" else _losses(config).get((row.stage, row.label), "")
 
 

@@ -1,4 +1,4 @@
-"""What the voters said: how often two of them agree in sign, and how the scores spread."""
+"""Statistics of the votes: agreement in sign between voters, and a histogram of their mean."""
 
 from __future__ import annotations
 
@@ -17,8 +17,17 @@ N_BINS = 21
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two voters: how many utterances both judged, on how many their signs agree; and where neither said zero."""
+class VoterPair:
+    """Agreement of two voters.
+
+    Attributes:
+        first: name of a voter
+        second: name of the other
+        n: utterances that both judge
+        agree: of these, how many with the same sign
+        n_decided: utterances to which neither gives 0
+        agree_decided: of these, how many with the same sign
+    """
 
     first: str
     second: str
@@ -29,50 +38,64 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Scores counted in bins of 0.1, the middle one around zero.
+class ScoreHistogram:
+    """Mean votes in bins of width 0.1, the middle one around zero.
 
     Attributes:
         edges: shape (N_BINS + 1,)
-        counts: class, or `NONE`, to how many utterances lie in each bin, shape (N_BINS,)
+        counts: class, or `NONE` → utterances per bin, shape (N_BINS,)
     """
 
     edges: tuple[float, ...]
     counts: Mapping[str, tuple[int, ...]]
 
 
-def pairs(votes: Sequence[Mapping[str, float]]) -> tuple[Pair, ...]:
-    """Compare every two voters.
+def pairs(votes: Sequence[Mapping[str, float]]) -> tuple[VoterPair, ...]:
+    """Compare all pairs of voters.
 
     Args:
-        votes: voter to polarity, one mapping per utterance
+        votes: voter → polarity, one mapping per utterance
     """
-    voters = sorted({voter for one in votes for voter in one})
+    voters = sorted({voter for by_voter in votes for voter in by_voter})
     return tuple(_pair(votes, first, second) for first, second in combinations(voters, 2))
 
 
-def spread(scores: Sequence[float], sentiments: Sequence[str | None]) -> Spread:
-    """Count scores in bins, apart by the label they led to; scores and labels in the same order."""
+def histogram(scores: Sequence[float], sentiments: Sequence[str | None]) -> ScoreHistogram:
+    """Count mean votes in bins, separately for each resulting label.
+
+    Args:
+        scores: mean votes, shape (n,)
+        sentiments: resulting labels, None where there is none, shape (n,)
+    """
     edges = np.linspace(-1.05, 1.05, N_BINS + 1)
     labels = np.array([label or NONE for label in sentiments], dtype=str)
     values = np.array(scores, dtype=float)
     counts = {name: np.histogram(values[labels == name], edges)[0].tolist() for name in (*tables.SENTIMENTS, NONE)}
-    return Spread(tuple(edges.round(10).tolist()), {name: tuple(found) for name, found in counts.items()})
+    return ScoreHistogram(tuple(edges.round(10).tolist()), {name: tuple(in_bins) for name, in_bins in counts.items()})
 
 
 def decided(votes: pa.Table, eligible: frozenset[str]) -> pa.Table:
-    """Return the votes that count: on utterances that were cut, with a score."""
+    """Return the votes with a score on utterances that have a segment.
+
+    Args:
+        votes: table VOTES
+        eligible: ids of the utterances with a segment
+    """
     mask = [
-        one in eligible and score is not None
-        for one, score in zip(votes["utterance_id"].to_pylist(), votes["score"].to_pylist(), strict=True)
+        utterance_id in eligible and score is not None
+        for utterance_id, score in zip(votes["utterance_id"].to_pylist(), votes["score"].to_pylist(), strict=True)
     ]
     return votes.filter(pa.array(mask, pa.bool_()))
 
 
-def _pair(votes: Sequence[Mapping[str, float]], first: str, second: str) -> Pair:
-    signs = Counter((np.sign(one[first]), np.sign(one[second])) for one in votes if first in one and second in one)
+def _pair(votes: Sequence[Mapping[str, float]], first: str, second: str) -> VoterPair:
+    signs = Counter(
+        (np.sign(by_voter[first]), np.sign(by_voter[second]))
+        for by_voter in votes
+        if first in by_voter and second in by_voter
+    )
     nonzero = {signs_: count for signs_, count in signs.items() if 0 not in signs_}
-    return Pair(
+    return VoterPair(
         first,
         second,
         n=signs.total(),

@@ -53,9 +53,9 @@ def test_the_verdict_follows_the_intervals(majority: Any, shuffled: Any, said: s
 def test_without_intervals_nothing_is_compared() -> None:
     none = (None, None)
     assert "cannot be compared" in headline.verdict(metrics(none, none, none))
-    assert str(headline.Figure(0.5, None, None)) == "0.500 (no interval)"
+    assert str(headline.Score(0.5, None, None)) == "0.500 (no interval)"
 
 
 def test_a_score_without_a_value_is_refused() -> None:
     with pytest.raises(ValueError, match="needs a value"):
-        headline.figure({"value": None, "low": None, "high": None})
+        headline.Score.of({"value": None, "low": None, "high": None})

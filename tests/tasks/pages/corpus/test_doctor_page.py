@@ -12,7 +12,7 @@ import pytest
 from tasks.corpora.doctor.findings import Complaint, Diagnosis, Facts, KnownBad
 from tasks.corpora.readers.reading import Count
 from tasks.pages.corpus import doctor_page
-from tasks.pages.corpus.doctor_page import Bar, bars, heat
+from tasks.pages.corpus.doctor_page import DurationBar, bars, speaker_counts
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> {{ 7*7 }} \"'&amp;"
 
@@ -120,7 +120,7 @@ def test_what_could_not_be_looked_for() -> None:
 
 def test_many_speakers_are_put_together() -> None:
     classes = {f"s/{number:02d}": {"anger": number} for number in range(1, 36)} | {"": {"": 3}}
-    found = heat(classes)
+    found = speaker_counts(classes)
     assert found.columns == ("anger", "")
     assert found.n_others == 6
     assert [name for name, _ in found.rows[:2]] == ["s/35", "s/34"]
@@ -130,7 +130,7 @@ def test_many_speakers_are_put_together() -> None:
 
 
 def test_few_speakers_stay_in_order() -> None:
-    found = heat({"s/1": {"anger": 1}, "": {"": 9}})
+    found = speaker_counts({"s/1": {"anger": 1}, "": {"": 9}})
     assert found.rows == (("s/1", (1, 0)), ("no speaker", (0, 9)))
     assert found.n_others == 0
 
@@ -152,7 +152,7 @@ def test_lengths_in_bars(lengths: tuple[float, ...], labels: tuple[str, ...], co
 
 def test_few_that_are_much_longer_share_a_bar() -> None:
     found = bars((*[1.0] * 100, *[2.0] * 100, *[3.0] * 100, 305.0))
-    assert found[-1] == Bar("3.25 and more", 1, 1.0)
+    assert found[-1] == DurationBar("3.25 and more", 1, 1.0)
     assert sum(one.n for one in found) == 301
 
 

@@ -105,7 +105,7 @@ def test_nothing_published_nothing_shown() -> None:
 
 def test_corpora_targets_and_sets_of_classes_stand_apart() -> None:
     results = [result("a"), result("b", labels="ekman"), result("c", target="sentiment"), result("d", corpus="other")]
-    assert len(page.groups(results)) == 4
+    assert len(page.boards(results)) == 4
     assert all(row.rank == 1 for row in page.rows(results))
 
 

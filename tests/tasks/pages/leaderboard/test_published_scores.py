@@ -12,8 +12,8 @@ from tasks.pages.leaderboard import published_scores
 
 
 def test_every_figure_says_what_it_is_of() -> None:
-    assert published_scores.FIGURES
-    for one in published_scores.FIGURES:
+    assert published_scores.SCORES
+    for one in published_scores.SCORES:
         assert one.corpus in registry.names()
         assert one.target in _TARGETS
         assert one.metric in get_args(published_scores.Metric)
@@ -23,20 +23,20 @@ def test_every_figure_says_what_it_is_of() -> None:
 
 
 def test_figures_are_shares_and_ranges_go_up() -> None:
-    for one in published_scores.FIGURES:
+    for one in published_scores.SCORES:
         assert 0 < one.value < 1
         assert one.up_to is None or one.value < one.up_to < 1
 
 
 def test_no_figure_stands_twice() -> None:
     keys = [
-        (one.corpus, one.target, one.system, one.metric, one.protocol, one.source) for one in published_scores.FIGURES
+        (one.corpus, one.target, one.system, one.metric, one.protocol, one.source) for one in published_scores.SCORES
     ]
     assert len(set(keys)) == len(keys)
 
 
 def test_random_splits_are_leaky() -> None:
-    for one in published_scores.FIGURES:
+    for one in published_scores.SCORES:
         if "random" in one.protocol:
             assert one.leaky is True
         if "no protocol stated" in one.protocol:
@@ -107,7 +107,7 @@ def test_several_emotions_at_once() -> None:
 
 
 def test_every_figure_of_ser_bench_counts_its_classes() -> None:
-    mine = [one for one in published_scores.FIGURES if one.source == "ser-bench"]
+    mine = [one for one in published_scores.SCORES if one.source == "ser-bench"]
     counted = {"classes", "labels", "emotions"}
     assert [
         one

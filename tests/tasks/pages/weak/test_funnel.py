@@ -21,7 +21,7 @@ def rewrite_rejects(stage: str, *rows: tuple[str, str]) -> None:
     tables.write(tables.from_rows(found, tables.REJECTED), paths.rejected(stage), tables.REJECTED)
 
 
-def count() -> tuple[funnel.Row, ...]:
+def count() -> tuple[funnel.FunnelRow, ...]:
     return funnel.funnel(inputs.read())
 
 
@@ -155,8 +155,8 @@ def test_an_id_without_a_split_raises(finished: Callable[..., Any]) -> None:
 
 def test_markdown(finished: Callable[..., Any]) -> None:
     rows = (
-        funnel.Row("step", "crawl", "videos", "listed", 1200, 3),
-        funnel.Row("loss", "crawl", "videos", "a | <b>", 2, 0),
+        funnel.FunnelRow("step", "crawl", "videos", "listed", 1200, 3),
+        funnel.FunnelRow("loss", "crawl", "videos", "a | <b>", 2, 0),
     )
     assert funnel.markdown(rows).splitlines()[2:] == [
         "| **videos listed** | 1,200 | 3 | 1,203 |",

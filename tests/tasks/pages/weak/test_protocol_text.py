@@ -35,7 +35,7 @@ def test_what_is_not_scored_is_counted(finished: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("reason", [eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW, *combine.REASONS])
 def test_every_reason_of_polarity_is_explained(settings: config.Config, reason: str) -> None:
-    assert protocol_text.explain(funnel.Row("loss", "polarity", "utterances", reason, 1, 1), settings)
+    assert protocol_text.explain(funnel.FunnelRow("loss", "polarity", "utterances", reason, 1, 1), settings)
 
 
 def test_every_step_but_the_plain_ones_is_explained(finished: Callable[..., Any], settings: config.Config) -> None:

@@ -9,7 +9,7 @@ from tasks.pages.weak import vote_counts
 
 def test_agreement_in_sign() -> None:
     cast = [{"a": 0.5, "b": 0.1}, {"a": 0.0, "b": 0.0}, {"a": -0.2, "b": 0.4}, {"a": 0.0, "b": 0.3}]
-    assert vote_counts.pairs(cast) == (vote_counts.Pair("a", "b", n=4, agree=2, n_decided=2, agree_decided=1),)
+    assert vote_counts.pairs(cast) == (vote_counts.VoterPair("a", "b", n=4, agree=2, n_decided=2, agree_decided=1),)
 
 
 def test_every_pair_of_three_and_gaps() -> None:
@@ -23,7 +23,7 @@ def test_nothing_to_compare(cast: list[dict[str, float]]) -> None:
 
 
 def test_spread_counts_everything_once() -> None:
-    found = vote_counts.spread(
+    found = vote_counts.histogram(
         [-1.0, 0.0, 0.0, 0.049, 0.3, 1.0], ["negative", "neutral", None, None, "positive", "positive"]
     )
     middle = vote_counts.N_BINS // 2
@@ -34,4 +34,4 @@ def test_spread_counts_everything_once() -> None:
 
 
 def test_spread_of_nothing() -> None:
-    assert sum(map(sum, vote_counts.spread([], []).counts.values())) == 0
+    assert sum(map(sum, vote_counts.histogram([], []).counts.values())) == 0
