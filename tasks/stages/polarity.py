@@ -1,4 +1,4 @@
-"""Stage polarity: voters rate the text of every utterance, and their votes are combined to its label.
+"""Stage polarity: voters vote on the text of every utterance, and their votes are combined to its label.
 
 The default is the source's consensus: all voters agree in sign, or all votes are zero; the score is their mean; for
 positive or negative its magnitude must exceed `min_score`. The source's voters are VADER, TextBlob and pattern.en, but
