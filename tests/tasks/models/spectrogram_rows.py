@@ -30,7 +30,7 @@ def drawn(n: int, seed: int, n_classes: int = 2, n_frames: int = 24, n_bands: in
     codes = np.concatenate([np.arange(n_classes), rng.integers(0, n_classes, n - n_classes)])
     lengths = rng.integers(max(1, n_frames * 3 // 4), n_frames + 1, n)
     slopes = 2 * codes / (n_classes - 1) - 1
-    rows = [_spectrogram(*one, n_bands, rng) for one in zip(slopes, lengths, strict=True)]
+    rows = [_spectrogram(*case, n_bands, rng) for case in zip(slopes, lengths, strict=True)]
     starts = np.cumsum(lengths) - lengths
     block = Sequences(np.concatenate(rows).astype(np.float32), starts, lengths)
     units = np.array([f"speaker-{number}" for number in rng.integers(0, SPEAKERS, n)])

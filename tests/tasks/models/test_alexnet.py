@@ -44,11 +44,11 @@ LEFT = {
 def test_its_convolutions_are_torchvisions() -> None:
     with torch.device("meta"):
         network = AlexNetModule(4)
-    found = {name: tuple(one.shape) for name, one in network.features.state_dict(prefix="features.").items()}
-    assert found == PUBLISHED
-    assert sum(one.numel() for one in network.features.parameters()) == 2_469_696
+    result = {name: tuple(value.shape) for name, value in network.features.state_dict(prefix="features.").items()}
+    assert result == PUBLISHED
+    assert sum(parameter.numel() for parameter in network.features.parameters()) == 2_469_696
     assert sum(int(np.prod(shape)) for shape in (PUBLISHED | LEFT).values()) == 61_100_840
-    assert {name: tuple(one.shape) for name, one in network.classifier.named_parameters()} == {
+    assert {name: tuple(parameter.shape) for name, parameter in network.classifier.named_parameters()} == {
         "1.weight": (4, 256),
         "1.bias": (4,),
     }
@@ -58,11 +58,11 @@ def test_torchvisions_file_is_taken_over_without_its_dense_layers() -> None:
     torch.manual_seed(1)
     network = AlexNetModule(4)
     # the dense layers' shapes do not matter, and 230 MB of them would only be thrown away
-    found = {name: torch.randn(shape) for name, shape in PUBLISHED.items()}
-    set_body(network, {**found, **dict.fromkeys(LEFT, torch.zeros(1))}, "it")
-    assert all(torch.equal(network.state_dict()[name], one) for name, one in found.items())
+    result = {name: torch.randn(shape) for name, shape in PUBLISHED.items()}
+    set_body(network, {**result, **dict.fromkeys(LEFT, torch.zeros(1))}, "it")
+    assert all(torch.equal(network.state_dict()[name], value) for name, value in result.items())
     with pytest.raises(InputError, match=r"1 missing \(features\.10\.bias\)"):
-        set_body(network, {name: one for name, one in found.items() if name != "features.10.bias"}, "it")
+        set_body(network, {name: value for name, value in result.items() if name != "features.10.bias"}, "it")
 
 
 def test_positions_are_summed() -> None:

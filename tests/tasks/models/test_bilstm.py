@@ -67,7 +67,7 @@ def test_it_learns_what_is_there_and_only_that(pooling: Any) -> None:
     noise = np.random.default_rng(1).permutation(target)
     shuffled = BiLstm(small(pooling=pooling), 1).fit(inputs, noise)
     # the data has one direction: what is left of it in shuffled labels shows in the calls, but not in how sure they are
-    sure = [one.scores(unseen)[np.arange(120), np.searchsorted(CLASSES, truth)].mean() for one in (fitted, shuffled)]
+    sure = [case.scores(unseen)[np.arange(120), np.searchsorted(CLASSES, truth)].mean() for case in (fitted, shuffled)]
     assert sure[0] > 0.7
     assert 0.35 < sure[1] < 0.65
 
@@ -91,7 +91,7 @@ def test_batch_normalisation_sees_real_steps_alone() -> None:
     torch.manual_seed(1)
     network = LstmModule(3, (4, 4), 2, both_ways=False, pooling="last", dropout=0.0).train()
     steps, lengths = torch.randn(3, 5, 3), torch.tensor([5, 2, 1])
-    state = {name: one.clone() for name, one in network.state_dict().items()}
+    state = {name: value.clone() for name, value in network.state_dict().items()}
     network(steps, lengths)
     expected = network.norms[0].running_mean.clone()
     network.load_state_dict(state)

@@ -42,15 +42,17 @@ def test_layers_are_as_the_docstring_states_them(layers: Any) -> None:
     seen: list[tuple[int, ...]] = []
     with torch.device("meta"):
         network = Cnn1d(Cnn1dSettings(layers=layers))._body(1, 64, 300, 8, fitting=True)
-        for one in network.modules():
-            if isinstance(one, nn.MaxPool1d):
-                one.register_forward_hook(lambda _module, _given, found: seen.append(tuple(found.shape[1:])))
+        for module in network.modules():
+            if isinstance(module, nn.MaxPool1d):
+                module.register_forward_hook(lambda _module, _given, result: seen.append(tuple(result.shape[1:])))
         assert network(torch.empty(2, 1, 64, 300)).shape == (2, 8)
     assert seen == [(64, 150), (128, 75), (256, 38)]
-    assert sum(isinstance(one, nn.Conv1d) for one in network.modules()) == layers
-    dense = [(one.in_features, one.out_features) for one in network.modules() if isinstance(one, nn.Linear)]
+    assert sum(isinstance(module, nn.Conv1d) for module in network.modules()) == layers
+    dense = [(module.in_features, module.out_features) for module in network.modules() if isinstance(module, nn.Linear)]
     assert dense == [(512, 64), (64, 8)]
-    assert sum(one.numel() for one in network.parameters()) == {3: 259_528, 5: 669_896, 8: 1_100_872}[layers]
+    assert (
+        sum(parameter.numel() for parameter in network.parameters()) == {3: 259_528, 5: 669_896, 8: 1_100_872}[layers]
+    )
 
 
 def test_convolutions_of_equal_width_add_to_what_they_are_given() -> None:
@@ -58,10 +60,10 @@ def test_convolutions_of_equal_width_add_to_what_they_are_given() -> None:
 
     with torch.device("meta"):
         both = [
-            Cnn1d(Cnn1dSettings(layers=8, residual=one))._body(1, 64, 300, 2, fitting=True) for one in (True, False)
+            Cnn1d(Cnn1dSettings(layers=8, residual=case))._body(1, 64, 300, 2, fitting=True) for case in (True, False)
         ]
-    told = [[one.residual for one in network.modules() if hasattr(one, "residual")] for network in both]
-    assert told == [[False, True, False, True, True, False, True, True], [False] * 8]
+    result = [[module.residual for module in network.modules() if hasattr(module, "residual")] for network in both]
+    assert result == [[False, True, False, True, True, False, True, True], [False] * 8]
 
 
 def test_a_residual_layer_passes_on_what_it_is_given() -> None:
@@ -69,9 +71,9 @@ def test_a_residual_layer_passes_on_what_it_is_given() -> None:
     import torch
 
     network = Cnn1d(small(8, units=(4,) * 8, dropout=0.0))._body(1, 4, 8, 2, fitting=True).eval()
-    for one in network.modules():
-        if isinstance(one, torch.nn.Conv1d):
-            torch.nn.init.zeros_(one.weight)
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv1d):
+            torch.nn.init.zeros_(module.weight)
     steps = torch.randn(3, 4, 8)
     torch.testing.assert_close(network.stages[3](steps), steps)
 

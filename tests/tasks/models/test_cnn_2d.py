@@ -43,15 +43,15 @@ def test_layers_are_as_the_docstring_states_them(layers: Any) -> None:
     seen: list[tuple[int, ...]] = []
     with torch.device("meta"):
         network = Cnn2d(Cnn2dSettings(layers=layers))._body(1, 64, 300, 8, fitting=True)
-        for one in network.modules():
-            if isinstance(one, nn.MaxPool2d):
-                one.register_forward_hook(lambda _module, _given, found: seen.append(tuple(found.shape[1:])))
+        for module in network.modules():
+            if isinstance(module, nn.MaxPool2d):
+                module.register_forward_hook(lambda _module, _given, result: seen.append(tuple(result.shape[1:])))
         assert network(torch.empty(2, 1, 64, 300)).shape == (2, 8)
     assert seen == stages[layers]
-    assert sum(isinstance(one, nn.Conv2d) for one in network.modules()) == layers
-    dense = [(one.in_features, one.out_features) for one in network.modules() if isinstance(one, nn.Linear)]
+    assert sum(isinstance(module, nn.Conv2d) for module in network.modules()) == layers
+    dense = [(module.in_features, module.out_features) for module in network.modules() if isinstance(module, nn.Linear)]
     assert dense == [(1024, 64), (64, 8)]
-    assert sum(one.numel() for one in network.parameters()) == {2: 70_968, 6: 348_216}[layers]
+    assert sum(parameter.numel() for parameter in network.parameters()) == {2: 70_968, 6: 348_216}[layers]
 
 
 @pytest.mark.parametrize(("n_bands", "n_frames"), [(1, 1), (1, 13), (64, 5), (5, 64), (13, 31)])
@@ -64,9 +64,9 @@ def test_pictures_of_any_size_go_through(
 
     settings = small(layers, keep_bands=keep_bands, pooling="max")
     network = Cnn2d(settings)._body(n_channels, n_bands, n_frames, 2, fitting=True).train()
-    found = network(torch.randn(2, n_channels, n_bands, n_frames))
-    assert found.shape == (2, 2)
-    assert torch.isfinite(found).all()
+    outputs = network(torch.randn(2, n_channels, n_bands, n_frames))
+    assert outputs.shape == (2, 2)
+    assert torch.isfinite(outputs).all()
     halved = 4 if layers == 2 else 16
     bands, frames = -(-n_bands // halved), -(-n_frames // halved)
     # of a vector all features are kept
@@ -81,7 +81,7 @@ def test_without_bands_and_a_hidden_layer_a_linear_one_is_left() -> None:
     with torch.device("meta"):
         settings = Cnn2dSettings(keep_bands=False, pooling="mean", dense=0)
         network = Cnn2d(settings)._body(1, 64, 300, 8, fitting=True)
-    assert [one.in_features for one in network.modules() if isinstance(one, nn.Linear)] == [32]
+    assert [module.in_features for module in network.modules() if isinstance(module, nn.Linear)] == [32]
 
 
 def test_pooling_takes_in_bands_where_they_are_not_kept() -> None:
@@ -91,12 +91,12 @@ def test_pooling_takes_in_bands_where_they_are_not_kept() -> None:
     low = torch.zeros(1, 1, 32, 16)
     low[:, :, 8, 8] = 1.0
     high = low.roll(8, dims=2)
-    told = {}
+    result = {}
     for keep_bands in (True, False):
         torch.manual_seed(1)
         network = Cnn2d(small(keep_bands=keep_bands))._body(1, 32, 16, 2, fitting=True).eval()
-        told[keep_bands] = float((network(low) - network(high)).detach().abs().max())
-    assert told[False] < 1e-6 < 1e-3 < told[True]
+        result[keep_bands] = float((network(low) - network(high)).detach().abs().max())
+    assert result[False] < 1e-6 < 1e-3 < result[True]
 
 
 def test_sixteen_rows_are_learned_by_heart(layers: Any) -> None:

@@ -55,17 +55,17 @@ def test_layers_are_as_the_docstring_states_them(kind: dict[str, Any]) -> None:
     seen: list[tuple[int, ...]] = []
     with torch.device("meta"):
         network = CnnLstm(CnnLstmSettings(**kind))._body(1, 64, 300, 8, fitting=True)
-        for one in network.modules():
-            if isinstance(one, nn.MaxPool2d):
-                one.register_forward_hook(lambda _module, _given, found: seen.append(tuple(found.shape[1:])))
+        for module in network.modules():
+            if isinstance(module, nn.MaxPool2d):
+                module.register_forward_hook(lambda _module, _given, result: seen.append(tuple(result.shape[1:])))
         assert network(torch.empty(2, 1, 64, 300)).shape == (2, 8)
     assert seen == [(16, 32, 150), (32, 16, 75), (64, 8, 75)]
     assert (network.lstm.input_size, network.lstm.hidden_size, network.lstm.bidirectional) == (512, 128, True)
-    dense = [(one.in_features, one.out_features) for one in network.head if isinstance(one, nn.Linear)]
+    dense = [(module.in_features, module.out_features) for module in network.head if isinstance(module, nn.Linear)]
     assert dense == [(256, 64), (64, 8)]
     more = 33_024 if kind.get("attention") else 0
-    assert sum(one.numel() for one in network.parameters()) == 697_784 + more
-    assert [one for one in network.modules() if isinstance(one, nn.Linear)][-1].out_features == 8
+    assert sum(parameter.numel() for parameter in network.parameters()) == 697_784 + more
+    assert [module for module in network.modules() if isinstance(module, nn.Linear)][-1].out_features == 8
 
 
 @pytest.mark.parametrize(("n_bands", "n_frames"), [(1, 1), (1, 13), (64, 5), (5, 31)])
@@ -73,9 +73,9 @@ def test_pictures_of_any_size_go_through(kind: dict[str, Any], n_bands: int, n_f
     import torch
 
     network = CnnLstm(small(**kind))._body(3, n_bands, n_frames, 2, fitting=True).train()
-    found = network(torch.randn(2, 3, n_bands, n_frames))
-    assert found.shape == (2, 2)
-    assert torch.isfinite(found).all()
+    outputs = network(torch.randn(2, 3, n_bands, n_frames))
+    assert outputs.shape == (2, 2)
+    assert torch.isfinite(outputs).all()
 
 
 def test_pooling_takes_what_it_is_called_by() -> None:
@@ -126,8 +126,8 @@ def test_attention_is_where_the_class_is_heard() -> None:
     assert weights.min() >= 0
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-12)
     # four frames and one step on either side, for steps are of two frames and convolutions see further
-    heard = [weights[row, max(0, start - 2) : start + 6].sum() for row, start in enumerate(at)]
-    assert np.mean(heard) > 2 * 8 / 32
+    weight_at_sound = [weights[row, max(0, start - 2) : start + 6].sum() for row, start in enumerate(at)]
+    assert np.mean(weight_at_sound) > 2 * 8 / 32
 
 
 @pytest.mark.parametrize(("frames", "time_pools"), [(24, 0), (24, 1), (23, 2), (5, 2)])

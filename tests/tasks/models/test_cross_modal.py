@@ -42,7 +42,7 @@ def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sequences(values: list[np.ndarray]) -> Sequences:
-    lengths = np.array([len(one) for one in values], dtype=np.int64)
+    lengths = np.array([len(case) for case in values], dtype=np.int64)
     return Sequences(np.concatenate(values).astype(np.float32), np.cumsum(lengths) - lengths, lengths)
 
 
@@ -64,11 +64,11 @@ def drawn(n: int = 160, seed: int = 5) -> tuple[Inputs, np.ndarray]:
 
 def without(inputs: Inputs, block: str, rows: np.ndarray) -> Inputs:
     """Take a block away from some rows."""
-    found = dict(inputs.sequences)
-    lengths = found[block].lengths.copy()
+    result = dict(inputs.sequences)
+    lengths = result[block].lengths.copy()
     lengths[rows] = 0
-    found[block] = Sequences(found[block].steps, found[block].starts, lengths)
-    return Inputs(inputs.units, inputs.vectors, found)
+    result[block] = Sequences(result[block].steps, result[block].starts, lengths)
+    return Inputs(inputs.units, inputs.vectors, result)
 
 
 def made(seed: int = 1, **settings: Any) -> CrossModal:
@@ -94,11 +94,11 @@ def attend(request: pytest.FixtureRequest) -> Any:
 def test_it_has_as_many_parameters_as_the_source_counts() -> None:
     """The source prints 5,813,255 with projections from 25 numbers; the rest is what it names, layer by layer."""
     blocks = [{"name": name, "mean": [0.0], "scale": [1.0]} for name in ("voice", "text", "video")]
-    modalities = [{"name": one["name"], "blocks": [one]} for one in blocks]
+    modalities = [{"name": block["name"], "blocks": [block]} for block in blocks]
     with torch.device("meta"):
         network = CrossModal(CrossModalSettings())._build({"modalities": modalities}, 7, fitting=True)
     named = dict(network.named_parameters())
-    counted = {name: one.numel() for name, one in named.items() if ".project." not in name}
+    counted = {name: value.numel() for name, value in named.items() if ".project." not in name}
     assert sum(counted.values()) == 5_785_095
     assert sum(count for name, count in counted.items() if ".lstm." in name) == 3 * 1_576_960
     # the voice's 25 numbers, twice
@@ -127,9 +127,9 @@ def test_without_a_modality_the_other_one_still_tells_its_half(whole: CrossModal
     """The voice tells joy and sadness from anger and neutral, whoever has no words."""
     unseen, truth = drawn(seed=6)
     mute = without(unseen, "words", np.arange(len(unseen)))
-    said = np.array(whole.outputs_)[whole.scores(mute).argmax(axis=1)]
+    result = np.array(whole.outputs_)[whole.scores(mute).argmax(axis=1)]
     half = np.isin(truth, ["joy", "sadness"])
-    assert (np.isin(said, ["joy", "sadness"]) == half).mean() > 0.85
+    assert (np.isin(result, ["joy", "sadness"]) == half).mean() > 0.85
 
 
 def test_a_row_without_a_modality_is_trained_on_and_changes_no_other_rows_scores(attend: Any) -> None:
@@ -197,11 +197,11 @@ def test_attention_shares_add_up_and_go_to_what_is_there(whole: CrossModal) -> N
 def test_hidden_modalities_are_there_and_leave_another_one() -> None:
     torch.manual_seed(1)
     there = torch.tensor([[True, True, False], [True, False, False], [True, True, True]]).repeat(2_000, 1)
-    found = networks.hidden(there, 0.4)
-    assert not (found & ~there).any()
-    assert found.sum(dim=1).max() == 1
-    assert found.view(-1, 3, 3).any(dim=2).float().mean(dim=0).tolist() == pytest.approx([0.4, 0, 0.4], abs=0.04)
-    of_third = found.view(-1, 3, 3)[:, 2].float().mean(dim=0)
+    result = networks.hidden(there, 0.4)
+    assert not (result & ~there).any()
+    assert result.sum(dim=1).max() == 1
+    assert result.view(-1, 3, 3).any(dim=2).float().mean(dim=0).tolist() == pytest.approx([0.4, 0, 0.4], abs=0.04)
+    of_third = result.view(-1, 3, 3)[:, 2].float().mean(dim=0)
     assert of_third.tolist() == pytest.approx([0.4 / 3] * 3, abs=0.03)
 
 
@@ -260,9 +260,9 @@ def test_labels_and_values_are_learned_too() -> None:
 
 def test_what_it_cannot_take_is_told(whole: CrossModal) -> None:
     inputs, target = drawn()
-    said = Inputs(inputs.units, texts={"said": np.array(["yes"] * 160, dtype=object)})
+    result = Inputs(inputs.units, texts={"said": np.array(["yes"] * 160, dtype=object)})
     with pytest.raises(InputError, match="takes sequences and vectors, found said"):
-        made().fit(said, target)
+        made().fit(result, target)
     with pytest.raises(ValueError, match=r"expected blocks of \{'words': 3, 'voice': 2\} features, found"):
         whole.scores(inputs.only(["words"]))
 

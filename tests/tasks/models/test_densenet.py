@@ -22,7 +22,7 @@ Shape = tuple[int, ...]
 
 
 def norm(name: str, width: int) -> Iterator[tuple[str, Shape]]:
-    yield from ((f"{name}.{one}", (width,)) for one in ("weight", "bias", "running_mean", "running_var"))
+    yield from ((f"{name}.{case}", (width,)) for case in ("weight", "bias", "running_mean", "running_var"))
     yield f"{name}.num_batches_tracked", ()
 
 
@@ -52,9 +52,9 @@ def test_its_weights_are_torchvisions() -> None:
     with torch.device("meta"):
         network = DenseNetModule(1000)
     expected = dict(densenet_201())
-    assert {name: tuple(one.shape) for name, one in network.state_dict().items()} == expected
+    assert {name: tuple(value.shape) for name, value in network.state_dict().items()} == expected
     assert len(expected) == 1207
-    assert sum(one.numel() for one in network.parameters()) == 20_013_928
+    assert sum(parameter.numel() for parameter in network.parameters()) == 20_013_928
     assert network(torch.zeros(2, 3, 128, 300, device="meta")).shape == (2, 1000)
     assert network.features(torch.zeros(2, 3, 128, 300, device="meta")).shape == (2, 1920, 4, 9)
 
@@ -65,24 +65,24 @@ def test_the_published_file_is_taken_over_by_its_old_names() -> None:
     size = {"blocks": (2, 1), "growth": 4}
     there, network = DenseNetModule(1000, **size).state_dict(), DenseNetModule(3, **size)
     old = {
-        re.sub(r"(norm|conv)([12])\.", r"\1.\2.", name): one
-        for name, one in there.items()
+        re.sub(r"(norm|conv)([12])\.", r"\1.\2.", name): value
+        for name, value in there.items()
         if not name.endswith("num_batches_tracked")
     }
     assert "features.denseblock1.denselayer2.norm.1.running_var" in old
     set_body(network, old, "it")
-    found = network.state_dict()
-    assert all(torch.equal(found[name], one) for name, one in there.items() if not name.startswith("classifier."))
+    weights = network.state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in there.items() if not name.startswith("classifier."))
 
 
 def test_a_layer_adds_to_what_was_there() -> None:
     torch.manual_seed(1)
     block = DenseNetModule(2, blocks=(3,), growth=4).eval().features.denseblock1
     maps = torch.randn(2, 64, 5, 6)
-    found = block(maps)
-    assert found.shape == (2, 64 + 3 * 4, 5, 6)
-    torch.testing.assert_close(found[:, :64], maps)
-    torch.testing.assert_close(found[:, :68], block[0](maps))
+    result = block(maps)
+    assert result.shape == (2, 64 + 3 * 4, 5, 6)
+    torch.testing.assert_close(result[:, :64], maps)
+    torch.testing.assert_close(result[:, :68], block[0](maps))
 
 
 @pytest.mark.parametrize(("n_blocks", "least"), [(1, 1), (2, 5), (3, 13), (4, 29)])

@@ -35,11 +35,13 @@ def test_it_has_the_notebooks_parameters() -> None:
 
     with torch.device("meta"):
         network = FeedForward(FeedForwardSettings())._build({"n_features": 1024 * 128}, 3, fitting=True)
-    trained = sum(one.numel() for one in network.parameters())
-    averages = sum(one.numel() for name, one in network.named_buffers() if name.startswith("layers") and one.ndim)
+    trained = sum(parameter.numel() for parameter in network.parameters())
+    averages = sum(
+        parameter.numel() for name, parameter in network.named_buffers() if name.startswith("layers") and parameter.ndim
+    )
     assert trained == 33_588_739
     assert trained + averages == 33_589_507
-    kinds = [type(one).__name__ for one in network.layers]
+    kinds = [type(module).__name__ for module in network.layers]
     assert kinds == [*["Linear", "ReLU", "BatchNorm1d", "Dropout"] * 2, "Linear"]
     assert (network.layers[3].p, FeedForwardSettings().learning_rate, FeedForwardSettings().optimiser) == (
         0.2,
@@ -60,8 +62,8 @@ def test_sequences_of_one_length_are_flattened_and_read_from_disk(tmp_path: Path
         flat.scores(Inputs(units, {"f": sequences.steps.reshape(120, 12)})),
     )
     unseen, truth = frames(seed=6)
-    found = model.scores(Inputs(units, sequences={"f": unseen}))
-    assert (CLASSES[found.argmax(axis=1)] == truth).mean() > 0.8
+    scores = model.scores(Inputs(units, sequences={"f": unseen}))
+    assert (CLASSES[scores.argmax(axis=1)] == truth).mean() > 0.8
 
 
 def test_blocks_stand_side_by_side() -> None:

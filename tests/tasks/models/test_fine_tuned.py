@@ -86,7 +86,9 @@ def test_all_of_the_encoder_is_trained(checkpoint: str) -> None:
 
     fitted = FineTuned(small(checkpoint, epochs=1), 1).fit(*drawn())
     before = dict(checkpoints.text_encoder(checkpoint)[1].named_parameters())
-    moved = {name for name, one in fitted.networks_[0].encoder.named_parameters() if not one.equal(before[name])}
+    moved = {
+        name for name, parameter in fitted.networks_[0].encoder.named_parameters() if not parameter.equal(before[name])
+    }
     # the only token type is in use, but a tiny table has two, and keys' biases cancel out in attention
     assert {name.split(".")[1] for name in moved if name.startswith("encoder.layer")} == {"layer"}
     assert "embeddings.word_embeddings.weight" in moved
@@ -98,9 +100,9 @@ def test_lower_layers_learn_less(checkpoint: str) -> None:
     model = started(checkpoint, layer_decay=0.5, learning_rate=1e-3, head_learning_rate=7e-3)
     network = model._build(model.shape, 2, fitting=True)
     rates = {}
-    names = {id(one): name for name, one in network.named_parameters()}
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
     for group in network.groups(1e-3):
-        rates |= {names[id(one)]: (group["lr"], group.get("weight_decay")) for one in group["params"]}
+        rates |= {names[id(parameter)]: (group["lr"], group.get("weight_decay")) for parameter in group["params"]}
     assert set(rates) == set(names.values())
     assert rates["encoder.encoder.layer.1.output.dense.weight"] == (1e-3, None)
     assert rates["encoder.encoder.layer.0.output.dense.weight"] == (5e-4, None)
@@ -213,11 +215,11 @@ def test_members_are_averaged_and_a_killed_ensemble_keeps_those_it_has(
 
     fit, seeds = loop._fit, []
 
-    def dying(one: Any, *rest: Any) -> None:
-        seeds.append(one.run.seed)
+    def dying(result: Any, *rest: Any) -> None:
+        seeds.append(result.run.seed)
         if len(seeds) == 2:
             raise KeyboardInterrupt
-        fit(one, *rest)
+        fit(result, *rest)
 
     monkeypatch.setattr(loop, "_fit", dying)
     with pytest.raises(KeyboardInterrupt):

@@ -67,7 +67,7 @@ def whole() -> Fusion:
 
 def test_it_knows_what_no_block_knows_alone(whole: Fusion) -> None:
     unseen, truth = drawn(seed=6)
-    alone = {name: accuracy(one, unseen.only([name]), truth) for name, one in whole.fitted_.items()}
+    alone = {name: accuracy(branch, unseen.only([name]), truth) for name, branch in whole.fitted_.items()}
     assert set(alone) == {"voice", "words"}
     assert max(alone.values()) < 0.65
     assert accuracy(whole, unseen, truth) > 0.85
@@ -76,14 +76,14 @@ def test_it_knows_what_no_block_knows_alone(whole: Fusion) -> None:
 
 def test_shuffled_labels_teach_nothing() -> None:
     inputs, target = drawn()
-    found = fused().fit(inputs, np.random.default_rng(1).permutation(target))
-    assert accuracy(found, *drawn(seed=6)) < 0.4
+    model = fused().fit(inputs, np.random.default_rng(1).permutation(target))
+    assert accuracy(model, *drawn(seed=6)) < 0.4
 
 
 def test_embeddings_lie_side_by_side_and_are_standardised_by_the_training_part(whole: Fusion) -> None:
     inputs, _ = drawn()
     embedded = np.concatenate(
-        [one.embeddings(inputs.only([name])) for name, one in whole.fitted_.items()],  # type: ignore[attr-defined]
+        [branch.embeddings(inputs.only([name])) for name, branch in whole.fitted_.items()],  # type: ignore[attr-defined]
         axis=1,
     )
     assert embedded.shape == (240, 8 + 12)
@@ -98,7 +98,7 @@ def test_embeddings_lie_side_by_side_and_are_standardised_by_the_training_part(w
 def test_files_give_the_same_model_back(whole: Fusion) -> None:
     files, unseen = whole.files(), drawn(seed=6)[0]
     folders = ("", "last/embeddings/", "branch/voice/", "branch/words/")
-    assert set(files) == {f"{one}{name}" for one in folders for name in ("model.json", "weights.safetensors")}
+    assert set(files) == {f"{case}{name}" for case in folders for name in ("model.json", "weights.safetensors")}
     # what stands in the files is enough: neither settings nor seed are asked
     loaded = fusion.MODELS[0].load(FusionSettings(branches={}), files)
     np.testing.assert_array_equal(loaded.scores(unseen), whole.scores(unseen))
@@ -179,8 +179,8 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> type[Spy]:
         in_epochs=True,
         probabilities=False,
     )
-    known = registry.model
-    monkeypatch.setattr(registry, "model", lambda name: model if name == "spy" else known(name))
+    original = registry.model
+    monkeypatch.setattr(registry, "model", lambda name: model if name == "spy" else original(name))
     monkeypatch.setattr(Spy, "seen", [])
     return Spy
 
@@ -190,10 +190,10 @@ def test_branches_see_the_training_part_and_development_rows_alone(spy: type[Spy
     train, test = np.arange(180), np.arange(180, 240)
     held, truth = drawn(60, seed=9)
     weights = np.random.default_rng(0).uniform(0.5, 1.5, 180)
-    found = fused({"vector": {"name": "spy"}, "sequence": {"name": "spy"}}).fit(
+    model = fused({"vector": {"name": "spy"}, "sequence": {"name": "spy"}}).fit(
         inputs.rows(train), target[train], weights=weights, development=Development(held, truth), folder=tmp_path
     )
-    assert found.scores(inputs.rows(test)).shape == (60, 4)
+    assert model.scores(inputs.rows(test)).shape == (60, 4)
     first, second = spy.seen
     for call, block in ((first, "voice"), (second, "words")):
         assert call["train"] == set(inputs.units[train])
@@ -202,7 +202,7 @@ def test_branches_see_the_training_part_and_development_rows_alone(spy: type[Spy
         assert call["folder"] == tmp_path / block
         assert call["folder"].is_dir()
         np.testing.assert_array_equal(call["weights"], weights)
-    assert found.notes_ == ["voice: was here", "words: was here"]
+    assert model.notes_ == ["voice: was here", "words: was here"]
 
 
 def test_without_development_rows_there_are_none(spy: type[Spy]) -> None:
@@ -215,20 +215,20 @@ def test_without_development_rows_there_are_none(spy: type[Spy]) -> None:
 def test_what_is_the_same_for_all_rows_tells_nothing_and_breaks_nothing(spy: type[Spy]) -> None:
     """A spread of 0 is not divided by."""
     inputs, target = drawn()
-    found = fused({"voice": {"name": "logistic"}, "sequence": {"name": "spy"}}).fit(inputs, target)
-    assert found.scale_[-4:].tolist() == [1, 1, 1, 1]
-    assert np.isfinite(found.scores(inputs)).all()
-    assert accuracy(found, *drawn(seed=6)) > 0.4
+    model = fused({"voice": {"name": "logistic"}, "sequence": {"name": "spy"}}).fit(inputs, target)
+    assert model.scale_[-4:].tolist() == [1, 1, 1, 1]
+    assert np.isfinite(model.scores(inputs)).all()
+    assert accuracy(model, *drawn(seed=6)) > 0.4
 
 
 def test_models_without_a_network_give_their_scores() -> None:
     inputs, target = drawn()
     other = inputs.vectors["voice"] ** 2
     every = Inputs(inputs.units, {"voice": inputs.vectors["voice"], "square": other})
-    found = fused({**LOGISTIC, "square": {"name": "linear-svm"}}).fit(every, target)
-    voice = found.fitted_["voice"].scores(every.only(["voice"]))
-    np.testing.assert_allclose(found.mean_[:4], np.log(np.clip(voice, FLOOR, 1)).mean(axis=0))
-    np.testing.assert_allclose(found.mean_[4:], found.fitted_["square"].scores(every.only(["square"])).mean(axis=0))
+    model = fused({**LOGISTIC, "square": {"name": "linear-svm"}}).fit(every, target)
+    voice = model.fitted_["voice"].scores(every.only(["voice"]))
+    np.testing.assert_allclose(model.mean_[:4], np.log(np.clip(voice, FLOOR, 1)).mean(axis=0))
+    np.testing.assert_allclose(model.mean_[4:], model.fitted_["square"].scores(every.only(["square"])).mean(axis=0))
     assert fusion.MODELS[0].builds_on is not None
     settings = FusionSettings(branches={**LOGISTIC, "square": {"name": "linear-svm"}})
     assert fusion.MODELS[0].builds_on(settings) == ("linear-svm", "logistic")
@@ -237,13 +237,13 @@ def test_models_without_a_network_give_their_scores() -> None:
 def test_weights_say_which_rows_count() -> None:
     inputs, target = drawn()
     voice, high = inputs.only(["voice"]), np.isin(target, CLASSES[2:])
-    told = np.where(high, "high", "low")
+    labels = np.where(high, "high", "low")
     lies = np.arange(240) % 3 > 0
-    false = np.where(lies, np.where(high, "low", "high"), told)
+    false = np.where(lies, np.where(high, "low", "high"), labels)
     weights = np.where(lies, 1e-3, 1.0)
-    found = fused(LOGISTIC).fit(voice, false, weights=weights / weights.mean())
-    assert accuracy(found, voice, told) > 0.9
-    assert accuracy(fused(LOGISTIC).fit(voice, false), voice, told) < 0.2
+    model = fused(LOGISTIC).fit(voice, false, weights=weights / weights.mean())
+    assert accuracy(model, voice, labels) > 0.9
+    assert accuracy(fused(LOGISTIC).fit(voice, false), voice, labels) < 0.2
 
 
 def test_a_network_without_a_linear_layer_has_no_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,10 +36,10 @@ def drawn(n: int = 200, seed: int = 5) -> tuple[Inputs, np.ndarray]:
     by_voice = rng.random(n) < 0.5
     sign = np.where(codes == 1, 2.5, -2.5)
     blocks = []
-    for told in (by_voice, ~by_voice):
+    for informative in (by_voice, ~by_voice):
         block = rng.standard_normal((n, 4))
-        block[:, 0] = np.where(told, sign + block[:, 0], 4 * block[:, 0])
-        block[:, 3] = np.where(told, 1.0, -1.0)
+        block[:, 0] = np.where(informative, sign + block[:, 0], 4 * block[:, 0])
+        block[:, 3] = np.where(informative, 1.0, -1.0)
         blocks.append(block)
     return Inputs(np.full(n, "u"), {"voice": blocks[0], "words": blocks[1]}), CLASSES[codes]
 
@@ -56,8 +56,8 @@ def test_a_gate_by_hand() -> None:
     """Weights of 0 say nothing and gate evenly: what is left is the last layer's bias; a shut gate hears one side."""
     unit = GatedModule([1, 1], 1, hidden=1, dropout=0.0).eval()
     with torch.no_grad():
-        for one in unit.parameters():
-            one.zero_()
+        for parameter in unit.parameters():
+            parameter.zero_()
         unit.say[0].weight.fill_(100.0)
         unit.say[1].weight.fill_(-100.0)
         unit.out.weight.fill_(1.0)
@@ -122,9 +122,9 @@ def test_a_last_layer_that_cannot_work_is_refused(last: dict[str, Any], message:
 
 def test_what_it_cannot_take_is_told() -> None:
     inputs, target = drawn(40)
-    said = Inputs(inputs.units, inputs.vectors, texts={"said": np.array(["yes"] * 40, dtype=object)})
+    with_texts = Inputs(inputs.units, inputs.vectors, texts={"said": np.array(["yes"] * 40, dtype=object)})
     with pytest.raises(InputError, match="takes blocks of vectors, found voice, words, said"):
-        made().fit(said, target)
+        made().fit(with_texts, target)
     fitted = made(epochs=1).fit(inputs, target)
     other = Inputs(inputs.units, {"voice": inputs.vectors["voice"], "said": inputs.vectors["words"]})
     with pytest.raises(ValueError, match="expected blocks of"):

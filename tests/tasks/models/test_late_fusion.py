@@ -57,28 +57,28 @@ def accuracy(model: Any, inputs: Inputs, target: np.ndarray) -> float:
 
 
 def log_loss(model: Any, inputs: Inputs, target: np.ndarray) -> float:
-    told = np.clip(model.scores(inputs), 1e-6, 1)
-    return -float(np.log(told[np.arange(len(target)), np.searchsorted(CLASSES, target)]).mean())
+    probabilities = np.clip(model.scores(inputs), 1e-6, 1)
+    return -float(np.log(probabilities[np.arange(len(target)), np.searchsorted(CLASSES, target)]).mean())
 
 
 def test_the_branch_that_knows_gets_the_weight() -> None:
     unseen, truth = drawn(600, seed=6)
-    found = fitted()
-    assert list(found.fitted_) == ["voice", "face"]
-    assert found.weights_[0] >= 0.8
-    assert sum(found.weights_) == pytest.approx(1)
-    assert accuracy(found, unseen, truth) > accuracy(found.fitted_["voice"], unseen.only(["voice"]), truth) - 0.02
+    model = fitted()
+    assert list(model.fitted_) == ["voice", "face"]
+    assert model.weights_[0] >= 0.8
+    assert sum(model.weights_) == pytest.approx(1)
+    assert accuracy(model, unseen, truth) > accuracy(model.fitted_["voice"], unseen.only(["voice"]), truth) - 0.02
 
 
 def test_a_memoriser_is_not_believed() -> None:
     """On its own training rows it is always right; on development rows it knows nothing."""
     inputs, target = drawn()
-    found = fitted({**LOGISTIC, "face": MEMORISER})
-    assert accuracy(found.fitted_["face"], inputs.only(["face"]), target) == 1
-    assert found.weights_[0] >= 0.8
+    model = fitted({**LOGISTIC, "face": MEMORISER})
+    assert accuracy(model.fitted_["face"], inputs.only(["face"]), target) == 1
+    assert model.weights_[0] >= 0.8
     equal = fused({**LOGISTIC, "face": MEMORISER}).fit(inputs, target)
     unseen, truth = drawn(600, seed=6)
-    assert log_loss(found, unseen, truth) < log_loss(equal, unseen, truth) - 0.05
+    assert log_loss(model, unseen, truth) < log_loss(equal, unseen, truth) - 0.05
 
 
 @pytest.mark.parametrize("face", [{"name": "logistic"}, {"name": "linear-svm"}])
@@ -86,57 +86,57 @@ def test_two_that_know_are_better_than_either(face: dict[str, Any]) -> None:
     """Whether they give probabilities or decision values."""
     signal = {"voice": 1.2, "face": 1.2}
     unseen, truth = drawn(900, seed=6, **signal)  # type: ignore[arg-type]
-    found = fitted({**LOGISTIC, "face": face}, **signal)
-    alone = [accuracy(one, unseen.only([name]), truth) for name, one in found.fitted_.items()]
-    assert 0.2 < found.weights_[0] < 0.8
-    assert accuracy(found, unseen, truth) > max(alone) + 0.03
-    np.testing.assert_allclose(found.scores(unseen).sum(axis=1), 1)
+    model = fitted({**LOGISTIC, "face": face}, **signal)
+    alone = [accuracy(branch, unseen.only([name]), truth) for name, branch in model.fitted_.items()]
+    assert 0.2 < model.weights_[0] < 0.8
+    assert accuracy(model, unseen, truth) > max(alone) + 0.03
+    np.testing.assert_allclose(model.scores(unseen).sum(axis=1), 1)
 
 
 def test_shuffled_labels_teach_nothing() -> None:
     inputs, target = drawn()
     held, truth = drawn(120, seed=9)
     rng = np.random.default_rng(1)
-    found = fused().fit(inputs, rng.permutation(target), development=Development(held, rng.permutation(truth)))
-    assert accuracy(found, *drawn(600, seed=6)) < 0.45
+    model = fused().fit(inputs, rng.permutation(target), development=Development(held, rng.permutation(truth)))
+    assert accuracy(model, *drawn(600, seed=6)) < 0.45
 
 
 def test_without_development_rows_all_weigh_the_same() -> None:
     inputs, target = drawn()
-    found = fused().fit(inputs, target)
-    assert found.weights_ == (0.5, 0.5)
-    assert found.temperatures_ == (1.0, 1.0)
-    assert "equal: there are no development rows" in found.notes_[0]
-    each = [one.scores(inputs.only([name])) for name, one in found.fitted_.items()]
-    np.testing.assert_allclose(found.scores(inputs), np.mean(each, axis=0), atol=1e-5)
+    model = fused().fit(inputs, target)
+    assert model.weights_ == (0.5, 0.5)
+    assert model.temperatures_ == (1.0, 1.0)
+    assert "equal: there are no development rows" in model.notes_[0]
+    scores = [branch.scores(inputs.only([name])) for name, branch in model.fitted_.items()]
+    np.testing.assert_allclose(model.scores(inputs), np.mean(scores, axis=0), atol=1e-5)
     strangers = Development(drawn(30, seed=9)[0], np.full(30, "boredom"))
-    assert fused().fit(inputs, target, development=strangers).files() == found.files()
+    assert fused().fit(inputs, target, development=strangers).files() == model.files()
 
 
 def test_development_rows_of_unknown_classes_are_left_out() -> None:
     inputs, target = drawn()
     held, truth = drawn(120, seed=9)
     odd = np.where(np.arange(120) < 40, "boredom", truth)
-    known = np.arange(40, 120)
-    one = fused().fit(inputs, target, development=Development(held, odd))
-    other = fused().fit(inputs, target, development=Development(held.rows(known), truth[known]))
-    assert one.files() == other.files()
-    assert "on 80 development rows" in one.notes_[0]
+    original = np.arange(40, 120)
+    model = fused().fit(inputs, target, development=Development(held, odd))
+    other = fused().fit(inputs, target, development=Development(held.rows(original), truth[original]))
+    assert model.files() == other.files()
+    assert "on 80 development rows" in model.notes_[0]
 
 
 def test_weights_and_temperatures_are_told() -> None:
-    found = fitted()
+    model = fitted()
     expected = ", ".join(
         f"{name} {weight:.2g} (temperature {by:.3g})"
-        for name, weight, by in zip(found.fitted_, found.weights_, found.temperatures_, strict=True)
+        for name, weight, by in zip(model.fitted_, model.weights_, model.temperatures_, strict=True)
     )
-    assert found.notes_ == [f"late-fusion: weights {expected}; by the log loss on 120 development rows"]
+    assert model.notes_ == [f"late-fusion: weights {expected}; by the log loss on 120 development rows"]
 
 
 def test_the_temperature_is_the_one_that_was_put_in() -> None:
     rng = np.random.default_rng(3)
     values = 2 * rng.standard_normal((20_000, 4))
-    codes = np.array([rng.choice(4, p=one) for one in softmax(values, axis=1)])
+    codes = np.array([rng.choice(4, p=case) for case in softmax(values, axis=1)])
     assert temperature(values, codes) == pytest.approx(1, rel=0.05)
     assert temperature(7 * values, codes) == pytest.approx(7, rel=0.05)
     chosen = temperature(3 * values, codes)
@@ -157,21 +157,21 @@ def test_a_temperature_stays_within_bounds() -> None:
 
 def test_weights_are_the_best_on_the_grid() -> None:
     right = np.random.default_rng(2).uniform(0.05, 0.95, (50, 3))
-    found = shares(right)
+    weights = shares(right)
 
     def loss(weights: Any) -> float:
         return -float(np.log(right @ np.array(weights)).mean())
 
     every = [(a / 10, b / 10, (10 - a - b) / 10) for a in range(11) for b in range(11 - a)]
     assert len(every) == len(set(late_fusion._simplex(3)) - {(1 / 3,) * 3}) == 66
-    assert all(sum(one) == pytest.approx(1) for one in late_fusion._simplex(4))
-    assert loss(found) == pytest.approx(min(map(loss, [*every, (1 / 3,) * 3])))
+    assert all(sum(case) == pytest.approx(1) for case in late_fusion._simplex(4))
+    assert loss(weights) == pytest.approx(min(map(loss, [*every, (1 / 3,) * 3])))
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
 def test_of_equals_the_most_equal(n: int) -> None:
-    one = np.random.default_rng(2).uniform(0.1, 0.9, (20, 1))
-    assert shares(np.repeat(one, n, axis=1)) == pytest.approx((1 / n,) * n)
+    column = np.random.default_rng(2).uniform(0.1, 0.9, (20, 1))
+    assert shares(np.repeat(column, n, axis=1)) == pytest.approx((1 / n,) * n)
 
 
 def test_a_branch_that_gives_a_class_no_chance_at_all_is_no_end_of_the_world() -> None:
@@ -180,11 +180,11 @@ def test_a_branch_that_gives_a_class_no_chance_at_all_is_no_end_of_the_world() -
 
 
 def test_files_give_the_same_model_back() -> None:
-    found, unseen = fitted({**LOGISTIC, "face": {"name": "linear-svm"}}), drawn(seed=6)[0]
-    files = found.files()
+    model, unseen = fitted({**LOGISTIC, "face": {"name": "linear-svm"}}), drawn(seed=6)[0]
+    files = model.files()
     assert {name.rpartition("/")[0] for name in files} == {"", "branch/voice", "branch/face"}
     loaded = late_fusion.MODELS[0].load(LateFusionSettings(branches={}), files)
-    np.testing.assert_array_equal(loaded.scores(unseen), found.scores(unseen))
+    np.testing.assert_array_equal(loaded.scores(unseen), model.scores(unseen))
     assert loaded.files() == files
     assert loaded.outputs_ == tuple(CLASSES)
     assert loaded.scores(unseen.rows(np.arange(0))).shape == (0, 3)
@@ -237,7 +237,7 @@ def test_branches_see_the_training_part_and_those_in_epochs_the_development_rows
     inputs, target = drawn()
     weights = np.random.default_rng(0).uniform(0.5, 1.5, 240)
     held = Development(*drawn(60, seed=9))
-    found = fused({"voice": {"name": "at-once"}, "face": {"name": "in-epochs"}}).fit(
+    model = fused({"voice": {"name": "at-once"}, "face": {"name": "in-epochs"}}).fit(
         inputs, target, weights=weights, development=held
     )
     at_once, in_epochs = Spy.seen
@@ -248,9 +248,9 @@ def test_branches_see_the_training_part_and_those_in_epochs_the_development_rows
     assert "development" not in at_once
     assert in_epochs["development"].inputs.names == ("face",)
     assert set(in_epochs["development"].inputs.units) == set(held.inputs.units)
-    assert found.curves_ == [{"epoch": 1.0}]
+    assert model.curves_ == [{"epoch": 1.0}]
     assert late_fusion.MODELS[0].builds_on is not None
-    assert late_fusion.MODELS[0].builds_on(found.settings) == ("at-once", "in-epochs")
+    assert late_fusion.MODELS[0].builds_on(model.settings) == ("at-once", "in-epochs")
 
 
 def test_too_little_and_missing_blocks_are_told() -> None:

@@ -34,10 +34,10 @@ def saved(folder: Path, kind: str = "ResNetForImageClassification", **config: An
     """Save a ResNet that has learned nothing, and whose running statistics are its own."""
     torch.manual_seed(3)
     network = getattr(transformers, kind)(transformers.ResNetConfig(**{**CONFIG, **config}))
-    for one in network.modules():
-        if isinstance(one, torch.nn.BatchNorm2d):
-            one.running_mean.normal_()
-            one.running_var.uniform_(0.5, 2)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
     with checkpoints.quiet():
         network.save_pretrained(folder)
     return network.eval()
@@ -54,10 +54,10 @@ def test_it_has_the_published_size(depth: Any, n_weights: int, width: int) -> No
         whole = transformers.ResNetForImageClassification(
             transformers.ResNetConfig(**{**network.resnet.config.to_dict(), "num_labels": 1000})
         )
-    assert sum(one.numel() for one in network.parameters()) == n_weights
+    assert sum(parameter.numel() for parameter in network.parameters()) == n_weights
     assert network.classifier[1].in_features == width
-    assert {name: one.shape for name, one in network.state_dict().items()} == {
-        name: one.shape for name, one in whole.state_dict().items()
+    assert {name: value.shape for name, value in network.state_dict().items()} == {
+        name: value.shape for name, value in whole.state_dict().items()
     }
     assert network(torch.zeros(2, 3, 128, 300, device="meta")).shape == (2, 1000)
 
@@ -77,9 +77,11 @@ def test_a_checkpoint_of_transformers_is_taken_over(tmp_path: Path, kind: str) -
 def test_bottlenecks_are_taken_over_too(tmp_path: Path) -> None:
     there = saved(tmp_path, layer_type="bottleneck", hidden_sizes=[256], depths=[1])
     network = ResNet(small(tmp_path, depth=50, blocks=(1,)))._body(3, 12, 24, 2, fitting=True)
-    found = network.network.state_dict()
+    weights = network.network.state_dict()
     assert all(
-        torch.equal(found[name], one) for name, one in there.state_dict().items() if not name.startswith("classifier.")
+        torch.equal(weights[name], value)
+        for name, value in there.state_dict().items()
+        if not name.startswith("classifier.")
     )
 
 

@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 
 
 def norm(name: str, width: int) -> Iterator[tuple[str, Shape]]:
-    yield from ((f"{name}.{one}", (width,)) for one in ("weight", "bias", "running_mean", "running_var"))
+    yield from ((f"{name}.{case}", (width,)) for case in ("weight", "bias", "running_mean", "running_var"))
     yield f"{name}.num_batches_tracked", ()
 
 
@@ -48,8 +48,8 @@ def resnext_50() -> Iterator[tuple[str, Shape]]:
 def test_its_weights_are_torchvisions() -> None:
     with torch.device("meta"):
         network = ResNeXtModule(1000)
-    assert {name: tuple(one.shape) for name, one in network.state_dict().items()} == dict(resnext_50())
-    assert sum(one.numel() for one in network.parameters()) == 25_028_904
+    assert {name: tuple(value.shape) for name, value in network.state_dict().items()} == dict(resnext_50())
+    assert sum(parameter.numel() for parameter in network.parameters()) == 25_028_904
     assert network(torch.zeros(2, 3, 128, 300, device="meta")).shape == (2, 1000)
     assert network.layer4[0].conv2.stride == (2, 2)
     assert network.layer1[0].conv2.stride == (1, 1)
@@ -59,9 +59,9 @@ def test_the_head_of_a_file_is_left_where_it_is() -> None:
     torch.manual_seed(1)
     there, network = ResNeXtModule(1000, blocks=(1,)).state_dict(), ResNeXtModule(3, blocks=(1,))
     set_body(network, there, "it")
-    found = network.state_dict()
-    assert found["fc.weight"].shape == (3, 256)
-    assert all(torch.equal(found[name], one) for name, one in there.items() if not name.startswith("fc."))
+    weights = network.state_dict()
+    assert weights["fc.weight"].shape == (3, 256)
+    assert all(torch.equal(weights[name], value) for name, value in there.items() if not name.startswith("fc."))
 
 
 def test_paths_do_not_mix() -> None:

@@ -95,7 +95,7 @@ def test_convolutions_stay_where_they_are_told_to(checkpoint: str) -> None:
     def moved(*, frozen: bool) -> set[str]:
         settings = small(checkpoint, epochs=1, freeze_feature_encoder=frozen)
         after = SpeechFineTuned(settings, 1).fit(inputs, target).networks_[0].encoder.named_parameters()
-        return {name for name, one in after if not one.equal(before[name])}
+        return {name for name, case in after if not case.equal(before[name])}
 
     frozen, free = moved(frozen=True), moved(frozen=False)
     assert "encoder.layers.0.attention.q_proj.weight" in frozen
@@ -118,9 +118,9 @@ def test_a_row_in_a_batch_is_the_row_alone(checkpoint: str, layered: str, norm: 
     rows = [torch.from_numpy(inputs.sequences["sound"][row][:, 0]) for row in range(5)]
     with torch.inference_mode():
         lengths = torch.tensor([len(row) for row in rows])
-        found = net(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths)
+        outputs = net(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths)
         expected = torch.cat([net.head(encoder(row[None]).last_hidden_state.mean(dim=1)) for row in rows])
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(outputs, expected, atol=1e-5, rtol=0)
 
 
 def test_families_that_let_padding_in_run_row_by_row() -> None:
@@ -171,8 +171,8 @@ def test_a_model_comes_back_without_its_checkpoint(checkpoint: str, tmp_path: Pa
 def test_pooling_is_over_a_rows_own_frames(pooling: str) -> None:
     states, n_frames = torch.randn(3, 7, 5), torch.tensor([7, 1, 4])
     expected = [
-        {"mean": one.mean(0), "max": one.amax(0), "sum": one.sum(0)}[pooling]
-        for one in (row[:n] for row, n in zip(states, n_frames, strict=True))
+        {"mean": case.mean(0), "max": case.amax(0), "sum": case.sum(0)}[pooling]
+        for case in (row[:n] for row, n in zip(states, n_frames, strict=True))
     ]
     torch.testing.assert_close(pooled(states, n_frames, pooling), torch.stack(expected))
 
@@ -207,10 +207,10 @@ def test_spec_augment_is_drawn_by_the_seed(checkpoint: str, tmp_path: Path) -> N
     save_file(weights | {"masked_spec_embed": torch.zeros(HIDDEN)}, place / "model.safetensors", {"format": "pt"})
     net, bare = (network(str(place), spec_augment=wanted, dropout=0.0).train() for wanted in (True, False))
 
-    def made(one: SpeechClassifier, seed: int, n_samples: int = 6_400) -> torch.Tensor:
+    def made(result: SpeechClassifier, seed: int, n_samples: int = 6_400) -> torch.Tensor:
         torch.manual_seed(seed)
         waveform = torch.sin(torch.arange(2.0 * n_samples).reshape(2, -1))
-        return one(waveform, torch.tensor([n_samples, n_samples])).detach()
+        return result(waveform, torch.tensor([n_samples, n_samples])).detach()
 
     with torch.random.fork_rng(devices=[]):
         np.random.seed(1)
@@ -222,15 +222,17 @@ def test_spec_augment_is_drawn_by_the_seed(checkpoint: str, tmp_path: Path) -> N
         assert not torch.equal(made(bare, 1), first)
         # shorter than one mask: transformers refuses to mask, here it is left whole
         assert torch.isfinite(made(net, 1, n_samples=900)).all()
-    assert "masked_spec_embed" not in {name for name, one in net.encoder.named_parameters() if one.requires_grad}
+    assert "masked_spec_embed" not in {
+        name for name, parameter in net.encoder.named_parameters() if parameter.requires_grad
+    }
 
 
 def test_lower_layers_learn_less_and_frozen_ones_nothing(checkpoint: str) -> None:
     net = network(checkpoint, layer_decay=0.5, head_learning_rate=7e-3)
-    names = {id(one): name for name, one in net.named_parameters()}
+    names = {id(parameter): name for name, parameter in net.named_parameters()}
     rates = {}
     for group in net.groups(1e-3):
-        rates |= {names[id(one)]: (group["lr"], group.get("weight_decay")) for one in group["params"]}
+        rates |= {names[id(parameter)]: (group["lr"], group.get("weight_decay")) for parameter in group["params"]}
     assert set(names.values()) - set(rates) == {n for n in names.values() if n.startswith("encoder.feature_extractor")}
     assert rates["encoder.encoder.layers.1.attention.q_proj.weight"] == (1e-3, None)
     assert rates["encoder.encoder.layers.0.attention.q_proj.weight"] == (5e-4, None)
@@ -240,13 +242,13 @@ def test_lower_layers_learn_less_and_frozen_ones_nothing(checkpoint: str) -> Non
     assert net.groups(1e-3)[0]["lr"] == 1e-3
     free = network(checkpoint, layer_decay=0.5, freeze_feature_encoder=False).groups(1e-3)
     # convolutions are numbered too, and are no layers of the transformer
-    lowest = [one for group in free if group["lr"] == 2.5e-4 for one in group["params"]]
-    assert {HIDDEN * HIDDEN * 8, HIDDEN * HIDDEN * 4} <= {one.numel() for one in lowest}
+    lowest = [parameter for group in free if group["lr"] == 2.5e-4 for parameter in group["params"]]
+    assert {HIDDEN * HIDDEN * 8, HIDDEN * HIDDEN * 4} <= {case.numel() for case in lowest}
 
 
 def test_the_last_linear_layer_is_the_last_module_of_its_kind(checkpoint: str) -> None:
     net = network(checkpoint)
-    last = [one for one in net.modules() if isinstance(one, torch.nn.Linear)][-1]
+    last = [module for module in net.modules() if isinstance(module, torch.nn.Linear)][-1]
     assert last is net.head[-1] and (last.in_features, last.out_features) == (HIDDEN, 3)
     inputs, target = drawn(8)
     assert SpeechFineTuned(small(checkpoint, epochs=1), 1).fit(inputs, target).embeddings(inputs).shape == (8, HIDDEN)

@@ -78,8 +78,8 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> type[Spy]:
         make=lambda settings, seed: Spy(),
         in_epochs=True,
     )
-    known = registry.model
-    monkeypatch.setattr(registry, "model", lambda name: model if name == "spy" else known(name))
+    original = registry.model
+    monkeypatch.setattr(registry, "model", lambda name: model if name == "spy" else original(name))
     monkeypatch.setattr(Spy, "seen", [])
     return Spy
 
@@ -112,9 +112,9 @@ def test_who_memorises_is_not_believed(memoriser: dict[str, Any]) -> None:
     fitted = stack({"noise": memoriser, "clear": {"name": "logistic"}}).fit(inputs, target)
     assert accuracy(fitted.fitted_["noise"], inputs.only(["noise"]), target) == 1
     stacked = fitted.out_of_fold(inputs, target)
-    told = stacked.std(axis=0) * np.abs(fitted.meta_.coef)
+    influence = stacked.std(axis=0) * np.abs(fitted.meta_.coef)
     assert list(fitted.fitted_) == ["clear", "noise"]
-    assert told[:, :3].sum() > 4 * told[:, 3:].sum()
+    assert influence[:, :3].sum() > 4 * influence[:, 3:].sum()
     alone = stack(LOGISTIC).fit(inputs.only(["clear"]), target)
     assert accuracy(fitted, unseen, truth) > accuracy(alone, unseen, truth) - 0.03
 
@@ -122,8 +122,8 @@ def test_who_memorises_is_not_believed(memoriser: dict[str, Any]) -> None:
 def test_out_of_fold_scores_of_noise_are_at_chance() -> None:
     inputs, target = drawn()
     noise = inputs.only(["noise"])
-    found = stack({"vector": {"name": "rbf-svm", "gamma": 100.0, "c": 100.0}}).out_of_fold(noise, target)
-    assert (np.array(["a", "b", "c"])[found.argmax(axis=1)] == target).mean() < 0.5
+    scores = stack({"vector": {"name": "rbf-svm", "gamma": 100.0, "c": 100.0}}).out_of_fold(noise, target)
+    assert (np.array(["a", "b", "c"])[scores.argmax(axis=1)] == target).mean() < 0.5
 
 
 def test_no_unit_is_on_both_sides_and_development_rows_are_cut_by_unit(spy: type[Spy], tmp_path: Path) -> None:
@@ -211,8 +211,8 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
     straight = stack(LOGISTIC).out_of_fold(inputs, target)
     shuffled = stack(LOGISTIC).out_of_fold(inputs.rows(other), target[other])
     np.testing.assert_allclose(shuffled, straight[other], atol=1e-2)
-    one, two = stack(LOGISTIC).fit(inputs, target), stack(LOGISTIC).fit(inputs.rows(other), target[other])
-    np.testing.assert_allclose(one.scores(inputs), two.scores(inputs), atol=1e-2)
+    all_rows, two = stack(LOGISTIC).fit(inputs, target), stack(LOGISTIC).fit(inputs.rows(other), target[other])
+    np.testing.assert_allclose(all_rows.scores(inputs), two.scores(inputs), atol=1e-2)
 
 
 def test_too_few_units_and_missing_blocks_are_told() -> None:

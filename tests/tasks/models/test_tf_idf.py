@@ -55,8 +55,8 @@ def test_texts_without_a_word_are_too_little() -> None:
 
 
 def test_all_texts_of_a_row_are_read() -> None:
-    one, other = said("so", "so", "so", "so").texts["said"], said("yes", "no", "yes", "no").texts["said"]
-    inputs = Inputs(np.full(4, "a"), texts={"before": one, "now": other})
+    result, other = said("so", "so", "so", "so").texts["said"], said("yes", "no", "yes", "no").texts["said"]
+    inputs = Inputs(np.full(4, "a"), texts={"before": result, "now": other})
     fitted = tf_idf.TfIdf(tf_idf.TfIdfSettings()).fit(inputs, np.array(["good", "bad", "good", "bad"]))
     assert {"so", "yes", "no"} <= set(terms(fitted))
 

@@ -43,7 +43,7 @@ def test_a_block_alone_is_as_it_was() -> None:
 @pytest.mark.parametrize("n", [1, 3, 5, 7, 12])
 def test_as_many_steps_as_asked_for_over_the_same_time(n: int) -> None:
     steps = np.linspace(0, 1, 5, dtype=np.float32)[:, None]
-    found = resampled(steps, n)
-    assert found.shape == (n, 1)
-    assert (np.diff(found[:, 0]) >= 0).all()
-    assert found.mean() == pytest.approx(0.5, abs=0.13)
+    result = resampled(steps, n)
+    assert result.shape == (n, 1)
+    assert (np.diff(result[:, 0]) >= 0).all()
+    assert result.mean() == pytest.approx(0.5, abs=0.13)

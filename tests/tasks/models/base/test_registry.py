@@ -111,12 +111,12 @@ def test_weights_say_which_rows_count(name: str) -> None:
     """Two rows of three say what is not so; where they weigh next to nothing, the third is believed."""
     inputs, target = drawn(240)
     lies = np.arange(240) % 3 > 0
-    told = np.where(lies, np.roll(CLASSES, 1)[np.searchsorted(CLASSES, target)], target)
+    labels = np.where(lies, np.roll(CLASSES, 1)[np.searchsorted(CLASSES, target)], target)
     weights = np.where(lies, 1e-3, 1.0)
     unseen, truth = drawn(seed=6)
-    weighted = made(name).fit(inputs, told, weights=weights / weights.mean())
+    weighted = made(name).fit(inputs, labels, weights=weights / weights.mean())
     assert accuracy(weighted, unseen, truth) > 0.6
-    assert accuracy(made(name).fit(inputs, told), unseen, truth) < 0.4
+    assert accuracy(made(name).fit(inputs, labels), unseen, truth) < 0.4
 
 
 def test_a_class_may_have_a_single_row(name: str) -> None:

@@ -103,12 +103,12 @@ def test_training_varies_every_row_otherwise(module: Any, asked: dict[str, Any],
 @each
 def test_the_seed_decides(module: Any, asked: dict[str, Any], shape: tuple[int, ...]) -> None:
     rows, vary = torch.randn(shape), module(Augmentation(**asked, probability=0.6))
-    found = []
+    result = []
     for seed in (3, 3, 4):
         torch.manual_seed(seed)
-        found.append(vary(rows))
-    assert torch.equal(found[0], found[1])
-    assert not torch.equal(found[0], found[2])
+        result.append(vary(rows))
+    assert torch.equal(result[0], result[1])
+    assert not torch.equal(result[0], result[2])
 
 
 @each
@@ -151,8 +151,8 @@ def test_after_sound_only_the_time_warp_is_left() -> None:
 
 
 def test_no_module_has_weights() -> None:
-    for one in (on_sound(EVERYTHING), SpectrogramAugmentation(EVERYTHING), SpecAugmentMasks(EVERYTHING)):
-        assert not one.state_dict()
+    for case in (on_sound(EVERYTHING), SpectrogramAugmentation(EVERYTHING), SpecAugmentMasks(EVERYTHING)):
+        assert not case.state_dict()
 
 
 # masks
@@ -160,9 +160,9 @@ def test_no_module_has_weights() -> None:
 
 def masked(augment: Augmentation, n_rows: int = 500, n_frames: int = 50, n_bands: int = 20) -> Tensor:
     frames = torch.rand(n_rows, n_frames, n_bands) + 1
-    found = SpecAugmentMasks(augment)(frames)
-    covered = found == 0
-    assert torch.equal(found[~covered], frames[~covered])
+    result = SpecAugmentMasks(augment)(frames)
+    covered = result == 0
+    assert torch.equal(result[~covered], frames[~covered])
     return covered
 
 
@@ -222,16 +222,16 @@ def test_noise_has_the_level_that_was_asked_for() -> None:
     sound = torch.randn(4, 16_000) * torch.tensor([1.0, 0.1, 0.01, 0.5])[:, None]
     levels = torch.tensor([-5.0, -10.0, -20.0, -40.0])
     noise = augmenting.noisy(sound, levels) - sound
-    found = 10 * ((noise**2).mean(1) / (sound**2).mean(1)).log10()
-    assert (found - levels).abs().max() < 0.5
+    result = 10 * ((noise**2).mean(1) / (sound**2).mean(1)).log10()
+    assert (result - levels).abs().max() < 0.5
 
 
 def test_noise_is_relative_to_speech_and_spares_what_fills_a_row_up() -> None:
     sound = torch.cat([torch.randn(1, 8_000), torch.zeros(1, 8_000)], 1)
     noise = augmenting.noisy(sound, torch.tensor([-10.0])) - sound
     assert not noise[0, 8_000:].any()
-    found = 10 * float(((noise[0, :8_000] ** 2).mean() / (sound[0, :8_000] ** 2).mean()).log10())
-    assert abs(found + 10) < 0.5
+    result = 10 * float(((noise[0, :8_000] ** 2).mean() / (sound[0, :8_000] ** 2).mean()).log10())
+    assert abs(result + 10) < 0.5
 
 
 def test_noise_levels_are_drawn_from_twenty_decibels_less() -> None:
@@ -248,8 +248,8 @@ def test_noise_adds_its_power_to_a_spectrogram() -> None:
     levels = torch.tensor([-3.0, -10.0, 0.0])
     power = 10 ** (frames.double() / 10)
     added = 10 ** (augmenting.noisy_frames(frames, levels).double() / 10) - power
-    found = 10 * (added.mean((1, 2)) / power.mean((1, 2))).log10()
-    assert (found - levels).abs().max() < 0.5
+    result = 10 * (added.mean((1, 2)) / power.mean((1, 2))).log10()
+    assert (result - levels).abs().max() < 0.5
     assert (added > -1e-9).all()
 
 
@@ -286,47 +286,47 @@ def test_gain_of_a_spectrogram_is_one_offset_a_row() -> None:
 
 @pytest.mark.parametrize("factor", [0.8, 0.95, 1.0, 1.1, 1.25])
 def test_speed_moves_a_tone(factor: float) -> None:
-    found = augmenting.faster(tone(440), torch.tensor([factor], dtype=torch.float64))[0, :25_000]
-    assert frequency_hz(found) == pytest.approx(440 * factor, rel=2e-3)
+    result = augmenting.faster(tone(440), torch.tensor([factor], dtype=torch.float64))[0, :25_000]
+    assert frequency_hz(result) == pytest.approx(440 * factor, rel=2e-3)
 
 
 @pytest.mark.parametrize("factor", [0.8, 1.25])
 def test_speed_is_exact_between_samples(factor: float) -> None:
-    found = augmenting.faster(tone(2_000), torch.tensor([factor], dtype=torch.float64))[0, 2_000:20_000]
-    assert (found - tone(2_000 * factor)[0, 2_000:20_000]).abs().max() < 0.01
+    result = augmenting.faster(tone(2_000), torch.tensor([factor], dtype=torch.float64))[0, 2_000:20_000]
+    assert (result - tone(2_000 * factor)[0, 2_000:20_000]).abs().max() < 0.01
 
 
 def test_speed_folds_nothing_down() -> None:
-    found = augmenting.faster(tone(7_500), torch.tensor([1.2], dtype=torch.float64))[0, 2_000:20_000]
-    assert float(found.abs().max()) < 0.01
+    result = augmenting.faster(tone(7_500), torch.tensor([1.2], dtype=torch.float64))[0, 2_000:20_000]
+    assert float(result.abs().max()) < 0.01
 
 
 def test_speed_moves_moments_and_leaves_silence_after_the_end() -> None:
     sound = torch.zeros(2, 1_000)
     sound[:, 600] = 1
     factors = torch.tensor([1.2, 0.5], dtype=torch.float64)
-    found = augmenting.faster(sound, factors)
-    assert int(found[0].argmax()) == 500
-    assert not found[0, 502:].any()
-    assert float(found[1].abs().max()) < 0.01
+    result = augmenting.faster(sound, factors)
+    assert int(result[0].argmax()) == 500
+    assert not result[0, 502:].any()
+    assert float(result[1].abs().max()) < 0.01
 
 
 @pytest.mark.parametrize("semitones", [-4.0, -1.0, 0.0, 0.5, 2.0, 4.0])
 def test_pitch_moves_a_tone_and_keeps_its_length(semitones: float) -> None:
     sound, factor = tone(300), 2 ** (semitones / 12)
-    found = augmenting.pitched(sound, torch.tensor([factor], dtype=torch.float64), 1024, 2 ** (4 / 12))
-    assert found.shape == sound.shape
-    assert frequency_hz(found[0, 2_000:30_000]) == pytest.approx(300 * factor, rel=0.01)
+    result = augmenting.pitched(sound, torch.tensor([factor], dtype=torch.float64), 1024, 2 ** (4 / 12))
+    assert result.shape == sound.shape
+    assert frequency_hz(result[0, 2_000:30_000]) == pytest.approx(300 * factor, rel=0.01)
     # as loud as before up to its end, within 2 dB
-    for part in (found[0, 2_000:10_000], found[0, 20_000:31_000]):
+    for part in (result[0, 2_000:10_000], result[0, 20_000:31_000]):
         assert abs(20 * math.log10(float(part.std()) / math.sqrt(0.5))) < 2
 
 
 def test_pitch_keeps_moments_where_they_are() -> None:
     sound = torch.randn(1, RATE_HZ) * 0.01
     sound[:, 8_000:12_000] *= 30
-    found = augmenting.pitched(sound, torch.tensor([2 ** (3 / 12)], dtype=torch.float64), 1024, 2 ** (3 / 12))
-    levels = found.view(16, 1_000).std(1)
+    result = augmenting.pitched(sound, torch.tensor([2 ** (3 / 12)], dtype=torch.float64), 1024, 2 ** (3 / 12))
+    levels = result.view(16, 1_000).std(1)
     assert set((levels > 0.05).nonzero()[:, 0].tolist()) >= {8, 9, 10, 11}
     assert (levels[[*range(7), 13, 14, 15]] < 0.05).all()
 
@@ -339,51 +339,51 @@ def test_pitch_leaves_what_fills_a_row_up_silent() -> None:
 
 def test_a_shift_moves_sound_by_whole_frames_and_loses_what_leaves() -> None:
     sound = torch.randn(1, 2_000).repeat(300, 1)
-    found = on_sound(Augmentation(shift=2))(sound)
+    result = on_sound(Augmentation(shift=2))(sound)
     expected = {by: torch.zeros(2_000) for by in range(-2, 3)}
-    for by, one in expected.items():
+    for by, value in expected.items():
         moved = by * HOP
-        one[max(0, moved) : 2_000 + min(0, moved)] = sound[0, max(0, -moved) : 2_000 - max(0, moved)]
-    seen = {next(by for by, one in expected.items() if torch.equal(one, row)) for row in found}
+        value[max(0, moved) : 2_000 + min(0, moved)] = sound[0, max(0, -moved) : 2_000 - max(0, moved)]
+    seen = {next(by for by, value in expected.items() if torch.equal(value, row)) for row in result}
     assert seen == set(expected)
 
 
 def test_a_shift_of_a_spectrogram_fills_up_with_the_quietest() -> None:
     frames = torch.randn(2, 10, 4)
-    found = augmenting.later_frames(frames, torch.tensor([3, -2]))
+    result = augmenting.later_frames(frames, torch.tensor([3, -2]))
     quietest = frames.amin(1, keepdim=True)
-    assert torch.equal(found[0, 3:], frames[0, :7])
-    assert torch.equal(found[0, :3], quietest[0].expand(3, -1))
-    assert torch.equal(found[1, :8], frames[1, 2:])
-    assert torch.equal(found[1, 8:], quietest[1].expand(2, -1))
+    assert torch.equal(result[0, 3:], frames[0, :7])
+    assert torch.equal(result[0, :3], quietest[0].expand(3, -1))
+    assert torch.equal(result[1, :8], frames[1, 2:])
+    assert torch.equal(result[1, 8:], quietest[1].expand(2, -1))
 
 
 def test_speed_of_a_spectrogram_resamples_its_frames() -> None:
     frames = torch.arange(21.0)[None, :, None].expand(2, -1, 3)
-    found = augmenting.faster_frames(frames, torch.tensor([2.0, 0.5]))
-    assert torch.equal(found[0, :11, 0], torch.arange(0, 22.0, 2))
-    assert not found[0, 11:].any()
-    assert torch.equal(found[1, :, 0], torch.arange(21.0) / 2)
+    result = augmenting.faster_frames(frames, torch.tensor([2.0, 0.5]))
+    assert torch.equal(result[0, :11, 0], torch.arange(0, 22.0, 2))
+    assert not result[0, 11:].any()
+    assert torch.equal(result[1, :, 0], torch.arange(21.0) / 2)
 
 
 def test_a_warp_keeps_the_ends_and_moves_its_point() -> None:
     frames = torch.arange(41.0)[None, :, None].expand(3, -1, 2)
-    found = augmenting.warped(frames, torch.tensor([20.0, 20.0, 10.0]), torch.tensor([5, -5, 0]))[..., 0]
-    assert found[:, 0].tolist() == [0, 0, 0]
-    assert found[:, -1].tolist() == [40, 40, 40]
-    assert float(found[0, 25]) == pytest.approx(20)
-    assert float(found[1, 15]) == pytest.approx(20)
-    assert torch.allclose(found[2], frames[2, :, 0])
-    assert (found.diff(dim=1) > 0).all()
+    result = augmenting.warped(frames, torch.tensor([20.0, 20.0, 10.0]), torch.tensor([5, -5, 0]))[..., 0]
+    assert result[:, 0].tolist() == [0, 0, 0]
+    assert result[:, -1].tolist() == [40, 40, 40]
+    assert float(result[0, 25]) == pytest.approx(20)
+    assert float(result[1, 15]) == pytest.approx(20)
+    assert torch.allclose(result[2], frames[2, :, 0])
+    assert (result.diff(dim=1) > 0).all()
 
 
 @pytest.mark.parametrize("widest", [3, 20, 1_000])
 def test_a_warp_is_at_most_as_wide_as_asked_and_never_folds_time(widest: int) -> None:
     frames = torch.arange(41.0)[None, :, None].expand(500, -1, 1)
-    found = SpectrogramAugmentation(Augmentation(time_warp=widest))(frames)[..., 0]
-    assert torch.equal(found[:, [0, -1]], frames[:, [0, -1], 0])
-    assert (found.diff(dim=1) >= 0).all()
-    moved = float((found - frames[..., 0]).abs().max())
+    result = SpectrogramAugmentation(Augmentation(time_warp=widest))(frames)[..., 0]
+    assert torch.equal(result[:, [0, -1]], frames[:, [0, -1], 0])
+    assert (result.diff(dim=1) >= 0).all()
+    moved = float((result - frames[..., 0]).abs().max())
     assert 0.5 * min(widest, 20) < moved <= min(widest, 39) + 1e-3
 
 
@@ -393,8 +393,8 @@ def test_a_warp_is_at_most_as_wide_as_asked_and_never_folds_time(widest: int) ->
 def test_variants_show_each_alone_by_name() -> None:
     sound = torch.randn(8_000, 1).numpy() * 0.1
     mel = MelSettings(n_mels=24)
-    found = variants(sound, EVERYTHING, mel, seed=1)
-    assert list(found) == [
+    examples = variants(sound, EVERYTHING, mel, seed=1)
+    assert list(examples) == [
         AS_IT_IS,
         "frequency masks",
         "time masks",
@@ -405,21 +405,21 @@ def test_variants_show_each_alone_by_name() -> None:
         "speed",
         "pitch",
     ]
-    for name, one in found.items():
-        assert one.shape == (51, 24)
+    for name, value in examples.items():
+        assert value.shape == (51, 24)
         # levels are relative to the loudest: nothing is left of a gain
-        assert np.allclose(one, found[AS_IT_IS], atol=1e-3) == (name in (AS_IT_IS, "gain"))
+        assert np.allclose(value, examples[AS_IT_IS], atol=1e-3) == (name in (AS_IT_IS, "gain"))
 
 
 def test_variants_of_a_spectrogram_leave_it_and_the_random_state_alone() -> None:
     frames = torch.randn(30, 12).numpy()
     kept, state = frames.copy(), torch.random.get_rng_state()
     augment = Augmentation(frequency_masks=1, noise_db=-10, probability=0.01)
-    found, again = (variants(frames, augment, None, seed=2) for _ in range(2))
-    assert list(found) == [AS_IT_IS, "frequency masks", "noise"]
-    assert np.allclose(found[AS_IT_IS], frames, atol=1e-5)
-    assert not np.allclose(found["noise"], frames, atol=1e-5)
-    assert all(np.array_equal(found[name], again[name]) for name in found)
+    result, again = (variants(frames, augment, None, seed=2) for _ in range(2))
+    assert list(result) == [AS_IT_IS, "frequency masks", "noise"]
+    assert np.allclose(result[AS_IT_IS], frames, atol=1e-5)
+    assert not np.allclose(result["noise"], frames, atol=1e-5)
+    assert all(np.array_equal(result[name], again[name]) for name in result)
     assert np.array_equal(frames, kept)
     assert torch.equal(torch.random.get_rng_state(), state)
 

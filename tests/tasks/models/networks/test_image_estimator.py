@@ -43,9 +43,9 @@ def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def model(name: str) -> Model:
-    (found,) = import_module(f"tasks.models.{name}").MODELS
-    assert found.name == name
-    return found
+    (model,) = import_module(f"tasks.models.{name}").MODELS
+    assert model.name == name
+    return model
 
 
 def rows(name: str, n: int, seed: int, n_classes: int = 2) -> tuple[Any, np.ndarray]:
@@ -72,18 +72,18 @@ def published(path: Path, seed: int = 3) -> dict[str, Any]:
     """Save what a DenseNet of this size could have learned on pictures; return it."""
     torch.manual_seed(seed)
     network = DenseNetModule(1000, **TINY)
-    for one in network.modules():
-        if isinstance(one, torch.nn.BatchNorm2d):
-            one.running_mean.normal_()
-            one.running_var.uniform_(0.5, 2)
-    found = network.state_dict()
-    save_file(found, path)
-    return found
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    weights = network.state_dict()
+    save_file(weights, path)
+    return weights
 
 
 def body(estimator: Any) -> dict[str, Any]:
-    found = estimator.networks_[0].body.network.state_dict()
-    return {name: one for name, one in found.items() if not name.startswith("classifier.")}
+    weights = estimator.networks_[0].body.network.state_dict()
+    return {name: value for name, value in weights.items() if not name.startswith("classifier.")}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -106,7 +106,7 @@ def test_shuffled_labels_teach_nothing(name: str) -> None:
     # one direction tells the classes apart, and calls go one way or the other as a whole: so noise, and its contrary
     noise = np.random.default_rng(1).permutation(target)
     contrary = np.where(noise == "class-0", "class-1", "class-0")
-    both = [fitted(name, inputs, one, epochs=6).scores(unseen) for one in (noise, contrary)]
+    both = [fitted(name, inputs, case, epochs=6).scores(unseen) for case in (noise, contrary)]
     sure = np.mean(both, axis=0)[np.arange(100), np.searchsorted(["class-0", "class-1"], truth)].mean()
     assert 0.3 < sure < 0.7
 
@@ -146,12 +146,12 @@ def test_every_weight_is_in_one_stage_or_in_the_head(name: str) -> None:
     made = model(name)
     with torch.device("meta"):
         network = made.make(made.settings(), 0)._body(3, 128, 300, 7, fitting=True)
-    staged = [one for stage in network.network.stages() for part in stage for one in part.parameters()]
+    staged = [parameter for stage in network.network.stages() for part in stage for parameter in part.parameters()]
     every = [*staged, *network.network.head().parameters()]
     assert sorted(map(id, every)) == sorted(map(id, network.parameters()))
-    grouped = [one for group in network.groups(0.1) for one in group["params"]]
+    grouped = [parameter for group in network.groups(0.1) for parameter in group["params"]]
     assert sorted(map(id, grouped)) == sorted(map(id, network.parameters()))
-    linear = [one for one in network.modules() if isinstance(one, torch.nn.Linear)]
+    linear = [module for module in network.modules() if isinstance(module, torch.nn.Linear)]
     assert linear[-1].out_features == 7
     assert linear[-1] in network.network.head().modules()
     assert network(torch.zeros(2, 3, 128, 300, device="meta")).shape == (2, 7)
@@ -165,12 +165,12 @@ def test_lower_stages_learn_less(name: str) -> None:
     groups = network.groups(0.1)
     # the loop reads the rate that is set off the first group
     assert groups[0]["lr"] == 0.1
-    rate = {id(one): group["lr"] for group in groups for one in group["params"]}
-    assert {rate[id(one)] for one in network.network.head().parameters()} == {0.1}
+    rate = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
+    assert {rate[id(parameter)] for parameter in network.network.head().parameters()} == {0.1}
     for below, stage in enumerate(reversed(network.network.stages()), 1):
-        assert {rate[id(one)] for part in stage for one in part.parameters()} == {0.1 * 0.5**below}
-    assert all(one.ndim == 1 for group in groups if "weight_decay" in group for one in group["params"])
-    assert all(one.ndim > 1 for group in groups if "weight_decay" not in group for one in group["params"])
+        assert {rate[id(parameter)] for part in stage for parameter in part.parameters()} == {0.1 * 0.5**below}
+    assert all(parameter.ndim == 1 for group in groups if "weight_decay" in group for parameter in group["params"])
+    assert all(parameter.ndim > 1 for group in groups if "weight_decay" not in group for parameter in group["params"])
 
 
 def test_a_picture_of_one_channel_is_given_to_all_three() -> None:
@@ -183,18 +183,18 @@ def test_a_picture_of_one_channel_is_given_to_all_three() -> None:
 def test_a_body_starts_from_the_file_and_the_head_does_not(tmp_path: Path) -> None:
     expected = published(tmp_path / "weights.safetensors")
     network = DenseNet(dense(checkpoint=str(tmp_path / "weights.safetensors")))._body(3, 12, 24, 2, fitting=True)
-    found = network.network.state_dict()
-    assert found["classifier.weight"].shape == (2, expected["classifier.weight"].shape[1])
-    for name, one in expected.items():
+    weights = network.network.state_dict()
+    assert weights["classifier.weight"].shape == (2, expected["classifier.weight"].shape[1])
+    for name, value in expected.items():
         if not name.startswith("classifier."):
-            assert torch.equal(found[name], one), name
+            assert torch.equal(weights[name], value), name
 
 
 def test_a_file_may_lack_counters_and_the_head_and_may_be_of_half_precision(tmp_path: Path) -> None:
     expected = published(tmp_path / "weights.safetensors")
     lean = {
-        name: one.half()
-        for name, one in expected.items()
+        name: value.half()
+        for name, value in expected.items()
         if not name.endswith("num_batches_tracked") and not name.startswith("classifier.")
     }
     network = DenseNetModule(2, **TINY)
@@ -210,33 +210,33 @@ def test_the_head_learns_first_and_the_body_after_it(tmp_path: Path) -> None:
     expected = published(tmp_path / "w.safetensors")
     held = {"checkpoint": str(tmp_path / "w.safetensors"), "head_epochs": 2, "weight_decay": 0.1, "optimiser": "adamw"}
     first = DenseNet(dense(epochs=2, **held), 1).fit(inputs, target)
-    for name, one in body(first).items():
-        assert torch.equal(one, expected[name]), name
+    for name, value in body(first).items():
+        assert torch.equal(value, expected[name]), name
     assert len(first.curves_) == 2
     assert first.curves_[1]["train_loss"] < first.curves_[0]["train_loss"]
     then = DenseNet(dense(epochs=3, **held), 1).fit(inputs, target)
     assert then.curves_[:2] == first.curves_
-    for name, one in body(then).items():
+    for name, value in body(then).items():
         if name == "features.conv0.weight" or "running" in name:
-            assert not torch.equal(one, expected[name]), name
+            assert not torch.equal(value, expected[name]), name
     assert body(then)["features.norm0.num_batches_tracked"] == expected["features.norm0.num_batches_tracked"] + 2
 
 
 def test_a_frozen_body_works_as_outside_training() -> None:
     torch.manual_seed(1)
     network = StagedImageNetwork(DenseNetModule(2, **TINY), head_epochs=1).train()
-    norms = [one for one in network.modules() if isinstance(one, torch.nn.BatchNorm2d)]
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     network.begin_epoch(0)
-    assert not any(one.training for one in norms)
+    assert not any(norm.training for norm in norms)
     assert network.network.dropout.training
-    assert not any(one.requires_grad for one in network.network.features.parameters())
-    assert all(one.requires_grad for one in network.network.classifier.parameters())
+    assert not any(parameter.requires_grad for parameter in network.network.features.parameters())
+    assert all(parameter.requires_grad for parameter in network.network.classifier.parameters())
     network.eval()
     network.train()
-    assert not any(one.training for one in norms)
+    assert not any(norm.training for norm in norms)
     network.begin_epoch(1)
-    assert all(one.training for one in norms)
-    assert all(one.requires_grad for one in network.parameters())
+    assert all(norm.training for norm in norms)
+    assert all(parameter.requires_grad for parameter in network.parameters())
 
 
 @pytest.mark.parametrize("killed_after", [1, 2])
@@ -295,12 +295,12 @@ def test_a_file_of_something_else_is_told(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     good = published(path)
 
-    def refused(found: dict[str, Any], match: str) -> None:
-        save_file(found, path)
+    def refused(weights: dict[str, Any], match: str) -> None:
+        save_file(weights, path)
         with pytest.raises(InputError, match=match):
             DenseNet(dense(checkpoint=str(path)))._body(3, 12, 24, 2, fitting=True)
 
-    without = {name: one for name, one in good.items() if name != "features.norm5.bias"}
+    without = {name: value for name, value in good.items() if name != "features.norm5.bias"}
     refused(without, r"w\.safetensors does not hold.*\(DenseNetModule\): 1 missing \(features\.norm5\.bias\)")
     refused({**good, "features.extra": torch.zeros(1)}, r"1 unknown \(features\.extra\)")
     odd = {**good, "features.conv0.weight": torch.zeros(64, 1, 7, 7)}
@@ -315,7 +315,7 @@ def test_a_file_is_left_as_it_is(tmp_path: Path) -> None:
     inputs, target = rows("densenet", 16, 3)
     expected = published(tmp_path / "w.safetensors")
     DenseNet(dense(checkpoint=str(tmp_path / "w.safetensors"), epochs=1), 1).fit(inputs, target)
-    assert all(torch.equal(one, expected[name]) for name, one in load_file(tmp_path / "w.safetensors").items())
+    assert all(torch.equal(value, expected[name]) for name, value in load_file(tmp_path / "w.safetensors").items())
 
 
 @pytest.mark.parametrize(

@@ -39,13 +39,13 @@ def test_three_channels_are_the_spectrogram_and_its_two_differences(differences:
         mel=None,
         augment=Augmentation(),
     ).eval()
-    found = picture(torch.from_numpy(frames)).numpy()
-    assert found.shape == (2, 3, 5, 30)
-    np.testing.assert_array_equal(found[:, 0], frames.transpose(0, 2, 1))
+    result = picture(torch.from_numpy(frames)).numpy()
+    assert result.shape == (2, 3, 5, 30)
+    np.testing.assert_array_equal(result[:, 0], frames.transpose(0, 2, 1))
     if differences == "time":
         expected = [spectra.deltas(frames, order).transpose(0, 2, 1) for order in (1, 2)]
     else:
-        one = np.diff(frames, axis=2, prepend=2 * frames[..., :1] - frames[..., 1:2]).transpose(0, 2, 1)
-        expected = [one, np.diff(one, axis=1, prepend=2 * one[:, :1] - one[:, 1:2])]
-    np.testing.assert_allclose(found[:, 1], expected[0], atol=1e-5)
-    np.testing.assert_allclose(found[:, 2], expected[1], atol=1e-5)
+        differences = np.diff(frames, axis=2, prepend=2 * frames[..., :1] - frames[..., 1:2]).transpose(0, 2, 1)
+        expected = [differences, np.diff(differences, axis=1, prepend=2 * differences[:, :1] - differences[:, 1:2])]
+    np.testing.assert_allclose(result[:, 1], expected[0], atol=1e-5)
+    np.testing.assert_allclose(result[:, 2], expected[1], atol=1e-5)

@@ -50,13 +50,13 @@ def commit(folder: Path) -> str:
 
 
 def test_settings_seed_task_outputs_and_inputs_are_told(tmp_path: Path) -> None:
-    found = told(tmp_path, epochs=3, hidden=(4, 2))
-    assert found["epochs"] == 3
-    assert found["hidden"] == "(4, 2)"
-    assert found["learning_rate"] == 1e-3
-    assert (found["seed"], found["task"], found["outputs"]) == (7, "classes", "joy, sadness")
-    assert (found["inputs.voice"], found["inputs.said"]) == ("12", "[3, 4]")
-    assert all(isinstance(one, int | float | str) for one in found.values())
+    result = told(tmp_path, epochs=3, hidden=(4, 2))
+    assert result["epochs"] == 3
+    assert result["hidden"] == "(4, 2)"
+    assert result["learning_rate"] == 1e-3
+    assert (result["seed"], result["task"], result["outputs"]) == (7, "classes", "joy, sadness")
+    assert (result["inputs.voice"], result["inputs.said"]) == ("12", "[3, 4]")
+    assert all(isinstance(case, int | float | str) for case in result.values())
 
 
 def test_outside_git_and_dvc_their_keys_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,11 +41,11 @@ CLASSES = np.array(["anger", "joy", "sadness"])
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A current folder of one's own, to see what is left in it."""
-    here = tmp_path / "here"
-    here.mkdir()
-    monkeypatch.chdir(here)
+    place = tmp_path / "here"
+    place.mkdir()
+    monkeypatch.chdir(place)
     monkeypatch.setenv("UNDERTONE_DEVICE", "cpu")
-    return here
+    return place
 
 
 def drawn(n: int = 120, seed: int = 5) -> tuple[Inputs, np.ndarray]:
@@ -108,10 +108,10 @@ def test_other_threads_take_no_random_numbers_out_of_a_training() -> None:
     with ThreadPoolExecutor(3) as pool:
         loading = pool.submit(load)
         together = {seed: pool.submit(fitted, seed, dropout=0.5, threads=seed) for seed in (1, 2)}
-        found = {seed: one.result().files() for seed, one in together.items()}
+        result = {seed: value.result().files() for seed, value in together.items()}
         done.set()
         loading.result()
-    assert found == alone
+    assert result == alone
 
 
 @pytest.mark.parametrize("settings", [{}, {"schedule": "one-cycle", "optimiser": "adamw", "patience": 2}])
@@ -131,7 +131,7 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bytes(
         assert in_a_process_that_dies(lambda: fitted(folder=folder, **settings)) == -signal.SIGKILL
     assert [path.name for path in folder.rglob("*.*")] == ["checkpoint.safetensors"]
     fit = loop._fit
-    monkeypatch.setattr(loop, "_fit", lambda one, *rest: (started.append(one.state.epochs), fit(one, *rest))[1])
+    monkeypatch.setattr(loop, "_fit", lambda run, *rest: (started.append(run.state.epochs), fit(run, *rest))[1])
     again = fitted(folder=folder, **settings)
     assert started == [2]
     assert again.files() == whole.files()
@@ -193,9 +193,9 @@ def test_the_best_epoch_is_kept_and_training_stops_when_it_is_past() -> None:
     held_out = Development(*drawn(60, seed=9))
     settings = {"epochs": 60, "learning_rate": 0.05, "dropout": 0.0}
     stopped = FeedForward(small(patience=3, **settings), 1).fit(inputs, noise, development=held_out)
-    found = [one["development_loss"] for one in stopped.curves_]
-    best = int(np.argmin(found))
-    assert len(found) == best + 1 + 3 < 60
+    losses = [entry["development_loss"] for entry in stopped.curves_]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 1 + 3 < 60
     settings["epochs"] = best + 1
     until_best = FeedForward(small(**settings), 1).fit(inputs, noise, development=held_out)
     last = FeedForward(small(patience=3, restore_best=False, **settings | {"epochs": 60}), 1)
@@ -208,7 +208,7 @@ def test_the_best_epoch_may_be_the_one_of_the_highest_score(monitor: str) -> Non
     model = fitted(monitor=monitor, learning_rate=1e-3, epochs=3)
     inputs, target = drawn(60, seed=9)
     called = np.array(model.outputs_)[model.scores(inputs).argmax(axis=1)]
-    best = max(one["development_accuracy"] for one in model.curves_)
+    best = max(entry["development_accuracy"] for entry in model.curves_)
     if monitor == "accuracy":
         assert (called == target).mean() == pytest.approx(best)
     assert set(model.curves_[0]) == {
@@ -223,8 +223,8 @@ def test_the_best_epoch_may_be_the_one_of_the_highest_score(monitor: str) -> Non
 
 def test_without_development_rows_the_last_epoch_counts() -> None:
     model = fitted(development=False, patience=1)
-    assert [set(one) for one in model.curves_] == [{"epoch", "train_loss", "learning_rate"}] * 4
-    assert [one["epoch"] for one in model.curves_] == [1.0, 2.0, 3.0, 4.0]
+    assert [set(entry) for entry in model.curves_] == [{"epoch", "train_loss", "learning_rate"}] * 4
+    assert [entry["epoch"] for entry in model.curves_] == [1.0, 2.0, 3.0, 4.0]
     assert accuracy(model) > 0.75
 
 
@@ -251,7 +251,7 @@ def test_the_learning_rate_goes_as_scheduled() -> None:
     assert (np.diff(cycle[10:]) < 0).all()
     assert cycle[0] < 0.1
     assert cycle[-1] < 1e-3
-    assert [one["learning_rate"] for one in fitted(schedule="one-cycle").curves_][-1] < 1e-4
+    assert [entry["learning_rate"] for entry in fitted(schedule="one-cycle").curves_][-1] < 1e-4
 
 
 def test_the_learning_rate_can_be_looked_for() -> None:
@@ -276,35 +276,35 @@ def sized(**settings: Any) -> FeedForward:
 
 
 def sizes(model: FeedForward) -> list[float]:
-    return [one["batch_size"] for one in model.search_ if "batch_size" in one]
+    return [entry["batch_size"] for entry in model.search_ if "batch_size" in entry]
 
 
 def test_the_batch_size_can_be_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The training part has 120 rows."""
     with_memory(monkeypatch, 1e12)
-    found = sized(batch_size=12)
-    assert sizes(found) == [16, 32, 64]
-    assert found.notes_ == [
+    model = sized(batch_size=12)
+    assert sizes(model) == [16, 32, 64]
+    assert model.notes_ == [
         "the batch-size finder chose 64 rows (120 are the most that were asked for on cpu); batch_size was 12"
     ]
     np.testing.assert_array_equal(
-        found.scores(drawn(seed=6)[0]),
+        model.scores(drawn(seed=6)[0]),
         fitted(development=False, batch_size=64, epochs=1).scores(drawn(seed=6)[0]),
     )
-    read = FeedForward(small()).read(found.files())
-    assert (read.search_, read.notes_) == (found.search_, found.notes_)
+    read = FeedForward(small()).read(model.files())
+    assert (read.search_, read.notes_) == (model.search_, model.notes_)
 
 
 def test_no_larger_batch_is_taken_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """What fits grows with the memory there is, and a batch size that is set is kept where nothing larger fits."""
-    found = []
+    largest = []
     for n_bytes in (0, 6e3, 1e4, 2e4, 1e12):
         with_memory(monkeypatch, n_bytes)
-        found.append(max(sizes(sized(batch_size=2)), default=0))
-    assert found[0] == 0
-    assert found == sorted(found)
-    assert len(set(found)) >= 4
-    assert found[-1] == 64
+        largest.append(max(sizes(sized(batch_size=2)), default=0))
+    assert largest[0] == 0
+    assert largest == sorted(largest)
+    assert len(set(largest)) >= 4
+    assert largest[-1] == 64
     with_memory(monkeypatch, 0)
     assert sized().notes_ == ["the batch-size finder kept batch_size 16: 16 rows do not fit into memory"]
     assert "no power of two up to 120 rows" in sized(batch_size=128).notes_[0]
@@ -332,14 +332,14 @@ def test_what_a_step_holds_grows_along_a_line() -> None:
 
 def test_the_rate_is_looked_for_at_the_batch_size_that_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
     with_memory(monkeypatch, 1e12)
-    seen, found = [], loop._find_rate
+    seen, find = [], loop._find_rate
     monkeypatch.setattr(
-        loop, "_find_rate", lambda run, part: (seen.append(run.settings.batch_size), found(run, part))[1]
+        loop, "_find_rate", lambda run, part: (seen.append(run.settings.batch_size), find(run, part))[1]
     )
     model = sized(find_learning_rate=True)
     assert seen == [64]
     assert sizes(model) == [16, 32, 64]
-    curve = [one for one in model.search_ if "learning_rate" in one]
+    curve = [entry for entry in model.search_ if "learning_rate" in entry]
     assert model.curves_[0]["learning_rate"] == rate_finder.proposed(curve)
 
 
@@ -382,24 +382,24 @@ def test_a_step_that_does_not_fit_ends_the_search(monkeypatch: pytest.MonkeyPatc
 def test_embeddings_go_into_the_last_layer() -> None:
     model, unseen = fitted(), drawn(seed=6)[0]
     last = model.networks_[0].layers[-1]
-    found = model.embeddings(unseen)
-    assert found.shape == (120, 8)
-    assert found.dtype == np.float64
-    logits = found @ last.weight.detach().numpy().T + last.bias.detach().numpy()
+    embedded = model.embeddings(unseen)
+    assert embedded.shape == (120, 8)
+    assert embedded.dtype == np.float64
+    logits = embedded @ last.weight.detach().numpy().T + last.bias.detach().numpy()
     np.testing.assert_allclose(model.target.scores(logits), model.scores(unseen), atol=1e-6)
-    np.testing.assert_array_equal(model.embeddings(unseen), found)
+    np.testing.assert_array_equal(model.embeddings(unseen), embedded)
     assert not last._forward_pre_hooks
     assert model.embeddings(unseen.rows(np.arange(0))).shape == (0, 8)
-    np.testing.assert_array_equal(FeedForward(small()).read(model.files()).embeddings(unseen), found)
+    np.testing.assert_array_equal(FeedForward(small()).read(model.files()).embeddings(unseen), embedded)
 
 
 def test_embeddings_of_an_ensemble_lie_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FeedForward, "seeds", (1, 2))
     model, unseen = fitted(epochs=1), drawn(seed=6)[0]
-    found = model.embeddings(unseen)
-    assert found.shape == (120, 16)
+    embedded = model.embeddings(unseen)
+    assert embedded.shape == (120, 16)
     monkeypatch.setattr(FeedForward, "seeds", (1,))
-    np.testing.assert_array_equal(found[:, :8], fitted(epochs=1).embeddings(unseen))
+    np.testing.assert_array_equal(embedded[:, :8], fitted(epochs=1).embeddings(unseen))
 
 
 def test_embeddings_of_sequences_are_pooled_and_neighbours_change_nothing() -> None:
@@ -409,10 +409,10 @@ def test_embeddings_of_sequences_are_pooled_and_neighbours_change_nothing() -> N
     inputs = Inputs(np.full(40, "u"), {}, {"said": Sequences(steps, np.cumsum(lengths) - lengths, lengths)})
     settings = BiLstmSettings(hidden=(4,), epochs=1, pooling="attention")
     model = BiLstm(settings, 1).fit(inputs, CLASSES[np.arange(40) % 3])
-    found = model.embeddings(inputs)
-    assert found.shape == (40, 8)
+    embedded = model.embeddings(inputs)
+    assert embedded.shape == (40, 8)
     alone = np.concatenate([model.embeddings(inputs.rows(np.array([row]))) for row in range(40)])
-    np.testing.assert_allclose(alone, found, atol=1e-6)
+    np.testing.assert_allclose(alone, embedded, atol=1e-6)
 
 
 def test_labels_are_learned_one_by_one() -> None:
@@ -441,11 +441,11 @@ def test_values_are_learned_on_their_own_scale() -> None:
 def test_weights_say_which_rows_count() -> None:
     inputs, target = drawn(240)
     lies = np.arange(240) % 3 > 0
-    told = np.where(lies, np.roll(CLASSES, 1)[np.searchsorted(CLASSES, target)], target)
+    labels = np.where(lies, np.roll(CLASSES, 1)[np.searchsorted(CLASSES, target)], target)
     weights = np.where(lies, 1e-3, 1.0)
-    weighted = FeedForward(small(), 1).fit(inputs, told, weights=weights / weights.mean())
+    weighted = FeedForward(small(), 1).fit(inputs, labels, weights=weights / weights.mean())
     assert accuracy(weighted) > 0.7
-    assert accuracy(FeedForward(small(), 1).fit(inputs, told)) < 0.4
+    assert accuracy(FeedForward(small(), 1).fit(inputs, labels)) < 0.4
 
 
 def test_shuffled_labels_teach_nothing() -> None:
@@ -491,7 +491,7 @@ def test_curves_can_be_logged_as_csv(tmp_path: Path, empty_folder: Path) -> None
     assert path.relative_to(tmp_path / "run").as_posix() == "network-1/logs/from-epoch-1/metrics.csv"
     with path.open() as file:
         rows = list(csv.DictReader(file))
-    assert [float(row["train_loss"]) for row in rows] == [one["train_loss"] for one in model.curves_]
+    assert [float(row["train_loss"]) for row in rows] == [entry["train_loss"] for entry in model.curves_]
     assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
     assert list(empty_folder.iterdir()) == []
 
@@ -499,18 +499,18 @@ def test_curves_can_be_logged_as_csv(tmp_path: Path, empty_folder: Path) -> None
 def test_loggers_are_told_what_a_run_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from lightning.pytorch.loggers import CSVLogger
 
-    told: list[dict[str, Any]] = []
-    monkeypatch.setattr(CSVLogger, "log_hyperparams", lambda self, params: told.append(params))
+    logged: list[dict[str, Any]] = []
+    monkeypatch.setattr(CSVLogger, "log_hyperparams", lambda self, params: logged.append(params))
     monkeypatch.setattr(loop.lineage, "revision", lambda folder: "0" * 40)
     Path("dvc.lock").write_text("stages:\n  extract@voice:\n    outs:\n    - {path: data/extract/c/voice, md5: 12ab}\n")
     inputs, _ = drawn()
     fitted(logger="csv", folder=tmp_path / "run", find_learning_rate=True)
-    (found,) = told
-    assert (found["seed"], found["task"], found["outputs"]) == (1, "classes", "anger, joy, sadness")
-    assert (found["epochs"], found["hidden"], found["optimiser"]) == (4, "(8,)", "adam")
-    assert found["inputs.voice"] == str(zlib.crc32(inputs.vectors["voice"].tobytes()))
-    assert found["git_revision"] == "0" * 40
-    assert found["dvc.data/extract/c/voice"] == "12ab"
+    (parameters,) = logged
+    assert (parameters["seed"], parameters["task"], parameters["outputs"]) == (1, "classes", "anger, joy, sadness")
+    assert (parameters["epochs"], parameters["hidden"], parameters["optimiser"]) == (4, "(8,)", "adam")
+    assert parameters["inputs.voice"] == str(zlib.crc32(inputs.vectors["voice"].tobytes()))
+    assert parameters["git_revision"] == "0" * 40
+    assert parameters["dvc.data/extract/c/voice"] == "12ab"
 
 
 # what its own libraries warn each other of is nothing of ours
@@ -590,11 +590,11 @@ def test_a_gpu_says_what_the_cpu_says(monkeypatch: pytest.MonkeyPatch, network: 
     (inputs, target), (held, truth) = drawn(), drawn(60, seed=9)
     lengths = rng.integers(2, 9, 180)
     steps = np.repeat(np.concatenate([inputs.vectors["voice"], held.vectors["voice"]]), lengths, axis=0)
-    said = Sequences(steps.astype(np.float32), np.cumsum(lengths) - lengths, lengths)
+    sequences = Sequences(steps.astype(np.float32), np.cumsum(lengths) - lengths, lengths)
     if network == "bilstm":
-        inputs = Inputs(inputs.units, {}, {"said": said.rows(np.arange(120))})
-        held = Inputs(held.units, {}, {"said": said.rows(np.arange(120, 180))})
-    found = {}
+        inputs = Inputs(inputs.units, {}, {"said": sequences.rows(np.arange(120))})
+        held = Inputs(held.units, {}, {"said": sequences.rows(np.arange(120, 180))})
+    actual = {}
     for device in ("cpu", "cuda"):
         monkeypatch.setenv("UNDERTONE_DEVICE", device)
         # a GPU draws other numbers for dropout
@@ -603,9 +603,9 @@ def test_a_gpu_says_what_the_cpu_says(monkeypatch: pytest.MonkeyPatch, network: 
             settings = BiLstmSettings(hidden=(8, 4), dropout=0.0, epochs=4, batch_size=16, learning_rate=0.01)
             model = BiLstm(settings, 1)
         model.fit(inputs, target, development=Development(held, truth))
-        found[device] = model.scores(held), model.embeddings(held)
-    np.testing.assert_allclose(found["cuda"][0], found["cpu"][0], atol=0.01)
-    np.testing.assert_allclose(found["cuda"][1], found["cpu"][1], atol=0.05)
+        actual[device] = model.scores(held), model.embeddings(held)
+    np.testing.assert_allclose(actual["cuda"][0], actual["cpu"][0], atol=0.01)
+    np.testing.assert_allclose(actual["cuda"][1], actual["cpu"][1], atol=0.05)
 
 
 @pytest.mark.skipif(not cuda(), reason="PyTorch finds no CUDA device here")
@@ -616,9 +616,9 @@ def test_a_gpu_is_filled_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sizes(sized()) == [16, 32, 64]
     # room for a network of 6 × 2,000,000 weights and Adam's moments, and not for 64 rows of it
     monkeypatch.setattr(batch_size, "_GPU_SHARE", 1.2e9 / torch.cuda.get_device_properties(0).total_memory)
-    found = sized(batch_size=2, hidden=(2_000_000,), batch_norm=False)
-    assert max(sizes(found)) < 64
-    assert "do not fit into memory on cuda" in found.notes_[0]
+    model = sized(batch_size=2, hidden=(2_000_000,), batch_norm=False)
+    assert max(sizes(model)) < 64
+    assert "do not fit into memory on cuda" in model.notes_[0]
 
 
 def test_without_the_libraries_it_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -655,19 +655,19 @@ def test_settings_of_training_stand_beside_the_networks(name: str) -> None:
 
 @pytest.mark.parametrize("lengths", [None, np.random.default_rng(2).integers(1, 90, 1001)])
 def test_an_epoch_sees_every_row_once(lengths: np.ndarray | None) -> None:
-    found = batches.shuffled(1001, 8, lengths, 3, 0)
-    np.testing.assert_array_equal(np.sort(np.concatenate(found)), np.arange(1001))
-    assert sorted({one.size for one in found}) == [8, 9]
+    cut = batches.shuffled(1001, 8, lengths, 3, 0)
+    np.testing.assert_array_equal(np.sort(np.concatenate(cut)), np.arange(1001))
+    assert sorted({case.size for case in cut}) == [8, 9]
     again, other = batches.shuffled(1001, 8, lengths, 3, 0), batches.shuffled(1001, 8, lengths, 3, 1)
-    assert all((one == same).all() for one, same in zip(found, again, strict=True))
-    assert any(one.size != same.size or (one != same).any() for one, same in zip(found, other, strict=True))
+    assert all((case == same).all() for case, same in zip(cut, again, strict=True))
+    assert any(case.size != same.size or (case != same).any() for case, same in zip(cut, other, strict=True))
 
 
 def test_rows_of_similar_length_stand_together() -> None:
     lengths = np.random.default_rng(2).integers(1, 90, 1000)
 
     def padding(rows: list[np.ndarray]) -> int:
-        return sum(int((lengths[one].max() - lengths[one]).sum()) for one in rows)
+        return sum(int((lengths[row].max() - lengths[row]).sum()) for row in rows)
 
     assert padding(batches.shuffled(1000, 8, lengths, 3, 0)) < 0.1 * padding(batches.shuffled(1000, 8, None, 3, 0))
 
