@@ -1,4 +1,4 @@
-"""What a recipe may do about rare classes, in a training part and nowhere else."""
+"""Class balancing of a training part: weights, resampling, synthetic rows."""
 
 from __future__ import annotations
 
@@ -25,32 +25,36 @@ FORMS = {
     "adasyn": "adasyn",
     "smote-tomek": "smote-tomek",
 }
-"""Every way, and how it is written."""
+"""Kind → its form in params.yaml."""
 Way = Literal["as they are", "weights", "choice of rows", "new rows"]
 _NEIGHBOURS = 5
 
 
 @dataclass(frozen=True)
 class Balance:
-    """A way to balance classes, from `parse`; `n` is the most rows of a class, for `first-n`."""
+    """A balancing method, from `parse`; `n` is the maximum of rows per class, for `first-n`."""
 
     kind: str
     n: int = 0
 
     @property
     def name(self) -> str:
-        """As params.yaml has it."""
+        """Its form in params.yaml."""
         return f"{self.kind}({self.n})" if self.n else self.kind
 
     @property
     def way(self) -> Way:
-        """What it does to the rows; only vectors can be made new."""
+        """Its effect on the rows; new rows can only be made of vectors."""
         if self.kind in ("none", "class-weights"):
             return "as they are" if self.kind == "none" else "weights"
         return "choice of rows" if self.kind in ("random-over", "random-under", "first-n") else "new rows"
 
     def weights(self, labels: Labels) -> NDArray[np.float64] | None:
-        """Return the rows' weights, mean 1, shape (n_rows,): every class weighs the same; None for no weights."""
+        """Return the rows' weights, mean 1, shape (n_rows,), the same sum for every class; None for other methods.
+
+        Args:
+            labels: shape (n_rows,)
+        """
         if self.way != "weights":
             return None
         _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
@@ -58,10 +62,15 @@ class Balance:
         return weights
 
     def rows(self, labels: Labels, seed: int) -> NDArray[np.int64]:
-        """Return the rows to train on, in order, some more than once where the way repeats them."""
+        """Return the rows to train on, ascending; oversampling repeats some.
+
+        Args:
+            labels: shape (n_rows,)
+            seed: random seed
+        """
         everything = np.arange(labels.size)
         if self.kind == "first-n":
-            return np.sort(np.concatenate([np.flatnonzero(labels == one)[: self.n] for one in np.unique(labels)]))
+            return np.sort(np.concatenate([np.flatnonzero(labels == name)[: self.n] for name in np.unique(labels)]))
         if self.way != "choice of rows":
             return everything
         sampler = self.sampler(labels, seed)
@@ -69,9 +78,11 @@ class Balance:
         return np.sort(np.asarray(sampler.sample_indices_, dtype=np.int64))
 
     def sampler(self, labels: Labels, seed: int) -> Any:
-        """Return the imbalanced-learn sampler for these labels.
+        """Return the imbalanced-learn sampler; random oversampling if a class has no neighbours to interpolate with.
 
-        A class with a single row has no neighbours to interpolate with: then rows are repeated instead.
+        Args:
+            labels: shape (n_rows,)
+            seed: random seed
         """
         from imblearn import combine, over_sampling, under_sampling
 
@@ -92,13 +103,16 @@ class Balance:
 
 
 def parse(text: str) -> Balance:
-    """Read a way to balance as params.yaml has it, such as `smote` or `first-n(2310)`.
+    """Parse a balancing method.
+
+    Args:
+        text: as in params.yaml, such as `smote` or `first-n(2310)`
 
     Raises:
-        ConfigError: if there is none of that name
+        ConfigError: if there is no such method
     """
-    found = re.fullmatch(r"([a-z-]+)(?:\((\d+)\))?", text.strip())
-    kind, number = (found[1], int(found[2] or 0)) if found else ("", 0)
+    match = re.fullmatch(r"([a-z-]+)(?:\((\d+)\))?", text.strip())
+    kind, number = (match[1], int(match[2] or 0)) if match else ("", 0)
     if kind not in FORMS or (number > 0) != (kind == "first-n"):
-        raise ConfigError(f"there is no way to balance {text!r}; there are {', '.join(FORMS.values())}")
+        raise ConfigError(f"found the balancing method {text!r}; expected one of {', '.join(FORMS.values())}")
     return Balance(kind, number)

@@ -1,6 +1,6 @@
-"""The section `checkpoints` of params.yaml: folders and files of weights that recipes and features start from.
+"""The section `checkpoints` of params.yaml: local folders and files of pretrained weights, which DVC watches.
 
-DVC watches what is listed there. Checkpoints on the Hugging Face hub or from a package do not change under their name.
+Checkpoints on the Hugging Face hub or from a package are not listed: they do not change under their name.
 """
 
 from __future__ import annotations
@@ -20,13 +20,10 @@ _LOG = logging.getLogger("undertone")
 
 
 def registered(config: Config) -> Config:
-    """Add the local checkpoints that recipes and features name, and that are not listed yet, to params.yaml.
+    """Add local checkpoints that recipes and features name to params.yaml, and return the settings with them.
 
     Args:
-        config: all settings; recipes that cannot work are refused elsewhere
-
-    Returns:
-        the settings with these checkpoints
+        config: all settings; invalid recipes are reported elsewhere
     """
     listed = set(config.checkpoints.values())
     missing = [name for name in plan.checkpoints(config) if name not in listed and Path(name).expanduser().exists()]
@@ -42,7 +39,7 @@ def registered(config: Config) -> Config:
 
 
 def fingerprint(config: Config, checkpoint: str) -> str:
-    """Return the recorded digest of a listed checkpoint's weights; an empty text for one that is not listed.
+    """Return the recorded digest of a listed checkpoint's weights; "" for one that is not listed.
 
     Args:
         config: all settings

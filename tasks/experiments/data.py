@@ -1,4 +1,4 @@
-"""The rows of an experiment: the utterances that have a target and all features, sorted by id; or their windows."""
+"""Rows of an experiment: the utterances with a target and features, sorted by id; or their windows."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ _NAMED = 12
 
 @dataclass(frozen=True)
 class Data:
-    """What an experiment is run on.
+    """The rows of an experiment.
 
     Args:
         columns: ids, speakers, groups, scripts and official parts of the rows
         target: classes, shape (n_rows,); labels, 0 or 1, shape (n_rows, n_labels); or values, shape (n_rows,)
         outputs: the classes, sorted; the labels; or the name of the value
         inputs: the blocks of features
-        left_out: why utterances of the corpus are not here → how many
-        digest: of everything that decides what is learned
-        clips: ids of the utterances that the rows are, or are windows of, ascending, shape (n_rows,)
-        cards: of the features, by name
-        lacking: features that some of the rows lack → how many rows
+        left_out: reason → number of utterances left out
+        digest: of everything that affects a fit
+        clips: ids of the rows' utterances, ascending, shape (n_rows,)
+        cards: feature set → its card
+        lacking: feature set → number of rows without it, if any
     """
 
     columns: Columns
@@ -61,7 +61,7 @@ class Data:
 
     @property
     def ids(self) -> Labels:
-        """The rows' ids, shape (n_rows,)."""
+        """Ids of the rows, shape (n_rows,)."""
         return self.columns["utterance_id"]
 
     @property
@@ -71,7 +71,7 @@ class Data:
 
     @property
     def strata(self) -> Labels:
-        """What folds are stratified by: classes; a label's pattern; a value's rounded number; shape (n_rows,)."""
+        """Strata of the folds: classes, patterns of labels, or rounded values; shape (n_rows,)."""
         if self.target.dtype.kind == "U":
             return self.target
         rounded = np.rint(self.target).astype(int).reshape(len(self.target), -1)
@@ -79,26 +79,29 @@ class Data:
 
 
 def load(plan: Plan) -> Data:
-    """Read an experiment's rows; twice in one process, they are read once.
+    """Read an experiment's rows, or return those that were read last in this process.
+
+    Args:
+        plan: the recipe
 
     Raises:
-        NotEnoughData: if nothing is left, or there is a single class
+        NotEnoughData: if no row is left, or there is a single class
     """
     read = [paths.utterances(plan.recipe.corpus)]
     read += [paths.features(plan.recipe.corpus, part.name) / "card.json" for part in plan.parts]
-    decides = plan.recipe.model_dump(
+    entries = plan.recipe.model_dump(
         include={
             "corpus", "target", "labels", "features", "protocol", "first_per_class", "windows", "only_in_training",
             "missing", "only",
         }
     )  # fmt: skip
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in read]
-    return _load(json.dumps([decides, digests, str(Path.cwd())], sort_keys=True), _Held(plan))
+    return _load(json.dumps([entries, digests, str(Path.cwd())], sort_keys=True), _Held(plan))
 
 
 @dataclass(frozen=True, eq=False)
 class _Held:
-    """A plan that does not count in the key of what is read by it."""
+    """A plan outside the cache key: any two compare equal."""
 
     plan: Plan
 
@@ -122,11 +125,11 @@ def _read(plan: Plan) -> Data:
     left_out: Counter[str] = Counter()
     sets = {part.name: store.read(paths.features(recipe.corpus, part.name)) for part in plan.parts}
     ids = [row["utterance_id"] for row in rows]
-    places = {one: store.positions(features, ids) for one, features in sets.items()}
+    places = {name: store.positions(features, ids) for name, features in sets.items()}
     needs = np.logical_and if recipe.missing == "left-out" else np.logical_or
     has_features = needs.reduce([place >= 0 for place in places.values()])
     kept, targets, taken, asked = [], [], Counter[str](), _asked(plan, rows)
-    for number, target in enumerate(_known(plan, rows)):
+    for number, target in enumerate(_targets(plan, rows)):
         if not asked[number]:
             left_out[NOT_ASKED_FOR] += 1
         elif target is None:
@@ -141,23 +144,23 @@ def _read(plan: Plan) -> Data:
             targets.append(target)
     _demand_rows(plan, targets, left_out)
     chosen = np.array(kept, dtype=np.int64)
-    columns = protocols.columns_of({name: [rows[one][name] for one in kept] for name in protocols.NEEDED})
-    places = {one: place[chosen] for one, place in places.items()}
+    columns = protocols.columns_of({name: [rows[number][name] for number in kept] for name in protocols.NEEDED})
+    places = {name: place[chosen] for name, place in places.items()}
     inputs = _inputs(plan, sets, places, _units(plan, columns))
     target = np.array(targets) if plan.task == "classes" else np.array(targets, dtype=np.float64)
-    cards = {one: features.card for one, features in sets.items()}
+    cards = {name: features.card for name, features in sets.items()}
     digest, clips = _digest(recipe, columns, targets, cards), columns["utterance_id"]
-    lacking = {one: int((place < 0).sum()) for one, place in places.items() if (place < 0).any()}
-    found = Data(columns, target, _outputs(plan, target), inputs, left_out, digest, clips, cards, lacking)
-    return _windowed(found, recipe.windows) if recipe.windows else found
+    lacking = {name: int((place < 0).sum()) for name, place in places.items() if (place < 0).any()}
+    data = Data(columns, target, _outputs(plan, target), inputs, left_out, digest, clips, cards, lacking)
+    return _windowed(data, recipe.windows) if recipe.windows else data
 
 
-def _windowed(data: Data, asked: Windows) -> Data:
-    """Return windows as rows, each with its utterance's target and all that protocols keep apart."""
+def _windowed(data: Data, settings: Windows) -> Data:
+    """Return windows as rows, each with its utterance's target and protocol columns."""
     steps = {name: data.cards[name]["step_s"] for name in data.inputs.sequences}
     counted = next(iter(steps))
-    where = windows.cut(data.inputs.sequences[counted].lengths * steps[counted], asked)
-    cut = {name: windows.of(one, where, asked, steps[name]) for name, one in data.inputs.sequences.items()}
+    where = windows.cut(data.inputs.sequences[counted].lengths * steps[counted], settings)
+    cut = {name: windows.of(block, where, settings, steps[name]) for name, block in data.inputs.sequences.items()}
     columns = {name: column[where.parent] for name, column in data.columns.items()}
     clips = columns["utterance_id"]
     numbers = zip(clips.tolist(), where.number.tolist(), strict=True)
@@ -172,64 +175,82 @@ def _windowed(data: Data, asked: Windows) -> Data:
 
 
 def resampled(plan: Plan, columns: Columns) -> Labels:
-    """Return what a bootstrap resamples, shape (n_rows,): the protocol's unit, else speakers, else groups."""
+    """Return the bootstrap unit of each row, shape (n_rows,): the protocol's unit, else its speaker, else its group.
+
+    Args:
+        plan: the recipe
+        columns: of the rows
+    """
     candidates = (*plan.protocol.unit, "speaker", "group", "utterance_id")
-    return next(columns[one] for one in candidates if not (columns[one] == "").any())
+    return next(columns[name] for name in candidates if not (columns[name] == "").any())
 
 
 def by_utterance(data: Data, splits: Sequence[Split]) -> tuple[Split, ...]:
-    """Return folds of windows as folds of utterances, for the audit: one that was torn apart is on both sides."""
+    """Return folds of windows as folds of utterances, for the audit: an utterance may be in several parts.
+
+    Args:
+        data: the rows
+        splits: their folds
+    """
     _, number = np.unique(data.clips, return_inverse=True)
     return tuple(
-        Split(one.name, *(np.unique(number[rows]) for rows in (one.train, one.test, one.development))) for one in splits
+        Split(split.name, *(np.unique(number[rows]) for rows in (split.train, split.test, split.development)))
+        for split in splits
     )
 
 
 def sounds(plan: Plan, data: Data) -> pa.Table | None:
-    """Return what was measured on the rows' sound, for the audit; None for a corpus without sound."""
+    """Return the measurements of the rows' sound, for the audit; None for a corpus without sound.
+
+    Args:
+        plan: the recipe
+        data: the rows
+    """
     path = paths.sounds(plan.recipe.corpus)
-    if not path.is_file():
-        return None
-    table = tables.read(path, tables.SOUNDS)
-    return table.filter(pa.compute.is_in(table["utterance_id"], pa.array(np.unique(data.clips).tolist(), pa.string())))
+    return _of_rows(tables.read(path, tables.SOUNDS), data) if path.is_file() else None
 
 
 def utterances(plan: Plan, data: Data) -> pa.Table:
-    """Return the rows of the utterance table that the experiment has, whole or in windows, in its order."""
-    table = tables.read_corpus(paths.utterances(plan.recipe.corpus)).sort_by("utterance_id")
+    """Return the rows of the utterance table that the experiment uses, in its order.
+
+    Args:
+        plan: the recipe
+        data: the rows
+    """
+    return _of_rows(tables.read_corpus(paths.utterances(plan.recipe.corpus)).sort_by("utterance_id"), data)
+
+
+def _of_rows(table: pa.Table, data: Data) -> pa.Table:
     return table.filter(pa.compute.is_in(table["utterance_id"], pa.array(np.unique(data.clips).tolist(), pa.string())))
 
 
 def _asked(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
-    """Return of every row whether the recipe is about it.
+    """Return for every row whether `only` selects it.
 
     Raises:
-        NotEnoughData: if the recipe chooses by a column that is not there, or by a value that nobody has
+        NotEnoughData: if `only` names a column that does not exist, or a value that no row has
     """
     for column, values in plan.recipe.only.items():
-        there = {str(row[column]) for row in rows if row.get(column) is not None}
-        if unknown := [one for one in values if one not in there]:
-            few = ", ".join(sorted(there)[:_NAMED]) + (" …" if len(there) > _NAMED else "")
-            known = (
-                f"there are {few}"
-                if there
-                else f"columns are {', '.join(sorted({key for row in rows for key in row}))}"
-            )
+        present = {str(row[column]) for row in rows if row.get(column) is not None}
+        if unknown := [value for value in values if value not in present]:
+            few = ", ".join(sorted(present)[:_NAMED]) + (" …" if len(present) > _NAMED else "")
+            columns = ", ".join(sorted({key for row in rows for key in row}))
+            possible = f"there are {few}" if present else f"columns are {columns}"
             raise NotEnoughData(
                 f"experiment {plan.name}: only: no utterance of {plan.recipe.corpus} has {', '.join(unknown)} as its "
-                f"{column}; {known}"
+                f"{column}; {possible}"
             )
     return [all(str(row.get(column)) in values for column, values in plan.recipe.only.items()) for row in rows]
 
 
-def _known(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Return every row's target, None where it has none or none that the recipe is about."""
+def _targets(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return every row's target; None if it has none that the recipe uses."""
     targets = [_target(plan, row) for row in rows]
     extra = plan.recipe.only_in_training
     corpora = [row["corpus"] for row in rows]
     if unknown := sorted(set(extra) - set(corpora)):
-        there = ", ".join(sorted(set(corpora)))
-        raise NotEnoughData(f"experiment {plan.name}: only_in_training names {', '.join(unknown)}; there are {there}")
+        present = ", ".join(sorted(set(corpora)))
+        raise NotEnoughData(f"experiment {plan.name}: only_in_training names {', '.join(unknown)}; there are {present}")
     for number, (target, corpus) in enumerate(zip(targets, corpora, strict=True)):
         if extra.get(corpus) and target not in extra[corpus]:
             targets[number] = None
@@ -250,8 +271,8 @@ def _target(plan: Plan, row: Mapping[str, Any]) -> Any:
             return value
         return LABEL_SETS["all" if recipe.labels == SHARED else recipe.labels].get(value or "")
     if recipe.target == SEVERAL:
-        found = [row.get(name) for name in MANY_INTENSITIES]
-        return None if None in found else [float(value > 0) for value in found if value is not None]
+        values = [row.get(name) for name in MANY_INTENSITIES]
+        return None if None in values else [float(value > 0) for value in values if value is not None]
     return row.get(recipe.target)
 
 
@@ -274,34 +295,34 @@ def _inputs(
     for part in plan.parts:
         features, place = sets[part.name], places[part.name]
         if plan.recipe.missing == "kept":
-            by_kind["sequence"][part.name] = _perhaps(features, place)
+            by_kind["sequence"][part.name] = _with_missing(features, place)
             continue
         read = {"vector": features.vectors, "sequence": features.sequences, "text": features.texts}
         by_kind[part.extractor.gives][part.name] = read[part.extractor.gives](place)
     return Inputs(units, by_kind["vector"], by_kind["sequence"], by_kind["text"])
 
 
-def _perhaps(features: store.Features, place: NDArray[np.int64]) -> Sequences:
-    """Return sequences, of no steps where a row is not among the features; a vector is a sequence of one step."""
-    there = place >= 0
-    if not there.any():
-        # how many features they would have nobody knows; a step that no row has stands for them
-        nothing = np.zeros_like(place)
-        return Sequences(np.zeros((1, 1), dtype=np.float32), nothing, nothing)
-    found = features.sequences(np.where(there, place, 0))
-    return Sequences(found.steps, np.where(there, found.starts, 0), np.where(there, found.lengths, 0))
+def _with_missing(features: store.Features, place: NDArray[np.int64]) -> Sequences:
+    """Return sequences, of length 0 for rows without features; a vector is a sequence of one step."""
+    present = place >= 0
+    if not present.any():
+        # the number of features is unknown: one step that no row uses stands for them
+        zeros = np.zeros_like(place)
+        return Sequences(np.zeros((1, 1), dtype=np.float32), zeros, zeros)
+    sequences = features.sequences(np.where(present, place, 0))
+    return Sequences(sequences.steps, np.where(present, sequences.starts, 0), np.where(present, sequences.lengths, 0))
 
 
 def _demand_rows(plan: Plan, targets: list[Any], left_out: Mapping[str, int]) -> None:
-    why = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "the corpus is empty"
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "the corpus is empty"
     if not targets:
-        raise NotEnoughData(f"experiment {plan.name}: no utterance of {plan.recipe.corpus} can be used: {why}")
+        raise NotEnoughData(f"experiment {plan.name}: no utterance of {plan.recipe.corpus} can be used: {reasons}")
     if plan.task == "classes" and len(set(targets)) < 2:
-        raise NotEnoughData(f"experiment {plan.name}: all utterances are {targets[0]}; there is nothing to tell apart")
+        raise NotEnoughData(f"experiment {plan.name}: found a single class, {targets[0]}; expected two or more")
 
 
 def _digest(recipe: Experiment, columns: Columns, targets: list[Any], cards: Mapping[str, Any]) -> str:
-    features = {one: [card["index_sha256"], card["values_sha256"]] for one, card in cards.items()}
-    known = [{name: column.tolist() for name, column in columns.items()}, targets, features]
+    features = {name: [card["index_sha256"], card["values_sha256"]] for name, card in cards.items()}
+    rows = [{name: column.tolist() for name, column in columns.items()}, targets, features]
     cut = [recipe.windows.model_dump()] if recipe.windows else []
-    return hashlib.sha256(json.dumps(known + cut).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(rows + cut).encode()).hexdigest()

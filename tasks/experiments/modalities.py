@@ -1,6 +1,6 @@
-"""What each modality adds: trained on fewer, tested without one, and tested with that of another utterance.
+"""Contribution of each modality: train on fewer, test without one, test with another utterance's.
 
-A fusion that is no better than its best modality, or that does not mind whose voice it hears, uses one of the two.
+A fusion that is no better than its best modality, or whose score survives a swapped modality, uses only one of them.
 """
 
 from __future__ import annotations
@@ -16,74 +16,81 @@ from numpy.typing import NDArray
 from tasks.features.base.sequences import Sequences
 from tasks.models.base.estimator import Inputs
 
-Named = Mapping[str, tuple[str, ...]]
-"""Modality → the features that are read off it."""
+FeaturesByModality = Mapping[str, tuple[str, ...]]
 ALONE, SWAPPED, WITHOUT = "alone", "swapped", "without"
-"""Trained on and tested with nothing else; that of another utterance, or none, in the test alone."""
+"""Trained and tested on this modality only; replaced by another utterance's, or left out, in the test only."""
 
 
 @dataclass(frozen=True)
-class Changed:
-    """Test rows whose one modality has been changed.
-
-    Args:
-        modality: which one
-        how: `SWAPPED` or `WITHOUT`
-        inputs: the rows
-    """
+class ChangedRows:
+    """Test rows of which one modality is changed; `how` is `SWAPPED` or `WITHOUT`."""
 
     modality: str
     how: str
     inputs: Inputs
 
 
-def available(modalities: Named, lacking: Mapping[str, int], n_rows: int) -> dict[str, tuple[str, ...]]:
-    """Return the modalities that any row has, with their features.
+def available(modalities: FeaturesByModality, lacking: Mapping[str, int], n_rows: int) -> dict[str, tuple[str, ...]]:
+    """Return the modalities that at least one row has, with their features.
 
     Args:
         modalities: of the recipe
-        lacking: features → rows that lack them
+        lacking: features → number of rows that lack them
         n_rows: of the experiment
     """
-    return {name: blocks for name, blocks in modalities.items() if any(lacking.get(one, 0) < n_rows for one in blocks)}
+    return {
+        modality: features
+        for modality, features in modalities.items()
+        if any(lacking.get(name, 0) < n_rows for name in features)
+    }
 
 
-def subsets(modalities: Named, *, every: bool) -> list[tuple[str, ...]]:
-    """Return the modalities that are trained on besides all of them: each alone, or every proper subset."""
+def subsets(modalities: FeaturesByModality, *, every: bool) -> list[tuple[str, ...]]:
+    """Return the subsets of modalities to train on besides all of them.
+
+    Args:
+        modalities: of the recipe
+        every: every proper subset, instead of each modality alone
+    """
     sizes = range(1, len(modalities) if every else min(2, len(modalities)))
-    return [one for size in sizes for one in itertools.combinations(modalities, size)]
+    return [subset for size in sizes for subset in itertools.combinations(modalities, size)]
 
 
-def features_of(modalities: Named, chosen: Sequence[str]) -> tuple[str, ...]:
-    """Return the features of some modalities."""
-    return tuple(feature for one in chosen for feature in modalities[one])
+def features_of(modalities: FeaturesByModality, chosen: Sequence[str]) -> tuple[str, ...]:
+    """Return the features of some modalities.
+
+    Args:
+        modalities: of the recipe
+        chosen: some of them
+    """
+    return tuple(feature for modality in chosen for feature in modalities[modality])
 
 
-def changed(modalities: Named, inputs: Inputs, seed: int, *, lacking: bool) -> Iterator[Changed]:
-    """Yield test rows with one modality of another row, and, for models that can do without, with it not there.
+def changed(modalities: FeaturesByModality, inputs: Inputs, seed: int, *, lacking: bool) -> Iterator[ChangedRows]:
+    """Yield test rows with each modality taken from another row and, if the model accepts missing features, without.
 
     Args:
         modalities: two or more
         inputs: the test rows
-        seed: of whose modality it is
-        lacking: whether the model can do without features
+        seed: of the random assignment of rows
+        lacking: whether the model accepts missing features
     """
-    # along a random circle: nobody keeps what is their own
+    # a random cycle: no row keeps its own modality
     circle = np.random.default_rng(seed).permutation(len(inputs))
     other = np.empty_like(circle)
     other[circle] = np.roll(circle, 1)
     for modality, blocks in modalities.items():
         if len(inputs) > 1:
-            yield Changed(modality, SWAPPED, _mixed(inputs, inputs.rows(other), blocks))
-        if lacking and all(one in inputs.sequences for one in blocks):
-            yield Changed(modality, WITHOUT, _emptied(inputs, blocks))
+            yield ChangedRows(modality, SWAPPED, _mixed(inputs, inputs.rows(other), blocks))
+        if lacking and all(name in inputs.sequences for name in blocks):
+            yield ChangedRows(modality, WITHOUT, _emptied(inputs, blocks))
 
 
 def _mixed(inputs: Inputs, others: Inputs, blocks: Sequence[str]) -> Inputs:
-    """Return rows whose blocks of these names are those of other rows."""
+    """Return rows with the blocks of these names taken from other rows."""
 
-    def chosen(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: theirs[name] if name in blocks else block for name, block in mine.items()}
+    def chosen(own: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: other[name] if name in blocks else block for name, block in own.items()}
 
     return replace(
         inputs,
@@ -95,8 +102,8 @@ def _mixed(inputs: Inputs, others: Inputs, blocks: Sequence[str]) -> Inputs:
 
 def _emptied(inputs: Inputs, blocks: Sequence[str]) -> Inputs:
     def without(block: Sequences) -> Sequences:
-        nothing: NDArray[np.int64] = np.zeros_like(block.lengths)
-        return Sequences(block.steps, nothing, nothing)
+        zeros: NDArray[np.int64] = np.zeros_like(block.lengths)
+        return Sequences(block.steps, zeros, zeros)
 
-    sequences = {name: without(one) if name in blocks else one for name, one in inputs.sequences.items()}
+    sequences = {name: without(block) if name in blocks else block for name, block in inputs.sequences.items()}
     return replace(inputs, sequences=sequences)

@@ -1,4 +1,4 @@
-"""What the kept model is, and what it was shown: its size, its attention, augmentations, the frames of videos."""
+"""Plot data of the kept model: size, attention, augmentations, learning-rate search, video frames."""
 
 from __future__ import annotations
 
@@ -11,76 +11,93 @@ from tasks.core import paths
 from tasks.evaluation.protocols import Split
 from tasks.experiments.data import Data
 from tasks.experiments.fitted_model import Fitted
-from tasks.experiments.plan import Part, Plan
+from tasks.experiments.plan import FeatureSet, Plan
 from tasks.experiments.plot_data import Attended, Frames, Search, Shares, Varied
 from tasks.features.sound import spectra
 from tasks.features.video import contact_sheet
 from tasks.models.training import rate_finder
 
-MOST_ATTENDED = 3
+MAX_ATTENDED = 3
 _CROSS_MODAL = ("cross-modal", "cross-modal-svm")
-"""Models that tell how much of their attention goes to which block."""
+"""Models that report their attention per block."""
 _DECIBELS = ("log-mel", "waveform")
-"""Extractors whose frames, or what networks make of them, are spectrograms in dB."""
+"""Extractors whose frames are spectrograms in dB, or become such inside the network."""
 
 
 def size(fitted: Fitted, files: Mapping[str, bytes]) -> dict[str, int]:
-    """Return the bytes of a model's files, and the weights of all networks in it; 0 of a model that is none."""
-    parts = _networks(fitted.estimator).values()
-    return {
-        "n_bytes": sum(map(len, files.values())),
-        "n_parameters": sum(getattr(one, "n_parameters_", 0) for one in parts),
-    }
+    """Return the bytes of a model's files, and the number of weights of all networks in it.
+
+    Args:
+        fitted: the kept model
+        files: name → content
+    """
+    n_parameters = sum(getattr(network, "n_parameters_", 0) for network in _networks(fitted.estimator).values())
+    return {"n_bytes": sum(map(len, files.values())), "n_parameters": n_parameters}
 
 
 def frames(plan: Plan) -> tuple[Frames, ...]:
-    """Return contact sheets of the recipe's features that are read off video."""
-    sheets = {
-        one: contact_sheet.read(paths.features(plan.recipe.corpus, one)) for one in plan.modalities.get("video", ())
-    }
-    return tuple(Frames(one, rows) for one, rows in sheets.items() if rows)
+    """Return contact sheets of the recipe's video features.
+
+    Args:
+        plan: the recipe
+    """
+    names = plan.modalities.get("video", ())
+    sheets = {name: contact_sheet.read(paths.features(plan.recipe.corpus, name)) for name in names}
+    return tuple(Frames(name, rows) for name, rows in sheets.items() if rows)
 
 
 def shares(plan: Plan, data: Data, splits: Sequence[Split], fitted: Fitted) -> Shares | None:
-    """Return how the kept model's attention is shared out; None for a model that pays none to whole blocks."""
+    """Return the kept model's mean attention per class and block; None for a model without such attention.
+
+    Args:
+        plan: the recipe
+        data: the rows
+        splits: the folds
+        fitted: the kept model
+    """
     if plan.task != "classes" or len(plan.parts) < 2 or plan.model.name not in _CROSS_MODAL:
         return None
     tested = len(splits) == 1
     rows = splits[0].test if tested else np.arange(data.ids.size)
-    blocks, found = fitted.attended(data.inputs.rows(rows))
+    blocks, attention = fitted.attended(data.inputs.rows(rows))
     classes = np.unique(data.target[rows])
-    mine = [data.target[rows] == one for one in classes]
-    return Shares(
-        blocks,
-        tuple(classes.tolist()),
-        tuple(int(one.sum()) for one in mine),
-        np.stack([found[one].mean(axis=0) for one in mine]),
-        tested,
-    )
+    masks = [data.target[rows] == name for name in classes]
+    counts = tuple(int(mask.sum()) for mask in masks)
+    means = np.stack([attention[mask].mean(axis=0) for mask in masks])
+    return Shares(blocks, tuple(classes.tolist()), counts, means, tested)
 
 
 def searched(fitted: Fitted) -> tuple[Search, ...]:
-    """Return how the kept model's learning rates were found, where they were looked for."""
-    found = []
-    for block, one in _networks(fitted.estimator).items():
-        curve = [entry for entry in getattr(one, "search_", ()) if "loss" in entry]
+    """Return the curves of the learning-rate finder, of networks that used it.
+
+    Args:
+        fitted: the kept model
+    """
+    searches = []
+    for block, network in _networks(fitted.estimator).items():
+        curve = [entry for entry in getattr(network, "search_", ()) if "loss" in entry]
         if curve:
             rates, losses = (np.array([entry[name] for entry in curve]) for name in ("learning_rate", "loss"))
-            found.append(Search(block, rates, losses, rate_finder.proposed(curve)))
-    return tuple(found)
+            searches.append(Search(block, rates, losses, rate_finder.proposed(curve)))
+    return tuple(searches)
 
 
 def _networks(estimator: Any) -> dict[str, Any]:
-    """Return an estimator as "", and the branches that it has, by block."""
+    """Return an estimator under the key "", and its branches by block."""
     branches = getattr(estimator, "fitted_", None)
     return {"": estimator, **(branches if isinstance(branches, Mapping) else {})}
 
 
 def varied(plan: Plan, data: Data) -> Varied | None:
-    """Return the first utterance under each augmentation of the recipe; None where it has none, or no spectrograms."""
+    """Return the first utterance under each augmentation of the recipe; None without augmentation or spectrograms.
+
+    Args:
+        plan: the recipe
+        data: the rows
+    """
     from tasks.models.training.augmentation import Augmentation
 
-    settings, part = plan.settings(0), _seen(plan)
+    settings, part = plan.settings(0), _spectrogram_part(plan)
     if part is None or getattr(settings, "augment", Augmentation()) == Augmentation():
         return None
     from tasks.models.networks.augmentation_examples import variants
@@ -91,13 +108,21 @@ def varied(plan: Plan, data: Data) -> Varied | None:
 
 
 def attended(plan: Plan, data: Data, fitted: Fitted, point: int) -> tuple[Attended, ...]:
-    """Return one utterance each of the first classes, with the kept model's attention; none where it pays none."""
-    part = _seen(plan)
+    """Return one utterance of each of the first classes with the kept model's attention, if it has any.
+
+    Args:
+        plan: the recipe
+        data: the rows
+        fitted: the kept model
+        point: index of its point of the grid
+    """
+    part = _spectrogram_part(plan)
     if part is None or plan.task != "classes" or not getattr(plan.settings(point), "attention", False):
         return ()
     utterances = data.first
     classes = data.target[utterances]
-    first = np.array([utterances[np.argmax(classes == one)] for one in data.outputs[:MOST_ATTENDED]], dtype=np.int64)
+    shown = data.outputs[:MAX_ATTENDED]
+    first = np.array([utterances[np.argmax(classes == name)] for name in shown], dtype=np.int64)
     inputs = data.inputs.rows(first)
     weights, scores = fitted.estimator.attention(inputs), fitted.scores(inputs)
     steps = fitted.estimator.examples(inputs).batch(np.arange(len(first)))["steps"]
@@ -117,16 +142,16 @@ def attended(plan: Plan, data: Data, fitted: Fitted, point: int) -> tuple[Attend
     )
 
 
-def _seen(plan: Plan) -> Part | None:
-    """Return the one block of features, where it is of spectrograms in dB."""
-    one = plan.parts[0]
-    return one if len(plan.parts) == 1 and one.extractor.name in _DECIBELS else None
+def _spectrogram_part(plan: Plan) -> FeatureSet | None:
+    """Return the only block of features if it holds spectrograms in dB."""
+    part = plan.parts[0]
+    return part if len(plan.parts) == 1 and part.extractor.name in _DECIBELS else None
 
 
-def _bands(part: Part) -> int | None:
-    """Return how many columns are bands; differences stand beside them."""
+def _bands(part: FeatureSet) -> int | None:
+    """Return the number of columns that are bands, without the columns of their differences; None: all."""
     return int(part.settings.n_mels) if part.extractor.name == "log-mel" else None
 
 
-def _step_s(part: Part) -> float:
+def _step_s(part: FeatureSet) -> float:
     return float(part.settings.step_s)

@@ -1,4 +1,4 @@
-"""A recipe made sure of before anything runs: every name known, every part able to work with the others."""
+"""Resolve a recipe of params.yaml and check it before anything runs."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from tasks.models.base import registry as models
 from tasks.models.base.estimator import Kind, Model, Task
 
 INTENSITIES = ("valence", "arousal", "dominance", "sentiment_intensity")
-"""Targets that are numbers."""
+"""Numeric targets."""
 SEVERAL = "emotions"
-"""The target of corpora in which an utterance may have several emotions at once."""
+"""Target of corpora in which an utterance may have several emotions at once."""
 IN_TWO_STEPS = ("fusion", "cross-modal-svm")
-"""Models that freeze what they have learned, branches or a network, before their last part learns on it."""
+"""Models whose last part is trained on frozen branches or a frozen network."""
 SHARED = "shared"
-"""The set of classes that every corpus of a pool has."""
+"""The classes that every corpus of a pool has."""
 MANY_INTENSITIES = tuple(
     f"{name}_intensity" for name in ("happiness", "sadness", "anger", "surprise", "disgust", "fear")
 )
@@ -39,7 +39,7 @@ _WHERE = "params.yaml: experiments."
 
 
 @dataclass(frozen=True)
-class Part:
+class FeatureSet:
     """One block of features of a recipe."""
 
     name: str
@@ -49,13 +49,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """A recipe whose every name has been looked up.
+    """A checked recipe with its names resolved.
 
     Args:
-        name: the experiment's
-        recipe: as params.yaml has it
-        points: the model's settings at every point of the grid; one, where nothing is tuned
-        reader: who reads the corpus
+        name: of the experiment
+        recipe: as in params.yaml
+        points: the model's settings at every point of the grid; one if nothing is tuned
+        parts: its feature sets
+        reader: name of the corpus's reader
     """
 
     name: str
@@ -65,46 +66,53 @@ class Plan:
     balance: Balance
     model: Model
     points: tuple[Mapping[str, Any], ...]
-    parts: tuple[Part, ...]
+    parts: tuple[FeatureSet, ...]
     reader: str
     config: Config = field(repr=False, compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel between processes as names: what they stand for is looked up again there."""
+        """Pickle as names, which are resolved again in the other process."""
         return plan, (self.name, self.config)
 
     def settings(self, point: int) -> Any:
-        """Return the model's settings at a point of the grid."""
+        """Return the model's settings at a point of the grid.
+
+        Args:
+            point: its index
+        """
         return settings_of(self.model.settings, self.points[point], f"{_WHERE}{self.name}.model")
 
     @property
     def modalities(self) -> Mapping[str, tuple[str, ...]]:
-        """`text`, `sound`, `video` → the recipe's features that are read off it."""
-        found: dict[str, tuple[str, ...]] = {}
+        """`text`, `sound`, `video` → the recipe's features of this modality."""
+        by_modality: dict[str, tuple[str, ...]] = {}
         for part in self.parts:
-            found[part.extractor.reads] = (*found.get(part.extractor.reads, ()), part.name)
-        return found
+            by_modality[part.extractor.reads] = (*by_modality.get(part.extractor.reads, ()), part.name)
+        return by_modality
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
-        """Pretrained models that its features or its model start from."""
-        of_parts = [one for part in self.parts for one in _checkpoints(asdict(part.settings))]
+        """Pretrained models that its features or its model use."""
+        of_parts = [checkpoint for part in self.parts for checkpoint in _checkpoints(asdict(part.settings))]
         return tuple(dict.fromkeys([*of_parts, *self.model_checkpoints]))
 
     @property
     def model_checkpoints(self) -> tuple[str, ...]:
-        """Pretrained models that its model starts from, or a model that it builds on."""
-        mine = {name for part in self.parts for name in (part.name, part.extractor.gives)}
-        used = [one for point in range(len(self.points)) for one in _checkpoints(asdict(self.settings(point)), mine)]
-        return tuple(dict.fromkeys(used))
+        """Pretrained models that its model, or a model that it builds on, starts from."""
+        blocks = {name for part in self.parts for name in (part.name, part.extractor.gives)}
+        points = [asdict(self.settings(point)) for point in range(len(self.points))]
+        return tuple(dict.fromkeys(checkpoint for point in points for checkpoint in _checkpoints(point, blocks)))
 
 
 def plan(name: str, config: Config) -> Plan:
-    """Check a recipe against what there is.
+    """Resolve and check a recipe.
+
+    Args:
+        name: of the experiment
+        config: all settings
 
     Raises:
-        ConfigError: at the first thing that cannot work; the message says where it stands, what was found and what is
-            allowed there
+        ConfigError: at the first mistake, with its place in params.yaml, what was found and what is allowed
     """
     recipe, where = config.experiments[name], f"{_WHERE}{name}"
     one_of(recipe.corpus, config.corpora, f"{where}.corpus: there is no corpus")
@@ -117,46 +125,45 @@ def plan(name: str, config: Config) -> Plan:
     with error_context(f"{where}.protocol"):
         protocol = protocols.parse(recipe.protocol)
     task = _task(recipe, where)
-    found = Plan(name, recipe, task, protocol, balance, model, _points(recipe, where), parts, reader, config)
-    _demand_target(found, where)
-    _demand_protocol(found, where)
-    _demand_model(found, where)
-    _demand_balance(found, where)
-    _demand_tuning(found, where)
-    _demand_windows(found, where)
-    _demand_missing(found, where)
-    _demand_together(found, where)
+    resolved = Plan(name, recipe, task, protocol, balance, model, _points(recipe, where), parts, reader, config)
+    _demand_target(resolved, where)
+    _demand_protocol(resolved, where)
+    _demand_model(resolved, where)
+    _demand_balance(resolved, where)
+    _demand_tuning(resolved, where)
+    _demand_windows(resolved, where)
+    _demand_missing(resolved, where)
+    _demand_together(resolved, where)
     if recipe.branches_see == "everything" and model.name not in IN_TWO_STEPS:
         raise ConfigError(
-            f"{where}.branches_see: it is about what is frozen inside {' and '.join(IN_TWO_STEPS)}, and the model is "
-            f"{model.name}"
+            f"{where}.branches_see: it works with {' and '.join(IN_TWO_STEPS)} only; found the model {model.name}"
         )
     for check in recipe.declare:
         one_of(check, CHECKS, f"{where}.declare: the audit has no check")
     if len(set(recipe.seeds)) < len(recipe.seeds):
         raise ConfigError(f"{where}.seeds: {recipe.seeds} names a seed twice; it would count twice")
-    return found
+    return resolved
 
 
 def stages(plans: Iterable[Plan]) -> tuple[str, ...]:
-    """Return the stages that experiments need, in order: their corpora, their features and no others, themselves.
+    """Return the stages that experiments need, in order: corpora, features, the experiments.
 
     Args:
         plans: the recipes
     """
     corpora, features, experiments = dict[str, None](), dict[str, None](), dict[str, None]()
     weights = dict[str, None]()
-    for one in plans:
-        listed = one.config.checkpoints.items()
-        weights |= dict.fromkeys(f"checkpoint@{name}" for name, listed_as in listed if listed_as in one.checkpoints)
-        corpora[f"corpus@{one.recipe.corpus}"] = None
-        features |= dict.fromkeys(f"extract@{part.name}" for part in one.parts)
-        experiments |= dict.fromkeys(f"{stage}@{one.name}" for stage in ("inputs", "experiment", "page"))
+    for checked in plans:
+        listed = checked.config.checkpoints.items()
+        weights |= dict.fromkeys(f"checkpoint@{name}" for name, path in listed if path in checked.checkpoints)
+        corpora[f"corpus@{checked.recipe.corpus}"] = None
+        features |= dict.fromkeys(f"extract@{part.name}" for part in checked.parts)
+        experiments |= dict.fromkeys(f"{stage}@{checked.name}" for stage in ("inputs", "experiment", "page"))
     return (*weights, "code", *corpora, *features, *experiments)
 
 
 def checkpoints(config: Config) -> tuple[str, ...]:
-    """Return the pretrained models that features and recipes name, each once; those of invalid entries are left out.
+    """Return the pretrained models that valid features and recipes name, each once.
 
     Args:
         config: all settings
@@ -173,10 +180,13 @@ def checkpoints(config: Config) -> tuple[str, ...]:
 
 
 def demand(config: Config) -> None:
-    """Check every recipe and every set of features.
+    """Check every recipe and every feature set.
+
+    Args:
+        config: all settings
 
     Raises:
-        ConfigError: at the first that cannot work
+        ConfigError: at the first mistake
     """
     for name in config.features:
         feature_sets.resolve(name, config)
@@ -184,19 +194,19 @@ def demand(config: Config) -> None:
         plan(name, config)
 
 
-def _parts(recipe: Experiment, config: Config, where: str) -> Iterable[Part]:
+def _parts(recipe: Experiment, config: Config, where: str) -> Iterable[FeatureSet]:
     if len(set(recipe.features)) < len(recipe.features):
         raise ConfigError(f"{where}.features: {', '.join(recipe.features)} names one twice")
-    for one in recipe.features:
-        one_of(one, config.features, f"{where}.features: there are no features")
-        entry = config.features[one]
+    for name in recipe.features:
+        one_of(name, config.features, f"{where}.features: there are no features")
+        entry = config.features[name]
         if entry.corpus != recipe.corpus:
-            mine = ", ".join(name for name, other in config.features.items() if other.corpus == recipe.corpus)
+            usable = ", ".join(other for other, entry in config.features.items() if entry.corpus == recipe.corpus)
             raise ConfigError(
-                f"{where}.features: {one} are of corpus {entry.corpus}, not of {recipe.corpus}; "
-                f"of {recipe.corpus} there are {mine or 'none'}"
+                f"{where}.features: {name} are of corpus {entry.corpus}, not of {recipe.corpus}; "
+                f"of {recipe.corpus} there are {usable or 'none'}"
             )
-        yield Part(one, *feature_sets.resolve(one, config))
+        yield FeatureSet(name, *feature_sets.resolve(name, config))
 
 
 def _task(recipe: Experiment, where: str) -> Task:
@@ -222,35 +232,36 @@ def _points(recipe: Experiment, where: str) -> tuple[Mapping[str, Any], ...]:
     )
 
 
-def _demand_target(found: Plan, where: str) -> None:
-    needed = MANY_INTENSITIES if found.recipe.target == SEVERAL else (found.recipe.target,)
-    offered = _offered(found.reader)
+def _demand_target(resolved: Plan, where: str) -> None:
+    needed = MANY_INTENSITIES if resolved.recipe.target == SEVERAL else (resolved.recipe.target,)
+    offered = _offered(resolved.reader)
     if offered is not None and not set(needed) <= offered:
-        there = [one for one in _TARGETS if one in offered or (one == SEVERAL and set(MANY_INTENSITIES) <= offered)]
+        with_several = offered | {SEVERAL} if set(MANY_INTENSITIES) <= offered else offered
+        possible = [target for target in _TARGETS if target in with_several]
         raise ConfigError(
-            f"{where}.target: corpus {found.recipe.corpus} ({found.reader}) states no {found.recipe.target}; "
-            f"it states {', '.join(there)}"
+            f"{where}.target: corpus {resolved.recipe.corpus} ({resolved.reader}) states no {resolved.recipe.target}; "
+            f"it states {', '.join(possible)}"
         )
-    if found.task != "classes" and found.recipe.first_per_class:
-        raise ConfigError(f"{where}.first_per_class: the target {found.recipe.target} has no classes")
-    for part in found.parts:
+    if resolved.task != "classes" and resolved.recipe.first_per_class:
+        raise ConfigError(f"{where}.first_per_class: the target {resolved.recipe.target} has no classes")
+    for part in resolved.parts:
         column = part.extractor.column
         if offered is not None and column not in offered:
-            raise ConfigError(f"{where}.features: {part.name} are read off {column}, and {found.reader} has none")
+            raise ConfigError(f"{where}.features: {part.name} need the column {column}; {resolved.reader} has none")
 
 
 def _offered(reader: str) -> frozenset[str] | None:
-    """Return the columns of a corpus's utterances, so far as its reader states them."""
-    # deferred: a fit does not depend on what only a check of the recipe needs
+    """Return the columns that a reader states for its utterances, if it states them."""
+    # deferred: only checks of a recipe need readers, fits do not
     from tasks.corpora.readers import registry
 
     return registry.corpus(reader).offers
 
 
-def _demand_protocol(found: Plan, where: str) -> None:
-    needed = ("split",) if found.protocol.kind == "official" else found.protocol.unit
-    # the rows that a recipe chooses may all have what some of the corpus's lack; data tell
-    offered = None if found.recipe.only else _offered(found.reader)
+def _demand_protocol(resolved: Plan, where: str) -> None:
+    needed = ("split",) if resolved.protocol.kind == "official" else resolved.protocol.unit
+    # rows chosen by `only` may all have a column that others of the corpus lack: known only when data are read
+    offered = None if resolved.recipe.only else _offered(resolved.reader)
     if offered is not None and (lacking := [column for column in needed if column not in offered]):
         possible = [
             form
@@ -259,19 +270,19 @@ def _demand_protocol(found: Plan, where: str) -> None:
             if set(protocols.Protocol(kind).unit) <= offered
         ]
         raise ConfigError(
-            f"{where}.protocol: {found.protocol.name} needs the {' and '.join(lacking)} of every utterance, and "
-            f"{found.reader} states none; possible here: {', '.join(possible)}"
+            f"{where}.protocol: {resolved.protocol.name} needs the {' and '.join(lacking)} of every utterance, and "
+            f"{resolved.reader} states none; possible here: {', '.join(possible)}"
         )
 
 
-def _demand_model(found: Plan, where: str) -> None:
-    model = found.model
-    if found.task not in model.tasks:
-        able = [name for name in models.names() if found.task in models.model(name).tasks]
+def _demand_model(resolved: Plan, where: str) -> None:
+    model = resolved.model
+    if resolved.task not in model.tasks:
+        able = [name for name in models.names() if resolved.task in models.model(name).tasks]
         raise ConfigError(
-            f"{where}.model: {model.name} cannot learn the target {found.recipe.target}; able are {', '.join(able)}"
+            f"{where}.model: {model.name} cannot learn the target {resolved.recipe.target}; able are {', '.join(able)}"
         )
-    for part in found.parts:
+    for part in resolved.parts:
         kind: Kind = part.extractor.gives
         if kind not in model.takes:
             able = [name for name in models.names() if kind in models.model(name).takes]
@@ -279,49 +290,48 @@ def _demand_model(found: Plan, where: str) -> None:
                 f"{where}.features: {part.name} ({part.extractor.name}) give a {kind} per utterance, and {model.name} "
                 f"takes {' or '.join(sorted(model.takes))}; able are {', '.join(able)}"
             )
-    for point in range(len(found.points)):
-        found.settings(point)
+    for point in range(len(resolved.points)):
+        resolved.settings(point)
 
 
-def _demand_balance(found: Plan, where: str) -> None:
-    if found.balance.way == "as they are":
+def _demand_balance(resolved: Plan, where: str) -> None:
+    if resolved.balance.way == "as they are":
         return
-    if found.task != "classes":
-        raise ConfigError(f"{where}.balance: {found.balance.name} needs classes; the target is {found.recipe.target}")
-    kinds = {part.extractor.gives for part in found.parts}
-    if found.balance.way == "new rows" and (kinds != {"vector"} or found.model.builds_on):
+    if resolved.task != "classes":
         raise ConfigError(
-            f"{where}.balance: {found.balance.name} makes new rows between two old ones: that needs vectors, and a "
-            "model that looks at nothing else; take class-weights, random-over, random-under or first-n(N)"
+            f"{where}.balance: {resolved.balance.name} needs classes; the target is {resolved.recipe.target}"
+        )
+    kinds = {part.extractor.gives for part in resolved.parts}
+    if resolved.balance.way == "new rows" and (kinds != {"vector"} or resolved.model.builds_on):
+        raise ConfigError(
+            f"{where}.balance: {resolved.balance.name} interpolates rows: that needs vectors, and a model that reads "
+            "nothing else; use class-weights, random-over, random-under or first-n(N)"
         )
 
 
-def _demand_tuning(found: Plan, where: str) -> None:
-    tune = found.recipe.tune
+def _demand_tuning(resolved: Plan, where: str) -> None:
+    tune = resolved.recipe.tune
     if tune is None:
         return
     if tune.folds == 1:
-        raise ConfigError(
-            f"{where}.tune.folds: 1 leaves nothing to judge by; take 2 or more, or 0 for development rows"
-        )
-    if (tune.by == "mae") != (found.task == "values"):
-        by = "mae" if found.task == "values" else "uar, macro_f1, weighted_f1 or accuracy"
-        raise ConfigError(f"{where}.tune.by: {tune.by} cannot judge the target {found.recipe.target}; take {by}")
+        raise ConfigError(f"{where}.tune.folds: 1 leaves nothing to judge by; use 2 or more, or 0 for development rows")
+    if (tune.by == "mae") != (resolved.task == "values"):
+        by = "mae" if resolved.task == "values" else "uar, macro_f1, weighted_f1 or accuracy"
+        raise ConfigError(f"{where}.tune.by: {tune.by} cannot judge the target {resolved.recipe.target}; use {by}")
 
 
-def _demand_windows(found: Plan, where: str) -> None:
-    recipe, task = found.recipe, found.task
+def _demand_windows(resolved: Plan, where: str) -> None:
+    recipe, task = resolved.recipe, resolved.task
     if recipe.threshold != 0.5 and task != "labels":
-        raise ConfigError(f"{where}.threshold: it is of several labels at once, and the target is {recipe.target}")
+        raise ConfigError(f"{where}.threshold: it needs several labels at once; the target is {recipe.target}")
     if recipe.windows is None:
         if recipe.clips is not None:
-            raise ConfigError(f"{where}.clips: it says how windows are scored together, and there are no windows")
+            raise ConfigError(f"{where}.clips: it pools the scores of windows, and the recipe has no windows")
         return
-    for part in found.parts:
+    for part in resolved.parts:
         if part.extractor.gives != "sequence" or not hasattr(part.settings, "step_s"):
             raise ConfigError(
-                f"{where}.windows: they are cut out of sequences with so many steps a second, and {part.name} "
-                f"({part.extractor.name}) give none"
+                f"{where}.windows: they need sequences with a fixed step; {part.name} ({part.extractor.name}) are not"
             )
         if recipe.windows.length_s < part.settings.step_s or recipe.windows.hop_s < part.settings.step_s:
             raise ConfigError(
@@ -330,35 +340,35 @@ def _demand_windows(found: Plan, where: str) -> None:
             )
     clips = recipe.clips or Clips()
     if (clips.by == "vote" or clips.floor) and task != "classes":
-        raise ConfigError(f"{where}.clips: votes and a floor are of classes; the target is {recipe.target}")
-    if clips.floor and not found.model.probabilities:
-        raise ConfigError(f"{where}.clips.floor: it is a probability, and {found.model.name} gives none")
+        raise ConfigError(f"{where}.clips: votes and a floor need classes; the target is {recipe.target}")
+    if clips.floor and not resolved.model.probabilities:
+        raise ConfigError(f"{where}.clips.floor: it is a probability, and {resolved.model.name} gives none")
 
 
-def _demand_together(found: Plan, where: str) -> None:
-    together: Mapping[str, list[str]] = getattr(found.settings(0), "together", {})
+def _demand_together(resolved: Plan, where: str) -> None:
+    together: Mapping[str, list[str]] = getattr(resolved.settings(0), "together", {})
     for name, blocks in together.items():
-        for one in blocks:
-            one_of(one, found.recipe.features, f"{where}.model.together: the recipe has no features")
-        if name in set(found.recipe.features) - set(blocks):
+        for block in blocks:
+            one_of(block, resolved.recipe.features, f"{where}.model.together: the recipe has no features")
+        if name in set(resolved.recipe.features) - set(blocks):
             raise ConfigError(f"{where}.model.together: {name} is the name of other features; call it differently")
 
 
-def _demand_missing(found: Plan, where: str) -> None:
-    if found.recipe.missing == "left-out":
+def _demand_missing(resolved: Plan, where: str) -> None:
+    if resolved.recipe.missing == "left-out":
         return
-    if not found.model.lacking:
+    if not resolved.model.lacking:
         able = [name for name in models.names() if models.model(name).lacking]
         raise ConfigError(
-            f"{where}.missing: {found.model.name} needs all features of every utterance; able to do without some are "
+            f"{where}.missing: {resolved.model.name} needs all features of every utterance; models that do not: "
             f"{', '.join(able)}"
         )
-    if found.recipe.windows is not None:
-        raise ConfigError(f"{where}.missing: what is not there cannot be cut into windows; take left-out")
-    if found.balance.way == "new rows":
+    if resolved.recipe.windows is not None:
+        raise ConfigError(f"{where}.missing: missing features cannot be cut into windows; use left-out")
+    if resolved.balance.way == "new rows":
         raise ConfigError(
-            f"{where}.balance: {found.balance.name} makes new rows between two old ones, which must not lack anything; "
-            "take missing: left-out, or another way of balancing"
+            f"{where}.balance: {resolved.balance.name} interpolates rows, which must have all features; "
+            "use missing: left-out, or another balancing method"
         )
 
 
@@ -370,7 +380,7 @@ def _model_name(model: Mapping[str, Any]) -> str:
 
 
 def _checkpoints(settings: Any, blocks: Container[str] = ()) -> Iterator[str]:
-    """Yield every pretrained model that settings name, however deep, or that a model they name has by default.
+    """Yield every pretrained model in nested settings, defaults of the models that they name included.
 
     Args:
         settings: as a mapping
@@ -383,7 +393,7 @@ def _checkpoints(settings: Any, blocks: Container[str] = ()) -> Iterator[str]:
             yield value
         elif isinstance(value, Mapping) and value.get("name") in models.names():
             if key in blocks:
-                inner = {name: one for name, one in value.items() if name != "name"}
+                inner = {name: entry for name, entry in value.items() if name != "name"}
                 yield from _checkpoints(asdict(settings_of(models.model(value["name"]).settings, inner, key)), blocks)
         else:
             yield from _checkpoints(value, blocks)

@@ -1,4 +1,7 @@
-"""Plot data of an experiment: what its page draws, kept as one JSON file between the fit and the page."""
+"""Plot data of an experiment, saved as one JSON file for its page.
+
+The file holds the names of these classes and of their fields: renaming one makes existing files unreadable.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ from tasks.evaluation.splits import Labels
 
 @dataclass(frozen=True)
 class Attended:
-    """An utterance's spectrogram, and how much each of its frames counted.
+    """An utterance's spectrogram and the attention weight of each of its frames.
 
     Args:
         utterance: its id
         actual: its class
-        said: what the kept model calls it
+        said: the class that the kept model predicts
         decibels: shape (n_frames, n_bands)
         weights: of the frames, sum 1, shape (n_frames,)
         step_s: seconds from one frame to the next
@@ -37,7 +40,7 @@ class Attended:
 
 @dataclass(frozen=True)
 class Varied:
-    """One utterance as it is and under each augmentation: name → dB, shape (n_frames, n_bands)."""
+    """One utterance without and under each augmentation: name → dB, shape (n_frames, n_bands)."""
 
     spectrograms: Mapping[str, NDArray[Any]]
     step_s: float
@@ -45,14 +48,14 @@ class Varied:
 
 @dataclass(frozen=True)
 class Shares:
-    """How much of a network's attention went to each block of features, on the mean over utterances of a class.
+    """A network's attention per block of features: means over the utterances of each class.
 
     Args:
         blocks: the features
-        classes: those that the utterances have
-        n: utterances of each class
-        of: each class's shares, sum 1, shape (n_classes, n_blocks)
-        tested: whether the utterances are those that the kept model was tested on; else it has learned from them
+        classes: of the utterances
+        n: utterances per class
+        of: shares of each class, sum 1, shape (n_classes, n_blocks)
+        tested: whether these are test utterances of the kept model; otherwise it was trained on them
     """
 
     blocks: tuple[str, ...]
@@ -64,7 +67,7 @@ class Shares:
 
 @dataclass(frozen=True)
 class Frames:
-    """Frames of a few utterances as a block's extractor chose them: rows of `contact_sheet.SHEET`."""
+    """Frames of a few utterances that a block's extractor chose: rows of `contact_sheet.SHEET`."""
 
     features: str
     rows: Sequence[Mapping[str, Any]]
@@ -75,10 +78,10 @@ class Search:
     """A learning-rate finder's curve.
 
     Args:
-        block: whose network it is, of a model with several; else ""
-        rates: that were tried, ascending, shape (n_steps,)
-        losses: the running mean of the loss at each, shape (n_steps,)
-        chosen: the rate that was taken; None: none, and the recipe's own was used
+        block: features of the network, in a model with several networks; else ""
+        rates: learning rates tried, ascending, shape (n_steps,)
+        losses: running mean of the loss at each rate, shape (n_steps,)
+        chosen: the chosen rate; None: the recipe's own rate was used
     """
 
     block: str
@@ -89,13 +92,13 @@ class Search:
 
 @dataclass(frozen=True)
 class Map:
-    """Utterances in the plane: near each other where their features are.
+    """A t-SNE map of utterances.
 
     Args:
-        features: which block it is a map of
-        perplexity: of t-SNE; less than asked for where there are few points
-        seed: of t-SNE and of the choice of points
-        divergence: the Kullback–Leibler divergence that is left
+        features: the mapped block
+        perplexity: lower than the default if there are few points
+        seed: of t-SNE and of the sample of points
+        divergence: final Kullback–Leibler divergence
         n: points shown, of `of`
         points: x and y, shape (n, 2)
         classes: of the points, shape (n,)
@@ -113,19 +116,19 @@ class Map:
 
 @dataclass(frozen=True)
 class PlotData:
-    """Everything that is drawn.
+    """All plot data of an experiment.
 
     Args:
-        counts: part (`all`, or `training`, `development`, `test` where there is one fold) → class → utterances
+        counts: part (`all`, or `training`, `development`, `test` with one fold) → class → utterances
         maps: one per block of vectors
-        words: class → its most telling words with their log-odds against the other classes, the strongest first
+        words: class → its most characteristic words with their log-odds, the strongest first
         roc: points of every class's ROC curve: `class`, `false_positive_rate`, `true_positive_rate`
         curves: learning curves: `fold`, `seed`, `epoch`, `name`, `value`
         varied: one utterance under each augmentation
-        attended: where a network with attention looked
-        shares: how much of its attention went to each modality
-        searched: how its learning rates were found
-        frames: what an image network was given of a few utterances
+        attended: attention of a network over time
+        shares: its attention per modality
+        searched: its learning-rate searches
+        frames: video frames of a few utterances
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -144,19 +147,19 @@ _CLASSES = {kind.__name__: kind for kind in (Attended, Varied, Shares, Frames, S
 
 
 def dumps(plot_data: PlotData) -> str:
-    """Return plot data as JSON; the same data give the same text.
+    """Return plot data as JSON; deterministic.
 
     Args:
-        plot_data: what is drawn
+        plot_data: of one experiment
     """
     return json.dumps(_encoded(plot_data), ensure_ascii=False) + "\n"
 
 
 def loads(text: str) -> PlotData:
-    """Return the plot data that `dumps` wrote; arrays come back with their dtype, floats to the last bit.
+    """Return plot data from JSON; arrays and floats are restored exactly.
 
     Args:
-        text: JSON
+        text: from `dumps`
     """
     plot_data: PlotData = json.loads(text, object_hook=_decoded)
     return plot_data
@@ -172,7 +175,7 @@ def _encoded(value: Any) -> Any:
     if isinstance(value, bytes):
         return {"base64": _base64(value)}
     if isinstance(value, Mapping):
-        # pairs: a key of the data must not be mistaken for one of this file's own
+        # pairs: a key of the data must not be mistaken for one of this format
         return {"pairs": [[key, _encoded(entry)] for key, entry in value.items()]}
     if isinstance(value, (tuple, list)):
         return [_encoded(entry) for entry in value]

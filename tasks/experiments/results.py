@@ -28,7 +28,7 @@ HEADLINE = {
     "labels": ("micro_f1", "macro_f1", "accuracy"),
     "values": ("mae", "correlation", "acc2", "acc7"),
 }
-"""The scores of each task that stand beside every baseline."""
+"""Scores of each task that are also computed for every baseline."""
 MAJORITY = "majority"
 _LIBRARIES = (
     "undertone", "numpy", "scikit-learn", "imbalanced-learn", "torch", "lightning", "transformers", "xgboost-cpu",
@@ -45,15 +45,25 @@ def metrics(
     audit: AuditReport,
     bootstrap: Bootstrap,
 ) -> dict[str, Any]:
-    """Return all figures of an experiment, ready for JSON; nothing in it depends on the machine."""
+    """Return all scores and settings of an experiment, ready for JSON; independent of the machine.
+
+    Args:
+        plan: the recipe
+        data: the rows
+        all_fits: of the recipe itself, then of every baseline
+        splits: the folds
+        groups: bootstrap unit of each row, shape (n_rows,)
+        audit: of the folds
+        bootstrap: settings of the intervals
+    """
     recipe = plan.recipe
-    mine, *others = all_fits
-    these = runs(plan, data, mine, groups)
+    main, *others = all_fits
+    main_runs = runs(plan, data, main, groups)
     headline = HEADLINE[plan.task]
     baselines = {MAJORITY: _only(scored(plan, data, [majority(plan, data, splits, groups)], bootstrap), headline)}
     for fits in others:
         baselines[fits.name] = _only(scored(plan, data, runs(plan, data, fits, groups), bootstrap), headline)
-    found = {
+    metrics = {
         "experiment": plan.name,
         "note": recipe.note,
         "corpus": recipe.corpus,
@@ -63,51 +73,59 @@ def metrics(
         "task": plan.task,
         "outputs": list(outputs(plan, data)),
         "features": [
-            {"name": one, "extractor": card["extractor"], "title": card["title"], "settings": card["settings"]}
-            for one, card in data.cards.items()
+            {"name": name, "extractor": card["extractor"], "title": card["title"], "settings": card["settings"]}
+            for name, card in data.cards.items()
         ],
         "model": {"name": plan.model.name, "title": plan.model.title, "settings": dict(recipe.model)},
         "scale": recipe.scale,
         "balance": plan.balance.name,
         "first_per_class": recipe.first_per_class,
-        "windows": _windows(plan, data, mine, groups, bootstrap),
+        "windows": _windows(plan, data, main, groups, bootstrap),
         "threshold": recipe.threshold if plan.task == "labels" else None,
         "only_in_training": recipe.only_in_training,
         "only": recipe.only,
         "branches_see": recipe.branches_see,
-        "tuned": _tuned(plan, mine),
+        "tuned": _tuned(plan, main),
         "protocol": plan.protocol.name,
         "protocol_in_words": plan.protocol.in_words(),
         "leaky": plan.protocol.leaky,
         "averaging": plan.protocol.averaging,
         "seeds": list(recipe.seeds),
-        "n": int(these[0].ids.size),
-        "n_groups": int(np.unique(these[0].groups).size),
+        "n": int(main_runs[0].ids.size),
+        "n_groups": int(np.unique(main_runs[0].groups).size),
         "left_out": dict(data.left_out),
         "lacking": dict(data.lacking),
-        "modalities": _modalities(plan, data, all_fits, groups, bootstrap, known=baselines)
+        "modalities": _modalities(plan, data, all_fits, groups, bootstrap, baselines=baselines)
         if plan.task == "classes"
         else [],
         "confidence": bootstrap.confidence,
-        "scores": scored(plan, data, these, bootstrap),
+        "scores": scored(plan, data, main_runs, bootstrap),
         "baselines": baselines,
-        "folds": _folds(plan, data, mine),
+        "folds": _folds(plan, data, main),
         "audit": [
-            {"check": one.check, "severity": one.severity, "n": one.n, "of": one.of, "what": one.what}
-            for one in audit.findings
-            if one.n
+            {name: getattr(finding, name) for name in ("check", "severity", "n", "of", "what")}
+            for finding in audit.findings
+            if finding.n
         ],
-        "notes": sorted({note for one in mine.records for note in one["notes"]}),
-        "versions": {name: there for name in _LIBRARIES if (there := _version(name))},
+        "notes": sorted({note for record in main.records for note in record["notes"]}),
+        "versions": {name: installed for name in _LIBRARIES if (installed := _version(name))},
         "data_sha256": data.digest,
     }
     if plan.task == "classes" and plan.model.probabilities:
-        found["calibration"] = {**_calibrated(data, these), "alone": _before_fusion(plan, data, others, groups)}
-    return found
+        alone = _calibrated_alone(plan, data, others, groups)
+        metrics["calibration"] = {**_calibrated(data, main_runs), "alone": alone}
+    return metrics
 
 
 def predictions(plan: Plan, data: Data, all_fits: Sequence[Fits], groups: Labels) -> pa.Table:
-    """Return every prediction of every variant: ids, seed, fold, what is true, what was said, and all scores."""
+    """Return every prediction of every variant: ids, run, fold, actual and predicted classes, all scores.
+
+    Args:
+        plan: the recipe
+        data: the rows
+        all_fits: of the recipe itself, then of every baseline
+        groups: bootstrap unit of each row, shape (n_rows,)
+    """
     tables = []
     for fits in all_fits:
         for number, run in enumerate(runs(plan, data, fits, groups)):
@@ -131,13 +149,20 @@ def predictions(plan: Plan, data: Data, all_fits: Sequence[Fits], groups: Labels
     return pa.concat_tables(tables)
 
 
-def confusion(plan: Plan, data: Data, these: Sequence[Run]) -> list[dict[str, str]]:
-    """Return actual and predicted class of every row, for a plot; of labels one row each, of values rounded numbers."""
+def confusion(plan: Plan, data: Data, of_recipe: Sequence[Run]) -> list[dict[str, str]]:
+    """Return actual and predicted class of every row, for a plot: one row per label; values are rounded.
+
+    Args:
+        plan: the recipe
+        data: the rows
+        of_recipe: its runs
+    """
     rows = []
-    for run in these:
+    for run in of_recipe:
         if plan.task == "classes":
-            said = scoring.predicted(run.scores, outputs(plan, data))
-            rows += [{"actual": a, "predicted": p} for a, p in zip(run.actual.tolist(), said.tolist(), strict=True)]
+            predicted = scoring.predicted(run.scores, outputs(plan, data))
+            pairs = zip(run.actual.tolist(), predicted.tolist(), strict=True)
+            rows += [{"actual": a, "predicted": p} for a, p in pairs]
         elif plan.task == "labels":
             for k, name in enumerate(data.outputs):
                 pairs = zip(run.actual[:, k] > scoring.THRESHOLD, run.scores[:, k] > scoring.THRESHOLD, strict=True)
@@ -149,82 +174,87 @@ def confusion(plan: Plan, data: Data, these: Sequence[Run]) -> list[dict[str, st
 
 
 def cost(all_fits: Sequence[Fits]) -> dict[str, Any]:
-    """Return what training took, on the machines that did it: seconds of each variant, and the most memory."""
+    """Return the cost of training: seconds and number of fits of each variant, and the peak memory in MB.
+
+    Args:
+        all_fits: of every variant
+    """
     return {
-        "training_s": {fits.name: round(sum(one["seconds"] for one in fits.records), 3) for fits in all_fits},
+        "training_s": {fits.name: round(sum(record["seconds"] for record in fits.records), 3) for fits in all_fits},
         "n_fits": {fits.name: len(fits.records) for fits in all_fits},
-        "peak_mb": round(max(one["peak_mb"] for fits in all_fits for one in fits.records), 1),
+        "peak_mb": round(max(record["peak_mb"] for fits in all_fits for record in fits.records), 1),
     }
 
 
 def _windows(plan: Plan, data: Data, fits: Fits, groups: Labels, bootstrap: Bootstrap) -> dict[str, Any] | None:
-    """Return what was cut, and what windows are worth by themselves, before they are scored together."""
+    """Return the windows' settings and their scores before pooling."""
     recipe = plan.recipe
     if recipe.windows is None:
         return None
-    found = scored(plan, data, row_runs(plan, data, fits, groups), bootstrap)
+    row_scores = scored(plan, data, row_runs(plan, data, fits, groups), bootstrap)
     return {
         **recipe.windows.model_dump(),
         "clips": (recipe.clips or Clips()).model_dump(),
         "n": int(data.ids.size),
-        "scores": _only(found, HEADLINE[plan.task]),
+        "scores": _only(row_scores, HEADLINE[plan.task]),
     }
 
 
-def _calibrated(data: Data, these: Sequence[Run]) -> dict[str, Any]:
-    return scoring.calibration([_sure(one, data) for one in these], data.outputs)
+def _calibrated(data: Data, of_variant: Sequence[Run]) -> dict[str, Any]:
+    # without the column for "none"
+    real = [replace(run, scores=run.scores[:, : len(data.outputs)]) for run in of_variant]
+    return scoring.calibration(real, data.outputs)
 
 
-def _before_fusion(plan: Plan, data: Data, others: Sequence[Fits], groups: Labels) -> list[dict[str, Any]]:
-    """Return the calibration error of what was trained on fewer modalities."""
-    fewer = [fits for fits in others if fits.items[0].variant == ONLY]
+def _calibrated_alone(plan: Plan, data: Data, others: Sequence[Fits], groups: Labels) -> list[dict[str, Any]]:
+    """Return the calibration error of the variants trained on fewer modalities."""
+    fewer = [(fits, runs(plan, data, fits, groups)) for fits in others if fits.items[0].variant == ONLY]
     return [
-        {
-            "modalities": modalities_of(fits.items[0], plan),
-            "ece": _calibrated(data, runs(plan, data, fits, groups))["ece"],
-        }
-        for fits in fewer
+        {"modalities": modalities_of(fits.items[0], plan), "ece": _calibrated(data, of_variant)["ece"]}
+        for fits, of_variant in fewer
     ]
 
 
-def _sure(run: Run, data: Data) -> Run:
-    return replace(run, scores=run.scores[:, : len(data.outputs)])
-
-
-def _only(found: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: found[name] for name in names}
+def _only(mapping: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: mapping[name] for name in names}
 
 
 def _modalities(
-    plan: Plan, data: Data, all_fits: Sequence[Fits], groups: Labels, bootstrap: Bootstrap, *, known: Mapping[str, Any]
+    plan: Plan,
+    data: Data,
+    all_fits: Sequence[Fits],
+    groups: Labels,
+    bootstrap: Bootstrap,
+    *,
+    baselines: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    """Return what the recipe gains over fewer modalities, in training or in the test alone; `known` are baselines."""
-    mine = all_fits[0]
+    """Return the recipe's gain over fewer modalities, in training or in the test only; of classes only."""
+    main = all_fits[0]
     variants = [
         (modalities_of(fits.items[0], plan), modalities.ALONE, fits)
         for fits in all_fits
         if fits.items[0].variant == ONLY
     ]
-    for key in dict.fromkeys(key for one in mine.records for key, _ in one["probes"]):
+    for key in dict.fromkeys(key for record in main.records for key, _ in record["probes"]):
         modality, _, how = key.partition("|")
-        found = tuple({**one, "scores": dict(one["probes"]).get(key, [])} for one in mine.records)
-        variants.append(([modality], how, Fits(key, mine.items, found)))
-    if not variants:
+        records = tuple({**record, "scores": dict(record["probes"]).get(key, [])} for record in main.records)
+        variants.append(([modality], how, Fits(key, main.items, records)))
+    if not variants or plan.task != "classes":
         return []
     per_fold = plan.protocol.averaging == "per fold"
-    these = runs(plan, data, mine, groups)
-    # runs of windows have no column for what is not called
-    names = outputs(plan, data)[: these[0].scores.shape[1]]
-    counted, told = scoring.matrices(these, names, per_fold=per_fold), []
+    main_runs = runs(plan, data, main, groups)
+    # runs of windows have no column for "none"
+    names = outputs(plan, data)[: main_runs[0].scores.shape[1]]
+    counted, rows = scoring.matrices(main_runs, names, per_fold=per_fold), []
     for chosen, how, fits in variants:
         others = runs(plan, data, fits, groups)
-        values = known.get(fits.name) or _only(scored(plan, data, others, bootstrap), HEADLINE[plan.task])
+        values = baselines.get(fits.name) or _only(scored(plan, data, others, bootstrap), HEADLINE[plan.task])
         gain = scores.paired(
             counted, scoring.matrices(others, names, per_fold=per_fold), bootstrap, per_fold=per_fold,
             n_real=len(data.outputs),
         )  # fmt: skip
-        told.append({"modalities": chosen, "how": how, "scores": values, "gain": gain})
-    return told
+        rows.append({"modalities": chosen, "how": how, "scores": values, "gain": gain})
+    return rows
 
 
 def _tuned(plan: Plan, fits: Fits) -> list[dict[str, Any]]:
@@ -238,20 +268,20 @@ def _tuned(plan: Plan, fits: Fits) -> list[dict[str, Any]]:
 
 
 def _folds(plan: Plan, data: Data, fits: Fits) -> list[dict[str, Any]]:
-    names = {seed: [one.name for one in folds.folds(plan, data, seed)] for seed in plan.recipe.seeds}
+    names = {seed: [split.name for split in folds.folds(plan, data, seed)] for seed in plan.recipe.seeds}
     rows = []
-    for item, found in zip(fits.items, fits.records, strict=True):
-        if not found["ids"]:
+    for item, record in zip(fits.items, fits.records, strict=True):
+        if not record["ids"]:
             continue
-        one = runs(plan, data, Fits(fits.name, (item,), (found,)), np.zeros(data.ids.size, dtype=str))
-        few = Bootstrap(100, 0.95, 0)
-        values = _only(scored(plan, data, one, few), HEADLINE[plan.task])
+        fold_runs = runs(plan, data, Fits(fits.name, (item,), (record,)), np.zeros(data.ids.size, dtype=str))
+        # intervals are not used: few resamples
+        values = _only(scored(plan, data, fold_runs, Bootstrap(100, 0.95, 0)), HEADLINE[plan.task])
         rows.append(
             {
                 "fold": names[item.seed][item.fold],
                 "seed": item.seed,
-                "n_train": found["n_train"],
-                "n_test": int(one[0].ids.size),
+                "n_train": record["n_train"],
+                "n_test": int(fold_runs[0].ids.size),
                 **{name: value["value"] for name, value in values.items()},
             }
         )

@@ -1,4 +1,4 @@
-"""What an experiment's page shows beside its figures: where utterances lie, what each class says, how they spread."""
+"""Plot data of an experiment's rows: class counts, maps of the features, characteristic words."""
 
 from __future__ import annotations
 
@@ -15,69 +15,78 @@ from tasks.evaluation.protocols import Split
 from tasks.experiments.data import Data
 from tasks.experiments.plot_data import Map
 
-MOST_POINTS = 2_000
+MAX_POINTS = 2_000
 _COMPONENTS = 50
 _PERPLEXITY = 50.0
-"""50 components and perplexity 50, as the system `meld-text-audio` has them."""
-_FEWEST_POINTS = 5
-MOST_WORDS = 30
-_FEWEST = 3
+"""50 components and perplexity 50, as in the system `meld-text-audio`."""
+_MIN_POINTS = 5
+MAX_WORDS = 30
+_MIN_COUNT = 3
 
 
 def counts(data: Data, splits: Sequence[Split]) -> dict[str, dict[str, int]]:
-    """Return how many utterances of each class there are, by part where there is one fold only."""
+    """Return the number of utterances of each class, by part if there is one fold.
+
+    Args:
+        data: the rows
+        splits: the folds
+    """
     parts = {"all": np.arange(data.ids.size)}
     if len(splits) == 1:
         (only,) = splits
         named = {"training": only.train, "development": only.development, "test": only.test}
         parts = {name: rows for name, rows in named.items() if rows.size}
     parts = {name: rows[np.isin(rows, data.first)] for name, rows in parts.items()}
-    return {name: {one: int((data.target[rows] == one).sum()) for one in data.outputs} for name, rows in parts.items()}
+    targets = {name: data.target[rows] for name, rows in parts.items()}
+    return {name: {label: int((target == label).sum()) for label in data.outputs} for name, target in targets.items()}
 
 
 def maps(data: Data, seed: int) -> list[Map]:
-    """Return a map of every block of vectors: PCA, then t-SNE (van der Maaten and Hinton 2008).
+    """Return a map of every block of vectors with enough distinct rows: PCA, then t-SNE (van der Maaten, Hinton 2008).
 
-    A block that has nothing to spread out, a handful of different vectors at most, has no map.
+    Args:
+        data: the rows
+        seed: random seed of the sample and of t-SNE
     """
     rng = np.random.default_rng(seed)
-    n = min(MOST_POINTS, data.ids.size)
+    n = min(MAX_POINTS, data.ids.size)
     chosen = np.sort(rng.choice(data.ids.size, n, replace=False))
     blocks = {name: np.asarray(block[chosen], np.float64) for name, block in data.inputs.vectors.items()}
     return [
         _map(name, block, data, chosen, seed)
         for name, block in blocks.items()
-        if len(np.unique(block, axis=0)) >= _FEWEST_POINTS
+        if len(np.unique(block, axis=0)) >= _MIN_POINTS
     ]
 
 
 def words(data: Data, texts: Mapping[str, str]) -> dict[str, list[tuple[str, float]]]:
-    """Return every class's most telling words.
+    """Return every class's most characteristic words.
 
     Weighted log-odds ratio with an informative Dirichlet prior, the prior being all words of the corpus (Monroe et al.
     2008, "Fightin' Words", equations 16 and 22): words of high count and clear preference come first.
 
     Args:
         data: the rows
-        texts: id → words
+        texts: utterance id → text
     """
-    bags: dict[str, Counter[str]] = {one: Counter() for one in data.outputs}
-    for one, label in zip(data.clips[data.first].tolist(), data.target[data.first].tolist(), strict=True):
-        bags[label].update(re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", texts.get(one, "").lower()))
+    bags: dict[str, Counter[str]] = {label: Counter() for label in data.outputs}
+    for clip, label in zip(data.clips[data.first].tolist(), data.target[data.first].tolist(), strict=True):
+        bags[label].update(re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", texts.get(clip, "").lower()))
     whole = sum(bags.values(), Counter[str]())
-    found = {}
+    by_class = {}
     for label, bag in bags.items():
-        scored = [(word, _z(bag, whole, word)) for word, count in bag.items() if count >= _FEWEST]
-        found[label] = sorted((one for one in scored if one[1] > 0), key=lambda one: (-one[1], one[0]))[:MOST_WORDS]
-    return found if any(found.values()) else {}
+        scores = {word: _log_odds(bag, whole, word) for word, count in bag.items() if count >= _MIN_COUNT}
+        ranked = sorted((-score, word) for word, score in scores.items() if score > 0)
+        by_class[label] = [(word, -score) for score, word in ranked[:MAX_WORDS]]
+    return by_class if any(by_class.values()) else {}
 
 
-def _z(bag: Counter[str], whole: Counter[str], word: str) -> float:
+def _log_odds(bag: Counter[str], whole: Counter[str], word: str) -> float:
     n, total = bag.total(), whole.total()
     prior = whole[word]
-    mine, others = bag[word] + prior, whole[word] - bag[word] + prior
-    odds = math.log(mine / (n + total - mine)) - math.log(others / (2 * total - n - others))
-    return odds / math.sqrt(1 / mine + 1 / others)
+    in_class, in_others = bag[word] + prior, whole[word] - bag[word] + prior
+    odds = math.log(in_class / (n + total - in_class)) - math.log(in_others / (2 * total - n - in_others))
+    return odds / math.sqrt(1 / in_class + 1 / in_others)
 
 
 def _map(name: str, block: NDArray[np.float64], data: Data, chosen: NDArray[np.int64], seed: int) -> Map:
@@ -89,9 +98,9 @@ def _map(name: str, block: NDArray[np.float64], data: Data, chosen: NDArray[np.i
     perplexity = min(_PERPLEXITY, max(2.0, (n - 1) / 3))
     spread = block.std(axis=0)
     standard = (block - block.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    # one thread: sums come out the same on every machine, and threads that wait for each other take longer than one
+    # one thread: sums are the same on every machine, and several threads are slower on matrices this small
     with threadpool_limits(1), warnings.catch_warnings():
-        # constant features make PCA divide by a variance of nothing
+        # constant features make PCA divide by a variance of zero
         warnings.simplefilter("ignore", RuntimeWarning)
         components = PCA(min(_COMPONENTS, *standard.shape), random_state=seed, svd_solver="full").fit_transform(
             standard

@@ -1,7 +1,7 @@
-"""What predictions are worth: scores with intervals from a bootstrap over groups, for classes, labels and values.
+"""Scores of classes, labels and values, with intervals from a bootstrap over groups.
 
-A run is one seed's predictions of every test row. Scores are means over runs; where a protocol averages folds, a run's
-score is the mean over its folds, and folds are what is resampled.
+A run is one seed's predictions of every test row. Scores are means over runs. Where a protocol averages folds, a run's
+score is the mean over its folds, and the bootstrap resamples folds.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Run:
 
     Args:
         ids: shape (n_rows,)
-        actual: classes, labels or values of the rows, as in `Data.target`
-        scores: one per output, shape (n_rows, n_outputs)
-        groups: what is resampled, shape (n_rows,)
-        fold: number of the fold that each row was tested in, shape (n_rows,)
+        actual: classes, labels or values, as in `Data.target`
+        scores: shape (n_rows, n_outputs)
+        groups: bootstrap unit of each row, shape (n_rows,)
+        fold: number of each row's test fold, shape (n_rows,)
     """
 
     ids: Labels
@@ -41,63 +41,81 @@ class Run:
     fold: NDArray[np.int64]
 
 
-def aligned(found: Array, outputs: Sequence[str], wanted: Sequence[str]) -> Array:
-    """Return scores with a column for every wanted class, shape (n, n_wanted); one unknown so far scores lowest."""
-    if not set(outputs) & set(wanted):
-        return found
-    lowest = float(found.min(initial=0.0))
-    filled = np.full((len(found), len(wanted)), lowest - 1.0 if lowest < 0 else 0.0)
+def aligned(given: Array, outputs: Sequence[str], classes: Sequence[str]) -> Array:
+    """Return scores with a column for every class, shape (n_rows, n_classes); an absent class scores lowest.
+
+    Args:
+        given: scores, shape (n_rows, n_outputs)
+        outputs: names of their columns
+        classes: names of the wanted columns
+    """
+    if not set(outputs) & set(classes):
+        return given
+    lowest = float(given.min(initial=0.0))
+    filled = np.full((len(given), len(classes)), lowest - 1.0 if lowest < 0 else 0.0)
     for column, name in enumerate(outputs):
-        filled[:, wanted.index(name)] = found[:, column]
+        filled[:, classes.index(name)] = given[:, column]
     return filled
 
 
-def stretched(found: Array, thresholds: Array) -> Array:
+def stretched(probabilities: Array, thresholds: Array) -> Array:
     """Return probabilities of labels with each label's threshold moved to 0.5; their order stays.
 
     Args:
-        found: 0 to 1, shape (n_rows, n_labels)
-        thresholds: of the labels, above 0 and below 1, shape (n_labels,)
+        probabilities: shape (n_rows, n_labels)
+        thresholds: above 0 and below 1, shape (n_labels,)
     """
-    below = THRESHOLD * found / thresholds
-    above = THRESHOLD + (1 - THRESHOLD) * (found - thresholds) / (1 - thresholds)
-    moved: Array = np.where(found <= thresholds, below, above)
+    below = THRESHOLD * probabilities / thresholds
+    above = THRESHOLD + (1 - THRESHOLD) * (probabilities - thresholds) / (1 - thresholds)
+    moved: Array = np.where(probabilities <= thresholds, below, above)
     return moved
 
 
-def best_thresholds(actual: Array, found: Array) -> Array:
-    """Return each label's threshold with the best F1; of equals the middle one, without a positive row 0.5.
+def best_thresholds(actual: Array, probabilities: Array) -> Array:
+    """Return each label's threshold with the best F1: the middle one of ties; 0.5 without a positive row.
 
     Args:
         actual: 0 or 1, shape (n_rows, n_labels)
-        found: 0 to 1, shape (n_rows, n_labels)
+        probabilities: shape (n_rows, n_labels)
 
     Returns:
         multiples of 0.05, shape (n_labels,)
     """
     candidates = np.arange(1, 20) / 20
-    called, true = found[:, :, None] > candidates, actual[:, :, None] > THRESHOLD
+    called, true = probabilities[:, :, None] > candidates, actual[:, :, None] > THRESHOLD
     hits, wrong = (called & true).sum(axis=0), (called != true).sum(axis=0)
     f1 = _ratio(2.0 * hits, 2.0 * hits + wrong)
-    chosen = [candidates[(best := np.flatnonzero(one == one.max()))[best.size // 2]] for one in f1]
+    chosen = [candidates[(best := np.flatnonzero(row == row.max()))[best.size // 2]] for row in f1]
     return np.where(f1.max(axis=1) > 0, chosen, THRESHOLD)
 
 
-def predicted(found: Array, outputs: Sequence[str]) -> Labels:
-    """Return the class with the highest score of every row, shape (n_rows,)."""
-    classes: Labels = np.array(outputs, dtype=str)[found.argmax(axis=1)]
+def predicted(given: Array, outputs: Sequence[str]) -> Labels:
+    """Return the class with the highest score of every row, shape (n_rows,).
+
+    Args:
+        given: scores, shape (n_rows, n_outputs)
+        outputs: names of their columns
+    """
+    classes: Labels = np.array(outputs, dtype=str)[given.argmax(axis=1)]
     return classes
 
 
-def judged(actual: NDArray[Any], found: Array, outputs: Sequence[str], by: str) -> float:
-    """Return the score by which settings are chosen; the higher the better (an error is negated)."""
+def judged(actual: NDArray[Any], given: Array, outputs: Sequence[str], by: str) -> float:
+    """Return the score by which settings are chosen: the higher the better (an error is negated).
+
+    Args:
+        actual: classes, labels or values
+        given: scores, shape (n_rows, n_outputs)
+        outputs: names of their columns
+        by: name of the score, as under `tune.by` in params.yaml
+    """
     if by == "mae":
-        return -float(np.abs(actual - found[:, 0]).mean())
+        return -float(np.abs(actual - given[:, 0]).mean())
     if actual.ndim == 2:
-        counts = _counts(actual, found, np.zeros(len(actual), dtype=str)).sum(axis=0)
+        counts = _counts(actual, given, np.zeros(len(actual), dtype=str)).sum(axis=0)
         return float(_of_labels(counts)["accuracy" if by == "accuracy" else "macro_f1"])
     one_group = np.zeros(actual.size, dtype=str)
-    matrices = scores.confusions(actual, predicted(found, outputs), one_group, outputs)
+    matrices = scores.confusions(actual, predicted(given, outputs), one_group, outputs)
     return float(scores.overall(matrices)[by][0])
 
 
@@ -108,20 +126,26 @@ def of_classes(
 
     Args:
         runs: of every seed
-        classes: their order
-        bootstrap: how intervals are made
+        classes: names of the score columns
+        bootstrap: settings of the intervals
         per_fold: whether folds are averaged instead of pooled
-        n_real: how many of them, the first, are classes; the rest stand for no answer
+        n_real: number of true classes, which come first; the others mean "no answer"
     """
     counted = matrices(runs, classes, per_fold=per_fold)
-    found = scores.summary(counted, classes, bootstrap, n_real)
+    summary = scores.summary(counted, classes, bootstrap, n_real)
     if per_fold:
-        found |= _mean_over_folds(counted, bootstrap, n_real)
-    return found | {"auc": _auc(runs, classes)}
+        summary |= _mean_over_folds(counted, bootstrap, n_real)
+    return summary | {"auc": _auc(runs, classes)}
 
 
 def matrices(runs: Sequence[Run], classes: Sequence[str], *, per_fold: bool) -> scores.Matrices:
-    """Return confusion matrices of every run by group, or by fold, shape (n_runs, n_units, n_classes, n_classes)."""
+    """Return confusion matrices of every run by group or fold, shape (n_runs, n_units, n_classes, n_classes).
+
+    Args:
+        runs: of every seed
+        classes: names of the score columns
+        per_fold: whether units are folds instead of groups
+    """
     units = [run.fold.astype(str) if per_fold else run.groups for run in runs]
     return np.stack(
         [
@@ -132,24 +156,32 @@ def matrices(runs: Sequence[Run], classes: Sequence[str], *, per_fold: bool) -> 
 
 
 def of_labels(runs: Sequence[Run], labels: Sequence[str], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Return micro and macro F1, the mean accuracy of labels and every label's own F1, with intervals."""
+    """Return micro and macro F1, the mean accuracy of labels and every label's own F1, with intervals.
+
+    Args:
+        runs: of every seed
+        labels: names of the score columns
+        bootstrap: settings of the intervals
+    """
     counts = np.stack([_counts(run.actual, run.scores, run.groups) for run in runs])
-    found: dict[str, Any] = {"n": int(runs[0].ids.size)}
-    found |= _with_intervals(counts, _of_labels, bootstrap)
-    each = np.mean([_f1_of_each(one.sum(axis=0)) for one in counts], axis=0)
+    summary: dict[str, Any] = {"n": int(runs[0].ids.size)}
+    summary |= _with_intervals(counts, _of_labels, bootstrap)
+    f1 = np.mean([_f1_per_label(of_run.sum(axis=0)) for of_run in counts], axis=0)
     positive = runs[0].actual.mean(axis=0)
-    return found | {
-        "per_label": {
-            name: {"f1": float(each[k]), "share_positive": float(positive[k])} for k, name in enumerate(labels)
-        }
+    return summary | {
+        "per_label": {name: {"f1": float(f1[k]), "share_positive": float(positive[k])} for k, name in enumerate(labels)}
     }
 
 
 def of_values(runs: Sequence[Run], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Return MAE, Pearson's correlation and, as CMU-MOSEI's papers have them, Acc2 and Acc7, with intervals.
+    """Return MAE, Pearson's correlation and CMU-MOSEI's Acc2 and Acc7, with intervals.
 
     Acc2 is negative against positive, without the rows that are rated 0; Acc7 compares numbers rounded to −3 … 3
     (Zadeh et al. 2018; both as in MMSA).
+
+    Args:
+        runs: of every seed
+        bootstrap: settings of the intervals
     """
     sums = np.stack([_sums(run.actual, run.scores[:, 0], run.groups) for run in runs])
     return {"n": int(runs[0].ids.size)} | _with_intervals(sums, _of_values, bootstrap)
@@ -160,6 +192,10 @@ def calibration(runs: Sequence[Run], classes: Sequence[str]) -> dict[str, Any]:
 
     ECE with 10 bins of equal width over the highest probability (Guo et al. 2017, "On Calibration of Modern Neural
     Networks", section 2).
+
+    Args:
+        runs: of every seed; scores are probabilities
+        classes: names of the score columns
     """
     confidence = np.concatenate([run.scores.max(axis=1) for run in runs])
     right = np.concatenate([predicted(run.scores, classes) == run.actual for run in runs]).astype(float)
@@ -175,21 +211,26 @@ def calibration(runs: Sequence[Run], classes: Sequence[str]) -> dict[str, Any]:
                     "share": float(inside.mean()),
                 }
             )
-    ece = sum(one["share"] * abs(one["accuracy"] - one["confidence"]) for one in bins)
+    ece = sum(entry["share"] * abs(entry["accuracy"] - entry["confidence"]) for entry in bins)
     return {"ece": float(ece), "bins": bins}
 
 
 def roc(runs: Sequence[Run], classes: Sequence[str]) -> list[dict[str, Any]]:
-    """Return every class's ROC curve against all others, pooled over runs, thinned to at most 200 points a class."""
+    """Return every class's ROC curve against all others, pooled over runs, at most 200 points per class.
+
+    Args:
+        runs: of every seed
+        classes: names of the score columns
+    """
     from sklearn.metrics import roc_curve
 
     rows: list[dict[str, Any]] = []
     actual = np.concatenate([run.actual for run in runs])
-    found = np.concatenate([run.scores for run in runs])
+    pooled = np.concatenate([run.scores for run in runs])
     for column, name in enumerate(classes):
         positive = actual == name
         if positive.any() and not positive.all():
-            false, true, _ = roc_curve(positive, found[:, column])
+            false, true, _ = roc_curve(positive, pooled[:, column])
             chosen = np.unique(np.linspace(0, false.size - 1, min(false.size, 200)).round().astype(int))
             rows += [
                 {"class": name, "false_positive_rate": float(false[k]), "true_positive_rate": float(true[k])}
@@ -204,33 +245,33 @@ def _mean_over_folds(matrices: Array, bootstrap: Bootstrap, n_real: int | None) 
     n_folds = matrices.shape[1]
     weights = rng.multinomial(n_folds, np.full(n_folds, 1 / n_folds), size=bootstrap.resamples) / n_folds
     tails = (1 - bootstrap.confidence) / 2
-    found = {}
+    means = {}
     for name, values in scores.overall(matrices, n_real).items():
         by_fold = values.mean(axis=0)
         low, high = np.quantile(weights @ by_fold, [tails, 1 - tails]) if n_folds > 1 else (None, None)
-        found[name] = {"value": float(by_fold.mean()), "low": _plain(low), "high": _plain(high)}
-    return found
+        means[name] = {"value": float(by_fold.mean()), "low": _plain(low), "high": _plain(high)}
+    return means
 
 
 def _auc(runs: Sequence[Run], classes: Sequence[str]) -> dict[str, Any]:
     """Return every class's area under the ROC curve against all others, and their mean; None where undefined."""
     from sklearn.metrics import roc_auc_score
 
-    each: dict[str, float | None] = {}
+    per_class: dict[str, float | None] = {}
     for column, name in enumerate(classes):
         values = [
             float(roc_auc_score(run.actual == name, run.scores[:, column]))
             for run in runs
             if 0 < (run.actual == name).sum() < run.actual.size
         ]
-        each[name] = float(np.mean(values)) if values else None
-    known = [value for value in each.values() if value is not None]
-    return {"macro": float(np.mean(known)) if known else None, "per_class": each}
+        per_class[name] = float(np.mean(values)) if values else None
+    defined = [value for value in per_class.values() if value is not None]
+    return {"macro": float(np.mean(defined)) if defined else None, "per_class": per_class}
 
 
-def _counts(actual: NDArray[Any], found: Array, groups: Labels) -> Array:
+def _counts(actual: NDArray[Any], given: Array, groups: Labels) -> Array:
     """Return every group's hits, false alarms, misses and rows per label, shape (n_groups, 4, n_labels)."""
-    called, true = found > THRESHOLD, actual > THRESHOLD
+    called, true = given > THRESHOLD, actual > THRESHOLD
     per_row = np.stack([called & true, called & ~true, ~called & true, np.ones_like(true)], axis=1).astype(float)
     return _by_group(per_row, groups)
 
@@ -239,26 +280,26 @@ def _of_labels(counts: Array) -> dict[str, Any]:
     hits, alarms, misses, n = (counts[..., k, :] for k in range(4))
     return {
         "micro_f1": _ratio(2 * hits.sum(-1), (2 * hits + alarms + misses).sum(-1)),
-        "macro_f1": _f1_of_each(counts).mean(-1),
+        "macro_f1": _f1_per_label(counts).mean(-1),
         "accuracy": 1 - _ratio((alarms + misses).sum(-1), n.sum(-1)),
     }
 
 
-def _f1_of_each(counts: Array) -> Array:
+def _f1_per_label(counts: Array) -> Array:
     hits, alarms, misses = (counts[..., k, :] for k in range(3))
     return _ratio(2 * hits, 2 * hits + alarms + misses)
 
 
-def _sums(actual: Array, found: Array, groups: Labels) -> Array:
-    """Return every group's sums that MAE, correlation and accuracies are made of, shape (n_groups, 10)."""
+def _sums(actual: Array, given: Array, groups: Labels) -> Array:
+    """Return every group's sums that MAE, correlation and accuracies are computed from, shape (n_groups, 10)."""
     rated = actual != 0
-    agree = rated & ((actual > 0) == (found > 0))
-    seven = np.rint(np.clip(actual, -3, 3)) == np.rint(np.clip(found, -3, 3))
+    agree = rated & ((actual > 0) == (given > 0))
+    seven = np.rint(np.clip(actual, -3, 3)) == np.rint(np.clip(given, -3, 3))
     columns = [
-        np.ones_like(actual), np.abs(actual - found), actual, found, actual**2, found**2, actual * found,
+        np.ones_like(actual), np.abs(actual - given), actual, given, actual**2, given**2, actual * given,
         rated, agree, seven,
     ]  # fmt: skip
-    return _by_group(np.stack([np.asarray(one, dtype=float) for one in columns], axis=1), groups)
+    return _by_group(np.stack([np.asarray(column, dtype=float) for column in columns], axis=1), groups)
 
 
 def _of_values(sums: Array) -> dict[str, Any]:
@@ -275,7 +316,7 @@ def _of_values(sums: Array) -> dict[str, Any]:
 def _with_intervals(
     repeated: Array, of: Callable[[Array], Mapping[str, Any]], bootstrap: Bootstrap
 ) -> dict[str, dict[str, float | None]]:
-    """Return scores of per-group sums of shape (n_runs, n_groups, …), with intervals where there are two groups."""
+    """Return scores of per-group sums of shape (n_runs, n_groups, …), with intervals for two groups or more."""
     n_groups = repeated.shape[1]
     point = {name: float(np.mean(values)) for name, values in of(repeated.sum(axis=1)).items()}
     if n_groups < 2:
@@ -284,23 +325,23 @@ def _with_intervals(
     weights = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=bootstrap.resamples).astype(float)
     tails = (1 - bootstrap.confidence) / 2
     resampled = of(np.tensordot(weights, repeated, axes=(1, 1)))
-    found: dict[str, dict[str, float | None]] = {}
+    intervals: dict[str, dict[str, float | None]] = {}
     for name, values in resampled.items():
         low, high = np.quantile(np.asarray(values).mean(axis=1), [tails, 1 - tails])
-        found[name] = {"value": point[name], "low": float(low), "high": float(high)}
-    return found
+        intervals[name] = {"value": point[name], "low": float(low), "high": float(high)}
+    return intervals
 
 
 def _by_group(per_row: Array, groups: Labels) -> Array:
     names, code = np.unique(groups, return_inverse=True)
-    found = np.zeros((names.size, *per_row.shape[1:]))
-    np.add.at(found, code, per_row)
-    return found
+    sums = np.zeros((names.size, *per_row.shape[1:]))
+    np.add.at(sums, code, per_row)
+    return sums
 
 
 def _ratio(above: Array, below: Array) -> Array:
-    found: Array = np.divide(above, below, out=np.zeros(np.shape(above)), where=np.asarray(below) > 0)
-    return found
+    ratio: Array = np.divide(above, below, out=np.zeros(np.shape(above)), where=np.asarray(below) > 0)
+    return ratio
 
 
 def _plain(value: Any) -> float | None:

@@ -1,7 +1,7 @@
-"""Windows: stretches of an utterance's frames that are learned and scored by themselves, and the way back to it.
+"""Windows: cut an utterance's frames into overlapping windows, and pool their scores into the utterance's.
 
-A window has its utterance's label, speaker, group and script: protocols that keep any of these apart keep windows
-together. A split that keeps nothing apart (`random`) tears them apart, as published figures do.
+A window inherits its utterance's label, speaker, group and script: a protocol that keeps any of these apart keeps the
+windows of an utterance together. The protocol `random` separates them, as some publications do.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from tasks.features.base.sequences import Rows, Sequences
 from tasks.models.base.estimator import Scores
 
 NONE = "none"
-"""What a clip is called of which the model is not sure enough."""
+"""Output for an utterance of which no class reaches the floor."""
 _TIE = 1e-6
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Where the windows of some utterances lie.
+    """Positions of the windows of some utterances.
 
     Args:
-        parent: number of the utterance that each window is of, ascending, shape (n_windows,)
+        parent: row of each window's utterance, ascending, shape (n_windows,)
         number: of the window within its utterance, from 0, shape (n_windows,)
     """
 
@@ -36,14 +36,14 @@ class Cut:
 
 
 def cut(durations_s: NDArray[np.float64], windows: Windows) -> Cut:
-    """Return the windows that fit into utterances; one that is shorter than a window is a single one.
+    """Return the windows that fit into utterances; an utterance shorter than a window becomes one window.
 
     Args:
-        durations_s: of the utterances, shape (n_utterances,)
-        windows: how long they are, and how far apart
+        durations_s: of the utterances, in seconds, shape (n_utterances,)
+        windows: their length and hop
     """
     spare = np.maximum(durations_s - windows.length_s, 0)
-    # rounded first: 0.75 s are three hops of 0.25 s, whatever the last bit says
+    # round first: floating-point error must not turn 0.75 s into less than three hops of 0.25 s
     counts = 1 + np.floor(np.round(spare / windows.hop_s, 6)).astype(np.int64)
     parent = np.repeat(np.arange(counts.size, dtype=np.int64), counts)
     first = np.repeat(np.cumsum(counts) - counts, counts)
@@ -51,30 +51,30 @@ def cut(durations_s: NDArray[np.float64], windows: Windows) -> Cut:
 
 
 def of(sequences: Sequences, where: Cut, windows: Windows, step_s: float) -> Sequences:
-    """Return the windows of sequences, which are not copied.
+    """Return the windows of sequences, as views: nothing is copied.
 
     Args:
         sequences: of the utterances
         where: from `cut`
-        windows: how long they are, and how far apart
+        windows: their length and hop
         step_s: seconds from one step to the next
     """
     most = max(1, round(windows.length_s / step_s))
     lengths = sequences.lengths[where.parent]
     offset = np.round(where.number * windows.hop_s / step_s).astype(np.int64)
-    # blocks of other steps may end a step earlier than the block that the windows were counted by
+    # a block with another step may end one step earlier than the block that the windows were counted on
     offset = np.minimum(offset, np.maximum(lengths - most, 0))
     starts = sequences.starts[where.parent] + offset
     return replace(sequences, starts=starts, lengths=np.minimum(lengths - offset, most))
 
 
 def pooled(scores: Scores, clip: Labels, clips: Clips) -> tuple[Rows, Scores]:
-    """Return one row of scores per utterance out of its windows' scores.
+    """Pool the scores of windows into one row of scores per utterance.
 
     Args:
         scores: of the windows, in their order within each utterance, shape (n_windows, n_outputs)
-        clip: the utterance of each window, those of one standing together, shape (n_windows,)
-        clips: how they are smoothed and pooled
+        clip: utterance of each window; windows of one utterance are adjacent; shape (n_windows,)
+        clips: how scores are smoothed and pooled
 
     Returns:
         the first window of each utterance, shape (n_utterances,), and scores, shape (n_utterances, n_outputs); with a
@@ -82,18 +82,18 @@ def pooled(scores: Scores, clip: Labels, clips: Clips) -> tuple[Rows, Scores]:
     """
     first = np.flatnonzero(np.append(True, clip[1:] != clip[:-1])) if clip.size else np.empty(0, dtype=np.int64)
     parts = np.split(scores, first[1:]) if clip.size else []
-    found = np.array([_one(smoothed(part, clips.smooth), clips) for part in parts]).reshape(-1, scores.shape[1])
+    rows = np.array([_pooled(smoothed(part, clips.smooth), clips) for part in parts]).reshape(-1, scores.shape[1])
     if clips.floor:
-        found = np.column_stack([found, np.full(len(found), clips.floor)])
-    return first, found
+        rows = np.column_stack([rows, np.full(len(rows), clips.floor)])
+    return first, rows
 
 
 def smoothed(scores: Scores, n_windows: int) -> Scores:
-    """Return the mean of each window's scores and its neighbours', fewer at the ends, shape as given.
+    """Return the moving average of scores over windows, over fewer at the ends, shape as given.
 
     Args:
-        scores: of neighbouring windows in order, shape (n, n_outputs)
-        n_windows: how many are averaged, the window in the middle: odd
+        scores: of adjacent windows in order, shape (n, n_outputs)
+        n_windows: windows per average, odd
     """
     if n_windows == 1:
         return scores
@@ -106,11 +106,16 @@ def smoothed(scores: Scores, n_windows: int) -> Scores:
 
 
 def outputs(names: Sequence[str], clips: Clips | None) -> tuple[str, ...]:
-    """Return what the columns of pooled scores stand for."""
+    """Return the names of the columns of pooled scores.
+
+    Args:
+        names: of the classes, labels or values
+        clips: how scores are pooled; None: not at all
+    """
     return (*names, NONE) if clips is not None and clips.floor else tuple(names)
 
 
-def _one(scores: Scores, clips: Clips) -> Scores:
+def _pooled(scores: Scores, clips: Clips) -> Scores:
     if clips.by == "max":
         highest: Scores = scores.max(axis=0)
         return highest
@@ -118,5 +123,5 @@ def _one(scores: Scores, clips: Clips) -> Scores:
     if clips.by == "mean":
         return mean
     votes = np.bincount(scores.argmax(axis=1), minlength=scores.shape[1]) / len(scores)
-    # of classes with as many votes, the one that was voted for more surely
+    # ties between classes go to the one with the higher mean score
     return np.asarray((votes + _TIE * mean) / (1 + _TIE))

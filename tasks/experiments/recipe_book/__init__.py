@@ -1,6 +1,6 @@
-"""Published systems as recipes, ready to be written into params.yaml for a corpus that is at hand.
+"""Recipes of published systems, to be written into params.yaml for one of its corpora.
 
-A file of the book is a piece of params.yaml, `features:` and `experiments:`, in which the corpus is called CORPUS.
+Each file holds sections `features` and `experiments` of params.yaml, in which CORPUS stands for the corpus's name.
 """
 
 from __future__ import annotations
@@ -16,22 +16,25 @@ PLACEHOLDER = "CORPUS"
 
 
 def systems() -> tuple[str, ...]:
-    """Return the names of the systems in the book."""
-    found = (entry.name for entry in files(__name__).iterdir())
-    return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml")))
+    """Return the names of the systems."""
+    names = (entry.name for entry in files(__name__).iterdir())
+    return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
 
 def recipes(system: str) -> tuple[str, ...]:
     """Return the names of a system's recipes.
 
+    Args:
+        system: such as `meld-text-audio`
+
     Raises:
         InputError: if there is no such system
     """
-    return tuple(_pages(system)["experiments"])
+    return tuple(_sections(system)["experiments"])
 
 
 def entries(system: str, recipe: str, corpus: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what a recipe needs in params.yaml, for a corpus.
+    """Return a recipe's entries in params.yaml, for a corpus.
 
     Args:
         system: such as `meld-text-audio`
@@ -39,37 +42,34 @@ def entries(system: str, recipe: str, corpus: str) -> tuple[dict[str, Any], dict
         corpus: a name under `corpora`
 
     Returns:
-        entries of `features`, and entries of `experiments`: the recipe's own, under its name
+        entries of `features`, and the entry of `experiments` under its name
 
     Raises:
         InputError: if there is no such system or recipe
     """
-    pages = _pages(system)
-    if recipe not in pages["experiments"]:
-        raise InputError(f"{system} has no recipe {recipe!r}; it has {', '.join(pages['experiments'])}")
-    entry = _named(pages["experiments"][recipe], corpus)
-    features = {_name(one, corpus): _named(page, corpus) for one, page in pages["features"].items()}
-    return {one: features[one] for one in entry["features"]}, {f"{corpus}-{recipe}": entry}
+    sections = _sections(system)
+    if recipe not in sections["experiments"]:
+        raise InputError(f"{system} has no recipe {recipe!r}; it has {', '.join(sections['experiments'])}")
+    entry = _for_corpus(sections["experiments"][recipe], corpus)
+    features = _for_corpus(sections["features"], corpus)
+    return {name: features[name] for name in entry["features"]}, {f"{corpus}-{recipe}": entry}
 
 
 @cache
-def _pages(system: str) -> Mapping[str, Any]:
+def _sections(system: str) -> Mapping[str, Any]:
     from ruamel.yaml import YAML
 
-    page = files(__name__) / f"{system}.yaml"
     if system not in systems():
-        raise InputError(f"the book has no system {system!r}; it has {', '.join(systems())}")
-    found: Mapping[str, Any] = YAML(typ="safe").load(page.read_text(encoding="utf-8"))
-    return found
+        raise InputError(f"found the system {system!r}; expected one of {', '.join(systems())}")
+    text = (files(__name__) / f"{system}.yaml").read_text(encoding="utf-8")
+    sections: Mapping[str, Any] = YAML(typ="safe").load(text)
+    return sections
 
 
-def _named(value: Any, corpus: str) -> Any:
+def _for_corpus(value: Any, corpus: str) -> Any:
+    """Replace the placeholder by a corpus's name in all keys and values."""
     if isinstance(value, dict):
-        return {_name(key, corpus): _named(one, corpus) for key, one in value.items()}
+        return {_for_corpus(key, corpus): _for_corpus(entry, corpus) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_named(one, corpus) for one in value]
-    return _name(value, corpus) if isinstance(value, str) else value
-
-
-def _name(text: str, corpus: str) -> str:
-    return text.replace(PLACEHOLDER, corpus)
+        return [_for_corpus(entry, corpus) for entry in value]
+    return value.replace(PLACEHOLDER, corpus) if isinstance(value, str) else value

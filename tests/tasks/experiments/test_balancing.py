@@ -56,5 +56,5 @@ def test_a_class_of_one_row_is_repeated() -> None:
 
 @pytest.mark.parametrize("form", ["smote(3)", "first-n", "first-n(0)", "", "SMOTE!"])
 def test_unknown_ways(form: str) -> None:
-    with pytest.raises(ConfigError, match="there is no way to balance"):
+    with pytest.raises(ConfigError, match="found the balancing method"):
         balancing.parse(form)

@@ -52,7 +52,7 @@ def test_under_an_honest_protocol_it_stops_the_run_unless_it_is_declared(toy: To
 def test_it_is_about_fusions(toy: Toy) -> None:
     with pytest.raises(
         ConfigError,
-        match="branches_see: it is about what is frozen inside fusion and cross-modal-svm, and the model is logistic",
+        match="branches_see: it works with fusion and cross-modal-svm only; found the model logistic",
     ):
         plan.plan("trial", toy(branches_see="everything"))
 

@@ -110,14 +110,14 @@ def test_features_of_nobody_at_all(toy: Toy) -> None:
     ("recipe", "message"),
     [
         ({"model": {"name": "logistic"}, "features": ["toy-voice"]}, "logistic needs all features.*cross-modal"),
-        ({"balance": "smote", "features": ["toy-voice"]}, "must not lack anything"),
+        ({"balance": "smote", "features": ["toy-voice"]}, "must have all features"),
         (
             {"features": ["toy-frames"], "windows": {"length_s": 0.02, "hop_s": 0.01}},
-            "what is not there cannot be cut into windows",
+            "missing features cannot be cut into windows",
         ),
     ],
 )
-def test_what_cannot_do_without_is_told_at_once(toy: Toy, recipe: dict[str, Any], message: str) -> None:
+def test_models_that_need_all_features_are_refused(toy: Toy, recipe: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         plan.plan("trial", toy(**{**BOTH, **recipe}))
 

@@ -34,7 +34,7 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ("ravdess", {"protocol": "official"}, "needs the split of every utterance.*possible here: speaker-out"),
     ("mosei", {"protocol": "speaker-out(5)"}, "needs the speaker of every utterance"),
     ("meld", {"protocol": "script-out(5)"}, "needs the script of every utterance"),
-    ("meld", {"balance": "smot"}, "there is no way to balance"),
+    ("meld", {"balance": "smot"}, "found the balancing method"),
     ("meld", {"balance": "first-n"}, r"first-n\(N\)"),
     ("meld", {"balance": "smote", "features": ["toy-words"], "model": {"name": "tf-idf"}}, "that needs vectors"),
     ("meld", {"tune": {"grid": {"gamma": [1.0]}}}, "unknown key 'gamma'"),

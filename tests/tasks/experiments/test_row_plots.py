@@ -26,7 +26,7 @@ def test_counts_by_part(toy: Toy) -> None:
 def test_a_map_puts_classes_apart_and_is_the_same_again(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     made = plan.plan("trial", toy(features=["toy-voice", "toy-more"], strength=9.0))
     rows = data.load(made)
-    monkeypatch.setattr(row_plots, "MOST_POINTS", 60)
+    monkeypatch.setattr(row_plots, "MAX_POINTS", 60)
     first, second = row_plots.maps(rows, 3)
     assert (first.features, second.features) == ("toy-voice", "toy-more")
     assert (first.n, first.of) == (60, 72)

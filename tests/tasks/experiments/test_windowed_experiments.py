@@ -97,9 +97,9 @@ def test_ways_from_windows_to_utterances(toy: Toy, clips: dict[str, Any], least:
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [
-        ({"windows": {"length_s": 1.0, "hop_s": 0.5}}, "give none"),
+        ({"windows": {"length_s": 1.0, "hop_s": 0.5}}, "sequences with a fixed step"),
         ({**STEPS, "windows": {"length_s": 0.005, "hop_s": 0.01}}, "neither may be shorter"),
-        ({"clips": {"by": "vote"}}, "there are no windows"),
+        ({"clips": {"by": "vote"}}, "the recipe has no windows"),
         ({"threshold": 0.3}, "several labels at once"),
     ],
     ids=str,

@@ -63,7 +63,7 @@ def test_every_recipe_passes_its_own_checks(system: str, project: Path) -> None:
     plan.demand(settings)
     assert settings.corpora == {one: Corpus(**entry) for one, entry in known.items()}
     assert "CORPUS" not in paths.PARAMS.read_text()
-    pages = recipe_book._pages(system)["features"]
+    pages = recipe_book._sections(system)["features"]
     assert len(pages) == len(used), "no page of the book is there for nothing"
 
 
