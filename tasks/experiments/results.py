@@ -95,9 +95,7 @@ def metrics(
         "n_groups": int(np.unique(main_runs[0].groups).size),
         "left_out": dict(data.left_out),
         "lacking": dict(data.lacking),
-        "modalities": _modalities(plan, data, all_fits, groups, bootstrap, baselines=baselines)
-        if plan.task == "classes"
-        else [],
+        "modalities": _modalities(plan, data, all_fits, groups, bootstrap, baselines=baselines),
         "confidence": bootstrap.confidence,
         "scores": scored(plan, data, main_runs, bootstrap),
         "baselines": baselines,

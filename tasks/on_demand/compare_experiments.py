@@ -1,4 +1,4 @@
-"""Two experiments on the same utterances: is one better, or was it luck?"""
+"""Compare two experiments on the utterances they share, with paired tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -16,6 +15,7 @@ from tasks.core import paths
 from tasks.core.errors import InputError
 from tasks.evaluation import scores
 from tasks.evaluation.scores import NAMES, Bootstrap
+from tasks.evaluation.splits import Labels
 from tasks.experiments.fit_item import RECIPE
 
 
@@ -33,16 +33,19 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two experiments have in common, and how they differ there.
+    """Differences of two experiments on their common utterances.
 
     Args:
-        n: utterances that both have scored with the same class as truth
-        n_groups: what was resampled
+        a: name of the first experiment
+        b: name of the second
+        n: utterances that both have scored, with the same actual class
+        n_groups: resampled groups
+        confidence: of the intervals
         differences: one per score
-        only_a: utterances that A alone has right, of the first seed each
-        only_b: utterances that B alone has right
-        p: of McNemar's exact test on those two numbers, two-sided; it takes utterances for independent of each other
-        same_protocol: whether both were judged in the same way
+        only_a: utterances that only A classifies correctly, first seeds
+        only_b: utterances that only B classifies correctly
+        p: two-sided p of McNemar's exact test on these two numbers, which assumes independent utterances
+        same_protocol: whether both have the same protocol
     """
 
     a: str
@@ -60,24 +63,29 @@ class Comparison:
 def compare(a: str, b: str, bootstrap: Bootstrap) -> Comparison:
     """Compare two experiments that have been run.
 
+    Args:
+        a: name of the first experiment
+        b: name of the second
+        bootstrap: settings of the intervals
+
     Raises:
-        InputError: if one has not been run, they have other classes, or no utterance in common
+        InputError: if one has not been run, their classes differ, or they have no utterance in common
     """
-    mine, others = _predictions(a), _predictions(b)
-    known = [_metrics(a), _metrics(b)]
-    if {one["task"] for one in known} != {"classes"} or known[0]["outputs"] != known[1]["outputs"]:
+    of_a, of_b = _predictions(a), _predictions(b)
+    metrics = [_metrics(a), _metrics(b)]
+    classes, other_classes = (entry["outputs"] for entry in metrics)
+    if {entry["task"] for entry in metrics} != {"classes"} or classes != other_classes:
         raise InputError(
-            f"{a} and {b} cannot be compared: {a} tells apart {', '.join(known[0]['outputs'])}, "
-            f"{b} {', '.join(known[1]['outputs'])}"
+            f"{a} and {b} cannot be compared: the classes of {a} are {', '.join(classes)}, "
+            f"those of {b} {', '.join(other_classes)}"
         )
-    common = sorted(set(mine) & set(others))
-    common = [one for one in common if mine[one].actual == others[one].actual]
+    common = [name for name in sorted(set(of_a) & set(of_b)) if of_a[name].actual == of_b[name].actual]
     if not common:
         raise InputError(f"{a} and {b} have no utterance in common")
-    classes = known[0]["outputs"]
-    groups = np.array([mine[one].group for one in common])
-    matrices = [_matrices([side[one] for one in common], groups, classes) for side in (mine, others)]
-    right = [np.array([side[one].predicted[0] == side[one].actual for one in common]) for side in (mine, others)]
+    groups = np.array([of_a[name].group for name in common])
+    sides = [[side[name] for name in common] for side in (of_a, of_b)]
+    matrices = [_matrices(side, groups, classes) for side in sides]
+    right = [np.array([utterance.predicted[0] == utterance.actual for utterance in side]) for side in sides]
     only_a, only_b = int((right[0] & ~right[1]).sum()), int((~right[0] & right[1]).sum())
     return Comparison(
         a=a,
@@ -89,20 +97,20 @@ def compare(a: str, b: str, bootstrap: Bootstrap) -> Comparison:
         only_a=only_a,
         only_b=only_b,
         p=_mcnemar(only_a, only_b),
-        same_protocol=known[0]["protocol"] == known[1]["protocol"],
+        same_protocol=metrics[0]["protocol"] == metrics[1]["protocol"],
     )
 
 
 @dataclass(frozen=True)
-class _Said:
-    """What an experiment said of an utterance, in every run."""
+class _Predicted:
+    """An experiment's predictions of an utterance, one per run."""
 
     actual: str
     group: str
     predicted: tuple[str, ...]
 
 
-def _predictions(name: str) -> dict[str, _Said]:
+def _predictions(name: str) -> dict[str, _Predicted]:
     path = paths.experiment(name) / "predictions.parquet"
     if not path.is_file():
         raise InputError(f"experiment {name} has no predictions yet; run it: undertone experiment run {name}")
@@ -111,51 +119,42 @@ def _predictions(name: str) -> dict[str, _Said]:
     if "predicted" not in table.column_names:
         raise InputError(f"experiment {name} predicts no classes; only classes can be compared")
     table = table.sort_by([("utterance_id", "ascending"), ("run", "ascending")])
-    found: dict[str, _Said] = {}
-    for row in _rows(table):
-        before = found.get(row["utterance_id"])
-        said = (*(before.predicted if before else ()), row["predicted"])
-        found[row["utterance_id"]] = _Said(row["actual"], row["group"], said)
-    return found
-
-
-def _rows(table: pa.Table) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.select(["utterance_id", "run", "group", "actual", "predicted"]).to_pylist()
-    return rows
+    predictions: dict[str, _Predicted] = {}
+    for row in table.select(["utterance_id", "group", "actual", "predicted"]).to_pylist():
+        before = predictions.get(row["utterance_id"])
+        predicted = (*(before.predicted if before else ()), row["predicted"])
+        predictions[row["utterance_id"]] = _Predicted(row["actual"], row["group"], predicted)
+    return predictions
 
 
 def _metrics(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((paths.experiment(name) / "metrics.json").read_text(encoding="utf-8"))
-    return found
+    metrics: dict[str, Any] = json.loads((paths.experiment(name) / "metrics.json").read_text(encoding="utf-8"))
+    return metrics
 
 
-def _matrices(said: Sequence[_Said], groups: Any, classes: Sequence[str]) -> scores.Matrices:
+def _matrices(utterances: Sequence[_Predicted], groups: Labels, classes: Sequence[str]) -> scores.Matrices:
     """Return confusion matrices by run and group, shape (n_runs, n_groups, n_classes, n_classes)."""
-    actual = np.array([one.actual for one in said])
-    n_runs = min(len(one.predicted) for one in said)
-    return np.stack(
-        [
-            scores.confusions(actual, np.array([one.predicted[run] for one in said]), groups, classes)
-            for run in range(n_runs)
-        ]
-    )
+    actual = np.array([utterance.actual for utterance in utterances])
+    # as many runs as every utterance has
+    runs = zip(*(utterance.predicted for utterance in utterances), strict=False)
+    return np.stack([scores.confusions(actual, np.array(predicted), groups, classes) for predicted in runs])
 
 
 def _differences(a: scores.Matrices, b: scores.Matrices, bootstrap: Bootstrap) -> list[Difference]:
-    found = scores.paired(b, a, bootstrap)
+    paired = scores.paired(b, a, bootstrap)
     values = [scores.overall(side.sum(axis=1)) for side in (a, b)]
     return [
-        Difference(name, float(values[0][name].mean()), float(values[1][name].mean()), **_interval(found[name]))
+        Difference(name, float(values[0][name].mean()), float(values[1][name].mean()), **_interval(paired[name]))
         for name in NAMES
     ]
 
 
-def _interval(found: Mapping[str, float | None]) -> dict[str, Any]:
-    return {"difference": found["value"], "low": found["low"], "high": found["high"]}
+def _interval(gain: Mapping[str, float | None]) -> dict[str, Any]:
+    return {"difference": gain["value"], "low": gain["low"], "high": gain["high"]}
 
 
 def _mcnemar(only_a: int, only_b: int) -> float:
-    """Return the two-sided p of McNemar's exact test (McNemar 1947): a fair coin for every utterance they differ on."""
+    """Return the two-sided p of McNemar's exact test (McNemar 1947): a binomial test with probability 0.5."""
     from scipy.stats import binomtest
 
     n = only_a + only_b

@@ -1,4 +1,4 @@
-"""The price of a leak: one recipe under an honest protocol and under random folds, side by side.
+"""Price of a leak: score one recipe under an honest protocol and under random folds.
 
 The recipe is the weak path's: pyAudioAnalysis's mid-term features, standardised, and a linear SVM whose C is chosen
 inside the training part under the same protocol.
@@ -39,7 +39,7 @@ _GUESSES = pa.schema([("utterance_id", pa.string()), ("predicted", pa.string())]
 
 @dataclass(frozen=True)
 class FoldOf:
-    """One fold of a protocol over the rows of a table of features, with its labels or with shuffled ones."""
+    """One fold of a protocol over the rows of a feature table, with real or shuffled labels."""
 
     table: str
     rows: str
@@ -51,18 +51,18 @@ class FoldOf:
 
     @property
     def id(self) -> str:
-        """A readable name."""
+        """Name for messages and logs."""
         shuffled = f", labels shuffled ({self.shuffle})" if self.shuffle else ""
         return f"{self.corpus}, {self.protocol}, fold {self.fold + 1}{shuffled}"
 
     @property
     def content(self) -> str:
-        """The digest of the rows, and the cut through them."""
+        """Cache key: the digest of the rows, and the split."""
         return f"{self.rows} {self.label_set} {self.protocol} {self.fold} {self.shuffle}"
 
 
 @dataclass(frozen=True)
-class Figure:
+class ScoreInterval:
     """A score and its interval."""
 
     value: float
@@ -71,25 +71,32 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Side:
-    """One protocol's figures."""
+class ProtocolScores:
+    """Scores under one protocol."""
 
     protocol: str
     words: str
-    uar: Figure
-    macro_f1: Figure
+    uar: ScoreInterval
+    macro_f1: ScoreInterval
     shuffled_uar: float
 
 
 @dataclass(frozen=True)
 class Price:
-    """What a leak is worth: both sides, and how much better the leaky one looks.
+    """Scores under an honest and a leaky protocol, and their difference.
 
     Args:
+        corpus: its name
+        simulated: whether the corpus is simulated
+        classes: names of the classes
         n: utterances scored under both protocols
-        n_groups: what is resampled: speakers where they are known, else groups
-        majority_uar: what always answering the commonest class gives
+        n_groups: resampled speakers or, if some are unknown, groups
+        confidence: of the intervals
+        honest: scores under the honest protocol
+        leaky: scores under random folds
+        majority_uar: UAR of always predicting the commonest class
         uar: leaky minus honest, with the interval of a paired bootstrap over groups
+        macro_f1: the same for macro F1
     """
 
     corpus: str
@@ -98,98 +105,113 @@ class Price:
     n: int
     n_groups: int
     confidence: float
-    honest: Side
-    leaky: Side
+    honest: ProtocolScores
+    leaky: ProtocolScores
     majority_uar: float
-    uar: Figure
-    macro_f1: Figure
+    uar: ScoreInterval
+    macro_f1: ScoreInterval
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON can have it."""
+        """Return the values for JSON."""
         return asdict(self)
 
 
 def describe_one(item: MediaFile, settings: Acoustic) -> Result:
-    """Extract the features of every utterance in one media file."""
+    """Extract the features of every utterance in one media file.
+
+    Args:
+        item: the file and its utterances
+        settings: section `acoustic` of params.yaml
+
+    Returns:
+        rows of schema `VECTORS`, and rejects
+    """
     try:
         samples = decode.samples(item.whole_path)
     except AudioError as error:
         return Result(VECTORS.empty_table(), (Reject(item.path, "no features", str(error)),))
     spans, parts = zip(*sound_check.utterance_samples(item, samples), strict=True)
-    found = mid_terms(parts, decode.RATE_HZ, AnalysisWindows(**settings.model_dump()))
-    return vectors_result([span.utterance_id for span in spans], found)
+    features = mid_terms(parts, decode.RATE_HZ, AnalysisWindows(**settings.model_dump()))
+    return vectors_result([span.utterance_id for span in spans], features)
 
 
 def fold_one(item: FoldOf, settings: Train) -> Result:
-    """Fit on one fold's training part, and predict its test part."""
-    rows = _Rows.read(item)
+    """Fit on one fold's training part, and predict its test part.
+
+    Args:
+        item: the fold
+        settings: section `train` of params.yaml
+
+    Returns:
+        id and predicted class of every test row
+    """
+    rows = _FeatureRows.read(item)
     protocol = protocols.parse(item.protocol)
     split = protocol.folds(rows.columns, rows.labels, settings.seed)[item.fold]
     labels = rows.labels
     if item.shuffle:
         labels = np.random.default_rng([settings.seed, item.shuffle]).permutation(labels)
     unit = rows.columns[protocol.unit[0] if protocol.unit else "utterance_id"]
-    how = recipe.of(settings)
-    inside = split.train
-    given = weak_svm.Examples.alike(rows.features[inside], labels[inside])
-    choice = weak_svm.choose_c(given, unit[inside], how)
-    model = weak_svm.fit(given, choice.c, how)
+    training = split.train
+    examples = weak_svm.Examples.alike(rows.features[training], labels[training])
+    choice = weak_svm.choose_c(examples, unit[training], recipe.of(settings))
+    model = weak_svm.fit(examples, choice.c, recipe.of(settings))
     predicted = model.predict(rows.features[split.test]).astype(str)
-    found = {"utterance_id": rows.columns["utterance_id"][split.test].tolist(), "predicted": predicted.tolist()}
-    return Result(pa.table(found, schema=_GUESSES))
+    columns = {"utterance_id": rows.columns["utterance_id"][split.test].tolist(), "predicted": predicted.tolist()}
+    return Result(pa.table(columns, schema=_GUESSES))
 
 
 def price(name: str, config: Config, protocol: str, *, each: Each, label_set: str = "all") -> Price:
-    """Run one recipe under a protocol and under as many random folds.
+    """Run one recipe under a protocol and under the same number of random folds.
 
     Args:
-        name: a corpus that the stage `corpus` has read
+        name: of a corpus that the stage `corpus` has read
         config: all settings
         protocol: the honest one
         each: maps files and folds
-        label_set: which classes, one of `LABEL_SETS`
+        label_set: one of `LABEL_SETS`
 
     Raises:
-        InputError: if the protocol is leaky itself, or there is no such set of classes
-        NotEnoughData: if the corpus cannot bear the protocol
+        InputError: if the protocol is leaky itself, or the label set is unknown
+        NotEnoughData: if the corpus is too small for the protocol
     """
     honest = protocols.parse(protocol)
     if honest.leaky:
-        raise InputError("random folds are the leak: name the honest protocol to compare them with")
+        raise InputError("found a leaky protocol; expected an honest one, which is then compared with random folds")
     if label_set not in LABEL_SETS:
-        raise InputError(f"there is no set of classes {label_set!r}; there are {', '.join(LABEL_SETS)}")
+        raise InputError(f"found the label set {label_set!r}; expected one of {', '.join(LABEL_SETS)}")
     item = _features(name, config, label_set, each)
-    rows = _Rows.read(item)
+    rows = _FeatureRows.read(item)
     n_folds = len(honest.folds(rows.columns, rows.labels, config.train.seed))
     leaky = protocols.parse(f"random({max(2, n_folds)})")
     sides = (honest, leaky)
     guesses = _guesses(item, sides, rows, config, each)
-    scored = np.logical_and.reduce([guesses[one.name][0] != "" for one in sides])
-    return _price(name, config, rows, scored, [(one, guesses[one.name]) for one in sides])
+    scored = np.logical_and.reduce([guesses[side.name][0] != "" for side in sides])
+    return _price(name, config, rows, scored, [(side, guesses[side.name]) for side in sides])
 
 
-class _Rows:
-    """The utterances that have features and a class, sorted by id."""
+class _FeatureRows:
+    """The utterances with features and a class, sorted by id."""
 
     def __init__(self, columns: Columns, labels: Labels, features: NDArray[np.float64]) -> None:
         self.columns, self.labels, self.features = columns, labels, features
 
     @classmethod
-    def read(cls, item: FoldOf) -> _Rows:
-        """Read them from where `_features` has put them."""
+    def read(cls, item: FoldOf) -> _FeatureRows:
+        """Read the table that `_features` wrote."""
         features = tables.read(Path(item.table), SCHEMA).sort_by("utterance_id")
-        known = {row["utterance_id"]: row for row in _utterances(item.corpus)}
+        utterances = {row["utterance_id"]: row for row in _utterances(item.corpus)}
         classes = LABEL_SETS[item.label_set]
-        kept = [row for row, one in enumerate(features["utterance_id"].to_pylist()) if known[one]["emotion"] in classes]
-        ids = np.array(features["utterance_id"].to_pylist(), dtype=object)[kept].tolist()
-        rows = [known[one] for one in ids]
+        rows = [utterances[name] for name in features["utterance_id"].to_pylist()]
+        kept = [number for number, row in enumerate(rows) if row["emotion"] in classes]
+        rows = [rows[number] for number in kept]
         columns = protocols.columns_of({column: [row[column] for row in rows] for column in protocols.NEEDED})
         matrix = np.column_stack([features[column].to_numpy() for column in NAMES])[kept]
         return cls(columns, np.array([classes[row["emotion"]] for row in rows], dtype=str), matrix)
 
     @property
     def resampled(self) -> Labels:
-        """What a bootstrap resamples: speakers where they are known, else groups."""
+        """The bootstrap unit of each row: its speaker or, if some are unknown, its group."""
         speaker = self.columns["speaker"]
         return self.columns["group"] if (speaker == "").any() else speaker
 
@@ -199,38 +221,38 @@ def _features(name: str, config: Config, label_set: str, each: Each) -> FoldOf:
     digests = {row["audio"]: row["sha256"] for row in _sounds(name)}
     items = media_files.files(_utterances(name), "audio", digests, folder)
     work = Work("price", describe_one, config.acoustic, VECTORS)
-    found = feature_columns(collect(each(work, items), VECTORS).rows.sort_by("utterance_id"))
-    if not found.num_rows:
-        raise NotEnoughData(f"corpus {name} has no sound to take features of")
+    features = feature_columns(collect(each(work, items), VECTORS).rows.sort_by("utterance_id"))
+    if not features.num_rows:
+        raise NotEnoughData(f"corpus {name} has no usable sound")
     target = paths.folder(f"price@{name}") / "features.parquet"
-    tables.write(found, target, SCHEMA)
+    tables.write(features, target, SCHEMA)
     digest = hashlib.sha256(target.read_bytes() + paths.utterances(name).read_bytes()).hexdigest()
     return FoldOf(str(target), digest, name, label_set, "", 0)
 
 
 def _guesses(
-    item: FoldOf, sides: Sequence[Protocol], rows: _Rows, config: Config, each: Each
+    item: FoldOf, sides: Sequence[Protocol], rows: _FeatureRows, config: Config, each: Each
 ) -> dict[str, list[Labels]]:
-    """Return what was predicted for every row under each protocol, "" where nothing was; then with shuffled labels."""
+    """Return each protocol's predictions of all rows, "" for rows not tested: with real, then with shuffled labels."""
     folds = [
         replace(item, protocol=protocol.name, fold=fold, shuffle=shuffle)
         for protocol in sides
         for shuffle in range(N_SHUFFLES + 1)
         for fold in range(len(protocol.folds(rows.columns, rows.labels, config.train.seed)))
     ]
-    place = {one: row for row, one in enumerate(rows.columns["utterance_id"].tolist())}
-    found = {one.name: [np.full(len(place), "", dtype=object) for _ in range(N_SHUFFLES + 1)] for one in sides}
+    row_of = {name: number for number, name in enumerate(rows.columns["utterance_id"].tolist())}
+    guesses = {side.name: [np.full(len(row_of), "", dtype=object) for _ in range(N_SHUFFLES + 1)] for side in sides}
     work = Work("price", fold_one, config.train, _GUESSES)
     for fold, outcome in zip(folds, each(work, folds), strict=True):
         for row in outcome.result().rows.to_pylist():
-            found[fold.protocol][fold.shuffle][place[row["utterance_id"]]] = row["predicted"]
-    return {name: [one.astype(str) for one in made] for name, made in found.items()}
+            guesses[fold.protocol][fold.shuffle][row_of[row["utterance_id"]]] = row["predicted"]
+    return {name: [labels.astype(str) for labels in columns] for name, columns in guesses.items()}
 
 
 def _price(
     name: str,
     config: Config,
-    rows: _Rows,
+    rows: _FeatureRows,
     scored: NDArray[np.bool_],
     sides: Sequence[tuple[Protocol, list[Labels]]],
 ) -> Price:
@@ -240,24 +262,24 @@ def _price(
     names = np.unique(groups)
     rng = np.random.default_rng(settings.seed)
     weights = rng.multinomial(names.size, np.full(names.size, 1 / names.size), settings.bootstrap).astype(float)
-    found: list[Side] = []
+    both: list[ProtocolScores] = []
     resampled: list[dict[str, NDArray[np.float64]]] = []
     for protocol, (predicted, *shuffled) in sides:
         matrices = scores.confusions(actual, predicted[scored], groups, classes)
         values = scores.overall(matrices.sum(axis=0))
         spread = scores.overall(np.einsum("bg,gij->bij", weights, matrices))
         resampled.append({**spread, "point": np.array([values["uar"], values["macro_f1"]])})
-        # a shuffled side is scored where it predicted: every label is as good as another
         by_chance = [
-            scores.overall(scores.confusions(actual, one[scored], groups, classes).sum(axis=0)) for one in shuffled
+            scores.overall(scores.confusions(actual, labels[scored], groups, classes).sum(axis=0))
+            for labels in shuffled
         ]
-        found.append(
-            Side(
+        both.append(
+            ProtocolScores(
                 protocol.name,
                 protocol.in_words(),
-                _figure(values["uar"], spread["uar"], settings.confidence),
-                _figure(values["macro_f1"], spread["macro_f1"], settings.confidence),
-                float(np.mean([one["uar"] for one in by_chance])),
+                _interval(values["uar"], spread["uar"], settings.confidence),
+                _interval(values["macro_f1"], spread["macro_f1"], settings.confidence),
+                float(np.mean([shuffle["uar"] for shuffle in by_chance])),
             )
         )
     gain = {key: resampled[1][key] - resampled[0][key] for key in ("uar", "macro_f1", "point")}
@@ -268,24 +290,24 @@ def _price(
         n=int(scored.sum()),
         n_groups=int(names.size),
         confidence=settings.confidence,
-        honest=found[0],
-        leaky=found[1],
+        honest=both[0],
+        leaky=both[1],
         majority_uar=1 / len(classes),
-        uar=_figure(gain["point"][0], gain["uar"], settings.confidence),
-        macro_f1=_figure(gain["point"][1], gain["macro_f1"], settings.confidence),
+        uar=_interval(gain["point"][0], gain["uar"], settings.confidence),
+        macro_f1=_interval(gain["point"][1], gain["macro_f1"], settings.confidence),
     )
 
 
-def _figure(value: Any, spread: NDArray[np.float64], confidence: float) -> Figure:
+def _interval(value: Any, spread: NDArray[np.float64], confidence: float) -> ScoreInterval:
     tails = (1 - confidence) / 2
     low, high = np.quantile(spread, [tails, 1 - tails])
-    return Figure(float(value), float(low), float(high))
+    return ScoreInterval(float(value), float(low), float(high))
 
 
 def _utterances(name: str) -> list[dict[str, Any]]:
     import pyarrow.parquet as pq
 
-    # the columns all corpora share; what a corpus adds is none of this module's business
+    # only the columns that all corpora share
     table = pq.read_table(paths.utterances(name), columns=tables.UTTERANCES.names)
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows

@@ -1,6 +1,6 @@
-"""Classifies new media with the trained model: its captioned utterances, or fixed windows where it has no captions.
+"""Classify new media with the trained model: captioned utterances, or fixed windows if there are no captions.
 
-Every step is the one the training data went through: the same decoding, cleaning, cutting and features.
+Decoding, caption cleaning, cutting and features are those of the training data.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _CAPTION_ENDINGS = (".en.vtt", ".vtt", ".en.srt", ".srt")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One classified span; `margin` is how far the best decision value lies above the second."""
+class ClassifiedSpan:
+    """One classified span in seconds; `margin` is the best decision value minus the second best."""
 
     start_s: float
     end_s: float
@@ -49,11 +49,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was predicted for one medium, in utterances or windows (`unit`), and where it was written."""
+    """Predictions of one medium, by utterances or windows (`unit`), and the files written."""
 
     name: str
     unit: str
-    rows: tuple[Row, ...]
+    rows: tuple[ClassifiedSpan, ...]
     rejects: tuple[Reject, ...]
     csv: Path
     picture: Path
@@ -70,28 +70,27 @@ class Medium:
 
 
 def run(source: str, *, captions: Path | None, out: Path, config: Config) -> Prediction:
-    """Classify a file or URL, and write a CSV and a timeline picture.
+    """Classify a file or URL, and write a CSV and a timeline plot.
 
     Args:
         source: a media file, or an http(s) URL
-        captions: the file's captions; if not given, `X.en.vtt`, `X.vtt`, `X.en.srt` or `X.srt` beside it
+        captions: caption file; if not given, `X.en.vtt`, `X.vtt`, `X.en.srt` or `X.srt` next to the media file
         out: folder for `<name>.csv` and `<name>.png`
-        config: the settings; a URL is fetched under the same rules as a crawl
+        config: all settings; a URL is fetched under the rules of the crawl
 
     Raises:
         InputError: if there is no model yet, or the source cannot be used
-        NotEnoughData: if nothing in it is long enough to be classified
+        NotEnoughData: if no utterance is long enough
     """
     classifier, windows = _model()
     with tempfile.TemporaryDirectory() as folder:
         medium = _obtain(source, captions, Path(folder), config)
         spans, texts, rejects = _spans(medium, config)
-        found = list(cuts(VideoSpans(medium.name, str(medium.flac), "", tuple(spans))))
-    kept = [one for one in found if isinstance(one, CutSegment)]
-    vectors = vectors_result(
-        [one.span.utterance_id for one in kept], mid_terms([one.samples for one in kept], RATE_HZ, windows)
-    )
-    lost = (*rejects, *(one for one in found if isinstance(one, Reject)), *vectors.rejects)
+        results = list(cuts(VideoSpans(medium.name, str(medium.flac), "", tuple(spans))))
+    segments = [result for result in results if isinstance(result, CutSegment)]
+    features = mid_terms([segment.samples for segment in segments], RATE_HZ, windows)
+    vectors = vectors_result([segment.span.utterance_id for segment in segments], features)
+    lost = (*rejects, *(result for result in results if isinstance(result, Reject)), *vectors.rejects)
     if not vectors.rows.num_rows:
         reasons = ", ".join(sorted({reject.reason for reject in lost})) or "it has no captioned speech"
         raise NotEnoughData(f"{source}: nothing to classify ({reasons})")
@@ -140,20 +139,20 @@ def _spans(medium: Medium, config: Config) -> tuple[list[SegmentSpan], dict[str,
     try:
         content = medium.captions.read_bytes()
         kind = medium.captions.suffix.lstrip(".")
-        found = utterances.read(content, kind, medium.flac, medium.duration_s, config.captions)
+        captions = utterances.read(content, kind, medium.flac, medium.duration_s, config.captions)
     except FileNotFoundError:
         raise InputError(f"{medium.captions}: there is no such caption file") from None
     except (Rejected, KeyError) as error:
         raise InputError(f"{medium.captions}: expected .vtt or .srt captions ({error})") from None
     spans, texts = [], {}
-    rejects = [Reject(f"{medium.name}#{lost.number}", lost.reason, lost.detail) for lost in found.unused]
-    for number, one in enumerate(found.spoken):
-        start_s, end_s = one.start_ms / 1000, one.end_ms / 1000
-        if (reason := eligibility.reason(end_s - start_s, one.text, config.eligibility)) is not None:
-            rejects.append(Reject(f"{medium.name}#{one.number}", reason, one.text))
+    rejects = [Reject(f"{medium.name}#{lost.number}", lost.reason, lost.detail) for lost in captions.unused]
+    for number, utterance in enumerate(captions.spoken):
+        start_s, end_s = utterance.start_ms / 1000, utterance.end_ms / 1000
+        if (reason := eligibility.reason(end_s - start_s, utterance.text, config.eligibility)) is not None:
+            rejects.append(Reject(f"{medium.name}#{utterance.number}", reason, utterance.text))
             continue
         spans.append(SegmentSpan(f"{number:05d}", start_s, end_s))
-        texts[spans[-1].utterance_id] = one.text
+        texts[spans[-1].utterance_id] = utterance.text
     return spans, texts, tuple(rejects)
 
 
@@ -169,24 +168,23 @@ def _windows(medium: Medium, config: Config) -> list[SegmentSpan]:
 
 def _classified(
     classifier: Classifier, features: Any, spans: dict[str, SegmentSpan], texts: dict[str, str]
-) -> list[Row]:
+) -> list[ClassifiedSpan]:
     values = np.column_stack([features[name].to_numpy() for name in NAMES])
     predicted, scores = classifier.predict(values)
     best = np.sort(scores, axis=1)
-    ids = features["utterance_id"].to_pylist()
     return [
-        Row(
-            start_s=spans[one].start_s,
-            end_s=spans[one].end_s,
+        ClassifiedSpan(
+            start_s=spans[name].start_s,
+            end_s=spans[name].end_s,
             predicted=str(predicted[i]),
             **dict(zip(classifier.classes, scores[i].tolist(), strict=True)),
             margin=float(best[i, -1] - best[i, -2]),
-            text=texts.get(one, ""),
+            text=texts.get(name, ""),
         )
-        for i, one in enumerate(ids)
+        for i, name in enumerate(features["utterance_id"].to_pylist())
     ]
 
 
 def _file_name(title: str) -> str:
-    # a title comes from outside: it names a file only after everything but plain characters is gone
+    # untrusted: a title becomes a file name only after all other characters are removed
     return re.sub(r"[^A-Za-z0-9._-]+", "-", title).strip("-.")[:80] or "media"

@@ -1,7 +1,7 @@
-"""The source's own check, redone: its published labels against the majority of its listeners, and ours beside them.
+"""Score published labels, and our consensus on the same texts, against the majority of the source's listeners.
 
-The file has one row per caption: `VideoId,segment,sentiment analysis,<one column per listener>,text`. Its texts have
-lost their stop words ("not" among them), so that our voters see less here than in the pipeline.
+The file has one row per caption: `VideoId,segment,sentiment analysis,<one column per listener>,text`. Stop words,
+"not" among them, are missing from its texts, so that our voters see less than in the pipeline.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ COLUMNS = ("VideoId", "segment", LABEL, "text")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of figures against the majority of listeners; `low` and `high` bound macro F1, None for one video."""
+class AgreementScores:
+    """Scores of labels against the listeners' majority; `low` and `high` bound macro F1, None for one video."""
 
     label: str
     n: int
@@ -46,24 +46,24 @@ class Row:
 
 @dataclass(frozen=True)
 class PublishedAgreement:
-    """What there is to print.
+    """Agreement of published labels and of ours with the listeners.
 
     Attributes:
-        file: the file of votes
-        n_videos: resampled by the bootstrap
+        file: path of the file
+        n_videos: resampled videos
         n_covered: rows on which our voters reach a consensus
         confidence: of the intervals
-        rows: published labels and ours, scored
-        curve: what a threshold on the mean vote costs and brings, hedges taken out
-        listeners: how well the listeners agree among themselves
-        repairs: misspelt votes, and what they were taken for
+        rows: scores of published labels and of ours
+        curve: scores by threshold on the mean vote, without hedges
+        listeners: agreement among the listeners
+        repairs: misspelt ratings and their corrections
     """
 
     file: str
     n_videos: int
     n_covered: int
     confidence: float
-    rows: tuple[Row, ...]
+    rows: tuple[AgreementScores, ...]
     curve: tuple[threshold.ThresholdPoint, ...]
     listeners: Agreement
     repairs: tuple[Repair, ...]
@@ -72,13 +72,17 @@ class PublishedAgreement:
 def compare(path: Path, config: Config) -> PublishedAgreement:
     """Score published labels, and our consensus on the same texts, against the majority of the listeners.
 
-    Our consensus leaves some texts without a label. It is scored twice: on all, with "no consensus" counted as neutral;
-    and on the texts it covers, beside the published labels on the same ones. Rows where the listeners tie count in
-    neither. Then every voter alone, and every combination with a label for each text.
+    Our consensus leaves some texts without a label. It is scored twice: on all texts, with "no consensus" counted as
+    neutral, and on the texts it covers, next to the published labels of the same texts. Rows where the listeners tie
+    are left out. Every voter alone and every combination with a label for each text follow.
+
+    Args:
+        path: the file
+        config: all settings
 
     Raises:
         ConfigError: if params.yaml names a voter that does not exist
-        InputError: naming file, row and what is wrong
+        InputError: if the file is invalid, with its row
     """
     registry.check(config.polarity.voters)
     sheet = ratings.read_sheet(path, COLUMNS)
@@ -86,11 +90,11 @@ def compare(path: Path, config: Config) -> PublishedAgreement:
     texts = [row["text"] for row in sheet.rows]
     votes, unhedged = _votes(texts, config), _votes([_unhedged(text) for text in texts], config)
     ours = _labels(votes, "consensus", config.polarity.min_score)
-    heard = np.array([ratings.majority(row) or "" for row in sheet.ratings], dtype=str)
+    majority = np.array([ratings.majority(row) or "" for row in sheet.ratings], dtype=str)
     videos = np.array([row["VideoId"] for row in sheet.rows], dtype=str)
     settings = config.evaluate
-    compared = _Compared(heard, videos, scores.Bootstrap(settings.bootstrap, settings.confidence, settings.seed))
-    rated = heard != ""
+    compared = _Reference(majority, videos, scores.Bootstrap(settings.bootstrap, settings.confidence, settings.seed))
+    rated = majority != ""
     if not rated.any():
         raise InputError(f"{path}: no row on which the listeners have a majority, so there is nothing to compare")
     covered = rated & (ours != "")
@@ -118,30 +122,30 @@ def compare(path: Path, config: Config) -> PublishedAgreement:
 
 
 @dataclass(frozen=True)
-class _Compared:
-    """What labels are compared with: the listeners' majority and the video of every row, shape (n_rows,)."""
+class _Reference:
+    """The listeners' majority and the video of every row, shape (n_rows,)."""
 
-    heard: Labels
+    majority: Labels
     videos: Labels
     bootstrap: scores.Bootstrap
 
     def curve(self, votes: combine.Polarities) -> tuple[threshold.ThresholdPoint, ...]:
-        found = combine.combined(votes, "mean", combine.Thresholds(0.0, 0.0))
-        certain = combine.certainty(found, "mean")
-        return tuple(threshold.curve(found.labels, certain, self.heard, self.videos, self.bootstrap))
+        combined = combine.combined(votes, "mean", combine.Thresholds(0.0, 0.0))
+        certain = combine.certainty(combined, "mean")
+        return tuple(threshold.curve(combined.labels, certain, self.majority, self.videos, self.bootstrap))
 
-    def row(self, label: str, given: Labels, where: NDArray[np.bool_]) -> Row:
-        counted = scores.confusions(self.heard[where], given[where], self.videos[where], tables.SENTIMENTS)
-        found = scores.summary(counted, tables.SENTIMENTS, self.bootstrap)
+    def row(self, label: str, given: Labels, where: NDArray[np.bool_]) -> AgreementScores:
+        counted = scores.confusions(self.majority[where], given[where], self.videos[where], tables.SENTIMENTS)
+        summary = scores.summary(counted, tables.SENTIMENTS, self.bootstrap)
         pooled = counted.sum(axis=0)
         occurs = (pooled.sum(axis=0) + pooled.sum(axis=1)) > 0
         by_class = scores.per_class(pooled)
-        return Row(
+        return AgreementScores(
             label=label,
-            n=found["n"],
-            macro_f1=found["macro_f1"]["value"],
-            low=found["macro_f1"]["low"],
-            high=found["macro_f1"]["high"],
+            n=summary["n"],
+            macro_f1=summary["macro_f1"]["value"],
+            low=summary["macro_f1"]["low"],
+            high=summary["macro_f1"]["high"],
             precision=float(by_class["precision"][occurs].mean()),
             recall=float(by_class["recall"][occurs].mean()),
         )
@@ -159,7 +163,7 @@ def _unhedged(text: str) -> str:
 
 
 def _votes(texts: Sequence[str], config: Config) -> combine.Polarities:
-    """Let our voters vote on texts as they stand, their stop words gone already, shape (n_texts, n_voters)."""
+    """Return our voters' votes on texts without stop words, shape (n_texts, n_voters)."""
     settings = config.polarity.model_copy(update={"remove_stop_words": False, "mask_hedges": False})
     cast = polarity.cast(texts, polarity.voting_settings(settings))
     return np.array([cast[name] for name in settings.voters], dtype=float).T
@@ -172,7 +176,7 @@ def _labels(votes: combine.Polarities, how: combine.Combination, min_score: floa
 def _for_every_text(
     votes: combine.Polarities, unhedged: combine.Polarities, names: Sequence[str]
 ) -> Iterator[tuple[str, Labels]]:
-    """Yield what each voter says alone, and what votes come to where every text gets a label; ties are neutral."""
+    """Yield name and labels of each voter, and of combinations that label every text; ties are neutral."""
     for k, name in enumerate(names):
         yield f"{name} alone", combine.labels_of(votes[:, k])
     yield "majority of the votes", _labels(votes, "majority")

@@ -1,4 +1,4 @@
-"""Small corpora in published layouts with synthetic voices, free of licences, for tests and demos."""
+"""Simulate small corpora in published layouts with synthetic voices, for tests and demos."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def make(reader: str, folder: Path, *, seed: int = 7, signals: Signals | None = 
         reader: name of the reader whose layout is written
         folder: a new folder
         seed: of everything random
-        signals: how much each modality shows, and how many dialogues; None: a small corpus that shows everything
+        signals: strength of each modality, and number of dialogues; None: full strength, a small corpus
 
     Raises:
         InputError: if the folder exists, or there is no such reader, or it has no sample or no such signals
@@ -35,7 +35,7 @@ def make(reader: str, folder: Path, *, seed: int = 7, signals: Signals | None = 
         able = ", ".join(name for name, other in samples.items() if other and other.obeys_signals)
         raise InputError(f"simulated {reader} always shows everything; signals work with {able}")
     if folder.exists():
-        raise InputError(f"{folder} is there already; remove it, or choose another name")
+        raise InputError(f"{folder} already exists; remove it, or choose another name")
     with studio(seed, signals) as tools:
         sample.write(folder, tools)
     tables.write_text(folder / paths.SIMULATED, f"Made by undertone in the layout of {reader}: synthetic voices.\n")

@@ -1,4 +1,4 @@
-"""A picture of a prediction over time: the class as coloured spans, and the score of every class above them."""
+"""Plot of a prediction over time: the classes as coloured spans, and the decision values above them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Classified(Protocol):
 
     @property
     def start_s(self) -> float:
-        """Where it starts."""
+        """Start, in seconds."""
 
     @property
     def end_s(self) -> float:
-        """Where it ends."""
+        """End, in seconds."""
 
     @property
     def predicted(self) -> str:
@@ -54,10 +54,10 @@ def draw(rows: Sequence[Classified], path: Path) -> None:
     """Draw predicted classes and their scores over time into a PNG, 1600 pixels wide.
 
     Up to three minutes take one row of about 370 pixels; longer media take more rows, twelve at most. The same
-    rows give the same bytes. What was said is not drawn: it may hold any script, and the table beside has it.
+    rows give the same bytes. Texts are not drawn: fonts may lack their script, and the CSV has them.
 
     Args:
-        rows: the segments, in order of time
+        rows: the segments, ordered by time
         path: the PNG to write
 
     Raises:
@@ -78,21 +78,21 @@ def draw(rows: Sequence[Classified], path: Path) -> None:
     grid = figure.subplots(n_rows * 2, 1, squeeze=False, height_ratios=[5, 1] * n_rows)[:, 0]
     for number in range(n_rows):
         start_s = number * row_s
-        here = [row for row in rows if row.end_s > start_s and row.start_s < start_s + row_s]
-        _draw_scores(grid[2 * number], here, bounds)
-        _draw_spans(grid[2 * number + 1], here, start_s, row_s)
+        visible = [row for row in rows if row.end_s > start_s and row.start_s < start_s + row_s]
+        _draw_scores(grid[2 * number], visible, bounds)
+        _draw_spans(grid[2 * number + 1], visible, start_s, row_s)
         for axes in grid[2 * number : 2 * number + 2]:
             axes.set_xlim(start_s, start_s + row_s)
     grid[-1].set_xlabel("time (h:min:s)" if n_rows * row_s >= 3600 else "time (min:s)")
     _add_legend(figure)
     sink = io.BytesIO()
-    # the library would sign the picture with its version, and the same picture would have other bytes
+    # without matplotlib's version in the file, the same plot has the same bytes
     figure.savefig(sink, format="png", metadata={"Software": None})
     tables.write_bytes(path, sink.getvalue())
 
 
 def _layout(duration_s: float) -> tuple[int, float]:
-    """Return how many rows, and how many seconds each covers."""
+    """Return the number of rows and their length in seconds."""
     n_rows = min(MAX_ROWS, math.ceil(duration_s / ROW_S))
     if n_rows == 1:
         return 1, duration_s
@@ -132,7 +132,7 @@ def _draw_spans(axes: Axes, rows: Sequence[Classified], start_s: float, row_s: f
 
 
 def _steps(rows: Sequence[Classified], name: str) -> tuple[list[float], list[float]]:
-    """Return a class's scores as a line that is flat within a segment and broken where nothing was classified."""
+    """Return a class's scores as a line that is flat within a segment and broken at gaps."""
     times_s: list[float] = []
     values: list[float] = []
     for row in rows:

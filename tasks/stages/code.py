@@ -1,7 +1,7 @@
-"""Stage code: digests of the code and the checkpoints that each stage uses; every other stage depends on its own.
+"""Stage code: digests of the code and the checkpoints of each stage, on which the other stages depend.
 
-A digest ignores comments, docstrings and modules that no result depends on, so that such edits make no stage stale.
-Plug-ins count where they are used: a recipe's digest holds its own models, a corpus's its own reader.
+A digest ignores comments, docstrings and modules that do not affect results, so that such edits make no stage stale.
+Plug-ins count where they are used: models in the digests of their recipes, readers in those of their corpora.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def _digests(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _digest(stage: Any, config: Config, *name: str) -> str:
-    """Return the digest of a stage's module, its plug-ins and the checkpoints that it loads.
+    """Return the digest of a stage's module, its plug-ins and its checkpoints.
 
-    A recipe that cannot work counts as one without plug-ins here: its own stage says what is wrong with it.
+    An invalid recipe counts as one without plug-ins: its own stage reports the error.
     """
     plugins: Iterable[str] = ()
     named: Iterable[str] = ()

@@ -1,4 +1,4 @@
-"""Stage corpus@NAME: a corpus in its native layout becomes the utterance table; sound is measured, video opened."""
+"""Stage corpus@NAME: read a corpus in its native layout into the utterance table; check its sound and video."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ from tasks.media.corpus_files import media_files, sound_check, video_check
 
 
 def run(config: Config, name: str, *, each: Each) -> None:
-    """Read a corpus into `data/corpus/NAME/`: utterances, what was heard and seen of them, rejects, what was mended.
+    """Read a corpus into `data/corpus/NAME/`: utterances, checks of sound and video, rejects, repairs.
+
+    Args:
+        config: all settings
+        name: of the corpus
+        each: maps media files
 
     Raises:
         InputError: if params.yaml names no such corpus, or nothing in its folder can be read
@@ -27,23 +32,23 @@ def run(config: Config, name: str, *, each: Each) -> None:
         raise InputError(f"params.yaml names no corpus {name!r}; it has {', '.join(config.corpora) or 'none'}")
     entry, stage = config.corpora[name], f"corpus@{name}"
     corpus, folder = registry.corpus(entry.reader), Path(entry.path)
-    found = corpus.read(folder)
-    rows, rejects = _once(found)
+    output = corpus.read(folder)
+    rows, rejects = _without_repeated_ids(output)
     digests = _digests(rows, folder, rejects)
     items = media_files.files(rows, "audio", digests, folder)
-    heard = collect(each(Work(stage, sound_check.check_sound_one, Section(), tables.SOUNDS), items), tables.SOUNDS)
+    sounds = collect(each(Work(stage, sound_check.check_sound_one, Section(), tables.SOUNDS), items), tables.SOUNDS)
     items = media_files.files(rows, "video", digests, folder)
-    seen = collect(each(Work(stage, video_check.check_video_one, Section(), tables.PICTURES), items), tables.PICTURES)
-    rows = _with_media(rows, heard, seen)
-    # what is no media file is neither heard nor seen, for one and the same reason
-    rejects += dict.fromkeys((*heard.rejects, *seen.rejects))
+    videos = collect(each(Work(stage, video_check.check_video_one, Section(), tables.PICTURES), items), tables.PICTURES)
+    rows = _with_media(rows, sounds, videos)
+    # a damaged file fails both checks for the same reason: list it once
+    rejects += dict.fromkeys((*sounds.rejects, *videos.rejects))
     if not rows:
         raise InputError(f"{folder}: nothing in it could be read as {corpus.title}; {_first(rejects)}")
     folder_of = paths.folder(stage)
     table = tables.from_rows(sorted(rows, key=lambda row: str(row["utterance_id"])), corpus.schema)
     tables.write(table, folder_of / "utterances.parquet", corpus.schema)
-    tables.write(heard.rows.sort_by("utterance_id"), folder_of / "sounds.parquet", tables.SOUNDS)
-    tables.write(seen.rows.sort_by("utterance_id"), folder_of / "pictures.parquet", tables.PICTURES)
+    tables.write(sounds.rows.sort_by("utterance_id"), folder_of / "sounds.parquet", tables.SOUNDS)
+    tables.write(videos.rows.sort_by("utterance_id"), folder_of / "pictures.parquet", tables.PICTURES)
     write_rejects(stage, rejects)
     note = {
         "reader": corpus.name,
@@ -51,31 +56,31 @@ def run(config: Config, name: str, *, each: Each) -> None:
         "licence": corpus.licence,
         "simulated": (folder / paths.SIMULATED).is_file(),
         "n_utterances": len(rows),
-        "n_with_sound": heard.rows.num_rows,
-        "n_with_pictures": seen.rows.num_rows,
-        "repairs": dict(sorted(found.repairs.items())),
+        "n_with_sound": sounds.rows.num_rows,
+        "n_with_pictures": videos.rows.num_rows,
+        "repairs": dict(sorted(output.repairs.items())),
     }
     tables.write_text(folder_of / "reading.json", json.dumps(note, indent=2, ensure_ascii=False) + "\n")
 
 
-def _once(found: ReaderOutput) -> tuple[list[Row], list[Reject]]:
-    """Return the rows whose id is their own, and rejects with one more for each row that repeats an id."""
-    again = set(reading.repeated_ids(found.rows))
-    rows, rejects, seen = [], list(found.rejects), set[str]()
-    for row in found.rows:
-        one = str(row["utterance_id"])
-        if one in seen:
-            rejects.append(Reject(str(row.get("audio") or one), "same utterance twice", f"{one} is there already"))
+def _without_repeated_ids(output: ReaderOutput) -> tuple[list[Row], list[Reject]]:
+    """Keep the first row of every id; reject the others."""
+    repeated = set(reading.repeated_ids(output.rows))
+    rows, rejects, seen = [], list(output.rejects), set[str]()
+    for row in output.rows:
+        name = str(row["utterance_id"])
+        if name in seen:
+            rejects.append(Reject(str(row.get("audio") or name), "same utterance twice", f"{name} is there already"))
             continue
-        if one in again:
-            seen.add(one)
+        if name in repeated:
+            seen.add(name)
         rows.append(dict(row))
     return rows, rejects
 
 
 def _digests(rows: Sequence[Row], folder: Path, rejects: list[Reject]) -> dict[str, str]:
-    """Return the digest of every media file that rows name; one that cannot be read is rejected."""
-    found = {}
+    """Return the digest of every media file that rows name; reject missing files and files outside the corpus."""
+    digests = {}
     for name in sorted({row[column] for row in rows for column in ("audio", "video") if row.get(column)}):
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
@@ -83,28 +88,28 @@ def _digests(rows: Sequence[Row], folder: Path, rejects: list[Reject]) -> dict[s
         elif not path.is_file():
             rejects.append(Reject(name, "no such file", "a row names it"))
         else:
-            found[name] = _digest(path)
-    return found
+            digests[name] = _digest(path)
+    return digests
 
 
-def _with_media(rows: Sequence[Row], heard: Result, seen: Result) -> list[Row]:
-    """Fill in whole files' times, and take out sound and pictures that cannot be used.
+def _with_media(rows: Sequence[Row], sounds: Result, pictures: Result) -> list[Row]:
+    """Fill in the times of whole files, and remove sound and video that cannot be used.
 
-    A row of which nothing is left, neither sound nor pictures nor text, goes; one that names none of them stays.
+    A row that loses its media and has no text is dropped; a row that names no media stays.
     """
-    sounds, pictures = (
-        {row["utterance_id"]: row["duration_s"] for row in one.rows.select(["utterance_id", "duration_s"]).to_pylist()}
-        for one in (heard, seen)
+    sound_s, picture_s = (
+        dict(zip(*(check.rows[name].to_pylist() for name in ("utterance_id", "duration_s")), strict=True))
+        for check in (sounds, pictures)
     )
     kept = []
     for row in rows:
-        one = row["utterance_id"]
-        there = {"audio": row.get("audio") if one in sounds else None}
-        there["video"] = row.get("video") if one in pictures else None
-        if any(there.values()):
-            kept.append({**row, **there, **_times(row, sounds.get(one, pictures.get(one)))})
+        name = row["utterance_id"]
+        usable = {"audio": row.get("audio") if name in sound_s else None}
+        usable["video"] = row.get("video") if name in picture_s else None
+        if any(usable.values()):
+            kept.append({**row, **usable, **_times(row, sound_s.get(name, picture_s.get(name)))})
         elif row.get("text") or not (row.get("audio") or row.get("video")):
-            kept.append({**row, **there, "start_s": None, "end_s": None})
+            kept.append({**row, **usable, "start_s": None, "end_s": None})
     return kept
 
 
@@ -120,7 +125,7 @@ def _digest(path: Path) -> str:
 
 def _first(rejects: Sequence[Reject]) -> str:
     if not rejects:
-        return "there are no files of its kind below it"
+        return "found no files of this corpus in it"
     return f"{len(rejects)} rejected, the first: {rejects[0].id}: {rejects[0].reason} ({rejects[0].detail})"
 
 

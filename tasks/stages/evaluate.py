@@ -1,6 +1,6 @@
-"""Stage evaluate: the classifier on held-out test videos, beside a majority class and shuffled labels.
+"""Stage evaluate: score the classifier on held-out test videos against the majority class and shuffled labels.
 
-Truth is the label the votes came to; where people have listened, their majority as well, for labels and classifier.
+Truth is the consensus label; where people have listened, consensus and classifier are also scored against them.
 """
 
 from __future__ import annotations
@@ -38,17 +38,25 @@ class Shuffle:
 
     @property
     def id(self) -> str:
-        """A readable name."""
+        """Name for messages and logs."""
         return f"shuffle {self.number + 1}"
 
     @property
     def content(self) -> str:
-        """What decides the guesses besides the settings."""
+        """Cache key, besides the settings."""
         return f"{self.number} {self.c} {self.rows}"
 
 
 def evaluate_one(item: Shuffle, settings: Train) -> Result:
-    """Fit on training rows whose labels are shuffled, and label the test rows: what no information gives."""
+    """Fit on training rows with shuffled labels, and classify the test rows: the chance level.
+
+    Args:
+        item: the shuffle
+        settings: section `train` of params.yaml
+
+    Returns:
+        one row of schema `GUESSED`
+    """
     train, test = training_rows.load("train").with_consensus, training_rows.load("test").with_consensus
     order = np.random.default_rng([settings.seed, item.number]).permutation(train.ids.size)
     shuffled = weak_svm.Examples(train.features, train.labels[order], train.weights[order])
@@ -57,7 +65,15 @@ def evaluate_one(item: Shuffle, settings: Train) -> Result:
 
 
 def run(config: Config, *, each: Each) -> None:
-    """Score classifier and baselines, and write `data/evaluate/`: metrics, predictions and tables for plots."""
+    """Score classifier and baselines, and write `data/evaluate/`: metrics, predictions and tables for plots.
+
+    Args:
+        config: all settings
+        each: maps shuffles
+
+    Raises:
+        NotEnoughData: if no test utterance has a label
+    """
     train, everything = training_rows.load("train").with_consensus, training_rows.load("test")
     test = everything.with_consensus
     if not test.ids.size:
@@ -72,7 +88,7 @@ def run(config: Config, *, each: Each) -> None:
     shuffles = [Shuffle(number, c, digest) for number in range(config.evaluate.shuffles)]
     guesses = collect(each(Work("evaluate", evaluate_one, config.train, GUESSED), shuffles), GUESSED)
     compared = {
-        "classifier": np.array([labels[one] for one in test.ids]),
+        "classifier": np.array([labels[name] for name in test.ids]),
         "majority": np.full(test.ids.size, _most_frequent(train.labels)),
         "shuffled": np.array(guesses.rows["predicted"].to_pylist()),
     }
@@ -82,7 +98,7 @@ def run(config: Config, *, each: Each) -> None:
         "protocol": _protocol(config, train, test),
         "test": tested,
         "cross_validated": {"classifier": _cross_validated(bootstrap)},
-        "listeners": _heard(labels, _most_frequent(train.labels), bootstrap),
+        "listeners": _against_listeners(labels, _most_frequent(train.labels), bootstrap),
     }
     tables.write_text(paths.METRICS, json.dumps(metrics, indent=2) + "\n")
     _write_predictions(everything, predicted, values)
@@ -91,7 +107,7 @@ def run(config: Config, *, each: Each) -> None:
 
 def _score(actual: Labels, predicted: Labels, groups: Labels, bootstrap: scores.Bootstrap) -> dict[str, Any]:
     repeated = np.atleast_2d(predicted)
-    counted = np.stack([scores.confusions(actual, one, groups, tables.SENTIMENTS) for one in repeated])
+    counted = np.stack([scores.confusions(actual, labels, groups, tables.SENTIMENTS) for labels in repeated])
     return scores.summary(counted if predicted.ndim == 2 else counted[0], tables.SENTIMENTS, bootstrap)
 
 
@@ -128,37 +144,39 @@ def _cross_validated(bootstrap: scores.Bootstrap) -> dict[str, Any]:
     return _score(label, predicted, group, bootstrap)
 
 
-def _heard(predicted: dict[str, str], most_frequent: str, bootstrap: scores.Bootstrap) -> dict[str, Any] | None:
-    """Score consensus and classifier against the majority, or the verdict after a tie, of who heard test utterances."""
+def _against_listeners(
+    predicted: dict[str, str], most_frequent: str, bootstrap: scores.Bootstrap
+) -> dict[str, Any] | None:
+    """Score consensus and classifier against the listeners' majority, or the adjudicated label after a tie."""
     utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES)
     utterances = utterances.filter(pa.compute.equal(utterances["split"], "test"))
     groups = dict(zip(utterances["utterance_id"].to_pylist(), utterances["group"].to_pylist(), strict=True))
-    found = ratings.pooled(paths.LISTENERS, utterances).to_pylist()
-    heard = [row for row in found if row["utterance_id"] in predicted]
-    decided = [row for row in heard if ratings.gold_label(row)]
+    pooled = ratings.pooled(paths.LISTENERS, utterances).to_pylist()
+    rated = [row for row in pooled if row["utterance_id"] in predicted]
+    decided = [row for row in rated if ratings.gold_label(row)]
     if not decided:
         return None
     votes = tables.read(paths.VOTES, tables.VOTES).select(["utterance_id", "sentiment"]).to_pylist()
     consensus = {row["utterance_id"]: row["sentiment"] for row in votes if row["sentiment"]}
     covered = [row for row in decided if row["utterance_id"] in consensus]
     agreed = agreement.agreement(
-        [dict(row["ratings"]) for row in heard], np.array([groups[row["utterance_id"]] for row in heard]), bootstrap
+        [dict(row["ratings"]) for row in rated], np.array([groups[row["utterance_id"]] for row in rated]), bootstrap
     )
 
     def score(rows: Sequence[dict[str, Any]], labels: Mapping[str, str]) -> dict[str, Any] | None:
         if not rows:
             return None
         ids = [row["utterance_id"] for row in rows]
-        truth, given = np.array([ratings.gold_label(row) for row in rows]), np.array([labels[one] for one in ids])
-        return _score(truth, given, np.array([groups[one] for one in ids]), bootstrap)
+        truth, given = np.array([ratings.gold_label(row) for row in rows]), np.array([labels[name] for name in ids])
+        return _score(truth, given, np.array([groups[name] for name in ids]), bootstrap)
 
     return {
         "n": len(decided),
         "annotators": sorted(agreed.against_majority),
-        "n_without_majority": len(heard) - len(decided),
+        "n_without_majority": len(rated) - len(decided),
         "n_adjudicated": sum(row[ratings.ADJUDICATED] is not None for row in decided),
         "alpha": agreed.alpha,
-        "agreement": {name: asdict(one) for name, one in agreed.estimates.items()},
+        "agreement": {name: asdict(estimate) for name, estimate in agreed.estimates.items()},
         "annotator_macro_f1": dict(agreed.against_majority),
         "leave_one_out_macro_f1": dict(agreed.leave_one_out),
         "coverage": len(covered) / len(decided),

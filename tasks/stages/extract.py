@@ -1,7 +1,7 @@
-"""Stage extract@NAME: one set of features of one corpus, computed once and shared by every experiment.
+"""Stage extract@NAME: extract one feature set of one corpus, shared by all its experiments.
 
-Utterances are worked on in batches that hold whole groups (a dialogue's earlier utterances are at hand) or whole media
-files; which batch one is in depends on its name alone, so that a new recording changes one batch.
+A batch holds whole dialogues (context is available) or whole media files. The batch of an utterance depends on its name
+only: a new recording changes one batch.
 """
 
 from __future__ import annotations
@@ -34,21 +34,24 @@ from tasks.media.corpus_files import media_files as media
 from tasks.media.corpus_files import sound_check
 from tasks.media.corpus_files.media_files import MediaFile
 
-_TEXTS_A_BATCH, _FILES_A_BATCH = 256, 16
+_TEXTS_PER_BATCH, _FILES_PER_BATCH = 256, 16
 _BATCH_SIZE = 32
 _LIBRARIES = ("undertone", "numpy", "torch", "transformers", "simplemma", "pyAudioAnalysis")
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some utterances of a corpus, and who extracts what from them.
+    """A batch of utterances of a corpus, and the extractor that is applied to it.
 
     Args:
-        number: which batch, of how many
-        said: for extractors that read text: id and words of every utterance
+        features: name of the feature set
+        number: of the batch, from 0
+        of: number of batches
+        extractor: its name
+        settings: of the extractor, as JSON
+        code: digest of the extractor's code, and fingerprint of its pretrained model
+        transcripts: id and transcript of every utterance, for extractors that read text
         files: for extractors that read sound or video
-        settings: the extractor's, as JSON
-        code: stands for the extractor's code, and for the bytes of a pretrained model it uses
     """
 
     features: str
@@ -57,45 +60,58 @@ class Batch:
     extractor: str
     settings: str
     code: str
-    said: tuple[tuple[str, Transcript], ...] = ()
+    transcripts: tuple[tuple[str, Transcript], ...] = ()
     files: tuple[MediaFile, ...] = ()
 
     @property
     def id(self) -> str:
-        """A readable name."""
+        """Name for messages and logs."""
         return f"{self.features}, batch {self.number + 1} of {self.of}"
 
     @property
     def content(self) -> str:
-        """What is read, and how."""
-        read = [self.extractor, self.settings, self.code, [[one, asdict(said)] for one, said in self.said]]
+        """Cache key: what is read, and how."""
+        texts = [[name, asdict(transcript)] for name, transcript in self.transcripts]
+        read = [self.extractor, self.settings, self.code, texts]
         return hashlib.sha256(json.dumps([read, [file.content for file in self.files]]).encode()).hexdigest()
 
 
 @dataclass
-class _Found:
+class _Extracted:
     rows: list[dict[str, Any]] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
 
 
 def extract_one(item: Batch, _: Section) -> Result:
-    """Extract the features of one batch, utterances of similar length together."""
+    """Extract the features of one batch, utterances of similar length together to limit padding.
+
+    Args:
+        item: the batch
+
+    Returns:
+        rows of schema `store.EXTRACTED`, and rejects
+    """
     function, extractor = _started(item.extractor, item.settings)
-    found = _Found()
+    extracted = _Extracted()
     settings = settings_of(extractor.settings, json.loads(item.settings), item.extractor)
-    waiting = list(_read(item, extractor, settings, found))
-    waiting.sort(key=lambda one: (_length(one[1]), one[0]))
+    inputs = list(_read(item, extractor, settings, extracted))
+    inputs.sort(key=lambda entry: (_length(entry[1]), entry[0]))
     size = getattr(settings, "batch_size", _BATCH_SIZE)
-    for start in range(0, len(waiting), size):
-        _together(function, waiting[start : start + size], found)
-    return Result(tables.from_rows(found.rows, store.EXTRACTED), tuple(found.rejects))
+    for start in range(0, len(inputs), size):
+        _extract(function, inputs[start : start + size], extracted)
+    return Result(tables.from_rows(extracted.rows, store.EXTRACTED), tuple(extracted.rejects))
 
 
 def run(config: Config, name: str, *, each: Each) -> None:
-    """Extract one set of features into `data/extract/CORPUS/NAME/`.
+    """Extract one feature set into `data/extract/CORPUS/NAME/`.
 
-    Where no utterance has them (a corpus without sound, say) the set is empty: other experiments on the corpus go on,
-    and one that learns from it says so.
+    If no utterance has these features (sound, in a corpus without any), the set is empty: only experiments that use it
+    fail.
+
+    Args:
+        config: all settings
+        name: of the feature set
+        each: maps batches
 
     Raises:
         InputError: if params.yaml has no such features
@@ -117,23 +133,23 @@ def run(config: Config, name: str, *, each: Each) -> None:
         "gives": extractor.gives,
         "names": list(extractor.names(settings)) if extractor.names else None,
         "step_s": getattr(settings, "step_s", None),
-        "versions": {library: found for library in _LIBRARIES if (found := _version(library))},
+        "versions": {library: installed for library in _LIBRARIES if (installed := _version(library))},
     }
     store.write(target, _rows(name, items, each, rejects), card)
     if extractor.reads == "video":
-        contact_sheet.write(target, _shown(name, config, settings))
-    rows = [{"item": one.id, "stage": "extract", "reason": one.reason, "detail": one.detail} for one in rejects]
+        contact_sheet.write(target, _sheet(name, config, settings))
+    rows = [{"item": lost.id, "stage": "extract", "reason": lost.reason, "detail": lost.detail} for lost in rejects]
     rows.sort(key=lambda row: (row["item"], row["reason"], row["detail"]))
     tables.write(tables.from_rows(rows, tables.REJECTED), target / "rejected.parquet", tables.REJECTED)
 
 
-def _shown(name: str, config: Config, settings: Any) -> Iterator[contact_sheet.SheetEntry]:
-    """Yield the chosen frames of one utterance of each emotion that has these features."""
+def _sheet(name: str, config: Config, settings: Any) -> Iterator[contact_sheet.SheetEntry]:
+    """Yield the frames of one utterance of each emotion that has these features."""
     corpus = config.features[name].corpus
-    known = set(store.read(paths.features(corpus, name)).ids)
+    extracted = set(store.read(paths.features(corpus, name)).ids)
     rows = tables.read_corpus(paths.utterances(corpus)).to_pylist()
     folder = Path(config.corpora[corpus].path)
-    for row in contact_sheet.first_per_emotion([row for row in rows if row["utterance_id"] in known]):
+    for row in contact_sheet.first_per_emotion([row for row in rows if row["utterance_id"] in extracted]):
         span = media.UtteranceSpan(row["utterance_id"], row["start_s"], row["end_s"])
         yield contact_sheet.SheetEntry(
             row["utterance_id"],
@@ -153,22 +169,23 @@ def _batches(name: str, config: Config, extractor: Extractor, settings: Any) -> 
     corpus = config.features[name].corpus
     rows = tables.read_corpus(paths.utterances(corpus)).to_pylist()
     if extractor.reads == "text":
-        said = _in_batches(_said(rows, getattr(settings, "context", 0)), _TEXTS_A_BATCH)
-        parts: list[dict[str, Any]] = [{"said": tuple(one)} for one in said]
+        batches = _in_batches(_transcripts(rows, getattr(settings, "context", 0)), _TEXTS_PER_BATCH)
+        parts: list[dict[str, Any]] = [{"transcripts": tuple(batch)} for batch in batches]
     else:
         files = _files(corpus, rows, config, extractor)
-        parts = [{"files": tuple(one)} for one in _in_batches([(one.path, one) for one in files], _FILES_A_BATCH)]
+        batches = _in_batches([(file.path, file) for file in files], _FILES_PER_BATCH)
+        parts = [{"files": tuple(batch)} for batch in batches]
     if not parts:
-        # a pretrained model that nothing is given to need not be there
+        # return before _code, which reads the pretrained model: without inputs it may be missing
         return []
     base = Batch(name, 0, 0, extractor.name, json.dumps(asdict(settings), sort_keys=True), _code(extractor, settings))
-    return [replace(base, number=n, of=len(parts), **one) for n, one in enumerate(parts)]
+    return [replace(base, number=n, of=len(parts), **part) for n, part in enumerate(parts)]
 
 
 def _files(
     corpus: str, rows: Sequence[Mapping[str, Any]], config: Config, extractor: Extractor
 ) -> list[media.MediaFile]:
-    """Return the files whose sound could be heard, or whose pictures could be seen."""
+    """Return the files whose sound or video passed the check of stage corpus."""
     sounds, column = extractor.reads == "sound", extractor.column
     path, schema = (paths.sounds(corpus), tables.SOUNDS) if sounds else (paths.pictures(corpus), tables.PICTURES)
     table = tables.read(path, schema)
@@ -199,7 +216,7 @@ def checkpoints_of(config: Config, name: str) -> tuple[str, ...]:
 
 
 def _code(extractor: Extractor, settings: Any) -> str:
-    """Return what stands for an extractor's code and for the pretrained model it uses."""
+    """Return the digest of an extractor's code, and the fingerprint of the pretrained model it uses."""
     code = code_version.version(registry.module(extractor.name))
     if checkpoint := getattr(settings, "checkpoint", None):
         from tasks.features.base import checkpoints
@@ -208,76 +225,81 @@ def _code(extractor: Extractor, settings: Any) -> str:
     return code
 
 
-def _said(rows: Sequence[Mapping[str, Any]], context: int) -> list[tuple[str, tuple[str, Transcript]]]:
-    """Return dialogue, id and words of every utterance that has any, with so many utterances that went before it."""
+def _transcripts(rows: Sequence[Mapping[str, Any]], context: int) -> list[tuple[str, tuple[str, Transcript]]]:
+    """Return dialogue, id and transcript of every utterance with text; `context`: preceding utterances to include."""
     groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         if row["text"]:
             groups[row.get("dialogue") or row["group"]].append(row)
-    found = []
+    keyed = []
     for group, members in sorted(groups.items()):
         members.sort(key=lambda row: (row["turn"] is None, row["turn"] or 0, row["utterance_id"]))
         turns = [((row["speaker"] or "").rpartition("/")[2], row["text"]) for row in members]
-        # without turns there is no before and after
+        # without turn numbers the order is unknown
         ordered = all(row["turn"] is not None for row in members)
         for number, row in enumerate(members):
             before = tuple(turns[max(0, number - context) : number]) if ordered else ()
-            found.append((group, (row["utterance_id"], Transcript(row["text"], turns[number][0], before))))
-    return found
+            keyed.append((group, (row["utterance_id"], Transcript(row["text"], turns[number][0], before))))
+    return keyed
 
 
 def _in_batches(keyed: Sequence[tuple[str, Any]], size: int) -> list[list[Any]]:
-    """Spread things over batches by a digest of their key; a power of two of them, so that growth rarely moves them."""
+    """Distribute entries over batches by a digest of their key; the number of batches is a power of two.
+
+    Growth then rarely moves an entry to another batch.
+    """
     n_batches = 1
     while n_batches * size < len(keyed):
         n_batches *= 2
     batches: list[list[Any]] = [[] for _ in range(n_batches)]
-    for key, thing in keyed:
+    for key, entry in keyed:
         number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % n_batches
-        batches[number].append(thing)
+        batches[number].append(entry)
     return [batch for batch in batches if batch]
 
 
 def _read(
-    item: Batch, extractor: Extractor, settings: Any, found: _Found
+    item: Batch, extractor: Extractor, settings: Any, extracted: _Extracted
 ) -> Iterator[tuple[str, Transcript | Sound | VideoFrames]]:
-    """Yield every utterance of a batch as the extractor reads it."""
+    """Yield id and input of every utterance of a batch."""
     if extractor.reads == "text":
-        yield from item.said
+        yield from item.transcripts
     elif extractor.reads == "sound":
-        yield from _sounds(item, found)
+        yield from _sounds(item, extracted)
     else:
         for file in item.files:
             for span in file.spans:
                 try:
                     yield span.utterance_id, utterance_frames.read(file.whole_path, span, settings)
                 except AudioError as error:
-                    found.rejects.append(Reject(span.utterance_id, "no picture", str(error)))
+                    extracted.rejects.append(Reject(span.utterance_id, "no picture", str(error)))
 
 
-def _sounds(item: Batch, found: _Found) -> Iterator[tuple[str, Sound]]:
+def _sounds(item: Batch, extracted: _Extracted) -> Iterator[tuple[str, Sound]]:
     for file in item.files:
         try:
             samples = decode.samples(file.whole_path)
         except AudioError as error:
-            found.rejects.append(Reject(file.path, "no sound", str(error)))
+            extracted.rejects.append(Reject(file.path, "no sound", str(error)))
             continue
         for span, part in sound_check.utterance_samples(file, samples):
             yield span.utterance_id, Sound(part.astype(np.float32) / np.float32(sound_check.FULL_SCALE), decode.RATE_HZ)
 
 
-def _together(function: Any, waiting: Sequence[tuple[str, Transcript | Sound | VideoFrames]], found: _Found) -> None:
-    """Extract a batch at once; where that fails for one of them, one by one, so that only that one is rejected."""
+def _extract(
+    function: Any, inputs: Sequence[tuple[str, Transcript | Sound | VideoFrames]], extracted: _Extracted
+) -> None:
+    """Extract several utterances at once; after a failure one by one, so that only the failing one is rejected."""
     try:
-        values = function([thing for _, thing in waiting])
+        values = function([content for _, content in inputs])
     except AudioError as error:
-        if len(waiting) == 1:
-            found.rejects.append(Reject(waiting[0][0], "no features", str(error)))
+        if len(inputs) == 1:
+            extracted.rejects.append(Reject(inputs[0][0], "no features", str(error)))
             return
-        for one in waiting:
-            _together(function, [one], found)
+        for entry in inputs:
+            _extract(function, [entry], extracted)
         return
-    found.rows += [store.row(one, value) for (one, _), value in zip(waiting, values, strict=True)]
+    extracted.rows += [store.row(name, value) for (name, _), value in zip(inputs, values, strict=True)]
 
 
 @lru_cache(maxsize=2)
@@ -287,15 +309,15 @@ def _started(name: str, settings: str) -> tuple[Any, Extractor]:
     if "torch" in sys.modules:
         import torch
 
-        # workers fill the cores, and sums come out the same however many there are
+        # worker processes fill the cores; one thread also makes sums independent of the number of cores
         torch.set_num_threads(1)
     return function, extractor
 
 
-def _length(thing: Transcript | Sound | VideoFrames) -> int:
-    if isinstance(thing, Transcript):
-        return len(thing.text) + sum(len(text) for _, text in thing.before)
-    return len(thing.samples if isinstance(thing, Sound) else thing.images)
+def _length(content: Transcript | Sound | VideoFrames) -> int:
+    if isinstance(content, Transcript):
+        return len(content.text) + sum(len(text) for _, text in content.before)
+    return len(content.samples if isinstance(content, Sound) else content.images)
 
 
 def _version(library: str) -> str | None:

@@ -40,7 +40,7 @@ FITTED = pa.schema(
 
 
 @dataclass(frozen=True)
-class Part:
+class OuterFold:
     """One outer fold of the training videos, or all of them (`FINAL`); `rows` is the digest of the training rows."""
 
     fold: int
@@ -49,26 +49,37 @@ class Part:
 
     @property
     def id(self) -> str:
-        """A readable name."""
+        """Name for messages and logs."""
         return "all training videos" if self.fold == FINAL else f"fold {self.fold + 1} of {self.n_folds}"
 
     @property
     def content(self) -> str:
-        """The rows and the cut through them."""
+        """Cache key: the rows and the split."""
         return f"{self.rows} {self.fold} {self.n_folds}"
 
 
-def train_one(item: Part, settings: Train) -> Result:
-    """Choose C and fit: on a fold's training part, scoring its test part; or on everything, keeping the model."""
+def train_one(item: OuterFold, settings: Train) -> Result:
+    """Choose C and fit on a fold's training part, and score its test part; or fit on all rows, and keep the model.
+
+    Args:
+        item: the fold
+        settings: section `train` of params.yaml
+
+    Returns:
+        one row of schema `FITTED`
+
+    Raises:
+        LeakError: if scaler or balancer saw more than the training part
+    """
     rows = training_rows.load("train").with_consensus
     if item.fold == FINAL:
         inside, outside = np.arange(rows.ids.size), np.empty(0, dtype=np.int64)
     else:
         fold = splits.group_k_fold(rows.labels, rows.groups, item.n_folds, settings.seed)[item.fold]
         inside, outside = fold.train, fold.test
-    given = weak_svm.Examples(rows.features, rows.labels, rows.weights).rows(inside)
-    choice = weak_svm.choose_c(given, rows.groups[inside], recipe.of(settings))
-    model = weak_svm.fit(given, choice.c, recipe.of(settings))
+    examples = weak_svm.Examples(rows.features, rows.labels, rows.weights).rows(inside)
+    choice = weak_svm.choose_c(examples, rows.groups[inside], recipe.of(settings))
+    model = weak_svm.fit(examples, choice.c, recipe.of(settings))
     _demand_fitted_inside(model, rows, inside, item.id)
     fitted = {
         "fold": item.fold,
@@ -84,14 +95,21 @@ def train_one(item: Part, settings: Train) -> Result:
 
 
 def run(config: Config, *, each: Each) -> None:
-    """Cross-validate, fit, and write `data/train/`: the model, its card, out-of-fold predictions and metrics."""
+    """Cross-validate, fit, and write `data/train/`: the model, its card, out-of-fold predictions and metrics.
+
+    Args:
+        config: all settings
+        each: maps folds
+
+    Raises:
+        NotEnoughData: if a class occurs in fewer than two videos
+    """
     rows = training_rows.load("train").with_consensus
     training_rows.demand_classes(rows)
     n_folds = splits.possible_folds(rows.labels, rows.groups, config.train.outer_folds)
     digest = training_rows.digest(rows)
-    parts = [Part(number, n_folds, digest) for number in (*range(n_folds), FINAL)]
-    done = collect(each(Work("train", train_one, config.train, FITTED), parts), FITTED).rows.to_pylist()
-    folds, final = done[:-1], done[-1]
+    items = [OuterFold(number, n_folds, digest) for number in (*range(n_folds), FINAL)]
+    *folds, final = collect(each(Work("train", train_one, config.train, FITTED), items), FITTED).rows.to_pylist()
     predictions = _predictions(rows, folds)
     tables.write(predictions, paths.FOLDS, tables.PREDICTIONS)
     metrics = _metrics(config, rows, folds, final, predictions)
@@ -101,10 +119,10 @@ def run(config: Config, *, each: Each) -> None:
 
 
 def _demand_fitted_inside(model: Any, rows: training_rows.Rows, inside: Any, where: str) -> None:
-    """Check, on the fitted scaler and balancer, that they saw the training part alone."""
-    found = check_fitted(model.steps[:-1], (rows.features[inside], rows.labels[inside]), (rows.features, rows.labels))
-    if found.n:
-        raise LeakError(f"{where}: {found.what}: {', '.join(found.examples)}")
+    """Check that the fitted scaler and balancer saw the training part only."""
+    finding = check_fitted(model.steps[:-1], (rows.features[inside], rows.labels[inside]), (rows.features, rows.labels))
+    if finding.n:
+        raise LeakError(f"{where}: {finding.what}: {', '.join(finding.examples)}")
 
 
 def _scored(model: Any, ids: splits.Labels, features: weak_svm.Features) -> list[dict[str, Any]]:
@@ -112,20 +130,18 @@ def _scored(model: Any, ids: splits.Labels, features: weak_svm.Features) -> list
         return []
     predicted, values = weak_svm.decisions(model, features, tables.SENTIMENTS)
     return [
-        {"utterance_id": str(one), "predicted": str(label), **dict(zip(tables.SENTIMENTS, row.tolist(), strict=True))}
-        for one, label, row in zip(ids, predicted, values, strict=True)
+        {"utterance_id": str(name), "predicted": str(label), **dict(zip(tables.SENTIMENTS, row.tolist(), strict=True))}
+        for name, label, row in zip(ids, predicted, values, strict=True)
     ]
 
 
 def _predictions(rows: training_rows.Rows, folds: list[dict[str, Any]]) -> pa.Table:
-    known = {
-        str(i): (str(label), str(group)) for i, label, group in zip(rows.ids, rows.labels, rows.groups, strict=True)
-    }
+    columns = zip(rows.ids, rows.labels, rows.groups, strict=True)
+    truth = {str(name): {"label": str(label), "group": str(group)} for name, label, group in columns}
     scored = [
-        {**entry, "fold": fold["fold"], "split": "train", "label": known[one][0], "group": known[one][1]}
+        {**entry, "fold": fold["fold"], "split": "train", **truth[entry["utterance_id"]]}
         for fold in folds
         for entry in fold["scored"]
-        for one in (entry["utterance_id"],)
     ]
     return tables.from_rows(scored, tables.PREDICTIONS).sort_by("utterance_id")
 
@@ -134,11 +150,11 @@ def _metrics(
     config: Config, rows: training_rows.Rows, folds: list[dict[str, Any]], final: dict[str, Any], predictions: pa.Table
 ) -> dict[str, Any]:
     bootstrap = scores.Bootstrap(config.evaluate.bootstrap, config.evaluate.confidence, config.evaluate.seed)
-    asked, n_folds = config.train.outer_folds, len(folds)
+    wanted, n_folds = config.train.outer_folds, len(folds)
     notes = [f"all training videos: {note}" for note in final["warnings"]]
     notes += [f"fold {fold['fold'] + 1}: {note}" for fold in folds for note in fold["warnings"]]
-    if n_folds < asked:
-        notes.insert(0, f"{n_folds} outer folds instead of {asked}: a class lives in {n_folds} videos only")
+    if n_folds < wanted:
+        notes.insert(0, f"{n_folds} outer folds instead of {wanted}: a class lives in {n_folds} videos only")
     pooled = scores.summary(_confusions(predictions), tables.SENTIMENTS, bootstrap)
     return {
         "protocol": f"{n_folds} folds grouped by video, stratified by class; C chosen inside each fold; pooled",
@@ -153,13 +169,13 @@ def _metrics(
 
 
 def _fold_metrics(fold: dict[str, Any], predictions: pa.Table) -> dict[str, Any]:
-    mine = predictions.filter(pa.compute.equal(predictions["fold"], fold["fold"]))
-    macro_f1 = scores.overall(_confusions(mine).sum(axis=0))["macro_f1"]
+    tested = predictions.filter(pa.compute.equal(predictions["fold"], fold["fold"]))
+    macro_f1 = scores.overall(_confusions(tested).sum(axis=0))["macro_f1"]
     return {
         "fold": fold["fold"],
         "c": fold["c"],
         "n_train": fold["n_train"],
-        "n_test": mine.num_rows,
+        "n_test": tested.num_rows,
         "macro_f1": float(macro_f1),
     }
 

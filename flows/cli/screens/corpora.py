@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tasks.core.config import Config
     from tasks.corpora.doctor.findings import Diagnosis
     from tasks.leaks.finding import AuditReport
-    from tasks.on_demand.leak_price import Figure, Price
+    from tasks.on_demand.leak_price import Price, ScoreInterval
 
 _COLOURS = {
     "fault": "red", "violation": "red", "broken": "red", "warning": "yellow", "usable": "yellow", "note": "dim",
@@ -111,7 +111,7 @@ def price(found: Price) -> None:
     console.print(Text(said, "dim"))
 
 
-def _figure(one: Figure, sign: str = "") -> str:
+def _figure(one: ScoreInterval, sign: str = "") -> str:
     return f"{one.value:{sign}.3f}\n({one.low:{sign}.3f} to {one.high:{sign}.3f})"
 
 

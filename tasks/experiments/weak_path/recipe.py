@@ -1,4 +1,4 @@
-"""The weak path's classifier as params.yaml states it."""
+"""Recipe of the weak path's classifier, from params.yaml."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from tasks.models.svm.weak_svm import Recipe
 
 
 def of(settings: Train) -> Recipe:
-    """Return what is fitted, and how its C is chosen."""
+    """Return the classifier's settings and the grid of C.
+
+    Args:
+        settings: section `train` of params.yaml
+    """
     return Recipe(
         c_grid=tuple(settings.c_grid),
         folds=settings.inner_folds,

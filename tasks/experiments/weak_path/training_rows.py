@@ -1,4 +1,4 @@
-"""The rows a classifier learns from and is judged on: features joined with labels and videos."""
+"""Training and test rows of the weak path: features joined with labels and videos."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Rows:
     Attributes:
         ids: utterance ids, shape (n,)
         features: shape (n, n_features)
-        labels: what the votes came to, an empty string where there is none, shape (n,)
-        groups: the video of every utterance, shape (n,)
-        weights: the labels' probabilities, 0 where there is no label, shape (n,)
+        labels: consensus labels, "" where there is none, shape (n,)
+        groups: video of every utterance, shape (n,)
+        weights: probabilities of the labels, 0 where there is none, shape (n,)
     """
 
     ids: Labels
@@ -39,31 +39,39 @@ class Rows:
     weights: NDArray[np.float64]
 
     def where(self, mask: NDArray[np.bool_]) -> Rows:
-        """Return the rows a mask of shape (n,) picks."""
+        """Return some rows.
+
+        Args:
+            mask: shape (n,)
+        """
         return Rows(self.ids[mask], self.features[mask], self.labels[mask], self.groups[mask], self.weights[mask])
 
     @property
     def with_consensus(self) -> Rows:
-        """The rows on whose label the voters agree."""
+        """The rows with a consensus label."""
         return self.where(self.labels != "")
 
 
 def load(split: str) -> Rows:
-    """Read the rows of one split from what the stages before have written."""
+    """Read the rows of one split from the outputs of earlier stages.
+
+    Args:
+        split: `train` or `test`
+    """
     return _load(split, tuple(_state(path) for path in (pipeline_file.utterance_table(), paths.VOTES, paths.FEATURES)))
 
 
 def _state(path: Path) -> tuple[Path, int, int] | None:
-    # files are never written in place: another content is another inode
+    # files are replaced, never written in place: new content has a new inode
     with suppress(FileNotFoundError):
-        found = path.stat()
-        return path.absolute(), found.st_ino, found.st_mtime_ns
+        status = path.stat()
+        return path.absolute(), status.st_ino, status.st_mtime_ns
     return None
 
 
 @lru_cache(maxsize=2)
 def _load(split: str, files: tuple[Any, ...]) -> Rows:
-    # each training of a stage asks for the same rows
+    # cached: every fit of a stage reads the same rows
     utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES)
     votes = tables.read(paths.VOTES, tables.VOTES).select(["utterance_id", "sentiment", "weight"])
     features = tables.read(paths.FEATURES, tables.features(NAMES))
@@ -78,23 +86,30 @@ def _load(split: str, files: tuple[Any, ...]) -> Rows:
 
 
 def demand_classes(rows: Rows) -> None:
-    """Check that a training part can bear the protocol.
+    """Check that a training part is large enough for the protocol.
+
+    Args:
+        rows: the training rows
 
     Raises:
-        NotEnoughData: if a class is missing, or lives in one video only; says which, and how to go on
+        NotEnoughData: if a class occurs in fewer than two videos
     """
     counts = {name: int((rows.labels == name).sum()) for name in tables.SENTIMENTS}
     videos = {name: int(np.unique(rows.groups[rows.labels == name]).size) for name in tables.SENTIMENTS}
     if scarce := [name for name in tables.SENTIMENTS if videos[name] < 2]:
-        found = ", ".join(f"{name} {counts[name]} in {videos[name]} videos" for name in tables.SENTIMENTS)
+        present = ", ".join(f"{name} {counts[name]} in {videos[name]} videos" for name in tables.SENTIMENTS)
         raise NotEnoughData(
             f"training needs every class in 2 videos or more, and {', '.join(scarce)} falls short (utterances with a "
-            f"label: {found}). Add interviews to the training list, or lower polarity.min_score in params.yaml"
+            f"label: {present}). Add interviews to the training list, or lower polarity.min_score in params.yaml"
         )
 
 
 def digest(*parts: Rows) -> str:
-    """Return a digest of rows, for the keys of what is computed from them."""
+    """Return a digest of rows, for the cache keys of results computed from them.
+
+    Args:
+        parts: the rows
+    """
     state = hashlib.sha256()
     for rows in parts:
         for column in (rows.ids, rows.labels, rows.groups):
@@ -105,7 +120,7 @@ def digest(*parts: Rows) -> str:
 
 
 def _of(rows: pa.Table, others: pa.Table, column: str) -> pa.ChunkedArray:
-    """Return a column of another table, in the order of these rows; null where the other has no such utterance."""
+    """Return a column of another table in the order of these rows; null where it lacks the utterance."""
     return others[column].take(pc.index_in(rows["utterance_id"], others["utterance_id"]))
 
 

@@ -81,9 +81,9 @@ def test_what_cannot_be_priced(priced: Callable[[float], leak_price.Price], sett
     entry = config.Corpus(reader="plain", path="nowhere")
     chosen = settings.model_copy(update={"corpora": {"mine": entry}})
     local = each.local(settings.runtime)
-    with pytest.raises(InputError, match="name the honest protocol"):
+    with pytest.raises(InputError, match="expected an honest one"):
         leak_price.price("mine", chosen, "random(3)", each=local)
-    with pytest.raises(InputError, match="no set of classes 'seven'; there are all"):
+    with pytest.raises(InputError, match="found the label set 'seven'; expected one of all"):
         leak_price.price("mine", chosen, "speaker-out(3)", each=local, label_set="seven")
     assert paths.folder("price@mine").is_dir()
 

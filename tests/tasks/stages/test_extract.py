@@ -90,7 +90,7 @@ def test_a_dialogue_is_at_hand_and_another_one_is_not(read: Config) -> None:
 
 
 def test_a_new_recording_costs_one_batch(read: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extract, "_FILES_A_BATCH", 4)
+    monkeypatch.setattr(extract, "_FILES_PER_BATCH", 4)
     larger = tmp_path / "tess"
     shutil.copytree(read.corpora["tess"].path, larger)
     clips = sorted(larger.rglob("*.wav"))

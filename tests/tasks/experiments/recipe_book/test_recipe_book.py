@@ -79,7 +79,8 @@ def test_comments_of_params_stay(project: Path) -> None:
 def test_what_the_book_lacks() -> None:
     with pytest.raises(
         InputError,
-        match="no system 'friends'; it has acoustic, iemocap-fusion, meld-text-audio, meld-trimodal, ser-bench",
+        match="found the system 'friends'; expected one of acoustic, iemocap-fusion, meld-text-audio, "
+        "meld-trimodal, ser-bench",
     ):
         recipe_book.recipes("friends")
     with pytest.raises(InputError, match="has no recipe 'all'"):
