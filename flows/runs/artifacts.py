@@ -1,4 +1,4 @@
-"""What a flow run shows in the Prefect UI: funnel, figures, rejects, lineage, and where the report lies."""
+"""What a flow run shows in the Prefect UI: funnel, scores, rejects, lineage, and where the report lies."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def publish(dag: Dag, stages: Sequence[str]) -> None:
     create_table_artifact(
         key="rejects",
         table=rejects(stages),
-        description="What each stage could not use, by reason, with the first of them; details are in the report.",
+        description="What each stage rejected, by reason, with an example; details are in the report.",
     )
     create_markdown_artifact(
         key="lineage",
         markdown=lineage.markdown(dag.recorded(), stages),
-        description="What the results were made of: revisions, versions, and the hashes in dvc.lock.",
+        description="Provenance of the results: revisions, versions, and the hashes in dvc.lock.",
     )
     if "audit" in stages and paths.AUDIT.exists():
         create_table_artifact(
@@ -66,10 +66,10 @@ def _publish_results() -> None:
     create_markdown_artifact(
         key="funnel",
         markdown=funnel.markdown(funnel.funnel(inputs.read())),
-        description="From videos listed to rows learned from and tested on: every loss counted.",
+        description="From listed videos to training and test rows: every loss, with its reason.",
     )
     create_markdown_artifact(
-        key="headline-figures",
+        key="headline-scores",
         markdown=f"{headline.markdown(headline.headline(metrics))}\n{headline.verdict(metrics)}\n",
         description=metrics["protocol"]["words"],
     )

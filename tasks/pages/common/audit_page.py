@@ -9,15 +9,15 @@ from tasks.leaks.finding import AuditReport, Finding
 from tasks.pages.common import table_page
 
 SEVERITIES: Mapping[str, str] = {
-    "violation": "breaks the protocol, and stops the run",
-    "warning": "makes figures look better than they are, within the protocol",
-    "declared": "breaks the protocol, and the recipe says so",
-    "note": "good to know",
+    "violation": "breaks the protocol and stops the run",
+    "warning": "makes scores look better than they are, within the protocol",
+    "declared": "breaks the protocol, as the recipe declares",
+    "note": "for your information",
 }
 _BY_SEVERITY = {
-    "violation": "Choose a protocol that keeps it apart, or declare it in the recipe: every report will say so.",
-    "warning": "State it beside the figures, and beside any figure you compare them with.",
-    "declared": "Don't compare the figures with those of a protocol that keeps it apart.",
+    "violation": "Choose a protocol that keeps these apart, or declare the leak: every report will then show it.",
+    "warning": "Mention this whenever you report or compare these scores.",
+    "declared": "Do not compare these scores with those of a protocol that keeps these apart.",
     "note": "Nothing.",
 }
 
@@ -92,9 +92,9 @@ def verdict(audit: AuditReport) -> Verdict:
     if declared := by_severity["declared"]:
         return Verdict("usable", "Leaks, as declared", f"The recipe declares {_named(declared)}.", advice(declared[0]))
     if warnings := by_severity["warning"]:
-        why = f"The protocol holds; beside the figures belongs: {_named(warnings)}."
-        return Verdict("usable", "Holds, with warnings", why, advice(warnings[0]))
-    return Verdict("passed", "Clean", "Nothing that the protocol keeps apart is on both sides.", "Nothing.")
+        why = f"The split is sound. Report this with your scores: {_named(warnings)}."
+        return Verdict("usable", "Sound, with warnings", why, advice(warnings[0]))
+    return Verdict("passed", "Clean", "Training and test part share nothing that the protocol keeps apart.", "Nothing.")
 
 
 def advice(finding: Finding) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MEASURES = {"macro_f1": "Macro F1", "uar": "UAR", "accuracy": "Accuracy", "weighted_f1": "Weighted F1"}
-_RELATIONS = {"above": "lies wholly above", "below": "lies wholly below", "overlap": "overlaps"}
+_RELATIONS = {"above": "lies entirely above", "below": "lies entirely below", "overlap": "overlaps"}
 SYSTEMS = {"classifier": "classifier", "majority": "majority class", "shuffled": "shuffled labels"}
 
 
@@ -98,7 +98,7 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     baselines = {SYSTEMS["majority"]: row.majority, SYSTEMS["shuffled"]: row.shuffled}
     sides = {name: row.classifier.side_of(baseline) for name, baseline in baselines.items()}
     if None in sides.values():
-        return "There are no intervals, for want of test videos to resample: the figures cannot be compared."
+        return "There are no intervals (too few test videos to resample), so the scores cannot be compared."
     named = {name: f"that of the {name} ({baseline.interval})" for name, baseline in baselines.items()}
     relations = [
         f"{relation} {' and '.join(named[name] for name in named if sides[name] == side)}"

@@ -21,12 +21,12 @@ MEANINGS: Mapping[str, str] = {
     "uar": "unweighted average recall: the mean of recall over the classes that occur",
     "macro_f1": "the mean of F1; every class or label counts the same",
     "weighted_f1": "the mean of F1 over the classes, weighted by how often each occurs",
-    "accuracy": "the share that is right",
+    "accuracy": "the share of correct predictions",
     "micro_f1": "F1 of all labels of all utterances together",
-    "mae": "mean absolute error: the lower, the better",
-    "correlation": "Pearson’s correlation of what is said with what is true",
-    "acc2": "negative against positive, without what is rated 0",
-    "acc7": "the share that is right when rounded to −3 … 3",
+    "mae": "mean absolute error: lower is better",
+    "correlation": "Pearson’s correlation between prediction and truth",
+    "acc2": "accuracy of negative against positive, without utterances rated 0",
+    "acc7": "accuracy after rounding to −3 … 3",
 }
 LOWER_IS_BETTER = frozenset({"mae"})
 LEAKY_SHARE = 0.05
@@ -93,7 +93,7 @@ def leak(results: Mapping[str, Any]) -> str:
         for finding in results["audit"]
         if finding["severity"] == "declared" and finding["n"] >= LEAKY_SHARE * finding["of"]
     ]
-    why = ["nothing is kept apart"] if results["leaky"] else []
+    why = ["no groups are kept apart"] if results["leaky"] else []
     return "; ".join([*why, *([f"declared: {', '.join(declared)}"] if declared else [])])
 
 

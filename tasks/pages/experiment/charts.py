@@ -76,7 +76,7 @@ def scores(systems: Mapping[str, Mapping[str, Score]], measures: Sequence[str]) 
             ],
         )
     if "mae" in measures:
-        figure.update_xaxes(title="score (of MAE: the lower, the better)")
+        figure.update_xaxes(title="score (MAE: lower is better)")
     else:
         figure.update_xaxes(range=[0, 1], dtick=0.2, title="score (0 to 1)")
     labels = {"tickvals": list(range(len(measures))), "ticktext": [score_text.NAMES[name] for name in measures]}
@@ -132,11 +132,9 @@ def reliability(bins: Sequence[Mapping[str, float]]) -> Chart:
 
     figure = go.Figure()
     diagonal = {"color": _GREY, "dash": "dot", "width": 1.5}
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="perfect calibration", line=diagonal, hoverinfo="skip")
     figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", name="right as often as it is sure", line=diagonal, hoverinfo="skip"
-    )
-    figure.add_scatter(
-        name="found",
+        name="measured",
         mode="lines+markers",
         x=[bin_["confidence"] for bin_ in bins],
         y=[bin_["accuracy"] for bin_ in bins],
@@ -219,13 +217,13 @@ def pairs(folds: Sequence[Mapping[str, Any]], measure: str) -> Chart:
         y=[plotly_text(name) for name in names],
         z=[[means.get((a, b)) for b in names] for a in names],
         texttemplate="%{z:.3f}",
-        hovertemplate="learned from %{y}, tested on %{x}: %{z:.3f}<extra></extra>",
+        hovertemplate="trained on %{y}, tested on %{x}: %{z:.3f}<extra></extra>",
         colorscale="Cividis",
         colorbar={"title": score_text.NAMES[measure]},
         xgap=2,
         ygap=2,
     )
-    figure.update_layout(xaxis={"title": "tested on"}, yaxis={"title": "learned from", "autorange": "reversed"})
+    figure.update_layout(xaxis={"title": "tested on"}, yaxis={"title": "trained on", "autorange": "reversed"})
     return plain(figure, height=140 + 60 * len(names))
 
 
@@ -278,7 +276,7 @@ def searched(search: Search) -> Chart:
         # on a logarithmic axis plotly expects the logarithm for an annotation, but not for a line
         place = {"x": math.log10(search.chosen), "y": 1, "yref": "paper"}
         on_left = math.log10(search.chosen) > (low_rate + high_rate) / 2
-        note = f" taken: {search.chosen:.1e} "
+        note = f" chosen: {search.chosen:.1e} "
         figure.add_annotation(**place, text=note, showarrow=False, xanchor="right" if on_left else "left")
     # losses after the point of divergence must not flatten the rest
     low, high = float(search.losses.min()), float(np.quantile(search.losses, _SHOWN))
@@ -369,7 +367,7 @@ def fold_name(number: int) -> str:
     Args:
         number: of the fold, from 0
     """
-    return "every row (the kept model)" if number < 0 else f"fold {number + 1}"
+    return "all rows (final model)" if number < 0 else f"fold {number + 1}"
 
 
 def _part(name: str) -> tuple[str, str]:

@@ -10,15 +10,15 @@ from tasks.pages.common import score_text
 from tasks.pages.common.headline import Score
 
 _HOW = {
-    "alone": "nothing else is there, in training and in the test",
-    "swapped": "it is another utterance’s, in the test alone",
-    "without": "it is not there, in the test alone",
+    "alone": "the only modality, in training and test",
+    "swapped": "taken from another utterance, in the test only",
+    "without": "removed, in the test only",
 }
 _VERDICTS = {
     "above": "together they are better",
     "below": "together they are worse",
-    "overlap": "the interval holds 0: that they are better together is not shown",
-    None: "for want of intervals nothing is shown",
+    "overlap": "the interval contains 0, so an improvement is not shown",
+    None: "without an interval, an improvement is not shown",
 }
 _ZERO = Score(0.0, 0.0, 0.0)
 

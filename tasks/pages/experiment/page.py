@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 12
 """Rows of the tables of folds and of tuned fits; longer tables are collapsed."""
-_RELATIONS = {"better": "wholly better than", "worse": "wholly worse than", "overlap": "not apart from"}
-_SEEN = "every row, those of the test part included"
+_RELATIONS = {"better": "is entirely better than", "worse": "is entirely worse than", "overlap": "overlaps"}
+_SEEN = "all rows, including those of the test part"
 _SMALLEST_REM, _LARGEST_REM = 0.85, 2.1
 
 
@@ -106,7 +106,7 @@ def headline(results: Mapping[str, Any]) -> Headline:
     groups = f" of {results['n_groups']:,} groups" if results["n_groups"] > 1 else ""
     why = (
         f"{results['confidence']:.0%} interval; n = {results['n']:,} test utterances{groups}; protocol "
-        f"{results['protocol']}. Beside it: {' and '.join(f'{name} {other}' for name, other in baselines.items())}; "
+        f"{results['protocol']}. Baselines: {' and '.join(f'{name} {other}' for name, other in baselines.items())}; "
         f"{_relations(sides)}."
     )
     apart = set(sides.values()) == {"better"}
@@ -154,10 +154,10 @@ def recipe(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("target", results["target"] + (f", classes: {results['labels']}" if results["labels"] != "all" else "")),
         ("rows used", chosen),
         ("rows chosen by", plain(results.get("only") or "")),
-        ("branches learned from", _SEEN if results.get("branches_see") == "everything" else ""),
+        ("branches trained on", _SEEN if results.get("branches_see") == "everything" else ""),
         ("windows", _windows(results.get("windows"))),
         ("threshold of labels", plain(results.get("threshold") or "")),
-        ("only learned from", plain(results.get("only_in_training") or "")),
+        ("only in training", plain(results.get("only_in_training") or "")),
         *(
             (f"features: {feature_set['name']}", _with(feature_set, feature_set["settings"]))
             for feature_set in results["features"]
@@ -183,11 +183,11 @@ def _windows(windows: Mapping[str, Any] | None) -> str:
     if not windows:
         return ""
     clips = windows["clips"]
-    smooth = f"smoothed over {clips['smooth']}, " if clips["smooth"] > 1 else ""
+    smooth = f"smoothing over {clips['smooth']}, then " if clips["smooth"] > 1 else ""
     by = {"mean": "the mean of their scores", "vote": "their votes", "max": "their highest score"}[clips["by"]]
-    floor = f"; none where no class reaches {clips['floor']:g}" if clips["floor"] else ""
+    floor = f"; no class if none reaches {clips['floor']:g}" if clips["floor"] else ""
     cut = f"{windows['length_s']:g} s every {windows['hop_s']:g} s, {windows['n']:,} in all"
-    return f"{cut}; an utterance is what they say together: {smooth}{by}{floor}"
+    return f"{cut}; combined for each utterance by {smooth}{by}{floor}"
 
 
 def protocol(results: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -201,15 +201,15 @@ def protocol(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     seeds = len(results["seeds"])
     rows = [
         ("Folds", results["protocol_in_words"]),
-        ("Leaky", f"Yes: {leak}. The figures do not say what the model does on what it has not seen." if leak else "")
+        ("Leaky", f"Yes: {leak}. The scores do not show how the model performs on unseen data." if leak else "")
         if (leak := score_text.leak(results))
-        else ("Leaky", "No, as far as the protocol goes; the audit below says what it cannot keep apart."),
+        else ("Leaky", "No, by its protocol; the audit below lists what the protocol does not keep apart."),
         ("Intervals", f"{results['confidence']:.0%}, by bootstrap over {resampled}."),
         ("Seeds", f"Mean over {seeds:,} seeds." if seeds > 1 else ""),
-        ("Majority", f"{score_text.majority(results).capitalize()}: what needs no features at all."),
+        ("Majority", f"{score_text.majority(results).capitalize()}: a baseline that uses no features."),
         (
             "Shuffled labels",
-            "The same recipe, trained on labels in random order: what it gives when there is nothing to learn."
+            "The same recipe trained on labels in random order: the score if there is nothing to learn."
             if score_text.SHUFFLED in results["baselines"]
             else "",
         ),
@@ -247,13 +247,13 @@ def _size(share: float) -> float:
 
 def _relations(sides: Mapping[str, str | None]) -> str:
     if None in sides.values():
-        return "for want of intervals they cannot be compared"
+        return "without intervals they cannot be compared"
     relations = [
-        f"{relation} {' and '.join(name for name, position in sides.items() if position == side)}"
+        f"{relation} {' and '.join(f'that of {name}' for name, position in sides.items() if position == side)}"
         for side, relation in _RELATIONS.items()
         if side in sides.values()
     ]
-    return f"the recipe is {', and '.join(relations)}"
+    return f"the recipe’s interval {', and '.join(relations)}"
 
 
 def _with(named: Mapping[str, Any], settings: Mapping[str, Any]) -> str:

@@ -99,7 +99,7 @@ def attended(
     most = float(weights.max())
     figure.update_layout(
         title={
-            "text": f"said: {plotly_text(predicted)}; actual: {plotly_text(actual)}",
+            "text": f"predicted: {plotly_text(predicted)}; true: {plotly_text(actual)}",
             "font": {"size": 13},
             "x": 0,
             "y": 0.98,

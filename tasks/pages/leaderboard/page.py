@@ -245,7 +245,7 @@ def _plotted(row: RankedExperiment, widest: float) -> PlottedScore:
 
 
 def _plotted_published(published: PublishedScore, widest: float) -> PlottedScore:
-    leaky = {True: "LEAKY; ", False: "", None: "whether leaky is not said; "}[published.leaky]
+    leaky = {True: "LEAKY; ", False: "", None: "leaky or not: not stated; "}[published.leaky]
     detail = f"{shown(published)}; {leaky}{published.protocol}"
     high = None if published.up_to is None else _place(published.up_to, widest)
     place = _place(published.value, widest)

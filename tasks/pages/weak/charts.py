@@ -115,7 +115,7 @@ def curve(points: Sequence[Mapping[str, Any]]) -> Chart:
         hovertemplate="threshold %{customdata[0]:.3f}, n = %{customdata[1]}<br>coverage %{x:.0%}, macro F1 %{y:.3f}"
         "<extra></extra>",
     )
-    figure.update_xaxes(range=[0, 1.02], tickformat=".0%", title="coverage: share of the fit utterances with a label")
+    figure.update_xaxes(range=[0, 1.02], tickformat=".0%", title="coverage: share of eligible utterances with a label")
     figure.update_yaxes(range=[0, 1.02], dtick=0.2, title="macro F1 (0 to 1)")
     return plain(figure, height=300)
 
@@ -214,5 +214,5 @@ def by_video(videos: Sequence[VideoResult]) -> Chart:
 def _hover(video: VideoResult) -> str:
     return (
         f"<b>{plotly_text(video.title)}</b><br>label {video.consensus:+.2f}, classifier {video.predicted:+.2f}"
-        f"<br>{video.right} of {video.n} right<extra></extra>"
+        f"<br>{video.right} of {video.n} correct<extra></extra>"
     )

@@ -15,7 +15,7 @@ from tasks.pages.weak.inputs import RunResults
 
 NO_CUE_LEFT = "no usable cue"
 NO_UTTERANCE_LEFT = "all its utterances were rejected"
-ELIGIBLE = "of a fit length, with enough words"
+ELIGIBLE = "of suitable length, with enough words"
 _SPLIT = re.compile(r"(?:[a-z0-9-]+/)?(train|test)-")
 
 
@@ -68,7 +68,7 @@ def funnel(results: RunResults) -> tuple[FunnelRow, ...]:
     spoken.narrow("polarity", "with a label", agreed & eligible, left_out)
     spoken.narrow("segments", "cut", agreed & results.segmented, reasons["segments"])
     spoken.narrow("acoustic", "with features", agreed & results.featured, reasons["acoustic"])
-    spoken.narrow("train", "learned from or tested on", {row["utterance_id"] for row in results.scored}, {})
+    spoken.narrow("train", "used for training or test", {row["utterance_id"] for row in results.scored}, {})
     _agree(spoken.rows[-1], results.metrics["protocol"])
     return (*videos.rows, *spoken.rows)
 
@@ -101,7 +101,7 @@ class _Chain:
     def narrow(self, stage: str, label: str, kept: Collection[str], why: Mapping[str, str | None]) -> None:
         lost = self.left - set(kept)
         if unknown := set(kept) - self.left:
-            raise TableError(_mismatch(stage, f"{self.unit} {label}", unknown, "an earlier step does not know"))
+            raise TableError(_mismatch(stage, f"{self.unit} {label}", unknown, "are missing in an earlier step"))
         if unexplained := {item for item in lost if not why.get(item)}:
             raise TableError(_mismatch(stage, f"{self.unit} {label}", unexplained, "are lost without a reason"))
         self.left -= lost

@@ -10,12 +10,12 @@ from tasks.labelling.votes import combine
 from tasks.pages.weak import funnel
 
 MEASURES = {
-    "Precision": "of the utterances given a class, the share whose label is that class.",
-    "Recall": "of the utterances whose label is a class, the share given that class.",
+    "Precision": "of the utterances predicted as a class, the share with that label.",
+    "Recall": "of the utterances with a label, the share predicted as that class.",
     "F1": "the harmonic mean of precision and recall.",
     "Macro F1": "the mean of F1 over the classes; every class counts the same.",
     "UAR": "unweighted average recall: the mean of recall over the classes that occur.",
-    "Accuracy": "the share of utterances given their label.",
+    "Accuracy": "the share of correctly predicted utterances.",
     "Weighted F1": "the mean of F1 over the classes, weighted by how often each occurs.",
 }
 
@@ -37,12 +37,12 @@ def protocol(metrics: Mapping[str, Any], cross_validation: Mapping[str, Any], co
         "Majority class": "The label most frequent in training, given to every test utterance.",
         "Shuffled labels": (
             f"The same classifier trained {stated['shuffles']} times on training labels in random order; the mean of "
-            "its scores. It shows what the procedure gives when sound and label have nothing to do with each other."
+            "its scores. This is the score to expect if audio and labels are unrelated."
         ),
         "Intervals": (
             f"{stated['confidence']:.0%}, from {stated['bootstrap']:,} resamples of the test videos "
-            f"({stated['n_test_videos']}), each drawn whole, because utterances of one video are alike. They carry the "
-            "chance in which videos were tested, not the chance in which were learned from."
+            f"({stated['n_test_videos']}), each drawn whole, because utterances of one video are similar. They "
+            "reflect which videos happened to be tested, not which were used for training."
         ),
     }
 
@@ -57,12 +57,14 @@ def limits(rows: Sequence[funnel.FunnelRow], metrics: Mapping[str, Any]) -> tupl
     eligible = next(row for row in rows if row.label == funnel.ELIGIBLE)
     sentences = [
         f"Only utterances with a label are scored: {metrics['test']['classifier']['n']:,} of the {eligible.test:,} "
-        "test utterances of a fit length. On the others nothing is known.",
-        "The labels come from the words; the classifier hears the sound. Where the two say different things, it counts "
-        "as an error.",
+        "test utterances of suitable length. How the classifier performs on the others is not known.",
+        "The labels come from the text, the predictions from the audio. Where the two convey different sentiments, the "
+        "prediction counts as an error.",
     ]
     if metrics["listeners"] is None:
-        sentences.append("Nobody has listened: how far the labels are from what a listener hears is not measured here.")
+        sentences.append(
+            "No listener has rated the utterances: how well the labels match what people hear is not measured."
+        )
     return tuple(sentences)
 
 
@@ -80,29 +82,29 @@ def _steps(config: Config) -> dict[str, str]:
     lengths = config.eligibility
     return {
         "listed": "in the training and the test list, playlists expanded",
-        "fetched": "sound and captions are here and can be decoded",
-        "found in captions": "utterances, and cues that could not become one",
+        "fetched": "audio and captions were downloaded and can be decoded",
+        "found in captions": "utterances, and cues that could not be used",
         funnel.ELIGIBLE: (
             f"{lengths.min_duration_s:g} to {lengths.max_duration_s:g} s, at least {lengths.min_words} words "
             "besides stop words"
         ),
         "with a label": f"from {', '.join(config.polarity.voters)}; see the protocol",
-        "cut": "out of the sound, as clips of their own",
+        "cut": "one audio clip for each utterance",
         "with features": "every feature is a finite number",
-        "learned from or tested on": "what the classifier is fitted on, and what it is scored on",
+        "used for training or test": "the classifier is fitted on the training rows and scored on the test rows",
     }
 
 
 def _losses(config: Config) -> dict[tuple[str, str], str]:
     lengths = config.eligibility
     return {
-        ("captions", funnel.NO_CUE_LEFT): "captions are there, but no cue could be used",
+        ("captions", funnel.NO_CUE_LEFT): "there are captions, but no cue could be used",
         ("polarity", "too short"): f"under {lengths.min_duration_s:g} s",
         ("polarity", "too long"): f"over {lengths.max_duration_s:g} s",
         ("polarity", "too few words"): f"fewer than {lengths.min_words} besides stop words",
-        ("polarity", combine.DIFFER): "not all negative, not all zero, not all positive",
-        ("polarity", combine.WEAK): f"the mean vote has a sign, but is not beyond ±{config.polarity.min_score:g}",
-        ("polarity", combine.TIE): "several sentiments have the most votes, or are the most probable",
+        ("polarity", combine.DIFFER): "neither all negative, nor all zero, nor all positive",
+        ("polarity", combine.WEAK): f"the mean vote is not zero, but within ±{config.polarity.min_score:g}",
+        ("polarity", combine.TIE): "two or more sentiments have the most votes, or are equally probable",
         (
             "polarity",
             combine.UNSURE,
@@ -114,28 +116,28 @@ def _losses(config: Config) -> dict[tuple[str, str], str]:
 def _labels(config: Config) -> str:
     settings = config.polarity
     seen = "stop words removed" if settings.remove_stop_words else "stop words kept"
-    seen += ", hedges such as “kind of” taken out" if settings.mask_hedges else ""
+    seen += ", hedges such as “kind of” removed" if settings.mask_hedges else ""
     how = _COMBINED[settings.combine].format(min_score=settings.min_score, min_probability=settings.min_probability)
-    return f"A label is what {', '.join(settings.voters)} say on the captions ({seen}). {how}"
+    return f"Labels combine the votes of {', '.join(settings.voters)} on the captions ({seen}). {how}"
 
 
 _COMBINED = {
     "consensus": (
-        "The consensus: all who vote agree in sign, or all say zero. The score is the mean of the votes. It gives "
-        "positive or negative where it is more than {min_score:g} away from zero, neutral where all votes are zero, "
-        "and no label otherwise."
+        "Consensus: all voters that do not abstain agree in sign, or all give zero. The score is the mean vote: "
+        "positive or negative if it is more than {min_score:g} away from zero, neutral if all votes are zero, "
+        "otherwise no label."
     ),
     "mean": (
-        "The sign of the mean vote: positive or negative where it is more than {min_score:g} away from zero, neutral "
-        "where it is zero, and no label otherwise."
+        "The sign of the mean vote: positive or negative if it is more than {min_score:g} away from zero, neutral "
+        "if it is zero, otherwise no label."
     ),
     "majority": (
-        "The majority of their signs, where it is {min_probability:g} of the votes or more; a tie is no label. In "
-        "training a label counts as much as its share of the votes."
+        "The majority of their signs, if it has {min_probability:g} of the votes or more; a tie gives no label. In "
+        "training, a label is weighted by its share of the votes."
     ),
     "label-model": (
-        "The most probable sentiment by a Dawid–Skene model, fitted to the votes on training videos, where its "
-        "probability is {min_probability:g} or more. In training a label counts as much as its probability."
+        "The most probable sentiment by a Dawid–Skene model, fitted to the votes on training videos, if its "
+        "probability is {min_probability:g} or more. In training, a label is weighted by its probability."
     ),
 }
 

@@ -34,9 +34,9 @@ def text(html: str) -> str:
     [
         ((TEXT, SPEAKERS), "Leaks", "The run stops: speaker overlap (958 of 1,000)."),
         ((TEXT, DECLARED), "Leaks, as declared", "The recipe declares speaker overlap (958 of 1,000)."),
-        ((CLEAR, TEXT), "Holds, with warnings", "beside the figures belongs: exact text (153 of 1,000)."),
-        ((CLEAR, NOTE), "Clean", "Nothing that the protocol keeps apart is on both sides."),
-        ((), "Clean", "Nothing that the protocol keeps apart is on both sides."),
+        ((CLEAR, TEXT), "Sound, with warnings", "Report this with your scores: exact text (153 of 1,000)."),
+        ((CLEAR, NOTE), "Clean", "Training and test part share nothing that the protocol keeps apart."),
+        ((), "Clean", "Training and test part share nothing that the protocol keeps apart."),
     ],
 )
 def test_the_verdict_comes_first(findings: tuple[Finding, ...], headline: str, why: str) -> None:
@@ -49,9 +49,9 @@ def test_the_verdict_comes_first(findings: tuple[Finding, ...], headline: str, w
 def test_the_worst_finding_comes_first_with_its_share() -> None:
     said = text(page(NOTE, TEXT, SPEAKERS, CLEAR))
     assert re.search(r"violation 958 1,000 95\.8%.*warning 153 1,000 15\.3%.*note 1 1 100\.0%", said)
-    assert "Choose a protocol that keeps it apart" in said
+    assert "Choose a protocol that keeps these apart" in said
     assert "a = b" in said
-    assert re.search(r"Looked for, and not found dialogue overlap \(of 1,000\)", said)
+    assert re.search(r"Passed checks dialogue overlap \(of 1,000\)", said)
 
 
 def test_a_simulated_corpus_says_so_in_the_title() -> None:
@@ -70,4 +70,4 @@ def test_text_from_outside_stays_text() -> None:
 
 def test_a_clean_audit_lists_what_it_looked_for() -> None:
     html = page(CLEAR)
-    assert re.findall(r'<section id="([a-z-]+)"', html) == ["verdict", "protocol", "looked-for"]
+    assert re.findall(r'<section id="([a-z-]+)"', html) == ["verdict", "protocol", "passed"]

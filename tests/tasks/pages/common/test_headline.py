@@ -30,17 +30,17 @@ def test_rows_in_order_with_n() -> None:
     [
         (
             (0.1, 0.3), (0.2, 0.35),
-            "lies wholly above that of the majority class (0.100 to 0.300) "
+            "lies entirely above that of the majority class (0.100 to 0.300) "
             "and that of the shuffled labels (0.200 to 0.350).",
         ),
         (
             (0.1, 0.3), (0.2, 0.4),
-            "lies wholly above that of the majority class (0.100 to 0.300), "
+            "lies entirely above that of the majority class (0.100 to 0.300), "
             "and it overlaps that of the shuffled labels (0.200 to 0.400).",
         ),
         (
             (0.7, 0.8), (0.5, 0.9),
-            "lies wholly below that of the majority class (0.700 to 0.800), "
+            "lies entirely below that of the majority class (0.700 to 0.800), "
             "and it overlaps that of the shuffled labels (0.500 to 0.900).",
         ),
     ],

@@ -64,7 +64,7 @@ def diagnosis(text: str = "x", **changes: Any) -> Diagnosis:
 def test_every_section_is_there() -> None:
     page = Page(doctor_page.render(diagnosis()))
     assert [one["id"] for one in page.all("section")] == [
-        "verdict", "complaints", "counts", "known-bad", "classes", "lengths", "looked-for", "about",
+        "verdict", "complaints", "counts", "known-bad", "classes", "lengths", "passed", "about",
     ]  # fmt: skip
     links = [one["href"] for one in page.all("a") if str(one["href"]).startswith("#")]
     assert links == [f"#{one['id']}" for one in page.all("section")]
@@ -110,12 +110,12 @@ def test_the_page_asks_the_network_for_nothing_and_runs_nothing() -> None:
 def test_a_corpus_with_nothing_in_it() -> None:
     facts = replace(diagnosis().facts, n=0, n_with_sound=0, hours=0.0, classes={}, durations_s=())
     page = Page(doctor_page.render(diagnosis(facts=facts, complaints=(), counts=(), known_bad=(), verdict="broken")))
-    assert [one["id"] for one in page.all("section")] == ["verdict", "looked-for", "about"]
+    assert [one["id"] for one in page.all("section")] == ["verdict", "passed", "about"]
 
 
 def test_what_could_not_be_looked_for() -> None:
     page = Page(doctor_page.render(diagnosis(not_looked=("same bytes",))))
-    assert "Not looked for: there is no sound identical files" in page.text
+    assert "Skipped checks: there is no audio identical files" in page.text
 
 
 def test_many_speakers_are_put_together() -> None:

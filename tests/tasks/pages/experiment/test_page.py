@@ -182,20 +182,20 @@ def drawn(classes: tuple[str, ...] = CLASSES) -> PlotData:
 def test_everything_is_there_the_headline_first() -> None:
     page = Page(experiment.render(of_classes(left_out={"no label": 12}), AUDIT, drawn()))
     assert page.sections == [
-        "figures", "recipe", "protocol", "classes", "roc", "calibration", "curves", "counts", "words", "maps", "folds",
-        "audit", "left-out", "made-from",
+        "scores", "recipe", "protocol", "classes", "roc", "calibration", "curves", "counts", "words", "maps", "folds",
+        "audit", "left-out", "provenance",
     ]  # fmt: skip
     said = page.text
     assert re.search(
         r"UAR 0\.\d{3} \(0\.\d{3} to 0\.\d{3}\) 95% interval; n = 480 test utterances of 24 groups; protocol "
-        r"speaker-out\(4\)\. Beside it: the majority class 0\.125 \(.*?\) and shuffled labels 0\.\d{3} \(.*?\); "
-        r"the recipe is wholly better than the majority class and shuffled labels\.",
+        r"speaker-out\(4\)\. Baselines: the majority class 0\.125 \(.*?\) and shuffled labels 0\.\d{3} \(.*?\); "
+        r"the recipe’s interval is entirely better than that of the majority class and that of shuffled labels\.",
         said,
     )
     assert "text only" in said
     assert "window_s = 0.05, deltas = true, n_mfcc = 13, 40" in said
     assert "perplexity 50, seed 7, KL divergence 1.234; 300 of 480 utterances" in said
-    assert "Holds, with warnings" in said
+    assert "Sound, with warnings" in said
     assert "ab" * 32 in said
     assert "LEAKY" not in said
     assert "imulated" not in said
@@ -218,7 +218,7 @@ def test_a_leaky_protocol_is_called_so_in_words() -> None:
     said = Page(page).text
     assert "ravdess-wav2vec2-svm LEAKY" in said
     assert "LEAKY: UAR" in said
-    assert "Compare these figures with leaky ones only" in said
+    assert "Compare these scores only with leaky ones" in said
 
 
 def test_a_declared_leak_is_a_leak() -> None:
@@ -232,32 +232,33 @@ def test_a_declared_leak_is_a_leak() -> None:
 def test_a_simulated_corpus_says_so_in_the_title() -> None:
     page = experiment.render(of_classes(simulated=True), AUDIT, NOTHING)
     assert "<title>ravdess-wav2vec2-svm (simulated) · undertone</title>" in page
-    assert "its figures say nothing about people" in page
+    assert "scores on it say nothing about real speech" in page
 
 
 def test_what_there_is_nothing_of_is_left_out() -> None:
     figures = of_classes()
     del figures["calibration"]
     page = Page(experiment.render(figures, replace(AUDIT, findings=()), NOTHING))
-    assert page.sections == ["figures", "recipe", "protocol", "classes", "folds", "audit", "made-from"]
+    assert page.sections == ["scores", "recipe", "protocol", "classes", "folds", "audit", "provenance"]
     assert "nan" not in page.text.lower().split()
     assert sum("data-figure" in attributes for _, attributes in page.elements) == 1
 
 
 def test_several_labels_at_once_have_their_own_scores() -> None:
     page = Page(experiment.render(of_labels(), AUDIT, NOTHING))
-    assert page.sections == ["figures", "recipe", "protocol", "classes", "folds", "audit", "made-from"]
+    assert page.sections == ["scores", "recipe", "protocol", "classes", "folds", "audit", "provenance"]
     assert re.search(r"Macro F1 0\.\d{3} \(", page.text)
     assert "Micro F1" in page.text
-    assert re.search(r"Label by label label F1 share that has it anger 0\.\d{3} \d\d\.\d%", page.text)
+    assert re.search(r"Label by label label F1 share with this label anger 0\.\d{3} \d\d\.\d%", page.text)
     assert "UAR" not in page.text
 
 
 def test_of_an_error_the_lower_is_the_better() -> None:
     page = Page(experiment.render(of_values(), AUDIT, NOTHING))
-    assert page.sections == ["figures", "recipe", "protocol", "folds", "audit", "made-from"]
+    assert page.sections == ["scores", "recipe", "protocol", "folds", "audit", "provenance"]
     assert re.search(
-        r"MAE 0\.\d{3} \(.*mean of the training part .* the recipe is wholly better than the mean of the training part",
+        r"MAE 0\.\d{3} \(.*mean of the training part .* "
+        r"the recipe’s interval is entirely better than that of the mean of the training part",
         page.text,
     )
     assert "-0.000" not in page.text
@@ -271,14 +272,14 @@ def test_without_intervals_nothing_is_compared() -> None:
             found[name] = found[name] | {"low": None, "high": None}
     said = Page(experiment.render(figures, AUDIT, NOTHING)).text
     assert re.search(r"UAR 0\.\d{3} \(no interval\)", said)
-    assert "for want of intervals they cannot be compared" in said
+    assert "without intervals they cannot be compared" in said
 
 
 def test_tuning_says_what_was_chosen() -> None:
     chosen = [{"fold": k, "seed": 7, "c": 0.1 if k else 10.0} for k in (-1, 0, 1, 2)]
     said = Page(experiment.render(of_classes(tuned=chosen), AUDIT, NOTHING)).text
     assert "c = 0.1 in 3 of 4 fits; c = 10.0 in 1 of 4 fits" in said
-    assert "every row (the kept model)" in said
+    assert "all rows (final model)" in said
 
 
 def test_many_folds_are_folded_away() -> None:
@@ -349,8 +350,8 @@ def test_windows_are_told_with_what_they_are_worth_alone() -> None:
     cut = {"length_s": 0.5, "hop_s": 0.25, "clips": clips, "n": 4321, "scores": alone}
     said = Page(experiment.render({**of_classes(), "windows": cut}, AUDIT, NOTHING)).text
     assert "0.5 s every 0.25 s, 4,321 in all" in said
-    assert "smoothed over 3, their votes; none where no class reaches 0.4" in said
-    assert "Window by window, before they are scored together (n = 4,321): UAR 0.432" in said
+    assert "smoothing over 3, then their votes; no class if none reaches 0.4" in said
+    assert "Scores of single windows, before they are combined (n = 4,321): UAR 0.432" in said
     assert "Window by window" not in Page(experiment.render(of_classes(), AUDIT, NOTHING)).text
 
 
@@ -373,4 +374,4 @@ def test_what_a_network_was_shown() -> None:
     assert 'id="figure-varied"' in html
     assert 'id="figure-attended-0"' in html
     assert "<em id=x>" not in html
-    assert "Test rows are never varied" in Page(html).text
+    assert "Test rows are never augmented" in Page(html).text

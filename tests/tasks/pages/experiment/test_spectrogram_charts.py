@@ -105,7 +105,7 @@ def test_attention_lies_over_what_was_heard() -> None:
     chart = spectrogram_charts.attended(clip(), weights, STEP_S, "happy", "sad")
     picture, _, line = chart["data"]
     assert picture["type"] == "heatmap"
-    assert chart["layout"]["title"]["text"] == "said: happy; actual: sad"
+    assert chart["layout"]["title"]["text"] == "predicted: happy; true: sad"
     assert line["yaxis"] == "y2"
     assert line["y"] == pytest.approx(weights.tolist(), rel=1e-3)
     assert line["x"] == pytest.approx([0.005 + 0.01 * k for k in range(300)], abs=1e-4)

@@ -48,7 +48,7 @@ def test_counts_and_reasons(finished: Callable[..., Any]) -> None:
     assert rows["step", "captions", "usable"].total == len(run.utterances)
     assert rows["loss", "polarity", "too short"].total == sum(one["left_out"] == "too short" for one in run.votes)
     assert rows["loss", "segments", "past the end"].total == 1
-    last = rows["step", "train", "learned from or tested on"]
+    last = rows["step", "train", "used for training or test"]
     assert (last.train, last.test) == (len(run.scored("train")), len(run.scored("test")))
 
 
@@ -108,7 +108,7 @@ def test_losses_of_an_inserted_stage_have_its_reasons(finished: Callable[..., An
     ]
     assert [entry[3] for entry in inserted if entry[0] == "loss"] == [1, 1, 2, 1]
     assert not any(entry[4] for entry in inserted if entry[0] == "loss")
-    assert rows[-1] == before["utterances", "train", "learned from or tested on"]
+    assert rows[-1] == before["utterances", "train", "used for training or test"]
     assert not any(row.label == funnel.NO_CUE_LEFT for row in rows)
     last = {row.unit: row for row in rows if row.stage == "pace"}
     assert last["utterances"].total == n_utterances
@@ -134,7 +134,7 @@ def test_a_row_from_nowhere_raises(finished: Callable[..., Any]) -> None:
     stranger = {**run.predictions[-1], "utterance_id": "weak/test-01/9999", "label": "neutral"}
     rows = tables.from_rows([*run.predictions, stranger], tables.PREDICTIONS)
     tables.write(rows, paths.PREDICTIONS, tables.PREDICTIONS)
-    with pytest.raises(TableError, match=r"1 an earlier step does not know, such as weak/test-01/9999"):
+    with pytest.raises(TableError, match=r"1 are missing in an earlier step, such as weak/test-01/9999"):
         count()
 
 

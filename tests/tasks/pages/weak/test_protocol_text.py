@@ -18,7 +18,7 @@ def test_the_protocol_follows_the_settings(finished: Callable[..., Any], setting
     text = protocol_text.protocol(
         run.metrics(), run.cross_validation(), settings.model_copy(update={"polarity": changed})
     )
-    assert "what vader say on the captions (stop words removed). The consensus" in text["Labels"]
+    assert "Labels combine the votes of vader on the captions (stop words removed). Consensus" in text["Labels"]
     assert "more than 0.4 away" in text["Labels"]
     assert "2,000 resamples of the test videos (8)" in text["Intervals"]
     assert text["Cross-validation"].endswith("pooled. The final C is 0.01.")

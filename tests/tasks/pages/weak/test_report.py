@@ -55,8 +55,8 @@ def test_every_section_is_there(finished: Callable[..., Any], settings: config.C
     page = make(settings)
     found = [attributes["id"] for attributes in page.all("section")]
     assert found == [
-        "figures", "protocol", "audit", "funnel", "votes", "worth", "labels", "classes", "videos", "listeners",
-        "segments", "rejects", "made-from",
+        "scores", "protocol", "audit", "funnel", "votes", "label-quality", "labels", "classes", "videos", "listeners",
+        "segments", "rejects", "provenance",
     ]  # fmt: skip
 
 
@@ -120,9 +120,9 @@ def test_one_test_video_no_rejects_no_listeners(finished: Callable[..., Any], se
     finished(n_test=1, with_rejects=False)
     page = make(settings)
     assert "no interval" in page.text
-    assert "the figures cannot be compared" in page.text
+    assert "the scores cannot be compared" in page.text
     assert "Nothing was rejected." in page.text
-    assert "Nobody has listened" in page.text
+    assert "No listener has rated the utterances" in page.text
 
 
 def test_a_class_may_be_absent(finished: Callable[..., Any], settings: config.Config) -> None:
@@ -145,7 +145,7 @@ def test_long_lists_of_rejects_are_cut_and_say_so(finished: Callable[..., Any], 
     ]
     assert run.videos
     tables.write(tables.from_rows(many, tables.REJECTED), paths.rejected("polarity"), tables.REJECTED)
-    assert "The first 1,000 of 1,200; all of them are in data/polarity/rejected.parquet" in make(settings).text
+    assert "The first 1,000 of 1,200; the full list is in data/polarity/rejected.parquet" in make(settings).text
 
 
 def test_the_page_claims_nothing_it_cannot_show(finished: Callable[..., Any], settings: config.Config) -> None:
@@ -200,14 +200,14 @@ def test_labels_stand_beside_what_was_heard(finished: Callable[..., Any], settin
     assert figures["disagreements"]
     page = make(settings)
     told = page.text
-    assert f"People have listened to {figures['n_heard']:,} of them" in told
+    assert f"Listeners rated {figures['n_heard']:,} of them" in told
     assert "afinn and textblob" in told
-    assert "The surest labels first." in told
+    assert "Most confident labels first." in told
     assert "<script>alert(1)</script>" in told
     sounds = [one for one in page.all("audio") if one.get("aria-label", "").startswith("Segment weak/test-")]
     assert len(sounds) >= len(figures["disagreements"])
     finished(listeners=False)
-    assert "Nobody has listened to any of them" in make(settings).text
+    assert "None of them has been rated" in make(settings).text
 
 
 def test_agreement_has_its_intervals_and_the_ceiling(finished: Callable[..., Any], settings: config.Config) -> None:
@@ -215,4 +215,4 @@ def test_agreement_has_its_intervals_and_the_ceiling(finished: Callable[..., Any
     told = make(settings).text
     assert "0.720 0.650 to 0.790 0.600 0.610 0.520 to 0.700" in told
     assert "anna 0.820 0.700 ben 0.790 0.680 chris 0.750 –" in told
-    assert "1 ties were decided by one more person" in told
+    assert "1 ties were decided by a further listener" in told
