@@ -1,4 +1,4 @@
-"""The corpus pipelines as a Prefect flow: every stage of dvc.yaml that the interviews' report does not need."""
+"""Prefect flow of the corpus experiments: all stages of dvc.yaml that the interviews' report does not need."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from prefect.exceptions import FailedRun
 from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.runs.pipeline import Where, bring_up_to_date, dag_at_hand
+from flows.runs.pipeline import RunOptions, bring_up_to_date, project_dag
 from flows.runs.runners import Kind
 from tasks.core import paths
 from tasks.core.config import load
 from tasks.core.errors import InputError
 from tasks.experiments import plan
 
-MOST_HOURS = 100
+MAX_HOURS = 100
 
 
 @flow(
     name="corpus-benchmark",
     task_runner=ThreadPoolTaskRunner(max_workers=32),  # type: ignore[arg-type]
-    timeout_seconds=MOST_HOURS * 3600,
+    timeout_seconds=MAX_HOURS * 3600,
 )
 def corpus_benchmark(
     experiments: list[str] | None = None,
@@ -36,12 +36,12 @@ def corpus_benchmark(
 
     Args:
         experiments: Bring only these experiments of params.yaml, and what they need, up to date; all if empty.
-        runner: Where shards run: threads or processes of the worker's machine, or the workers of a Dask scheduler.
-        scheduler: Address of the Dask scheduler, such as tcp://10.0.0.5:8786; with runner dask alone.
-        push: Copy what is new to DVC's default remote, where one is configured.
+        runner: Where items are processed: threads or processes of the worker's machine, or Dask workers.
+        scheduler: Address of the Dask scheduler, such as tcp://10.0.0.5:8786; for the runner dask only.
+        push: Push new outputs to DVC's default remote if one is configured.
     """
-    dag = dag_at_hand()
-    # a recipe that cannot work is refused before its corpus is read
+    dag = project_dag()
+    # check recipes before corpora are read, which takes longer
     config = load(paths.PARAMS)
     plan.demand(config)
     weak = set(dag.up_to("report"))
@@ -54,8 +54,10 @@ def corpus_benchmark(
             )
         wanted = list(plan.stages(plan.plan(name, config) for name in experiments))
     if not wanted:
-        return Completed(name="Nothing", message="dvc.yaml has no corpus stages yet")
-    return bring_up_to_date(dag, wanted, Where(runner, scheduler, push))
+        return Completed(
+            name="Nothing", message="params.yaml has no corpora yet; add one: undertone corpus add NAME PATH"
+        )
+    return bring_up_to_date(dag, wanted, RunOptions(runner, scheduler, push))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m tasks STAGE…`: runs stages in this project folder, in the order given; dvc.yaml's commands name one."""
+"""`python -m tasks STAGE…`: run stages of this project folder in the order given. Commands in dvc.yaml name one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tasks.core import each as mapping
 from tasks.core.config import CORPUS_NAME, Config, load
 from tasks.core.errors import Busy, UndertoneError
 
-LATE = (
+PRELOADED = (
     "tasks.stages.acoustic",
     "tasks.stages.segments",
     "tasks.stages.train",
@@ -28,9 +28,9 @@ LATE = (
     "imblearn.over_sampling",
     "imblearn.pipeline",
 )
-"""What processes that work for several stages will want: they begin while the first ones are at work here."""
+"""Modules that worker processes import early, while this process runs the first of several stages."""
 _CHECKED = ("corpus", "extract", "experiment")
-"""Stages that take long: recipes that cannot work are refused before they start."""
+"""Long stages: all recipes are checked before they start."""
 INTERRUPTED = 130
 
 
@@ -41,17 +41,17 @@ def _say(message: str) -> None:
 def run(
     stage: str, config: Config, each: mapping.Each, *, by: str, waiting: Callable[[str], None] = _say
 ) -> mapping.Tally:
-    """Run a stage with a driver's `each`, alone in this project folder.
+    """Run a stage under its lock: one process at a time runs it in this project folder.
 
     Args:
-        stage: the stage's word
+        stage: its name, such as `captions` or `corpus@tess`
         config: all settings
-        each: maps the stage's function over its items
-        by: who runs it, for those who have to wait
-        waiting: told whom this run has to wait for, if it has to
+        each: the driver, which maps the stage's function over its items
+        by: name of this run, for the messages of runs that wait for it
+        waiting: receives a message if this run has to wait for another
 
     Returns:
-        how many items there were, and how many were worked on
+        the number of items, and of those that were not cached
 
     Raises:
         Busy: if another run of the stage takes longer than `runtime.lock_wait_s`
@@ -76,7 +76,7 @@ def run(
 
 
 def _demand_recipes(config: Config) -> None:
-    """Refuse to read a corpus or to compute features for recipes that cannot work: the mistake is told at once."""
+    """Check all recipes, so that a mistake is reported before a corpus is read or features are computed."""
     from tasks.experiments import plan
 
     plan.demand(config)
@@ -90,7 +90,7 @@ def _stage(text: str) -> str:
 
 
 def stages() -> tuple[str, ...]:
-    """Return the words of all stages, sorted: the modules of `tasks.stages`."""
+    """Return the names of all stages, sorted: the modules of `tasks.stages`."""
     return tuple(module.rpartition(".")[2] for module in discovery.modules("tasks.stages"))
 
 
@@ -98,7 +98,7 @@ def per_name(word: str) -> bool:
     """Return whether a stage runs once for each name, as in `corpus@tess`.
 
     Args:
-        word: of the stage
+        word: the stage's name without `@NAME`
     """
     return "name" in inspect.signature(importlib.import_module(f"tasks.stages.{word}").run).parameters
 
@@ -110,34 +110,42 @@ def _forms() -> tuple[str, ...]:
 def _bound_memo(max_bytes: int) -> None:
     if not max_bytes:
         return
-    # whoever still runs a stage needs the memo as it is, and will do this at its own end
-    with suppress(Busy), locks.alone(memo.LOCK, "tidying up", wait_s=0, waiting=_say):
+    # if another stage is running, the cache must stay as it is; that run cleans it at its own end
+    with suppress(Busy), locks.alone(memo.LOCK, "cleaning the cache", wait_s=0, waiting=_say):
         memo.clean(max_bytes=max_bytes)
 
 
 def explain(error: BaseException) -> str | None:
-    """Return what to tell a person about an error they can mend, or None for a bug."""
+    """Return the message for an error that the user can fix, or None for a bug.
+
+    Args:
+        error: the exception
+    """
     if isinstance(error, UndertoneError):
         return str(error)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"the disk is full ({error.filename}); free some space and run again: finished items are kept"
     if isinstance(error, KeyboardInterrupt):
-        return "stopped; run again and it goes on where it was"
+        return "stopped; the next run continues from there"
     return None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the stages named on the command line; return the exit status."""
+    """Run the stages named on the command line; return the exit status.
+
+    Args:
+        arguments: names of stages; those of the process if None
+    """
     parser = argparse.ArgumentParser(prog="python -m tasks", description=__doc__)
     parser.add_argument("stages", nargs="+", type=_stage, metavar="STAGE", help="such as captions or corpus@tess")
-    chosen: list[str] = parser.parse_args(arguments).stages
+    named: list[str] = parser.parse_args(arguments).stages
     progress_log.on_a_terminal()
-    stage = chosen[0]
+    stage = named[0]
     try:
         config = load(paths.PARAMS)
-        with mapping.lasting(config.runtime, LATE if chosen[1:] else ()) as each:
-            for stage in chosen:
-                run(stage, config, each, by=f"python -m tasks {stage}")
+        with mapping.lasting(config.runtime, PRELOADED if named[1:] else ()) as driver:
+            for stage in named:
+                run(stage, config, driver, by=f"python -m tasks {stage}")
     except (UndertoneError, OSError, KeyboardInterrupt) as error:
         if (message := explain(error)) is None:
             raise

@@ -60,7 +60,7 @@ def _row(pairs: Pairs, n_cores: int, agreement: OutputComparison, n_captions: in
 
 def _cold(project: Path, n_cores: int) -> Inputs:
     """Delete earlier votes and cached results, so that each run starts cold."""
-    for name in (paths.HOUSE, paths.POLARITY):
+    for name in (paths.STATE, paths.POLARITY):
         shutil.rmtree(project / name, ignore_errors=True)
     change(project / paths.PARAMS, {"workers": str(n_cores)})
     return {"steps": [[PYTHON, "-m", "tasks", "polarity"]], "folder": str(project)}

@@ -56,8 +56,8 @@ def mend(repo: Any, say: Callable[[str], None]) -> None:
         for path in lock_files(root):
             if not _is_whole(path):
                 name = path.relative_to(root)
-                (root / paths.HOUSE).mkdir(exist_ok=True)
-                aside = path.rename(root / paths.HOUSE / f"damaged-{'-'.join(name.parts)}")
+                (root / paths.STATE).mkdir(exist_ok=True)
+                aside = path.rename(root / paths.STATE / f"damaged-{'-'.join(name.parts)}")
                 say(
                     f"{name} is truncated (DVC was killed while writing it) or has merge marks. It was moved to "
                     f"{aside}, and all its stages are checked again"

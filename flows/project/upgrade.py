@@ -26,7 +26,7 @@ from tasks.core.code_version import ROOT
 from tasks.core.config import Config, load
 from tasks.core.errors import InputError, UndertoneError
 
-REPLACED = paths.HOUSE / "before-upgrade"
+REPLACED = paths.STATE / "before-upgrade"
 """Edited files as they were before the last merge; with another ending, since DVC reads every dvc.yaml."""
 
 Edits = Literal["merge", "keep", "discard"]

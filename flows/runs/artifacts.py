@@ -1,4 +1,4 @@
-"""What a flow run shows in the Prefect UI: funnel, scores, rejects, lineage, and where the report lies."""
+"""Artifacts of a flow run in the Prefect UI: funnel, scores, rejected items, audit, lineage, link to the report."""
 
 from __future__ import annotations
 
@@ -20,10 +20,15 @@ REPORT_URL = "UNDERTONE_REPORT_URL"
 
 
 def publish(dag: Dag, stages: Sequence[str]) -> None:
-    """Make the artifacts of a run from the files its stages wrote; also of one that failed half-way."""
+    """Create a run's artifacts from the files that its stages wrote, also after a failure.
+
+    Args:
+        dag: the project's DAG
+        stages: the stages of the run
+    """
     create_table_artifact(
         key="rejects",
-        table=rejects(stages),
+        table=_rejects(stages),
         description="What each stage rejected, by reason, with an example; details are in the report.",
     )
     create_markdown_artifact(
@@ -34,31 +39,31 @@ def publish(dag: Dag, stages: Sequence[str]) -> None:
     if "audit" in stages and paths.AUDIT.exists():
         create_table_artifact(
             key="audit",
-            table=audited(json.loads(paths.AUDIT.read_text(encoding="utf-8"))),
-            description="What training and test videos share; a violation stops the run unless it is declared.",
+            table=_findings(json.loads(paths.AUDIT.read_text(encoding="utf-8"))),
+            description="Data that training and test videos share; an undeclared violation stops the run.",
         )
     if "report" in stages and dag.is_current("report"):
         _publish_results()
 
 
-def rejects(stages: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what each stage rejected: a row per reason."""
+def _rejects(stages: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rejected items of each stage, one row per reason."""
     rows, listed = [], pipeline_file.rejected_tables()
     for stage in stages:
         path = listed.get(stage, paths.rejected(stage))
-        found = tables.read(path, tables.REJECTED).to_pylist() if path.exists() else []
-        found.sort(key=lambda row: (row["reason"], row["item"]))
-        for reason, members in groupby(found, key=lambda row: row["reason"]):
+        rejects = tables.read(path, tables.REJECTED).to_pylist() if path.exists() else []
+        rejects.sort(key=lambda row: (row["reason"], row["item"]))
+        for reason, members in groupby(rejects, key=lambda row: row["reason"]):
             items = [row["item"] for row in members]
             rows.append({"stage": stage, "reason": reason, "n": len(items), "first": items[0]})
     return rows
 
 
-def audited(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the audit's findings: a row per check, violations first."""
+def _findings(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the audit's findings, one row per check, violations first."""
     order = ("violation", "declared", "warning", "note")
-    rows = [{**one, "examples": ", ".join(one["examples"])} for one in found["findings"]]
-    return sorted(rows, key=lambda one: (not one["n"], order.index(one["severity"])))
+    rows = [{**finding, "examples": ", ".join(finding["examples"])} for finding in report["findings"]]
+    return sorted(rows, key=lambda row: (not row["n"], order.index(row["severity"])))
 
 
 def _publish_results() -> None:

@@ -1,8 +1,8 @@
-"""Stages in this very process, one after the other: DVC says what is current, and records what has been done.
+"""Run outdated stages in this process, one after the other, and record them in dvc.lock.
 
-What `dvc repro` does, without a process, its imports and its start for each stage of the weak path. Stages that take
-moments are recorded together. The others, whose networks want memory of their own, and stages with commands of a
-person's own, are left to DVC.
+The result is that of `dvc repro`, without starting a process and importing libraries for every stage of the weak path.
+Short stages are recorded together. Stages that need memory of their own (networks), and users' own commands, run
+through DVC in their own process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from flows.project import upgrade
 from flows.project.dag import Dag, reproduce
 from flows.runs import memory
-from tasks.__main__ import LATE, explain, run
+from tasks.__main__ import PRELOADED, explain, run
 from tasks.core import paths
 from tasks.core.config import load
 from tasks.core.each import Tally, lasting
@@ -25,72 +25,72 @@ from tasks.experiments.checkpoint_list import registered
 
 _OWN_PROCESS = ("corpus", "extract", "experiment")
 _UNRECORDED_S = 5.0
-"""Stages that took less together are recorded with the next: should the run be killed, they are done again as fast."""
+"""Stages that took less than this together are recorded with the next one; after a kill they only run again."""
 
 
 def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None], force: bool = False) -> None:
-    """Run stages and what they need, except for what is current.
+    """Run outdated stages and the stages they need.
 
     Args:
-        stages: their names; none: all there are
+        stages: their names; all stages if empty
         say: receives one line per stage, and one per file that was updated for this version
-        force: run the named ones even if they are current; what they need stays as it is
+        force: run the named stages even if they are current, and no others
 
     Raises:
-        UndertoneError: if a stage failed, or is unknown; what was finished is kept
+        UndertoneError: if a stage failed or is unknown; finished items and stages are kept
     """
-    # params.yaml may lack keys of this version until then
+    # first, since params.yaml of an older version may lack keys
     upgrade.bring_up_to_date(Path(), say)
     config = registered(load(paths.PARAMS))
     dag = Dag(wait_s=config.runtime.lock_wait_s, waiting=say)
     dag.demand(stages)
-    needed = set(stages) if force else {one for name in stages for one in dag.up_to(name)}
-    with lasting(config.runtime, LATE) as each, _records(dag) as records:
-        for name in [one for one in dag.stages() if one in needed or not stages]:
-            # a stage of this process that reads what has changed is asked once, when it is held
-            if not (force or (records.changed(name) and _is_here(dag, name))) and dag.is_current(name):
+    needed = set(stages) if force else {needed for name in stages for needed in dag.up_to(name)}
+    with lasting(config.runtime, PRELOADED) as driver, _records(dag) as records:
+        for name in [stage for stage in dag.stages() if stage in needed or not stages]:
+            # if its inputs were just written, `_run` asks DVC once, after locking; asking here too costs time
+            if not (force or (records.changed(name) and _runs_here(dag, name))) and dag.is_current(name):
                 say(f"{name}: current")
-            elif _is_here(dag, name):
-                work = partial(run, config=config, each=each, by="undertone run", waiting=say)
+            elif _runs_here(dag, name):
+                work = partial(run, config=config, each=driver, by="undertone run", waiting=say)
                 say(f"{name}: {_run(records, name, work, force) or 'current'}")
             else:
                 records.write()
                 reproduce((name,), force=force, alone=True)
 
 
-def _is_here(dag: Dag, name: str) -> bool:
+def _runs_here(dag: Dag, name: str) -> bool:
     return name.partition("@")[0] not in _OWN_PROCESS and dag.command(name) == f"python -m tasks {name}"
 
 
 class _Records:
-    """Stages that have run and are not yet on record; until then they stay held."""
+    """Stages that have run and are not recorded yet; they stay locked until they are."""
 
     def __init__(self, dag: Dag) -> None:
         self.dag = dag
         self._ran = set[str]()
-        self._waiting = list[str]()
-        self._held = ExitStack()
+        self._pending = list[str]()
+        self._locks = ExitStack()
         self._took_s = 0.0
 
     def changed(self, stage: str) -> bool:
-        """Say whether a stage reads what one of this run has written."""
+        """Return whether a stage reads the output of one that ran in this call."""
         return not self._ran.isdisjoint(self.dag.upstream(stage))
 
-    def add(self, stage: str, held: ExitStack, took_s: float) -> None:
-        """Take over a stage that has just run, and what holds it."""
+    def add(self, stage: str, locks: ExitStack, took_s: float) -> None:
+        """Add a stage that has just run, with its locks and its time in seconds."""
         self._ran.add(stage)
-        self._waiting.append(stage)
-        self._held.push(held)
+        self._pending.append(stage)
+        self._locks.push(locks)
         self._took_s += took_s
         if self._took_s > _UNRECORDED_S:
             self.write()
 
     def write(self) -> None:
-        """Put all that waits for it on record."""
-        waiting, self._waiting, self._took_s = self._waiting, [], 0.0
-        with self._held:
-            if waiting:
-                self.dag.commit(*waiting)
+        """Record all pending stages and release their locks."""
+        pending, self._pending, self._took_s = self._pending, [], 0.0
+        with self._locks:
+            if pending:
+                self.dag.commit(*pending)
 
 
 @contextmanager
@@ -103,9 +103,9 @@ def _records(dag: Dag) -> Iterator[_Records]:
 
 
 def _run(records: _Records, name: str, work: Callable[[str], Tally], force: bool) -> Tally | None:
-    """Run one stage; return what it cost, or None if another run has done it meanwhile."""
-    with ExitStack() as held:
-        held.enter_context(records.dag.held(name))
+    """Run one stage and return its counts, or None if another run has done it meanwhile."""
+    with ExitStack() as locks:
+        locks.enter_context(records.dag.held(name))
         if not force and records.dag.is_current(name):
             return None
         started = time.monotonic()
@@ -114,9 +114,9 @@ def _run(records: _Records, name: str, work: Callable[[str], Tally], force: bool
         except (UndertoneError, OSError) as error:
             if (message := explain(error)) is None:
                 raise
-            kept = "What was finished is kept; run again and it goes on from there"
+            kept = "Finished items are kept; the next run continues from there"
             raise UndertoneError(f"{name}: {message}\n{kept}") from error
         finally:
-            memory.give_back()
-        records.add(name, held.pop_all(), time.monotonic() - started)
+            memory.release()
+        records.add(name, locks.pop_all(), time.monotonic() - started)
     return tally

@@ -1,4 +1,4 @@
-"""What a result was made of: code and data by hash, libraries by version."""
+"""Lineage of results: revisions of the code, versions of libraries, hashes of inputs and outputs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def markdown(recorded: Mapping[str, Any], stages: Sequence[str]) -> str:
     """Return the lineage of stages as Markdown.
 
     Args:
-        recorded: what dvc.lock says, stage by stage
-        stages: which of them
+        recorded: the entries of dvc.lock by stage
+        stages: the stages to include
     """
     lines = [
         f"Code: {revision(ROOT)}. Project: {revision(Path())}. Python {platform.python_version()}.",
         "",
-        ", ".join(f"{name} {found}" for name in _LIBRARIES if (found := _version(name))),
+        ", ".join(f"{name} {number}" for name in _LIBRARIES if (number := _version(name))),
         "",
         "| stage | | path | hash | bytes |",
         "| --- | --- | --- | --- | ---: |",
@@ -38,7 +38,11 @@ def markdown(recorded: Mapping[str, Any], stages: Sequence[str]) -> str:
 
 
 def revision(folder: Path) -> str:
-    """Return the git revision of a folder, marked where files differ from it."""
+    """Return the git revision of a folder, marked if tracked files have changes.
+
+    Args:
+        folder: a folder of the work tree
+    """
     git = ["git", "-C", str(folder)]
     try:
         head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)  # noqa: S603

@@ -1,4 +1,4 @@
-"""A flow keeps running from the first stage to the last: what a stage has used goes back to the machine."""
+"""Return freed memory to the OS between the stages of a flow."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import gc
 from contextlib import suppress
 
 
-def use_one_heap() -> None:
-    """Have Arrow take its memory from the C library, which can give it back; Arrow's own pool keeps what it had."""
+def use_system_allocator() -> None:
+    """Make Arrow allocate through the C library, which can return memory; Arrow's own pool keeps what it has."""
     import pyarrow as pa
 
     pa.set_memory_pool(pa.system_memory_pool())
 
 
-def give_back() -> None:
-    """Hand free memory back to the machine; the C library keeps it for later otherwise (glibc only)."""
+def release() -> None:
+    """Collect garbage and return free memory to the OS (glibc only; other C libraries keep it)."""
     gc.collect()
     with suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""Stages as task runs: what DVC finds out of date is run, in DVC's order, and recorded; what is current is skipped."""
+"""Run stages as Prefect task runs, in DVC's order: outdated stages run and are recorded, current ones are skipped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prefect.states import Completed, Failed
 
 from flows.project import upgrade
 from flows.project.dag import Dag
-from flows.runs import artifacts, memory, runners, shards
+from flows.runs import artifacts, batches, memory, runners
 from tasks.__main__ import explain, run
 from tasks.core import paths
 from tasks.core.config import Config, load
@@ -22,12 +22,18 @@ from tasks.core.each import Each
 from tasks.core.errors import ItemFailed
 from tasks.experiments.checkpoint_list import registered
 
-_MOST_LIMITS = 200
+_MAX_LIMITS = 200
 
 
 @dataclass(frozen=True)
-class Where:
-    """Where a flow's shards run, and whether what is new goes to DVC's remote."""
+class RunOptions:
+    """Options of a flow run.
+
+    Args:
+        runner: where the batches of items run
+        scheduler: address of the Dask scheduler, for that runner
+        push: whether to push new outputs to DVC's remote
+    """
 
     runner: runners.Kind
     scheduler: str | None
@@ -36,45 +42,47 @@ class Where:
 
 @dataclass(frozen=True)
 class _Run:
-    """What the stages of one flow run share."""
+    """Shared by the stages of one flow run."""
 
     dag: Dag
     config: Config
-    each: Each
+    driver: Each
 
 
-# reached by name: a task travels to another machine with its parent, and what that holds would have to travel too
-_at_hand: ContextVar[_Run] = ContextVar("_at_hand")
+# looked up at run time: a task is pickled with its closure, and this object must not be
+_current_run: ContextVar[_Run] = ContextVar("_current_run")
 
 
-def dag_at_hand() -> Dag:
-    """Return the DAG of the flow's project, brought up to date; updates and waits are logged in the run's log."""
+def project_dag() -> Dag:
+    """Bring the flow's project up to this version and return its DAG; updates and waits go to the run's log."""
     log = get_run_logger().warning
     return Dag(wait_s=registered(upgrade.settings(log)).runtime.lock_wait_s, waiting=log)
 
 
-def bring_up_to_date(dag: Dag, wanted: Sequence[str], where: Where, *, forced: Collection[str] = ()) -> State[Any]:
-    """Bring stages up to date, each as a task run of the flow at hand, independent ones at the same time.
+def bring_up_to_date(
+    dag: Dag, wanted: Sequence[str], options: RunOptions, *, forced: Collection[str] = ()
+) -> State[Any]:
+    """Bring stages up to date, each as a task run of the calling flow; independent ones run at the same time.
 
     Args:
-        dag: the DAG they are of
-        wanted: the stages, each after those it needs
-        where: where the work is done
+        dag: the project's DAG
+        wanted: names of stages, each after those it needs
+        options: runner, scheduler and push
         forced: stages to run even if they are current
 
     Returns:
-        the state the flow ends in; a failed one says stage, item and reason first
+        the final state of the flow; the message of a failed one begins with stage, item and reason
     """
     config = load(paths.PARAMS)
     dag.demand(wanted)
-    memory.use_one_heap()
-    with runners.started(where.runner, where.scheduler, config.runtime) as runner:
-        _at_hand.set(_Run(dag, config, shards.mapped(runner, config.runtime, _limited(wanted))))
+    memory.use_system_allocator()
+    with runners.started(options.runner, options.scheduler, config.runtime) as runner:
+        _current_run.set(_Run(dag, config, batches.mapped(runner, config.runtime, _limited(wanted))))
         runs: dict[str, Any] = {}
         for name in wanted:
             before = [runs[needed] for needed in dag.upstream(name) if needed in runs]
-            # one that could not run leaves no state of its own: those that need it say so themselves
-            stage = task(name="stage", task_run_name=name)(run_stage)
+            # stages after a failed one end as NotReady, which does not count as failed: only the cause is reported
+            stage = task(name="stage", task_run_name=name)(_run_stage)
             runs[name] = stage.submit(name, name in forced, return_state=False, wait_for=before)
         for future in runs.values():
             future.wait()
@@ -84,61 +92,61 @@ def bring_up_to_date(dag: Dag, wanted: Sequence[str], where: Where, *, forced: C
     failed = [state.message or name for name, state in states.items() if state.is_failed()]
     if failed:
         return Failed(message="\n".join(failed))
-    if where.push and (pushed := _push(dag, config)) is not None and pushed.is_failed():
+    if options.push and (pushed := _push(dag, config)) is not None and pushed.is_failed():
         return Failed(message=pushed.message)
     current = sum(state.name == "Current" for state in states.values())
     return Completed(message=f"{len(states) - current} stages run, {current} current")
 
 
 def _limited(stages: Sequence[str]) -> frozenset[str]:
-    """Return the stages for which the server has a limit `tag:STAGE`.
+    """Return the stages for which the server has a concurrency limit `tag:STAGE`.
 
-    Only their shards carry the stage's word as a tag: for every tag of a task run the server is asked for a slot, and
-    SQLite, asked while it records other task runs, answers seconds late.
+    Only their batches get the stage's name as a tag: Prefect asks the server for a slot for every tag of a task run,
+    and SQLite answers seconds late while it records other task runs.
     """
     with get_client(sync_client=True) as client:
-        limits = {limit.name for limit in client.read_global_concurrency_limits(limit=_MOST_LIMITS)}
+        limits = {limit.name for limit in client.read_global_concurrency_limits(limit=_MAX_LIMITS)}
     return frozenset(stage for stage in stages if f"tag:{stage}" in limits)
 
 
-def run_stage(name: str, forced: bool) -> State[Any]:
-    """Run one stage unless DVC finds it current, and let DVC record it."""
+def _run_stage(name: str, forced: bool) -> State[Any]:
+    """Run one stage and record it in dvc.lock, unless it is current."""
     log = get_run_logger()
-    at_hand = _at_hand.get()
-    dag = at_hand.dag
+    current_run = _current_run.get()
+    dag = current_run.dag
     try:
         if not forced and dag.is_current(name):
             return _current(name)
         with dag.held(name):
-            # another run may have done it while this one waited
+            # another run may have done it during the wait for the lock
             if not forced and dag.is_current(name):
                 return _current(name)
             try:
-                summary = _work(name, at_hand, log.warning)
+                summary = _work(name, current_run, log.warning)
             finally:
-                memory.give_back()
+                memory.release()
             dag.commit(name)
     except Exception as error:
-        # a person's mistake needs no traceback, and a bug does
+        # only a bug needs a traceback
         log.error("Stage %s failed: %s", name, error, exc_info=explain(error) is None)
-        return Failed(message=_why(name, error))
+        return Failed(message=_message(name, error))
     log.info("%s: %s; recorded in dvc.lock", name, summary)
     return Completed(message=summary)
 
 
-def _work(name: str, at_hand: _Run, warn: Callable[[str], None]) -> str:
-    """Run a stage and return what to report: shipped ones as batches of the runner, a user's own as DVC runs them."""
-    if at_hand.dag.command(name) != f"python -m tasks {name}":
-        at_hand.dag.execute(name)
+def _work(name: str, current_run: _Run, warn: Callable[[str], None]) -> str:
+    """Run a stage and return a summary: shipped stages in batches, a user's own by their command."""
+    if current_run.dag.command(name) != f"python -m tasks {name}":
+        current_run.dag.execute(name)
         return "its command has run"
-    return str(run(name, at_hand.config, at_hand.each, by=f"flow run {flow_run.name}", waiting=warn))
+    return str(run(name, current_run.config, current_run.driver, by=f"flow run {flow_run.name}", waiting=warn))
 
 
 def _current(name: str) -> State[Any]:
-    return Completed(name="Current", message=f"{name}: inputs, parameters and outputs are as last recorded")
+    return Completed(name="Current", message=f"{name}: inputs, parameters and outputs are unchanged since the last run")
 
 
-def _why(name: str, error: Exception) -> str:
+def _message(name: str, error: Exception) -> str:
     if isinstance(error, ItemFailed):
         return str(error)
     return f"{name}: {explain(error) or f'{type(error).__name__}: {error}'}"
@@ -154,7 +162,7 @@ def _push(dag: Dag, config: Config) -> State[Any] | None:
             return Completed(message=f"{dag.push()} files copied to the remote {remote!r}")
         except Exception as error:
             get_run_logger().error("dvc push failed: %s", error)
-            return Failed(message=_why("push", error))
+            return Failed(message=_message("push", error))
 
     delays_s = list(config.runtime.retry_delays_s)
     run_push = task(name="push", task_run_name="push", retries=len(delays_s), retry_delay_seconds=delays_s)(push)

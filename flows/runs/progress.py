@@ -1,4 +1,4 @@
-"""A stage's progress in the Prefect UI: a bar among its artifacts, moved now and then."""
+"""Progress bar of a stage among its artifacts in the Prefect UI."""
 
 from __future__ import annotations
 
@@ -12,29 +12,33 @@ PAUSE_S = 3.0
 
 
 class Progress:
-    """Shows how many of a stage's items are done; nothing where it is over before a bar would help.
+    """Shows how many items of a stage are done; stages shorter than `PAUSE_S` get no bar.
 
     Args:
-        stage: the stage's word
-        n_items: how many items there are
+        stage: its name
+        n_items: the number of its items
     """
 
     def __init__(self, stage: str, n_items: int) -> None:
         self._stage, self._n_items = stage, n_items
-        self._moved = time.monotonic()
+        self._updated = time.monotonic()
         self._id: UUID | None = None
 
-    def at(self, n_done: int) -> None:
-        """Move the bar, unless it was moved a moment ago."""
+    def update(self, n_done: int) -> None:
+        """Update the bar, at most every `PAUSE_S` seconds and at the end.
+
+        Args:
+            n_done: the number of items done
+        """
         last = n_done == self._n_items
-        if time.monotonic() - self._moved < PAUSE_S and not (last and self._id):
+        if time.monotonic() - self._updated < PAUSE_S and not (last and self._id):
             return
-        self._moved = time.monotonic()
-        share = 100 * n_done / self._n_items
+        self._updated = time.monotonic()
+        percent = 100 * n_done / self._n_items
         if self._id is None:
-            # an artifact's key knows no @
+            # Prefect refuses @ in an artifact's key
             key = f"{self._stage.replace('@', '-')}-progress"
-            made = create_progress_artifact(share, key=key, description=f"{self._n_items} items of stage {self._stage}")
-            self._id = cast(UUID, made)
+            title = f"{self._n_items} items of stage {self._stage}"
+            self._id = cast(UUID, create_progress_artifact(percent, key=key, description=title))
         else:
-            update_progress_artifact(self._id, share)
+            update_progress_artifact(self._id, percent)

@@ -1,4 +1,4 @@
-"""Where a stage's shards run: threads or worker processes here, or the workers of a Dask scheduler."""
+"""Runners of batches: threads or worker processes of this machine, or the workers of a Dask scheduler."""
 
 from __future__ import annotations
 
@@ -18,16 +18,21 @@ from tasks.core.config import Runtime
 from tasks.core.errors import ConfigError
 
 Kind = Literal["threads", "processes", "dask"]
-Done = TypeVar("Done")
+Result = TypeVar("Result")
 
 
 class WorkerDied(Exception):
-    """A worker process was killed, or took too long and was stopped; the work itself may be sound."""
+    """A worker process was killed or exceeded its time limit; a retry may succeed."""
 
 
 @dataclass(frozen=True)
 class Runner:
-    """A task runner for shards, and how a task run calls the work from where it is."""
+    """A task runner for batches.
+
+    Args:
+        tasks: the Prefect task runner
+        call: `call(function, *arguments)`, with which a task run executes its work: in its own thread or in a process
+    """
 
     tasks: TaskRunner[Any]
     call: Callable[..., Any]
@@ -35,34 +40,36 @@ class Runner:
 
 @contextmanager
 def started(kind: Kind, scheduler: str | None, runtime: Runtime) -> Iterator[Runner]:
-    """Start a runner, and stop it on leaving.
+    """Start a runner; stop it on exit.
 
     Args:
-        kind: `threads` and `processes` of this machine, as many as `runtime.workers` says, or `dask`
-        scheduler: address of the Dask scheduler, such as `tcp://10.0.0.5:8786`
-        runtime: the settings of the machine
+        kind: `threads` or `processes` of this machine (`runtime.workers` of them), or `dask`
+        scheduler: address of the Dask scheduler, such as `tcp://10.0.0.5:8786`; None for the other kinds
+        runtime: number of workers and time limit
 
     Raises:
-        ConfigError: if Dask is asked for and cannot be had, or a scheduler is named for nothing
+        ConfigError: if Dask is not installed or does not answer, or if kind and scheduler do not match
     """
     if (kind == "dask") != (scheduler is not None):
-        raise ConfigError(f"runner {kind!r} with scheduler {scheduler!r}: a scheduler's address goes with 'dask' alone")
+        raise ConfigError(
+            f"runner {kind!r} with scheduler {scheduler!r}: 'dask' needs a scheduler's address, other runners take none"
+        )
     n_workers = runtime.workers or os.cpu_count() or 1
     match kind:
         case "threads":
-            with _one_thread_each(), _threads(n_workers) as threads:
-                yield Runner(threads, _here)
+            with _one_native_thread(), _threads(n_workers) as threads:
+                yield Runner(threads, _call)
         case "processes":
-            # a thread for each process: no task run says that it runs before it does
+            # one thread per process, so that a task run is not shown as running while it waits for a process
             with _Processes(n_workers, runtime.shard_timeout_s) as pool, _threads(n_workers) as threads:
                 yield Runner(threads, pool.call)
         case "dask":
             with _dask(str(scheduler)) as tasks:
-                yield Runner(tasks, _here)
+                yield Runner(tasks, _call)
 
 
-def _here(work: Callable[..., Done], *arguments: Any) -> Done:
-    return work(*arguments)
+def _call(function: Callable[..., Result], *arguments: Any) -> Result:
+    return function(*arguments)
 
 
 def _threads(n_workers: int) -> TaskRunner[Any]:
@@ -70,10 +77,10 @@ def _threads(n_workers: int) -> TaskRunner[Any]:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def _one_native_thread() -> Iterator[None]:
     from threadpoolctl import threadpool_limits
 
-    # the limit that each item sets is this whole process's: without this one, an item that ends first would lift it
+    # every item limits native threads, but the limit is per process: the first item to end would lift it for the others
     with threadpool_limits(1):
         yield
 
@@ -84,7 +91,7 @@ def _dask(scheduler: str) -> Iterator[TaskRunner[Any]]:
         from distributed import Client
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError:
-        raise ConfigError("runner 'dask' needs the extra of that kind: make env EXTRAS=cluster,dev") from None
+        raise ConfigError("runner 'dask' needs the extra `cluster`: make env EXTRAS=cluster,dev") from None
     try:
         Client(scheduler, timeout="20s", set_as_default=False).close()  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
@@ -94,7 +101,7 @@ def _dask(scheduler: str) -> Iterator[TaskRunner[Any]]:
 
 
 class _Processes:
-    """A pool of worker processes that is made anew when one of them dies."""
+    """A pool of worker processes that is replaced when one of them dies."""
 
     def __init__(self, n_workers: int, timeout_s: float) -> None:
         self._n_workers, self._timeout_s = n_workers, timeout_s
@@ -108,31 +115,31 @@ class _Processes:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def call(self, work: Callable[..., Done], *arguments: Any) -> Done:
-        """Do something in one of the processes.
+    def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Call a function in one of the processes.
 
         Raises:
-            WorkerDied: if the process was killed, or did not finish in time
+            WorkerDied: if the process was killed or exceeded the time limit
         """
         with self._lock:
             pool = self._pool = self._pool or workers.pool(self._n_workers)
         try:
-            return pool.submit(work, *arguments).result(self._timeout_s)
+            return pool.submit(function, *arguments).result(self._timeout_s)
         except BrokenProcessPool:
-            self._leave(pool)
+            self._discard(pool)
             raise WorkerDied("a worker process died: killed, or out of memory") from None
         except TimeoutError:
-            self._stop(pool)
-            raise WorkerDied(f"no end after {self._timeout_s:.0f} s (runtime.shard_timeout_s)") from None
+            self._kill(pool)
+            raise WorkerDied(f"a batch took longer than {self._timeout_s:.0f} s (runtime.shard_timeout_s)") from None
 
-    def _leave(self, pool: ProcessPoolExecutor) -> None:
+    def _discard(self, pool: ProcessPoolExecutor) -> None:
         with self._lock:
             if self._pool is pool:
                 self._pool = None
         pool.shutdown(wait=False, cancel_futures=True)
 
-    def _stop(self, pool: ProcessPoolExecutor) -> None:
-        # a pool has no public way to stop a process that hangs before Python 3.14
+    def _kill(self, pool: ProcessPoolExecutor) -> None:
+        # before Python 3.14, a pool has no public way to stop a process that hangs
         for process in list((pool._processes or {}).values()):
             process.kill()
-        self._leave(pool)
+        self._discard(pool)

@@ -28,7 +28,7 @@ def environment(port: int) -> dict[str, str]:
 
     What is set already (a database's URL, a page's) is respected, except where the server is and where it keeps house.
     """
-    home = (paths.HOUSE / "prefect").resolve()
+    home = (paths.STATE / "prefect").resolve()
     return {
         "UNDERTONE_REPORT_URL": report_site.url(port + 1),
         # leases of concurrency slots outlive a restart; kept in memory, a killed server's slots stay taken for ever

@@ -257,7 +257,9 @@ class Tally:
     done: int = 0
 
     def __str__(self) -> str:
-        return f"{self.items} items, {self.done} done now, {self.items - self.done} known already"
+        if not self.items:
+            return "done"
+        return f"{self.items} items: {self.done} computed, {self.items - self.done} cached"
 
     def of(self, each: Each) -> Each:
         """Return a driver that counts.
@@ -381,5 +383,5 @@ def _shown(outcomes: Iterator[Outcome], stage: str, total: int, runtime: Runtime
         line = bar.add_task(stage, total=total, note="")
         for outcome in outcomes:
             remembered += outcome.remembered
-            bar.update(line, advance=1, note=f"{remembered} known already" if remembered else "")
+            bar.update(line, advance=1, note=f"{remembered} cached" if remembered else "")
             yield outcome

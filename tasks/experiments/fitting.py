@@ -130,4 +130,4 @@ def _folder(item: Fit, inner: str = "") -> Path | None:
     if not item.plan.model.in_epochs:
         return None
     key = hashlib.sha256(f"{item.id} {item.content} {inner} {sys.version}".encode()).hexdigest()
-    return paths.HOUSE / "training" / key[:24]
+    return paths.STATE / "training" / key[:24]

@@ -309,7 +309,7 @@ def _parameters(settings: Crawl) -> dict[str, Any]:
         "noplaylist": True,
         "proxy": settings.proxy or "",
         "cookiefile": _cookies(settings),
-        "cachedir": str(paths.HOUSE / "yt-dlp"),
+        "cachedir": str(paths.STATE / "yt-dlp"),
         "socket_timeout": settings.timeout_s,
         # all retries are done by the module `retries`
         "retries": 0,

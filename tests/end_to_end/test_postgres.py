@@ -168,7 +168,7 @@ def test_two_workers_share_a_pool_on_postgresql(url: str, database: Database, tm
     with Path("second.log").open("wb") as sink:
         second = subprocess.Popen(command, env=server.environment(port), stdout=sink, stderr=sink)
     until(lambda: "second" in workers(url))
-    mine = [one for one in psutil.process_iter() if orphans.is_marked(one, paths.HOUSE.resolve() / "prefect")]
+    mine = [one for one in psutil.process_iter() if orphans.is_marked(one, paths.STATE.resolve() / "prefect")]
     (busy,) = [one for one in mine if "worker" in one.cmdline() and one.pid != second.pid]
     busy.suspend()
     try:

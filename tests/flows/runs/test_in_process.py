@@ -1,4 +1,4 @@
-"""Stages in this process: what needs to be run is run, what is current is not, and DVC has it all on record."""
+"""In-process runs: outdated stages run, current ones are skipped, and all are recorded in dvc.lock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ stages:
 
 @pytest.fixture
 def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A project of three stages, one of which runs here; what did is listed."""
+    """Make a project of three stages, one of which runs in process; return the list of its runs."""
     from tasks.core.config import load
     from tasks.core.each import Tally
 
@@ -46,33 +46,31 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-def test_what_is_not_current_is_run_and_recorded(ran: list[str]) -> None:
-    told: list[str] = []
-    in_process.bring_up_to_date(say=told.append)
+def test_outdated_stages_run_and_are_recorded(ran: list[str]) -> None:
+    lines: list[str] = []
+    in_process.bring_up_to_date(say=lines.append)
     assert ran == ["polarity"]
     assert Path("out").read_text() == "A"
-    # a command of one's own stays that command, whatever the stage is called
+    # a user's own command runs, even under the name of a shipped stage
     assert Path("cut").read_text() == "mine\n"
-    assert "polarity: 3 items, 1 done now, 2 known already" in told
+    assert "polarity: 3 items: 1 computed, 2 cached" in lines
     dag = Dag()
     assert all(dag.is_current(stage) for stage in dag.stages())
-    in_process.bring_up_to_date(say=told.append)
+    in_process.bring_up_to_date(say=lines.append)
     assert ran == ["polarity"]
-    assert "polarity: current" in told
+    assert "polarity: current" in lines
 
 
-def test_what_took_moments_is_on_record_when_a_later_stage_fails(
-    ran: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_short_stages_are_recorded_when_a_later_stage_fails(ran: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     Path("dvc.yaml").write_text(DVC_YAML.replace("echo mine > cut", "python -m tasks segments"))
     committed = list[tuple[str, ...]]()
     commit, run = Dag.commit, in_process.run
 
-    def failing(stage: str, *given: object, **more: object) -> object:
+    def failing(stage: str, *arguments: object, **options: object) -> object:
         if stage == "segments":
             assert committed == []
             raise InputError("no sound")
-        return run(stage, *given, **more)
+        return run(stage, *arguments, **options)
 
     monkeypatch.setattr(in_process, "run", failing)
     monkeypatch.setattr(Dag, "commit", lambda self, *stages: (committed.append(stages), commit(self, *stages))[1])
@@ -83,7 +81,7 @@ def test_what_took_moments_is_on_record_when_a_later_stage_fails(
     assert [dag.is_current(stage) for stage in ("own", "polarity", "segments")] == [True, True, False]
 
 
-def test_named_stages_bring_what_they_need_and_no_more(ran: list[str]) -> None:
+def test_named_stages_run_with_those_they_need_only(ran: list[str]) -> None:
     in_process.bring_up_to_date(["polarity"], say=str)
     assert Path("copied").read_text() == "a"
     assert not Path("cut").exists()
@@ -91,11 +89,11 @@ def test_named_stages_bring_what_they_need_and_no_more(ran: list[str]) -> None:
     assert ran == ["polarity", "polarity"]
 
 
-def test_mistakes_are_explained_and_nothing_is_recorded(ran: list[str]) -> None:
+def test_a_failed_stage_is_explained_and_not_recorded(ran: list[str]) -> None:
     with pytest.raises(UndertoneError, match="unknown stage lost; the stages are own, polarity, segments"):
         in_process.bring_up_to_date(["lost"], say=str)
     Path("source").write_text("broken")
-    with pytest.raises(UndertoneError, match="polarity: the source is broken\nWhat was finished is kept"):
+    with pytest.raises(UndertoneError, match="polarity: the source is broken\nFinished items are kept"):
         in_process.bring_up_to_date(say=str)
     dag = Dag()
     assert dag.is_current("own")

@@ -1,4 +1,4 @@
-"""Stages as task runs: order, what is skipped, what a failure says, what is pushed."""
+"""Stages as task runs: order, skipped stages, messages of failures, pushed outputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import State
 
 from flows.project.dag import Dag
 from flows.runs import lineage, pipeline
-from flows.runs.pipeline import Where, bring_up_to_date, dag_at_hand
+from flows.runs.pipeline import RunOptions, bring_up_to_date, project_dag
 from tasks.core import each, paths, tables
 from tasks.core.code_version import ROOT
 from tasks.core.errors import AudioError, ConfigError, InputError, ItemFailed
@@ -32,25 +32,25 @@ stages:
   left: {cmd: python -m tasks left, deps: [source], outs: [data/left/out]}
   right: {cmd: python -m tasks right, deps: [source], outs: [data/right/out]}
 """
-HERE = Where("threads", None, push=True)
+DEFAULTS = RunOptions("threads", None, push=True)
 Stage = Callable[[str], None]
 
 
 @flow(name="small")
-def small_flow(wanted: list[str], forced: list[str], where: dict[str, Any]) -> State[Any]:
-    return bring_up_to_date(dag_at_hand(), wanted, Where(**where), forced=forced)
+def small_flow(wanted: list[str], forced: list[str], options: dict[str, Any]) -> State[Any]:
+    return bring_up_to_date(project_dag(), wanted, RunOptions(**options), forced=forced)
 
 
-def ran(*wanted: str, forced: tuple[str, ...] = (), where: Where = HERE) -> State[Any]:
+def ran(*wanted: str, forced: tuple[str, ...] = (), options: RunOptions = DEFAULTS) -> State[Any]:
     state: State[Any] = small_flow(
-        list(wanted or ("left", "right", "last")), list(forced), vars(where), return_state=True
+        list(wanted or ("left", "right", "last")), list(forced), vars(options), return_state=True
     )
     return state
 
 
 @pytest.fixture
 def stages(project: Path, monkeypatch: pytest.MonkeyPatch, prefect: None) -> dict[str, list[Stage]]:
-    """A project of three stages; each writes its name, after what the test puts in its way."""
+    """Make a project of three stages that write their names; return functions by stage to call before it runs."""
     (project / "dvc.yaml").write_text(DVC_YAML)
     (project / "source").write_text("a")
     params = project / "params.yaml"
@@ -71,12 +71,12 @@ def stages(project: Path, monkeypatch: pytest.MonkeyPatch, prefect: None) -> dic
 
 
 def done() -> list[str]:
-    found = Path("log").read_text().split() if Path("log").exists() else []
+    names = Path("log").read_text().split() if Path("log").exists() else []
     Path("log").unlink(missing_ok=True)
-    return found
+    return names
 
 
-def test_a_users_own_stage_runs_as_dvc_runs_it(stages: dict[str, list[Stage]]) -> None:
+def test_a_users_own_stage_runs_by_its_command(stages: dict[str, list[Stage]]) -> None:
     Path("own").mkdir()
     Path("own/dvc.yaml").write_text(
         "stages:\n  words: {wdir: .., cmd: wc -c < data/left/out > words, deps: [data/left/out], outs: [words]}\n"
@@ -93,7 +93,7 @@ def test_a_users_own_stage_runs_as_dvc_runs_it(stages: dict[str, list[Stage]]) -
     assert str(failed.message).startswith(f"{name}: failed to run: false")
 
 
-def test_what_is_out_of_date_is_run_in_order_and_recorded(stages: dict[str, list[Stage]]) -> None:
+def test_outdated_stages_run_in_order_and_are_recorded(stages: dict[str, list[Stage]]) -> None:
     assert ran().message == "3 stages run, 0 current"
     order = done()
     assert sorted(order) == ["last", "left", "right"]
@@ -115,14 +115,14 @@ def test_a_bug_fails_the_run_with_stage_item_and_reason_first(stages: dict[str, 
     state = ran()
     assert state.is_failed()
     assert state.message == "left: train-07: ZeroDivisionError: division by zero"
-    assert done() == ["right"], "what does not need the failed stage goes on"
+    assert done() == ["right"], "stages that do not need the failed one run"
     assert Dag().is_current("right")
     del stages["left"]
     assert ran().is_completed()
-    assert sorted(done()) == ["last", "left"], "nothing done before is done again"
+    assert sorted(done()) == ["last", "left"], "finished stages do not run again"
 
 
-def test_a_mistake_is_told_as_it_is_told_on_the_terminal(stages: dict[str, list[Stage]]) -> None:
+def test_a_users_mistake_has_the_message_of_the_terminal(stages: dict[str, list[Stage]]) -> None:
     def fail(_: str) -> None:
         raise AudioError("data/x.flac: not a FLAC file")
 
@@ -132,19 +132,19 @@ def test_a_mistake_is_told_as_it_is_told_on_the_terminal(stages: dict[str, list[
         ran("lost").result()
 
 
-def test_dask_without_a_scheduler_and_the_other_way_round(stages: dict[str, list[Stage]]) -> None:
-    with pytest.raises(ConfigError, match="a scheduler's address goes with 'dask' alone"):
-        ran(where=Where("dask", None, push=False)).result()
-    with pytest.raises(ConfigError, match="a scheduler's address goes with 'dask' alone"):
-        ran(where=Where("threads", "tcp://127.0.0.1:1", push=False)).result()
+def test_runner_and_scheduler_must_match(stages: dict[str, list[Stage]]) -> None:
+    with pytest.raises(ConfigError, match="'dask' needs a scheduler's address, other runners take none"):
+        ran(options=RunOptions("dask", None, push=False)).result()
+    with pytest.raises(ConfigError, match="'dask' needs a scheduler's address, other runners take none"):
+        ran(options=RunOptions("threads", "tcp://127.0.0.1:1", push=False)).result()
     assert done() == []
 
 
-def test_what_is_new_goes_to_the_remote(stages: dict[str, list[Stage]], tmp_path: Path) -> None:
+def test_new_outputs_are_pushed_to_the_remote(stages: dict[str, list[Stage]], tmp_path: Path) -> None:
     remote = tmp_path / "remote"
     dvc = [sys.executable, "-m", "dvc"]
     subprocess.run([*dvc, "remote", "add", "-q", "-d", "store", str(remote)], check=True)
-    assert ran(where=Where("threads", None, push=False)).is_completed()
+    assert ran(options=RunOptions("threads", None, push=False)).is_completed()
     assert not remote.exists()
     assert ran().is_completed()
     assert len([path for path in remote.rglob("*") if path.is_file()]) == 3
@@ -154,7 +154,7 @@ def test_what_is_new_goes_to_the_remote(stages: dict[str, list[Stage]], tmp_path
     state = ran()
     assert state.is_failed()
     assert (state.message or "").startswith("push: dvc push to the remote 'store' failed")
-    assert all(Dag().is_current(stage) for stage in Dag().stages()), "a remote out of reach loses nothing"
+    assert all(Dag().is_current(stage) for stage in Dag().stages()), "an unreachable remote loses no result"
 
 
 def test_lineage_and_rejects_are_artifacts(stages: dict[str, list[Stage]]) -> None:
@@ -183,22 +183,22 @@ with rwlock(repo.tmp_dir, repo.fs, "dvc repro", [], [str(repo.root_dir) + "/data
 """
 
 
-def test_what_another_process_holds_is_waited_for(stages: dict[str, list[Stage]]) -> None:
+def test_a_stage_locked_by_another_process_is_waited_for(stages: dict[str, list[Stage]]) -> None:
     other = subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True)
-    heard: list[str] = []
+    messages: list[str] = []
 
-    def hear(message: str) -> None:
-        heard.append(message)
+    def receive(message: str) -> None:
+        messages.append(message)
         os.kill(other.pid, signal.SIGKILL)
         other.wait()
 
     try:
         assert other.stdout
         assert other.stdout.readline() == "held\n"
-        with Dag(waiting=hear).held("left"):
+        with Dag(waiting=receive).held("left"):
             pass
     finally:
         other.kill()
         other.communicate()
-    assert len(heard) == 1
-    assert f"(PID {other.pid}): dvc repro" in heard[0]
+    assert len(messages) == 1
+    assert f"(PID {other.pid}): dvc repro" in messages[0]

@@ -1,4 +1,4 @@
-"""Runners: the same results from threads and processes, another try for what may pass, and none for a bug."""
+"""Runners: same results from threads and processes; retries after transient failures, none after a bug."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from prefect import flow
 from prefect.artifacts import Artifact
 
-from flows.runs import progress, runners, shards
+from flows.runs import batches, progress, runners
 from tasks.core import each, tables
 from tasks.core.config import Config, Runtime, Section
 from tasks.core.errors import ItemFailed, Transient
@@ -72,15 +72,15 @@ def runtime(project: Path, settings: Config, prefect: None) -> Runtime:
 
 def ran(kind: runners.Kind, runtime: Runtime, *texts: str, work: each.Work = WORK) -> Result:
     items = [Word(f"{number:02d}", text) for number, text in enumerate(texts)]
-    found: list[Result] = []
+    results: list[Result] = []
 
     @flow(name="measured")
     def measured() -> None:
         with runners.started(kind, None, runtime) as runner:
-            found.append(each.collect(shards.mapped(runner, runtime)(work, items), SCHEMA))
+            results.append(each.collect(batches.mapped(runner, runtime)(work, items), SCHEMA))
 
     measured()
-    return found[0]
+    return results[0]
 
 
 def test_every_runner_gives_the_same_rows_in_the_same_order(runtime: Runtime) -> None:
@@ -89,15 +89,15 @@ def test_every_runner_gives_the_same_rows_in_the_same_order(runtime: Runtime) ->
     for log in Path().glob("tries-*"):
         log.unlink()
     again = ran("threads", runtime, *texts, work=replace(WORK, host=host))
-    assert not list(Path().glob("tries-*")), "what one runner did, another remembers"
+    assert not list(Path().glob("tries-*")), "the cache is shared by all runners"
     assert again.rows.equals(by_process.rows)
     assert by_process.rows["length"].to_pylist() == list(range(1, 12))
 
 
-def test_what_may_pass_is_tried_again_and_the_rest_is_remembered(runtime: Runtime) -> None:
-    found = ran("threads", runtime, "fine", "busy at first", "busy", "fine too")
-    assert [row["id"] for row in found.rows.to_pylist()] == ["00", "01", "03"]
-    assert [(reject.id, reject.reason) for reject in found.rejects] == [("02", "unavailable for now")]
+def test_transient_failures_are_retried_and_other_items_are_cached(runtime: Runtime) -> None:
+    result = ran("threads", runtime, "fine", "busy at first", "busy", "fine too")
+    assert [row["id"] for row in result.rows.to_pylist()] == ["00", "01", "03"]
+    assert [(reject.id, reject.reason) for reject in result.rejects] == [("02", "unavailable for now")]
     assert len(Path("tries-01").read_text()) == 3
     assert len(Path("tries-02").read_text()) == 1 + len(runtime.retry_delays_s)
     assert len(Path("tries-00").read_text()) == 1
@@ -105,18 +105,18 @@ def test_what_may_pass_is_tried_again_and_the_rest_is_remembered(runtime: Runtim
 
 @pytest.mark.parametrize("text", ["deadly at first", "hangs at first"])
 def test_a_worker_that_dies_or_hangs_is_replaced(runtime: Runtime, text: str) -> None:
-    found = ran("processes", runtime, "fine", text, "fine too")
-    assert found.rows["length"].to_pylist() == [4, len(text), 8]
+    result = ran("processes", runtime, "fine", text, "fine too")
+    assert result.rows["length"].to_pylist() == [4, len(text), 8]
 
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
-def test_a_bug_is_not_tried_again_and_names_its_item(runtime: Runtime, kind: Any) -> None:
+def test_a_bug_is_not_retried_and_its_item_is_named(runtime: Runtime, kind: Any) -> None:
     with pytest.raises(ItemFailed, match=r"^measure: 01: ZeroDivisionError: division by zero$"):
         ran(kind, runtime, "fine", "bug")
     assert len(Path("tries-01").read_text()) == 1
 
 
-def test_a_long_stage_shows_a_bar(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_stage_has_a_progress_bar(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "PAUSE_S", 0.0)
     ran("threads", runtime, *(f"text {number}" for number in range(9)))
     bar = Artifact.get("measure-progress")

@@ -220,7 +220,7 @@ def napping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     # half a minute between two heartbeats is the least that Prefect allows
     monkeypatch.setattr(crashes, "SILENCE_S", crashes.HEARTBEAT_S + 8)
     yield tmp_path
-    assert not [one for one in psutil.process_iter() if orphans.is_marked(one, paths.HOUSE.resolve() / "prefect")]
+    assert not [one for one in psutil.process_iter() if orphans.is_marked(one, paths.STATE.resolve() / "prefect")]
 
 
 class Api:
@@ -288,7 +288,7 @@ def test_after_sigkill_of_everything_a_new_run_starts(napping: Path) -> None:
         api.ask("/v2/concurrency_limits/", {"name": "tag:host:quiet.example", "limit": 1})
         first = api.start("weak-supervision/nightly", seconds=300)
         until(lambda: api.state(first) == "Running" and api.active_slots()["tag:host:quiet.example"] == 1, 120)
-        home = paths.HOUSE.resolve() / "prefect"
+        home = paths.STATE.resolve() / "prefect"
         for process in psutil.process_iter():
             if orphans.is_marked(process, home):
                 process.kill()

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tasks.__main__ import LATE
+from tasks.__main__ import PRELOADED
 from tasks.core import workers
 from tasks.core.code_version import ROOT
 
@@ -47,7 +47,7 @@ def test_a_pool_begins_with_what_its_work_will_import() -> None:
     assert len({process for process, _ in found}) == 2
 
 
-@pytest.mark.parametrize("name", LATE)
+@pytest.mark.parametrize("name", PRELOADED)
 def test_what_pools_begin_with_can_be_imported(name: str) -> None:
     # in a process of the pool nobody would hear of a name that is none
     importlib.import_module(name)

@@ -41,7 +41,7 @@ def test_windows_are_learned_and_their_utterances_scored(toy: Toy) -> None:
     assert not any("#" in row["utterance_id"] for row in rows)
     page = paths.page("trial").read_text()
     assert "0.02 s every 0.01 s" in page
-    assert not list((paths.HOUSE / "training").glob("*")), "what is trained leaves nothing to go on with"
+    assert not list((paths.STATE / "training").glob("*")), "what is trained leaves nothing to go on with"
 
 
 def test_windows_of_one_utterance_never_straddle_folds(toy: Toy) -> None:
