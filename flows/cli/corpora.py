@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from tasks.core.config import Config
 
-app = typer.Typer(no_args_is_help=True, help="Corpora: add them to the project, check them, make small simulated ones.")
+app = typer.Typer(no_args_is_help=True, help="Corpora: add, check, simulate.")
 Name = Annotated[str, typer.Argument(help="The corpus's name in params.yaml.")]
 
 
@@ -20,9 +20,9 @@ def list_corpora() -> None:
 
     Example: [bold]undertone corpus list[/]
     """
-    from flows.cli.screens import corpora as examine
+    from flows.cli.screens import corpora as corpus_screen
 
-    examine.corpora(_config())
+    corpus_screen.corpora(_config())
 
 
 @app.command()
@@ -55,15 +55,13 @@ def simulate(
     ] = None,
     sound: Annotated[float | None, typer.Option(help="Share of utterances whose voice shows it.")] = None,
     video: Annotated[float | None, typer.Option(help="Share of utterances whose face shows it.")] = None,
-    parts: Annotated[
-        bool, typer.Option(help="Each shows a part only: words sentiment, voices arousal, faces a group.")
-    ] = False,
+    parts: Annotated[bool, typer.Option(help="Words show sentiment only, voices arousal, faces a group.")] = False,
     times: Annotated[int | None, typer.Option(help="Multiple of the usual number of dialogues.")] = None,
 ) -> None:
-    """Make a small corpus in a published layout, with synthetic voices, and add it to params.yaml.
+    """Make a small synthetic corpus in a published layout; add it to params.yaml.
 
-    All reports mark it as simulated. With iemocap and meld, options limit how much words, voice and face show of the
-    emotion, to test fusion models on known signals.
+    All reports mark it as simulated. With iemocap and meld, options set how
+    much words, voice and face show of the emotion, to test fusion models.
 
     Example: [bold]undertone corpus simulate tess[/]
     """
@@ -88,11 +86,11 @@ def doctor(
     name: Name,
     show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Read a corpus and report what is missing, broken, duplicated or mislabelled in it, with advice.
+    """Report what is missing, broken, duplicated or mislabelled in a corpus.
 
     Example: [bold]undertone corpus doctor ravdess[/]
     """
-    from flows.cli.screens import corpora as examine
+    from flows.cli.screens import corpora as corpus_screen
     from flows.project import dag
     from tasks.core import paths, tables
     from tasks.corpora import doctor as corpus_doctor
@@ -103,21 +101,28 @@ def doctor(
     diagnosis = corpus_doctor.examine(name, config)
     target = paths.folder(f"corpus@{name}") / "doctor.html"
     tables.write_text(target, page.render(diagnosis))
-    examine.diagnosis(diagnosis)
+    corpus_screen.diagnosis(diagnosis)
     typer.echo(f"The page: {target.resolve()}")
     if show:
         typer.launch(str(target.resolve()))
 
 
-def audited(config: Config, name: str | None, protocol: str, declared: list[str], show: bool) -> None:
-    """Audit a corpus under a protocol, or the interviews; print it, write its page, and stop at a violation.
+def run_audit(config: Config, name: str | None, protocol: str, declared: list[str], show: bool) -> None:
+    """Audit a corpus under a protocol, or the interviews: print the findings and write a page.
+
+    Args:
+        config: all settings
+        name: the corpus's name, or None for the interviews
+        protocol: name of a protocol, such as `speaker-out(6)`; for a corpus
+        declared: accepted kinds of leaks
+        show: whether to open the page in a browser
 
     Raises:
-        LeakError: if there is a violation that is not declared
+        LeakError: if there is an undeclared violation
     """
     import json
 
-    from flows.cli.screens import corpora as examine
+    from flows.cli.screens import corpora as corpus_screen
     from flows.project import dag
     from tasks import leaks
     from tasks.core import paths, tables
@@ -132,7 +137,7 @@ def audited(config: Config, name: str | None, protocol: str, declared: list[str]
         finally:
             report = leaks.AuditReport.from_dict(json.loads(paths.AUDIT.read_text(encoding="utf-8")))
             tables.write_text(target, page.render(report, title, simulated=simulated))
-            examine.audit(report, title)
+            corpus_screen.audit(report, title)
     else:
         rule = protocols.parse(protocol)
         dag.reproduce((f"corpus@{demand_corpus(config, name)}",))
@@ -141,22 +146,29 @@ def audited(config: Config, name: str | None, protocol: str, declared: list[str]
         target = paths.folder(f"corpus@{name}") / "audit.html"
         report = audit.of_corpus(name, rule, declared=declared, seed=config.train.seed)
         tables.write_text(target, page.render(report, title, simulated=simulated))
-        examine.audit(report, title)
+        corpus_screen.audit(report, title)
     typer.echo(f"The page: {target.resolve()}")
     if show:
         typer.launch(str(target.resolve()))
     leaks.demand(report)
 
 
-def priced(config: Config, name: str, protocol: str, label_set: str, declared: list[str]) -> None:
-    """Run one recipe under an honest protocol and under random folds; print both and write them down.
+def measure_leak(config: Config, name: str, protocol: str, label_set: str, declared: list[str]) -> None:
+    """Run one recipe under an honest protocol and under random folds; print the scores and write them as JSON.
+
+    Args:
+        config: all settings
+        name: the corpus's name
+        protocol: name of the honest protocol, such as `speaker-out(6)`
+        label_set: name of the label set: all, ekman, iemocap-4, iemocap-5
+        declared: accepted kinds of leaks
 
     Raises:
-        LeakError: if the audit of the honest side finds a violation that is not declared
+        LeakError: if the honest protocol's audit finds an undeclared violation
     """
     import json
 
-    from flows.cli.screens import corpora as examine
+    from flows.cli.screens import corpora as corpus_screen
     from flows.project import dag
     from tasks import leaks
     from tasks.core import each, paths, tables
@@ -170,8 +182,8 @@ def priced(config: Config, name: str, protocol: str, label_set: str, declared: l
     price = leak_price.price(name, config, protocol, each=each.local(config.runtime), label_set=label_set)
     target = paths.folder(f"price@{name}") / "price.json"
     tables.write_text(target, json.dumps(price.to_dict(), indent=2, ensure_ascii=False) + "\n")
-    examine.price(price)
-    typer.echo(f"The same as JSON: {target.resolve()}")
+    corpus_screen.price(price)
+    typer.echo(f"As JSON: {target.resolve()}")
 
 
 def demand_corpus(config: Config, name: str) -> str:
@@ -182,7 +194,7 @@ def demand_corpus(config: Config, name: str) -> str:
         name: the corpus's name
 
     Raises:
-        InputError: if it has not
+        InputError: if it does not
     """
     from tasks.core.errors import InputError
 

@@ -1,4 +1,4 @@
-"""`undertone demo`: serves the embedded interview site on loopback and runs the main job on it."""
+"""The embedded interview site, for `undertone demo` and `undertone ui`."""
 
 from __future__ import annotations
 
@@ -14,40 +14,45 @@ from tasks.simulate import site
 from tasks.simulate.sample import sample
 
 
-def base_url(config: Config) -> str:
-    """Return where the sample site is served."""
-    return f"http://127.0.0.1:{config.simulate.port}"
-
-
 @contextmanager
 def served(config: Config) -> Iterator[str]:
-    """Serve the sample site for as long as the context lasts, and yield its URL.
+    """Serve the sample on loopback while the context is open; yield its URL.
+
+    Args:
+        config: all settings; `simulate` describes the sample
 
     Raises:
-        InputError: if its port is taken
+        InputError: if the port is taken
     """
     with site.serve(sample(config.simulate, paths.SITE), port=config.simulate.port) as url:
         yield url
 
 
 def lists_are_the_samples(config: Config) -> bool:
-    """Say whether the project's lists are those of the embedded sample."""
+    """Return whether the project's lists are those of the sample.
+
+    Args:
+        config: all settings
+    """
     pages = sample(config.simulate, paths.SITE)
     with tempfile.TemporaryDirectory() as folder:
         train, test = Path(folder, "train.csv"), Path(folder, "test.csv")
-        site.write_lists(pages, base_url(config), train, test)
+        site.write_lists(pages, f"http://127.0.0.1:{config.simulate.port}", train, test)
         pairs = ((train, Path(config.crawl.train)), (test, Path(config.crawl.test)))
         return all(mine.is_file() and theirs.read_bytes() == mine.read_bytes() for theirs, mine in pairs)
 
 
 def demand_sample_lists(config: Config) -> None:
-    """Check that the demo would crawl the sample and nothing else.
+    """Check that the project's lists name the sample only.
+
+    Args:
+        config: all settings
 
     Raises:
-        InputError: if the lists name other interviews
+        InputError: if they name other interviews
     """
     if not lists_are_the_samples(config):
         raise InputError(
-            f"{config.crawl.train} and {config.crawl.test} list interviews of your own, and the demo crawls only its "
-            "sample. Run your own with `undertone run`; for the demo, use a fresh clone or `git checkout data/*.csv`"
+            f"{config.crawl.train} and {config.crawl.test} list other interviews than the sample's; the demo crawls "
+            "only the sample. Run `undertone run` for yours; for the demo, use a fresh clone or `git checkout data/*.csv`"
         )

@@ -1,4 +1,4 @@
-"""`undertone`: the command line. Every verb's help ends with an example that works."""
+"""`undertone`: the command line. The help of every command ends with an example that works."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    help="From interviews to a speech-sentiment classifier, and a report one can defend.",
+    help="From interviews to a speech-sentiment classifier, and a report with defensible scores.",
 )
-export = typer.Typer(no_args_is_help=True, help="Write results in other people's formats.")
+export = typer.Typer(no_args_is_help=True, help="Write results in formats of other programs.")
 app.add_typer(export, name="export")
 cache = typer.Typer()
 app.add_typer(cache, name="cache")
@@ -33,15 +33,15 @@ app.add_typer(labels_cli.app, name="labels")
 
 
 def main() -> None:
-    """Run the command line; a person's mistake ends in one message and a status other than 0."""
+    """Run the command line; a user's mistake ends with one message and exit status 1."""
     from tasks.core.errors import UndertoneError
 
-    # stages run as `python -m tasks …`: with this environment's python, activated or not
+    # `python -m tasks …` must find this environment's python, even if the environment is not activated
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     try:
         app()
     except (UndertoneError, OSError, KeyboardInterrupt) as error:
-        # not before: --help needs none of it, and it takes longer than the help
+        # imported late, since it takes longer than --help, which does not need it
         from tasks.__main__ import INTERRUPTED, explain
 
         if (message := explain(error)) is None:
@@ -63,7 +63,7 @@ def _root(
 
 @app.command()
 def demo() -> None:
-    """Crawl the embedded interview site over HTTP and run the whole main job on it.
+    """Crawl the embedded interview site over HTTP and run all stages on it.
 
     Example: [bold]undertone demo[/]
     """
@@ -82,14 +82,12 @@ def demo() -> None:
 
 @app.command()
 def run(
-    stages: Annotated[
-        list[str] | None, typer.Argument(help="Stages to bring up to date; all if none is named.")
-    ] = None,
+    stages: Annotated[list[str] | None, typer.Argument(help="Names of stages; all if none is named.")] = None,
     force: Annotated[
         bool, typer.Option("--force", "-f", help="Run the named stages even if they are current.")
     ] = False,
 ) -> None:
-    """Bring stages, and what they need, up to date; what is current is skipped.
+    """Run outdated stages and the stages they need; current ones are skipped.
 
     Example: [bold]undertone run polarity train[/]
     """
@@ -103,9 +101,10 @@ def run(
 
 @app.command()
 def status() -> None:
-    """List the stages that the next run would bring up to date, and what changed.
+    """List the outdated stages, and what changed since they ran.
 
-    Unlike `dvc status` it digests edited code first: an edit that cannot change a result concerns no stage.
+    Unlike `dvc status`, it digests the code first, and so ignores edits that
+    cannot change a result.
 
     Example: [bold]undertone status[/]
     """
@@ -123,9 +122,9 @@ def status() -> None:
 
 @app.command()
 def crawl() -> None:
-    """Fetch the listed interviews; look again at playlists and at what failed for a passing reason.
+    """Fetch new interviews of the lists; retry those that failed temporarily.
 
-    What has been fetched is not fetched again.
+    Playlists and channels are read again. Fetched interviews are kept.
 
     Example: [bold]undertone crawl[/]
     """
@@ -135,7 +134,7 @@ def crawl() -> None:
     in_process.bring_up_to_date(("crawl",), say=typer.echo, force=True)
     fetched = tables.read(paths.VIDEOS, tables.VIDEOS).num_rows
     rejected = tables.read(paths.rejected("crawl"), tables.REJECTED).to_pylist()
-    typer.echo(f"{fetched} interviews are here, {len(rejected)} are not:")
+    typer.echo(f"{fetched} interviews fetched, {len(rejected)} rejected:")
     for row in rejected:
         typer.echo(f"  {row['item']}: {row['reason']} ({row['detail']})")
 
@@ -143,29 +142,29 @@ def crawl() -> None:
 @app.command()
 def site(
     media: Annotated[
-        Path | None, typer.Option(help="Serve this folder of media and captions instead of the sample.")
+        Path | None, typer.Option(help="Folder of media and captions to serve instead of the sample.")
     ] = None,
-    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; simulate.port if not given.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; by default simulate.port.")] = None,
     lists: Annotated[
-        Path | None, typer.Option(help="Write train.csv and test.csv that list the site's interviews here.")
+        Path | None, typer.Option(help="Folder for train.csv and test.csv, the lists of the site's interviews.")
     ] = None,
 ) -> None:
-    """Serve interviews on loopback until Ctrl-C: the embedded sample, or a folder of your own.
+    """Serve the embedded sample, or a folder of media, on loopback until Ctrl-C.
 
     Example: [bold]undertone site --media recordings/ --lists data/[/]
     """
     from tasks.core import paths
-    from tasks.simulate import site as pages
+    from tasks.simulate import site as interview_site
     from tasks.simulate.folder import folder
     from tasks.simulate.sample import sample
 
     config = _config()
-    chosen = folder(media) if media else sample(config.simulate, paths.SITE)
-    with pages.serve(chosen, port=config.simulate.port if port is None else port) as url:
-        typer.echo(f"Serving {media or 'the sample'} at {url} (Ctrl-C stops it)")
+    pages = folder(media) if media else sample(config.simulate, paths.SITE)
+    with interview_site.serve(pages, port=config.simulate.port if port is None else port) as url:
+        typer.echo(f"Serving {media or 'the sample'} at {url}. Stop with Ctrl-C.")
         if lists:
-            pages.write_lists(chosen, url, lists / "train.csv", lists / "test.csv")
-            typer.echo(f"Listed in {lists / 'train.csv'} and {lists / 'test.csv'}")
+            interview_site.write_lists(pages, url, lists / "train.csv", lists / "test.csv")
+            typer.echo(f"Written: {lists / 'train.csv'} and {lists / 'test.csv'}")
         _wait_for_ctrl_c()
 
 
@@ -173,7 +172,7 @@ def site(
 def report(
     show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Bring the report up to date, print its headline figures and where it lies.
+    """Bring the report up to date; print its main scores and its path.
 
     Example: [bold]undertone report[/]
     """
@@ -188,27 +187,28 @@ def report(
 
 @app.command()
 def predict(
-    source: Annotated[str, typer.Argument(help="A media file or a URL.")],
-    captions: Annotated[Path | None, typer.Option(help="Captions of the file, if not beside it.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the CSV and the picture.")] = Path("predictions"),
+    source: Annotated[str, typer.Argument(help="Media file or URL.")],
+    captions: Annotated[
+        Path | None, typer.Option(help="Caption file; by default the one next to the media file.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the CSV and the chart.")] = Path("predictions"),
 ) -> None:
-    """Classify new media with the trained model: its captioned utterances, or fixed windows.
+    """Classify new media with the trained model, by caption or in fixed windows.
 
     Example: [bold]undertone predict interview.m4a --out predictions[/]
     """
     from flows.cli.screens import results
     from tasks.on_demand import predict as prediction
 
-    found = prediction.run(source, captions=captions, out=out, config=_config())
-    results.predictions(found)
+    results.predictions(prediction.run(source, captions=captions, out=out, config=_config()))
 
 
 @export.command("segments")
 def export_segments(
-    folder: Annotated[Path, typer.Argument(help="Where negative/, neutral/ and positive/ are made.")],
-    audio_format: Annotated[str, typer.Option("--format", help="wav, mp3, ogg or flac.")] = "wav",
+    folder: Annotated[Path, typer.Argument(help="Folder for negative/, neutral/ and positive/.")],
+    audio_format: Annotated[str, typer.Option("--format", help="Format: wav, mp3, ogg or flac.")] = "wav",
 ) -> None:
-    """Write the labelled segments as sound files into a folder per sentiment, to listen to.
+    """Write the labelled segments as sound files, one folder per sentiment.
 
     Example: [bold]undertone export segments listen/ --format mp3[/]
     """
@@ -222,7 +222,7 @@ def export_segments(
 
 @cache.callback(invoke_without_command=True)
 def cache_usage(context: typer.Context) -> None:
-    """Show what each stage's remembered results take up, and the bound on them.
+    """Show the size of the cached results of each stage, and the limit.
 
     Example: [bold]undertone cache[/]
     """
@@ -236,16 +236,17 @@ def cache_usage(context: typer.Context) -> None:
 @cache.command("clean")
 def cache_clean(
     max_bytes: Annotated[
-        int | None, typer.Option(min=0, help="Throw away the longest unused until no more than this is left.")
+        int | None, typer.Option(min=0, help="Size to keep; the least recently used results go first.")
     ] = None,
     older_than_days: Annotated[
-        float | None, typer.Option(min=0, help="Throw away what has not been of use for so many days.")
+        float | None, typer.Option(min=0, help="Remove results that were not used for this many days.")
     ] = None,
-    stage: Annotated[list[str] | None, typer.Option(help="Only this stage's results; may be repeated.")] = None,
+    stage: Annotated[list[str] | None, typer.Option(help="Only results of this stage; may be repeated.")] = None,
 ) -> None:
-    """Throw remembered results away. No artifact is lost: what is needed again is computed again.
+    """Remove cached results: all, or those that the options select.
 
-    Without options, everything goes. It waits for no one: while a run is going on, it stops and says so.
+    Artifacts stay; results that are needed again are computed again. During a
+    run, the command stops with a message.
 
     Example: [bold]undertone cache clean --older-than-days 30[/]
     """
@@ -253,19 +254,21 @@ def cache_clean(
     from tasks.core.errors import InputError
 
     _config()
-    there = sorted({entry.stage for entry in memo.usage()})
-    if unknown := sorted(set(stage or ()) - set(there)):
-        raise InputError(f"nothing is remembered of {', '.join(unknown)}; there is {', '.join(there) or 'nothing'}")
+    cached = sorted({entry.stage for entry in memo.usage()})
+    if unknown := sorted(set(stage or ()) - set(cached)):
+        raise InputError(f"no results of {', '.join(unknown)} are cached; expected: {', '.join(cached) or 'none'}")
     everything = max_bytes is None and older_than_days is None
     max_age_s = None if older_than_days is None else older_than_days * 86_400
     with locks.alone(memo.LOCK, "undertone cache clean", wait_s=0, waiting=typer.echo):
-        n_freed, freed = memo.clean(max_bytes=0 if everything else max_bytes, max_age_s=max_age_s, stages=stage or ())
-    typer.echo(f"{n_freed} results thrown away, {freed / 1e6:.1f} MB freed")
+        n_removed, n_bytes = memo.clean(
+            max_bytes=0 if everything else max_bytes, max_age_s=max_age_s, stages=stage or ()
+        )
+    typer.echo(f"{n_removed} results removed, {n_bytes / 1e6:.1f} MB freed")
 
 
 @cache.command("check")
 def cache_check() -> None:
-    """Read every remembered result and throw away what is damaged; it would be computed again anyway.
+    """Read all cached results and remove damaged ones.
 
     Example: [bold]undertone cache check[/]
     """
@@ -273,56 +276,52 @@ def cache_check() -> None:
 
     _config()
     with locks.alone(memo.LOCK, "undertone cache check", wait_s=0, waiting=typer.echo):
-        found = memo.damaged()
-        for entry in found:
+        damaged = memo.damaged()
+        for entry in damaged:
             entry.path.unlink(missing_ok=True)
-            typer.echo(f"damaged, thrown away: {entry.path}")
-    typer.echo(f"{len(found)} damaged")
+            typer.echo(f"damaged, removed: {entry.path}")
+    typer.echo(f"{len(damaged)} damaged results")
 
 
 @app.command()
 def audit(
-    name: Annotated[
-        str | None, typer.Argument(help="A corpus of params.yaml; the interviews if none is named.")
-    ] = None,
-    protocol: Annotated[
-        str, typer.Option(help="Whose folds to look at, such as speaker-out(5), official or random(5).")
-    ] = "official",
+    name: Annotated[str | None, typer.Argument(help="Corpus of params.yaml; by default the interviews.")] = None,
+    protocol: Annotated[str, typer.Option(help="Protocol: official, speaker-out(5), random(5) …")] = "official",
     declare: Annotated[
-        list[str] | None, typer.Option(help="A kind of leak that is known and accepted; may be repeated.")
+        list[str] | None, typer.Option(help="Leak to accept, such as same-sound; may be repeated.")
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Look for what training and test part share and must not; a violation ends in a status other than 0.
+    """Check what training and test part share; exit with status 1 at a violation.
 
     Example: [bold]undertone audit ravdess --protocol 'speaker-out(6)'[/]
     """
-    corpora.audited(_config(), name, protocol, declare or [], show)
+    corpora.run_audit(_config(), name, protocol, declare or [], show)
 
 
 @app.command()
 def price(
-    name: Annotated[str, typer.Argument(help="A corpus of params.yaml.")],
-    protocol: Annotated[str, typer.Option(help="The honest protocol, such as speaker-out(6).")],
-    label_set: Annotated[str, typer.Option(help="Which classes: all, ekman, iemocap-4 or iemocap-5.")] = "all",
+    name: Annotated[str, typer.Argument(help="Corpus of params.yaml.")],
+    protocol: Annotated[str, typer.Option(help="Protocol without leaks, such as speaker-out(6).")],
+    label_set: Annotated[str, typer.Option(help="Classes: all, ekman, iemocap-4 or iemocap-5.")] = "all",
     declare: Annotated[
-        list[str] | None, typer.Option(help="A kind of leak that is known and accepted; may be repeated.")
+        list[str] | None, typer.Option(help="Leak to accept, such as same-sound; may be repeated.")
     ] = None,
 ) -> None:
-    """Show what a leak is worth: one recipe under an honest protocol and under random folds, side by side.
+    """Measure how much random folds raise the scores above an honest protocol's.
 
-    The honest side is audited first.
+    One recipe runs under both. The honest protocol is audited first.
 
     Example: [bold]undertone price ravdess --protocol 'speaker-out(6)'[/]
     """
-    corpora.priced(_config(), name, protocol, label_set, declare or [])
+    corpora.measure_leak(_config(), name, protocol, label_set, declare or [])
 
 
 @app.command()
 def votes(
-    file: Annotated[Path, typer.Argument(help="CSV: VideoId,segment,sentiment analysis,<listeners>,text.")],
+    file: Annotated[Path, typer.Argument(help="CSV file: VideoId,segment,sentiment analysis,<listeners>,text.")],
 ) -> None:
-    """Score published labels, and our consensus on the same texts, against the majority of their listeners.
+    """Score published labels, and ours on the same texts, against listeners.
 
     Example: [bold]undertone votes train_votes.csv[/]
     """
@@ -333,8 +332,8 @@ def votes(
 
 
 @app.command()
-def new(folder: Annotated[Path, typer.Argument(help="The folder to make.")]) -> None:
-    """Make a project folder of your own: the same pipeline with your lists, parameters, data and stages.
+def new(folder: Annotated[Path, typer.Argument(help="Folder to make.")]) -> None:
+    """Make a project folder with its own lists, parameters, data and stages.
 
     Example: [bold]undertone new my-interviews[/]
     """
@@ -347,17 +346,15 @@ def new(folder: Annotated[Path, typer.Argument(help="The folder to make.")]) -> 
 
 @app.command()
 def link(
-    folder: Annotated[
-        Path, typer.Argument(help="A project folder that was made on another machine or by another version.")
-    ] = Path(),
+    folder: Annotated[Path, typer.Argument(help="Project folder of another machine or version.")] = Path(),
     edits: Annotated[
         Literal["merge", "keep", "discard"],
-        typer.Option(help="Edited shipped files: merge them with this version's, keep them, or discard the edits."),
+        typer.Option(help="For edited shipped files: merge, keep or discard the edits."),
     ] = "merge",
 ) -> None:
-    """Link a project to the undertone on this machine, and update the shipped part of its dvc.yaml.
+    """Link a project to this installation, and update its shipped files.
 
-    Every command that runs stages does the same first; see docs/upgrading.md.
+    Every command that runs stages updates them, too: docs/upgrading.md.
 
     Example: [bold]undertone link my-interviews[/]
     """
@@ -369,12 +366,12 @@ def link(
         raise InputError(f"{folder} is no project folder: it has no dvc.yaml. Make one: undertone new DIR")
     shipped.link(folder)
     upgrade.bring_up_to_date(folder, typer.echo, edits=edits)
-    typer.echo(f"{folder.resolve()} uses the undertone at {ROOT}. To fetch its artifacts: dvc pull")
+    typer.echo(f"{folder.resolve()} uses undertone at {ROOT}. To fetch its artifacts: dvc pull")
 
 
 @app.command()
 def ui(port: Annotated[int, typer.Option(help="Port of the Prefect server.")] = 4200) -> None:
-    """Bring up Prefect: server, work pool, deployments, worker. One Ctrl-C stops it all.
+    """Run Prefect: server, work pool, deployments, worker; Ctrl-C stops all.
 
     Example: [bold]undertone ui --port 4200[/]
     """
@@ -386,11 +383,9 @@ def ui(port: Annotated[int, typer.Option(help="Port of the Prefect server.")] = 
     config = _config()
     with ExitStack() as stack:
         if sample.lists_are_the_samples(config):
-            typer.echo(
-                f"The lists are the sample's: serving its interviews at {stack.enter_context(sample.served(config))}"
-            )
+            typer.echo(f"The lists are the sample's, which is served at {stack.enter_context(sample.served(config))}")
         url = stack.enter_context(server.running(port))
-        typer.echo(f"Prefect is up: {url}\nStart a run on the page, or in another terminal:")
+        typer.echo(f"Prefect runs at {url}. Start a flow run there, or in another terminal:")
         typer.echo(f"  PREFECT_API_URL={url}/api prefect deployment run 'weak-supervision/nightly' --watch")
         _wait_for_ctrl_c()
         typer.echo("Stopping …")

@@ -1,4 +1,4 @@
-"""A run whose process is gone is marked Crashed: by Prefect itself, when the run's heartbeat stops."""
+"""Mark flow runs as crashed when their process is gone: a Prefect automation watches their heartbeats."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ HEARTBEAT_S = 30
 SILENCE_S = 90
 SETTINGS = {
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
-    # for how long a server that was down still remembers whom it waited for
+    # how long a stopped server keeps the list of runs whose heartbeats it expects
     "PREFECT_SERVER_EVENTS_EXPIRED_BUCKET_BUFFER": "P30D",
 }
 
 
-def detect(api: str) -> None:
-    """Have the server mark silent runs, under one automation however often this is called.
+def create_automation(api: str) -> None:
+    """Make the server mark runs without heartbeats as crashed; repeated calls leave one automation.
 
     Args:
         api: URL of the server's API
@@ -30,20 +30,20 @@ def detect(api: str) -> None:
 
     wanted = _automation()
     with SyncPrefectClient(api) as client:
-        for known in client.read_automations_by_name(NAME):
-            # one that is as it should be stays untouched: an update would forget the runs that it waits for
-            if known.model_dump(exclude={"id", "enabled"}) == wanted.model_dump(exclude={"enabled"}):
+        for existing in client.read_automations_by_name(NAME):
+            # do not replace an identical one: that would discard the runs whose heartbeats it expects
+            if existing.model_dump(exclude={"id", "enabled"}) == wanted.model_dump(exclude={"enabled"}):
                 return
-            client.delete_automation(known.id)
+            client.delete_automation(existing.id)
         client.create_automation(wanted)
 
 
-def record(api: str, flow_runs: Collection[UUID]) -> None:
-    """Mark the flow runs whose processes were ended, where they had no time to say so themselves.
+def mark(api: str, flow_runs: Collection[UUID]) -> None:
+    """Mark flow runs as crashed whose processes were ended before they could report a final state.
 
     Args:
         api: URL of the server's API
-        flow_runs: whose processes are gone
+        flow_runs: ids of the flow runs
     """
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.states import Crashed
@@ -52,7 +52,7 @@ def record(api: str, flow_runs: Collection[UUID]) -> None:
         for flow_run in flow_runs:
             state = client.read_flow_run(flow_run).state
             if state is None or not state.is_final():
-                message = "Ended together with `undertone ui`. Start the run again: it goes on where it was."
+                message = "`undertone ui` was stopped during this run. Start the run again: finished items are kept."
                 client.set_flow_run_state(flow_run, Crashed(message=message))
 
 
@@ -63,7 +63,7 @@ def _automation() -> AutomationCore:
 
     return AutomationCore(
         name=NAME,
-        description=f"A run that says nothing for {SILENCE_S} s is crashed: its slot is free for a new one.",
+        description=f"A run without heartbeat for {SILENCE_S} s is marked as crashed, which frees its slot.",
         trigger=EventTrigger(
             match={"prefect.resource.id": "prefect.flow-run.*"},
             for_each={"prefect.resource.id"},
@@ -76,8 +76,8 @@ def _automation() -> AutomationCore:
         actions=[
             ChangeFlowRunState(
                 state=StateType.CRASHED,
-                message=f"Nothing was heard of this run for {SILENCE_S} s: its process was killed, or its machine went "
-                "down. Start the run again: it goes on where it was.",
+                message=f"No heartbeat for {SILENCE_S} s: the run's process was killed, or its machine went down. "
+                "Start the run again: finished items are kept.",
             )
         ],
     )

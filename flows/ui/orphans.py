@@ -1,4 +1,4 @@
-"""One `undertone ui` a project, and no process of one that is gone: not after Ctrl-C, not after SIGKILL."""
+"""One `undertone ui` per project, and no processes left of a stopped or killed one."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ GRACE_S = 10.0
 
 
 @contextmanager
-def alone(home: Path) -> Iterator[set[UUID]]:
-    """Hold the project's lock, end what a killed `undertone ui` left running, and leave nothing running oneself.
+def exclusive(home: Path) -> Iterator[set[UUID]]:
+    """Lock the project's `undertone ui`; end processes of a killed one at the start, and this one's at the end.
+
+    Args:
+        home: Prefect's folder in the project
 
     Yields:
-        the flow runs that were ended
+        ids of the flow runs that were ended
+
     Raises:
         UndertoneError: if another `undertone ui` runs in this project
     """
@@ -34,7 +38,7 @@ def alone(home: Path) -> Iterator[set[UUID]]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UndertoneError(
-                f"another `undertone ui` runs in {home.parent.parent}: its page is the one to use, or stop it first"
+                f"another `undertone ui` runs in {home.parent.parent}: use its page, or stop it first"
             ) from None
         ended = end(home)
         try:
@@ -44,25 +48,25 @@ def alone(home: Path) -> Iterator[set[UUID]]:
 
 
 def end(home: Path, *, spare: tuple[int, ...] = ()) -> set[UUID]:
-    """End the processes marked as this project's: ask them, then make them.
+    """End the processes of this project's `undertone ui`: SIGTERM, then SIGKILL.
 
-    Flow runs lead sessions of their own, and outlive a killed worker: only the mark in their environment finds them.
+    Flow runs have their own sessions and outlive a killed worker, so a mark in their environment identifies them.
 
     Args:
         home: the value of the mark
-        spare: groups of processes to leave alone
+        spare: process groups to leave running
 
     Returns:
-        the flow runs among them
+        ids of the flow runs among them
     """
     ended = set()
-    for ask in (psutil.Process.terminate, psutil.Process.kill):
+    for stop in (psutil.Process.terminate, psutil.Process.kill):
         left = [process for process in psutil.process_iter() if is_marked(process, home, spare)]
         for process in left:
             try:
                 if flow_run := process.environ().get("PREFECT__FLOW_RUN_ID"):
                     ended.add(UUID(flow_run))
-                ask(process)
+                stop(process)
             except psutil.Error:
                 continue
         psutil.wait_procs(left, timeout=GRACE_S)
@@ -70,7 +74,13 @@ def end(home: Path, *, spare: tuple[int, ...] = ()) -> set[UUID]:
 
 
 def is_marked(process: psutil.Process, home: Path, spare: tuple[int, ...] = ()) -> bool:
-    """Say whether a process belongs to this project's `undertone ui`, and is none of the groups to be spared."""
+    """Return whether a process is part of this project's `undertone ui`, and in none of the groups to spare.
+
+    Args:
+        process: the process
+        home: the value of the mark
+        spare: process groups to leave running
+    """
     try:
         marked = process.pid != os.getpid() and process.environ().get(MARK) == str(home)
         return marked and os.getpgid(process.pid) not in spare
@@ -79,8 +89,8 @@ def is_marked(process: psutil.Process, home: Path, spare: tuple[int, ...] = ()) 
 
 
 @contextmanager
-def unhurried() -> Iterator[Callable[[], None]]:
-    """Make a closed terminal stop the context as Ctrl-C does; yield what makes both wait until everything is down."""
+def signals_handled() -> Iterator[Callable[[], None]]:
+    """Treat SIGHUP (a closed terminal) as Ctrl-C; yield a function that ignores further signals during shutdown."""
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return

@@ -1,4 +1,4 @@
-"""The programs that `undertone ui` keeps running: each with its log, and started again when it stops by itself."""
+"""Services of `undertone ui`: long-running programs with a log file, restarted when they stop unexpectedly."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from pathlib import Path
 
 from tasks.core.errors import UndertoneError
 
-LOOK_S = 1.0
-RESTARTS = 3
-PER_S = 3600.0
-LOG_BYTES = 10_000_000
+CHECK_S = 1.0
+MAX_RESTARTS = 3
+RESTART_WINDOW_S = 3600.0
+MAX_LOG_BYTES = 10_000_000
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Part:
+class Service:
     """A program that is kept running.
 
     Args:
-        name: what a message calls it
+        name: its name in messages
         command: its command line
         env: its environment
-        log: the file that gets its output; once past 10 MB it becomes `….1` at the next start, and that one goes
-        patience_s: how long it may take over stopping before it is killed
+        log: file for its output; above 10 MB it is renamed to `….1` at the next start
+        stop_timeout_s: time to stop before it is killed, in seconds
     """
 
     name: str
     command: Sequence[str]
     env: dict[str, str]
     log: Path
-    patience_s: float = 15.0
+    stop_timeout_s: float = 15.0
     _process: subprocess.Popen[bytes] | None = None
-    _asked_to_stop: bool = False
+    _interrupted: bool = False
     _starts: list[float] = field(default_factory=list)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run the program for as long as the context lasts."""
+        """Run the program while the context is open."""
         self.start()
         try:
             yield
@@ -56,43 +56,43 @@ class Part:
     def start(self) -> None:
         """Start the program."""
         self._starts.append(time.monotonic())
-        if self.log.is_file() and self.log.stat().st_size > LOG_BYTES:
+        if self.log.is_file() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_name(f"{self.log.name}.1"))
         with self.log.open("ab") as sink:
-            # a session of its own: Ctrl-C reaches this process alone, which then stops its children in order
+            # own session: Ctrl-C reaches only this process, which then stops its children in order
             self._process = subprocess.Popen(  # noqa: S603
                 self.command, env=self.env, stdout=sink, stderr=sink, start_new_session=True
             )
 
-    def ask_to_stop(self) -> None:
-        """Ask the program to stop, once: Prefect's take a second request for a reason to kill themselves."""
-        if not self._asked_to_stop:
-            self._asked_to_stop = True
+    def interrupt(self) -> None:
+        """Send SIGINT, once: at a second one, Prefect's programs exit without cleaning up."""
+        if not self._interrupted:
+            self._interrupted = True
             self._send(signal.SIGINT)
 
     def stop(self) -> None:
-        """Stop the program: ask it, then make it."""
-        self.ask_to_stop()
+        """Stop the program: SIGINT, and SIGKILL after `stop_timeout_s`."""
+        self.interrupt()
         try:
-            self._started().wait(self.patience_s)
+            self._started().wait(self.stop_timeout_s)
         except subprocess.TimeoutExpired:
             self._send(signal.SIGKILL)
             self._started().wait()
 
     def exit_status(self) -> int | None:
-        """Return the program's exit status; none while it runs."""
+        """Return the program's exit status, or None while it runs."""
         return self._started().poll()
 
     def pid(self) -> int:
-        """Return the number of the program's process, which is also that of its group."""
+        """Return the program's process id, which is also its process group."""
         return self._started().pid
 
     def keeps_stopping(self) -> bool:
-        """Say whether the program has been started too often of late to be started once more."""
-        return sum(time.monotonic() - start < PER_S for start in self._starts) > RESTARTS
+        """Return whether the program was restarted more than `MAX_RESTARTS` times within `RESTART_WINDOW_S`."""
+        return sum(time.monotonic() - start < RESTART_WINDOW_S for start in self._starts) > MAX_RESTARTS
 
-    def ending(self) -> str:
-        """Return where the program's log is, and its last lines."""
+    def log_tail(self) -> str:
+        """Return the path of the program's log and its last lines."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
         return "\n".join([f"the end of {self.log}:", *lines])
 
@@ -107,10 +107,10 @@ class Part:
 
 
 @contextmanager
-def hearing_ctrl_c() -> Iterator[None]:
-    """Have SIGINT heard here and in what is started here: a shell starts its background jobs deaf to it."""
-    deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    if not deaf or threading.current_thread() is not threading.main_thread():
+def accepting_sigint() -> Iterator[None]:
+    """Handle SIGINT in this process and its children: a shell's background jobs ignore it by default."""
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if not ignored or threading.current_thread() is not threading.main_thread():
         yield
         return
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -121,38 +121,41 @@ def hearing_ctrl_c() -> Iterator[None]:
 
 
 @contextmanager
-def kept_up(*parts: Part) -> Iterator[None]:
-    """Start again whatever stops by itself for as long as the context lasts.
+def supervised(*services: Service) -> Iterator[None]:
+    """Restart services that stop unexpectedly, while the context is open.
+
+    Args:
+        services: running services
 
     Raises:
-        UndertoneError: if a part keeps stopping; the main thread is interrupted then, as by Ctrl-C
+        UndertoneError: if a service keeps stopping; the main thread is interrupted first, as by Ctrl-C
     """
-    leaving = threading.Event()
-    given_up: list[Part] = []
+    closing = threading.Event()
+    failed: list[Service] = []
 
-    def look_after() -> None:
-        while not given_up and not leaving.wait(LOOK_S):
-            for part in parts:
-                if part.exit_status() is not None:
-                    _start_again(part, given_up)
+    def supervise() -> None:
+        while not failed and not closing.wait(CHECK_S):
+            for service in services:
+                if service.exit_status() is not None:
+                    _restart(service, failed)
 
-    keeper = threading.Thread(target=look_after, name="keeper", daemon=True)
-    with hearing_ctrl_c():
-        keeper.start()
+    supervisor = threading.Thread(target=supervise, name="supervisor", daemon=True)
+    with accepting_sigint():
+        supervisor.start()
         try:
             yield
         finally:
-            leaving.set()
-            keeper.join()
-    if given_up:
-        raise UndertoneError(f"{given_up[0].name} keeps stopping; {given_up[0].ending()}")
+            closing.set()
+            supervisor.join()
+    if failed:
+        raise UndertoneError(f"{failed[0].name} keeps stopping; {failed[0].log_tail()}")
 
 
-def _start_again(part: Part, given_up: list[Part]) -> None:
-    stopped = f"{part.name} stopped by itself (status {part.exit_status()})"
-    if not part.keeps_stopping():
-        _logger.warning("%s and is started again; its log is %s", stopped, part.log)
-        part.start()
+def _restart(service: Service, failed: list[Service]) -> None:
+    if not service.keeps_stopping():
+        status = service.exit_status()
+        _logger.warning("%s stopped (status %s) and is restarted; its log: %s", service.name, status, service.log)
+        service.start()
         return
-    given_up.append(part)
+    failed.append(service)
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

@@ -1,4 +1,4 @@
-"""The report, served on loopback beside the Prefect pages, so that a run's artifact can link to it."""
+"""HTTP server of the report on loopback, so that a run's artifact can link to it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,22 @@ HOST = "127.0.0.1"
 
 
 def url(port: int) -> str:
-    """Return where the report is served."""
+    """Return the URL of the report.
+
+    Args:
+        port: the server's port
+    """
     return f"http://{HOST}:{port}/"
 
 
 @contextmanager
 def serving(folder: Path, port: int) -> Iterator[None]:
-    """Serve a folder's files on loopback for as long as the context lasts; it need not exist yet."""
+    """Serve a folder on loopback while the context is open.
+
+    Args:
+        folder: the report's folder; it need not exist yet
+        port: the server's port
+    """
     with ThreadingHTTPServer((HOST, port), partial(_Handler, directory=str(folder))) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, name="report", daemon=True)
@@ -38,7 +47,7 @@ class _Handler(SimpleHTTPRequestHandler):
     error_message_format = "%(message)s\n"
 
     def send_head(self) -> Any:
-        # a page elsewhere may have its own name resolve to this address, and read along
+        # against DNS rebinding: the page of another site could resolve its own name to this address
         if self.headers.get("Host", "").rpartition(":")[0] not in (HOST, "localhost"):
             self.send_error(HTTPStatus.FORBIDDEN, "The report is served to browsers on this machine only.")
             return None
@@ -56,4 +65,4 @@ class _Handler(SimpleHTTPRequestHandler):
         super().end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: a page that is looked at is no news."""
+        """Log no requests."""

@@ -1,4 +1,4 @@
-"""`undertone ui`: Prefect server, work pool, deployments and worker brought up together, and down together."""
+"""`undertone ui`: start and stop the Prefect server, work pool, deployments and worker together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from flows.ui import crashes, orphans, report_site
-from flows.ui.processes import Part, hearing_ctrl_c, kept_up
+from flows.ui.processes import Service, accepting_sigint, supervised
 from tasks.core import paths
 from tasks.core.errors import UndertoneError
 
@@ -24,14 +24,17 @@ STARTUP_S = 90.0
 
 
 def environment(port: int) -> dict[str, str]:
-    """Return the environment in which Prefect's own commands talk to the server on this port.
+    """Return the environment of Prefect's commands.
 
-    What is set already (a database's URL, a page's) is respected, except where the server is and where it keeps house.
+    Variables that are set already (a database URL, say) are kept, except the server's address and its folder.
+
+    Args:
+        port: the server's port
     """
     home = (paths.STATE / "prefect").resolve()
     return {
         "UNDERTONE_REPORT_URL": report_site.url(port + 1),
-        # leases of concurrency slots outlive a restart; kept in memory, a killed server's slots stay taken for ever
+        # on disk, leases of concurrency slots survive a restart; in memory, a killed server's slots would stay taken
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         **crashes.SETTINGS,
         "PREFECT_WORKER_QUERY_SECONDS": "3",
@@ -48,29 +51,30 @@ def environment(port: int) -> dict[str, str]:
 
 @contextmanager
 def running(port: int) -> Iterator[str]:
-    """Run server, pool, deployments, worker and the report's page; yield the server's URL; stop everything on leaving.
+    """Run server, worker and report page, and register pool and deployments; yield the server's URL; stop all on exit.
 
-    A part that stops by itself is started again; one that keeps stopping ends the whole with a message.
+    Args:
+        port: the server's port; the next one serves the report
 
     Raises:
-        UndertoneError: if a port is taken, if `undertone ui` runs in this project already, or if a part does not come
-            up or stay up
+        UndertoneError: if a port is taken, `undertone ui` runs in this project already, or a service does not start or
+            keeps stopping
     """
     env = environment(port)
     home = Path(env["PREFECT_HOME"])
     home.mkdir(parents=True, exist_ok=True)
     serve = (*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port))
-    server = Part("the Prefect server", serve, env, home / "server.log")
-    # asked to stop, a worker waits some 15 s for nothing in particular; its runs have been ended by then
-    worker = Part(
+    server = Service("the Prefect server", serve, env, home / "server.log")
+    # after SIGINT a worker waits about 15 s, though its runs have been ended by then
+    worker = Service(
         "the worker",
         (*PREFECT, "worker", "start", "--pool", POOL, "--name", socket.gethostname()),
         env,
         home / "worker.log",
-        patience_s=2.0,
+        stop_timeout_s=2.0,
     )
-    with hearing_ctrl_c(), orphans.unhurried() as wait_for_the_end, ExitStack() as stack:
-        left_behind = stack.enter_context(orphans.alone(home))
+    with accepting_sigint(), orphans.signals_handled() as ignore_signals, ExitStack() as stack:
+        ended = stack.enter_context(orphans.exclusive(home))
         _demand_free(port, "")
         _demand_free(port + 1, ", where the report is served,")
         stack.enter_context(report_site.serving(paths.REPORT.parent.resolve(), port + 1))
@@ -78,34 +82,34 @@ def running(port: int) -> Iterator[str]:
         _await_health(f"{env['PREFECT_API_URL']}/health", server)
         _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], env)
         _prefect(["--no-prompt", "deploy", "--all"], env)
-        crashes.detect(env["PREFECT_API_URL"])
-        crashes.record(env["PREFECT_API_URL"], left_behind)
+        crashes.create_automation(env["PREFECT_API_URL"])
+        crashes.mark(env["PREFECT_API_URL"], ended)
         stack.enter_context(worker.running())
         stack.callback(_end_runs, home, server, worker)
-        stack.enter_context(kept_up(server, worker))
-        stack.callback(wait_for_the_end)
+        stack.enter_context(supervised(server, worker))
+        stack.callback(ignore_signals)
         yield f"http://127.0.0.1:{port}"
 
 
-def _end_runs(home: Path, server: Part, worker: Part) -> None:
-    # asked first, the worker starts nothing new; it would wait for its runs, however long they take
-    worker.ask_to_stop()
+def _end_runs(home: Path, server: Service, worker: Service) -> None:
+    # interrupt the worker first, so that it starts no new runs; end its runs, since it would wait for them
+    worker.interrupt()
     ended = orphans.end(home, spare=(server.pid(), worker.pid()))
     if server.exit_status() is None:
-        crashes.record(server.env["PREFECT_API_URL"], ended)
+        crashes.mark(server.env["PREFECT_API_URL"], ended)
 
 
-def _demand_free(port: int, whose: str) -> None:
+def _demand_free(port: int, purpose: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            taken = f"port {port}{whose} is taken, perhaps by another `undertone ui`"
+            taken = f"port {port}{purpose} is taken, perhaps by another `undertone ui`"
             raise UndertoneError(f"{taken}; stop that, or choose another port: undertone ui --port N") from None
 
 
-def _await_health(url: str, server: Part) -> None:
+def _await_health(url: str, server: Service) -> None:
     until = time.monotonic() + STARTUP_S
     while time.monotonic() < until and server.exit_status() is None:
         try:
@@ -113,7 +117,7 @@ def _await_health(url: str, server: Part) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
-    raise UndertoneError(f"the Prefect server did not come up; {server.ending()}")
+    raise UndertoneError(f"the Prefect server did not start; {server.log_tail()}")
 
 
 def _prefect(arguments: Sequence[str], env: dict[str, str]) -> None:

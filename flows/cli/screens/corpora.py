@@ -1,4 +1,4 @@
-"""What the terminal shows of corpora: which there are, what the doctor found, and what the audit of a split did."""
+"""Terminal output on corpora: readers, diagnosis, audit, price of a leak."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _COLOURS = {
     "fault": "red", "violation": "red", "broken": "red", "warning": "yellow", "usable": "yellow", "note": "dim",
     "declared": "blue", "sound": "green", "passed": "green", "failed": "red",
 }  # fmt: skip
-_SHOWN = 3
-_MOST_COUNTS = 12
+_MAX_EXAMPLES = 3
+_MAX_COUNTS = 12
 
 
 def corpora(config: Config) -> None:
@@ -36,100 +36,112 @@ def corpora(config: Config) -> None:
     for name in (*registry.names(), pool.NAME):
         corpus = registry.corpus(name)
         readers.add_row(name, _plain(corpus.title), _plain(corpus.licence))
-    here = Table("name", "reader", "folder", title="Corpora in params.yaml")
+    added = Table("name", "reader", "folder", title="Corpora in params.yaml")
     for name, entry in config.corpora.items():
-        here.add_row(name, _plain(entry.reader), _plain(entry.path))
+        added.add_row(name, _plain(entry.reader), _plain(entry.path))
     console = Console()
     console.print(readers)
     if config.corpora:
-        console.print(here)
+        console.print(added)
     else:
         console.print("params.yaml has no corpus yet. Add one: undertone corpus add NAME PATH")
 
 
-def diagnosis(found: Diagnosis) -> None:
-    """Print what the doctor found: the verdict last, where the eye is."""
-    console = Console()
-    if found.counts:
-        console.print(_counts(found))
-    if found.complaints:
-        table = Table("severity", Column("n", justify="right"), "what", "for example", title=_plain(found.title))
-        for one in found.complaints:
-            what = Text.assemble((f"{one.kind}: ", "bold"), _plain(one.what), "\n", (one.advice, "dim"))
-            table.add_row(_coloured(one.severity), f"{one.n:,}", what, _examples(one.examples, one.n))
-        console.print(table)
-    if found.known_bad:
-        here = Counter(bad.status for bad in found.known_bad)
-        said = ", ".join(f"{n:,} {where}" for where, n in sorted(here.items()))
-        console.print(Text(f"Files known to be broken: {said}", "dim"))
-    if found.not_looked:
-        console.print(Text("There is no sound: checks of sound were skipped.", "dim"))
-    console.print(Text.assemble(_coloured(found.verdict), f": {found.why}\nWhat to do: {found.to_do}"))
-
-
-def audit(found: AuditReport, title: str) -> None:
-    """Print what the audit found, the protocol in words, and the verdict last.
+def diagnosis(report: Diagnosis) -> None:
+    """Print the doctor's findings, the verdict last.
 
     Args:
-        found: the audit
-        title: the recipe or corpus it was made for
+        report: the diagnosis
+    """
+    console = Console()
+    if report.counts:
+        console.print(_counts(report))
+    if report.complaints:
+        table = Table("severity", Column("n", justify="right"), "what", "for example", title=_plain(report.title))
+        for complaint in report.complaints:
+            advice = (complaint.advice, "dim")
+            what = Text.assemble((f"{complaint.kind}: ", "bold"), _plain(complaint.what), "\n", advice)
+            examples = _examples(complaint.examples, complaint.n)
+            table.add_row(_coloured(complaint.severity), f"{complaint.n:,}", what, examples)
+        console.print(table)
+    if report.known_bad:
+        counts = Counter(file.status for file in report.known_bad)
+        listed = ", ".join(f"{n:,} {use}" for use, n in sorted(counts.items()))
+        console.print(Text(f"Files known to be broken: {listed}", "dim"))
+    if report.not_looked:
+        console.print(Text("There is no sound: checks of sound were skipped.", "dim"))
+    console.print(Text.assemble(_coloured(report.verdict), f": {report.why}\nWhat to do: {report.to_do}"))
+
+
+def audit(report: AuditReport, title: str) -> None:
+    """Print the audit's findings, the protocol in words, and the verdict last.
+
+    Args:
+        report: the audit
+        title: the recipe or corpus
     """
     from tasks.pages.common.audit_page import ranked, verdict
 
     console = Console()
-    if findings := ranked(found):
+    if findings := ranked(report):
         right = [Column(name, justify="right") for name in ("n", "of")]
         table = Table("severity", "check", *right, "what", "for example", title=_plain(title))
-        for one in findings:
-            examples = _examples(one.examples, one.n)
-            table.add_row(_coloured(one.severity), one.check, f"{one.n:,}", f"{one.of:,}", _plain(one.what), examples)
+        for row in findings:
+            examples = _examples(row.examples, row.n)
+            table.add_row(_coloured(row.severity), row.check, f"{row.n:,}", f"{row.of:,}", _plain(row.what), examples)
         console.print(table)
-    clear = [one.check for one in found.findings if not one.n]
+    clear = [finding.check for finding in report.findings if not finding.n]
     if clear:
-        console.print(Text(f"Looked for, and not found: {', '.join(clear)}", "dim"))
-    console.print(Text(found.words, "dim"))
-    said = verdict(found)
-    console.print(Text.assemble(_coloured(said.name, said.headline), f": {said.why}\nWhat to do: {said.to_do}"))
+        console.print(Text(f"Checks without findings: {', '.join(clear)}", "dim"))
+    console.print(Text(report.words, "dim"))
+    result = verdict(report)
+    console.print(Text.assemble(_coloured(result.name, result.headline), f": {result.why}\nWhat to do: {result.to_do}"))
 
 
-def price(found: Price) -> None:
-    """Print a recipe's figures under an honest protocol and under random folds, and the difference."""
-    simulated = " (simulated)" if found.simulated else ""
-    title = f"{found.corpus}{simulated}: {found.n:,} utterances, {len(found.classes)} classes"
+def price(result: Price) -> None:
+    """Print a recipe's scores under an honest protocol and under random folds, and the difference.
+
+    Args:
+        result: both sides
+    """
+    simulated = " (simulated)" if result.simulated else ""
+    title = f"{result.corpus}{simulated}: {result.n:,} utterances, {len(result.classes)} classes"
     right = [Column(name, justify="right") for name in ("UAR", "macro F1", "UAR, labels shuffled")]
     table = Table("protocol", *right, title=_plain(title))
-    for side in (found.honest, found.leaky):
-        table.add_row(_plain(side.protocol), _figure(side.uar), _figure(side.macro_f1), f"{side.shuffled_uar:.3f}")
+    for side in (result.honest, result.leaky):
+        table.add_row(_plain(side.protocol), _score(side.uar), _score(side.macro_f1), f"{side.shuffled_uar:.3f}")
     table.add_section()
-    table.add_row("the price of the leak", _figure(found.uar, "+"), _figure(found.macro_f1, "+"), "")
+    table.add_row("difference: the leak", _score(result.uar, "+"), _score(result.macro_f1, "+"), "")
     console = Console()
     console.print(table)
-    console.print(Text(f"Always the commonest class: UAR {found.majority_uar:.3f}.", "dim"))
-    for side in (found.honest, found.leaky):
+    console.print(Text(f"Majority class: UAR {result.majority_uar:.3f}.", "dim"))
+    for side in (result.honest, result.leaky):
         console.print(Text(f"{side.protocol}: {side.words}", "dim"))
-    said = f"Intervals: {found.confidence:.0%}, paired bootstrap over {found.n_groups} speakers or groups."
-    console.print(Text(said, "dim"))
+    intervals = f"Intervals: {result.confidence:.0%}, paired bootstrap over {result.n_groups} speakers or groups."
+    console.print(Text(intervals, "dim"))
 
 
-def _figure(one: ScoreInterval, sign: str = "") -> str:
-    return f"{one.value:{sign}.3f}\n({one.low:{sign}.3f} to {one.high:{sign}.3f})"
+def _score(score: ScoreInterval, sign: str = "") -> str:
+    return f"{score.value:{sign}.3f}\n({score.low:{sign}.3f} to {score.high:{sign}.3f})"
 
 
-def _counts(found: Diagnosis) -> Table:
+def _counts(report: Diagnosis) -> Table:
     right = [Column(name, justify="right") for name in ("published", "found")]
-    table = Table("counted", *right, title=_plain(found.title))
-    alike = [one for one in found.counts if one.expected == one.actual]
-    shown = found.counts if len(found.counts) <= _MOST_COUNTS else [one for one in found.counts if one not in alike]
-    for one in shown:
-        style = "" if one in alike else "yellow"
-        table.add_row(_plain(one.what), f"{one.expected:,}", f"{one.actual:,}", style=style)
-    if len(shown) < len(found.counts):
-        table.add_row(f"{len(alike):,} of {len(found.counts):,} counts", "as", "published", style="dim")
+    table = Table("counted", *right, title=_plain(report.title))
+    equal = [count for count in report.counts if count.expected == count.actual]
+    shown = (
+        report.counts if len(report.counts) <= _MAX_COUNTS else [count for count in report.counts if count not in equal]
+    )
+    for count in shown:
+        style = "" if count in equal else "yellow"
+        table.add_row(_plain(count.what), f"{count.expected:,}", f"{count.actual:,}", style=style)
+    if len(shown) < len(report.counts):
+        table.add_row(f"{len(equal):,} of {len(report.counts):,} counts", "as", "published", style="dim")
     return table
 
 
 def _examples(names: Sequence[str], n: int) -> Text:
-    shown = [*names[:_SHOWN], *([f"… {n - _SHOWN:,} more"] if n > _SHOWN < len(names) else [])]
+    shown = [*names[:_MAX_EXAMPLES], *([f"… {n - _MAX_EXAMPLES:,} more"] if n > _MAX_EXAMPLES < len(names) else [])]
     return Text("\n").join(map(_plain, shown))
 
 
@@ -138,5 +150,5 @@ def _coloured(word: str, shown: str = "") -> Text:
 
 
 def _plain(text: str) -> Text:
-    """Return text from outside as it stands: no markup in it is read, and no control character reaches the terminal."""
-    return Text("".join(one if one.isprintable() or one == "\n" else f"\\x{ord(one):02x}" for one in text))
+    """Return external text without interpreting markup, with control characters escaped."""
+    return Text("".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text))

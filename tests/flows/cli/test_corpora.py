@@ -1,4 +1,4 @@
-"""Corpora through both doors: simulated, read by the flow, found current by DVC; and by the command line."""
+"""Simulated corpora with the flow, DVC and the command line."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def undertone(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.usefixtures("prefect")
-def test_the_flow_reads_what_params_name(corpora: Path) -> None:
+def test_the_flow_reads_the_corpora_of_params_yaml(corpora: Path) -> None:
     state = corpus_benchmark(runner="threads", return_state=True)
     # besides the corpora: code and leaderboard
     assert state.message == "4 stages run, 0 current"
@@ -52,21 +52,21 @@ def test_the_flow_reads_what_params_name(corpora: Path) -> None:
 def test_doctor_audit_and_list(corpora: Path) -> None:
     listed = undertone("corpus", "list")
     assert "my-tess" in listed.stdout
-    found = undertone("corpus", "doctor", "my-tess")
-    assert found.returncode == 0, found.stderr
-    assert "sound" in found.stdout or "usable" in found.stdout
+    doctor = undertone("corpus", "doctor", "my-tess")
+    assert doctor.returncode == 0, doctor.stderr
+    assert "sound" in doctor.stdout or "usable" in doctor.stdout
     page = paths.folder("corpus@my-tess") / "doctor.html"
     assert "simulated" in page.read_text(encoding="utf-8").lower()
-    honest = undertone("audit", "my-tess", "--protocol", "leave-one-speaker-out")
-    assert honest.returncode == 0, honest.stderr
+    passed = undertone("audit", "my-tess", "--protocol", "leave-one-speaker-out")
+    assert passed.returncode == 0, passed.stderr
     assert "(simulated)" in (page.parent / "audit.html").read_text(encoding="utf-8")
-    broken = undertone("audit", "my-tess", "--protocol", "script-out(3)")
-    assert "seen speakers" in broken.stdout
+    leaky = undertone("audit", "my-tess", "--protocol", "script-out(3)")
+    assert "seen speakers" in leaky.stdout
     assert json.loads(paths.reading("my-tess").read_text())["simulated"] is True
 
 
-def test_mistakes_get_one_message(corpora: Path) -> None:
-    for arguments, said in (
+def test_a_users_mistake_is_one_message_without_traceback(corpora: Path) -> None:
+    for arguments, message in (
         (("corpus", "doctor", "nobody"), "has no corpus 'nobody'; it has my-tess, my-plain. Add it"),
         (("audit", "my-tess", "--protocol", "speaker-ou(2)"), "did you mean speaker-out(k)"),
         (("audit", "my-tess"), "official needs the split of every utterance"),
@@ -77,5 +77,5 @@ def test_mistakes_get_one_message(corpora: Path) -> None:
     ):
         done = undertone(*arguments)
         assert done.returncode == 1, arguments
-        assert said in " ".join(done.stderr.split()), done.stderr
+        assert message in " ".join(done.stderr.split()), done.stderr
         assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""`undertone ui`: what it sets, what it refuses, and that nothing outlives it, whatever is killed."""
+"""`undertone ui`: environment, refused starts, restarts, and no processes left after any kill."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from flows.ui import crashes, orphans, report_site, server
-from flows.ui.processes import Part, kept_up
+from flows.ui.processes import Service, supervised
 from tasks.core import paths
 from tasks.core.errors import UndertoneError
 
@@ -45,26 +45,26 @@ def {function}(seconds: float = 0.0, refresh: bool = False) -> None:
 def free_port() -> int:
     """Return a port that is free, and the next one too."""
     while True:
-        with socket.socket() as one, socket.socket() as other:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
             with contextlib.suppress(OSError):
-                other.bind(("127.0.0.1", port + 1))
+                second.bind(("127.0.0.1", port + 1))
                 return port
 
 
-def until(happens: Callable[[], Any], limit_s: float) -> Any:
-    """Wait for something to become true, and return it."""
+def until(condition: Callable[[], Any], limit_s: float) -> Any:
+    """Wait until a condition is true, and return its value."""
     end = time.monotonic() + limit_s
     while time.monotonic() < end:
-        if found := happens():
-            return found
+        if result := condition():
+            return result
         time.sleep(0.2)
     raise AssertionError(f"did not happen within {limit_s} s")
 
 
-def program(code: str, tmp_path: Path, **env: str) -> Part:
-    return Part("the program", (sys.executable, "-c", code), {**os.environ, **env}, tmp_path / "program.log", 1.0)
+def program(code: str, tmp_path: Path, **env: str) -> Service:
+    return Service("the program", (sys.executable, "-c", code), {**os.environ, **env}, tmp_path / "program.log", 1.0)
 
 
 def fetch(url: str, **headers: str) -> tuple[int, str]:
@@ -76,7 +76,7 @@ def fetch(url: str, **headers: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-def test_a_database_of_the_users_is_respected_and_their_own_prefect_is_left_alone(
+def test_the_users_database_is_kept_and_their_own_prefect_server_is_not_used(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = "postgresql+asyncpg://prefect@db.example/prefect"
@@ -90,13 +90,14 @@ def test_a_database_of_the_users_is_respected_and_their_own_prefect_is_left_alon
     assert env["UNDERTONE_REPORT_URL"] == "http://127.0.0.1:4201/"
 
 
-def test_every_deployment_says_what_happens_on_collision_and_sends_heartbeats() -> None:
+def test_every_deployment_has_a_collision_strategy_and_heartbeats() -> None:
     declared = YAML(typ="safe").load(ROOT / "prefect.yaml")["deployments"]
-    assert [one["name"] for one in declared] == ["nightly", "weekly-benchmark"]
-    for one in declared:
-        assert one["concurrency_limit"].keys() == {"limit", "collision_strategy", "grace_period_seconds"}
-        assert one["work_pool"]["job_variables"]["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == str(crashes.HEARTBEAT_S)
-        file, function = one["entrypoint"].split(":")
+    assert [deployment["name"] for deployment in declared] == ["nightly", "weekly-benchmark"]
+    for deployment in declared:
+        assert deployment["concurrency_limit"].keys() == {"limit", "collision_strategy", "grace_period_seconds"}
+        env = deployment["work_pool"]["job_variables"]["env"]
+        assert env["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == str(crashes.HEARTBEAT_S)
+        file, function = deployment["entrypoint"].split(":")
         assert f"def {function}(" in (ROOT / file).read_text()
 
 
@@ -111,16 +112,16 @@ def test_a_taken_port_is_refused(project: Path) -> None:
             pass
 
 
-def test_a_second_one_in_the_project_is_refused(tmp_path: Path) -> None:
+def test_a_second_ui_in_the_project_is_refused(tmp_path: Path) -> None:
     with (
-        orphans.alone(tmp_path),
+        orphans.exclusive(tmp_path),
         pytest.raises(UndertoneError, match="another `undertone ui` runs"),
-        orphans.alone(tmp_path),
+        orphans.exclusive(tmp_path),
     ):
         pass
 
 
-def test_the_report_is_served_on_loopback_and_nothing_else_is(tmp_path: Path) -> None:
+def test_only_the_report_is_served_and_only_on_loopback(tmp_path: Path) -> None:
     folder, port = tmp_path / "report", free_port()
     (tmp_path / "secret.txt").write_text("secret")
     with report_site.serving(folder, port):
@@ -135,51 +136,51 @@ def test_the_report_is_served_on_loopback_and_nothing_else_is(tmp_path: Path) ->
         assert fetch(f"{url}plots/")[0] == 404, "no listing of folders"
         assert fetch(f"{url}../secret.txt")[0] == fetch(f"{url}%2e%2e/secret.txt")[0] == 404
         assert fetch(url, Host=f"rebound.example:{port}")[0] == 403
-        here = socket.gethostbyname(socket.gethostname())
-        if not here.startswith("127."):
+        address = socket.gethostbyname(socket.gethostname())
+        if not address.startswith("127."):
             with pytest.raises(OSError, match="refused"):
-                socket.create_connection((here, port), timeout=2)
+                socket.create_connection((address, port), timeout=2)
 
 
-def test_what_stops_by_itself_is_started_again(
+def test_a_service_that_stops_is_restarted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("flows.ui.processes.LOOK_S", 0.05)
-    part = program("import time; time.sleep(60)", tmp_path)
-    with part.running(), kept_up(part):
-        first = part.pid()
+    monkeypatch.setattr("flows.ui.processes.CHECK_S", 0.05)
+    service = program("import time; time.sleep(60)", tmp_path)
+    with service.running(), supervised(service):
+        first = service.pid()
         os.kill(first, signal.SIGKILL)
-        until(lambda: part.pid() != first, 10)
-    assert not psutil.pid_exists(part.pid())
-    assert "the program stopped by itself (status -9)" in caplog.text
-    assert str(part.log) in caplog.text
+        until(lambda: service.pid() != first, 10)
+    assert not psutil.pid_exists(service.pid())
+    assert "the program stopped (status -9)" in caplog.text
+    assert str(service.log) in caplog.text
 
 
-def test_what_keeps_stopping_ends_the_whole_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.ui.processes.LOOK_S", 0.05)
-    part = program("raise SystemExit('no such pool')", tmp_path)
+def test_a_service_that_keeps_stopping_ends_all_with_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.ui.processes.CHECK_S", 0.05)
+    service = program("raise SystemExit('no such pool')", tmp_path)
 
-    def wait_as_the_command_does() -> None:
-        with part.running(), kept_up(part), contextlib.suppress(KeyboardInterrupt):
+    def wait_like_the_command() -> None:
+        with service.running(), supervised(service), contextlib.suppress(KeyboardInterrupt):
             time.sleep(30)
 
     started = time.monotonic()
     with pytest.raises(UndertoneError, match=r"keeps stopping; the end of .*program\.log:\n(no such pool\n?)+"):
-        wait_as_the_command_does()
+        wait_like_the_command()
     assert time.monotonic() - started < 20
 
 
-def test_a_long_log_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.ui.processes.LOG_BYTES", 100)
-    part = program("print('new')", tmp_path)
-    part.log.write_text("old" * 100)
-    with part.running():
-        until(lambda: part.exit_status() is not None, 10)
-    assert part.log.read_text() == "new\n"
+def test_a_long_log_is_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.ui.processes.MAX_LOG_BYTES", 100)
+    service = program("print('new')", tmp_path)
+    service.log.write_text("old" * 100)
+    with service.running():
+        until(lambda: service.exit_status() is not None, 10)
+    assert service.log.read_text() == "new\n"
     assert (tmp_path / "program.log.1").read_text() == "old" * 100
 
 
-def test_what_a_killed_one_left_running_is_ended(tmp_path: Path) -> None:
+def test_processes_of_a_killed_ui_are_ended(tmp_path: Path) -> None:
     stubborn = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); time.sleep(60)"
     )
@@ -193,23 +194,23 @@ def test_what_a_killed_one_left_running_is_ended(tmp_path: Path) -> None:
         for mark in (str(tmp_path), str(tmp_path / "of-another-project"))
     ]
     try:
-        for one in left:
-            assert one.stdout is not None
-            assert one.stdout.readline() == b"on\n"
+        for process in left:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"on\n"
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(orphans, "GRACE_S", 0.5)
-            with orphans.alone(tmp_path):
+            with orphans.exclusive(tmp_path):
                 assert left[0].poll() is not None
-                assert left[1].poll() is None, "another project's is not ours to end"
+                assert left[1].poll() is None, "processes of other projects keep running"
     finally:
-        for one in left:
-            one.kill()
-            one.communicate()
+        for process in left:
+            process.kill()
+            process.communicate()
 
 
 @pytest.fixture
 def napping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A project whose deployments are the shipped ones, with flows that only sleep."""
+    """Make a project with the shipped deployments and flows that only sleep."""
     text = (ROOT / "prefect.yaml").read_text()
     for name in ("weak-supervision", "corpus-benchmark"):
         function = name.replace("-", "_")
@@ -217,14 +218,16 @@ def napping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (tmp_path / f"{function}.py").write_text(NAP.format(name=name, function=function))
     (tmp_path / "prefect.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
-    # half a minute between two heartbeats is the least that Prefect allows
+    # Prefect allows no shorter interval of heartbeats than 30 s
     monkeypatch.setattr(crashes, "SILENCE_S", crashes.HEARTBEAT_S + 8)
     yield tmp_path
-    assert not [one for one in psutil.process_iter() if orphans.is_marked(one, paths.STATE.resolve() / "prefect")]
+    assert not [
+        process for process in psutil.process_iter() if orphans.is_marked(process, paths.STATE.resolve() / "prefect")
+    ]
 
 
 class Api:
-    """Prefect's API, as far as these tests need it."""
+    """A client of Prefect's API for these tests."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -238,7 +241,7 @@ class Api:
                     return json.load(answer)
             except urllib.error.HTTPError as error:
                 with error:
-                    # SQLite is busy: Prefect's own client asks again, too
+                    # SQLite is busy; Prefect's own client retries, too
                     if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
                         raise
                 time.sleep(0.5)
@@ -253,15 +256,15 @@ class Api:
 
     def planned(self) -> set[str]:
         scheduled = {"flow_runs": {"state": {"name": {"any_": ["Scheduled"]}}}}
-        return {one["expected_start_time"][11:16] for one in self.ask("/flow_runs/filter", scheduled)}
+        return {run["expected_start_time"][11:16] for run in self.ask("/flow_runs/filter", scheduled)}
 
     def active_slots(self) -> dict[str, int]:
-        return {one["name"]: one["active_slots"] for one in self.ask("/v2/concurrency_limits/filter", {})}
+        return {limit["name"]: limit["active_slots"] for limit in self.ask("/v2/concurrency_limits/filter", {})}
 
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("default")
-def test_nights_are_planned_collisions_settled_and_runs_ended_on_leaving(napping: Path) -> None:
+def test_runs_are_scheduled_collisions_handled_and_runs_ended_on_exit(napping: Path) -> None:
     port = free_port()
     with server.running(port) as url:
         api = Api(url)
@@ -272,17 +275,17 @@ def test_nights_are_planned_collisions_settled_and_runs_ended_on_leaving(napping
         until(lambda: api.state(second) == "Cancelled", 120)
         weekly = [api.start("corpus-benchmark/weekly-benchmark", seconds=3) for _ in range(2)]
         until(lambda: "AwaitingConcurrencySlot" in map(api.state, weekly), 120)
-        known = {one["id"] for one in api.ask("/automations/filter", {})}
-        crashes.detect(f"{url}/api")
-        assert {one["id"] for one in api.ask("/automations/filter", {})} == known
-        assert len(known) == 1
+        existing = {automation["id"] for automation in api.ask("/automations/filter", {})}
+        crashes.create_automation(f"{url}/api")
+        assert {automation["id"] for automation in api.ask("/automations/filter", {})} == existing
+        assert len(existing) == 1
     with server.running(port) as url:
-        assert Api(url).state(first) == "Crashed", "ended with the server, and said so before"
+        assert Api(url).state(first) == "Crashed", "marked before the server stopped"
 
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("default")
-def test_after_sigkill_of_everything_a_new_run_starts(napping: Path) -> None:
+def test_a_new_run_starts_after_all_processes_were_killed(napping: Path) -> None:
     with server.running(free_port()) as url:
         api = Api(url)
         api.ask("/v2/concurrency_limits/", {"name": "tag:host:quiet.example", "limit": 1})

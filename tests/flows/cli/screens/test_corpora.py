@@ -1,4 +1,4 @@
-"""What the terminal shows of a corpus: the verdict, and names from outside as harmless text."""
+"""Terminal output on corpora: verdicts, counts, and external names as harmless text."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 
     def show(**changes: Any) -> str:
         facts = Facts("plain", "Corpus", "", "", "", 4, 4, 0.1, 0, {}, ())
-        found = Diagnosis("mine", False, facts, (), (), (), (), (), "usable", "4 can be used.", "Fetch them.")
-        corpora.diagnosis(replace(found, **changes))
+        report = Diagnosis("mine", False, facts, (), (), (), (), (), "usable", "4 can be used.", "Fetch them.")
+        corpora.diagnosis(replace(report, **changes))
         return capsys.readouterr().out
 
     return show
 
 
-def test_the_verdict_stands_at_the_end(shown: Callable[..., str]) -> None:
+def test_the_verdict_is_last(shown: Callable[..., str]) -> None:
     complaint = Complaint("silent", "fault", 12, "12 are silent.", tuple(f"c{n}" for n in range(10)), "Leave them out.")
     text = shown(complaints=(complaint,), simulated=True)
     assert text.endswith("usable: 4 can be used.\nWhat to do: Fetch them.\n")
     assert "Corpus (simulated)" in text
-    for said in ("silent: 12 are silent.", "Leave them out.", "c0", "c2", "… 9 more"):
-        assert said in text
+    for expected in ("silent: 12 are silent.", "Leave them out.", "c0", "c2", "… 9 more"):
+        assert expected in text
     assert "c3" not in text
 
 
-def test_names_are_neither_markup_nor_commands(shown: Callable[..., str]) -> None:
+def test_names_are_printed_without_markup_and_control_characters(shown: Callable[..., str]) -> None:
     hostile = "[red]x[/red]\x1b[2J\x07.wav"
     complaint = Complaint("silent", "fault", 1, hostile, (hostile,), "Look.")
     text = shown(complaints=(complaint,), counts=(Count(hostile, 1, 2),))
@@ -46,13 +46,13 @@ def test_names_are_neither_markup_nor_commands(shown: Callable[..., str]) -> Non
     assert "\x1b" not in text
 
 
-def test_of_many_counts_those_that_differ(shown: Callable[..., str]) -> None:
-    alike = tuple(Count(f"actor {number}", 60, 60) for number in range(20))
-    text = shown(counts=(*alike, Count("clips", 1440, 1439)))
+def test_of_many_counts_only_those_that_differ_are_shown(shown: Callable[..., str]) -> None:
+    equal = tuple(Count(f"actor {number}", 60, 60) for number in range(20))
+    text = shown(counts=(*equal, Count("clips", 1440, 1439)))
     assert "actor" not in text
     assert "1,440" in text
     assert "20 of 21 counts" in text
-    assert "actor 19" in shown(counts=alike[-12:])
+    assert "actor 19" in shown(counts=equal[-12:])
 
 
 def test_known_bad_files_are_counted(shown: Callable[..., str]) -> None:
@@ -60,7 +60,7 @@ def test_known_bad_files_are_counted(shown: Callable[..., str]) -> None:
     assert "Files known to be broken: 1 in use, 2 not here" in shown(known_bad=bad)
 
 
-def test_without_sound_it_says_so(shown: Callable[..., str]) -> None:
+def test_skipped_checks_of_sound_are_mentioned(shown: Callable[..., str]) -> None:
     assert "There is no sound" in shown(not_looked=("silent",))
     assert "There is no sound" not in shown()
 
@@ -73,6 +73,6 @@ def test_an_audit_ends_with_its_verdict(capsys: pytest.CaptureFixture[str], monk
     text = capsys.readouterr().out
     assert "958 [b]test[/b] utterances." in text
     assert r"ross\x1b[2J" in text
-    assert "Looked for, and not found: dialogue overlap" in text
+    assert "Checks without findings: dialogue overlap" in text
     assert "Leaks: The run stops: speaker overlap (958 of 1,000)." in text
     assert text.index("Train and test as published.") < text.index("Leaks:")
