@@ -54,5 +54,5 @@ def demand_sample_lists(config: Config) -> None:
     if not lists_are_the_samples(config):
         raise InputError(
             f"{config.crawl.train} and {config.crawl.test} list other interviews than the sample's; the demo crawls "
-            "only the sample. Run `undertone run` for yours; for the demo, use a fresh clone or `git checkout data/*.csv`"
+            "only the sample. For yours: undertone run. For the demo: a fresh clone, or git checkout data/*.csv"
         )
