@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.command_support import demand_corpus, load_settings, show_page
+
 if TYPE_CHECKING:
     from tasks.core.config import Config
 
@@ -22,7 +24,7 @@ def list_corpora() -> None:
     """
     from flows.cli.screens import corpora as corpus_screen
 
-    corpus_screen.corpora(_config())
+    corpus_screen.corpora(load_settings())
 
 
 @app.command()
@@ -39,7 +41,7 @@ def add(
     """
     from tasks.corpora import intake
 
-    _config()
+    load_settings()
     added = intake.add(name, path, reader)
     typer.echo(f"{name}: {added.path}, reader {added.reader}: added to params.yaml.")
     typer.echo(f"Next, read and check it: undertone corpus doctor {name}")
@@ -70,7 +72,7 @@ def simulate(
     from tasks.on_demand import simulated_corpora
     from tasks.simulate.studio import Signals
 
-    _config()
+    load_settings()
     chosen = name or f"simulated-{reader}"
     folder = paths.CORPORA / chosen
     options: dict[str, Any] = {"text": text, "sound": sound, "video": video, "times": times, "parts": parts or None}
@@ -96,15 +98,13 @@ def doctor(
     from tasks.corpora import doctor as corpus_doctor
     from tasks.pages.corpus import doctor_page as page
 
-    config = _config()
+    config = load_settings()
     dag.reproduce((f"corpus@{demand_corpus(config, name)}",))
     diagnosis = corpus_doctor.examine(name, config)
     target = paths.folder(f"corpus@{name}") / "doctor.html"
     tables.write_text(target, page.render(diagnosis))
     corpus_screen.diagnosis(diagnosis)
-    typer.echo(f"The page: {target.resolve()}")
-    if show:
-        typer.launch(str(target.resolve()))
+    show_page(target, browse=show)
 
 
 def run_audit(config: Config, name: str | None, protocol: str, declared: list[str], show: bool) -> None:
@@ -147,9 +147,7 @@ def run_audit(config: Config, name: str | None, protocol: str, declared: list[st
         report = audit.of_corpus(name, rule, declared=declared, seed=config.train.seed)
         tables.write_text(target, page.render(report, title, simulated=simulated))
         corpus_screen.audit(report, title)
-    typer.echo(f"The page: {target.resolve()}")
-    if show:
-        typer.launch(str(target.resolve()))
+    show_page(target, browse=show)
     leaks.demand(report)
 
 
@@ -184,29 +182,3 @@ def measure_leak(config: Config, name: str, protocol: str, label_set: str, decla
     tables.write_text(target, json.dumps(price.to_dict(), indent=2, ensure_ascii=False) + "\n")
     corpus_screen.price(price)
     typer.echo(f"As JSON: {target.resolve()}")
-
-
-def demand_corpus(config: Config, name: str) -> str:
-    """Return a corpus's name after checking that params.yaml has it.
-
-    Args:
-        config: all settings
-        name: the corpus's name
-
-    Raises:
-        InputError: if it does not
-    """
-    from tasks.core.errors import InputError
-
-    if name not in config.corpora:
-        names = ", ".join(config.corpora) or "none"
-        raise InputError(
-            f"params.yaml has no corpus {name!r}; it has {names}. Add it: undertone corpus add {name} PATH"
-        )
-    return name
-
-
-def _config() -> Config:
-    from flows.project import upgrade
-
-    return upgrade.settings()

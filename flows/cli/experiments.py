@@ -1,4 +1,4 @@
-"""`undertone experiment …`: write recipes, run them, look at what came out, compare."""
+"""`undertone experiment …`: add recipes, run them, show and compare their results."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.command_support import bootstrap, demand_corpus, demand_experiment, load_settings, show_page
+
 if TYPE_CHECKING:
     from tasks.core.config import Config
 
-app = typer.Typer(no_args_is_help=True, help="Experiments: write recipes, run them, compare what came out.")
-Name = Annotated[str, typer.Argument(help="An experiment of params.yaml.")]
+app = typer.Typer(no_args_is_help=True, help="Experiments: add recipes, run them, show and compare their results.")
+Name = Annotated[str, typer.Argument(help="An experiment in params.yaml.")]
 
 
 @app.command("list")
 def list_experiments(
     show: Annotated[bool, typer.Option("--open", help="Open the leaderboard in a browser.")] = False,
 ) -> None:
-    """Show the recipes of params.yaml with their figures, and write the leaderboard, published figures beside them.
+    """List the recipes in params.yaml with their scores, and write the leaderboard with published scores.
 
     Example: [bold]undertone experiment list[/]
     """
@@ -27,14 +29,12 @@ def list_experiments(
     from flows.project import dag
     from tasks.core import paths
 
-    config = _config()
-    results = [found for name in config.experiments if (found := _metrics(name)) is not None]
+    config = load_settings()
+    results = [metrics for name in config.experiments if (metrics := _metrics(name)) is not None]
     experiment_screen.overview(config, results)
     if results:
         dag.reproduce(("code", "leaderboard"), alone=True)
-        typer.echo(f"The leaderboard: {paths.LEADERBOARD.resolve()}")
-        if show:
-            typer.launch(str(paths.LEADERBOARD.resolve()))
+        show_page(paths.LEADERBOARD, browse=show, title="The leaderboard")
 
 
 @app.command("show")
@@ -42,7 +42,7 @@ def show_experiment(
     name: Name,
     browse: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Show an experiment's figures beside its baselines, and what it cost.
+    """Show an experiment's scores, those of its baselines, and its cost.
 
     Example: [bold]undertone experiment show ravdess-functionals-svm[/]
     """
@@ -50,24 +50,21 @@ def show_experiment(
     from tasks.core import paths
     from tasks.core.errors import InputError
 
-    _known(_config(), name)
-    found = _metrics(name)
-    if found is None:
-        raise InputError(f"{name} has not been run yet: undertone experiment run {name}")
+    demand_experiment(load_settings(), name)
+    metrics = _metrics(name)
+    if metrics is None:
+        raise InputError(f"{name} has no results yet; run it: undertone experiment run {name}")
     cost = json.loads((paths.experiment(name) / "cost.json").read_text(encoding="utf-8"))
-    experiment_screen.figures(found, cost)
-    page = paths.page(name).resolve()
-    typer.echo(f"The page: {page}")
-    if browse:
-        typer.launch(str(page))
+    experiment_screen.result(metrics, cost)
+    show_page(paths.page(name), browse=browse)
 
 
 @app.command("run")
 def run_experiments(
-    names: Annotated[list[str], typer.Argument(help="Experiments of params.yaml.")],
-    force: Annotated[bool, typer.Option("--force", "-f", help="Run them even if they are current.")] = False,
+    names: Annotated[list[str], typer.Argument(help="Experiments in params.yaml.")],
+    force: Annotated[bool, typer.Option("--force", "-f", help="Run them even if they are up to date.")] = False,
 ) -> None:
-    """Bring experiments, their corpora and their features up to date. Recipes are checked before anything runs.
+    """Run experiments, and whatever of their corpora and features is out of date. Recipes are checked first.
 
     Example: [bold]undertone experiment run ravdess-functionals-svm[/]
     """
@@ -76,82 +73,79 @@ def run_experiments(
     from tasks.experiments import plan
     from tasks.experiments.checkpoint_list import registered
 
-    config = registered(_config())
-    needed = plan.stages([plan.plan(_known(config, name), config) for name in names])
+    config = registered(load_settings())
+    needed = plan.stages([plan.plan(demand_experiment(config, name), config) for name in names])
     dag.reproduce(needed, alone=True)
     if force:
         dag.reproduce(tuple(f"experiment@{name}" for name in names), force=True)
         dag.reproduce(tuple(f"page@{name}" for name in names), alone=True)
-    results = [found for name in names if (found := _metrics(name)) is not None]
+    results = [metrics for name in names if (metrics := _metrics(name)) is not None]
     experiment_screen.overview(config, results, only=names)
 
 
 @app.command()
 def compare(a: Name, b: Name) -> None:
-    """Compare two experiments on the utterances that both have scored: paired tests.
+    """Compare two experiments on the utterances they share, with paired tests.
 
     Example: [bold]undertone experiment compare meld-logistic-emotion meld-fine-tuned-emotion[/]
     """
     from flows.cli.screens import experiments as experiment_screen
-    from tasks.evaluation.scores import Bootstrap
-    from tasks.on_demand import compare_experiments as comparing
+    from tasks.on_demand import compare_experiments
 
-    config = _config()
-    settings = config.evaluate
-    bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
-    experiment_screen.comparison(comparing.compare(_known(config, a), _known(config, b), bootstrap))
+    config = load_settings()
+    names = demand_experiment(config, a), demand_experiment(config, b)
+    experiment_screen.comparison(compare_experiments.compare(*names, bootstrap(config)))
 
 
 @app.command()
 def new(
-    system: Annotated[str | None, typer.Argument(help="A system of the book, such as meld-text-audio.")] = None,
-    recipe: Annotated[str | None, typer.Argument(help="One of its recipes; all of them if none is named.")] = None,
-    corpus: Annotated[str | None, typer.Option(help="The corpus it is for, as params.yaml names it.")] = None,
+    system: Annotated[str | None, typer.Argument(help="A published system, such as meld-text-audio.")] = None,
+    recipe: Annotated[str | None, typer.Argument(help="One of its recipes; all if not given.")] = None,
+    corpus: Annotated[str | None, typer.Option(help="The corpus, by its name in params.yaml.")] = None,
 ) -> None:
-    """Write a published system's recipe into params.yaml, to be run or changed; without arguments, list the book.
+    """Add a published system's recipe to params.yaml, to run or change it; without arguments, list all recipes.
 
     Example: [bold]undertone experiment new acoustic functionals-svm --corpus ravdess[/]
     """
-    from flows.cli.corpora import demand_corpus
     from flows.cli.screens import experiments as experiment_screen
     from tasks.core import paths
     from tasks.core.errors import InputError
     from tasks.corpora import intake
     from tasks.experiments import plan, recipe_book
 
-    config = _config()
+    config = load_settings()
     if system is None:
-        experiment_screen.book()
+        experiment_screen.recipes()
         return
     if corpus is None:
-        raise InputError(f"name the corpus it is for: --corpus NAME (there: {', '.join(config.corpora) or 'none yet'})")
+        raise InputError(f"expected a corpus: --corpus NAME; params.yaml has {', '.join(config.corpora) or 'none'}")
     demand_corpus(config, corpus)
     chosen = [recipe] if recipe else list(recipe_book.recipes(system))
     features: dict[str, Any] = {}
     experiments: dict[str, Any] = {}
-    for one in chosen:
-        needed, written = recipe_book.entries(system, one, corpus)
+    for recipe_name in chosen:
+        needed, written = recipe_book.entries(system, recipe_name, corpus)
         features |= {name: entry for name, entry in needed.items() if name not in config.features}
         experiments |= written
-    if there := sorted(set(experiments) & set(config.experiments)):
-        raise InputError(f"params.yaml has {', '.join(there)} already; change it there, or remove it first")
-    _demand(config, features, experiments)
+    if existing := sorted(set(experiments) & set(config.experiments)):
+        raise InputError(f"params.yaml already has {', '.join(existing)}; change it there, or remove it first")
+    _demand_recipes(config, features, experiments)
     intake.write_entries(paths.PARAMS, {"features": features, "experiments": experiments})
-    plan.demand(_config())
-    typer.echo(f"In params.yaml now: {', '.join(experiments)}")
+    plan.demand(load_settings())
+    typer.echo(f"Added to params.yaml: {', '.join(experiments)}")
     typer.echo(f"Run: undertone experiment run {' '.join(experiments)}")
 
 
-def _demand(config: Config, features: dict[str, Any], experiments: dict[str, Any]) -> None:
-    """Check recipes before they are written."""
+def _demand_recipes(config: Config, features: dict[str, Any], experiments: dict[str, Any]) -> None:
+    """Check recipes before they are added."""
     from tasks.core.config import Experiment, Extraction
     from tasks.experiments import plan
 
     plan.demand(
         config.model_copy(
             update={
-                "features": {**config.features, **{one: Extraction(**entry) for one, entry in features.items()}},
-                "experiments": {one: Experiment(**entry) for one, entry in experiments.items()},
+                "features": {**config.features, **{name: Extraction(**entry) for name, entry in features.items()}},
+                "experiments": {name: Experiment(**entry) for name, entry in experiments.items()},
             }
         )
     )
@@ -163,22 +157,5 @@ def _metrics(name: str) -> dict[str, Any] | None:
     path: Path = paths.experiment(name) / "metrics.json"
     if not path.is_file():
         return None
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
-
-
-def _known(config: Config, name: str) -> str:
-    from tasks.core.errors import InputError
-
-    if name not in config.experiments:
-        there = ", ".join(config.experiments) or "none yet"
-        raise InputError(
-            f"params.yaml has no experiment {name!r} (there: {there}). Write one: undertone experiment new"
-        )
-    return name
-
-
-def _config() -> Config:
-    from flows.project import upgrade
-
-    return upgrade.settings()
+    metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return metrics

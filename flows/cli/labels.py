@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.command_support import bootstrap, load_settings
+
 if TYPE_CHECKING:
     from tasks.core.config import Config
-    from tasks.evaluation.scores import Bootstrap
     from tasks.labelling.base.learned_voter import TrainingTexts
 
 app = typer.Typer(no_args_is_help=True, help="Labels: measure their quality, choose a threshold, try and train voters.")
@@ -51,7 +52,7 @@ def tune(
     from tasks.labelling.quality import label_quality
     from tasks.stages import labels as labels_stage
 
-    config = _config()
+    config = load_settings()
     in_process.bring_up_to_date(("polarity",), say=_to_stderr)
     _, texts = labels_stage.read(config)
     least = config.labels.least_coverage if least_coverage is None else least_coverage
@@ -61,7 +62,7 @@ def tune(
             f"no threshold with a coverage of {least:g} or more leaves a rated utterance with a label; "
             "collect ratings (undertone annotate) or lower --least-coverage"
         )
-    labels_screen.proposal(label_quality.curve(texts, config.polarity.combine, _bootstrap(config)), proposed)
+    labels_screen.proposal(label_quality.curve(texts, config.polarity.combine, bootstrap(config)), proposed)
 
 
 @app.command("try")
@@ -87,7 +88,7 @@ def try_voters(
     from tasks.labelling.votes.combine import Thresholds
     from tasks.stages import polarity
 
-    config = _config()
+    config = load_settings()
     rated = rated_texts.read(files)
     settings = config.polarity.model_copy(update={"voters": voter} if voter else {})
     cast = polarity.cast(rated.texts, polarity.voting_settings(settings))
@@ -99,7 +100,7 @@ def try_voters(
         rated.groups,
         np.ones(len(rated.texts), dtype=bool),
     )
-    labels_screen.quality(label_quality.measured(texts, settings.combine, Thresholds(0.0, 0.0), _bootstrap(config)))
+    labels_screen.quality(label_quality.measured(texts, settings.combine, Thresholds(0.0, 0.0), bootstrap(config)))
 
 
 @app.command()
@@ -118,10 +119,10 @@ def learn(
     from tasks.core import paths
     from tasks.labelling.base import learned_voter, project_voters
 
-    config = _config()
+    config = load_settings()
     folder = project_voters.new_folder(paths.VOTERS, name)
     texts = _corpus(config, source) if source in config.corpora else _file(source)
-    card = learned_voter.learn(name, texts, folder, _bootstrap(config), checkpoint)
+    card = learned_voter.learn(name, texts, folder, bootstrap(config), checkpoint)
     labels_screen.card(card, folder)
 
 
@@ -158,18 +159,6 @@ def _file(source: str) -> TrainingTexts:
         raise InputError(f"{source} is neither a corpus of params.yaml nor a file")
     rated = rated_texts.read([path])
     return TrainingTexts(rated.texts, rated.labels, rated.groups, path.name, f"that of {path.name}")
-
-
-def _bootstrap(config: Config) -> Bootstrap:
-    from tasks.evaluation.scores import Bootstrap
-
-    return Bootstrap(config.evaluate.bootstrap, config.evaluate.confidence, config.evaluate.seed)
-
-
-def _config() -> Config:
-    from flows.project import upgrade
-
-    return upgrade.settings()
 
 
 def _to_stderr(message: str) -> None:

@@ -12,9 +12,10 @@ import typer
 
 from flows.cli import annotate, corpora, experiments
 from flows.cli import labels as labels_cli
+from flows.cli.command_support import load_settings
 
 if TYPE_CHECKING:
-    from tasks.core.config import Config
+    pass
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,7 +71,7 @@ def demo() -> None:
     from flows.cli import demo as sample
     from flows.runs import in_process
 
-    config = _config()
+    config = load_settings()
     sample.demand_sample_lists(config)
     started = time.monotonic()
     with sample.served(config) as url:
@@ -112,7 +113,7 @@ def status() -> None:
     from flows.runs import in_process
 
     in_process.bring_up_to_date(("code",), say=lambda _: None)
-    dag = Dag(wait_s=_config().runtime.lock_wait_s, waiting=typer.echo)
+    dag = Dag(wait_s=load_settings().runtime.lock_wait_s, waiting=typer.echo)
     changes = {stage: reasons for stage in dag.stages() if (reasons := dag.changes(stage))}
     for stage, reasons in changes.items():
         typer.echo(f"{stage}: {', '.join(reasons)}")
@@ -158,7 +159,7 @@ def site(
     from tasks.simulate.folder import folder
     from tasks.simulate.sample import sample
 
-    config = _config()
+    config = load_settings()
     pages = folder(media) if media else sample(config.simulate, paths.SITE)
     with interview_site.serve(pages, port=config.simulate.port if port is None else port) as url:
         typer.echo(f"Serving {media or 'the sample'} at {url}. Stop with Ctrl-C.")
@@ -200,7 +201,7 @@ def predict(
     from flows.cli.screens import results
     from tasks.on_demand import predict as prediction
 
-    results.predictions(prediction.run(source, captions=captions, out=out, config=_config()))
+    results.predictions(prediction.run(source, captions=captions, out=out, config=load_settings()))
 
 
 @export.command("segments")
@@ -230,7 +231,7 @@ def cache_usage(context: typer.Context) -> None:
     from tasks.core import memo
 
     if context.invoked_subcommand is None:
-        results.memory(memo.usage(), _config().runtime.memo_max_bytes)
+        results.memory(memo.usage(), load_settings().runtime.memo_max_bytes)
 
 
 @cache.command("clean")
@@ -253,7 +254,7 @@ def cache_clean(
     from tasks.core import locks, memo
     from tasks.core.errors import InputError
 
-    _config()
+    load_settings()
     cached = sorted({entry.stage for entry in memo.usage()})
     if unknown := sorted(set(stage or ()) - set(cached)):
         raise InputError(f"no results of {', '.join(unknown)} are cached; expected: {', '.join(cached) or 'none'}")
@@ -274,7 +275,7 @@ def cache_check() -> None:
     """
     from tasks.core import locks, memo
 
-    _config()
+    load_settings()
     with locks.alone(memo.LOCK, "undertone cache check", wait_s=0, waiting=typer.echo):
         damaged = memo.damaged()
         for entry in damaged:
@@ -296,7 +297,7 @@ def audit(
 
     Example: [bold]undertone audit ravdess --protocol 'speaker-out(6)'[/]
     """
-    corpora.run_audit(_config(), name, protocol, declare or [], show)
+    corpora.run_audit(load_settings(), name, protocol, declare or [], show)
 
 
 @app.command()
@@ -314,7 +315,7 @@ def price(
 
     Example: [bold]undertone price ravdess --protocol 'speaker-out(6)'[/]
     """
-    corpora.measure_leak(_config(), name, protocol, label_set, declare or [])
+    corpora.measure_leak(load_settings(), name, protocol, label_set, declare or [])
 
 
 @app.command()
@@ -328,7 +329,7 @@ def votes(
     from flows.cli.screens import results
     from tasks.on_demand import published_votes
 
-    results.agreement(published_votes.compare(file, _config()))
+    results.agreement(published_votes.compare(file, load_settings()))
 
 
 @app.command()
@@ -380,7 +381,7 @@ def ui(port: Annotated[int, typer.Option(help="Port of the Prefect server.")] = 
     from flows.cli import demo as sample
     from flows.ui import server
 
-    config = _config()
+    config = load_settings()
     with ExitStack() as stack:
         if sample.lists_are_the_samples(config):
             typer.echo(f"The lists are the sample's, which is served at {stack.enter_context(sample.served(config))}")
@@ -399,12 +400,6 @@ def _wait_for_ctrl_c() -> None:
         signal.pause()
     except KeyboardInterrupt:
         return
-
-
-def _config() -> Config:
-    from flows.project import upgrade
-
-    return upgrade.settings()
 
 
 def _print_headline() -> None:

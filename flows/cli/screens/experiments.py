@@ -1,4 +1,4 @@
-"""What the terminal shows of experiments: recipes and figures, baselines, comparisons, the book of recipes."""
+"""Terminal output of experiments: recipes and scores, baselines, comparisons, published recipes."""
 
 from __future__ import annotations
 
@@ -19,85 +19,99 @@ _CHANCE = ("majority", score_text.SHUFFLED)
 
 
 def overview(config: Config, results: Sequence[Mapping[str, Any]], only: Sequence[str] = ()) -> None:
-    """Print every recipe under its protocol, with its figures where it has been run."""
+    """Print recipes with their protocols and, if they have been run, their scores.
+
+    Args:
+        config: all settings
+        results: `metrics.json` of experiments
+        only: names of the experiments to print; all if empty
+    """
     console = Console()
     if not config.experiments:
-        console.print("params.yaml has no experiment yet. Write one from the book: undertone experiment new")
+        console.print("params.yaml has no experiment yet. Add a published recipe: undertone experiment new")
         return
-    known = {found["experiment"]: found for found in results}
+    by_name = {metrics["experiment"]: metrics for metrics in results}
     score = Column("score (interval)", no_wrap=True)
     chance = (Column("majority", no_wrap=True), Column("shuffled", no_wrap=True))
     table = Table(Column("experiment", overflow="fold"), score, *chance, title="Experiments", show_lines=True)
     for name, entry in config.experiments.items():
         if not only or name in only:
-            table.add_row(*_row(name, entry.protocol, known.get(name)))
+            table.add_row(*_row(name, entry.protocol, by_name.get(name)))
     console.print(table)
 
 
-def _row(name: str, protocol: str, found: Mapping[str, Any] | None) -> tuple[Text | str, ...]:
+def _row(name: str, protocol: str, metrics: Mapping[str, Any] | None) -> tuple[Text | str, ...]:
     title = Text(name)
     title.append(f"\n{protocol}", "dim")
-    if found is None:
+    if metrics is None:
         return title, Text("not run yet", "dim"), "", ""
-    if score_text.leak(found):
+    if score_text.leak(metrics):
         title.append(" LEAKY", "red")
-    title.append(f", n = {found['n']:,}{', simulated' if found.get('simulated') else ''}", "dim")
-    main = score_text.headline(found)
-    shown = Text.assemble((f"{score_text.NAMES[main]}\n", "dim"), _interval(found["scores"][main]))
-    return title, shown, *(f"\n{found['baselines'][one][main]['value']:.3f}" for one in _CHANCE)
+    title.append(f", n = {metrics['n']:,}{', simulated' if metrics.get('simulated') else ''}", "dim")
+    main = score_text.headline(metrics)
+    score = Text.assemble((f"{score_text.NAMES[main]}\n", "dim"), _interval(metrics["scores"][main]))
+    return title, score, *(f"\n{metrics['baselines'][baseline][main]['value']:.3f}" for baseline in _CHANCE)
 
 
-def figures(found: Mapping[str, Any], cost: Mapping[str, Any]) -> None:
-    """Print one experiment's scores beside its baselines, its classes and its cost."""
+def result(metrics: Mapping[str, Any], cost: Mapping[str, Any]) -> None:
+    """Print one experiment's scores, those of its baselines and classes, its protocol and its cost.
+
+    Args:
+        metrics: its `metrics.json`
+        cost: its `cost.json`
+    """
     console = Console()
-    title = found["experiment"] + (" (simulated)" if found.get("simulated") else "")
-    baselines = found["baselines"]
-    table = Table("score", "the recipe", *(Column(Text(one)) for one in baselines), title=Text(title))
-    for name in score_text.measures(found):
-        row = [_interval(found["scores"][name]), *(_interval(one[name]) for one in baselines.values())]
+    title = metrics["experiment"] + (" (simulated)" if metrics.get("simulated") else "")
+    baselines = metrics["baselines"]
+    table = Table("score", "the recipe", *(Column(Text(baseline)) for baseline in baselines), title=Text(title))
+    for name in score_text.measures(metrics):
+        row = [_interval(metrics["scores"][name]), *(_interval(scores[name]) for scores in baselines.values())]
         table.add_row(score_text.NAMES[name], *row)
     console.print(table)
-    if found["task"] == "classes":
-        by_class = Table("class", *(Column(one, justify="right") for one in ("precision", "recall", "F1", "support")))
-        for name, one in found["scores"]["per_class"].items():
-            values = (f"{one[key]:.3f}" for key in ("precision", "recall", "f1"))
-            by_class.add_row(Text(name), *values, f"{one['support']:,}")
+    if metrics["task"] == "classes":
+        by_class = Table("class", *(Column(head, justify="right") for head in ("precision", "recall", "F1", "support")))
+        for name, scores in metrics["scores"]["per_class"].items():
+            values = (f"{scores[key]:.3f}" for key in ("precision", "recall", "f1"))
+            by_class.add_row(Text(name), *values, f"{scores['support']:,}")
         console.print(by_class)
-    protocol = Text(f"{found['protocol']}: {found['protocol_in_words']}", "red" if found["leaky"] else "")
-    console.print(protocol)
-    confidence = f"{found['confidence']:.0%}"
-    console.print(Text(f"n = {found['n']:,}; {confidence} intervals over {found['n_groups']:,} groups", "dim"))
-    for one in found["audit"]:
-        console.print(Text(f"{one['severity']}: {one['check']}: {one['n']:,} of {one['of']:,} {one['what']}", "dim"))
+    console.print(Text(f"{metrics['protocol']}: {metrics['protocol_in_words']}", "red" if metrics["leaky"] else ""))
+    confidence = f"{metrics['confidence']:.0%}"
+    console.print(Text(f"n = {metrics['n']:,}; {confidence} intervals over {metrics['n_groups']:,} groups", "dim"))
+    for entry in metrics["audit"]:
+        counts = f"{entry['n']:,} of {entry['of']:,}"
+        console.print(Text(f"{entry['severity']}: {entry['check']}: {counts} {entry['what']}", "dim"))
     spent = ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in cost["training_s"].items())
     console.print(Text(f"Training: {spent}; at most {cost['peak_mb']:,.0f} MB in one process", "dim"))
 
 
-def comparison(found: Comparison) -> None:
-    """Print how two experiments differ on the utterances they share."""
+def comparison(comparison: Comparison) -> None:
+    """Print the differences of two experiments on the utterances they share.
+
+    Args:
+        comparison: of the experiments A and B
+    """
     console = Console()
-    title = f"{found.b} minus {found.a}, {found.n:,} utterances of {found.n_groups:,} groups"
-    sides = (Column(Text(one), overflow="fold") for one in (found.a, found.b))
-    table = Table("score", *sides, "difference", f"{found.confidence:.0%} interval", title=Text(title))
-    for one in found.differences:
+    a, b = comparison.a, comparison.b
+    title = f"{b} minus {a}, {comparison.n:,} utterances of {comparison.n_groups:,} groups"
+    sides = (Column(Text(name), overflow="fold") for name in (a, b))
+    table = Table("score", *sides, "difference", f"{comparison.confidence:.0%} interval", title=Text(title))
+    for row in comparison.differences:
         interval = Text("–")
-        if one.low is not None and one.high is not None:
-            beyond = one.low > 0 or one.high < 0
-            interval = Text(f"{one.low:+.3f} to {one.high:+.3f}", "green" if beyond else "")
-        table.add_row(score_text.NAMES[one.name], f"{one.a:.3f}", f"{one.b:.3f}", f"{one.difference:+.3f}", interval)
+        if row.low is not None and row.high is not None:
+            excludes_zero = row.low > 0 or row.high < 0
+            interval = Text(f"{row.low:+.3f} to {row.high:+.3f}", "green" if excludes_zero else "")
+        table.add_row(score_text.NAMES[row.name], f"{row.a:.3f}", f"{row.b:.3f}", f"{row.difference:+.3f}", interval)
     console.print(table)
     console.print(
-        f"Right in one alone: {found.only_a:,} in A, {found.only_b:,} in B; McNemar's exact test, utterances taken for "
-        f"independent: p = {found.p:.2g}"
+        f"Correct in only one of them: {comparison.only_a:,} in A, {comparison.only_b:,} in B; McNemar's exact test, "
+        f"which assumes independent utterances: p = {comparison.p:.2g}"
     )
-    if not found.same_protocol:
-        console.print(
-            Text("They were judged under different protocols: the difference is not the models' alone.", "red")
-        )
+    if not comparison.same_protocol:
+        console.print(Text("Their protocols differ: the difference is not due to the models alone.", "red"))
 
 
-def book() -> None:
-    """Print the systems and recipes that can be written into params.yaml."""
+def recipes() -> None:
+    """Print the published systems and their recipes."""
     from tasks.experiments import recipe_book
 
     table = Table("system", "recipe", title="Recipes of published systems")
@@ -106,7 +120,7 @@ def book() -> None:
             table.add_row("" if number else system, recipe)
     console = Console()
     console.print(table)
-    console.print("Write one into params.yaml: undertone experiment new SYSTEM RECIPE --corpus NAME")
+    console.print("Add one to params.yaml: undertone experiment new SYSTEM RECIPE --corpus NAME")
 
 
 def _interval(score: Mapping[str, Any]) -> str:

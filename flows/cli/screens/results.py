@@ -1,4 +1,4 @@
-"""What the terminal shows: small tables of figures that stand in files."""
+"""Terminal output of the weak path: headline scores, predictions, cached results, agreement."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ if TYPE_CHECKING:
     from tasks.on_demand.published_votes import PublishedAgreement
 
 _COLOURS = {"negative": "red", "neutral": "yellow", "positive": "green"}
-_MOST_ROWS = 40
+_MAX_ROWS = 40
 AGREEMENT = {"percent": "pairwise agreement", "kappa": "Fleiss' kappa", "alpha": "Krippendorff's alpha"}
 
 
 def headline() -> None:
-    """Print the test figures beside both baselines, the verdict on them, and the protocol."""
+    """Print the test scores, those of both baselines, the verdict and the protocol."""
     metrics = json.loads(paths.METRICS.read_text(encoding="utf-8"))
     rows = figures.headline(metrics)
     table = Table(title=f"Held-out videos, {rows[0].n} utterances ({metrics['protocol']['confidence']:.0%} interval)")
     for name in ("", *figures.SYSTEMS.values()):
         table.add_column(name)
     for row in rows:
-        cells = (f"{one.value:.3f}\n[dim]{one.interval}[/]" for one in (row.classifier, row.majority, row.shuffled))
+        systems = (row.classifier, row.majority, row.shuffled)
+        cells = (f"{system.value:.3f}\n[dim]{system.interval}[/]" for system in systems)
         table.add_row(row.label, *cells)
     console = Console()
     console.print(table)
@@ -43,27 +44,36 @@ def headline() -> None:
     console.print(f"[dim]{escape(metrics['protocol']['words'])}[/]")
 
 
-def predictions(found: Prediction) -> None:
-    """Print what was predicted, utterance by utterance, and where the CSV and the picture lie."""
-    table = Table(title=f"{found.name}: {len(found.rows)} {found.unit}")
+def predictions(prediction: Prediction) -> None:
+    """Print the prediction of every utterance, and the paths of the CSV and the plot.
+
+    Args:
+        prediction: of one medium
+    """
+    table = Table(title=f"{prediction.name}: {len(prediction.rows)} {prediction.unit}")
     for name in ("from", "to", "sentiment", "margin", "text"):
         table.add_column(name, justify="left" if name in ("sentiment", "text") else "right")
-    for row in found.rows[:_MOST_ROWS]:
+    for row in prediction.rows[:_MAX_ROWS]:
         label = f"[{_COLOURS[row.predicted]}]{row.predicted}[/]"
         table.add_row(f"{row.start_s:.1f} s", f"{row.end_s:.1f} s", label, f"{row.margin:.2f}", escape(row.text))
     console = Console()
     console.print(table)
-    if len(found.rows) > _MOST_ROWS:
-        console.print(f"… and {len(found.rows) - _MOST_ROWS} more in the CSV")
-    for reason, count in Counter(reject.reason for reject in found.rejects).most_common():
+    if len(prediction.rows) > _MAX_ROWS:
+        console.print(f"… and {len(prediction.rows) - _MAX_ROWS} more in the CSV")
+    for reason, count in Counter(reject.reason for reject in prediction.rejects).most_common():
         console.print(f"[dim]left out: {count} {escape(reason)}[/]")
-    console.print(f"{found.csv}\n{found.picture}")
+    console.print(f"{prediction.csv}\n{prediction.picture}")
 
 
 def memory(usage: Sequence[Usage], max_bytes: int) -> None:
-    """Print what each stage's remembered results take up, and the bound on all of them."""
-    table = Table(title="Remembered results (.undertone/memo)")
-    for name in ("stage", "results", "MB", "last of use"):
+    """Print number and size of each stage's cached results, and the limit on their size.
+
+    Args:
+        usage: of each stage
+        max_bytes: limit on all of them; 0: none
+    """
+    table = Table(title="Cached results (.undertone/memo)")
+    for name in ("stage", "results", "MB", "last used"):
         table.add_column(name, justify="left" if name == "stage" else "right")
     for row in usage:
         newest = datetime.fromtimestamp(row.newest, UTC).strftime("%Y-%m-%d")
@@ -73,40 +83,43 @@ def memory(usage: Sequence[Usage], max_bytes: int) -> None:
     table.add_row("all", str(sum(row.n_entries for row in usage)), f"{total:.1f}", "")
     console = Console()
     console.print(table)
-    bound = f"at most {max_bytes / 1e6:.0f} MB stay" if max_bytes else "no limit is set"
-    console.print(f"After each stage {bound} (runtime.memo_max_bytes); `undertone cache clean` makes room now.")
+    limit = f"{max_bytes / 1e6:.0f} MB" if max_bytes else "none"
+    console.print(f"Limit after each stage: {limit} (runtime.memo_max_bytes). To free space now: undertone cache clean")
 
 
-def agreement(found: PublishedAgreement) -> None:
-    """Print how published labels and ours agree with the majority of listeners, and the listeners among themselves."""
-    table = Table(title=f"{escape(found.file)}: against the majority of listeners")
-    for name in ("labels", "n", f"macro F1 ({found.confidence:.0%} interval)", "precision", "recall"):
+def agreement(published: PublishedAgreement) -> None:
+    """Print the agreement of published labels and ours with the majority of listeners, and among listeners.
+
+    Args:
+        published: the scores
+    """
+    table = Table(title=f"{escape(published.file)}: against the majority of listeners")
+    for name in ("labels", "n", f"macro F1 ({published.confidence:.0%} interval)", "precision", "recall"):
         table.add_column(name, justify="left" if name == "labels" else "right")
-    for row in found.rows:
+    for row in published.rows:
         bounds = "" if row.low is None or row.high is None else f" ({row.low:.3f} to {row.high:.3f})"
         table.add_row(row.label, str(row.n), f"{row.macro_f1:.3f}{bounds}", f"{row.precision:.3f}", f"{row.recall:.3f}")
     console = Console()
     console.print(table)
-    labels.thresholds("What a threshold on the mean vote costs and brings, hedges taken out", found.curve)
-    heard = found.listeners
-    console.print(f"Listeners: {heard.ties} rows without a majority")
+    labels.thresholds("Scores by threshold on the mean vote, without hedges", published.curve)
+    listeners = published.listeners
+    console.print(f"Listeners: {listeners.ties} rows without a majority")
     for name, words in AGREEMENT.items():
-        console.print(f"  {words}: {_with_interval(heard.estimates[name])}")
-    for name, value in heard.against_majority.items():
+        console.print(f"  {words}: {_with_interval(listeners.estimates[name])}")
+    for name, value in listeners.against_majority.items():
         console.print(f"  {escape(name)} against the majority: macro F1 {value:.3f}")
-    for name, value in heard.leave_one_out.items():
+    for name, value in listeners.leave_one_out.items():
         console.print(f"  {escape(name)} against the majority of the others: macro F1 {value:.3f}")
-    if heard.leave_one_out:
-        low, high = min(heard.leave_one_out.values()), max(heard.leave_one_out.values())
-        console.print(f"The ceiling: a listener reaches {low:.3f} to {high:.3f} against the others.")
-    for repair in found.repairs:
+    if scores := listeners.leave_one_out.values():
+        console.print(f"Human ceiling: listeners reach {min(scores):.3f} to {max(scores):.3f} against the others.")
+    for repair in published.repairs:
         reading = f"{escape(repair.original)!r} read as {repair.corrected}"
         console.print(f"  row {repair.row}, {escape(repair.listener)}: {reading}")
-    console.print(f"Intervals: bootstrap over {found.n_videos} videos. The texts lack stop words.")
+    console.print(f"Intervals: bootstrap over {published.n_videos} videos. The texts have no stop words.")
 
 
-def _with_interval(figure: Estimate) -> str:
-    if figure.value is None:
-        return "not defined: no row has two votes, or all votes are the same"
-    bounds = "" if figure.low is None or figure.high is None else f" ({figure.low:.3f} to {figure.high:.3f})"
-    return f"{figure.value:.3f}{bounds}"
+def _with_interval(score: Estimate) -> str:
+    if score.value is None:
+        return "undefined: no row has two ratings, or all ratings are equal"
+    bounds = "" if score.low is None or score.high is None else f" ({score.low:.3f} to {score.high:.3f})"
+    return f"{score.value:.3f}{bounds}"
