@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# On a fresh machine, `make demo` and `make test` set up everything they need.
 PYTHON ?= python3
 EXTRAS ?= dev
 VENV   := .venv
@@ -16,7 +16,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 .DEFAULT_GOAL := help
 .PHONY: help env demo test test-all check lint bench measure ui lock clean
 
-help: ## show this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(STAMP) ## make .venv from requirements.lock (EXTRAS=deep,cluster,tracking,dev)
@@ -27,19 +27,19 @@ $(STAMP): requirements.lock pyproject.toml
 	  echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned environment into $(VENV) (once; a few minutes with an empty package cache)"
-	@# the build tools come from the lock too, so that no source package is built with whatever is newest today
+	@# build tools from the lock, so that source packages are not built with the newest ones
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c requirements.lock pip setuptools wheel
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c requirements.lock --no-build-isolation -e '.[$(EXTRAS)]'
 	@touch $@
 
-demo: env ## the whole main job on the embedded sample, crawled over HTTP
+demo: env ## run all stages on the embedded sample, crawled over HTTP
 	@$(BIN)/undertone demo
 
-test: ## the tests, without those that take long; no network and no corpus of your own are needed
+test: ## run all tests but the long ones; no network or corpus needed
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
 	@$(PYTEST) -m "not bench and not long"
 
-test-all: ## those that take long, too: every published system, kills, browsers, PostgreSQL; an hour
+test-all: ## run all tests, also published systems, kills, browsers, PostgreSQL; an hour
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
 	@$(PYTEST) -m "not bench"
 
@@ -58,26 +58,26 @@ lint: ## ruff, mypy --strict, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(PEERS) ## speed beside other programs (bench/README.md); ONLY="features decode" for some
+bench: $(PEERS) ## compare the speed with other programs (bench/README.md); some: ONLY="features decode"
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
 	@$(BIN)/python -m bench $(ONLY)
 
 $(PEERS): bench/requirements.lock
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
-	@echo "Installing the programs to compare with into .venv-bench"
+	@echo "Installing the other programs into .venv-bench"
 	@.venv-bench/bin/python -m pip install -qq --disable-pip-version-check -r bench/requirements.lock
 	@touch $@
 
-measure: ## the figures that the docs quote, on real data where it is present
+measure: ## repeat the measurements of the docs, on real data if present
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
 	@$(BIN)/python -m pytest -q -s -m bench
 
-ui: env ## Prefect server, work pool, worker and deployments; one Ctrl-C stops it all
+ui: env ## run Prefect server, work pool, worker and deployments; Ctrl-C stops all
 	@$(BIN)/undertone ui
 
-lock: ## resolve requirements.lock anew (needs uv)
+lock: ## update requirements.lock (needs uv)
 	@uv pip compile --universal --python-version 3.11 --all-extras --no-header --no-annotate -q \
 	  --upgrade pyproject.toml -o requirements.lock
 
-clean: ## remove the environment and everything the pipeline made
+clean: ## remove the environment and all outputs of the pipeline
 	@rm -rf $(VENV) .venv-bench .bench .undertone data/crawl data/captions data/polarity data/segments data/acoustic data/audit data/train data/evaluate data/labels data/report data/corpus data/price data/extract data/inputs data/page data/leaderboard data/code data/checkpoint/*/ data/experiment/*/
