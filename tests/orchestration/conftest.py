@@ -1,4 +1,4 @@
-"""Fixtures of the night: one real Prefect server and one site of interviews for all tests here."""
+"""Fixtures of the tests of orchestration: one Prefect server and one interview site for all."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import pytest
 
 from tasks.core.config import Config
 from tasks.simulate.sample import sample
-from tests.night import machinery
-from tests.night.machinery import Interviews
+from tests.orchestration import harness
+from tests.orchestration.harness import Interviews
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A Prefect server of its own; yields the environment that leads there."""
+    """Start a Prefect server; yield the environment of its clients."""
     home = tmp_path_factory.mktemp("server") / "home"
     home.mkdir()
     with socket.socket() as probe:
@@ -35,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         "DO_NOT_TRACK": "1",
     }
     command = (sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port)
-    with machinery.running(command, home, **env) as started:
+    with harness.running(command, home, **env) as started:
         until = time.monotonic() + 90
         while not _answers(env["PREFECT_API_URL"]):
             assert started.process.poll() is None, started.log.read_text()
@@ -46,11 +46,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
 
 @pytest.fixture(scope="session")
 def interviews(tmp_path_factory: pytest.TempPathFactory, settings: Config) -> Iterator[Interviews]:
-    """The sample with four interviews to train on, two without useful captions, and two held out."""
+    """Serve a sample of four interviews for training, two without usable captions, and two held out."""
     pages = sample(settings.simulate.model_copy(update={"train": 4, "test": 2}), tmp_path_factory.mktemp("site"))
     playable = tuple(entry for entry in pages.entries if int(entry.id) <= 8)
-    with machinery.served(replace(pages, entries=playable)) as found:
-        yield found
+    with harness.served(replace(pages, entries=playable)) as interviews:
+        yield interviews
 
 
 def _answers(url: str) -> bool:
@@ -63,8 +63,8 @@ def _answers(url: str) -> bool:
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, interviews: Interviews) -> tuple[Path, float]:
-    """A project that `dvc repro` ran through in peace, and how long that took, in seconds."""
-    folder = machinery.project(tmp_path_factory.mktemp("undisturbed") / "project", interviews, **machinery.LIGHT)
-    took = machinery.run(machinery.REPRO, folder)
-    machinery.run(machinery.REPRO, folder)
+    """Return a project after an undisturbed `dvc repro`, and its duration in seconds."""
+    folder = harness.project(tmp_path_factory.mktemp("undisturbed") / "project", interviews, **harness.LIGHT)
+    took = harness.run(harness.REPRO, folder)
+    harness.run(harness.REPRO, folder)
     return folder, took

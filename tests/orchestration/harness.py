@@ -1,4 +1,4 @@
-"""What the tests of the night share: a site that keeps count, projects on it, and runs that can be killed."""
+"""Shared by the tests of orchestration: an interview site that logs transfers, projects, runs that can be killed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from flows.project import workspace
 from tasks.simulate import site
 from tasks.simulate.site import Pages
 
-# orchestration is tested here, and not how a kernel SVM grows with its rows
+# small training settings: these tests are about orchestration
 LIGHT = {"c_grid": "[0.01]", "outer_folds": "2", "inner_folds": "2", "shuffles": "2", "bootstrap": "100"}
 FLOW = (sys.executable, "-m", "flows.weak_supervision")
 REPRO = (sys.executable, "-m", "dvc", "repro")
 _MEDIA = re.compile(r"/media/.*\.(m4a|webm)$")
-_PATIENCE_S = 600.0
+_TIMEOUT_S = 600.0
 
 
 @dataclass
@@ -43,14 +43,18 @@ class Transfer:
 
 @dataclass
 class Interviews:
-    """A site of interviews on loopback that writes down who asked for which media."""
+    """A site of interviews on loopback, with a log of media transfers."""
 
     pages: Pages
     url: str = ""
     transfers: list[Transfer] = field(default_factory=list)
 
     def fetched_twice(self, kills: Sequence[float] = ()) -> tuple[list[str], int]:
-        """Return media sent whole and then again from the start, and how many of those were in flight at a kill."""
+        """Return media that were sent completely twice; those in flight at a kill are only counted.
+
+        Args:
+            kills: times of kills on the monotonic clock, in seconds
+        """
         twice, in_flight = [], 0
         for path in sorted({transfer.path for transfer in self.transfers}):
             whole = sorted((t for t in self.transfers if t.path == path and t.ended), key=lambda t: t.began)
@@ -65,18 +69,18 @@ class Interviews:
 
 @contextmanager
 def served(pages: Pages) -> Iterator[Interviews]:
-    """Serve pages, counting."""
-    found = Interviews(pages)
+    """Serve pages and log transfers."""
+    interviews = Interviews(pages)
     plain = site._application
 
     def counting(pages: Pages) -> Callable[..., object]:
-        return _counting(plain(pages), found.transfers)
+        return _counting(plain(pages), interviews.transfers)
 
     site._application = counting
     try:
         with site.serve(pages) as url:
-            found.url = url
-            yield found
+            interviews.url = url
+            yield interviews
     finally:
         site._application = plain
 
@@ -104,13 +108,13 @@ def project(folder: Path, interviews: Interviews, *, without: Collection[str] = 
     """Make a project whose lists name the site's interviews.
 
     Args:
-        folder: where it is made
+        folder: the project folder
         interviews: the site
-        without: ids that the lists leave out
-        changes: what stands in params.yaml, and what is to stand there
+        without: ids to leave out of the lists
+        changes: keys of params.yaml with new values
     """
     workspace.create(folder)
-    listed(folder, interviews, without)
+    write_lists(folder, interviews, without)
     params = folder / "params.yaml"
     text = params.read_text().replace("127.0.0.1:8417", interviews.url.removeprefix("http://"))
     for key, value in changes.items():
@@ -120,15 +124,15 @@ def project(folder: Path, interviews: Interviews, *, without: Collection[str] = 
     return folder
 
 
-def listed(folder: Path, interviews: Interviews, without: Collection[str] = ()) -> None:
-    """Write the project's lists: all of the site's interviews but those left out."""
-    chosen = tuple(entry for entry in interviews.pages.entries if entry.id not in without)
-    pages = replace(interviews.pages, entries=chosen)
+def write_lists(folder: Path, interviews: Interviews, without: Collection[str] = ()) -> None:
+    """Write the project's lists: the site's interviews except those to leave out."""
+    entries = tuple(entry for entry in interviews.pages.entries if entry.id not in without)
+    pages = replace(interviews.pages, entries=entries)
     site.write_lists(pages, interviews.url, folder / "data/train.csv", folder / "data/test.csv")
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment of a run: this Python first on the path, no terminal, and what is given."""
+    """Return the environment of a run: this Python first on the path, and the given variables."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "PREFECT_LOGGING_LEVEL": "WARNING", **more}
 
@@ -141,13 +145,13 @@ class Run:
     log: Path
     began: float
 
-    def finish(self, patience_s: float = _PATIENCE_S) -> float:
-        """Wait for the end of a run that must succeed; return how long it took, in seconds."""
-        assert self.process.wait(patience_s) == 0, f"{self.process.args}:\n{self.log.read_text()[-3000:]}"
+    def finish(self, timeout_s: float = _TIMEOUT_S) -> float:
+        """Wait for the end of a run that must succeed; return its duration in seconds."""
+        assert self.process.wait(timeout_s) == 0, f"{self.process.args}:\n{self.log.read_text()[-3000:]}"
         return time.monotonic() - self.began
 
     def kill(self) -> list[psutil.Process]:
-        """Kill the process itself, as the kernel does when memory runs out; return what it had started."""
+        """Kill the process, as the kernel does when memory runs out; return its child processes."""
         with suppress(psutil.NoSuchProcess):
             started = psutil.Process(self.process.pid).children(recursive=True)
             self.process.send_signal(signal.SIGKILL)
@@ -158,7 +162,7 @@ class Run:
 
 @contextmanager
 def running(command: Sequence[str], folder: Path, **more: str) -> Iterator[Run]:
-    """Start a command in a project; on leaving, nothing of it is left."""
+    """Start a command in a project; kill it and its children on exit."""
     log = folder.parent / f"{folder.name}.log"
     with log.open("ab") as sink:
         process = subprocess.Popen(
@@ -173,27 +177,27 @@ def running(command: Sequence[str], folder: Path, **more: str) -> Iterator[Run]:
 
 
 def run(command: Sequence[str], folder: Path, **more: str) -> float:
-    """Run a command to its end, which must be a good one; return how long it took, in seconds."""
+    """Run a command that must succeed; return its duration in seconds."""
     with running(command, folder, **more) as started:
         return started.finish()
 
 
 def artifacts(folder: Path) -> dict[str, str]:
-    """Return a digest of every artifact of a project, of dvc.lock, and of nothing else."""
-    made = [path for path in (folder / "data").rglob("*") if path.is_file() and path.parent != folder / "data"]
+    """Return digests of all artifacts of a project and of its dvc.lock."""
+    files = [path for path in (folder / "data").rglob("*") if path.is_file() and path.parent != folder / "data"]
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in [*made, folder / "dvc.lock"]
+        for path in [*files, folder / "dvc.lock"]
     }
 
 
 def names(folder: Path) -> set[str]:
-    """Return every file and folder a run leaves that is named by what it is; memo and cache entries are."""
-    left = (path.relative_to(folder) for path in folder.rglob("*"))
-    return {str(path) for path in left if path.parts[0] not in ("tasks", "flows")}
+    """Return the names of all files and folders of a project; cache entries are named by content."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*"))
+    return {str(path) for path in paths if path.parts[0] not in ("tasks", "flows")}
 
 
 def tallies(folder: Path) -> dict[str, int]:
-    """Return how many items each stage worked on the last time it ran."""
-    found = sorted((folder / ".undertone/tally").glob("*.json"))
-    return {path.stem: json.loads(path.read_text())["done"] for path in found}
+    """Return the number of items that each stage computed in its last run."""
+    files = sorted((folder / ".undertone/tally").glob("*.json"))
+    return {path.stem: json.loads(path.read_text())["done"] for path in files}

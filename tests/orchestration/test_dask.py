@@ -1,4 +1,4 @@
-"""Shards on the workers of a Dask scheduler, over TCP: the same bytes, also when a worker is killed midway."""
+"""Batches on Dask workers over TCP: the same bytes, also if a worker is killed during the run."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ import pytest
 
 from tasks.core.config import Config
 from tasks.simulate.sample import sample
-from tests.night import machinery
-from tests.night.machinery import REPRO, Interviews, artifacts
+from tests.orchestration import harness
+from tests.orchestration.harness import REPRO, Interviews, artifacts
 
 pytest.importorskip("prefect_dask", reason="the extra `cluster` is not installed")
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("default")]
 DASK = (sys.executable, "-m", "dask")
-# Prefect waits for a scheduler that no one stops; the flow is told where it is
+# an existing scheduler: Prefect would wait for the end of one that it started itself
 RUN = "from flows.weak_supervision import weak_supervision as f; f(runner='dask', scheduler='{}', only={})"
 
 
 @contextmanager
-def cluster(folder: Path, server: dict[str, str]) -> Iterator[tuple[str, list[machinery.Run]]]:
+def cluster(folder: Path, server: dict[str, str]) -> Iterator[tuple[str, list[harness.Run]]]:
     """Start a scheduler and two workers in a project folder; yield its address and the workers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -34,21 +34,21 @@ def cluster(folder: Path, server: dict[str, str]) -> Iterator[tuple[str, list[ma
     scheduler = (*DASK, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
     worker = (*DASK, "worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard", "--no-nanny")
     with ExitStack() as stack:
-        stack.enter_context(machinery.running(scheduler, folder, **server))
+        stack.enter_context(harness.running(scheduler, folder, **server))
         _await_port(port)
         scratch = ("--local-directory", str(folder.parent))
-        workers = [stack.enter_context(machinery.running((*worker, *scratch), folder, **server)) for _ in range(2)]
+        workers = [stack.enter_context(harness.running((*worker, *scratch), folder, **server)) for _ in range(2)]
         yield address, workers
 
 
 def run_and_kill_a_worker(
     folder: Path, server: dict[str, str], *, only: list[str] | None, after: int
 ) -> tuple[float, int]:
-    """Run on Dask; kill one of two workers once so many features are there; return the time, and how many were."""
+    """Run on Dask and kill one of two workers after some features; return the duration and the number of features."""
     memo = folder / ".undertone/memo/acoustic"
     with cluster(folder, server) as (address, workers):
         command = (sys.executable, "-c", RUN.format(address, only))
-        with machinery.running(command, folder, **server) as run:
+        with harness.running(command, folder, **server) as run:
             while (n_done := len(list(memo.rglob("*.arrow")))) < after:
                 assert run.process.poll() is None, run.log.read_text()[-3000:]
                 time.sleep(0.02)
@@ -57,10 +57,10 @@ def run_and_kill_a_worker(
             return run.finish(), n_done
 
 
-def test_the_whole_job_on_dask(
+def test_all_stages_on_dask_with_a_killed_worker(
     tmp_path: Path, interviews: Interviews, server: dict[str, str], undisturbed: tuple[Path, float]
 ) -> None:
-    folder = machinery.project(tmp_path / "project", interviews, **machinery.LIGHT)
+    folder = harness.project(tmp_path / "project", interviews, **harness.LIGHT)
     run_and_kill_a_worker(folder, server, only=None, after=1)
     assert artifacts(folder) == artifacts(undisturbed[0])
 
@@ -69,15 +69,15 @@ def test_the_whole_job_on_dask(
 @pytest.mark.timeout(3600)
 def test_features_of_two_hundred_interviews(tmp_path: Path, settings: Config, server: dict[str, str]) -> None:
     pages = sample(settings.simulate.model_copy(update={"train": 160, "test": 40}), tmp_path / "site")
-    with machinery.served(pages) as interviews:
-        local, spread = (
-            machinery.project(tmp_path / name, interviews, **machinery.LIGHT) for name in ("local", "spread")
+    with harness.served(pages) as interviews:
+        local, on_dask = (
+            harness.project(tmp_path / name, interviews, **harness.LIGHT) for name in ("local", "on_dask")
         )
-        for folder in (local, spread):
-            machinery.run((*REPRO, "segments"), folder)
-    machinery.run((*REPRO, "acoustic"), local)
-    took, n_done = run_and_kill_a_worker(spread, server, only=["acoustic"], after=60)
-    assert artifacts(spread) == artifacts(local)
+        for folder in (local, on_dask):
+            harness.run((*REPRO, "segments"), folder)
+    harness.run((*REPRO, "acoustic"), local)
+    took, n_done = run_and_kill_a_worker(on_dask, server, only=["acoustic"], after=60)
+    assert artifacts(on_dask) == artifacts(local)
     print(
         f"\nDask: a scheduler and two workers over TCP, features of 200 interviews in {took:.0f} s; one worker killed "
         f"after {n_done}; features.parquet and dvc.lock equal those of `dvc repro`"

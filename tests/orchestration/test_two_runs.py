@@ -1,4 +1,4 @@
-"""Two runs at the same moment: one works, the other waits or says who is at it; nothing is damaged."""
+"""Two runs at the same time: one waits or stops with a message; nothing is damaged."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from pathlib import Path
 
 import pytest
 
-from tests.night import machinery
-from tests.night.machinery import FLOW, REPRO, Interviews, artifacts
+from tests.orchestration import harness
+from tests.orchestration.harness import FLOW, REPRO, Interviews, artifacts
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("default")]
 
 
-def test_two_flows_at_the_same_moment(
+def test_two_flows_at_the_same_time(
     tmp_path: Path, interviews: Interviews, server: dict[str, str], undisturbed: tuple[Path, float]
 ) -> None:
-    folder = machinery.project(tmp_path / "project", interviews, **machinery.LIGHT)
+    folder = harness.project(tmp_path / "project", interviews, **harness.LIGHT)
     interviews.transfers.clear()
-    with machinery.running(FLOW, folder, **server) as one, machinery.running(FLOW, folder, **server) as two:
-        one.finish()
-        two.finish()
+    with harness.running(FLOW, folder, **server) as first, harness.running(FLOW, folder, **server) as second:
+        first.finish()
+        second.finish()
     assert artifacts(folder) == artifacts(undisturbed[0])
     assert interviews.fetched_twice() == ([], 0)
-    assert "waiting for it" in one.log.read_text()
+    assert "waiting for it" in first.log.read_text()
     status = subprocess.run(
         [sys.executable, "-m", "dvc", "status"], cwd=folder, capture_output=True, text=True, check=True
     )
     assert "up to date" in status.stdout
 
 
-def test_a_flow_beside_dvc_repro(
+def test_a_flow_during_dvc_repro(
     tmp_path: Path, interviews: Interviews, server: dict[str, str], undisturbed: tuple[Path, float]
 ) -> None:
-    folder = machinery.project(tmp_path / "project", interviews, **machinery.LIGHT)
+    folder = harness.project(tmp_path / "project", interviews, **harness.LIGHT)
     interviews.transfers.clear()
-    with machinery.running(REPRO, folder, **server) as repro:
+    with harness.running(REPRO, folder, **server) as repro:
         _await(folder / ".undertone" / "locks" / "crawl.lock")
-        with machinery.running(FLOW, folder, **server) as flow:
+        with harness.running(FLOW, folder, **server) as flow:
             flow.finish()
-            # DVC may have found what the flow was at and stopped, with a message of its own
+            # DVC may have stopped because the flow holds a lock
             repro.process.wait(300)
     if repro.process.returncode:
         assert "is busy, it is being blocked by" in repro.log.read_text()
-    machinery.run(REPRO, folder)
+    harness.run(REPRO, folder)
     assert artifacts(folder) == artifacts(undisturbed[0])
     assert interviews.fetched_twice() == ([], 0)
 
