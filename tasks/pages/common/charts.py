@@ -4,13 +4,36 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from tasks.pages.common.headline import Score
+
 Chart = dict[str, Any]
 """A plotly figure as plain JSON."""
+
+
+def empty() -> Figure:
+    """Return a plotly figure without data."""
+    import plotly.graph_objects as go
+
+    return go.Figure()
+
+
+def error_bars(scores: Iterable[Score], **style: Any) -> dict[str, Any]:
+    """Return the error bars of scores; a score without interval has none.
+
+    Args:
+        scores: in the order of the points
+        style: such as thickness and width
+    """
+    bounds = [(score.value, score.low, score.high) for score in scores]
+    above = [0 if high is None else high - value for value, _, high in bounds]
+    below = [0 if low is None else value - low for value, low, _ in bounds]
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, **style}
 
 
 def plain(figure: Figure, height: int) -> Chart:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tasks.evaluation.protocols import PAIR
 from tasks.pages.common import score_text
-from tasks.pages.common.charts import Chart, plain, plotly_text
+from tasks.pages.common.charts import Chart, empty, error_bars, plain, plotly_text
 from tasks.pages.common.headline import Score
 from tasks.pages.common.palette import COLOURS, SYSTEMS
 
@@ -48,9 +48,7 @@ def scores(systems: Mapping[str, Mapping[str, Score]], measures: Sequence[str]) 
         systems: system → score by name
         measures: names of the scores, in order
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = empty()
     step = min(0.24, 0.8 / len(systems))
     for number, (system, by_measure) in enumerate(systems.items()):
         symbol, colour = _MARKS[min(number, len(_MARKS) - 1)]
@@ -62,14 +60,7 @@ def scores(systems: Mapping[str, Mapping[str, Score]], measures: Sequence[str]) 
             x=[score.value for _, _, score in points],
             y=[row + step * (number - (len(systems) - 1) / 2) for row, _, _ in points],
             marker={"color": colour, "symbol": symbol, "size": 11},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [0 if score.high is None else score.high - score.value for _, _, score in points],
-                "arrayminus": [0 if score.low is None else score.value - score.low for _, _, score in points],
-                "thickness": 2,
-                "width": 4,
-            },
+            error_x=error_bars((score for _, _, score in points), thickness=2, width=4),
             hovertemplate=[
                 f"{score_text.NAMES[label]}, {plotly_text(system)}<br>{score}<extra></extra>"
                 for _, label, score in points
@@ -92,9 +83,7 @@ def roc(points: Sequence[Mapping[str, Any]], auc: Mapping[str, float | None], ou
         auc: class → area under the curve
         outputs: the classes, in order
     """
-    import plotly.graph_objects as go
-
-    figure, colours = go.Figure(), _colours(outputs)
+    figure, colours = empty(), _colours(outputs)
     figure.add_scatter(
         x=[0, 1],
         y=[0, 1],
@@ -128,9 +117,7 @@ def reliability(bins: Sequence[Mapping[str, float]]) -> Chart:
     Args:
         bins: rows with confidence, accuracy and share
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = empty()
     diagonal = {"color": _GREY, "dash": "dot", "width": 1.5}
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="perfect calibration", line=diagonal, hoverinfo="skip")
     figure.add_scatter(
@@ -170,9 +157,7 @@ def counts(by_part: Mapping[str, Mapping[str, int]]) -> Chart:
     Args:
         by_part: part → class → utterances
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = empty()
     classes = list(next(iter(by_part.values())))
     for name, by_class in by_part.items():
         figure.add_bar(
@@ -203,15 +188,13 @@ def pairs(folds: Sequence[Mapping[str, Any]], measure: str) -> Chart:
         folds: rows with fold and scores
         measure: name of the score
     """
-    import plotly.graph_objects as go
-
     values_of: dict[tuple[str, str], list[float]] = {}
     for fold in folds:
         trained, _, tested = fold["fold"].partition(PAIR)
         values_of.setdefault((trained, tested), []).append(fold[measure])
     names = sorted({name for pair in values_of for name in pair})
     means = {pair: sum(values) / len(values) for pair, values in values_of.items()}
-    figure = go.Figure()
+    figure = empty()
     figure.add_heatmap(
         x=[plotly_text(name) for name in names],
         y=[plotly_text(name) for name in names],
@@ -233,9 +216,7 @@ def shares(attention: Shares) -> Chart:
     Args:
         attention: the shares
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = empty()
     figure.add_heatmap(
         x=[plotly_text(name) for name in attention.blocks],
         y=[f"{plotly_text(name)} ({n:,})" for name, n in zip(attention.classes, attention.n, strict=True)],
@@ -259,9 +240,7 @@ def searched(search: Search) -> Chart:
     Args:
         search: rates and losses
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = empty()
     figure.add_scatter(
         x=search.rates.tolist(),
         y=search.losses.round(5).tolist(),
@@ -292,9 +271,7 @@ def map_of(plane: Map, outputs: Sequence[str]) -> Chart:
         plane: points and their classes
         outputs: the classes, in order
     """
-    import plotly.graph_objects as go
-
-    figure, colours = go.Figure(), _colours(outputs)
+    figure, colours = empty(), _colours(outputs)
     classes, points = plane.classes.tolist(), plane.points.tolist()
     for number, name in enumerate(outputs):
         of_class = [point for point, class_ in zip(points, classes, strict=True) if class_ == name]
@@ -318,9 +295,7 @@ def map_of(plane: Map, outputs: Sequence[str]) -> Chart:
 
 
 def _curve(quantity: str, rows_by_part: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = empty()
     n_fits = len({(row["fold"], row["seed"]) for _, row in rows_by_part})
     # a line needs more than one point
     few = max(row["epoch"] for _, row in rows_by_part) < _FEW_EPOCHS

@@ -49,7 +49,7 @@ class PublishedScore:
 
 _POOLED = "random 80/20 on all splits pooled"
 _RANDOM = "4 classes, random 90/10"
-_FUSED = f"{_RANDOM}; the fused parts had seen the test utterances"
+_FUSED = f"{_RANDOM}; the fused branches were trained on the test utterances"
 _RAVDESS_FOLDS = "8 classes, actor folds"
 _PEPINO = "7 classes, actors 23–24"
 _SESSION = "4 classes, leave one session out"
@@ -64,11 +64,11 @@ _SER_BENCH = "ser-bench"
 _OF_A_REPORT: tuple[Metric, ...] = ("accuracy", "uar", "macro_f1", "weighted_f1")
 _NOTHING = "no protocol stated"
 # a clip of RAVDESS is one of 60 by its actor, 8 of each emotion and 4 neutral ones; of CREMA-D about one of 82
-_EIGHT_ACTORS = "352 clips, which are eight actors', though six sets of 24 actors have four each"
-_BOTH = "the source prints the same reports for 2 layers and for 6"
-_TEN_ACTORS = "which are ten actors', though neutral should be the class of 120"
-_OTHER_NAMES = "the two reports of 5 classes have the same numbers of turns under other names"
-_ADDED = "IEMOCAP's neutral, sad and angry turns and SMILE's texts added in training"
+_EIGHT_ACTORS = "352 clips (eight actors), although each of six sets of 24 actors has four"
+_BOTH = "the source prints identical reports for 2 and for 6 layers"
+_TEN_ACTORS = "those of ten actors, but the class with 120 clips should be neutral"
+_OTHER_NAMES = "both reports of 5 classes have the same class sizes under different names"
+_ADDED = "training includes IEMOCAP's neutral, sad and angry turns and SMILE's texts"
 
 
 def _report(
@@ -97,9 +97,9 @@ _MELD_ROWS = (
     PublishedScore("meld", "emotion", "BERT [CLS] + XGBoost", "accuracy", 0.520, _POOLED, True, "meld-text-audio"),
     PublishedScore("meld", "emotion", "BERT [CLS] + XGBoost", "macro_f1", 0.26, _POOLED, True, "meld-text-audio"),
     PublishedScore("meld", "emotion", "attention + SVM", "accuracy", 0.942,
-                   "7 emotions; evaluated on what it was trained on, as far as the text shows", True, "meld-trimodal"),
+                   "7 emotions; evaluated on its training data, as far as the text shows", True, "meld-trimodal"),
     PublishedScore("meld", "emotion", "attention + SVM", "not stated", 0.937,
-                   "F1, 7 emotions; evaluated on what it was trained on, as far as the text shows", True,
+                   "F1, 7 emotions; evaluated on its training data, as far as the text shows", True,
                    "meld-trimodal"),
     PublishedScore("meld", "sentiment", "majority", "weighted_f1", 0.313, _MELD_3, False, _CONV),
     PublishedScore("meld", "sentiment", "RoBERTa", "weighted_f1", 0.721, _MELD_3, False, _CONV),
@@ -152,18 +152,18 @@ _RAVDESS_ROWS = (
                            f"6 classes, actor set 1, {_EIGHT_ACTORS}", scores, False)
     ),
     *_report("ravdess", "DenseNet-201",
-             "8 classes, 180 clips, which are three actors', though half as many are calm where half as many should be "
-             "neutral; early stopping on the test set", (0.66, 0.65, 0.65, 0.65), True),
+             "8 classes, 180 clips (three actors), but the class of half the size is calm instead of neutral; early "
+             "stopping on the test set", (0.66, 0.65, 0.65, 0.65), True),
     *_report("ravdess", "DenseNet-201, windows and post-processing",
-             f"8 classes and none, 120 clips, all that two actors have, though 16 are none and 0 calm; {_NOTHING}",
+             f"8 classes and none, 120 clips (two actors), but 16 are none and 0 are calm; {_NOTHING}",
              (0.59, 0.49, 0.49, 0.58)),
-    *_report("ravdess", "wav2vec2, fine-tuned", "8 classes, one actor set, 240 clips, which are four actors'",
+    *_report("ravdess", "wav2vec2, fine-tuned", "8 classes, one actor set, 240 clips (four actors)",
              (0.7625, 0.75, 0.7527, 0.76), False),
 )  # fmt: skip
 
 _ACTED_ROWS = (
     *_report("tess", "ResNet-50",
-             f"8 emotions announced; the figures are a copy of CREMA-D's, with its 6 classes and 820 clips; {_NOTHING}",
+             f"8 emotions announced; a copy of the scores on CREMA-D, with its 6 classes and 820 clips; {_NOTHING}",
              (0.65, 0.65, 0.65, 0.64)),
     *_report("tess", "ResNeXt, windows", "7 classes, 300 random windows", (0.99, 0.99, 0.99, 0.99), True),
     PublishedScore("tess", "emotion", "2-D CNN", "not stated", 0.772, "across its two speakers", False, "not named"),
@@ -229,7 +229,7 @@ _MOSEI_ROWS = (
     *_report("mosei", "BERT, text", f"4 classes, 4,238 segments, {_ADDED}; {_NOTHING}", (0.51, 0.36, 0.36, 0.47)),
     *_report("mosei", "RoBERTa, text", f"4 classes, 2,983 segments; {_NOTHING}", (0.5696, 0.3193, 0.3059, 0.5128)),
     *_report("mosei", "RoBERTa, text",
-             f"4 classes, 4,238 segments, {_ADDED}; BERT's report has the same numbers of segments under other names; "
+             f"4 classes, 4,238 segments, {_ADDED}; BERT's report has the same class sizes under different names; "
              f"{_NOTHING}", (0.5017, 0.3381, 0.3308, 0.4565)),
     *(
         PublishedScore("mosei", "sentiment_intensity", system, metric, value, "MMSA, 5 seeds", None, "MMSA")

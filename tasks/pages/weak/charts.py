@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 from tasks.core import tables
-from tasks.pages.common.charts import Chart, plain, plotly_text
+from tasks.pages.common.charts import Chart, empty, error_bars, plain, plotly_text
 from tasks.pages.common.headline import SYSTEMS as SYSTEM_NAMES
-from tasks.pages.common.headline import HeadlineRow
+from tasks.pages.common.headline import HeadlineRow, Score
 from tasks.pages.common.palette import COLOURS, SYSTEMS
 from tasks.pages.weak.by_video import VideoResult
 from tasks.pages.weak.vote_counts import NONE, ScoreHistogram
@@ -27,9 +27,7 @@ def intervals(rows: Sequence[HeadlineRow]) -> Chart:
     Args:
         rows: of the headline
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = empty()
     for system, name in SYSTEM_NAMES.items():
         scores = [getattr(row, system) for row in rows]
         figure.add_scatter(
@@ -38,14 +36,7 @@ def intervals(rows: Sequence[HeadlineRow]) -> Chart:
             x=[score.value for score in scores],
             y=[number + _OFFSETS[system] for number in range(len(rows))],
             marker={"color": SYSTEMS[system], "symbol": _SHAPES[system], "size": 11},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [0 if score.high is None else score.high - score.value for score in scores],
-                "arrayminus": [0 if score.low is None else score.value - score.low for score in scores],
-                "thickness": 2,
-                "width": 5,
-            },
+            error_x=error_bars(scores, thickness=2, width=5),
             hovertemplate=[
                 f"{row.label}, {name}<br>{score}<extra></extra>" for row, score in zip(rows, scores, strict=True)
             ],
@@ -63,9 +54,7 @@ def votes(histogram: ScoreHistogram, min_score: float) -> Chart:
         histogram: of the mean votes
         min_score: threshold of a label
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = empty()
     edges = histogram.edges
     spans = [f"{low:.2f} to {high:.2f}" for low, high in pairwise(edges)]
     markers = {name: {"color": colour} for name, colour in COLOURS.items()}
@@ -92,10 +81,8 @@ def curve(points: Sequence[Mapping[str, Any]]) -> Chart:
     Args:
         points: rows with threshold, coverage, n, macro_f1, low and high
     """
-    import plotly.graph_objects as go
-
     scored = [point for point in points if point["macro_f1"] is not None]
-    figure = go.Figure()
+    figure = empty()
     figure.add_scatter(
         x=[point["coverage"] for point in scored],
         y=[point["macro_f1"] for point in scored],
@@ -103,14 +90,9 @@ def curve(points: Sequence[Mapping[str, Any]]) -> Chart:
         name="labels",
         line={"color": SYSTEMS["classifier"], "width": 1.5},
         marker={"size": 7},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [0 if point["high"] is None else point["high"] - point["macro_f1"] for point in scored],
-            "arrayminus": [0 if point["low"] is None else point["macro_f1"] - point["low"] for point in scored],
-            "thickness": 1,
-            "width": 2,
-        },
+        error_y=error_bars(
+            (Score(point["macro_f1"], point["low"], point["high"]) for point in scored), thickness=1, width=2
+        ),
         customdata=[[point["threshold"], point["n"]] for point in scored],
         hovertemplate="threshold %{customdata[0]:.3f}, n = %{customdata[1]}<br>coverage %{x:.0%}, macro F1 %{y:.3f}"
         "<extra></extra>",
@@ -126,9 +108,7 @@ def labels(counts: Mapping[str, Mapping[str, int]]) -> Chart:
     Args:
         counts: split → class → utterances
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = empty()
     splits = list(counts)
     totals = {split: max(1, sum(counts[split].values())) for split in splits}
     for name in tables.SENTIMENTS:
@@ -159,9 +139,7 @@ def per_class(scores: Mapping[str, Mapping[str, float]]) -> Chart:
     Args:
         scores: class → scores
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = empty()
     for name in tables.SENTIMENTS:
         values = [scores[name][measure] for measure in ("precision", "recall", "f1")]
         figure.add_bar(
@@ -185,9 +163,7 @@ def by_video(videos: Sequence[VideoResult]) -> Chart:
     Args:
         videos: the test videos, in order
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = empty()
     names = [video.video_id for video in videos]
     for video in videos:
         ends = [video.consensus, video.predicted]
