@@ -66,11 +66,7 @@ def render(audit: AuditReport, title: str, *, simulated: bool) -> str:
 
 
 def ranked(audit: AuditReport) -> list[Finding]:
-    """Return the checks that found something, most severe first.
-
-    Args:
-        audit: checks and findings
-    """
+    """Return the checks that found something, most severe first."""
     severities = list(SEVERITIES)
     return sorted(
         (finding for finding in audit.findings if finding.n), key=lambda finding: severities.index(finding.severity)
@@ -98,11 +94,7 @@ def verdict(audit: AuditReport) -> Verdict:
 
 
 def advice(finding: Finding) -> str:
-    """Return what to do about a finding.
-
-    Args:
-        finding: of an audit
-    """
+    """Return what to do about a finding."""
     return _BY_SEVERITY[finding.severity]
 
 

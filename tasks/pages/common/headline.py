@@ -77,11 +77,7 @@ def headline(metrics: Mapping[str, Any]) -> tuple[HeadlineRow, ...]:
 
 
 def markdown(rows: Sequence[HeadlineRow]) -> str:
-    """Return the headline rows as a Markdown table.
-
-    Args:
-        rows: result of `headline`
-    """
+    """Return the headline rows as a Markdown table."""
     lines = [f"| {rows[0].n} utterances | {' | '.join(SYSTEMS.values())} |", "| --- | --- | --- | --- |"]
     lines += [f"| {row.label} | {row.classifier} | {row.majority} | {row.shuffled} |" for row in rows]
     return "\n".join(lines) + "\n"

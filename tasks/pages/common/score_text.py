@@ -46,21 +46,13 @@ def headline(results: Mapping[str, Any]) -> str:
 
 
 def measures(results: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of an experiment's scores, the headline score first.
-
-    Args:
-        results: content of the experiment's `metrics.json`
-    """
+    """Return the names of an experiment's scores, the headline score first."""
     first = headline(results)
     return (first, *(name for name in MEASURES[results["task"]] if name != first))
 
 
 def systems(results: Mapping[str, Any]) -> dict[str, dict[str, Score]]:
-    """Return the scores of the recipe and of each baseline, by the name that pages show.
-
-    Args:
-        results: content of the experiment's `metrics.json`
-    """
+    """Return the scores of the recipe and of each baseline, by the name that pages show."""
     named = {"recipe": results["scores"], **results["baselines"]}
     return {
         _MAJORITY[results["task"]] if name == "majority" else name: {
@@ -71,11 +63,7 @@ def systems(results: Mapping[str, Any]) -> dict[str, dict[str, Score]]:
 
 
 def majority(results: Mapping[str, Any]) -> str:
-    """Return the name of the baseline that uses only the labels of the training part.
-
-    Args:
-        results: content of the experiment's `metrics.json`
-    """
+    """Return the name of the baseline that uses only the labels of the training part."""
     return _MAJORITY[results["task"]]
 
 

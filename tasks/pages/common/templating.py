@@ -32,22 +32,14 @@ def environment(**filters: Callable[..., Any]) -> Environment:
 
 
 def scripts(templates: Environment) -> dict[str, str]:
-    """Return the scripts of a page with charts by name: plotly's, and our own.
-
-    Args:
-        templates: result of `environment`
-    """
+    """Return the scripts of a page with charts by name: plotly's, and our own."""
     from plotly.offline import get_plotlyjs
 
     return {"plotly": get_plotlyjs(), "page": templates.get_template("pages/common/templates/page.js").render()}
 
 
 def hashes(texts: Iterable[str]) -> list[str]:
-    """Return scripts' SHA-256 digests in base 64, as a content security policy lists them.
-
-    Args:
-        texts: the scripts
-    """
+    """Return scripts' SHA-256 digests in base 64, as a content security policy lists them."""
     return [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts]
 
 

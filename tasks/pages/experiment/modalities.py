@@ -50,11 +50,7 @@ class Gain:
 
 
 def gains(results: Mapping[str, Any]) -> list[Gain]:
-    """Return what every modality adds to the headline score, in the order of `metrics.json`.
-
-    Args:
-        results: content of `metrics.json`
-    """
+    """Return what every modality adds to the headline score, in the order of `metrics.json`."""
     name = score_text.headline(results)
     return [
         Gain(
@@ -69,11 +65,7 @@ def gains(results: Mapping[str, Any]) -> list[Gain]:
 
 
 def verdict(gains: Sequence[Gain]) -> str:
-    """Return one sentence on whether all modalities together beat the best one; "" if none was tried alone.
-
-    Args:
-        gains: result of `gains`
-    """
+    """Return one sentence on whether all modalities together beat the best one; "" if none was tried alone."""
     alone = [gain for gain in gains if gain.alone]
     if not alone:
         return ""

@@ -114,21 +114,13 @@ def headline(results: Mapping[str, Any]) -> Headline:
 
 
 def by_window(results: Mapping[str, Any]) -> dict[str, Score]:
-    """Return the scores of single windows, before they are combined; none without windows.
-
-    Args:
-        results: content of `metrics.json`
-    """
+    """Return the scores of single windows, before they are combined; none without windows."""
     scores = (results.get("windows") or {}).get("scores", {})
     return {name: Score.of(scores[name]) for name in score_text.measures(results) if name in scores}
 
 
 def by_class(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return every class's utterances, how many are predicted correctly, and its scores.
-
-    Args:
-        results: content of `metrics.json`
-    """
+    """Return every class's utterances, how many are predicted correctly, and its scores."""
     scores = results["scores"]
     rows = []
     for k, (name, of_class) in enumerate(scores["per_class"].items()):
@@ -191,11 +183,7 @@ def _windows(windows: Mapping[str, Any] | None) -> str:
 
 
 def protocol(results: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the protocol as named paragraphs.
-
-    Args:
-        results: content of `metrics.json`
-    """
+    """Return the protocol as named paragraphs."""
     per_fold = results["averaging"] == "per fold"
     resampled = "the folds" if per_fold else f"the test part’s {results['n_groups']:,} groups, each drawn whole"
     seeds = len(results["seeds"])

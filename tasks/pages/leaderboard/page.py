@@ -155,21 +155,13 @@ def rows(results: Sequence[Mapping[str, Any]]) -> list[RankedExperiment]:
 
 
 def boards(results: Sequence[Mapping[str, Any]]) -> tuple[Board, ...]:
-    """Return one board for each corpus, target and set of classes, with the published scores.
-
-    Args:
-        results: content of every experiment's `metrics.json`
-    """
+    """Return one board for each corpus, target and set of classes, with the published scores."""
     about = {_group_of(result): result for result in sorted(results, key=lambda result: str(result["experiment"]))}
     return tuple(_board(list(ranked), about[key]) for key, ranked in groupby(rows(results), key=lambda row: row.group))
 
 
 def shown(published: PublishedScore) -> str:
-    """Return a published score with three decimals, or four if it has them.
-
-    Args:
-        published: the score
-    """
+    """Return a published score with three decimals, or four if it has them."""
     ends = [published.value] if published.up_to is None else [published.value, published.up_to]
     return " to ".join(f"{end:.3f}" if round(end, 3) == end else f"{end:g}" for end in ends)
 

@@ -74,11 +74,7 @@ def funnel(results: RunResults) -> tuple[FunnelRow, ...]:
 
 
 def markdown(rows: Sequence[FunnelRow]) -> str:
-    """Return the funnel as a Markdown table.
-
-    Args:
-        rows: result of `funnel`
-    """
+    """Return the funnel as a Markdown table."""
     lines = ["| step | train | test | total |", "| --- | ---: | ---: | ---: |"]
     for row in rows:
         label = f"… {row.label}" if row.kind == "loss" else f"**{row.unit} {row.label}**"
