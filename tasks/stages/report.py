@@ -1,4 +1,4 @@
-"""Stage report: one page that says what was done, what came of it and what was lost, and nothing it can't defend."""
+"""Stage report: one HTML page with scores, protocol, funnel, label quality, examples and rejects."""
 
 from __future__ import annotations
 
@@ -9,5 +9,10 @@ from tasks.pages.weak import inputs, page
 
 
 def run(config: Config, *, each: Each) -> None:
-    """Write `data/report/index.html` from what the stages before have written; there are no items for `each`."""
+    """Write `data/report/index.html` from the outputs of the stages before.
+
+    Args:
+        config: params.yaml
+        each: not used, the stage has no items
+    """
     tables.write_text(paths.REPORT, page.page(inputs.read(), config))

@@ -1,4 +1,4 @@
-"""A finished run, fabricated: the files of every stage before the report, small and consistent with each other."""
+"""A fabricated run: the files of every stage before the report, small and consistent."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ import soundfile
 
 from tasks.core import paths, tables
 from tasks.evaluation import scores
-from tasks.labelling.quality import label_quality as worth
+from tasks.labelling.quality import label_quality
 from tasks.labelling.votes.combine import Thresholds
 
 VOTERS = ("afinn", "textblob", "vader")
 N_SHARDS = 3
-SAID = {
+TEXTS = {
     "negative": "It was a terrible year and we lost nearly everything we had worked for.",
     "neutral": "The second office is on the other side of the river, next to the station.",
     "positive": "I loved every minute of it and the people there were wonderful to us.",
@@ -70,7 +70,9 @@ class Run:
         _write(self.predictions, tables.PREDICTIONS, paths.PREDICTIONS)
         self._write_segments()
         lost = {item for stage, item, *_ in self.rejects if stage == "acoustic"}
-        rows = [{"utterance_id": one, "energy_mean": 0.1} for one in self.cut if one not in lost]
+        rows = [
+            {"utterance_id": utterance_id, "energy_mean": 0.1} for utterance_id in self.cut if utterance_id not in lost
+        ]
         schema = pa.schema([("utterance_id", pa.string()), ("energy_mean", pa.float64())])
         _write(rows, schema, paths.FEATURES)
         for stage in ("crawl", "captions", "polarity", "segments", "acoustic"):
@@ -84,7 +86,7 @@ class Run:
         _write_json(paths.CROSS_VALIDATION, self.cross_validation())
         _write_json(paths.CARD, CARD)
         _write_json(paths.AUDIT, AUDIT)
-        _write_json(paths.LABELS, self.worth())
+        _write_json(paths.LABELS, self.label_quality())
 
     def scored(self, split: str) -> list[dict[str, Any]]:
         return [row for row in self.predictions if row["split"] == split and row["label"]]
@@ -132,35 +134,35 @@ class Run:
             "warnings": ["fold 2: 3 neighbours instead of 5"],
         }
 
-    def judged(self) -> worth.VotedTexts:
+    def judged(self) -> label_quality.VotedTexts:
         """What the voters said of what is fit to be judged; listeners heard every third test utterance otherwise."""
-        said = {row["utterance_id"]: row for row in self.utterances}
+        utterances = {row["utterance_id"]: row for row in self.utterances}
         rows = [row for row in self.votes if row["left_out"] not in LEFT_OUT[:2]]
-        heard = [
+        ratings = [
             (row["sentiment"] if number % 3 else "neutral")
             if self.listeners and "/test-" in row["utterance_id"]
             else ""
             for number, row in enumerate(rows)
         ]
-        return worth.VotedTexts(
-            [said[row["utterance_id"]]["text"] for row in rows],
+        return label_quality.VotedTexts(
+            [utterances[row["utterance_id"]]["text"] for row in rows],
             np.array([[dict(row["votes"])[name] for name in VOTERS] for row in rows]),
             VOTERS,
-            np.array([one or "" for one in heard], dtype=str),
-            np.array([said[row["utterance_id"]]["group"] for row in rows], dtype=str),
-            np.array([said[row["utterance_id"]]["split"] == "train" for row in rows], dtype=bool),
+            np.array([rating or "" for rating in ratings], dtype=str),
+            np.array([utterances[row["utterance_id"]]["group"] for row in rows], dtype=str),
+            np.array([utterances[row["utterance_id"]]["split"] == "train" for row in rows], dtype=bool),
         )
 
-    def worth(self) -> dict[str, Any]:
+    def label_quality(self) -> dict[str, Any]:
         judged, thresholds = self.judged(), Thresholds(0.25, 0.5)
         ids = [row["utterance_id"] for row in self.votes if row["left_out"] not in LEFT_OUT[:2]]
         chosen = judged.combined("consensus", thresholds)
         return {
-            **worth.measured(judged, "consensus", thresholds, scores.Bootstrap(100, 0.95, 0)),
+            **label_quality.measured(judged, "consensus", thresholds, scores.Bootstrap(100, 0.95, 0)),
             "licences": dict.fromkeys(VOTERS, "MIT"),
             "disagreements": [
                 {"utterance_id": ids[k], "heard": str(judged.gold[k]), "label": str(chosen.labels[k])}
-                for k in worth.disagreements(judged, chosen, 4).tolist()
+                for k in label_quality.disagreements(judged, chosen, 4).tolist()
             ],
             "proposed": None,
         }
@@ -182,18 +184,18 @@ class Run:
         for number in range(self.per_video):
             self._add_utterance(f"weak/{video_id}/{number:04}", video_id, split, number, lean)
 
-    def _add_utterance(self, one: str, video_id: str, split: str, number: int, lean: Any) -> None:
+    def _add_utterance(self, utterance_id: str, video_id: str, split: str, number: int, lean: Any) -> None:
         left_out = str(self.rng.choice(LEFT_OUT)) if self.rng.random() < 0.35 else None
         label = None if left_out else str(self.rng.choice(self.classes, p=lean))
         start_s = number * 6.0
         end_s = start_s + float(self.rng.uniform(2.1, 5.5)) if left_out != "too short" else start_s + 1.2
-        said = {"utterance_id": one, "corpus": "weak", "group": video_id, "split": split, "start_s": start_s}
-        self.utterances.append({**said, "end_s": end_s, "text": self.text or SAID[label]})
+        shared = {"utterance_id": utterance_id, "corpus": "weak", "group": video_id, "split": split, "start_s": start_s}
+        self.utterances.append({**shared, "end_s": end_s, "text": self.text or TEXTS[label]})
         votes = self._votes(label)
         score = sum(votes.values()) / len(votes)
         self.votes.append(
             {
-                "utterance_id": one,
+                "utterance_id": utterance_id,
                 "votes": list(votes.items()),
                 "score": score,
                 "sentiment": label,
@@ -204,9 +206,9 @@ class Run:
             }
         )
         if left_out not in LEFT_OUT[:2]:
-            self.cut.append(one)
+            self.cut.append(utterance_id)
             if label or split == "test":
-                self._predict(one, video_id, split, label)
+                self._predict(utterance_id, video_id, split, label)
 
     def _votes(self, label: str | None) -> dict[str, float]:
         if label == "neutral":
@@ -214,12 +216,12 @@ class Run:
         low, high = {"negative": (-0.95, -0.3), "positive": (0.3, 0.95), None: (-0.4, 0.4)}[label]
         return {voter: float(self.rng.uniform(low, high)) for voter in VOTERS}
 
-    def _predict(self, one: str, video_id: str, split: str, label: str | None) -> None:
+    def _predict(self, utterance_id: str, video_id: str, split: str, label: str | None) -> None:
         right = label is not None and self.rng.random() < 0.62
         predicted = label if right else str(self.rng.choice(tables.SENTIMENTS))
         values = {name: float(self.rng.normal(1.0 if name == predicted else 0.0, 0.3)) for name in tables.SENTIMENTS}
         fold = int(video_id[-2:]) % 5 if split == "train" else None
-        row = {"utterance_id": one, "group": video_id, "split": split, "fold": fold}
+        row = {"utterance_id": utterance_id, "group": video_id, "split": split, "fold": fold}
         self.predictions.append({**row, "label": label, "predicted": predicted, **values})
 
     def _reject(self) -> None:
@@ -231,11 +233,11 @@ class Run:
         self.rejects.append(("captions", "train-80", "only tags", self.detail))
         self.rejects.append(("captions", "weak/train-01/0099", "past the end", self.detail))
         agreed = [row["utterance_id"] for row in self.predictions if row["label"]]
-        for stage, one in (("segments", agreed[3]), ("acoustic", agreed[-4])):
+        for stage, utterance_id in (("segments", agreed[3]), ("acoustic", agreed[-4])):
             self.rejects.append(
-                (stage, one, {"segments": "past the end", "acoustic": "no features"}[stage], self.detail)
+                (stage, utterance_id, {"segments": "past the end", "acoustic": "no features"}[stage], self.detail)
             )
-            self.predictions = [row for row in self.predictions if row["utterance_id"] != one]
+            self.predictions = [row for row in self.predictions if row["utterance_id"] != utterance_id]
         self.cut.remove(agreed[3])
 
     def _write_segments(self) -> None:
@@ -248,7 +250,7 @@ class Run:
             name = f"{shard:04}.parquet"
             with pq.ParquetWriter(paths.SHARDS / name, tables.SEGMENTS, compression="none") as writer:
                 for row_group, video in enumerate(videos):
-                    cut = [spans[one] for one in self.cut if spans[one]["group"] == video]
+                    cut = [spans[utterance_id] for utterance_id in self.cut if spans[utterance_id]["group"] == video]
                     rows = [_segment(row, sounds) for row in cut]
                     writer.write_table(tables.from_rows(rows, tables.SEGMENTS))
                     entry = {"shard": name, "row_group": row_group, "n_segments": len(rows), "sha256": "0" * 64}
@@ -319,9 +321,9 @@ def _flac(signal: Any) -> bytes:
 
 
 def _segment(row: dict[str, Any], sounds: list[bytes]) -> dict[str, Any]:
-    one = row["utterance_id"]
-    audio = {"bytes": sounds[len(row["text"]) % len(sounds)], "path": f"{one.replace('/', '_')}.flac"}
-    return {"utterance_id": one, "start_s": row["start_s"], "end_s": row["end_s"], "audio": audio}
+    utterance_id = row["utterance_id"]
+    audio = {"bytes": sounds[len(row["text"]) % len(sounds)], "path": f"{utterance_id.replace('/', '_')}.flac"}
+    return {"utterance_id": utterance_id, "start_s": row["start_s"], "end_s": row["end_s"], "audio": audio}
 
 
 def _write(rows: list[dict[str, Any]], schema: pa.Schema, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The audit's page: the verdict first, every finding with its share, and what to do."""
+"""Tests of the audit's page: verdict, findings with their share, and advice."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def text(html: str) -> str:
     ],
 )
 def test_the_verdict_comes_first(findings: tuple[Finding, ...], headline: str, why: str) -> None:
-    said = text(page(*findings))
-    assert f"{headline} " in said
-    assert why in said
-    assert said.index(why) < said.index("Train and test as published.")
+    page_text = text(page(*findings))
+    assert f"{headline} " in page_text
+    assert why in page_text
+    assert page_text.index(why) < page_text.index("Train and test as published.")
 
 
 def test_the_worst_finding_comes_first_with_its_share() -> None:
-    said = text(page(NOTE, TEXT, SPEAKERS, CLEAR))
-    assert re.search(r"violation 958 1,000 95\.8%.*warning 153 1,000 15\.3%.*note 1 1 100\.0%", said)
-    assert "Choose a protocol that keeps these apart" in said
-    assert "a = b" in said
-    assert re.search(r"Passed checks dialogue overlap \(of 1,000\)", said)
+    page_text = text(page(NOTE, TEXT, SPEAKERS, CLEAR))
+    assert re.search(r"violation 958 1,000 95\.8%.*warning 153 1,000 15\.3%.*note 1 1 100\.0%", page_text)
+    assert "Choose a protocol that keeps these apart" in page_text
+    assert "a = b" in page_text
+    assert re.search(r"Passed checks dialogue overlap \(of 1,000\)", page_text)
 
 
 def test_a_simulated_corpus_says_so_in_the_title() -> None:
@@ -60,7 +60,7 @@ def test_a_simulated_corpus_says_so_in_the_title() -> None:
     assert "imulated" not in text(page())
 
 
-def test_text_from_outside_stays_text() -> None:
+def test_text_from_outside_is_escaped() -> None:
     hostile = page(Finding("exact text", "warning", 1, 2, HOSTILE, (HOSTILE,)), title=HOSTILE)
     assert "<script" not in hostile
     assert "<img" not in hostile
@@ -68,6 +68,6 @@ def test_text_from_outside_stays_text() -> None:
     assert "default-src 'none'; style-src 'unsafe-inline'" in hostile
 
 
-def test_a_clean_audit_lists_what_it_looked_for() -> None:
+def test_a_clean_audit_lists_its_checks() -> None:
     html = page(CLEAR)
     assert re.findall(r'<section id="([a-z-]+)"', html) == ["verdict", "protocol", "passed"]

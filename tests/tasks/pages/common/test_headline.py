@@ -1,4 +1,4 @@
-"""The headline figures and the one sentence about them, which is computed."""
+"""Tests of the headline scores and the sentence that compares their intervals."""
 
 from __future__ import annotations
 

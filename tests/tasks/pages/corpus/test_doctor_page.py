@@ -1,4 +1,4 @@
-"""The doctor's page: what it says, and that nothing a corpus holds can do anything in it."""
+"""Tests of the corpus doctor's page: its sections, and text from outside, which is escaped."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def diagnosis(text: str = "x", **changes: Any) -> Diagnosis:
         n=4, n_with_sound=3, hours=1.25, n_rejected=2,
         classes={f"s/1 {text}": {"anger": 2, "neutral": 1}, "s/2": {f"anger {text}": 1}}, durations_s=(1.0, 2.0, 2.1),
     )  # fmt: skip
-    found = Diagnosis(
+    example = Diagnosis(
         name="mine", simulated=False, facts=facts, counts=(Count(f"clips {text}", 5, 4), Count("speakers", 2, 2)),
         complaints=(
             Complaint("unreadable", "fault", 12, f"2 files {text}.", tuple(f"{n} {text}" for n in range(10)), "Fetch."),
@@ -58,21 +58,21 @@ def diagnosis(text: str = "x", **changes: Any) -> Diagnosis:
         known_bad=(KnownBad(f"a07 {text}", f"says {text}", "in use"),), clear=("silent", "clipped"), not_looked=(),
         verdict="usable", why=f"Because {text}.", to_do="Fetch.",
     )  # fmt: skip
-    return replace(found, **changes)
+    return replace(example, **changes)
 
 
 def test_every_section_is_there() -> None:
     page = Page(doctor_page.render(diagnosis()))
-    assert [one["id"] for one in page.all("section")] == [
+    assert [tag["id"] for tag in page.all("section")] == [
         "verdict", "complaints", "counts", "known-bad", "classes", "lengths", "passed", "about",
     ]  # fmt: skip
-    links = [one["href"] for one in page.all("a") if str(one["href"]).startswith("#")]
-    assert links == [f"#{one['id']}" for one in page.all("section")]
-    for said in (
+    links = [tag["href"] for tag in page.all("a") if str(tag["href"]).startswith("#")]
+    assert links == [f"#{tag['id']}" for tag in page.all("section")]
+    for text_ in (
         "Usable", "Because x.", "12 Unreadable. 2 files x.", "7 of 9 more", "clips x 5 4 −1", "speakers 2 2 none",
         "says x in use", "silence", "with sound 3", "left out 2",
     ):  # fmt: skip
-        assert said in page.text, said
+        assert text_ in page.text, text_
 
 
 def test_a_simulated_corpus_says_so_in_the_title() -> None:
@@ -83,7 +83,7 @@ def test_a_simulated_corpus_says_so_in_the_title() -> None:
     assert "simulated)" not in doctor_page.render(diagnosis())
 
 
-def test_text_from_outside_stays_text() -> None:
+def test_text_from_outside_is_escaped() -> None:
     page = Page(doctor_page.render(diagnosis(HOSTILE)))
     tags = {tag for tag, _ in page.elements}
     assert not tags & {"script", "img"}
@@ -92,16 +92,16 @@ def test_text_from_outside_stays_text() -> None:
     assert tags == {tag for tag, _ in Page(doctor_page.render(diagnosis())).elements}
 
 
-def test_an_address_that_is_none_is_no_link() -> None:
+def test_only_web_addresses_become_links() -> None:
     facts = replace(diagnosis().facts, url="javascript:alert(1)")
     page = Page(doctor_page.render(diagnosis(facts=facts)))
-    assert not [one for one in page.all("a") if "javascript" in str(one["href"])]
+    assert not [tag for tag in page.all("a") if "javascript" in str(tag["href"])]
     assert "javascript:alert(1)" in page.text
 
 
-def test_the_page_asks_the_network_for_nothing_and_runs_nothing() -> None:
+def test_the_page_needs_no_network_and_no_scripts() -> None:
     page = Page(doctor_page.render(diagnosis()))
-    policy = next(one["content"] for one in page.all("meta") if one.get("http-equiv"))
+    policy = next(tag["content"] for tag in page.all("meta") if tag.get("http-equiv"))
     assert policy == "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     assert not [attributes for _, attributes in page.elements if "src" in attributes or "onclick" in attributes]
     assert not page.all("link")
@@ -110,29 +110,29 @@ def test_the_page_asks_the_network_for_nothing_and_runs_nothing() -> None:
 def test_a_corpus_with_nothing_in_it() -> None:
     facts = replace(diagnosis().facts, n=0, n_with_sound=0, hours=0.0, classes={}, durations_s=())
     page = Page(doctor_page.render(diagnosis(facts=facts, complaints=(), counts=(), known_bad=(), verdict="broken")))
-    assert [one["id"] for one in page.all("section")] == ["verdict", "passed", "about"]
+    assert [tag["id"] for tag in page.all("section")] == ["verdict", "passed", "about"]
 
 
-def test_what_could_not_be_looked_for() -> None:
+def test_skipped_checks() -> None:
     page = Page(doctor_page.render(diagnosis(not_looked=("same bytes",))))
     assert "Skipped checks: there is no audio identical files" in page.text
 
 
-def test_many_speakers_are_put_together() -> None:
+def test_further_speakers_share_a_row() -> None:
     classes = {f"s/{number:02d}": {"anger": number} for number in range(1, 36)} | {"": {"": 3}}
-    found = speaker_counts(classes)
-    assert found.columns == ("anger", "")
-    assert found.n_others == 6
-    assert [name for name, _ in found.rows[:2]] == ["s/35", "s/34"]
-    assert found.rows[-1] == ("6 others", (1 + 2 + 3 + 4 + 5, 3))
-    assert found.most == 35
-    assert found.totals == (sum(range(36)), 3)
+    counts = speaker_counts(classes)
+    assert counts.columns == ("anger", "")
+    assert counts.n_others == 6
+    assert [name for name, _ in counts.rows[:2]] == ["s/35", "s/34"]
+    assert counts.rows[-1] == ("6 others", (1 + 2 + 3 + 4 + 5, 3))
+    assert counts.most == 35
+    assert counts.totals == (sum(range(36)), 3)
 
 
 def test_few_speakers_stay_in_order() -> None:
-    found = speaker_counts({"s/1": {"anger": 1}, "": {"": 9}})
-    assert found.rows == (("s/1", (1, 0)), ("no speaker", (0, 9)))
-    assert found.n_others == 0
+    counts = speaker_counts({"s/1": {"anger": 1}, "": {"": 9}})
+    assert counts.rows == (("s/1", (1, 0)), ("no speaker", (0, 9)))
+    assert counts.n_others == 0
 
 
 @pytest.mark.parametrize(
@@ -144,16 +144,16 @@ def test_few_speakers_stay_in_order() -> None:
     ],
 )
 def test_lengths_in_bars(lengths: tuple[float, ...], labels: tuple[str, ...], counts: tuple[int, ...]) -> None:
-    found = bars(lengths)
-    assert tuple(one.label for one in found) == labels
-    assert tuple(one.n for one in found) == counts
-    assert max(one.percent for one in found) == 100
+    histogram = bars(lengths)
+    assert tuple(bar.label for bar in histogram) == labels
+    assert tuple(bar.n for bar in histogram) == counts
+    assert max(bar.percent for bar in histogram) == 100
 
 
 def test_few_that_are_much_longer_share_a_bar() -> None:
-    found = bars((*[1.0] * 100, *[2.0] * 100, *[3.0] * 100, 305.0))
-    assert found[-1] == DurationBar("3.25 and more", 1, 1.0)
-    assert sum(one.n for one in found) == 301
+    histogram = bars((*[1.0] * 100, *[2.0] * 100, *[3.0] * 100, 305.0))
+    assert histogram[-1] == DurationBar("3.25 and more", 1, 1.0)
+    assert sum(bar.n for bar in histogram) == 301
 
 
 def test_no_lengths_no_bars() -> None:

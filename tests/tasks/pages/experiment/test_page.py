@@ -1,4 +1,4 @@
-"""An experiment's page: everything its figures need beside them, nothing empty, nothing hostile, always the same."""
+"""Tests of an experiment's page: complete, without empty sections, escaped, and reproducible."""
 
 from __future__ import annotations
 
@@ -185,48 +185,48 @@ def test_everything_is_there_the_headline_first() -> None:
         "scores", "recipe", "protocol", "classes", "roc", "calibration", "curves", "counts", "words", "maps", "folds",
         "audit", "left-out", "provenance",
     ]  # fmt: skip
-    said = page.text
+    page_text = page.text
     assert re.search(
         r"UAR 0\.\d{3} \(0\.\d{3} to 0\.\d{3}\) 95% interval; n = 480 test utterances of 24 groups; protocol "
         r"speaker-out\(4\)\. Baselines: the majority class 0\.125 \(.*?\) and shuffled labels 0\.\d{3} \(.*?\); "
         r"the recipe’s interval is entirely better than that of the majority class and that of shuffled labels\.",
-        said,
+        page_text,
     )
-    assert "text only" in said
-    assert "window_s = 0.05, deltas = true, n_mfcc = 13, 40" in said
-    assert "perplexity 50, seed 7, KL divergence 1.234; 300 of 480 utterances" in said
-    assert "Sound, with warnings" in said
-    assert "ab" * 32 in said
-    assert "LEAKY" not in said
-    assert "imulated" not in said
+    assert "text only" in page_text
+    assert "window_s = 0.05, deltas = true, n_mfcc = 13, 40" in page_text
+    assert "perplexity 50, seed 7, KL divergence 1.234; 300 of 480 utterances" in page_text
+    assert "Sound, with warnings" in page_text
+    assert "ab" * 32 in page_text
+    assert "LEAKY" not in page_text
+    assert "imulated" not in page_text
 
 
-def test_the_same_figures_give_the_same_page() -> None:
+def test_the_same_results_give_the_same_page() -> None:
     assert experiment.render(of_classes(), AUDIT, drawn()) == experiment.render(of_classes(), AUDIT, drawn())
 
 
-def test_figures_from_a_file_give_the_same_page() -> None:
+def test_results_from_a_file_give_the_same_page() -> None:
     read = json.loads(json.dumps(of_classes(tuned=[{"fold": 0, "seed": 7, "hidden": [64, 32]}])))
     assert experiment.render(read, AUDIT, NOTHING) == experiment.render(
         of_classes(tuned=[{"fold": 0, "seed": 7, "hidden": (64, 32)}]), AUDIT, NOTHING
     )
 
 
-def test_a_leaky_protocol_is_called_so_in_words() -> None:
+def test_a_leaky_protocol_is_named_in_words() -> None:
     page = experiment.render(of_classes(leaky=True, protocol="random(5)"), AUDIT, NOTHING)
     assert "<title>LEAKY: ravdess-wav2vec2-svm" in page
-    said = Page(page).text
-    assert "ravdess-wav2vec2-svm LEAKY" in said
-    assert "LEAKY: UAR" in said
-    assert "Compare these scores only with leaky ones" in said
+    page_text = Page(page).text
+    assert "ravdess-wav2vec2-svm LEAKY" in page_text
+    assert "LEAKY: UAR" in page_text
+    assert "Compare these scores only with leaky ones" in page_text
 
 
 def test_a_declared_leak_is_a_leak() -> None:
     declared = [{"check": "seen speakers", "severity": "declared", "n": 480, "of": 480, "what": "…"}]
-    said = Page(experiment.render(of_classes(audit=declared), replace(AUDIT, findings=(DECLARED,)), NOTHING)).text
-    assert "LEAKY: UAR" in said
-    assert "declared: seen speakers" in said
-    assert "Leaks, as declared" in said
+    page_text = Page(experiment.render(of_classes(audit=declared), replace(AUDIT, findings=(DECLARED,)), NOTHING)).text
+    assert "LEAKY: UAR" in page_text
+    assert "declared: seen speakers" in page_text
+    assert "Leaks, as declared" in page_text
 
 
 def test_a_simulated_corpus_says_so_in_the_title() -> None:
@@ -235,7 +235,7 @@ def test_a_simulated_corpus_says_so_in_the_title() -> None:
     assert "scores on it say nothing about real speech" in page
 
 
-def test_what_there_is_nothing_of_is_left_out() -> None:
+def test_sections_without_data_are_left_out() -> None:
     figures = of_classes()
     del figures["calibration"]
     page = Page(experiment.render(figures, replace(AUDIT, findings=()), NOTHING))
@@ -253,7 +253,7 @@ def test_several_labels_at_once_have_their_own_scores() -> None:
     assert "UAR" not in page.text
 
 
-def test_of_an_error_the_lower_is_the_better() -> None:
+def test_a_lower_error_is_better() -> None:
     page = Page(experiment.render(of_values(), AUDIT, NOTHING))
     assert page.sections == ["scores", "recipe", "protocol", "folds", "audit", "provenance"]
     assert re.search(
@@ -270,16 +270,16 @@ def test_without_intervals_nothing_is_compared() -> None:
     for found in (figures["scores"], *figures["baselines"].values()):
         for name in ("accuracy", "uar", "macro_f1", "weighted_f1"):
             found[name] = found[name] | {"low": None, "high": None}
-    said = Page(experiment.render(figures, AUDIT, NOTHING)).text
-    assert re.search(r"UAR 0\.\d{3} \(no interval\)", said)
-    assert "without intervals they cannot be compared" in said
+    page_text = Page(experiment.render(figures, AUDIT, NOTHING)).text
+    assert re.search(r"UAR 0\.\d{3} \(no interval\)", page_text)
+    assert "without intervals they cannot be compared" in page_text
 
 
-def test_tuning_says_what_was_chosen() -> None:
+def test_tuning_lists_the_chosen_settings() -> None:
     chosen = [{"fold": k, "seed": 7, "c": 0.1 if k else 10.0} for k in (-1, 0, 1, 2)]
-    said = Page(experiment.render(of_classes(tuned=chosen), AUDIT, NOTHING)).text
-    assert "c = 0.1 in 3 of 4 fits; c = 10.0 in 1 of 4 fits" in said
-    assert "all rows (final model)" in said
+    page_text = Page(experiment.render(of_classes(tuned=chosen), AUDIT, NOTHING)).text
+    assert "c = 0.1 in 3 of 4 fits; c = 10.0 in 1 of 4 fits" in page_text
+    assert "all rows (final model)" in page_text
 
 
 def test_many_folds_are_folded_away() -> None:
@@ -289,7 +289,7 @@ def test_many_folds_are_folded_away() -> None:
     assert "91 folds and seeds" in page.text
 
 
-def test_text_from_outside_stays_text() -> None:
+def test_text_from_outside_is_escaped() -> None:
     classes = (f"a{HOSTILE}", "b")
     figures = of_classes(
         classes,
@@ -315,7 +315,7 @@ def test_text_from_outside_stays_text() -> None:
         assert "<img" not in json.dumps(json.loads(chart))
 
 
-def test_the_page_asks_the_network_for_nothing() -> None:
+def test_the_page_needs_no_network() -> None:
     page = Page(experiment.render(of_classes(), AUDIT, drawn()))
     assert not any(name in ("link", "img", "iframe") for name, _ in page.elements)
     assert not any("src" in attributes for _, attributes in page.elements)
@@ -344,18 +344,18 @@ def test_curves_of_one_fit_and_of_several(n: int) -> None:
     assert chart["data"][0]["mode"] == "lines+markers", "a line through one point would not be seen"
 
 
-def test_windows_are_told_with_what_they_are_worth_alone() -> None:
+def test_windows_are_described_with_their_own_scores() -> None:
     alone = {"uar": {"value": 0.4321, "low": 0.4, "high": 0.5}}
     clips = {"by": "vote", "floor": 0.4, "smooth": 3}
     cut = {"length_s": 0.5, "hop_s": 0.25, "clips": clips, "n": 4321, "scores": alone}
-    said = Page(experiment.render({**of_classes(), "windows": cut}, AUDIT, NOTHING)).text
-    assert "0.5 s every 0.25 s, 4,321 in all" in said
-    assert "smoothing over 3, then their votes; no class if none reaches 0.4" in said
-    assert "Scores of single windows, before they are combined (n = 4,321): UAR 0.432" in said
+    page_text = Page(experiment.render({**of_classes(), "windows": cut}, AUDIT, NOTHING)).text
+    assert "0.5 s every 0.25 s, 4,321 in all" in page_text
+    assert "smoothing over 3, then their votes; no class if none reaches 0.4" in page_text
+    assert "Scores of single windows, before they are combined (n = 4,321): UAR 0.432" in page_text
     assert "Window by window" not in Page(experiment.render(of_classes(), AUDIT, NOTHING)).text
 
 
-def test_a_score_for_every_two_corpora() -> None:
+def test_a_score_for_every_pair_of_corpora() -> None:
     figures = of_classes()
     row = figures["folds"][0]
     folds = [{**row, "fold": f"{a} → {b}", "uar": value} for a, b, value in (("a", "b", 0.2), ("b", "a", 0.6))]
@@ -365,7 +365,7 @@ def test_a_score_for_every_two_corpora() -> None:
     assert chart["z"] == [[None, 0.2], [0.6, None]]
 
 
-def test_what_a_network_was_shown() -> None:
+def test_inputs_of_a_network() -> None:
     decibels = np.linspace(-80, 0, 40 * 8).reshape(40, 8)
     weights = np.full(40, 1 / 40)
     shown = Attended("u <em id=x>", "anger", "joy", decibels, weights, 0.01)

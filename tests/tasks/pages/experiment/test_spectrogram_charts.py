@@ -1,4 +1,4 @@
-"""Charts of spectrograms: what they say is what was given, however long, however named, in few bytes."""
+"""Tests of the charts of spectrograms: values, axes, names and size."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def numbers(trace: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.int8]]:
     """Return what a heatmap shows, shape (n_bands, n_frames)."""
     z = trace["z"]
     assert z["dtype"] == "i1"
-    shape = [int(one) for one in z["shape"].split(",")]
+    shape = [int(entry) for entry in z["shape"].split(",")]
     return np.frombuffer(base64.b64decode(z["bdata"]), np.int8).reshape(shape)
 
 
 def titles(chart: dict[str, Any]) -> list[str]:
-    return [one["text"] for one in chart["layout"]["annotations"]]
+    return [entry["text"] for entry in chart["layout"]["annotations"]]
 
 
 def test_every_variation_has_a_picture_with_its_name() -> None:
-    found = {"as it is": clip(), "noise": clip(), "time masks": clip()}
-    chart = spectrogram_charts.augmented(found, STEP_S)
-    assert titles(chart) == list(found)
+    clips = {"as it is": clip(), "noise": clip(), "time masks": clip()}
+    chart = spectrogram_charts.augmented(clips, STEP_S)
+    assert titles(chart) == list(clips)
     assert [trace["type"] for trace in chart["data"]] == ["heatmap"] * 3
     assert len({(trace["xaxis"], trace["yaxis"]) for trace in chart["data"]}) == 3
     assert {trace["coloraxis"] for trace in chart["data"]} == {"coloraxis"}
@@ -67,7 +67,7 @@ def test_a_long_clip_is_averaged_and_keeps_its_time_and_bands() -> None:
     assert (trace["y0"], trace["dy"]) == (0.5, 2)
 
 
-def test_what_is_far_too_loud_or_too_quiet_is_at_the_edge() -> None:
+def test_levels_are_clipped_to_the_range() -> None:
     decibels = np.array([[0.0, -1e9], [-3.0, -np.inf]], np.float32)
     first, second = spectrogram_charts.augmented({"as it is": decibels, "louder": decibels + 1e6}, STEP_S)["data"]
     assert numbers(first).tolist() == [[0, -3], [-80, -80]]
@@ -91,7 +91,7 @@ def test_names_are_shown_as_they_are() -> None:
     assert "% {x}" in whole["layout"]["title"]["text"]
 
 
-def test_nothing_to_show_is_an_error() -> None:
+def test_no_clips_are_an_error() -> None:
     with pytest.raises(ValueError, match="found nothing"):
         spectrogram_charts.augmented({}, STEP_S)
     with pytest.raises(ValueError, match=r"found shape \(0, 128\)"):
@@ -100,7 +100,7 @@ def test_nothing_to_show_is_an_error() -> None:
         spectrogram_charts.attended(clip(), np.zeros(0), STEP_S, "happy", "sad")
 
 
-def test_attention_lies_over_what_was_heard() -> None:
+def test_attention_is_drawn_over_the_spectrogram() -> None:
     weights = np.linspace(0, 0.01, 300)
     chart = spectrogram_charts.attended(clip(), weights, STEP_S, "happy", "sad")
     picture, _, line = chart["data"]

@@ -1,4 +1,4 @@
-"""The leaderboard: ranked within a protocol only, leaky ones apart, published figures beside and never among ours."""
+"""Tests of the leaderboard: ranks within a protocol, leaky results last, published scores separate."""
 
 from __future__ import annotations
 
@@ -53,26 +53,26 @@ def test_protocols_are_ranked_apart_and_leaky_ones_come_last() -> None:
     assert ranked(random_split, declared, result("honest", 0.5), result("own split", 0.3, protocol="official")) == [
         ("own split", 1), ("honest", 1), ("leaky", 1), ("declared", 1),
     ]  # fmt: skip
-    said = text(page.render([random_split, declared, result("honest")]))
-    assert "random(5) LEAKY no groups are kept apart" in said
-    assert "speaker-out(6) LEAKY declared: seen speakers" in said
+    page_text = text(page.render([random_split, declared, result("honest")]))
+    assert "random(5) LEAKY no groups are kept apart" in page_text
+    assert "speaker-out(6) LEAKY declared: seen speakers" in page_text
 
 
 def test_every_row_has_protocol_n_intervals_and_baselines() -> None:
-    said = text(page.render([result("mine", 0.61)]))
-    assert "1 mine speaker-out(6) logistic on functionals 1,440 0.610 0.560 to 0.660" in said
-    assert "0.200 0.150 to 0.250 0.210 0.160 to 0.260" in said
+    page_text = text(page.render([result("mine", 0.61)]))
+    assert "1 mine speaker-out(6) logistic on functionals 1,440 0.610 0.560 to 0.660" in page_text
+    assert "0.200 0.150 to 0.250 0.210 0.160 to 0.260" in page_text
 
 
-def test_of_an_error_the_lowest_comes_first() -> None:
+def test_the_lowest_error_comes_first() -> None:
     mosei: dict[str, Any] = {"corpus": "mosei", "reader": "mosei", "target": "sentiment_intensity", "task": "values"}
     found = page.rows([result("b", 0.8, **mosei), result("a", 0.6, **mosei)])
     assert [row.experiment for row in found] == ["a", "b"]
     assert found[0].measure == "mae"
-    said = text(page.render([result("a", 0.6, **mosei), result("b", 1.3, **mosei)]))
-    assert "MAE (lower is better)" in said
-    assert "Self-MM (MMSA)" in said
-    assert "mosei, sentiment intensity" in said
+    page_text = text(page.render([result("a", 0.6, **mosei), result("b", 1.3, **mosei)]))
+    assert "MAE (lower is better)" in page_text
+    assert "Self-MM (MMSA)" in page_text
+    assert "mosei, sentiment intensity" in page_text
 
 
 def test_melds_own_split_is_ranked_by_weighted_f1() -> None:
@@ -84,14 +84,14 @@ def test_melds_own_split_is_ranked_by_weighted_f1() -> None:
     assert row.measure == "uar"
 
 
-def test_published_figures_stand_apart_with_their_protocol() -> None:
+def test_published_scores_are_separate_with_their_protocol() -> None:
     html = page.render([result("mine")])
-    said = text(html)
-    assert "Published, not ranked" in said
-    assert "early stopping on the test set LEAKY ser-bench" in said
-    assert "HuBERT-L UAR 0.700 8 classes, actor folds no EmoBox, table 4" in said
-    assert "2-D CNN, 2 or 6 layers" in said
-    assert "0.7625" in said
+    page_text = text(html)
+    assert "Published, not ranked" in page_text
+    assert "early stopping on the test set LEAKY ser-bench" in page_text
+    assert "HuBERT-L UAR 0.700 8 classes, actor folds no EmoBox, table 4" in page_text
+    assert "2-D CNN, 2 or 6 layers" in page_text
+    assert "0.7625" in page_text
     # drawn beside ours only where it is the same measure
     chart = html.partition('<div class="dots">')[2].partition("</figure>")[0]
     assert "HuBERT-L" in chart
@@ -99,25 +99,25 @@ def test_published_figures_stand_apart_with_their_protocol() -> None:
     assert "0.583 to 0.658" in text(page.render([result("mine", reader="iemocap")]))
 
 
-def test_nothing_published_nothing_shown() -> None:
+def test_no_published_scores_no_section() -> None:
     assert "Published, not ranked" not in page.render([result("mine", reader="plain", corpus="own")])
 
 
-def test_corpora_targets_and_sets_of_classes_stand_apart() -> None:
+def test_corpora_targets_and_sets_of_classes_are_separate() -> None:
     results = [result("a"), result("b", labels="ekman"), result("c", target="sentiment"), result("d", corpus="other")]
     assert len(page.boards(results)) == 4
     assert all(row.rank == 1 for row in page.rows(results))
 
 
-def test_other_test_rows_are_said() -> None:
+def test_different_test_rows_are_mentioned() -> None:
     assert "These experiments have different test rows" in page.render([result("a"), result("b", n=1000)])
     assert "These experiments have different test rows" not in page.render([result("a"), result("b")])
 
 
 def test_a_simulated_corpus_says_so() -> None:
-    said = text(page.render([result("a", simulated=True)]))
-    assert "ravdess, emotion (simulated)" in said
-    assert "published scores are on the real corpus and are not comparable" in said
+    page_text = text(page.render([result("a", simulated=True)]))
+    assert "ravdess, emotion (simulated)" in page_text
+    assert "published scores are on the real corpus and are not comparable" in page_text
 
 
 def test_the_order_of_results_does_not_matter() -> None:
@@ -144,7 +144,7 @@ def test_every_task_has_its_scores(task: str) -> None:
     assert sorted(row.scores) == sorted(NAMES[task])
 
 
-def test_text_from_outside_stays_text_and_nothing_runs() -> None:
+def test_text_from_outside_is_escaped_and_there_are_no_scripts() -> None:
     html = page.render([result(HOSTILE, corpus=HOSTILE, labels=HOSTILE, protocol=HOSTILE, protocol_in_words=HOSTILE)])
     assert "<script" not in html
     assert "<img" not in html

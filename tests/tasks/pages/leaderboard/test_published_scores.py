@@ -1,4 +1,4 @@
-"""Published figures: each with a protocol and a source, of a reader that there is, and none twice."""
+"""Published scores: each has a protocol, a source and an existing reader, and none is listed twice."""
 
 from __future__ import annotations
 
@@ -11,64 +11,65 @@ from tasks.experiments.plan import _TARGETS
 from tasks.pages.leaderboard import published_scores
 
 
-def test_every_figure_says_what_it_is_of() -> None:
+def test_every_score_names_corpus_target_metric_system_protocol_and_source() -> None:
     assert published_scores.SCORES
-    for one in published_scores.SCORES:
-        assert one.corpus in registry.names()
-        assert one.target in _TARGETS
-        assert one.metric in get_args(published_scores.Metric)
-        assert one.system
-        assert one.protocol
-        assert one.source
+    for entry in published_scores.SCORES:
+        assert entry.corpus in registry.names()
+        assert entry.target in _TARGETS
+        assert entry.metric in get_args(published_scores.Metric)
+        assert entry.system
+        assert entry.protocol
+        assert entry.source
 
 
-def test_figures_are_shares_and_ranges_go_up() -> None:
-    for one in published_scores.SCORES:
-        assert 0 < one.value < 1
-        assert one.up_to is None or one.value < one.up_to < 1
+def test_scores_are_shares_and_ranges_ascend() -> None:
+    for entry in published_scores.SCORES:
+        assert 0 < entry.value < 1
+        assert entry.up_to is None or entry.value < entry.up_to < 1
 
 
-def test_no_figure_stands_twice() -> None:
+def test_no_score_is_listed_twice() -> None:
     keys = [
-        (one.corpus, one.target, one.system, one.metric, one.protocol, one.source) for one in published_scores.SCORES
+        (entry.corpus, entry.target, entry.system, entry.metric, entry.protocol, entry.source)
+        for entry in published_scores.SCORES
     ]
     assert len(set(keys)) == len(keys)
 
 
 def test_random_splits_are_leaky() -> None:
-    for one in published_scores.SCORES:
-        if "random" in one.protocol:
-            assert one.leaky is True
-        if "no protocol stated" in one.protocol:
-            assert one.leaky is None
+    for entry in published_scores.SCORES:
+        if "random" in entry.protocol:
+            assert entry.leaky is True
+        if "no protocol stated" in entry.protocol:
+            assert entry.leaky is None
 
 
-def test_what_stands_beside_meld() -> None:
-    found = {(one.system, one.metric): one for one in published_scores.beside("meld", "sentiment")}
-    assert found["COSMIC", "weighted_f1"].value == 0.732
-    assert found["BERT [CLS] + XGBoost", "macro_f1"].value == 0.52
-    assert found["BERT [CLS] + LogReg", "accuracy"].leaky is True
-    assert all(one.target == "emotion" for one in published_scores.beside("meld", "emotion"))
+def test_scores_on_meld() -> None:
+    scores = {(entry.system, entry.metric): entry for entry in published_scores.beside("meld", "sentiment")}
+    assert scores["COSMIC", "weighted_f1"].value == 0.732
+    assert scores["BERT [CLS] + XGBoost", "macro_f1"].value == 0.52
+    assert scores["BERT [CLS] + LogReg", "accuracy"].leaky is True
+    assert all(entry.target == "emotion" for entry in published_scores.beside("meld", "emotion"))
 
 
-def test_nothing_stands_beside_a_corpus_nobody_published_on() -> None:
+def test_a_target_without_publications_has_no_scores() -> None:
     assert published_scores.beside("plain", "emotion") == ()
     assert published_scores.beside("mosei", "valence") == ()
 
 
 def _ser_bench(corpus: str, metric: str, system: str = "", target: str = "emotion") -> dict[str, float]:
     return {
-        f"{one.system}; {one.protocol}": one.value
-        for one in published_scores.beside(corpus, target)
-        if one.source == "ser-bench" and one.metric == metric and one.system.startswith(system)
+        f"{entry.system}; {entry.protocol}": entry.value
+        for entry in published_scores.beside(corpus, target)
+        if entry.source == "ser-bench" and entry.metric == metric and entry.system.startswith(system)
     }
 
 
 def test_the_six_sets_of_actors() -> None:
-    found = _ser_bench("ravdess", "accuracy", "2-D CNN")
-    assert list(found.values()) == [0.41, 0.88, 0.86, 0.64, 0.64, 0.63]
-    assert all("identical reports for 2 and for 6 layers" in protocol for protocol in found)
-    assert all("352 clips (eight actors)" in protocol for protocol in found)
+    scores = _ser_bench("ravdess", "accuracy", "2-D CNN")
+    assert list(scores.values()) == [0.41, 0.88, 0.86, 0.64, 0.64, 0.63]
+    assert all("identical reports for 2 and for 6 layers" in protocol for protocol in scores)
+    assert all("352 clips (eight actors)" in protocol for protocol in scores)
 
 
 @pytest.mark.parametrize(
@@ -79,9 +80,9 @@ def test_the_six_sets_of_actors() -> None:
         ("13 features, mean over frequency", [0.88, 0.91, 0.92]),
     ],
 )
-def test_one_dimension(features: str, by_layers: list[float]) -> None:
-    found = [_ser_bench("ravdess", "accuracy", f"1-D CNN, {layers} layers, {features}") for layers in (3, 5, 8)]
-    assert [list(one.values()) for one in found] == [[value] for value in by_layers]
+def test_one_dimensional_networks(features: str, by_layers: list[float]) -> None:
+    scores = [_ser_bench("ravdess", "accuracy", f"1-D CNN, {layers} layers, {features}") for layers in (3, 5, 8)]
+    assert [list(entry.values()) for entry in scores] == [[value] for value in by_layers]
 
 
 @pytest.mark.parametrize(
@@ -106,18 +107,18 @@ def test_several_emotions_at_once() -> None:
         assert list(_ser_bench("mosei", metric, target="emotions").values()) == values
 
 
-def test_every_figure_of_ser_bench_counts_its_classes() -> None:
-    mine = [one for one in published_scores.SCORES if one.source == "ser-bench"]
+def test_every_protocol_of_ser_bench_starts_with_its_number_of_classes() -> None:
+    entries = [entry for entry in published_scores.SCORES if entry.source == "ser-bench"]
     counted = {"classes", "labels", "emotions"}
     assert [
-        one
-        for one in mine
-        if one.protocol.split()[0] not in "345678" or one.protocol.split()[1].strip(",;") not in counted
+        entry
+        for entry in entries
+        if entry.protocol.split()[0] not in "345678" or entry.protocol.split()[1].strip(",;") not in counted
     ] == []
 
 
-def test_a_copied_report_is_called_one() -> None:
-    (mine,) = _ser_bench("tess", "accuracy", "ResNet-50")
-    assert "a copy of the scores on CREMA-D" in mine
-    theirs = [value for name, value in _ser_bench("crema-d", "accuracy").items() if name.startswith("ResNet;")]
-    assert list(_ser_bench("tess", "accuracy", "ResNet-50").values()) == theirs
+def test_a_copied_report_is_named_as_such() -> None:
+    (copy,) = _ser_bench("tess", "accuracy", "ResNet-50")
+    assert "a copy of the scores on CREMA-D" in copy
+    originals = [value for name, value in _ser_bench("crema-d", "accuracy").items() if name.startswith("ResNet;")]
+    assert list(_ser_bench("tess", "accuracy", "ResNet-50").values()) == originals

@@ -1,4 +1,4 @@
-"""The test set video by video."""
+"""Tests of the results per test video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segments to listen to are picked by rule: right and wrong in turn, over many videos."""
+"""Tests of the example segments: correct and wrong ones alternate, over many videos."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def row(number: int, group: str, label: str, predicted: str, split: str = "test"
     return {"utterance_id": one, "group": group, "split": split, "label": label, "predicted": predicted}
 
 
-def test_right_and_wrong_in_turn_over_the_videos() -> None:
+def test_correct_and_wrong_alternate_over_the_videos() -> None:
     rows = [row(n, f"test-{n % 3}", "neutral", "neutral" if n % 2 else "positive") for n in range(30)]
     picked = [next(one for one in rows if one["utterance_id"] == chosen) for chosen in examples.choose(rows, 6)]
     assert [one["label"] == one["predicted"] for one in picked] == [True, False] * 3
@@ -36,11 +36,11 @@ def test_training_rows_are_never_picked_and_few_are_enough() -> None:
     assert examples.choose(rows, 0) == ()
 
 
-def test_load_brings_sound_text_and_votes(finished: Callable[..., Any]) -> None:
+def test_load_returns_sound_text_and_votes(finished: Callable[..., Any]) -> None:
     finished(title="A talk")
-    found = inputs.read()
-    ids = examples.choose(found.scored, 2)
-    loaded = examples.load(ids, found)
+    results = inputs.read()
+    ids = examples.choose(results.scored, 2)
+    loaded = examples.load(ids, results)
     assert tuple(one.utterance_id for one in loaded) == ids
     assert all(
         one.flac.startswith(b"fLaC") and one.title.startswith("A talk") and len(one.votes) == 3 for one in loaded
@@ -49,11 +49,11 @@ def test_load_brings_sound_text_and_votes(finished: Callable[..., Any]) -> None:
 
 def test_a_segment_that_is_not_where_the_index_says(finished: Callable[..., Any]) -> None:
     finished()
-    found = inputs.read()
+    results = inputs.read()
     for shard in paths.SHARDS.iterdir():
         n_groups = pq.ParquetFile(shard).num_row_groups
         with pq.ParquetWriter(shard, tables.SEGMENTS) as writer:
             for _ in range(n_groups):
                 writer.write_table(tables.SEGMENTS.empty_table())
     with pytest.raises(TableError, match=r"is not where the index says; run segments again"):
-        examples.load(examples.choose(found.scored, 1), found)
+        examples.load(examples.choose(results.scored, 1), results)

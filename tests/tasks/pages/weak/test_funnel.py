@@ -1,4 +1,4 @@
-"""Every loss counted, by reason; sums that do not add up raise."""
+"""Tests of the funnel: every loss has its reason; sums that do not add up raise."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tasks.pages.weak import funnel, inputs
 
 
 def rewrite_rejects(stage: str, *rows: tuple[str, str]) -> None:
-    found = [{"item": item, "stage": stage, "reason": reason, "detail": ""} for item, reason in rows]
-    tables.write(tables.from_rows(found, tables.REJECTED), paths.rejected(stage), tables.REJECTED)
+    rejected = [{"item": item, "stage": stage, "reason": reason, "detail": ""} for item, reason in rows]
+    tables.write(tables.from_rows(rejected, tables.REJECTED), paths.rejected(stage), tables.REJECTED)
 
 
 def count() -> tuple[funnel.FunnelRow, ...]:
@@ -31,10 +31,10 @@ def test_steps_less_losses_give_the_next_step(finished: Callable[..., Any]) -> N
     for unit in ("videos", "utterances"):
         mine = [row for row in rows if row.unit == unit]
         steps = [number for number, row in enumerate(mine) if row.kind == "step"]
-        for here, after in pairwise(steps):
+        for step, next_step in pairwise(steps):
             for split in ("train", "test", "total"):
-                lost = sum(getattr(row, split) for row in mine[here + 1 : after])
-                assert getattr(mine[here], split) - lost == getattr(mine[after], split)
+                lost = sum(getattr(row, split) for row in mine[step + 1 : next_step])
+                assert getattr(mine[step], split) - lost == getattr(mine[next_step], split)
 
 
 def test_counts_and_reasons(finished: Callable[..., Any]) -> None:
@@ -46,7 +46,7 @@ def test_counts_and_reasons(finished: Callable[..., Any]) -> None:
     assert rows["loss", "crawl", "too long"].test == 1
     assert rows["loss", "captions", "only tags"].train == 1
     assert rows["step", "captions", "usable"].total == len(run.utterances)
-    assert rows["loss", "polarity", "too short"].total == sum(one["left_out"] == "too short" for one in run.votes)
+    assert rows["loss", "polarity", "too short"].total == sum(vote["left_out"] == "too short" for vote in run.votes)
     assert rows["loss", "segments", "past the end"].total == 1
     last = rows["step", "train", "used for training or test"]
     assert (last.train, last.test) == (len(run.scored("train")), len(run.scored("test")))
@@ -59,7 +59,7 @@ def test_a_rejected_repeat_of_a_fetched_video_is_counted_too(finished: Callable[
     assert [(row.label, row.train) for row in rows[:3]] == [("listed", 24), ("repeated", 2), ("fetched", 22)]
 
 
-def test_a_video_whose_cues_all_fail_says_so(finished: Callable[..., Any]) -> None:
+def test_a_video_without_usable_cues_has_that_reason(finished: Callable[..., Any]) -> None:
     finished()
     rewrite_rejects("captions", ("weak/train-80/0001", "past the end"), ("weak/train-80/0002", "past the end"))
     rows = count()
@@ -129,7 +129,7 @@ def test_a_loss_without_a_reason_raises(finished: Callable[..., Any], stage: str
         count()
 
 
-def test_a_row_from_nowhere_raises(finished: Callable[..., Any]) -> None:
+def test_an_unknown_row_raises(finished: Callable[..., Any]) -> None:
     run = finished()
     stranger = {**run.predictions[-1], "utterance_id": "weak/test-01/9999", "label": "neutral"}
     rows = tables.from_rows([*run.predictions, stranger], tables.PREDICTIONS)

@@ -1,4 +1,4 @@
-"""The protocol in words says what the settings say."""
+"""Tests of the protocol in words, which follows the settings."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def test_what_is_not_scored_is_counted(finished: Callable[..., Any]) -> None:
     run = finished()
     rows = funnel.funnel(inputs.read())
     fit = next(row for row in rows if row.label == funnel.ELIGIBLE)
-    said = protocol_text.limits(rows, run.metrics())
-    assert f"{len(run.scored('test'))} of the {fit.test} test utterances" in said[0]
-    assert len(protocol_text.limits(rows, {**run.metrics(), "listeners": {"n": 1}})) == len(said) - 1
+    sentences = protocol_text.limits(rows, run.metrics())
+    assert f"{len(run.scored('test'))} of the {fit.test} test utterances" in sentences[0]
+    assert len(protocol_text.limits(rows, {**run.metrics(), "listeners": {"n": 1}})) == len(sentences) - 1
 
 
 @pytest.mark.parametrize("reason", [eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW, *combine.REASONS])

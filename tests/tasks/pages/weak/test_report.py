@@ -1,4 +1,4 @@
-"""The stage as a whole: one page, the same bytes, nothing hostile in it, whatever part of the data is missing."""
+"""Tests of the report: reproducible, escaped, and complete even if parts of the data are missing."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def make(settings: config.Config) -> Page:
 def test_every_section_is_there(finished: Callable[..., Any], settings: config.Config) -> None:
     finished(listeners=True)
     page = make(settings)
-    found = [attributes["id"] for attributes in page.all("section")]
-    assert found == [
+    sections = [attributes["id"] for attributes in page.all("section")]
+    assert sections == [
         "scores", "protocol", "audit", "funnel", "votes", "label-quality", "labels", "classes", "videos", "listeners",
         "segments", "rejects", "provenance",
     ]  # fmt: skip
 
 
-def test_the_same_material_gives_the_same_bytes(finished: Callable[..., Any], settings: config.Config) -> None:
+def test_the_same_results_give_the_same_bytes(finished: Callable[..., Any], settings: config.Config) -> None:
     finished()
     make(settings)
     first = paths.REPORT.read_bytes()
@@ -68,7 +68,7 @@ def test_the_same_material_gives_the_same_bytes(finished: Callable[..., Any], se
     assert paths.REPORT.read_bytes() == first
 
 
-def test_machine_settings_leave_no_trace(finished: Callable[..., Any], settings: config.Config) -> None:
+def test_machine_settings_do_not_change_the_page(finished: Callable[..., Any], settings: config.Config) -> None:
     finished()
     make(settings)
     first = paths.REPORT.read_bytes()
@@ -78,7 +78,7 @@ def test_machine_settings_leave_no_trace(finished: Callable[..., Any], settings:
     assert paths.REPORT.read_bytes() == first
 
 
-def test_the_page_asks_the_network_for_nothing(finished: Callable[..., Any], settings: config.Config) -> None:
+def test_the_page_needs_no_network(finished: Callable[..., Any], settings: config.Config) -> None:
     finished()
     page = make(settings)
     sources = [attributes[name] or "" for _, attributes in page.elements for name in ("src", "srcset", "data", "poster")
@@ -86,14 +86,14 @@ def test_the_page_asks_the_network_for_nothing(finished: Callable[..., Any], set
     assert sources
     assert all(source.startswith("data:") for source in sources)
     assert not page.all("link")
-    policy = next(one["content"] for one in page.all("meta") if one.get("http-equiv") == "Content-Security-Policy")
+    policy = next(tag["content"] for tag in page.all("meta") if tag.get("http-equiv") == "Content-Security-Policy")
     assert policy is not None
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     assert "unsafe-eval" not in policy
     assert policy.count("unsafe-inline") == 1
 
 
-def test_hostile_text_stays_text(finished: Callable[..., Any], settings: config.Config) -> None:
+def test_hostile_text_is_escaped(finished: Callable[..., Any], settings: config.Config) -> None:
     finished()
     expected = len(make(settings).elements)
     finished(title=HOSTILE, text=HOSTILE, detail=HOSTILE)
@@ -112,7 +112,7 @@ def test_only_plain_web_addresses_become_links(finished: Callable[..., Any], set
         video["url"] = url
     tables.write(tables.from_rows(run.videos, tables.VIDEOS), paths.VIDEOS, tables.VIDEOS)
     page = make(settings)
-    assert all((one["href"] or "").startswith("#") for one in page.all("a"))
+    assert all((tag["href"] or "").startswith("#") for tag in page.all("a"))
     assert "secret" not in page.text
 
 
@@ -138,7 +138,7 @@ def test_videos_without_a_title(finished: Callable[..., Any], settings: config.C
     assert "test-01" in make(settings).text
 
 
-def test_long_lists_of_rejects_are_cut_and_say_so(finished: Callable[..., Any], settings: config.Config) -> None:
+def test_long_lists_of_rejects_are_cut_with_a_note(finished: Callable[..., Any], settings: config.Config) -> None:
     run = finished()
     many = [
         {"item": f"weak/train-01/{n:05}", "stage": "polarity", "reason": "too short", "detail": ""} for n in range(1200)
@@ -159,7 +159,7 @@ def test_segments_can_be_played(finished: Callable[..., Any], settings: config.C
     finished()
     sounds = make(settings).all("audio")
     assert len(sounds) == 3 * settings.report.segments_per_class
-    assert all((one["src"] or "").startswith("data:audio/flac;base64,ZkxhQ") for one in sounds)
+    assert all((tag["src"] or "").startswith("data:audio/flac;base64,ZkxhQ") for tag in sounds)
 
 
 def test_no_segments_when_none_are_asked_for(finished: Callable[..., Any], settings: config.Config) -> None:
@@ -169,7 +169,9 @@ def test_no_segments_when_none_are_asked_for(finished: Callable[..., Any], setti
 
 
 @pytest.mark.parametrize("path", [paths.VIDEOS, paths.FEATURES, paths.METRICS, paths.CARD], ids=lambda path: path.stem)
-def test_a_missing_file_says_what_to_run(finished: Callable[..., Any], settings: config.Config, path: Any) -> None:
+def test_a_missing_file_names_the_stage_to_run(
+    finished: Callable[..., Any], settings: config.Config, path: Any
+) -> None:
     finished()
     path.unlink()
     with pytest.raises(TableError, match=r"run the stage that writes it"):
@@ -186,25 +188,25 @@ def test_damaged_metrics_are_named(finished: Callable[..., Any], settings: confi
 def test_each_chart_has_its_table_and_a_name(finished: Callable[..., Any], settings: config.Config) -> None:
     finished()
     page = make(settings)
-    charts = [one for one in page.all("div") if one.get("class") == "chart"]
-    assert [one["data-figure"] for one in charts] == [
+    charts = [tag for tag in page.all("div") if tag.get("class") == "chart"]
+    assert [tag["data-figure"] for tag in charts] == [
         "figure-intervals", "figure-votes", "figure-curve", "figure-labels", "figure-per-class", "figure-by-video",
     ]  # fmt: skip
-    assert all(one["aria-label"] for one in charts)
+    assert all(tag["aria-label"] for tag in charts)
     assert page.text.count("The same as a table") == len(charts)
 
 
-def test_labels_stand_beside_what_was_heard(finished: Callable[..., Any], settings: config.Config) -> None:
+def test_labels_are_compared_with_ratings(finished: Callable[..., Any], settings: config.Config) -> None:
     run = finished(listeners=True, text="A </blockquote><script>alert(1)</script> text")
-    figures = run.worth()
+    figures = run.label_quality()
     assert figures["disagreements"]
     page = make(settings)
-    told = page.text
-    assert f"Listeners rated {figures['n_heard']:,} of them" in told
-    assert "afinn and textblob" in told
-    assert "Most confident labels first." in told
-    assert "<script>alert(1)</script>" in told
-    sounds = [one for one in page.all("audio") if one.get("aria-label", "").startswith("Segment weak/test-")]
+    page_text = page.text
+    assert f"Listeners rated {figures['n_heard']:,} of them" in page_text
+    assert "afinn and textblob" in page_text
+    assert "Most confident labels first." in page_text
+    assert "<script>alert(1)</script>" in page_text
+    sounds = [tag for tag in page.all("audio") if tag.get("aria-label", "").startswith("Segment weak/test-")]
     assert len(sounds) >= len(figures["disagreements"])
     finished(listeners=False)
     assert "None of them has been rated" in make(settings).text
@@ -212,7 +214,7 @@ def test_labels_stand_beside_what_was_heard(finished: Callable[..., Any], settin
 
 def test_agreement_has_its_intervals_and_the_ceiling(finished: Callable[..., Any], settings: config.Config) -> None:
     finished(listeners=True)
-    told = make(settings).text
-    assert "0.720 0.650 to 0.790 0.600 0.610 0.520 to 0.700" in told
-    assert "anna 0.820 0.700 ben 0.790 0.680 chris 0.750 –" in told
-    assert "1 ties were decided by a further listener" in told
+    page_text = make(settings).text
+    assert "0.720 0.650 to 0.790 0.600 0.610 0.520 to 0.700" in page_text
+    assert "anna 0.820 0.700 ben 0.790 0.680 chris 0.750 –" in page_text
+    assert "1 ties were decided by a further listener" in page_text
