@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,31 +17,15 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode="rich")
 
 
-class OrderChoice(StrEnum):
-    """Orders of the queue."""
-
-    RANDOM = "random"
-    STRATIFIED = "stratified"
-    UNCERTAIN = "uncertain"
-
-
-class SplitChoice(StrEnum):
-    """Splits that the queue's segments are from."""
-
-    TEST = "test"
-    TRAIN = "train"
-    ALL = "all"
-
-
 OrderOption = Annotated[
-    OrderChoice,
+    Literal["random", "stratified", "uncertain"],
     typer.Option(
         help="random: a random sample. stratified: balanced over videos and weak labels. uncertain: segments with the "
         "least certain weak label first."
     ),
 ]
 LengthOption = Annotated[int, typer.Option("--n", min=1, help="Number of segments in the queue.")]
-SplitOption = Annotated[SplitChoice, typer.Option(help="Split that the segments are from.")]
+SplitOption = Annotated[Literal["test", "train", "all"], typer.Option(help="Split that the segments are from.")]
 SeedOption = Annotated[
     int, typer.Option(help="Seed of the order; with the same seed listeners continue the same queue.")
 ]
@@ -52,9 +35,9 @@ SeedOption = Annotated[
 def annotate(
     context: typer.Context,
     *,
-    order: OrderOption = OrderChoice.STRATIFIED,
+    order: OrderOption = "stratified",
     n: LengthOption = 100,
-    split: SplitOption = SplitChoice.TEST,
+    split: SplitOption = "test",
     seed: SeedOption = 1,
     text: Annotated[bool, typer.Option("--text/--no-text", help="Whether the page shows each segment's text.")] = False,
     adjudicate: Annotated[
@@ -67,9 +50,10 @@ def annotate(
 ) -> None:
     """Serve the listening page until Ctrl-C. Keys: 1, 2, 3 rate, space plays, u undoes, 0 skips.
 
-    Several people can listen at the same time, each under a name, and continue later. Listeners never see the weak
-    labels. Every rating is saved immediately in data/annotate/votes.sqlite. At start and end,
-    data/listeners/annotated.csv is written, which evaluate reads.
+    Several people can listen at the same time, each under a name, and continue
+    later. They never see the weak labels. Every rating is saved immediately in
+    data/annotate/votes.sqlite. At start and end, data/listeners/annotated.csv
+    is written, which evaluate reads.
 
     Example: [bold]undertone annotate --order stratified --n 60 --split test[/]
     """
@@ -94,11 +78,11 @@ def annotate(
 def export_ratings(
     file: Annotated[Path, typer.Argument(help="File to write: .csv, or .json for Label Studio.")],
     *,
-    order: OrderOption = OrderChoice.STRATIFIED,
+    order: OrderOption = "stratified",
     n: Annotated[
         int, typer.Option("--n", min=0, help="Number of segments of a queue to add to the rated ones; .json only.")
     ] = 0,
-    split: SplitOption = SplitChoice.TEST,
+    split: SplitOption = "test",
     seed: SeedOption = 1,
     text: Annotated[
         bool, typer.Option("--text/--no-text", help="Whether Label Studio shows each segment's text.")

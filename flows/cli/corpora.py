@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from flows.cli.command_support import demand_corpus, load_settings, show_page
 
-if TYPE_CHECKING:
-    from tasks.core.config import Config
-
 app = typer.Typer(no_args_is_help=True, help="Corpora: add, check, simulate.")
-Name = Annotated[str, typer.Argument(help="The corpus's name in params.yaml.")]
 
 
 @app.command("list")
@@ -85,7 +81,7 @@ def simulate(
 
 @app.command()
 def doctor(
-    name: Name,
+    name: Annotated[str, typer.Argument(help="Corpus of params.yaml.")],
     show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Report what is missing, broken, duplicated or mislabelled in a corpus.
@@ -105,80 +101,3 @@ def doctor(
     tables.write_text(target, page.render(diagnosis))
     corpus_screen.diagnosis(diagnosis)
     show_page(target, browse=show)
-
-
-def run_audit(config: Config, name: str | None, protocol: str, declared: list[str], show: bool) -> None:
-    """Audit a corpus under a protocol, or the interviews: print the findings and write a page.
-
-    Args:
-        config: all settings
-        name: the corpus's name, or None for the interviews
-        protocol: name of a protocol, such as `speaker-out(6)`; for a corpus
-        declared: accepted kinds of leaks
-        show: whether to open the page in a browser
-
-    Raises:
-        LeakError: if there is an undeclared violation
-    """
-    import json
-
-    from flows.cli.screens import corpora as corpus_screen
-    from flows.project import dag
-    from tasks import leaks
-    from tasks.core import paths, tables
-    from tasks.evaluation import protocols
-    from tasks.pages.common import audit_page as page
-    from tasks.stages import audit
-
-    if name is None:
-        title, simulated, target = "The interviews", False, paths.AUDIT.with_name("index.html")
-        try:
-            dag.reproduce(("audit",))
-        finally:
-            report = leaks.AuditReport.from_dict(json.loads(paths.AUDIT.read_text(encoding="utf-8")))
-            tables.write_text(target, page.render(report, title, simulated=simulated))
-            corpus_screen.audit(report, title)
-    else:
-        rule = protocols.parse(protocol)
-        dag.reproduce((f"corpus@{demand_corpus(config, name)}",))
-        title = f"{name}, {rule.name}"
-        simulated = json.loads(paths.reading(name).read_text(encoding="utf-8"))["simulated"]
-        target = paths.folder(f"corpus@{name}") / "audit.html"
-        report = audit.of_corpus(name, rule, declared=declared, seed=config.train.seed)
-        tables.write_text(target, page.render(report, title, simulated=simulated))
-        corpus_screen.audit(report, title)
-    show_page(target, browse=show)
-    leaks.demand(report)
-
-
-def measure_leak(config: Config, name: str, protocol: str, label_set: str, declared: list[str]) -> None:
-    """Run one recipe under an honest protocol and under random folds; print the scores and write them as JSON.
-
-    Args:
-        config: all settings
-        name: the corpus's name
-        protocol: name of the honest protocol, such as `speaker-out(6)`
-        label_set: name of the label set: all, ekman, iemocap-4, iemocap-5
-        declared: accepted kinds of leaks
-
-    Raises:
-        LeakError: if the honest protocol's audit finds an undeclared violation
-    """
-    import json
-
-    from flows.cli.screens import corpora as corpus_screen
-    from flows.project import dag
-    from tasks import leaks
-    from tasks.core import each, paths, tables
-    from tasks.evaluation import protocols
-    from tasks.on_demand import leak_price
-    from tasks.stages import audit
-
-    rule = protocols.parse(protocol)
-    dag.reproduce((f"corpus@{demand_corpus(config, name)}",))
-    leaks.demand(audit.of_corpus(name, rule, declared=declared, seed=config.train.seed))
-    price = leak_price.price(name, config, protocol, each=each.local(config.runtime), label_set=label_set)
-    target = paths.folder(f"price@{name}") / "price.json"
-    tables.write_text(target, json.dumps(price.to_dict(), indent=2, ensure_ascii=False) + "\n")
-    corpus_screen.price(price)
-    typer.echo(f"As JSON: {target.resolve()}")

@@ -18,9 +18,6 @@ from tasks.simulate.sample import sample
 def served(config: Config) -> Iterator[str]:
     """Serve the sample on loopback while the context is open; yield its URL.
 
-    Args:
-        config: all settings; `simulate` describes the sample
-
     Raises:
         InputError: if the port is taken
     """
@@ -29,11 +26,7 @@ def served(config: Config) -> Iterator[str]:
 
 
 def lists_are_the_samples(config: Config) -> bool:
-    """Return whether the project's lists are those of the sample.
-
-    Args:
-        config: all settings
-    """
+    """Return whether the project's lists are those of the sample."""
     pages = sample(config.simulate, paths.SITE)
     with tempfile.TemporaryDirectory() as folder:
         train, test = Path(folder, "train.csv"), Path(folder, "test.csv")
@@ -44,9 +37,6 @@ def lists_are_the_samples(config: Config) -> bool:
 
 def demand_sample_lists(config: Config) -> None:
     """Check that the project's lists name the sample only.
-
-    Args:
-        config: all settings
 
     Raises:
         InputError: if they name other interviews

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flows.cli import annotate, corpora, experiments
+from flows.cli import annotate, corpora, experiments, leaks
 from flows.cli import labels as labels_cli
-from flows.cli.command_support import load_settings
+from flows.cli.command_support import load_settings, show_page
 
 if TYPE_CHECKING:
     pass
@@ -77,8 +77,7 @@ def demo() -> None:
     with sample.served(config) as url:
         typer.echo(f"The sample's {config.simulate.train + config.simulate.test} interviews are served at {url}")
         in_process.bring_up_to_date(say=typer.echo)
-    _print_headline()
-    typer.echo(f"\nDone in {time.monotonic() - started:.0f} s. The report: {_report_path()}")
+    _show_report(title=f"\nDone in {time.monotonic() - started:.0f} s. The report")
 
 
 @app.command()
@@ -96,8 +95,7 @@ def run(
 
     in_process.bring_up_to_date(stages or (), say=typer.echo, force=force)
     if not stages or "report" in stages:
-        _print_headline()
-        typer.echo(f"\nThe report: {_report_path()}")
+        _show_report()
 
 
 @app.command()
@@ -180,10 +178,7 @@ def report(
     from flows.runs import in_process
 
     in_process.bring_up_to_date(("report",), say=typer.echo)
-    _print_headline()
-    typer.echo(f"\nThe report: {_report_path()}")
-    if show:
-        typer.launch(str(_report_path()))
+    _show_report(browse=show)
 
 
 @app.command()
@@ -284,38 +279,8 @@ def cache_check() -> None:
     typer.echo(f"{len(damaged)} damaged results")
 
 
-@app.command()
-def audit(
-    name: Annotated[str | None, typer.Argument(help="Corpus of params.yaml; by default the interviews.")] = None,
-    protocol: Annotated[str, typer.Option(help="Protocol: official, speaker-out(5), random(5) …")] = "official",
-    declare: Annotated[
-        list[str] | None, typer.Option(help="Leak to accept, such as same-sound; may be repeated.")
-    ] = None,
-    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
-) -> None:
-    """Check what training and test part share; exit with status 1 at a violation.
-
-    Example: [bold]undertone audit ravdess --protocol 'speaker-out(6)'[/]
-    """
-    corpora.run_audit(load_settings(), name, protocol, declare or [], show)
-
-
-@app.command()
-def price(
-    name: Annotated[str, typer.Argument(help="Corpus of params.yaml.")],
-    protocol: Annotated[str, typer.Option(help="Protocol without leaks, such as speaker-out(6).")],
-    label_set: Annotated[str, typer.Option(help="Classes: all, ekman, iemocap-4 or iemocap-5.")] = "all",
-    declare: Annotated[
-        list[str] | None, typer.Option(help="Leak to accept, such as same-sound; may be repeated.")
-    ] = None,
-) -> None:
-    """Measure how much random folds raise the scores above an honest protocol's.
-
-    One recipe runs under both. The honest protocol is audited first.
-
-    Example: [bold]undertone price ravdess --protocol 'speaker-out(6)'[/]
-    """
-    corpora.measure_leak(load_settings(), name, protocol, label_set, declare or [])
+app.command()(leaks.audit)
+app.command()(leaks.price)
 
 
 @app.command()
@@ -402,13 +367,9 @@ def _wait_for_ctrl_c() -> None:
         return
 
 
-def _print_headline() -> None:
+def _show_report(*, browse: bool = False, title: str = "\nThe report") -> None:
     from flows.cli.screens import results
-
-    results.headline()
-
-
-def _report_path() -> Path:
     from tasks.core import paths
 
-    return paths.REPORT.resolve()
+    results.headline()
+    show_page(paths.REPORT, browse=browse, title=title)

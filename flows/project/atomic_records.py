@@ -1,8 +1,8 @@
 """Atomic replacement of DVC's records, and repair of truncated ones.
 
 DVC writes dvc.lock, and its list of readers and writers (`rwlock`), in place; a process killed meanwhile leaves a
-truncated file. Through `file_system` the files are replaced atomically. `mend` moves truncated ones, which a killed
-`dvc repro` may leave, out of the way: all stages are checked again then, and finished items come from the memo.
+truncated file. Through `file_system` the files are replaced atomically. `repair` moves truncated ones, which a killed
+`dvc repro` may leave, out of the way: all stages are checked again then, and finished items are cached.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tasks.core import paths, tables
 
 LOCK_FILE = "dvc.lock"
 _RWLOCK = "rwlock"
-_WHOLE = (LOCK_FILE, _RWLOCK)
+_ATOMIC = (LOCK_FILE, _RWLOCK)
 
 
 def file_system() -> Any:
@@ -36,7 +36,7 @@ def lock_files(root: Path) -> tuple[Path, ...]:
     return tuple(path for path in (root / LOCK_FILE, *below) if path.is_file())
 
 
-def mend(repo: Any, say: Callable[[str], None]) -> None:
+def repair(repo: Any, say: Callable[[str], None]) -> None:
     """Move truncated records out of the way, and remove temporary files of killed processes.
 
     Args:
@@ -49,7 +49,7 @@ def mend(repo: Any, say: Callable[[str], None]) -> None:
     with make_lock(str(tmp / f"{_RWLOCK}.lock"), tmp_dir=str(tmp)):
         for part in tmp.glob(f".{_RWLOCK}.*.part"):
             part.unlink()
-        _mend_rwlock(tmp / _RWLOCK)
+        _repair_rwlock(tmp / _RWLOCK)
     with repo.lock:
         for part in [*root.glob(f".{LOCK_FILE}.*.part"), *root.glob(f"*/.{LOCK_FILE}.*.part")]:
             part.unlink()
@@ -86,13 +86,13 @@ def in_order(repo: Any, path: Path, stages: Sequence[str | None]) -> None:
 def _type() -> type[Any]:
     from dvc.fs import LocalFileSystem
 
-    class WholeFiles(LocalFileSystem):  # type: ignore[misc]
+    class AtomicFiles(LocalFileSystem):  # type: ignore[misc]
         def open(self, path: str, mode: str = "r", **options: Any) -> Any:
-            if mode in ("w", "w+") and Path(path).name in _WHOLE:
+            if mode in ("w", "w+") and Path(path).name in _ATOMIC:
                 return _replacing(Path(path), mode, options.get("encoding"))
             return super().open(path, mode, **options)
 
-    return WholeFiles
+    return AtomicFiles
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def _replacing(path: Path, mode: str, encoding: str | None) -> Iterator[IO[str]]
         yield file
 
 
-def _mend_rwlock(path: Path) -> None:
+def _repair_rwlock(path: Path) -> None:
     """Remove processes that no longer run from DVC's list of readers and writers."""
     from dvc.rwlock import SCHEMA
     from voluptuous import Invalid

@@ -47,7 +47,7 @@ class Dag:
 
         upgrade.bring_up_to_date(root, waiting)
         self._root, self._wait_s, self._waiting = root, wait_s, waiting
-        self._patiently(lambda: atomic_records.mend(self._repo(), waiting))
+        self._patiently(lambda: atomic_records.repair(self._repo(), waiting))
         self._view = self._repo()
         graph = self._graph()
         self._order = tuple((stage.path, getattr(stage, "name", None)) for stage in plan_repro(graph))
@@ -80,19 +80,11 @@ class Dag:
             raise InputError(f"unknown stage {', '.join(unknown)}; the stages are {', '.join(self.stages())}")
 
     def upstream(self, stage: str) -> tuple[str, ...]:
-        """Return the stages whose outputs a stage reads directly.
-
-        Args:
-            stage: its name
-        """
+        """Return the stages whose outputs a stage reads directly."""
         return self._upstream[stage]
 
     def up_to(self, stage: str) -> tuple[str, ...]:
-        """Return a stage and all stages it needs, directly or indirectly, each after those it needs.
-
-        Args:
-            stage: its name
-        """
+        """Return a stage and all stages it needs, directly or indirectly, each after those it needs."""
         needed, pending = set[str](), [stage]
         while pending:
             needed.add(current := pending.pop())
@@ -102,19 +94,11 @@ class Dag:
     def is_current(self, stage: str) -> bool:
         """Return whether a stage's inputs, parameters and outputs are those that its last run recorded.
 
-        Records that others write meanwhile are only read once the stage is `held`.
-
-        Args:
-            stage: its name
-        """
+        Records that others write meanwhile are only read once the stage is `held`."""
         return self._patiently(lambda: not self._view.status(targets=[stage]))
 
     def changes(self, stage: str) -> list[str]:
-        """Return why a stage is not current: its inputs, parameters, code and outputs that changed; none if it is.
-
-        Args:
-            stage: its name
-        """
+        """Return why a stage is not current: its inputs, parameters, code and outputs that changed; none if it is."""
         status = self._patiently(lambda: self._view.status(targets=[stage])).get(stage, [])
         reasons = list[str]()
         for entry in status:
@@ -128,11 +112,7 @@ class Dag:
         return list(dict.fromkeys(reasons))
 
     def command(self, stage: str) -> str:
-        """Return the command by which DVC runs a stage.
-
-        Args:
-            stage: its name
-        """
+        """Return the command by which DVC runs a stage."""
         (definition,) = self._view.stage.collect(stage)
         return str(definition.cmd)
 

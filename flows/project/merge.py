@@ -105,7 +105,7 @@ def _merge_lists(result: Merge, place: tuple[str, ...], base: Any, mine: dict[st
 def _by_name(value: Any) -> dict[str, Any] | None:
     """Return the items of a list by name, or None if it is no list or its items have no distinct names.
 
-    The name is the item itself, its only key (`data/x: {cache: false}`), or what it says under `name`.
+    The name is the item itself, its only key (`data/x: {cache: false}`), or its value of `name`.
     """
     if not isinstance(value, Sequence) or isinstance(value, str):
         return None
@@ -135,8 +135,8 @@ def _position(name: str, mine: list[str], shipped: list[str]) -> int:
     return next((shipped.index(other) for other in after if other in shipped), len(shipped))
 
 
-def _same(one: Any, other: Any) -> bool:
-    return one is other or (one is not _ABSENT and other is not _ABSENT and bool(one == other))
+def _same(first: Any, second: Any) -> bool:
+    return first is second or (first is not _ABSENT and second is not _ABSENT and bool(first == second))
 
 
 def _change(base: Any, mine: Any) -> str:

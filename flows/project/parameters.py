@@ -33,7 +33,7 @@ def update(mine: str, base: str | None, shipped: str) -> Update:
 
     Args:
         mine: the project's params.yaml
-        base: the shipped one that the project was made from, if known
+        base: the shipped one that the project was made from, or None
         shipped: the one of this version
 
     Returns:
@@ -51,11 +51,11 @@ def update(mine: str, base: str | None, shipped: str) -> Update:
     of_the_user = {section for document in documents[1:] for section, entries in document.items() if entries == {}}
     values, old, new = (dict(_leaves(document, of_the_user)) for document in documents)
     _add(result, [key for key in new if key not in values], shipped)
-    gone = [key for key in values if key in old and key not in new]
-    _remove(result, [key for key in gone if values[key] == old[key]])
+    obsolete = [key for key in values if key in old and key not in new]
+    _remove(result, [key for key in obsolete if values[key] == old[key]])
     result.notes += [
         f"params.yaml: {'.'.join(key)} ({values[key]!r}) no longer exists in this version; remove it from the file"
-        for key in gone
+        for key in obsolete
         if values[key] != old[key]
     ]
     result.notes += [

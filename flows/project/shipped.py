@@ -1,8 +1,8 @@
 """What undertone ships to a project: copied files with a record of each, links to the code, folders to fill.
 
-The records (`.dvc/undertone/`) hold the text of each file as it was shipped, so that a later version can tell a user's
-edits from an older version's text. For projects without records there are the digests of all files shipped before, and
-the files of version 0.1.0.
+The records (`.dvc/undertone/`) hold the text of each file as it was shipped, so that a later version can distinguish
+a user's edits from the text of an older version. For projects without records, there are digests of all files that were
+shipped before, and the files of version 0.1.0.
 """
 
 from __future__ import annotations
@@ -77,32 +77,20 @@ def link(folder: Path, report: Callable[[str], None] = lambda _: None) -> None:
 
 
 def copy(folder: Path) -> None:
-    """Copy the shipped files into a new project.
-
-    Args:
-        folder: the project
-    """
+    """Copy the shipped files into a new project."""
     for name in COPIED:
         write(folder / name, text(name))
 
 
 def record(folder: Path) -> None:
-    """Write the records of this version's files.
-
-    Args:
-        folder: the project
-    """
+    """Write the records of this version's files."""
     for name in COPIED:
         if recorded(folder, name) != text(name):
             write(_record_path(folder, name), text(name))
 
 
 def create_data_folders(folder: Path) -> None:
-    """Make the folders of data that people fill, each with a README, unless they exist.
-
-    Args:
-        folder: the project
-    """
+    """Make the folders of data that people fill, each with a README, unless they exist."""
     for name in DATA_FOLDERS:
         target = folder / "data" / name
         if not target.is_dir():
@@ -110,11 +98,7 @@ def create_data_folders(folder: Path) -> None:
 
 
 def create_own_stages(folder: Path) -> None:
-    """Write the DVC file for the user's own stages, with an example in comments.
-
-    Args:
-        folder: the project
-    """
+    """Write the DVC file for the user's own stages, with an example in comments."""
     tables.write_text(folder / OWN, _OWN_STAGES)
 
 

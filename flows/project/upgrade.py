@@ -40,7 +40,7 @@ _WAIT_S = 3600.0
 
 @dataclass
 class _Plan:
-    """What an upgrade will write; nothing is written before all of it is known to work."""
+    """The files an upgrade will write; it writes none before it has checked all."""
 
     files: dict[str, str] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)
@@ -92,7 +92,7 @@ def settings(report: Callable[[str], None] | None = None) -> Config:
 
 
 def is_project(folder: Path) -> bool:
-    """Return whether a folder was made by `undertone new`: it has records or links to the code, or a known dvc.yaml.
+    """Return whether a folder was made by `undertone new`: it has records or links to the code, or a shipped dvc.yaml.
 
     Args:
         folder: any folder; a clone of undertone itself is no project
@@ -170,7 +170,7 @@ def _plan_merge(plan: _Plan, folder: Path, name: str, mine: str, base: str) -> N
         plan.kept.append(name)
         plan.notes.append(
             f"{name}: merged with that of this version; your file is now {_put_away(name)}. Your edits:\n  "
-            + ("\n  ".join(result.edits) if result.edits else "only comments or layout, which are gone")
+            + ("\n  ".join(result.edits) if result.edits else "only comments or layout, which are lost")
         )
         if any(re.fullmatch(r"stages\.[^.]+: added", edit) for edit in result.edits):
             plan.notes.append(f"{name}: to merge less at the next upgrade, move stages of your own to {shipped.OWN}")

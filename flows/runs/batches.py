@@ -30,12 +30,7 @@ class _TransientFailure(Exception):
 
 @dataclass(frozen=True)
 class Batch:
-    """Items that one task run does.
-
-    Args:
-        positions: the items' positions among the new items of the stage
-        hosts: the hosts they are fetched from
-    """
+    """Items that one task run does: their positions among the stage's new items, and their hosts."""
 
     positions: tuple[int, ...]
     hosts: tuple[str, ...] = ()

@@ -43,18 +43,17 @@ def revision(folder: Path) -> str:
     Args:
         folder: a folder of the work tree
     """
-    git = ["git", "-C", str(folder)]
     try:
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)  # noqa: S603
-        changes = subprocess.run(  # noqa: S603
-            [*git, "status", "--porcelain", "--untracked-files=no", "--", "."],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        head = _git(folder, "rev-parse", "HEAD")
+        changes = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".")
     except (OSError, subprocess.CalledProcessError):
         return "not under git"
-    return f"`{head.stdout.strip()}`{' with changes' if changes.stdout else ''}"
+    return f"`{head.strip()}`{' with changes' if changes else ''}"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
 
 
 def _entries(stage: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -27,13 +27,7 @@ _MAX_LIMITS = 200
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Options of a flow run.
-
-    Args:
-        runner: where the batches of items run
-        scheduler: address of the Dask scheduler, for that runner
-        push: whether to push new outputs to DVC's remote
-    """
+    """Options of a flow run: where batches run, Dask's address, and whether to push new outputs to DVC's remote."""
 
     runner: runners.Kind
     scheduler: str | None

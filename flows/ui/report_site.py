@@ -15,11 +15,7 @@ HOST = "127.0.0.1"
 
 
 def url(port: int) -> str:
-    """Return the URL of the report.
-
-    Args:
-        port: the server's port
-    """
+    """Return the URL of the report."""
     return f"http://{HOST}:{port}/"
 
 

@@ -65,14 +65,9 @@ def running(port: int) -> Iterator[str]:
     home.mkdir(parents=True, exist_ok=True)
     serve = (*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port))
     server = Service("the Prefect server", serve, env, home / "server.log")
+    work = (*PREFECT, "worker", "start", "--pool", POOL, "--name", socket.gethostname())
     # after SIGINT a worker waits about 15 s, though its runs have been ended by then
-    worker = Service(
-        "the worker",
-        (*PREFECT, "worker", "start", "--pool", POOL, "--name", socket.gethostname()),
-        env,
-        home / "worker.log",
-        stop_timeout_s=2.0,
-    )
+    worker = Service("the worker", work, env, home / "worker.log", stop_timeout_s=2.0)
     with accepting_sigint(), orphans.signals_handled() as ignore_signals, ExitStack() as stack:
         ended = stack.enter_context(orphans.exclusive(home))
         _demand_free(port, "")

@@ -48,11 +48,7 @@ def corpora(config: Config) -> None:
 
 
 def diagnosis(report: Diagnosis) -> None:
-    """Print the doctor's findings, the verdict last.
-
-    Args:
-        report: the diagnosis
-    """
+    """Print the doctor's findings, the verdict last."""
     console = Console()
     if report.counts:
         console.print(_counts(report))
@@ -99,11 +95,7 @@ def audit(report: AuditReport, title: str) -> None:
 
 
 def price(result: Price) -> None:
-    """Print a recipe's scores under an honest protocol and under random folds, and the difference.
-
-    Args:
-        result: both sides
-    """
+    """Print a recipe's scores under an honest protocol and under random folds, and the difference."""
     simulated = " (simulated)" if result.simulated else ""
     title = f"{result.corpus}{simulated}: {result.n:,} utterances, {len(result.classes)} classes"
     right = [Column(name, justify="right") for name in ("UAR", "macro F1", "UAR, labels shuffled")]

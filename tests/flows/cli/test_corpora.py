@@ -71,7 +71,7 @@ def test_a_users_mistake_is_one_message_without_traceback(corpora: Path) -> None
         (("audit", "my-tess", "--protocol", "speaker-ou(2)"), "did you mean speaker-out(k)"),
         (("audit", "my-tess"), "official needs the split of every utterance"),
         (("audit", "my-tess", "--protocol", "random(3)", "--declare", "everything"), "no such check; there are"),
-        (("price", "my-tess", "--protocol", "random(2)"), "name the honest protocol"),
+        (("price", "my-tess", "--protocol", "random(2)"), "found a leaky protocol; expected an honest one"),
         (("corpus", "add", "my-tess", "nowhere"), "no such folder or archive"),
         (("corpus", "simulate", "friends"), "there is no reader 'friends'"),
     ):

@@ -61,11 +61,11 @@ def test_half_a_lock_file_is_put_aside_and_said(small: Path, half: str) -> None:
     reproduce()
     whole = (small / "dvc.lock").read_bytes()
     (small / "dvc.lock").write_text(half)
-    heard: list[str] = []
-    dag = Dag(waiting=heard.append)
+    messages: list[str] = []
+    dag = Dag(waiting=messages.append)
     assert not dag.is_current("only")
-    assert len(heard) == 1
-    assert "dvc.lock is truncated" in heard[0]
+    assert len(messages) == 1
+    assert "dvc.lock is truncated" in messages[0]
     assert (small / ".undertone" / "damaged-dvc.lock").read_text() == half
     reproduce()
     assert (small / "dvc.lock").read_bytes() == whole
@@ -80,7 +80,7 @@ def test_wherever_a_record_was_cut_the_stage_is_run_or_current_again(small: Path
     for length in sorted({*ends[:-1], *range(0, len(whole), 7)}):
         (small / "dvc.lock").write_bytes(whole[:length])
         repo = Dag()._repo()
-        atomic_records.mend(repo, lambda _: None)
+        atomic_records.repair(repo, lambda _: None)
         repo.status(targets=["only"])
     for length in ends[:-1]:
         (small / "dvc.lock").write_bytes(whole[:length])

@@ -44,8 +44,8 @@ def test_git_gets_lists_and_parameters_and_no_artifact(tmp_path: Path) -> None:
 def test_a_cloned_project_is_linked_to_the_code_here(tmp_path: Path) -> None:
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     (tmp_path / "tasks").symlink_to("/nowhere/tasks")
-    found = CliRunner().invoke(app, ["link", str(tmp_path)])
-    assert found.exit_code == 0, found.output
+    result = CliRunner().invoke(app, ["link", str(tmp_path)])
+    assert result.exit_code == 0, result.output
     assert (tmp_path / "tasks").resolve() == ROOT / "tasks"
     assert (tmp_path / "flows" / "cli" / "main.py").is_file()
     with pytest.raises(InputError, match="is in the way"):
