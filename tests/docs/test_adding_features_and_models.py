@@ -1,4 +1,4 @@
-"""What docs/adding-features-and-models.md says to write is written, line by line, into a copy of the house, and run."""
+"""docs/adding-features-and-models.md, verbatim: its code is written into a copy of undertone and run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README and the command line say the same."""
+"""README.md and the command line agree."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def verbs() -> dict[str, str]:
+def commands() -> dict[str, str]:
     root = typer.main.get_command(app)
-    found = {}
+    texts = {}
     for name, command in root.commands.items():
         nested = getattr(command, "commands", None) or {}
-        # a group that does something by itself is a verb too
+        # a group with a callback is a command, too
         alone = {"": command} if not nested or getattr(command, "invoke_without_command", False) else {}
-        found |= {f"{name} {inner}".strip(): one.help or "" for inner, one in (alone | nested).items()}
-    return found
+        texts |= {f"{name} {inner}".strip(): entry.help or "" for inner, entry in (alone | nested).items()}
+    return texts
 
 
-def test_every_verb_is_in_the_readme_and_has_an_example() -> None:
-    for verb, text in verbs().items():
-        assert f"`undertone {verb}" in README, verb
-        assert re.search(rf"Example: \[bold\]undertone {verb}\b", text), verb
+def test_every_command_is_in_the_readme_and_has_an_example() -> None:
+    for command, text in commands().items():
+        assert f"`undertone {command}" in README, command
+        assert re.search(rf"Example: \[bold\]undertone {command}\b", text), command
 
 
-def test_every_verb_in_the_readme_exists() -> None:
-    known = {verb.split()[0] for verb in verbs()}
+def test_every_command_in_the_readme_exists() -> None:
+    existing = {command.split()[0] for command in commands()}
     named = set(
         re.findall(
             r"`?undertone ([a-z]+)(?= |`|$)", "\n".join(re.findall(r"```sh\n.*?```|`undertone [^`]*`", README, re.S))
         )
     )
-    assert named <= known
+    assert named <= existing
 
 
 def test_make_targets_in_the_readme_exist() -> None:

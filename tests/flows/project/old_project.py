@@ -13,7 +13,7 @@ DVC_CONFIG = "[core]\n    no_scm = True\n    analytics = false\n"
 
 
 def make(folder: Path) -> Path:
-    """Make the folder, with links to a place where no undertone is."""
+    """Make the folder, with dangling links to the code."""
     shutil.copytree(FIXTURE, folder)
     for name, source in (("dvc.yaml", "dvc-0.1.0.yaml"), ("prefect.yaml", "prefect-0.1.0.yaml")):
         shutil.copy(EARLIER / source, folder / name)

@@ -1,4 +1,4 @@
-"""DVC's records are replaced, never written in place; halves that a killed DVC left are put aside."""
+"""DVC's records are replaced atomically; truncated ones are repaired."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_record_is_the_old_one_until_it_is_the_new_one(small: Path) -> None:
+def test_a_record_is_replaced_when_it_is_complete(small: Path) -> None:
     record = small / "dvc.lock"
     record.write_text("old")
     files = atomic_records.file_system()
@@ -43,7 +43,7 @@ def test_a_record_is_the_old_one_until_it_is_the_new_one(small: Path) -> None:
     assert [path.name for path in small.iterdir() if path.name.endswith(".part")] == []
 
 
-def test_dvc_writes_its_records_through_it(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dvc_writes_its_records_through_the_file_system(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
     real = atomic_records._replacing
 
@@ -57,7 +57,7 @@ def test_dvc_writes_its_records_through_it(small: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("half", ["", "schema: '2.0'\nstages:\n  only:\n    cmd: 'cp so", "schema: '2.0'\nstages:\n"])
-def test_half_a_lock_file_is_put_aside_and_said(small: Path, half: str) -> None:
+def test_a_truncated_dvc_lock_is_moved_and_reported(small: Path, half: str) -> None:
     reproduce()
     whole = (small / "dvc.lock").read_bytes()
     (small / "dvc.lock").write_text(half)
@@ -71,7 +71,7 @@ def test_half_a_lock_file_is_put_aside_and_said(small: Path, half: str) -> None:
     assert (small / "dvc.lock").read_bytes() == whole
 
 
-def test_wherever_a_record_was_cut_the_stage_is_run_or_current_again(small: Path) -> None:
+def test_a_record_truncated_anywhere_can_be_used_again(small: Path) -> None:
     (small / "params.yaml").write_text("only: {how: many, ratio: 0.5}\n")
     (small / "dvc.yaml").write_text(DVC_YAML.replace("outs:", "params: [only], outs:"))
     reproduce()
@@ -92,14 +92,14 @@ def test_wherever_a_record_was_cut_the_stage_is_run_or_current_again(small: Path
     "record",
     ["null", "[]", "3", '{"write": []}', '{"read": {"/x": [{"pid": "7", "cmd": ""}]}}', '{"write": {"/x": {}}}'],
 )
-def test_a_list_of_locks_that_dvc_would_refuse_is_put_away(small: Path, record: str) -> None:
+def test_an_invalid_rwlock_is_removed(small: Path, record: str) -> None:
     (small / ".dvc" / "tmp").mkdir(exist_ok=True)
     (small / ".dvc" / "tmp" / "rwlock").write_text(record)
     reproduce()
     assert Dag().is_current("only")
 
 
-def test_half_a_list_of_locks_stops_no_one(small: Path) -> None:
+def test_a_truncated_rwlock_and_temporary_files_are_removed(small: Path) -> None:
     (small / ".dvc" / "tmp").mkdir(exist_ok=True)
     (small / ".dvc" / "tmp" / "rwlock").write_text('{"write": {"/x')
     (small / ".dvc" / "tmp" / ".rwlock.abc.part").write_text("{")
@@ -110,7 +110,7 @@ def test_half_a_list_of_locks_stops_no_one(small: Path) -> None:
     assert not list((small / ".dvc" / "tmp").glob(".*.part"))
 
 
-def test_a_process_that_began_later_holds_nothing(small: Path) -> None:
+def test_locks_of_earlier_processes_with_the_same_pid_are_removed(small: Path) -> None:
     reproduce()
     rwlock = small / ".dvc" / "tmp" / "rwlock"
     held = {str(small / "out"): {"pid": os.getpid(), "cmd": "a run before the container was started again"}}

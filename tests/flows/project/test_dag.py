@@ -1,4 +1,4 @@
-"""DVC's view of a small project: order, what is current, what a commit records."""
+"""The DAG of a small project: order, current stages, records after a commit."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_commit_after_an_in_process_run_makes_the_stage_current(small: Path) -
     assert not dag.is_current("left")
 
 
-def test_dvc_lock_does_not_tell_which_stage_ended_first(small: Path) -> None:
+def test_the_order_of_dvc_lock_does_not_depend_on_timing(small: Path) -> None:
     reproduce()
     expected = (small / "dvc.lock").read_bytes()
     (small / "dvc.lock").unlink()
@@ -56,7 +56,7 @@ def test_dvc_lock_does_not_tell_which_stage_ended_first(small: Path) -> None:
     assert (small / "dvc.lock").read_bytes() == expected
 
 
-def test_several_are_recorded_as_one_by_one(small: Path) -> None:
+def test_stages_recorded_together_have_the_same_records_as_one_by_one(small: Path) -> None:
     reproduce()
     expected = (small / "dvc.lock").read_bytes()
     (small / "dvc.lock").unlink()
@@ -70,7 +70,7 @@ def test_several_are_recorded_as_one_by_one(small: Path) -> None:
     assert (small / "last").read_text() == "aa"
 
 
-def test_reproduce_then_parameters_change(small: Path) -> None:
+def test_a_changed_parameter_makes_its_stage_outdated(small: Path) -> None:
     reproduce()
     dag = Dag()
     assert all(dag.is_current(stage) for stage in dag.stages())
@@ -78,7 +78,7 @@ def test_reproduce_then_parameters_change(small: Path) -> None:
     assert [stage for stage in dag.stages() if not dag.is_current(stage)] == ["right"]
 
 
-def test_mistakes_are_explained(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_are_explained(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UndertoneError, match="unknown stage lost; the stages are left, right, last"):
         reproduce(("lost",))
     (small / "dvc.yaml").write_text("stages:\n  each: {foreach: '${none}', do: {cmd: echo}}\n")

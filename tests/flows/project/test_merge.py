@@ -58,7 +58,7 @@ def test_an_edit_is_applied_to_the_new_version(mine: tuple[str, str], edit: str,
         assert crawl["deps"] == ["z.py", "b.py"]
 
 
-def test_stages_that_a_user_added_or_removed_stay_so() -> None:
+def test_stages_that_a_user_added_or_removed_stay_added_or_removed() -> None:
     mine = BASE.replace("  train:", "  mine: {cmd: run mine}\n  train:")
     result, document, _ = merged(BASE, mine, BASE.replace("a.py", "z.py"))
     assert list(document["stages"]) == ["crawl", "mine", "train"]
@@ -69,7 +69,7 @@ def test_stages_that_a_user_added_or_removed_stay_so() -> None:
     assert result.edits == ["stages.train: removed"]
 
 
-def test_what_both_changed_is_a_conflict_with_all_three_values() -> None:
+def test_a_value_changed_by_both_is_a_conflict_with_all_three_values() -> None:
     result, document, _ = merged(
         BASE, BASE.replace("run crawl", "nice run crawl"), BASE.replace("run crawl", "run crawl --fast")
     )

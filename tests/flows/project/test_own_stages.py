@@ -1,4 +1,4 @@
-"""A user's own stages, in a DVC file of their own: order, records, both drivers, repair."""
+"""Users' own stages in own/dvc.yaml: order, records, drivers, repair."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_dag_has_them_in_order(small: Path) -> None:
+def test_own_stages_are_in_the_dag(small: Path) -> None:
     dag = Dag()
     assert dag.stages() == ("left", AGAIN, TWICE)
     assert dag.upstream(TWICE) == ("left",)
@@ -41,7 +41,7 @@ def test_the_dag_has_them_in_order(small: Path) -> None:
     assert dag.command(AGAIN) == "cp left again"
 
 
-def test_all_drivers_run_them_and_leave_the_same_records(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_drivers_run_own_stages_with_the_same_records(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     subprocess.run([sys.executable, "-m", "dvc", "repro", "-q", "-P"], check=True)
     records = [Path(name).read_bytes() for name in ("dvc.lock", "own/dvc.lock")]
     assert set(Dag().recorded()) == {"left", AGAIN, TWICE}
@@ -60,7 +60,7 @@ def test_all_drivers_run_them_and_leave_the_same_records(small: Path, monkeypatc
     assert all(Dag().is_current(stage) for stage in Dag().stages())
 
 
-def test_records_are_sorted_whatever_ended_first(small: Path) -> None:
+def test_records_of_own_stages_are_sorted(small: Path) -> None:
     reproduce()
     records = Path("own/dvc.lock").read_bytes()
     Path("own/dvc.lock").unlink()
@@ -72,7 +72,7 @@ def test_records_are_sorted_whatever_ended_first(small: Path) -> None:
     assert Path("own/dvc.lock").read_bytes() == records
 
 
-def test_a_truncated_record_of_theirs_is_moved_away(small: Path) -> None:
+def test_a_truncated_own_dvc_lock_is_moved(small: Path) -> None:
     reproduce()
     Path("own/dvc.lock").write_text("schema: '2.0'\nstages:\n  twice:\n    cmd: ca")
     notes: list[str] = []
@@ -83,7 +83,7 @@ def test_a_truncated_record_of_theirs_is_moved_away(small: Path) -> None:
     assert Path(".undertone/damaged-own-dvc.lock").is_file()
 
 
-def test_the_example_of_a_new_project_works_once_it_is_uncommented(small: Path) -> None:
+def test_the_commented_example_of_a_new_project_works(small: Path) -> None:
     shipped.create_own_stages(small)
     assert Dag().stages() == ("left",)
     text = Path("own/dvc.yaml").read_text()

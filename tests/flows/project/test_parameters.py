@@ -1,4 +1,4 @@
-"""params.yaml across versions: new keys are added, values and layout of the user's stay."""
+"""Upgrades of params.yaml: new keys are added; the user's values and layout stay."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_new_key_at_either_end_of_a_section() -> None:
     assert [note.split()[2] for note in result.notes] == ["train.first", "runtime.last"]
 
 
-def test_a_new_section_stands_where_the_shipped_file_has_it() -> None:
+def test_a_new_section_is_inserted_as_in_the_shipped_file() -> None:
     shipped = BASE.replace(
         "corpora: {}", "labels:            # worth\n  n: 12            # shown\n  m: 1\n\ncorpora: {}"
     )
@@ -74,7 +74,7 @@ def test_sections_in_other_styles_get_new_keys_too(section: str) -> None:
     assert "# of the folds" in result.text
 
 
-def test_a_new_section_for_the_user_is_added_empty_and_then_left_alone() -> None:
+def test_a_new_section_of_the_user_is_added_once() -> None:
     shipped = BASE.replace("corpora: {}\n", "corpora: {}\n\ncheckpoints: {}    # name: folder\n")
     result = update(MINE, BASE, shipped)
     assert result.notes == ["params.yaml: added checkpoints with its default, {}"]
@@ -84,7 +84,7 @@ def test_a_new_section_for_the_user_is_added_empty_and_then_left_alone() -> None
     assert again.text == mine + "  more: 1\n"
 
 
-def test_a_removed_key_goes_with_its_line_unless_its_value_was_changed() -> None:
+def test_a_removed_key_is_deleted_unless_its_value_was_changed() -> None:
     shipped = BASE.replace("  folds: 5\n", "").replace("audit:             # leaks\n  declared: []\n\n", "")
     result = update(MINE, BASE, shipped)
     assert values(result.text) == {"train": {"seed": 11}, "corpora": {"a": {"path": "x"}}, "runtime": {"workers": 0}}
@@ -106,7 +106,7 @@ def test_a_changed_default_is_reported_and_the_value_stays() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "a: [", "- list\n", "just text"])
-def test_a_file_that_holds_no_settings_is_left_to_whoever_loads_it(text: str) -> None:
+def test_an_invalid_file_is_not_changed(text: str) -> None:
     assert update(text, BASE, BASE).text == text
 
 

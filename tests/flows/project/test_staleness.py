@@ -1,4 +1,4 @@
-"""An edit makes stale exactly the stages whose results it can change, as `dvc status` lists them."""
+"""An edit makes exactly those stages outdated whose results it can change."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with its own copy of the code, in which every stage counts as done: outputs are placeholders."""
+    """Make a project with a copy of the code and placeholders as outputs, so that every stage is current."""
     folder = tmp_path_factory.mktemp("staleness") / "project"
     shutil.copytree(ROOT / "tasks", folder / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".dvcignore"):
@@ -97,7 +97,7 @@ for stage in Repo().index.stages:
 
 @pytest.fixture
 def project(recorded: Path) -> Iterator[Path]:
-    """The recorded project; what a test edits in it is put back."""
+    """Yield the recorded project; undo edits afterwards."""
     # DVC compares modification times first
     kept = {path: path.read_bytes() for path in recorded.rglob("*") if path.is_file() and ".dvc" not in path.parts}
     yield recorded
@@ -109,7 +109,7 @@ def project(recorded: Path) -> Iterator[Path]:
 
 
 def stale(folder: Path) -> set[str]:
-    """Digest the code as the stage `code` does, then ask `dvc status` for the stages that are not current."""
+    """Digest the code as the stage `code` does; return the outdated stages of `dvc status`."""
     run(folder, "tasks", "code")
     return set(json.loads(run(folder, "dvc", "status", "--json"))) - {"code"}
 
@@ -130,7 +130,7 @@ def appended(code: str) -> Callable[[str], str]:
     return lambda text: text + code
 
 
-def test_nothing_is_stale_at_first(project: Path) -> None:
+def test_every_stage_is_current_at_first(project: Path) -> None:
     assert stale(project) == set()
 
 
@@ -153,7 +153,7 @@ def test_nothing_is_stale_at_first(project: Path) -> None:
         ("stages/train.py", lambda text: '"""Other words."""\n' + text.split('"""', 2)[2], set()),
     ],
 )
-def test_an_edit_concerns_these_stages_only(
+def test_an_edit_makes_only_these_stages_outdated(
     project: Path, module: str, change: Callable[[str], str], expected: set[str]
 ) -> None:
     with edited(project / "tasks" / module, change):
@@ -165,13 +165,13 @@ def test_an_edit_concerns_these_stages_only(
     [("models/other.py", "models/tf_idf.py"), ("corpora/readers/other.py", "corpora/readers/tess.py"),
      ("labelling/voters/other.py", "labelling/voters/tags.py")],
 )  # fmt: skip
-def test_a_new_plugin_concerns_nothing(project: Path, module: str, like: str) -> None:
+def test_a_new_plugin_makes_nothing_outdated(project: Path, module: str, like: str) -> None:
     text = (project / "tasks" / like).read_text()
     (project / "tasks" / module).write_text(text.replace('"tf-idf"', '"other"').replace('"tess"', '"other"'))
     assert stale(project) == set()
 
 
-def test_a_new_feature_set_concerns_itself_only(project: Path) -> None:
+def test_a_new_feature_set_makes_only_itself_outdated(project: Path) -> None:
     yaml = YAML()
     yaml.preserve_quotes = True
     params = yaml.load(project / "params.yaml")
@@ -180,7 +180,7 @@ def test_a_new_feature_set_concerns_itself_only(project: Path) -> None:
     assert stale(project) == {"extract@acted-mel"}
 
 
-def test_overwritten_weights_concern_what_reads_them(project: Path) -> None:
+def test_overwritten_weights_make_their_readers_outdated(project: Path) -> None:
     (project / "weights" / "file").write_text("other weights")
     assert stale(project) == {"checkpoint@weights"}
     # what the stage `checkpoint` then writes

@@ -1,4 +1,4 @@
-"""Projects of another version: upgraded where they are unedited, merged or refused where they are edited."""
+"""Upgrades of projects: unedited files are replaced, edited ones merged or refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DAG_0_1_0 = (old_project.EARLIER / "dvc-0.1.0.yaml").read_text()
 NEXT = DAG_0_1_0.replace("tasks/telling.py", "tasks/core/progress_log.py").replace(
     "  corpus:\n", "  added: {cmd: echo, outs: [data/added]}\n\n  corpus:\n"
 )
-"""A next version's dvc.yaml: a helper was renamed, and there is one more stage."""
+"""The dvc.yaml of a next version, with a renamed helper and one more stage."""
 MY_STAGE = "\n  words:\n    # for the paper\n    cmd: wc data/train.csv > data/words.txt\n    outs: [data/words.txt]\n"
 
 
@@ -53,7 +53,7 @@ def upgraded(folder: Path, **options: object) -> list[str]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Everything in a project but the code and the locks."""
+    """Return all files of a project except code and locks."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
@@ -61,7 +61,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_an_unedited_project_gets_this_version_and_loses_nothing(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unedited_project_is_upgraded_and_keeps_its_results(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = contents(old)
     notes = upgraded(old)
     assert [note for note in notes if note.startswith("dvc.yaml")] == [
@@ -85,7 +85,7 @@ def test_an_unedited_project_gets_this_version_and_loses_nothing(old: Path, monk
     assert contents(old).items() >= after.items(), "opening the DAG changes no file"
 
 
-def test_a_second_upgrade_says_and_writes_nothing(old: Path) -> None:
+def test_a_second_upgrade_does_nothing(old: Path) -> None:
     upgraded(old)
     stamps = {name: (old / name).stat().st_mtime_ns for name in shipped.COPIED}
     assert upgraded(old) == []
@@ -123,7 +123,7 @@ def test_edits_are_merged_and_listed(
     assert {"words", "added"} <= set(Dag().stages())
 
 
-def test_edits_survive_the_version_after_the_next(old: Path, next_version: Callable[[str], None]) -> None:
+def test_edits_survive_two_upgrades(old: Path, next_version: Callable[[str], None]) -> None:
     next_version(NEXT)
     (old / "dvc.yaml").write_text(DAG_0_1_0 + MY_STAGE)
     upgraded(old)
@@ -157,7 +157,7 @@ def test_conflicting_edits_stop_with_the_difference_and_change_nothing(conflicti
     assert contents(conflicting) == before
 
 
-def test_a_user_settles_a_conflict(conflicting: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_resolves_a_conflict(conflicting: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = conflicting.with_name("other")
     shutil.copytree(conflicting, other, symlinks=True)
     edited = (conflicting / "dvc.yaml").read_text()
@@ -254,7 +254,7 @@ def test_a_folder_that_cannot_be_written_gives_one_line(old: Path, monkeypatch: 
     assert "Read-only file system. Make the folder writable and run again" in message
 
 
-def test_two_processes_at_once(old: Path) -> None:
+def test_two_processes_at_the_same_time(old: Path) -> None:
     code = "from pathlib import Path; from flows.project import upgrade; upgrade.bring_up_to_date(Path(), print)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
     both = [
@@ -291,7 +291,7 @@ def test_files_of_0_1_0_are_recognised_without_a_record(name: str) -> None:
     assert not shipped.was_shipped(name, f"{text}\n")
 
 
-def test_other_folders_are_left_alone(tmp_path: Path) -> None:
+def test_other_folders_are_not_changed(tmp_path: Path) -> None:
     assert not upgrade.is_project(ROOT), "undertone itself"
     (tmp_path / ".dvc").mkdir()
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")

@@ -1,4 +1,4 @@
-"""Project folders: made once, linked to the code wherever they go, and what git should not have is left out."""
+"""New project folders: content, links to the code, ignored files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.core.code_version import ROOT
 from tasks.core.errors import InputError
 
 
-def test_git_gets_lists_and_parameters_and_no_artifact(tmp_path: Path) -> None:
+def test_git_ignores_artifacts_but_not_lists_and_parameters(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     workspace.create(folder)
     for made in (
