@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -47,8 +48,6 @@ def run(folder: Path, *command: str) -> str:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    import os
-
     return {**os.environ, "PYTHONPATH": str(folder), "DVC_NO_ANALYTICS": "1"}
 
 
@@ -109,9 +108,19 @@ def project(recorded: Path) -> Iterator[Path]:
 
 
 def stale(folder: Path) -> set[str]:
-    """Digest the code as the stage `code` does; return the outdated stages of `dvc status`."""
-    run(folder, "tasks", "code")
-    return set(json.loads(run(folder, "dvc", "status", "--json"))) - {"code"}
+    """Digest the code as the stage `code` does, then ask DVC for the stages that are not current, in one process."""
+    script = """
+import json
+from dvc.repo import Repo
+from tasks.__main__ import main
+assert main(["code"]) == 0
+print(json.dumps(sorted(Repo().status())))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, env=environment(folder)
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1])) - {"code"}
 
 
 @contextmanager
@@ -120,10 +129,6 @@ def edited(path: Path, change: Callable[[str], str]) -> Iterator[None]:
     assert change(text) != text, path
     path.write_text(change(text))
     yield
-
-
-def replaced(old: str, new: str) -> Callable[[str], str]:
-    return lambda text: text.replace(old, new)
 
 
 def appended(code: str) -> Callable[[str], str]:
