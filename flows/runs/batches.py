@@ -29,24 +29,24 @@ class _TransientFailure(Exception):
 
 
 @dataclass(frozen=True)
-class Batch:
+class ItemBatch:
     """Items that one task run does: their positions among the stage's new items, and their hosts."""
 
     positions: tuple[int, ...]
     hosts: tuple[str, ...] = ()
 
 
-def split(n_items: int, max_batches: int) -> list[Batch]:
+def split(n_items: int, max_batches: int) -> list[ItemBatch]:
     """Split items into consecutive batches of nearly equal size; no batch is empty.
 
     Args:
         n_items: the number of items
         max_batches: the largest number of batches; never more than `MAX_BATCHES`
     """
-    return [Batch(positions) for positions in _runs(range(n_items), min(max_batches, MAX_BATCHES))]
+    return [ItemBatch(positions) for positions in _runs(range(n_items), min(max_batches, MAX_BATCHES))]
 
 
-def split_by_host(hosts: Sequence[str], per_host: int, max_batches: int) -> list[Batch]:
+def split_by_host(hosts: Sequence[str], per_host: int, max_batches: int) -> list[ItemBatch]:
     """Split items so that no batch mixes hosts, unless there are more hosts than batches.
 
     Args:
@@ -60,11 +60,11 @@ def split_by_host(hosts: Sequence[str], per_host: int, max_batches: int) -> list
     n_batches = min(max_batches, MAX_BATCHES)
     if len(by_host) > n_batches:
         return [
-            Batch(tuple(sorted(position for host in group for position in by_host[host])), tuple(group))
+            ItemBatch(tuple(sorted(position for host in group for position in by_host[host])), tuple(group))
             for group in _runs(list(by_host), n_batches)
         ]
     share = min(per_host, n_batches // max(1, len(by_host)))
-    return [Batch(run, (host,)) for host, positions in by_host.items() for run in _runs(positions, share)]
+    return [ItemBatch(run, (host,)) for host, positions in by_host.items() for run in _runs(positions, share)]
 
 
 def do_batch(root: str, code: str, work: Work, items: Sequence[Item]) -> list[Outcome]:
@@ -131,7 +131,7 @@ def mapped(runner: Runner, runtime: Runtime, limited: Collection[str] = ()) -> E
     return submit
 
 
-def _batches(work: Work, items: Sequence[Item], runtime: Runtime) -> list[Batch]:
+def _batches(work: Work, items: Sequence[Item], runtime: Runtime) -> list[ItemBatch]:
     if work.host is None:
         return split(len(items), runtime.shards)
     hosts = [work.host(item) for item in items]
@@ -141,7 +141,7 @@ def _batches(work: Work, items: Sequence[Item], runtime: Runtime) -> list[Batch]
     return split_by_host(hosts, runtime.per_host, runtime.shards)
 
 
-def _in_order(batches: Sequence[Batch], futures: Sequence[Any], progress: Progress) -> Iterator[Outcome]:
+def _in_order(batches: Sequence[ItemBatch], futures: Sequence[Any], progress: Progress) -> Iterator[Outcome]:
     done: dict[int, Outcome] = {}
     for batch, future in zip(batches, futures, strict=True):
         done.update(zip(batch.positions, future.result(), strict=True))
