@@ -104,7 +104,7 @@ def test_meld_whose_modalities_tell_a_part_each_needs_them_all(ran: Ran) -> None
         assert min(one["low"] for one in found.values()) > 0, (how, found)
     assert "together they are better" in modalities.verdict(modalities.gains(figures))
     page = paths.page(figures["experiment"]).read_text(encoding="utf-8")
-    assert "What was seen" in page
+    assert "Video frames" in page
     assert page.count("data:image/jpeg;base64,") == 7
     assert f"{figures['model']['n_parameters']:,} parameters" in page
 

@@ -171,7 +171,7 @@ def test_a_finished_run_shows_its_stages(pages: Pages) -> None:
 def test_the_funnel_is_on_its_page(pages: Pages) -> None:
     key = {"artifacts": {"key": {"any_": ["funnel"]}}}
     (funnel,) = pages.api("/artifacts/latest/filter", key)
-    pages.see(f"/artifacts/artifact/{funnel['latest_id']}", "funnel", "videos listed", "utterances learned from")
+    pages.see(f"/artifacts/artifact/{funnel['latest_id']}", "funnel", "videos listed", "utterances used for training")
     wanted = {"funnel", "headline-scores", "lineage", "rejects", "report"}
     assert wanted <= {one["key"] for one in pages.api("/artifacts/latest/filter", {})}
 

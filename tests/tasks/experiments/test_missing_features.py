@@ -64,7 +64,7 @@ def test_who_lacks_some_features_is_kept_and_scored(toy: Toy) -> None:
     assert np.mean([row["predicted"] == row["actual"] for row in told]) > 0.7
     assert {"sound only", "text only"} <= found["baselines"].keys()
     page = paths.page("trial").read_text()
-    assert "What utterances lack" in page
+    assert "Missing features" in page
 
 
 def test_who_lacks_all_features_is_left_out_and_said(toy: Toy) -> None:
@@ -129,7 +129,7 @@ def test_the_page_tells_where_the_attention_goes(toy: Toy) -> None:
     run(config)
     page = paths.page("trial").read_text()
     assert "Where the attention goes" in page
-    assert "on what it was tested on" in page
+    assert "on its test part" in page
     data = rows_of.load(recipe)
     kept = {
         path.relative_to(paths.experiment("trial") / "model").as_posix(): path.read_bytes()
@@ -147,7 +147,7 @@ def test_the_page_tells_where_the_attention_goes(toy: Toy) -> None:
 def test_the_page_shows_how_learning_rates_were_found(toy: Toy) -> None:
     run(toy(**{**BOTH, "protocol": "official", "model": {**SMALL, "find_learning_rate": True, "batch_size": 4}}))
     page = paths.page("trial").read_text()
-    assert page.count("How the learning rate was found") == 1
+    assert page.count("Learning-rate search") == 1
     branches = {
         "vector": {"name": "feed-forward", "hidden": [4], "epochs": 1, "find_learning_rate": True},
         "sequence": {"name": "bilstm", "hidden": [4], "epochs": 1, "find_learning_rate": True},
@@ -158,5 +158,5 @@ def test_the_page_shows_how_learning_rates_were_found(toy: Toy) -> None:
         )
     )
     page = paths.page("trial").read_text()
-    assert "How the learning rate was found: toy-voice" in page
-    assert "How the learning rate was found: toy-steps" in page
+    assert "Learning-rate search: toy-voice" in page
+    assert "Learning-rate search: toy-steps" in page

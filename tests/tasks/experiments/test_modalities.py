@@ -142,9 +142,9 @@ def silence(name: str) -> None:
     ("gain", "said"),
     [
         ({"value": 0.1, "low": 0.02, "high": 0.2}, "together add +0.100 (+0.020 to +0.200): together they are better"),
-        ({"value": 0.1, "low": -0.02, "high": 0.2}, "that they are better together is not shown"),
+        ({"value": 0.1, "low": -0.02, "high": 0.2}, "an improvement is not shown"),
         ({"value": -0.1, "low": -0.2, "high": -0.02}, "together they are worse"),
-        ({"value": 0.1, "low": None, "high": None}, "together add +0.100: for want of intervals"),
+        ({"value": 0.1, "low": None, "high": None}, "together add +0.100: without an interval"),
     ],
 )
 def test_the_verdict_is_on_the_best_single_modality(gain: dict[str, float | None], said: str) -> None:

@@ -352,7 +352,7 @@ def test_windows_are_described_with_their_own_scores() -> None:
     assert "0.5 s every 0.25 s, 4,321 in all" in page_text
     assert "smoothing over 3, then their votes; no class if none reaches 0.4" in page_text
     assert "Scores of single windows, before they are combined (n = 4,321): UAR 0.432" in page_text
-    assert "Window by window" not in Page(experiment.render(of_classes(), AUDIT, NOTHING)).text
+    assert "Scores of single windows" not in Page(experiment.render(of_classes(), AUDIT, NOTHING)).text
 
 
 def test_a_score_for_every_pair_of_corpora() -> None:
