@@ -44,8 +44,8 @@ def corpus_benchmark(
     # check recipes before corpora are read, which takes longer
     config = load(paths.PARAMS)
     plan.demand(config)
-    weak = set(dag.up_to("report"))
-    needed = {before for name in dag.stages() if name not in weak for before in dag.up_to(name)}
+    interviews = set(dag.of_interviews())
+    needed = {before for name in dag.stages() if name not in interviews for before in dag.up_to(name)}
     wanted = [name for name in dag.stages() if name in needed] if config.corpora else []
     if experiments:
         if unknown := sorted(set(experiments) - set(config.experiments)):

@@ -38,7 +38,7 @@ def weak_supervision(
         push: Push new outputs to DVC's default remote if one is configured.
     """
     dag = project_dag()
-    wanted = dag.up_to("report") if not only else tuple(only)
+    wanted = tuple(only) if only else dag.of_interviews()
     forced = ("crawl",) if refresh and "crawl" in wanted else ()
     return bring_up_to_date(dag, wanted, RunOptions(runner, scheduler, push), forced=forced)
 

@@ -91,6 +91,14 @@ class Dag:
             pending.extend(self._upstream[current])
         return tuple(name for name in self.stages() if name in needed)
 
+    def of_interviews(self) -> tuple[str, ...]:
+        """Return the shipped stages that need no corpus, each after those it needs; an empty leaderboard is one."""
+        return tuple(
+            stage
+            for stage in self.stages()
+            if ":" not in stage and not any(before.startswith("corpus@") for before in self.up_to(stage))
+        )
+
     def is_current(self, stage: str) -> bool:
         """Return whether a stage's inputs, parameters and outputs are those that its last run recorded.
 
