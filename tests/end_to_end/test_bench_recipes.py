@@ -16,7 +16,7 @@ from tasks.core.config import Config, Corpus, Experiment, Extraction
 from tasks.corpora.labels import LABEL_SETS
 from tasks.experiments import recipe_book
 from tasks.on_demand import simulated_corpora as simulated
-from tasks.stages import corpus, experiment, extract
+from tasks.stages import corpus, experiment, extract, page
 
 pytest.importorskip("torch", reason="the benchmark's systems need the extra `deep`")
 pytest.importorskip("lightning", reason="the benchmark's systems need the extra `deep`")
@@ -190,6 +190,7 @@ def run(name: str, settings: Config) -> dict[str, Any]:
         if not (paths.features(entry.corpus, one) / "card.json").is_file():
             extract.run(settings, one, each=serial)
     experiment.run(settings, name, each=serial)
+    page.run(settings, name, each=serial)
     found: dict[str, Any] = json.loads((paths.experiment(name) / "metrics.json").read_text(encoding="utf-8"))
     return found
 

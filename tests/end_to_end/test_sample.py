@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from flows.project import shipped
 from flows.project.dag import Dag, reproduce
 from flows.runs import in_process
 from tasks.core import paths, tables
@@ -35,7 +36,7 @@ def clone(folder: Path, target: Path) -> Path:
     """What git would hand on of a project: all but the artifacts, the cache and the memo."""
     made = ("data/*/", ".undertone", ".dvc/cache", ".dvc/tmp")
     shutil.copytree(folder, target, symlinks=True)
-    for path in [path for pattern in made for path in target.glob(pattern) if path.name not in ("listeners", "voters")]:
+    for path in [path for pattern in made for path in target.glob(pattern) if path.name not in shipped.DATA_FOLDERS]:
         shutil.rmtree(path)
     return target
 
