@@ -4,8 +4,8 @@ EXTRAS ?= dev
 VENV   := .venv
 BIN    := $(VENV)/bin
 comma  := ,
-# one process per core; tests of one file stay together, since they share fixtures
-PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile --durations=30 --durations-min=5
+# one process per core; tests of a file stay together, since they share fixtures; whole systems, collected first, start first
+PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder --durations=30 --durations-min=5
 STAMP  := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
 PEERS  := .venv-bench/.installed
 
