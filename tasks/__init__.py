@@ -1,1 +1,1 @@
-"""What the work is: plain Python stages from media to report. Imports neither Prefect nor DVC."""
+"""The work itself: plain Python stages from media to report. Imports neither Prefect nor DVC."""

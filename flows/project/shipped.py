@@ -1,4 +1,4 @@
-"""What undertone ships to a project: copied files with a record of each, links to the code, folders to fill.
+"""The shipped part of a project: copied files with a record of each, links to the code, folders to fill.
 
 The records (`.dvc/undertone/`) hold the text of each file as it was shipped, so that a later version can distinguish
 a user's edits from the text of an older version. For projects without records, there are digests of all files that were

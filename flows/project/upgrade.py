@@ -31,7 +31,7 @@ REPLACED = paths.STATE / "before-upgrade"
 
 Edits = Literal["merge", "keep", "discard"]
 _DAG_FILES = ("*.yaml", "*.json", "*.toml", "*/dvc.yaml", "*/params.yaml")
-"""What DVC may read to build the graph: stages, parameters and variables."""
+"""Files that DVC may read to build the graph: stages, parameters and variables."""
 _BETWEEN_STAGES = re.compile(r"\n\n+(?=  \S)")
 _LAST_OF_STAGE = re.compile(r"^(  (?!#).*\n)(?=(?:  #.*\n)*  [^\s#-])", re.MULTILINE)
 _MOST_PLACES = 20

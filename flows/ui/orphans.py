@@ -1,4 +1,4 @@
-"""One `undertone ui` per project, and no processes left of a stopped or killed one."""
+"""Locking and cleanup of `undertone ui`: one per project, and no processes left of a stopped or killed one."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _INNER = 0.25
 
 @dataclass(frozen=True)
 class SentenceRules:
-    """Where sentences end other than at punctuation, all in ms.
+    """Limits that end sentences other than punctuation, all in ms.
 
     Args:
         longest_ms: maximum duration, except of a single word

@@ -11,7 +11,7 @@ from tasks.captions.cue import CaptionLine
 
 _LETTER = re.compile(r"[^\W_]")
 _HUSHED = re.compile(r"_{2,}")
-"""What YouTube writes, in brackets, for a censored word: it is spoken nevertheless."""
+"""YouTube's replacement, in brackets, for a censored word, which is spoken nevertheless."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class Section(BaseModel):
 
 
 class Crawl(Section):
-    """What to fetch, and how politely. Sizes in bytes, times in seconds."""
+    """Settings of the crawl and its limits. Sizes in bytes, times in seconds."""
 
     train: str
     test: str
@@ -40,7 +40,7 @@ class Crawl(Section):
 
 
 class Captions(Section):
-    """How cues become utterances.
+    """Segmentation of captions into utterances.
 
     `segmentation`: an utterance is a cue (of rolling captions: a line), or a sentence; the rest is about sentences.
     """
@@ -59,7 +59,7 @@ class Captions(Section):
 
 
 class Eligibility(Section):
-    """Which utterances are long enough to carry a sentiment; polarity and segments both ask."""
+    """Minimum and maximum length of utterances that are voted on and cut."""
 
     min_duration_s: Annotated[float, Field(ge=0)]
     min_words: Annotated[int, Field(ge=0)]
@@ -67,7 +67,7 @@ class Eligibility(Section):
 
 
 class Polarity(Section):
-    """Who votes on a caption, what the votes come to, and how sure a label must be."""
+    """Voters, the combination of their votes, and the certainty that a label needs."""
 
     voters: Annotated[list[str], Field(min_length=1)]
     combine: Literal["consensus", "mean", "majority", "label-model"]
@@ -78,7 +78,7 @@ class Polarity(Section):
 
 
 class LabelWorth(Section):
-    """How labels are judged where people have listened."""
+    """Label quality against listeners' ratings."""
 
     least_coverage: Fraction
     disagreements: Annotated[int, Field(ge=0, le=50)]
@@ -91,7 +91,7 @@ class Cutting(Section):
 
 
 class Segments(Cutting):
-    """How segments are cut, and into how many files."""
+    """Cutting of segments, and the number of files they are spread over."""
 
     shards: Annotated[int, Field(ge=1, le=4096)]
 
@@ -130,7 +130,7 @@ class Train(Section):
 
 
 class Evaluate(Section):
-    """The bootstrap over videos and the baselines beside every figure."""
+    """The bootstrap over videos, and the baselines of every score."""
 
     bootstrap: Annotated[int, Field(ge=100)]
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
@@ -139,14 +139,14 @@ class Evaluate(Section):
 
 
 class Report(Section):
-    """What the page shows beside the figures."""
+    """Title and audio examples of the report."""
 
     title: str
     segments_per_class: Annotated[int, Field(ge=0, le=50)]
 
 
 class Predict(Section):
-    """How new media without captions are cut, in seconds."""
+    """Windows that new media without captions are cut into, in seconds."""
 
     window_s: Positive
     hop_s: Positive
@@ -164,14 +164,14 @@ class Simulate(Section):
 
 
 class Corpus(Section):
-    """A corpus on disk: who reads it, and where it lies (absolute, or relative to the project folder)."""
+    """A corpus on disk: its reader and its path (absolute, or relative to the project folder)."""
 
     reader: str
     path: Annotated[str, Field(min_length=1)]
 
 
 class Extraction(Section):
-    """Features of a corpus: who extracts them, with which settings."""
+    """A feature set: its corpus, its extractor and the extractor's settings."""
 
     corpus: str
     extractor: str
@@ -217,7 +217,7 @@ class Clips(Section):
 
 
 class Experiment(Section):
-    """A recipe: what is learned, from what, by which model, and how it is judged.
+    """A recipe: target, features, model, protocol and everything else that decides an experiment.
 
     Args:
         corpus: a name under `corpora`

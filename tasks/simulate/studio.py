@@ -39,7 +39,7 @@ class ShownEmotions(NamedTuple):
 
 @dataclass(frozen=True)
 class Signals:
-    """How much of the emotion each modality shows, and the size of the corpus: for testing fusion models.
+    """The share of the emotion that each modality shows, and the size of the corpus: for testing fusion models.
 
     `text`, `sound` and `video` are shares of the utterances in which that modality shows the utterance's emotion; in
     the others it shows a random one. 1: always; 0: the modality carries no information.

@@ -33,7 +33,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well listeners agree.
+    """Agreement of listeners.
 
     Attributes:
         estimates: `NAMES` to value and interval. `percent`: share of equal pairs of ratings in a row, row average;

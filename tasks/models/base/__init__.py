@@ -1,1 +1,1 @@
-"""What all models share: interface, registry, checks, files; nothing about training."""
+"""Shared by all models: interface, registry, checks, files; nothing about training."""

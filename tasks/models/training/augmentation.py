@@ -14,7 +14,7 @@ _OCTAVE = 12
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training rows are varied; by default not at all.
+    """Augmentation of training rows; none by default.
 
     Every row is varied independently, uniformly over the range of each setting. Raw sound is varied before it becomes a
     spectrogram; the time warp and the masks always act on spectrograms.

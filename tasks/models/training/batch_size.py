@@ -18,7 +18,7 @@ from tasks.models.training.settings import device
 
 _LARGEST_BATCH = 4096
 _GPU_SHARE, _CPU_SHARE = 0.9, 0.5
-"""What a trial step may take of the GPU's memory, and of the machine's available memory."""
+"""Shares of the GPU's memory, and of the machine's available memory, that a trial step may take."""
 _PROBES = 2, 4
 """Rows of the steps from which memory is extrapolated on the CPU; batch normalisation needs two."""
 

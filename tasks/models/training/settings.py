@@ -18,7 +18,7 @@ DEVICE = "UNDERTONE_DEVICE"
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a network is trained.
+    """Settings of training.
 
     Args:
         epochs: passes over all rows, at most
