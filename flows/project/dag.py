@@ -21,7 +21,8 @@ from tasks.core import paths
 from tasks.core.errors import Busy, InputError, UndertoneError
 
 Result = TypeVar("Result")
-# DVC's locks distinguish processes, not threads
+# DVC's locks distinguish processes, not threads; and voluptuous, which checks dvc.yaml, compiles a schema in place, so
+# that two threads that read dvc.yaml at the same time find it invalid now and then
 _DVC_CALLS = threading.Lock()
 _POLL_S = 0.5
 
@@ -51,6 +52,7 @@ class Dag:
         self._view = self._repo()
         graph = self._graph()
         self._order = tuple((stage.path, getattr(stage, "name", None)) for stage in plan_repro(graph))
+        self._commands = {stage.addressing: str(stage.cmd) for stage in graph}
         self._upstream = {
             stage.addressing: tuple(sorted(before.addressing for before in graph.successors(stage))) for stage in graph
         }
@@ -121,8 +123,7 @@ class Dag:
 
     def command(self, stage: str) -> str:
         """Return the command by which DVC runs a stage."""
-        (definition,) = self._view.stage.collect(stage)
-        return str(definition.cmd)
+        return self._commands[stage]
 
     def execute(self, stage: str) -> None:
         """Run a stage's command as DVC does, in a process of its own, and record nothing; the caller holds the stage.
@@ -138,15 +139,15 @@ class Dag:
         from dvc.stage.run import cmd_run
 
         repo = self._repo()
-        (definition,) = repo.stage.collect(stage)
 
-        def remove_outputs() -> None:
+        def without_outputs() -> Any:
+            (definition,) = repo.stage.collect(stage)
             with lock_repo(repo):
                 definition.remove_outs()
+            return definition
 
         try:
-            self._patiently(remove_outputs)
-            cmd_run(definition)
+            cmd_run(self._patiently(without_outputs))
         except DvcException as error:
             raise UndertoneError(str(error)) from error
 
