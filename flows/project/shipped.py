@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.core import tables
+from tasks.core import pipeline_file, tables
 from tasks.core.code_version import ROOT
 from tasks.core.errors import InputError
 
@@ -39,7 +39,7 @@ GITIGNORE = """\
 """
 RECORDS = Path(".dvc", "undertone")
 """The copies as they were shipped, below the project folder."""
-OWN = Path("own", "dvc.yaml")
+OWN = pipeline_file.OWN
 """The DVC file for a user's own stages."""
 _EARLIER = Path(__file__).with_name("earlier")
 _BASES = {

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from flows.project import shipped
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "adding-a-corpus.md").read_text(encoding="utf-8")
 FILES: list[tuple[str, str]] = re.findall(r"```python file=(\S+)\n(.*?)```", PAGE, re.DOTALL)
@@ -26,10 +28,7 @@ def clone(tmp_path: Path) -> Path:
     for name in (
         "tasks",
         "flows",
-        "data/voters",
-        "data/listeners",
-        "data/checkpoint",
-        "data/experiment",
+        *(f"data/{name}" for name in shipped.DATA_FOLDERS),
         "tests/tasks/corpora/readers",
     ):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))

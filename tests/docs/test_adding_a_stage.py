@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.project import shipped
 from tasks.core import config, paths, tables
 from tasks.simulate import site
 from tasks.simulate.sample import sample
@@ -35,10 +36,7 @@ def clone(tmp_path: Path) -> Path:
     for name in (
         "tasks",
         "flows",
-        "data/voters",
-        "data/listeners",
-        "data/checkpoint",
-        "data/experiment",
+        *(f"data/{name}" for name in shipped.DATA_FOLDERS),
         "tests/tasks",
     ):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
