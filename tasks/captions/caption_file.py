@@ -11,6 +11,7 @@ from tasks.captions.cue import CaptionLine, CaptionWord, Cue, SpokenSpan, Unused
 from tasks.captions.encoding import decode
 
 CUT_OFF = "cut off"
+NUL = "NUL in the text"
 
 _READERS = {"vtt": vtt.read, "srt": srt.read}
 _UNCOVERED = 0.1
@@ -51,7 +52,8 @@ def read(
     """
     text = decode(content)
     parsed, malformed = _READERS[caption_format](text)
-    cues, reversed_cues = repair.in_order(parsed)
+    undamaged, damaged = _without_nul(parsed)
+    cues, reversed_cues = repair.in_order(undamaged)
     rolls = rolling.is_rolling(cues)
     unrolled = rolling.unroll(cues) if rolls else []
     spans = [_span_of_line(line) for line in unrolled] if rolls else [_span_of_cue(cue) for cue in cues]
@@ -63,7 +65,7 @@ def read(
     ordered, no_length = repair.in_order(complete)
     within, past_end = repair.inside(ordered, math.floor(duration_s * 1000), round(max_overrun_s * 1000))
     kept, overlapping = repair.apart(within)
-    unused = [*malformed, *reversed_cues, *wordless, *cut_off, *no_length, *past_end, *overlapping]
+    unused = [*malformed, *damaged, *reversed_cues, *wordless, *cut_off, *no_length, *past_end, *overlapping]
     timed = rolling.is_timed(cues)
     lines: tuple[CaptionLine, ...] = ()
     if by_word:
@@ -71,6 +73,17 @@ def read(
         with_tags = [*kept, *(span for span in spans if span.number in tags)]
         lines = _lines_within(unrolled if rolls else turns.words(cues), with_tags, timed=timed)
     return ParsedCaptions(tuple(kept), tuple(sorted(unused, key=lambda cue: cue.number)), lines, timed)
+
+
+def _without_nul(cues: Sequence[Cue]) -> tuple[list[Cue], list[UnusedCue]]:
+    """Split off cues that contain NUL: a transfer or a disk lost some of their letters."""
+    kept, damaged = list[Cue](), list[UnusedCue]()
+    for cue in cues:
+        if "\0" in (text := " ".join(cue.lines)):
+            damaged.append(UnusedCue(cue.number, NUL, text.replace("\0", r"\0")))
+        else:
+            kept.append(cue)
+    return kept, damaged
 
 
 def _span_of_cue(cue: Cue) -> SpokenSpan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from contextlib import suppress
 
 from tasks.core.errors import Rejected
 
@@ -18,10 +19,14 @@ _MARKS = (
 # excluded: captions are not written on classic Macs, and these encodings resemble the Windows code pages
 _EXCLUDED = ["mac_cyrillic", "mac_greek", "mac_iceland", "mac_latin2", "mac_roman", "mac_turkish"]
 _WESTERN = "cp1252"
+_NUL_SHARE = 0.1
+"""UTF-16 and UTF-32 without a mark are valid UTF-8 with many NULs; damaged files have a few."""
 
 
 def decode(content: bytes) -> str:
     """Decode by the byte order mark, else as UTF-8, else by charset-normalizer; drop an incomplete last character.
+
+    NULs remain in the text: `caption_file` rejects the cues that contain them.
 
     Args:
         content: a caption file
@@ -32,19 +37,15 @@ def decode(content: bytes) -> str:
     for mark, name in _MARKS:
         if content.startswith(mark):
             return _decode_as(content[len(mark) :], name, "replace")
-    try:
-        return _decode_as(content, "utf-8", "strict")
-    except UnicodeDecodeError:
-        return _detected(content)
+    if content.count(0) <= _NUL_SHARE * len(content):
+        with suppress(UnicodeDecodeError):
+            return _decode_as(content, "utf-8", "strict")
+    return _detected(content)
 
 
 def _decode_as(content: bytes, name: str, errors: str) -> str:
     # final=False: a truncated file may end within a character
-    text = codecs.getincrementaldecoder(name)(errors).decode(content, final=False)
-    if "\0" in text:
-        # UTF-16 without a mark is valid UTF-8 with many NULs
-        raise UnicodeDecodeError(name, content, 0, 1, "NUL in text")
-    return text
+    return codecs.getincrementaldecoder(name)(errors).decode(content, final=False)
 
 
 def _detected(content: bytes) -> str:
@@ -52,8 +53,18 @@ def _detected(content: bytes) -> str:
 
     matches = list(from_bytes(content, cp_exclusion=_EXCLUDED))
     if not matches:
-        raise Rejected(UNREADABLE, f"{len(content)} bytes in no known encoding, beginning {content[:16]!r}")
+        raise _unknown(content)
     best = matches[0]
     ties = [match for match in matches if (match.chaos, match.coherence) == (best.chaos, best.coherence)]
     # short texts do not distinguish the Western code page from its neighbours; it is by far the most frequent
-    return str(next((match for match in ties if match.encoding == _WESTERN), best))
+    chosen = next((match for match in ties if match.encoding == _WESTERN), best)
+    try:
+        # UTF-7 can encode half a surrogate pair, which no other encoding can write
+        return str(chosen).encode("utf-8", "replace").decode("utf-8")
+    except UnicodeError:
+        # charset-normalizer tries only samples of a large file before this
+        raise _unknown(content) from None
+
+
+def _unknown(content: bytes) -> Rejected:
+    return Rejected(UNREADABLE, f"{len(content)} bytes in no known encoding, beginning {content[:16]!r}")

@@ -11,7 +11,9 @@ from tasks.captions.encoding import UNREADABLE
 from tasks.captions.vtt import ARROW, LINE_BREAK, MALFORMED
 from tasks.core.errors import Rejected
 
-_TIMES = re.compile(r"\s*\d+:\d{1,2}:\d{1,2}[,.]\d{1,3}\s*-->\s*\d+:\d{1,2}:\d{1,2}[,.]\d{1,3}(?!\d)")
+# hours of more than four digits are an error of the file, and Python does not convert thousands of digits
+_TIME = r"\d{1,4}:\d{1,2}:\d{1,2}[,.]\d{1,3}"
+_TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?!\d)")
 
 
 def read(text: str) -> tuple[list[Cue], list[UnusedCue]]:
@@ -27,6 +29,7 @@ def read(text: str) -> tuple[list[Cue], list[UnusedCue]]:
         Rejected: if the text has no time line
     """
     import pysrt
+    from pysrt.srtexc import Error
 
     cues, unused = [], []
     for number, block in enumerate(_blocks(LINE_BREAK.split(text)), start=1):
@@ -34,7 +37,12 @@ def read(text: str) -> tuple[list[Cue], list[UnusedCue]]:
         if not _TIMES.match(block[0]):
             unused.append(UnusedCue(number, MALFORMED, block[0]))
             continue
-        item = pysrt.SubRipItem.from_lines([*block, ""])
+        try:
+            item = pysrt.SubRipItem.from_lines([*block, ""])
+        except Error:
+            # such as a second arrow, or a third colon
+            unused.append(UnusedCue(number, MALFORMED, block[0]))
+            continue
         cues.append(Cue(number, item.start.ordinal, item.end.ordinal, tuple(item.text.splitlines())))
     if not cues and not unused:
         raise Rejected(UNREADABLE, f"a .srt file has lines such as 00:00:01,000 --> 00:00:02,000; found {text[:40]!r}")

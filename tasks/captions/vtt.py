@@ -27,12 +27,12 @@ def read(text: str) -> tuple[list[Cue], list[UnusedCue]]:
         Rejected: if the text is not WebVTT
     """
     import webvtt
-    from webvtt.errors import MalformedFileError
+    from webvtt.errors import MalformedCaptionError, MalformedFileError
 
     lines = [_COMMA.sub(".", line) if ARROW in line else line for line in LINE_BREAK.split(text.lstrip())]
     try:
         parsed = iter(webvtt.from_string("\n".join(lines)).captions)
-    except MalformedFileError:
+    except (MalformedFileError, MalformedCaptionError):
         raise Rejected(UNREADABLE, f"a .vtt file starts with WEBVTT, this one with {text[:40]!r}") from None
     cues, unused = [], []
     for number, line in enumerate((line for line in lines if ARROW in line), start=1):
