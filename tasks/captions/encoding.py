@@ -59,8 +59,7 @@ def _detected(content: bytes) -> str:
     # short texts do not distinguish the Western code page from its neighbours; it is by far the most frequent
     chosen = next((match for match in ties if match.encoding == _WESTERN), best)
     try:
-        # UTF-7 can encode half a surrogate pair, which no other encoding can write
-        return str(chosen).encode("utf-8", "replace").decode("utf-8")
+        return str(chosen)
     except UnicodeError:
         # charset-normalizer tries only samples of a large file before this
         raise _unknown(content) from None
