@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from tasks.core import discovery, locks, memo, paths, progress_log, tables
+from tasks.core import discovery, locks, memo, paths, progress_log, tables, workers
 from tasks.core import each as mapping
 from tasks.core.config import CORPUS_NAME, Config, load
 from tasks.core.errors import Busy, UndertoneError
@@ -140,6 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("stages", nargs="+", type=_stage, metavar="STAGE", help="such as captions or corpus@tess")
     named: list[str] = parser.parse_args(arguments).stages
     progress_log.on_a_terminal()
+    workers.exit_with_driver()
     stage = named[0]
     try:
         config = load(paths.PARAMS)

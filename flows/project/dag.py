@@ -9,6 +9,7 @@ Stages of the shipped dvc.yaml have plain names (`train`); those of another DVC 
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flows.project import atomic_records, upgrade
-from tasks.core import paths
+from tasks.core import paths, workers
 from tasks.core.errors import Busy, InputError, UndertoneError
 
 Result = TypeVar("Result")
@@ -315,6 +316,8 @@ def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, alone: bool 
 
     dag = Dag(root)
     dag.demand(stages)
+    # DVC passes the environment on to the commands of the stages
+    os.environ[workers.DRIVER] = workers.driver()
     try:
         # a forced stage runs again; the stages it needs run only if they are not current
         for targets in [[stage] for stage in stages] if alone else [list(stages) or None]:

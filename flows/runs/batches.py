@@ -15,11 +15,12 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 
 from flows.runs.progress import Progress
-from flows.runs.runners import Runner, WorkerDied
+from flows.runs.runners import Runner
 from tasks.core import code_version
 from tasks.core.config import Runtime
 from tasks.core.each import Each, Item, Outcome, Work, do, remembered
 from tasks.core.errors import UndertoneError
+from tasks.core.workers import WorkerDied
 
 MAX_BATCHES = 200
 

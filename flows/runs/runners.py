@@ -16,13 +16,10 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from tasks.core import workers
 from tasks.core.config import Runtime
 from tasks.core.errors import ConfigError
+from tasks.core.workers import WorkerDied
 
 Kind = Literal["threads", "processes", "dask"]
 Result = TypeVar("Result")
-
-
-class WorkerDied(Exception):
-    """A worker process was killed or exceeded its time limit; a retry may succeed."""
 
 
 @dataclass(frozen=True)

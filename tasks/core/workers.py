@@ -1,19 +1,45 @@
-"""Worker processes: a pool of new interpreters that exit when the parent process dies."""
+"""Worker processes: a pool of new interpreters that exit when the parent process dies.
+
+The death of a worker (a crash in native code, the kernel's out-of-memory killer) breaks a `ProcessPoolExecutor`: all
+its futures fail, and nothing says which item was to blame. `Pool` starts another one, repeats the items that were in
+flight one by one in a process of their own, and so costs the run the item that kills its process, and no other.
+"""
 
 from __future__ import annotations
 
 import importlib
 import multiprocessing
 import os
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from typing import TypeVar
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
 
 from tasks.core import progress_log
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
+DRIVER = "UNDERTONE_DRIVER"
+"""Environment variable: id and start time of the process that runs this one through DVC; a stage ends with it."""
+_QUEUED_AHEAD = 1
+"""Items beyond the number of processes that an executor hands out before one of them is free."""
+_POLL_S = 0.5
+
+
+class WorkerDied(Exception):
+    """A worker process ended before its work did, or exceeded its time limit; the message says how.
+
+    Args:
+        reason: what happened to the process
+        item: the item that it was working on, where that is certain
+    """
+
+    def __init__(self, reason: str, item: Any = None) -> None:
+        super().__init__(reason)
+        self.item = item
 
 
 def pool(n_workers: int) -> ProcessPoolExecutor:
@@ -63,15 +89,122 @@ class Pool:
             self._pool = pool(self.n_workers)
             self._starts = [self._pool.submit(_import, tuple(modules)) for _ in range(self.n_workers)]
 
-    def map(self, work: Callable[[Item], Done], items: Sequence[Item]) -> Iterator[Done]:
+    def map(
+        self,
+        work: Callable[[Item], Done],
+        items: Sequence[Item],
+        lost: Callable[[Item, WorkerDied], Done] | None = None,
+    ) -> Iterator[Done]:
         """Apply a function to items in the processes; yield the results in the order of the items.
+
+        If a process dies, the items in flight are repeated one by one in a process of their own, and the others in a
+        new pool; an item's work must therefore be repeatable.
 
         Args:
             work: a module-level function
             items: picklable items
+            lost: returns the result of an item that kills its process; by default `WorkerDied` is raised
+
+        Raises:
+            WorkerDied: if an item kills its process, also alone, and there is no `lost`; its `item` is that item
         """
+        futures = self._submit(work, items)
+        try:
+            for number, item in enumerate(items):
+                if _is_broken(futures[number]):
+                    futures[number:] = self._recovered(work, items[number:], futures[number:])
+                try:
+                    result = futures[number].result()
+                except WorkerDied as error:
+                    if lost is None:
+                        raise
+                    result = lost(item, error)
+                # a result may be large: it is held no longer than the caller needs it
+                futures[number] = Future()
+                yield result
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def _submit(self, work: Callable[[Item], Done], items: Sequence[Item]) -> list[Future[Done]]:
+        """Submit items; those that no longer reach a pool that breaks meanwhile count as broken with it."""
+        futures = list[Future[Done]]()
         self._pool = self._pool or pool(self.n_workers)
-        return self._pool.map(work, items)
+        try:
+            futures += [self._pool.submit(work, item) for item in items[:1]]
+        except BrokenProcessPool:
+            # a process died while the pool was idle
+            self._replace()
+            futures += [self._pool.submit(work, item) for item in items[:1]]
+        for item in items[1:]:
+            try:
+                futures.append(self._pool.submit(work, item))
+            except BrokenProcessPool as error:
+                futures.append(_failed(error))
+        return futures
+
+    def _replace(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool, self._starts = pool(self.n_workers), []
+
+    def _recovered(
+        self, work: Callable[[Item], Done], items: Sequence[Item], futures: Sequence[Future[Done]]
+    ) -> list[Future[Done]]:
+        """Return the futures of items after a process died: finished, repeated alone, or submitted to a new pool."""
+        recovered = list(futures)
+        broken = [number for number, future in enumerate(futures) if _is_broken(future)]
+        # items are handed out in their order: those in flight are among the first that did not finish
+        n_suspects = self.n_workers + _QUEUED_AHEAD
+        for number in broken[:n_suspects]:
+            recovered[number] = _alone(work, items[number])
+        self._replace()
+        rest = broken[n_suspects:]
+        for number, future in zip(rest, self._submit(work, [items[number] for number in rest]), strict=True):
+            recovered[number] = future
+        return recovered
+
+
+def _is_broken(future: Future[Any]) -> bool:
+    """Wait for a future; return whether the process pool broke before it was done."""
+    return isinstance(future.exception(), BrokenProcessPool)
+
+
+def _failed(error: BaseException) -> Future[Any]:
+    future = Future[Any]()
+    future.set_exception(error)
+    return future
+
+
+def _alone(work: Callable[[Item], Done], item: Item) -> Future[Done]:
+    """Do one item in a new process of its own; return a finished future."""
+    with pool(1) as lone:
+        try:
+            lone.submit(_import, ()).result()
+        except BrokenProcessPool:
+            raise WorkerDied("a new worker process ended before it was given any work") from None
+        processes = list((lone._processes or {}).values())
+        future = lone.submit(work, item)
+        if not _is_broken(future):
+            return future
+    return _failed(WorkerDied(how_it_ended(processes[0].exitcode), item))
+
+
+def how_it_ended(status: int | None) -> str:
+    """Return what an exit status means, such as `the process was killed by SIGSEGV`.
+
+    Args:
+        status: as of `multiprocessing` and `subprocess`: negative for a signal; None if it is unknown
+    """
+    if status is None:
+        return "the process ended"
+    if status >= 0:
+        return f"the process ended with exit status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    return f"the process was killed by {name}"
 
 
 def _import(modules: Sequence[str]) -> None:
@@ -86,12 +219,51 @@ def _initialise() -> None:
 
 def _exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
-    if parent is None:
+    if parent is not None:
+        _exit_after(parent.join)
+
+
+def exit_with_driver() -> None:
+    """Make this process exit when the process that `DRIVER` names is gone; do nothing if it names none.
+
+    DVC runs stages through a shell, so that a stage is no child of the process that drives DVC and outlives its kill.
+    """
+    # removed: processes started from here watch this one
+    driver = os.environ.pop(DRIVER, "")
+    if not driver:
         return
+    import psutil
+
+    pid, _, started = driver.partition(":")
 
     def wait() -> None:
-        parent.join()
+        # the start time, since process ids are reused
+        while _start_time(psutil, int(pid)) == started:
+            time.sleep(_POLL_S)
+
+    _exit_after(wait)
+
+
+def driver() -> str:
+    """Return this process's id and start time, the value of `DRIVER` for processes that must not outlive it."""
+    import psutil
+
+    return f"{os.getpid()}:{_start_time(psutil, os.getpid())}"
+
+
+def _start_time(psutil: Any, pid: int) -> str | None:
+    try:
+        process = psutil.Process(pid)
+        # a zombie is a process that has ended
+        return None if process.status() == psutil.STATUS_ZOMBIE else str(process.create_time())
+    except psutil.Error:
+        return None
+
+
+def _exit_after(wait: Callable[[], None]) -> None:
+    def wait_and_exit() -> None:
+        wait()
         # no clean-up: results are in the cache, and the next run continues from there
         os._exit(1)
 
-    threading.Thread(target=wait, name="exit-with-parent", daemon=True).start()
+    threading.Thread(target=wait_and_exit, name="exit-with-parent", daemon=True).start()
