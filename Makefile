@@ -14,7 +14,7 @@ export DO_NOT_TRACK ?= 1
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-all check lint bench measure ui lock clean
+.PHONY: help env demo test test-all check lint bench fuzz measure ui lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,10 @@ $(PEERS): bench/requirements.lock
 	@.venv-bench/bin/python -m pip install -qq --disable-pip-version-check -r bench/requirements.lock
 	@touch $@
 
+fuzz: ## read 200,000 malformed inputs of all kinds; continues after Ctrl-C; some: ONLY="captions http"
+	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
+	@$(BIN)/python -m tests.fuzz $(ONLY)
+
 measure: ## repeat the measurements of the docs, on real data if present
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
 	@$(BIN)/python -m pytest -q -s -m bench
@@ -80,4 +84,4 @@ lock: ## update requirements.lock (needs uv)
 	  --upgrade pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and all outputs of the pipeline
-	@rm -rf $(VENV) .venv-bench .bench .undertone data/crawl data/captions data/polarity data/segments data/acoustic data/audit data/train data/evaluate data/labels data/report data/corpus data/price data/extract data/inputs data/page data/leaderboard data/code data/checkpoint/*/ data/experiment/*/
+	@rm -rf $(VENV) .venv-bench .bench .fuzz .undertone data/crawl data/captions data/polarity data/segments data/acoustic data/audit data/train data/evaluate data/labels data/report data/corpus data/price data/extract data/inputs data/page data/leaderboard data/code data/checkpoint/*/ data/experiment/*/
