@@ -26,12 +26,15 @@ def list_corpora() -> None:
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="Its name in params.yaml, such as ravdess or ravdess-song.")],
-    path: Annotated[Path, typer.Argument(help="The corpus: a folder, or a .zip, .tar or .tar.gz of it.")],
+    path: Annotated[Path, typer.Argument(help="The corpus: a folder, or a .zip, .tar or .tar.gz (bz2, xz) of it.")],
     reader: Annotated[
         str | None, typer.Option(help="Reader, see corpus list; guessed from the files if not given.")
     ] = None,
 ) -> None:
     """Add a corpus to params.yaml: a folder stays where it is, an archive is unpacked.
+
+    Archives in the archive are unpacked too. A damaged one is refused, and
+    leaves nothing behind.
 
     Example: [bold]undertone corpus add ravdess ~/corpora/RAVDESS.zip[/]
     """
@@ -40,6 +43,8 @@ def add(
     load_settings()
     added = intake.add(name, path, reader)
     typer.echo(f"{name}: {added.path}, reader {added.reader}: added to params.yaml.")
+    for archive, why in added.left_packed.items():
+        typer.echo(f"Left packed: {archive!r}: {why}")
     typer.echo(f"Next, read and check it: undertone corpus doctor {name}")
 
 

@@ -2,97 +2,189 @@
 
 from __future__ import annotations
 
+import filecmp
 import re
 import shutil
-import stat
-import tarfile
-import tempfile
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from tasks.core import paths, tables
-from tasks.core.config import CORPUS_NAME, load
-from tasks.core.errors import InputError, UndertoneError
-from tasks.corpora.readers import registry
+from tasks.core import locks, paths, tables
+from tasks.core.config import CORPUS_NAME, Corpus, load
+from tasks.core.errors import Busy, InputError, UndertoneError
+from tasks.corpora.archives import unpacking
+from tasks.corpora.readers import reading, registry
 
-MAX_FILES = 1_000_000
-MAX_BYTES = 500_000_000_000
-"""The largest supported corpus, CMU-MOSEI with its videos, has about 300 GB."""
-MAX_RATIO = 200.0
-"""Decompression bombs exceed this ratio; sound hardly compresses, and text by less."""
-_SMALL_BYTES = 50_000_000
-_CHUNK = 1 << 20
-_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+_PART = ".part"
 
 
 @dataclass(frozen=True)
 class Added:
-    """A corpus as added to params.yaml."""
+    """A corpus as added to params.yaml.
+
+    Args:
+        name: its name there
+        reader: the reader's name
+        path: its folder
+        left_packed: archives in its archive that were not unpacked → the reason
+    """
 
     name: str
     reader: str
     path: Path
+    left_packed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class _Member:
-    """An archive member: its path, its kind (file, folder, link or device), and a function that opens it."""
+class _Share:
+    """The part of a folder's files that a reader can read, and the first problem with the others."""
 
-    path: str
-    kind: str
-    open: Callable[[], IO[bytes]]
+    reader: str
+    n_read: int
+    n: int
+    problem: str
+
+    @property
+    def share(self) -> float:
+        return self.n_read / max(1, self.n)
 
 
 def add(name: str, source: Path, reader: str | None = None) -> Added:
-    """Add a corpus to params.yaml.
+    """Add a corpus to params.yaml; on an error nothing is left behind.
 
     Args:
         name: its name there
-        source: a folder, or a .zip, .tar, .tar.gz or .tgz
+        source: a folder, or an archive (.zip, .tar, .tar.gz …)
         reader: the reader's name; guessed from the files if None
 
     Raises:
         InputError: if the name is invalid or taken, there is no such reader, the archive is unsafe, or no reader fits
+        Busy: if another process adds a corpus of this name
     """
     if not re.fullmatch(CORPUS_NAME, name):
         raise InputError(f"{name!r} is no name for a corpus: small letters, digits and dashes, such as my-ravdess")
     entries = load(paths.PARAMS).corpora
     if reader is not None:
         registry.corpus(reader)
-    folder = _folder(name, source)
-    reader = reader or _guess(folder)
-    if name in entries and (entries[name].reader, Path(entries[name].path).resolve()) != (reader, folder):
+    if source.is_dir():
+        folder = source.resolve()
+        return _register(Added(name, reader or _guess(folder), folder), entries)
+    if not source.is_file():
+        raise InputError(f"{source}: there is no such folder or archive")
+    if not unpacking.is_archive(source.name):
+        raise InputError(f"{source}: neither a folder nor one of {', '.join(unpacking.SUFFIXES)}")
+    return _add_archive(name, source, reader, entries)
+
+
+def _add_archive(name: str, source: Path, reader: str | None, entries: Mapping[str, Corpus]) -> Added:
+    target = paths.CORPORA / name
+    if name in entries:
+        place = entries[name].path
         raise InputError(
-            f"params.yaml has a corpus {name!r} already, at {entries[name].path}; choose another name, or remove it"
+            f"{place} is there already, as corpus {name!r} of params.yaml; remove it, or choose another name"
+        )
+    paths.CORPORA.mkdir(parents=True, exist_ok=True)
+    with _part_of(name) as part:
+        left_packed = unpacking.unpack(source, part)
+        guessed = reader or _guess(part, shown=source)
+        if existed := target.exists():
+            _demand_same(part, target)
+        else:
+            part.rename(target)
+        try:
+            return _register(Added(name, guessed, target.resolve(), left_packed), entries)
+        except BaseException:
+            if not existed:
+                shutil.rmtree(target, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def _part_of(name: str) -> Iterator[Path]:
+    """Yield the folder that a corpus's archive is unpacked into, and remove it at the end, if it is still there.
+
+    A killed process leaves such a folder: those that no process holds are removed first.
+    """
+    for leftover in paths.CORPORA.glob(f".*{_PART}"):
+        with suppress(Busy), _held(leftover.name.removeprefix(".").removesuffix(_PART)):
+            shutil.rmtree(leftover, ignore_errors=True)
+    part = paths.CORPORA / f".{name}{_PART}"
+    with _held(name):
+        try:
+            yield part
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def _held(name: str) -> Iterator[None]:
+    with locks.alone(f"corpus-add-{name}", f"corpus add {name}", wait_s=0.0, waiting=lambda _: None):
+        yield
+
+
+def _demand_same(part: Path, target: Path) -> None:
+    """Check that a folder from an interrupted run has the content of the archive."""
+    unpacked, existing = (
+        {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()} for folder in (part, target)
+    )
+    same = unpacked.keys() == existing.keys()
+    if not same or not all(filecmp.cmp(path, existing[name], shallow=False) for name, path in unpacked.items()):
+        raise InputError(
+            f"{target} is there already, with other files than the archive has; remove it, or choose another name"
+        )
+
+
+def _register(added: Added, entries: Mapping[str, Corpus]) -> Added:
+    """Write a corpus's entry into params.yaml."""
+    entry = entries.get(added.name)
+    if entry and (entry.reader, Path(entry.path).resolve()) != (added.reader, added.path):
+        raise InputError(
+            f"params.yaml has a corpus {added.name!r} already, at {entry.path}; choose another name, or remove it"
         )
     # keep paths inside the project relative, so that the project can be moved
-    inside = folder.is_relative_to(Path.cwd())
-    path = folder.relative_to(Path.cwd()) if inside else folder
-    write_entries(paths.PARAMS, {"corpora": {name: {"reader": reader, "path": str(path)}}})
-    return Added(name, reader, folder)
+    inside = added.path.is_relative_to(Path.cwd())
+    path = added.path.relative_to(Path.cwd()) if inside else added.path
+    write_entries(paths.PARAMS, {"corpora": {added.name: {"reader": added.reader, "path": str(path)}}})
+    return added
 
 
-def _guess(folder: Path) -> str:
+def _guess(folder: Path, shown: Path | None = None) -> str:
     """Return the reader that reads most of a folder.
+
+    Args:
+        folder: of the corpus
+        shown: its name in messages, if the folder is a temporary one
 
     Raises:
         InputError: if none reads more than half of it
     """
-    shares: dict[str, float] = {}
+    shares, problems = list[_Share](), list[str]()
     for name in registry.names():
         try:
-            output = registry.corpus(name).read(folder)
-        except UndertoneError:
+            shares.append(_share(name, folder))
+        except reading.NoCorpusFiles:
             continue
-        shares[name] = len(output.rows) / max(1, len(output.rows) + len(output.rejects))
-    best = max(shares, key=lambda name: shares[name], default=None)
-    if best is None or shares[best] <= 0.5:
-        names = "|".join(registry.names())
-        raise InputError(f"{folder}: no reader can read most of its files; choose one: --reader {names}")
-    return best
+        except UndertoneError as error:
+            problems.append(f"{name}: {error}".replace(str(folder), str(shown or folder)))
+    best = max(shares, key=lambda share: share.share, default=None)
+    if best is not None and best.share > 0.5:
+        return best.reader
+    if best is not None and best.n_read:
+        problems.insert(0, f"{best.reader} reads {best.n_read:,} of {best.n:,}; of the others, {best.problem}")
+    hint = f" ({'; '.join(problems)})" if problems else ""
+    names = "|".join(registry.names())
+    raise InputError(f"{shown or folder}: no reader can read most of its files; choose one: --reader {names}{hint}")
+
+
+def _share(name: str, folder: Path) -> _Share:
+    """Return a reader's share; known copies count as read, since the reader recognises them."""
+    output = registry.corpus(name).read(folder)
+    others = [reject for reject in output.rejects if reject.reason != reading.COPY]
+    problem = f"{others[0].id}: {others[0].reason}" if others else ""
+    n = len(output.rows) + len(output.rejects)
+    return _Share(name, n - len(others), n, problem)
 
 
 def write_entries(params: Path, sections: Mapping[str, Mapping[str, Any]]) -> None:
@@ -123,88 +215,3 @@ def write_entries(params: Path, sections: Mapping[str, Mapping[str, Any]]) -> No
     sink = StringIO()
     yaml.dump(document, sink)
     tables.write_text(params, sink.getvalue())
-
-
-def unpack(archive: Path, target: Path) -> None:
-    """Unpack an archive into a new folder; on an error nothing is left behind.
-
-    Args:
-        archive: a .zip, .tar, .tar.gz or .tgz
-        target: the new folder
-
-    Raises:
-        InputError: if it is no archive, holds a path that leads out of the folder, a link or a device, or exceeds
-            `MAX_FILES`, `MAX_BYTES` or `MAX_RATIO` times its own size while unpacking (stated sizes are not trusted)
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
-    try:
-        allowed = min(MAX_BYTES, max(_SMALL_BYTES, MAX_RATIO * archive.stat().st_size))
-        for number, member in enumerate(_members(archive), 1):
-            if number > MAX_FILES:
-                raise InputError(f"{archive}: more than {MAX_FILES:,} files")
-            if member.kind != "folder":
-                destination = part / _safe(archive, member)
-                destination.parent.mkdir(parents=True, exist_ok=True)
-                allowed -= _copy(archive, member, destination, allowed)
-        part.chmod(0o755)
-        part.replace(target)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"{archive}: cannot be unpacked: {error}") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _folder(name: str, source: Path) -> Path:
-    if source.is_dir():
-        return source.resolve()
-    if not source.is_file():
-        raise InputError(f"{source}: there is no such folder or archive")
-    if not source.name.lower().endswith(_ARCHIVES):
-        raise InputError(f"{source}: neither a folder nor one of {', '.join(_ARCHIVES)}")
-    target = paths.CORPORA / name
-    if target.exists():
-        raise InputError(f"{target} is there already; remove it, or choose another name")
-    unpack(source, target)
-    return target.resolve()
-
-
-def _members(archive: Path) -> Iterator[_Member]:
-    if archive.name.lower().endswith(".zip"):
-        with zipfile.ZipFile(archive) as file:
-            for info in file.infolist():
-                is_link = stat.S_ISLNK(info.external_attr >> 16)
-                kind = "link" if is_link else "folder" if info.is_dir() else "file"
-                yield _Member(info.filename, kind, lambda file=file, info=info: file.open(info))  # type: ignore[misc]
-        return
-    with tarfile.open(archive) as tar:
-        for entry in tar:
-            kind = "file" if entry.isreg() else "folder" if entry.isdir() else "link" if entry.issym() else "device"
-            kind = "link" if entry.islnk() else kind
-            yield _Member(entry.name, kind, lambda tar=tar, entry=entry: tar.extractfile(entry))  # type: ignore[misc]
-
-
-def _safe(archive: Path, member: _Member) -> Path:
-    path = PurePosixPath(member.path.replace("\\", "/"))
-    if member.kind != "file":
-        raise InputError(f"{archive}: {member.path!r} is a {member.kind}; only files and folders are unpacked")
-    if path.is_absolute() or ".." in path.parts or ":" in (path.parts or ("",))[0] or "\0" in member.path:
-        raise InputError(f"{archive}: {member.path!r} leads out of the folder; nothing was unpacked")
-    return Path(*path.parts)
-
-
-def _copy(archive: Path, member: _Member, destination: Path, allowed: float) -> int:
-    """Write one file, and return the number of bytes written, which may differ from the stated size."""
-    if destination.exists():
-        raise InputError(f"{archive}: {member.path!r} is in it twice")
-    written = 0
-    with member.open() as source, destination.open("wb") as sink:
-        while chunk := source.read(_CHUNK):
-            written += len(chunk)
-            if written > allowed:
-                raise InputError(
-                    f"{archive}: grows beyond {MAX_RATIO:.0f} times its size (at {member.path!r}): a bomb, or damaged; "
-                    "nothing was unpacked. If you trust it, unpack it yourself and add the folder"
-                )
-            sink.write(chunk)
-    return written

@@ -70,7 +70,7 @@ def _without_repeated_ids(output: ReaderOutput) -> tuple[list[Row], list[Reject]
     for row in output.rows:
         name = str(row["utterance_id"])
         if name in seen:
-            rejects.append(Reject(str(row.get("audio") or name), "same utterance twice", f"{name} is there already"))
+            rejects.append(Reject(str(row.get("audio") or name), reading.COPY, f"{name} is there already"))
             continue
         if name in repeated:
             seen.add(name)

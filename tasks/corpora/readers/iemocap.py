@@ -22,11 +22,20 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from tasks.core import tables
-from tasks.core.errors import InputError, Rejected
+from tasks.core.errors import Rejected
 from tasks.core.results import Reject
 from tasks.corpora import labels
 from tasks.corpora.readers import reading
-from tasks.corpora.readers.reading import CorpusReader, Count, Expected, ReaderOutput, Row, Sample, Studio
+from tasks.corpora.readers.reading import (
+    CorpusReader,
+    Count,
+    Expected,
+    NoCorpusFiles,
+    ReaderOutput,
+    Row,
+    Sample,
+    Studio,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +61,7 @@ def _read(folder: Path) -> ReaderOutput:
     """
     evaluations = [path for path in sorted(folder.rglob("EmoEvaluation/*.txt")) if not path.name.startswith(".")]
     if not evaluations:
-        raise InputError(f"{folder}: no Session*/dialog/EmoEvaluation/*.txt in it or below")
+        raise NoCorpusFiles(f"{folder}: no Session*/dialog/EmoEvaluation/*.txt in it or below")
     texts = dict(_transcripts(folder))
     sounds = {path.stem: reading.relative(path, folder) for path in reading.media(folder) if _TURN.fullmatch(path.stem)}
     rows, rejects = [], []

@@ -27,7 +27,16 @@ from tasks.core.errors import InputError, Rejected
 from tasks.core.results import Reject
 from tasks.corpora import labels
 from tasks.corpora.readers import reading
-from tasks.corpora.readers.reading import CorpusReader, Count, Expected, ReaderOutput, Row, Sample, Studio
+from tasks.corpora.readers.reading import (
+    CorpusReader,
+    Count,
+    Expected,
+    NoCorpusFiles,
+    ReaderOutput,
+    Row,
+    Sample,
+    Studio,
+)
 
 _LABELS = {
     "neutral": "neutral", "joy": "happiness", "sadness": "sadness", "anger": "anger",
@@ -50,7 +59,7 @@ def _read(folder: Path) -> ReaderOutput:
     reading.demand_folder(folder)
     csv_files = {split: path for split in _SPLITS for path in sorted(folder.rglob(f"{split}_sent_emo.csv"))[:1]}
     if not csv_files:
-        raise InputError(f"{folder}: no train_sent_emo.csv, dev_sent_emo.csv or test_sent_emo.csv in it or below")
+        raise NoCorpusFiles(f"{folder}: no train_sent_emo.csv, dev_sent_emo.csv or test_sent_emo.csv in it or below")
     rows, rejects, repairs = [], list[Reject](), Counter[str]()
     for split, path in csv_files.items():
         clips = _clips(folder, split)

@@ -28,7 +28,16 @@ from tasks.core import tables
 from tasks.core.errors import InputError, Rejected
 from tasks.core.results import Reject
 from tasks.corpora.readers import reading
-from tasks.corpora.readers.reading import CorpusReader, Count, Expected, ReaderOutput, Row, Sample, Studio
+from tasks.corpora.readers.reading import (
+    CorpusReader,
+    Count,
+    Expected,
+    NoCorpusFiles,
+    ReaderOutput,
+    Row,
+    Sample,
+    Studio,
+)
 
 _EMOTIONS = ("happiness", "sadness", "anger", "surprise", "disgust", "fear")
 """In the order of the SDK's labels, after the sentiment."""
@@ -141,7 +150,7 @@ def _labels(folder: Path, spoken: dict[_Key, _Spoken], rejects: list[Reject]) ->
             names = {name.strip().lower() for name in table.fieldnames or ()}
             if {"video_id", "clip_id"} <= names and names & {"label", "sentiment"}:
                 return dict(_from_csv(table, reading.relative(path, folder), rejects))
-    raise InputError(
+    raise NoCorpusFiles(
         f"{folder}: no labels: expected the SDK's .csd, or a CSV with video_id, clip_id and label (or sentiment)"
     )
 

@@ -21,7 +21,7 @@ from tasks.core.errors import InputError, Rejected
 from tasks.core.results import Reject
 from tasks.corpora import labels
 from tasks.corpora.readers import reading
-from tasks.corpora.readers.reading import CorpusReader, Expected, ReaderOutput, Row, Sample, Studio
+from tasks.corpora.readers.reading import CorpusReader, Expected, NoCorpusFiles, ReaderOutput, Row, Sample, Studio
 
 _TABLE = "utterances.csv"
 _EMOTIONS = {emotion: emotion for emotion in labels.EMOTIONS}
@@ -36,7 +36,7 @@ def _read(folder: Path) -> ReaderOutput:
     """
     path = folder / _TABLE
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file; a plain corpus is a folder with {_TABLE} in it")
+        raise NoCorpusFiles(f"{path}: there is no such file; a plain corpus is a folder with {_TABLE} in it")
     try:
         table = csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
         _check(path, table.fieldnames or ())

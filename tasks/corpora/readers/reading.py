@@ -27,8 +27,14 @@ VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".flv"})
 """Containers with a video stream; their audio stream counts as the utterance's sound."""
 ACTED_COLUMNS = frozenset({"emotion", "speaker", "script", "group", "audio"})
 """Columns that every utterance of a corpus of acted clips has."""
+COPY = "same utterance twice"
+"""Reject reason of a further file of an utterance: the reader knows it, and leaves it out."""
 
 Row = dict[str, Any]
+
+
+class NoCorpusFiles(InputError):
+    """A folder in which a reader recognises nothing."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +226,7 @@ def duplicate(row: Row) -> Reject:
     Args:
         row: the second file's row
     """
-    return Reject(str(row["audio"]), "same utterance twice", f"{row['utterance_id']} is there already")
+    return Reject(str(row["audio"]), COPY, f"{row['utterance_id']} is there already")
 
 
 def without_duplicates(output: ReaderOutput) -> ReaderOutput:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import config, paths
-from tasks.core.errors import InputError
+from tasks.core import config, locks, paths
+from tasks.core.errors import Busy, InputError
 from tasks.corpora import intake
+from tasks.corpora.archives import limits, unpacking
 from tasks.on_demand import simulated_corpora as simulated
 
 
@@ -80,18 +81,18 @@ def test_links_and_devices_are_refused(project: Path, tmp_path: Path) -> None:
             tar.addfile(entry)
     for path, kind in ((linked, "link"), ("sym.tar", "link"), ("hard.tar", "link"), ("device.tar", "device")):
         with pytest.raises(InputError, match=f"is a {kind}; only files"):
-            intake.unpack(tmp_path / path, paths.CORPORA / "x")
-    assert list(paths.CORPORA.iterdir()) == []
+            unpacking.unpack(tmp_path / path, paths.CORPORA / "x")
+    assert not paths.CORPORA.exists() or list(paths.CORPORA.iterdir()) == []
 
 
 def test_a_bomb_is_noticed_while_it_is_unpacked(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "_SMALL_BYTES", 1_000_000)
+    monkeypatch.setattr(limits, "SMALL_BYTES", 1_000_000)
     with pytest.raises(InputError, match="a bomb, or damaged; nothing was unpacked"):
-        intake.unpack(zipped(tmp_path / "bomb.zip", **{"a.wav": bytes(50_000_000)}), paths.CORPORA / "x")
-    monkeypatch.setattr(intake, "MAX_FILES", 10)
+        unpacking.unpack(zipped(tmp_path / "bomb.zip", **{"a.wav": bytes(50_000_000)}), paths.CORPORA / "x")
+    monkeypatch.setattr(limits, "MAX_FILES", 10)
     with pytest.raises(InputError, match="more than 10 files"):
-        intake.unpack(zipped(tmp_path / "many.zip", **{f"{n}.wav": b"" for n in range(11)}), paths.CORPORA / "x")
-    assert list(paths.CORPORA.iterdir()) == []
+        unpacking.unpack(zipped(tmp_path / "many.zip", **{f"{n}.wav": b"" for n in range(11)}), paths.CORPORA / "x")
+    assert not paths.CORPORA.exists() or list(paths.CORPORA.iterdir()) == []
 
 
 def test_a_damaged_archive_and_what_is_none(project: Path, tmp_path: Path) -> None:
@@ -115,3 +116,100 @@ def test_a_damaged_archive_and_what_is_none(project: Path, tmp_path: Path) -> No
         intake.add("x", tmp_path, "tes")
     with pytest.raises(InputError, match="no reader can read most of its files; choose one: --reader aesdd"):
         intake.add("x", tmp_path)
+
+
+def leftovers() -> list[Path]:
+    return sorted(paths.CORPORA.iterdir()) if paths.CORPORA.exists() else []
+
+
+def doubled(folder: Path) -> Path:
+    """TESS as on Kaggle: the whole tree lies in itself again."""
+    top = "TESS Toronto emotional speech set data"
+    for tree in (folder / top, folder / top / top):
+        for speaker in ("OAF", "YAF"):
+            for code, name in {"sad": "Sad", "ps": "Pleasant_surprise", "angry": "angry"}.items():
+                for word in ("back", "bar"):
+                    path = tree / f"{speaker}_{name}" / f"{speaker}_{word}_{code}.wav"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.touch()
+    return folder
+
+
+def test_known_copies_count_for_a_reader(project: Path, tmp_path: Path) -> None:
+    assert intake.add("doubled", doubled(tmp_path / "tess")).reader == "tess"
+    for tree in ("", "audio_speech_actors_01-24"):
+        for number in range(1, 9):
+            path = tmp_path / "ravdess" / tree / "Actor_01" / f"03-01-{number:02d}-01-01-01-01.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    assert intake.add("doubled-too", tmp_path / "ravdess").reader == "ravdess"
+
+
+def test_files_of_others_do_not_count_for_a_reader(project: Path, tmp_path: Path) -> None:
+    folder = doubled(tmp_path / "tess")
+    for number in range(40):
+        (folder / f"interview-{number}.wav").touch()
+    with pytest.raises(InputError, match=r"tess reads 24 of 64; of the others, interview-0\.wav: not a name of TESS's"):
+        intake.add("mixed", folder)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "utterances.csv").write_text("audio,colour\n")
+    with pytest.raises(InputError, match=r"--reader .*plain: .*other/utterances\.csv: unknown column colour"):
+        intake.add("mixed", tmp_path / "other")
+
+
+def test_a_refused_archive_leaves_nothing_and_can_be_added_again(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "mixed" / "OAF_sad").mkdir(parents=True)
+    for name in ("OAF_sad/OAF_back_sad.wav", "a.wav", "b.wav"):
+        (tmp_path / "mixed" / name).touch()
+    archive = zipped(tmp_path / "tess.zip", **{"OAF_sad/OAF_back_sad.wav": b"1", "a.wav": b"2", "b.wav": b"3"})
+    before = Path("params.yaml").read_bytes()
+    with pytest.raises(InputError, match=r"tess\.zip: no reader can read most of its files; choose one"):
+        intake.add("tess", archive)
+    assert leftovers() == []
+    assert Path("params.yaml").read_bytes() == before
+    assert intake.add("tess", archive, "tess").reader == "tess"
+
+
+def test_what_interrupted_runs_left_is_used_or_removed(project: Path, tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "tess.zip", **{"OAF_sad/OAF_back_sad.wav": b"1"})
+    for name in ("tess", "other"):
+        part = paths.CORPORA / f".{name}.part"
+        part.mkdir(parents=True)
+        (part / "half.wav").touch()
+    # killed after the folder got its name, before params.yaml was written
+    existing = paths.CORPORA / "tess" / "OAF_sad" / "OAF_back_sad.wav"
+    existing.parent.mkdir(parents=True)
+    existing.write_bytes(b"1")
+    assert intake.add("tess", archive, "tess").path == (paths.CORPORA / "tess").resolve()
+    assert leftovers() == [paths.CORPORA / "tess"]
+    mine = paths.CORPORA / "mine" / "notes.txt"
+    mine.parent.mkdir()
+    mine.write_text("my own")
+    with pytest.raises(InputError, match="mine is there already, with other files than the archive has; remove it"):
+        intake.add("mine", archive, "tess")
+    assert mine.read_text() == "my own"
+
+
+def test_an_error_after_unpacking_leaves_nothing(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    archive = zipped(tmp_path / "tess.zip", **{"OAF_sad/OAF_back_sad.wav": b"1"})
+    monkeypatch.setattr(intake, "write_entries", fail)
+    with pytest.raises(OSError, match="No space left"):
+        intake.add("tess", archive)
+    assert leftovers() == []
+
+
+def test_one_process_at_a_time_adds_a_corpus(project: Path, tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "tess.zip", **{"OAF_sad/OAF_back_sad.wav": b"1"})
+    part = paths.CORPORA / ".tess.part"
+    part.mkdir(parents=True)
+    with (
+        locks.alone("corpus-add-tess", "another", wait_s=0, waiting=lambda _: None),
+        pytest.raises(Busy, match="corpus-add-tess is in use by another"),
+    ):
+        intake.add("tess", archive)
+    assert part.is_dir()

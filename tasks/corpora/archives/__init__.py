@@ -1,0 +1,1 @@
+"""Archives of corpora: unpack untrusted .zip and .tar files completely, or refuse them in one line."""
