@@ -41,7 +41,7 @@ def audit(
             # at a violation the stage fails after writing its findings
             report = leaks.AuditReport.from_dict(json.loads(paths.AUDIT.read_text(encoding="utf-8")))
             tables.write_text(target, page.render(report, title, simulated=simulated))
-            corpus_screen.audit(report, title)
+            corpus_screen.audit(report, title, paths.AUDIT)
     else:
         rule = protocols.parse(protocol)
         dag.reproduce((f"corpus@{demand_corpus(config, name)}",))
@@ -49,7 +49,10 @@ def audit(
         simulated = json.loads(paths.reading(name).read_text(encoding="utf-8"))["simulated"]
         report = audit.of_corpus(name, rule, declared=declared or [], seed=config.train.seed)
         tables.write_text(target, page.render(report, title, simulated=simulated))
-        corpus_screen.audit(report, title)
+        # with all pairs: the page and the terminal name a few
+        listing = target.with_suffix(".json")
+        tables.write_text(listing, json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n")
+        corpus_screen.audit(report, title, listing)
     show_page(target, browse=show)
     leaks.demand(report)
 

@@ -62,7 +62,11 @@ def _rejects(stages: Sequence[str]) -> list[dict[str, Any]]:
 def _findings(report: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the audit's findings, one row per check, violations first."""
     order = ("violation", "declared", "warning", "note")
-    rows = [{**finding, "examples": ", ".join(finding["examples"])} for finding in report["findings"]]
+    shown = ("check", "severity", "n", "of", "what")
+    rows = [
+        {**{name: finding[name] for name in shown}, "examples": "; ".join(finding["examples"])}
+        for finding in report["findings"]
+    ]
     return sorted(rows, key=lambda row: (not row["n"], order.index(row["severity"])))
 
 

@@ -26,8 +26,8 @@ def check(parents: pa.Table, sides: Sides) -> Finding:
         train, test = set(sides.ids[split.train].tolist()), set(sides.ids[split.test].tolist())
         made = {row["child"] for row in rows if row["child"] not in audited and row["fold"] in (None, split.name)}
         trained_on = made | (children & train)
-        crossing = [row["child"] for row in rows if row["parent"] in test and row["child"] in trained_on]
-        wrong += [*dict.fromkeys(crossing), *sorted(children & test)]
+        crossing = {row["child"]: row["parent"] for row in rows if row["parent"] in test and row["child"] in trained_on}
+        wrong += [f"{child} (from {parent})" for child, parent in crossing.items()] + sorted(children & test)
     what = f"{len(wrong)} derived rows have a parent on the other side, or are tested on"
     examples = tuple(list(dict.fromkeys(wrong))[:MOST_EXAMPLES])
     return Finding(CHECK, "violation", len(wrong), len(children) * len(sides.splits), what, examples)

@@ -10,6 +10,7 @@ from tasks.core.errors import ConfigError, LeakError
 
 Severity = Literal["violation", "warning", "declared", "note"]
 MOST_EXAMPLES = 5
+MOST_PAIRS = 10_000
 
 CHECKS: Mapping[str, str] = {
     "seen speakers": "test utterances by speakers of the training part",
@@ -43,7 +44,8 @@ class Finding:
         n: number of cases, over all folds; 0 if the check found none
         of: number of candidates, over all folds
         what: the result as a sentence
-        examples: ids, at most `MOST_EXAMPLES`
+        examples: ids, at most `MOST_EXAMPLES`; of a check of pairs: "test id and training id"
+        pairs: of a check of pairs: ids of the test and the training utterance, at most `MOST_PAIRS`
     """
 
     check: str
@@ -52,6 +54,17 @@ class Finding:
     of: int
     what: str
     examples: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Finding:
+        """Return the finding of a dictionary.
+
+        Args:
+            fields: from `dataclasses.asdict`; `pairs` may be missing
+        """
+        pairs = tuple((test, train) for test, train in fields.get("pairs", ()))
+        return cls(**{**fields, "examples": tuple(fields["examples"]), "pairs": pairs})
 
 
 @dataclass(frozen=True)
@@ -115,7 +128,7 @@ class AuditReport:
             fields["words"],
             fields["n"],
             tuple(FoldSize(**size) for size in fields["parts"]),
-            tuple(Finding(**{**finding, "examples": tuple(finding["examples"])}) for finding in fields["findings"]),
+            tuple(map(Finding.from_dict, fields["findings"])),
         )
 
 
@@ -159,7 +172,7 @@ def demand(report: AuditReport) -> None:
     broken = _violations(report)
     if not broken:
         return
-    lines = [f"  {finding.check}: {finding.what} ({', '.join(finding.examples)})" for finding in broken]
+    lines = [f"  {finding.check}: {finding.what} ({'; '.join(finding.examples)})" for finding in broken]
     raise LeakError(
         f"the audit of protocol {report.protocol} stops the run:\n"
         + "\n".join(lines)

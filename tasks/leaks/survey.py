@@ -110,12 +110,12 @@ def _seen(utterances: pa.Table, sides: Sides, rule: SplitProtocol) -> list[Findi
         if (numbers < 0).all() or (column == "group" and _alike(numbers, values["speaker"])):
             continue
         severity: Severity = "violation" if column in rule.unit else "declared" if rule.leaky else "warning"
-        findings.append(sides.finding(check, severity, sides.sharing(numbers), what))
+        findings.append(sides.finding(check, severity, [fold.test for fold in sides.sharing(numbers)], what))
     recording = _recordings(utterances)
     if recording.size and len(np.unique(recording[recording >= 0])) < (recording >= 0).sum():
         severity = "declared" if rule.leaky else "warning"
         what = "come out of a recording that is in the training part too"
-        findings.append(sides.finding("seen recordings", severity, sides.sharing(recording), what))
+        findings.append(sides.pair_finding("seen recordings", severity, sides.sharing(recording), what))
     return findings
 
 
@@ -131,7 +131,7 @@ def _texts(utterances: pa.Table, sides: Sides, rule: SplitProtocol) -> list[Find
     severity: Severity = "violation" if "script" in rule.unit else "declared" if rule.leaky else "warning"
     bare = codes([text.bare(words or "") for words in texts])
     what = "say, but for case and punctuation, what is in training too"
-    same = sides.finding("same text", severity, sides.sharing(bare), what)
+    same = sides.pair_finding("same text", severity, sides.sharing(bare), what)
     normal = codes([text.normal(words or "") for words in texts])
     distinct, first = np.unique(normal, return_index=True)
     distinct_texts = [text.normal(texts[row] or "") for row in first[distinct >= 0].tolist()]
@@ -141,7 +141,7 @@ def _texts(utterances: pa.Table, sides: Sides, rule: SplitProtocol) -> list[Find
     long = (normal >= 0) & ~np.append(_short(distinct_texts), True)[normal]
     near = np.where(long, np.append(joined, -1)[normal], -1)
     what = f"of {text.MIN_WORDS} words or more say nearly what is in training too"
-    return [same, sides.finding("similar text", severity, sides.sharing(near), what)]
+    return [same, sides.pair_finding("similar text", severity, sides.sharing(near), what)]
 
 
 def _short(texts: Sequence[str]) -> NDArray[np.bool_]:
@@ -173,7 +173,7 @@ def _spans(utterances: pa.Table, sides: Sides, broken: Severity) -> list[Finding
     examples = tuple(f"{sides.ids[row]}: {length_s[row]:.0f} s" for row in longest[:MOST_EXAMPLES].tolist())
     overlong = f"{long.size} utterances are longer than {_MAX_DURATION_S:.0f} s; see whether their times are right"
     return [
-        sides.finding("overlapping spans", broken, crossing, what),
+        sides.pair_finding("overlapping spans", broken, crossing, what),
         Finding("overlong spans", "note", long.size, utterances.num_rows, overlong, examples),
     ]
 
@@ -193,8 +193,8 @@ def _sounds(sounds: pa.Table, sides: Sides, broken: Severity) -> list[Finding]:
     near = [(a, b) for a, b, _ in sound.near_duplicates(fingerprints) if rows[a] >= 0 and rows[b] >= 0]
     pairs = rows[np.array(near, dtype=np.int64).reshape(-1, 2)]
     return [
-        sides.finding("same sound", broken, sides.sharing(samples), "have samples that are in training too"),
-        sides.finding("similar sound", broken, sides.crossing(pairs), "sound as a training utterance does"),
+        sides.pair_finding("same sound", broken, sides.sharing(samples), "have samples that are in training too"),
+        sides.pair_finding("similar sound", broken, sides.crossing(pairs), "sound as a training utterance does"),
     ]
 
 

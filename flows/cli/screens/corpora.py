@@ -11,6 +11,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tasks.core.config import Config
     from tasks.corpora.doctor.findings import Diagnosis
     from tasks.leaks.finding import AuditReport
@@ -69,12 +71,13 @@ def diagnosis(report: Diagnosis) -> None:
     console.print(Text.assemble(_coloured(report.verdict), f": {report.why}\nWhat to do: {report.to_do}"))
 
 
-def audit(report: AuditReport, title: str) -> None:
+def audit(report: AuditReport, title: str, listing: Path) -> None:
     """Print the audit's findings, the protocol in words, and the verdict last.
 
     Args:
         report: the audit
         title: the recipe or corpus
+        listing: the JSON file with all pairs
     """
     from tasks.pages.common.audit_page import ranked, verdict
 
@@ -89,6 +92,8 @@ def audit(report: AuditReport, title: str) -> None:
     clear = [finding.check for finding in report.findings if not finding.n]
     if clear:
         console.print(Text(f"Checks without findings: {', '.join(clear)}", "dim"))
+    if n_pairs := sum(len(finding.pairs) for finding in findings):
+        console.print(Text(f"All {n_pairs:,} pairs: {listing}", "dim"))
     console.print(Text(report.words, "dim"))
     result = verdict(report)
     console.print(Text.assemble(_coloured(result.name, result.headline), f": {result.why}\nWhat to do: {result.to_do}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import time
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Split
 from tasks.leaks import contamination, fitted, speaker_statistics
 from tasks.leaks.finding import AuditReport, Finding
+from tasks.leaks.sides import Sides
 
 WORDS = [f"{a}{b}" for a in ("ka", "lo", "mi", "ru", "te", "sho", "ple") for b in ("ndo", "rra", "spe", "vil", "xto")]
 CLEAN = "speaker-out(4)"
@@ -137,7 +139,11 @@ def test_texts_word_for_word_and_nearly() -> None:
     rows[7]["text"] = rows[6]["text"] = "oh no"
     report = survey(rows)
     assert of(report, "same text").n >= 2
-    assert {rows[i]["utterance_id"] for i in range(4)} <= set(of(report, "similar text").examples)
+    similar = of(report, "similar text")
+    assert {frozenset(str(rows[i]["utterance_id"]) for i in pair) for pair in ((0, 1), (2, 3))} < set(
+        map(frozenset, similar.pairs)
+    )
+    assert f"{rows[0]['utterance_id']} and {rows[1]['utterance_id']}" in similar.examples
     assert of(report, "similar text").n == 6
     assert survey(rows, text="script-out(4)").passed is False
 
@@ -150,7 +156,7 @@ def test_overlapping_and_overlong_spans() -> None:
     rows[3] |= {"recording": rows[2]["recording"], "recording_start_s": 7.95, "recording_end_s": 9.0}
     rows[4] |= {"recording_start_s": 100.0, "recording_end_s": 405.0}
     report = survey(rows)
-    assert set(of(report, "overlapping spans").examples) == {rows[0]["utterance_id"], rows[1]["utterance_id"]}
+    assert of(report, "overlapping spans").pairs == ((rows[0]["utterance_id"], rows[1]["utterance_id"]),)
     assert of(report, "overlapping spans").severity == "violation"
     assert of(report, "overlong spans").examples == (f"{rows[4]['utterance_id']}: 305 s",)
 
@@ -163,9 +169,23 @@ def test_the_same_sound_and_nearly_the_same() -> None:
     noise = (rng.random((words.size, 32)) < 0.08) @ (1 << np.arange(32, dtype=np.uint64))
     sounds[3] = sound_row(str(sounds[3]["utterance_id"]), (words ^ noise.astype(np.uint32))[9:])
     report = survey(rows, sounds)
-    assert of(report, "same sound").examples == ("x/00-00000", "x/01-00001")
-    assert of(report, "similar sound").examples == ("x/00-00000", "x/01-00001", "x/02-00002", "x/03-00003")
+    assert of(report, "same sound").examples == ("x/00-00000 and x/01-00001",)
+    assert of(report, "same sound").n == 2
+    assert of(report, "similar sound").examples == ("x/00-00000 and x/01-00001", "x/02-00002 and x/03-00003")
     assert not report.passed
+    with pytest.raises(LeakError, match=r"same sound: .*\(x/00-00000 and x/01-00001\)"):
+        leaks.demand(report)
+    assert AuditReport.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+
+
+def test_each_test_row_is_named_with_the_first_training_row_that_it_matches() -> None:
+    folds = (Split("a", np.array([0, 1, 2]), np.array([4, 5]), np.array([], dtype=np.int64)),)
+    sides = Sides(np.array(list("uvwxyz")), folds)
+    shared = sides.pair_finding("same sound", "violation", sides.sharing(np.array([7, 3, 3, 3, 3, -1])), "…")
+    assert (shared.n, shared.pairs) == (1, (("y", "v"),))
+    crossing = sides.crossing(np.array([[1, 4], [0, 4], [2, 5], [3, 5], [4, 5]]))
+    assert sides.pair_finding("similar sound", "violation", crossing, "…").pairs == (("y", "u"), ("z", "w"))
+    assert sides.pair_finding("similar sound", "violation", [], "…").pairs == ()
 
 
 def test_derived_rows_with_a_parent_on_the_other_side() -> None:
@@ -180,7 +200,7 @@ def test_derived_rows_with_a_parent_on_the_other_side() -> None:
         parents = pa.Table.from_pylist([dict(zip(schema.names, pair, strict=True)) for pair in pairs], schema=schema)
         return of(leaks.audit(data, folds, protocols.parse(CLEAN), parents=parents), "derived rows")
 
-    assert audited(("smote 1", tested, fold), ("smote 1", learned, fold)).examples == ("smote 1",)
+    assert audited(("smote 1", tested, fold), ("smote 1", learned, fold)).examples == (f"smote 1 (from {tested})",)
     assert audited(("smote 1", learned, fold)).n == 0
     assert audited((learned, tested, None)).n >= 1
     assert audited((tested, tested, None)).n >= 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,10 +70,14 @@ def test_an_audit_ends_with_its_verdict(capsys: pytest.CaptureFixture[str], monk
     monkeypatch.setenv("COLUMNS", "200")
     speakers = Finding("speaker overlap", "violation", 958, 1000, "958 [b]test[/b] utterances.", ("ross\x1b[2J",))
     dialogues = Finding("dialogue overlap", "violation", 0, 1000, "None.", ())
-    corpora.audit(AuditReport("official", "Train and test as published.", 0, (), (dialogues, speakers)), "MELD")
+    same = Finding("same sound", "violation", 1, 1000, "0.1%", ("u and v",), (("u", "v"),))
+    report = AuditReport("official", "Train and test as published.", 0, (), (dialogues, speakers, same))
+    corpora.audit(report, "MELD", Path("audit.json"))
     text = capsys.readouterr().out
     assert "958 [b]test[/b] utterances." in text
     assert r"ross\x1b[2J" in text
     assert "Checks without findings: dialogue overlap" in text
-    assert "Leaks: The run stops: speaker overlap (958 of 1,000)." in text
+    assert "Leaks: The run stops: speaker overlap (958 of 1,000), same sound (1 of 1,000)." in text
+    assert "u and v" in text
+    assert "All 1 pairs: audit.json" in text
     assert text.index("Train and test as published.") < text.index("Leaks:")
