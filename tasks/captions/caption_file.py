@@ -6,14 +6,25 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tasks.captions import clean, repair, rolling, srt, turns, vtt
+from tasks.captions import clean, json3, repair, rolling, srt, substation, turns, vtt, xml_file
 from tasks.captions.cue import CaptionLine, CaptionWord, Cue, SpokenSpan, UnusedCue
-from tasks.captions.encoding import decode
+from tasks.captions.encoding import UNREADABLE, decode
+from tasks.core.caption_formats import MAX_BYTES
+from tasks.core.errors import Rejected
 
 CUT_OFF = "cut off"
 NUL = "NUL in the text"
 
-_READERS = {"vtt": vtt.read, "srt": srt.read}
+READERS = {
+    "vtt": vtt.read,
+    "srt": srt.read,
+    "json3": json3.read,
+    **dict.fromkeys(("ass", "ssa"), substation.read),
+    **dict.fromkeys(("ttml", "dfxp", "tt", "xml", "srv1", "srv2", "srv3"), xml_file.read),
+}
+"""Format → its parser; `tasks.core.caption_formats` has the formats in order of preference."""
+_BY_LINE = ("vtt", "srt", "ass", "ssa")
+"""Formats of lines, which can be cut off anywhere; JSON and XML are complete if they can be parsed."""
 _UNCOVERED = 0.1
 """A file that ends within a line is truncated if more than this share of the sound follows its last cue."""
 
@@ -42,7 +53,7 @@ def read(
 
     Args:
         content: the caption file
-        caption_format: "vtt" or "srt"
+        caption_format: one of `READERS`
         duration_s: duration of the sound
         max_overrun_s: a cue that ends up to this much after the sound is cut there
         by_word: whether to return words and their times
@@ -50,8 +61,10 @@ def read(
     Raises:
         Rejected: if the file as a whole cannot be read
     """
+    if len(content) > MAX_BYTES:
+        raise Rejected(UNREADABLE, f"{len(content)} bytes, allowed are {MAX_BYTES}")
     text = decode(content)
-    parsed, malformed = _READERS[caption_format](text)
+    parsed, malformed = READERS[caption_format](text)
     undamaged, damaged = _without_nul(parsed)
     cues, reversed_cues = repair.in_order(undamaged)
     rolls = rolling.is_rolling(cues)
@@ -60,7 +73,7 @@ def read(
     # truncation is checked before the repairs below: they may shorten or drop the last cue of the file
     worded, wordless = _with_words(spans)
     complete, cut_off = worded, list[UnusedCue]()
-    if worded and not text.endswith(("\n", "\r")):
+    if worded and caption_format in _BY_LINE and not text.endswith(("\n", "\r")):
         complete, cut_off = _without_truncated(worded, duration_s)
     ordered, no_length = repair.in_order(complete)
     within, past_end = repair.inside(ordered, math.floor(duration_s * 1000), round(max_overrun_s * 1000))

@@ -19,7 +19,7 @@ def read(content: bytes, caption_format: str, sound: Path, duration_s: float, se
 
     Args:
         content: the caption file
-        caption_format: "vtt" or "srt"
+        caption_format: a format that `caption_file` reads
         sound: the decoded sound, mono; read only for sentences
         duration_s: duration of the sound
         settings: `segmentation`, and where sentences end

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tasks.core.caption_formats import FORMATS
 from tasks.core.config import Section
 from tasks.core.errors import Rejected
 from tasks.fetching import failures, identity
 
 Info = Mapping[str, Any]
 
-FORMATS = ("vtt", "srt")
 KINDS = ("manual", "automatic")
 _LIVE = ("is_live", "is_upcoming", "post_live")
 # a page can mark automatic captions only in the language tag: a private-use subtag of BCP 47
 _PRIVATE_USE = "-x-auto"
 _ORIGINAL = "-orig"
+# offered among the captions
+_CHATS = ("live_chat", "rechat", "danmaku")
 _PLAIN_PAGES = (None, "Generic", "HTML5MediaEmbed")
 _MAX_LINE = 300
 
@@ -50,7 +52,7 @@ class ListedVideo:
 
 @dataclass(frozen=True)
 class CaptionTrack:
-    """Available captions: `kind` is manual or automatic, `format` vtt or srt, `source` yt-dlp's record of them."""
+    """Available captions: `kind` is manual or automatic, `format` an extension, `source` yt-dlp's record of them."""
 
     language: str
     kind: str
@@ -100,7 +102,7 @@ def best_track(info: Info, rules: FetchRules) -> CaptionTrack:
         rules: languages, and whether automatic captions are allowed
 
     Raises:
-        Rejected: if there are none in the wanted languages
+        Rejected: if there are none in the wanted languages, or only in formats that are not read
     """
     languages = [language.lower() for language in rules.languages]
     tracks = list(_tracks(info))
@@ -111,8 +113,12 @@ def best_track(info: Info, rules: FetchRules) -> CaptionTrack:
     ]
     if not usable:
         raise Rejected(failures.NO_CAPTIONS, _about(tracks))
+    readable = [track for track in usable if track.format in FORMATS]
+    if not readable:
+        offers = sorted({f"{track.language} ({track.kind}) as {track.format}" for track in usable})
+        raise Rejected(failures.OTHER_FORMATS, line(f"found {', '.join(offers)}; read are {', '.join(FORMATS)}"))
     best = min(
-        usable, key=lambda t: (KINDS.index(t.kind), languages.index(t.language.lower()), FORMATS.index(t.format))
+        readable, key=lambda t: (KINDS.index(t.kind), languages.index(t.language.lower()), FORMATS.index(t.format))
     )
     # the tag becomes part of a file name: use the settings' spelling, not the page's
     return CaptionTrack(rules.languages[languages.index(best.language.lower())], best.kind, best.format, best.source)
@@ -173,11 +179,11 @@ def _tracks(info: Info) -> Iterator[CaptionTrack]:
 def _track(tag: str, kind: str, source: Info) -> CaptionTrack | None:
     query = parse_qs(urlsplit(str(source.get("url") or "")).query)
     # machine translations (tlang) are not transcripts
-    if source.get("ext") not in FORMATS or "tlang" in query:
+    if tag in _CHATS or "tlang" in query:
         return None
     automatic = kind == "automatic" or tag.endswith(_PRIVATE_USE) or query.get("kind") == ["asr"]
     language = tag.removesuffix(_PRIVATE_USE).removesuffix(_ORIGINAL)
-    return CaptionTrack(language, "automatic" if automatic else "manual", str(source["ext"]), source)
+    return CaptionTrack(language, "automatic" if automatic else "manual", str(source.get("ext")).lower(), source)
 
 
 def _about(tracks: Sequence[CaptionTrack]) -> str:

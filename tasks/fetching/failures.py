@@ -17,6 +17,7 @@ from tasks.fetching.retries import LATER, TryAgain
 NOT_FOUND = "not found"
 REMOVED = "removed or private"
 NO_CAPTIONS = "no captions"
+OTHER_FORMATS = "captions in other formats"
 LIVE = "live"
 TOO_LONG = "too long"
 TOO_LARGE = "too large"
@@ -24,7 +25,20 @@ UNSUPPORTED = "unsupported"
 BROKEN = "broken media"
 REFUSED = "address refused"
 REPEATED = "listed twice"
-REASONS = (NOT_FOUND, REMOVED, NO_CAPTIONS, LIVE, TOO_LONG, TOO_LARGE, UNSUPPORTED, BROKEN, REFUSED, REPEATED, LATER)
+REASONS = (
+    NOT_FOUND,
+    REMOVED,
+    NO_CAPTIONS,
+    OTHER_FORMATS,
+    LIVE,
+    TOO_LONG,
+    TOO_LARGE,
+    UNSUPPORTED,
+    BROKEN,
+    REFUSED,
+    REPEATED,
+    LATER,
+)
 """All reasons for which the crawl rejects a video; only the last is temporary."""
 
 # HTTP status → reason; 5xx and _TEMPORARY are retried, others are "unsupported"

@@ -34,6 +34,10 @@ def source(ext: str = "vtt", query: str = "") -> dict[str, str]:
         ({"subtitles": {"en-x-auto": [source()]}}, ("en", "automatic", "vtt")),
         ({"subtitles": {"en": [source(query="?kind=asr")], "en-GB": [source("srt")]}}, ("en-GB", "manual", "srt")),
         ({"subtitles": {"en": [source("srt"), source("vtt")]}}, ("en", "manual", "vtt")),
+        ({"subtitles": {"en": [source("ttml"), source("json3")]}}, ("en", "manual", "json3")),
+        ({"subtitles": {"en": [source("scc"), source("ASS")]}}, ("en", "manual", "ass")),
+        ({"subtitles": {"en": [source("dfxp")]}, "automatic_captions": {"en": [source()]}}, ("en", "manual", "dfxp")),
+        ({"subtitles": {"en": [source("scc")]}, "automatic_captions": {"en": [source()]}}, ("en", "automatic", "vtt")),
     ],
 )
 def test_the_best_captions_are_chosen(info: dict[str, Any], best: tuple[str, str, str]) -> None:
@@ -47,7 +51,7 @@ def test_the_best_captions_are_chosen(info: dict[str, Any], best: tuple[str, str
         {},
         {"subtitles": None, "automatic_captions": {}},
         {"subtitles": {"fr": [source()]}},
-        {"subtitles": {"en": [source("json3")]}},
+        {"subtitles": {"live_chat": [source("json")]}},
         {"subtitles": {None: [source()]}},
         {"automatic_captions": {"en": [source(query="?lang=fr&tlang=en")]}},
     ],
@@ -55,6 +59,14 @@ def test_the_best_captions_are_chosen(info: dict[str, Any], best: tuple[str, str
 def test_captions_in_other_languages_are_not_used(info: dict[str, Any]) -> None:
     with pytest.raises(Rejected, match="no captions"):
         description.best_track(info, wanted())
+
+
+@pytest.mark.parametrize("ext", ["scc", "mp4caption", None])
+def test_captions_in_other_formats_are_named(ext: str | None) -> None:
+    with pytest.raises(Rejected) as caught:
+        description.best_track({"subtitles": {"en": [{"ext": ext, "url": URL}], "fr": [source()]}}, wanted())
+    assert caught.value.reason == "captions in other formats"
+    assert caught.value.detail.startswith(f"found en (manual) as {str(ext).lower()}; read are vtt, srt, ")
 
 
 def test_automatic_captions_can_be_excluded() -> None:
