@@ -6,13 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tasks.captions import clean, json3, repair, rolling, srt, substation, turns, vtt, xml_file
+from tasks.captions import clean, json3, overlaps, repair, rolling, srt, substation, truncation, turns, vtt, xml_file
 from tasks.captions.cue import CaptionLine, CaptionWord, Cue, SpokenSpan, UnusedCue
 from tasks.captions.encoding import UNREADABLE, decode
 from tasks.core.caption_formats import MAX_BYTES
 from tasks.core.errors import Rejected
 
-CUT_OFF = "cut off"
 NUL = "NUL in the text"
 
 READERS = {
@@ -25,8 +24,6 @@ READERS = {
 """Format → its parser; `tasks.core.caption_formats` has the formats in order of preference."""
 _BY_LINE = ("vtt", "srt", "ass", "ssa")
 """Formats of lines, which can be cut off anywhere; JSON and XML are complete if they can be parsed."""
-_UNCOVERED = 0.1
-"""A file that ends within a line is truncated if more than this share of the sound follows its last cue."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +63,21 @@ def read(
     text = decode(content)
     parsed, malformed = READERS[caption_format](text)
     undamaged, damaged = _without_nul(parsed)
-    cues, reversed_cues = repair.in_order(undamaged)
+    ordered, reversed_cues = repair.in_order(undamaged)
+    cues, repeated = overlaps.without_repeats(ordered)
     rolls = rolling.is_rolling(cues)
-    unrolled = rolling.unroll(cues) if rolls else []
+    if not rolls:
+        cues = overlaps.join_simultaneous(cues)
+    unrolled = overlaps.join_simultaneous_lines(rolling.unroll(cues)) if rolls else []
     spans = [_span_of_line(line) for line in unrolled] if rolls else [_span_of_cue(cue) for cue in cues]
     # truncation is checked before the repairs below: they may shorten or drop the last cue of the file
     worded, wordless = _with_words(spans)
     complete, cut_off = worded, list[UnusedCue]()
-    if worded and caption_format in _BY_LINE and not text.endswith(("\n", "\r")):
-        complete, cut_off = _without_truncated(worded, duration_s)
-    ordered, no_length = repair.in_order(complete)
-    within, past_end = repair.inside(ordered, math.floor(duration_s * 1000), round(max_overrun_s * 1000))
-    kept, overlapping = repair.apart(within)
-    unused = [*malformed, *damaged, *reversed_cues, *wordless, *cut_off, *no_length, *past_end, *overlapping]
+    if caption_format in _BY_LINE:
+        complete, cut_off = truncation.without_truncated(worded, text, duration_s)
+    in_order, no_length = repair.in_order(complete)
+    kept, past_end = _within_sound(in_order, duration_s, max_overrun_s)
+    unused = [*malformed, *damaged, *reversed_cues, *repeated, *wordless, *cut_off, *no_length, *past_end]
     timed = rolling.is_timed(cues)
     lines: tuple[CaptionLine, ...] = ()
     if by_word:
@@ -97,6 +96,18 @@ def _without_nul(cues: Sequence[Cue]) -> tuple[list[Cue], list[UnusedCue]]:
         else:
             kept.append(cue)
     return kept, damaged
+
+
+def _within_sound(
+    spans: Sequence[SpokenSpan], duration_s: float, max_overrun_s: float
+) -> tuple[list[SpokenSpan], list[UnusedCue]]:
+    """Resolve overlaps, and limit spans to the sound."""
+    duration_ms, overrun_ms = math.floor(duration_s * 1000), round(max_overrun_s * 1000)
+    separate = overlaps.apart(spans)
+    if separate and overlaps.stay_on_screen(spans):
+        # the last line, too, has its time on the screen, which may continue after the sound
+        overrun_ms = max(overrun_ms, separate[-1].end_ms - duration_ms)
+    return repair.inside(separate, duration_ms, overrun_ms)
 
 
 def _span_of_cue(cue: Cue) -> SpokenSpan:
@@ -126,10 +137,3 @@ def _with_words(spans: Sequence[SpokenSpan]) -> tuple[list[SpokenSpan], list[Unu
     kept = [span for span, reason in zip(spans, reasons, strict=True) if reason is None]
     unused = [UnusedCue(span.number, why, span.text) for span, why in zip(spans, reasons, strict=True) if why]
     return kept, unused
-
-
-def _without_truncated(spans: Sequence[SpokenSpan], duration_s: float) -> tuple[list[SpokenSpan], list[UnusedCue]]:
-    last = max(spans, key=lambda span: span.number)
-    if last.end_ms / 1000 > (1 - _UNCOVERED) * duration_s:
-        return list(spans), []
-    return [span for span in spans if span is not last], [UnusedCue(last.number, CUT_OFF, last.text)]

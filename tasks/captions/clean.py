@@ -8,18 +8,44 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
 ONLY_TAG = "only a tag"
 EMPTY = "empty cue"
 
+_NAME = r"(?:i|b|u|s|c|v|lang|ruby|rt|rb|rtc|rp|font|span|em|strong|small|big|tt|sub|sup|strike|del|ins|mark|p|div|br)"
+_CLASS = r"(?:\.[^\s<>]*)?"
 _MARKUP = re.compile(
-    r"</?[A-Za-z][^<>]*>"  # <i>, </c>, <v Fred>, <c.colorE5E5E5>
+    rf"</{_NAME}\b[^<>]*>"
+    rf"|<{_NAME}{_CLASS}\s*/?>"  # <i>, <c.colorE5E5E5>, <br/>
+    rf"|<{_NAME}{_CLASS}\s[^<>=]*=[^<>]*>"  # <b class="loud">; but not <i was there>
+    rf"|<(?:v|font|span|div|ruby|rt|rp|br){_CLASS}\s[^<>]*>"  # <v Fred>
+    rf"|<lang{_CLASS}\s+[\w-]+\s*>"
     r"|<[\d:.]{5,}>"  # <00:00:01.920>
     r"|\{\\[^{}]*\}"  # {\an8}
+    r"|\{[A-Za-z]:[^{}\s]*\}",  # {y:i}
+    re.IGNORECASE,
 )
+_READINGS = re.compile(r"<(rt|rp)\b[^<>]*>.*?(?:</\1\s*>|(?=</ruby\s*>|<(?:rt|rp|rb)\b)|$)", re.IGNORECASE)
+"""Readings of ruby text, which repeat its words in another script."""
+_CLOSED = re.compile(r"</([A-Za-z][\w.-]*)\s*>")
+_ELEMENT = re.compile(r"</?([A-Za-z][\w.-]*)(?:\s[^<>]*)?>|<[A-Za-z][\w.-]*(?:\s[^<>]*)?/>")
+_BRACKETED = re.compile(r"<\s*([^\W\d_][^<>]*)>")
+"""Text in angle brackets that is no markup."""
+_MOST_BRACKETS = 3
+_LINE_BREAK = re.compile(r"\\[Nn]|<(?:br|/?p|/?div)\b[^<>]*>", re.IGNORECASE)
+"""Line breaks within a line: of ASS, as ffmpeg writes them, and of HTML."""
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_MOST_ESCAPES = 4
+_UNSPACED = r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u4e00-\u9fff]"
+_ZERO_SPACE = re.compile(rf"(?<!{_UNSPACED})\u200b|\u200b(?!{_UNSPACED})")
+"""A zero-width space that separates no words; in Thai, Khmer and other scripts without spaces it does."""
+_INVISIBLE = dict.fromkeys(
+    [0x00AD, 0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFC)]
+)
+"""Soft hyphens, marks of direction, byte order marks; not the joiners U+200C and U+200D, parts of words and emoji."""
+_TRANSLATION = _INVISIBLE | dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
 _CHEVRONS = re.compile(r">{2,}")
 _DASH = re.compile(r"^\s*[-‐‑–—―]+\s*(?!\d)(?=\S|$)")
 _TAG = re.compile(
@@ -32,10 +58,64 @@ _WORD = re.compile(r"[^\W_]")
 
 
 def without_markup(text: str) -> str:
-    """Remove markup and invisible characters and decode entities; white space is kept."""
-    decoded = html.unescape(_MARKUP.sub("", text))
-    # fast path: a printable text has no characters of the categories Cf and Cc
-    return decoded if decoded.isprintable() else "".join(_visible(character) for character in decoded)
+    """Remove markup and invisible characters and decode entities; white space is kept.
+
+    Text in angle brackets that is no markup is kept, without the brackets.
+    """
+    if "<" in text or "{" in text:
+        text = _without_elements(text)
+    # after markup: `&lt;i&gt;` is text
+    decoded = _decoded(text) if "&" in text else text
+    # fast path: a printable text has no invisible and no control characters
+    if decoded.isprintable():
+        return decoded
+    visible = decoded.translate(_TRANSLATION)
+    return _ZERO_SPACE.sub("", visible) if "\u200b" in visible else visible
+
+
+def _without_elements(text: str) -> str:
+    if "<r" in text or "<R" in text:
+        text = _READINGS.sub("", text)
+    text = _MARKUP.sub("", text)
+    if "</" in text or "/>" in text:
+        # elements of other markup languages: those that are closed
+        names = set(_CLOSED.findall(text))
+        text = _ELEMENT.sub(lambda match: "" if match[1] is None or match[1] in names else match[0], text)
+    for _ in range(_MOST_BRACKETS):
+        if "<" not in text or (kept := _BRACKETED.sub(r"\1", text)) == text:
+            break
+        text = kept
+    return text
+
+
+def _decoded(text: str) -> str:
+    """Decode entities, also those that were escaped several times; bounded, for hostile text."""
+    decoded = html.unescape(text)
+    for _ in range(_MOST_ESCAPES):
+        # html.unescape alone would decode `&not` in "me &notes", which is right only in the first round
+        if "&" not in decoded or (again := _ENTITY.sub(lambda entity: html.unescape(entity[0]), decoded)) == decoded:
+            break
+        decoded = again
+    return decoded
+
+
+def screen_lines(lines: Iterable[str]) -> tuple[str, ...]:
+    r"""Return the lines of a cue as they are on the screen: hard spaces of ASS are decoded, and line breaks applied.
+
+    Args:
+        lines: as in the file
+
+    Example:
+        >>> screen_lines([r"how\hloud\Nall day", "so<br/>yes"])
+        ('how loud', 'all day', 'so', 'yes')
+    """
+    split = list[str]()
+    for line in lines:
+        if "\\" in line or "<" in line:
+            split += _LINE_BREAK.split(line.replace(r"\h", " "))
+        else:
+            split.append(line)
+    return tuple(split)
 
 
 @lru_cache(maxsize=1024)
@@ -73,6 +153,11 @@ def without_dash(line: str) -> str:
     return _DASH.sub("", line)
 
 
+def has_words(text: str) -> bool:
+    """Tell whether a text has a letter or digit."""
+    return _WORD.search(text) is not None
+
+
 def wordless_reason(text: str) -> str | None:
     """Return why a text has no words (a reject's reason), or None if it has some.
 
@@ -83,7 +168,7 @@ def wordless_reason(text: str) -> str | None:
         >>> wordless_reason("[ Cheering and applause ] ♪"), wordless_reason("..."), wordless_reason("[Laughing] And")
         ('only a tag', 'empty cue', None)
     """
-    if _WORD.search(without_tags(text)):
+    if has_words(without_tags(text)):
         return None
     return ONLY_TAG if _TAG.search(text) else EMPTY
 
@@ -99,8 +184,3 @@ def without_tags(text: str) -> str:
         'so          yes'
     """
     return _TAG.sub(lambda tag: " " * len(tag[0]), text)
-
-
-def _visible(character: str) -> str:
-    category = unicodedata.category(character)
-    return "" if category == "Cf" else " " if category == "Cc" else character

@@ -1,59 +1,64 @@
-"""Parse SubRip (pysrt)."""
+"""Parse SubRip.
+
+We do not use pysrt: it reads a missing time as 0, and text without a time line as text of the cue before.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from itertools import zip_longest
 
+from tasks.captions import vtt
 from tasks.captions.cue import Cue, UnusedCue
 from tasks.captions.encoding import UNREADABLE
-from tasks.captions.vtt import ARROW, LINE_BREAK, MALFORMED
+from tasks.captions.line_breaks import lines_of
+from tasks.captions.timed_blocks import TimedBlock, blocks, cue_of, untimed
 from tasks.core.errors import Rejected
 
-# hours of more than four digits are an error of the file, and Python does not convert thousands of digits
-_TIME = r"\d{1,4}:\d{1,2}:\d{1,2}[,.]\d{1,3}"
-_TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?!\d)")
+_MOST = 99
+"""Seconds and minutes may exceed 59, as in other readers."""
 
 
 def read(text: str) -> tuple[list[Cue], list[UnusedCue]]:
     """Parse SubRip. Blank lines within a cue, none between cues, and missing or wrong numbers are accepted.
 
     Args:
-        text: a decoded .srt file
+        text: a decoded .srt file; WebVTT under this name is read as such
 
     Returns:
-        cues, and those whose time line is malformed
+        cues; and, with their words, those whose time line is malformed and text that has no time line
 
     Raises:
         Rejected: if the text has no time line
     """
-    import pysrt
-    from pysrt.srtexc import Error
-
-    cues, unused = [], []
-    for number, block in enumerate(_blocks(LINE_BREAK.split(text)), start=1):
-        # pysrt reads missing or odd times as 0
-        if not _TIMES.match(block[0]):
-            unused.append(UnusedCue(number, MALFORMED, block[0]))
-            continue
-        try:
-            item = pysrt.SubRipItem.from_lines([*block, ""])
-        except Error:
-            # such as a second arrow, or a third colon
-            unused.append(UnusedCue(number, MALFORMED, block[0]))
-            continue
-        cues.append(Cue(number, item.start.ordinal, item.end.ordinal, tuple(item.text.splitlines())))
-    if not cues and not unused:
+    lines = lines_of(text)
+    if vtt.has_header(lines):
+        return vtt.read(text)
+    cues, unused = list[Cue](), list[UnusedCue]()
+    for block in blocks(lines):
+        shown, lost = _split_untimed(block)
+        if block.time_line:
+            cue = cue_of(block, shown, most=_MOST)
+            if isinstance(cue, Cue):
+                cues.append(cue)
+            else:
+                unused.append(cue)
+        unused += untimed(block, lost)
+    if not cues and not any(cue.number for cue in unused):
         raise Rejected(UNREADABLE, f"a .srt file has lines such as 00:00:01,000 --> 00:00:02,000; found {text[:40]!r}")
     return cues, unused
 
 
-def _blocks(lines: list[str]) -> Iterator[list[str]]:
-    """Split lines into cues at their time lines; a number right above a time line belongs to the cue below."""
-    starts = [number for number, line in enumerate(lines) if ARROW in line]
-    for start, following in zip_longest(starts, starts[1:]):
-        body = lines[start + 1 : following]
-        if following is not None and body and body[-1].strip().isdecimal():
-            body.pop()
-        yield [lines[start], *(line for line in body if line.strip())]
+def _split_untimed(block: TimedBlock) -> tuple[list[str], list[str]]:
+    """Return the lines of a block's cue, and those of cues below it that have a number but no time line."""
+    if not block.time_line:
+        return [], list(block.lines)
+    shown, lost = list[str](), list[str]()
+    label, after_blank = block.label, False
+    for line, below in zip_longest(block.lines, block.lines[1:], fillvalue=""):
+        if after_blank and label is not None and line.strip() == str(label + 1) and below.strip():
+            label += 1
+            lost.append("")
+        elif line.strip():
+            (lost if lost else shown).append(line)
+        after_blank = not line.strip()
+    return shown, lost

@@ -6,7 +6,8 @@ import re
 
 from tasks.captions.cue import Cue, UnusedCue
 from tasks.captions.encoding import UNREADABLE
-from tasks.captions.vtt import LINE_BREAK, MALFORMED
+from tasks.captions.line_breaks import lines_of
+from tasks.captions.timed_blocks import MALFORMED
 from tasks.core.errors import Rejected
 
 _DRAWING = re.compile(r"\\p(\d+)")
@@ -31,7 +32,7 @@ def read(text: str) -> tuple[list[Cue], list[UnusedCue]]:
     cues, unused = list[Cue](), list[UnusedCue]()
     number, fields, section = 0, _FIELDS, ""
     has_events = False
-    for line in LINE_BREAK.split(text):
+    for line in lines_of(text):
         if line.startswith("[") and line.rstrip().endswith("]"):
             section = line.strip().lower()
             has_events = has_events or section == "[events]"

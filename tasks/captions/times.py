@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tasks.captions.cue import Cue, UnusedCue
-from tasks.captions.vtt import MALFORMED
+from tasks.captions.timed_blocks import MALFORMED
 
 _LATEST_MS = 10_000 * 3_600_000
 

@@ -16,7 +16,8 @@ from tasks.core.errors import Rejected
 from tasks.core.results import Reject, Result
 
 CORPUS = "weak"
-_MAX_DETAIL = 200
+_MAX_DETAIL = 2_000
+"""Details of lost text contain its words."""
 
 
 @dataclass(frozen=True)

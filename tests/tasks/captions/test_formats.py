@@ -48,13 +48,13 @@ def test_vtt_reports_bad_time_lines_and_continues() -> None:
     )
     assert cues == [Cue(2, 3_000, 4_000, ("kept",))]
     assert lost == [
-        UnusedCue(1, "malformed cue", "00:00:01.000 --> soon"),
+        UnusedCue(1, "malformed cue", "00:00:01.000 --> soon: lost"),
         UnusedCue(3, "malformed cue", "00:00:05.000 -->"),
     ]
 
 
-@pytest.mark.parametrize("text", ["", "<html>not found</html>", "1\n00:00:01,000 --> 00:00:02,000\nhi\n"])
-def test_vtt_needs_its_first_line(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "<html>not found</html>", "1\n00:00:01,000\nhi\n"])
+def test_vtt_needs_its_first_line_or_a_time_line(text: str) -> None:
     with pytest.raises(Rejected, match="unreadable captions"):
         vtt.read(text)
 
@@ -79,7 +79,8 @@ def test_vtt_needs_its_first_line(text: str) -> None:
     )
 )
 def test_vtt_accounts_for_every_time_line(lines: list[str]) -> None:
-    cues, lost = vtt.read("\n".join(["WEBVTT", "", *lines]))
+    cues, unused = vtt.read("\n".join(["WEBVTT", "", *lines]))
+    lost = [cue for cue in unused if cue.reason != "no time line"]
     assert [cue.number for cue in sorted([*cues, *lost], key=lambda cue: cue.number)] == [
         number + 1 for number in range(sum("-->" in line for line in lines))
     ]
@@ -108,7 +109,7 @@ def test_srt_without_numbers_keeps_a_spoken_one() -> None:
 def test_srt_reports_bad_time_lines_and_continues() -> None:
     cues, lost = srt.read("1\n --> 00:00:02,000\nlost\n\n2\n00:00:03,000 --> 00:00:04,000\nkept\n")
     assert [cue.number for cue in cues] == [2]
-    assert lost == [UnusedCue(1, "malformed cue", " --> 00:00:02,000")]
+    assert lost == [UnusedCue(1, "malformed cue", " --> 00:00:02,000: lost")]
 
 
 @pytest.mark.parametrize("text", ["", "no captions here\n"])

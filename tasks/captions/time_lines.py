@@ -1,0 +1,80 @@
+"""Parse time lines of SubRip and WebVTT, as strictly as needed to be certain of the times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+ARROW = "-->"
+
+_TIME = r"(?:(\d{1,4})\s?:\s?)?(\d{1,3})\s?:\s?(\d{1,2})(?:\s?[.,]\s?(\d{1,9}))?"
+_ONE_TIME = re.compile(_TIME)
+_TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?=\s|$)(?P<text>.*)")
+_OTHER_ARROW = re.compile(rf"\s*{_TIME}\s*(?:-{{1,3}}\s?>|-{{2,3}}|[–—=]>|[→⟶—–])\s*{_TIME}\s*")
+_PLACE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*:")
+"""WebVTT's cue settings (`align:start`), SubRip's coordinates (`X1:40`)."""
+
+
+@dataclass(frozen=True)
+class TimeLine:
+    """Start and end in ms, and text that follows them on their line, if any."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+
+
+def is_time_line(line: str) -> bool:
+    """Tell whether a line states the times of a cue, perhaps wrongly: it has an arrow, or nothing but two times."""
+    return ARROW in line or (line[:1].isdigit() and _OTHER_ARROW.fullmatch(line) is not None)
+
+
+def parse(line: str, *, most: int = 59) -> TimeLine | None:
+    """Return the times of a time line, or None if it is malformed.
+
+    Hours and fractions may be missing. A fraction is decimal (`1,5` is 1,500 ms), as pysubs2 reads it; some players
+    read 1,005 ms. In whole seconds, start and end may be the same second: the cue then lasts for that second.
+
+    Args:
+        line: the line
+        most: the most seconds, or minutes beside hours, that a time may have
+
+    Example:
+        >>> parse("00:00:20 --> 00:00:24"), parse("00:20,5 --> 1:00:24.25 line:0"), parse("00:00:20:12 --> 00:00:24:00")
+        (TimeLine(start_ms=20000, end_ms=24000, text=''), TimeLine(start_ms=20500, end_ms=3624250, text=''), None)
+    """
+    match = _TIMES.match(line) or _OTHER_ARROW.fullmatch(line)
+    if match is None:
+        return None
+    start, end = match.groups()[:4], match.groups()[4:8]
+    text = match["text"] if "text" in match.re.groupindex else ""
+    if ARROW in text or _is_beyond(start, most) or _is_beyond(end, most):
+        return None
+    start_ms, end_ms = _milliseconds(start), _milliseconds(end)
+    if start_ms == end_ms and start[3] is None and end[3] is None:
+        end_ms += 1_000
+    text = "" if all(map(_PLACE.match, text.split())) else text.strip()
+    return None if text and not text[0].isalpha() else TimeLine(start_ms, end_ms, text)
+
+
+def _is_beyond(time: Sequence[str], most: int) -> bool:
+    hours, minutes, seconds, _ = time
+    # without hours, there may be more minutes than an hour has
+    return int(seconds) > most or (hours is not None and int(minutes) > most)
+
+
+def parse_time(text: str) -> int | None:
+    """Return a time such as `00:01:02.500` in ms, or None if it is malformed.
+
+    Args:
+        text: the time and nothing else
+    """
+    match = _ONE_TIME.fullmatch(text)
+    return _milliseconds(match.groups()) if match else None
+
+
+def _milliseconds(time: Sequence[str]) -> int:
+    hours, minutes, seconds, fraction = time
+    whole = (int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)
+    return whole * 1_000 + round(float(f"0.{fraction or 0}") * 1_000)

@@ -1,0 +1,49 @@
+"""Detect captions that were cut off in the middle of a cue, such as an interrupted download."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tasks.captions import sentences
+from tasks.captions.cue import SpokenSpan, UnusedCue
+
+CUT_OFF = "cut off"
+
+_UNCOVERED = 0.1
+"""A file that ends within a line is truncated if more than this share of the sound follows its last cue."""
+_END = re.compile(r"[.!?\u2026\u061f\u3002\uff01\uff1f\u0964\u17d4\u1362♪♫♬*~][\"'”’»›」』)\]}]*$|[)\]]$")
+"""The end of a sentence, of a song line or of a tag."""
+
+
+def without_truncated(
+    spans: Sequence[SpokenSpan], text: str, duration_s: float
+) -> tuple[list[SpokenSpan], list[UnusedCue]]:
+    """Drop the last cue of a file if the file stops within its words or its markup.
+
+    Many programs write no line break at the end. Only a line that stops within a sentence is cut off; in captions
+    without punctuation, one that ends in a word that is nowhere else in the file.
+
+    Args:
+        spans: cues with words, in order of time
+        text: the file
+        duration_s: duration of the sound
+
+    Returns:
+        the other spans, and the incomplete one
+    """
+    if not spans or text.endswith(("\n", "\r")):
+        return list(spans), []
+    last = max(spans, key=lambda span: span.number)
+    if last.end_ms / 1000 > (1 - _UNCOVERED) * duration_s or _is_complete(last, spans):
+        return list(spans), []
+    return [span for span in spans if span is not last], [UnusedCue(last.number, CUT_OFF, last.text)]
+
+
+def _is_complete(last: SpokenSpan, spans: Sequence[SpokenSpan]) -> bool:
+    if _END.search(last.text):
+        return True
+    words = [word for span in spans for word in span.text.split()]
+    if sentences.is_punctuated(words):
+        return False
+    return words.count(last.text.split()[-1]) > 1
