@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 from tasks.captions import clean
 from tasks.captions.cue import Cue, UnusedCue
@@ -70,7 +70,9 @@ def _offsets_ms(segments: Sequence[Segment]) -> list[int]:
     if len(segments) == 1 or not any(segment.clock_map for segment in segments):
         return unchanged
     # without a map, a segment continues the one before
-    maps = list[str](accumulate((segment.clock_map for segment in segments), lambda before, after: after or before))
+    maps = list[str]()
+    for segment in segments:
+        maps.append(segment.clock_map or "".join(maps[-1:]))
     locals_ms = [_local_ms(clock_map) for clock_map in maps]
     bases_ms = [stream_ms - local_ms for stream_ms, local_ms in zip(_streams_ms(maps), locals_ms, strict=True)]
     offsets_ms = [base_ms - bases_ms[0] for base_ms in bases_ms]

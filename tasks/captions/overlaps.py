@@ -20,7 +20,7 @@ _FASTEST_MS = 25
 """Nobody speaks a letter or digit in less time; twice as fast as fast speech."""
 _MOSTLY = 0.5
 
-Shown = TypeVar("Shown", Cue, CaptionLine)
+Shown = TypeVar("Shown")
 
 
 def without_repeats(cues: Sequence[Cue]) -> tuple[list[Cue], list[UnusedCue]]:
