@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, field_validator, model_validator
 
 from tasks.core.errors import ConfigError
 
@@ -216,13 +216,23 @@ class Clips(Section):
         return value
 
 
+def _labels(value: Any) -> Any:
+    # a union of types would report one problem for each of them
+    texts = value if isinstance(value, list) else [*value, *value.values()] if isinstance(value, dict) else [value]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise ValueError("expected a set of classes such as all or ekman, a list of labels, or label: class pairs")
+    return value
+
+
 class Experiment(Section):
     """A recipe: target, features, model, protocol and everything else that decides an experiment.
 
     Args:
         corpus: a name under `corpora`
-        target: `emotion`, `sentiment`, `emotions` (several at once), or numbers such as `sentiment_intensity`
-        labels: which classes of an emotion, one of `labels.LABEL_SETS`, or `shared`: those that every corpus has
+        target: `emotion`, `sentiment`, `native_label` (the corpus's own codes), `emotions` (several at once), or
+            numbers such as `sentiment_intensity`
+        labels: which classes of an emotion, one of `labels.LABEL_SETS`, or `shared`: those that every corpus has; of an
+            emotion or native label also a list of those to use, or a map from each to the name of its class
         features: names under `features`, all of this corpus
         model: its `name`, and its settings
         protocol: who is kept apart from whom, such as speaker-out(6)
@@ -238,6 +248,7 @@ class Experiment(Section):
             none named: all
         only: columns of the utterance table → values: the recipe is about the rows that have one of them in each, such
             as `{kind: [improvised]}` of IEMOCAP
+        exclude: ids of utterances to leave out; `*` and `?` are wildcards
         missing: utterances that lack some of the features: `left-out`, or `kept`, for models that can do without, as
             long as they have one
         branches_see: what a fusion's branches, or the network before an SVM, learn from: the `training` part, or
@@ -254,7 +265,7 @@ class Experiment(Section):
 
     corpus: str
     target: str
-    labels: str = "all"
+    labels: Annotated[str | list[str] | dict[str, str], PlainValidator(_labels)] = "all"
     features: Annotated[list[str], Field(min_length=1)]
     model: dict[str, Any]
     protocol: str
@@ -267,6 +278,7 @@ class Experiment(Section):
     threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["tuned"] = 0.5
     only_in_training: dict[str, list[str]] = {}
     only: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
+    exclude: list[str] = []
     missing: Literal["left-out", "kept"] = "left-out"
     branches_see: Literal["training", "everything"] = "training"
     first_per_class: Annotated[int, Field(ge=1)] | None = None

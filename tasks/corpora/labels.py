@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from tasks.core.errors import Rejected
@@ -62,6 +62,33 @@ LABEL_SETS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )  # fmt: skip
 """Name → emotion → class; utterances with other emotions are left out, and counted."""
+
+
+def chosen(labels: str | Sequence[str] | Mapping[str, str]) -> Mapping[str, str] | None:
+    """Return label → class of a recipe's `labels`; None if it uses all labels as they are.
+
+    Args:
+        labels: "all" or "shared", a key of `LABEL_SETS`, the labels to use, or label → class
+    """
+    if isinstance(labels, str):
+        return LABEL_SETS[labels] if labels in LABEL_SETS and labels != "all" else None
+    return labels if isinstance(labels, Mapping) else {name: name for name in labels}
+
+
+def in_words(labels: str | Sequence[str] | Mapping[str, str]) -> str:
+    """Return a recipe's `labels` in one line.
+
+    Args:
+        labels: as for `chosen`
+
+    Example:
+        >>> in_words({"hap": "joy", "exc": "joy", "sad": "sad"})
+        'hap as joy, exc as joy, sad'
+    """
+    if isinstance(labels, str):
+        return labels
+    classes = chosen(labels) or {}
+    return ", ".join(name if name == class_ else f"{name} as {class_}" for name, class_ in classes.items())
 
 
 def emotion(labels: Mapping[str, str], code: str, item: str) -> str:

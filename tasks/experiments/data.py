@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
 from collections import Counter
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from tasks.core import paths, tables
 from tasks.core.config import Experiment, Windows
 from tasks.core.errors import NotEnoughData
-from tasks.corpora.labels import LABEL_SETS
+from tasks.corpora import labels
 from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Columns, Split
 from tasks.evaluation.splits import Labels
@@ -29,7 +30,7 @@ from tasks.features.base.sequences import Sequences
 from tasks.models.base.estimator import Inputs
 
 NO_TARGET, NO_FEATURES, NOT_AMONG_FIRST = "no label among the classes", "no features", "beyond the first of its class"
-NOT_ASKED_FOR = "not what the recipe is about"
+NOT_ASKED_FOR, EXCLUDED = "not what the recipe is about", "excluded by the recipe"
 _NAMED = 12
 
 
@@ -92,7 +93,7 @@ def load(plan: Plan) -> Data:
     entries = plan.recipe.model_dump(
         include={
             "corpus", "target", "labels", "features", "protocol", "first_per_class", "windows", "only_in_training",
-            "missing", "only",
+            "missing", "only", "exclude",
         }
     )  # fmt: skip
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in read]
@@ -128,10 +129,13 @@ def _read(plan: Plan) -> Data:
     places = {name: store.positions(features, ids) for name, features in sets.items()}
     needs = np.logical_and if recipe.missing == "left-out" else np.logical_or
     has_features = needs.reduce([place >= 0 for place in places.values()])
-    kept, targets, taken, asked = [], [], Counter[str](), _asked(plan, rows)
+    kept, targets, taken = [], [], Counter[str]()
+    asked, excluded = _asked(plan, rows), _excluded(plan, ids)
     for number, target in enumerate(_targets(plan, rows)):
         if not asked[number]:
             left_out[NOT_ASKED_FOR] += 1
+        elif ids[number] in excluded:
+            left_out[EXCLUDED] += 1
         elif target is None:
             left_out[NO_TARGET] += 1
         elif not has_features[number]:
@@ -243,6 +247,21 @@ def _asked(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
     return [all(str(row.get(column)) in values for column, values in plan.recipe.only.items()) for row in rows]
 
 
+def _excluded(plan: Plan, ids: Sequence[str]) -> set[str]:
+    """Return the ids of the utterances that the recipe excludes.
+
+    Raises:
+        NotEnoughData: if an entry of `exclude` matches no utterance
+    """
+    matches = {pattern: fnmatch.filter(ids, pattern) for pattern in plan.recipe.exclude}
+    if unknown := [pattern for pattern, matched in matches.items() if not matched]:
+        raise NotEnoughData(
+            f"experiment {plan.name}: exclude: no utterance of {plan.recipe.corpus} has the id "
+            f"{', '.join(unknown[:_NAMED])}; an id is written like {ids[0] if ids else 'corpus/name'}"
+        )
+    return set().union(*matches.values())
+
+
 def _targets(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Return every row's target; None if it has none that the recipe uses."""
     targets = [_target(plan, row) for row in rows]
@@ -254,6 +273,7 @@ def _targets(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     for number, (target, corpus) in enumerate(zip(targets, corpora, strict=True)):
         if extra.get(corpus) and target not in extra[corpus]:
             targets[number] = None
+    _demand_known_labels(plan, rows)
     if plan.recipe.labels != SHARED:
         return targets
     of_corpus: dict[str, set[str]] = {}
@@ -263,13 +283,23 @@ def _targets(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     return [target if target in shared else None for target in targets]
 
 
+def _demand_known_labels(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Check that every label that the recipe lists itself occurs."""
+    recipe = plan.recipe
+    listed = [] if isinstance(recipe.labels, str) else list(recipe.labels)
+    present = {row.get(recipe.target) for row in rows} - {None}
+    if unknown := [name for name in listed if name not in present]:
+        raise NotEnoughData(
+            f"experiment {plan.name}: labels: no utterance of {recipe.corpus} has {', '.join(unknown)} as its "
+            f"{recipe.target}; there are {', '.join(sorted(map(str, present))[:_NAMED])}"
+        )
+
+
 def _target(plan: Plan, row: Mapping[str, Any]) -> Any:
     recipe = plan.recipe
     if plan.task == "classes":
-        value = row.get(recipe.target)
-        if recipe.target != "emotion":
-            return value
-        return LABEL_SETS["all" if recipe.labels == SHARED else recipe.labels].get(value or "")
+        value, classes = row.get(recipe.target), labels.chosen(recipe.labels)
+        return value if classes is None else classes.get(value or "")
     if recipe.target == SEVERAL:
         values = [row.get(name) for name in MANY_INTENSITIES]
         return None if None in values else [float(value > 0) for value in values if value is not None]

@@ -10,6 +10,7 @@ from typing import Any
 
 from tasks.core.config import Clips, Config, Experiment
 from tasks.core.errors import ConfigError, UndertoneError, one_of
+from tasks.corpora import labels
 from tasks.corpora.labels import LABEL_SETS
 from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Protocol
@@ -34,7 +35,9 @@ SHARED = "shared"
 MANY_INTENSITIES = tuple(
     f"{name}_intensity" for name in ("happiness", "sadness", "anger", "surprise", "disgust", "fear")
 )
-_TARGETS = ("emotion", "sentiment", SEVERAL, *INTENSITIES)
+NATIVE = "native_label"
+"""Target of the corpus's own codes."""
+_TARGETS = ("emotion", "sentiment", NATIVE, SEVERAL, *INTENSITIES)
 _WHERE = "params.yaml: experiments."
 
 
@@ -211,13 +214,28 @@ def _parts(recipe: Experiment, config: Config, where: str) -> Iterable[FeatureSe
 
 def _task(recipe: Experiment, where: str) -> Task:
     one_of(recipe.target, _TARGETS, f"{where}.target: there is no target")
-    if recipe.target == "emotion":
-        one_of(recipe.labels, (*LABEL_SETS, SHARED), f"{where}.labels: there is no set of classes")
-    elif recipe.labels != "all":
-        raise ConfigError(f"{where}.labels: {recipe.labels} chooses among emotions, and the target is {recipe.target}")
+    _demand_labels(recipe, where)
     if recipe.target == SEVERAL:
         return "labels"
     return "values" if recipe.target in INTENSITIES else "classes"
+
+
+def _demand_labels(recipe: Experiment, where: str) -> None:
+    if recipe.labels == "all":
+        return
+    if recipe.target not in ("emotion", NATIVE):
+        chosen = labels.in_words(recipe.labels)
+        raise ConfigError(
+            f"{where}.labels: {chosen} chooses among emotions or native labels, and the target is {recipe.target}"
+        )
+    if isinstance(recipe.labels, str):
+        sets = (*LABEL_SETS, SHARED) if recipe.target == "emotion" else ("all",)
+        one_of(recipe.labels, sets, f"{where}.labels: there is no set of classes of {recipe.target}s")
+        return
+    for name in recipe.labels if recipe.target == "emotion" else ():
+        one_of(name, labels.EMOTIONS, f"{where}.labels: there is no emotion")
+    if len(set((labels.chosen(recipe.labels) or {}).values())) < 2:
+        raise ConfigError(f"{where}.labels: {labels.in_words(recipe.labels)}: a single class; expected two or more")
 
 
 def _points(recipe: Experiment, where: str) -> tuple[Mapping[str, Any], ...]:
@@ -255,7 +273,9 @@ def _offered(reader: str) -> frozenset[str] | None:
     # deferred: only checks of a recipe need readers, fits do not
     from tasks.corpora.readers import registry
 
-    return registry.corpus(reader).offers
+    offers = registry.corpus(reader).offers
+    # every reader keeps the codes that it maps to emotions
+    return None if offers is None else offers | {NATIVE}
 
 
 def _demand_protocol(resolved: Plan, where: str) -> None:

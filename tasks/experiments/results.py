@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.core.config import Clips
+from tasks.corpora import labels
 from tasks.evaluation import scores
 from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import Bootstrap
@@ -69,7 +70,7 @@ def metrics(
         "corpus": recipe.corpus,
         "reader": plan.reader,
         "target": recipe.target,
-        "labels": recipe.labels,
+        "labels": labels.in_words(recipe.labels),
         "task": plan.task,
         "outputs": list(outputs(plan, data)),
         "features": [

@@ -100,7 +100,7 @@ def _corpus(
                 {
                     "utterance_id": f"{name}/s{speaker}-{turn:02d}", "corpus": name, "language": "en",
                     "speaker": f"{name}/s{speaker}", "group": f"{name}/g{speaker}", "turn": turn,
-                    "text": f"take {turn} of speaker {speaker}", "emotion": emotion,
+                    "text": f"take {turn} of speaker {speaker}", "emotion": emotion, "native_label": emotion[:3],
                     "sentiment": _SENTIMENT[emotion], "split": part, "script": f"{name}/t{turn}",
                 }
             )  # fmt: skip

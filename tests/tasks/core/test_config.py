@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,13 @@ def test_broken_yaml_and_missing_file(project: Path) -> None:
     (project / "params.yaml").write_text("- 1\n")
     with pytest.raises(ConfigError, match="expected sections"):
         config.load(project / "params.yaml")
+
+
+@pytest.mark.parametrize("labels", [3, [], ["anger", 1], {}, {"anger": 1}])
+def test_labels_of_a_wrong_type_are_one_problem(project: Path, labels: object) -> None:
+    recipe = {"corpus": "x", "target": "emotion", "labels": labels, "features": ["f"], "model": {}, "protocol": "x"}
+    path = edited(project, "experiments: {}", f"experiments: {json.dumps({'trial': recipe})}")
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert "expected a set of classes such as all or ekman" in str(caught.value)
