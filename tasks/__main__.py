@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import importlib
 import inspect
 import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
 
-from tasks.core import discovery, locks, memo, paths, progress_log, tables, workers
+from tasks.core import bugs, discovery, locks, memo, os_errors, paths, pipeline_file, progress_log, tables, workers
 from tasks.core import each as mapping
+from tasks.core.bugs import ItemsFailed
 from tasks.core.config import CORPUS_NAME, Config, load
 from tasks.core.errors import Busy, UndertoneError
 
@@ -55,6 +57,7 @@ def run(
 
     Raises:
         Busy: if another run of the stage takes longer than `runtime.lock_wait_s`
+        ItemsFailed: if items met bugs; the others are cached, and the outputs are those of the last complete run
     """
     wait_s = config.runtime.lock_wait_s
     tally = mapping.Tally()
@@ -68,11 +71,22 @@ def run(
         word, *name = stage.split("@")
         if word in _CHECKED:
             _demand_recipes(config)
-        importlib.import_module(f"tasks.stages.{word}").run(config, *name, each=tally.of(each))
+        module = importlib.import_module(f"tasks.stages.{word}")
+        with bugs.recorded(stage, _rejected_table(module, stage, config)):
+            module.run(config, *name, each=tally.of(each))
+            tally.demand_no_bug(stage)
         tally.write(stage)
     if tally.done:
         _bound_memo(config.runtime.memo_max_bytes)
     return tally
+
+
+def _rejected_table(module: ModuleType, stage: str, config: Config) -> Path | None:
+    """Return a stage's table of rejected items: the one that dvc.yaml declares, or that its module names."""
+    if hasattr(module, "rejected_table"):
+        return Path(module.rejected_table(config, *stage.split("@")[1:]))
+    table = paths.rejected(stage)
+    return table if pipeline_file.is_output(table, stage) else None
 
 
 def _demand_recipes(config: Config) -> None:
@@ -116,18 +130,21 @@ def _bound_memo(max_bytes: int) -> None:
 
 
 def explain(error: BaseException) -> str | None:
-    """Return the message for an error that the user can fix, or None for a bug.
+    """Return the message for an error that the user can fix, or for bugs that are recorded; None for another bug.
+
+    Every command, stage and flow shows errors through this function.
 
     Args:
         error: the exception
     """
     if isinstance(error, UndertoneError):
+        message = str(error)
+        return f"{error.item}: {message}" if error.item and error.item not in message else message
+    if isinstance(error, ItemsFailed):
         return str(error)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"the disk is full ({error.filename}); free some space and run again: finished items are kept"
     if isinstance(error, KeyboardInterrupt):
         return "stopped; the next run continues from there"
-    return None
+    return os_errors.explain(error)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -147,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with mapping.lasting(config.runtime, PRELOADED if named[1:] else ()) as driver:
             for stage in named:
                 run(stage, config, driver, by=f"python -m tasks {stage}")
-    except (UndertoneError, OSError, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:
         if (message := explain(error)) is None:
             raise
         _say(f"{stage}: {message}")

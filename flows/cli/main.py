@@ -35,13 +35,11 @@ app.add_typer(labels_cli.app, name="labels")
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one message and exit status 1."""
-    from tasks.core.errors import UndertoneError
-
     # `python -m tasks …` must find this environment's python, even if the environment is not activated
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     try:
         app()
-    except (UndertoneError, OSError, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:
         # imported late, since it takes longer than --help, which does not need it
         from tasks.__main__ import INTERRUPTED, explain
 

@@ -18,7 +18,7 @@ from flows.runs.progress import Progress
 from flows.runs.runners import Runner
 from tasks.core import code_version
 from tasks.core.config import Runtime
-from tasks.core.each import Each, Item, Outcome, Work, do, remembered
+from tasks.core.each import Each, Item, Outcome, Work, complete, do, remembered
 from tasks.core.errors import UndertoneError
 from tasks.core.workers import WorkerDied
 
@@ -127,7 +127,7 @@ def mapped(runner: Runner, runtime: Runtime, limited: Collection[str] = ()) -> E
             )(do_items)
             futures.append(runner.tasks.submit(run, {"batch_items": batch_items}))
         done = _in_order(batches, futures, Progress(work.stage, len(new)))
-        yield from (outcome or next(done) for outcome in cached)
+        yield from complete(work, (outcome or next(done) for outcome in cached))
 
     return submit
 

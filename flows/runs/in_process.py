@@ -111,7 +111,7 @@ def _run(records: _Records, name: str, work: Callable[[str], Tally], force: bool
         started = time.monotonic()
         try:
             tally = work(name)
-        except (UndertoneError, OSError) as error:
+        except Exception as error:
             if (message := explain(error)) is None:
                 raise
             kept = "Finished items are kept; the next run continues from there"

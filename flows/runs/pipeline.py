@@ -19,7 +19,6 @@ from tasks.__main__ import explain, run
 from tasks.core import paths
 from tasks.core.config import Config, load
 from tasks.core.each import Each
-from tasks.core.errors import ItemFailed
 from tasks.experiments.checkpoint_list import registered
 
 _MAX_LIMITS = 200
@@ -141,8 +140,6 @@ def _current(name: str) -> State[Any]:
 
 
 def _message(name: str, error: Exception) -> str:
-    if isinstance(error, ItemFailed):
-        return str(error)
     return f"{name}: {explain(error) or f'{type(error).__name__}: {error}'}"
 
 

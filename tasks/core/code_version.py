@@ -20,8 +20,11 @@ WITHOUT_EFFECT = frozenset(f"{PACKAGE}.core.{name}" for name in ("code_version",
 """Modules that no result depends on: logging, locking, worker processes, and this module."""
 PLUMBING = WITHOUT_EFFECT.union(
     f"{PACKAGE}.core.{name}"
-    for name in ("config", "discovery", "each", "errors", "memo", "paths", "pipeline_file", "results", "tables")
-)
+    for name in (
+        "bugs", "config", "discovery", "each", "errors", "memo", "os_errors", "paths", "pipeline_file", "results",
+        "tables",
+    )
+)  # fmt: skip
 """Modules that carry results without computing them. Cache keys hold settings and schemas by value instead."""
 _BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 _PARSING = threading.Lock()

@@ -3,11 +3,13 @@
 A stage passes `Work` (one function and its settings) and its items to an `Each`. The driver provides it: `local` (a
 process pool with a progress bar) for `dvc repro` and `undertone run`, or task runs in a flow. Both store each item's
 result in the cache (the memo), under a key of all that decides it, and yield the locations in the order of the items.
+
+An item that meets a bug in our code costs its own result: all others are done and cached, then the driver raises
+`ItemsFailed` before the stage can write outputs (see `tasks.core.bugs`).
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -23,14 +25,17 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from tasks.core import code_version, memo, paths, progress_log, tables
+from tasks.core import bugs, code_version, memo, os_errors, paths, progress_log, tables
+from tasks.core.bugs import BUG, ItemsFailed
 from tasks.core.config import Runtime, Section
-from tasks.core.errors import ItemFailed, Rejected, Transient, UndertoneError
+from tasks.core.errors import AudioError, Rejected, Transient, UndertoneError
 from tasks.core.results import Reject, Result
 from tasks.core.workers import Pool
 
 _RESULTS_AT_ONCE = 64
 _TRANSIENT = ".passing"
+UNUSABLE_SOUND, UNREADABLE = "unusable sound", "unreadable file"
+"""Reasons for which an item is rejected in every stage, besides the stage's own."""
 _POOL_START_S = 2.0
 """Time until worker processes have started and imported what a stage needs, about."""
 _LONG_ITEM_S = 10.0
@@ -65,6 +70,7 @@ class Work:
         version: the code digest in every key; by default that of the function's module
         verify: returns whether a cached result is still valid (its files exist); by default it is
         host: returns the host an item is fetched from, for drivers that limit concurrent requests per host
+        fails_later: an item that meets a bug counts as rejected until the stage has mapped its next work, too
     """
 
     stage: str
@@ -74,6 +80,7 @@ class Work:
     version: str = ""
     verify: Callable[[Any, Result], bool] | None = None
     host: Callable[[Any], str] | None = None
+    fails_later: bool = False
 
     @property
     def code(self) -> str:
@@ -116,6 +123,7 @@ class Outcome:
         memo: path of the cached result
         remembered: whether the result was cached before
         passing: whether the item was rejected for a transient reason, so that another attempt may succeed
+        bug: the exception, as one line, that the item met because of a bug in our code; empty if it met none
         again: repeats the item, in case its cached result, which has not been read yet, is damaged
     """
 
@@ -123,17 +131,22 @@ class Outcome:
     memo: Path
     remembered: bool
     passing: bool = False
+    bug: str = ""
     again: Callable[[], Outcome] | None = field(default=None, compare=False, repr=False)
 
     def result(self) -> Result:
         """Read the result from the cache; compute a damaged one again.
 
         Raises:
+            ItemsFailed: if the item meets a bug when it is computed again
             UndertoneError: if there is no result
         """
         result = memo.recall(self.memo)
         if result is None and self.again is not None:
-            result = memo.recall(self.again().memo)
+            repeated = self.again()
+            if repeated.bug:
+                raise ItemsFailed(self.memo.parent.parent.name, [repeated])
+            result = memo.recall(repeated.memo)
         if result is None:
             raise UndertoneError(
                 f"the result of {self.item} is not at {self.memo.resolve()}. If the work was done on another machine, "
@@ -157,28 +170,37 @@ class Each(Protocol):
 def do(work: Work, item: Item) -> Outcome:
     """Do one item unless its result is cached: the unit of work of every driver.
 
-    `Rejected` becomes a result without rows; a `Transient` one is kept for this run only. Other errors of the user's
-    pass through.
+    `Rejected` becomes a result without rows; a `Transient` one is kept for this run only, as is one for a file that
+    cannot be read. An unexpected exception becomes a reject of the reason `bug`, also for this run only. Errors that
+    concern all items pass through: other errors of the user's, and those of the machine, such as a full disk.
 
     Args:
         work: the function with its settings
         item: one item
-
-    Raises:
-        ItemFailed: if the item met a bug; the message names stage and item
     """
-    place, passing = work.place(item), False
-    if _holds(work, item, place):
-        return Outcome(item.id, place, remembered=True)
     try:
-        result = _one(work, item)
-    except Rejected as error:
-        passing = isinstance(error, Transient)
-        result = Result(work.schema.empty_table(), (Reject(item.id, error.reason, error.detail),))
-        # the next run does not look at this path
-        place = place.with_suffix(_TRANSIENT + place.suffix) if passing else place
-    memo.remember(place, result)
-    return Outcome(item.id, place, remembered=False, passing=passing)
+        return _outcome(work, item)
+    except UndertoneError as error:
+        error.item = error.item or item.id
+        raise
+    except (Exception, SystemExit) as error:
+        return _failed(work, item, error)
+    except BaseException as error:
+        # the panic of a library in Rust derives from BaseException, like the exceptions that stop a run
+        if type(error).__name__ != "PanicException":
+            raise
+        return _failed(work, item, error)
+
+
+def lost(work: Work, item: Item, how: str) -> Outcome:
+    """Return the outcome of an item that ended its process: a bug.
+
+    Args:
+        work: the function with its settings
+        item: the item
+        how: what happened to the process
+    """
+    return _bug(work, item, how, how)
 
 
 def remembered(work: Work, item: Item) -> Outcome | None:
@@ -190,10 +212,38 @@ def remembered(work: Work, item: Item) -> Outcome | None:
         work: the function with its settings
         item: one item
     """
-    place = work.place(item)
-    if not memo.touch(place) or not (work.verify is None or _holds(work, item, place)):
+    try:
+        place = work.place(item)
+        if not memo.touch(place) or not (work.verify is None or _holds(work, item, place)):
+            return None
+    except UndertoneError:
+        raise
+    except Exception as error:
+        if os_errors.is_of_the_machine(error):
+            raise
+        # `do` meets it again, and records it
         return None
     return Outcome(item.id, place, remembered=True, again=partial(do, work, item))
+
+
+def complete(work: Work, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """Yield outcomes up to the first bug; then finish all others and raise. Every driver ends with this.
+
+    Args:
+        work: the work; if it `fails_later`, items that met a bug are yielded as rejected ones
+        outcomes: of all its items
+
+    Raises:
+        ItemsFailed: if items met bugs
+    """
+    seen, failed = list[Outcome](), False
+    for outcome in outcomes:
+        seen.append(outcome)
+        failed = failed or (bool(outcome.bug) and not work.fails_later)
+        if not failed:
+            yield outcome
+    if failed:
+        raise ItemsFailed(work.stage, seen)
 
 
 def local(runtime: Runtime) -> Each:
@@ -244,9 +294,7 @@ def write_rejects(stage: str, rejects: Sequence[Reject]) -> None:
         stage: its name
         rejects: all rejected items
     """
-    rows = [{"item": r.id, "stage": stage, "reason": r.reason, "detail": r.detail} for r in rejects]
-    rows.sort(key=lambda row: (row["item"], row["reason"], row["detail"]))
-    tables.write(tables.from_rows(rows, tables.REJECTED), paths.rejected(stage), tables.REJECTED)
+    bugs.write_rejects(stage, rejects, paths.rejected(stage))
 
 
 @dataclass
@@ -255,6 +303,7 @@ class Tally:
 
     items: int = 0
     done: int = 0
+    _outcomes: list[Outcome] = field(default_factory=list, repr=False)
 
     def __str__(self) -> str:
         if not self.items:
@@ -262,19 +311,38 @@ class Tally:
         return f"{self.items} items: {self.done} computed, {self.items - self.done} cached"
 
     def of(self, each: Each) -> Each:
-        """Return a driver that counts.
+        """Return a driver that counts, and raises the bugs of work that `fails_later` after the stage's next work.
 
         Args:
             each: the driver it wraps
         """
 
         def counting(work: Work, items: Sequence[Item]) -> Iterator[Outcome]:
-            for outcome in each(work, items):
-                self.items += 1
-                self.done += not outcome.remembered
-                yield outcome
+            before = list(self._outcomes)
+            try:
+                for outcome in each(work, items):
+                    self.items += 1
+                    self.done += not outcome.remembered
+                    self._outcomes.append(outcome)
+                    yield outcome
+            except ItemsFailed as failed:
+                raise ItemsFailed(work.stage, [*before, *failed.outcomes]) from None
+            if not work.fails_later:
+                self.demand_no_bug(work.stage)
 
         return counting
+
+    def demand_no_bug(self, stage: str) -> None:
+        """Check that no item so far met a bug.
+
+        Args:
+            stage: its name
+
+        Raises:
+            ItemsFailed: if one did
+        """
+        if any(outcome.bug for outcome in self._outcomes):
+            raise ItemsFailed(stage, self._outcomes)
 
     def write(self, stage: str) -> None:
         """Write the counts to `.undertone/tally/`.
@@ -285,16 +353,54 @@ class Tally:
         tables.write_text(paths.TALLY / f"{stage}.json", json.dumps({"items": self.items, "done": self.done}) + "\n")
 
 
-def _one(work: Work, item: Item) -> Result:
+def _outcome(work: Work, item: Item) -> Outcome:
+    place, passing, is_kept = work.place(item), False, True
+    if _holds(work, item, place):
+        return Outcome(item.id, place, remembered=True)
     try:
         with _one_thread(), progress_log.about(item.id):
-            return work.one(item, work.settings)
-    except UndertoneError:
-        raise
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise
-        raise ItemFailed(work.stage, item.id, f"{type(error).__name__}: {error}") from error
+            result = work.one(item, work.settings)
+    except Rejected as error:
+        passing, is_kept = isinstance(error, Transient), not isinstance(error, Transient)
+        result = _rejected(work, Reject(item.id, error.reason, error.detail))
+    except AudioError as error:
+        is_kept = False
+        result = _rejected(work, Reject(item.id, UNUSABLE_SOUND, str(error)))
+    place = place if is_kept else _for_this_run(place)
+    memo.remember(place, result)
+    return Outcome(item.id, place, remembered=False, passing=passing)
+
+
+def _failed(work: Work, item: Item, error: BaseException) -> Outcome:
+    """Return the outcome of an item that met an unexpected exception, unless that concerns all items."""
+    if os_errors.is_of_the_machine(error):
+        raise error
+    if os_errors.is_unreadable(error):
+        reject = Reject(item.id, UNREADABLE, os_errors.explain(error) or str(error))
+        place = _of_this_run(work, item)
+        memo.remember(place, _rejected(work, reject))
+        return Outcome(item.id, place, remembered=False)
+    return _bug(work, item, bugs.line(error), bugs.text(error))
+
+
+def _bug(work: Work, item: Item, line: str, detail: str) -> Outcome:
+    place = _of_this_run(work, item)
+    memo.remember(place, _rejected(work, Reject(item.id, BUG, detail)))
+    return Outcome(item.id, place, remembered=False, bug=line)
+
+
+def _rejected(work: Work, reject: Reject) -> Result:
+    return Result(work.schema.empty_table(), (reject,))
+
+
+def _of_this_run(work: Work, item: Item) -> Path:
+    """Return a path that does not need the item's key: the bug may be in what makes the key."""
+    return _for_this_run(memo.place(work.stage, _digest([work.stage, work.one.__name__, item.id])))
+
+
+def _for_this_run(place: Path) -> Path:
+    """Return a path at which the next run does not look for the result."""
+    return place.with_suffix(_TRANSIENT + place.suffix)
 
 
 @contextmanager
@@ -335,7 +441,7 @@ def _mapped(
     if modules and pool.n_workers > 1 and len(new) >= _MANY_ITEMS:
         pool.prepare(modules)
     done = _done(work, new, pool)
-    return _shown((outcome or next(done) for outcome in cached), work.stage, len(items), runtime)
+    return complete(work, _shown((outcome or next(done) for outcome in cached), work.stage, len(items), runtime))
 
 
 def _done(work: Work, items: Sequence[Item], pool: Pool) -> Iterator[Outcome]:

@@ -11,7 +11,7 @@ UndertoneError                 the user can fix it: shown as one message, withou
 └── Rejected                   one item cannot be used; the rest of the stage goes on
     └── Transient              … for now: it is not cached, and the next run tries again
 
-ItemFailed                     a bug in our code, met by one item: it fails the stage and keeps its traceback
+ItemsFailed (tasks.core.bugs)  bugs in our code, met by items: they fail the stage after all other items are done
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ from collections.abc import Iterable, Mapping
 
 
 class UndertoneError(Exception):
-    """A failure the user can fix; its message says what was found, what was expected and how to go on."""
+    """A failure the user can fix; its message says what was found, what was expected and how to go on.
+
+    Attributes:
+        item: the item of a stage whose work raised it; empty elsewhere
+    """
+
+    item = ""
 
 
 class ConfigError(UndertoneError):
@@ -71,22 +77,6 @@ class Rejected(UndertoneError):
 
 class Transient(Rejected):
     """An item failed temporarily (a time-out, a busy server); the next run tries it again."""
-
-
-class ItemFailed(Exception):
-    """An item met a bug in our code, which is no reason to reject it.
-
-    Args:
-        stage: the stage's name
-        item: the item's id
-        reason: what went wrong
-    """
-
-    def __init__(self, stage: str, item: str, reason: str) -> None:
-        super().__init__(stage, item, reason)
-
-    def __str__(self) -> str:
-        return ": ".join(self.args)
 
 
 def one_of(name: str, allowed: Iterable[str], what: str) -> None:

@@ -68,6 +68,21 @@ def rejected_tables(target: str = "report") -> dict[str, Path]:
     return _outputs_called("rejected.parquet", upstream(target).values())
 
 
+def is_output(path: Path, stage: str) -> bool:
+    """Return whether dvc.yaml declares a file as an output of a stage.
+
+    Args:
+        path: relative to the project folder
+        stage: such as `captions` or `corpus@tess`
+    """
+    name = stage.rpartition("@")[2]
+    return any(
+        str(output).replace("${key}", name) == path.as_posix()
+        for entry in stages().values()
+        for output in entry.outputs
+    )
+
+
 def utterance_tables() -> dict[str, Path]:
     """Return the stages that write the utterances of the interviews, in their order, each with its table.
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.core import paths, tables
+from tasks.core import bugs, paths, tables
 from tasks.core.config import Config, Section
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import InputError
@@ -36,9 +36,12 @@ def run(config: Config, name: str, *, each: Each) -> None:
     rows, rejects = _without_repeated_ids(output)
     digests = _digests(rows, folder, rejects)
     items = media_files.files(rows, "audio", digests, folder)
-    sounds = collect(each(Work(stage, sound_check.check_sound_one, Section(), tables.SOUNDS), items), tables.SOUNDS)
-    items = media_files.files(rows, "video", digests, folder)
-    videos = collect(each(Work(stage, video_check.check_video_one, Section(), tables.PICTURES), items), tables.PICTURES)
+    work = Work(stage, sound_check.check_sound_one, Section(), tables.SOUNDS, fails_later=True)
+    with bugs.also_rejected(rejects):
+        sounds = collect(each(work, items), tables.SOUNDS)
+        items = media_files.files(rows, "video", digests, folder)
+        work = Work(stage, video_check.check_video_one, Section(), tables.PICTURES)
+        videos = collect(each(work, items), tables.PICTURES)
     rows = _with_media(rows, sounds, videos)
     # a damaged file fails both checks for the same reason: list it once
     rejects += dict.fromkeys((*sounds.rejects, *videos.rejects))

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from tasks.core import memo, paths, tables
+from tasks.core import bugs, memo, paths, tables
 from tasks.core.config import Config, Crawl, Section
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import AudioError, InputError, NotEnoughData, Rejected, TableError
@@ -133,8 +133,10 @@ def run(config: Config, *, each: Each) -> None:
     videos = sorted((_video(entry, settings) for entry in entries), key=lambda video: video.id)
     work = _work(client.fetch_rules(settings))
     _adopt(work, videos)
-    result = collect(each(work, videos), tables.VIDEOS)
-    rejects += [*result.rejects, *(Reject(_id(entry), failures.REPEATED, first.where) for first, entry in repeats)]
+    rejects += [Reject(_id(entry), failures.REPEATED, first.where) for first, entry in repeats]
+    with bugs.also_rejected(rejects):
+        result = collect(each(work, videos), tables.VIDEOS)
+    rejects += result.rejects
     rows = result.rows.to_pylist()
     if not rows:
         raise NotEnoughData(_explain_no_videos(settings, rejects))
@@ -193,7 +195,8 @@ def _expand(
     """Replace entries that have several videos by these; leave out those that cannot be resolved."""
     unresolved = [entry for entry in entries if identity.youtube_id(entry.url) is None]
     # playlists grow, so they are resolved in each run; a single video remains a single video
-    work = Work("crawl", list_one, Section(), LISTED, version=_VERSION, verify=_is_single, host=_host)
+    # a playlist that cannot be read because of a bug costs none of the other videos
+    work = Work("crawl", list_one, Section(), LISTED, _VERSION, verify=_is_single, host=_host, fails_later=True)
     # a dict keeps the order of the lists
     expanded, rejects = {entry: [entry] for entry in entries}, list[Reject]()
     for entry, outcome in zip(unresolved, each(work, [_video(entry, settings) for entry in unresolved]), strict=True):

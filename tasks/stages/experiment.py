@@ -120,7 +120,8 @@ def _items(recipe: Plan, data: Data) -> Iterator[Fit]:
 def _tuned(items: list[Fit], recipe: Plan, stage: str, each: Each) -> list[Fit]:
     """Return the fits at the point of the grid that is best inside their own training part.
 
-    Fits on shuffled labels take the point that was chosen with the real labels.
+    Fits on shuffled labels take the point that was chosen with the real labels. A fit of which a trial met a bug is
+    left out: the others are done and cached before the stage fails.
     """
     n_points = len(recipe.points)
     if n_points == 1:
@@ -131,9 +132,9 @@ def _tuned(items: list[Fit], recipe: Plan, stage: str, each: Each) -> list[Fit]:
         if item.variant != SHUFFLED
         for point in range(n_points)
     ]
-    work = Work(stage, fitting.tune_one, Section(), TUNED, version=_fitting_version())
+    work = Work(stage, fitting.tune_one, Section(), TUNED, version=_fitting_version(), fails_later=True)
     outcomes = zip(trials, each(work, trials), strict=True)
-    scores = {trial: outcome.result().rows["score"][0].as_py() for trial, outcome in outcomes}
+    scores = {trial: outcome.result().rows["score"][0].as_py() for trial, outcome in outcomes if not outcome.bug}
 
     def best_point(trial: Fit) -> int:
         # ties go to the first: grids go from simple to complex
@@ -143,7 +144,8 @@ def _tuned(items: list[Fit], recipe: Plan, stage: str, each: Each) -> list[Fit]:
     for item in items:
         trial = replace(item, keep=False)
         trial = replace(trial, variant=RECIPE, number=0) if item.variant == SHUFFLED else trial
-        tuned.append(replace(item, point=best_point(trial)))
+        if all(replace(trial, point=point) in scores for point in range(n_points)):
+            tuned.append(replace(item, point=best_point(trial)))
     return tuned
 
 

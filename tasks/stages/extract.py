@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks.core import code_version, paths, tables
+from tasks.core import bugs, code_version, paths, tables
 from tasks.core.config import Config, Section
 from tasks.core.each import Each, Work
 from tasks.core.errors import AudioError, InputError
@@ -138,9 +138,7 @@ def run(config: Config, name: str, *, each: Each) -> None:
     store.write(target, _rows(name, items, each, rejects), card)
     if extractor.reads == "video":
         contact_sheet.write(target, _sheet(name, config, settings))
-    rows = [{"item": lost.id, "stage": "extract", "reason": lost.reason, "detail": lost.detail} for lost in rejects]
-    rows.sort(key=lambda row: (row["item"], row["reason"], row["detail"]))
-    tables.write(tables.from_rows(rows, tables.REJECTED), target / "rejected.parquet", tables.REJECTED)
+    bugs.write_rejects("extract", rejects, rejected_table(config, name))
 
 
 def _sheet(name: str, config: Config, settings: Any) -> Iterator[contact_sheet.SheetEntry]:
@@ -191,6 +189,16 @@ def _files(
     table = tables.read(path, schema)
     digests = {row[column]: row["sha256"] for row in table.select([column, "sha256"]).to_pylist()}
     return media.files(rows, column, digests, Path(config.corpora[corpus].path))
+
+
+def rejected_table(config: Config, name: str) -> Path:
+    """Return the path of a feature set's table of rejected utterances, which lies beside the features.
+
+    Args:
+        config: all settings
+        name: of the feature set
+    """
+    return paths.features(config.features[name].corpus, name) / "rejected.parquet"
 
 
 def plugins(config: Config, name: str) -> tuple[str, ...]:

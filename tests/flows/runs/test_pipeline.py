@@ -21,8 +21,9 @@ from flows.project.dag import Dag
 from flows.runs import lineage, pipeline
 from flows.runs.pipeline import RunOptions, bring_up_to_date, project_dag
 from tasks.core import each, paths, tables
+from tasks.core.bugs import ItemsFailed
 from tasks.core.code_version import ROOT
-from tasks.core.errors import AudioError, ConfigError, InputError, ItemFailed
+from tasks.core.errors import AudioError, ConfigError, InputError
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -109,12 +110,12 @@ def test_outdated_stages_run_in_order_and_are_recorded(stages: dict[str, list[St
 
 def test_a_bug_fails_the_run_with_stage_item_and_reason_first(stages: dict[str, list[Stage]]) -> None:
     def fail(stage: str) -> None:
-        raise ItemFailed(stage, "train-07", "ZeroDivisionError: division by zero")
+        raise ItemsFailed(stage, [each.Outcome("train-07", Path(), remembered=False, bug="ZeroDivisionError: oh no")])
 
     stages["left"] = [fail]
     state = ran()
     assert state.is_failed()
-    assert state.message == "left: train-07: ZeroDivisionError: division by zero"
+    assert str(state.message).startswith("left: train-07: ZeroDivisionError: oh no\n1 of 1 items of left met a bug")
     assert done() == ["right"], "stages that do not need the failed one run"
     assert Dag().is_current("right")
     del stages["left"]

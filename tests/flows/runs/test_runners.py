@@ -16,8 +16,9 @@ from prefect.artifacts import Artifact
 
 from flows.runs import batches, progress, runners
 from tasks.core import each, tables
+from tasks.core.bugs import ItemsFailed
 from tasks.core.config import Config, Runtime, Section
-from tasks.core.errors import ItemFailed, Transient
+from tasks.core.errors import Transient
 from tasks.core.results import Result
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -111,9 +112,11 @@ def test_a_worker_that_dies_or_hangs_is_replaced(runtime: Runtime, text: str) ->
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 def test_a_bug_is_not_retried_and_its_item_is_named(runtime: Runtime, kind: Any) -> None:
-    with pytest.raises(ItemFailed, match=r"^measure: 01: ZeroDivisionError: division by zero$"):
-        ran(kind, runtime, "fine", "bug")
+    with pytest.raises(ItemsFailed, match=r"^01: ZeroDivisionError: division by zero\n1 of 3 items of measure met"):
+        ran(kind, runtime, "fine", "bug", "fine too")
     assert len(Path("tries-01").read_text()) == 1
+    assert ran(kind, runtime, "fine", "x", "fine too").rows["length"].to_pylist() == [4, 1, 8]
+    assert len(Path("tries-02").read_text()) == 1, "the other items are cached"
 
 
 def test_a_long_stage_has_a_progress_bar(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Remembered work: by content, whole, checked; rejects kept, transient ones tried again, bugs let through."""
+"""Remembered work: by content, whole, checked; rejects kept, transient ones tried again, bugs recorded."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 
 from tasks.core import each, memo, paths, results, tables
+from tasks.core.bugs import ItemsFailed
 from tasks.core.config import Config, Section
-from tasks.core.errors import ItemFailed, Rejected, Transient
+from tasks.core.errors import AudioError, InputError, Rejected, Transient
 from tasks.core.workers import Pool
 
 SCHEMA = pa.schema([("id", pa.string()), ("length", pa.int64())])
@@ -33,6 +34,26 @@ class Factor(Section):
     factor: int
 
 
+class PanicException(BaseException):
+    """Of the name of the panics of libraries in Rust, which derive from BaseException."""
+
+
+_ERRORS: dict[str, BaseException] = {
+    "bug": ZeroDivisionError("division by\n\x1b[31mzero \udcff"),
+    "exit": SystemExit(3),
+    "panic": PanicException("index out of bounds"),
+    "mute": ValueError(),
+    "memory": MemoryError(),
+    "odd sound": AudioError("x.wav: not a sound"),
+    "setting": InputError("there is no such voter"),
+    "unreadable": PermissionError(errno.EACCES, "Permission denied", "/media/x.wav"),
+    "no output": PermissionError(errno.EACCES, "Permission denied", "data/measure/x.parquet"),
+    "full": RuntimeError("could not write"),
+    "interrupted": KeyboardInterrupt(),
+}
+_ERRORS["full"].__cause__ = OSError(errno.ENOSPC, "No space left on device")
+
+
 def measure_one(item: Word, settings: Factor) -> results.Result:
     with Path("calls.log").open("a") as log:
         log.write(f"{item.id}\n")
@@ -40,8 +61,8 @@ def measure_one(item: Word, settings: Factor) -> results.Result:
         raise Rejected("bad word", item.text)
     if item.text == "busy":
         raise Transient("unavailable for now")
-    if item.text == "bug":
-        raise ZeroDivisionError
+    if item.text in _ERRORS:
+        raise _ERRORS[item.text]
     rows = [{"id": item.id, "length": len(item.text) * settings.factor}]
     return results.Result(tables.from_rows(rows, SCHEMA), (results.Reject(f"{item.id}/x", "odd"),))
 
@@ -102,12 +123,122 @@ def test_rejects_are_remembered_transient_ones_tried_again(project: Path, settin
     assert (place.exists(), place.with_suffix(".passing.arrow").exists()) == (False, True)
 
 
-def test_a_bug_fails_the_stage_and_keeps_what_was_done(project: Path, settings: Config) -> None:
-    with pytest.raises(ItemFailed, match=r"^measure: b: ZeroDivisionError"):
-        run([Word("a", "one"), Word("b", "bug")], settings=settings)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_bug_fails_the_work_after_all_other_items(project: Path, settings: Config, workers: int) -> None:
+    words = [Word("a", "bug"), Word("b", "one"), Word("c", "exit"), Word("d", "three"), Word("e", "panic")]
+    with pytest.raises(ItemsFailed) as caught:
+        run(words, workers=workers, settings=settings)
+    assert str(caught.value).splitlines() == [
+        "a: ZeroDivisionError: division by ?[31mzero ?",
+        "c: SystemExit: 3",
+        "e: PanicException: index out of bounds",
+        "3 of 5 items of measure met a bug in undertone. The others are done and kept. The stage wrote no outputs; "
+        "those of its last complete run stay; the next run tries again",
+    ]
+    assert sorted(calls()) == ["a", "b", "c", "d", "e"]
+    with pytest.raises(ItemsFailed):
+        run(words, settings=settings)
+    assert calls() == ["a", "c", "e"], "bugs are not cached, the other items are"
+
+
+def test_the_message_names_ten_items_and_their_number(project: Path, settings: Config) -> None:
+    with pytest.raises(ItemsFailed) as caught:
+        run([Word(f"{number:02d}", "mute") for number in range(12)], settings=settings)
+    assert str(caught.value).splitlines()[9:11] == ["09: ValueError", "… and 2 more items"]
+    assert "12 of 12 items" in str(caught.value)
+
+
+def test_a_stage_sees_no_outcome_after_a_bug(project: Path, settings: Config) -> None:
+    outcomes = each.local(settings.runtime)(work(), [Word("a", "one"), Word("b", "memory"), Word("c", "three")])
+    assert next(outcomes).item == "a"
+    with pytest.raises(ItemsFailed, match=r"^b: MemoryError"):
+        next(outcomes)
+
+
+def test_work_that_fails_later_fails_with_the_next_work(project: Path, settings: Config) -> None:
+    tally = each.Tally()
+    counting = tally.of(each.local(settings.runtime))
+    first = replace(work(), fails_later=True)
+    assert [outcome.bug for outcome in counting(first, [Word("a", "mute"), Word("b", "one")])] == ["ValueError", ""]
+    with pytest.raises(ItemsFailed, match=r"^a: ValueError\n1 of 3 items of measure"):
+        list(counting(work(), [Word("c", "three")]))
+    with pytest.raises(ItemsFailed, match=r"^a: ValueError\nd: MemoryError\n2 of 4 items"):
+        list(counting(work(), [Word("d", "memory")]))
+    with pytest.raises(ItemsFailed, match=r"^a: ValueError"):
+        tally.demand_no_bug("measure")
+
+
+@dataclass(frozen=True)
+class Unnameable(Word):
+    @property
+    def content(self) -> str:
+        raise RecursionError("too deep")
+
+
+@dataclass(frozen=True)
+class Unverifiable(Word):
+    pass
+
+
+def refuse(item: Word, result: results.Result) -> bool:
+    if isinstance(item, Unverifiable):
+        raise TypeError("not verifiable")
+    return True
+
+
+def test_a_bug_in_an_items_key_or_check_costs_that_item(project: Path, settings: Config) -> None:
+    job = replace(work(), verify=refuse)
+    run([Word("b", "one"), Word("c", "three")], job, settings=settings)
     calls()
-    run([Word("a", "one")], settings=settings)
+    with pytest.raises(ItemsFailed, match=r"^a: RecursionError: too deep\nb: TypeError: not verifiable\n2 of 3"):
+        run([Unnameable("a", "one"), Unverifiable("b", "one"), Word("c", "three")], job, settings=settings)
     assert calls() == []
+
+
+def test_a_bug_in_repeating_a_damaged_item_is_no_reject(project: Path, settings: Config) -> None:
+    run([Word("a", "mend")], replace(work(), one=broken_one), settings=settings)
+    (entry,) = paths.MEMO.rglob("*.arrow")
+    Path("broken").touch()
+    entry.write_bytes(b"damaged")
+    with pytest.raises(ItemsFailed, match=r"^a: KeyError: 'x'"):
+        run([Word("a", "mend")], replace(work(), one=broken_one), settings=settings)
+
+
+def broken_one(item: Word, settings: Factor) -> results.Result:
+    if Path("broken").exists():
+        raise KeyError("x")
+    return measure_one(item, settings)
+
+
+def test_unusable_sound_and_unreadable_files_are_rejected_and_tried_again(project: Path, settings: Config) -> None:
+    words = [Word("a", "odd sound"), Word("b", "unreadable"), Word("c", "one")]
+    for _ in range(2):
+        rejects = {reject.id: reject for reject in run(words, settings=settings).rejects}
+        assert rejects["a"] == results.Reject("a", "unusable sound", "x.wav: not a sound")
+        assert rejects["b"].reason == "unreadable file"
+        assert rejects["b"].detail.startswith("/media/x.wav: permission denied")
+    assert calls() == ["a", "b", "c", "a", "b"]
+
+
+@pytest.mark.parametrize(("text", "error"), [("no output", PermissionError), ("full", RuntimeError)])
+def test_errors_of_the_machine_end_the_run_at_once(
+    project: Path, settings: Config, text: str, error: type[BaseException]
+) -> None:
+    with pytest.raises(error):
+        run([Word("a", text), Word("b", "one")], settings=settings)
+    assert calls() == ["a"]
+
+
+def test_an_interrupt_ends_the_run(project: Path, settings: Config) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run([Word("a", "interrupted"), Word("b", "one")], settings=settings)
+    assert calls() == ["a"]
+
+
+def test_a_mistake_of_the_users_names_the_item(project: Path, settings: Config) -> None:
+    with pytest.raises(InputError) as caught:
+        run([Word("a", "setting")], workers=2, settings=settings)
+    assert caught.value.item == "a"
 
 
 def test_a_damaged_entry_is_computed_again(project: Path, settings: Config) -> None:
