@@ -30,7 +30,7 @@ from tasks.core.bugs import BUG, ItemsFailed
 from tasks.core.config import Runtime, Section
 from tasks.core.errors import AudioError, Rejected, Transient, UndertoneError
 from tasks.core.results import Reject, Result
-from tasks.core.workers import Pool
+from tasks.core.workers import Pool, WorkerDied
 
 _RESULTS_AT_ONCE = 64
 _TRANSIENT = ".passing"
@@ -192,15 +192,15 @@ def do(work: Work, item: Item) -> Outcome:
         return _failed(work, item, error)
 
 
-def lost(work: Work, item: Item, how: str) -> Outcome:
-    """Return the outcome of an item that ended its process: a bug.
+def lost(work: Work, item: Item, error: WorkerDied) -> Outcome:
+    """Return the outcome of an item that ended its process, such as by a crash in native code: a bug.
 
     Args:
         work: the function with its settings
         item: the item
-        how: what happened to the process
+        error: what happened to the process
     """
-    return _bug(work, item, how, how)
+    return _bug(work, item, bugs.line(error), str(error))
 
 
 def remembered(work: Work, item: Item) -> Outcome | None:
@@ -453,7 +453,7 @@ def _done(work: Work, items: Sequence[Item], pool: Pool) -> Iterator[Outcome]:
         done, last_s = done + 1, time.perf_counter() - started
         yield outcome
     if left := items[done:]:
-        yield from pool.map(partial(do, work), left)
+        yield from pool.map(partial(do, work), left, partial(lost, work))
 
 
 def _worth_a_pool(n_left: int, pool: Pool, done: int, last_s: float) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -61,6 +63,8 @@ def measure_one(item: Word, settings: Factor) -> results.Result:
         raise Rejected("bad word", item.text)
     if item.text == "busy":
         raise Transient("unavailable for now")
+    if item.text == "deadly":
+        os.kill(os.getpid(), signal.SIGSEGV)
     if item.text in _ERRORS:
         raise _ERRORS[item.text]
     rows = [{"id": item.id, "length": len(item.text) * settings.factor}]
@@ -139,6 +143,19 @@ def test_a_bug_fails_the_work_after_all_other_items(project: Path, settings: Con
     with pytest.raises(ItemsFailed):
         run(words, settings=settings)
     assert calls() == ["a", "c", "e"], "bugs are not cached, the other items are"
+
+
+def test_an_item_that_ends_its_process_is_a_bug(project: Path, settings: Config) -> None:
+    words = [Word("a", "one"), Word("b", "deadly"), Word("c", "three"), Word("d", "five")]
+    with Pool(2) as pool:
+        # a pool that has started does all items
+        pool.prepare(["colorsys"])
+        job = partial(each.do, work())
+        outcomes = list(
+            each.complete(replace(work(), fails_later=True), pool.map(job, words, partial(each.lost, work())))
+        )
+    assert [outcome.bug for outcome in outcomes] == ["", "WorkerDied: the process was killed by SIGSEGV", "", ""]
+    assert outcomes[1].result().rejects[0].reason == "bug"
 
 
 def test_the_message_names_ten_items_and_their_number(project: Path, settings: Config) -> None:
@@ -307,7 +324,7 @@ def test_processes_begin_where_many_items_are_new_and_help_once_they_have(
     begun, done = list[tuple[str, ...]](), list[int]()
     monkeypatch.setattr(Pool, "prepare", lambda self, modules: begun.append(tuple(modules)))
     monkeypatch.setattr(Pool, "ready", property(lambda self: bool(begun) and len(calls_so_far()) >= 12))
-    monkeypatch.setattr(Pool, "map", lambda self, do, items: (done.append(len(items)), map(do, items))[1])
+    monkeypatch.setattr(Pool, "map", lambda self, do, items, lost: (done.append(len(items)), map(do, items))[1])
     words = [Word(f"{n:02d}", "one") for n in range(40)]
     runtime = settings.runtime.model_copy(update={"workers": 2, "progress": "never"})
     with each.lasting(runtime, ["colorsys"]) as lasting:
