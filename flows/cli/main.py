@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from flows.cli import annotate, corpora, experiments, leaks
+from flows.cli import captions as captions_cli
 from flows.cli import labels as labels_cli
 from flows.cli.command_support import load_settings, show_page
 
@@ -277,6 +278,7 @@ def cache_check() -> None:
     typer.echo(f"{len(damaged)} damaged results")
 
 
+app.command()(captions_cli.captions)
 app.command()(leaks.audit)
 app.command()(leaks.price)
 

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby, zip_longest
+from typing import TYPE_CHECKING
 
-from tasks.captions.speech_detection import STEP_MS, SpeechRuns
+from tasks.captions.steps import STEP_MS
 from tasks.captions.tokens import Token
+
+if TYPE_CHECKING:
+    from tasks.captions.speech_detection import SpeechRuns
 
 _LETTER_MS, _WORD_MS = 70, 150
 """Duration of a slow word: per letter, and constant. Half of 2,722 words within lines of five automatic captions

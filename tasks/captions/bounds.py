@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from tasks.captions.speech_detection import SpeechRuns
 from tasks.captions.tokens import Token
+
+if TYPE_CHECKING:
+    from tasks.captions.speech_detection import SpeechRuns
 
 MARGIN_MS = 50
 """Margin around speech, for sounds below the threshold: the beginning of an f, the end of a t."""

@@ -44,14 +44,14 @@ class ParsedCaptions:
 
 
 def read(
-    content: bytes, caption_format: str, duration_s: float, max_overrun_s: float, *, by_word: bool
+    content: bytes, caption_format: str, duration_s: float | None, max_overrun_s: float, *, by_word: bool
 ) -> ParsedCaptions:
     """Parse captions: every word once, within the sound.
 
     Args:
         content: the caption file
         caption_format: one of `READERS`
-        duration_s: duration of the sound
+        duration_s: duration of the sound; None: unknown, nothing is cut at the end
         max_overrun_s: a cue that ends up to this much after the sound is cut there
         by_word: whether to return words and their times
 
@@ -62,6 +62,8 @@ def read(
         raise Rejected(UNREADABLE, f"{len(content)} bytes, allowed are {MAX_BYTES}")
     text = decode(content)
     parsed, malformed = READERS[caption_format](text)
+    if duration_s is None:
+        text, duration_s = text + "\n", max((cue.end_ms + 1 for cue in parsed), default=0) / 1000
     undamaged, damaged = _without_nul(parsed)
     ordered, reversed_cues = repair.in_order(undamaged)
     cues, repeated = overlaps.without_repeats(ordered)

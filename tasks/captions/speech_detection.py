@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-STEP_MS = 10
+from tasks.captions.steps import STEP_MS
+
 _BLOCK_STEPS = 6_000
 _SILENCE_DB, _MIN_RANGE_DB = -90.0, 12.0
 _FLOOR, _LOUD = 10, 95

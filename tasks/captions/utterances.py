@@ -5,23 +5,51 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from tasks.captions import alignment, bounds, caption_file, clean, repair, sentences, speech_detection
+from tasks.captions import alignment, bounds, caption_file, clean, repair, sentences
 from tasks.captions.caption_file import ParsedCaptions
 from tasks.captions.cue import SpokenSpan
-from tasks.captions.speech_detection import SpeechRuns
 from tasks.captions.tokens import tokens
-from tasks.core.config import Captions
+
+if TYPE_CHECKING:
+    from tasks.captions.speech_detection import SpeechRuns
 
 
-def read(content: bytes, caption_format: str, sound: Path, duration_s: float, settings: Captions) -> ParsedCaptions:
+class CaptionRules(Protocol):
+    """Section `captions` of params.yaml, or values of the same names."""
+
+    @property
+    def max_overrun_s(self) -> float:
+        """Seconds by which a cue may end after the sound."""
+
+    @property
+    def segmentation(self) -> str:
+        """`cue` or `sentence`."""
+
+    @property
+    def longest_s(self) -> float:
+        """Longest sentence in seconds."""
+
+    @property
+    def pause_s(self) -> float:
+        """Silence in seconds that ends a sentence in captions without punctuation."""
+
+    @property
+    def long_pause_s(self) -> float:
+        """Silence in seconds that ends a sentence in any captions."""
+
+
+def read(
+    content: bytes, caption_format: str, sound: Path | None, duration_s: float | None, settings: CaptionRules
+) -> ParsedCaptions:
     """Parse captions into utterances: one per cue (or rolling line), or one per sentence.
 
     Args:
         content: the caption file
         caption_format: a format that `caption_file` reads
-        sound: the decoded sound, mono; read only for sentences
-        duration_s: duration of the sound
+        sound: the decoded sound, mono; read only for sentences; None: times are those of the captions
+        duration_s: duration of the sound; None: unknown, nothing is cut at the end
         settings: `segmentation`, and where sentences end
 
     Raises:
@@ -31,12 +59,12 @@ def read(content: bytes, caption_format: str, sound: Path, duration_s: float, se
     parsed = caption_file.read(content, caption_format, duration_s, settings.max_overrun_s, by_word=by_word)
     if not (by_word and parsed.spoken):
         return parsed
-    speech = speech_detection.detect(speech_detection.levels_db(sound))
-    return in_sentences(parsed, speech, math.floor(duration_s * 1000), settings)
+    duration_ms = parsed.spoken[-1].end_ms if duration_s is None else math.floor(duration_s * 1000)
+    return in_sentences(parsed, _speech(sound) if sound else None, duration_ms, settings)
 
 
 def in_sentences(
-    parsed: ParsedCaptions, speech: SpeechRuns | None, duration_ms: int, settings: Captions
+    parsed: ParsedCaptions, speech: SpeechRuns | None, duration_ms: int, settings: CaptionRules
 ) -> ParsedCaptions:
     """Join the words of cues and split them into sentences.
 
@@ -64,3 +92,10 @@ def in_sentences(
     unused = [cue for cue in parsed.unused if cue.reason != clean.ONLY_TAG or cue.number not in used]
     ordered = sorted([*unused, *no_length], key=lambda cue: cue.number)
     return replace(parsed, spoken=tuple(kept), unused=tuple(ordered))
+
+
+def _speech(sound: Path) -> SpeechRuns | None:
+    # imported late: commands without a sound start without NumPy
+    from tasks.captions import speech_detection
+
+    return speech_detection.detect(speech_detection.levels_db(sound))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import typer
+from typer.testing import CliRunner
 
 from flows.cli.main import app
 
@@ -49,3 +51,13 @@ def test_make_targets_in_the_readme_exist() -> None:
 def test_paths_in_the_readme_exist() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_captions_in_the_readme_come_out_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (source,) = re.findall(r"```vtt\n(.*?)```", README, re.DOTALL)
+    (command, shown), *_ = re.findall(r"```console\n\$ undertone (captions .*?)\n(.*?)```", README, re.DOTALL)
+    Path("talk.en.vtt").write_text(source, encoding="utf-8")
+    result = CliRunner().invoke(app, command.split())
+    assert result.exit_code == 0
+    assert result.stdout + result.stderr == shown
