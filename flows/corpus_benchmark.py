@@ -11,7 +11,7 @@ from prefect.exceptions import FailedRun
 from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.runs.pipeline import RunOptions, bring_up_to_date, project_dag
+from flows.runs.pipeline import RunOptions, bring_up_to_date, project_dag, reporting_mistakes
 from flows.runs.runners import Kind
 from tasks.core import paths
 from tasks.core.config import load
@@ -26,6 +26,7 @@ MAX_HOURS = 100
     task_runner=ThreadPoolTaskRunner(max_workers=32),  # type: ignore[arg-type]
     timeout_seconds=MAX_HOURS * 3600,
 )
+@reporting_mistakes
 def corpus_benchmark(
     experiments: list[str] | None = None,
     runner: Kind = "processes",

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import FailedRun
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.runs.pipeline import RunOptions, bring_up_to_date, project_dag
+from flows.runs.pipeline import RunOptions, bring_up_to_date, project_dag, reporting_mistakes
 from flows.runs.runners import Kind
 
 MAX_HOURS = 20
@@ -21,6 +21,7 @@ MAX_HOURS = 20
     task_runner=ThreadPoolTaskRunner(max_workers=32),  # type: ignore[arg-type]
     timeout_seconds=MAX_HOURS * 3600,
 )
+@reporting_mistakes
 def weak_supervision(
     refresh: bool = False,
     only: list[str] | None = None,

@@ -155,7 +155,7 @@ def _is_whole(path: Path) -> bool:
         record = COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, str(path)))
     except FileNotFoundError:
         return True
-    except (DvcException, Invalid, ValueError):
+    except (DvcException, Invalid, ValueError, RecursionError):
         return False
     entries = [
         entry

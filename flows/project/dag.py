@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flows.project import atomic_records, upgrade
-from tasks.core import paths, workers
+from tasks.core import paths, workers, yaml_files
 from tasks.core.errors import Busy, InputError, UndertoneError
 
 Result = TypeVar("Result")
@@ -48,6 +48,7 @@ class Dag:
         from dvc.repo.reproduce import plan_repro
 
         upgrade.bring_up_to_date(root, waiting)
+        _check_files(root)
         self._root, self._wait_s, self._waiting = root, wait_s, waiting
         self._patiently(lambda: atomic_records.repair(self._repo(), waiting))
         self._view = self._repo()
@@ -227,9 +228,12 @@ class Dag:
 
     def _graph(self) -> Any:
         from dvc.exceptions import DvcException
+        from dvc.utils.strictyaml import YAMLValidationError
 
         try:
             return self._patiently(lambda: self._view.index.graph)
+        except YAMLValidationError as error:
+            raise UndertoneError(_invalid(error)) from error
         except DvcException as error:
             raise UndertoneError(f"{error}. Correct the file and run again") from error
 
@@ -332,7 +336,26 @@ def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, alone: bool 
         raise UndertoneError(str(error)) from error
 
 
+def _check_files(root: Path) -> None:
+    """Check the limits and the structure of all YAML files that DVC reads, which has no limits itself."""
+    for pattern in ("params.yaml", "dvc.yaml", "*/dvc.yaml", "*/params.yaml"):
+        for path in sorted(root.glob(pattern)):
+            yaml_files.check(path)
+    if (root / ".dvcignore").is_file():
+        yaml_files.read_text(root / ".dvcignore")
+
+
+def _invalid(error: Any) -> str:
+    """Return the first mistake that DVC reports for one of its files, with its line."""
+    first = error.exc.errors[0]
+    name = Path(error.path).as_posix()
+    line = yaml_files.parse(error.text, name, typed=False).line(first.path)
+    where = f" in {'.'.join(str(part) for part in first.path)}" if first.path else ""
+    return f"{name}:{line or 1}: {first.error_message}{where}. Correct the file and run again"
+
+
 def _repo(root: Path) -> Any:
+    from dvc.config import ConfigError as DvcConfigError
     from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.repo import Repo
 
@@ -342,8 +365,10 @@ def _repo(root: Path) -> Any:
         raise UndertoneError(
             f"{root.resolve()} is no DVC project; change to your project folder, or make one: undertone new DIR"
         ) from None
+    except DvcConfigError as error:
+        raise UndertoneError(f".dvc/config cannot be used: {error}. Correct the file and run again") from error
     except DvcException as error:
-        raise UndertoneError(f"dvc.yaml cannot be used: {error}") from error
+        raise UndertoneError(f"DVC cannot use this project: {error}") from error
 
 
 def _entered(lock: Any) -> Any:

@@ -52,11 +52,12 @@ def update(mine: str, base: str | None, shipped: str) -> Update:
     values, old, new = (dict(_leaves(document, of_the_user)) for document in documents)
     _add(result, [key for key in new if key not in values], shipped)
     obsolete = [key for key in values if key in old and key not in new]
-    _remove(result, [key for key in obsolete if values[key] == old[key]])
+    removable = [key for key in obsolete if values[key] == old[key] and _is_own(documents[0], key)]
+    _remove(result, removable)
     result.notes += [
         f"params.yaml: {'.'.join(key)} ({values[key]!r}) no longer exists in this version; remove it from the file"
         for key in obsolete
-        if values[key] != old[key]
+        if key not in removable
     ]
     result.notes += [
         f"params.yaml: the default of {'.'.join(key)} is now {new[key]!r}; yours stays {value!r}"
@@ -85,7 +86,7 @@ def _add(result: Update, keys: list[Key], shipped: str) -> None:
 def _insert_section(result: Update, section: str, shipped: str) -> None:
     source, target = _Lines(shipped), _Lines(result.text)
     names = list(source.document)
-    before = [name for name in names[: names.index(section)] if name in target.document]
+    before = [name for name in names[: names.index(section)] if name in _own(target.document)]
     start, end = source.block((section,))
     lines = [_ended(line) for line in source.lines[start:end]]
     if before:
@@ -104,13 +105,14 @@ def _insert_entry(result: Update, key: Key, shipped: str) -> None:
     mine: Any = target.document[section]
     expected = _plain(target.document)
     expected[section] = {**(expected[section] or {}), name: _plain(source.document[section][name])}
-    if mine and not mine.fa.flow_style():
+    own = _own(mine) if mine else []
+    if own and section in _own(target.document) and not mine.fa.flow_style():
         names = list(source.document[section])
-        before = [other for other in names[: names.index(name)] if other in mine]
+        before = [other for other in names[: names.index(name)] if other in own]
         start, end = source.block(key)
-        column = mine.lc.key(next(iter(mine)))[1]
+        column = mine.lc.key(own[0])[1]
         lines = [_ended(" " * column + line[_indent(source.lines[start]) :]) for line in source.lines[start:end]]
-        place = target.block((section, before[-1]))[1] if before else mine.lc.key(next(iter(mine)))[0]
+        place = target.block((section, before[-1]))[1] if before else mine.lc.key(own[0])[0]
         target.lines[place - 1 : place] = [_ended(target.lines[place - 1])]
         target.lines[place:place] = lines
         text = "".join(target.lines)
@@ -155,7 +157,7 @@ class _Lines:
         """Return the first line of a key with its value, and the line after the last."""
         node, end = self.document, len(self.lines)
         for name in key:
-            starts = sorted(node.lc.key(other)[0] for other in node)
+            starts = sorted(node.lc.key(other)[0] for other in _own(node))
             start = node.lc.key(name)[0]
             end = next((line for line in starts if line > start), end)
             node = node[name]
@@ -163,6 +165,15 @@ class _Lines:
         while end > start + 1 and self.lines[end - 1].strip()[:1] in ("", "#"):
             end -= 1
         return start, end
+
+
+def _own(node: Any) -> list[str]:
+    """Return the keys that are written in a mapping itself, and not merged into it with `<<`."""
+    return [key for key in node if key in (node.lc.data or {})]
+
+
+def _is_own(document: Any, key: Key) -> bool:
+    return key[0] in _own(document) and (len(key) == 1 or key[1] in _own(document[key[0]]))
 
 
 def _leaves(document: Mapping[str, Any], of_the_user: set[str]) -> Iterator[tuple[Key, Any]]:

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flows.project import merge, parameters, shipped
-from tasks.core import locks, memo, paths
+from tasks.core import locks, memo, paths, yaml_files
 from tasks.core.code_version import ROOT
 from tasks.core.config import Config, load
-from tasks.core.errors import InputError, UndertoneError
+from tasks.core.errors import ConfigError, InputError, UndertoneError
 
 REPLACED = paths.STATE / "before-upgrade"
 """Edited files as they were before the last merge; with another ending, since DVC reads every dvc.yaml."""
@@ -116,6 +116,7 @@ def _upgrade(folder: Path, report: Callable[[str], None], edits: Edits) -> None:
     for name in (*shipped.LINKED, *shipped.COPIED):
         for part in folder.glob(f".{name}.*.part"):
             part.unlink()
+    yaml_files.check(folder / "params.yaml")
     plan = _Plan()
     for name in shipped.COPIED:
         mine = shipped.read(folder / name) if (folder / name).is_file() else None
@@ -203,9 +204,10 @@ def _merge_texts(name: str, base: str, mine: str, new: str) -> tuple[merge.Merge
     # ruamel attaches a blank line to the item before it, which may go
     tight = _BETWEEN_STAGES.sub("\n", new) if name == "dvc.yaml" else new
     try:
+        yaml_files.parse(mine, name, typed=False)
         documents = [yaml.load(text) for text in (base, mine, tight)]
-    except YAMLError as error:
-        return merge.Merge(None, conflicts=[f"{name} is no valid YAML: {error}"]), mine
+    except (ConfigError, YAMLError) as error:
+        return merge.Merge(None, conflicts=[" ".join(str(error).split())]), mine
     if not isinstance(documents[1], dict):
         return merge.Merge(None, conflicts=[f"{name} has no sections such as `stages:`"]), mine
     result = merge.merge(*documents)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from prefect import get_client, get_run_logger, task
@@ -19,6 +21,7 @@ from tasks.__main__ import explain, run
 from tasks.core import paths
 from tasks.core.config import Config, load
 from tasks.core.each import Each
+from tasks.core.errors import UndertoneError
 from tasks.experiments.checkpoint_list import registered
 
 _MAX_LIMITS = 200
@@ -44,6 +47,26 @@ class _Run:
 
 # looked up at run time: a task is pickled with its closure, and this object must not be
 _current_run: ContextVar[_Run] = ContextVar("_current_run")
+
+
+def reporting_mistakes(function: Callable[..., State[Any]]) -> Callable[..., State[Any]]:
+    """Return a flow's function that ends as failed with one message, and no traceback, at a mistake of the user's.
+
+    Args:
+        function: of the flow
+    """
+
+    @wraps(function)
+    def run_flow(*args: Any, **options: Any) -> State[Any]:
+        try:
+            return function(*args, **options)
+        except UndertoneError as error:
+            get_run_logger().error("%s", error)
+            return Failed(message=str(error))
+
+    # Prefect cannot resolve the names of types in another module's function
+    run_flow.__signature__ = inspect.signature(function, eval_str=True)  # type: ignore[attr-defined]
+    return run_flow
 
 
 def project_dag() -> Dag:

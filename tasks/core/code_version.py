@@ -22,7 +22,7 @@ PLUMBING = WITHOUT_EFFECT.union(
     f"{PACKAGE}.core.{name}"
     for name in (
         "bugs", "config", "discovery", "each", "errors", "memo", "os_errors", "paths", "pipeline_file", "results",
-        "tables",
+        "tables", "yaml_files",
     )
 )  # fmt: skip
 """Modules that carry results without computing them. Cache keys hold settings and schemas by value instead."""

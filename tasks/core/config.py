@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, field_validator, model_validator
 
-from tasks.core.errors import ConfigError
+from tasks.core import paths, yaml_files
+from tasks.core.errors import ConfigError, guess
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, le=1e9)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 CORPUS_NAME = r"^[a-z0-9][a-z0-9-]*$"
 Fraction = Annotated[float, Field(ge=0, le=1)]
+_PLACE = re.compile(rf"{re.escape(str(paths.PARAMS))}: (?P<place>\w[\w.-]*\w)")
+_UNKNOWN = re.compile(r": unknown key '(?P<key>[^']*)'")
+_MOST_PROBLEMS = 20
+_LONGEST_QUOTE = 100
 
 
 class Section(BaseModel):
     """A section of params.yaml: frozen, strict about types, closed to unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Crawl(Section):
@@ -126,7 +135,7 @@ class Train(Section):
     outer_folds: Annotated[int, Field(ge=2)]
     inner_folds: Annotated[int, Field(ge=2)]
     smote_neighbours: Annotated[int, Field(ge=1)]
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
 
 
 class Evaluate(Section):
@@ -135,7 +144,7 @@ class Evaluate(Section):
     bootstrap: Annotated[int, Field(ge=100)]
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     shuffles: Annotated[int, Field(ge=1)]
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
 
 
 class Report(Section):
@@ -159,7 +168,7 @@ class Simulate(Section):
     test: Annotated[int, Field(ge=1)]
     prosody: Annotated[float, Field(ge=0)]
     noise_db: Annotated[float, Field(le=0)]
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
     port: Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -272,7 +281,7 @@ class Experiment(Section):
     scale: Literal["standard", "none"] = "standard"
     balance: str = "none"
     tune: Tuning | None = None
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [7]
+    seeds: Annotated[list[Seed], Field(min_length=1)] = [7]
     windows: Windows | None = None
     clips: Clips | None = None
     threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["tuned"] = 0.5
@@ -335,70 +344,96 @@ def load(path: Path) -> Config:
         the settings, frozen
 
     Raises:
-        ConfigError: if the file is missing, is not YAML, or holds an unknown key, a wrong type or an
-            impossible value; the message names each key, its line, what was found and what is allowed
+        ConfigError: if the file is missing, is not YAML within the limits of `yaml_files`, or holds an unknown key, a
+            wrong type or an impossible value; the message names each key, its line, what was found and what is allowed
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError
-
     try:
-        document = YAML(typ="rt").load(path)
+        document = yaml_files.read(path)
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file; run undertone inside a project folder") from None
-    except MarkedYAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error.problem} {error.problem_mark}") from None
-    if not isinstance(document, dict):
-        raise ConfigError(f"{path}: expected sections such as 'crawl:', found {type(document).__name__}")
+    if not isinstance(document.content, dict):
+        kind = "nothing" if document.content is None else type(document.content).__name__
+        raise ConfigError(f"{path}: expected sections such as 'crawl:', found {kind}")
     try:
-        return Config.model_validate(_plain(document))
+        return Config.model_validate(document.content)
     except ValidationError as error:
         raise ConfigError(_explain(error, document, path)) from None
 
 
-def _plain(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node
+@contextmanager
+def error_lines() -> Iterator[None]:
+    """Add the line to errors of the block that name a place in params.yaml, as `params.yaml: features.NAME: …` does.
+
+    Raises:
+        ConfigError: for any ConfigError in the block
+    """
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError("\n".join(_with_line(line) for line in str(error).splitlines())) from None
 
 
-def _explain(error: ValidationError, document: Any, path: Path) -> str:
-    problems = [_explain_one(problem, document, path) for problem in error.errors()]
-    return "\n".join(problems)
+def _with_line(message: str) -> str:
+    place = _PLACE.match(message)
+    if place is None:
+        return message
+    try:
+        document = yaml_files.read(paths.PARAMS)
+        names = [int(part) if part.isdigit() else part for part in place["place"].split(".")]
+        _ = document.content[names[0]][names[1]]
+    except (OSError, ConfigError, LookupError, TypeError):
+        # the settings are not those of this file
+        return message
+    # the place of an unknown key is that of its section
+    key = _UNKNOWN.match(message, place.end())
+    line = document.line([*names, key["key"]] if key else names)
+    return message if line is None else f"{paths.PARAMS}:{line}: {message[place.start('place') :]}"
 
 
-def _explain_one(problem: Any, document: Any, path: Path) -> str:
-    location = problem["loc"]
-    where = f"{path}:{line}" if (line := _line(document, location)) else str(path)
+def _explain(error: ValidationError, document: yaml_files.Document, path: Path) -> str:
+    problems = list(dict.fromkeys(_explain_one(problem, document, path) for problem in error.errors(include_url=False)))
+    more = len(problems) - _MOST_PROBLEMS
+    return "\n".join([*problems[:_MOST_PROBLEMS], *([f"{path}: {more} more such problems"] if more > 0 else [])])
+
+
+def _explain_one(problem: Any, document: yaml_files.Document, path: Path) -> str:
+    location = _in_document(problem["loc"], document.content)
+    where = f"{path}:{line}" if (line := document.line(location)) else str(path)
     key = ".".join(str(part) for part in location)
     if problem["type"] == "extra_forbidden":
-        return f"{where}: unknown key '{key}'; allowed here: {', '.join(_siblings(location[:-1]))}"
+        allowed = _siblings(location[:-1])
+        question = guess(str(location[-1]), allowed)
+        return f"{where}: unknown key '{_shortened(key)}'; {question}allowed here: {', '.join(allowed)}"
     if problem["type"] == "missing":
-        return f"{where}: '{key}' is missing"
-    return f"{where}: '{key}' is {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+        return f"{where}: '{'.'.join(map(str, problem['loc']))}' is missing"
+    message = " ".join(problem["msg"].removeprefix("Value error, ").split())
+    found = _shortened(repr(problem["input"]))
+    return f"{where}: '{_shortened(key)}' is {found}; {message[0].lower()}{message[1:]}"
 
 
-def _line(document: Any, location: tuple[str | int, ...]) -> int | None:
-    line: int | None = None
-    node = document
+def _in_document(location: tuple[str | int, ...], content: Any) -> tuple[str | int, ...]:
+    """Return a place without what pydantic adds: which of several types was tried, and whether it is about a key."""
+    parts: list[str | int] = []
     for part in location:
-        marks = getattr(node, "lc", None)
-        try:
-            line = (marks.key(part) if isinstance(node, dict) else marks.item(part))[0] + 1  # type: ignore[union-attr]
-            node = node[part]
-        except (KeyError, IndexError, TypeError, AttributeError):
-            break
-    return line
+        is_key = isinstance(content, dict) and part in content
+        if is_key or (isinstance(content, list) and isinstance(part, int) and part < len(content)):
+            content = content[part]
+            parts.append(part)
+    return tuple(parts)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 2]} …"
 
 
 def _siblings(location: tuple[str | int, ...]) -> list[str]:
     model: Any = Config
     for part in location:
-        model = get_args(model)[1] if get_origin(model) is dict else model.model_fields[str(part)].annotation
+        model = _section(get_args(model)[-1] if get_origin(model) is dict else model.model_fields[str(part)].annotation)
     return list(model.model_fields)
+
+
+def _section(annotation: Any) -> Any:
+    """Return the section, or the dict of sections, that an annotation such as `Clips | None` stands for."""
+    options = [option for option in get_args(annotation) if isinstance(option, type) and issubclass(option, Section)]
+    return annotation if get_origin(annotation) is dict or not options else options[0]

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from typing import Any
 
-from tasks.core import paths
+from tasks.core import paths, yaml_files
 from tasks.core.code_version import ROOT
 from tasks.core.errors import ConfigError
 
@@ -39,7 +39,7 @@ def stages() -> dict[str, PipelineStage]:
     Stages that could run in any order keep that of the files. A folder without dvc.yaml has the shipped stages.
 
     Raises:
-        ConfigError: if a file is not valid YAML
+        ConfigError: if a file is not valid YAML within the limits of `yaml_files`, or has no stages
     """
     shipped = _state(SHIPPED) or _state(ROOT / SHIPPED)
     return _ordered(tuple(state for state in (shipped, _state(OWN)) if state))
@@ -135,24 +135,30 @@ def _ordered(files: tuple[tuple[Path, int, int], ...]) -> dict[str, PipelineStag
 
 
 def _read(path: Path) -> list[PipelineStage]:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}
-    except YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML ({error})") from error
+    name = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    document = yaml_files.parse(yaml_files.read_text(path, name), name, typed=False)
+    content = document.content or {}
+    entries = (content.get("stages") or {}) if isinstance(content, dict) else None
+    if not isinstance(entries, dict):
+        raise ConfigError(f"{name}: expected a section `stages:` with named stages")
     own = path.parent.name == OWN.parent.name
     prefix, folder = (f"{OWN}:", str(OWN.parent)) if own else ("", ".")
-    return [
-        _stage(prefix + name, entry.get("do", entry), folder) for name, entry in (content.get("stages") or {}).items()
-    ]
+    stages = []
+    for stage, entry in entries.items():
+        definition = entry.get("do", entry) if isinstance(entry, dict) else None
+        if not isinstance(definition, dict):
+            raise ConfigError(f"{name}:{document.line(('stages', stage))}: the stage {stage} has no `cmd:`")
+        stages.append(_stage(prefix + stage, definition, folder))
+    return stages
 
 
 def _stage(name: str, entry: Mapping[str, Any], folder: str) -> PipelineStage:
     def listed(*kinds: str) -> tuple[PurePosixPath, ...]:
-        items = [item for kind in kinds for item in entry.get(kind) or ()]
-        texts = [next(iter(item)) if isinstance(item, dict) else item for item in items]
+        # entries of another form are left to DVC, which names them
+        items = [item for kind in kinds if isinstance(entry.get(kind), list) for item in entry[kind]]
+        texts = [
+            next(iter(item), "") if isinstance(item, dict) else item for item in items if not isinstance(item, list)
+        ]
         return tuple(PurePosixPath(normpath(f"{folder}/{entry.get('wdir', '.')}/{text}")) for text in texts)
 
     return PipelineStage(name, listed("deps"), listed(*_OUTPUTS))

@@ -26,7 +26,7 @@ def registered(config: Config) -> Config:
         config: all settings; invalid recipes are reported elsewhere
     """
     listed = set(config.checkpoints.values())
-    missing = [name for name in plan.checkpoints(config) if name not in listed and Path(name).expanduser().exists()]
+    missing = [name for name in plan.checkpoints(config) if name not in listed and _exists(name)]
     if not missing:
         return config
     entries: dict[str, str] = {}
@@ -49,6 +49,14 @@ def fingerprint(config: Config, checkpoint: str) -> str:
         if listed == checkpoint and (path := paths.fingerprint(name)).is_file():
             return str(json.loads(path.read_text(encoding="utf-8"))["sha256"])
     return ""
+
+
+def _exists(checkpoint: str) -> bool:
+    try:
+        return Path(checkpoint).expanduser().exists()
+    except (OSError, RuntimeError):
+        # too long for a file name, or below the home of nobody
+        return False
 
 
 def _free_name(checkpoint: str, taken: Mapping[str, str]) -> str:

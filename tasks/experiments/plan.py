@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tasks.core.config import Clips, Config, Experiment
+from tasks.core.config import Clips, Config, Experiment, error_lines
 from tasks.core.errors import ConfigError, UndertoneError, one_of
 from tasks.corpora import labels
 from tasks.corpora.labels import LABEL_SETS
@@ -38,6 +39,7 @@ MANY_INTENSITIES = tuple(
 NATIVE = "native_label"
 """Target of the corpus's own codes."""
 _TARGETS = ("emotion", "sentiment", NATIVE, SEVERAL, *INTENSITIES)
+_MOST_POINTS = 1000
 _WHERE = "params.yaml: experiments."
 
 
@@ -117,6 +119,11 @@ def plan(name: str, config: Config) -> Plan:
     Raises:
         ConfigError: at the first mistake, with its place in params.yaml, what was found and what is allowed
     """
+    with error_lines():
+        return _plan(name, config)
+
+
+def _plan(name: str, config: Config) -> Plan:
     recipe, where = config.experiments[name], f"{_WHERE}{name}"
     one_of(recipe.corpus, config.corpora, f"{where}.corpus: there is no corpus")
     reader = config.corpora[recipe.corpus].reader
@@ -245,6 +252,8 @@ def _points(recipe: Experiment, where: str) -> tuple[Mapping[str, Any], ...]:
     if twice := sorted(set(base) & set(recipe.tune.grid)):
         raise ConfigError(f"{where}.tune.grid: {', '.join(twice)} is set under model as well; keep one of the two")
     names = list(recipe.tune.grid)
+    if (n_points := math.prod(len(values) for values in recipe.tune.grid.values())) > _MOST_POINTS:
+        raise ConfigError(f"{where}.tune.grid: {n_points:,} combinations; the limit is {_MOST_POINTS:,}")
     return tuple(
         {**base, **dict(zip(names, point, strict=True))} for point in itertools.product(*recipe.tune.grid.values())
     )

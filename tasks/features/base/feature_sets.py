@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tasks.core.config import Config
+from tasks.core.config import Config, error_lines
 from tasks.core.errors import ConfigError, UndertoneError, one_of
 from tasks.features.base import registry
 from tasks.features.base.extractor import Extractor
@@ -24,10 +24,11 @@ def resolve(name: str, config: Config) -> tuple[Extractor, Any]:
         ConfigError: if the corpus, the extractor or a setting is unknown
     """
     entry, where = config.features[name], f"params.yaml: features.{name}"
-    one_of(entry.corpus, config.corpora, f"{where}.corpus: there is no corpus")
-    with error_context(f"{where}.extractor"):
-        extractor = registry.extractor(entry.extractor)
-    return extractor, settings_of(extractor.settings, entry.settings, f"{where}.settings")
+    with error_lines():
+        one_of(entry.corpus, config.corpora, f"{where}.corpus: there is no corpus")
+        with error_context(f"{where}.extractor"):
+            extractor = registry.extractor(entry.extractor)
+        return extractor, settings_of(extractor.settings, entry.settings, f"{where}.settings")
 
 
 @contextmanager

@@ -101,3 +101,31 @@ def test_a_stages_command_is_known_without_asking_dvc(small: Path, monkeypatch: 
     monkeypatch.setattr(dag, "_view", None)
     monkeypatch.setattr(dag, "_repo", None)
     assert all(dag.command(stage) for stage in dag.stages())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("params.yaml", b"factor: 1\n# caf\xe9\n", "params.yaml:2: byte 0xe9 is not UTF-8"),
+        ("params.yaml", b"factor: " + b"[" * 3000, "params.yaml:1: nested more than 50 levels"),
+        ("dvc.yaml", b"stages:\n  a: {cmd: x}\n  a: {cmd: y}\n", "dvc.yaml:3: the key a occurs twice"),
+        (
+            "dvc.yaml",
+            b"stages:\n  a:\n    cmd: x\n    outz: [y]\n",
+            "dvc.yaml:4: extra keys not allowed in stages.a.outz",
+        ),
+        ("own/dvc.yaml", b"stages: {a: \x00}", "own/dvc.yaml:1: the control character U+0000"),
+        ("own/params.yaml", b"a: *b", "own/params.yaml:1: the alias *b names nothing"),
+        (".dvcignore", b"/x\n/caf\xe9\n", ".dvcignore:2: byte 0xe9 is not UTF-8"),
+        (".dvc/config", b"[core\n", ".dvc/config cannot be used: config file error"),
+    ],
+)
+def test_files_that_dvc_cannot_read_are_named_before_it_fails(
+    small: Path, name: str, content: bytes, message: str
+) -> None:
+    (small / name).parent.mkdir(exist_ok=True)
+    (small / name).write_bytes(content)
+    with pytest.raises(UndertoneError) as caught:
+        Dag()
+    assert str(caught.value).startswith(message)
+    assert len(str(caught.value).splitlines()) == 1

@@ -126,3 +126,15 @@ def test_settings_of_0_1_0_become_settings_of_this_version(tmp_path: object) -> 
     (path := ROOT.__class__(str(tmp_path)) / "params.yaml").write_text(result.text)
     settings = config.load(path)
     assert (settings.simulate.train, settings.simulate.test) == (6, 3)
+
+
+def test_sections_and_keys_that_are_merged_from_others() -> None:
+    mine = "parts: &parts\n  train: {seed: 7, folds: 5}\n  audit: {declared: []}\n<<: *parts\ncorpora: {}\n"
+    shipped = BASE.replace("  folds: 5\n", "  folds: 5\n  steps: 3\n")
+    result = update(mine, BASE, shipped)
+    merged = values(result.text)
+    assert merged["train"] == {"seed": 7, "folds": 5, "steps": 3}
+    assert merged["runtime"] == {"workers": 0}
+    # a merged key cannot be removed from the section that it is merged into
+    without = update(mine, BASE, BASE.replace("audit:             # leaks\n  declared: []\n", "")).notes
+    assert "params.yaml: audit.declared ([]) no longer exists in this version; remove it from the file" in without

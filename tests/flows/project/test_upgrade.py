@@ -180,7 +180,7 @@ def test_a_merge_that_dvc_would_refuse_is_refused(old: Path, next_version: Calla
         upgraded(old)
     assert contents(old) == before
     (old / "dvc.yaml").write_text("stages: [\n")
-    with pytest.raises(InputError, match=r"dvc.yaml is no valid YAML"):
+    with pytest.raises(InputError, match=r"dvc\.yaml:1: not valid YAML"):
         upgraded(old)
 
 

@@ -203,3 +203,12 @@ def test_a_stage_locked_by_another_process_is_waited_for(stages: dict[str, list[
         other.communicate()
     assert len(messages) == 1
     assert f"(PID {other.pid}): dvc repro" in messages[0]
+
+
+def test_a_mistake_in_params_fails_the_flow_with_its_line(project: Path, prefect: None) -> None:
+    from flows.weak_supervision import weak_supervision
+
+    (project / "params.yaml").write_bytes(b"# caf\xe9\n")
+    state: State[Any] = weak_supervision(return_state=True)
+    assert state.is_failed()
+    assert state.message == "params.yaml:1: byte 0xe9 is not UTF-8; save the file as UTF-8"

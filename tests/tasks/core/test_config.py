@@ -75,3 +75,63 @@ def test_labels_of_a_wrong_type_are_one_problem(project: Path, labels: object) -
         config.load(path)
     assert len(str(caught.value).splitlines()) == 1
     assert "expected a set of classes such as all or ekman" in str(caught.value)
+
+
+RECIPE = """experiments:
+  x:
+    corpus: tess
+    target: emotion
+    features: [a]
+    model: {name: svm}
+    protocol: speaker-out(6)
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            "clips: {by: mean, smooh: 3}",
+            "unknown key 'experiments.x.clips.smooh'; did you mean smooth? allowed here: by,",
+        ),
+        (
+            "tune: {grid: {c: [1.0]}, fold: 3}",
+            "unknown key 'experiments.x.tune.fold'; did you mean folds? allowed here:",
+        ),
+        (
+            "windows: {length_s: 1, hop: 3}",
+            "unknown key 'experiments.x.windows.hop'; did you mean hop_s? allowed here:",
+        ),
+        ("noted: x", "unknown key 'experiments.x.noted'; did you mean note? allowed here: corpus, target"),
+        ("tune: 5", "'experiments.x.tune' is 5; input should be"),
+        ("seeds: [4294967296]", "'experiments.x.seeds.0' is 4294967296; input should be less than 4294967296"),
+        ("threshold: some", "'experiments.x.threshold' is 'some'; input should be 'tuned'"),
+        ("clips: {smooth: 2}", "'experiments.x.clips.smooth' is 2; must be odd"),
+        ("tune: {grid: {c: [1.0]}, folds: .inf}", ".inf is too large a number"),
+    ],
+)
+def test_nested_settings_of_a_recipe_are_named_with_their_line(project: Path, setting: str, message: str) -> None:
+    path = edited(project, "experiments: {}", f"{RECIPE}    {setting}\n#")
+    line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if text == f"    {setting}")
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    assert f"{path}:{line}: {message}" in str(caught.value)
+
+
+def test_unknown_keys_of_other_entries(project: Path) -> None:
+    path = edited(
+        project, "corpora: {}", "corpora: {tess: {reader: tess, path: x, pth: y}, Tess: {reader: x, path: y}}\n#"
+    )
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    assert "unknown key 'corpora.tess.pth'; did you mean path? allowed here: reader, path" in str(caught.value)
+    assert "'corpora.Tess' is 'Tess'; string should match pattern" in str(caught.value)
+
+
+def test_long_values_and_many_mistakes_are_cut_short(project: Path) -> None:
+    path = edited(project, "audit:", "\n".join(f"key{n}: 1" for n in range(40)) + f"\naudit: {{x: {'y' * 9999}}}\nold:")
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 21 and all(len(line) < 400 for line in lines)
+    assert lines[-1].endswith("more such problems")

@@ -67,5 +67,5 @@ def test_a_changed_file_is_read_again(project: Path) -> None:
 
 def test_invalid_yaml_names_the_file(project: Path) -> None:
     Path("dvc.yaml").write_text("stages: [", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"dvc\.yaml: not valid YAML"):
+    with pytest.raises(ConfigError, match=r"dvc\.yaml:1: not valid YAML"):
         pipeline_file.stages()
