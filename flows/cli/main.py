@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -350,9 +351,12 @@ def ui(port: Annotated[int, typer.Option(help="Port of the Prefect server.")] = 
     with ExitStack() as stack:
         if sample.lists_are_the_samples(config):
             typer.echo(f"The lists are the sample's, which is served at {stack.enter_context(sample.served(config))}")
-        url = stack.enter_context(server.running(port))
-        typer.echo(f"Prefect runs at {url}. Start a flow run there, or in another terminal:")
-        typer.echo(f"  PREFECT_API_URL={url}/api prefect deployment run 'weak-supervision/nightly' --watch")
+        prefect = stack.enter_context(server.running(port))
+        typer.echo(f"Prefect runs at {prefect.url}. To log in, open this link; keep it to yourself, it is a password:")
+        typer.echo(f"  {prefect.link}")
+        typer.echo("Start a flow run there, or in another terminal:")
+        home = shlex.quote(str(prefect.home))
+        typer.echo(f"  PREFECT_HOME={home} prefect deployment run 'weak-supervision/nightly' --watch")
         _wait_for_ctrl_c()
         typer.echo("Stopping …")
 

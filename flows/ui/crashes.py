@@ -8,52 +8,49 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
     from prefect.events.schemas.automations import AutomationCore
 
 NAME = "mark runs crashed whose process is gone"
 HEARTBEAT_S = 30
 SILENCE_S = 90
+HEARTBEAT_SETTING = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
 SETTINGS = {
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
+    HEARTBEAT_SETTING: str(HEARTBEAT_S),
     # how long a stopped server keeps the list of runs whose heartbeats it expects
     "PREFECT_SERVER_EVENTS_EXPIRED_BUCKET_BUFFER": "P30D",
 }
 
 
-def create_automation(api: str) -> None:
+def create_automation(client: SyncPrefectClient) -> None:
     """Make the server mark runs without heartbeats as crashed; repeated calls leave one automation.
 
     Args:
-        api: URL of the server's API
+        client: of the Prefect server
     """
-    from prefect.client.orchestration import SyncPrefectClient
-
     wanted = _automation()
-    with SyncPrefectClient(api) as client:
-        for existing in client.read_automations_by_name(NAME):
-            # do not replace an identical one: that would discard the runs whose heartbeats it expects
-            if existing.model_dump(exclude={"id", "enabled"}) == wanted.model_dump(exclude={"enabled"}):
-                return
-            client.delete_automation(existing.id)
-        client.create_automation(wanted)
+    for existing in client.read_automations_by_name(NAME):
+        # do not replace an identical one: that would discard the runs whose heartbeats it expects
+        if existing.model_dump(exclude={"id", "enabled"}) == wanted.model_dump(exclude={"enabled"}):
+            return
+        client.delete_automation(existing.id)
+    client.create_automation(wanted)
 
 
-def mark(api: str, flow_runs: Collection[UUID]) -> None:
+def mark(client: SyncPrefectClient, flow_runs: Collection[UUID]) -> None:
     """Mark flow runs as crashed whose processes were ended before they could report a final state.
 
     Args:
-        api: URL of the server's API
+        client: of the Prefect server
         flow_runs: ids of the flow runs
     """
-    from prefect.client.orchestration import SyncPrefectClient
     from prefect.states import Crashed
 
-    with SyncPrefectClient(api) as client:
-        for flow_run in flow_runs:
-            state = client.read_flow_run(flow_run).state
-            if state is None or not state.is_final():
-                message = "`undertone ui` was stopped during this run. Start the run again: finished items are kept."
-                client.set_flow_run_state(flow_run, Crashed(message=message))
+    for flow_run in flow_runs:
+        state = client.read_flow_run(flow_run).state
+        if state is None or not state.is_final():
+            message = "`undertone ui` was stopped during this run. Start the run again: finished items are kept."
+            client.set_flow_run_state(flow_run, Crashed(message=message))
 
 
 def _automation() -> AutomationCore:

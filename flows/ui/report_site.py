@@ -1,7 +1,11 @@
-"""HTTP server of the report on loopback, so that a run's artifact can link to it."""
+"""HTTP server of the report on loopback, so that a run's artifact can link to it.
+
+A browser is let in by its cookie, which the login page of the Prefect server sets: cookies ignore ports.
+"""
 
 from __future__ import annotations
 
+import hmac
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +15,16 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from flows.ui.secret import Secret
+from tasks.core import request_checks
+
 HOST = "127.0.0.1"
+# the report itself has a stricter policy, as a tag
+_POLICY = (
+    "default-src 'self' 'unsafe-inline' data:; base-uri 'none'; form-action 'none'; object-src 'none'; "
+    "frame-ancestors 'none'"
+)
+_LOGIN = "Open the link that `undertone ui` printed when it started: it also lets this browser in here."
 
 
 def url(port: int) -> str:
@@ -19,15 +32,27 @@ def url(port: int) -> str:
     return f"http://{HOST}:{port}/"
 
 
+def set_cookie(port: int, secret: Secret) -> str:
+    """Return the header `Set-Cookie` that lets a browser in.
+
+    Args:
+        port: the report's port, part of the name, so that two projects do not overwrite each other's cookie
+        secret: of this start of `undertone ui`
+    """
+    return f"{_cookie_name(port)}={secret.report_cookie}; Path=/; HttpOnly; SameSite=Strict"
+
+
 @contextmanager
-def serving(folder: Path, port: int) -> Iterator[None]:
+def serving(folder: Path, port: int, secret: Secret) -> Iterator[None]:
     """Serve a folder on loopback while the context is open.
 
     Args:
         folder: the report's folder; it need not exist yet
         port: the server's port
+        secret: of this start of `undertone ui`
     """
-    with ThreadingHTTPServer((HOST, port), partial(_Handler, directory=str(folder))) as server:
+    handler = partial(_Handler, directory=str(folder), secret=secret)
+    with ThreadingHTTPServer((HOST, port), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, name="report", daemon=True)
         thread.start()
@@ -41,13 +66,34 @@ def serving(folder: Path, port: int) -> Iterator[None]:
 class _Handler(SimpleHTTPRequestHandler):
     error_content_type = "text/plain; charset=utf-8"
     error_message_format = "%(message)s\n"
+    # a connection that sends no complete request must not keep its thread
+    timeout = 30
+
+    def __init__(self, *arguments: Any, secret: Secret, **options: Any) -> None:
+        self._secret = secret
+        super().__init__(*arguments, **options)
 
     def send_head(self) -> Any:
-        # against DNS rebinding: the page of another site could resolve its own name to this address
-        if self.headers.get("Host", "").rpartition(":")[0] not in (HOST, "localhost"):
-            self.send_error(HTTPStatus.FORBIDDEN, "The report is served to browsers on this machine only.")
+        port = self.server.server_address[1]
+        refusal = request_checks.refusal(self.command, self.headers.items(), request_checks.loopback(port))
+        if refusal is not None:
+            self.send_error(refusal.status, refusal.reason)
             return None
-        return super().send_head()
+        if not self._has_cookie(port):
+            self.send_error(HTTPStatus.UNAUTHORIZED, _LOGIN)
+            return None
+        try:
+            return super().send_head()
+        except ValueError:
+            # a path with a null byte
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return None
+
+    def _has_cookie(self, port: int) -> bool:
+        # parsed by hand: http.cookies gives up at the first cookie that it does not like, whichever server has set it
+        cookies = [cookie.strip() for header in self.headers.get_all("Cookie", []) for cookie in header.split(";")]
+        own = f"{_cookie_name(port)}={self._secret.report_cookie}".encode()
+        return any(hmac.compare_digest(cookie.encode(), own) for cookie in cookies)
 
     def list_directory(self, path: Any) -> None:
         self.send_error(HTTPStatus.NOT_FOUND)
@@ -57,8 +103,15 @@ class _Handler(SimpleHTTPRequestHandler):
         super().send_error(code, missing if code == HTTPStatus.NOT_FOUND else message, explain)
 
     def end_headers(self) -> None:
+        for name, value in request_checks.ANSWER_HEADERS.items():
+            self.send_header(name, value)
+        self.send_header("Content-Security-Policy", _POLICY)
         self.send_header("Cache-Control", "no-cache")
         super().end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log no requests."""
+
+
+def _cookie_name(port: int) -> str:
+    return f"undertone_report_{port}"

@@ -9,27 +9,61 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
 
-from flows.ui import crashes, orphans, report_site
+from flows.ui import crashes, guard, orphans, report_site, secret, work_pool
 from flows.ui.processes import Service, accepting_sigint, supervised
+from flows.ui.secret import Secret
 from tasks.core import paths
 from tasks.core.errors import UndertoneError
 
-POOL = "undertone"
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
 PREFECT = (sys.executable, "-m", "prefect")
 STARTUP_S = 90.0
 
 
-def environment(port: int) -> dict[str, str]:
+@dataclass(frozen=True)
+class PrefectServer:
+    """The running server.
+
+    Args:
+        url: its address
+        secret: what its clients have to send
+        home: Prefect's folder in the project, with a profile for clients
+    """
+
+    url: str
+    secret: Secret
+    home: Path
+
+    @property
+    def link(self) -> str:
+        """Return the link that logs a browser in, to Prefect's pages and to the report."""
+        return guard.link(self.url, self.secret)
+
+    def client(self) -> SyncPrefectClient:
+        """Return a client of the server's API."""
+        from prefect.client.orchestration import SyncPrefectClient
+
+        return SyncPrefectClient(f"{self.url}/api", auth_string=self.secret.auth_string)
+
+
+def environment(port: int, access: Secret) -> dict[str, str]:
     """Return the environment of Prefect's commands.
 
-    Variables that are set already (a database URL, say) are kept, except the server's address and its folder.
+    Variables that are set already (a database URL, say) are kept, except the server's address, its folder, and what
+    decides on access to it.
 
     Args:
         port: the server's port
+        access: what clients have to send
     """
     home = (paths.STATE / "prefect").resolve()
     return {
@@ -40,7 +74,9 @@ def environment(port: int) -> dict[str, str]:
         "PREFECT_WORKER_QUERY_SECONDS": "3",
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_API_URL": f"{_url(port)}/api",
+        "PREFECT_API_AUTH_STRING": access.auth_string,
+        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_CLI_PROMPT": "false",
@@ -49,9 +85,25 @@ def environment(port: int) -> dict[str, str]:
     }
 
 
+def server_environment(port: int, access: Secret) -> dict[str, str]:
+    """Return the environment of the server: that of Prefect's commands, and who may use it.
+
+    Args:
+        port: its port
+        access: what clients have to send
+    """
+    return {
+        **environment(port, access),
+        "PREFECT_SERVER_API_AUTH_STRING": access.auth_string,
+        "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": _url(port),
+        "PREFECT_SERVER_UI_API_URL": f"{_url(port)}/api",
+    }
+
+
 @contextmanager
-def running(port: int) -> Iterator[str]:
-    """Run server, worker and report page, and register pool and deployments; yield the server's URL; stop all on exit.
+def running(port: int) -> Iterator[PrefectServer]:
+    """Run server, worker and report page, and register pool and deployments; yield the server; stop all on exit.
 
     Args:
         port: the server's port; the next one serves the report
@@ -60,38 +112,54 @@ def running(port: int) -> Iterator[str]:
         UndertoneError: if a port is taken, `undertone ui` runs in this project already, or a service does not start or
             keeps stopping
     """
-    env = environment(port)
+    access = secret.new()
+    env = environment(port, access)
     home = Path(env["PREFECT_HOME"])
     home.mkdir(parents=True, exist_ok=True)
-    serve = (*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port))
-    server = Service("the Prefect server", serve, env, home / "server.log")
-    work = (*PREFECT, "worker", "start", "--pool", POOL, "--name", socket.gethostname())
+    # database and logs, too, are of no concern to other users of this machine
+    home.chmod(0o700)
+    prefect = PrefectServer(_url(port), access, home)
+    serve = (sys.executable, "-m", "flows.ui.prefect_server", str(port))
+    server = Service("the Prefect server", serve, server_environment(port, access), home / "server.log")
+    work = (*PREFECT, "worker", "start", "--pool", work_pool.NAME, "--name", socket.gethostname())
     # after SIGINT a worker waits about 15 s, though its runs have been ended by then
     worker = Service("the worker", work, env, home / "worker.log", stop_timeout_s=2.0)
     with accepting_sigint(), orphans.signals_handled() as ignore_signals, ExitStack() as stack:
         ended = stack.enter_context(orphans.exclusive(home))
         _demand_free(port, "")
         _demand_free(port + 1, ", where the report is served,")
-        stack.enter_context(report_site.serving(paths.REPORT.parent.resolve(), port + 1))
+        secret.write_profile(home, env["PREFECT_API_URL"], access)
+        stack.enter_context(report_site.serving(paths.REPORT.parent.resolve(), port + 1, access))
         stack.enter_context(server.running())
         _await_health(f"{env['PREFECT_API_URL']}/health", server)
-        _prefect(["work-pool", "create", POOL, "--type", "process", "--overwrite"], env)
-        _prefect(["--no-prompt", "deploy", "--all"], env)
-        crashes.create_automation(env["PREFECT_API_URL"])
-        crashes.mark(env["PREFECT_API_URL"], ended)
+        _register(prefect, env, ended)
         stack.enter_context(worker.running())
-        stack.callback(_end_runs, home, server, worker)
+        stack.callback(_end_runs, prefect, server, worker)
         stack.enter_context(supervised(server, worker))
         stack.callback(ignore_signals)
-        yield f"http://127.0.0.1:{port}"
+        yield prefect
 
 
-def _end_runs(home: Path, server: Service, worker: Service) -> None:
+def _url(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def _register(prefect: PrefectServer, env: dict[str, str], ended: Collection[UUID]) -> None:
+    """Register work pool, deployments and automation; mark the ended flow runs."""
+    with prefect.client() as client:
+        work_pool.create(client)
+        _prefect(["--no-prompt", "deploy", "--all"], env)
+        crashes.create_automation(client)
+        crashes.mark(client, ended)
+
+
+def _end_runs(prefect: PrefectServer, server: Service, worker: Service) -> None:
     # interrupt the worker first, so that it starts no new runs; end its runs, since it would wait for them
     worker.interrupt()
-    ended = orphans.end(home, spare=(server.pid(), worker.pid()))
+    ended = orphans.end(prefect.home, spare=(server.pid(), worker.pid()))
     if server.exit_status() is None:
-        crashes.mark(server.env["PREFECT_API_URL"], ended)
+        with prefect.client() as client:
+            crashes.mark(client, ended)
 
 
 def _demand_free(port: int, purpose: str) -> None:

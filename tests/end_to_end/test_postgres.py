@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +18,10 @@ from typing import Any
 import psutil
 import pytest
 
-from flows.ui import orphans, server
+from flows.ui import orphans, server, work_pool
+from flows.ui.server import PrefectServer
 from tasks.core import paths
+from tests.prefect_api import Api
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOTE = """
@@ -126,7 +126,7 @@ def accepts(database: Database) -> bool:
 
 
 @pytest.fixture
-def url(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def running_ui(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrefectServer]:
     """A server on that database, in a project whose flows note which worker ran them."""
     text = (ROOT / "prefect.yaml").read_text()
     for name in ("weak-supervision", "corpus-benchmark"):
@@ -136,43 +136,37 @@ def url(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (tmp_path / "prefect.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PREFECT_API_DATABASE_CONNECTION_URL", database.url)
-    with server.running(free_port()) as found:
-        yield found
+    with server.running(free_port()) as running:
+        yield running
 
 
-def api(url: str, path: str, body: object | None = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{url}/api{path}", data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
-
-
-def run(url: str, deployment: str, note: str) -> str:
+def run(api: Api, deployment: str, note: str) -> str:
     """Run a deployment to its end and return the worker that ran it."""
-    target = api(url, f"/deployments/name/{deployment}")["id"]
-    flow_run = api(url, f"/deployments/{target}/create_flow_run", {"parameters": {"note": note}})["id"]
-    until(lambda: api(url, f"/flow_runs/{flow_run}")["state"]["type"] == "COMPLETED", 90)
+    flow_run = api.start(deployment, note=note)
+    until(lambda: api.state(flow_run) == "Completed", 90)
     return Path(note).read_text()
 
 
-def workers(url: str) -> set[str]:
-    found = api(url, f"/work_pools/{server.POOL}/workers/filter", {})
-    return {one["name"] for one in found if one["status"] == "ONLINE"}
+def workers(api: Api) -> set[str]:
+    online = api.ask(f"/work_pools/{work_pool.NAME}/workers/filter", {})
+    return {worker["name"] for worker in online if worker["status"] == "ONLINE"}
 
 
-def test_two_workers_share_a_pool_on_postgresql(url: str, database: Database, tmp_path: Path) -> None:
-    (first,) = until(lambda: workers(url))
-    assert run(url, "weak-supervision/nightly", "one.txt") == first
-    port = int(url.rpartition(":")[2])
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", server.POOL, "--name", "second"]
+def test_two_workers_share_a_pool_on_postgresql(running_ui: PrefectServer, database: Database, tmp_path: Path) -> None:
+    api = Api(running_ui)
+    (first,) = until(lambda: workers(api))
+    assert run(api, "weak-supervision/nightly", "one.txt") == first
+    # as on another machine, with nothing but the profile in the shared folder; the mark is for the fixture's clean-up
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", work_pool.NAME, "--name", "second"]
+    env = {**os.environ, "PREFECT_HOME": str(running_ui.home), orphans.MARK: str(running_ui.home)}
     with Path("second.log").open("wb") as sink:
-        second = subprocess.Popen(command, env=server.environment(port), stdout=sink, stderr=sink)
-    until(lambda: "second" in workers(url))
+        second = subprocess.Popen(command, env=env, stdout=sink, stderr=sink)
+    until(lambda: "second" in workers(api))
     mine = [one for one in psutil.process_iter() if orphans.is_marked(one, paths.STATE.resolve() / "prefect")]
     (busy,) = [one for one in mine if "worker" in one.cmdline() and one.pid != second.pid]
     busy.suspend()
     try:
-        assert run(url, "corpus-benchmark/weekly-benchmark", "two.txt") == "second"
+        assert run(api, "corpus-benchmark/weekly-benchmark", "two.txt") == "second"
     finally:
         busy.resume()
         second.kill()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import html
-import json
 import os
 import re
 import shutil
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,10 +19,12 @@ import pytest
 
 from flows.project import workspace
 from flows.project.dag import Dag
-from flows.ui import server
+from flows.ui import report_site, server
+from flows.ui.server import PrefectServer
 from tasks.core.config import Config
 from tasks.simulate import site
 from tasks.simulate.sample import sample
+from tests.prefect_api import Api
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = (
@@ -51,7 +53,8 @@ pytestmark = [
 class Pages:
     """A server with a run that finished and a run that failed, and a browser to look at it."""
 
-    url: str
+    server: PrefectServer
+    client: Api
     folder: Path
     pictures: Path
     finished: dict[str, Any]
@@ -59,7 +62,7 @@ class Pages:
     broken: str
 
     def api(self, path: str, body: object | None = None) -> Any:
-        return api(self.url, path, body)
+        return self.client.ask(path, body)
 
     def see(self, path: str, name: str, *wanted: str) -> str:
         """Open a page until everything wanted stands on it, take its picture, and return its text."""
@@ -73,30 +76,26 @@ class Pages:
         assert not missing, f"{path} lacks {missing}; it says: {text[:3000]}"
         return text
 
+    def log_in(self) -> None:
+        """Open the printed link in the browser, whose profile keeps what it stores."""
+        self._browse(self.server.link.removeprefix(self.server.url), "--dump-dom")
+
     def _text(self, path: str) -> str:
         page = re.sub(r"<(script|style|svg)\b.*?</\1>", "", self._browse(path, "--dump-dom"), flags=re.DOTALL)
         return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
     def _browse(self, path: str, do: str) -> str:
         profile = self.folder.parent / "profile"
-        command = [str(CHROMIUM), *QUIET, f"--user-data-dir={profile}", do, f"{self.url}{path}"]
+        command = [str(CHROMIUM), *QUIET, f"--user-data-dir={profile}", do, f"{self.server.url}{path}"]
         return subprocess.run(command, capture_output=True, text=True, timeout=90, check=True).stdout
 
 
-def api(url: str, path: str, body: object | None = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{url}/api{path}", data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
-
-
-def run(url: str, deployment: str, **parameters: object) -> dict[str, Any]:
+def run(api: Api, deployment: str, **parameters: object) -> dict[str, Any]:
     """Start a run of a deployment, as the page's button does, and wait for its end."""
-    target = api(url, f"/deployments/name/{deployment}")["id"]
-    flow_run = api(url, f"/deployments/{target}/create_flow_run", {"parameters": parameters})
+    started = api.start(deployment, **parameters)
     until = time.monotonic() + 300
     while time.monotonic() < until:
-        flow_run = api(url, f"/flow_runs/{flow_run['id']}")
+        flow_run = api.ask(f"/flow_runs/{started}")
         if flow_run["state"]["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
             return dict(flow_run)
         time.sleep(0.5)
@@ -132,14 +131,17 @@ def pages(tmp_path_factory: pytest.TempPathFactory, settings: Config) -> Iterato
         text = params.read_text().replace("127.0.0.1:8417", interviews.removeprefix("http://"))
         params.write_text(text.replace("attempts: 4", "attempts: 2"))
         patch.chdir(folder)
-        with server.running(free_port()) as url:
-            finished = run(url, "weak-supervision/nightly")
+        with server.running(free_port()) as prefect:
+            client = Api(prefect)
+            finished = run(client, "weak-supervision/nightly")
             # a disk that lost a file's content, and a memo that was cleaned: nobody rejects that, it is a bug's failure
             broken = sorted(Path("data/crawl/media").glob("*.flac"))[0]
             broken.write_bytes(b"fLaC" + bytes(5000))
             shutil.rmtree(".undertone/memo/segments")
-            failed = run(url, "weak-supervision/nightly", only=["segments"])
-            yield Pages(url, folder, pictures, finished, failed, broken.stem)
+            failed = run(client, "weak-supervision/nightly", only=["segments"])
+            shown_pages = Pages(prefect, client, folder, pictures, finished, failed, broken.stem)
+            shown_pages.log_in()
+            yield shown_pages
 
 
 def test_the_deployments_are_listed_with_their_schedules(pages: Pages) -> None:
@@ -180,8 +182,11 @@ def test_the_report_is_served_where_its_artifact_says(pages: Pages) -> None:
     (link,) = pages.api("/artifacts/latest/filter", {"artifacts": {"key": {"any_": ["report"]}}})
     address = re.search(r"http://127\.0\.0\.1:\d+/", link["data"])
     assert address, link["data"]
-    with urllib.request.urlopen(address[0], timeout=10) as page:
+    cookie = report_site.set_cookie(int(address[0].rstrip("/").rpartition(":")[2]), pages.server.secret).split(";")[0]
+    with urllib.request.urlopen(urllib.request.Request(address[0], headers={"Cookie": cookie}), timeout=10) as page:
         assert page.read() == (pages.folder / "data/report/index.html").read_bytes()
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(address[0], timeout=10)
 
 
 def test_a_failed_run_says_stage_item_and_reason(pages: Pages) -> None:

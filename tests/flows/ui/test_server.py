@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from prefect.settings import Settings
 from ruamel.yaml import YAML
 
-from flows.ui import crashes, orphans, report_site, server
+from flows.ui import crashes, orphans, secret, server, work_pool
 from flows.ui.processes import Service, supervised
 from tasks.core import paths
 from tasks.core.errors import UndertoneError
+from tests.prefect_api import Api
 
 ROOT = Path(__file__).resolve().parents[3]
 NAP = """
@@ -67,15 +66,6 @@ def program(code: str, tmp_path: Path, **env: str) -> Service:
     return Service("the program", (sys.executable, "-c", code), {**os.environ, **env}, tmp_path / "program.log", 1.0)
 
 
-def fetch(url: str, **headers: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=5) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-
-
 def test_the_users_database_is_kept_and_their_own_prefect_server_is_not_used(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,22 +73,45 @@ def test_the_users_database_is_kept_and_their_own_prefect_server_is_not_used(
     monkeypatch.setenv("PREFECT_API_DATABASE_CONNECTION_URL", url)
     monkeypatch.setenv("PREFECT_API_URL", "https://elsewhere.example/api")
     monkeypatch.setenv("PREFECT_HOME", "/home/somebody/.prefect")
-    env = server.environment(4200)
+    env = server.environment(4200, secret.new())
     assert env["PREFECT_API_DATABASE_CONNECTION_URL"] == url
     assert env["PREFECT_API_URL"] == "http://127.0.0.1:4200/api"
     assert env["PREFECT_HOME"] == str(project / ".undertone/prefect")
     assert env["UNDERTONE_REPORT_URL"] == "http://127.0.0.1:4201/"
 
 
-def test_every_deployment_has_a_collision_strategy_and_heartbeats() -> None:
+def test_access_to_the_server_cannot_be_opened_by_other_variables(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "PREFECT_API_AUTH_STRING": "admin:admin",
+        "PREFECT_SERVER_API_AUTH_STRING": "admin:admin",
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": "*",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "*",
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "false",
+        "PREFECT_UI_API_URL": "http://evil.example/api",
+    }.items():
+        monkeypatch.setenv(name, value)
+    access = secret.new()
+    for name, value in server.server_environment(4200, access).items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert settings.server.api.auth_string is not None
+    assert settings.server.api.auth_string.get_secret_value() == access.auth_string
+    assert settings.server.api.csrf_protection_enabled
+    assert settings.server.api.cors_allowed_origins == "http://127.0.0.1:4200"
+    assert settings.server.ui.api_url == "http://127.0.0.1:4200/api"
+
+
+def test_every_deployment_has_a_collision_strategy(project: Path) -> None:
     declared = YAML(typ="safe").load(ROOT / "prefect.yaml")["deployments"]
     assert [deployment["name"] for deployment in declared] == ["nightly", "weekly-benchmark"]
     for deployment in declared:
         assert deployment["concurrency_limit"].keys() == {"limit", "collision_strategy", "grace_period_seconds"}
-        env = deployment["work_pool"]["job_variables"]["env"]
-        assert env["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == str(crashes.HEARTBEAT_S)
+        assert deployment["work_pool"] == {"name": work_pool.NAME}
         file, function = deployment["entrypoint"].split(":")
         assert f"def {function}(" in (ROOT / file).read_text()
+    assert server.environment(4200, secret.new())["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == str(crashes.HEARTBEAT_S)
 
 
 def test_a_taken_port_is_refused(project: Path) -> None:
@@ -119,27 +132,6 @@ def test_a_second_ui_in_the_project_is_refused(tmp_path: Path) -> None:
         orphans.exclusive(tmp_path),
     ):
         pass
-
-
-def test_only_the_report_is_served_and_only_on_loopback(tmp_path: Path) -> None:
-    folder, port = tmp_path / "report", free_port()
-    (tmp_path / "secret.txt").write_text("secret")
-    with report_site.serving(folder, port):
-        url = report_site.url(port)
-        assert fetch(url) == (
-            404,
-            "There is no such page; the report is at / once a run of weak-supervision has written it.\n",
-        )
-        (folder / "plots").mkdir(parents=True)
-        (folder / "index.html").write_text("the report")
-        assert fetch(url) == (200, "the report")
-        assert fetch(f"{url}plots/")[0] == 404, "no listing of folders"
-        assert fetch(f"{url}../secret.txt")[0] == fetch(f"{url}%2e%2e/secret.txt")[0] == 404
-        assert fetch(url, Host=f"rebound.example:{port}")[0] == 403
-        address = socket.gethostbyname(socket.gethostname())
-        if not address.startswith("127."):
-            with pytest.raises(OSError, match="refused"):
-                socket.create_connection((address, port), timeout=2)
 
 
 def test_a_service_that_stops_is_restarted(
@@ -226,48 +218,12 @@ def napping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     ]
 
 
-class Api:
-    """A client of Prefect's API for these tests."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def ask(self, path: str, body: object | None = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/api{path}", data, {"Content-Type": "application/json"})
-        for _ in range(60):
-            try:
-                with urllib.request.urlopen(request, timeout=30) as answer:
-                    return json.load(answer)
-            except urllib.error.HTTPError as error:
-                with error:
-                    # SQLite is busy; Prefect's own client retries, too
-                    if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
-                        raise
-                time.sleep(0.5)
-        raise AssertionError(f"{path}: busy for half a minute")
-
-    def start(self, deployment: str, **parameters: object) -> str:
-        target = self.ask(f"/deployments/name/{deployment}")["id"]
-        return str(self.ask(f"/deployments/{target}/create_flow_run", {"parameters": parameters})["id"])
-
-    def state(self, flow_run: str) -> str:
-        return str(self.ask(f"/flow_runs/{flow_run}")["state"]["name"])
-
-    def planned(self) -> set[str]:
-        scheduled = {"flow_runs": {"state": {"name": {"any_": ["Scheduled"]}}}}
-        return {run["expected_start_time"][11:16] for run in self.ask("/flow_runs/filter", scheduled)}
-
-    def active_slots(self) -> dict[str, int]:
-        return {limit["name"]: limit["active_slots"] for limit in self.ask("/v2/concurrency_limits/filter", {})}
-
-
 @pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_runs_are_scheduled_collisions_handled_and_runs_ended_on_exit(napping: Path) -> None:
     port = free_port()
-    with server.running(port) as url:
-        api = Api(url)
+    with server.running(port) as prefect:
+        api = Api(prefect)
         until(lambda: {"03:00", "05:00"} <= api.planned(), 60)
         first = api.start("weak-supervision/nightly", seconds=300)
         until(lambda: api.state(first) == "Running", 120)
@@ -276,18 +232,19 @@ def test_runs_are_scheduled_collisions_handled_and_runs_ended_on_exit(napping: P
         weekly = [api.start("corpus-benchmark/weekly-benchmark", seconds=3) for _ in range(2)]
         until(lambda: "AwaitingConcurrencySlot" in map(api.state, weekly), 120)
         existing = {automation["id"] for automation in api.ask("/automations/filter", {})}
-        crashes.create_automation(f"{url}/api")
+        with prefect.client() as client:
+            crashes.create_automation(client)
         assert {automation["id"] for automation in api.ask("/automations/filter", {})} == existing
         assert len(existing) == 1
-    with server.running(port) as url:
-        assert Api(url).state(first) == "Crashed", "marked before the server stopped"
+    with server.running(port) as prefect:
+        assert Api(prefect).state(first) == "Crashed", "marked before the server stopped"
 
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_a_new_run_starts_after_all_processes_were_killed(napping: Path) -> None:
-    with server.running(free_port()) as url:
-        api = Api(url)
+    with server.running(free_port()) as prefect:
+        api = Api(prefect)
         api.ask("/v2/concurrency_limits/", {"name": "tag:host:quiet.example", "limit": 1})
         first = api.start("weak-supervision/nightly", seconds=300)
         until(lambda: api.state(first) == "Running" and api.active_slots()["tag:host:quiet.example"] == 1, 120)
@@ -296,7 +253,7 @@ def test_a_new_run_starts_after_all_processes_were_killed(napping: Path) -> None
             if orphans.is_marked(process, home):
                 process.kill()
         killed = time.monotonic()
-        until(lambda: alive(url), 120)
+        until(lambda: alive(prefect.url), 120)
         until(lambda: api.state(first) == "Crashed", 240)
         assert time.monotonic() - killed < 120
         second = api.start("weak-supervision/nightly")
@@ -306,6 +263,7 @@ def test_a_new_run_starts_after_all_processes_were_killed(napping: Path) -> None
 
 def alive(url: str) -> bool:
     try:
-        return fetch(f"{url}/api/health")[0] == 200
+        with urllib.request.urlopen(f"{url}/api/health", timeout=5) as answer:
+            return bool(answer.status == 200)
     except OSError:
         return False

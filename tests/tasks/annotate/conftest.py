@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +19,9 @@ from tasks.annotate.rated_segments import Segment, SegmentId
 from tasks.core import each, paths, tables
 from tasks.core.config import Config
 from tasks.stages import segments
+from tests.browser import Tab, opened
 
 ROOT = Path(__file__).resolve().parents[3]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-_FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-quic", "--hide-scrollbars", "--window-size=900,800",
-    "--remote-debugging-port=0", "--mute-audio",
-)  # fmt: skip
 
 
 def segment(number: int = 0, video: str = "test-1", text: str = "some words") -> Segment:
@@ -119,37 +110,16 @@ def served(cut: None) -> Iterator[Callable[..., Server]]:
             server.kill()
 
 
-class Page:
-    """A browser tab."""
-
-    def __init__(self, browser: Any, numbers: Iterator[int], session: str) -> None:
-        self._browser, self._numbers, self._session = browser, numbers, session
-
-    def ask(self, method: str, **parameters: object) -> dict[str, Any]:
-        return _ask(self._browser, self._numbers, method, parameters, self._session)
-
-    def run(self, expression: str) -> Any:
-        answer = self.ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
+class Page(Tab):
+    """A tab with the listening page."""
 
     def press(self, key: str) -> None:
         code = {" ": "Space"}.get(key, f"Digit{key}" if key.isdigit() else f"Key{key.upper()}")
         for kind in ("keyDown", "keyUp"):
             self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=code, text=key if kind == "keyDown" else "")
 
-    def until(self, expression: str) -> Any:
-        end = time.monotonic() + 30
-        while not (value := self.run(expression)):
-            assert time.monotonic() < end, (
-                f"{expression} never came true; the page says {self.run('document.body.innerText')!r}"
-            )
-            time.sleep(0.02)
-        return value
-
     def enter(self, url: str, name: str) -> None:
-        self.ask("Page.navigate", url=url)
-        self.until("document.readyState === 'complete' && !!document.getElementById('listener')")
+        self.open(url, "!!document.getElementById('listener')")
         self.ask("Input.insertText", text=name)
         self.ask(
             "Input.dispatchKeyEvent", type="keyDown", key="Enter", code="Enter", text="\r", windowsVirtualKeyCode=13
@@ -165,52 +135,9 @@ class Page:
         self.press(key)
         self.until(f"document.getElementById('progress-text').textContent === '{done} of {total}'")
 
-    def picture(self, path: Path) -> None:
-        import base64
-
-        path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
-
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Callable[[], Page]]:
     """Open tabs, each with its own profile, in one headless browser."""
-    from websockets.sync.client import connect
-
-    if CHROMIUM is None:
-        pytest.skip("no chromium, chromium-browser or google-chrome on the PATH")
-    command = [CHROMIUM, *_FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "about:blank"]
-    with _running(command) as url, connect(url, max_size=None, proxy=None) as connection:
-        numbers = itertools.count(1)
-
-        def open_tab() -> Page:
-            context = _ask(connection, numbers, "Target.createBrowserContext", {})["browserContextId"]
-            made = {"url": "about:blank", "browserContextId": context}
-            target = _ask(connection, numbers, "Target.createTarget", made)["targetId"]
-            attached = _ask(connection, numbers, "Target.attachToTarget", {"targetId": target, "flatten": True})
-            return Page(connection, numbers, attached["sessionId"])
-
+    with opened(tmp_path, Page) as open_tab:
         yield open_tab
-
-
-@contextmanager
-def _running(command: list[str]) -> Iterator[str]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stderr is not None
-        yield next(match[0] for line in process.stderr if (match := re.search(r"ws://\S+", line)))
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
-
-
-def _ask(
-    browser: Any, numbers: Iterator[int], method: str, parameters: dict[str, Any], session: str | None = None
-) -> dict[str, Any]:
-    number = next(numbers)
-    message = {"id": number, "method": method, "params": parameters}
-    browser.send(json.dumps(message if session is None else {**message, "sessionId": session}))
-    while True:
-        answer = json.loads(browser.recv(timeout=60))
-        if answer.get("id") == number:
-            assert "error" not in answer, (method, answer)
-            return dict(answer["result"])
