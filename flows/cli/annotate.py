@@ -43,9 +43,7 @@ def annotate(
     adjudicate: Annotated[
         bool, typer.Option("--adjudicate", help="Play the segments whose ratings tie; another person decides them.")
     ] = False,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on. With any other than this machine's own, visitors need a token.")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines connect.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")] = 8421,
 ) -> None:
     """Serve the listening page until Ctrl-C. Keys: 1, 2, 3 rate, space plays, u undoes, 0 skips.
@@ -59,7 +57,7 @@ def annotate(
     """
     if context.invoked_subcommand is not None:
         return
-    from tasks.annotate import candidates, rating_files, serve
+    from tasks.annotate import access, candidates, rating_files, serve
     from tasks.annotate.listening_session import ListeningSession
 
     available = candidates.load()
@@ -70,7 +68,13 @@ def annotate(
         else:
             queue, raters = _queue(available, order, n, split, seed), None
         session = ListeningSession(store, queue, candidates.sounds(queue), text, raters)
-        serve.run(session, serve.ListenAddress(host, port), lambda url: _announce(url, len(queue), adjudicate))
+        kind = "with ties" if adjudicate else "to rate"
+        is_local = access.is_loopback(host)
+        serve.run(
+            session,
+            serve.ListenAddress(host, port),
+            lambda url: _announce(url, f"{len(queue)} segments {kind}", is_local=is_local),
+        )
         _publish(store)
 
 
@@ -168,12 +172,11 @@ def _ties(
     return [candidate.segment for candidate in queue.at_random(tied, seed)], raters
 
 
-def _announce(url: str, n: int, adjudicate: bool) -> None:
-    typer.echo(f"{n} segments {'with ties' if adjudicate else 'to rate'}. Open: {url}")
-    if "token=" in url:
-        typer.echo(
-            "Everyone with this address can listen and rate. The connection is not encrypted: use a network you trust."
-        )
+def _announce(url: str, content: str, *, is_local: bool) -> None:
+    typer.echo(f"{content}. Open: {url}")
+    typer.echo("Everyone with this address can listen and rate.")
+    if not is_local:
+        typer.echo("The connection is not encrypted: use a network you trust.")
     typer.echo("Every rating is saved immediately. Stop with Ctrl-C.")
 
 

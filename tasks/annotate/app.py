@@ -6,15 +6,22 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from tasks.annotate import access
 from tasks.annotate.access import AccessRules
+from tasks.annotate.body_limit import BodyLimit
 from tasks.annotate.listening_session import ListeningSession
 from tasks.core.errors import UndertoneError
 from tasks.pages.common import templating
 
+_MAX_BODY_BYTES = 16 * 1024
+_EXPECTED = (
+    "The request is malformed. Expected: a JSON object with the text `listener`, and for ratings the text `key` and "
+    "`label`, which is negative, neutral, positive or null."
+)
 _Next = Callable[[Request], Awaitable[Response]]
 
 
@@ -42,22 +49,30 @@ def make(session: ListeningSession, rules: AccessRules) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     files = _files(session)
 
+    app.add_middleware(BodyLimit, max_bytes=_MAX_BODY_BYTES)
+
+    # added last, and so first in line
     @app.middleware("http")
     async def guard(request: Request, call_next: _Next) -> Response:
-        token = request.query_params.get("token")
-        refused = rules.refuses(request.method, request.headers, token or request.cookies.get(access.COOKIE))
-        if refused is None:
+        token = request.query_params.get("token") if request.url.path == "/" else None
+        refusal = rules.refuses(request.method, request.headers.items(), request.cookies, token)
+        if refusal is None:
             answer = await call_next(request)
         else:
-            answer = Response(refused[1], refused[0], media_type="text/plain")
+            answer = Response(refusal.reason, refusal.status, media_type="text/plain")
         answer.headers.update(access.HEADERS)
-        if refused is None and token and rules.token is not None:
-            answer.set_cookie(access.COOKIE, rules.token, httponly=True, samesite="strict")
+        if refusal is None and token is not None:
+            answer.set_cookie(rules.cookie, rules.token, httponly=True, samesite="strict")
         return answer
 
     @app.exception_handler(UndertoneError)
     async def explain(_: Request, error: UndertoneError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 400)
+
+    @app.exception_handler(RequestValidationError)
+    async def refuse(_: Request, _error: RequestValidationError) -> JSONResponse:
+        # the error repeats the body, which may hold what JSON cannot
+        return JSONResponse({"detail": _EXPECTED}, 400)
 
     @app.get("/")
     def page() -> Response:

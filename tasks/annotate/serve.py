@@ -27,7 +27,7 @@ def run(session: ListeningSession, address: ListenAddress, announce: Callable[[s
     Args:
         session: the queue and its ratings
         address: host and port
-        announce: called with the URL to open, including the token if there is one
+        announce: called with the URL to open, including the token
 
     Raises:
         Busy: if the port is occupied
@@ -37,9 +37,10 @@ def run(session: ListeningSession, address: ListenAddress, announce: Callable[[s
 
     from tasks.annotate import app
 
-    rules = access.for_host(address.host)
     with _bound(address) as listening:
-        announce(_url(address.host, listening.getsockname()[1], rules.token))
+        port = listening.getsockname()[1]
+        rules = access.for_host(address.host, port)
+        announce(_url(address.host, port, rules.token))
         # no access log: it would contain the token
         settings = uvicorn.Config(app.make(session, rules), log_level="warning", access_log=False, lifespan="off")
         # uvicorn finishes its answers and then raises the signal again: turn it into an exception we can suppress
@@ -65,7 +66,7 @@ def _bound(address: ListenAddress) -> socket.socket:
     return listening
 
 
-def _url(host: str, port: int, token: str | None) -> str:
+def _url(host: str, port: int, token: str) -> str:
     shown = socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104
     name = f"[{shown}]" if ":" in shown else shown
-    return f"http://{name}:{port}/" + (f"?token={token}" if token else "")
+    return f"http://{name}:{port}/?token={token}"

@@ -7,10 +7,11 @@ of `votes`, an adjudication one of `verdicts`), so that existing files can be op
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -50,6 +51,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _make_private(path)
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         try:
@@ -241,6 +243,17 @@ class Store:
         chosen = f"SELECT utterance_id, start_s, end_s FROM segments WHERE id IN (SELECT segment FROM {rows})"  # noqa: S608
         with self._lock:
             return {SegmentId(*row) for row in self._connection.execute(chosen, values)}
+
+
+def _make_private(path: Path) -> None:
+    """Give the file mode 0600 before SQLite opens it; SQLite gives the same to the files that it makes beside it."""
+    # whatever is wrong with the path, SQLite says it
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        # missing, or another user's
+        with suppress(OSError):
+            path.with_name(path.name + suffix).chmod(0o600)
 
 
 def _segment_number(run: sqlite3.Connection, segment: Segment) -> int:

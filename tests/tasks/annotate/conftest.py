@@ -76,8 +76,11 @@ class Server:
         raise AssertionError(output)
 
     def post(self, path: str, **body: object) -> Any:
+        address, token = self.url.split("?token=")
+        port = address.rstrip("/").rpartition(":")[2]
         headers = {"Content-Type": "application/json", "X-Undertone": "annotate"}
-        request = urllib.request.Request(f"{self.url}api/{path}", json.dumps(body).encode(), headers)
+        headers["Cookie"] = f"undertone_annotate_{port}={token}"
+        request = urllib.request.Request(f"{address}api/{path}", json.dumps(body).encode(), headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +35,41 @@ def test_ratings_and_skips_are_stored(store: Store) -> None:
     ]
     assert store.rated("Bo") == {segment(0).id, segment(1).id}
     assert store.listeners() == ["Ada", "Bo"]
+
+
+def test_the_files_are_private_from_the_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0)
+    modes: set[int] = set()
+    connect = sqlite3.connect
+
+    def watched(path: Path, *arguments: Any, **options: Any) -> sqlite3.Connection:
+        modes.add(stat.S_IMODE(path.stat().st_mode))
+        return connect(path, *arguments, **options)
+
+    monkeypatch.setattr("tasks.annotate.store.sqlite3.connect", watched)
+    try:
+        with Store(tmp_path / "votes.sqlite") as store:
+            store.rate(segment(), "Ada", "positive")
+            files = sorted(tmp_path.iterdir())
+            modes |= {stat.S_IMODE(file.stat().st_mode) for file in files}
+    finally:
+        os.umask(before)
+    assert [file.name for file in files] == ["votes.sqlite", "votes.sqlite-shm", "votes.sqlite-wal"]
+    assert modes == {0o600}
+
+
+def test_files_of_earlier_versions_are_tightened(tmp_path: Path) -> None:
+    path = tmp_path / "votes.sqlite"
+    with Store(path) as store:
+        store.rate(segment(), "Ada", "positive")
+        # as a killed server leaves them
+        files = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    for file, content in files.items():
+        file.write_bytes(content)
+        file.chmod(0o664)
+    with Store(path) as store:
+        assert store.listeners() == ["Ada"]
+        assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
 
 
 def test_the_first_rating_is_kept(store: Store) -> None:

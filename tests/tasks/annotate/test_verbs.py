@@ -97,11 +97,14 @@ def test_a_killed_server_loses_no_rating(served: Callable[..., Server], seed: in
 
 
 @pytest.mark.slow
-def test_the_server_listens_on_loopback_by_default_and_elsewhere_with_a_token(served: Callable[..., Server]) -> None:
+def test_the_server_listens_on_loopback_by_default_and_always_asks_for_a_token(served: Callable[..., Server]) -> None:
     server = served()
     assert server.url.startswith("http://127.0.0.1:")
-    assert "token" not in server.url
-    port = server.url.split(":")[2].strip("/")
+    address, token = server.url.split("/?token=")
+    assert len(token) >= 32
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(address, timeout=10)
+    port = address.split(":")[2]
     assert f"0100007F:{int(port):04X}" in Path("/proc/net/tcp").read_text()
     assert f"00000000:{int(port):04X}" not in Path("/proc/net/tcp").read_text()
     server.stop()
