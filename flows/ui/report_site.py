@@ -51,7 +51,7 @@ def serving(folder: Path, port: int, secret: Secret) -> Iterator[None]:
         port: the server's port
         secret: of this start of `undertone ui`
     """
-    handler = partial(_Handler, directory=str(folder), secret=secret)
+    handler = partial(_Handler, directory=str(folder), port=port, secret=secret)
     with ThreadingHTTPServer((HOST, port), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, name="report", daemon=True)
@@ -69,17 +69,16 @@ class _Handler(SimpleHTTPRequestHandler):
     # a connection that sends no complete request must not keep its thread
     timeout = 30
 
-    def __init__(self, *arguments: Any, secret: Secret, **options: Any) -> None:
-        self._secret = secret
+    def __init__(self, *arguments: Any, port: int, secret: Secret, **options: Any) -> None:
+        self._port, self._secret = port, secret
         super().__init__(*arguments, **options)
 
     def send_head(self) -> Any:
-        port = self.server.server_address[1]
-        refusal = request_checks.refusal(self.command, self.headers.items(), request_checks.loopback(port))
+        refusal = request_checks.refusal(self.command, self.headers.items(), request_checks.loopback(self._port))
         if refusal is not None:
             self.send_error(refusal.status, refusal.reason)
             return None
-        if not self._has_cookie(port):
+        if not self._has_cookie():
             self.send_error(HTTPStatus.UNAUTHORIZED, _LOGIN)
             return None
         try:
@@ -89,10 +88,10 @@ class _Handler(SimpleHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
 
-    def _has_cookie(self, port: int) -> bool:
+    def _has_cookie(self) -> bool:
         # parsed by hand: http.cookies gives up at the first cookie that it does not like, whichever server has set it
         cookies = [cookie.strip() for header in self.headers.get_all("Cookie", []) for cookie in header.split(";")]
-        own = f"{_cookie_name(port)}={self._secret.report_cookie}".encode()
+        own = f"{_cookie_name(self._port)}={self._secret.report_cookie}".encode()
         return any(hmac.compare_digest(cookie.encode(), own) for cookie in cookies)
 
     def list_directory(self, path: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import time
@@ -68,7 +69,7 @@ def test_a_killed_server_loses_no_rating(served: Callable[..., Server], seed: in
                 key = state["segment"]["key"]
                 state = server.post("rate", listener=name, key=key, label=label)
                 mine[key] = label
-        except (urllib.error.URLError, ConnectionError, json.JSONDecodeError):
+        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, json.JSONDecodeError):
             return
 
     threads = [threading.Thread(target=listen, args=item) for item in (("Ada", "positive"), ("Bo", "negative"))]
