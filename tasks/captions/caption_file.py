@@ -6,7 +6,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tasks.captions import clean, json3, overlaps, repair, rolling, srt, substation, truncation, turns, vtt, xml_file
+from tasks.captions import (
+    clean,
+    json3,
+    overlaps,
+    repair,
+    rolling,
+    speaker_names,
+    srt,
+    substation,
+    truncation,
+    turns,
+    vtt,
+    xml_file,
+)
 from tasks.captions.cue import CaptionLine, CaptionWord, Cue, SpokenSpan, UnusedCue
 from tasks.captions.encoding import UNREADABLE, decode
 from tasks.core.caption_formats import MAX_BYTES
@@ -66,7 +79,8 @@ def read(
         text, duration_s = text + "\n", max((cue.end_ms + 1 for cue in parsed), default=0) / 1000
     undamaged, damaged = _without_nul(parsed)
     ordered, reversed_cues = repair.in_order(undamaged)
-    cues, repeated = overlaps.without_repeats(ordered)
+    single, repeated = overlaps.without_repeats(ordered)
+    cues = speaker_names.as_voices(single)
     rolls = rolling.is_rolling(cues)
     if not rolls:
         cues = overlaps.join_simultaneous(cues)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise, zip_longest
+from itertools import accumulate, groupby, pairwise, zip_longest
 from typing import Generic, TypeVar
 
 from tasks.captions import clean
@@ -30,19 +30,21 @@ def without_repeats(cues: Sequence[Cue]) -> tuple[list[Cue], list[UnusedCue]]:
         cues: in order of time
     """
     kept, repeated = list[Cue](), list[UnusedCue]()
-    shown = set[tuple[int, int, str]]()
-    start_ms = -1
-    for cue in cues:
-        if cue.start_ms != start_ms:
-            shown.clear()
-            start_ms = cue.start_ms
-        text = " ".join(clean.displayed(line) for line in cue.lines)
-        if (cue.start_ms, cue.end_ms, text) in shown:
-            repeated.append(UnusedCue(cue.number, REPEATED, clean.spoken_text(cue.lines)))
-        else:
-            shown.add((cue.start_ms, cue.end_ms, text))
-            kept.append(cue)
+    for _, group in groupby(cues, key=lambda cue: (cue.start_ms, cue.end_ms)):
+        first, *others = group
+        kept.append(first)
+        shown = {_displayed(first)} if others else set()
+        for cue in others:
+            if _displayed(cue) in shown:
+                repeated.append(UnusedCue(cue.number, REPEATED, clean.spoken_text(cue.lines)))
+            else:
+                kept.append(cue)
+                shown.add(_displayed(cue))
     return kept, repeated
+
+
+def _displayed(cue: Cue) -> str:
+    return " ".join(clean.displayed(line) for line in cue.lines)
 
 
 def join_simultaneous(cues: Sequence[Cue]) -> list[Cue]:
@@ -54,6 +56,8 @@ def join_simultaneous(cues: Sequence[Cue]) -> list[Cue]:
     Args:
         cues: in order of time
     """
+    if not any(after.start_ms < before.end_ms for before, after in pairwise(cues)):
+        return list(cues)
     timed = [_Timed(cue, cue.number, cue.start_ms, cue.end_ms) for cue in cues]
     joined = [_join_cues(group) for group in _together(timed, lambda cue: clean.spoken_text(cue.lines))]
     return sorted(joined, key=lambda cue: (cue.start_ms, cue.end_ms, cue.number))
@@ -67,6 +71,8 @@ def join_simultaneous_lines(lines: Sequence[CaptionLine]) -> list[CaptionLine]:
     """
     timed = [_Timed(line, line.number, line.words[0].start_ms, line.words[-1].end_ms) for line in lines]
     ordered = sorted(timed, key=lambda line: (line.start_ms, line.number))
+    if not any(after.start_ms < before.end_ms for before, after in pairwise(ordered)):
+        return list(lines)
     return [_join_lines(group) for group in _together(ordered, lambda line: " ".join(word.text for word in line.words))]
 
 
@@ -80,8 +86,6 @@ class _Timed(Generic[Shown]):
 
 def _together(timed: Sequence[_Timed[Shown]], text_of: Callable[[Shown], str]) -> list[list[Shown]]:
     """Group what starts together; each group in the file's order."""
-    if not any(after.start_ms < before.end_ms for before, after in pairwise(timed)):
-        return [[item.shown] for item in timed]
     groups: list[list[_Timed[Shown]]] = []
     alone: list[list[Shown]] = []
     least_ms, end_ms = 0, 0
@@ -125,7 +129,7 @@ def apart(spans: Sequence[SpokenSpan]) -> list[SpokenSpan]:
         spans: in order of time; no two of them start together
     """
     return [
-        replace(span, end_ms=min(span.end_ms, following.start_ms)) if following else span
+        replace(span, end_ms=following.start_ms) if following and following.start_ms < span.end_ms else span
         for span, following in zip_longest(spans, spans[1:])
     ]
 

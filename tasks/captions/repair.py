@@ -46,7 +46,7 @@ def inside(
             detail = f"{_times(span)}, the sound lasts {_clock(duration_ms)}: {span.text}"
             unused.append(UnusedCue(span.number, PAST_END, detail))
         else:
-            kept.append(replace(span, end_ms=min(span.end_ms, duration_ms)))
+            kept.append(replace(span, end_ms=duration_ms) if span.end_ms > duration_ms else span)
     return kept, unused
 
 

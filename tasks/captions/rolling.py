@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise, zip_longest
+from itertools import accumulate, pairwise, zip_longest
 
 from tasks.captions import clean, turns
 from tasks.captions.cue import CaptionLine, CaptionWord, Cue
@@ -47,10 +47,12 @@ def unroll(cues: Sequence[Cue]) -> list[CaptionLine]:
     """
     lines = []
     screen: tuple[str, ...] = ()
+    voice: str | None = None
     for cue in cues:
         visible = _visible(cue)
         fresh = visible[_n_repeated(screen, visible) :]
-        if words := tuple(_words(" ".join(fresh), cue)):
+        text, voice = turns.mark_voices(" ".join(fresh), voice, turns.VOICE_MARK)
+        if words := tuple(_words(text, cue)):
             lines.append(CaptionLine(cue.number, words))
         screen = _displayed(cue)
     return lines
@@ -87,8 +89,9 @@ def _without_marks(marked: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int
     opens_turn = False
     for place, (text, start_ms) in enumerate(marked):
         opens_turn = opens_turn or turns.opens(text, first=place == 0)
-        if clean.spoken_text((text,)):
-            yield text, start_ms, opens_turn
+        word = text.replace(turns.VOICE_MARK, "")
+        if clean.spoken_text((word,)):
+            yield word, start_ms, opens_turn
             opens_turn = False
 
 
@@ -98,9 +101,11 @@ def _letters(text: str, cue: Cue) -> tuple[str, list[int]]:
     ends_ms = [*(start_ms for _, start_ms in pieces[1:]), cue.end_ms]
     starts_ms = list[int]()
     for (piece, start_ms), end_ms in zip(pieces, ends_ms, strict=True):
-        # spaces get no share of the time
-        indent, length = len(piece) - len(piece.lstrip()), max(len(piece.strip()), 1)
-        shares = (max(place - indent, 0) / length for place in range(len(piece)))
+        # spaces and marks get no share of the time
+        bare = piece.replace(turns.VOICE_MARK, "")
+        indent, length = len(bare) - len(bare.lstrip()), max(len(bare.strip()), 1)
+        places = accumulate((letter != turns.VOICE_MARK for letter in piece[:-1]), initial=0) if piece else ()
+        shares = (max(place - indent, 0) / length for place in places)
         starts_ms += [round(start_ms + share * (end_ms - start_ms)) for share in shares]
     return "".join(piece for piece, _ in pieces), starts_ms
 

@@ -94,8 +94,10 @@ def _pop_label(body: list[str], label: int | None, *, any_number: bool) -> int |
         label: of the block itself
         any_number: whether any number right above a time line is a label
     """
-    place = next((place for place in reversed(range(len(body))) if body[place].strip()), None)
-    if place is None or not (digits := body[place].strip()).isdecimal() or len(digits) > _MOST_DIGITS:
+    place = len(body) - 1
+    while place >= 0 and not body[place].strip():
+        place -= 1
+    if place < 0 or not (digits := body[place].strip()).isdecimal() or len(digits) > _MOST_DIGITS:
         return None
     next_label = int(digits)
     counts_on = label is not None and next_label == label + 1

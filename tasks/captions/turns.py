@@ -16,6 +16,8 @@ from tasks.captions.cue import CaptionLine, CaptionWord, Cue
 _CHEVRONS = re.compile(r">{2,}")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]*)>", re.IGNORECASE)
 _MARK = ">>"
+VOICE_MARK = "\ue000"
+"""Mark of another voice within a word: unlike chevrons, it takes no share of the time."""
 
 
 def opens(text: str, *, first: bool) -> bool:
@@ -25,7 +27,7 @@ def opens(text: str, *, first: bool) -> bool:
         text: the word, without markup
         first: whether it is the first of its line, where a dash is a mark
     """
-    return bool(_CHEVRONS.search(text)) or (first and clean.without_dash(text) not in (text, ""))
+    return VOICE_MARK in text or bool(_CHEVRONS.search(text)) or (first and clean.without_dash(text) not in (text, ""))
 
 
 def words(cues: Sequence[Cue]) -> list[CaptionLine]:
@@ -60,16 +62,30 @@ def share(words: Sequence[CaptionWord], start_ms: int, end_ms: int) -> tuple[Cap
     return tuple(replace(word, start_ms=start, end_ms=end) for word, (start, end) in spans_ms)
 
 
+def mark_voices(line: str, voice: str | None, mark: str) -> tuple[str, str | None]:
+    """Replace voices other than the one before by a mark; return the line, and the voice at its end.
+
+    Args:
+        line: with markup
+        voice: the one before the line
+        mark: of another speaker
+    """
+    if "<" not in line:
+        return line, voice
+    pieces = _VOICE.split(line)
+    marked = [pieces[0]]
+    for name, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+        marked.append(piece if name == voice else f"{mark}{piece}")
+        voice = name
+    return "".join(marked), voice
+
+
 def _marked(cue: Cue, voice: str | None) -> tuple[str, str | None]:
     """Return a cue's text with every mark of a turn as chevrons, and the voice at its end."""
     lines = []
     for line in cue.lines:
-        pieces = _VOICE.split(line)
-        marked = [pieces[0]]
-        for name, piece in zip(pieces[1::2], pieces[2::2], strict=True):
-            marked.append(piece if name == voice else f" {_MARK} {piece}")
-            voice = name
-        plain = _CHEVRONS.sub(f" {_MARK} ", clean.displayed("".join(marked)))
+        marked, voice = mark_voices(line, voice, f" {_MARK} ")
+        plain = _CHEVRONS.sub(f" {_MARK} ", clean.displayed(marked))
         rest = clean.without_dash(plain)
         lines.append(plain if rest == plain else f"{_MARK} {rest}")
     return " ".join(lines), voice
