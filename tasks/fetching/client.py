@@ -12,21 +12,25 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from tasks.core import paths
 from tasks.core.config import Crawl
 from tasks.core.errors import ConfigError, Rejected, UndertoneError
-from tasks.fetching import description, failures, identity, network, options, retries
+from tasks.fetching import deadlines, description, downloader, failures, identity, network, options, programs, retries
 from tasks.fetching.description import CaptionTrack, FetchRules, Info, ListedVideo, MediaAddress
 
 MAX_CAPTION_BYTES = 32 * 2**20
-_PROTOCOLS = "^(https?|m3u8_native|http_dash_segments)$"
 _RUNTIMES = ("deno", "node", "bun", "quickjs")
+# programs that yt-dlp may start: JavaScript runtimes, and those that decrypt a browser's cookies
+_PROGRAMS = ("deno", "node", "bun", "qjs", "kwallet-query", "dbus-send", "security")
 _MAX_DEPTH = 3
+_MAX_LISTED = 20_000
+# time limits of all requests of a page, and of a list, which may have hundreds of pages, in multiples of timeout_s
+_PAGE_TIMEOUTS = 20
+_LIST_TIMEOUTS = 60
 
 T = TypeVar("T")
 
@@ -115,8 +119,14 @@ def list_videos(address: MediaAddress, settings: Crawl) -> list[ListedVideo]:
     """
 
     def attempt() -> list[ListedVideo]:
-        with _session(settings, extract_flat="in_playlist") as session:
-            return list(session.videos(address.url))
+        with (
+            _session(settings, extract_flat="in_playlist", playlistend=_last_listed(settings)) as session,
+            deadlines.limited(session.deadline(_LIST_TIMEOUTS)),
+        ):
+            videos = list(islice(session.videos(address.url), _MAX_LISTED + 1))
+        if len(videos) > _MAX_LISTED:
+            raise Rejected(failures.TOO_LARGE, f"a list of more than {_MAX_LISTED} videos; list smaller parts of it")
+        return videos
 
     return _with_retries(attempt, settings)
 
@@ -144,9 +154,10 @@ def fetch(
 
     def attempt() -> FetchedVideo:
         with _session(settings, playlist_items=str(address.position) if address.position else None) as session:
-            info = session.describe(address)
-            description.check_limits(info, rules)
-            captions = _captions(session, info, folder, rules, captions_needed)
+            with deadlines.limited(session.deadline(_PAGE_TIMEOUTS)):
+                info = session.describe(address)
+                description.check_limits(info, rules)
+                captions = _captions(session, info, folder, rules, captions_needed)
             media = session.fetch_media(info, folder, rules.max_bytes)
         return FetchedVideo(
             media=media,
@@ -163,9 +174,9 @@ def fetch(
 def _captions(session: _Session, info: Info, folder: Path, rules: FetchRules, needed: bool) -> CaptionFile | None:
     try:
         track = description.best_track(info, rules)
-    except Rejected:
+    except Rejected as error:
         if needed:
-            raise
+            raise failures.with_advice(error, session.warnings) from None
         return None
     return session.fetch_captions(track, folder)
 
@@ -176,6 +187,17 @@ class _Session:
 
     downloader: Any
     refused: list[str]
+    settings: Crawl
+
+    @property
+    def warnings(self) -> list[str]:
+        """yt-dlp's warnings so far."""
+        return list(self.downloader.params["logger"].warnings)
+
+    def deadline(self, n_timeouts: int) -> deadlines.Deadline:
+        """Return a time limit for many requests; pauses between requests that the user asked for do not count."""
+        pause_s = self.downloader.params.get("sleep_interval_requests") or 0.0
+        return deadlines.Deadline(n_timeouts * (self.settings.timeout_s + pause_s))
 
     def read(self, url: str) -> Info:
         """Return yt-dlp's description of a page."""
@@ -191,7 +213,7 @@ class _Session:
         info = self.read(address.url)
         if not description.is_list(info):
             return info
-        entries = [entry for entry in info.get("entries") or () if entry]
+        entries = [entry for entry in info.get("entries") or () if isinstance(entry, dict)]
         if len(entries) != 1:
             raise Rejected(failures.UNSUPPORTED, f"expected one video, found a list of {len(entries)}")
         return {**entries[0], "title": entries[0].get("title") or info.get("title")}
@@ -201,7 +223,12 @@ class _Session:
         info = self.read(url)
         for video in description.list_videos(info, url) if description.is_list(info) else ():
             video_url = video.address.url
-            if identity.is_youtube(video_url) and identity.youtube_id(video_url) is None and depth < _MAX_DEPTH:
+            if (
+                not video.problem
+                and identity.is_youtube(video_url)
+                and identity.youtube_id(video_url) is None
+                and depth < _MAX_DEPTH
+            ):
                 yield from self.videos(video_url, depth + 1)
             else:
                 yield video
@@ -209,22 +236,31 @@ class _Session:
     def fetch_media(self, info: Info, folder: Path, max_bytes: int) -> Path:
         """Fetch the sound that yt-dlp selected; resume a partial file."""
         name = identity.safe_id("media", str(info.get("format_id")), str(info.get("ext")))
-        return self._fetch(info, folder / name, max_bytes)
+        # a limit that the user sets must not look like a stalled transfer
+        chosen = self.downloader.params.get("ratelimit") or math.inf
+        slowest = min(deadlines.MIN_BYTES_PER_S, chosen / 2)
+        in_fragments = str(info.get("protocol")) not in ("http", "https")
+        self.downloader.limits.for_media(max_bytes, slowest, in_fragments=in_fragments)
+        return self._fetch(info, folder / name)
 
     def fetch_captions(self, track: CaptionTrack, folder: Path) -> CaptionFile:
         """Fetch a caption file from the start: it is small, and a second response may differ from the first."""
         path = folder / f"captions.{track.language}.{track.format}"
         # some extractors return the captions themselves
         if "data" in track.source:
-            path.write_text(track.source["data"], encoding="utf-8")
+            content = str(track.source["data"]).encode("utf-8", errors="replace")
+            if len(content) > MAX_CAPTION_BYTES:
+                raise downloader.too_large(len(content), MAX_CAPTION_BYTES)
+            path.write_bytes(content)
         else:
             path.unlink(missing_ok=True)
-            self._fetch(track.source, path, MAX_CAPTION_BYTES, subtitle=True)
+            self.downloader.limits.for_captions(MAX_CAPTION_BYTES)
+            self._fetch(track.source, path, subtitle=True)
         return CaptionFile(path, track.language, track.kind, track.format)
 
-    def _fetch(self, source: Info, path: Path, max_bytes: int, *, subtitle: bool = False) -> Path:
-        # checked by the hooks of the downloader against Content-Length and the bytes received
-        self.downloader.limit_bytes = max_bytes
+    def _fetch(self, source: Info, path: Path, *, subtitle: bool = False) -> Path:
+        if not description.is_fetchable(source):
+            raise Rejected(failures.UNSUPPORTED, "only files over http(s), HLS and DASH are fetched")
         target = str(path)
         done, _ = self._call(
             source["url"], lambda: self.downloader.dl(target, source, subtitle=subtitle), downloading=True
@@ -244,68 +280,26 @@ class _Session:
             if error.__cause__ is None:
                 # yt-dlp's downloaders report only the text of a failed request
                 error.__cause__ = self.downloader.failure
-            raise failures.classify(error, url, self.refused, downloading=downloading) from error
+            raise failures.classify(
+                error, url, self.refused, downloading=downloading, warnings=self.warnings
+            ) from error
 
 
 @contextmanager
 def _session(settings: Crawl, **parameters: Any) -> Iterator[_Session]:
-    downloader = _downloader_type()
+    downloader_type = downloader.downloader_type()
     with (
         network.guarded(settings.allow_addresses, settings.proxy) as refused,
-        downloader({**_parameters(settings), **parameters}) as running,
+        programs.refused(except_for=_PROGRAMS),
+        downloader_type({**_parameters(settings), **parameters}) as running,
     ):
-        yield _Session(running, refused)
-
-
-@cache
-def _downloader_type() -> type[Any]:
-    from yt_dlp import YoutubeDL
-    from yt_dlp import globals as switches
-    from yt_dlp.networking.exceptions import RequestError
-
-    # plugins are untrusted code
-    switches.plugin_dirs.value = []
-
-    class Downloader(YoutubeDL):  # type: ignore[misc]
-        """yt-dlp limited to http(s) and to a number of bytes; it records its last failed request."""
-
-        failure: BaseException | None = None
-        # no limit while a page is read: it may be a media file, of which yt-dlp reads only the beginning
-        limit_bytes: float = math.inf
-
-        def __init__(self, parameters: dict[str, Any]) -> None:
-            super().__init__({**parameters, "progress_hooks": [self.check_progress]})
-
-        def urlopen(self, request: Any) -> Any:
-            url = request if isinstance(request, str) else request.url
-            if urlsplit(url).scheme not in ("http", "https"):
-                raise Rejected(failures.REFUSED, f"{url[:100]}: only http and https are fetched")
-            try:
-                response = super().urlopen(request)
-            except RequestError as error:
-                self.failure = error
-                raise
-            try:
-                self.check_bytes(int(response.headers.get("Content-Length") or 0))
-            except Rejected:
-                response.close()
-                raise
-            return response
-
-        def check_progress(self, progress: dict[str, Any]) -> None:
-            self.check_bytes(max(progress.get("total_bytes") or 0, progress.get("downloaded_bytes") or 0))
-
-        def check_bytes(self, n_bytes: int) -> None:
-            if n_bytes > self.limit_bytes:
-                raise Rejected(failures.TOO_LARGE, f"{n_bytes} bytes, allowed are {self.limit_bytes}")
-
-    return Downloader
+        yield _Session(running, refused, settings)
 
 
 def _parameters(settings: Crawl) -> dict[str, Any]:
     return {
         **options.parse(settings.yt_dlp_args),
-        "format": f"(bestaudio/best)[protocol~='{_PROTOCOLS}']",
+        "format": f"(bestaudio/best)[protocol~='^({description.PROTOCOLS})$']",
         "noplaylist": True,
         "proxy": settings.proxy or "",
         "cookiefile": _cookies(settings),
@@ -329,18 +323,17 @@ def _parameters(settings: Crawl) -> dict[str, Any]:
         "default_search": "error",
         "enable_file_urls": False,
         "js_runtimes": {name: {} for name in _RUNTIMES},
-        "logger": _Silence(),
+        "logger": downloader.WarningLog(),
         "quiet": True,
         "noprogress": True,
         "color": "never",
     }
 
 
-class _Silence:
-    def debug(self, message: str) -> None:
-        """Ignore the message: errors are raised as exceptions."""
-
-    info = warning = error = debug
+def _last_listed(settings: Crawl) -> int:
+    """Return the last position to read of a list: one more than allowed, unless the user asks for fewer."""
+    chosen = options.parse(settings.yt_dlp_args).get("playlistend") or _MAX_LISTED + 1
+    return min(int(chosen), _MAX_LISTED + 1) if chosen > 0 else _MAX_LISTED + 1
 
 
 def _cookies(settings: Crawl) -> io.StringIO | None:

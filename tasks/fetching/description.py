@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from tasks.fetching import failures, identity
 
 Info = Mapping[str, Any]
 
+PROTOCOLS = "https?|m3u8_native|http_dash_segments"
 KINDS = ("manual", "automatic")
 _LIVE = ("is_live", "is_upcoming", "post_live")
 # a page can mark automatic captions only in the language tag: a private-use subtag of BCP 47
@@ -44,10 +46,11 @@ class MediaAddress:
 
 @dataclass(frozen=True)
 class ListedVideo:
-    """One video of a playlist, channel or page with several videos."""
+    """One video of a playlist, channel or page with several videos; `problem` states why it cannot be fetched."""
 
     address: MediaAddress
     id: str
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,11 @@ def check_limits(info: Info, rules: FetchRules) -> None:
         Rejected: if it exceeds one
     """
     if info.get("is_live") or info.get("live_status") in _LIVE:
-        raise Rejected(failures.LIVE, str(info.get("live_status") or "is_live"))
-    if (duration_s := info.get("duration") or 0.0) > rules.max_duration_s:
+        raise Rejected(failures.LIVE, line(info.get("live_status") or "is_live"))
+    if (duration_s := _number(info.get("duration"))) > rules.max_duration_s:
         raise Rejected(failures.TOO_LONG, f"{duration_s:.0f} s, allowed are {rules.max_duration_s:.0f} s")
-    if (n_bytes := info.get("filesize") or info.get("filesize_approx") or 0) > rules.max_bytes:
-        raise Rejected(failures.TOO_LARGE, f"{n_bytes} bytes, allowed are {rules.max_bytes}")
+    if (n_bytes := _number(info.get("filesize")) or _number(info.get("filesize_approx"))) > rules.max_bytes:
+        raise Rejected(failures.TOO_LARGE, f"{n_bytes:.0f} bytes, allowed are {rules.max_bytes}")
 
 
 def best_track(info: Info, rules: FetchRules) -> CaptionTrack:
@@ -106,9 +109,12 @@ def best_track(info: Info, rules: FetchRules) -> CaptionTrack:
     """
     languages = [language.lower() for language in rules.languages]
     tracks = list(_tracks(info))
+    fetchable = [track for track in tracks if "data" in track.source or is_fetchable(track.source)]
+    if tracks and not fetchable:
+        raise Rejected(failures.UNSUPPORTED, f"captions at {_addresses(tracks)}; expected http(s), HLS or DASH")
     usable = [
         track
-        for track in tracks
+        for track in fetchable
         if track.language.lower() in languages and (rules.automatic_captions or track.kind == "manual")
     ]
     if not usable:
@@ -158,13 +164,36 @@ def line(text: Any) -> str:
     return "".join(character for character in words if character.isprintable())[:_MAX_LINE]
 
 
+def is_fetchable(source: Info) -> bool:
+    """Tell whether yt-dlp fetches a media or caption file itself, over http(s), HLS or DASH.
+
+    All other protocols, such as rtmp, would start an external program.
+
+    Args:
+        source: yt-dlp's record of the file
+    """
+    from yt_dlp.utils import determine_protocol
+
+    # fragments of HLS and DASH have URLs of their own
+    if identity.url_problem(str(source.get("url") or "")) is not None:
+        return False
+    return re.fullmatch(PROTOCOLS, str(determine_protocol(dict(source)))) is not None
+
+
+def _number(value: Any) -> float:
+    """Return a number of a page, or 0."""
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
 def _listed(entry: Info, url: str, position: int) -> ListedVideo:
-    if entry.get("_type") in ("url", "url_transparent"):
-        address = MediaAddress(str(entry["url"]))
-        return ListedVideo(address, str(entry.get("id") or identity.derived_id(address.url)))
-    return ListedVideo(
-        MediaAddress(url, int(entry.get("playlist_index") or position)), str(entry.get("id") or position)
-    )
+    name = str(entry.get("id") or "")
+    if entry.get("_type") not in ("url", "url_transparent"):
+        index = entry.get("playlist_index")
+        return ListedVideo(MediaAddress(url, index if isinstance(index, int) else position), name or str(position))
+    address = MediaAddress(str(entry.get("url")).strip())
+    if (problem := identity.url_problem(address.url)) is not None:
+        return ListedVideo(address, str(position), problem)
+    return ListedVideo(address, name or identity.derived_id(address.url))
 
 
 def _tracks(info: Info) -> Iterator[CaptionTrack]:
@@ -177,13 +206,25 @@ def _tracks(info: Info) -> Iterator[CaptionTrack]:
 
 
 def _track(tag: str, kind: str, source: Info) -> CaptionTrack | None:
-    query = parse_qs(urlsplit(str(source.get("url") or "")).query)
+    query = _query(str(source.get("url") or ""))
     # machine translations (tlang) are not transcripts
     if tag in _CHATS or "tlang" in query:
         return None
     automatic = kind == "automatic" or tag.endswith(_PRIVATE_USE) or query.get("kind") == ["asr"]
     language = tag.removesuffix(_PRIVATE_USE).removesuffix(_ORIGINAL)
     return CaptionTrack(language, "automatic" if automatic else "manual", str(source.get("ext")).lower(), source)
+
+
+def _addresses(tracks: Sequence[CaptionTrack]) -> str:
+    problems = [identity.url_problem(str(track.source.get("url"))) for track in tracks]
+    return line(next(filter(None, problems), "an address of another protocol").removeprefix("found "))
+
+
+def _query(url: str) -> dict[str, list[str]]:
+    try:
+        return parse_qs(urlsplit(url).query)
+    except ValueError:
+        return {}
 
 
 def _about(tracks: Sequence[CaptionTrack]) -> str:

@@ -10,6 +10,29 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _YOUTUBE = ("youtube.com", "youtu.be", "youtube-nocookie.com")
 _MAX_SLUG = 48
+_MAX_SHOWN = 200
+
+
+def url_problem(url: str) -> str | None:
+    """Return why a URL cannot be fetched, or None. The text never contains a password.
+
+    Args:
+        url: any text, from a list or a page
+    """
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  (raises if the port is invalid)
+        host = parts.hostname
+        # what resolvers do to a name; an address in brackets needs no encoding
+        (host or "").encode("idna")
+    except ValueError as error:
+        return f"found {_shown(url)}, which is not a URL ({_cause(error, url)})"
+    if parts.scheme not in ("http", "https") or not host or not url.isprintable():
+        return f"found {_shown(url)}; expected a URL that starts with http:// or https://"
+    if parts.username is not None or parts.password is not None:
+        # the URL is written into tables and reports
+        return "found a user name or password in the URL; remove it and use crawl.cookies_file instead"
+    return None
 
 
 def is_youtube(url: str) -> bool:
@@ -44,7 +67,12 @@ def identity(url: str) -> str:
 
 
 def normalized(url: str) -> str:
-    """Return a URL without scheme, `www.`, fragment and tracking parameters, host in lower case, query sorted."""
+    """Return a URL without scheme, `www.`, fragment and tracking parameters, host in lower case, query sorted.
+
+    A text that is not a valid URL is returned unchanged.
+    """
+    if url_problem(url) is not None:
+        return url
     parts = urlsplit(url)
     host = (parts.hostname or "").removeprefix("www.")
     port = f":{parts.port}" if parts.port not in (None, 80, 443) else ""
@@ -72,3 +100,14 @@ def safe_id(*parts: str) -> str:
     # a digest of the parts: different inputs must not get the same file name
     mark = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
     return f"{slug[:_MAX_SLUG]}-{mark}" if slug else mark
+
+
+def _shown(url: str) -> str:
+    return repr(re.sub(r"//.*@", "//…@", url[:_MAX_SHOWN]))
+
+
+def _cause(error: ValueError, url: str) -> str:
+    if isinstance(error, UnicodeError):
+        return "its host name is invalid"
+    # Python's messages quote parts of the URL
+    return "its host or port is invalid" if "@" in url else str(error)

@@ -7,7 +7,6 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tasks.core.errors import InputError
 from tasks.fetching import identity
@@ -197,29 +196,12 @@ def _lines(text: str) -> Iterator[_ListRow]:
 def _problem(row: _ListRow) -> str | None:
     if not row.url:
         return "found no URL; expected one that starts with http:// or https://"
-    if (problem := _url_problem(row.url)) is not None:
+    if any(character.isspace() for character in row.url):
+        return f"found {row.url[:200]!r}; expected a URL without spaces"
+    if (problem := identity.url_problem(row.url)) is not None:
         return problem
     if row.id and not identity.ID_PATTERN.fullmatch(row.id):
         return f"found the Id {row.id[:80]!r}; expected 1 to 64 letters, digits, '_' and '-' (it becomes a file name)"
-    return None
-
-
-def _url_problem(url: str) -> str | None:
-    shown = url[:200]
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018  (raises if the port is invalid)
-    except ValueError as error:
-        return f"found {shown!r}, which is not a URL ({error})"
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or any(c.isspace() or not c.isprintable() for c in url)
-    ):
-        return f"found {shown!r}; expected a URL that starts with http:// or https://"
-    if parts.username or parts.password:
-        # the URL is written into tables and reports
-        return "found a user name or password in the URL; remove it and use crawl.cookies_file instead"
     return None
 
 

@@ -179,8 +179,12 @@ def _check_request(policy: _Policy, data: Any) -> None:
     if not isinstance(data, bytes) or (line := _REQUEST_LINE.match(data)) is None:
         return
     target = line["url"] or b"https://" + line["authority"]
-    parts = urlsplit(target.decode("latin-1"))
-    host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+    try:
+        parts = urlsplit(target.decode("latin-1"))
+        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+    except ValueError:
+        policy.refused.append("an invalid address")
+        raise AddressRefusedError("an invalid address is not a public address") from None
     if (host, port) in policy.open_to:
         return
     if host == "localhost" or host.endswith(".localhost"):

@@ -21,7 +21,7 @@ _ALLOWED = {
         for name in (
             "age_limit", "allowed_extractors", "ap_mso", "ap_password", "ap_username", "buffersize",
             "cookiesfrombrowser", "dynamic_mpd", "extractor_args", "force_generic_extractor", "format_sort",
-            "format_sort_force", "geo_bypass", "http_chunk_size", "impersonate", "lazy_playlist",
+            "format_sort_force", "geo_bypass", "http_chunk_size", "lazy_playlist",
             "max_sleep_interval", "netrc_location", "password", "playlist_items", "playlist_reverse", "playlistend",
             "playliststart", "prefer_free_formats", "prefer_insecure", "ratelimit", "sleep_interval",
             "sleep_interval_requests", "sleep_interval_subtitles", "source_address", "throttledratelimit",
@@ -49,6 +49,11 @@ def parse(arguments: Sequence[str]) -> dict[str, Any]:
     if not arguments:
         return {}
     chosen = _changed(arguments)
+    if "impersonate" in chosen:
+        raise ConfigError(
+            "crawl.yt_dlp_args: --impersonate cannot be used: its requests (curl_cffi) are not checked for private "
+            "addresses; remove it"
+        )
     if refused := sorted(name for name in chosen if name not in _ALLOWED):
         flags = ", ".join(_flag(name) for name in refused)
         raise ConfigError(

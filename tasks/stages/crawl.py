@@ -34,8 +34,6 @@ LISTED = pa.schema([("url", pa.string()), ("position", pa.int64()), ("id", pa.st
 # increase it when the same bytes give another result; it replaces the code digest in the cache key, so that an edit of
 # this file does not fetch all videos again
 _VERSION = "1"
-# retried in each run: they depend on settings that are not in the cache key (cookies, allowed addresses)
-_RETRIED = (failures.REFUSED, failures.REMOVED)
 _SHOWN = 5
 _NOTE = "fetched.json"
 
@@ -67,8 +65,17 @@ def list_one(entry: CrawlItem, _: Section) -> Result:
         entry: a page
     """
     videos = client.list_videos(entry.address, entry.access)
-    rows = [{"url": video.address.url, "position": video.address.position, "id": video.id} for video in videos]
-    return Result(tables.from_rows(rows, LISTED))
+    rows = [
+        {"url": video.address.url, "position": video.address.position, "id": video.id}
+        for video in videos
+        if not video.problem
+    ]
+    rejects = [
+        Reject(identity.safe_id(entry.id, video.id), failures.INVALID_URL, video.problem)
+        for video in videos
+        if video.problem
+    ]
+    return Result(tables.from_rows(rows, LISTED), tuple(rejects))
 
 
 def crawl_one(video: CrawlItem, rules: FetchRules) -> Result:
@@ -214,8 +221,9 @@ def _child(entry: lists.ListEntry, row: dict[str, Any]) -> lists.ListEntry:
     )
 
 
-def _is_single(_: CrawlItem, cached: Result) -> bool:
-    return cached.rows.num_rows == 0 and not _is_retried(cached)
+def _is_single(entry: CrawlItem, cached: Result) -> bool:
+    is_list = cached.rows.num_rows > 0 or any(reject.id != entry.id for reject in cached.rejects)
+    return not is_list and not _is_retried(cached)
 
 
 def _is_complete(_: CrawlItem, cached: Result) -> bool:
@@ -227,7 +235,7 @@ def _is_complete(_: CrawlItem, cached: Result) -> bool:
 
 
 def _is_retried(cached: Result) -> bool:
-    return any(reject.reason in _RETRIED for reject in cached.rejects)
+    return any(reject.reason in failures.RETRIED for reject in cached.rejects)
 
 
 def _keep(video: CrawlItem, fetched: client.FetchedVideo, rules: FetchRules) -> dict[str, Any]:

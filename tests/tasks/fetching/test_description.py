@@ -115,7 +115,7 @@ def meaning(error: BaseException, downloading: bool = False) -> Exception:
         ("[youtube] x: Premieres in 2 days", "live"),
         ("[youtube] x: Sign in to confirm you’re not a bot", "unavailable for now"),
         ("[x] x: This video is DRM protected", "unsupported"),
-        ("[x] x: odd", "unsupported"),
+        ("[x] x: odd", "error of the site"),
     ],
 )
 def test_messages_of_sites_are_classified(message: str, reason: str) -> None:

@@ -151,7 +151,7 @@ def test_permanent_failures_are_rejects_and_are_remembered(
     before = site.requests.copy()
     crawled(max_duration_s=8.0)
     again = site.requests - before
-    assert set(again) <= {"/private"}, "what failed for good is asked again only where cookies might help"
+    assert set(again) == {"/private", "/watch/silent", "/watch/french"}, "only what may change is asked again"
     assert not list(paths.DOWNLOADS.glob("*"))
 
 
