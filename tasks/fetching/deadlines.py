@@ -124,7 +124,7 @@ def _remaining_s() -> float:
 @cache
 def _install() -> None:
     # audit hooks cannot be removed, and a second replacement would count bytes twice: install both once
-    socket.SocketIO.readinto = _readinto  # type: ignore[method-assign]
+    socket.SocketIO.readinto = _readinto  # type: ignore[method-assign,assignment]
     sys.addaudithook(_on_audit_event)
 
 
