@@ -54,7 +54,7 @@ def tune(
 
     config = load_settings()
     in_process.bring_up_to_date(("polarity",), say=_to_stderr)
-    _, texts = labels_stage.read(config)
+    _, texts, covered = labels_stage.read(config)
     least = config.labels.least_coverage if least_coverage is None else least_coverage
     proposed = labels_stage.proposed(texts, config, least)
     if proposed is None:
@@ -63,6 +63,7 @@ def tune(
             "collect ratings (undertone annotate) or lower --least-coverage"
         )
     labels_screen.proposal(label_quality.curve(texts, config.polarity.combine, bootstrap(config)), proposed)
+    typer.echo(covered.in_words())
 
 
 @app.command("try")

@@ -286,7 +286,7 @@ app.command()(leaks.price)
 
 @app.command()
 def votes(
-    file: Annotated[Path, typer.Argument(help="CSV file: VideoId,segment,sentiment analysis,<listeners>,text.")],
+    file: Annotated[Path, typer.Argument(help="CSV file: [VideoId],sentiment analysis,<listeners>,text.")],
 ) -> None:
     """Score published labels, and ours on the same texts, against listeners.
 

@@ -1,7 +1,8 @@
 """Score published labels, and our consensus on the same texts, against the majority of the source's listeners.
 
-The file has one row per caption: `VideoId,segment,sentiment analysis,<one column per listener>,text`. Stop words,
-"not" among them, are missing from its texts, so that our voters see less than in the pipeline.
+The file has one row per caption: `VideoId,segment,sentiment analysis,<one column per listener>,text`. `VideoId` and
+`segment` may be missing: without the videos of the rows there are no intervals. Stop words, "not" among them, are
+missing from its texts, so that our voters see less than in the pipeline.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from tasks.labelling.votes import combine
 from tasks.labelling.votes.hedges import without_hedges
 from tasks.stages import polarity
 
-LABEL = "sentiment analysis"
-COLUMNS = ("VideoId", "segment", LABEL, "text")
+LABEL, VIDEO = "sentiment analysis", "VideoId"
+COLUMNS, OPTIONAL = (LABEL, "text"), (VIDEO, "segment")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class PublishedAgreement:
 
     Attributes:
         file: path of the file
-        n_videos: resampled videos
+        n_videos: resampled videos; 0 if the file does not state them
         n_covered: rows on which our voters reach a consensus
         confidence: of the intervals
         rows: scores of published labels and of ours
@@ -85,13 +86,13 @@ def compare(path: Path, config: Config) -> PublishedAgreement:
         InputError: if the file is invalid, with its row
     """
     registry.check(config.polarity.voters)
-    sheet = ratings.read_sheet(path, COLUMNS)
+    sheet = ratings.read_sheet(path, COLUMNS, OPTIONAL)
     theirs = [_published_label(path, number, row[LABEL]) for number, row in enumerate(sheet.rows, start=1)]
     texts = [row["text"] for row in sheet.rows]
     votes, unhedged = _votes(texts, config), _votes([_unhedged(text) for text in texts], config)
     ours = _labels(votes, "consensus", config.polarity.min_score)
     majority = np.array([ratings.majority(row) or "" for row in sheet.ratings], dtype=str)
-    videos = np.array([row["VideoId"] for row in sheet.rows], dtype=str)
+    videos = np.array([row.get(VIDEO, "") for row in sheet.rows], dtype=str)
     settings = config.evaluate
     compared = _Reference(majority, videos, scores.Bootstrap(settings.bootstrap, settings.confidence, settings.seed))
     rated = majority != ""
@@ -111,7 +112,7 @@ def compare(path: Path, config: Config) -> PublishedAgreement:
     ]
     return PublishedAgreement(
         file=str(path),
-        n_videos=int(np.unique(compared.videos[rated]).size),
+        n_videos=int(np.unique(videos[rated & (videos != "")]).size),
         n_covered=int(covered.sum()),
         confidence=config.evaluate.confidence,
         rows=tuple(rows),

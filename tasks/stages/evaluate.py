@@ -21,7 +21,7 @@ from tasks.core.results import Result
 from tasks.evaluation import scores
 from tasks.evaluation.splits import Labels
 from tasks.experiments.weak_path import recipe, training_rows
-from tasks.labelling.people import agreement, ratings
+from tasks.labelling.people import agreement, rating_coverage, ratings
 from tasks.labelling.votes import combine
 from tasks.models.svm import weak_svm
 
@@ -98,7 +98,7 @@ def run(config: Config, *, each: Each) -> None:
         "protocol": _protocol(config, train, test),
         "test": tested,
         "cross_validated": {"classifier": _cross_validated(bootstrap)},
-        "listeners": _against_listeners(labels, _most_frequent(train.labels), bootstrap),
+        **_against_listeners(labels, _most_frequent(train.labels), bootstrap),
     }
     tables.write_text(paths.METRICS, json.dumps(metrics, indent=2) + "\n")
     _write_predictions(everything, predicted, values)
@@ -144,18 +144,22 @@ def _cross_validated(bootstrap: scores.Bootstrap) -> dict[str, Any]:
     return _score(label, predicted, group, bootstrap)
 
 
-def _against_listeners(
-    predicted: dict[str, str], most_frequent: str, bootstrap: scores.Bootstrap
-) -> dict[str, Any] | None:
-    """Score consensus and classifier against the listeners' majority, or the adjudicated label after a tie."""
+def _against_listeners(predicted: dict[str, str], most_frequent: str, bootstrap: scores.Bootstrap) -> dict[str, Any]:
+    """Score consensus and classifier against the listeners' majority, or the adjudicated label after a tie.
+
+    Returns:
+        `listeners`: the scores, None without a rated and classified utterance; `ratings`: how many of them are scored
+    """
     utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES)
+    pooled = ratings.pooled(paths.LISTENERS, utterances)
     utterances = utterances.filter(pa.compute.equal(utterances["split"], "test"))
     groups = dict(zip(utterances["utterance_id"].to_pylist(), utterances["group"].to_pylist(), strict=True))
-    pooled = ratings.pooled(paths.LISTENERS, utterances).to_pylist()
-    rated = [row for row in pooled if row["utterance_id"] in predicted]
+    rated = [row for row in pooled.rated.to_pylist() if row["utterance_id"] in predicted]
     decided = [row for row in rated if ratings.gold_label(row)]
+    unscored = dict.fromkeys(groups.keys() - predicted.keys(), rating_coverage.NOT_SCORED)
+    covered_ratings = rating_coverage.coverage(pooled, unscored, "test").to_dict()
     if not decided:
-        return None
+        return {"listeners": None, "ratings": covered_ratings}
     votes = tables.read(paths.VOTES, tables.VOTES).select(["utterance_id", "sentiment"]).to_pylist()
     consensus = {row["utterance_id"]: row["sentiment"] for row in votes if row["sentiment"]}
     covered = [row for row in decided if row["utterance_id"] in consensus]
@@ -170,7 +174,7 @@ def _against_listeners(
         truth, given = np.array([ratings.gold_label(row) for row in rows]), np.array([labels[name] for name in ids])
         return _score(truth, given, np.array([groups[name] for name in ids]), bootstrap)
 
-    return {
+    listened = {
         "n": len(decided),
         "annotators": sorted(agreed.against_majority),
         "n_without_majority": len(rated) - len(decided),
@@ -184,6 +188,7 @@ def _against_listeners(
         "classifier": score(decided, predicted),
         "majority": score(decided, dict.fromkeys(predicted, most_frequent)),
     }
+    return {"listeners": listened, "ratings": covered_ratings}
 
 
 def _write_predictions(rows: training_rows.Rows, predicted: Labels, values: weak_svm.Features) -> None:

@@ -14,7 +14,8 @@ from tasks.core.config import Config
 from tasks.core.each import Each
 from tasks.evaluation.scores import Bootstrap
 from tasks.labelling.base import registry
-from tasks.labelling.people import ratings
+from tasks.labelling.people import rating_coverage, ratings
+from tasks.labelling.people.rating_coverage import RatingCoverage
 from tasks.labelling.quality import label_quality, threshold
 from tasks.labelling.quality.label_quality import VotedTexts
 from tasks.labelling.votes import combine, eligibility, vote_columns
@@ -30,12 +31,13 @@ def run(config: Config, *, each: Each) -> None:
         config: params.yaml
         each: not used, the stage has no items
     """
-    ids, texts = read(config)
+    ids, texts, covered = read(config)
     settings = config.polarity
     thresholds = Thresholds(settings.min_score, settings.min_probability)
     bootstrap = Bootstrap(config.evaluate.bootstrap, config.evaluate.confidence, config.evaluate.seed)
     report = label_quality.measured(texts, settings.combine, thresholds, bootstrap)
     chosen = texts.combined(settings.combine, thresholds)
+    report["ratings"] = covered.to_dict()
     report["licences"] = {name: registry.licence(name) for name in settings.voters}
     report["disagreements"] = [
         {"utterance_id": ids[k], "heard": str(texts.gold[k]), "label": str(chosen.labels[k])}
@@ -46,8 +48,8 @@ def run(config: Config, *, each: Each) -> None:
     tables.write_csv(paths.CURVE, report["curve"] or [dict.fromkeys(("threshold", "coverage", "n", "macro_f1"))])
 
 
-def read(config: Config) -> tuple[Sequence[str], VotedTexts]:
-    """Return ids, votes and gold labels of the eligible utterances.
+def read(config: Config) -> tuple[Sequence[str], VotedTexts, RatingCoverage]:
+    """Return ids, votes and gold labels of the eligible utterances, and how many of the ratings these cover.
 
     Args:
         config: params.yaml
@@ -56,14 +58,16 @@ def read(config: Config) -> tuple[Sequence[str], VotedTexts]:
         InputError: if a file of ratings is not valid
     """
     utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).sort_by("utterance_id")
-    rated = ratings.pooled(paths.LISTENERS, utterances).to_pylist()
-    gold = {row["utterance_id"]: ratings.gold_label(row) or "" for row in rated}
+    pooled = ratings.pooled(paths.LISTENERS, utterances)
+    gold = {row["utterance_id"]: ratings.gold_label(row) or "" for row in pooled.rated.to_pylist()}
     votes = tables.read(paths.VOTES, tables.VOTES).sort_by("utterance_id")
-    eligible = np.array([why not in _INELIGIBLE for why in votes["left_out"].to_pylist()], dtype=bool)
+    left_out = dict(zip(votes["utterance_id"].to_pylist(), votes["left_out"].to_pylist(), strict=True))
+    ineligible = {utterance_id: why for utterance_id, why in left_out.items() if why in _INELIGIBLE}
+    eligible = np.array([utterance_id not in ineligible for utterance_id in left_out], dtype=bool)
     texts = utterances.select(["utterance_id", "text", "group", "split"]).filter(pa.array(eligible))
     ids: list[str] = texts["utterance_id"].to_pylist()
     names = config.polarity.voters
-    return ids, VotedTexts(
+    voted = VotedTexts(
         texts=texts["text"].to_pylist(),
         polarities=vote_columns.to_matrix(votes["votes"], names)[eligible],
         names=names,
@@ -71,6 +75,7 @@ def read(config: Config) -> tuple[Sequence[str], VotedTexts]:
         groups=np.array(texts["group"].to_pylist(), dtype=str),
         training=np.array([split == "train" for split in texts["split"].to_pylist()], dtype=bool),
     )
+    return ids, voted, rating_coverage.coverage(pooled, ineligible)
 
 
 def proposed(texts: VotedTexts, config: Config, least_coverage: float) -> dict[str, Any] | None:

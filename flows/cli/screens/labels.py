@@ -34,8 +34,10 @@ def quality(report: Mapping[str, Any]) -> None:
         console.print(
             f"{report['contradicted']} labels contradict all voters, who agree with each other: check them before use."
         )
+    if "ratings" in report and report["ratings"]["n_rows"]:
+        console.print(escape(report["ratings"]["in_words"]))
     if not report["n_heard"]:
-        console.print("There are no ratings yet. Collect some with undertone annotate to see scores here.")
+        console.print("There are no ratings to score against. Collect some with undertone annotate to see scores here.")
         return
     console.print(
         f"Scores on {report['n_heard']} texts of {report['n_groups_heard']} groups; {report['confidence']:.0%} "

@@ -115,7 +115,12 @@ def agreement(published: PublishedAgreement) -> None:
     for repair in published.repairs:
         reading = f"{escape(repair.original)!r} read as {repair.corrected}"
         console.print(f"  row {repair.row}, {escape(repair.listener)}: {reading}")
-    console.print(f"Intervals: bootstrap over {published.n_videos} videos. The texts have no stop words.")
+    intervals = (
+        f"Intervals: bootstrap over {published.n_videos} videos"
+        if published.n_videos
+        else "No intervals: they need the video of each row, in a column VideoId"
+    )
+    console.print(f"{intervals}. The texts have no stop words.")
 
 
 def _with_interval(score: Estimate) -> str:

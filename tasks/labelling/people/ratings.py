@@ -35,6 +35,9 @@ RATED = pa.schema(
 """One row per rated utterance. `majority` is null if the most frequent ratings tie, `adjudicated` if nobody decided.
 `gold_label` gives the label: the adjudicated one if there is one, else the majority."""
 
+NO_VIDEO, NO_UTTERANCE = "no such video", "no utterance overlaps it by half"
+TAKEN = "its utterance is matched by another row"
+"""Reasons of rows that match no utterance."""
 _MIN_SIMILARITY = 0.8
 """Least similarity (difflib's ratio) of a misspelt rating and a label; above it, no two labels can both match."""
 _MIN_OVERLAP = 0.5
@@ -192,17 +195,44 @@ def gold_label(row: Mapping[str, Any]) -> str | None:
     return label
 
 
-def match(file: RatingFile, utterances: pa.Table) -> pa.Table:
+@dataclass(frozen=True)
+class UnmatchedRow:
+    """A row of ratings that belongs to no utterance; `row` counts the file's data rows from 1, times in seconds."""
+
+    file: str
+    row: int
+    video_id: str
+    start_s: float
+    end_s: float
+    why: str
+
+
+@dataclass(frozen=True)
+class PooledRatings:
+    """The ratings of all files of a folder.
+
+    Attributes:
+        rated: rows of `RATED`, one per utterance, sorted
+        n_rows: rows of the files that have a rating
+        unmatched: those that belong to no utterance
+    """
+
+    rated: pa.Table
+    n_rows: int
+    unmatched: tuple[UnmatchedRow, ...]
+
+
+def match(file: RatingFile, utterances: pa.Table) -> tuple[pa.Table, tuple[UnmatchedRow, ...]]:
     """Match rated spans to utterances, one to one, largest overlap first.
 
-    A pair needs an intersection of at least half its union. `len(file.spans)` less the returned rows did not match.
+    A pair needs an intersection of at least half its union.
 
     Args:
         file: the rated spans
         utterances: a table with `utterance_id`, `group`, `start_s`, `end_s`
 
     Returns:
-        rows of `RATED`, sorted by utterance
+        rows of `RATED`, sorted by utterance; and the rated spans that match none
     """
     by_video: dict[str, list[dict[str, Any]]] = {}
     for row in utterances.select(["utterance_id", "group", "start_s", "end_s"]).to_pylist():
@@ -213,14 +243,22 @@ def match(file: RatingFile, utterances: pa.Table) -> pa.Table:
         for row in by_video.get(span.video_id, ())
         if (overlap := _overlap(span, row["start_s"], row["end_s"])) >= _MIN_OVERLAP
     )
-    matched: dict[str, int] = {}
+    matched, numbers = dict[str, int](), set[int]()
     for _, number, utterance_id in pairs:
-        if utterance_id not in matched and number not in matched.values():
+        if utterance_id not in matched and number not in numbers:
             matched[utterance_id] = number
-    return _table({utterance_id: [file.spans[number]] for utterance_id, number in matched.items()})
+            numbers.add(number)
+    overlapping = {number for _, number, _ in pairs}
+    unmatched = tuple(
+        UnmatchedRow(file.file, number + 1, span.video_id, span.start_s, span.end_s, why)
+        for number, span in enumerate(file.spans)
+        if number not in numbers and _has_rating(span)
+        for why in [NO_VIDEO if span.video_id not in by_video else TAKEN if number in overlapping else NO_UTTERANCE]
+    )
+    return _table({utterance_id: [file.spans[number]] for utterance_id, number in matched.items()}), unmatched
 
 
-def pooled(folder: Path, utterances: pa.Table) -> pa.Table:
+def pooled(folder: Path, utterances: pa.Table) -> PooledRatings:
     """Collect every utterance's ratings over all CSV files of a folder.
 
     An utterance in several files counts once, with all its ratings. Of two ratings by the same listener, or two
@@ -230,18 +268,23 @@ def pooled(folder: Path, utterances: pa.Table) -> pa.Table:
         folder: files of rated spans; it need not exist
         utterances: as for `match`
 
-    Returns:
-        rows of `RATED`, sorted by utterance
-
     Raises:
         InputError: names file, row and error
     """
     by_utterance: dict[str, list[RatedSpan]] = {}
+    unmatched, n_rows = list[UnmatchedRow](), 0
     for file in read_folder(folder):
-        for row in match(file, utterances).to_pylist():
+        rated, without_utterance = match(file, utterances)
+        n_rows += sum(map(_has_rating, file.spans))
+        unmatched += without_utterance
+        for row in rated.to_pylist():
             span = RatedSpan(row["utterance_id"], 0.0, 0.0, dict(row["ratings"]), row[ADJUDICATED])
             by_utterance.setdefault(row["utterance_id"], []).append(span)
-    return _table(by_utterance)
+    return PooledRatings(_table(by_utterance), n_rows, tuple(unmatched))
+
+
+def _has_rating(span: RatedSpan) -> bool:
+    return bool(span.ratings or span.adjudicated)
 
 
 def _table(by_utterance: Mapping[str, Sequence[RatedSpan]]) -> pa.Table:

@@ -62,8 +62,11 @@ def limits(rows: Sequence[funnel.FunnelRow], metrics: Mapping[str, Any]) -> tupl
         "prediction counts as an error.",
     ]
     if metrics["listeners"] is None:
+        covered = metrics["ratings"]
         sentences.append(
             "No listener has rated the utterances: how well the labels match what people hear is not measured."
+            if not covered["n_rows"]
+            else f"No rating can be used: {covered['in_words']}"
         )
     return tuple(sentences)
 

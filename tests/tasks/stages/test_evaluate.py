@@ -61,7 +61,9 @@ def test_listeners_are_the_second_truth(trained: Config) -> None:
     sentiments = ("negative", "neutral", "positive")
     rows = [f"0,{turn * 2.5},{turn * 2.5 + 2.4}," + ",".join([sentiments[turn % 3]] * 3) for turn in range(6)]
     (paths.LISTENERS / "heard.csv").write_text("Id,start_s,end_s,ann,bob,cid\n" + "\n".join(rows) + "\n")
-    heard = measured(trained)["listeners"]
+    metrics = measured(trained)
+    heard = metrics["listeners"]
+    assert metrics["ratings"]["in_words"] == "6 of the 6 rated utterances are scored."
     assert heard["n"] == 6
     assert heard["annotators"] == ["ann", "bob", "cid"]
     assert heard["consensus"]["accuracy"]["value"] == 1.0
@@ -89,6 +91,17 @@ def test_the_verdict_on_a_tie_is_the_truth(trained: Config) -> None:
     assert heard["agreement"]["percent"]["value"] == pytest.approx(2 / 5)
     assert heard["agreement"]["alpha"]["value"] == heard["alpha"]
     assert heard["agreement"]["percent"]["low"] < heard["agreement"]["percent"]["high"]
+
+
+def test_ratings_that_match_no_utterance_are_counted(trained: Config) -> None:
+    paths.LISTENERS.mkdir(parents=True)
+    rows = ["0,1.3,3.7,negative", "77,0,2.4,negative", "train-0,0,2.4,negative"]
+    (paths.LISTENERS / "heard.csv").write_text("Id,start_s,end_s,ann\n" + "\n".join(rows) + "\n")
+    metrics = measured(trained)
+    assert metrics["listeners"] is None
+    assert metrics["ratings"]["in_words"] == (
+        "2 of the 2 rows of ratings match no utterance (no utterance overlaps it by half: 1, no such video: 1)."
+    )
 
 
 def test_no_labelled_test_utterance_is_an_error_that_says_so(trained: Config) -> None:

@@ -71,6 +71,20 @@ def test_labels_are_scored_against_listeners(voted: Config) -> None:
     assert paths.LABELS.read_bytes() == first
 
 
+def test_utterances_left_out_by_their_length_are_counted_among_the_rated(voted: Config) -> None:
+    listen(wrong=2)
+    votes = tables.read(paths.VOTES, tables.VOTES).to_pylist()
+    rated = [row for row in votes if "/test-" in row["utterance_id"]]
+    for row in rated[:4]:
+        row["left_out"] = "too short"
+    for row in votes:
+        row["votes"] = list(dict(row["votes"]).items())
+    tables.write(tables.from_rows(votes, tables.VOTES), paths.VOTES, tables.VOTES)
+    report = measured(voted)
+    assert report["n_heard"] == 23
+    assert report["ratings"]["in_words"] == "23 of the 27 rated utterances are scored (too short: 4)."
+
+
 def test_the_number_of_disagreements_is_limited(voted: Config) -> None:
     listen(wrong=3)
     few = voted.model_copy(update={"labels": voted.labels.model_copy(update={"disagreements": 2})})

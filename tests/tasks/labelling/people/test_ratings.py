@@ -111,9 +111,13 @@ def test_majority(votes: list[str], most: str | None) -> None:
 
 def test_spans_match_the_utterance_they_share_most_time_with() -> None:
     spoken = utterances(("test-1", 0, 2), ("test-1", 2, 4), ("test-2", 0, 2))
-    rows = ratings.match(
+    rows, unmatched = ratings.match(
         rating_file(("test-1", 0.2, 2.1), ("test-1", 3.5, 6.0), ("test-2", 0, 2), ("test-3", 0, 2)), spoken
     )
+    assert [(row.row, row.video_id, row.why) for row in unmatched] == [
+        (2, "test-1", "no utterance overlaps it by half"),
+        (4, "test-3", "no such video"),
+    ]
     assert rows.to_pylist() == [
         {
             "utterance_id": "weak/test-1/0000",
@@ -132,8 +136,8 @@ def test_spans_match_the_utterance_they_share_most_time_with() -> None:
 
 def test_half_of_the_union_is_enough_and_less_is_not() -> None:
     spoken = utterances(("test-1", 0, 2))
-    assert ratings.match(rating_file(("test-1", 0, 1)), spoken).num_rows == 1
-    assert ratings.match(rating_file(("test-1", 0, 0.99)), spoken).num_rows == 0
+    assert ratings.match(rating_file(("test-1", 0, 1)), spoken)[0].num_rows == 1
+    assert ratings.match(rating_file(("test-1", 0, 0.99)), spoken)[0].num_rows == 0
 
 
 def test_an_utterance_is_matched_once_by_the_better_span() -> None:
@@ -143,14 +147,16 @@ def test_an_utterance_is_matched_once_by_the_better_span() -> None:
         (RatedSpan("test-1", 0, 1.5, {"Ada": "negative"}), RatedSpan("test-1", 0, 1.9, {"Ada": "positive"})),
         (),
     )
-    (row,) = ratings.match(listening, utterances(("test-1", 0, 2))).to_pylist()
+    rated, (unmatched,) = ratings.match(listening, utterances(("test-1", 0, 2)))
+    (row,) = rated.to_pylist()
     assert row["majority"] == "positive"
+    assert (unmatched.row, unmatched.why) == (1, "its utterance is matched by another row")
 
 
 def test_a_tie_has_no_majority() -> None:
     votes = {"Ada": "positive", "Bruno": "neutral"}
     listening = RatingFile("votes.csv", ("Ada", "Bruno"), (RatedSpan("test-1", 0, 2, votes),), ())
-    (row,) = ratings.match(listening, utterances(("test-1", 0, 2))).to_pylist()
+    (row,) = ratings.match(listening, utterances(("test-1", 0, 2)))[0].to_pylist()
     assert row["majority"] is None
     assert ratings.gold_label(row) is None
 
@@ -165,7 +171,7 @@ def test_an_adjudication_is_the_label_and_no_rating(tmp_path: Path) -> None:
     )
     file = ratings.read(path)
     assert file.listeners == ("Ada", "Bruno")
-    rows = ratings.match(file, utterances(("test-1", 0, 2), ("test-1", 2, 4), ("test-1", 4, 6))).to_pylist()
+    rows = ratings.match(file, utterances(("test-1", 0, 2), ("test-1", 2, 4), ("test-1", 4, 6)))[0].to_pylist()
     assert [ratings.gold_label(row) for row in rows] == ["neutral", None, None]
     assert dict(rows[0]["ratings"]) == {"Ada": "positive", "Bruno": "neutral"}
 
@@ -187,7 +193,9 @@ def test_an_utterance_in_several_files_counts_once_with_all_its_ratings(tmp_path
     written(
         tmp_path, "Id,start_s,end_s,Ada,Chen,adjudicated\n1,0.1,2,neutral,negative,neutral\n2,0,1,,positive,\n", "b.csv"
     )
-    rows = ratings.pooled(tmp_path, utterances(("test-1", 0, 2), ("test-2", 0, 1))).to_pylist()
+    pooled = ratings.pooled(tmp_path, utterances(("test-1", 0, 2), ("test-2", 0, 1)))
+    rows = pooled.rated.to_pylist()
+    assert (pooled.n_rows, pooled.unmatched) == (3, ())
     assert [dict(row["ratings"]) for row in rows] == [
         {"Ada": "positive", "Bruno": "negative", "Chen": "negative"},
         {"Chen": "positive"},

@@ -31,6 +31,10 @@ def test_what_is_not_scored_is_counted(finished: Callable[..., Any]) -> None:
     sentences = protocol_text.limits(rows, run.metrics())
     assert f"{len(run.scored('test'))} of the {fit.test} test utterances" in sentences[0]
     assert len(protocol_text.limits(rows, {**run.metrics(), "listeners": {"n": 1}})) == len(sentences) - 1
+    unusable = {"n_rows": 4, "in_words": "4 of the 4 rows of ratings match no utterance."}
+    assert protocol_text.limits(rows, {**run.metrics(), "ratings": unusable})[-1] == (
+        "No rating can be used: 4 of the 4 rows of ratings match no utterance."
+    )
 
 
 @pytest.mark.parametrize("reason", [eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW, *combine.REASONS])

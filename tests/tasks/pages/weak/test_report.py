@@ -218,3 +218,7 @@ def test_agreement_has_its_intervals_and_the_ceiling(finished: Callable[..., Any
     assert "0.720 0.650 to 0.790 0.600 0.610 0.520 to 0.700" in page_text
     assert "anna 0.820 0.700 ben 0.790 0.680 chris 0.750 –" in page_text
     assert "1 ties were decided by a further listener" in page_text
+    covered = "6 of the 7 rated utterances are scored (no majority: 1). 2 of the 9 rows of ratings match no utterance"
+    assert page_text.count(covered) == 2
+    assert "Rows of ratings that match no utterance (2)" in page_text
+    assert "<i>.csv 3 test-9 1.0 s 2.5 s no such video" in page_text
