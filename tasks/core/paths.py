@@ -73,6 +73,11 @@ def sounds(corpus: str) -> Path:
     return folder(f"corpus@{corpus}") / "sounds.parquet"
 
 
+def signals(corpus: str) -> Path:
+    """Return the path of the table of sound measurements that only the corpus doctor needs."""
+    return folder(f"corpus@{corpus}") / "signals.parquet"
+
+
 def pictures(corpus: str) -> Path:
     """Return the path of the table of a corpus's videos."""
     return folder(f"corpus@{corpus}") / "pictures.parquet"

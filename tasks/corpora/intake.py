@@ -181,7 +181,7 @@ def _guess(folder: Path, shown: Path | None = None) -> str:
 def _share(name: str, folder: Path) -> _Share:
     """Return a reader's share; known copies count as read, since the reader recognises them."""
     output = registry.corpus(name).read(folder)
-    others = [reject for reject in output.rejects if reject.reason != reading.COPY]
+    others = [reject for reject in output.rejects if reject.reason not in reading.RECOGNISED]
     problem = f"{others[0].id}: {others[0].reason}" if others else ""
     n = len(output.rows) + len(output.rejects)
     return _Share(name, n - len(others), n, problem)

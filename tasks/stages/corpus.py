@@ -12,6 +12,7 @@ from tasks.core.config import Config, Section
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import InputError
 from tasks.core.results import Reject, Result
+from tasks.corpora import unreferenced
 from tasks.corpora.readers import pool, reading, registry
 from tasks.corpora.readers.reading import ReaderOutput, Row
 from tasks.media.corpus_files import media_files, sound_check, video_check
@@ -34,11 +35,12 @@ def run(config: Config, name: str, *, each: Each) -> None:
     corpus, folder = registry.corpus(entry.reader), Path(entry.path)
     output = corpus.read(folder)
     rows, rejects = _without_repeated_ids(output)
+    unused = unreferenced.find(folder, rows, rejects)
     digests = _digests(rows, folder, rejects)
     items = media_files.files(rows, "audio", digests, folder)
-    work = Work(stage, sound_check.check_sound_one, Section(), tables.SOUNDS, fails_later=True)
+    work = Work(stage, sound_check.check_sound_one, Section(), sound_check.CHECKS, fails_later=True)
     with bugs.also_rejected(rejects):
-        sounds = collect(each(work, items), tables.SOUNDS)
+        sounds = collect(each(work, items), sound_check.CHECKS)
         items = media_files.files(rows, "video", digests, folder)
         work = Work(stage, video_check.check_video_one, Section(), tables.PICTURES)
         videos = collect(each(work, items), tables.PICTURES)
@@ -50,7 +52,9 @@ def run(config: Config, name: str, *, each: Each) -> None:
     folder_of = paths.folder(stage)
     table = tables.from_rows(sorted(rows, key=lambda row: str(row["utterance_id"])), corpus.schema)
     tables.write(table, folder_of / "utterances.parquet", corpus.schema)
-    tables.write(sounds.rows.sort_by("utterance_id"), folder_of / "sounds.parquet", tables.SOUNDS)
+    checked = sounds.rows.sort_by("utterance_id")
+    tables.write(checked.select(tables.SOUNDS.names), folder_of / "sounds.parquet", tables.SOUNDS)
+    tables.write(checked.select(tables.SIGNALS.names), folder_of / "signals.parquet", tables.SIGNALS)
     tables.write(videos.rows.sort_by("utterance_id"), folder_of / "pictures.parquet", tables.PICTURES)
     write_rejects(stage, rejects)
     note = {
@@ -62,6 +66,7 @@ def run(config: Config, name: str, *, each: Each) -> None:
         "n_with_sound": sounds.rows.num_rows,
         "n_with_pictures": videos.rows.num_rows,
         "repairs": dict(sorted(output.repairs.items())),
+        **unused.note(),
     }
     tables.write_text(folder_of / "reading.json", json.dumps(note, indent=2, ensure_ascii=False) + "\n")
 

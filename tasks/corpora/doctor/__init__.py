@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from tasks.core.config import Config
-from tasks.corpora.doctor import name_findings, sound_findings
+from tasks.corpora.doctor import length_findings, name_findings, sound_findings
 from tasks.corpora.doctor.findings import KINDS, NEEDS_SOUND, Diagnosis, Facts, judge, ranked
 from tasks.corpora.doctor.inputs import CorpusTables, load
 
@@ -34,7 +34,13 @@ def diagnose(name: str, data: CorpusTables) -> Diagnosis:
     """
     expected = data.corpus.expected(data.rows)
     known_bad = name_findings.known_bad(data)
-    complaints = ranked([*name_findings.complaints(data, expected, known_bad), *sound_findings.complaints(data)])
+    complaints = ranked(
+        [
+            *name_findings.complaints(data, expected, known_bad),
+            *sound_findings.complaints(data),
+            *length_findings.complaints(data),
+        ]
+    )
     present = {complaint.kind for complaint in complaints}
     skipped = frozenset() if data.sounds else NEEDS_SOUND
     verdict, why, to_do = judge(complaints, len(data.rows), len(data.rejects))

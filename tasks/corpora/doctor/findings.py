@@ -19,8 +19,10 @@ SEVERITIES: Mapping[Severity, str] = {
 KINDS = {
     "missing": "missing utterances",
     "counts": "counts that differ from the published ones",
+    "no sound": "utterances without sound, though the folder has some",
     "unreadable": "files that cannot be read",
     "truncated": "truncated files",
+    "one length": "clips cut to one length",
     "wrong label": "labels that the corpus does not have",
     "two labels": "one sound with two labels",
     "timestamps": "impossible times",
@@ -40,7 +42,9 @@ KINDS = {
     "repaired": "repairs made while reading",
 }
 """Kinds of complaint and their descriptions, in the order in which they are reported."""
-NEEDS_SOUND = frozenset({"silent", "clipped", "same bytes", "same samples", "same sound", "two labels", "format"})
+NEEDS_SOUND = frozenset(
+    {"one length", "silent", "clipped", "same bytes", "same samples", "same sound", "two labels", "format"}
+)
 """Kinds that can only be checked if the corpus has sound."""
 
 BROKEN_SHARE = 0.05

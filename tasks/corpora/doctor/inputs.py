@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from tasks.core import paths, tables
 from tasks.core.config import Config
+from tasks.corpora import unreferenced
 from tasks.corpora.readers import registry
 from tasks.corpora.readers.reading import CorpusReader, Row
+from tasks.corpora.unreferenced import Unreferenced
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class CorpusTables:
         fingerprints: by utterance id, shape (n_frames,)
         rejects: files and rows that could not be used
         repairs: kind of repair made while reading → how often
+        ends_dbfs: level of the last 50 ms by utterance id; None for digital silence
+        unreferenced: media files and archives in the folder that are no utterance's
         simulated: whether undertone made the corpus
         path: the folder it was read from
     """
@@ -39,6 +43,8 @@ class CorpusTables:
     fingerprints: Mapping[str, NDArray[np.uint32]] = field(default_factory=dict)
     rejects: tuple[Row, ...] = ()
     repairs: Mapping[str, int] = field(default_factory=dict)
+    ends_dbfs: Mapping[str, float | None] = field(default_factory=dict)
+    unreferenced: Unreferenced = field(default_factory=Unreferenced)
     simulated: bool = False
     path: str = ""
 
@@ -69,6 +75,8 @@ def load(name: str, config: Config) -> CorpusTables:
         _fingerprints(sounds),
         tuple(tables.read(paths.rejected(f"corpus@{name}"), tables.REJECTED).to_pylist()),
         note["repairs"],
+        {row["utterance_id"]: row["end_dbfs"] for row in tables.read(paths.signals(name), tables.SIGNALS).to_pylist()},
+        unreferenced.from_note(note),
         (Path(entry.path) / paths.SIMULATED).is_file(),
         entry.path,
     )

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from tasks.corpora.doctor.findings import Complaint, KnownBad, Severity, complaint, many
+from tasks.corpora.doctor.findings import MOST_EXAMPLES, Complaint, KnownBad, Severity, complaint, many
 from tasks.corpora.doctor.inputs import CorpusTables
-from tasks.corpora.readers.reading import Expected, Row
+from tasks.corpora.readers.reading import COPY, OTHER_CORPUS, Expected, Row
 
 MOST_LATE_S = 1.0
 """Largest plausible difference between a clip's length and its stated times: clips may be cut with a margin."""
 _LOST = "\ufffd"
+MANY_WITHOUT_SOUND = 0.05
+"""With at least this share of utterances without sound, files that are no utterance's are suspected to be it."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ _MEANINGS: Mapping[str, _Meaning] = {
     "no such file": _MISSING,
     "unknown emotion code": _WRONG_LABEL,
     "broken timestamps": _TIMESTAMPS,
-    "same utterance twice": _EXTRA,
+    COPY: _EXTRA,
+    OTHER_CORPUS: _Meaning("extra", "note", "Nothing: to use that corpus, add it with a reader of its own."),
 }
 _OTHER = _Meaning("unused", "warning", "Read the detail; what cannot be repaired is left out, and counted.")
 
@@ -54,6 +57,7 @@ def complaints(data: CorpusTables, expected: Expected, bad: Sequence[KnownBad]) 
     """
     yield from _rejected(data)
     yield from _absent(data, expected)
+    yield from _without_sound(data)
     yield from _broken(bad)
     yield from _times(data)
     yield from _texts(data)
@@ -102,6 +106,35 @@ def _absent(data: CorpusTables, expected: Expected) -> Iterator[Complaint]:
         f"{'differs' if len(differing) == 1 else 'differ'} from the publication.",
         "Scores compare with published ones only if the counts are the same: report yours.",
     )  # fmt: skip
+
+
+def _without_sound(data: CorpusTables) -> Iterator[Complaint]:
+    unused = data.unreferenced
+    silent = [row["utterance_id"] for row in data.rows if not row["audio"]]
+    files = " and ".join(
+        many(n, what) for n, what in ((unused.n_media, "media file"), (unused.n_archives, "archive")) if n
+    )
+    if not files:
+        return
+    examples = (*unused.media, *unused.archives)
+    if silent and len(silent) >= MANY_WITHOUT_SOUND * len(data.rows):
+        share = "All" if len(silent) == len(data.rows) else f"{len(silent):,} of"
+        yield Complaint(
+            "no sound", "fault", len(silent),
+            f"{share} {len(data.rows):,} utterances are without sound, but {files} in the folder "
+            f"{'is' if unused.n_media + unused.n_archives == 1 else 'are'} no utterance's. "
+            f"Looked for: {data.corpus.looks_for}.",
+            examples[:MOST_EXAMPLES],
+            "Unpack the archives there; rename or move the files to where the reader looks for them. If text alone is "
+            "wanted, move them out of the folder.",
+        )  # fmt: skip
+    else:
+        yield Complaint(
+            "extra", "note", unused.n_media + unused.n_archives,
+            f"{files} in the folder {'is' if unused.n_media + unused.n_archives == 1 else 'are'} no utterance's.",
+            examples[:MOST_EXAMPLES],
+            "Nothing, if you did not expect utterances of them.",
+        )  # fmt: skip
 
 
 def _broken(bad: Sequence[KnownBad]) -> Iterable[Complaint]:

@@ -11,8 +11,8 @@ actor was asked for. `VideoDemographics.csv`, if present, gives age, sex, race a
 
 Known problems: all actors say the same 12 sentences. The levels of `summaryTable.csv` are perceived intensities (0 to
 100), not shares of votes. The repository has each clip three times: the WAV is preferred to the MP3 that raters heard,
-and the FLV is its video. Some clips are missing (1002 has no neutral TIE). Published scores use intended labels unless
-stated otherwise.
+and the FLV is its video. In many copies `1040_ITH_SAD_XX` is called `1040_ITH_SAD_X`. Some clips are missing (1002 has
+no neutral TIE). Published scores use intended labels unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ from tasks.corpora import labels
 from tasks.corpora.readers import reading
 from tasks.corpora.readers.reading import CorpusReader, Count, Expected, ReaderOutput, Row, Sample, Studio
 
-_NAME = re.compile(r"(1\d{3})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX|X)")
+_NAME = re.compile(r"(1\d{3})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX)")
+_UNSPECIFIED = re.compile(r"_X$")
+"""The level in the old name of `1040_ITH_SAD_XX`, which most copies of the corpus still have."""
 _LABELS = {
     "NEU": "neutral", "HAP": "happiness", "SAD": "sadness", "ANG": "anger", "FEA": "fear", "DIS": "disgust",
 }  # fmt: skip
@@ -44,9 +46,8 @@ _SENTENCES = {
     "ITH": "I think I have a doctor's appointment", "DFA": "Don't forget a jacket",
     "ITS": "I think I've seen this before", "TSI": "The surface is slick", "WSI": "We'll stop in a couple of minutes",
 }  # fmt: skip
-_LEVELS = {"LO": "low", "MD": "medium", "HI": "high", "XX": "unspecified", "X": "unspecified"}
+_LEVELS = {"LO": "low", "MD": "medium", "HI": "high", "XX": "unspecified"}
 _PER_CLASS = {"NEU": 1087, "HAP": 1271, "SAD": 1271, "ANG": 1271, "FEA": 1271, "DIS": 1271}
-_LOSSY = frozenset({".mp3", ".m4a", ".ogg", ".opus", ".webm", ".aac", ".wma"})
 _DEMOGRAPHICS = {"Age": "age", "Sex": "sex", "Race": "race", "Ethnicity": "ethnicity"}
 
 
@@ -58,11 +59,12 @@ def _read(folder: Path) -> ReaderOutput:
     actors: set[str] = set()
 
     def row_of(stem: str, path: str) -> Row:
-        actors.add(stem[:4])
-        row = _row(stem, path, people)
-        if stem in votes:
-            with_clip.add(stem)
-            row |= _vote_columns(votes[stem], path)
+        clip = _clip(stem)
+        actors.add(clip[:4])
+        row = _row(clip, path, people)
+        if clip in votes:
+            with_clip.add(clip)
+            row |= _vote_columns(votes[clip], path)
         return row
 
     output = _joined(reading.read_clips(folder, row_of))
@@ -70,6 +72,11 @@ def _read(folder: Path) -> ReaderOutput:
     lost = sorted(clip for clip in votes.keys() - with_clip if clip[:4] in actors)
     rejects = (Reject(clip, "votes without a clip", "in the table of votes") for clip in lost)
     return ReaderOutput(output.rows, (*output.rejects, *rejects))
+
+
+def _clip(stem: str) -> str:
+    """Return the clip's name in the repository: in capitals, with the level XX, where copies have other spellings."""
+    return _UNSPECIFIED.sub("_XX", stem.strip().upper())
 
 
 def _row(stem: str, path: str, people: Mapping[str, Mapping[str, str]]) -> Row:
@@ -106,15 +113,11 @@ def _joined(output: ReaderOutput) -> ReaderOutput:
         by_clip[row["utterance_id"]].append(row)
     rows, duplicates = [], []
     for files in by_clip.values():
-        sounds = sorted((row for row in files if not row["video"]), key=_is_lossy)
-        films = [row for row in files if row["video"]]
-        rows.append({**(sounds or films)[0], "video": films[0]["video"] if films else None})
-        duplicates += [reading.duplicate(row) for row in (*sounds[1:], *films[1:])]
+        by_path = {row["audio"]: row for row in files}
+        clip = reading.clip_files(list(by_path))
+        rows.append({**by_path[clip.audio], "video": clip.video})
+        duplicates += [reading.duplicate(by_path[path]) for path in clip.copies]
     return ReaderOutput(tuple(rows), (*output.rejects, *duplicates))
-
-
-def _is_lossy(row: Row) -> bool:
-    return Path(row["audio"]).suffix.lower() in _LOSSY
 
 
 def _votes(folder: Path) -> dict[str, Row]:
@@ -122,9 +125,9 @@ def _votes(folder: Path) -> dict[str, Row]:
     votes = _table(folder, "tabulatedVotes.csv", "", "fileName", "emoVote", "agreement")
     if votes:
         voice = (row for row in votes if row[""].startswith("1"))
-        return {row["fileName"]: {"codes": row["emoVote"], "share": row["agreement"]} for row in voice}
+        return {_clip(row["fileName"]): {"codes": row["emoVote"], "share": row["agreement"]} for row in voice}
     return {
-        row["FileName"]: {"codes": row["VoiceVote"], "share": ""}
+        _clip(row["FileName"]): {"codes": row["VoiceVote"], "share": ""}
         for row in _table(folder, "summaryTable.csv", "FileName", "VoiceVote")
     }
 

@@ -208,5 +208,6 @@ CORPUS = CorpusReader(
         [(name, pa.string()) for name in ("dialogue", "scene", "kind", "recording")]
         + [(name, pa.float64()) for name in ("recording_start_s", "recording_end_s")]
     ),
+    looks_for="the turns' names, such as Ses01F_impro01_F000 (.wav …)",
     max_duration_s=40.0,
 )  # fmt: skip

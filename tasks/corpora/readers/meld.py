@@ -3,12 +3,14 @@
 Source: Poria et al. (2019), "MELD: A Multimodal Multi-Party Dataset for Emotion Recognition in Conversations", ACL;
 https://github.com/declare-lab/MELD. Licence: GPL-3.0.
 Layout: `train_sent_emo.csv`, `dev_…`, `test_…`, and clips `dia{D}_utt{U}.mp4` in `train_splits/`,
-`dev_splits_complete/`, `output_repeated_splits_test/`. The clips may be missing.
+`dev_splits_complete/`, `output_repeated_splits_test/`, or in other folders whose names contain the part's name. Clips
+may be sound files (`train_splits_wav/dia0_utt0.wav`); beside films these are the sound. Clips may be missing.
 
 Known problems: the CSVs were converted between encodings and contain C1 control characters, mojibake or replacement
 characters, depending on the copy; unambiguous damage is repaired and counted. Dialogue numbers restart in each split.
 `dia125_utt3` of train is corrupt and `dia110_utt7` of dev missing. Times count from the episode's start; two clips of
-test are minutes long, and some overlap across dialogues. Six people speak most of each split.
+test are minutes long, and some overlap across dialogues. Six people speak most of each split. The repository also holds
+the dyadic variant, which repeats some of these utterances, and EmoryNLP, another corpus: both are left out.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -47,7 +49,21 @@ _SPLITS = {"train": "train_splits", "dev": "dev_splits_complete", "test": "outpu
 _NEEDED = ("Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utterance_ID")
 _PUBLISHED = {"train": 9989, "dev": 1109, "test": 2610}
 _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d)[,.](\d{1,3})")
+_CLIP = re.compile(r"(?:(train|dev|val|valid|validation|test)[_-])?dia(\d+)_utt(\d+)", re.IGNORECASE)
+_SPLIT_WORDS = re.compile(
+    r"(?<![a-z])(?:(train(?:ing)?)|(dev|val|valid|validation)|(test(?:ing)?))(?:set)?(?![a-z])", re.I
+)
+_OTHER_CORPORA = {
+    re.compile(r"(train|dev|test)_sent_emo_dya\.csv"): "MELD's dyadic variant, which repeats utterances of MELD",
+    re.compile(r"emorynlp_.*\.csv|sea\d+_ep\d+_sc\d+_utt\d+\.\w+"): "EmoryNLP, whose emotions are others",
+    re.compile(r"(friends|emotionpush)(_\w+)?\.json"): "EmotionLines, whose texts MELD repeats",
+}
 _MOJIBAKE = re.compile("[\u00c2\u00c3\u00e2][\u0080-\u00bf\u0152-\u2122]+")
+
+
+_Key = tuple[str, int, int]
+"""Split, dialogue and turn of an utterance."""
+_Clips = Mapping[_Key, reading.ClipFiles]
 
 
 def _read(folder: Path) -> ReaderOutput:
@@ -57,21 +73,43 @@ def _read(folder: Path) -> ReaderOutput:
         InputError: if there is no CSV at all, or one lacks a column
     """
     reading.demand_folder(folder)
+    others = _other_corpora(folder)
     csv_files = {split: path for split in _SPLITS for path in sorted(folder.rglob(f"{split}_sent_emo.csv"))[:1]}
     if not csv_files:
-        raise NoCorpusFiles(f"{folder}: no train_sent_emo.csv, dev_sent_emo.csv or test_sent_emo.csv in it or below")
-    rows, rejects, repairs = [], list[Reject](), Counter[str]()
+        raise _no_tables(folder, others)
+    rows, rejects, repairs = [], list(others), Counter[str]()
+    clips = _clips(folder, tuple(csv_files))
     for split, path in csv_files.items():
-        clips = _clips(folder, split)
         for number, cells in enumerate(_cells(path, repairs), 2):
             item = f"{reading.relative(path, folder)}:{number}"
             try:
                 rows.append(_row(cells, split, item, clips, repairs))
             except Rejected as error:
                 rejects.append(Reject(item, error.reason, error.detail))
-        with_row = {row["audio"] for row in rows}
-        rejects += [Reject(clip, "no row names it") for clip in sorted(clips.values()) if clip not in with_row]
+        in_split = {key: files for key, files in clips.items() if key[0] == split}
+        with_row = {row["utterance_id"] for row in rows}
+        for key, files in sorted(in_split.items(), key=lambda entry: entry[1].audio):
+            if _id(key) not in with_row:
+                rejects.append(Reject(files.audio, "no row names it"))
+            rejects += [Reject(path, reading.COPY, f"{_id(key)} is there already") for path in files.copies]
     return ReaderOutput(tuple(rows), tuple(rejects), repairs)
+
+
+def _no_tables(folder: Path, others: Sequence[Reject]) -> InputError:
+    message = f"{folder}: no train_sent_emo.csv, dev_sent_emo.csv or test_sent_emo.csv in it or below"
+    if not others:
+        return NoCorpusFiles(message)
+    return InputError(f"{message}; {others[0].id} is of {others[0].detail}")
+
+
+def _other_corpora(folder: Path) -> list[Reject]:
+    """Return the files of corpora that are published with MELD, or beside it."""
+    return [
+        Reject(reading.relative(path, folder), reading.OTHER_CORPUS, corpus)
+        for path in sorted(folder.rglob("*"))
+        for name, corpus in _OTHER_CORPORA.items()
+        if name.fullmatch(path.name.lower()) and path.is_file()
+    ]
 
 
 def _repaired(text: str, repairs: Counter[str]) -> str:
@@ -107,13 +145,18 @@ def _cells(path: Path, repairs: Counter[str]) -> list[dict[str, str]]:
     except UnicodeDecodeError:
         text = content.decode("cp1252", "replace")
         repairs["tables in cp1252"] += 1
-    table = csv.DictReader(io.StringIO(text, newline=""))
-    if lacking := [name for name in _NEEDED if name not in (table.fieldnames or ())]:
-        raise InputError(f"{path}: column {', '.join(lacking)} is missing; found {', '.join(table.fieldnames or ())}")
-    return list(table)
+    try:
+        table = csv.DictReader(io.StringIO(text, newline=""))
+        names = table.fieldnames or ()
+        rows = list(table)
+    except csv.Error as error:
+        raise InputError(f"{path}: not a CSV ({error}); is a quotation mark left open? Fetch it again") from None
+    if lacking := [name for name in _NEEDED if name not in names]:
+        raise InputError(f"{path}: column {', '.join(lacking)} is missing; found {', '.join(names)}")
+    return rows
 
 
-def _row(cells: dict[str, str], split: str, item: str, clips: dict[tuple[int, int], str], repairs: Counter[str]) -> Row:
+def _row(cells: dict[str, str], split: str, item: str, clips: _Clips, repairs: Counter[str]) -> Row:
     if None in cells or None in cells.values():
         raise Rejected("ragged row", f"{item}: more or fewer cells than the header has")
     numbers = (cells["Dialogue_ID"], cells["Utterance_ID"])
@@ -123,17 +166,17 @@ def _row(cells: dict[str, str], split: str, item: str, clips: dict[tuple[int, in
     if sentiment not in _SENTIMENTS:
         raise Rejected("unknown sentiment", f"{item}: found {sentiment!r}, known are {', '.join(_SENTIMENTS)}")
     dialogue, turn = map(int, numbers)
-    media = clips.get((dialogue, turn))
+    media = clips.get((split, dialogue, turn))
     speaker = _repaired(cells["Speaker"], repairs)
     return {
-        "utterance_id": f"meld/{split}-dia{dialogue}-utt{turn}",
+        "utterance_id": _id((split, dialogue, turn)),
         "corpus": "meld",
         "language": "en",
         "speaker": f"meld/{reading.slug(speaker)}",
         "group": f"meld/{split}-dia{dialogue}",
         "turn": turn,
-        "audio": media,
-        "video": media,
+        "audio": media.audio if media else None,
+        "video": media.video if media else None,
         "text": _repaired(cells["Utterance"], repairs),
         "text_source": "transcript",
         "native_label": emotion,
@@ -168,15 +211,41 @@ def _seconds(clock: str) -> float | None:
     return 3600 * hours + 60 * minutes + seconds + int(match[4].ljust(3, "0")) / 1000
 
 
-def _clips(folder: Path, split: str) -> dict[tuple[int, int], str]:
-    """Return the clips of a split: (dialogue, turn) → path relative to the folder."""
-    clips: dict[tuple[int, int], str] = {}
-    for subfolder in sorted(folder.rglob(_SPLITS[split])):
-        for path in reading.media(subfolder) if subfolder.is_dir() else ():
-            # files with other names, such as final_videos_testdia…, are copies
-            if name := re.fullmatch(r"dia(\d+)_utt(\d+)", path.stem):
-                clips.setdefault((int(name[1]), int(name[2])), reading.relative(path, folder))
-    return clips
+def _id(key: _Key) -> str:
+    split, dialogue, turn = key
+    return f"meld/{split}-dia{dialogue}-utt{turn}"
+
+
+def _clips(folder: Path, splits: Sequence[str]) -> _Clips:
+    """Return the clips below a folder.
+
+    Args:
+        folder: the corpus folder
+        splits: those that have a table; clips that name none belong to the only one
+    """
+    files: dict[_Key, list[str]] = defaultdict(list)
+    only = splits[0] if len(splits) == 1 else None
+    for path in reading.media(folder):
+        # files with other names, such as final_videos_testdia…, are copies
+        if name := _CLIP.fullmatch(path.stem):
+            place = reading.relative(path, folder)
+            if split := _split(name[1] or "", *reversed(Path(place).parts[:-1])) or only:
+                files[split, int(name[2]), int(name[3])].append(place)
+    # files in the published folders are preferred to those elsewhere
+    published = frozenset(_SPLITS.values())
+    return {
+        key: reading.clip_files(sorted(places, key=lambda place: published.isdisjoint(Path(place).parts)))
+        for key, places in files.items()
+    }
+
+
+def _split(*names: str) -> str | None:
+    """Return the split that the first name with the word for exactly one of them is about."""
+    for name in names:
+        words = {match.lastindex for match in _SPLIT_WORDS.finditer(name)}
+        if len(words) == 1:
+            return {1: "train", 2: "dev", 3: "test"}[words.pop() or 0]
+    return None
 
 
 def _expected(rows: Sequence[Row]) -> Expected:
@@ -256,5 +325,6 @@ CORPUS = CorpusReader(
         "meld/test-dia38-utt4": "305 s long by its times",
         "meld/test-dia220-utt0": "235 s long by its times",
     },
+    looks_for="dia{D}_utt{U} (.mp4, .wav …) in folders whose names contain train, dev or test",
     max_duration_s=30.0,
 )  # fmt: skip

@@ -2,7 +2,8 @@
 
 Source: Zadeh et al. (2018), "Multimodal Language Analysis in the Wild: CMU-MOSEI Dataset", ACL;
 http://multicomp.cs.cmu.edu/resources/cmu-mosei-dataset/. Licence: free for research.
-Layout: sound is `videoid[3].wav` (a segment) or `videoid.wav` (the whole video, cut by the transcript's times).
+Layout: sound is `videoid[3].wav`, `videoid_3.wav` or, as in MMSA, `Raw/videoid/3.wav` (a segment; also films), or
+`videoid.wav` (the whole video, cut by the transcript's times).
 Transcripts are `videoid.txt` with lines `id___k___start___end___text`; labels are in the SDK's `CMU_MOSEI_Labels.csd`
 (HDF5: seven numbers per segment) or a CSV (`video_id, clip_id, text, label, mode`, with or without the emotions).
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,19 +76,22 @@ def _read(folder: Path) -> ReaderOutput:
     reading.demand_folder(folder)
     spoken, rejects, repairs = _transcripts(folder), list[Reject](), Counter[str]()
     labels = _labels(folder, spoken, rejects)
-    folds, sounds = dict(_folds(folder)), _sounds(folder)
+    folds, clips = dict(_folds(folder)), _Clips(folder)
     rows = []
     for (video, number), ratings in sorted(labels.items()):
         try:
-            row = _row((video, number), ratings, spoken.get((video, number)), sounds)
+            row = _row((video, number), ratings, spoken.get((video, number)), clips)
             rows.append({**row, "split": row["split"] or folds.get(video)})
         except Rejected as error:
             rejects.append(Reject(f"{video}[{number}]", error.reason, error.detail))
+        else:
+            if cut := clips.of_segment(video, number):
+                rejects += [reading.duplicate({**row, "audio": path}) for path in cut.copies]
     repairs["segments without a label"] = len(spoken.keys() - labels.keys())
     return ReaderOutput(tuple(rows), tuple(rejects), +repairs)
 
 
-def _row(key: _Key, ratings: _Labels, spoken: _Spoken | None, sounds: dict[Any, str]) -> Row:
+def _row(key: _Key, ratings: _Labels, spoken: _Spoken | None, clips: _Clips) -> Row:
     video, number = key
     segment = f"{video}[{number}]"
     if not -_SENTIMENT_RANGE <= ratings.sentiment <= _SENTIMENT_RANGE:
@@ -97,8 +101,8 @@ def _row(key: _Key, ratings: _Labels, spoken: _Spoken | None, sounds: dict[Any, 
         raise Rejected("label out of range", f"{segment}: emotions {ratings.emotions}, expected 0 to 3")
     felt = [name for name, rating in zip(_EMOTIONS, ratings.emotions, strict=True) if rating]
     single = None if len(felt) > 1 or not rated else felt[0] if felt else "neutral"
-    cut = sounds.get((video, number))
-    whole = sounds.get(video) if cut is None and spoken is not None else None
+    cut = clips.of_segment(video, number)
+    whole = clips.of_video(video) if cut is None and spoken is not None else None
     start_s, end_s, text = spoken or (None, None, None)
     if start_s is not None and end_s is not None and end_s <= start_s:
         raise Rejected("broken timestamps", f"{segment}: {start_s} to {end_s} s")
@@ -108,7 +112,8 @@ def _row(key: _Key, ratings: _Labels, spoken: _Spoken | None, sounds: dict[Any, 
         "language": "en",
         "group": f"mosei/{reading.slug(video)}",
         "turn": number,
-        "audio": cut or whole,
+        "audio": cut.audio if cut else whole,
+        "video": cut.video if cut else None,
         "start_s": start_s if whole else None,
         "end_s": end_s if whole else None,
         "text": ratings.text or text,
@@ -145,14 +150,25 @@ def _labels(folder: Path, spoken: dict[_Key, _Spoken], rejects: list[Reject]) ->
     for path in sorted(folder.rglob("*.csd")):
         return dict(_from_sdk(path, spoken, rejects))
     for path in sorted(folder.rglob("*.csv")):
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            names = {name.strip().lower() for name in table.fieldnames or ()}
-            if {"video_id", "clip_id"} <= names and names & {"label", "sentiment"}:
-                return dict(_from_csv(table, reading.relative(path, folder), rejects))
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                table = csv.DictReader(file)
+                names = {name.strip().lower() for name in table.fieldnames or ()}
+                if {"video_id", "clip_id"} <= names and names & {"label", "sentiment"}:
+                    return dict(_from_csv(table, reading.relative(path, folder), rejects))
+        except (UnicodeDecodeError, csv.Error) as error:
+            if {"video_id", "clip_id"} <= _first_line(path):
+                raise InputError(f"{path}: not a CSV in UTF-8 ({error}); fetch it again, or take it out") from None
+            # a table of something else
+            continue
     raise NoCorpusFiles(
         f"{folder}: no labels: expected the SDK's .csd, or a CSV with video_id, clip_id and label (or sentiment)"
     )
+
+
+def _first_line(path: Path) -> set[str]:
+    with path.open("rb") as file:
+        return {name.strip().lower() for name in file.readline(10_000).decode("latin-1").split(",")}
 
 
 def _from_sdk(path: Path, spoken: dict[_Key, _Spoken], rejects: list[Reject]) -> Iterator[tuple[_Key, _Labels]]:
@@ -196,20 +212,37 @@ def _number(cells: dict[str, str], names: Sequence[str]) -> float | None:
 def _folds(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.rglob("folds/*.txt")):
         if split := _SPLITS.get(path.stem.lower()):
-            for line in path.read_text(encoding="utf-8").split():
+            for line in path.read_text(encoding="utf-8", errors="replace").split():
                 yield line, split
 
 
-def _sounds(folder: Path) -> dict[Any, str]:
-    """Return paths by (video, number) for segments, and by video for whole recordings."""
-    sounds: dict[Any, str] = {}
-    for path in reading.media(folder):
-        item = reading.relative(path, folder)
-        sounds.setdefault(path.stem, item)
-        # a video's id may end in _ and digits too: segments are only looked up for numbers that have labels
-        if cut := _CUT.fullmatch(path.stem):
-            sounds.setdefault((cut[1], int(cut[2] or cut[3])), item)
-    return sounds
+class _Clips:
+    """The media files of a folder, by segment and by video.
+
+    A video's id may end in `_` and digits too: so files are looked up for the segments that have labels, and a file may
+    be listed under several.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._segments: dict[_Key, list[str]] = defaultdict(list)
+        self._videos: dict[str, str] = {}
+        for path in reading.media(folder):
+            item = reading.relative(path, folder)
+            self._videos.setdefault(path.stem, item)
+            if cut := _CUT.fullmatch(path.stem):
+                self._segments[cut[1], int(cut[2] or cut[3])].append(item)
+            # MMSA's layout: a folder for each video
+            if re.fullmatch(r"[0-9]{1,9}", path.stem):
+                self._segments[path.parent.name, int(path.stem)].append(item)
+
+    def of_segment(self, video: str, number: int) -> reading.ClipFiles | None:
+        """Return the files that hold one segment."""
+        paths = self._segments.get((video, number))
+        return reading.clip_files(paths) if paths else None
+
+    def of_video(self, video: str) -> str | None:
+        """Return the file that holds a whole video."""
+        return self._videos.get(video)
 
 
 def _expected(rows: Sequence[Row]) -> Expected:
@@ -290,5 +323,6 @@ CORPUS = CorpusReader(
             ("recording_end_s", pa.float64()),
         ]
     ),
+    looks_for="VIDEO[N], VIDEO_N or VIDEO/N (.wav, .mp4 …) for segments; VIDEO (.wav, .mp4 …) with transcripts",
     max_duration_s=60.0,
 )  # fmt: skip

@@ -25,10 +25,17 @@ if TYPE_CHECKING:
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".webm", ".aac", ".wma", ".aiff", ".aif"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".flv"})
 """Containers with a video stream; their audio stream counts as the utterance's sound."""
+LOSSY_SUFFIXES = frozenset({".mp3", ".m4a", ".ogg", ".opus", ".webm", ".aac", ".wma"})
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".7z", ".rar")
+"""Archives that may hold media, whether undertone can unpack them or not."""
 ACTED_COLUMNS = frozenset({"emotion", "speaker", "script", "group", "audio"})
 """Columns that every utterance of a corpus of acted clips has."""
 COPY = "same utterance twice"
 """Reject reason of a further file of an utterance: the reader knows it, and leaves it out."""
+OTHER_CORPUS = "file of another corpus"
+"""Reject reason of a file that is published with a corpus, or beside it, and belongs to another one."""
+RECOGNISED = frozenset({COPY, OTHER_CORPUS})
+"""Reject reasons of files that the reader knows, and leaves out."""
 
 Row = dict[str, Any]
 
@@ -73,6 +80,21 @@ class Expected:
 
     counts: tuple[Count, ...]
     missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClipFiles:
+    """The media files of one utterance, relative to the corpus folder.
+
+    Args:
+        audio: its sound: a sound file, lossless if possible, or else the film
+        video: its film
+        copies: further files, which are left out
+    """
+
+    audio: str
+    video: str | None
+    copies: tuple[str, ...]
 
 
 class Studio(Protocol):
@@ -146,6 +168,7 @@ class CorpusReader:
         sample: its simulated sample; None for a pool of corpora
         extra: columns the corpus adds to the utterance table
         known_bad: stems or ids of broken files → what is wrong with them
+        looks_for: names and places of the media files, for readers that do not list every file they do not know
         max_duration_s: a longer utterance is suspicious
     """
 
@@ -162,6 +185,7 @@ class CorpusReader:
     sample: Sample | None = None
     extra: pa.Schema = field(default_factory=lambda: pa.schema([]))
     known_bad: Mapping[str, str] = field(default_factory=dict)
+    looks_for: str = "media files that the table names"
     max_duration_s: float = 30.0
 
     @property
@@ -198,6 +222,27 @@ def demand_folder(folder: Path, what: str = "a corpus is a folder in its native 
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder; {what}")
+
+
+def clip_files(paths: Sequence[str]) -> ClipFiles:
+    """Return which of an utterance's files are its sound and its film.
+
+    Args:
+        paths: its media files, at least one; the first of a kind is preferred
+    """
+    films = [path for path in paths if Path(path).suffix.lower() in VIDEO_SUFFIXES]
+    sounds = sorted((path for path in paths if path not in films), key=is_lossy)
+    audio, video = (sounds or films)[0], films[0] if films else None
+    return ClipFiles(audio, video, tuple(path for path in paths if path not in (audio, video)))
+
+
+def is_lossy(path: str) -> bool:
+    """Return whether a sound file's format is a lossy one.
+
+    Args:
+        path: the file
+    """
+    return Path(path).suffix.lower() in LOSSY_SUFFIXES
 
 
 def read_clips(folder: Path, row_of: Callable[[str, str], Row]) -> ReaderOutput:

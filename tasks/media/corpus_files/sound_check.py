@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.core import tables
@@ -16,9 +17,12 @@ from tasks.media import decode
 from tasks.media.corpus_files.media_files import MediaFile, UtteranceSpan
 from tasks.media.fingerprint import copy_detection_columns
 
+CHECKS = pa.schema([*tables.SOUNDS, *(column for column in tables.SIGNALS if column.name not in tables.SOUNDS.names)])
+"""Columns of `tables.SOUNDS` and `tables.SIGNALS`."""
 FULL_SCALE = 32_768
 SILENT_DBFS = -60.0
 _FRAME_S = 0.02
+_END_S = 0.05
 _GRID_S = 0.05
 """Tolerance for spans that end after the sound: most corpora round their times."""
 
@@ -46,7 +50,7 @@ def check_sound_one(item: MediaFile, _: Section) -> Result:
             continue
         source = {"utterance_id": span.utterance_id, "audio": item.path, "sha256": item.sha256}
         rows.append({**source, **sound_format, **measure(part, decode.RATE_HZ)})
-    return Result(tables.from_rows(rows, tables.SOUNDS), tuple(rejects))
+    return Result(tables.from_rows(rows, CHECKS), tuple(rejects))
 
 
 def utterance_samples(item: MediaFile, samples: NDArray[np.int16]) -> Iterator[tuple[UtteranceSpan, NDArray[np.int16]]]:
@@ -62,15 +66,16 @@ def utterance_samples(item: MediaFile, samples: NDArray[np.int16]) -> Iterator[t
 
 
 def measure(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
-    """Measure an utterance's sound: columns of `tables.SOUNDS`.
+    """Measure an utterance's sound: columns of `CHECKS`.
 
     Args:
         samples: mono, 16 bit, shape (n_samples,)
         rate_hz: sampling rate
 
     Returns:
-        `duration_s`; `peak_dbfs` and `level_dbfs` (root mean square), None for digital silence; `clipped_share` of the
-        samples at full scale; `silent_share` of 20 ms frames below −60 dBFS; `samples_sha256`; `fingerprint`
+        `duration_s`; `peak_dbfs`, `level_dbfs` (root mean square) and `end_dbfs` (of the last 50 ms), None for digital
+        silence; `clipped_share` of the samples at full scale; `silent_share` of 20 ms frames below −60 dBFS;
+        `samples_sha256`; `fingerprint`
     """
     signal = samples.astype(np.float64) / FULL_SCALE
     # an incomplete last frame is ignored
@@ -80,12 +85,17 @@ def measure(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
     return {
         "duration_s": samples.size / rate_hz,
         "peak_dbfs": _dbfs(np.abs(signal).max(initial=0.0)),
-        "level_dbfs": _dbfs(np.sqrt((signal**2).mean()) if signal.size else 0.0),
+        "level_dbfs": _level_dbfs(signal),
+        "end_dbfs": _level_dbfs(signal[-round(_END_S * rate_hz) :]),
         # int32: the absolute value of -32768 does not fit into 16 bits
         "clipped_share": float((np.abs(samples.astype(np.int32)) >= FULL_SCALE - 1).mean()) if signal.size else 0.0,
         "silent_share": float(quiet.mean()),
         **copy_detection_columns(samples, rate_hz),
     }
+
+
+def _level_dbfs(signal: NDArray[np.float64]) -> float | None:
+    return _dbfs(np.sqrt((signal**2).mean()) if signal.size else 0.0)
 
 
 def _dbfs(value: float) -> float | None:

@@ -200,3 +200,19 @@ def test_clips_without_sound_or_without_pictures_keep_what_they_have(read: Calla
         (place.format(1), 64, 48),
     ]
     assert json.loads(paths.reading("mine").read_text())["n_with_pictures"] == 2
+
+
+def test_files_that_are_no_utterances_are_noted(read: Callable[..., Any], tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    (folder / "wav").mkdir(parents=True)
+    soundfile.write(folder / "wav" / "a.wav", tone(), RATE_HZ)
+    (folder / "more.tar.gz").touch()
+    (folder / "utterances.csv").write_text(HEADER + ",,,some text,anger\n")
+    read(folder)
+    assert json.loads(paths.reading("mine").read_text())["unreferenced"] == {
+        "media": 1, "archives": 1, "media_examples": ["wav/a.wav"], "archive_examples": ["more.tar.gz"],
+    }  # fmt: skip
+    (folder / "utterances.csv").write_text(HEADER + "wav/a.wav,,,some text,anger\n")
+    (folder / "more.tar.gz").unlink()
+    read(folder)
+    assert "unreferenced" not in json.loads(paths.reading("mine").read_text())

@@ -19,6 +19,7 @@ from tasks.corpora.doctor.findings import KINDS, NEEDS_SOUND, SEVERITIES, Compla
 from tasks.corpora.doctor.inputs import CorpusTables
 from tasks.corpora.readers import registry
 from tasks.corpora.readers.reading import CorpusReader, Count, Expected, ReaderOutput, Row
+from tasks.corpora.unreferenced import Unreferenced
 
 N = 40
 EMOTIONS = ("anger", "neutral")
@@ -288,6 +289,8 @@ def read(project: Path, settings: config.Config, monkeypatch: pytest.MonkeyPatch
         ]
         tables.write(tables.from_rows(rows(), CORPUS.schema), paths.utterances("mine"), CORPUS.schema)
         tables.write(tables.from_rows(heard, tables.SOUNDS), paths.sounds("mine"), tables.SOUNDS)
+        ends = [{"utterance_id": row["utterance_id"], "end_dbfs": None} for row in rows()]
+        tables.write(tables.from_rows(ends, tables.SIGNALS), paths.signals("mine"), tables.SIGNALS)
         rejected = tables.from_rows([reject("x.wav", "unreadable")], tables.REJECTED)
         tables.write(rejected, paths.rejected("corpus@mine"), tables.REJECTED)
         tables.write_text(paths.reading("mine"), json.dumps({"repairs": {"other encoding": 2}}))
@@ -299,7 +302,7 @@ def read(project: Path, settings: config.Config, monkeypatch: pytest.MonkeyPatch
 
 def test_what_the_stage_wrote(read: Callable[[], config.Config]) -> None:
     diagnosis = doctor.examine("mine", read())
-    assert [entry.kind for entry in diagnosis.complaints] == ["unreadable", "format", "repaired"]
+    assert [entry.kind for entry in diagnosis.complaints] == ["unreadable", "one length", "format", "repaired"]
     assert (diagnosis.name, diagnosis.title, diagnosis.simulated) == ("mine", "A small corpus", False)
 
 
@@ -317,3 +320,34 @@ def test_a_corpus_not_read_yet(read: Callable[[], config.Config]) -> None:
     paths.sounds("mine").unlink()
     with pytest.raises(TableError, match="run the stage that writes it"):
         doctor.examine("mine", settings)
+
+
+def test_files_that_are_no_utterances_sound() -> None:
+    texts = tuple(row | {"audio": None, "start_s": None, "end_s": None} for row in rows())
+    unused = Unreferenced(36, 3, ("wav/a.wav", "wav/b.wav"), ("train.tar.gz",))
+    corpus = replace(CORPUS, looks_for="a.wav beside the table")
+    diagnosis = diagnosed(corpus=corpus, rows=texts, sounds={}, fingerprints={}, unreferenced=unused)
+    entry = only(diagnosis)
+    assert (entry.kind, entry.severity, entry.n, diagnosis.verdict) == ("no sound", "fault", N, "broken")
+    assert entry.what.startswith(
+        "All 40 utterances are without sound, but 36 media files and 3 archives in the folder are"
+    )
+    assert "Looked for: a.wav beside the table." in entry.what
+    assert entry.examples == ("wav/a.wav", "wav/b.wav", "train.tar.gz")
+
+
+def test_some_utterances_without_sound_and_a_file_that_is_none_of_theirs() -> None:
+    unused = Unreferenced(1, 0, ("wav/a.wav",))
+
+    def without_sound(n: int) -> Diagnosis:
+        some = tuple(row | ({"audio": None} if number < n else {}) for number, row in enumerate(rows()))
+        kept = {name: sound for number, (name, sound) in enumerate(sounds().items()) if number >= n}
+        return diagnosed(rows=some, sounds=kept, unreferenced=unused)
+
+    entry = only(without_sound(2))
+    assert (entry.kind, entry.severity, entry.n) == ("no sound", "fault", 2)
+    assert entry.what.startswith(
+        "2 of 40 utterances are without sound, but 1 media file in the folder is no utterance's."
+    )
+    few = without_sound(1)
+    assert (only(few).kind, only(few).severity, few.verdict) == ("extra", "note", "sound")

@@ -109,3 +109,25 @@ def test_a_vote_for_an_unknown_emotion_is_rejected_with_its_clip(folder: Path) -
 def test_published_counts_add_up() -> None:
     expected = {count.what: count.expected for count in CORPUS.expected(()).counts}
     assert sum(n for what, n in expected.items() if "intended" in what) == expected["clips of the whole corpus"]
+
+
+@pytest.mark.parametrize("name", ["1040_ITH_SAD_X.wav", "1040_ITH_SAD_XX.wav", "1040_ith_sad_x.WAV"])
+@pytest.mark.parametrize("voted", ["1040_ITH_SAD_X", "1040_ITH_SAD_XX"])
+def test_a_clip_with_two_names_has_its_votes_under_both(name: str, voted: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    votes = f'"100002",1,0,1,0,5,3,"{voted}",10,0.5,"N"\n'
+    (tmp_path / "tabulatedVotes.csv").write_text(HEADER + votes)
+    output = CORPUS.read(tmp_path)
+    (row,) = output.rows
+    assert row["utterance_id"] == "crema-d/1040_ITH_SAD_XX"
+    assert (row["emotion"], row["label_source"], row["weight"]) == ("neutral", "listeners", 0.5)
+    assert (row["intended"], row["level"], row["audio"]) == ("sadness", "unspecified", name)
+    assert output.rejects == ()
+
+
+def test_both_names_of_a_clip_are_copies(tmp_path: Path) -> None:
+    for name in ("1040_ITH_SAD_X.wav", "1040_ITH_SAD_XX.wav"):
+        (tmp_path / name).touch()
+    output = CORPUS.read(tmp_path)
+    assert len(output.rows) == 1
+    assert [reject.reason for reject in output.rejects] == ["same utterance twice"]

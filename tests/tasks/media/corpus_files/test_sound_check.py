@@ -34,3 +34,12 @@ def test_clipping_and_silence() -> None:
 def test_no_samples() -> None:
     measured = sound_check.measure(np.empty(0, np.int16), RATE_HZ)
     assert (measured["duration_s"], measured["peak_dbfs"], measured["clipped_share"]) == (0, None, 0)
+
+
+def test_the_level_of_the_end() -> None:
+    samples = np.full(RATE_HZ, 16_384, np.int16)
+    samples[-RATE_HZ // 20 :] = 1638
+    measured = sound_check.measure(samples, RATE_HZ)
+    assert measured["end_dbfs"] == pytest.approx(-26.02, abs=0.01)
+    samples[-RATE_HZ // 20 :] = 0
+    assert sound_check.measure(samples, RATE_HZ)["end_dbfs"] is None
