@@ -13,12 +13,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from flows.project import atomic_records, upgrade
-from tasks.core import paths, workers, yaml_files
+from tasks.core import os_errors, paths, workers, yaml_files
 from tasks.core.errors import Busy, InputError, UndertoneError
 
 Result = TypeVar("Result")
@@ -151,7 +151,8 @@ class Dag:
         try:
             cmd_run(self._patiently(without_outputs))
         except DvcException as error:
-            raise UndertoneError(str(error)) from error
+            self._patiently(lambda: _restore_outputs(self._root))
+            raise UndertoneError(_message(error)) from error
 
     @contextmanager
     def held(self, stage: str) -> Iterator[None]:
@@ -330,10 +331,29 @@ def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, alone: bool 
             )
         dag.sort_records()
     except ReproductionError as error:
-        why = f": {error.__cause__}" if error.__cause__ else ""
+        why = f": {_message(error.__cause__)}" if error.__cause__ else ""
+        _restore_outputs(root)
         raise UndertoneError(f"{error}{why}\nFinished stages are kept; the next run continues from there") from error
     except DvcException as error:
-        raise UndertoneError(str(error)) from error
+        raise UndertoneError(_message(error)) from error
+
+
+def _restore_outputs(root: Path) -> None:
+    """Bring back outputs that DVC removed before it ran a stage that failed: those of the last complete run."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import lock_repo
+
+    repo = _repo(root)
+    with lock_repo(repo):
+        for output in [output for definition in repo.index.stages for output in definition.outs]:
+            if output.hash_info and not output.exists:
+                # they may no longer be in the cache
+                with suppress(DvcException, OSError):
+                    output.checkout(allow_missing=True)
+
+
+def _message(error: BaseException) -> str:
+    return os_errors.explain(error) or str(error)
 
 
 def _check_files(root: Path) -> None:

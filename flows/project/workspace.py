@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from flows.project import shipped
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, UndertoneError
 
+_MAX_SHOWN = 500
 _HEADER = "Id,URL,Title,Audio,Captions,Polarity,Pickle\n"
 
 
@@ -21,9 +25,34 @@ def create(folder: Path) -> None:
 
     Raises:
         InputError: if the folder exists and is not empty
+        UndertoneError: if DVC cannot be set up in it
+        OSError: if it cannot be written; nothing is left behind then
     """
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty; name a new folder")
+    with _all_or_nothing(folder):
+        _fill(folder)
+
+
+@contextmanager
+def _all_or_nothing(folder: Path) -> Iterator[None]:
+    """Empty a folder again if filling it fails, so that the same command can be repeated."""
+    was_there = folder.exists()
+    try:
+        yield
+    except BaseException:
+        for path in folder.iterdir() if folder.is_dir() else ():
+            # links to the code are removed, not followed
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+        if folder.is_dir() and not was_there:
+            folder.rmdir()
+        raise
+
+
+def _fill(folder: Path) -> None:
     data = folder / "data"
     shipped.create_data_folders(folder)
     shipped.link(folder)
@@ -31,9 +60,16 @@ def create(folder: Path) -> None:
     shipped.create_own_stages(folder)
     for split in ("train", "test"):
         (data / f"{split}.csv").write_text(_HEADER, encoding="utf-8")
-    dvc = [sys.executable, "-m", "dvc"]
-    env = {**os.environ, "DVC_NO_ANALYTICS": "1"}
-    subprocess.run([*dvc, "init", "--no-scm", "--quiet"], cwd=folder, env=env, check=True)  # noqa: S603
-    subprocess.run([*dvc, "config", "core.analytics", "false"], cwd=folder, env=env, check=True)  # noqa: S603
+    _dvc(folder, "init", "--no-scm", "--quiet")
+    _dvc(folder, "config", "core.analytics", "false")
     # below .dvc, which `dvc init` makes
     shipped.record(folder)
+
+
+def _dvc(folder: Path, *arguments: str) -> None:
+    command = [sys.executable, "-m", "dvc", *arguments]
+    env = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    done = subprocess.run(command, cwd=folder, env=env, check=False, capture_output=True, text=True)  # noqa: S603
+    if done.returncode:
+        words = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
+        raise UndertoneError(f"{folder}: `dvc {arguments[0]}` failed: {words[-_MAX_SHOWN:]}")

@@ -1,9 +1,10 @@
-"""Artifacts of a flow run in the Prefect UI: funnel, scores, rejected items, audit, lineage, link to the report."""
+"""Artifacts of a flow run in the Prefect UI: funnel, scores, rejects, bugs, audit, lineage, link to the report."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -12,11 +13,12 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 
 from flows.project.dag import Dag
 from flows.runs import lineage
-from tasks.core import paths, pipeline_file, tables
+from tasks.core import bugs, paths, pipeline_file, tables
 from tasks.pages.common import headline
 from tasks.pages.weak import funnel, inputs
 
 REPORT_URL = "UNDERTONE_REPORT_URL"
+_MAX_TRACEBACKS = 50_000
 
 
 def publish(dag: Dag, stages: Sequence[str]) -> None:
@@ -31,6 +33,12 @@ def publish(dag: Dag, stages: Sequence[str]) -> None:
         table=_rejects(stages),
         description="What each stage rejected, by reason, with an example; details are in the report.",
     )
+    if tracebacks := _bugs(stages):
+        create_markdown_artifact(
+            key="bugs",
+            markdown=tracebacks,
+            description="Items that met a bug in undertone, with tracebacks; all other items of their stages are done.",
+        )
     create_markdown_artifact(
         key="lineage",
         markdown=lineage.markdown(dag.recorded(), stages),
@@ -57,6 +65,19 @@ def _rejects(stages: Sequence[str]) -> list[dict[str, Any]]:
             items = [row["item"] for row in members]
             rows.append({"stage": stage, "reason": reason, "n": len(items), "first": items[0]})
     return rows
+
+
+def _bugs(stages: Sequence[str]) -> str:
+    """Return the recorded tracebacks of stages as Markdown; an empty text if there are none."""
+    sections = []
+    for stage in stages:
+        path = bugs.path(stage)
+        if path.is_file():
+            text = path.read_text(encoding="utf-8")[:_MAX_TRACEBACKS]
+            # a fence longer than any in the text: it is shown as it is, whatever it holds
+            fence = "`" * (3 + max((len(run) for run in re.findall("`+", text)), default=0))
+            sections.append(f"## {stage}\n\nAll of it: `{path}`\n\n{fence}text\n{text}\n{fence}\n")
+    return "\n".join(sections)
 
 
 def _findings(report: dict[str, Any]) -> list[dict[str, Any]]:

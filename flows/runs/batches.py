@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from flows.runs.progress import Progress
 from flows.runs.runners import Runner
 from tasks.core import code_version
 from tasks.core.config import Runtime
-from tasks.core.each import Each, Item, Outcome, Work, complete, do, remembered
+from tasks.core.each import Each, Item, Outcome, Work, complete, do, lost, remembered
 from tasks.core.errors import UndertoneError
 from tasks.core.workers import WorkerDied
 
@@ -108,10 +109,17 @@ def mapped(runner: Runner, runtime: Runtime, limited: Collection[str] = ()) -> E
         new = [item for item, outcome in zip(items, cached, strict=True) if outcome is None]
         batches = _batches(work, new, runtime)
         # the task is pickled with its closure, and the runner cannot be
-        call, n_retries = runner.call, len(runtime.retry_delays_s)
+        call, call_alone, n_retries = runner.call, runner.call_alone, len(runtime.retry_delays_s)
 
         def do_items(batch_items: Sequence[Item]) -> list[Outcome]:
-            return _retry_if_transient(call(do_batch, root, code, work, batch_items), n_retries)
+            try:
+                outcomes = call(do_batch, root, code, work, batch_items)
+            except WorkerDied:
+                if _attempts_left(n_retries):
+                    raise
+                do_one = partial(call_alone, do_batch, root, code, work)
+                outcomes = [_outcome_alone(work, item, do_one) for item in batch_items]
+            return _retry_if_transient(outcomes, n_retries)
 
         futures = []
         for number, batch in enumerate(batches, 1):
@@ -135,11 +143,19 @@ def mapped(runner: Runner, runtime: Runtime, limited: Collection[str] = ()) -> E
 def _batches(work: Work, items: Sequence[Item], runtime: Runtime) -> list[ItemBatch]:
     if work.host is None:
         return split(len(items), runtime.shards)
-    hosts = [work.host(item) for item in items]
+    hosts = [_host(work, item) for item in items]
     with get_client(sync_client=True) as client:
         for host in sorted(set(hosts)):
             client.upsert_global_concurrency_limit_by_name(f"tag:host:{host}", runtime.per_host)
     return split_by_host(hosts, runtime.per_host, runtime.shards)
+
+
+def _host(work: Work, item: Item) -> str:
+    try:
+        return work.host(item) if work.host is not None else ""
+    except ValueError:
+        # the item itself meets the address that cannot be parsed, and is rejected
+        return ""
 
 
 def _in_order(batches: Sequence[ItemBatch], futures: Sequence[Any], progress: Progress) -> Iterator[Outcome]:
@@ -153,10 +169,25 @@ def _in_order(batches: Sequence[ItemBatch], futures: Sequence[Any], progress: Pr
 def _retry_if_transient(outcomes: list[Outcome], n_retries: int) -> list[Outcome]:
     """Raise an error that Prefect retries if items failed for a transient reason and attempts are left."""
     failed = [outcome.item for outcome in outcomes if outcome.passing]
-    context = TaskRunContext.get()
-    if failed and context is not None and context.task_run.run_count <= n_retries:
+    if failed and _attempts_left(n_retries):
         raise _TransientFailure(f"unavailable for now: {', '.join(failed)}")
     return outcomes
+
+
+def _attempts_left(n_retries: int) -> bool:
+    context = TaskRunContext.get()
+    return context is not None and context.task_run.run_count <= n_retries
+
+
+def _outcome_alone(work: Work, item: Item, do_one: Callable[[list[Item]], list[Outcome]]) -> Outcome:
+    """Do one item of a batch whose process died again and again; an item whose own process dies met a bug."""
+    if (outcome := remembered(work, item)) is not None:
+        return outcome
+    try:
+        (outcome,) = do_one([item])
+    except WorkerDied as error:
+        return lost(work, item, error)
+    return outcome
 
 
 def _is_transient(_: Any, __: TaskRun, state: State[Any]) -> bool:

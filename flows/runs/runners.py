@@ -18,6 +18,7 @@ from tasks.core.config import Runtime
 from tasks.core.errors import ConfigError
 from tasks.core.workers import WorkerDied
 
+_JOIN_S = 5.0
 Kind = Literal["threads", "processes", "dask"]
 Result = TypeVar("Result")
 
@@ -29,10 +30,12 @@ class Runner:
     Args:
         tasks: the Prefect task runner
         call: `call(function, *arguments)`, with which a task run executes its work: in its own thread or in a process
+        call_alone: the same, in a process that does nothing else, if the runner has processes
     """
 
     tasks: TaskRunner[Any]
     call: Callable[..., Any]
+    call_alone: Callable[..., Any]
 
 
 @contextmanager
@@ -55,14 +58,14 @@ def started(kind: Kind, scheduler: str | None, runtime: Runtime) -> Iterator[Run
     match kind:
         case "threads":
             with _one_native_thread(), _threads(n_workers) as threads:
-                yield Runner(threads, _call)
+                yield Runner(threads, _call, _call)
         case "processes":
             # one thread per process, so that a task run is not shown as running while it waits for a process
             with _Processes(n_workers, runtime.shard_timeout_s) as pool, _threads(n_workers) as threads:
-                yield Runner(threads, pool.call)
+                yield Runner(threads, pool.call, pool.call_alone)
         case "dask":
             with _dask(str(scheduler)) as tasks:
-                yield Runner(tasks, _call)
+                yield Runner(tasks, _call, _call)
 
 
 def _call(function: Callable[..., Result], *arguments: Any) -> Result:
@@ -121,13 +124,29 @@ class _Processes:
         with self._lock:
             pool = self._pool = self._pool or workers.pool(self._n_workers)
         try:
-            return pool.submit(function, *arguments).result(self._timeout_s)
+            future = pool.submit(function, *arguments)
+            processes = list((pool._processes or {}).values())
+            return future.result(self._timeout_s)
         except BrokenProcessPool:
             self._discard(pool)
-            raise WorkerDied("a worker process died: killed, or out of memory") from None
+            # of several processes, it is uncertain which one broke the pool
+            lone = processes[0] if self._n_workers == 1 and processes else None
+            if lone is not None:
+                lone.join(_JOIN_S)
+            how = "a worker process died: killed, or out of memory"
+            raise WorkerDied(workers.how_it_ended(lone.exitcode) if lone is not None else how) from None
         except TimeoutError:
             self._kill(pool)
             raise WorkerDied(f"a batch took longer than {self._timeout_s:.0f} s (runtime.shard_timeout_s)") from None
+
+    def call_alone(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Call a function in a process of its own, so that it is to blame if that process dies.
+
+        Raises:
+            WorkerDied: if the process was killed or exceeded the time limit
+        """
+        with _Processes(1, self._timeout_s) as lone:
+            return lone.call(function, *arguments)
 
     def _discard(self, pool: ProcessPoolExecutor) -> None:
         with self._lock:

@@ -147,6 +147,11 @@ def whole(path: Path) -> Iterator[Path]:
         part.chmod(0o644)
         yield part
         part.replace(path)
+    except OSError as error:
+        # writing names no file, and the temporary one means nothing to the reader of the message
+        if error.filename in (None, name, str(part)):
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
         part.unlink(missing_ok=True)
 

@@ -129,3 +129,21 @@ def test_files_that_dvc_cannot_read_are_named_before_it_fails(
         Dag()
     assert str(caught.value).startswith(message)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_outputs_come_back_if_a_stage_fails(small: Path) -> None:
+    reproduce()
+    (small / "source").write_text("b")
+    dag = small / "dvc.yaml"
+    dag.write_text(DVC_YAML.replace("cat left right > last", "exit 1"))
+    with pytest.raises(UndertoneError, match="failed to reproduce 'last'"):
+        reproduce()
+    # DVC removed it before it ran the command
+    assert (small / "last").read_text() == "aa"
+    assert (small / "left").read_text() == "b"
+    current = Dag()
+    assert current.is_current("left")
+    assert not current.is_current("last")
+    with pytest.raises(UndertoneError, match="failed to run: exit 1"), current.held("last"):
+        current.execute("last")
+    assert (small / "last").read_text() == "aa"

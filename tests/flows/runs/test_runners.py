@@ -51,6 +51,8 @@ def measure_one(item: Word, _: Section) -> Result:
         raise Transient("unavailable for now")
     if item.text == "deadly at first" and number == 1:
         os.kill(os.getpid(), signal.SIGKILL)
+    if item.text == "deadly":
+        os.kill(os.getpid(), signal.SIGSEGV)
     if item.text == "hangs at first" and number == 1:
         time.sleep(600)
     if item.text == "bug":
@@ -108,6 +110,30 @@ def test_transient_failures_are_retried_and_other_items_are_cached(runtime: Runt
 def test_a_worker_that_dies_or_hangs_is_replaced(runtime: Runtime, text: str) -> None:
     result = ran("processes", runtime, "fine", text, "fine too")
     assert result.rows["length"].to_pylist() == [4, len(text), 8]
+
+
+def test_an_item_whose_process_dies_each_time_is_a_bug_and_the_others_are_done(runtime: Runtime) -> None:
+    with pytest.raises(
+        ItemsFailed, match=r"^01: WorkerDied: the process was killed by SIGSEGV\n1 of 5 items of measure"
+    ):
+        ran("processes", runtime, "fine", "deadly", "fine too", "x", "xy")
+    n_tries = len(Path("tries-02").read_text())
+    assert ran("processes", runtime, "fine", "mended", "fine too", "x", "xy").rows["length"].to_pylist() == [
+        4,
+        6,
+        8,
+        1,
+        2,
+    ]
+    assert len(Path("tries-02").read_text()) == n_tries, "the other items are cached"
+
+
+def no_host(_: Word) -> str:
+    raise ValueError("Invalid IPv6 URL")
+
+
+def test_an_item_without_a_host_is_done(runtime: Runtime) -> None:
+    assert ran("threads", runtime, "fine", work=replace(WORK, host=no_host)).rows["length"].to_pylist() == [4]
 
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
