@@ -17,7 +17,7 @@ from flows.project import upgrade
 from flows.project.dag import Dag, reproduce
 from flows.runs import memory
 from tasks.__main__ import PRELOADED, explain, run
-from tasks.core import paths
+from tasks.core import os_errors, paths
 from tasks.core.config import load
 from tasks.core.each import Tally, lasting
 from tasks.core.errors import UndertoneError
@@ -114,8 +114,8 @@ def _run(records: _Records, name: str, work: Callable[[str], Tally], force: bool
         except Exception as error:
             if (message := explain(error)) is None:
                 raise
-            kept = "Finished items are kept; the next run continues from there"
-            raise UndertoneError(f"{name}: {message}\n{kept}") from error
+            kept = "" if os_errors.KEPT in message else "\nFinished items are kept; the next run continues from there"
+            raise UndertoneError(f"{name}: {message}{kept}") from error
         finally:
             memory.release()
         records.add(name, locks.pop_all(), time.monotonic() - started)

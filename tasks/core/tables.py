@@ -139,21 +139,28 @@ def whole(path: Path) -> Iterator[Path]:
     Args:
         path: the file to write
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    part = Path(name)
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        part = Path(name)
+        try:
+            part.chmod(0o644)
+            yield part
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name a file in errors of its temporary file, and in those of writing, which name none."""
     try:
-        part.chmod(0o644)
-        yield part
-        part.replace(path)
+        yield
     except OSError as error:
-        # writing names no file, and the temporary one means nothing to the reader of the message
-        if error.filename in (None, name, str(part)):
+        if error.filename is None or Path(os.fsdecode(error.filename)).name.startswith(f".{path.name}."):
             error.filename, error.filename2 = str(path), None
         raise
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def sweep(folder: Path, name: str = "*") -> None:
