@@ -38,7 +38,7 @@ _ADVICE = {
 _SQLITE = {
     "SQLITE_FULL": f"the disk is full{{of}}; free some space and {KEPT}",
     "SQLITE_READONLY": "{path}: the database cannot be written; give this user ({user}) access to it and run again",
-    "SQLITE_CANTOPEN": "{path}: give this user ({user}) access to its folder, or raise the limit of open files (ulimit -n)",
+    "SQLITE_CANTOPEN": "{path}: give this user ({user}) access to its folder, or raise the limit of files (ulimit -n)",
     "SQLITE_NOTADB": "{path}: this file is no database, or it is damaged; move it away and run again",
     "SQLITE_CORRUPT": "{path}: the database is damaged; restore it from a copy, or move it away, and run again",
     "SQLITE_IOERR": "{path}: the database cannot be read or written; check the disk and run again",
