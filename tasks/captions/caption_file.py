@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from tasks.captions import (
     clean,
     json3,
+    limits,
     overlaps,
     repair,
     rolling,
@@ -21,9 +22,7 @@ from tasks.captions import (
     xml_file,
 )
 from tasks.captions.cue import CaptionLine, CaptionWord, Cue, SpokenSpan, UnusedCue
-from tasks.captions.encoding import UNREADABLE, decode
-from tasks.core.caption_formats import MAX_BYTES
-from tasks.core.errors import Rejected
+from tasks.captions.encoding import decode
 
 NUL = "NUL in the text"
 
@@ -71,10 +70,11 @@ def read(
     Raises:
         Rejected: if the file as a whole cannot be read
     """
-    if len(content) > MAX_BYTES:
-        raise Rejected(UNREADABLE, f"{len(content)} bytes, allowed are {MAX_BYTES}")
+    limits.demand_bytes(content)
     text = decode(content)
+    limits.demand_lines(text)
     parsed, malformed = READERS[caption_format](text)
+    limits.demand_words(parsed, len(malformed))
     if duration_s is None:
         text, duration_s = text + "\n", max((cue.end_ms + 1 for cue in parsed), default=0) / 1000
     undamaged, damaged = _without_nul(parsed)

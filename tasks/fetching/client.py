@@ -16,13 +16,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tasks.core import paths
+from tasks.core import caption_formats, paths
 from tasks.core.config import Crawl
 from tasks.core.errors import ConfigError, Rejected, UndertoneError
 from tasks.fetching import deadlines, description, downloader, failures, identity, network, options, programs, retries
 from tasks.fetching.description import CaptionTrack, FetchRules, Info, ListedVideo, MediaAddress
 
-MAX_CAPTION_BYTES = 32 * 2**20
 _RUNTIMES = ("deno", "node", "bun", "quickjs")
 # programs that yt-dlp may start: JavaScript runtimes, and those that decrypt a browser's cookies
 _PROGRAMS = ("deno", "node", "bun", "qjs", "kwallet-query", "dbus-send", "security")
@@ -37,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class CaptionFile:
-    """A fetched caption file; `kind` is manual or automatic, `format` vtt or srt."""
+    """A fetched caption file; `kind` is manual or automatic, `format` an extension."""
 
     path: Path
     language: str
@@ -249,12 +248,12 @@ class _Session:
         # some extractors return the captions themselves
         if "data" in track.source:
             content = str(track.source["data"]).encode("utf-8", errors="replace")
-            if len(content) > MAX_CAPTION_BYTES:
-                raise downloader.too_large(len(content), MAX_CAPTION_BYTES)
+            if len(content) > caption_formats.MAX_BYTES:
+                raise downloader.too_large(len(content), caption_formats.MAX_BYTES)
             path.write_bytes(content)
         else:
             path.unlink(missing_ok=True)
-            self.downloader.limits.for_captions(MAX_CAPTION_BYTES)
+            self.downloader.limits.for_captions(caption_formats.MAX_BYTES)
             self._fetch(track.source, path, subtitle=True)
         return CaptionFile(path, track.language, track.kind, track.format)
 
