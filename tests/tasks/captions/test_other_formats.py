@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks.captions import caption_file, json3, substation, xml_file
+from tasks.captions import caption_file, json3, limits, substation, xml_file
 from tasks.captions.cue import Cue, UnusedCue
 from tasks.captions.times import OpenCue, closed
 from tasks.core.caption_formats import FORMATS
@@ -244,6 +244,19 @@ def test_a_cue_without_an_end_lasts_until_the_next() -> None:
 
 
 def test_files_over_the_size_limit_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caption_file, "MAX_BYTES", 10)
+    monkeypatch.setattr(limits, "MAX_BYTES", 10)
     with pytest.raises(Rejected, match="11 bytes, allowed are 10"):
         caption_file.read(b"WEBVTT\n\n\n\n\n", "vtt", 60.0, 1.0, by_word=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "caption_format", "what"),
+    [
+        ("WEBVTT" + "\n" * 300_001, "vtt", "lines"),
+        ("<transcript>" + "<text start='1' dur='1'/>" * 100_001 + "</transcript>", "srv1", "cues"),
+        ("1\n00:00:01,000 --> 00:00:02,000\n" + "a " * 1_000_001, "srt", "words"),
+    ],
+)
+def test_files_that_are_no_captions_are_rejected_early(content: str, caption_format: str, what: str) -> None:
+    with pytest.raises(Rejected, match=rf"\d+ {what}, allowed are \d+"):
+        caption_file.read(content.encode(), caption_format, 60.0, 1.0, by_word=True)
