@@ -12,7 +12,7 @@ from tasks.captions import (
     limits,
     overlaps,
     repair,
-    rolling,
+    repetitions,
     speaker_names,
     srt,
     substation,
@@ -81,11 +81,11 @@ def read(
     ordered, reversed_cues = repair.in_order(undamaged)
     single, repeated = overlaps.without_repeats(ordered)
     cues = speaker_names.as_voices(single)
-    rolls = rolling.is_rolling(cues)
-    if not rolls:
-        cues = overlaps.join_simultaneous(cues)
-    unrolled = overlaps.join_simultaneous_lines(rolling.unroll(cues)) if rolls else []
-    spans = [_span_of_line(line) for line in unrolled] if rolls else [_span_of_cue(cue) for cue in cues]
+    words = repetitions.without_repetitions(cues)
+    if words.unrolled is None:
+        spans = [_span_of_cue(cue) for cue in words.cues]
+    else:
+        spans = [_span_of_line(line) for line in words.unrolled]
     # truncation is checked before the repairs below: they may shorten or drop the last cue of the file
     worded, wordless = _with_words(spans)
     complete, cut_off = worded, list[UnusedCue]()
@@ -94,13 +94,12 @@ def read(
     in_order, no_length = repair.in_order(complete)
     kept, past_end = _within_sound(in_order, duration_s, max_overrun_s)
     unused = [*malformed, *damaged, *reversed_cues, *repeated, *wordless, *cut_off, *no_length, *past_end]
-    timed = rolling.is_timed(cues)
     lines: tuple[CaptionLine, ...] = ()
     if by_word:
         tags = {cue.number for cue in wordless if cue.reason == clean.ONLY_TAG}
         with_tags = [*kept, *(span for span in spans if span.number in tags)]
-        lines = _lines_within(unrolled if rolls else turns.words(cues), with_tags, timed=timed)
-    return ParsedCaptions(tuple(kept), tuple(sorted(unused, key=lambda cue: cue.number)), lines, timed)
+        lines = _lines_within(words.lines(), with_tags, timed=words.timed)
+    return ParsedCaptions(tuple(kept), tuple(sorted(unused, key=lambda cue: cue.number)), lines, words.timed)
 
 
 def _without_nul(cues: Sequence[Cue]) -> tuple[list[Cue], list[UnusedCue]]:

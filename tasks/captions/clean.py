@@ -16,7 +16,7 @@ EMPTY = "empty cue"
 
 _NAME = r"(?:i|b|u|s|c|v|lang|ruby|rt|rb|rtc|rp|font|span|em|strong|small|big|tt|sub|sup|strike|del|ins|mark|p|div|br)"
 _CLASS = r"(?:\.[^\s<>]*)?"
-_MARKUP = re.compile(
+MARKUP = re.compile(
     rf"</{_NAME}\b[^<>]*>"
     rf"|<{_NAME}{_CLASS}\s*/?>"  # <i>, <c.colorE5E5E5>, <br/>
     rf"|<{_NAME}{_CLASS}\s[^<>=]*=[^<>]*>"  # <b class="loud">; but not <i was there>
@@ -76,7 +76,7 @@ def without_markup(text: str) -> str:
 def _without_elements(text: str) -> str:
     if "<r" in text or "<R" in text:
         text = _READINGS.sub("", text)
-    text = _MARKUP.sub("", text)
+    text = MARKUP.sub("", text)
     if "</" in text or "/>" in text:
         # elements of other markup languages: those that are closed
         names = set(_CLOSED.findall(text))
@@ -118,7 +118,7 @@ def screen_lines(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(split)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=8192)
 def displayed(line: str) -> str:
     """Return a line as a player displays it, with single spaces."""
     return " ".join(without_markup(line).split())

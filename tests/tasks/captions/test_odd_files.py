@@ -291,3 +291,50 @@ def test_a_cue_that_is_split_at_a_border_is_whole() -> None:
     header = SEGMENT.format(0)
     text = f"{header}00:08.000 --> 00:10.000\nNobody came.\n\n{header}00:10.000 --> 00:11.500\nNobody came.\n"
     assert spans(read(text, "vtt")) == [(8, 11.5, "Nobody came.")]
+
+
+HIGHLIGHTED = srt(
+    (0, 0.42, "<u>I</u> really love this place."),
+    (0.42, 0.9, "I <u>really</u> love this place."),
+    (0.9, 1.3, "I really <u>love</u> this place."),
+    (1.3, 1.34, "I really love this place."),
+    (1.34, 1.8, "I really love <u>this</u> place."),
+    (1.8, 2.6, "I really love this <u>place.</u>"),
+    (2.9, 3.2, "<u>The</u> food is terrible though."),
+    (3.2, 3.7, "The <u>food</u> is terrible though."),
+    (3.7, 3.9, "The food <u>is</u> terrible though."),
+    (3.9, 4.7, "The food is <u>terrible</u> though."),
+    (4.7, 5.3, "The food is terrible <u>though.</u>"),
+)
+GROWING = srt(
+    (0, 0.4, "I"),
+    (0.4, 0.9, "I really"),
+    (0.9, 1.3, "I really love"),
+    (1.3, 1.8, "I really love this"),
+    (1.8, 2.6, "I really love this place."),
+    (2.9, 3.2, "The"),
+    (3.2, 3.7, "The food"),
+    (3.7, 3.9, "The food is"),
+    (3.9, 5.3, "The food is terrible though."),
+)
+
+
+@pytest.mark.parametrize("text", [HIGHLIGHTED, GROWING])
+def test_sentences_that_are_shown_again_and_again(text: str, settings: Config) -> None:
+    parsed = read(text, by_word=True)
+    assert spans(parsed) == [(0, 2.6, "I really love this place."), (2.9, 5.3, "The food is terrible though.")]
+    assert not parsed.unused
+    starts_ms = [word.start_ms for line in parsed.lines for word in line.words]
+    third_ms = 1_340 if text is HIGHLIGHTED else 1_300
+    assert starts_ms[:8] == [0, 420 if text is HIGHLIGHTED else 400, 900, third_ms, 1_800, 2_900, 3_200, 3_700]
+    assert [text for _, _, text in sentences(text, settings)] == [
+        "I really love this place.",
+        "The food is terrible though.",
+    ]
+
+
+def test_names_of_speakers_in_cues_that_are_shown_again() -> None:
+    text = srt(
+        (0, 1, "JOY: we"), (1, 2, "JOY: we all"), (2, 3, "JOY: we all went"), (3, 4, "TOM: no"), (4, 5, "TOM: no, I")
+    )
+    assert spans(read(text)) == [(0, 3, "we all went"), (3, 5, "no, I")]
