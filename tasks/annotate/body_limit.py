@@ -6,6 +6,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
+_MAX_DIGITS = 18
+"""Longer numbers are not converted: Python refuses those of more than 4,300 digits."""
+
+
 class BodyLimit:
     """An ASGI application that refuses large bodies with 413, and otherwise passes requests on.
 
@@ -28,6 +32,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # declared, so that a client that sends little of it is not waited for
+        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if declared.isdigit() and (len(declared) > _MAX_DIGITS or int(declared) > self._max_bytes):
+            await self._refuse(scope, receive, send)
+            return
         body = b""
         more = True
         while more:
@@ -39,8 +48,7 @@ class BodyLimit:
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > self._max_bytes:
-                detail = f"found a body of more than {self._max_bytes} bytes, the largest that is accepted"
-                await JSONResponse({"detail": detail}, 413)(scope, receive, send)
+                await self._refuse(scope, receive, send)
                 return
         read = False
 
@@ -52,3 +60,7 @@ class BodyLimit:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self._app(scope, receive_again, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        detail = f"found a body of more than {self._max_bytes} bytes, the largest that is accepted"
+        await JSONResponse({"detail": detail}, 413)(scope, receive, send)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tasks.core import tables
+from tasks.core import request_checks, tables
 from tasks.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -168,8 +168,14 @@ def serve(pages: Pages, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[s
         raise InputError(
             f"cannot listen on {host}:{port} ({error.strerror}); stop what runs there, or change simulate.port"
         ) from None
+    own_hosts = request_checks.hosts(("127.0.0.1", "localhost", "::1", host), listening.getsockname()[1])
     settings = uvicorn.Config(
-        _application(pages), log_config=None, access_log=False, ws="none", lifespan="off", timeout_graceful_shutdown=1
+        _application(pages, own_hosts),
+        log_config=None,
+        access_log=False,
+        ws="none",
+        lifespan="off",
+        timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="site", daemon=True)
@@ -205,7 +211,7 @@ def _row(entry: SiteEntry, base_url: str) -> tuple[str, ...]:
     return (entry.id, base_url + quote(entry.path), entry.title, *(name.format(entry.id) for name in files))
 
 
-def _application(pages: Pages) -> Callable[..., object]:
+def _application(pages: Pages, own_hosts: frozenset[str]) -> Callable[..., object]:
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
     from starlette.responses import PlainTextResponse
@@ -214,6 +220,15 @@ def _application(pages: Pages) -> Callable[..., object]:
     answered: set[str] = set()
 
     async def answer(request: Request) -> Response:
+        # the lists hold fixed addresses, so that there can be no secret; other web pages are refused
+        refusal = request_checks.refusal(request.method, request.headers.items(), own_hosts)
+        if refusal is not None:
+            return PlainTextResponse(refusal.reason, refusal.status)
+        response = await content(request)
+        response.headers.update(request_checks.ANSWER_HEADERS)
+        return response
+
+    async def content(request: Request) -> Response:
         # looked up in a closed set of paths, so path traversal is impossible
         path = request.scope["path"]
         resource = pages.resources.get(path)

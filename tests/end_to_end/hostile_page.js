@@ -3,19 +3,23 @@ async (target) => {
   const results = {};
   const body = JSON.stringify(target.body);
   const settled = (promise) => Promise.race([promise, new Promise((done) => setTimeout(() => done("silent"), 4000))]);
+  // with cookies, and without: a server that answers everyone (`Access-Control-Allow-Origin: *`) is read without them
   const reads = async (name, options) => {
-    try {
-      const answer = await fetch(target.url, { credentials: "include", ...options });
-      results[name] = answer.type === "opaque" ? "opaque" : `read ${answer.status}`;
-    } catch { results[name] = "refused"; }
+    for (const credentials of ["include", "omit"]) {
+      try {
+        const answer = await fetch(target.url, { credentials, ...options });
+        results[`${name}, ${credentials}`] = answer.type === "opaque" ? "opaque" : `read ${answer.status}`;
+      } catch { results[`${name}, ${credentials}`] = "refused"; }
+    }
   };
+  const json = { "Content-Type": "application/json" };
   await reads("get", {});
   await reads("get without cors", { mode: "no-cors" });
   await reads("post text", { method: "POST", headers: { "Content-Type": "text/plain" }, body });
-  await reads("post json", { method: "POST", headers: { "Content-Type": "application/json" }, body });
-  await reads("post json with our header", { method: "POST", headers: { "Content-Type": "application/json", "X-Undertone": "annotate" }, body });
+  await reads("post json", { method: "POST", headers: json, body });
+  await reads("post json with our header", { method: "POST", headers: { ...json, "X-Undertone": "annotate" }, body });
   await reads("post without cors", { method: "POST", mode: "no-cors", body });
-  await reads("put", { method: "PUT", body });
+  await reads("put", { method: "PUT", headers: json, body });
   navigator.sendBeacon(target.url, body);
   const loads = (tag, attribute) => settled(new Promise((done) => {
     const element = document.createElement(tag);

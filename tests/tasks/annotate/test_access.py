@@ -149,6 +149,8 @@ def test_a_huge_body_is_refused_before_it_is_read(local: TestClient) -> None:
     for content in (b" " * 20_000, chunks()):
         answer = local.post("/api/state", content=content, headers=OURS)
         assert (answer.status_code, "16384 bytes" in answer.json()["detail"]) == (413, True)
+    for declared in ("20000", "9" * 30, "9" * 5000):
+        assert local.post("/api/state", content=b"{}", headers={**OURS, "Content-Length": declared}).status_code == 413
 
 
 def test_the_token_is_needed_once(remote: TestClient) -> None:

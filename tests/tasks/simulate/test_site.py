@@ -79,6 +79,20 @@ def test_anything_else_is_not_found(base: str, path: str) -> None:
     assert b"secret" not in body
 
 
+def test_other_web_pages_are_refused(base: str) -> None:
+    for headers in (
+        {"Host": "rebound.example"},
+        {"Host": "127.0.0.1"},
+        {"Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "audio"},
+    ):
+        status, _, body = ask(base, MEDIA, **headers)
+        assert (status, body == CONTENT) == (403, False), headers
+    headers = ask(base, MEDIA)[1]
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
 def test_a_busy_page_answers_the_second_time(base: str) -> None:
     status, headers, _ = ask(base, "/busy")
     assert (status, headers["retry-after"]) == (503, "1")
