@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-
 _MAX_DIGITS = 18
 """Longer numbers are not converted: Python refuses those of more than 4,300 digits."""
 
