@@ -188,4 +188,10 @@ def _prefect(arguments: Sequence[str], env: dict[str, str]) -> None:
         [*PREFECT, *arguments], env=env, capture_output=True, text=True, check=False
     )
     if done.returncode:
+        if variable := work_pool.refused_variable(done.stderr):
+            raise UndertoneError(
+                f"prefect.yaml: found the job variable {variable!r}; runs take none, because a run must not choose the "
+                "program that a worker executes. Remove it. To give runs an environment variable, set it before "
+                "`undertone ui`"
+            )
         raise UndertoneError(f"prefect {' '.join(arguments)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")

@@ -7,6 +7,7 @@ its own environment.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from flows.ui import crashes
@@ -43,3 +44,13 @@ def create(client: SyncPrefectClient) -> None:
     from prefect.client.schemas.actions import WorkPoolCreate
 
     client.create_work_pool(WorkPoolCreate(name=NAME, type="process", base_job_template=TEMPLATE), overwrite=True)
+
+
+def refused_variable(errors: str) -> str | None:
+    """Return the job variable that the server refused, None if something else went wrong.
+
+    Args:
+        errors: what `prefect deploy` printed
+    """
+    match = re.search(r"Additional properties are not allowed \(\\*'(.+?)\\*'", errors)
+    return match and match[1]

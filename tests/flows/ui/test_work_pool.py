@@ -43,3 +43,12 @@ def test_the_template_is_valid_and_earlier_projects_deploy() -> None:
     assert validate_base_job_template(work_pool.TEMPLATE)
     earlier = {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}}
     validate(earlier, work_pool.TEMPLATE["variables"], raise_on_error=True, preprocess=True)
+
+
+def test_the_refused_variable_is_read_from_prefects_error() -> None:
+    error = r"""'Error: <ValidationError: "Additional properties are not allowed (\'FOO\' was unexpected)">'"""
+    assert work_pool.refused_variable(error) == "FOO"
+    assert work_pool.refused_variable(error.replace("\\", "")) == "FOO"
+    two = "Additional properties are not allowed ('A', 'B' were unexpected)"
+    assert work_pool.refused_variable(two) == "A"
+    assert work_pool.refused_variable("Connection refused") is None
