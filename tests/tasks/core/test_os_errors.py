@@ -59,7 +59,7 @@ def test_causes_are_searched_for_errors_of_the_machine() -> None:
 def test_memory_and_databases_have_a_line(tmp_path: Path) -> None:
     assert str(explain(MemoryError())).startswith("there is not enough memory")
     (tmp_path / "votes.sqlite").write_bytes(b"no database at all" * 100)
-    for path, expected in ((tmp_path / "votes.sqlite", "this file is no database"), (tmp_path, "cannot be opened")):
+    for path, expected in ((tmp_path / "votes.sqlite", "this file is no database"), (tmp_path, "give this user")):
         with pytest.raises(sqlite3.Error) as caught, sqlite3.connect(path) as database:
             database.execute("select * from votes")
         assert expected in str(explain(caught.value))
