@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import io
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -38,18 +40,27 @@ def export(folder: Path, labels: Mapping[str, str], audio_format: str = "wav") -
     Raises:
         InputError: if the format is unknown, or no installed library can write it
     """
-    write, n_written = _writer(audio_format), 0
+    write, n_written, used = _writer(audio_format), 0, set[str]()
     for shard in sorted(paths.SHARDS.glob("*.parquet")):
         for batch in pq.ParquetFile(shard).iter_batches(_ROWS_AT_ONCE, columns=["utterance_id", "audio"]):
             for segment in batch.to_pylist():
                 if (label := labels.get(segment["utterance_id"])) is None:
                     continue
-                target = folder / label / Path(segment["audio"]["path"]).with_suffix(f".{audio_format}").name
+                target = folder / label / f"{_file_name(segment, used)}.{audio_format}"
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with tables.whole(target) as part:
                     write(part, *samples(segment))
                 n_written += 1
     return n_written
+
+
+def _file_name(segment: Mapping[str, Any], used: set[str]) -> str:
+    """Return a segment's file name without ending; two that differ only in case get different ones, for all systems."""
+    name = Path(segment["audio"]["path"]).stem
+    if name.casefold() in used:
+        name = f"{name}-{hashlib.sha256(segment['utterance_id'].encode()).hexdigest()[:8]}"
+    used.add(name.casefold())
+    return name
 
 
 def _writer(audio_format: str) -> Writer:

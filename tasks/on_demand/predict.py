@@ -20,13 +20,13 @@ from tasks.core.config import Config
 from tasks.core.errors import AudioError, InputError, NotEnoughData, Rejected
 from tasks.core.results import Reject
 from tasks.features.mid_term.mid_term import NAMES, AnalysisWindows, mid_terms
-from tasks.fetching import client
+from tasks.fetching import client, identity
 from tasks.fetching.description import MediaAddress
 from tasks.labelling.votes import eligibility
 from tasks.media.decode import RATE_HZ, to_flac
 from tasks.media.segments.cutting import CutSegment, SegmentSpan, VideoSpans, cuts
 from tasks.models.svm.weak_svm import Classifier
-from tasks.on_demand import timeline
+from tasks.on_demand import result_names, timeline
 from tasks.stages.acoustic import feature_columns, vectors_result
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -75,7 +75,7 @@ def run(source: str, *, captions: Path | None, out: Path, config: Config) -> Pre
     Args:
         source: a media file, or an http(s) URL
         captions: caption file; if not given, `X.en.vtt`, `X.vtt`, `X.en.srt` or `X.srt` next to the media file
-        out: folder for `<name>.csv` and `<name>.png`
+        out: folder for `<name>.csv` and `<name>.png`; results of another source of that name are kept
         config: all settings; a URL is fetched under the rules of the crawl
 
     Raises:
@@ -95,7 +95,8 @@ def run(source: str, *, captions: Path | None, out: Path, config: Config) -> Pre
         reasons = ", ".join(sorted({reject.reason for reject in lost})) or "it has no captioned speech"
         raise NotEnoughData(f"{source}: nothing to classify ({reasons})")
     rows = _classified(classifier, feature_columns(vectors.rows), {span.utterance_id: span for span in spans}, texts)
-    table, picture = out / f"{medium.name}.csv", out / f"{medium.name}.png"
+    name = result_names.claim(out, medium.name, _identity(source), (".csv", ".png"))
+    table, picture = out / f"{name}.csv", out / f"{name}.png"
     tables.write_csv(table, [asdict(row) for row in rows])
     timeline.draw(rows, picture)
     return Prediction(medium.name, "utterances" if medium.captions else "windows", tuple(rows), lost, table, picture)
@@ -116,13 +117,13 @@ def _obtain(source: str, captions: Path | None, folder: Path, config: Config) ->
             fetched = client.fetch(MediaAddress(source), folder, rules, config.crawl, captions_needed=False)
         except Rejected as error:
             raise InputError(f"{source}: {error}") from None
-        name, media = _file_name(fetched.title), fetched.media
+        name, media = result_names.readable(fetched.title), fetched.media
         captions = captions or (fetched.captions.path if fetched.captions else None)
     else:
         media = Path(source)
         if not media.is_file():
             raise InputError(f"{source}: there is no such file; expected a media file or an http(s) URL")
-        name = _file_name(media.stem)
+        name = result_names.readable(media.stem)
         beside = (media.with_name(media.stem + ending) for ending in _CAPTION_ENDINGS)
         captions = captions or next((path for path in beside if path.is_file()), None)
     flac = folder / "sound.flac"
@@ -185,6 +186,9 @@ def _classified(
     ]
 
 
-def _file_name(title: str) -> str:
-    # untrusted: a title becomes a file name only after all other characters are removed
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", title).strip("-.")[:80] or "media"
+def _identity(source: str) -> str:
+    """Return what distinguishes a source from others: its URL, or its path, relative in the project folder."""
+    if _ADDRESS.match(source):
+        return identity.normalized(source)
+    path, project = Path(source).resolve(), Path.cwd().resolve()
+    return str(path.relative_to(project) if path.is_relative_to(project) else path)

@@ -99,3 +99,13 @@ def test_no_library_for_the_format(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_an_unknown_format(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found the format 'aac'; expected one of wav, mp3, ogg, flac"):
         export_segments.export(tmp_path / "out", LABELS, "aac")
+
+
+def test_segments_whose_names_differ_only_in_case_have_their_own_files(tmp_path: Path) -> None:
+    used = set[str]()
+    segments = [
+        {"utterance_id": f"weak/{name}/0001", "audio": {"path": f"weak_{name}_0001.flac"}} for name in ("aB", "ab", "c")
+    ]
+    names = [export_segments._file_name(segment, used) for segment in segments]
+    assert (names[0], names[2]) == ("weak_aB_0001", "weak_c_0001")
+    assert names[1].startswith("weak_ab_0001-")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,3 +82,20 @@ def test_what_cannot_be_used_is_said(model: Config, wav: Callable[..., Path], tm
     paths.MODEL.unlink()
     with pytest.raises(InputError, match="train one first"):
         attempt(wav(3.0))
+
+
+def test_sources_of_the_same_name_have_their_own_results(
+    model: Config, wav: Callable[..., Path], tmp_path: Path
+) -> None:
+    media = wav(5.0, 16_000, "x.wav")
+    out, names = tmp_path / "out", ("Беседа.wav", "日本語.wav", "a/talk.wav", "b/talk.wav", "a/TALK.wav", "a/talk.WAV")
+    sources = [tmp_path / name for name in names]
+    for source in sources:
+        source.parent.mkdir(exist_ok=True)
+        shutil.copy(media, source)
+    results = [predict.run(str(source), captions=None, out=out, config=model) for source in sources]
+    files = [result.csv.name for result in results]
+    assert files[:3] == ["Беседа.csv", "日本語.csv", "talk.csv"]
+    assert len({name.casefold() for name in files} | {result.picture.name.casefold() for result in results}) == 12
+    again = [predict.run(str(source), captions=None, out=out, config=model) for source in reversed(sources)]
+    assert [result.csv.name for result in reversed(again)] == files
