@@ -32,7 +32,7 @@ def weak_supervision(
     """Crawl interviews, label captions by lexicon votes, train a speech classifier, evaluate it and write the report.
 
     Args:
-        refresh: Crawl even if the lists are unchanged, for new videos in playlists and temporary failures.
+        refresh: Crawl even if the lists are unchanged, for new videos in playlists, and failures that may pass.
         only: Bring only these stages up to date; all if empty.
         runner: Where items are processed: threads or processes of the worker's machine, or Dask workers.
         scheduler: Address of the Dask scheduler, such as tcp://10.0.0.5:8786; for the runner dask only.

@@ -89,13 +89,27 @@ def run(
 ) -> None:
     """Run outdated stages and the stages they need; current ones are skipped.
 
+    `run crawl --force` tries all rejected interviews again, also those that
+    failed for good.
+
     Example: [bold]undertone run polarity train[/]
     """
     from flows.runs import in_process
 
+    if force and "crawl" in (stages or ()):
+        _forget_failed_interviews()
     in_process.bring_up_to_date(stages or (), say=typer.echo, force=force)
     if not stages or "report" in stages:
         _show_report()
+
+
+def _forget_failed_interviews() -> None:
+    from tasks.core import locks
+    from tasks.stages import crawl
+
+    wait_s = load_settings().runtime.lock_wait_s
+    with locks.alone("crawl", "undertone run crawl --force", wait_s=wait_s, waiting=typer.echo):
+        crawl.forget_failures()
 
 
 @app.command()
@@ -121,9 +135,12 @@ def status() -> None:
 
 @app.command()
 def crawl() -> None:
-    """Fetch new interviews of the lists; retry those that failed temporarily.
+    """Fetch new interviews of the lists; try again those that may be available now.
 
-    Playlists and channels are read again. Fetched interviews are kept.
+    Playlists and channels are read again. Fetched interviews are kept. Of the
+    rejected ones, those that may have changed are tried again: no captions yet,
+    live or upcoming, no usable format, private, login needed, unavailable for now.
+    `undertone run crawl --force` tries all of them.
 
     Example: [bold]undertone crawl[/]
     """

@@ -18,6 +18,8 @@ MAX_PAGE_BYTES = 32 * 2**20
 """Largest page after decompression; also manifests, scripts and answers of APIs."""
 MAX_FRAGMENT_BYTES = 256 * 2**20
 """Largest fragment of a stream: yt-dlp holds one in memory."""
+MAX_PAGES_DEEP = 10
+"""Longest chain of pages that name the next one as the video's: by a refresh, or as the player's page."""
 _MAX_WARNINGS = 100
 
 
@@ -102,10 +104,21 @@ def downloader_type() -> type[Any]:
         """yt-dlp with limits; it records its last failed request."""
 
         failure: BaseException | None = None
+        _n_pages = 0
 
         def __init__(self, parameters: dict[str, Any]) -> None:
             self.limits = ResponseLimits(parameters["socket_timeout"])
             super().__init__({**parameters, "progress_hooks": [self.check_progress]})
+
+        def extract_info(self, *arguments: Any, **options: Any) -> Any:
+            # pages can lead to each other for ever
+            self._n_pages += 1
+            try:
+                if self._n_pages > MAX_PAGES_DEEP:
+                    raise Rejected(failures.UNSUPPORTED, f"the page leads to other pages, {MAX_PAGES_DEEP} times over")
+                return super().extract_info(*arguments, **options)
+            finally:
+                self._n_pages -= 1
 
         def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
             director = super().build_request_director([_handler_type()], None)

@@ -69,7 +69,10 @@ _MESSAGES = (
     (NO_FORMAT, r"format is not available|no video formats|no formats|only images are available"),
     (BLOCKED, r"geo.?restrict|your country|your (region|location)|country"),
     (REMOVED, r"private|removed|deleted|terminated|copyright|blocked"),
-    (LOGIN, r"sign in|log ?in|logged.in|registered users|members|subscri|account credentials|authenticat|cookies"),
+    (
+        LOGIN,
+        r"sign in|log ?in|logged.in|registered users|members|subscri(be|ption)|account credentials|authenticat|cookies",
+    ),
     (REMOVED, r"unavailable|not available"),
     (NOT_FOUND, r"not found|does not exist|doesn't exist|no longer exists"),
 )
@@ -212,10 +215,12 @@ def _is_about_the_url(error: BaseException) -> bool:
 
 
 def _by_message(chain: Sequence[BaseException], downloading: bool) -> Rejected:
-    from yt_dlp.utils import ExtractorError
+    from yt_dlp.utils import ExtractorError, YoutubeDLError
 
     text, extraction = one_line(str(chain[0])), _first(chain, ExtractorError)
-    reason = next((reason for reason, pattern in _MESSAGES if re.search(pattern, text, re.IGNORECASE)), None)
+    # messages of Python's own errors say nothing about the video
+    patterns = _MESSAGES if isinstance(chain[0], YoutubeDLError) else ()
+    reason = next((reason for reason, pattern in patterns if re.search(pattern, text, re.IGNORECASE)), None)
     if reason == LATER:
         return Transient(LATER, text)
     if _SOON.search(text):

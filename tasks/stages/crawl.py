@@ -158,6 +158,24 @@ def run(config: Config, *, each: Each) -> None:
     write_rejects("crawl", rejects)
 
 
+def forget_failures() -> int:
+    """Remove the cached results of everything that was rejected, so that the next run tries it again.
+
+    The caller must hold the stage's lock.
+
+    Returns:
+        the number of entries and videos
+    """
+    rejected = [
+        entry.path
+        for entry in memo.entries()
+        if entry.stage == "crawl" and (result := memo.recall(entry.path)) is not None and result.rejects
+    ]
+    for path in rejected:
+        path.unlink(missing_ok=True)
+    return len(rejected)
+
+
 def _work(rules: FetchRules) -> Work:
     return Work("crawl", crawl_one, rules, tables.VIDEOS, version=_VERSION, verify=_is_complete, host=_host)
 

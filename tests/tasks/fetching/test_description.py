@@ -82,6 +82,7 @@ def test_automatic_captions_can_be_excluded() -> None:
         ({"duration": 61}, "too long"),
         ({"filesize": 1001}, "too large"),
         ({"filesize_approx": 1001}, "too large"),
+        ({"duration": "long", "filesize": [5], "live_status": "is_upcoming"}, "live"),
     ],
 )
 def test_limits(info: dict[str, Any], reason: str) -> None:
@@ -114,6 +115,11 @@ def meaning(error: BaseException, downloading: bool = False) -> Exception:
         ("[youtube] x: This live event will begin in 3 hours.", "live"),
         ("[youtube] x: Premieres in 2 days", "live"),
         ("[youtube] x: Sign in to confirm you’re not a bot", "unavailable for now"),
+        ("[youtube] x: We're processing this video. Check back later.", "unavailable for now"),
+        ("[youtube] x: Sign in to confirm your age. Use --cookies for the authentication", "login needed"),
+        ("[youtube] x: The uploader has not made this video available in your country", "blocked in this country"),
+        ("[youtube] x: Requested format is not available. Use --list-formats for a list", "no usable format"),
+        ("[youtube] x: No video formats found!", "no usable format"),
         ("[x] x: This video is DRM protected", "unsupported"),
         ("[x] x: odd", "error of the site"),
     ],
@@ -123,6 +129,42 @@ def test_messages_of_sites_are_classified(message: str, reason: str) -> None:
     assert isinstance(error, Rejected)
     assert error.reason == reason
     assert isinstance(error, Transient) == (reason == retries.LATER)
+
+
+@pytest.mark.parametrize(
+    ("message", "warnings", "advice"),
+    [
+        (
+            "[youtube] x: Sign in to confirm you’re not a bot. Use --cookies-from-browser or --cookies for the "
+            "authentication. See  https://github.com/yt-dlp/yt-dlp/wiki/FAQ  for how to manually pass cookies",
+            [],
+            "set crawl.cookies_file",
+        ),
+        ("[x] x: This video is for members only", [], "set crawl.cookies_file"),
+        (
+            "[youtube] x: Requested format is not available. Use --list-formats for a list of available formats",
+            ["WARNING: [youtube] No supported JavaScript runtime could be found. See https://github.com/x"],
+            "install Deno",
+        ),
+        (
+            "[x] x: Unable to extract title; please report this issue on  https://github.com/yt-dlp/yt-dlp/issues?q= , "
+            "filling out the appropriate issue template. Confirm you are on the latest version using  yt-dlp -U",
+            [],
+            "update yt-dlp",
+        ),
+    ],
+)
+def test_hints_of_yt_dlp_are_passed_on_without_its_text_about_bug_reports(
+    message: str, warnings: list[str], advice: str
+) -> None:
+    error = failures.classify(ExtractorError(message, expected=True), URL, [], downloading=False, warnings=warnings)
+    assert isinstance(error, Rejected)
+    assert advice in error.detail
+    assert not any(noise in error.detail for noise in ("https://", "--", "report this issue"))
+
+
+def test_an_error_inside_an_extractor_names_its_type() -> None:
+    assert "TypeError: not subscriptable" in str(meaning(TypeError("not subscriptable")))
 
 
 def test_unexpected_errors_are_neither_cached_nor_retried() -> None:

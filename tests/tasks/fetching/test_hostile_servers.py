@@ -169,6 +169,21 @@ def test_the_body_of_a_redirect_is_not_read(site: Any, listed: Callable[..., Any
     assert page
 
 
+@pytest.mark.parametrize("how", ["redirect", "refresh"])
+def test_pages_that_lead_to_each_other_for_ever_are_left(site: Any, listed: Callable[..., Any], how: str) -> None:
+    numbers = itertools.count()
+
+    def next_page(handler: Any) -> None:
+        url = site.url(f"/maze?{next(numbers)}")
+        body = f'<html><meta http-equiv="refresh" content="0;URL={url}"></html>'.encode()
+        handler.wfile.write(head(status="302 Found", Location=url) if how == "redirect" else head() + body)
+
+    site.answers["/maze"] = next_page
+    with pytest.raises(Rejected, match="unsupported"):
+        listed(site.url("/maze"), timeout_s=8.0)
+    assert site.requests["/maze"] < 40
+
+
 def test_captions_have_a_limit_after_decompression(site: Any, fetched: Callable[..., Any]) -> None:
     page = site.interview("one", b"RIFF", '<track srclang="en" src="/large.vtt">')
     site.answers["/large.vtt"] = raw(head("text/vtt", Content_Encoding="gzip") + packed(64))
@@ -203,6 +218,20 @@ def test_a_slow_but_steady_transfer_is_not_ended(site: Any, fetched: Callable[..
     pieces: Iterator[bytes] = (sound[start : start + 600] for start in range(0, len(sound), 600))
     site.answers["/one.wav"] = raw(head("audio/wav", Content_Length=str(len(sound))), *pieces, every_s=0.1)
     assert fetched(page).media.read_bytes() == sound
+
+
+def test_a_very_long_list_is_rejected(site: Any, listed: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_MAX_LISTED", 3)
+    links = [f"<item><title>x</title><link>{site.url(f'/watch/{number}')}</link></item>" for number in range(9)]
+    for n_videos in (3, 4, 9):
+        items = "".join(links[:n_videos])
+        url = site.add("/feed", f"<rss><channel><title>f</title>{items}</channel></rss>", "text/xml")
+        if n_videos == 3:
+            assert len(listed(url)) == 3
+        else:
+            with pytest.raises(Rejected, match="a list of more than 3 videos"):
+                listed(url)
+    assert len(listed(url, yt_dlp_args=["--playlist-end", "2"])) == 2
 
 
 @pytest.mark.parametrize("status", [401, 403, 410])

@@ -31,7 +31,8 @@ def test_options_about_requests_are_allowed(arguments: list[str], parameters: di
         ["--output", "/tmp/x"], ["--paths", "/tmp"], ["--write-info-json"], ["--cookies", "x"], ["--cache-dir", "/tmp"],
         ["--batch-file", "-"], ["--enable-file-urls"], ["--print-to-file", "a", "b"], ["--download-archive", "x"],
         ["--postprocessor-args", "x"], ["--proxy", "http://x"], ["--update"], ["--rm-cache-dir"], ["--verbose"],
-        ["--remote-components", "ejs:github"], ["--concurrent-fragments", "4"],
+        ["--remote-components", "ejs:github"], ["--impersonate", "chrome"],
+        ["--use-postprocessor", "Exec:x"], ["--concurrent-fragments", "4"],
     ],
 )  # fmt: skip
 def test_options_that_run_or_write_are_refused_by_name(arguments: list[str]) -> None:

@@ -165,6 +165,57 @@ def test_live_streams_are_rejected(crawled: Run, site: Any, sound: Callable[...,
     assert reasons() == {"live"}
 
 
+def live_page(site: Any, name: str) -> str:
+    manifest = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:7\n#EXTINF:4,\n/seg7.ts\n"
+    return str(site.add(f"/watch/{name}", manifest, "application/x-mpegURL"))
+
+
+def test_what_may_change_is_looked_at_again_in_the_next_run(
+    crawled: Run, site: Any, sound: Callable[..., bytes], respond: Callable[..., None]
+) -> None:
+    fresh, foreign = site.interview("fresh", sound(1.2), ""), site.interview("foreign", sound(1.3), "")
+    expired = site.interview("expired", sound(1.4))
+    site.answers["/expired.wav"] = lambda handler: respond(handler, 403)
+    train = [site.interview("one", sound(1.5)), fresh, foreign, live_page(site, "stream"), expired]
+    test = [site.interview("two", sound(1.0))]
+    assert len(crawled(train, test, attempts=2)) == 2
+    assert sorted(rejected().values()) == ["live", "no captions", "no captions", "unavailable for now"]
+    assert site.requests["/watch/expired"] == 3, "listed once; each attempt reads the page again"
+    site.interview("fresh", sound(1.2))
+    site.interview("stream", sound(1.1))
+    del site.answers["/expired.wav"]
+    before = site.requests.copy()
+    assert len(crawled(train, test)) == 5
+    assert list(rejected().values()) == ["no captions"]
+    assert (site.requests - before)["/one.wav"] == 0
+
+
+def test_forced_what_failed_for_good_is_tried_again(crawled: Run, site: Any, sound: Callable[..., bytes]) -> None:
+    lists = [site.interview("one", sound(1.5)), site.url("/watch/late")], [site.interview("two", sound(1.0))]
+    crawled(*lists)
+    assert list(rejected().values()) == ["not found"]
+    site.interview("late", sound(1.2))
+    before = site.requests.copy()
+    assert len(crawled(*lists)) == 2
+    assert site.requests == before
+    assert crawl.forget_failures() >= 1
+    assert len(crawled(*lists)) == 3
+    assert site.requests["/one.wav"] == 1
+
+
+def test_of_a_feed_a_broken_or_secret_address_is_rejected_alone(
+    crawled: Run, site: Any, sound: Callable[..., bytes]
+) -> None:
+    site.interview("one", sound(1.5))
+    links = ["http://h:99999/x", f"http://me:secret@{site.place}/watch/one", site.url("/watch/one")]
+    items = "".join(f"<item><title>x</title><link>{link}</link></item>" for link in links)
+    feed = site.add("/feed", f"<rss><channel><title>feed</title>{items}</channel></rss>", "text/xml")
+    assert len(crawled([feed], [site.interview("two", sound(1.0))])) == 2
+    rows = tables.read(paths.rejected("crawl"), tables.REJECTED).to_pylist()
+    assert [row["reason"] for row in rows] == ["invalid URL", "invalid URL"]
+    assert "secret" not in str(rows)
+
+
 def test_truncated_media_are_broken(crawled: Run, site: Any, sound: Callable[..., bytes]) -> None:
     whole = io.BytesIO()
     soundfile.write(whole, np.random.default_rng(1).integers(-999, 999, 160_000, np.int16), 16_000, format="FLAC")
