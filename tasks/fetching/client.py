@@ -19,7 +19,18 @@ from typing import Any, TypeVar
 from tasks.core import caption_formats, paths
 from tasks.core.config import Crawl
 from tasks.core.errors import ConfigError, Rejected, UndertoneError
-from tasks.fetching import deadlines, description, downloader, failures, identity, network, options, programs, retries
+from tasks.fetching import (
+    computing,
+    deadlines,
+    description,
+    downloader,
+    failures,
+    identity,
+    network,
+    options,
+    programs,
+    retries,
+)
 from tasks.fetching.description import CaptionTrack, FetchRules, Info, ListedVideo, MediaAddress
 
 _RUNTIMES = ("deno", "node", "bun", "quickjs")
@@ -30,6 +41,9 @@ _MAX_LISTED = 20_000
 # time limits of all requests of a page, and of a list, which may have hundreds of pages, in multiples of timeout_s
 _PAGE_TIMEOUTS = 20
 _LIST_TIMEOUTS = 60
+# processor time to read a page, and a list
+_PAGE_COMPUTING_S = 30.0
+_LIST_COMPUTING_S = 120.0
 
 T = TypeVar("T")
 
@@ -121,6 +135,7 @@ def list_videos(address: MediaAddress, settings: Crawl) -> list[ListedVideo]:
         with (
             _session(settings, extract_flat="in_playlist", playlistend=_last_listed(settings)) as session,
             deadlines.limited(session.deadline(_LIST_TIMEOUTS)),
+            computing.limited(_LIST_COMPUTING_S, _too_slow(_LIST_COMPUTING_S)),
         ):
             videos = list(islice(session.videos(address.url), _MAX_LISTED + 1))
         if len(videos) > _MAX_LISTED:
@@ -153,7 +168,10 @@ def fetch(
 
     def attempt() -> FetchedVideo:
         with _session(settings, playlist_items=str(address.position) if address.position else None) as session:
-            with deadlines.limited(session.deadline(_PAGE_TIMEOUTS)):
+            with (
+                deadlines.limited(session.deadline(_PAGE_TIMEOUTS)),
+                computing.limited(_PAGE_COMPUTING_S, _too_slow(_PAGE_COMPUTING_S)),
+            ):
                 info = session.describe(address)
                 description.check_limits(info, rules)
                 captions = _captions(session, info, folder, rules, captions_needed)
@@ -327,6 +345,10 @@ def _parameters(settings: Crawl) -> dict[str, Any]:
         "noprogress": True,
         "color": "never",
     }
+
+
+def _too_slow(allowed_s: float) -> Rejected:
+    return Rejected(failures.UNSUPPORTED, f"yt-dlp needs more than {allowed_s:.0f} s of computing for this page")
 
 
 def _last_listed(settings: Crawl) -> int:

@@ -64,7 +64,7 @@ _MESSAGES = (
         r"live event|premiere|is live|not currently live|is offline|livestream|live stream|is upcoming|"
         r"(not|hasn.t|has not) (yet )?(started|begun|aired)|will (begin|start|air)|starts? (in|at|on) ",
     ),
-    (UNSUPPORTED, r"\bdrm\b"),
+    (UNSUPPORTED, r"\bdrm\b|ffmpeg could not be found"),
     (BROKEN, r"did not get any data blocks"),
     (NO_FORMAT, r"format is not available|no video formats|no formats|only images are available"),
     (BLOCKED, r"geo.?restrict|your country|your (region|location)|country"),
@@ -99,7 +99,7 @@ _NOISE = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _BROKEN_URL = re.compile(
-    r"invalid ipv6 url|port could not be cast|port out of range|netloc .* contains invalid|idna", re.I
+    r"invalid ipv6 url|port could not be cast|port out of range|netloc .* contains invalid|encoding with .idna", re.I
 )
 _MAX_DETAIL = 300
 _MAX_ADVICE = 2

@@ -184,6 +184,15 @@ def test_pages_that_lead_to_each_other_for_ever_are_left(site: Any, listed: Call
     assert site.requests["/maze"] < 40
 
 
+def test_a_page_on_which_patterns_take_for_ever_is_left(
+    site: Any, listed: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_LIST_COMPUTING_S", 0.3)
+    page = site.add("/slow", "<html>" + "<video " * 300_000)
+    with pytest.raises(Rejected, match=r"unsupported: yt-dlp needs more than 0 s of computing"):
+        listed(page, timeout_s=8.0)
+
+
 def test_captions_have_a_limit_after_decompression(site: Any, fetched: Callable[..., Any]) -> None:
     page = site.interview("one", b"RIFF", '<track srclang="en" src="/large.vtt">')
     site.answers["/large.vtt"] = raw(head("text/vtt", Content_Encoding="gzip") + packed(64))
