@@ -83,7 +83,7 @@ def sounds(segments: Iterable[Segment]) -> dict[str, bytes]:
         wanted.setdefault(segment.video_id, set()).add(segment.id)
     flac: dict[str, bytes] = {}
     for video, ids in sorted(wanted.items()):
-        if video not in index:
+        if video not in index or index[video]["row_group"] is None:
             raise TableError(f"{paths.SEGMENT_INDEX}: {video} is missing; run: undertone run segments")
         rows = pq.ParquetFile(paths.SHARDS / index[video]["shard"]).read_row_group(index[video]["row_group"])
         for row in rows.to_pylist():

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.captions.steps import STEP_MS
+from tasks.core import sound_files
 
 _BLOCK_STEPS = 6_000
 _SILENCE_DB, _MIN_RANGE_DB = -90.0, 12.0
@@ -58,10 +59,11 @@ def levels_db(sound: Path) -> NDArray[np.float32]:
 
     Args:
         sound: a mono sound file
-    """
-    import soundfile
 
-    with soundfile.SoundFile(sound) as file:
+    Raises:
+        AudioError: if the file is damaged
+    """
+    with sound_files.opened(sound) as file:
         step = file.samplerate * STEP_MS // 1000
         levels = [_block_levels_db(block, step) for block in file.blocks(step * _BLOCK_STEPS, dtype="float32")]
     return np.concatenate(levels) if levels else np.empty(0, np.float32)

@@ -87,7 +87,7 @@ and why there is none; what most voters say (null: they tie); the label's probab
 SEGMENT_INDEX = _schema(
     video_id=_text, shard=_text, row_group=_whole, n_segments=_whole, sha256=_text,
 )  # fmt: skip
-"""One row per video: where its segments lie, and a digest of their sound."""
+"""One row per video: where its segments lie (no row group: it has none), and a digest of their sound."""
 
 SEGMENTS = pa.schema(
     [

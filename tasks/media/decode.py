@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from tasks.core import tables
 from tasks.core.errors import AudioError
+from tasks.core.sound_files import RATE_HZ
 from tasks.media.decoding import process
 from tasks.media.decoding.errors import CutShortError, SilentFileError, TooLongError
-from tasks.media.decoding.sound import RATE_HZ
 
 __all__ = [
     "RATE_HZ",

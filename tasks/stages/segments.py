@@ -1,7 +1,8 @@
 """Stage segments: cut every eligible utterance out of its video's sound, into a few Parquet shards.
 
-The `audio` column is `{bytes, path}`, which Hugging Face `datasets` reads as an Audio feature. The fingerprint for the
-audit is computed while the samples are in memory. Votes are not used, so that a changed threshold does not cut again.
+Hugging Face `datasets` reads the `audio` column as an Audio feature, since the shards' schema says so. The fingerprint
+for the audit is computed while the samples are in memory. Votes are not used, so that a changed threshold does not cut
+again.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from tasks.core import paths, pipeline_file, tables
 from tasks.core.config import Config, Cutting
 from tasks.core.each import Each, Outcome, Work, write_rejects
 from tasks.core.results import Reject, Result
+from tasks.core.sound_files import RATE_HZ
 from tasks.labelling.votes import eligibility
 from tasks.media.fingerprint import copy_detection_columns
-from tasks.media.segments import shard_records
+from tasks.media.segments import hugging_face, shard_records
 from tasks.media.segments.cutting import CutSegment, SegmentSpan, VideoSpans, cuts
 from tasks.media.segments.shard_records import ShardRecord
 
@@ -63,7 +65,7 @@ def run(config: Config, *, each: Each) -> None:
     for name, members in groupby(outcomes, key=lambda outcome: shard_of(outcome.item, n_shards)):
         videos = list(members)
         record = previous.get(name)
-        if record is None or not record.is_current(name, [outcome.memo.name for outcome in videos]):
+        if record is None or not record.is_current(name, _keys(videos)):
             record = _write_shard(name, videos)
         current[name] = record
         index += [{**entry, "shard": name} for entry in record.entries]
@@ -103,16 +105,26 @@ def _write_shard(name: str, outcomes: Sequence[Outcome]) -> ShardRecord:
     entries, rejects = list[IndexRow](), list[Reject]()
     with (
         tables.whole(paths.SHARDS / name) as part,
-        pq.ParquetWriter(part, tables.SEGMENTS, compression="none") as writer,
+        pq.ParquetWriter(part, hugging_face.described(tables.SEGMENTS, RATE_HZ), compression="none") as writer,
     ):
-        for row_group, outcome in enumerate(outcomes):
+        n_groups = 0
+        for outcome in outcomes:
             result = outcome.result()
-            # one row group per video, even if empty: a video's segments can be read separately
-            writer.write_table(result.rows)
-            about = {"n_segments": result.rows.num_rows, "sha256": _digest(result.rows), "row_group": row_group}
+            about = {"n_segments": result.rows.num_rows, "sha256": _digest(result.rows), "row_group": None}
+            # one row group per video, so that its segments can be read separately; none for a video without segments,
+            # since Hugging Face `datasets` cannot read a file whose first row group is empty
+            if result.rows.num_rows:
+                writer.write_table(result.rows)
+                about["row_group"], n_groups = n_groups, n_groups + 1
             entries.append({"video_id": outcome.item, **about})
             rejects += result.rejects
-    return ShardRecord.of(name, [outcome.memo.name for outcome in outcomes], entries, rejects)
+    return ShardRecord.of(name, _keys(outcomes), entries, rejects)
+
+
+def _keys(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return what decides a shard's bytes: the schema's description, and the keys of its videos' segments."""
+    schema = hugging_face.described(tables.SEGMENTS, RATE_HZ)
+    return [hashlib.sha256(schema.metadata[hugging_face.KEY]).hexdigest(), *(outcome.memo.name for outcome in outcomes)]
 
 
 def _digest(rows: pa.Table) -> str:

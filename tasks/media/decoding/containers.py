@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,10 +42,10 @@ def opened(source: Path) -> Iterator[InputContainer]:
 
 @contextmanager
 def library_errors(what: str) -> Iterator[None]:
-    """Turn what PyAV raises into `AudioError`.
+    """Turn what PyAV raises into `AudioError`; errors of our own code pass.
 
     FFmpeg's errors are subclasses of many built-in exceptions, among them `PermissionError` and `MemoryError`; PyAV
-    itself raises `ValueError`, `OverflowError` and others for values that it does not expect.
+    itself raises `ValueError`, `OverflowError`, `IndexError` and others for what it does not expect in a file.
 
     Args:
         what: the beginning of the message
@@ -60,8 +62,18 @@ def library_errors(what: str) -> Iterator[None]:
         raise AudioError(f"{what} ({error.strerror or error})") from None
     except MemoryError:
         raise AudioError(f"{what} (it needs more memory than there is)") from None
-    except (ValueError, ArithmeticError, NotImplementedError) as error:
-        raise AudioError(f"{what} ({error})") from None
+    except Exception as error:
+        if not _is_of_the_library(error):
+            raise
+        raise AudioError(f"{what} ({error or type(error).__name__})") from None
+
+
+def _is_of_the_library(error: BaseException) -> bool:
+    import av
+
+    # compiled modules have paths relative to the folder that they were built in
+    places = (f"av{os.sep}", f"{Path(av.__file__).parent}{os.sep}")
+    return any(frame.f_code.co_filename.startswith(places) for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def check_decoder(stream: AudioStream | VideoStream) -> None:
@@ -84,7 +96,7 @@ def decoded_frames(container: InputContainer, stream: AudioStream | VideoStream)
         container: an open media file
         stream: one of its streams of sound or video
     """
-    from av.error import FFmpegError, InvalidDataError
+    from av.error import EOFError, FFmpegError, InvalidDataError
 
     packets = container.demux(stream)
     while True:
@@ -93,10 +105,17 @@ def decoded_frames(container: InputContainer, stream: AudioStream | VideoStream)
         except FFmpegError:
             # the file breaks off at this packet; the caller checks whether enough was read
             return
+        except IndexError:
+            # a packet of a stream that begins midway, which PyAV does not expect: go on after it
+            packets = container.demux(stream)
+            continue
         if packet is None:
             return
         try:
             yield from packet.decode()
+        except EOFError:
+            # the decoder has been drained already
+            return
         except InvalidDataError:
             # skip damaged packets, as players do: they become a gap in the timestamps
             continue

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core.errors import AudioError
+from tasks.core.sound_files import RATE_HZ
 from tasks.media.decoding import containers, limits
 from tasks.media.decoding.errors import CutShortError, SilentFileError, TooLongError
 
@@ -33,7 +34,6 @@ Samples = NDArray[np.int16]
 _SampleFormat = tuple[str, str, int, int]
 """What a resampler, and a queue of frames, expects of every frame: sample format, layout, channels, rate."""
 
-RATE_HZ = 16_000
 MAX_GAP_S = 60.0
 """Gaps up to this are filled with silence; a longer jump of the timestamps means a damaged file."""
 MAX_PADDING_S = 0.1

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.core import paths
+from tasks.core import paths, sound_files
 from tasks.core.results import Reject
 
 _READ_ON_S = 2.0
@@ -61,10 +61,11 @@ def cuts(item: VideoSpans, backend: Backend = "stream") -> Iterator[CutSegment |
 
     Yields:
         the segment of each span, or a reject if the span ends after the sound
-    """
-    import soundfile
 
-    with soundfile.SoundFile(paths.MEDIA / item.audio) as sound:
+    Raises:
+        AudioError: if the file is damaged
+    """
+    with sound_files.opened(paths.MEDIA / item.audio) as sound:
         duration_ms = round(1000 * int(sound.frames) / int(sound.samplerate))
         cut = _pydub_cut(sound, duration_ms) if backend == "pydub" else partial(_stream_cut, sound)
         for span in item.spans:

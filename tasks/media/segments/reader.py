@@ -18,11 +18,11 @@ _CUT = ["utterance_id", "start_s", "end_s", "audio"]
 
 @dataclass(frozen=True)
 class SegmentedVideo:
-    """One video's segments, a row group of a shard; `sha256` is their digest."""
+    """One video's segments, a row group of a shard, or none if there are no segments; `sha256` is their digest."""
 
     id: str
     shard: str
-    row_group: int
+    row_group: int | None
     sha256: str
 
     @property
@@ -43,6 +43,8 @@ def read(video: SegmentedVideo) -> list[dict[str, Any]]:
     Args:
         video: which row group to read
     """
+    if video.row_group is None:
+        return []
     file = pq.ParquetFile(paths.SHARDS / video.shard)
     rows: list[dict[str, Any]] = file.read_row_group(video.row_group, _CUT).to_pylist()
     return rows

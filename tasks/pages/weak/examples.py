@@ -107,6 +107,8 @@ def _sounds(ids: Sequence[str], videos: Mapping[str, str], index: pa.Table) -> d
     places = {row["video_id"]: row for row in index.to_pylist()}
     sounds: dict[str, bytes] = {}
     for video in sorted({videos[utterance_id] for utterance_id in ids}):
+        if places[video]["row_group"] is None:
+            continue
         shard = pq.ParquetFile(paths.SHARDS / places[video]["shard"])
         rows = shard.read_row_group(places[video]["row_group"]).to_pylist()
         sounds.update({row["utterance_id"]: row["audio"]["bytes"] for row in rows if row["utterance_id"] in videos})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 
 import pyarrow.parquet as pq
@@ -10,7 +11,9 @@ import soundfile
 
 from tasks.core import each, paths, tables
 from tasks.core.config import Config, Cutting
+from tasks.media.segments import reader, shard_records
 from tasks.media.segments.cutting import SegmentSpan, VideoSpans
+from tasks.media.segments.shard_records import ShardRecord
 from tasks.stages import segments
 
 
@@ -88,6 +91,41 @@ def test_unchanged_shards_are_neither_read_nor_written(captioned: Callable[..., 
     paths.KEPT_SHARDS.write_text("{")
     run(settings)
     assert (digests(), paths.SEGMENT_INDEX.read_bytes()) == (first, index)
+
+
+def test_shards_are_hugging_face_datasets_and_those_without_the_description_are_written_again(
+    captioned: Callable[..., None], settings: Config
+) -> None:
+    captioned(2, 1, per_video=2)
+    run(settings)
+    current = digests()
+    records = shard_records.read()
+    for path in paths.SHARDS.iterdir():
+        features = json.loads(pq.read_schema(path).metadata[b"huggingface"])["info"]["features"]
+        assert features["audio"] == {"sampling_rate": 16_000, "_type": "Audio"}
+        # as a version without the description left it
+        pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
+        record = records[path.name]
+        old = ShardRecord.of(path.name, record.keys[1:], record.entries, record.rejects)
+        shard_records.write({**shard_records.read(), path.name: old})
+    run(settings)
+    assert digests() == current
+
+
+def test_a_video_without_segments_has_no_row_group(captioned: Callable[..., None], settings: Config) -> None:
+    """Hugging Face `datasets` takes its batch size from the first row group, and fails on 0."""
+    captioned(2, 1, per_video=2)
+    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES)
+    rows = utterances.to_pylist()
+    for row in rows:
+        if row["group"] == "test-0":
+            row["start_s"], row["end_s"] = row["start_s"] + 1000, row["end_s"] + 1000
+    tables.write(tables.from_rows(rows, tables.UTTERANCES), paths.UTTERANCES, tables.UTTERANCES)
+    run(settings.model_copy(update={"segments": settings.segments.model_copy(update={"shards": 1})}))
+    (shard,) = paths.SHARDS.iterdir()
+    file = pq.ParquetFile(shard)
+    assert [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)] == [2, 2]
+    assert [len(reader.read(video)) for video in reader.videos()] == [0, 2, 2]
 
 
 def test_more_shards_cut_nothing_again(captioned: Callable[..., None], settings: Config) -> None:
