@@ -34,6 +34,7 @@ READERS = {
     **dict.fromkeys(("ttml", "dfxp", "tt", "xml", "srv1", "srv2", "srv3"), xml_file.read),
 }
 """Format → its parser; `tasks.core.caption_formats` has the formats in order of preference."""
+_START = 4_096
 _BY_LINE = ("vtt", "srt", "ass", "ssa")
 """Formats of lines, which can be cut off anywhere; JSON and XML are complete if they can be parsed."""
 
@@ -53,6 +54,27 @@ class ParsedCaptions:
     unused: tuple[UnusedCue, ...]
     lines: tuple[CaptionLine, ...]
     timed: bool
+
+
+def format_of(content: bytes, name: str) -> str:
+    """Return the format of a caption file, one of `READERS`: by its extension, else by its first characters.
+
+    Args:
+        content: the file
+        name: its name, which may have no extension, or another
+
+    Raises:
+        Rejected: if the content is not text
+    """
+    suffix = name.rpartition(".")[2].lower()
+    if suffix in READERS:
+        return suffix
+    start = decode(content[:_START]).lstrip("\ufeff \t\r\n")[:200]
+    beginnings = {"WEBVTT": "vtt", "{": "json3", "<": "xml", "[": "ass"}
+    # SubRip begins with a number or a time
+    return next(
+        (caption_format for beginning, caption_format in beginnings.items() if start.startswith(beginning)), "srt"
+    )
 
 
 def read(

@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise, zip_longest
 from tasks.captions import clean, turns
 from tasks.captions.cue import CaptionLine, CaptionWord, Cue
 
-_STAMP = re.compile(r"<(?:(\d+):)?(\d{2}):(\d{2})\.(\d{3})>")
+_STAMP = re.compile(r"<(?:(\d{1,4}):)?(\d{2}):(\d{2})\.(\d{3})>")
 _FEWEST_REPEATS = 3
 _JOINED_MS = 100
 

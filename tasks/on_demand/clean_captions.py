@@ -16,9 +16,8 @@ from pathlib import Path
 
 from tasks.captions import caption_file, utterances
 from tasks.captions.caption_file import ParsedCaptions
+from tasks.captions.clean import spoken_text
 from tasks.captions.cue import SpokenSpan
-from tasks.captions.encoding import decode
-from tasks.core.caption_formats import MAX_BYTES
 from tasks.core.errors import AudioError, InputError, Rejected
 
 _LONGEST_SOUND_S = 24 * 3600.0
@@ -49,8 +48,7 @@ def clean(content: bytes, name: str, *, by_sentence: bool = False, audio: Path |
     """
     rules = CleaningRules("sentence" if by_sentence else "cue")
     try:
-        suffix = Path(name).suffix.lower().removeprefix(".")
-        caption_format = suffix if suffix in caption_file.READERS else _format(decode(content[:MAX_BYTES]))
+        caption_format = caption_file.format_of(content, name)
         if audio is None:
             cleaned = utterances.read(content, caption_format, None, None, rules)
         else:
@@ -86,20 +84,21 @@ def _with_sound(content: bytes, caption_format: str, audio: Path, rules: Cleanin
         return utterances.read(content, caption_format, sound, duration_s, rules)
 
 
-def _format(text: str) -> str:
-    """Return the format of a file by its beginning; SubRip begins with a number or a time."""
-    start = text.lstrip("\ufeff \t\r\n")[:200]
-    beginnings = {"WEBVTT": "vtt", "{": "json3", "<": "xml", "[": "ass"}
-    return next((name for beginning, name in beginnings.items() if start.startswith(beginning)), "srt")
-
-
 def _srt(spans: Sequence[SpokenSpan]) -> str:
-    # nothing can be escaped in SubRip; an arrow would look like a time line
     blocks = (
-        f"{number}\n{_clock(span.start_ms, ',')} --> {_clock(span.end_ms, ',')}\n{span.text.replace('-->', '->')}\n"
+        f"{number}\n{_clock(span.start_ms, ',')} --> {_clock(span.end_ms, ',')}\n{_unmarked(span.text)}\n"
         for number, span in enumerate(spans, start=1)
     )
     return "\n".join(blocks)
+
+
+def _unmarked(text: str) -> str:
+    """Return text for SubRip, which has no escapes, so that none of it looks like a time line or markup."""
+    plain = text.replace("-->", "->")
+    escaped = html.escape(plain, quote=False)
+    # players show entities as they are: as few as possible
+    forms = (plain, plain.replace("<", "&lt;"), escaped)
+    return next((form for form in forms if spoken_text([form]) == plain), escaped)
 
 
 def _vtt(spans: Sequence[SpokenSpan]) -> str:

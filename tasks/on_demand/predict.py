@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.captions import utterances
+from tasks.captions import caption_file, utterances
 from tasks.core import paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import AudioError, InputError, NotEnoughData, Rejected
@@ -139,12 +139,12 @@ def _spans(medium: Medium, config: Config) -> tuple[list[SegmentSpan], dict[str,
         return _windows(medium, config), {}, ()
     try:
         content = medium.captions.read_bytes()
-        kind = medium.captions.suffix.lstrip(".")
+        kind = caption_file.format_of(content, medium.captions.name)
         captions = utterances.read(content, kind, medium.flac, medium.duration_s, config.captions)
     except FileNotFoundError:
         raise InputError(f"{medium.captions}: there is no such caption file") from None
-    except (Rejected, KeyError) as error:
-        raise InputError(f"{medium.captions}: expected .vtt or .srt captions ({error})") from None
+    except Rejected as error:
+        raise InputError(f"{medium.captions}: {error}; expected captions such as .vtt or .srt") from None
     spans, texts = [], {}
     rejects = [Reject(f"{medium.name}#{lost.number}", lost.reason, lost.detail) for lost in captions.unused]
     for number, utterance in enumerate(captions.spoken):

@@ -59,7 +59,8 @@ def test_results_read_again_are_the_same(caption_format: str) -> None:
 
 def test_text_is_escaped_as_the_format_demands() -> None:
     cues = [SpokenSpan(1, 1_000, 3_661_002, 'a & b < c --> "d"')]
-    assert write(cues, "srt") == '1\n00:00:01,000 --> 01:01:01,002\na & b < c -> "d"\n'
+    assert write(cues, "srt") == '1\n00:00:01,000 --> 01:01:01,002\na & b &lt; c -> "d"\n', "else it is markup"
+    assert write([SpokenSpan(1, 0, 1_000, "a & b < c")], "srt").endswith("\na & b < c\n")
     assert write(cues, "vtt") == 'WEBVTT\n\n00:00:01.000 --> 01:01:01.002\na &amp; b &lt; c --&gt; "d"\n'
     assert write(cues, "txt") == 'a & b < c --> "d"\n'
     assert list(csv.reader(io.StringIO(write(cues, "csv")))) == [
@@ -67,6 +68,15 @@ def test_text_is_escaped_as_the_format_demands() -> None:
         ["1.000", "3661.002", 'a & b < c --> "d"'],
     ]
     assert json.loads(write(cues, "json")) == [{"start_s": 1.0, "end_s": 3661.002, "text": 'a & b < c --> "d"'}]
+
+
+def test_escaped_markup_is_text_in_a_result_that_is_read_again() -> None:
+    content = b"WEBVTT\n\n00:01.000 --> 00:02.000\nthe tag &lt;i&gt; is & stays\n"
+    text = "the tag <i> is & stays"
+    assert spans(content, "a.vtt") == [(1_000, 2_000, text)]
+    for caption_format in ("srt", "vtt"):
+        again = spans(write(clean(content, "a.vtt").spoken, caption_format).encode(), f"b.{caption_format}")
+        assert again == [(1_000, 2_000, text)]
 
 
 def test_results_without_utterances_are_valid_files() -> None:
