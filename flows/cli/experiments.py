@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,14 +46,14 @@ def show_experiment(
     Example: [bold]undertone experiment show ravdess-functionals-svm[/]
     """
     from flows.cli.screens import experiments as experiment_screen
-    from tasks.core import paths
+    from tasks.core import artifacts, paths
     from tasks.core.errors import InputError
 
     demand_experiment(load_settings(), name)
     metrics = _metrics(name)
     if metrics is None:
         raise InputError(f"{name} has no results yet; run it: undertone experiment run {name}")
-    cost = json.loads((paths.experiment(name) / "cost.json").read_text(encoding="utf-8"))
+    cost = artifacts.read_json(paths.experiment(name) / "cost.json")
     experiment_screen.result(metrics, cost)
     show_page(paths.page(name), browse=browse)
 
@@ -152,10 +151,10 @@ def _demand_recipes(config: Config, features: dict[str, Any], experiments: dict[
 
 
 def _metrics(name: str) -> dict[str, Any] | None:
-    from tasks.core import paths
+    from tasks.core import artifacts, paths
 
     path: Path = paths.experiment(name) / "metrics.json"
     if not path.is_file():
         return None
-    metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    metrics = artifacts.read_json(path)
     return metrics

@@ -23,14 +23,13 @@ def show() -> None:
 
     Example: [bold]undertone labels show[/]
     """
-    import json
 
     from flows.cli.screens import labels as labels_screen
     from flows.runs import in_process
-    from tasks.core import paths
+    from tasks.core import artifacts, paths
 
     in_process.bring_up_to_date(("labels",), say=_to_stderr)
-    labels_screen.quality(json.loads(paths.LABELS.read_text(encoding="utf-8")))
+    labels_screen.quality(artifacts.read_json(paths.LABELS))
 
 
 @app.command()

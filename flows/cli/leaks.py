@@ -27,7 +27,7 @@ def audit(
     from flows.cli.screens import corpora as corpus_screen
     from flows.project import dag
     from tasks import leaks
-    from tasks.core import paths, tables
+    from tasks.core import artifacts, paths, tables
     from tasks.evaluation import protocols
     from tasks.pages.common import audit_page as page
     from tasks.stages import audit
@@ -39,14 +39,14 @@ def audit(
             dag.reproduce(("audit",))
         finally:
             # at a violation the stage fails after writing its findings
-            report = leaks.AuditReport.from_dict(json.loads(paths.AUDIT.read_text(encoding="utf-8")))
+            report = leaks.AuditReport.from_dict(artifacts.read_json(paths.AUDIT))
             tables.write_text(target, page.render(report, title, simulated=simulated))
             corpus_screen.audit(report, title, paths.AUDIT)
     else:
         rule = protocols.parse(protocol)
         dag.reproduce((f"corpus@{demand_corpus(config, name)}",))
         title, target = f"{name}, {rule.name}", paths.folder(f"corpus@{name}") / "audit.html"
-        simulated = json.loads(paths.reading(name).read_text(encoding="utf-8"))["simulated"]
+        simulated = artifacts.read_json(paths.reading(name)).get("simulated", False)
         report = audit.of_corpus(name, rule, declared=declared or [], seed=config.train.seed)
         tables.write_text(target, page.render(report, title, simulated=simulated))
         # with all pairs: the page and the terminal name a few

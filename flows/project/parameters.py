@@ -43,7 +43,8 @@ def update(mine: str, base: str | None, shipped: str) -> Update:
 
     try:
         documents = [_load(text) for text in (mine, base or shipped, shipped)]
-    except YAMLError:
+    except (YAMLError, NotImplementedError):
+        # ruamel gives up on some layouts of comments
         return Update(mine)
     result = Update(mine)
     if not isinstance(documents[0], Mapping):

@@ -116,7 +116,8 @@ def _upgrade(folder: Path, report: Callable[[str], None], edits: Edits) -> None:
     for name in (*shipped.LINKED, *shipped.COPIED):
         for part in folder.glob(f".{name}.*.part"):
             part.unlink()
-    yaml_files.check(folder / "params.yaml")
+    if (folder / "params.yaml").is_file():
+        yaml_files.parse(yaml_files.read_text(folder / "params.yaml"), "params.yaml")
     plan = _Plan()
     for name in shipped.COPIED:
         mine = shipped.read(folder / name) if (folder / name).is_file() else None

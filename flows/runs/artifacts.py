@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 from flows.project.dag import Dag
 from flows.runs import lineage
 from tasks.core import bugs, paths, pipeline_file, tables
+from tasks.core.artifacts import read_json
 from tasks.pages.common import headline
 from tasks.pages.weak import funnel, inputs
 
@@ -47,7 +47,7 @@ def publish(dag: Dag, stages: Sequence[str]) -> None:
     if "audit" in stages and paths.AUDIT.exists():
         create_table_artifact(
             key="audit",
-            table=_findings(json.loads(paths.AUDIT.read_text(encoding="utf-8"))),
+            table=_findings(read_json(paths.AUDIT)),
             description="Data that training and test videos share; an undeclared violation stops the run.",
         )
     if "report" in stages and dag.is_current("report"):
@@ -92,7 +92,7 @@ def _findings(report: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _publish_results() -> None:
-    metrics = json.loads(paths.METRICS.read_text(encoding="utf-8"))
+    metrics = read_json(paths.METRICS)
     create_markdown_artifact(
         key="funnel",
         markdown=funnel.markdown(funnel.funnel(inputs.read())),

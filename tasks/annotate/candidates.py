@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from tasks.annotate.rated_segments import Segment, SegmentId
 from tasks.core import paths, pipeline_file, tables
 from tasks.core.errors import NotEnoughData, TableError
+from tasks.media.segments import reader
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def load() -> list[Candidate]:
     votes = {row["utterance_id"]: row for row in tables.read(paths.VOTES, tables.VOTES).to_pylist()}
     candidates = []
     for shard in sorted(paths.SHARDS.glob("*.parquet")):
-        for row in pq.read_table(shard, columns=["utterance_id", "start_s", "end_s"]).to_pylist():
+        for row in reader.shard(shard, ["utterance_id", "start_s", "end_s"]).to_pylist():
             utterance_id = row["utterance_id"]
             utterance, vote = utterances.get(utterance_id), votes.get(utterance_id)
             if utterance is None or vote is None:
@@ -85,7 +84,7 @@ def sounds(segments: Iterable[Segment]) -> dict[str, bytes]:
     for video, ids in sorted(wanted.items()):
         if video not in index or index[video]["row_group"] is None:
             raise TableError(f"{paths.SEGMENT_INDEX}: {video} is missing; run: undertone run segments")
-        rows = pq.ParquetFile(paths.SHARDS / index[video]["shard"]).read_row_group(index[video]["row_group"])
+        rows = reader.row_group(index[video]["shard"], index[video]["row_group"])
         for row in rows.to_pylist():
             segment_id = SegmentId(row["utterance_id"], row["start_s"], row["end_s"])
             if segment_id in ids:

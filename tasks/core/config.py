@@ -423,6 +423,7 @@ def _in_document(location: tuple[str | int, ...], content: Any) -> tuple[str | i
 
 
 def _shortened(text: str) -> str:
+    text = text if text.isprintable() else ascii(text)[1:-1]
     return text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 2]} …"
 
 

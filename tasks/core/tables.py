@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from tasks.core import artifacts
 from tasks.core.errors import TableError
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def write(table: pa.Table, path: Path, schema: pa.Schema) -> None:
     """
     checked = conform(table, schema, path)
     with whole(path) as part:
-        pq.write_table(checked, part, compression="zstd")
+        artifacts.write_parquet(checked, part)
 
 
 def read(path: Path, schema: pa.Schema) -> pa.Table:
@@ -230,18 +230,12 @@ def read(path: Path, schema: pa.Schema) -> pa.Table:
     Raises:
         TableError: if the file is missing, cannot be read, or does not follow the schema
     """
-    try:
-        table = _read(path)
-    except FileNotFoundError:
-        raise TableError(f"{path}: there is no such table yet; run the stage that writes it") from None
-    except pa.ArrowInvalid as error:
-        raise TableError(f"{path}: not a Parquet file ({error})") from None
-    return conform(table, schema, path)
+    return conform(_read(path), schema, path)
 
 
 def _read(path: Path) -> pa.Table:
     # pq.read_table also reads folders and imports pandas for that, which takes longer than reading
-    with pq.ParquetFile(path) as file:
+    with artifacts.parquet(path) as file:
         return file.read()
 
 
@@ -254,10 +248,7 @@ def read_corpus(path: Path) -> pa.Table:
     Raises:
         TableError: if the file is missing, or lacks one of the columns that all corpora share
     """
-    try:
-        table = _read(path)
-    except FileNotFoundError:
-        raise TableError(f"{path}: there is no such table yet; run the stage that writes it") from None
+    table = _read(path)
     if missing := [name for name in UTTERANCES.names if name not in table.column_names]:
         raise TableError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(table.column_names)}")
     return table

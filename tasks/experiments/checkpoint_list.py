@@ -5,13 +5,12 @@ Checkpoints on the Hugging Face hub or from a package are not listed: they do no
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from tasks.core import paths
+from tasks.core import artifacts, paths
 from tasks.core.config import Config
 from tasks.corpora.intake import write_entries
 from tasks.experiments import plan
@@ -47,7 +46,7 @@ def fingerprint(config: Config, checkpoint: str) -> str:
     """
     for name, listed in config.checkpoints.items():
         if listed == checkpoint and (path := paths.fingerprint(name)).is_file():
-            return str(json.loads(path.read_text(encoding="utf-8"))["sha256"])
+            return str(artifacts.read_json(path).get("sha256", ""))
     return ""
 
 

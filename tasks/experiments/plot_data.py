@@ -9,11 +9,14 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.core import artifacts
+from tasks.core.errors import TableError
 from tasks.evaluation.splits import Labels
 
 
@@ -162,6 +165,26 @@ def loads(text: str) -> PlotData:
         text: from `dumps`
     """
     plot_data: PlotData = json.loads(text, object_hook=_decoded)
+    return plot_data
+
+
+def read(path: Path) -> PlotData:
+    """Return plot data from a file that the stage `experiment` wrote.
+
+    Args:
+        path: the file
+
+    Raises:
+        TableError: if it is missing or damaged
+    """
+    try:
+        plot_data = loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TableError(f"{path}: there is no such file yet; create it: {artifacts.recreation(path)}") from None
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise artifacts.damaged(path, str(error)) from None
+    if not isinstance(plot_data, PlotData):
+        raise artifacts.damaged(path, f"found {type(plot_data).__name__}")
     return plot_data
 
 

@@ -9,9 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from tasks.core import paths, tables
+from tasks.core import artifacts, paths, tables
 from tasks.core.config import Config
 from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import Bootstrap
@@ -51,7 +50,7 @@ def write(config: Config, recipe: Plan, data: Data, fits: Sequence[Fits], audit:
     groups = experiment_data.resampled(recipe, data.columns)
     bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
     metrics = results.metrics(recipe, data, fits, splits, groups, audit=audit, bootstrap=bootstrap)
-    metrics["simulated"] = json.loads(paths.reading(recipe.recipe.corpus).read_text(encoding="utf-8"))["simulated"]
+    metrics["simulated"] = artifacts.read_json(paths.reading(recipe.recipe.corpus)).get("simulated", False)
     item, record = next(pair for pair in zip(fits[0].items, fits[0].records, strict=True) if pair[0].keep)
     files = dict(record["files"])
     fitted = fitted_model.load(recipe, files, item.point)
@@ -59,7 +58,7 @@ def write(config: Config, recipe: Plan, data: Data, fits: Sequence[Fits], audit:
     tables.write_text(target / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
     predictions = results.predictions(recipe, data, fits, groups)
     with tables.whole(target / "predictions.parquet") as part:
-        pq.write_table(predictions, part, compression="zstd")
+        artifacts.write_parquet(predictions, part)
     recipe_runs = runs.runs(recipe, data, fits[0], groups)
     tables.write_csv(target / "confusion.csv", results.confusion(recipe, data, recipe_runs))
     curves = _curves(fits[0])
@@ -118,4 +117,4 @@ def _write_model(recipe: Plan, item: Fit, record: Mapping[str, Any], files: Mapp
         "features": list(recipe.recipe.features),
         "seed": item.seed,
     }
-    tables.write_text(folder / "card.json", json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+    tables.write_text(folder / "card.json", artifacts.card_text(card, files))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from tasks.core import paths
+from tasks.core import artifacts, paths
 from tasks.core.errors import InputError
 from tasks.evaluation import scores
 from tasks.evaluation.scores import NAMES, Bootstrap
@@ -114,7 +112,8 @@ def _predictions(name: str) -> dict[str, _Predicted]:
     path = paths.experiment(name) / "predictions.parquet"
     if not path.is_file():
         raise InputError(f"experiment {name} has no predictions yet; run it: undertone experiment run {name}")
-    table = pq.read_table(path)
+    with artifacts.parquet(path) as file:
+        table = file.read()
     table = table.filter(pc.equal(table["variant"], RECIPE))
     if "predicted" not in table.column_names:
         raise InputError(f"experiment {name} predicts no classes; only classes can be compared")
@@ -128,7 +127,7 @@ def _predictions(name: str) -> dict[str, _Predicted]:
 
 
 def _metrics(name: str) -> dict[str, Any]:
-    metrics: dict[str, Any] = json.loads((paths.experiment(name) / "metrics.json").read_text(encoding="utf-8"))
+    metrics = artifacts.read_json(paths.experiment(name) / "metrics.json")
     return metrics
 
 

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.core import paths, tables
+from tasks.core import artifacts, paths, tables
 from tasks.core.errors import InputError
 from tasks.media.segments.cutting import pydub_sound
 from tasks.media.segments.reader import samples
@@ -42,15 +41,16 @@ def export(folder: Path, labels: Mapping[str, str], audio_format: str = "wav") -
     """
     write, n_written, used = _writer(audio_format), 0, set[str]()
     for shard in sorted(paths.SHARDS.glob("*.parquet")):
-        for batch in pq.ParquetFile(shard).iter_batches(_ROWS_AT_ONCE, columns=["utterance_id", "audio"]):
-            for segment in batch.to_pylist():
-                if (label := labels.get(segment["utterance_id"])) is None:
-                    continue
-                target = folder / label / f"{_file_name(segment, used)}.{audio_format}"
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with tables.whole(target) as part:
-                    write(part, *samples(segment))
-                n_written += 1
+        with artifacts.parquet(shard) as file:
+            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=["utterance_id", "audio"]):
+                for segment in batch.to_pylist():
+                    if (label := labels.get(segment["utterance_id"])) is None:
+                        continue
+                    target = folder / label / f"{_file_name(segment, used)}.{audio_format}"
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    with tables.whole(target) as part:
+                        write(part, *samples(segment))
+                    n_written += 1
     return n_written
 
 

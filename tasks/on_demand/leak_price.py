@@ -305,10 +305,8 @@ def _interval(value: Any, spread: NDArray[np.float64], confidence: float) -> Sco
 
 
 def _utterances(name: str) -> list[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
     # only the columns that all corpora share
-    table = pq.read_table(paths.utterances(name), columns=tables.UTTERANCES.names)
+    table = tables.read_corpus(paths.utterances(name)).select(tables.UTTERANCES.names)
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 

@@ -5,7 +5,6 @@ Decoding, caption cleaning, cutting and features are those of the training data.
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from tasks.core import paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import AudioError, InputError, NotEnoughData, Rejected
 from tasks.core.results import Reject
+from tasks.experiments.weak_path import kept_model
 from tasks.features.mid_term.mid_term import NAMES, AnalysisWindows, mid_terms
 from tasks.fetching import client, identity
 from tasks.fetching.description import MediaAddress
@@ -105,8 +105,8 @@ def run(source: str, *, captions: Path | None, out: Path, config: Config) -> Pre
 def _model() -> tuple[Classifier, AnalysisWindows]:
     if not paths.MODEL.is_file() or not paths.CARD.is_file():
         raise InputError(f"there is no model at {paths.MODEL} yet; train one first: undertone run (or undertone demo)")
-    card = paths.CARD.read_text(encoding="utf-8")
-    return Classifier(paths.MODEL.read_bytes(), card), AnalysisWindows(**json.loads(card)["windows"])
+    classifier, card = kept_model.load()
+    return classifier, kept_model.windows(card)
 
 
 def _obtain(source: str, captions: Path | None, folder: Path, config: Config) -> Medium:

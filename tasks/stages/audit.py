@@ -49,9 +49,7 @@ def of_corpus(name: str, protocol: Protocol, *, declared: list[str], seed: int) 
     Raises:
         NotEnoughData: if the corpus is too small for the protocol
     """
-    import pyarrow.parquet as pq
-
-    utterances = pq.read_table(paths.utterances(name))
+    utterances = tables.read_corpus(paths.utterances(name))
     sounds = tables.read(paths.sounds(name), tables.SOUNDS)
     return _survey(utterances, sounds, protocol, declared, seed)
 

@@ -200,10 +200,11 @@ def _noted(video: CrawlItem, key: str) -> Result | None:
     """Return what a killed run fetched but did not cache, if its files are complete."""
     try:
         row = json.loads((video.folder / _NOTE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        result = Result(tables.from_rows([row], tables.VIDEOS))
+    except (FileNotFoundError, ValueError, RecursionError, AttributeError, pa.ArrowException):
+        # no note, or a damaged one: fetched again
         return None
-    result = Result(tables.from_rows([row], tables.VIDEOS))
-    return result if row["fetched_as"] == key and _is_complete(video, result) else None
+    return result if row.get("fetched_as") == key and _is_complete(video, result) else None
 
 
 def _id(entry: lists.ListEntry) -> str:

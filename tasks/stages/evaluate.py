@@ -20,7 +20,7 @@ from tasks.core.errors import NotEnoughData
 from tasks.core.results import Result
 from tasks.evaluation import scores
 from tasks.evaluation.splits import Labels
-from tasks.experiments.weak_path import recipe, training_rows
+from tasks.experiments.weak_path import kept_model, recipe, training_rows
 from tasks.labelling.people import agreement, rating_coverage, ratings
 from tasks.labelling.votes import combine
 from tasks.models.svm import weak_svm
@@ -81,10 +81,10 @@ def run(config: Config, *, each: Each) -> None:
             "no test utterance has a label, so there is nothing to score; "
             "add interviews to the test list, or lower polarity.min_score in params.yaml"
         )
-    classifier = weak_svm.Classifier(paths.MODEL.read_bytes(), card := paths.CARD.read_text(encoding="utf-8"))
+    classifier, card = kept_model.load()
     predicted, values = classifier.predict(everything.features)
     labels = dict(zip(everything.ids.tolist(), predicted.tolist(), strict=True))
-    c, digest = json.loads(card)["parameters"]["c"], training_rows.digest(train, test)
+    c, digest = card["parameters"]["c"], training_rows.digest(train, test)
     shuffles = [Shuffle(number, c, digest) for number in range(config.evaluate.shuffles)]
     guesses = collect(each(Work("evaluate", evaluate_one, config.train, GUESSED), shuffles), GUESSED)
     compared = {

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from tasks.core import paths, tables
+from tasks.core import artifacts, paths, tables
 from tasks.core.config import Config
 from tasks.core.each import Each
 from tasks.pages.leaderboard import page
@@ -18,5 +16,5 @@ def run(config: Config, *, each: Each) -> None:
         each: unused
     """
     files = [paths.experiment(name) / "metrics.json" for name in config.experiments]
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in files if path.is_file()]
+    results = [artifacts.read_json(path) for path in files if path.is_file()]
     tables.write_text(paths.LEADERBOARD, page.render(results))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from tasks.core import paths, tables
+from tasks.core import artifacts, paths, tables
 from tasks.core.config import Config
 from tasks.core.each import Each
 from tasks.experiments import plot_data
@@ -21,8 +19,6 @@ def run(config: Config, name: str, *, each: Each) -> None:
         each: unused
     """
     folder = paths.experiment(name)
-    metrics, audit = (
-        json.loads((folder / file).read_text(encoding="utf-8")) for file in ("metrics.json", "audit.json")
-    )
-    drawn = plot_data.loads((folder / "plot_data.json").read_text(encoding="utf-8"))
+    metrics, audit = (artifacts.read_json(folder / file) for file in ("metrics.json", "audit.json"))
+    drawn = plot_data.read(folder / "plot_data.json")
     tables.write_text(paths.page(name), page.render(metrics, AuditReport.from_dict(audit), drawn))

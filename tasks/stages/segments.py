@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.core import paths, pipeline_file, tables
+from tasks.core import artifacts, paths, pipeline_file, tables
 from tasks.core.config import Config, Cutting
 from tasks.core.each import Each, Outcome, Work, write_rejects
 from tasks.core.results import Reject, Result
@@ -105,7 +105,9 @@ def _write_shard(name: str, outcomes: Sequence[Outcome]) -> ShardRecord:
     entries, rejects = list[IndexRow](), list[Reject]()
     with (
         tables.whole(paths.SHARDS / name) as part,
-        pq.ParquetWriter(part, hugging_face.described(tables.SEGMENTS, RATE_HZ), compression="none") as writer,
+        pq.ParquetWriter(
+            part, hugging_face.described(tables.SEGMENTS, RATE_HZ), compression="none", write_page_checksum=True
+        ) as writer,
     ):
         n_groups = 0
         for outcome in outcomes:
@@ -118,6 +120,8 @@ def _write_shard(name: str, outcomes: Sequence[Outcome]) -> ShardRecord:
                 about["row_group"], n_groups = n_groups, n_groups + 1
             entries.append({"video_id": outcome.item, **about})
             rejects += result.rejects
+        writer.close()
+        artifacts.seal(part)
     return ShardRecord.of(name, _keys(outcomes), entries, rejects)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks.core import paths, tables
+from tasks.core import artifacts, paths, tables
 from tasks.core.config import Config, Train
 from tasks.core.each import Each, Work, collect
 from tasks.core.errors import LeakError
@@ -115,7 +115,8 @@ def run(config: Config, *, each: Each) -> None:
     metrics = _metrics(config, rows, folds, final, predictions)
     tables.write_text(paths.CROSS_VALIDATION, json.dumps(metrics, indent=2) + "\n")
     tables.write_bytes(paths.MODEL, final["model"])
-    tables.write_text(paths.CARD, json.dumps(_card(config, rows, final, n_folds), indent=2) + "\n")
+    card = _card(config, rows, final, n_folds)
+    tables.write_text(paths.CARD, artifacts.card_text(card, {paths.MODEL.name: final["model"]}))
 
 
 def _demand_fitted_inside(model: Any, rows: training_rows.Rows, inside: Any, where: str) -> None:

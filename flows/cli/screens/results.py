@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.cli.screens import labels
-from tasks.core import paths
+from tasks.core import artifacts, paths
 from tasks.pages.common import headline as figures
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ AGREEMENT = {"percent": "pairwise agreement", "kappa": "Fleiss' kappa", "alpha":
 
 def headline() -> None:
     """Print the test scores, those of both baselines, the verdict and the protocol."""
-    metrics = json.loads(paths.METRICS.read_text(encoding="utf-8"))
+    metrics = artifacts.read_json(paths.METRICS)
     rows = figures.headline(metrics)
     table = Table(title=f"Held-out videos, {rows[0].n} utterances ({metrics['protocol']['confidence']:.0%} interval)")
     for name in ("", *figures.SYSTEMS.values()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.core import paths, tables
+from tasks.core import artifacts, paths, tables
 from tasks.core.config import Config
 from tasks.corpora import unreferenced
 from tasks.corpora.readers import registry
@@ -67,7 +66,7 @@ def load(name: str, config: Config) -> CorpusTables:
     entry = config.corpora[name]
     corpus = registry.corpus(entry.reader)
     sounds = tables.read(paths.sounds(name), tables.SOUNDS)
-    note: Mapping[str, Any] = json.loads(paths.reading(name).read_text(encoding="utf-8"))
+    note: Mapping[str, Any] = artifacts.read_json(paths.reading(name))
     return CorpusTables(
         corpus,
         tuple(tables.read(paths.utterances(name), corpus.schema).to_pylist()),

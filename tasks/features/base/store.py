@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.core import tables
+from tasks.core import artifacts, tables
 from tasks.core.errors import InputError
 from tasks.features.base.extractor import Value
 from tasks.features.base.sequences import Sequences
@@ -38,6 +39,7 @@ INDEX = pa.schema(
     [("utterance_id", pa.string()), ("start", pa.int64()), ("n_steps", pa.int64()), ("text", pa.string())]
 )
 _INDEX, _VALUES, _CARD = "index.parquet", "values.safetensors", "card.json"
+_MOST_VALUES = 1 << 40
 _HEADER_BYTES = 128
 """Reserved for the safetensors header, which is written last, when the shape is known; padded with spaces."""
 
@@ -139,7 +141,7 @@ def write(folder: Path, batches: Iterable[pa.Table], card: dict[str, Any]) -> in
     digests = {f"{name.partition('.')[0]}_sha256": _digest(folder / name) for name in (_INDEX, _VALUES)}
     full_card = {**card, "n_utterances": len(rows), "n_steps": n_steps, "n_features": n_features, **digests}
     # written last, since it holds the digests of the other files
-    tables.write_text(folder / _CARD, json.dumps(full_card, indent=2, ensure_ascii=False) + "\n")
+    tables.write_text(folder / _CARD, artifacts.card_text(full_card))
     return len(rows)
 
 
@@ -153,10 +155,10 @@ def card(folder: Path) -> dict[str, Any]:
         InputError: if the folder has no card
     """
     try:
-        contents: dict[str, Any] = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+        content = (folder / _CARD).read_bytes()
     except FileNotFoundError:
         raise InputError(f"{folder}: no features here yet; run the stage that extracts them") from None
-    return contents
+    return artifacts.parse_json(content, folder / _CARD)
 
 
 def read(folder: Path) -> Features:
@@ -166,13 +168,19 @@ def read(folder: Path) -> Features:
         folder: folder of the feature set
 
     Raises:
-        InputError: if the folder has no card, or the file of values is missing or has the wrong size
+        InputError: if the folder has no card
+        TableError: if the card, the index or the file of values is damaged
     """
     contents = card(folder)
-    path, shape = folder / _VALUES, (int(contents["n_steps"]), int(contents["n_features"]))
+    n_steps, n_features = contents.get("n_steps"), contents.get("n_features")
+    if not (isinstance(n_steps, int) and isinstance(n_features, int) and 0 <= n_steps * n_features < _MOST_VALUES):
+        raise artifacts.damaged(folder / _CARD, "it states no number of steps and of features")
+    path, shape = folder / _VALUES, (n_steps, n_features)
     n_bytes = _HEADER_BYTES + 4 * shape[0] * shape[1]
     if not path.is_file() or path.stat().st_size != n_bytes:
-        raise InputError(f"{path}: expected {n_bytes:,} bytes; remove {folder} and run its stage again")
+        raise artifacts.damaged(path, f"expected {n_bytes:,} bytes")
+    if contents.get("values_sha256", "") not in ("", _digest_once(path, *_state(path))):
+        raise artifacts.damaged(path, "its bytes do not match the digest in its card")
     # NumPy cannot memory-map an array of size 0
     empty = np.empty(shape, dtype=np.float32)
     values = np.memmap(path, dtype="<f4", mode="r", offset=_HEADER_BYTES, shape=shape) if shape[0] else empty
@@ -197,6 +205,17 @@ def _put_header(file: BinaryIO, n_steps: int, n_features: int) -> None:
     length = _HEADER_BYTES - 8
     file.seek(0)
     file.write(length.to_bytes(8, "little") + text.ljust(length))
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@lru_cache(maxsize=256)
+def _digest_once(path: Path, _inode: int, _size: int, _changed: int) -> str:
+    """Return the digest of a file's content, computed once per process while the file stays as it is."""
+    return _digest(path)
 
 
 def _digest(path: Path) -> str:

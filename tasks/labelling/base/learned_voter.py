@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.core import tables
-from tasks.core.errors import ConfigError, NotEnoughData
+from tasks.core import artifacts, tables
+from tasks.core.errors import ConfigError, NotEnoughData, TableError
 from tasks.evaluation import scores, splits
 from tasks.evaluation.scores import Bootstrap
 from tasks.evaluation.splits import Labels
@@ -26,6 +26,7 @@ from tasks.features.base import checkpoints
 
 _CARD, _HEAD = "card.json", "head.safetensors"
 _C, _ITERATIONS, _FOLDS, _BATCH = 1.0, 2000, 5, 64
+_N_CLASSES = len(tables.SENTIMENTS)
 _RETRAIN = "train it again: undertone labels learn"
 _CARD_FIELDS = ("name", "licence", "checkpoint", "checkpoint_sha256", "trained_on")
 
@@ -123,7 +124,7 @@ def learn(name: str, training: TrainingTexts, folder: Path, bootstrap: Bootstrap
         "versions": {package: version(package) for package in ("undertone", "scikit-learn", "torch", "transformers")},
     }
     _write(folder, fields, model.coef_[order], model.intercept_[order])
-    return fields
+    return card(folder)
 
 
 def read(folder: Path) -> LearnedVoter:
@@ -136,14 +137,16 @@ def read(folder: Path) -> LearnedVoter:
         ConfigError: if its card or weights are damaged, or the installed encoder is not the one it was trained with
     """
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load
 
     fields = card(folder)
     try:
-        arrays = load_file(folder / _HEAD)
+        arrays = load(artifacts.read_bound(folder / _HEAD, fields))
         weights, biases = arrays["weights"], arrays["biases"]
-    except (OSError, KeyError, SafetensorError) as error:
-        raise ConfigError(f"{folder}: this voter cannot be read ({error}); {_RETRAIN}") from error
+    except (OSError, KeyError, TableError, SafetensorError) as error:
+        raise ConfigError(f"{folder}: this voter cannot be read ({_reason(error)}); {_RETRAIN}") from error
+    if weights.ndim != 2 or (len(weights), biases.shape) != (_N_CLASSES, (_N_CLASSES,)):
+        raise ConfigError(f"{folder}: this voter has weights of shape {weights.shape}; {_RETRAIN}")
     if checkpoints.fingerprint(fields["checkpoint"]) != fields["checkpoint_sha256"]:
         raise ConfigError(
             f"{folder}: this voter was trained with another {fields['checkpoint']} than the installed one; {_RETRAIN}"
@@ -161,13 +164,18 @@ def card(folder: Path) -> dict[str, Any]:
         ConfigError: if the card is damaged
     """
     try:
-        fields: dict[str, Any] = json.loads((folder / _CARD).read_text(encoding="utf-8"))
-        missing = [key for key in _CARD_FIELDS if key not in fields]
-    except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(f"{folder}: this voter's card cannot be read ({error}); {_RETRAIN}") from error
+        fields = artifacts.parse_json((folder / _CARD).read_bytes(), folder / _CARD)
+        missing = [key for key in _CARD_FIELDS if not isinstance(fields.get(key), str)]
+    except (OSError, TableError) as error:
+        raise ConfigError(f"{folder}: this voter's card cannot be read ({_reason(error)}); {_RETRAIN}") from error
     if missing:
         raise ConfigError(f"{folder / _CARD}: {', '.join(missing)} is missing; {_RETRAIN}")
     return fields
+
+
+def _reason(error: Exception) -> str:
+    # no stage writes voters
+    return str(error).partition("; recreate it:")[0]
 
 
 def _vectors(texts: Sequence[str], checkpoint: str) -> NDArray[np.float64]:
@@ -213,5 +221,6 @@ def _digest(training: TrainingTexts) -> str:
 def _write(folder: Path, fields: dict[str, Any], weights: NDArray[np.float64], biases: NDArray[np.float64]) -> None:
     from safetensors.numpy import save
 
-    tables.write_bytes(folder / _HEAD, save({"weights": np.ascontiguousarray(weights), "biases": biases.copy()}))
-    tables.write_text(folder / _CARD, json.dumps(fields, indent=2, ensure_ascii=False) + "\n")
+    head = save({"weights": np.ascontiguousarray(weights), "biases": biases.copy()})
+    tables.write_bytes(folder / _HEAD, head)
+    tables.write_text(folder / _CARD, artifacts.card_text(fields, {_HEAD: head}))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.core import paths, tables
+from tasks.core import artifacts, paths, tables
 
 _CUT = ["utterance_id", "start_s", "end_s", "audio"]
 
@@ -45,15 +45,44 @@ def read(video: SegmentedVideo) -> list[dict[str, Any]]:
     """
     if video.row_group is None:
         return []
-    file = pq.ParquetFile(paths.SHARDS / video.shard)
-    rows: list[dict[str, Any]] = file.read_row_group(video.row_group, _CUT).to_pylist()
-    return rows
+    return row_group(video.shard, video.row_group, _CUT).to_pylist()  # type: ignore[no-any-return]
+
+
+def row_group(shard: str, number: int, columns: list[str] | None = None) -> pa.Table:
+    """Return the segments of one video.
+
+    Args:
+        shard: file name of its shard
+        number: of its row group
+        columns: their names; all by default
+
+    Raises:
+        TableError: if the shard is missing or damaged, or has no such row group
+    """
+    with artifacts.parquet(paths.SHARDS / shard) as file:
+        if not 0 <= number < file.num_row_groups:
+            raise artifacts.damaged(paths.SEGMENT_INDEX, f"{shard} has no row group {number}")
+        return file.read_row_group(number, columns)
+
+
+def shard(path: Path, columns: list[str]) -> pa.Table:
+    """Return columns of all segments of a shard.
+
+    Args:
+        path: of the shard
+        columns: their names
+
+    Raises:
+        TableError: if the shard is missing or damaged
+    """
+    with artifacts.parquet(path) as file:
+        return file.read(columns)
 
 
 def sounds() -> pa.Table:
     """Return id, samples' digest and fingerprint of every segment, columns of `tables.SOUNDS`, sorted by id."""
     columns = ["utterance_id", "samples_sha256", "fingerprint"]
-    shards = [pq.ParquetFile(path).read(columns) for path in sorted(paths.SHARDS.glob("*.parquet"))]
+    shards = [shard(path, columns) for path in sorted(paths.SHARDS.glob("*.parquet"))]
     return pa.concat_tables([tables.SEGMENTS.empty_table().select(columns), *shards]).sort_by("utterance_id")
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.core import paths, tables
+from tasks.core import artifacts, paths, tables
 from tasks.core.results import Reject
 
 _TRAILER_BYTES = 8
@@ -27,12 +27,14 @@ class ShardRecord:
     Args:
         keys: cache keys of its videos' segments, in order
         state: digest of the file's size and footer
+        changed: its modification time in nanoseconds
         entries: its videos' rows of the index
         rejects: utterances that could not be cut
     """
 
     keys: tuple[str, ...]
     state: str
+    changed: int
     entries: tuple[Mapping[str, Any], ...]
     rejects: tuple[Reject, ...]
 
@@ -48,11 +50,16 @@ class ShardRecord:
             entries: its videos' rows of the index
             rejects: utterances that could not be cut
         """
-        return cls(tuple(keys), _state(paths.SHARDS / name), tuple(entries), tuple(rejects))
+        path = paths.SHARDS / name
+        return cls(tuple(keys), _state(path), path.stat().st_mtime_ns, tuple(entries), tuple(rejects))
 
     def is_current(self, name: str, keys: Sequence[str]) -> bool:
         """Tell whether the shard would have the same contents, and its file is the one that was written."""
-        return self.keys == tuple(keys) and self.state == _state(paths.SHARDS / name)
+        path = paths.SHARDS / name
+        if self.keys != tuple(keys) or self.state != _state(path):
+            return False
+        # all bytes of a file that was touched are read again: it may be damaged
+        return path.stat().st_mtime_ns == self.changed or artifacts.is_intact(path)
 
 
 def read() -> dict[str, ShardRecord]:
@@ -72,7 +79,9 @@ def write(records: Mapping[str, ShardRecord]) -> None:
 
 def _record(fields: Mapping[str, Any]) -> ShardRecord:
     rejects = (Reject(**reject) for reject in fields["rejects"])
-    return ShardRecord(tuple(fields["keys"]), fields["state"], tuple(fields["entries"]), tuple(rejects))
+    return ShardRecord(
+        tuple(fields["keys"]), fields["state"], fields["changed"], tuple(fields["entries"]), tuple(rejects)
+    )
 
 
 def _state(path: Path) -> str:

@@ -245,6 +245,9 @@ class Classifier:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        shapes = [graph_input.shape for graph_input in self._session.get_inputs()]
+        if [shape[-1] for shape in shapes if shape] != [len(self.features)]:
+            raise ValueError(f"expected one input of {len(self.features)} features, found {shapes}")
 
     def predict(self, features: Features) -> tuple[Labels, Features]:
         """Return predicted classes, shape (n_rows,), and decision values, shape (n_rows, n_classes).

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tasks.core import paths, tables
 from tasks.core.errors import TableError
+from tasks.media.segments import reader
 from tasks.pages.weak.inputs import RunResults
 
 
@@ -109,8 +109,7 @@ def _sounds(ids: Sequence[str], videos: Mapping[str, str], index: pa.Table) -> d
     for video in sorted({videos[utterance_id] for utterance_id in ids}):
         if places[video]["row_group"] is None:
             continue
-        shard = pq.ParquetFile(paths.SHARDS / places[video]["shard"])
-        rows = shard.read_row_group(places[video]["row_group"]).to_pylist()
+        rows = reader.row_group(places[video]["shard"], places[video]["row_group"]).to_pylist()
         sounds.update({row["utterance_id"]: row["audio"]["bytes"] for row in rows if row["utterance_id"] in videos})
     if missing := [utterance_id for utterance_id in ids if utterance_id not in sounds]:
         raise TableError(f"{paths.SHARDS}: the segment {missing[0]} is not where the index says; run segments again")

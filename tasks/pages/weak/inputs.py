@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from tasks.core import paths, pipeline_file, tables
+from tasks.core import artifacts, paths, pipeline_file, tables
 from tasks.core.errors import TableError
 
 _DIGESTED = (
@@ -98,10 +96,8 @@ def read() -> RunResults:
 
 
 def _ids(path: Path) -> frozenset[str]:
-    try:
-        return frozenset(pq.read_table(path, columns=["utterance_id"])["utterance_id"].to_pylist())
-    except FileNotFoundError:
-        raise TableError(f"{path}: there is no such table yet; run the stage that writes it") from None
+    with artifacts.parquet(path) as file:
+        return frozenset(file.read(["utterance_id"])["utterance_id"].to_pylist())
 
 
 def _digest(path: Path) -> str:
@@ -115,7 +111,7 @@ def _rejects(path: Path) -> pa.Table:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content = artifacts.read_json(path)
     except FileNotFoundError:
         raise TableError(f"{path}: there is no such file yet; run the stage that writes it") from None
     except ValueError as error:

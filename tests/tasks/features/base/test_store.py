@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from tasks.core import tables
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, TableError
 from tasks.features.base import store
 
 
@@ -71,7 +71,7 @@ def test_a_truncated_file_is_reported(tmp_path: Path) -> None:
     store.write(tmp_path, [batch({"c/a": np.ones(3, np.float32)})], {})
     path = tmp_path / "values.safetensors"
     path.write_bytes(path.read_bytes()[:-4])
-    with pytest.raises(InputError, match="expected 140 bytes"):
+    with pytest.raises(TableError, match="expected 140 bytes"):
         store.read(tmp_path)
     with pytest.raises(InputError, match="no features here yet"):
         store.read(tmp_path / "nowhere")

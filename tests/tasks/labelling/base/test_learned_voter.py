@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from tasks.core import tables
+from tasks.core import artifacts, tables
 from tasks.core.errors import ConfigError, InputError, NotEnoughData
 from tasks.evaluation.scores import Bootstrap
 from tasks.labelling.base import learned_voter, project_voters, registry
@@ -68,10 +68,12 @@ def test_a_voter_over_another_encoder_or_a_damaged_one_is_refused(tmp_path: Path
     folder = tmp_path / "mine"
     learned_voter.learn("mine", given(), folder, FEW, encoder)
     whole = json.loads((folder / "card.json").read_text())
-    (folder / "card.json").write_text(json.dumps({**whole, "checkpoint_sha256": "0"}))
+    (folder / "card.json").write_text(artifacts.card_text({**whole, "checkpoint_sha256": "0"}))
     with pytest.raises(ConfigError, match="trained with another"):
         learned_voter.read(folder)
-    (folder / "card.json").write_text(json.dumps({key: value for key, value in whole.items() if key != "licence"}))
+    (folder / "card.json").write_text(
+        artifacts.card_text({key: value for key, value in whole.items() if key != "licence"})
+    )
     with pytest.raises(ConfigError, match=r"licence is missing.*labels learn"):
         learned_voter.read(folder)
     (folder / "card.json").write_text("{")
@@ -79,7 +81,13 @@ def test_a_voter_over_another_encoder_or_a_damaged_one_is_refused(tmp_path: Path
         learned_voter.read(folder)
     (folder / "card.json").write_text(json.dumps(whole))
     (folder / "head.safetensors").write_bytes(b"nothing")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match=r"not the file that its card describes\)\); train it again"):
+        learned_voter.read(folder)
+    (folder / "card.json").write_text(json.dumps({**whole, "licence": "another"}))
+    with pytest.raises(ConfigError, match=r"contents do not match their digest\)\); train it again"):
+        learned_voter.read(folder)
+    (folder / "card.json").write_text(artifacts.card_text({**whole, "licence": 5}))
+    with pytest.raises(ConfigError, match="licence is missing"):
         learned_voter.read(folder)
 
 
