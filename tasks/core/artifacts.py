@@ -42,6 +42,17 @@ def damaged(path: Path, reason: str) -> TableError:
     return TableError(f"{path} is damaged ({plain}); recreate it: {recreation(path)}")
 
 
+def missing(path: Path) -> TableError:
+    """Return the error for an artifact that is not there yet; it names the stage that writes it.
+
+    Args:
+        path: of the artifact, relative to the project folder
+    """
+    command = recreation(path).rpartition("then: ")[2].removesuffix(" --force")
+    named = f": {command}" if command.startswith("undertone") else ""
+    return TableError(f"{path}: there is no such file yet; run the stage that writes it{named}")
+
+
 def recreation(path: Path) -> str:
     """Return the command that writes an artifact again.
 
@@ -153,7 +164,7 @@ def parquet(path: Path) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file
     except FileNotFoundError:
-        raise TableError(f"{path}: there is no such table yet; run the stage that writes it") from None
+        raise missing(path) from None
     except (pa.ArrowException, OSError, UnicodeDecodeError, EOFError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -183,7 +194,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         return parse_json(path.read_bytes(), path)
     except FileNotFoundError:
-        raise TableError(f"{path}: there is no such file yet; create it: {recreation(path)}") from None
+        raise missing(path) from None
 
 
 def parse_json(content: bytes, path: Path) -> dict[str, Any]:
@@ -233,7 +244,7 @@ def read_bound(path: Path, card: Mapping[str, Any]) -> bytes:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise TableError(f"{path}: there is no such file yet; create it: {recreation(path)}") from None
+        raise missing(path) from None
     files = card.get(FILES)
     if isinstance(files, Mapping) and files.get(path.name) != hashlib.sha256(content).hexdigest():
         raise damaged(path, "it is not the file that its card describes")

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core import artifacts
-from tasks.core.errors import TableError
 from tasks.evaluation.splits import Labels
 
 
@@ -180,7 +179,7 @@ def read(path: Path) -> PlotData:
     try:
         plot_data = loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise TableError(f"{path}: there is no such file yet; create it: {artifacts.recreation(path)}") from None
+        raise artifacts.missing(path) from None
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise artifacts.damaged(path, str(error)) from None
     if not isinstance(plot_data, PlotData):

@@ -172,8 +172,10 @@ def read(folder: Path) -> Features:
         TableError: if the card, the index or the file of values is damaged
     """
     contents = card(folder)
-    n_steps, n_features = contents.get("n_steps"), contents.get("n_features")
-    if not (isinstance(n_steps, int) and isinstance(n_features, int) and 0 <= n_steps * n_features < _MOST_VALUES):
+    n_steps: Any = contents.get("n_steps")
+    n_features: Any = contents.get("n_features")
+    are_numbers = isinstance(n_steps, int) and isinstance(n_features, int)
+    if not are_numbers or min(n_steps, n_features) < 0 or n_steps * n_features > _MOST_VALUES:
         raise artifacts.damaged(folder / _CARD, "it states no number of steps and of features")
     path, shape = folder / _VALUES, (n_steps, n_features)
     n_bytes = _HEADER_BYTES + 4 * shape[0] * shape[1]

@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.core import artifacts, paths, pipeline_file, tables
-from tasks.core.errors import TableError
 
 _DIGESTED = (
     paths.VOTES,
@@ -110,10 +109,4 @@ def _rejects(path: Path) -> pa.Table:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = artifacts.read_json(path)
-    except FileNotFoundError:
-        raise TableError(f"{path}: there is no such file yet; run the stage that writes it") from None
-    except ValueError as error:
-        raise TableError(f"{path}: not valid JSON ({error}); run the stage that writes it again") from None
-    return content
+    return artifacts.read_json(path)

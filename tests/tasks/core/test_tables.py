@@ -110,7 +110,7 @@ def test_an_ordinary_table_is_read_without_pandera(tmp_path: Path) -> None:
 
 
 def test_columns_and_files_that_are_not_what_they_should_be(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match="no such table"):
+    with pytest.raises(TableError, match="no such file yet"):
         tables.read(tmp_path / "none.parquet", tables.VOTES)
     (tmp_path / "junk.parquet").write_bytes(b"junk")
     with pytest.raises(TableError, match="is damaged"):
