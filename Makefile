@@ -65,7 +65,7 @@ bench: $(PEERS) ## compare the speed with other programs (bench/README.md); some
 $(PEERS): bench/requirements.lock
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	@echo "Installing the other programs into .venv-bench"
-	@.venv-bench/bin/python -m pip install -qq --disable-pip-version-check -r bench/requirements.lock
+	@.venv-bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r bench/requirements.lock
 	@touch $@
 
 fuzz: ## read 200,000 malformed inputs of all kinds; continues after Ctrl-C; some: ONLY="captions http"

@@ -262,3 +262,10 @@ def contents(folder: Path) -> dict[str, Any]:
     videos = tables.read(folder / paths.VIDEOS, tables.VIDEOS).to_pylist()
     rejected = tables.read(folder / paths.rejected("crawl"), tables.REJECTED).to_pylist()
     return {"media": media, "videos": json.loads(json.dumps(videos)), "rejected": rejected}
+
+
+def test_every_peer_has_a_version_and_hashes() -> None:
+    lock = (ROOT / "bench" / "requirements.lock").read_text(encoding="utf-8")
+    lines = lock.replace("\\\n", "").splitlines()
+    assert len(lines) > 50
+    assert all("==" in line and "--hash=sha256:" in line for line in lines)
