@@ -73,6 +73,9 @@ def demo() -> None:
 
     config = load_settings()
     sample.demand_sample_lists(config)
+    taken, config = config.simulate.port, sample.on_a_free_port(config)
+    if config.simulate.port != taken:
+        typer.echo(f"Port {taken} is taken: params.yaml and the lists use {config.simulate.port} from now on")
     started = time.monotonic()
     with sample.served(config) as url:
         typer.echo(f"The sample's {config.simulate.train + config.simulate.test} interviews are served at {url}")
@@ -176,11 +179,15 @@ def site(
 
     config = load_settings()
     pages = folder(media) if media else sample(config.simulate, paths.SITE)
-    with interview_site.serve(pages, port=config.simulate.port if port is None else port) as url:
+    chosen = interview_site.free_port(config.simulate.port) if port is None else port
+    with interview_site.serve(pages, port=chosen) as url:
         typer.echo(f"Serving {media or 'the sample'} at {url}. Stop with Ctrl-C.")
         if lists:
             interview_site.write_lists(pages, url, lists / "train.csv", lists / "test.csv")
             typer.echo(f"Written: {lists / 'train.csv'} and {lists / 'test.csv'}")
+        address = url.removeprefix("http://")
+        if address not in config.crawl.allow_addresses:
+            typer.echo(f"To crawl it, add {address!r} to crawl.allow_addresses in params.yaml.")
         _wait_for_ctrl_c()
 
 
@@ -316,15 +323,34 @@ def votes(
 
 
 @app.command()
-def new(folder: Annotated[Path, typer.Argument(help="Folder to make.")]) -> None:
+def new(
+    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
+    media: Annotated[
+        Path | None, typer.Option(help="Folder of recordings with captions beside them; the lists name these files.")
+    ] = None,
+) -> None:
     """Make a project folder with its own lists, parameters, data and stages.
 
-    Example: [bold]undertone new my-interviews[/]
+    With --media, recordings on disk are used instead of a crawl: a media file X.m4a (or in another container), and
+    its captions X.vtt, X.en.srt …
+
+    Example: [bold]undertone new my-interviews --media recordings/[/]
     """
     from flows.project import workspace
+    from tasks.fetching import local_files
 
-    workspace.create(folder)
-    typer.echo(f"{folder} is ready. List interviews in {folder}/data/train.csv and test.csv, then:")
+    if media is None:
+        workspace.create(folder)
+        typer.echo(f"{folder} is ready. List interviews in {folder}/data/train.csv and test.csv, then:")
+    else:
+        scanned = local_files.scan(media)
+        workspace.create(folder, scanned.recordings)
+        typer.echo(
+            f"{folder} is ready: {len(scanned.recordings)} recordings are in {folder}/data/train.csv and test.csv."
+        )
+        for path, reason in (*local_files.without_captions(scanned.recordings), *scanned.skipped):
+            typer.echo(f"  {path}: {reason}", err=True)
+        typer.echo("Check which of them are for testing, then:")
     typer.echo(f"  cd {folder} && undertone run")
 
 
@@ -367,6 +393,7 @@ def ui(port: Annotated[int, typer.Option(help="Port of the Prefect server.")] = 
     config = load_settings()
     with ExitStack() as stack:
         if sample.lists_are_the_samples(config):
+            config = sample.on_a_free_port(config)
             typer.echo(f"The lists are the sample's, which is served at {stack.enter_context(sample.served(config))}")
         prefect = stack.enter_context(server.running(port))
         typer.echo(f"Prefect runs at {prefect.url}. To log in, open this link; keep it to yourself, it is a password:")

@@ -6,22 +6,25 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from flows.project import shipped
 from tasks.core.errors import InputError, UndertoneError
+from tasks.fetching import local_files
+from tasks.fetching.local_files import Recording
 
 _MAX_SHOWN = 500
 _HEADER = "Id,URL,Title,Audio,Captions,Polarity,Pickle\n"
 
 
-def create(folder: Path) -> None:
-    """Make a project folder: shipped files copied, the code linked, empty lists and an empty file of own stages.
+def create(folder: Path, recordings: Sequence[Recording] = ()) -> None:
+    """Make a project folder: shipped files copied, the code linked, lists and an empty file of own stages.
 
     Args:
         folder: the folder; it must be empty or not exist
+        recordings: files on disk to list; without any, the lists are empty
 
     Raises:
         InputError: if the folder exists and is not empty
@@ -31,7 +34,7 @@ def create(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty; name a new folder")
     with _all_or_nothing(folder):
-        _fill(folder)
+        _fill(folder, recordings)
 
 
 @contextmanager
@@ -52,14 +55,18 @@ def _all_or_nothing(folder: Path) -> Iterator[None]:
         raise
 
 
-def _fill(folder: Path) -> None:
+def _fill(folder: Path, recordings: Sequence[Recording]) -> None:
     data = folder / "data"
     shipped.create_data_folders(folder)
     shipped.link(folder)
     shipped.copy(folder)
     shipped.create_own_stages(folder)
-    for split in ("train", "test"):
-        (data / f"{split}.csv").write_text(_HEADER, encoding="utf-8")
+    train, test = data / "train.csv", data / "test.csv"
+    if recordings:
+        local_files.write_lists(recordings, train, test)
+    else:
+        for path in (train, test):
+            path.write_text(_HEADER, encoding="utf-8")
     _dvc(folder, "init", "--no-scm", "--quiet")
     _dvc(folder, "config", "core.analytics", "false")
     # below .dvc, which `dvc init` makes

@@ -23,7 +23,7 @@ from tasks.core.each import Tally, lasting
 from tasks.core.errors import UndertoneError
 from tasks.experiments.checkpoint_list import registered
 
-_OWN_PROCESS = ("corpus", "extract", "experiment")
+_OWN_PROCESS, _CODE = ("corpus", "extract", "experiment"), "code"
 _UNRECORDED_S = 5.0
 """Stages that took less than this together are recorded with the next one; after a kill they only run again."""
 
@@ -34,7 +34,7 @@ def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None]
     Args:
         stages: their names; all stages if empty
         say: receives one line per stage, and one per file that was updated for this version
-        force: run the named stages even if they are current, and no others
+        force: run the named stages even if they are current, and of those they need only the digests of the code
 
     Raises:
         UndertoneError: if a stage failed or is unknown; finished items and stages are kept
@@ -44,18 +44,20 @@ def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None]
     config = registered(load(paths.PARAMS))
     dag = Dag(wait_s=config.runtime.lock_wait_s, waiting=say)
     dag.demand(stages)
-    needed = set(stages) if force else {needed for name in stages for needed in dag.up_to(name)}
+    # every stage depends on the digests of the code, which a new project does not have yet
+    needed = {_CODE, *stages} if force else {needed for name in stages for needed in dag.up_to(name)}
     with lasting(config.runtime, PRELOADED) as driver, _records(dag) as records:
         for name in [stage for stage in dag.stages() if stage in needed or not stages]:
+            forced = force and (name in stages or not stages)
             # if its inputs were just written, `_run` asks DVC once, after locking; asking here too costs time
-            if not (force or (records.changed(name) and _runs_here(dag, name))) and dag.is_current(name):
+            if not (forced or (records.changed(name) and _runs_here(dag, name))) and dag.is_current(name):
                 say(f"{name}: current")
             elif _runs_here(dag, name):
                 work = partial(run, config=config, each=driver, by="undertone run", waiting=say)
-                say(f"{name}: {_run(records, name, work, force) or 'current'}")
+                say(f"{name}: {_run(records, name, work, forced) or 'current'}")
             else:
                 records.write()
-                reproduce((name,), force=force, alone=True)
+                reproduce((name,), force=forced, alone=True)
 
 
 def _runs_here(dag: Dag, name: str) -> bool:

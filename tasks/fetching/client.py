@@ -93,8 +93,10 @@ def check(settings: Crawl) -> None:
     if settings.proxy:
         network.parse_proxy(settings.proxy)
     for language in settings.languages:
-        if not re.fullmatch(r"[A-Za-z0-9-]{1,35}", language):
-            raise ConfigError(f"crawl.languages: found {language!r}, expected language tags such as en or en-GB")
+        if len(language) > 35 or not re.fullmatch(r"([A-Za-z0-9_-]|\.\*)+", language):
+            raise ConfigError(
+                f"crawl.languages: found {language!r}, expected language tags such as en-GB, or patterns such as en.*"
+            )
     options.parse(settings.yt_dlp_args)
     _cookies(settings)
 

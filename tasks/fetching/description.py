@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,10 +21,13 @@ _LIVE = ("is_live", "is_upcoming", "post_live")
 # a page can mark automatic captions only in the language tag: a private-use subtag of BCP 47
 _PRIVATE_USE = "-x-auto"
 _ORIGINAL = "-orig"
+# YouTube adds the name of a track made by hand, as an id of 11 characters; ids of automatic tracks begin with "a"
+_NAMED = re.compile(r"(?P<language>[a-z]{2,3}(?:-[a-z0-9]{2,8})*)-[a-z0-9_-]{11}", re.IGNORECASE)
+_AUTOMATIC = re.compile(r"a-(?P<language>[a-z]{2,3}(?:-[a-z0-9]{2,8})*)", re.IGNORECASE)
 # offered among the captions
 _CHATS = ("live_chat", "rechat", "danmaku")
 _PLAIN_PAGES = (None, "Generic", "HTML5MediaEmbed")
-_MAX_LINE = 300
+_MAX_LINE, _MAX_TAG = 300, 35
 
 
 class FetchRules(Section):
@@ -107,15 +110,28 @@ def best_track(info: Info, rules: FetchRules) -> CaptionTrack:
     Raises:
         Rejected: if there are none in the wanted languages, or only in formats that are not read
     """
-    languages = [language.lower() for language in rules.languages]
     tracks = list(_tracks(info))
     fetchable = [track for track in tracks if "data" in track.source or is_fetchable(track.source)]
     if tracks and not fetchable:
         raise Rejected(failures.UNSUPPORTED, f"captions at {_addresses(tracks)}; expected http(s), HLS or DASH")
+    return best(fetchable, rules)
+
+
+def best(tracks: Sequence[CaptionTrack], rules: FetchRules) -> CaptionTrack:
+    """Choose captions: manual before automatic, then by language and format in order of preference.
+
+    Args:
+        tracks: those that can be fetched
+        rules: languages (tags, or patterns such as `en.*`), and whether automatic captions are allowed
+
+    Raises:
+        Rejected: if there are none in the wanted languages, or only in formats that are not read
+    """
+    ranks = {track.language: _rank(track.language, rules.languages) for track in tracks}
     usable = [
         track
-        for track in fetchable
-        if track.language.lower() in languages and (rules.automatic_captions or track.kind == "manual")
+        for track in tracks
+        if ranks[track.language] is not None and (rules.automatic_captions or track.kind == "manual")
     ]
     if not usable:
         raise Rejected(failures.NO_CAPTIONS, _about(tracks))
@@ -123,11 +139,51 @@ def best_track(info: Info, rules: FetchRules) -> CaptionTrack:
     if not readable:
         offers = sorted({f"{track.language} ({track.kind}) as {track.format}" for track in usable})
         raise Rejected(failures.OTHER_FORMATS, line(f"found {', '.join(offers)}; read are {', '.join(FORMATS)}"))
-    best = min(
-        readable, key=lambda t: (KINDS.index(t.kind), languages.index(t.language.lower()), FORMATS.index(t.format))
-    )
+    chosen = min(readable, key=lambda t: (KINDS.index(t.kind), ranks[t.language], FORMATS.index(t.format)))
+    return CaptionTrack(_spelling(chosen.language, rules.languages), chosen.kind, chosen.format, chosen.source)
+
+
+def track(tag: str, caption_format: str, automatic: bool = False) -> CaptionTrack:
+    """Return a track, without its source, from its language tag as sites and downloaders write it.
+
+    Args:
+        tag: such as `en`, `en_US`, `en-nP7-2PuUl7o` (a named track), `a-en` or `en-orig` (automatic)
+        caption_format: a file extension
+        automatic: whether it is known to be automatic apart from its tag
+
+    Example:
+        >>> track("en-nP7-2PuUl7o", "vtt").language, track("a-en", "vtt").kind, track("pt_BR", "srt").language
+        ('en', 'automatic', 'pt-BR')
+    """
+    plain = tag.removesuffix(_PRIVATE_USE).removesuffix(_ORIGINAL)
+    automatic |= plain != tag
+    if named := _NAMED.fullmatch(plain):
+        plain = named["language"]
+    elif marked := _AUTOMATIC.fullmatch(plain):
+        plain, automatic = marked["language"], True
+    language = plain.replace("_", "-")
+    return CaptionTrack(language, "automatic" if automatic else "manual", caption_format, {})
+
+
+def _rank(language: str, wanted: Sequence[str]) -> int | None:
+    """Return the place of the first entry that a language fits, or None; an unstated language fits every one."""
+    if not language:
+        return len(wanted)
+    return next((place for place, entry in enumerate(wanted) if _fits(language, entry)), None)
+
+
+def _fits(language: str, entry: str) -> bool:
+    pattern = re.escape(entry.replace("_", "-")).replace(r"\.\*", ".*")
+    return re.fullmatch(pattern, language, re.IGNORECASE) is not None
+
+
+def _spelling(language: str, wanted: Sequence[str]) -> str:
+    """Return a language as the settings spell it; one that fits a pattern or is unstated, in safe characters."""
+    if not language:
+        language = next((entry for entry in wanted if ".*" not in entry), "und")
+    exact = (entry for entry in wanted if entry.replace("_", "-").lower() == language.lower())
     # the tag becomes part of a file name: use the settings' spelling, not the page's
-    return CaptionTrack(rules.languages[languages.index(best.language.lower())], best.kind, best.format, best.source)
+    return next(exact, re.sub(r"[^A-Za-z0-9-]", "", language)[:_MAX_TAG] or "und")
 
 
 def source_id(info: Info, address: MediaAddress) -> str:
@@ -200,9 +256,8 @@ def _tracks(info: Info) -> Iterator[CaptionTrack]:
     for kind, key in (("manual", "subtitles"), ("automatic", "automatic_captions")):
         for tag, sources in (info.get(key) or {}).items():
             for source in sources:
-                track = _track(str(tag), kind, source)
-                if track is not None:
-                    yield track
+                if (offered := _track(str(tag), kind, source)) is not None:
+                    yield offered
 
 
 def _track(tag: str, kind: str, source: Info) -> CaptionTrack | None:
@@ -210,13 +265,12 @@ def _track(tag: str, kind: str, source: Info) -> CaptionTrack | None:
     # machine translations (tlang) are not transcripts
     if tag in _CHATS or "tlang" in query:
         return None
-    automatic = kind == "automatic" or tag.endswith(_PRIVATE_USE) or query.get("kind") == ["asr"]
-    language = tag.removesuffix(_PRIVATE_USE).removesuffix(_ORIGINAL)
-    return CaptionTrack(language, "automatic" if automatic else "manual", str(source.get("ext")).lower(), source)
+    automatic = kind == "automatic" or query.get("kind") == ["asr"]
+    return replace(track(tag, str(source.get("ext")).lower(), automatic), source=source)
 
 
 def _addresses(tracks: Sequence[CaptionTrack]) -> str:
-    problems = [identity.url_problem(str(track.source.get("url"))) for track in tracks]
+    problems = [identity.url_problem(str(offered.source.get("url"))) for offered in tracks]
     return line(next(filter(None, problems), "an address of another protocol").removeprefix("found "))
 
 
@@ -228,5 +282,5 @@ def _query(url: str) -> dict[str, list[str]]:
 
 
 def _about(tracks: Sequence[CaptionTrack]) -> str:
-    offers = sorted({f"{track.language} ({track.kind})" for track in tracks})
-    return line(f"found {', '.join(offers)}" if offers else "the page offers none")
+    offers = sorted({f"{offered.language or 'no language'} ({offered.kind})" for offered in tracks})
+    return line(f"found {', '.join(offers)}" if offers else "there are none")

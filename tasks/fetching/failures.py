@@ -35,12 +35,13 @@ NO_FORMAT = "no usable format"
 SITE = "error of the site"
 INVALID_URL = "invalid URL"
 REPEATED = "listed twice"
+NO_FILE = "no such file"
 REASONS = (
     NOT_FOUND, REMOVED, NO_CAPTIONS, OTHER_FORMATS, LIVE, TOO_LONG, TOO_LARGE, UNSUPPORTED, BROKEN, REFUSED, LOGIN,
-    BLOCKED, NO_FORMAT, SITE, INVALID_URL, REPEATED, LATER,
+    BLOCKED, NO_FORMAT, SITE, INVALID_URL, REPEATED, NO_FILE, LATER,
 )  # fmt: skip
 """All reasons for which the crawl rejects a video."""
-RETRIED = (NO_CAPTIONS, OTHER_FORMATS, LIVE, NO_FORMAT, SITE, REMOVED, LOGIN, BLOCKED, REFUSED)
+RETRIED = (NO_CAPTIONS, OTHER_FORMATS, LIVE, NO_FORMAT, SITE, REMOVED, LOGIN, BLOCKED, REFUSED, NO_FILE)
 """Reasons that are checked again in each run: the site, cookies or other settings may have changed. `LATER` never
 reaches the cache; the other reasons are final."""
 

@@ -21,9 +21,11 @@ class ListEntry:
     Args:
         split: train or test
         id: the list's Id, or one derived from the URL; unique in its split
-        url: http or https
+        url: http or https; of a file on disk, its path as the list has it
         where: file and row, for messages
         position: which of the page's media, counted from 1; 0: the only one
+        title: of a file on disk; a page states its own
+        is_file: whether it is a file on disk
     """
 
     split: str
@@ -31,10 +33,14 @@ class ListEntry:
     url: str
     where: str
     position: int = 0
+    title: str = ""
+    is_file: bool = False
 
     @property
     def video(self) -> str:
         """The same key for all entries of a video."""
+        if self.is_file:
+            return Path(self.url).resolve().as_uri()
         return identity.identity(self.url) + (f"#{self.position}" if self.position else "")
 
 
@@ -43,13 +49,16 @@ class _ListRow:
     number: int
     id: str
     url: str
+    file: str = ""
+    title: str = ""
 
 
 def read(path: Path, split: str) -> list[ListEntry]:
     """Read a list of videos.
 
     A file named `*.csv` is a table with a header, `Id,URL,Title,Audio,Captions,Polarity,Pickle`, of which only `URL` is
-    required (`Id` names the video's files). Any other file contains one URL per line, and comments after `#`.
+    required (`Id` names the video's files). A column `File` names files on disk, relative to the project folder; each
+    row has a URL or a File. Any other list contains one URL per line, and comments after `#`.
 
     Args:
         path: the list
@@ -59,7 +68,8 @@ def read(path: Path, split: str) -> list[ListEntry]:
         its entries, in the list's order
 
     Raises:
-        InputError: if the file cannot be read, is empty or has no column URL, or if a row has no http(s) URL, a bad Id
+        InputError: if the list cannot be read, is empty or has no column URL or File, or if a row has neither an
+            http(s) URL nor a file, or both, a bad Id
             (valid: 1 to 64 letters, digits, `_` and `-`) or another row's Id; the message lists the first ten rows
     """
     text = _text(path)
@@ -170,7 +180,8 @@ def _table(text: str, path: Path) -> Iterator[_ListRow]:
                 columns = _columns(cells, path)
                 continue
             row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
-            yield _ListRow(reader.line_num, row.get("id", ""), row.get("url", ""))
+            values = (row.get(name, "") for name in ("id", "url", "file", "title"))
+            yield _ListRow(reader.line_num, *values)
     except csv.Error as error:
         raise InputError(
             f"{path}, row {reader.line_num}: not valid CSV: {error}; correct the quotes or commas there"
@@ -179,9 +190,9 @@ def _table(text: str, path: Path) -> Iterator[_ListRow]:
 
 def _columns(header: Sequence[str], path: Path) -> list[str]:
     columns = [name.strip().lower() for name in header]
-    if "url" not in columns:
+    if not {"url", "file"} & set(columns):
         raise InputError(
-            f"{path}, row 1: found the columns {', '.join(header)[:200]}; expected one named URL "
+            f"{path}, row 1: found the columns {', '.join(header)[:200]}; expected one named URL or File "
             "(rename a file with one URL per line and no header: its name must not end in .csv)"
         )
     return columns
@@ -194,16 +205,34 @@ def _lines(text: str) -> Iterator[_ListRow]:
 
 
 def _problem(row: _ListRow) -> str | None:
-    if not row.url:
-        return "found no URL; expected one that starts with http:// or https://"
-    if any(character.isspace() for character in row.url):
-        return f"found {row.url[:200]!r}; expected a URL without spaces"
-    if (problem := identity.url_problem(row.url)) is not None:
+    if row.url and row.file:
+        return "found a URL and a File; keep one of the two"
+    if (problem := _file_problem(row.file) if row.file else _url_problem(row.url)) is not None:
         return problem
     if row.id and not identity.ID_PATTERN.fullmatch(row.id):
         return f"found the Id {row.id[:80]!r}; expected 1 to 64 letters, digits, '_' and '-' (it becomes a file name)"
     return None
 
 
+def _file_problem(file: str) -> str | None:
+    if not file.isprintable():
+        return f"found the File {file[:80]!r}; expected a path of printable characters"
+    return None
+
+
+def _url_problem(url: str) -> str | None:
+    if not url:
+        return "found no URL; expected one that starts with http:// or https://"
+    if any(character.isspace() for character in url):
+        return f"found {url[:200]!r}; expected a URL without spaces"
+    return identity.url_problem(url)
+
+
 def _entry(row: _ListRow, path: Path, split: str) -> ListEntry:
-    return ListEntry(split, row.id or identity.derived_id(row.url), row.url, f"{path}, row {row.number}")
+    where = f"{path}, row {row.number}"
+    if row.file:
+        stem = Path(row.file).stem
+        return ListEntry(
+            split, row.id or identity.safe_id(stem), row.file, where, title=row.title or stem, is_file=True
+        )
+    return ListEntry(split, row.id or identity.derived_id(row.url), row.url, where)

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -187,6 +187,20 @@ def serve(pages: Pages, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[s
         finally:
             server.should_exit = True
             thread.join()
+
+
+def free_port(preferred: int, host: str = "127.0.0.1") -> int:
+    """Return the preferred port if it is free, else another that is.
+
+    Args:
+        preferred: a port
+        host: address to listen on
+    """
+    for port in (preferred, 0):
+        with suppress(OSError), socket.create_server((host, port)) as listening:
+            number: int = listening.getsockname()[1]
+            return number
+    raise InputError(f"cannot listen on {host}: no port is free")
 
 
 def write_lists(pages: Pages, base_url: str, train: Path, test: Path) -> None:

@@ -24,7 +24,7 @@ from tasks.core.config import Config, Crawl, Section
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import AudioError, InputError, NotEnoughData, Rejected, TableError
 from tasks.core.results import Reject, Result
-from tasks.fetching import client, failures, identity, lists, retries
+from tasks.fetching import client, failures, identity, lists, local_files, retries
 from tasks.fetching.description import FetchRules, MediaAddress
 from tasks.media import decode
 
@@ -40,16 +40,23 @@ _NOTE = "fetched.json"
 
 @dataclass(frozen=True)
 class CrawlItem:
-    """An entry to resolve, or a video to fetch; `access` (proxy, retries …) does not affect the fetched bytes."""
+    """An entry to resolve, or a video to fetch; `access` (proxy, retries …) does not affect the fetched bytes.
+
+    Of a file on disk, the address is its path, and `files` are the digests of the media file and its captions.
+    """
 
     id: str
     split: str
     address: MediaAddress
     access: Crawl
+    title: str = ""
+    files: tuple[str, ...] | None = None
 
     @property
     def content(self) -> str:
-        """The page's URL, and the position on it."""
+        """The page's URL, and the position on it; of a file also its title and digests."""
+        if self.files is not None:
+            return json.dumps([self.address.url, self.title, *self.files])
         return json.dumps([self.address.url, self.address.position])
 
     @property
@@ -97,11 +104,11 @@ def crawl_one(video: CrawlItem, rules: FetchRules) -> Result:
     if (noted := _noted(video, key)) is not None:
         return noted
     try:
-        row = _keep(video, client.fetch(video.address, video.folder, rules, video.access), rules)
+        row = _keep(video, _fetched(video, rules), rules)
     except retries.TryAgain:
         raise
     except Rejected as error:
-        shutil.rmtree(video.folder)
+        shutil.rmtree(video.folder, ignore_errors=True)
         if resumed and error.reason == failures.BROKEN:
             # the two halves may come from different files: fetch again from the start
             return crawl_one(video, rules)
@@ -130,7 +137,7 @@ def run(config: Config, *, each: Each) -> None:
     client.check(settings)
     entries = [*lists.read(Path(settings.train), "train"), *lists.read(Path(settings.test), "test")]
     lists.check_disjoint(entries)
-    if any(identity.is_youtube(entry.url) for entry in entries):
+    if any(not entry.is_file and identity.is_youtube(entry.url) for entry in entries):
         client.check_javascript()
     entries, rejects = _expand(entries, settings, each)
     # again, now that playlists are resolved to their videos
@@ -180,6 +187,12 @@ def _work(rules: FetchRules) -> Work:
     return Work("crawl", crawl_one, rules, tables.VIDEOS, version=_VERSION, verify=_is_complete, host=_host)
 
 
+def _fetched(video: CrawlItem, rules: FetchRules) -> client.FetchedVideo:
+    if video.files is not None:
+        return local_files.open_recording(Path(video.address.url), video.title, rules)
+    return client.fetch(video.address, video.folder, rules, video.access)
+
+
 def _host(video: CrawlItem) -> str:
     return urlsplit(video.address.url).hostname or ""
 
@@ -212,6 +225,9 @@ def _id(entry: lists.ListEntry) -> str:
 
 
 def _video(entry: lists.ListEntry, settings: Crawl) -> CrawlItem:
+    if entry.is_file:
+        digests = tuple(local_files.fingerprint(Path(entry.url)))
+        return CrawlItem(_id(entry), entry.split, MediaAddress(entry.url), settings, entry.title, digests)
     return CrawlItem(_id(entry), entry.split, MediaAddress(entry.url, entry.position), settings)
 
 
@@ -219,7 +235,7 @@ def _expand(
     entries: Sequence[lists.ListEntry], settings: Crawl, each: Each
 ) -> tuple[list[lists.ListEntry], list[Reject]]:
     """Replace entries that have several videos by these; leave out those that cannot be resolved."""
-    unresolved = [entry for entry in entries if identity.youtube_id(entry.url) is None]
+    unresolved = [entry for entry in entries if not entry.is_file and identity.youtube_id(entry.url) is None]
     # playlists grow, so they are resolved in each run; a single video remains a single video
     # a playlist that cannot be read because of a bug costs none of the other videos
     work = Work("crawl", list_one, Section(), LISTED, _VERSION, verify=_is_single, host=_host, fails_later=True)
@@ -260,7 +276,7 @@ def _is_retried(cached: Result) -> bool:
 def _keep(video: CrawlItem, fetched: client.FetchedVideo, rules: FetchRules) -> dict[str, Any]:
     captions = fetched.captions
     if captions is None:
-        raise Rejected(failures.NO_CAPTIONS, "the page offers none")
+        raise Rejected(failures.NO_CAPTIONS, "there are none")
     audio_name = f"{video.id}.flac"
     captions_name = f"{video.id}.{captions.language}.{captions.kind}.{captions.format}"
     try:

@@ -52,3 +52,22 @@ def test_a_cloned_project_is_linked_to_the_code_here(tmp_path: Path) -> None:
         shipped.link(ROOT)
     with pytest.raises(InputError, match="no project folder"):
         CliRunner().invoke(app, ["link", str(tmp_path / "flows")], catch_exceptions=False)
+
+
+def test_a_project_of_recordings_on_disk(tmp_path: Path) -> None:
+    media = tmp_path / "my recordings"
+    media.mkdir()
+    for name in ("Ein Gespräch.opus", "Ein Gespräch.en.vtt", "b.MKV", "notes.txt"):
+        (media / name).write_bytes(name.encode())
+    result = CliRunner().invoke(app, ["new", str(tmp_path / "mine"), "--media", str(media)])
+    assert result.exit_code == 0, result.output
+    assert "2 recordings are in" in result.output
+    assert "b.MKV: no captions beside it" in result.output
+    assert "notes.txt: neither media nor captions of a media file" in result.output
+    train = (tmp_path / "mine/data/train.csv").read_text().splitlines()
+    assert train[0] == "Id,File,Title"
+    assert train[1].endswith(f",{media / 'Ein Gespräch.opus'},Ein Gespräch")
+    assert len((tmp_path / "mine/data/test.csv").read_text().splitlines()) == 2
+    result = CliRunner().invoke(app, ["new", str(tmp_path / "other"), "--media", str(tmp_path / "nowhere")])
+    assert result.exit_code != 0
+    assert not (tmp_path / "other").exists()

@@ -46,6 +46,47 @@ def test_the_best_captions_are_chosen(info: dict[str, Any], best: tuple[str, str
 
 
 @pytest.mark.parametrize(
+    ("tags", "languages", "best"),
+    [
+        (("en-nP7-2PuUl7o",), ["en"], ("en", "manual")),
+        (("en-GB-nP7-2PuUl7o",), ["en-GB"], ("en-GB", "manual")),
+        (("en_US",), ["en-US"], ("en-US", "manual")),
+        (("en_us",), ["en_US"], ("en_US", "manual")),
+        (("a-en",), ["en"], ("en", "automatic")),
+        (("en-AU",), ["en.*"], ("en-AU", "manual")),
+        (("en-AU", "en"), ["en", "en.*"], ("en", "manual")),
+        (("en-AU", "en"), ["en-.*", "en"], ("en-AU", "manual")),
+        (("pt-BR", "es-419"), ["es.*", "pt.*"], ("es-419", "manual")),
+        (("zh-Hans",), [".*"], ("zh-Hans", "manual")),
+    ],
+)
+def test_language_tags_as_sites_write_them(tags: tuple[str, ...], languages: list[str], best: tuple[str, str]) -> None:
+    info = {"subtitles": {tag: [source()] for tag in tags}}
+    track = description.best_track(info, wanted(languages=languages))
+    assert (track.language, track.kind) == best
+
+
+@pytest.mark.parametrize("tags", [("eng",), ("fr-en",), ("en-AU",), ("fr-nP7-2PuUl7o",)])
+def test_a_language_is_no_pattern(tags: tuple[str, ...]) -> None:
+    with pytest.raises(Rejected, match="found "):
+        description.best_track({"subtitles": {tag: [source()] for tag in tags}}, wanted())
+
+
+def test_captions_by_hand_under_a_name_come_before_automatic_ones() -> None:
+    info = {
+        "subtitles": {"en-nP7-2PuUl7o": [source()]},
+        "automatic_captions": {"en": [source()], "en-orig": [source()]},
+    }
+    track = description.best_track(info, wanted(languages=["en", "en-US", "en-GB"]))
+    assert (track.language, track.kind) == ("en", "manual")
+
+
+def test_a_language_becomes_part_of_a_file_name_in_safe_characters() -> None:
+    track = description.best_track({"subtitles": {"en/../x": [source()]}}, wanted(languages=["en.*"]))
+    assert track.language == "enx"
+
+
+@pytest.mark.parametrize(
     "info",
     [
         {},

@@ -34,13 +34,15 @@ def sound(wav: Callable[..., Path]) -> Callable[..., bytes]:
 def crawled(project: Path, site: Any, settings: config.Config) -> Run:
     """Write both lists, run the stage in this process, and return the rows of `videos.parquet`."""
 
-    def run(train: list[str] | None = None, test: list[str] | None = None, **changes: Any) -> list[dict[str, Any]]:
+    def run(
+        train: list[str] | None = None, test: list[str] | None = None, suffix: str = ".txt", **changes: Any
+    ) -> list[dict[str, Any]]:
         for split, urls in (("train", train), ("test", test)):
             if urls is not None:
                 Path(f"data/{split}.txt").parent.mkdir(exist_ok=True)
                 Path(f"data/{split}.txt").write_text("\n".join(urls))
         quick = {"backoff_s": 0.01, "max_backoff_s": 0.05, "timeout_s": 5.0, "allow_addresses": [site.place]}
-        changed = {"train": "data/train.txt", "test": "data/test.txt", **quick, **changes}
+        changed = {"train": f"data/train{suffix}", "test": f"data/test{suffix}", **quick, **changes}
         section = settings.crawl.model_copy(update=changed)
         runtime = settings.runtime.model_copy(update={"workers": 1, "progress": "never"})
         made = settings.model_copy(update={"crawl": section, "runtime": runtime})
@@ -503,3 +505,59 @@ def test_without_the_memo_the_table_is_enough(crawled: Run, site: Any, sound: Ca
     (paths.MEDIA / rows[0]["audio"]).write_bytes(b"damaged")
     crawled(*lists, languages=["en", "de"])
     assert site.requests["/two.wav"] == 3
+
+
+def list_files(folder: Path, train: list[str], test: list[str]) -> None:
+    for split, names in (("train", train), ("test", test)):
+        rows = "".join(f'"{folder / name}"\n' for name in names)
+        Path(f"data/{split}.csv").parent.mkdir(exist_ok=True)
+        Path(f"data/{split}.csv").write_text(f"File\n{rows}")
+
+
+def test_recordings_on_disk_need_no_server(
+    crawled: Run, site: Any, wav: Callable[..., Path], settings: config.Config
+) -> None:
+    folder = wav(1.5, name="An interview – Ana Pérez [x].wav").parent
+    wav(1.0, name="Second talk.wav")
+    for name in ("An interview – Ana Pérez [x].en.vtt", "Second talk.en-orig.vtt"):
+        (folder / name).write_text("WEBVTT\n\n00:00.000 --> 00:01.000\nhello there\n")
+    list_files(folder, ["An interview – Ana Pérez [x].wav"], ["Second talk.wav", "third.wav"])
+    rows = crawled(suffix=".csv")
+    assert [(row["title"], row["duration_s"], row["caption_kind"]) for row in rows] == [
+        ("Second talk", 1.0, "automatic"),
+        ("An interview – Ana Pérez [x]", 1.5, "manual"),
+    ]
+    assert rejected() == {"test-third": "no such file"}
+    assert not site.requests
+    table = paths.VIDEOS.read_bytes()
+    crawled(suffix=".csv")
+    assert paths.VIDEOS.read_bytes() == table
+
+
+def test_changed_captions_of_a_recording_are_read_again(crawled: Run, site: Any, wav: Callable[..., Path]) -> None:
+    folder = wav(1.5, name="a.wav").parent
+    wav(1.0, name="b.wav")
+    list_files(folder, ["a.wav"], ["b.wav"])
+    with pytest.raises(NotEnoughData, match="no captions"):
+        crawled(suffix=".csv")
+    for name in ("a.vtt", "b.vtt"):
+        (folder / name).write_text("WEBVTT\n\n00:00.000 --> 00:01.000\nhello there\n")
+    first = crawled(suffix=".csv")
+    (folder / "b.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:01.000\ngood bye\n")
+    second = crawled(suffix=".csv")
+    assert first[0]["captions_sha256"] != second[0]["captions_sha256"]
+    assert first[1] == second[1]
+    assert (paths.MEDIA / second[0]["captions"]).read_text().endswith("good bye\n")
+
+
+def test_a_broken_recording_is_rejected_and_stays_where_it_is(
+    crawled: Run, site: Any, wav: Callable[..., Path]
+) -> None:
+    folder = wav(1.5, name="a.wav").parent
+    (folder / "b.wav").write_bytes(b"RIFF no sound")
+    for name in ("a.vtt", "b.vtt"):
+        (folder / name).write_text("WEBVTT\n\n00:00.000 --> 00:01.000\nhello there\n")
+    list_files(folder, ["a.wav"], ["b.wav"])
+    crawled(suffix=".csv")
+    assert rejected() == {"test-b": "broken media"}
+    assert (folder / "b.wav").is_file()
