@@ -6,6 +6,8 @@ import ctypes
 import gc
 from contextlib import suppress
 
+from tasks.media.decoding import process
+
 
 def use_system_allocator() -> None:
     """Make Arrow allocate through the C library, which can return memory; Arrow's own pool keeps what it has."""
@@ -15,7 +17,8 @@ def use_system_allocator() -> None:
 
 
 def release() -> None:
-    """Collect garbage and return free memory to the OS (glibc only; other C libraries keep it)."""
+    """Stop decoders, collect garbage and return free memory to the OS (glibc only; other C libraries keep it)."""
+    process.stop_all()
     gc.collect()
     with suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -20,19 +20,21 @@ from tasks.media.decoding.limits import ComputingTime
 from tasks.media.decoding.messages import Message
 
 Granted = Callable[[float], None]
+IDLE_S = 60.0
+"""A decoder that has had nothing to do for this long ends, and returns its memory; the next file gets another one."""
 WORKING, DONE, REJECTED, SYSTEM, BUG = "working", "done", "rejected", "system", "bug"
 """Kinds of answers: progress; a result; an error of the file; an error of the operating system; any other error."""
 
 
 def main() -> None:
-    """Answer requests until standard input is closed."""
+    """Answer requests until standard input is closed, or no request has come for a while."""
     # Ctrl-C reaches the whole process group; the parent decides what it means
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     limits.restrict()
     requests, answers = _pipes()
     threading.Thread(target=_exit_with_parent, args=(requests.fileno(),), daemon=True).start()
     time = ComputingTime(lambda: messages.write(answers, Message(WORKING)))
-    while True:
+    while select.select([requests], [], [], IDLE_S)[0]:
         request = messages.read(requests)
         time.start(int(request.values.pop("n_bytes")))
         messages.write(answers, _answer(request, time.grant))

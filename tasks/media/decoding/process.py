@@ -100,6 +100,11 @@ class _Decoder:
         self._answers = io.BufferedReader(self._pipe)
         self.n_asked = 0
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process runs; it ends by itself if it has had nothing to do for long."""
+        return self._process.poll() is None
+
     def ask(self, request: Message, n_bytes: int) -> Message:
         """Send a request and return the answer; after any error the decoder is stopped.
 
@@ -196,8 +201,11 @@ _IDLE = _Idle()
 
 def _taken() -> _Decoder:
     with _IDLE.lock:
-        if _IDLE.decoders:
-            return _IDLE.decoders.pop()
+        while _IDLE.decoders:
+            decoder = _IDLE.decoders.pop()
+            if decoder.is_running:
+                return decoder
+            decoder.stop()
     return _Decoder()
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from tasks.core.config import Section
+from tasks.core.errors import Rejected
+from tasks.media import decode
 from tasks.media.corpus_files import sound_check
+from tasks.media.corpus_files.media_files import MediaFile, UtteranceSpan
+from tasks.media.decoding.errors import DecoderDiedError
 
 RATE_HZ = 16_000
 
@@ -43,3 +50,14 @@ def test_the_level_of_the_end() -> None:
     assert measured["end_dbfs"] == pytest.approx(-26.02, abs=0.01)
     samples[-RATE_HZ // 20 :] = 0
     assert sound_check.measure(samples, RATE_HZ)["end_dbfs"] is None
+
+
+def test_a_file_that_crashes_the_decoder_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(source: Path) -> None:
+        raise DecoderDiedError(f"the decoder failed: the process was killed by SIGSEGV ({source.name})")
+
+    monkeypatch.setattr(decode, "samples_and_format", crash)
+    item = MediaFile(str(tmp_path), "a.wav", "0" * 64, (UtteranceSpan("a", None, None),))
+    with pytest.raises(Rejected, match="killed by SIGSEGV") as caught:
+        sound_check.check_sound_one(item, Section())
+    assert caught.value.reason == "unreadable"

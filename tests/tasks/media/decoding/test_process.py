@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +28,8 @@ from pathlib import Path
 from tasks.media.decoding import child, limits
 limits.FLOOR_S = 0.1
 limits.S_PER_BYTE = 0.0
+if Path(__file__).with_name("impatient").exists():
+    child.IDLE_S = 0.1
 def fault(granted, *, source, with_format):
     match Path(source).stem:
         case "segfault": os.kill(os.getpid(), signal.SIGSEGV)
@@ -131,6 +134,21 @@ def test_a_decoder_is_kept_and_replaced_after_many_files(
         pids += [child.pid for child in psutil.Process().children()]
     assert pids[0] == pids[1] != pids[2]
     assert len(pids) == 3
+
+
+def test_a_decoder_without_work_ends_and_the_next_file_gets_another(
+    faulty: Callable[[str], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "impatient").touch()
+    pids = set[int]()
+    for _ in range(2):
+        assert decode.samples(faulty("good")).size == 3
+        (decoder,) = psutil.Process().children()
+        pids.add(decoder.pid)
+        until = time.monotonic() + 30
+        while decoder.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
+            time.sleep(0.05)
+    assert len(pids) == 2
 
 
 def test_threads_decode_at_the_same_time(wav: Callable[..., Path], fresh: None) -> None:
