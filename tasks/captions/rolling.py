@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise, zip_longest
+from itertools import pairwise, zip_longest
 
 from tasks.captions import clean, turns
 from tasks.captions.cue import CaptionLine, CaptionWord, Cue
@@ -78,9 +78,7 @@ def _n_repeated(screen: Sequence[str], lines: Sequence[str]) -> int:
 
 
 def _words(text: str, cue: Cue) -> Iterator[CaptionWord]:
-    letters, starts_ms = _letters(text, cue)
-    marked = [(match[0], starts_ms[match.start()]) for match in re.finditer(r"\S+", letters)]
-    words = list(_without_marks(marked))
+    words = list(_without_marks(list(_timed_words(text, cue))))
     for (word, start_ms, opens_turn), following in zip_longest(words, words[1:]):
         yield CaptionWord(word, start_ms, following[1] if following else cue.end_ms, opens_turn)
 
@@ -95,19 +93,22 @@ def _without_marks(marked: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int
             opens_turn = False
 
 
-def _letters(text: str, cue: Cue) -> tuple[str, list[int]]:
-    """Return a line's text and the start of every letter in ms: words under one time share its span by their length."""
+def _timed_words(text: str, cue: Cue) -> Iterator[tuple[str, int]]:
+    """Yield a line's words and their starts in ms: words under one time share its span by their length."""
     pieces = _pieces(text, cue)
     ends_ms = [*(start_ms for _, start_ms in pieces[1:]), cue.end_ms]
-    starts_ms = list[int]()
-    for (piece, start_ms), end_ms in zip(pieces, ends_ms, strict=True):
+    index, offset = 0, 0
+    for match in re.finditer(r"\S+", "".join(piece for piece, _ in pieces)):
+        while match.start() >= offset + len(pieces[index][0]):
+            offset += len(pieces[index][0])
+            index += 1
+        piece, start_ms = pieces[index]
         # spaces and marks get no share of the time
-        bare = piece.replace(turns.VOICE_MARK, "")
+        bare, place = piece.replace(turns.VOICE_MARK, ""), match.start() - offset
+        place -= piece.count(turns.VOICE_MARK, 0, place)
         indent, length = len(bare) - len(bare.lstrip()), max(len(bare.strip()), 1)
-        places = accumulate((letter != turns.VOICE_MARK for letter in piece[:-1]), initial=0) if piece else ()
-        shares = (max(place - indent, 0) / length for place in places)
-        starts_ms += [round(start_ms + share * (end_ms - start_ms)) for share in shares]
-    return "".join(piece for piece, _ in pieces), starts_ms
+        share = max(place - indent, 0) / length
+        yield match[0], round(start_ms + share * (ends_ms[index] - start_ms))
 
 
 def _pieces(text: str, cue: Cue) -> list[tuple[str, int]]:
