@@ -36,6 +36,8 @@ _BRACKETED = re.compile(r"<\s*([^\W\d_][^<>]*)>")
 _MOST_BRACKETS = 3
 _LINE_BREAK = re.compile(r"\\[Nn]|<(?:br|/?p|/?div)\b[^<>]*>", re.IGNORECASE)
 """Line breaks within a line: of ASS, as ffmpeg writes them, and of HTML."""
+_HUGE_REFERENCE = re.compile(r"&#[0-9]{100,};?")
+"""No character; Python does not convert thousands of digits."""
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _MOST_ESCAPES = 4
 _UNSPACED = r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u4e00-\u9fff]"
@@ -90,7 +92,7 @@ def _without_elements(text: str) -> str:
 
 def _decoded(text: str) -> str:
     """Decode entities, also those that were escaped several times; bounded, for hostile text."""
-    decoded = html.unescape(text)
+    decoded = html.unescape(_HUGE_REFERENCE.sub("\ufffd", text))
     for _ in range(_MOST_ESCAPES):
         # html.unescape alone would decode `&not` in "me &notes", which is right only in the first round
         if "&" not in decoded or (again := _ENTITY.sub(lambda entity: html.unescape(entity[0]), decoded)) == decoded:

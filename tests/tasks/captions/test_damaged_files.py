@@ -72,6 +72,12 @@ def test_a_time_of_a_word_with_thousands_of_digits_is_no_time() -> None:
     assert [span.number for span in parsed(content.encode(), "vtt").spoken] == [1]
 
 
+@pytest.mark.parametrize("entity", ["&#", "&amp;#"])
+def test_a_character_with_thousands_of_digits_is_no_character(entity: str) -> None:
+    content = f"WEBVTT\n\n00:01.000 --> 00:02.000\nso {entity}{'9' * 5000}; good\n"
+    assert [span.number for span in parsed(content.encode(), "vtt").spoken] == [1]
+
+
 @pytest.mark.parametrize("content", [b"\0" * 100, b"\xff\xfe" + b"\0" * 101, b"\xef\xbb\xbf\0", b"\0\xff" * 64])
 @pytest.mark.parametrize("caption_format", ["vtt", "srt"])
 def test_a_file_without_cues_is_rejected(content: bytes, caption_format: str) -> None:
