@@ -27,10 +27,11 @@ MARKUP = re.compile(
     r"|\{[A-Za-z]:[^{}\s]*\}",  # {y:i}
     re.IGNORECASE,
 )
-_READINGS = re.compile(r"<(rt|rp)\b[^<>]*>.*?(?:</\1\s*>|(?=</ruby\s*>|<(?:rt|rp|rb)\b)|$)", re.IGNORECASE)
+_READINGS = re.compile(r"<(rt|rp)\b[^<>]*>.*?(?:</\1\s*>|(?=</ruby\s*>|<(?:rt|rp|rb)\b)|\Z)", re.IGNORECASE | re.DOTALL)
 """Readings of ruby text, which repeat its words in another script."""
 _CLOSED = re.compile(r"</([A-Za-z][\w.-]*)\s*>")
 _ELEMENT = re.compile(r"</?([A-Za-z][\w.-]*)(?:\s[^<>]*)?>|<[A-Za-z][\w.-]*(?:\s[^<>]*)?/>")
+_BROKEN = re.compile(r"<{1,3}([^\W\d_][^<>\n]*\n[^<>\n]*)>{1,3}")
 _BRACKETED = re.compile(r"<\s*([^\W\d_][^<>]*)>")
 """Text in angle brackets that is no markup."""
 _MOST_BRACKETS = 3
@@ -87,7 +88,8 @@ def _without_elements(text: str) -> str:
         if "<" not in text or (kept := _BRACKETED.sub(r"\1", text)) == text:
             break
         text = kept
-    return text
+    # half of a pair that is closed in another line
+    return text.replace("<<", "")
 
 
 def _decoded(text: str) -> str:
@@ -102,7 +104,9 @@ def _decoded(text: str) -> str:
 
 
 def screen_lines(lines: Iterable[str]) -> tuple[str, ...]:
-    r"""Return the lines of a cue as they are on the screen: hard spaces of ASS are decoded, and line breaks applied.
+    r"""Return the lines of a cue as they are on the screen.
+
+    Hard spaces and line breaks of ASS and HTML are applied; markup that is broken over two lines is on one.
 
     Args:
         lines: as in the file
@@ -111,13 +115,20 @@ def screen_lines(lines: Iterable[str]) -> tuple[str, ...]:
         >>> screen_lines([r"how\hloud\Nall day", "so<br/>yes"])
         ('how loud', 'all day', 'so', 'yes')
     """
-    split = list[str]()
-    for line in lines:
-        if "\\" in line or "<" in line:
-            split += _LINE_BREAK.split(line.replace(r"\h", " "))
-        else:
-            split.append(line)
-    return tuple(split)
+    text = "\n".join(lines)
+    if "\\" in text:
+        text = text.replace(r"\h", " ")
+    if "<" in text:
+        text = _BROKEN.sub(_mended, _READINGS.sub("", text))
+    if "\\" in text or "<" in text:
+        text = _LINE_BREAK.sub("\n", text)
+    return tuple(text.split("\n"))
+
+
+def _mended(broken: re.Match[str]) -> str:
+    """Return a tag on one line, or the text in brackets without them."""
+    tag = broken[0].replace("\n", " ")
+    return tag if MARKUP.fullmatch(tag) else broken[1]
 
 
 @lru_cache(maxsize=8192)

@@ -22,10 +22,12 @@ _FEWEST, _SHARE = 2, 1 / 3
 _FEWEST_ALONE = 3
 """Steps, and different words, of a line that grows alone in its file: not `No.`, `No, no.`, `No, no, no!`."""
 _JOINED_MS, _JOINED_ALONE_MS, _AT_ONCE_MS = 2_000, 200, 100
-_KEPT_FIRST, _KEPT = 0.5, 0.6
-"""A correction keeps this share of the words: of the first ones without a gap, or of all of them."""
-_FEWEST_KEPT = 2
+_KEPT, _KEPT_SIMILAR = 0.75, 0.5
+"""A correction keeps this share of the words; the second: if the first ones stay, and the others sound similar."""
+_FEWEST_KEPT, _SIMILAR = 3, 0.5
 _MOST_RETRACTED = 1
+_MOST_LINES, _MOST_WORDS = 4, 200
+"""Limits of a screen: comparing larger ones takes time in the square of their size."""
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)\]]*$")
 
 
@@ -143,7 +145,7 @@ def _bare(word: str) -> str:
 
 def _n_scrolled(before: _Screen, after: _Screen) -> int | None:
     """Return how many lines scrolled off, so that the others begin the next screen; None if they do not."""
-    for n_lines in range(len(before.lines)):
+    for n_lines in range(min(len(before.lines), _MOST_LINES)):
         rest = before.words[sum(before.n_words[:n_lines]) :]
         if after.words[: len(rest)] == rest:
             return n_lines
@@ -201,8 +203,9 @@ def _continued(before: _Screen, came: Sequence[_Came], after: _Screen, *, correc
     if pause_ms > _JOINED_MS or not before.words or not after.words:
         return None
     if before.words == after.words:
-        # after a pause, the same words are spoken again
-        return list(came) if pause_ms <= _AT_ONCE_MS else None
+        # after a pause, or after a sentence whose end is missing now, the same words are spoken again
+        again = pause_ms > _AT_ONCE_MS or (_ends_sentence(before) and not _ends_sentence(after))
+        return None if again else list(came)
     n_scrolled = _n_scrolled(before, after)
     if n_scrolled is not None:
         rest = list(came[sum(before.n_words[:n_scrolled]) :])
@@ -213,13 +216,25 @@ def _continued(before: _Screen, came: Sequence[_Came], after: _Screen, *, correc
 def _is_correction(before: _Screen, after: _Screen) -> bool:
     """Tell whether a screen has corrected words of the one before."""
     old, new = before.words, after.words
-    if _SENTENCE_END.search(clean.spoken_text(before.lines[-1:])) or len(new) < len(old) - _MOST_RETRACTED:
+    if _ends_sentence(before) or max(len(old), len(new)) > _MOST_WORDS:
+        return False
+    if len(new) < len(old) and (len(new) < len(old) - _MOST_RETRACTED or len(new) < _FEWEST_KEPT):
+        # more likely the beginning of a new line
         return False
     same_first = next((k for k, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
-    if same_first >= max(_KEPT_FIRST * len(old), 1) or (same_first and _is_typed(before, after)):
+    others = zip(old[same_first:], new[same_first:], strict=False)
+    if same_first >= max(_KEPT_SIMILAR * len(old), 1) and all(_is_similar(*pair) for pair in others):
         return True
     same = sum(block.size for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks())
     return same >= max(_FEWEST_KEPT, _KEPT * len(old))
+
+
+def _ends_sentence(screen: _Screen) -> bool:
+    return _SENTENCE_END.search(clean.spoken_text(screen.lines[-1:])) is not None
+
+
+def _is_similar(word: str, other: str) -> bool:
+    return other.startswith(word) or SequenceMatcher(None, word, other, autojunk=False).ratio() >= _SIMILAR
 
 
 def _corrected(before: _Screen, came: Sequence[_Came], after: _Screen) -> list[_Came]:

@@ -23,5 +23,6 @@ def lines_of(text: str) -> list[str]:
     lines = _BREAK.split(text.replace("\ufeff", ""))
     if any(before.strip() and after.strip() for before, after in pairwise(lines)):
         return lines
-    # every line break was doubled: remove one of each two
-    return [line for before, line in pairwise(["", *lines]) if line.strip() or not before.strip()]
+    # every line break was doubled: remove one of each two; WebVTT's header needs a blank line below it
+    header = "WEBVTT"
+    return [line for before, line in pairwise(["", *lines]) if line.strip() or not before.strip() or before == header]

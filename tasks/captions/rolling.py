@@ -14,8 +14,10 @@ from tasks.captions import clean, turns
 from tasks.captions.cue import CaptionLine, CaptionWord, Cue
 
 _STAMP = re.compile(r"<(?:(\d{1,4}):)?(\d{2}):(\d{2})\.(\d{3})>")
-_FEWEST_REPEATS = 3
+_FEWEST_REPEATS, _FEWEST_CUES = 3, 3
 _JOINED_MS = 100
+_MOST_LINES = 20
+"""A limit of the screen: comparing larger ones takes time in the square of their size."""
 
 
 def is_rolling(cues: Sequence[Cue]) -> bool:
@@ -27,8 +29,12 @@ def is_rolling(cues: Sequence[Cue]) -> bool:
     if is_timed(cues):
         return True
     joined = [(before, after) for before, after in pairwise(cues) if after.start_ms - before.end_ms <= _JOINED_MS]
-    repeats = sum(_n_repeated(_displayed(before), _visible(after)) > 0 for before, after in joined)
-    return repeats >= max(_FEWEST_REPEATS, len(cues) // 2)
+    repeats = [_n_repeated(_displayed(before), _visible(after)) for before, after in joined]
+    if sum(count > 0 for count in repeats) >= max(_FEWEST_REPEATS, len(cues) // 2):
+        return True
+    # short files: every cue repeats a line and adds another
+    is_short = _FEWEST_CUES <= len(cues) <= _FEWEST_REPEATS and len(joined) == len(cues) - 1
+    return is_short and all(0 < n < len(_visible(after)) for n, (_, after) in zip(repeats, joined, strict=True))
 
 
 def is_timed(cues: Sequence[Cue]) -> bool:
@@ -71,7 +77,7 @@ def _n_repeated(screen: Sequence[str], lines: Sequence[str]) -> int:
     timed = next((place for place, line in enumerate(lines) if _STAMP.search(line)), len(lines))
     displayed = tuple(clean.displayed(line) for line in lines)
     # the longest match wins: a repeated line may also occur above
-    for count in range(min(timed, len(screen)), 0, -1):
+    for count in range(min(timed, len(screen), _MOST_LINES), 0, -1):
         if tuple(screen[-count:]) == displayed[:count]:
             return count
     return 0
@@ -97,16 +103,20 @@ def _timed_words(text: str, cue: Cue) -> Iterator[tuple[str, int]]:
     """Yield a line's words and their starts in ms: words under one time share its span by their length."""
     pieces = _pieces(text, cue)
     ends_ms = [*(start_ms for _, start_ms in pieces[1:]), cue.end_ms]
-    index, offset = 0, 0
+    index, offset, measured = 0, 0, -1
+    indent, length = 0, 1
     for match in re.finditer(r"\S+", "".join(piece for piece, _ in pieces)):
         while match.start() >= offset + len(pieces[index][0]):
             offset += len(pieces[index][0])
             index += 1
         piece, start_ms = pieces[index]
-        # spaces and marks get no share of the time
-        bare, place = piece.replace(turns.VOICE_MARK, ""), match.start() - offset
-        place -= piece.count(turns.VOICE_MARK, 0, place)
-        indent, length = len(bare) - len(bare.lstrip()), max(len(bare.strip()), 1)
+        if measured != index:
+            # spaces and marks get no share of the time; once per piece, which may be long
+            bare = piece.replace(turns.VOICE_MARK, "")
+            indent, length, measured = len(bare) - len(bare.lstrip()), max(len(bare.strip()), 1), index
+        place = match.start() - offset
+        if length < len(piece.strip()):
+            place -= piece.count(turns.VOICE_MARK, 0, place)
         share = max(place - indent, 0) / length
         yield match[0], round(start_ms + share * (ends_ms[index] - start_ms))
 

@@ -38,8 +38,9 @@ _COUNTED_ROLES = _ROLES | frozenset(
 """Roles with a number or with another role: `Man 2:`, `Male Voice:`."""
 _TITLES = frozenset(["mr", "mrs", "ms", "miss", "dr", "prof", "professor", "sen", "senator", "rep", "gen", "president"])
 _PARTICLES = frozenset(["van", "von", "de", "der", "del", "da", "di", "la", "le", "al", "bin", "of", "the", "and", "&"])
-_AMBIGUOUS = frozenset(["q", "a", "question", "answer", "all", "both"])
-"""Labels that must recur."""
+_QUESTION_AND_ANSWER = frozenset(["q", "a"])
+_AMBIGUOUS = _QUESTION_AND_ANSWER | frozenset(["question", "answer", "all", "both"])
+"""Labels whose form shows little."""
 _UNUSUAL = frozenset(
     """
     a address also alert am an answers are as attention because besides bonus breaking bridge but caption
@@ -100,8 +101,10 @@ def accepted(candidates: Sequence[Label], n_cues: int, *, in_capitals: bool) -> 
         in_capitals: whether the file has no lower case, so that capitals show nothing
     """
     sure = (Form.CERTAIN,) if in_capitals else (Form.CERTAIN, Form.CAPITALS)
-    certain = {label.name for label in candidates if label.form in sure and label.name not in _AMBIGUOUS}
+    certain = {label.name for label in candidates if label.form in sure}
     counts = Counter(label.name for label in candidates)
+    if counts.keys() >= _QUESTION_AND_ANSWER:
+        certain |= _QUESTION_AND_ANSWER
     recurring = {name for name, count in counts.items() if count > 1}
     if len(candidates) >= max(_FEWEST_LABELS, _MOSTLY * n_cues) and len(counts) > 1:
         # a transcript, in which every speaker is named
@@ -118,8 +121,8 @@ def _form(name: str, *, lead: str, bracketed: bool) -> Form | None:
         return None
     if re.match(r"(?:speaker|spk)[ _-]?\d", name, re.IGNORECASE) or _is_role(words, lower):
         return Form.CERTAIN
-    if len(words) == 1 and lower[0] in _AMBIGUOUS:
-        return Form.MIXED if words[0][0].isupper() else None
+    if len(words) == 1 and lower[0] in _AMBIGUOUS and words[0][0].isupper():
+        return Form.CAPITALS if words[0].isupper() and len(lower[0]) > 1 else Form.MIXED
     if (
         not _UNUSUAL.isdisjoint(lower)
         or not all(map(_is_capitalised, words, lower))
@@ -129,7 +132,7 @@ def _form(name: str, *, lead: str, bracketed: bool) -> Form | None:
     if bracketed or lead.startswith(">") or (lower[0] in _TITLES and len(words) > 1):
         return Form.CERTAIN
     capitals = [word for word, part in zip(words, lower, strict=True) if part not in _PARTICLES]
-    is_capitals = " ".join(capitals).isupper() and sum(map(str.isalpha, name)) > 1
+    is_capitals = " ".join(capitals).replace("Mc", "MC").isupper() and sum(map(str.isalpha, name)) > 1
     return Form.CAPITALS if is_capitals else Form.MIXED
 
 

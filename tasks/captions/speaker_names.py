@@ -17,6 +17,8 @@ _COLON = re.compile(r"\[(?:speaker|spk)|[:：]", re.IGNORECASE)
 _STAMP = re.compile(r"<(?:\d+:)?\d{2}:\d{2}\.\d{3}>")
 _OFF_SCREEN = re.compile(r"[\[(](?:V\.?\s?O\.?|O\.?\s?[SC]\.?|CONT['’]?D\.?)[\])]", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?…。！？♪)\]\"”'’-]\s*$")
+_LONGEST = 2_000
+"""Longer lines are no captions; replacing their names takes time in the square of their length."""
 _SAMPLE = 500
 """The case of so many cues is that of the file."""
 
@@ -73,7 +75,7 @@ def _candidates(cues: Sequence[Cue]) -> dict[str, list[Label]]:
     for cue in cues:
         before = ""
         for line in cue.lines:
-            if line not in candidates and _has_colon(line):
+            if line not in candidates and len(line) <= _LONGEST and _has_colon(line):
                 shown = clean.displayed(line)
                 candidates[line] = [
                     replace(label, form=Form.MIXED) if _continues(label, before, shown) else label

@@ -51,7 +51,9 @@ def read(text: str) -> tuple[list[Cue], list[UnusedCue]]:
 def _split_untimed(block: TimedBlock) -> tuple[list[str], list[str]]:
     """Return the lines of a block's cue, and those of cues below it that have a number but no time line."""
     if not block.time_line:
-        return [], list(block.lines)
+        first = next((place for place, line in enumerate(block.lines) if line.strip()), 0)
+        # the number of a cue whose time line is missing
+        return [], list(block.lines[first + 1 if "".join(block.lines[first : first + 1]).strip().isdecimal() else 0 :])
     shown, lost = list[str](), list[str]()
     label, after_blank = block.label, False
     for line, below in zip_longest(block.lines, block.lines[1:], fillvalue=""):

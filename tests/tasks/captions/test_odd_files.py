@@ -338,3 +338,46 @@ def test_names_of_speakers_in_cues_that_are_shown_again() -> None:
         (0, 1, "JOY: we"), (1, 2, "JOY: we all"), (2, 3, "JOY: we all went"), (3, 4, "TOM: no"), (4, 5, "TOM: no, I")
     )
     assert spans(read(text)) == [(0, 3, "we all went"), (3, 5, "no, I")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        ("<<we were\nthere all night>>", "we were there all night"),
+        ("She said <it was\na bad idea> and left.", "She said it was a bad idea and left."),
+        ("a <font\ncolor='red'>red</font> one, <i>so\nlong</i>", "a red one, so long"),
+        ("<ruby>規制<rt>きせ\nい</rt></ruby>を緩める", "規制を緩める"),
+        ("I <3 you\nand 2 > 1", "I <3 you and 2 > 1"),
+        ("one<br/>- two<p>three</p>", "one two three"),
+    ],
+)
+def test_brackets_and_markup_over_several_lines(lines: str, text: str) -> None:
+    parsed = read(srt((1, 2, lines)))
+    assert spans(parsed) == [(1, 2, text)]
+    assert not parsed.unused
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ("00:00:01,5 -> 00:00:02,25", (1.5, 2.25)),
+        ("0:00:01.000000 → 0:00:02.500000", (1.0, 2.5)),
+        ("00: 00: 01, 000 -- > 00: 00: 02, 000", (1.0, 2.0)),
+        ("00:01 --> 00:02", (1.0, 2.0)),
+        ("00:00:01,000-->00:00:02,000 X1:40 Y1:5", (1.0, 2.0)),
+    ],
+)
+def test_times_as_they_are_written(times: str, expected: tuple[float, float]) -> None:
+    assert spans(read(f"1\n{times}\nHello\n")) == [(*expected, "Hello")]
+
+
+def test_text_before_the_first_time_line_is_reported() -> None:
+    parsed = read("1\nfirst words\n\n2\n00:00:01,000 --> 00:00:02,000 and more\nSecond.\n")
+    assert spans(parsed) == [(1, 2, "and more Second.")]
+    assert lost(parsed) == [("no time line", "first words")]
+
+
+def test_a_very_long_line_is_read_or_rejected_once() -> None:
+    for piece in ("<", "&amp;", "(a", "JOY: x. ", ">> Joy: ", "<rt>", "a: ", "\\N", "<x>", "-"):
+        parsed = read(srt((1, 2, piece * 20_000)))
+        assert len(parsed.spoken) + len(parsed.unused) == 1
