@@ -104,7 +104,7 @@ def _timed_words(text: str, cue: Cue) -> Iterator[tuple[str, int]]:
     pieces = _pieces(text, cue)
     ends_ms = [*(start_ms for _, start_ms in pieces[1:]), cue.end_ms]
     index, offset, measured = 0, 0, -1
-    indent, length = 0, 1
+    indent, length, has_marks = 0, 1, False
     for match in re.finditer(r"\S+", "".join(piece for piece, _ in pieces)):
         while match.start() >= offset + len(pieces[index][0]):
             offset += len(pieces[index][0])
@@ -113,9 +113,10 @@ def _timed_words(text: str, cue: Cue) -> Iterator[tuple[str, int]]:
         if measured != index:
             # spaces and marks get no share of the time; once per piece, which may be long
             bare = piece.replace(turns.VOICE_MARK, "")
-            indent, length, measured = len(bare) - len(bare.lstrip()), max(len(bare.strip()), 1), index
+            indent, length = len(bare) - len(bare.lstrip()), max(len(bare.strip()), 1)
+            has_marks, measured = len(bare) < len(piece), index
         place = match.start() - offset
-        if length < len(piece.strip()):
+        if has_marks:
             place -= piece.count(turns.VOICE_MARK, 0, place)
         share = max(place - indent, 0) / length
         yield match[0], round(start_ms + share * (ends_ms[index] - start_ms))
