@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
 
 from tasks.core.errors import InputError
-from tasks.corpora.archives import limits, tar_stream, zip_directory
+from tasks.corpora.archives import limits, tar_stream, zip_content, zip_directory
 from tasks.corpora.archives.limits import Budget, UnsafeArchive, damage, damaged
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -193,8 +193,13 @@ def _zip_members(file: zipfile.ZipFile, source: _Source) -> Iterator[_Member]:
 
 
 def _zip_chunks(file: zipfile.ZipFile, info: zipfile.ZipInfo, source: _Source) -> Iterator[bytes]:
+    # opening checks the entry against the directory
     with file.open(info) as content:
-        while chunk := content.read(_CHUNK):
+        if info.compress_type in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+            chunks = zip_content.chunks(source.path, info, _CHUNK)
+        else:
+            chunks = iter(lambda: content.read(_CHUNK), b"")
+        for chunk in chunks:
             source.budget.spend(len(chunk), repr(info.filename))
             yield chunk
 

@@ -57,8 +57,9 @@ def _stated(file: IO[bytes]) -> tuple[int, int, int]:
     if place < 0 or len(tail) - place < _END.size:
         raise zipfile.BadZipFile("it has no directory; it may be cut short")
     _, disk, disk_of_directory, _, entries, n_bytes, offset, n_comment = _END.unpack_from(tail, place)
-    if place + _END.size + n_comment != len(tail):
-        raise zipfile.BadZipFile("there is data after its end")
+    # a few bytes after the end are harmless: all entries are checked against the directory
+    if place + _END.size + n_comment > len(tail):
+        raise zipfile.BadZipFile("it is cut short in its comment")
     end = begin + place
     is_large = entries == _UNKNOWN_16 or _UNKNOWN_32 in (n_bytes, offset)
     if is_large and end >= _END64_PLACE.size:

@@ -293,3 +293,27 @@ def test_a_folder_whose_name_hides_a_file(unpacked: Unpack) -> None:
     whole = zipped({"folder/name.wav": b"content"}).replace(b"folder/name.wav", b"folder/\0ame.wav")
     with pytest.raises(InputError, match="leads out of the folder"):
         unpacked("a.zip", whole)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_DEFLATED])
+def test_a_bomb_is_never_in_memory(method: int, unpacked: Unpack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SMALL_BYTES", 1_000_000)
+    bomb = zipped({"a.wav": bytes(40_000_000)}, method)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="a bomb, or damaged"):
+            unpacked("a.zip", bomb)
+        assert tracemalloc.get_traced_memory()[1] < 12_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_content_of_all_sizes_and_what_lies_about_its_size(method: int, unpacked: Unpack) -> None:
+    files = {str(n): random.Random(n).randbytes(n // 2) + bytes(n - n // 2) for n in (0, 1, 70_000, 1 << 21)}
+    whole = zipped(files, method)
+    assert unpacked("a.zip", whole) == files
+    assert unpacked("a.zip", whole + b"\r\n") == files
+    for stated in (69_999, 70_001):
+        with pytest.raises(InputError, match="damaged"):
+            unpacked("a.zip", whole.replace(struct.pack("<L", 70_000), struct.pack("<L", stated)))
