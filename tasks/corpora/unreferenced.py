@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.results import Reject
-from tasks.corpora.readers.reading import ARCHIVE_SUFFIXES, AUDIO_SUFFIXES, VIDEO_SUFFIXES, Row, relative
+from tasks.corpora.readers.reading import ARCHIVE_SUFFIXES, AUDIO_SUFFIXES, VIDEO_SUFFIXES, Row, printable, relative
 
 _MAX_EXAMPLES = 5
 
@@ -72,12 +72,3 @@ def find(folder: Path, rows: Sequence[Row], rejects: Sequence[Reject]) -> Unrefe
         elif name.endswith(ARCHIVE_SUFFIXES):
             archives.append(printable(place))
     return Unreferenced(len(media), len(archives), tuple(media[:_MAX_EXAMPLES]), tuple(archives[:_MAX_EXAMPLES]))
-
-
-def printable(name: str) -> str:
-    """Return a file name in which bytes that are not UTF-8 are escaped.
-
-    Args:
-        name: as the file system has it
-    """
-    return name.encode("utf-8", "backslashreplace").decode()

@@ -56,7 +56,7 @@ def run(config: Config, name: str, *, each: Each) -> None:
     tables.write(checked.select(tables.SOUNDS.names), folder_of / "sounds.parquet", tables.SOUNDS)
     tables.write(checked.select(tables.SIGNALS.names), folder_of / "signals.parquet", tables.SIGNALS)
     tables.write(videos.rows.sort_by("utterance_id"), folder_of / "pictures.parquet", tables.PICTURES)
-    write_rejects(stage, rejects)
+    write_rejects(stage, [_printable(reject) for reject in rejects])
     note = {
         "reader": corpus.name,
         "title": corpus.title,
@@ -84,6 +84,11 @@ def _without_repeated_ids(output: ReaderOutput) -> tuple[list[Row], list[Reject]
             seen.add(name)
         rows.append(dict(row))
     return rows, rejects
+
+
+def _printable(reject: Reject) -> Reject:
+    """Return a reject whose names are UTF-8: names of files may not be, and no table could hold them."""
+    return Reject(reading.printable(reject.id), reject.reason, reading.printable(reject.detail))
 
 
 def _digests(rows: Sequence[Row], folder: Path, rejects: list[Reject]) -> dict[str, str]:

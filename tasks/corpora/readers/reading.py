@@ -197,6 +197,8 @@ class CorpusReader:
 def media(folder: Path) -> Iterator[Path]:
     """Yield the media files under a folder, sorted by path, without hidden files and folders named like files.
 
+    Files whose path is not UTF-8 cannot be named in a table, and are left out; the doctor lists them as unused.
+
     Args:
         folder: the corpus folder
 
@@ -207,7 +209,18 @@ def media(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         suffix = path.suffix.lower()
         if suffix in AUDIO_SUFFIXES | VIDEO_SUFFIXES and not path.name.startswith(".") and path.is_file():
-            yield path
+            place = relative(path, folder)
+            if printable(place) == place:
+                yield path
+
+
+def printable(name: str) -> str:
+    """Return a file name in which bytes that are not UTF-8 are escaped.
+
+    Args:
+        name: as the file system has it
+    """
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def demand_folder(folder: Path, what: str = "a corpus is a folder in its native layout") -> None:
