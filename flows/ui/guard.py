@@ -53,6 +53,10 @@ class Guard:
     def __init__(self, app: _App, port: int, secret: Secret) -> None:
         self._app, self._port, self._secret = app, port, secret
         self._own_hosts = request_checks.loopback(port)
+        # Prefect's pages load Amplitude's remote configuration even if analytics are off; what they show stays here
+        self._policy = (
+            f"connect-src 'self' ws://127.0.0.1:{port}; object-src 'none'; base-uri 'self'; frame-ancestors 'none'"
+        )
         self._login_files = {
             LOGIN: ((_HERE / "login.html").read_bytes(), "text/html; charset=utf-8"),
             f"{LOGIN}.js": ((_HERE / "login.js").read_bytes(), "text/javascript; charset=utf-8"),
@@ -73,13 +77,13 @@ class Guard:
         method = scope.get("method", "GET")
         refusal = request_checks.refusal(method, headers, self._own_hosts)
         if refusal is not None:
-            await _refuse(scope, send, refusal)
+            await _refuse(scope, send, refusal, self._policy)
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)
         elif (answer := self._own_answer(method, scope, dict(headers))) is not None:
-            await answer(_with_headers(send))
+            await answer(_with_headers(send, self._policy))
         else:
-            await self._app(scope, receive, _with_headers(send))
+            await self._app(scope, receive, _with_headers(send, self._policy))
 
     def _own_answer(
         self, method: str, scope: _Scope, headers: Mapping[str, str]
@@ -110,12 +114,12 @@ def _has_secret(authorization: str, secret: Secret) -> bool:
     return hmac.compare_digest(authorization.encode(), f"Basic {expected}".encode())
 
 
-async def _refuse(scope: _Scope, send: _Send, refusal: request_checks.Refusal) -> None:
+async def _refuse(scope: _Scope, send: _Send, refusal: request_checks.Refusal, policy: str) -> None:
     if scope["type"] == "websocket":
         # before a handshake is accepted, servers answer this with 403
         await send({"type": "websocket.close", "code": 1008})
     else:
-        await _answer(refusal.status, refusal.reason, {})(_with_headers(send))
+        await _answer(refusal.status, refusal.reason, {})(_with_headers(send, policy))
 
 
 def _answer(status: int, body: str | bytes, headers: Mapping[str, str]) -> Callable[[_Send], Awaitable[None]]:
@@ -132,13 +136,13 @@ def _answer(status: int, body: str | bytes, headers: Mapping[str, str]) -> Calla
     return answer
 
 
-def _with_headers(send: _Send) -> _Send:
+def _with_headers(send: _Send, policy: str) -> _Send:
     """Return a `send` that adds the headers of every answer."""
 
     async def send_with_headers(message: _Message) -> None:
         if message["type"] == "http.response.start":
             present = {name.lower() for name, _ in message.get("headers", ())}
-            added = {**request_checks.ANSWER_HEADERS, "Content-Security-Policy": "frame-ancestors 'none'"}
+            added = {**request_checks.ANSWER_HEADERS, "Content-Security-Policy": policy}
             pairs = [(name.lower().encode(), value.encode()) for name, value in added.items()]
             missing = [pair for pair in pairs if pair[0] not in present]
             message = {**message, "headers": [*message.get("headers", ()), *missing]}

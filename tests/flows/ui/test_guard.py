@@ -47,7 +47,9 @@ def test_own_pages_and_programs_reach_the_application(client: TestClient) -> Non
     reply = client.get("/api/health")
     assert (reply.status_code, reply.text) == (200, "GET /api/health")
     assert reply.headers["x-frame-options"] == "DENY"
-    assert "frame-ancestors 'none'" in reply.headers["content-security-policy"]
+    policy = reply.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in policy
+    assert "connect-src 'self' ws://127.0.0.1:4200;" in policy, "pages with the secret send it nowhere else"
     assert client.post("/api/x", headers={"Origin": URL, "Sec-Fetch-Site": "same-origin"}).text == "POST /api/x"
 
 
