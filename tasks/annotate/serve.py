@@ -42,7 +42,10 @@ def run(session: ListeningSession, address: ListenAddress, announce: Callable[[s
         rules = access.for_host(address.host, port)
         announce(_url(address.host, port, rules.token))
         # no access log: it would contain the token
-        settings = uvicorn.Config(app.make(session, rules), log_level="warning", access_log=False, lifespan="off")
+        # no WebSockets: the rules are applied to HTTP requests
+        settings = uvicorn.Config(
+            app.make(session, rules), log_level="warning", access_log=False, ws="none", lifespan="off"
+        )
         # uvicorn finishes its answers and then raises the signal again: turn it into an exception we can suppress
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):

@@ -50,7 +50,7 @@ async (target) => {
   return outcome;
 }
 """
-HARMLESS = {"refused", "closed"}
+HARMLESS = {"refused", "closed", "silent"}
 
 pytestmark = [
     pytest.mark.long,
@@ -65,6 +65,7 @@ class Target:
 
     url: str
     body: dict[str, Any]
+    sockets: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ class Victim:
             Target(f"{api}/deployments/{self.deployment}/create_flow_run", run),
             Target(f"{api}/deployments/filter", {}),
             Target(f"{api}/admin/version", {}),
-            Target(f"{api}/events/out", {}),
-            Target(f"{api}/events/in", {}),
+            Target(f"{api}/events/out", {}, sockets=True),
+            Target(f"{api}/events/in", {}, sockets=True),
             Target(f"{self.prefect.url}/ui-settings", {}),
             Target(f"{self.prefect.url}/enter", {}),
             Target(f"{self.prefect.url}/enter.js", {}),
@@ -98,7 +99,7 @@ class Victim:
             Target(f"{self.listening}annotate.js", {}),
             Target(f"{self.listening}audio/{self.key}.flac", {}),
             Target(f"{self.listening}api/rate", rating),
-            Target(f"{self.listening}api/state", {"listener": "Mallory"}),
+            Target(f"{self.listening}api/state", {"listener": "Mallory"}, sockets=True),
         ]
 
     def started(self) -> list[str]:
@@ -136,7 +137,9 @@ def listening_page(store: Store, segment: Segment) -> Iterator[str]:
     with serve._bound(serve.ListenAddress("127.0.0.1", 0)) as bound:
         port = bound.getsockname()[1]
         rules = access.for_host("127.0.0.1", port)
-        running = uvicorn.Server(uvicorn.Config(app.make(session, rules), log_level="warning", lifespan="off"))
+        running = uvicorn.Server(
+            uvicorn.Config(app.make(session, rules), log_level="warning", ws="none", lifespan="off")
+        )
         thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{port}/?token={rules.token}"
@@ -193,7 +196,7 @@ def test_the_printed_link_logs_in_to_prefect_and_the_report(victim: Victim) -> N
     loaded = tab.run("performance.getEntriesByType('resource').map((entry) => new URL(entry.name).host)")
     assert set(loaded) == {victim.prefect.url.removeprefix("http://")}
     tab.run(f"location.assign({victim.report!r})")
-    tab.until("document.body.innerText.includes('the report')")
+    tab.until("document.body?.innerText.includes('the report')")
     tab.open(victim.prefect.url.replace("127.0.0.1", "localhost"), "document.body.innerText.includes('Dashboard')")
     assert tab.run("location.hostname") == "127.0.0.1"
 
@@ -207,10 +210,17 @@ def test_a_run_is_started_and_watched_by_the_browser(victim: Victim) -> None:
     run = f"""(async () => {{
       const password = localStorage.getItem("prefect-password");
       const headers = {{ "Content-Type": "application/json", Authorization: "Basic " + password }};
-      const token = await (await fetch("/api/csrf-token?client=c", {{ headers }})).json();
+      const patient = async (path, options) => {{
+        for (;;) {{
+          const answer = await fetch(path, options);
+          // SQLite is busy
+          if (answer.status !== 503) return answer;
+        }}
+      }};
+      const token = await (await patient("/api/csrf-token?client=c", {{ headers }})).json();
       Object.assign(headers, {{ "Prefect-Csrf-Token": token.token, "Prefect-Csrf-Client": "c" }});
       const path = "/api/deployments/{victim.deployment}/create_flow_run";
-      const start = (body) => fetch(path, {{ method: "POST", headers, body: JSON.stringify(body) }});
+      const start = (body) => patient(path, {{ method: "POST", headers, body: JSON.stringify(body) }});
       const refused = await start({{ job_variables: {{ command: "touch hostile-command" }} }});
       const started = await start({{ parameters: {{ note: "from-the-page" }} }});
       return [refused.status, started.status];
@@ -229,7 +239,7 @@ def test_a_page_of_another_site_or_port_reads_nothing_and_starts_nothing(victim:
     for target in victim.targets():
         tab.open(site.format(port=victim.hostile_port), "document.title === 'kittens'")
         results = tab.run(f"({ATTACK})({json.dumps(vars(target))})")
-        assert len(results) >= 22
+        assert len(results) >= 20
         assert {name: result for name, result in results.items() if result not in HARMLESS} == {}, target
     assert victim.started() == []
 
