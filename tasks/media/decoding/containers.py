@@ -96,12 +96,15 @@ def decoded_frames(container: InputContainer, stream: AudioStream | VideoStream)
         container: an open media file
         stream: one of its streams of sound or video
     """
-    from av.error import EOFError, FFmpegError, InvalidDataError
+    from av.error import EOFError, FFmpegError, InvalidDataError, PatchWelcomeError
 
     packets = container.demux(stream)
     while True:
         try:
             packet = next(packets, None)
+        except PatchWelcomeError:
+            # it goes on in a way that FFmpeg cannot read: to end here would lose sound silently
+            raise
         except FFmpegError:
             # the file breaks off at this packet; the caller checks whether enough was read
             return

@@ -42,13 +42,14 @@ MAX_LOSS_S = 2.0
 """A file shorter by more than this than its container states is truncated."""
 MAX_CLIP_LOSS_S = 0.25
 """The same for a clip of a corpus, which lasts seconds."""
-MAX_LOSS_SHARE = {"mp3": 0.1, "aac": 0.1}
+MAX_LOSS_SHARE = {"mp3": 0.1, "aac": 0.1, "ac3": 0.1, "eac3": 0.1, "amr": 0.1}
 """Containers whose stated length is an estimate from the bit rate: tolerated loss as a share of it."""
 
-_WITHOUT_TIMESTAMPS = ("aac", "ac3", "eac3", "mp3", "amr")
-"""Containers whose timestamps FFmpeg counts in frames of the first rate; after a change they are wrong."""
-_JOINABLE = ("mpegts", "mpeg")
-"""Containers of broadcasts, whose clock starts again where two recordings are joined."""
+_WITHOUT_TIMESTAMPS = ("aac", "ac3", "eac3", "mp3", "amr", "flac", "ogg")
+"""Containers whose timestamps FFmpeg counts in frames of the first format, as it estimates the duration: after a change
+of the format both are wrong."""
+_JOINABLE = ("mpegts", "mpeg", "ogg", "flac")
+"""Containers of streams, whose clock starts again where two recordings are joined."""
 _RESTART_S = 1.0
 _NO_SIZE = 1 << 32
 _BLOCK_SAMPLES = 16_384
@@ -69,12 +70,11 @@ def write_flac(source: Path, path: Path, max_duration_s: float, granted: Granted
         granted: called when something was decoded
     """
     with containers.opened(source) as container:
-        stream = _best_audio(container)
-        stated_s = _stated_duration_s(container, stream)
-        _check_length(stated_s or 0.0, max_duration_s)
-        duration_s = _write(_runs(container, stream, granted), path, stated_s, max_duration_s)
+        sound = _SoundStream(container, granted)
+        _check_length(sound.stated_s or 0.0, max_duration_s)
+        duration_s = _write(sound, path, max_duration_s)
         # before the file is moved into place: a truncated source leaves no target
-        _check_complete(duration_s, stated_s, MAX_LOSS_SHARE.get(container.format.name, 0.0))
+        _check_complete(duration_s, sound.stated_s, MAX_LOSS_SHARE.get(container.format.name, 0.0))
     return duration_s
 
 
@@ -86,17 +86,16 @@ def samples(source: Path, granted: Granted) -> Samples:
         granted: called when something was decoded
     """
     with containers.opened(source) as container:
-        stream = _best_audio(container)
-        stated_s = _stated_duration_s(container, stream)
+        sound = _SoundStream(container, granted)
         runs, n_samples = list[Samples](), 0
-        for run in _runs(container, stream, granted):
+        for run in sound.runs():
             runs.append(run)
             n_samples += run.size
             _check_length(n_samples / RATE_HZ, limits.MAX_IN_MEMORY_S)
         signal = np.concatenate(runs) if runs else np.empty(0, np.int16)
-        signal = signal[: _n_without_padding(signal.size, stated_s)]
+        signal = signal[: _n_without_padding(signal.size, sound.stated_s)]
         share = MAX_LOSS_SHARE.get(container.format.name, 0.0)
-        _check_complete(signal.size / RATE_HZ, stated_s, share, MAX_CLIP_LOSS_S)
+        _check_complete(signal.size / RATE_HZ, sound.stated_s, share, MAX_CLIP_LOSS_S)
     _check_riff(source)
     return signal
 
@@ -161,25 +160,91 @@ def _check_complete(
         raise CutShortError(f"cut short: {duration_s:.1f} s could be decoded, the container states {stated_s:.1f} s")
 
 
-def _runs(container: InputContainer, stream: AudioStream, granted: Granted) -> Iterator[Samples]:
-    """Yield the sound from the container's zero as arrays of 16-bit samples, shape (n,), n > 0."""
-    resampler: AudioResampler | None = None
-    current: _SampleFormat | None = None
-    n_samples = 0
-    for block, sample_format in _blocks(container, stream, granted):
-        if resampler is not None and sample_format != current:
-            for run in _resampled(resampler, None):
+class _SoundStream:
+    """The best stream of sound of an open media file.
+
+    Args:
+        container: the file
+        granted: called when something was decoded
+    """
+
+    stated_s: float | None
+    """The duration stated by the header; None if there is none, or it turns out to be wrong."""
+
+    def __init__(self, container: InputContainer, granted: Granted) -> None:
+        self._container, self._granted = container, granted
+        self._stream = _best_audio(container)
+        self.stated_s = _stated_duration_s(container, self._stream)
+
+    def runs(self) -> Iterator[Samples]:
+        """Yield the sound from the container's zero as arrays of 16-bit samples, shape (n,), n > 0."""
+        resampler: AudioResampler | None = None
+        current: _SampleFormat | None = None
+        n_samples = 0
+        for block, sample_format in self._blocks():
+            if resampler is not None and sample_format != current:
+                for run in _resampled(resampler, None):
+                    n_samples += run.size
+                    yield run
+                resampler = None
+            # the timestamp that is the end of the sound so far, in samples of the input
+            begin = round(n_samples * block.sample_rate / RATE_HZ)
+            resampler, current = resampler or _resampler(begin), sample_format
+            for run in _resampled(resampler, block):
                 n_samples += run.size
                 yield run
-            resampler = None
-        # the timestamp that is the end of the sound so far, in samples of the input
-        begin = round(n_samples * block.sample_rate / RATE_HZ)
-        resampler, current = resampler or _resampler(begin), sample_format
-        for run in _resampled(resampler, block):
-            n_samples += run.size
-            yield run
-    if resampler is not None:
-        yield from _resampled(resampler, None)
+        if resampler is not None:
+            yield from _resampled(resampler, None)
+
+    def _blocks(self) -> Iterator[tuple[AudioFrame, _SampleFormat]]:
+        """Yield joined runs of contiguous frames of one format, with timestamps counted from the container's start."""
+        from av.audio.fifo import AudioFifo
+
+        joined, begin_s, clock_s = AudioFifo(), 0.0, 0.0
+        joined_format: _SampleFormat | None = None
+        for frame, start_s in self._timed_frames():
+            layout = frame.layout
+            sample_format = (frame.format.name, layout.name, layout.nb_channels, frame.sample_rate)
+            is_other = sample_format != joined_format
+            if joined.samples and (joined.samples >= _BLOCK_SAMPLES or abs(start_s - clock_s) > _JITTER_S or is_other):
+                assert joined_format is not None
+                self._granted(joined.samples / joined_format[-1] * limits.S_PER_SOUND_S)
+                yield _with_timestamp(joined, begin_s), joined_format
+                joined = AudioFifo()
+            if not joined.samples:
+                if is_other:
+                    limits.check_sound(frame.sample_rate, layout.nb_channels)
+                    if joined_format is not None and self._container.format.name in _WITHOUT_TIMESTAMPS:
+                        self.stated_s = None
+                # an AudioFifo takes the format of its first frame, and crashes on one with other channels
+                joined = AudioFifo() if is_other else joined
+                begin_s, joined_format = start_s, sample_format
+            clock_s = start_s + frame.samples / frame.sample_rate
+            joined.write(frame)
+        if joined.samples and joined_format is not None:
+            yield _with_timestamp(joined, begin_s), joined_format
+
+    def _timed_frames(self) -> Iterator[tuple[AudioFrame, float]]:
+        """Yield decoded frames, their timestamps removed, with their start in seconds from the container's start."""
+        container, stream = self._container, self._stream
+        origin_s, clock_s, rate_hz = (container.start_time or 0) / 1e6, 0.0, 0
+        # once: the property creates a new fraction at each access
+        tick_s = float(stream.time_base or 0)
+        for frame in containers.decoded_frames(container, stream):
+            if frame.sample_rate != rate_hz:
+                limits.check_sound(frame.sample_rate, frame.layout.nb_channels)
+                if rate_hz and container.format.name in _WITHOUT_TIMESTAMPS:
+                    tick_s = 0.0
+                rate_hz = frame.sample_rate
+            start_s = clock_s if frame.pts is None or not tick_s else frame.pts * tick_s - origin_s
+            if clock_s - start_s > _RESTART_S and container.format.name in _JOINABLE:
+                origin_s -= clock_s - start_s
+                start_s = clock_s
+            if start_s - clock_s > MAX_GAP_S:
+                raise AudioError(f"the clock jumps from {clock_s:.1f} s to {start_s:.1f} s")
+            clock_s = start_s + frame.samples / rate_hz
+            frame.pts = None
+            yield frame, start_s
 
 
 def _resampler(begin: int) -> AudioResampler:
@@ -194,35 +259,6 @@ def _resampled(resampler: AudioResampler, block: AudioFrame | None) -> Iterator[
     return (run.to_ndarray()[0] for run in resampler.resample(block) if run.samples)
 
 
-def _blocks(
-    container: InputContainer, stream: AudioStream, granted: Granted
-) -> Iterator[tuple[AudioFrame, _SampleFormat]]:
-    """Yield joined runs of contiguous frames of one format, with timestamps counted from the container's start."""
-    from av.audio.fifo import AudioFifo
-
-    joined, begin_s, clock_s = AudioFifo(), 0.0, 0.0
-    joined_format: _SampleFormat | None = None
-    for frame, start_s in _timed_frames(container, stream):
-        layout = frame.layout
-        sample_format = (frame.format.name, layout.name, layout.nb_channels, frame.sample_rate)
-        is_other = sample_format != joined_format
-        if joined.samples and (joined.samples >= _BLOCK_SAMPLES or abs(start_s - clock_s) > _JITTER_S or is_other):
-            assert joined_format is not None
-            granted(joined.samples / joined_format[-1] * limits.S_PER_SOUND_S)
-            yield _with_timestamp(joined, begin_s), joined_format
-            joined = AudioFifo()
-        if not joined.samples:
-            if is_other:
-                limits.check_sound(frame.sample_rate, layout.nb_channels)
-            # an AudioFifo takes the format of its first frame, and crashes on one with other channels
-            joined = AudioFifo() if is_other else joined
-            begin_s, joined_format = start_s, sample_format
-        clock_s = start_s + frame.samples / frame.sample_rate
-        joined.write(frame)
-    if joined.samples and joined_format is not None:
-        yield _with_timestamp(joined, begin_s), joined_format
-
-
 def _with_timestamp(joined: AudioFifo, begin_s: float) -> AudioFrame:
     block = joined.read()
     assert block is not None
@@ -231,29 +267,7 @@ def _with_timestamp(joined: AudioFifo, begin_s: float) -> AudioFrame:
     return block
 
 
-def _timed_frames(container: InputContainer, stream: AudioStream) -> Iterator[tuple[AudioFrame, float]]:
-    """Yield decoded frames, their timestamps removed, with their start in seconds from the container's start."""
-    origin_s, clock_s, rate_hz = (container.start_time or 0) / 1e6, 0.0, 0
-    # once: the property creates a new fraction at each access
-    tick_s = float(stream.time_base or 0)
-    for frame in containers.decoded_frames(container, stream):
-        if frame.sample_rate != rate_hz:
-            limits.check_sound(frame.sample_rate, frame.layout.nb_channels)
-            if rate_hz and container.format.name in _WITHOUT_TIMESTAMPS:
-                tick_s = 0.0
-            rate_hz = frame.sample_rate
-        start_s = clock_s if frame.pts is None or not tick_s else frame.pts * tick_s - origin_s
-        if clock_s - start_s > _RESTART_S and container.format.name in _JOINABLE:
-            origin_s -= clock_s - start_s
-            start_s = clock_s
-        if start_s - clock_s > MAX_GAP_S:
-            raise AudioError(f"the clock jumps from {clock_s:.1f} s to {start_s:.1f} s")
-        clock_s = start_s + frame.samples / rate_hz
-        frame.pts = None
-        yield frame, start_s
-
-
-def _write(runs: Iterator[Samples], path: Path, stated_s: float | None, max_duration_s: float) -> float:
+def _write(sound: _SoundStream, path: Path, max_duration_s: float) -> float:
     """Write samples as FLAC without the padding past the stated end; return the duration in seconds."""
     import soundfile
 
@@ -263,7 +277,7 @@ def _write(runs: Iterator[Samples], path: Path, stated_s: float | None, max_dura
         _Sink(path, "wb") as file,
         soundfile.SoundFile(file, "w", RATE_HZ, channels=1, subtype="PCM_16", format="FLAC") as sink,
     ):
-        for run in runs:
+        for run in sound.runs():
             waiting.append(run)
             n_waiting += run.size
             if n_waiting < _ENCODED_SAMPLES + n_held:
@@ -275,7 +289,7 @@ def _write(runs: Iterator[Samples], path: Path, stated_s: float | None, max_dura
             # while decoding: the stated duration is untrusted
             _check_length(written / RATE_HZ, max_duration_s)
         left = np.concatenate(waiting) if waiting else np.empty(0, np.int16)
-        n_last = _n_without_padding(written + left.size, stated_s) - written
+        n_last = _n_without_padding(written + left.size, sound.stated_s) - written
         sink.write(left[:n_last])
     file.raise_error()
     _check_length((written + n_last) / RATE_HZ, max_duration_s)

@@ -50,7 +50,13 @@ def part(path: Path, codec: str, rate_hz: int, layout: str, format_name: str) ->
         ("ac3", "ac3", [(48_000, "5.1"), (48_000, "stereo"), (48_000, "5.1")]),
         ("eac3", "eac3", [(48_000, "stereo"), (48_000, "mono")]),
         ("mp2", "mp2", [(44_100, "stereo"), (44_100, "mono")]),
-        ("aac", "mpegts", [(44_100, "stereo"), (44_100, "mono")]),
+        ("ac3", "ac3", [(48_000, "mono"), (48_000, "5.1"), (32_000, "stereo")]),
+        ("libmp3lame", "mp3", [(22_050, "mono"), (44_100, "stereo"), (16_000, "mono")]),
+        ("aac", "mpegts", [(44_100, "stereo"), (22_050, "mono")]),
+        ("mp2", "mpeg", [(44_100, "stereo"), (48_000, "mono")]),
+        ("libopus", "ogg", [(48_000, "mono"), (48_000, "mono")]),
+        ("flac", "ogg", [(44_100, "stereo"), (22_050, "mono")]),
+        ("flac", "flac", [(44_100, "stereo"), (44_100, "mono")]),
     ],
 )
 def test_a_stream_that_changes_midway_is_decoded_at_the_right_times(
@@ -65,6 +71,15 @@ def test_a_stream_that_changes_midway_is_decoded_at_the_right_times(
     onsets_s = loud_s[np.diff(loud_s, prepend=-1.0) > 0.5]
     np.testing.assert_allclose(onsets_s, 1.0 + PART_S * np.arange(len(kinds)), atol=0.2)
     np.testing.assert_array_equal(decode.samples(source), np.round(signal * 32_768).astype(np.int16))
+
+
+def test_what_ffmpeg_cannot_read_to_its_end_is_refused(tmp_path: Path) -> None:
+    """Chained Opus streams with other channels: to end after the first would lose the others silently."""
+    source = tmp_path / "chained.opus"
+    layouts = ("stereo", "mono")
+    source.write_bytes(b"".join(part(tmp_path / "part", "libopus", 48_000, layout, "ogg") for layout in layouts))
+    with pytest.raises(AudioError, match="it cannot be decoded"):
+        decode.samples(source)
 
 
 def with_header(path: Path, rate_hz: int, channels: int) -> Path:
@@ -136,11 +151,19 @@ def test_errors_of_ours_and_of_the_system_pass() -> None:
         assert caught.value is error
 
 
+class SingleSamples:
+    """Sound of one sample a frame."""
+
+    stated_s = None
+
+    def runs(self) -> Iterator[sound.Samples]:
+        return (np.full(1, number % 100, np.int16) for number in range(150_000))
+
+
 def test_writing_is_linear_in_the_frames(tmp_path: Path) -> None:
-    """Frames may hold a single sample each; a sum over all frames for every frame would take minutes."""
-    runs: Iterator[sound.Samples] = (np.full(1, number % 100, np.int16) for number in range(150_000))
+    """A sum over all frames for every frame would take minutes."""
     started = time.process_time()
-    assert sound._write(runs, tmp_path / "a.flac", None, 1e9) == 150_000 / decode.RATE_HZ
+    assert sound._write(SingleSamples(), tmp_path / "a.flac", 1e9) == 150_000 / decode.RATE_HZ  # type: ignore[arg-type]
     assert time.process_time() - started < 5
 
 
