@@ -20,7 +20,7 @@ from tasks.core.errors import AudioError, InputError, NotEnoughData, Rejected
 from tasks.core.results import Reject
 from tasks.experiments.weak_path import kept_model
 from tasks.features.mid_term.mid_term import NAMES, AnalysisWindows, mid_terms
-from tasks.fetching import client, identity
+from tasks.fetching import client, description, identity, local_files
 from tasks.fetching.description import MediaAddress
 from tasks.labelling.votes import eligibility
 from tasks.media.decode import RATE_HZ, to_flac
@@ -30,7 +30,6 @@ from tasks.on_demand import result_names, timeline
 from tasks.stages.acoustic import feature_columns, vectors_result
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_CAPTION_ENDINGS = (".en.vtt", ".vtt", ".en.srt", ".srt")
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def run(source: str, *, captions: Path | None, out: Path, config: Config) -> Pre
 
     Args:
         source: a media file, or an http(s) URL
-        captions: caption file; if not given, `X.en.vtt`, `X.vtt`, `X.en.srt` or `X.srt` next to the media file
+        captions: caption file; if not given, the best one beside the media file, such as `X.en.vtt` or `X.srt`
         out: folder for `<name>.csv` and `<name>.png`; results of another source of that name are kept
         config: all settings; a URL is fetched under the rules of the crawl
 
@@ -124,14 +123,23 @@ def _obtain(source: str, captions: Path | None, folder: Path, config: Config) ->
         if not media.is_file():
             raise InputError(f"{source}: there is no such file; expected a media file or an http(s) URL")
         name = result_names.readable(media.stem)
-        beside = (media.with_name(media.stem + ending) for ending in _CAPTION_ENDINGS)
-        captions = captions or next((path for path in beside if path.is_file()), None)
+        captions = captions or _beside(media, config)
     flac = folder / "sound.flac"
     try:
         duration_s = to_flac(media, flac, max_duration_s=config.crawl.max_duration_s)
     except AudioError as error:
         raise InputError(f"{source}: {error}") from None
     return Medium(name, flac, duration_s, captions)
+
+
+def _beside(media: Path, config: Config) -> Path | None:
+    """Return the best captions beside a media file, or None."""
+    try:
+        track = description.best(local_files.captions(media), client.fetch_rules(config.crawl))
+    except Rejected:
+        return None
+    path: Path = track.source["path"]
+    return path
 
 
 def _spans(medium: Medium, config: Config) -> tuple[list[SegmentSpan], dict[str, str], tuple[Reject, ...]]:

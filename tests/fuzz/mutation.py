@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 _NUMBERS = (b"\x00", b"\x01", b"\x7f", b"\x80", b"\xff", b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff")
 _LONGEST_REPEAT = 4096
+MUTATED_SHARE = 0.9
+"""Of the inputs of kinds whose other inputs are valid and must be read right."""
 
 
 def mutated(content: bytes, rng: random.Random, tokens: Sequence[bytes] = (), others: Sequence[bytes] = ()) -> bytes:

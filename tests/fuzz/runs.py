@@ -26,7 +26,7 @@ from typing import Any
 from tests.fuzz.trial import Kind, SilentDifferenceError, Trial
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-KINDS = ("captions", "lists", "params", "media", "archives", "parquet", "http")
+KINDS = ("captions", "lists", "params", "media", "archives", "parquet", "cards", "http")
 DEADLINE_S = 10.0
 _START_S = 120.0
 """Time for a child to import what its kind needs and to make its valid inputs."""

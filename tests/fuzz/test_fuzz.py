@@ -15,7 +15,7 @@ from tests.fuzz.trial import SilentDifferenceError, Trial, Verdict
 COUNT = 1000
 
 
-@pytest.mark.parametrize("name", ("lists", "http"))
+@pytest.mark.parametrize("name", runs.KINDS)
 def test_no_malformed_input_ends_in_a_traceback_a_hang_or_a_wrong_result(name: str) -> None:
     total = runs.Counts()
     todo = [block for block in runs.blocks(COUNT, runs.KINDS) if block.kind == name]

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tasks.core.errors import InputError
-from tasks.corpora import intake
-from tests.fuzz.mutation import mutated
+from tasks.corpora.archives import unpacking
+from tests.fuzz.mutation import MUTATED_SHARE, mutated
 from tests.fuzz.trial import Kind, MakeTrial, Trial, Verdict, expect
 
 _TOKENS = (
@@ -38,7 +38,9 @@ def prepare(folder: Path) -> MakeTrial:
 
     def make(rng: random.Random) -> Trial:
         name = rng.choice(sorted(originals))
-        content = mutated(originals[name], rng, _TOKENS, [originals[rng.choice(sorted(originals))]])
+        content = originals[name]
+        if is_mutated := rng.random() < MUTATED_SHARE:
+            content = mutated(content, rng, _TOKENS, [originals[rng.choice(sorted(originals))]])
         suffix = name.lstrip("0123456789")
         # a plain tar has no checksum of its contents
         is_summed = suffix != ".tar"
@@ -48,18 +50,22 @@ def prepare(folder: Path) -> MakeTrial:
             shutil.rmtree(folder / "out", ignore_errors=True)
             source.write_bytes(content)
             try:
-                intake.unpack(source, target)
+                unpacking.unpack(source, target)
             except InputError as error:
                 expect(source.name in str(error), f"the message does not name the archive: {error}")
                 expect("\n" not in str(error), f"more than one line: {error}")
                 left = list((folder / "out").rglob("*"))
                 expect(not left, f"a refused archive left {left}")
+                expect(is_mutated, f"a whole archive was refused: {error}")
                 return "rejected"
             expect({path.name for path in folder.iterdir()} <= {"out", source.name, *_SOURCES}, "files outside")
+            unpacked = [path.read_bytes() for path in target.rglob("*") if path.is_file()]
             if is_summed and not _is_another(content):
-                unpacked = [path.read_bytes() for path in target.rglob("*") if path.is_file()]
                 strange = [piece for piece in unpacked if piece not in (*_CONTENTS.values(), b"x")]
                 expect(not strange, f"unpacked {len(strange)} files with other contents: {strange[:1]!r:.200}")
+            # a tar also holds a file with a long name
+            n_files = len(_CONTENTS) + (suffix != ".zip")
+            expect(is_mutated or len(unpacked) == n_files, "files are missing")
             return "accepted"
 
         return Trial(content, suffix, run)

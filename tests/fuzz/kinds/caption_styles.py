@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ MAX_SHIFT_MS = 1500
 """An utterance's start may be moved this much: to a quiet place, or by words that share their cue's time."""
 _SYLLABLES = ("ba", "do", "fi", "ku", "le", "mo", "na", "pi", "ru", "sa", "te", "vo", "wi", "zu", "gra", "ple", "stri")
 _ENDS = (".", "?", "!")
+_NAMES = (("JOY", "HOPE WINTERS"), ("[SPEAKER_00]", "[SPEAKER_01]"), (">> GRACE", ">> BILL"), ("(JOY)", "(MAN)"))
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ def script(rng: random.Random) -> list[Sentence]:
     clock_ms, sentences = rng.randrange(0, 3000), []
     for _ in range(rng.randint(3, 12)):
         words = [next(unused) for _ in range(rng.randint(2, 9))]
+        if rng.random() < 0.2:
+            words[len(words) // 2] += rng.choice(("'s", "n't"))
         words[0], words[-1] = words[0].capitalize(), words[-1] + rng.choice(_ENDS)
         lengths_ms = [rng.randrange(200, 600) for _ in words]
         edges_ms = list(accumulate(lengths_ms, initial=clock_ms))
@@ -80,13 +85,20 @@ def written(sentences: list[Sentence], rng: random.Random) -> WrittenCaptions:
         sentences: the script
         rng: seeded generator
     """
-    cues = rng.choice(_STYLES)(sentences, rng)
+    style = rng.choice(_STYLES)
+    cues = style(sentences, rng)
     if rng.random() < 0.3:
         cues = [(start, end, _decorated(lines, rng)) for start, end, lines in cues]
+    if style in (_plain, _two_lines) and rng.random() < 0.3:
+        write = rng.choice((_json3, _ttml, _ass))
+        return write(_plain(sentences, rng))
     caption_format = (
         "vtt" if any("<c>" in line for _, _, lines in cues for line in lines) else rng.choice(("vtt", "srt"))
     )
-    text = _vtt(cues, rng) if caption_format == "vtt" else _srt(cues, rng)
+    if caption_format == "vtt" and style is _plain and rng.random() < 0.2:
+        text = _joined_segments(cues)
+    else:
+        text = _vtt(cues, rng) if caption_format == "vtt" else _srt(cues, rng)
     return WrittenCaptions(_encoded(text, rng), caption_format)
 
 
@@ -99,6 +111,15 @@ def _two_lines(sentences: list[Sentence], _: random.Random) -> Cues:
     for s in sentences:
         middle = len(s.words) // 2
         cues.append((s.start_ms, s.end_ms, [" ".join(s.words[:middle]), " ".join(s.words[middle:])]))
+    return cues
+
+
+def _with_names(sentences: list[Sentence], rng: random.Random) -> Cues:
+    """Subtitles for the deaf and transcripts with speakers: the name stands before what is said."""
+    names = rng.choice(_NAMES)
+    cues: Cues = []
+    for number, s in enumerate(sentences):
+        cues.append((s.start_ms, s.end_ms, [f"{names[number // 2 % 2]}: {s.text}" if number % 2 == 0 else s.text]))
     return cues
 
 
@@ -141,14 +162,16 @@ def _rolling(sentences: list[Sentence], _: random.Random) -> Cues:
 
 
 _STYLES: tuple[Callable[[list[Sentence], random.Random], Cues], ...] = (
-    _plain, _two_lines, _overlapping, _growing, _highlighted, _rolling,
+    _plain, _two_lines, _with_names, _overlapping, _growing, _highlighted, _rolling,
 )  # fmt: skip
 
 
 def _decorated(lines: list[str], rng: random.Random) -> list[str]:
     if any("<" in line for line in lines):
         return lines
-    match rng.randrange(5):
+    match rng.randrange(6):
+        case 5:
+            return [html.escape(html.escape(line)) for line in lines]
         case 0:
             return [f"<i>{line}</i>" for line in lines]
         case 1:
@@ -185,6 +208,46 @@ def _vtt(cues: Cues, rng: random.Random) -> str:
         f"{_clock(start, '.')} --> {_clock(end, '.')}{settings}\n" + "\n".join(lines) for start, end, lines in cues
     ]
     return f"{header}{note}\n\n" + "\n\n".join(blocks) + rng.choice(("\n", "\n\n", ""))
+
+
+def _joined_segments(cues: Cues) -> str:
+    """Segments of a stream, joined as they came: a header before each, and the cue at the border in both."""
+    middle = len(cues) // 2
+    head = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n"
+    parts = (cues[: middle + 1], cues[middle:])
+    blocks = ([f"{_clock(a, '.')} --> {_clock(b, '.')}\n" + "\n".join(lines) for a, b, lines in part] for part in parts)
+    return "".join(head + "\n\n".join(part) + "\n\n" for part in blocks)
+
+
+def _json3(cues: Cues) -> WrittenCaptions:
+    events = [
+        {"tStartMs": start, "dDurationMs": end - start, "segs": [{"utf8": "\n".join(lines)}]}
+        for start, end, lines in cues
+    ]
+    return WrittenCaptions(json.dumps({"wireMagic": "pb3", "events": events}).encode(), "json3")
+
+
+def _ttml(cues: Cues) -> WrittenCaptions:
+    lines = "".join(
+        f'<p begin="{_clock(start, ".")}" end="{_clock(end, ".")}">{html.escape("<br/>".join(texts), quote=False)}</p>'
+        for start, end, texts in cues
+    )
+    text = f'<?xml version="1.0"?><tt xmlns="http://www.w3.org/ns/ttml"><body><div>{lines}</div></body></tt>'
+    return WrittenCaptions(text.encode(), "ttml")
+
+
+def _ass(cues: Cues) -> WrittenCaptions:
+    columns = "Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"
+    head = f"[Script Info]\nScriptType: v4.00+\n\n[Events]\nFormat: {columns}\n"
+    lines = [
+        f"Dialogue: 0,{_centiseconds(start)},{_centiseconds(end)},Default,,0,0,0,,{' '.join(texts)}\n"
+        for start, end, texts in cues
+    ]
+    return WrittenCaptions((head + "".join(lines)).encode(), "ass")
+
+
+def _centiseconds(time_ms: int) -> str:
+    return _clock(time_ms, ".")[1:-1]
 
 
 def _encoded(text: str, rng: random.Random) -> bytes:

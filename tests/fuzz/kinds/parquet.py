@@ -10,7 +10,7 @@ import pyarrow as pa
 from tasks.core import memo, tables
 from tasks.core.errors import TableError
 from tasks.core.results import Reject, Result
-from tests.fuzz.mutation import mutated
+from tests.fuzz.mutation import MUTATED_SHARE, mutated
 from tests.fuzz.trial import Kind, MakeTrial, Trial, Verdict, expect
 
 _TOKENS = (b"PAR1", b"ARROW1", b"\x15\x00", b"\x19\x1c", b"\x28\xb5\x2f\xfd", b"utterance_id", b"sentiment", b"double")
@@ -33,8 +33,9 @@ def prepare(folder: Path) -> MakeTrial:
 
     def make(rng: random.Random) -> Trial:
         name = rng.choice(sorted(contents))
-        others = [contents[rng.choice(sorted(contents))]]
-        content = mutated(contents[name], rng, _TOKENS, others)
+        content = contents[name]
+        if is_mutated := rng.random() < MUTATED_SHARE:
+            content = mutated(content, rng, _TOKENS, [contents[rng.choice(sorted(contents))]])
 
         def run() -> Verdict:
             path = folder / name
@@ -42,12 +43,14 @@ def prepare(folder: Path) -> MakeTrial:
             if name == "memo.arrow":
                 recalled = memo.recall(path)
                 expect(recalled is None or recalled == cached, "a damaged cache entry was used")
+                expect(is_mutated or recalled is not None, "a whole cache entry was not used")
                 return "rejected" if recalled is None else "accepted"
             table, schema = originals[name]
             try:
                 read = tables.read(path, schema)
             except TableError as error:
                 expect(name in str(error), f"the message does not name the file: {error}")
+                expect(is_mutated, f"a whole table was refused: {error}")
                 return "rejected"
             expect(read.equals(table.cast(schema)), "the table differs from the one that was written")
             return "accepted"
