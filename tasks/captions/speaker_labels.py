@@ -69,7 +69,17 @@ class Form(Enum):
 
 @dataclass(frozen=True)
 class Label:
-    """A possible name in a displayed line; it ends after its colon. `lead`: marks of another speaker before it."""
+    """A possible name in a displayed line; it ends after its colon.
+
+    Args:
+        name: in lower case
+        start: of the label in the line
+        end: after the colon
+        lead: marks of another speaker before it
+        description: how the speaker talks
+        form: how sure it is that this is a name
+        is_sentence: whether the words after it begin as a sentence does
+    """
 
     name: str
     start: int
@@ -77,6 +87,7 @@ class Label:
     lead: str
     description: str
     form: Form
+    is_sentence: bool = True
 
 
 def labels(line: str) -> Iterator[Label]:
@@ -89,7 +100,10 @@ def labels(line: str) -> Iterator[Label]:
         name = match["numbered"] or match["bracketed"] or match["plain"]
         if form := _form(name, lead=match["lead"].strip(), bracketed=match["plain"] is None):
             description = (match["description"] or "").strip()
-            yield Label(name.casefold(), match.start(), match.end(), match["lead"].strip(), description, form)
+            is_sentence = not line[match.end() :].lstrip()[:1].islower()
+            yield Label(
+                name.casefold(), match.start(), match.end(), match["lead"].strip(), description, form, is_sentence
+            )
 
 
 def accepted(candidates: Sequence[Label], n_cues: int, *, in_capitals: bool) -> frozenset[str]:
@@ -105,11 +119,12 @@ def accepted(candidates: Sequence[Label], n_cues: int, *, in_capitals: bool) -> 
     counts = Counter(label.name for label in candidates)
     if counts.keys() >= _QUESTION_AND_ANSWER:
         certain |= _QUESTION_AND_ANSWER
-    recurring = {name for name, count in counts.items() if count > 1}
+    sentences = Counter(label.name for label in candidates if label.is_sentence)
+    recurring = {name for name, count in sentences.items() if count > 1}
     if len(candidates) >= max(_FEWEST_LABELS, _MOSTLY * n_cues) and len(counts) > 1:
         # a transcript, in which every speaker is named
         return frozenset(counts)
-    others = recurring if len(recurring | certain) > 1 else {n for n in recurring if counts[n] >= _FEWEST_OF_ONE}
+    others = recurring if len(recurring | certain) > 1 else {n for n in recurring if sentences[n] >= _FEWEST_OF_ONE}
     return frozenset(certain | others)
 
 

@@ -19,6 +19,8 @@ _OFF_SCREEN = re.compile(r"[\[(](?:V\.?\s?O\.?|O\.?\s?[SC]\.?|CONT['’]?D\.?)[\
 _SENTENCE_END = re.compile(r"[.!?…。！？♪)\]\"”'’-]\s*$")
 _LONGEST = 2_000
 """Longer lines are no captions; replacing their names takes time in the square of their length."""
+_PUNCTUATED = 0.2
+"""In captions with punctuation, more than this share of the lines ends a sentence."""
 _SAMPLE = 500
 """The case of so many cues is that of the file."""
 
@@ -32,6 +34,8 @@ def as_voices(cues: Sequence[Cue]) -> list[Cue]:
         cues: sorted by time
     """
     candidates = _candidates(cues)
+    if not candidates:
+        return list(cues)
     every = [label for line_labels in candidates.values() for label in line_labels]
     if not every:
         return list(cues)
@@ -72,14 +76,16 @@ def _replaced(cues: Sequence[Cue], voiced: Mapping[str, str]) -> Iterator[Cue]:
 def _candidates(cues: Sequence[Cue]) -> dict[str, list[Label]]:
     """Return every line with a colon that is displayed, and its possible names."""
     candidates = dict[str, list[Label]]()
+    punctuated: bool | None = None
     for cue in cues:
         before = ""
         for line in cue.lines:
             if line not in candidates and len(line) <= _LONGEST and _has_colon(line):
                 shown = clean.displayed(line)
+                if punctuated is None:
+                    punctuated = _is_punctuated(cues)
                 candidates[line] = [
-                    replace(label, form=Form.MIXED) if _continues(label, before, shown) else label
-                    for label in labels(shown)
+                    label for label in labels(shown) if not (punctuated and _continues(label, before, shown))
                 ]
             before = line
     return candidates
@@ -97,6 +103,11 @@ def _continues(label: Label, before: str, line: str) -> bool:
     if label.form is not Form.CAPITALS or label.start > 0 or not before:
         return False
     return line[label.end :].lstrip()[:1].islower() and not _SENTENCE_END.search(clean.displayed(before))
+
+
+def _is_punctuated(cues: Sequence[Cue]) -> bool:
+    lines = [clean.displayed(line) for cue in cues[:_SAMPLE] for line in cue.lines]
+    return sum(_SENTENCE_END.search(line) is not None for line in lines) > _PUNCTUATED * len(lines)
 
 
 def _in_capitals(cues: Sequence[Cue]) -> bool:

@@ -5,8 +5,6 @@ We do not use pysrt: it reads a missing time as 0, and text without a time line 
 
 from __future__ import annotations
 
-from itertools import zip_longest
-
 from tasks.captions import vtt
 from tasks.captions.cue import Cue, UnusedCue
 from tasks.captions.encoding import UNREADABLE
@@ -56,11 +54,20 @@ def _split_untimed(block: TimedBlock) -> tuple[list[str], list[str]]:
         return [], list(block.lines[first + 1 if "".join(block.lines[first : first + 1]).strip().isdecimal() else 0 :])
     shown, lost = list[str](), list[str]()
     label, after_blank = block.label, False
-    for line, below in zip_longest(block.lines, block.lines[1:], fillvalue=""):
-        if after_blank and label is not None and line.strip() == str(label + 1) and below.strip():
+    # a number is missing: text below a blank line is that of a cue that has lost its number and its time line
+    skips = label is not None and block.next_label is not None and block.next_label > label + 1
+    for place, line in enumerate(block.lines):
+        if after_blank and label is not None and line.strip() == str(label + 1) and _is_label(block, place):
             label += 1
             lost.append("")
         elif line.strip():
-            (lost if lost else shown).append(line)
+            is_lost = lost or (skips and after_blank and shown)
+            (lost if is_lost else shown).append(line)
         after_blank = not line.strip()
     return shown, lost
+
+
+def _is_label(block: TimedBlock, place: int) -> bool:
+    """Tell whether text follows a number, or the end of the file."""
+    below = [line.strip() for line in block.lines[place + 1 :]]
+    return bool(below and below[0]) or (block.is_last and not any(below))

@@ -25,7 +25,7 @@ class TimedBlock:
         time_line: as in the file; empty before the first time line
         lines: also blank ones; without the next cue's label
         label: the number above the time line, if there is one
-        ends_at_label: whether the next cue has a label
+        next_label: the number above the next time line, if there is one
         is_last: whether no time line follows
     """
 
@@ -33,7 +33,7 @@ class TimedBlock:
     time_line: str
     lines: tuple[str, ...]
     label: int | None
-    ends_at_label: bool
+    next_label: int | None
     is_last: bool
 
 
@@ -55,7 +55,7 @@ def blocks(lines: Sequence[str], n_before: int = 0) -> Iterator[TimedBlock]:
         is_last = following == len(lines)
         next_label = None if is_last else _pop_label(body, label, any_number=all_labelled or place < 0)
         time_line = lines[place] if place >= 0 else ""
-        yield TimedBlock(number, time_line, tuple(body), label, next_label is not None, is_last)
+        yield TimedBlock(number, time_line, tuple(body), label, next_label, is_last)
         label = next_label
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tasks.captions import sentences
+from tasks.captions import clean, sentences
 from tasks.captions.cue import SpokenSpan, UnusedCue
 
 CUT_OFF = "cut off"
@@ -35,9 +35,16 @@ def without_truncated(
     if not spans or text.endswith(("\n", "\r")):
         return list(spans), []
     last = max(spans, key=lambda span: span.number)
-    if last.end_ms / 1000 > (1 - _UNCOVERED) * duration_s or _is_complete(last, spans):
+    covers = last.end_ms / 1000 > (1 - _UNCOVERED) * duration_s
+    if covers or not _is_end_of(text, last) or _is_complete(last, spans):
         return list(spans), []
     return [span for span in spans if span is not last], [UnusedCue(last.number, CUT_OFF, last.text)]
+
+
+def _is_end_of(text: str, last: SpokenSpan) -> bool:
+    """Tell whether a file ends with the words of its last cue, and not with the number or time of another one."""
+    line = text[max(text.rfind("\n"), text.rfind("\r")) + 1 :]
+    return clean.spoken_text(clean.screen_lines([line])).endswith(last.text.split()[-1])
 
 
 def _is_complete(last: SpokenSpan, spans: Sequence[SpokenSpan]) -> bool:

@@ -116,7 +116,7 @@ def _paragraphs(block: TimedBlock) -> Iterator[list[str]]:
 
 def _pop_identifier(block: TimedBlock, paragraphs: list[list[str]]) -> None:
     """Remove the identifier of the next cue from the end of the paragraphs."""
-    if block.is_last or block.ends_at_label or not paragraphs or not block.lines[-1]:
+    if block.is_last or block.next_label is not None or not paragraphs or not block.lines[-1]:
         return
     is_only = bool(block.time_line) and len(paragraphs) == 1
     # text right below the time line has no identifier; below a blank line it may be the cue's text

@@ -381,3 +381,16 @@ def test_a_very_long_line_is_read_or_rejected_once() -> None:
     for piece in ("<", "&amp;", "(a", "JOY: x. ", ">> Joy: ", "<rt>", "a: ", "\\N", "<x>", "-"):
         parsed = read(srt((1, 2, piece * 20_000)))
         assert len(parsed.spoken) + len(parsed.unused) == 1
+
+
+def test_a_file_that_ends_within_the_next_cues_number_or_times() -> None:
+    whole = srt((1, 4, "we began with nothing"), (4, 8, "that was a good day"), (8, 9, "yes"))
+    for end in ("\n3", "\n3\n00:00:0"):
+        parsed = read(whole[: whole.index("\n3\n")] + end, duration_s=20)
+        assert [text for _, _, text in spans(parsed)] == ["we began with nothing", "that was a good day"]
+
+
+def test_a_cue_that_lost_its_number_and_its_times_is_reported() -> None:
+    parsed = read(WITHOUT_TIMES.replace("2\nwas", "was"))
+    assert spans(parsed) == [(0.5, 7, "The first of the two remarks"), (11.89, 16.32, "Then came the third one.")]
+    assert lost(parsed) == [("no time line", "was a love letter, and it has no time")]
