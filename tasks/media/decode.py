@@ -19,6 +19,7 @@ __all__ = [
     "CutShortError",
     "SilentFileError",
     "TooLongError",
+    "channel_levels",
     "reject_reason",
     "samples",
     "samples_and_format",
@@ -88,6 +89,23 @@ def sound_format(source: Path) -> dict[str, str | int]:
         OSError: if the source cannot be read
     """
     return process.call("sound_format", source).values
+
+
+def channel_levels(source: Path) -> dict[str, float] | None:
+    """Return the levels of the channels of stereo sound, and of their mean: root mean squares, full scale being 1.
+
+    Args:
+        source: a media file
+
+    Returns:
+        `left`, `right` and `mix`; None if the sound is not stereo
+
+    Raises:
+        AudioError: as `to_flac`
+        OSError: if the source cannot be read
+    """
+    levels: dict[str, float] | None = process.call("channel_levels", source).values["levels"]
+    return levels
 
 
 def reject_reason(error: AudioError) -> str:

@@ -28,6 +28,7 @@ KINDS = {
     "timestamps": "impossible times",
     "unused": "files and rows rejected for another reason",
     "known bad": "files known to be broken",
+    "opposite phase": "channels that cancel each other out",
     "silent": "silence",
     "clipped": "clipped sound",
     "too long": "too long utterances",
@@ -38,12 +39,16 @@ KINDS = {
     "damaged text": "lost letters in texts",
     "extra": "files and rows that belong to no utterance",
     "no label": "utterances without a label",
+    "one channel": "stereo with a silent channel",
     "format": "stereo, and other sampling rates than most",
     "repaired": "repairs made while reading",
 }
 """Kinds of complaint and their descriptions, in the order in which they are reported."""
 NEEDS_SOUND = frozenset(
-    {"one length", "silent", "clipped", "same bytes", "same samples", "same sound", "two labels", "format"}
+    {
+        *("one length", "opposite phase", "one channel", "silent", "clipped", "format"),
+        *("same bytes", "same samples", "same sound", "two labels"),
+    }
 )
 """Kinds that can only be checked if the corpus has sound."""
 

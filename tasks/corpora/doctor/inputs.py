@@ -30,7 +30,7 @@ class CorpusTables:
         fingerprints: by utterance id, shape (n_frames,)
         rejects: files and rows that could not be used
         repairs: kind of repair made while reading → how often
-        ends_dbfs: level of the last 50 ms by utterance id; None for digital silence
+        signals: further measurements by utterance id
         unreferenced: media files and archives in the folder that are no utterance's
         simulated: whether undertone made the corpus
         path: the folder it was read from
@@ -42,7 +42,7 @@ class CorpusTables:
     fingerprints: Mapping[str, NDArray[np.uint32]] = field(default_factory=dict)
     rejects: tuple[Row, ...] = ()
     repairs: Mapping[str, int] = field(default_factory=dict)
-    ends_dbfs: Mapping[str, float | None] = field(default_factory=dict)
+    signals: Mapping[str, Row] = field(default_factory=dict)
     unreferenced: Unreferenced = field(default_factory=Unreferenced)
     simulated: bool = False
     path: str = ""
@@ -74,7 +74,7 @@ def load(name: str, config: Config) -> CorpusTables:
         _fingerprints(sounds),
         tuple(tables.read(paths.rejected(f"corpus@{name}"), tables.REJECTED).to_pylist()),
         note["repairs"],
-        {row["utterance_id"]: row["end_dbfs"] for row in tables.read(paths.signals(name), tables.SIGNALS).to_pylist()},
+        {row["utterance_id"]: row for row in tables.read(paths.signals(name), tables.SIGNALS).to_pylist()},
         unreferenced.from_note(note),
         (Path(entry.path) / paths.SIMULATED).is_file(),
         entry.path,

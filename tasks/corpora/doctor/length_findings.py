@@ -37,7 +37,7 @@ def complaints(data: CorpusTables) -> Iterable[Complaint]:
     if length_ms is None:
         return ()
     pile = {row["utterance_id"]: sound for row, sound in clips if round(sound["duration_s"] * _MS) == length_ms}
-    ends_db = {name: _end_db(data.ends_dbfs[name], sound["level_dbfs"]) for name, sound in pile.items()}
+    ends_db = {name: _end_db(data.signals[name]["end_dbfs"], sound["level_dbfs"]) for name, sound in pile.items()}
     running = [name for name, end_db in ends_db.items() if end_db is not None and end_db > -RUNS_ON_DB]
     n_padded = sum(end_db is None for end_db in ends_db.values())
     what = f"{len(pile):,} of {many(len(clips), 'clip')} last exactly {length_ms / _MS:.3f} s"
@@ -86,7 +86,7 @@ def _whole_files(data: CorpusTables) -> Sequence[tuple[Row, Row]]:
     return [
         (row, sound)
         for row, sound in data.measured
-        if files[row["audio"]] == 1 and not row["start_s"] and row["utterance_id"] in data.ends_dbfs
+        if files[row["audio"]] == 1 and not row["start_s"] and row["utterance_id"] in data.signals
     ]
 
 

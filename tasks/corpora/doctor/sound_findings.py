@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 from math import isfinite
 
+from tasks.corpora.doctor import channel_findings
 from tasks.corpora.doctor.findings import Complaint, Severity, complaint, many
 from tasks.corpora.doctor.inputs import CorpusTables
 from tasks.corpora.readers.reading import Row
@@ -26,6 +27,7 @@ def complaints(data: CorpusTables) -> Iterator[Complaint]:
     Args:
         data: its tables
     """
+    yield from channel_findings.complaints(data)
     yield from _levels(data)
     yield from _durations(data)
     yield from _formats(data)
@@ -44,7 +46,9 @@ def durations(data: CorpusTables) -> dict[str, float]:
 
 
 def _levels(data: CorpusTables) -> Iterator[Complaint]:
-    silent = [row["utterance_id"] for row, sound in data.measured if _is_silent(sound)]
+    cancelled = set(channel_findings.cancelled(data))
+    quiet = [row["utterance_id"] for row, sound in data.measured if _is_silent(sound)]
+    silent = [utterance_id for utterance_id in quiet if utterance_id not in cancelled]
     yield from complaint(
         "silent", "fault", silent,
         f"{many(len(silent), 'utterance holds', 'utterances hold')} nothing louder than −{-SILENT_DBFS:.0f} dBFS.",

@@ -86,6 +86,10 @@ def _sound_format(_: Granted, *, source: str) -> Message:
     return Message(DONE, {**sound.sound_format(Path(source))})
 
 
+def _channel_levels(granted: Granted, *, source: str) -> Message:
+    return Message(DONE, {"levels": sound.channel_levels(Path(source), granted)})
+
+
 def _select(
     granted: Granted, *, source: str, n_frames: int, size: int | list[int], start_s: float | None, end_s: float | None
 ) -> Message:
@@ -103,6 +107,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Message]] = {
     "write_flac": _write_flac,
     "samples": _samples,
     "sound_format": _sound_format,
+    "channel_levels": _channel_levels,
     "select": _select,
     "video_format": _video_format,
 }

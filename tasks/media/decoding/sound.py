@@ -42,6 +42,8 @@ MAX_LOSS_S = 2.0
 """A file shorter by more than this than its container states is truncated."""
 MAX_CLIP_LOSS_S = 0.25
 """The same for a clip of a corpus, which lasts seconds."""
+LEVELS_S = 30.0
+"""Levels of channels are those of this beginning: long enough for speech, and quick for long recordings."""
 MAX_LOSS_SHARE = {"mp3": 0.1, "aac": 0.1, "ac3": 0.1, "eac3": 0.1, "amr": 0.1}
 """Containers whose stated length is an estimate from the bit rate: tolerated loss as a share of it."""
 
@@ -110,6 +112,27 @@ def sound_format(source: Path) -> dict[str, str | int]:
         stream = _best_audio(container)
         limits.check_sound(stream.rate, stream.channels)
         return {"container": container.format.name, "rate_hz": stream.rate, "channels": stream.channels}
+
+
+def channel_levels(source: Path, granted: Granted) -> dict[str, float] | None:
+    """Return the root mean square of each channel of stereo sound and of their mean, full scale being 1.
+
+    Args:
+        source: a media file; its first `LEVELS_S` seconds are decoded
+        granted: called when something was decoded
+
+    Returns:
+        `left`, `right` and `mix`; None if the sound is not stereo
+    """
+    squares, n_samples = np.zeros(3), 0
+    with containers.opened(source) as container:
+        for left, right in _SoundStream(container, granted).stereo():
+            squares += [np.sum(left**2), np.sum(right**2), np.sum((left + right) ** 2) / 4]
+            n_samples += left.size
+    if not n_samples:
+        return None
+    left_rms, right_rms, mix_rms = np.sqrt(squares / n_samples).tolist()
+    return {"left": left_rms, "right": right_rms, "mix": mix_rms}
 
 
 def _best_audio(container: InputContainer) -> AudioStream:
@@ -195,6 +218,21 @@ class _SoundStream:
                 yield run
         if resampler is not None:
             yield from _resampled(resampler, None)
+
+    def stereo(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Yield both channels of the first `LEVELS_S` seconds, shape (n,) each; nothing from where it is not stereo."""
+        from av.audio.resampler import AudioResampler
+
+        resampler, current, duration_s = AudioResampler("fltp", "stereo"), None, 0.0
+        for block, sample_format in self._blocks():
+            if sample_format[2] != 2 or duration_s > LEVELS_S:
+                return
+            if sample_format != current:
+                resampler, current = AudioResampler("fltp", "stereo"), sample_format
+            for frame in resampler.resample(block):
+                left, right = frame.to_ndarray().astype(np.float64)
+                yield left, right
+            duration_s += block.samples / block.sample_rate
 
     def _blocks(self) -> Iterator[tuple[AudioFrame, _SampleFormat]]:
         """Yield joined runs of contiguous frames of one format, with timestamps counted from the container's start."""

@@ -37,8 +37,8 @@ def corpus(clips: list[np.ndarray], **changes: object) -> CorpusTables:
         name = f"plain/{number}"
         rows.append(dict.fromkeys(tables.UTTERANCES.names) | {"utterance_id": name, "audio": f"{number}.wav"})
         sounds[name] = {"duration_s": samples.size / RATE_HZ, "level_dbfs": level_dbfs(samples)}
-        ends[name] = level_dbfs(samples[-RATE_HZ // 20 :])
-    return replace(CorpusTables(registry.corpus("plain"), tuple(rows), sounds, ends_dbfs=ends), **changes)  # type: ignore[arg-type]
+        ends[name] = {"end_dbfs": level_dbfs(samples[-RATE_HZ // 20 :])}
+    return replace(CorpusTables(registry.corpus("plain"), tuple(rows), sounds, signals=ends), **changes)  # type: ignore[arg-type]
 
 
 def found(data: CorpusTables) -> list[Complaint]:
@@ -97,7 +97,7 @@ def test_spans_of_recordings_have_lengths_by_table() -> None:
     data = corpus([samples[: 2 * RATE_HZ] for samples in CLIPS])
     spans = tuple(row | {"audio": "episode.wav", "start_s": 2.0 * number} for number, row in enumerate(data.rows))
     assert found(replace(data, rows=spans)) == []
-    assert found(replace(data, ends_dbfs={})) == []
+    assert found(replace(data, signals={})) == []
 
 
 @pytest.mark.parametrize(
