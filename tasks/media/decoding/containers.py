@@ -21,6 +21,9 @@ _CONTAINERS = (
     "mov,matroska,webm,mp3,ogg,flac,wav,w64,aiff,aac,ac3,amr,asf,avi,caf,flv,mpeg,mpegts,au,eac3,wv,ape,tta,voc"
 )
 
+_PARSE_ERROR = 0x030C0A
+"""The lower bytes of the numbers of FFmpeg's errors for damaged AAC and AC-3 frames; they have no class in PyAV."""
+
 
 @contextmanager
 def opened(source: Path) -> Iterator[InputContainer]:
@@ -119,6 +122,7 @@ def decoded_frames(container: InputContainer, stream: AudioStream | VideoStream)
         except EOFError:
             # the decoder has been drained already
             return
-        except InvalidDataError:
+        except FFmpegError as error:
             # skip damaged packets, as players do: they become a gap in the timestamps
-            continue
+            if not (isinstance(error, InvalidDataError) or (error.errno or 0) & 0xFFFFFF == _PARSE_ERROR):
+                raise
