@@ -37,7 +37,7 @@ def publish(dag: Dag, stages: Sequence[str]) -> None:
         create_markdown_artifact(
             key="bugs",
             markdown=tracebacks,
-            description="Items that met a bug in undertone, with tracebacks; all other items of their stages are done.",
+            description="Items that met a bug, with tracebacks; all other items of their stages are done.",
         )
     create_markdown_artifact(
         key="lineage",

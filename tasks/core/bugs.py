@@ -53,7 +53,7 @@ class ItemsFailed(Exception):
         if len(self.bugs) > SHOWN:
             lines.append(f"… and {len(self.bugs) - SHOWN} more items")
         lines.append(
-            f"{len(self.bugs)} of {len(self.outcomes)} items of {self.stage} met a bug in undertone. The others are "
+            f"{len(self.bugs)} of {len(self.outcomes)} items of {self.stage} met a bug. The others are "
             "done and kept. The stage wrote no outputs; those of its last complete run stay; the next run tries again"
         )
         if self.where is not None:

@@ -136,7 +136,7 @@ def test_a_bug_fails_the_work_after_all_other_items(project: Path, settings: Con
         "a: ZeroDivisionError: division by ?[31mzero ?",
         "c: SystemExit: 3",
         "e: PanicException: index out of bounds",
-        "3 of 5 items of measure met a bug in undertone. The others are done and kept. The stage wrote no outputs; "
+        "3 of 5 items of measure met a bug. The others are done and kept. The stage wrote no outputs; "
         "those of its last complete run stay; the next run tries again",
     ]
     assert sorted(calls()) == ["a", "b", "c", "d", "e"]

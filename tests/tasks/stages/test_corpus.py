@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from collections.abc import Callable
@@ -13,10 +14,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from tasks.core import config, each, paths, tables
+from tasks.core import bugs, config, each, paths, tables
+from tasks.core.bugs import ItemsFailed
 from tasks.core.config import Config
 from tasks.core.errors import InputError
 from tasks.corpora.readers import registry
+from tasks.media.corpus_files import sound_check
 from tasks.on_demand import simulated_corpora as simulated
 from tasks.simulate import faces, sound
 from tasks.simulate.voices import RATE_HZ as RECORDED_HZ
@@ -50,7 +53,8 @@ def read(project: Path, settings: Config) -> Callable[..., list[dict[str, Any]]]
         runtime = settings.runtime.model_copy(update={"workers": workers, "progress": "never"})
         entry = config.Corpus(reader=reader, path=str(folder))
         chosen = settings.model_copy(update={"corpora": {"mine": entry}, "runtime": runtime})
-        corpus.run(chosen, "mine", each=each.local(runtime))
+        with bugs.recorded("corpus@mine", paths.rejected("corpus@mine")):
+            corpus.run(chosen, "mine", each=each.Tally().of(each.local(runtime)))
         rows: list[dict[str, Any]] = tables.read(paths.utterances("mine"), registry.corpus(reader).schema).to_pylist()
         return rows
 
@@ -216,3 +220,32 @@ def test_files_that_are_no_utterances_are_noted(read: Callable[..., Any], tmp_pa
     (folder / "more.tar.gz").unlink()
     read(folder)
     assert "unreferenced" not in json.loads(paths.reading("mine").read_text())
+
+
+def test_a_bug_in_a_check_costs_no_other_file_and_no_table(
+    read: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in ("a", "b"):
+        soundfile.write(folder / f"{name}.wav", tone(), RATE_HZ)
+    mute(folder / "c.mp4")
+    (folder / "utterances.csv").write_text(HEADER + "a.wav,,,,anger\nb.wav,,,,anger\nlost.wav,,,,anger\n")
+    read(folder)
+    complete = paths.utterances("mine").read_bytes()
+    shutil.rmtree(paths.MEMO)
+
+    @functools.wraps(sound_check.check_sound_one)
+    def with_bug(item: Any, settings: Any) -> Any:
+        if item.path == "a.wav":
+            raise IndexError("list index out of range")
+        return check(item, settings)
+
+    check = sound_check.check_sound_one
+    with monkeypatch.context() as patch:
+        patch.setattr(sound_check, "check_sound_one", with_bug)
+        with pytest.raises(ItemsFailed, match=r"^a.wav: IndexError: list index out of range\n1 of 2 items of corpus"):
+            read(folder)
+    assert paths.utterances("mine").read_bytes() == complete
+    assert rejects() == [("a.wav", "bug"), ("lost.wav", "no such file")]
+    assert len(read(folder)) == 2

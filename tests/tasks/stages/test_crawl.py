@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from tasks.core import config, each, memo, paths, results, tables
+from tasks.core import bugs, config, each, memo, paths, results, tables
+from tasks.core.bugs import ItemsFailed
 from tasks.core.errors import ConfigError, InputError, NotEnoughData
-from tasks.fetching import failures
+from tasks.fetching import client, failures
 from tasks.media import decode
 from tasks.stages import crawl
 
@@ -46,7 +47,8 @@ def crawled(project: Path, site: Any, settings: config.Config) -> Run:
         section = settings.crawl.model_copy(update=changed)
         runtime = settings.runtime.model_copy(update={"workers": 1, "progress": "never"})
         made = settings.model_copy(update={"crawl": section, "runtime": runtime})
-        crawl.run(made, each=each.local(runtime))
+        with bugs.recorded("crawl", paths.rejected("crawl")):
+            crawl.run(made, each=each.Tally().of(each.local(runtime)))
         return tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist()
 
     return run
@@ -356,6 +358,35 @@ def test_a_full_disk_stops_the_stage_and_loses_nothing(
         "/two.wav",
         "/three.wav",
     }, "what was finished before is kept"
+
+
+@pytest.mark.parametrize("step", ["list_videos", "fetch"])
+def test_a_bug_costs_one_page_and_its_last_row_stays(
+    crawled: Run, site: Any, sound: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    lists = [site.interview("one", sound(1.5)), site.interview("two", sound(1.2))], [site.interview("three", sound())]
+    crawled([lists[0][0]], lists[1])
+    complete, before = paths.VIDEOS.read_bytes(), site.requests.copy()
+    real = getattr(client, step)
+
+    def with_bug(address: Any, *arguments: Any, **options: Any) -> Any:
+        if address.url.endswith("/one"):
+            raise KeyError("formats")
+        return real(address, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, step, with_bug)
+        shutil.rmtree(paths.MEMO)
+        for path in paths.MEDIA.glob("train-*one*"):
+            path.unlink()
+        lists[0].append("http://127.0.0.1:9/closed")
+        with pytest.raises(ItemsFailed, match=r"one[^:]*: KeyError: 'formats'\n1 of \d items of crawl"):
+            crawled(*lists)
+    assert paths.VIDEOS.read_bytes() == complete
+    assert sorted(rejected().values()) == ["address refused", "bug"]
+    assert (site.requests - before)["/two.wav"] == 1
+    assert len(crawled(*lists)) == 3
+    assert site.requests["/two.wav"] == 1, "the other videos are cached"
 
 
 def test_no_network_is_one_clear_message_and_changes_nothing(

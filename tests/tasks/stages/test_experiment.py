@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.core import each, paths, tables
+from tasks.core.bugs import ItemsFailed
 from tasks.core.config import Config
 from tasks.core.errors import InputError, LeakError, NotEnoughData
 from tasks.evaluation.scores import Bootstrap
@@ -133,6 +135,33 @@ def test_a_killed_run_goes_on_where_it_was(toy: Toy, monkeypatch: pytest.MonkeyP
     with pytest.raises(KeyboardInterrupt):
         run(config)
     monkeypatch.setattr(fitting, "train", original)
+    assert run(config) == whole
+
+
+def test_a_bug_in_tuning_leaves_the_other_fits_done(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = toy(tune={"grid": {"c": [0.1, 1.0]}, "folds": 3})
+    whole = run(config)
+    monkeypatch.setattr(paths, "MEMO", Path("elsewhere"))
+    original = fitting.tune_one
+
+    @functools.wraps(original)
+    def with_bug(item: Any, settings: Any) -> Any:
+        if (item.fold, item.point, item.variant) == (1, 1, "recipe"):
+            raise FloatingPointError("overflow")
+        return original(item, settings)
+
+    alone = config.runtime.model_copy(update={"workers": 1, "progress": "never"})
+    tally = each.Tally()
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "tune_one", with_bug)
+        with pytest.raises(
+            ItemsFailed, match=r"^trial, fold 2, seed \d+, point 2 of 2: FloatingPointError: overflow\n"
+        ):
+            experiment.run(config, "trial", each=tally.of(each.local(alone)))
+    n_done = tally.done
+    tally = each.Tally()
+    experiment.run(config, "trial", each=tally.of(each.local(alone)))
+    assert tally.items - tally.done == n_done - 1, "all but that trial are cached, the fits of other folds too"
     assert run(config) == whole
 
 

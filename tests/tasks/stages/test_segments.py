@@ -7,9 +7,11 @@ import json
 from collections.abc import Callable
 
 import pyarrow.parquet as pq
+import pytest
 import soundfile
 
 from tasks.core import each, paths, tables
+from tasks.core.bugs import ItemsFailed
 from tasks.core.config import Config, Cutting
 from tasks.media.segments import reader, shard_records
 from tasks.media.segments.cutting import SegmentSpan, VideoSpans
@@ -154,3 +156,29 @@ def test_backends_write_the_same_shards_and_index(captioned: Callable[..., None]
     assert (digests(), paths.SEGMENT_INDEX.read_bytes()) == (first, index)
     # each video was cut a second time, and not taken from the cache
     assert len(list(paths.MEMO.rglob("segments/**/*.arrow"))) == 2 * n_remembered
+
+
+def test_no_shard_is_replaced_if_a_video_meets_a_bug(
+    captioned: Callable[..., None], settings: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captioned(6, 2, per_video=3)
+    run(settings)
+    first = digests()
+    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist()
+    # all videos are cut again
+    later = [{**row, "start_s": row["start_s"] + 0.1} for row in utterances]
+    tables.write(tables.from_rows(later, tables.UTTERANCES), paths.UTTERANCES, tables.UTTERANCES)
+    real = segments.cuts
+
+    def with_bug(item: VideoSpans, backend: str) -> object:
+        if item.id == "train-5":
+            raise ZeroDivisionError
+        return real(item, backend)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "cuts", with_bug)
+        with pytest.raises(ItemsFailed, match=r"^train-5: ZeroDivisionError\n1 of 8 items of segments"):
+            run(settings)
+    assert digests() == first
+    run(settings)
+    assert all(digests()[name] != content for name, content in first.items())
