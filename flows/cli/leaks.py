@@ -72,7 +72,7 @@ def price(
     from flows.cli.screens import corpora as corpus_screen
     from flows.project import dag
     from tasks import leaks
-    from tasks.core import each, paths, tables
+    from tasks.core import bugs, each, paths, tables
     from tasks.evaluation import protocols
     from tasks.on_demand import leak_price
     from tasks.stages import audit
@@ -81,7 +81,8 @@ def price(
     rule = protocols.parse(protocol)
     dag.reproduce((f"corpus@{demand_corpus(config, name)}",))
     leaks.demand(audit.of_corpus(name, rule, declared=declared or [], seed=config.train.seed))
-    result = leak_price.price(name, config, protocol, each=each.local(config.runtime), label_set=label_set)
+    with bugs.recorded(f"price@{name}"):
+        result = leak_price.price(name, config, protocol, each=each.local(config.runtime), label_set=label_set)
     target = paths.folder(f"price@{name}") / "price.json"
     tables.write_text(target, json.dumps(result.to_dict(), indent=2, ensure_ascii=False) + "\n")
     corpus_screen.price(result)

@@ -70,7 +70,7 @@ def bring_up_to_date(folder: Path, report: Callable[[str], None], *, edits: Edit
                 shipped.link(folder, report)
                 _upgrade(folder, report, edits)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE):
             raise
         raise UndertoneError(
             f"{folder.resolve()} must be updated for this version of undertone, but writing {error.filename or folder} "

@@ -73,8 +73,8 @@ def served(pages: Pages) -> Iterator[Interviews]:
     interviews = Interviews(pages)
     plain = site._application
 
-    def counting(pages: Pages) -> Callable[..., object]:
-        return _counting(plain(pages), interviews.transfers)
+    def counting(pages: Pages, own_hosts: frozenset[str]) -> Callable[..., object]:
+        return _counting(plain(pages, own_hosts), interviews.transfers)
 
     site._application = counting
     try:

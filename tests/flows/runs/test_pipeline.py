@@ -20,7 +20,7 @@ from prefect.client.schemas.objects import State
 from flows.project.dag import Dag
 from flows.runs import lineage, pipeline
 from flows.runs.pipeline import RunOptions, bring_up_to_date, project_dag
-from tasks.core import each, paths, tables
+from tasks.core import bugs, each, paths, tables
 from tasks.core.bugs import ItemsFailed
 from tasks.core.code_version import ROOT
 from tasks.core.errors import AudioError, ConfigError, InputError
@@ -110,12 +110,16 @@ def test_outdated_stages_run_in_order_and_are_recorded(stages: dict[str, list[St
 
 def test_a_bug_fails_the_run_with_stage_item_and_reason_first(stages: dict[str, list[Stage]]) -> None:
     def fail(stage: str) -> None:
+        tables.write_text(bugs.path(stage), "train-07\n```\n<b>ZeroDivisionError</b>")
         raise ItemsFailed(stage, [each.Outcome("train-07", Path(), remembered=False, bug="ZeroDivisionError: oh no")])
 
     stages["left"] = [fail]
     state = ran()
     assert state.is_failed()
     assert str(state.message).startswith("left: train-07: ZeroDivisionError: oh no\n1 of 1 items of left met a bug")
+    shown = str(Artifact.get("bugs").data)
+    assert "## left" in shown
+    assert "````text\ntrain-07\n```\n<b>ZeroDivisionError</b>\n````" in shown
     assert done() == ["right"], "stages that do not need the failed one run"
     assert Dag().is_current("right")
     del stages["left"]

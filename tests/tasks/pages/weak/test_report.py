@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks.core import config, each, paths, tables
+from tasks.core import bugs, config, each, paths, tables
 from tasks.core.errors import TableError
 from tasks.stages import report
 
@@ -222,3 +222,13 @@ def test_agreement_has_its_intervals_and_the_ceiling(finished: Callable[..., Any
     assert page_text.count(covered) == 2
     assert "Rows of ratings that match no utterance (2)" in page_text
     assert "<i>.csv 3 test-9 1.0 s 2.5 s no such video" in page_text
+
+
+def test_bugs_are_listed_with_their_tracebacks(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished()
+    rows = tables.read(paths.rejected("captions"), tables.REJECTED).to_pylist()
+    bug = {"item": "train-9", "stage": "captions", "reason": bugs.BUG, "detail": f"Traceback\nKeyError: {HOSTILE}"}
+    tables.write(tables.from_rows([*rows, bug], tables.REJECTED), paths.rejected("captions"), tables.REJECTED)
+    page = make(settings)
+    assert f"train-9 bug Traceback KeyError: {HOSTILE}" in page.text
+    assert not [source for source in page.all("img") if source.get("src") == "x"]
