@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,12 +41,11 @@ def check_sound_one(item: MediaFile, _: Section) -> Result:
     path = item.whole_path
     try:
         samples, sound_format = decode.samples_and_format(path)
-        levels = decode.channel_levels(path) if sound_format["channels"] == 2 else None
     except AudioError as error:
         raise Rejected(decode.reject_reason(error), str(error)) from None
     rows, rejects = [], []
     whole_s = samples.size / decode.RATE_HZ
-    channels = {f"{name}_dbfs": _dbfs(level) for name, level in (levels or {}).items()}
+    channels = _channel_levels(path) if sound_format["channels"] == 2 else {}
     for span, part in utterance_samples(item, samples):
         if part.size == 0 or (span.end_s or 0.0) > whole_s + _GRID_S:
             detail = f"{item.path}: {span.start_s} to {span.end_s} s, the sound is {whole_s:.3f} s long"
@@ -53,6 +54,13 @@ def check_sound_one(item: MediaFile, _: Section) -> Result:
         source = {"utterance_id": span.utterance_id, "audio": item.path, "sha256": item.sha256}
         rows.append({**source, **sound_format, **channels, **measure(part, decode.RATE_HZ)})
     return Result(tables.from_rows(rows, CHECKS), tuple(rejects))
+
+
+def _channel_levels(path: Path) -> dict[str, float | None]:
+    # the file could be decoded: without these levels it is as good
+    with suppress(AudioError):
+        return {f"{name}_dbfs": _dbfs(level) for name, level in (decode.channel_levels(path) or {}).items()}
+    return {}
 
 
 def utterance_samples(item: MediaFile, samples: NDArray[np.int16]) -> Iterator[tuple[UtteranceSpan, NDArray[np.int16]]]:
