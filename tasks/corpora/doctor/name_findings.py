@@ -116,23 +116,20 @@ def _without_sound(data: CorpusTables) -> Iterator[Complaint]:
     )
     if not files:
         return
-    examples = (*unused.media, *unused.archives)
+    n_files, examples = unused.n_media + unused.n_archives, (*unused.media, *unused.archives)[:MOST_EXAMPLES]
+    are = "is" if n_files == 1 else "are"
     if silent and len(silent) >= MANY_WITHOUT_SOUND * len(data.rows):
         share = "All" if len(silent) == len(data.rows) else f"{len(silent):,} of"
-        yield Complaint(
-            "no sound", "fault", len(silent),
-            f"{share} {len(data.rows):,} utterances are without sound, but {files} in the folder "
-            f"{'is' if unused.n_media + unused.n_archives == 1 else 'are'} no utterance's. "
-            f"Looked for: {data.corpus.looks_for}.",
-            examples[:MOST_EXAMPLES],
+        yield from complaint(
+            "no sound", "fault", silent,
+            f"{share} {len(data.rows):,} utterances are without sound, but {files} in the folder {are} no utterance's: "
+            f"{', '.join(examples)}{' …' if n_files > len(examples) else ''}. Looked for: {data.corpus.looks_for}.",
             "Unpack the archives there; rename or move the files to where the reader looks for them. If text alone is "
             "wanted, move them out of the folder.",
         )  # fmt: skip
     else:
         yield Complaint(
-            "extra", "note", unused.n_media + unused.n_archives,
-            f"{files} in the folder {'is' if unused.n_media + unused.n_archives == 1 else 'are'} no utterance's.",
-            examples[:MOST_EXAMPLES],
+            "extra", "note", n_files, f"{files} in the folder {are} no utterance's.", examples,
             "Nothing, if you did not expect utterances of them.",
         )  # fmt: skip
 
