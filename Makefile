@@ -1,12 +1,20 @@
 # On a fresh machine, `make demo` and `make test` set up everything they need.
 PYTHON ?= python3
 EXTRAS ?= dev
+# cpu: the CPU build of torch, 200 MB; cuda: on Linux the build on PyPI, with NVIDIA's libraries, several GB
+TORCH  ?= cpu
 VENV   := .venv
 BIN    := $(VENV)/bin
 comma  := ,
 # one process per core; tests of a file stay together, since they share fixtures; whole systems, collected first, start first
 PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder --durations=30 --durations-min=5
-STAMP  := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
+STAMP  := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))-$(TORCH)
+PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
+# nothing is resolved: the requirements are complete, and a file whose hash is not in the lock is refused
+HASHED := $(PIP) --require-hashes --no-deps --no-build-isolation
+LOCKED := $(BIN)/python -P tests/locked_requirements.py --extras "$(EXTRAS)" --torch $(TORCH)
+TORCH_INDEX := https://download.pytorch.org/whl/cpu
+UPGRADE ?= --upgrade
 PEERS  := .venv-bench/.installed
 
 export DVC_NO_ANALYTICS ?= 1
@@ -19,17 +27,25 @@ export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-env: $(STAMP) ## make .venv from requirements.lock (EXTRAS=deep,cluster,tracking,dev)
+env: $(STAMP) ## make .venv from requirements.lock, by hash (EXTRAS=deep,cluster,tracking,remotes,dev; TORCH=cuda)
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml tests/locked_requirements.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { \
 	  echo "undertone needs Python 3.11 or 3.12, and $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
 	  echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned environment into $(VENV) (once; a few minutes with an empty package cache)"
-	@# build tools from the lock, so that source packages are not built with the newest ones
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c requirements.lock pip setuptools wheel
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c requirements.lock --no-build-isolation -e '.[$(EXTRAS)]'
+	@# build tools first, so that source packages are not built with the newest ones
+	@$(LOCKED) build > $(VENV)/build.txt
+	@$(HASHED) -r $(VENV)/build.txt
+	@# torch: PyPI has only the CUDA build for Linux. The CPU build comes from a folder in pip's configuration (find-links), or else
+	@# from PyTorch's index; its hashes are in pyproject.toml. Extras without torch leave the file empty.
+	@$(LOCKED) torch > $(VENV)/torch.txt
+	@! grep -q == $(VENV)/torch.txt || $(HASHED) -r $(VENV)/torch.txt 2> $(VENV)/torch.log \
+	  || $(HASHED) --index-url $(TORCH_INDEX) -r $(VENV)/torch.txt || { cat $(VENV)/torch.log; exit 1; }
+	@$(LOCKED) rest > $(VENV)/rest.txt
+	@$(HASHED) -r $(VENV)/rest.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: env ## run all stages on the embedded sample, crawled over HTTP
@@ -79,9 +95,9 @@ measure: ## repeat the measurements of the docs, on real data if present
 ui: env ## run Prefect server, work pool, worker and deployments; Ctrl-C stops all
 	@$(BIN)/undertone ui
 
-lock: ## update requirements.lock (needs uv)
-	@uv pip compile --universal --python-version 3.11 --all-extras --no-header --no-annotate -q \
-	  --upgrade pyproject.toml -o requirements.lock
+lock: ## update requirements.lock (needs uv); without newer versions: UPGRADE=
+	@uv pip compile --universal --python-version 3.11 --all-extras --no-header --generate-hashes -q \
+	  $(UPGRADE) pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and all outputs of the pipeline
 	@rm -rf $(VENV) .venv-bench .bench .fuzz .undertone data/crawl data/captions data/polarity data/segments data/acoustic data/audit data/train data/evaluate data/labels data/report data/corpus data/price data/extract data/inputs data/page data/leaderboard data/code data/checkpoint/*/ data/experiment/*/
