@@ -21,6 +21,7 @@ MARKUP = re.compile(
     rf"|<{_NAME}{_CLASS}\s*/?>"  # <i>, <c.colorE5E5E5>, <br/>
     rf"|<{_NAME}{_CLASS}\s[^<>=]*=[^<>]*>"  # <b class="loud">; but not <i was there>
     rf"|<(?:v|font|span|div|ruby|rt|rp|br){_CLASS}\s[^<>]*>"  # <v Fred>
+    r"|<[A-Za-z][\w:-]*(?:\s+[\w:-]+=(?:\"[^\"<>]*\"|'[^'<>]*'))+\s*/?>"  # <img src="cat.png">
     rf"|<lang{_CLASS}\s+[\w-]+\s*>"
     r"|<[\d:.]{5,}>"  # <00:00:01.920>
     r"|\{\\[^{}]*\}"  # {\an8}

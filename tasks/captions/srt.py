@@ -5,6 +5,8 @@ We do not use pysrt: it reads a missing time as 0, and text without a time line 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tasks.captions import vtt
 from tasks.captions.cue import Cue, UnusedCue
 from tasks.captions.encoding import UNREADABLE
@@ -57,7 +59,7 @@ def _split_untimed(block: TimedBlock) -> tuple[list[str], list[str]]:
     # a number is missing: text below a blank line is that of a cue that has lost its number and its time line
     skips = label is not None and block.next_label is not None and block.next_label > label + 1
     for place, line in enumerate(block.lines):
-        if after_blank and label is not None and line.strip() == str(label + 1) and _is_label(block, place):
+        if after_blank and label is not None and line.strip() == str(label + 1) and _is_label(block, place, shown):
             label += 1
             lost.append("")
         elif line.strip():
@@ -67,7 +69,7 @@ def _split_untimed(block: TimedBlock) -> tuple[list[str], list[str]]:
     return shown, lost
 
 
-def _is_label(block: TimedBlock, place: int) -> bool:
-    """Tell whether text follows a number, or the end of the file."""
+def _is_label(block: TimedBlock, place: int, shown: Sequence[str]) -> bool:
+    """Tell whether text follows a number, or, below text, the end of the file."""
     below = [line.strip() for line in block.lines[place + 1 :]]
-    return bool(below and below[0]) or (block.is_last and not any(below))
+    return bool(below and below[0]) or (block.is_last and bool(shown) and not any(below))

@@ -53,7 +53,7 @@ def blocks(lines: Sequence[str], n_before: int = 0) -> Iterator[TimedBlock]:
     for number, (place, following) in enumerate(pairwise([-1, *places, len(lines)]), n_before):
         body = list(lines[place + 1 : following])
         is_last = following == len(lines)
-        next_label = None if is_last else _pop_label(body, label, any_number=all_labelled or place < 0)
+        next_label = None if is_last else _pop_label(body, label, is_first=place < 0, all_labelled=all_labelled)
         time_line = lines[place] if place >= 0 else ""
         yield TimedBlock(number, time_line, tuple(body), label, next_label, is_last)
         label = next_label
@@ -86,13 +86,14 @@ def untimed(block: TimedBlock, lines: Sequence[str]) -> list[UnusedCue]:
     return [UnusedCue(block.number, UNTIMED, text)] if clean.has_words(text) else []
 
 
-def _pop_label(body: list[str], label: int | None, *, any_number: bool) -> int | None:
+def _pop_label(body: list[str], label: int | None, *, is_first: bool, all_labelled: bool) -> int | None:
     """Remove the label of the next cue from the end of a block, and return it.
 
     Args:
         body: lines of the block
         label: of the block itself
-        any_number: whether any number right above a time line is a label
+        is_first: whether no time line is above
+        all_labelled: whether a number is right above every time line
     """
     place = len(body) - 1
     while place >= 0 and not body[place].strip():
@@ -103,7 +104,8 @@ def _pop_label(body: list[str], label: int | None, *, any_number: bool) -> int |
     counts_on = label is not None and next_label == label + 1
     is_adjacent = place == len(body) - 1
     is_apart = place > 0 and not body[place - 1].strip()
-    if counts_on or (is_adjacent and (any_number or is_apart)):
+    is_alone = is_first and not any(line.strip() for line in body[:place])
+    if counts_on or is_alone or (is_adjacent and (all_labelled or is_first or is_apart)):
         del body[place:]
         return next_label
     return None

@@ -88,7 +88,8 @@ def _shown_and_lost(block: TimedBlock) -> tuple[list[str], list[list[str]]]:
     _pop_identifier(block, paragraphs)
     shown = list[str]()
     # text below a blank line is the cue's if the cue has no other, unless it is numbered as a cue of its own
-    if block.time_line and paragraphs and (block.lines[0] or not _counts_on(paragraphs[0], block)):
+    is_next = bool(paragraphs) and len(paragraphs[0]) > 1 and _counts_on(paragraphs[0], block)
+    if block.time_line and paragraphs and (block.lines[0] or not is_next):
         shown = paragraphs.pop(0)
     return shown, [lines[1:] if _counts_on(lines, block) else lines for lines in paragraphs]
 

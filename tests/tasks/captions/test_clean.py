@@ -28,6 +28,7 @@ def test_examples() -> None:
         (["She said <it was a bad idea> and <I left>."], "She said it was a bad idea and I left."),
         (["< we were there >", "3 < 4 > 2 <laughs>"], "we were there 3 < 4 > 2 laughs"),
         (["<i>In</i> <B>italics</B><i.loud>!</i> <u class='x'>Yes</u> no"], "In italics! Yes no"),
+        (["<img src='a' alt=\"b c\"> <a href='x'>there</a>"], "there"),
         (["<say-as>four</say-as> <pause/><x y='1'>five</x>"], "four five"),
         (["I don&amp;#39;t, &amp;amp;quot;no&amp;amp;quot; &amp; so"], 'I don\'t, "no" & so'),
         (["AT&T &amp;notes &lt;i&gt;"], "AT&T &notes <i>"),

@@ -394,3 +394,10 @@ def test_a_cue_that_lost_its_number_and_its_times_is_reported() -> None:
     parsed = read(WITHOUT_TIMES.replace("2\nwas", "was"))
     assert spans(parsed) == [(0.5, 7, "The first of the two remarks"), (11.89, 16.32, "Then came the third one.")]
     assert lost(parsed) == [("no time line", "was a love letter, and it has no time")]
+
+
+def test_blank_lines_around_numbers_and_times() -> None:
+    cue = "{}\n\n00:00:0{},000 --> 00:00:0{},000\n\n{}\n\n"
+    parsed = read(cue.format(5, 1, 2, "hi") + cue.format(6, 2, 3, "yo\nyo yo") + cue.format(7, 3, 4, "8"))
+    assert spans(parsed) == [(1, 2, "hi"), (2, 3, "yo yo yo"), (3, 4, "8")]
+    assert not parsed.unused
