@@ -14,6 +14,7 @@ from tasks.core import config, locks, paths
 from tasks.core.errors import Busy, InputError
 from tasks.corpora import intake
 from tasks.corpora.archives import limits, unpacking
+from tasks.corpora.readers import registry
 from tasks.on_demand import simulated_corpora as simulated
 
 
@@ -213,3 +214,24 @@ def test_one_process_at_a_time_adds_a_corpus(project: Path, tmp_path: Path) -> N
     ):
         intake.add("tess", archive)
     assert part.is_dir()
+
+
+def test_meld_as_published_has_its_clips_in_archives_in_the_archive(project: Path, tmp_path: Path) -> None:
+    header = "Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID\n"
+    raw = tmp_path / "MELD.Raw"
+    folders = {"train": "train_splits", "dev": "dev_splits_complete", "test": "output_repeated_splits_test"}
+    raw.mkdir()
+    for split, folder in folders.items():
+        (raw / f"{split}_sent_emo.csv").write_text(f"{header}Hello.,Ann,joy,positive,0,0\n")
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "dia0_utt0.mp4").touch()
+        with tarfile.open(raw / f"{split}.tar.gz", "w:gz") as tar:
+            tar.add(tmp_path / folder, folder)
+    with tarfile.open(tmp_path / "MELD.Raw.tar.gz", "w:gz") as tar:
+        tar.add(raw, "MELD.Raw")
+    added = intake.add("meld", tmp_path / "MELD.Raw.tar.gz")
+    assert (added.reader, added.left_packed) == ("meld", {})
+    rows = registry.corpus("meld").read(added.path).rows
+    assert {row["utterance_id"]: row["video"] for row in rows} == {
+        f"meld/{split}-dia0-utt0": f"MELD.Raw/{split}/{folder}/dia0_utt0.mp4" for split, folder in folders.items()
+    }

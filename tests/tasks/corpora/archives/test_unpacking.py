@@ -317,3 +317,8 @@ def test_content_of_all_sizes_and_what_lies_about_its_size(method: int, unpacked
     for stated in (69_999, 70_001):
         with pytest.raises(InputError, match="damaged"):
             unpacked("a.zip", whole.replace(struct.pack("<L", 70_000), struct.pack("<L", stated)))
+
+
+def test_a_name_that_is_said_to_be_utf_8_and_is_not(unpacked: Unpack) -> None:
+    with pytest.raises(InputError, match="damaged"):
+        unpacked("a.zip", zipped({"ä.wav": b"content"}).replace("ä".encode(), b"\xff\xfe"))
