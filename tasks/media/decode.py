@@ -61,7 +61,7 @@ def samples(source: Path) -> NDArray[np.int16]:
         AudioError: as `to_flac`
         OSError: if the source cannot be read
     """
-    return process.call("samples", source, with_format=False).arrays["samples"]
+    return process.call("samples", source).arrays["samples"]
 
 
 def samples_and_format(source: Path) -> tuple[NDArray[np.int16], dict[str, str | int]]:
@@ -74,7 +74,7 @@ def samples_and_format(source: Path) -> tuple[NDArray[np.int16], dict[str, str |
         AudioError: as `to_flac`
         OSError: if the source cannot be read
     """
-    answer = process.call("samples", source, with_format=True)
+    answer = process.call("samples", source)
     return answer.arrays["samples"], answer.values
 
 

@@ -76,10 +76,9 @@ def _write_flac(granted: Granted, *, source: str, path: str, max_duration_s: flo
     return Message(DONE, {"duration_s": sound.write_flac(Path(source), Path(path), max_duration_s, granted)})
 
 
-def _samples(granted: Granted, *, source: str, with_format: bool) -> Message:
-    signal = sound.samples(Path(source), granted)
-    values = {**sound.sound_format(Path(source))} if with_format else {}
-    return Message(DONE, values, {"samples": signal})
+def _samples(granted: Granted, *, source: str) -> Message:
+    signal, sound_format = sound.samples(Path(source), granted)
+    return Message(DONE, {**sound_format}, {"samples": signal})
 
 
 def _sound_format(_: Granted, *, source: str) -> Message:

@@ -80,8 +80,8 @@ def write_flac(source: Path, path: Path, max_duration_s: float, granted: Granted
     return duration_s
 
 
-def samples(source: Path, granted: Granted) -> Samples:
-    """Return a media file's sound as `write_flac` would write it, shape (n_samples,).
+def samples(source: Path, granted: Granted) -> tuple[Samples, dict[str, str | int]]:
+    """Return a media file's sound as `write_flac` would write it, shape (n_samples,), and its `sound_format`.
 
     Args:
         source: a clip; all of its sound is in memory at once
@@ -89,6 +89,8 @@ def samples(source: Path, granted: Granted) -> Samples:
     """
     with containers.opened(source) as container:
         sound = _SoundStream(container, granted)
+        # before decoding, which may change it
+        sound_format = sound.format()
         runs, n_samples = list[Samples](), 0
         for run in sound.runs():
             runs.append(run)
@@ -99,7 +101,7 @@ def samples(source: Path, granted: Granted) -> Samples:
         share = MAX_LOSS_SHARE.get(container.format.name, 0.0)
         _check_complete(signal.size / RATE_HZ, sound.stated_s, share, MAX_CLIP_LOSS_S)
     _check_riff(source)
-    return signal
+    return signal, sound_format
 
 
 def sound_format(source: Path) -> dict[str, str | int]:
@@ -111,7 +113,11 @@ def sound_format(source: Path) -> dict[str, str | int]:
     with containers.opened(source) as container:
         stream = _best_audio(container)
         limits.check_sound(stream.rate, stream.channels)
-        return {"container": container.format.name, "rate_hz": stream.rate, "channels": stream.channels}
+        return _format(container, stream)
+
+
+def _format(container: InputContainer, stream: AudioStream) -> dict[str, str | int]:
+    return {"container": container.format.name, "rate_hz": stream.rate, "channels": stream.channels}
 
 
 def channel_levels(source: Path, granted: Granted) -> dict[str, float] | None:
@@ -198,6 +204,10 @@ class _SoundStream:
         self._container, self._granted = container, granted
         self._stream = _best_audio(container)
         self.stated_s = _stated_duration_s(container, self._stream)
+
+    def format(self) -> dict[str, str | int]:
+        """Return container, sampling rate and number of channels as the header states them."""
+        return _format(self._container, self._stream)
 
     def runs(self) -> Iterator[Samples]:
         """Yield the sound from the container's zero as arrays of 16-bit samples, shape (n,), n > 0."""

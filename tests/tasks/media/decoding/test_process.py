@@ -30,7 +30,7 @@ limits.FLOOR_S = 0.1
 limits.S_PER_BYTE = 0.0
 if Path(__file__).with_name("impatient").exists():
     child.IDLE_S = 0.1
-def fault(granted, *, source, with_format):
+def fault(granted, *, source):
     match Path(source).stem:
         case "segfault": os.kill(os.getpid(), signal.SIGSEGV)
         case "abort": os.abort()
@@ -118,7 +118,7 @@ def test_a_decoder_killed_from_outside_is_replaced(faulty: Callable[[str], Path]
 
 def test_decoders_get_no_secrets(faulty: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "hush")
-    answer = process.call("samples", faulty("good"), with_format=False)
+    answer = process.call("samples", faulty("good"))
     assert "PYTHONPATH" in answer.values["environment"]
     assert "SECRET_TOKEN" not in answer.values["environment"]
 
