@@ -21,6 +21,7 @@ _FEWEST, _SHARE = 2, 1 / 3
 """Fewest pairs of cues that repeat a sentence with another mark, also as a share of all cues."""
 _FEWEST_UNMARKED, _SHARE_UNMARKED = 3, 1 / 2
 """The same without marks: a player or converter has removed them."""
+_LONGEST_WORD_MS = 1_000
 _FEWEST_ALONE = 3
 """Words that must be marked one after another, if other cues of the file do not mark words."""
 
@@ -52,8 +53,10 @@ def merge(cues: Sequence[Cue]) -> MergedCues | None:
         repeat and before.lines != after.lines for repeat, (before, after) in zip(repeats, pairs, strict=True)
     )
     is_marked = changes >= max(_FEWEST, _SHARE * len(cues))
-    is_unmarked = sum(repeats) >= max(_FEWEST_UNMARKED, _SHARE_UNMARKED * len(cues)) and not _rolls(pairs)
     runs = _runs(cues, repeats)
+    is_unmarked = (
+        sum(repeats) >= max(_FEWEST_UNMARKED, _SHARE_UNMARKED * len(cues)) and _last_a_word(runs) and not _rolls(pairs)
+    )
     plain = _plain_style(runs)
     merged, word_times = list[Cue](), dict[int, Times]()
     for group in (group for run in runs for group in _groups(run, plain)):
@@ -74,6 +77,12 @@ def _repeats(before: Cue, after: Cue) -> bool:
         return False
     shown = [clean.displayed(line) for line in after.lines]
     return any(shown) and shown == [clean.displayed(line) for line in before.lines]
+
+
+def _last_a_word(runs: Sequence[Sequence[Cue]]) -> bool:
+    """Tell whether cues that repeat each other are as short as words; longer ones may be spoken again (`No.` `No.`)."""
+    lengths_ms = [cue.end_ms - cue.start_ms for run in runs if len(run) > 1 for cue in run]
+    return sum(lengths_ms) <= _LONGEST_WORD_MS * len(lengths_ms)
 
 
 def _rolls(pairs: Sequence[tuple[Cue, Cue]]) -> bool:

@@ -30,7 +30,9 @@ def is_rolling(cues: Sequence[Cue]) -> bool:
         return True
     joined = [(before, after) for before, after in pairwise(cues) if after.start_ms - before.end_ms <= _JOINED_MS]
     repeats = [_n_repeated(_displayed(before), _visible(after)) for before, after in joined]
-    if sum(count > 0 for count in repeats) >= max(_FEWEST_REPEATS, len(cues) // 2):
+    # a cue that only repeats another may be the same words again: "No." "No." "No."
+    rolls = any(0 < n < len(_visible(after)) for n, (_, after) in zip(repeats, joined, strict=True))
+    if rolls and sum(count > 0 for count in repeats) >= max(_FEWEST_REPEATS, len(cues) // 2):
         return True
     # short files: every cue repeats a line and adds another
     is_short = _FEWEST_CUES <= len(cues) <= _FEWEST_REPEATS and len(joined) == len(cues) - 1

@@ -142,6 +142,8 @@ def _form(name: str, *, lead: str, bracketed: bool) -> Form | None:
         not _UNUSUAL.isdisjoint(lower)
         or not all(map(_is_capitalised, words, lower))
         or lower[0] in _PARTICLES - {"the"}
+        # not after a role: a number of another thing (`At 5:`, `Psalm 23:`)
+        or any(word.isdecimal() for word in words)
     ):
         return None
     if bracketed or lead.startswith(">") or (lower[0] in _TITLES and len(words) > 1):

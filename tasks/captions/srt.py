@@ -1,19 +1,22 @@
-"""Parse SubRip.
+"""Parse SubRip: cues in its own form with pysrt, unusual ones by our own rules.
 
-We do not use pysrt: it reads a missing time as 0, and text without a time line as text of the cue before.
+pysrt reads a missing or odd time as 0, and text without a time line as text of the cue before. So the file is split
+into blocks here, and pysrt reads those whose time line is exactly SubRip's.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from tasks.captions import vtt
+from tasks.captions import clean, vtt
 from tasks.captions.cue import Cue, UnusedCue
 from tasks.captions.encoding import UNREADABLE
 from tasks.captions.line_breaks import lines_of
 from tasks.captions.timed_blocks import TimedBlock, blocks, cue_of, untimed
 from tasks.core.errors import Rejected
 
+_OWN_FORM = re.compile(r"\d\d:\d\d:\d\d,\d{3} --> \d\d:\d\d:\d\d,\d{3}", re.ASCII)
 _MOST = 99
 """Seconds and minutes may exceed 59, as in other readers."""
 
@@ -37,7 +40,7 @@ def read(text: str) -> tuple[list[Cue], list[UnusedCue]]:
     for block in blocks(lines):
         shown, lost = _split_untimed(block)
         if block.time_line:
-            cue = cue_of(block, shown, most=_MOST)
+            cue = _cue(block, shown)
             if isinstance(cue, Cue):
                 cues.append(cue)
             else:
@@ -46,6 +49,15 @@ def read(text: str) -> tuple[list[Cue], list[UnusedCue]]:
     if not cues and not any(cue.number for cue in unused):
         raise Rejected(UNREADABLE, f"a .srt file has lines such as 00:00:01,000 --> 00:00:02,000; found {text[:40]!r}")
     return cues, unused
+
+
+def _cue(block: TimedBlock, lines: Sequence[str]) -> Cue | UnusedCue:
+    if not _OWN_FORM.fullmatch(block.time_line):
+        return cue_of(block, lines, most=_MOST)
+    import pysrt
+
+    item = pysrt.SubRipItem.from_lines([block.time_line, *lines, ""])
+    return Cue(block.number, item.start.ordinal, item.end.ordinal, clean.screen_lines(item.text.split("\n")[:-1]))
 
 
 def _split_untimed(block: TimedBlock) -> tuple[list[str], list[str]]:

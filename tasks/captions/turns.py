@@ -14,6 +14,7 @@ from tasks.captions import clean
 from tasks.captions.cue import CaptionLine, CaptionWord, Cue
 
 _CHEVRONS = re.compile(r">{2,}")
+_DASH = re.compile(r"[-‐‑–—―]")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]*)>", re.IGNORECASE)
 _MARK = ">>"
 VOICE_MARK = "\ue000"
@@ -85,9 +86,12 @@ def _marked(cue: Cue, voice: str | None) -> tuple[str, str | None]:
     lines = []
     for line in cue.lines:
         marked, voice = mark_voices(line, voice, f" {_MARK} ")
-        plain = _CHEVRONS.sub(f" {_MARK} ", clean.displayed(marked))
-        rest = clean.without_dash(plain)
-        lines.append(plain if rest == plain else f"{_MARK} {rest}")
+        shown = clean.displayed(marked)
+        plain, spoken = _CHEVRONS.sub(f" {_MARK} ", shown), _CHEVRONS.sub(" ", shown)
+        # which dashes are a mark is decided on the text without chevrons, as in `clean.spoken_text`
+        before_text = spoken[: len(spoken) - len(clean.without_dash(spoken))]
+        n_dashes = len(_DASH.findall(before_text))
+        lines.append(f"{_MARK} {_DASH.sub('', plain, count=n_dashes)}" if n_dashes else plain)
     return " ".join(lines), voice
 
 

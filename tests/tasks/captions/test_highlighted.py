@@ -92,3 +92,10 @@ def test_marks_that_a_converter_removed() -> None:
 )
 def test_other_captions_mark_no_words(texts: tuple[str, ...]) -> None:
     assert highlighted.merge(cues(*texts)) is None
+
+
+def test_words_that_are_spoken_again_are_there_again() -> None:
+    spoken = [
+        Cue(n, n * 3_000, n * 3_000 + 3_000, (text,)) for n, text in enumerate(("Go on.", "Go on.", *["No."] * 3))
+    ]
+    assert highlighted.merge(spoken) is None

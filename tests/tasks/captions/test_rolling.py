@@ -90,6 +90,9 @@ def test_a_window_of_three_lines() -> None:
     "captions",
     [
         cues((0, 1_000, "Yeah."), (1_000, 2_000, "Yeah."), (2_000, 3_000, "So?")),
+        cues(
+            *((second * 1_000, second * 1_000 + 1_000, text) for second, text in enumerate(["So."] * 2 + ["No."] * 3))
+        ),
         cues(*((second, second + 500, "Hm.") for second in range(0, 9_000, 1_000))),
         [],
     ],

@@ -83,10 +83,17 @@ def test_other_words_are_names_if_they_recur_as_names_do(cues: tuple[str, ...], 
         "according to|NASA: the moon is far",
         "[Laughs] So",
         "Matthew 5:3 says so",
+        "At 5: we leave the house",
+        "Psalm 23: the song",
     ],
 )
 def test_other_words_before_a_colon_stay(cue: str) -> None:
     assert named(cue, "So it is.", "We went home.", "And we slept.")[0] == cue.replace("|", " ")
+
+
+def test_a_number_is_no_name_in_a_transcript_either() -> None:
+    lines = ("Joy: We went.", "Bill: Where?", "Joy: Home.", "At 5: we leave.", "Bill: So late?")
+    assert named(*lines)[3] == "At 5: we leave."
 
 
 def test_names_in_rolling_captions_are_removed_and_times_stay() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.captions import clean, turns
@@ -48,6 +48,8 @@ def test_words_share_their_cue_by_their_letters() -> None:
     )
 
 
+@example([">>-"])
+@example(["–>>1b", "–-1> "])
 @given(st.lists(st.text("ab1->[]()♪ .\u2013", max_size=12), min_size=1, max_size=3))
 def test_the_words_of_a_cue_are_those_of_its_text(lines: list[str]) -> None:
     (line,) = turns.words([Cue(1, 0, 1_000, tuple(lines))])
