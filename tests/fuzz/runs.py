@@ -30,7 +30,7 @@ KINDS = ("captions", "lists", "params", "media", "archives", "parquet", "cards",
 DEADLINE_S = 10.0
 _START_S = 120.0
 """Time for a child to import what its kind needs and to make its valid inputs."""
-_BLOCK = 250
+_BLOCK = 2000
 _POLL_S = 0.25
 
 
