@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tasks.annotate.rated_segments import Adjudication, RatedSegment, Segment, SegmentId, checked_name
-from tasks.core import tables
+from tasks.core import tables, text_files
 from tasks.core.errors import InputError
 from tasks.labelling.people import ratings
 
@@ -85,9 +85,11 @@ def _check(path: Path, name: str) -> None:
     try:
         tidy = checked_name(name)
     except InputError as error:
-        raise InputError(f"{path}: column {name!r}: {error}") from None
+        raise InputError(f"{path}: column {text_files.quoted(name)}: {error}") from None
     if tidy != name:
-        raise InputError(f"{path}: column {name!r}: expected the listener's name in Unicode's form NFC")
+        raise InputError(
+            f"{path}: column {text_files.quoted(name)}: expected the listener's name in Unicode's form NFC"
+        )
 
 
 def _cells(rated: RatedSegment, names: Sequence[str], with_adjudication: bool) -> dict[str, str]:

@@ -19,10 +19,12 @@ from typing import Any
 from urllib.parse import quote
 
 from tasks.annotate.rated_segments import EMAIL_SUFFIX, Adjudication, RatedSegment, Segment, SegmentId, checked_name
-from tasks.core import tables
+from tasks.core import tables, text_files
 from tasks.core.errors import InputError
 
 _CONTROL, _OBJECT = "sentiment", "audio"
+_MAX_BYTES = 256 << 20
+_EXPECTED = "Label Studio's JSON export, a list of tasks"
 _TEXTS, _TIMES = ("utterance_id", "video_id", "text"), ("start_s", "end_s")
 
 
@@ -84,13 +86,9 @@ def read(path: Path) -> list[RatedSegment]:
     Raises:
         InputError: names file, task and error
     """
-    try:
-        tasks = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read as JSON in UTF-8 ({error})") from None
-    if not isinstance(tasks, list):
-        raise InputError(f"{path}: found {_shortened(tasks)}, expected Label Studio's JSON export, a list of tasks")
-    return [_Task(path, number, task).rated() for number, task in enumerate(tasks, start=1)]
+    return [
+        _Task(path, number, task).rated() for number, task in text_files.json_items(path, "task", _EXPECTED, _MAX_BYTES)
+    ]
 
 
 @dataclass(frozen=True)
@@ -126,12 +124,14 @@ class _Task:
                 f"found data.start_s {start_s!r} and data.end_s {end_s!r}, expected the second to be more"
             )
         if not video.startswith(tuple(f"{split}-" for split in tables.SPLITS)):
-            raise self._error(f"found data.video_id {video!r}, expected train-… or test-…")
+            raise self._error(f"found data.video_id {text_files.quoted(video)}, expected train-… or test-…")
         return Segment(SegmentId(utterance_id, start_s, end_s), video, text)
 
     def _name(self, annotation: Any, where: str) -> str:
         user = self._member(annotation, "completed_by", (int, dict), "a user's number or an object with email", where)
         if isinstance(user, int):
+            if user < 0:
+                raise self._error(f"{where}found completed_by {user}, expected a user's number, which is not negative")
             return f"user-{user}"
         email = self._member(user, "email", str, "a text", f"{where}completed_by.")
         try:
@@ -159,11 +159,15 @@ class _Task:
         # bool is a subclass of int: true and false must not pass as numbers
         if not isinstance(parent[name], kind) or isinstance(parent[name], bool):
             raise self._error(f"{where}{name}: found {_shortened(parent[name])}, expected {words}")
+        if isinstance(parent[name], str) and not text_files.is_storable(parent[name]):
+            raise self._error(f"{where}{name}: found {parent[name][:80]!a}, expected a text of whole characters")
         return parent[name]
 
     def _error(self, what: str) -> InputError:
         number = self.task.get("id") if isinstance(self.task, dict) else None
-        return InputError(f"{self.path}: task {self.number}{'' if number is None else f' (id {number})'}: {what}")
+        return InputError(
+            f"{self.path}: task {self.number}{'' if number is None else f' (id {_shortened(number)})'}: {what}"
+        )
 
 
 def _task(number: int, rated: RatedSegment, url: str | None) -> dict[str, Any]:
@@ -198,5 +202,7 @@ def _annotation(name: str, label: str | None, *, ground_truth: bool) -> dict[str
 
 
 def _shortened(value: object) -> str:
-    words = json.dumps(value, ensure_ascii=False)
-    return words if len(words) <= 80 else f"{words[:80]}…"
+    try:
+        return text_files.shown(json.dumps(value, ensure_ascii=False))
+    except RecursionError:
+        return "lists in lists"

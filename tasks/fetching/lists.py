@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import codecs
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.core import text_files
 from tasks.core.errors import InputError
 from tasks.fetching import identity
 
 _SHOWN = 10
+_GUESSED_BYTES = 1 << 20
+"""An encoding is guessed from the begin of a list: a guess from all of a long one takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -149,50 +151,52 @@ def _shortened(problems: Sequence[str]) -> str:
 
 
 def _text(path: Path) -> str:
-    from charset_normalizer import from_bytes
-
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+    if not path.exists():
         raise InputError(
             f"{path}: there is no such list; create it, or correct crawl.train or crawl.test in params.yaml"
-        ) from None
-    except OSError as error:
-        raise InputError(f"{path}: the list cannot be read: {error.strerror}; check its permissions") from None
+        )
+    content = text_files.read_bytes(path)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        # spreadsheets on Windows save CSV in the local code page
-        guess = from_bytes(content).best()
+        pass
+    try:
+        return content.decode(_encoding(content)).removeprefix("\ufeff")
+    except (UnicodeDecodeError, LookupError):
+        raise InputError(f"{path}: the list is not text in a known encoding; save it as UTF-8") from None
+
+
+def _encoding(content: bytes) -> str:
+    """Return the likely encoding of a list that is not UTF-8; raise LookupError if none fits."""
+    from charset_normalizer import from_bytes
+
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    # spreadsheets on Windows save CSV in the local code page
+    guess = from_bytes(content[:_GUESSED_BYTES]).best()
     if guess is None:
-        raise InputError(f"{path}: the list is not text in a known encoding; save it as UTF-8")
-    return str(guess).removeprefix("\ufeff")
+        raise LookupError
+    return guess.encoding
 
 
 def _table(text: str, path: Path) -> Iterator[_ListRow]:
-    reader = csv.reader(io.StringIO(text, newline=""))
     columns: list[str] | None = None
-    try:
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if columns is None:
-                columns = _columns(cells, path)
-                continue
-            row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
-            values = (row.get(name, "") for name in ("id", "url", "file", "title"))
-            yield _ListRow(reader.line_num, *values)
-    except csv.Error as error:
-        raise InputError(
-            f"{path}, row {reader.line_num}: not valid CSV: {error}; correct the quotes or commas there"
-        ) from None
+    for line, cells in text_files.csv_rows(text, path):
+        if not any(cell.strip() for cell in cells):
+            continue
+        if columns is None:
+            columns = _columns(cells, path)
+            continue
+        row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
+        values = (row.get(name, "") for name in ("id", "url", "file", "title"))
+        yield _ListRow(line, *values)
 
 
 def _columns(header: Sequence[str], path: Path) -> list[str]:
     columns = [name.strip().lower() for name in header]
     if not {"url", "file"} & set(columns):
         raise InputError(
-            f"{path}, row 1: found the columns {', '.join(header)[:200]}; expected one named URL or File "
+            f"{path}, row 1: found the columns {text_files.listed(header)}; expected one named URL or File "
             "(rename a file with one URL per line and no header: its name must not end in .csv)"
         )
     return columns

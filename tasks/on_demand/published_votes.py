@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.core import tables
+from tasks.core import tables, text_files
 from tasks.core.config import Config
 from tasks.core.errors import InputError
 from tasks.evaluation import scores
@@ -155,7 +155,9 @@ class _Reference:
 def _published_label(path: Path, number: int, cell: str) -> str:
     if cell not in tables.SENTIMENTS:
         allowed = ", ".join(tables.SENTIMENTS)
-        raise InputError(f"{path}: row {number}, column {LABEL}: found {cell!r}, expected one of {allowed}")
+        raise InputError(
+            f"{path}: row {number}, column {LABEL}: found {text_files.quoted(cell)}, expected one of {allowed}"
+        )
     return cell
 
 

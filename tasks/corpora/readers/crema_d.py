@@ -17,7 +17,6 @@ no neutral TIE). Published scores use intended labels unless stated otherwise.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tasks.core import tables
+from tasks.core import tables, text_files
 from tasks.core.errors import InputError, Rejected
 from tasks.core.results import Reject
 from tasks.corpora import labels
@@ -100,7 +99,7 @@ def _row(stem: str, path: str, people: Mapping[str, Mapping[str, str]]) -> Row:
         licence="ODbL",
         intended=intended,
         level=_LEVELS[level],
-        age=int(age) if age and age.isdecimal() else None,
+        age=int(age) if age and re.fullmatch("[0-9]{1,3}", age) else None,
         video=path if Path(path).suffix.lower() in reading.VIDEO_SUFFIXES else None,
         **person,
     )
@@ -139,7 +138,7 @@ def _vote_columns(vote: Row, path: str) -> Row:
     ]
     if not winners:
         return {}
-    share = float(vote["share"]) if re.fullmatch(r"[01](\.\d+)?", vote["share"]) else 1.0
+    share = float(vote["share"]) if re.fullmatch(r"[01](\.[0-9]+)?", vote["share"]) else 1.0
     emotion = winners[0] if len(winners) == 1 else None
     return {"emotion": emotion, "label_source": "listeners", "weight": min(share, 1.0)}
 
@@ -153,15 +152,10 @@ def _table(folder: Path, name: str, *needed: str) -> list[dict[str, str]]:
     path = min((path for path in folder.rglob(name) if path.is_file()), default=None)
     if path is None:
         return []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            if missing := [column for column in needed if column not in (table.fieldnames or ())]:
-                raise InputError(f"{path}: column {missing[0]!r} is missing; found {', '.join(table.fieldnames or ())}")
-            rows = [{column: (row[column] or "").strip() for column in table.fieldnames or ()} for row in table]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV in UTF-8 ({error}); fetch it again, or take it out") from None
-    return rows
+    table = text_files.csv_table(text_files.read_text(path), path)
+    if missing := [column for column in needed if column not in table.names]:
+        raise InputError(f"{path}: column {missing[0]!r} is missing; found {text_files.listed(table.names)}")
+    return [{column: cell.strip() for column, cell in row.cells.items()} for row in table.rows]
 
 
 def _expected(rows: Sequence[Row]) -> Expected:

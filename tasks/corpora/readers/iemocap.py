@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from tasks.core import tables
+from tasks.core import tables, text_files
 from tasks.core.errors import Rejected
 from tasks.core.results import Reject
 from tasks.corpora import labels
@@ -48,7 +48,7 @@ _LABELS = {
 _NO_AGREEMENT = "xxx"
 _EVALUATED = re.compile(r"\[(\S+) - (\S+)\]\t(\S+)\t(\S+)\t\[(\S+), (\S+), (\S+)\]")
 _TRANSCRIBED = re.compile(r"(Ses\d\d[FM]_\S+)(?: \[[^\]]*\])?:\s*(.*)")
-_TURN = re.compile(r"(Ses0([1-5])[FM]_(impro|script)(\d\d\w*))_([FM])(?:X+)?\d+")
+_TURN = re.compile(r"(Ses0([1-5])[FM]_(impro|script)(\d\d\w*))_([FM])(?:X+)?\d+", re.ASCII)
 _REPEATED_SCENE = re.compile(r"(?<=\d)[a-z]$")
 _PUBLISHED = 10_039
 
@@ -66,7 +66,7 @@ def _read(folder: Path) -> ReaderOutput:
     sounds = {path.stem: reading.relative(path, folder) for path in reading.media(folder) if _TURN.fullmatch(path.stem)}
     rows, rejects = [], []
     for path in evaluations:
-        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        for number, line in enumerate(text_files.read_bytes(path).decode("utf-8", errors="replace").splitlines(), 1):
             if not line.startswith("["):
                 continue
             item = f"{reading.relative(path, folder)}:{number}"
@@ -87,8 +87,8 @@ def _row(line: str, item: str, texts: dict[str, str], sounds: dict[str, str]) ->
     if (name := _TURN.fullmatch(turn)) is None:
         raise Rejected("not a turn of IEMOCAP's", f"{item}: {turn}")
     try:
-        valence, arousal, dominance = map(float, vad)
-        dialogue_start_s, dialogue_end_s = float(start), float(end)
+        valence, arousal, dominance = map(text_files.number, vad)
+        dialogue_start_s, dialogue_end_s = text_files.number(start), text_files.number(end)
     except ValueError:
         raise Rejected("no number", f"{item}: {line[:80]!r}") from None
     dialogue, session, kind, script, sex = name.groups()
@@ -123,7 +123,7 @@ def _row(line: str, item: str, texts: dict[str, str], sounds: dict[str, str]) ->
 
 def _transcripts(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.rglob("transcriptions/*.txt")):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in text_files.read_bytes(path).decode("utf-8", errors="replace").splitlines():
             # lines by other people (XX) and stage directions have no turn
             if match := _TRANSCRIBED.match(line):
                 yield match[1], match[2].strip()

@@ -15,8 +15,6 @@ the dyadic variant, which repeats some of these utterances, and EmoryNLP, anothe
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -24,9 +22,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tasks.core import tables
+from tasks.core import tables, text_files
 from tasks.core.errors import InputError, Rejected
 from tasks.core.results import Reject
+from tasks.core.text_files import CsvRow
 from tasks.corpora import labels
 from tasks.corpora.readers import reading
 from tasks.corpora.readers.reading import (
@@ -48,8 +47,8 @@ _SENTIMENTS = ("negative", "neutral", "positive")
 _SPLITS = {"train": "train_splits", "dev": "dev_splits_complete", "test": "output_repeated_splits_test"}
 _NEEDED = ("Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utterance_ID")
 _PUBLISHED = {"train": 9989, "dev": 1109, "test": 2610}
-_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d)[,.](\d{1,3})")
-_CLIP = re.compile(r"(?:(train|dev|val|valid|validation|test)[_-])?dia(\d+)_utt(\d+)", re.IGNORECASE)
+_CLOCK = re.compile(r"([0-9]{1,4}):([0-9]{2}):([0-9]{2})[,.]([0-9]{1,3})")
+_CLIP = re.compile(r"(?:(train|dev|val|valid|validation|test)[_-])?dia([0-9]{1,9})_utt([0-9]{1,9})", re.IGNORECASE)
 _SPLIT_WORDS = re.compile(
     r"(?<![a-z])(?:(train(?:ing)?)|(dev|val|valid|validation)|(test(?:ing)?))(?:set)?(?![a-z])", re.I
 )
@@ -80,10 +79,10 @@ def _read(folder: Path) -> ReaderOutput:
     rows, rejects, repairs = [], list(others), Counter[str]()
     clips = _clips(folder, tuple(csv_files))
     for split, path in csv_files.items():
-        for number, cells in enumerate(_cells(path, repairs), 2):
+        for number, row in enumerate(_table(path, repairs), 2):
             item = f"{reading.relative(path, folder)}:{number}"
             try:
-                rows.append(_row(cells, split, item, clips, repairs))
+                rows.append(_row(row, split, item, clips, repairs))
             except Rejected as error:
                 rejects.append(Reject(item, error.reason, error.detail))
         in_split = {key: files for key, files in clips.items() if key[0] == split}
@@ -138,33 +137,32 @@ def _decoded_again(run: str) -> str:
         return run
 
 
-def _cells(path: Path, repairs: Counter[str]) -> list[dict[str, str]]:
-    content = path.read_bytes()
+def _table(path: Path, repairs: Counter[str]) -> tuple[CsvRow, ...]:
+    content = text_files.read_bytes(path)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("cp1252", "replace")
         repairs["tables in cp1252"] += 1
-    try:
-        table = csv.DictReader(io.StringIO(text, newline=""))
-        names = table.fieldnames or ()
-        rows = list(table)
-    except csv.Error as error:
-        raise InputError(f"{path}: not a CSV ({error}); is a quotation mark left open? Fetch it again") from None
-    if lacking := [name for name in _NEEDED if name not in names]:
-        raise InputError(f"{path}: column {', '.join(lacking)} is missing; found {', '.join(names)}")
-    return rows
+    table = text_files.csv_table(text, path)
+    if lacking := [name for name in _NEEDED if name not in table.names]:
+        raise InputError(f"{path}: column {', '.join(lacking)} is missing; found {text_files.listed(table.names)}")
+    return table.rows
 
 
-def _row(cells: dict[str, str], split: str, item: str, clips: _Clips, repairs: Counter[str]) -> Row:
-    if None in cells or None in cells.values():
+def _row(row: CsvRow, split: str, item: str, clips: _Clips, repairs: Counter[str]) -> Row:
+    if row.is_ragged:
         raise Rejected("ragged row", f"{item}: more or fewer cells than the header has")
+    cells = row.cells
     numbers = (cells["Dialogue_ID"], cells["Utterance_ID"])
-    if not all(re.fullmatch(r"\d+", number) for number in numbers):
-        raise Rejected("no number", f"{item}: Dialogue_ID and Utterance_ID are {numbers}")
+    if not all(re.fullmatch("[0-9]{1,9}", number) for number in numbers):
+        actual = " and ".join(map(text_files.quoted, numbers))
+        raise Rejected("no number", f"{item}: Dialogue_ID and Utterance_ID are {actual}")
     emotion, sentiment = cells["Emotion"].strip().lower(), cells["Sentiment"].strip().lower()
     if sentiment not in _SENTIMENTS:
-        raise Rejected("unknown sentiment", f"{item}: found {sentiment!r}, known are {', '.join(_SENTIMENTS)}")
+        raise Rejected(
+            "unknown sentiment", f"{item}: found {text_files.quoted(sentiment)}, known are {', '.join(_SENTIMENTS)}"
+        )
     dialogue, turn = map(int, numbers)
     media = clips.get((split, dialogue, turn))
     speaker = _repaired(cells["Speaker"], repairs)
@@ -196,7 +194,7 @@ def _episode(cells: dict[str, str], repairs: Counter[str]) -> Row:
     if start_s is None or end_s is None or end_s <= start_s:
         repairs["times left out: broken or reversed"] += bool(cells.get("StartTime"))
         start_s = end_s = None
-    numbered = season.isdigit() and episode.isdigit()
+    numbered = all(re.fullmatch("[0-9]{1,4}", number) for number in (season, episode))
     return {
         "recording": f"s{int(season):02d}e{int(episode):02d}" if numbered else None,
         "recording_start_s": start_s,

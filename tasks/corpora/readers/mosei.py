@@ -15,19 +15,18 @@ lists of ids `train.txt`, `valid.txt`, `test.txt` in a folder `folds`.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from tasks.core import tables
+from tasks.core import tables, text_files
 from tasks.core.errors import InputError, Rejected
 from tasks.core.results import Reject
+from tasks.core.text_files import CsvTable
 from tasks.corpora.readers import reading
 from tasks.corpora.readers.reading import (
     CorpusReader,
@@ -47,7 +46,7 @@ _CSV_NAMES = {
     "disgust": ("disgust",), "fear": ("fear",),
 }  # fmt: skip
 _INTENSITIES = tuple(f"{name}_intensity" for name in _EMOTIONS)
-_CUT = re.compile(r"(.+?)(?:\[(\d+)\]|_(\d+))")
+_CUT = re.compile(r"(.+?)(?:\[([0-9]+)\]|_([0-9]+))")
 _SPLITS = {"train": "train", "valid": "dev", "validation": "dev", "dev": "dev", "val": "dev", "test": "test"}
 _GRID_S = 0.01
 _SENTIMENT_RANGE, _EMOTION_RANGE = 3.0, 3.0
@@ -136,11 +135,12 @@ def _row(key: _Key, ratings: _Labels, spoken: _Spoken | None, clips: _Clips) -> 
 def _transcripts(folder: Path) -> dict[_Key, _Spoken]:
     spoken = {}
     for path in sorted(folder.rglob("*.txt")):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in text_files.read_bytes(path).decode("utf-8", errors="replace").splitlines():
             cells = line.split("___", 4)
-            if len(cells) == 5 and cells[1].isdigit():
+            if len(cells) == 5:
                 try:
-                    spoken[cells[0], int(cells[1])] = (float(cells[2]), float(cells[3]), cells[4].strip())
+                    start_s, end_s = text_files.number(cells[2]), text_files.number(cells[3])
+                    spoken[cells[0], text_files.whole_number(cells[1])] = (start_s, end_s, cells[4].strip())
                 except ValueError:
                     continue
     return spoken
@@ -151,16 +151,15 @@ def _labels(folder: Path, spoken: dict[_Key, _Spoken], rejects: list[Reject]) ->
         return dict(_from_sdk(path, spoken, rejects))
     for path in sorted(folder.rglob("*.csv")):
         try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                table = csv.DictReader(file)
-                names = {name.strip().lower() for name in table.fieldnames or ()}
-                if {"video_id", "clip_id"} <= names and names & {"label", "sentiment"}:
-                    return dict(_from_csv(table, reading.relative(path, folder), rejects))
-        except (UnicodeDecodeError, csv.Error) as error:
+            table = text_files.csv_table(text_files.read_text(path), path)
+        except InputError as error:
             if {"video_id", "clip_id"} <= _first_line(path):
-                raise InputError(f"{path}: not a CSV in UTF-8 ({error}); fetch it again, or take it out") from None
+                raise InputError(f"{error}; fetch the file again, or take it out") from None
             # a table of something else
             continue
+        names = {name.strip().lower() for name in table.names}
+        if {"video_id", "clip_id"} <= names and names & {"label", "sentiment"}:
+            return dict(_from_csv(table, reading.relative(path, folder), rejects))
     raise NoCorpusFiles(
         f"{folder}: no labels: expected the SDK's .csd, or a CSV with video_id, clip_id and label (or sentiment)"
     )
@@ -192,27 +191,32 @@ def _from_sdk(path: Path, spoken: dict[_Key, _Spoken], rejects: list[Reject]) ->
         raise InputError(f"{path}: not a file of the CMU SDK's ({error}); fetch it again") from None
 
 
-def _from_csv(table: Any, path: str, rejects: list[Reject]) -> Iterator[tuple[_Key, _Labels]]:
-    for raw in table:
-        cells = {(name or "").strip().lower(): (value or "").strip() for name, value in raw.items() if name}
+def _from_csv(table: CsvTable, path: str, rejects: list[Reject]) -> Iterator[tuple[_Key, _Labels]]:
+    for row in table.rows:
+        cells = {name.strip().lower(): cell.strip() for name, cell in row.cells.items() if name}
         try:
-            key = cells["video_id"], int(float(cells["clip_id"]))
-            sentiment = float(cells.get("label") or cells["sentiment"])
+            key = cells["video_id"], _clip(cells["clip_id"])
+            sentiment = text_files.number(cells.get("label") or cells["sentiment"])
             emotions = tuple(_number(cells, names) for names in _CSV_NAMES.values())
         except (KeyError, ValueError) as error:
-            rejects.append(Reject(f"{path}:{table.line_num}", "no number", str(error)))
+            rejects.append(Reject(f"{path}:{row.line}", "no number", str(error)))
             continue
         yield key, _Labels(sentiment, emotions, cells.get("text") or None, _SPLITS.get(cells.get("mode", "").lower()))
 
 
+def _clip(cell: str) -> int:
+    """Return the number of a segment; spreadsheets write whole numbers as `3.0`, too."""
+    return text_files.whole_number(re.sub(r"\.0+$", "", cell.strip()))
+
+
 def _number(cells: dict[str, str], names: Sequence[str]) -> float | None:
-    return next((float(cells[name]) for name in names if cells.get(name)), None)
+    return next((text_files.number(cells[name]) for name in names if cells.get(name)), None)
 
 
 def _folds(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.rglob("folds/*.txt")):
         if split := _SPLITS.get(path.stem.lower()):
-            for line in path.read_text(encoding="utf-8", errors="replace").split():
+            for line in text_files.read_bytes(path).decode("utf-8", errors="replace").split():
                 yield line, split
 
 

@@ -9,16 +9,14 @@ Emotions are those of `tasks/corpora/labels.py`; put your own codes into `native
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tasks.core import tables
+from tasks.core import tables, text_files
 from tasks.core.errors import InputError, Rejected
 from tasks.core.results import Reject
+from tasks.core.text_files import CsvRow
 from tasks.corpora import labels
 from tasks.corpora.readers import reading
 from tasks.corpora.readers.reading import CorpusReader, Expected, NoCorpusFiles, ReaderOutput, Row, Sample, Studio
@@ -37,18 +35,13 @@ def _read(folder: Path) -> ReaderOutput:
     path = folder / _TABLE
     if not path.is_file():
         raise NoCorpusFiles(f"{path}: there is no such file; a plain corpus is a folder with {_TABLE} in it")
-    try:
-        table = csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
-        _check(path, table.fieldnames or ())
-        lines = [(f"{_TABLE}:{table.line_num}", cells) for cells in table]
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
-    except csv.Error as error:
-        raise InputError(f"{path}: line {table.line_num + 1}: {error}; is a quotation mark left open?") from None
+    table = text_files.csv_table(text_files.read_text(path), path)
+    _check(path, table.names)
     rows, rejects = [], []
-    for item, cells in lines:
+    for line in table.rows:
+        item = f"{_TABLE}:{line.line}"
         try:
-            rows.append(_row(cells, item, folder))
+            rows.append(_row(line, item, folder))
         except Rejected as error:
             rejects.append(Reject(item, error.reason, error.detail))
     return reading.without_duplicates(ReaderOutput(tuple(rows), tuple(rejects)))
@@ -57,26 +50,28 @@ def _read(folder: Path) -> ReaderOutput:
 def _check(path: Path, names: Sequence[str]) -> None:
     if unknown := [name for name in names if name not in tables.UTTERANCES.names]:
         raise InputError(
-            f"{path}: unknown column {', '.join(unknown)}; allowed are {', '.join(tables.UTTERANCES.names)}"
+            f"{path}: unknown column {text_files.listed(unknown)}; allowed are {', '.join(tables.UTTERANCES.names)}"
         )
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise InputError(f"{path}: column {', '.join(repeated)} is there twice; keep one")
+        raise InputError(f"{path}: column {text_files.listed(repeated)} is there twice; keep one")
     if not {"audio", "text"} & set(names):
-        raise InputError(f"{path}: needs a column 'audio' or 'text'; found {', '.join(names) or 'no header'}")
+        raise InputError(
+            f"{path}: needs a column 'audio' or 'text'; found {text_files.listed(names) if names else 'no header'}"
+        )
 
 
-def _row(cells: dict[str, str], item: str, folder: Path) -> Row:
-    if None in cells or None in cells.values():
+def _row(line: CsvRow, item: str, folder: Path) -> Row:
+    if line.is_ragged:
         raise Rejected("ragged row", f"{item}: more or fewer cells than the header has")
-    row: Row = {name: _value(name, text.strip(), item) for name, text in cells.items()}
+    row: Row = {name: _value(name, text.strip(), item) for name, text in line.cells.items()}
     audio = row.get("audio")
     if audio and not (folder / audio).resolve().is_relative_to(folder.resolve()):
-        raise Rejected("outside the corpus", f"{item}: {audio} leads out of the folder")
+        raise Rejected("outside the corpus", f"{item}: {text_files.shown(audio)} leads out of the folder")
     if not audio and not row.get("text"):
         raise Rejected("empty row", f"{item}: neither audio nor text")
     _check_numbers(row, item)
     if row.get("sentiment") not in (None, *tables.SENTIMENTS):
-        raise Rejected("unknown sentiment", f"{item}: found {row['sentiment']!r}")
+        raise Rejected("unknown sentiment", f"{item}: found {text_files.quoted(row['sentiment'])}")
     if row.get("emotion"):
         labels.emotion(_EMOTIONS, row["emotion"], item)
     identity = {"utterance_id": f"plain/{_name(row, item)}", "corpus": row.get("corpus") or "plain"}
@@ -95,8 +90,6 @@ def _name(row: Row, item: str) -> str:
 
 
 def _check_numbers(row: Row, item: str) -> None:
-    if odd := [name for name in sorted(_NUMBERS & row.keys()) if not math.isfinite(row[name] or 0.0)]:
-        raise Rejected("no number", f"{item}: {odd[0]} is {row[odd[0]]}")
     if not 0 <= (row.get("weight") or 0.0) <= 1:
         raise Rejected("weight out of range", f"{item}: {row['weight']:g} is not from 0 to 1")
     start_s, end_s = row.get("start_s") or 0.0, row.get("end_s")
@@ -105,11 +98,13 @@ def _check_numbers(row: Row, item: str) -> None:
 
 
 def _value(name: str, text: str, item: str) -> str | float | int | None:
-    kind: Callable[[str], str | float | int] = float if name in _NUMBERS else int if name == "turn" else str
+    kind: Callable[[str], str | float | int] = str
+    if name in _NUMBERS or name == "turn":
+        kind = text_files.whole_number if name == "turn" else text_files.number
     try:
         return kind(text) if text else None
     except ValueError:
-        raise Rejected("no number", f"{item}: {name} is {text!r}") from None
+        raise Rejected("no number", f"{item}: {name} is {text_files.quoted(text)}") from None
 
 
 def _expected(_: Sequence[Row]) -> Expected:

@@ -8,7 +8,6 @@ meant, and every correction is reported. `adjudicated` is the decision of anothe
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.core import tables
+from tasks.core import tables, text_files
 from tasks.core.errors import InputError
 
 SKIPPED = "skipped"
@@ -40,6 +39,8 @@ TAKEN = "its utterance is matched by another row"
 """Reasons of rows that match no utterance."""
 _MIN_SIMILARITY = 0.8
 """Least similarity (difflib's ratio) of a misspelt rating and a label; above it, no two labels can both match."""
+_LONGEST_LABEL = 20
+"""Characters of a cell that may be a misspelt label; longer ones are not compared."""
 _MIN_OVERLAP = 0.5
 _SPAN_COLUMNS = ("Id", "start_s", "end_s")
 
@@ -156,7 +157,7 @@ def read_sheet(path: Path, columns: Sequence[str], also: Sequence[str] = ()) -> 
     """
     names, rows = _cells(path)
     if missing := [name for name in columns if name not in names]:
-        raise InputError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(names)}")
+        raise InputError(f"{path}: column {', '.join(missing)} is missing; found {text_files.listed(names)}")
     listeners = tuple(name for name in names if name not in columns and name not in also)
     if not listeners:
         raise InputError(f"{path}: no listener's column; expected one besides {', '.join((*columns, *also))}")
@@ -299,15 +300,12 @@ def _table(by_utterance: Mapping[str, Sequence[RatedSpan]]) -> pa.Table:
 
 
 def _cells(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            header, *lines = list(csv.reader(stream, strict=True)) or [[]]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as a CSV file in UTF-8 ({error})") from None
+    rows = [cells for _, cells in text_files.csv_rows(text_files.read_text(path), path, strict=True)]
+    header, *lines = rows or [[]]
     names = [name.strip() for name in header]
     named = [name for name in names if name]
     if repeated := [name for name, count in Counter(named).items() if count > 1]:
-        raise InputError(f"{path}: column {', '.join(repeated)} occurs twice")
+        raise InputError(f"{path}: column {text_files.listed(repeated)} occurs twice")
     return named, list(_rows(path, names, lines))
 
 
@@ -315,28 +313,33 @@ def _rows(path: Path, names: Sequence[str], lines: Sequence[Sequence[str]]) -> I
     for number, line in enumerate((line for line in lines if any(cell.strip() for cell in line)), start=1):
         # spreadsheets add trailing columns without a name: require only the named ones
         if len(line) < len(named := [name for name in names if name]) or any(line[len(names) :]):
-            raise InputError(f"{path}: row {number} has {len(line)} cells, expected {len(names)} ({', '.join(named)})")
+            raise InputError(
+                f"{path}: row {number} has {len(line)} cells, expected {len(names)} ({text_files.listed(named)})"
+            )
         yield {name: cell.strip() for name, cell in zip(names, line, strict=False) if name}
 
 
 def _label(path: Path, number: int, listener: str, cell: str) -> str:
-    likely = get_close_matches(cell, tables.SENTIMENTS, n=2, cutoff=_MIN_SIMILARITY)
+    close = [cell] if len(cell) <= _LONGEST_LABEL else []
+    likely = [label for word in close for label in get_close_matches(word, tables.SENTIMENTS, 2, _MIN_SIMILARITY)]
     if len(likely) != 1:
         allowed = ", ".join(tables.SENTIMENTS)
         raise InputError(
-            f"{path}: row {number}, column {listener}: found the rating {cell!r}, expected one of {allowed}"
+            f"{path}: row {number}, column {text_files.shown(listener)}: found the rating {text_files.quoted(cell)}, "
+            f"expected one of {allowed}"
         )
     return likely[0]
 
 
 def _rated_span(path: Path, number: int, row: Mapping[str, str], ratings: Ratings) -> RatedSpan:
     try:
-        start_s, end_s = float(row["start_s"]), float(row["end_s"])
+        start_s, end_s = text_files.number(row["start_s"]), text_files.number(row["end_s"])
     except ValueError:
         start_s = end_s = float("nan")
     if not 0 <= start_s < end_s < float("inf"):
+        start, end = text_files.quoted(row["start_s"]), text_files.quoted(row["end_s"])
         raise InputError(
-            f"{path}: row {number}: found start_s {row['start_s']!r} and end_s {row['end_s']!r}, "
+            f"{path}: row {number}: found start_s {start} and end_s {end}, "
             "expected seconds, the second more than the first"
         )
     with_split = row["Id"].startswith(tuple(f"{split}-" for split in tables.SPLITS))

@@ -8,15 +8,14 @@
 
 from __future__ import annotations
 
-import csv
-import math
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tasks.core import tables
+from tasks.core import tables, text_files
 from tasks.core.errors import InputError
 from tasks.evaluation.splits import Labels
 
@@ -43,7 +42,7 @@ def read(paths: list[Path]) -> RatedTexts:
     Raises:
         InputError: names file, row and error
     """
-    rows = [row for path in paths for row in (_tabbed(path) if path.suffix in _TABBED else _commas(path))]
+    rows = [row for path in paths for row in (_tabbed(path) if path.suffix.lower() in _TABBED else _commas(path))]
     if not rows:
         raise InputError(f"{', '.join(map(str, paths))}: found no text")
     texts, labels, groups = zip(*rows, strict=True)
@@ -51,10 +50,10 @@ def read(paths: list[Path]) -> RatedTexts:
 
 
 def _tabbed(path: Path) -> Iterator[tuple[str, str, str]]:
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(io.StringIO(text_files.read_text(path), newline=None), start=1):
         if not line.strip():
             continue
-        cells = line.split("\t", maxsplit=2)
+        cells = line.rstrip("\n").split("\t", maxsplit=2)
         if len(cells) < 3:
             raise InputError(
                 f"{path}: line {number} has {len(cells)} cells, expected id, rating and text, tab-separated"
@@ -64,42 +63,31 @@ def _tabbed(path: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _commas(path: Path) -> Iterator[tuple[str, str, str]]:
-    rows = csv.DictReader(_text(path).splitlines(keepends=True))
-    names = rows.fieldnames or []
-    if "text" not in names or not {"sentiment", "rating"} & set(names):
-        raise InputError(f"{path}: found columns {', '.join(names)}; expected text, and sentiment or rating")
-    for number, row in enumerate(rows, start=1):
-        if None in row.values() or None in row:
-            raise InputError(f"{path}: row {number} has more or fewer cells than the header ({', '.join(names)})")
-        if "sentiment" in names:
-            label = row["sentiment"].strip().casefold()
+    table = text_files.csv_table(text_files.read_text(path), path)
+    if "text" not in table.names or not {"sentiment", "rating"} & set(table.names):
+        columns = text_files.listed(table.names)
+        raise InputError(f"{path}: found columns {columns}; expected text, and sentiment or rating")
+    for number, row in enumerate(table.rows, start=1):
+        if row.is_ragged:
+            columns = text_files.listed(table.names)
+            raise InputError(f"{path}: row {number} has more or fewer cells than the header ({columns})")
+        if "sentiment" in table.names:
+            label = row.cells["sentiment"].strip().casefold()
             if label not in tables.SENTIMENTS:
-                allowed = ", ".join(tables.SENTIMENTS)
-                raise InputError(f"{path}: row {number}: found the sentiment {label!r}, expected one of {allowed}")
+                allowed, actual = ", ".join(tables.SENTIMENTS), text_files.quoted(label)
+                raise InputError(f"{path}: row {number}: found the sentiment {actual}, expected one of {allowed}")
         else:
-            label = _sentiment(path, number, row["rating"])
-        yield row["text"], label, f"{path.stem}/{row.get('group') or number}"
+            label = _sentiment(path, number, row.cells["rating"])
+        yield row.cells["text"], label, f"{path.stem}/{row.cells.get('group') or number}"
 
 
 def _sentiment(path: Path, number: int, cell: str) -> str:
     try:
-        rating = float(cell)
+        rating = text_files.number(cell)
     except ValueError:
-        rating = math.nan
-    if not math.isfinite(rating):
-        raise InputError(f"{path}: row {number}: found the rating {cell!r}, expected a number")
+        raise InputError(
+            f"{path}: row {number}: found the rating {text_files.quoted(cell)}, expected a number"
+        ) from None
     if abs(rating) < _NEUTRAL_BELOW:
         return "neutral"
     return "positive" if rating > 0 else "negative"
-
-
-def _text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = content[: error.start].count(b"\n") + 1
-        raise InputError(f"{path}: line {row} is not UTF-8 ({error.reason}); save the file as UTF-8") from None

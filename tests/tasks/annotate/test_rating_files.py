@@ -131,6 +131,9 @@ def test_nothing_to_write_and_another_ending(tmp_path: Path) -> None:
         ("Id,start_s,end_s,Ada\n1,2,1,positive\n", "row 1: found start_s '2' and end_s '1'"),
         ("Id,start_s,end_s,=Ada()\n1,0,1,positive\n", "found the listener's name '=Ada"),
         ("Id,start_s,Ada\n1,0,positive\n", "column end_s is missing"),
+        ("Id,start_s,end_s,Ada\n1,0,²,positive\n", "row 1: found start_s '0' and end_s '²', expected seconds"),
+        ("Id,start_s,end_s,Ada\n1,0,1e999,positive\n", "row 1: found start_s '0' and end_s '1e999'"),
+        ("Id,start_s,end_s,Ada\n1,0,1,positive\n1,1,2,\0\n", "line 3: found a NUL character"),
     ],
 )
 def test_errors_in_a_csv_file_name_the_row(tmp_path: Path, text: str, message: str) -> None:
@@ -205,6 +208,16 @@ CHOICE = {"from_name": "sentiment", "to_name": "audio", "type": "choices", "valu
         ([exported(annotation={"result": [{**CHOICE, "value": {"choices": list(tables.SENTIMENTS)}}]})], "one choice"),
         ([exported(annotation={"result": [{**CHOICE, "value": 3}]})], "found null from 'sentiment'"),
         ([exported(annotations=["x"])], "annotation 1: completed_by is missing"),
+        (json.dumps([exported(data={"end_s": 777})]).replace("777", "9" * 5000), "task 1: .*a number of 5,000 digits"),
+        (json.dumps([exported(data={"end_s": 7.5})]).replace("7.5", "NaN"), "task 1: .*NaN is no number"),
+        (json.dumps([exported(data={"end_s": 7.5})]).replace("7.5", "1e999"), "found .* and data.end_s inf"),
+        ([exported(data={"start_s": -10**20})], "found data.start_s -1e.20 and"),
+        ([exported(data={"text": "a\ud83d"})], r"task 1 .*data.text: found 'a\\ud83d', expected a text of whole char"),
+        ([exported(data={"utterance_id": "a\0"})], r"data.utterance_id: found 'a\\x00', expected a text"),
+        ([exported(data={"text": [[]] * 9999})], r"data.text: found \[\[\], .*…, expected a text"),
+        ([exported(annotation={"completed_by": -3})], "found completed_by -3, expected a user's number"),
+        ('[{"id": 3, "data": {}, "data": {}}]', "task 1: cannot be read as JSON .*the key 'data' occurs twice"),
+        ("[" + "[" * 100_000, "task 1: lists or objects nested too deep"),
         (
             [exported(annotations=[*exported()["annotations"], {"completed_by": 10, "was_cancelled": True}])],
             "annotation 2: found skipped by user-10, who already has positive",

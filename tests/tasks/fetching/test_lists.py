@@ -63,6 +63,10 @@ def test_a_text_file_holds_one_url_per_line(tmp_path: Path) -> None:
         (HEADER + "1,http://[::1/\n", "which is not a URL"),
         (HEADER + "1,https://me:secret@a.example/\n", "found a user name or password in the URL; remove it"),
         (HEADER + "1,\n", "row 2: found no URL"),
+        (HEADER + '1,https://a.example/1,"open\n2,https://a.example/2,\n', "line 2: .* a quotation mark is opened"),
+        (HEADER + '1,https://a.example/1,"' + "x" * 200_000, "line 2: a cell of more than 131,072 characters"),
+        (HEADER + "1,https://a.example/1,\0\n", "line 2: found a NUL character"),
+        ("x," * 99_999 + "URL\n", "line 1 has 100,000 cells; the limit is 1,000"),
     ],
 )
 def test_each_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:

@@ -82,6 +82,15 @@ def test_one_video_gives_no_interval(tmp_path: Path, settings: Config) -> None:
     [
         ("0,0,good,neutral,neutral,neutral,x,,\n", "row 1, column sentiment analysis: found 'good'"),
         ("0,0,neutral,neutral,huh,neutral,x,,\n", "row 1, column bob: found the rating 'huh'"),
+        (
+            f"0,0,{'9' * 5000},neutral,neutral,neutral,x,,\n",
+            "row 1, column sentiment analysis: found '9{80}'…, expected",
+        ),
+        (
+            '0,0,neutral,neutral,neutral,neutral,"x,,\n',
+            "line 3: cannot be read as a CSV file: a quotation mark is opened",
+        ),
+        ("0,0,neutral,neutral,neutral,neutral,\0,,\n", "line 3: found a NUL character"),
         ("", "nothing to compare"),
     ],
 )

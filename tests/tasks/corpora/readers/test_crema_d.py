@@ -88,7 +88,7 @@ def test_an_age_that_is_no_number_is_none(folder: Path) -> None:
     [
         ("tabulatedVotes.csv", b"file,votes\n1001_DFA_ANG_XX,A\n", r"column '' is missing; found file, votes"),
         ("summaryTable.csv", b"clip,vote\n1001_DFA_ANG_XX,A\n", r"column 'FileName' is missing; found clip, vote"),
-        ("VideoDemographics.csv", b"ActorID,Sex\n1001,\xe9\n", r"not a CSV in UTF-8"),
+        ("VideoDemographics.csv", b"ActorID,Sex\n1001,\xe9\n", r"line 2 is not UTF-8"),
     ],
 )
 def test_a_table_that_is_something_else_is_named(folder: Path, name: str, content: bytes, message: str) -> None:

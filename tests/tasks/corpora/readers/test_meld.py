@@ -95,6 +95,32 @@ def test_a_folder_that_names_no_split(tmp_path: Path) -> None:
     assert sorted(media(tmp_path / "two")) == ["dev-dia0-utt1"]
 
 
+def test_numbers_that_are_none_cost_their_row_or_their_value(tmp_path: Path) -> None:
+    lines = [
+        "0,Text,Ann,joy,positive,0,0,²,١,00:00:01,00:00:02\n",
+        f'1,Text,Ann,joy,positive,0,1,1,1,"{"9" * 5000}:00:01,000","00:00:02,000"\n',
+        f"2,Text,Ann,joy,positive,{'9' * 5000},2,1,1,,\n",
+        "3,Text,Ann,joy,positive,0,٣,1,1,,\n",
+    ]
+    (tmp_path / "dev_sent_emo.csv").write_text(HEADER + "".join(lines), encoding="utf-8")
+    output = CORPUS.read(tmp_path)
+    assert [(row["turn"], row["recording"], row["recording_start_s"]) for row in output.rows] == [
+        (0, None, None), (1, "s01e01", None),
+    ]  # fmt: skip
+    assert [(reject.id, reject.reason) for reject in output.rejects] == [
+        ("dev_sent_emo.csv:4", "no number"), ("dev_sent_emo.csv:5", "no number"),
+    ]  # fmt: skip
+    assert all(len(reject.detail) < 200 for reject in output.rejects)
+
+
+def test_an_open_quotation_mark_swallows_no_rows(tmp_path: Path) -> None:
+    write_tables(tmp_path, "dev")
+    path = tmp_path / "dev_sent_emo.csv"
+    path.write_text(path.read_text().replace("Text 0", '"Text 0'))
+    with pytest.raises(InputError, match=r"dev_sent_emo\.csv: line 2: .* a quotation mark is opened and never closed"):
+        CORPUS.read(tmp_path)
+
+
 def test_the_corpora_published_with_it_are_left_out(tmp_path: Path) -> None:
     write_tables(tmp_path / "data" / "MELD", "train")
     touch(tmp_path, "data/MELD_Dyadic/train_sent_emo_dya.csv", "data/emorynlp/emorynlp_train_final.csv",

@@ -64,10 +64,20 @@ def test_sound_beside_films_and_a_copy(folder: Path) -> None:
     assert (copy.id, copy.reason) == ("Raw/0_FJk5Qj_3/3.mp3", reading.COPY)
 
 
+@pytest.mark.parametrize("number", ["²", "1e999", "9" * 5000, "99999999999", "nan", "1.5"])
+def test_segments_have_whole_numbers(folder: Path, number: str) -> None:
+    (folder / "label.csv").write_text(f"video_id,clip_id,label\na,{number},1\na,2.0,1\nb,3,²\n", encoding="utf-8")
+    output = CORPUS.read(folder)
+    assert [row["turn"] for row in output.rows] == [2]
+    assert [(reject.id, reject.reason) for reject in output.rejects] == [
+        ("label.csv:2", "no number"), ("label.csv:4", "no number"),
+    ]  # fmt: skip
+
+
 def test_tables_of_other_things_are_passed_over(folder: Path) -> None:
     (folder / "a-notes.csv").write_bytes("Bemerkung,Größe\n".encode("latin-1"))
     (folder / "b-notes.csv").write_text("x," + "y" * 200_000)
     assert len(CORPUS.read(folder).rows) == 3
     (folder / "label.csv").write_bytes(LABELS.replace("more", "größer").encode("latin-1"))
-    with pytest.raises(InputError, match=r"label\.csv: not a CSV in UTF-8"):
+    with pytest.raises(InputError, match=r"label\.csv: line 3 is not UTF-8"):
         CORPUS.read(folder)

@@ -53,6 +53,15 @@ def test_values_that_cannot_be_are_rejected_by_line(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("turn", ["²", "١", "9" * 5000, "2147483648", "1.5", "1e3", "nan"])
+def test_turns_are_whole_numbers(tmp_path: Path, turn: str) -> None:
+    output = read(tmp_path, f"audio,turn\na.wav,{turn}\nb.wav,7\n")
+    assert [row["turn"] for row in output.rows] == [7]
+    (reject,) = output.rejects
+    assert (reject.id, reject.reason) == ("utterances.csv:2", "no number")
+    assert len(reject.detail) < 150
+
+
 def test_text_may_hold_any_separator(tmp_path: Path) -> None:
     output = read(tmp_path, 'text,emotion\none\u2028two,anger\nthree\x0cfour,fear\n"five\nsix",neutral\n')
     assert [row["text"] for row in output.rows] == ["one\u2028two", "three\x0cfour", "five\nsix"]
@@ -64,6 +73,13 @@ def test_text_may_hold_any_separator(tmp_path: Path) -> None:
     [
         ("audio,emotion,emotion\na.wav,anger,fear\n", "column emotion is there twice"),
         ('text\none\n"' + "x" * 200_000, "line 3: .*; is a quotation mark left open"),
+        (
+            'text\none\n"two\nthree\n',
+            "line 3: cannot be read as a CSV file: a quotation mark is opened and never closed",
+        ),
+        ("text\none\ntwo\0\n", "line 3: found a NUL character"),
+        ("x," * 100_000 + "text\n", "line 1 has 100,001 cells; the limit is 1,000"),
+        ("x," * 500 + "text\n", r"unknown column (x, ){10}… and 490 more; allowed are"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_explained(table: str, message: str, tmp_path: Path) -> None:

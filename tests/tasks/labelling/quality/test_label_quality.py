@@ -138,6 +138,12 @@ def test_rated_texts_are_read(tmp_path: Path) -> None:
     assert texts.groups.tolist() == ["news/1", "news/1", "news/2", "mine/a", "mine/a"]
 
 
+def test_separators_within_a_text_end_no_row(tmp_path: Path) -> None:
+    (tmp_path / "a.CSV").write_text("text,rating\none\u2028two,1\n", encoding="utf-8")
+    (tmp_path / "b.TSV").write_text("1\t2\tthree\x85four\r\n", encoding="utf-8", newline="")
+    assert rated_texts.read([tmp_path / "a.CSV", tmp_path / "b.TSV"]).texts == ("one\u2028two", "three\x85four")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -149,6 +155,12 @@ def test_rated_texts_are_read(tmp_path: Path) -> None:
         ("a.csv", b"text,sentiment\nhi,glad\n", "row 1: found the sentiment 'glad'"),
         ("a.csv", b"text,sentiment\nhi\n", "row 1 has more or fewer cells"),
         ("a.csv", b"text,sentiment\n", "found no text"),
+        ("a.txt", b"1\t1e999\ttext\n", "row 1: found the rating '1e999', expected a number"),
+        ("a.csv", "text,rating\nhi,²\n".encode(), "row 1: found the rating '²', expected a number"),
+        ("a.csv", b"text,rating\nhi,1_0\n", "row 1: found the rating '1_0', expected a number"),
+        ("a.csv", b'text,rating\n"hi,1\nyou,2\n', "line 2: cannot be read as a CSV file: a quotation mark is opened"),
+        ("a.csv", b"text,rating\n" + b"x" * 200_000 + b",1\n", "line 2: a cell of more than 131,072 characters"),
+        ("a.csv", "text,rating\nhi,1\n".encode("utf-16"), "not UTF-8 but UTF-16"),
     ],
 )
 def test_a_malformed_file_is_an_error_with_its_row(tmp_path: Path, name: str, content: bytes, message: str) -> None:
