@@ -26,7 +26,7 @@ def url_problem(url: str) -> str | None:
         # what resolvers do to a name; an address in brackets needs no encoding
         (host or "").encode("idna")
     except ValueError as error:
-        return f"found {_shown(url)}, which is not a URL ({_cause(error, url)})"
+        return f"found {_shown(url)}, which is not a URL ({_cause(error)})"
     if parts.scheme not in ("http", "https") or not host or not url.isprintable():
         return f"found {_shown(url)}; expected a URL that starts with http:// or https://"
     if parts.username is not None or parts.password is not None:
@@ -106,8 +106,9 @@ def _shown(url: str) -> str:
     return repr(re.sub(r"//.*@", "//…@", url[:_MAX_SHOWN]))
 
 
-def _cause(error: ValueError, url: str) -> str:
+def _cause(error: ValueError) -> str:
     if isinstance(error, UnicodeError):
         return "its host name is invalid"
-    # Python's messages quote parts of the URL
-    return "its host or port is invalid" if "@" in url else str(error)
+    # Python's messages quote parts of the URL, and some are about Python's own limits
+    is_plain = re.fullmatch(r"Port out of range 0-65535|Invalid IPv6 URL", str(error))
+    return str(error) if is_plain else "its host or port is invalid"

@@ -12,8 +12,9 @@ from tasks.core.errors import InputError
 from tasks.fetching import identity
 
 _SHOWN = 10
-_GUESSED_BYTES = 1 << 20
-"""An encoding is guessed from the begin of a list: a guess from all of a long one takes minutes."""
+_MAX_BYTES = 16 << 20
+_GUESSED_BYTES = 1 << 16
+"""A guess of the encoding from all of a long list takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -155,25 +156,26 @@ def _text(path: Path) -> str:
         raise InputError(
             f"{path}: there is no such list; create it, or correct crawl.train or crawl.test in params.yaml"
         )
-    content = text_files.read_bytes(path)
+    content = text_files.read_bytes(path, _MAX_BYTES)
     try:
         return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
+    except UnicodeDecodeError as error:
+        # a multiple of four: a unit of UTF-16 or UTF-32 begins there
+        start = max(error.start - _GUESSED_BYTES // 2, 0) // 4 * 4
     try:
-        return content.decode(_encoding(content)).removeprefix("\ufeff")
+        return content.decode(_encoding(content, start)).removeprefix("\ufeff")
     except (UnicodeDecodeError, LookupError):
         raise InputError(f"{path}: the list is not text in a known encoding; save it as UTF-8") from None
 
 
-def _encoding(content: bytes) -> str:
-    """Return the likely encoding of a list that is not UTF-8; raise LookupError if none fits."""
+def _encoding(content: bytes, start: int) -> str:
+    """Return the likely encoding of a list that is not UTF-8, from a part of it; raise LookupError if none fits."""
     from charset_normalizer import from_bytes
 
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     # spreadsheets on Windows save CSV in the local code page
-    guess = from_bytes(content[:_GUESSED_BYTES]).best()
+    guess = from_bytes(content[start : start + _GUESSED_BYTES]).best()
     if guess is None:
         raise LookupError
     return guess.encoding

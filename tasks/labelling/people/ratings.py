@@ -8,6 +8,7 @@ meant, and every correction is reported. `adjudicated` is the decision of anothe
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -310,9 +311,11 @@ def _cells(path: Path) -> tuple[list[str], list[dict[str, str]]]:
 
 
 def _rows(path: Path, names: Sequence[str], lines: Sequence[Sequence[str]]) -> Iterator[dict[str, str]]:
+    named = [name for name in names if name]
+    # spreadsheets add trailing columns without a name: require the cells up to the last named column
+    n_cells = max((k for k, name in enumerate(names, start=1) if name), default=0)
     for number, line in enumerate((line for line in lines if any(cell.strip() for cell in line)), start=1):
-        # spreadsheets add trailing columns without a name: require only the named ones
-        if len(line) < len(named := [name for name in names if name]) or any(line[len(names) :]):
+        if len(line) < n_cells or any(line[len(names) :]):
             raise InputError(
                 f"{path}: row {number} has {len(line)} cells, expected {len(names)} ({text_files.listed(named)})"
             )
@@ -320,8 +323,7 @@ def _rows(path: Path, names: Sequence[str], lines: Sequence[Sequence[str]]) -> I
 
 
 def _label(path: Path, number: int, listener: str, cell: str) -> str:
-    close = [cell] if len(cell) <= _LONGEST_LABEL else []
-    likely = [label for word in close for label in get_close_matches(word, tables.SENTIMENTS, 2, _MIN_SIMILARITY)]
+    likely = _likely_labels(cell) if len(cell) <= _LONGEST_LABEL else ()
     if len(likely) != 1:
         allowed = ", ".join(tables.SENTIMENTS)
         raise InputError(
@@ -329,6 +331,11 @@ def _label(path: Path, number: int, listener: str, cell: str) -> str:
             f"expected one of {allowed}"
         )
     return likely[0]
+
+
+@functools.lru_cache(maxsize=1_000)
+def _likely_labels(cell: str) -> tuple[str, ...]:
+    return tuple(get_close_matches(cell, tables.SENTIMENTS, 2, _MIN_SIMILARITY))
 
 
 def _rated_span(path: Path, number: int, row: Mapping[str, str], ratings: Ratings) -> RatedSpan:

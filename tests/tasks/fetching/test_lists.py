@@ -26,6 +26,14 @@ def test_the_sources_format_in_any_encoding(tmp_path: Path, encoding: str) -> No
     assert entry.where.endswith("list.csv, row 2")
 
 
+def test_the_encoding_of_a_long_list_is_guessed_where_it_is_not_utf_8(tmp_path: Path) -> None:
+    rows = [f"https://a.example/{number},plain words\n" for number in range(9_999)]
+    rows += [f"https://b.example/{number},schön über Köln gefahren, für ältere Bürger\n" for number in range(20)]
+    path = tmp_path / "list.csv"
+    path.write_bytes(("URL,Title\n" + "".join(rows)).encode("cp1252"))
+    assert len(lists.read(path, "train")) == 10_019
+
+
 def test_only_the_url_is_required_and_ids_are_derived(tmp_path: Path) -> None:
     path = write(tmp_path, " url \nhttps://youtu.be/xoUZD1UH_uY\n\nhttps://a.example/interviews/One%20Two.html?x=1\n")
     youtube, other = lists.read(path, "test")
@@ -61,6 +69,8 @@ def test_a_text_file_holds_one_url_per_line(tmp_path: Path) -> None:
         (HEADER + "1,http://\n", "expected a URL that starts with http"),
         (HEADER + "1,http://a.example:99999/\n", "which is not a URL"),
         (HEADER + "1,http://[::1/\n", "which is not a URL"),
+        (HEADER + f"1,http://a.example:{'9' * 5000}/\n", r"^.{1,400}which is not a URL .its host or port is invalid.$"),
+        ("#" * (16 << 20) + HEADER, "larger than 16 MiB, the limit for such files; split it"),
         (HEADER + "1,https://me:secret@a.example/\n", "found a user name or password in the URL; remove it"),
         (HEADER + "1,\n", "row 2: found no URL"),
         (HEADER + '1,https://a.example/1,"open\n2,https://a.example/2,\n', "line 2: .* a quotation mark is opened"),

@@ -71,6 +71,7 @@ def test_misspelt_ratings_are_corrected(tmp_path: Path, vote: str) -> None:
         (HEADER.replace("Ada", "a," * 99_999), r"line 1 has \d+,\d+ cells; the limit is 1,000"),
         (HEADER + "1,0,1,neutral\n", r"row 1 has 4 cells, expected 7"),
         (HEADER + "1,0,1,neutral,neutral,neutral,x,y\n", r"row 1 has 8 cells"),
+        ("Id,,start_s,end_s,Ada,,\n1,,0,1,neutral\n1,0,1,neutral\n", r"row 2 has 4 cells, expected 7"),
         ("Id,start_s,Ada\n1,0,neutral\n", r"column end_s is missing; found Id, start_s, Ada"),
         ("Id,start_s,end_s,text\n", r"no listener's column"),
         ("Id,start_s,end_s,Ada,Ada\n", r"column Ada occurs twice"),
