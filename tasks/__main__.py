@@ -14,9 +14,9 @@ from types import ModuleType
 
 from tasks.core import bugs, discovery, locks, memo, os_errors, paths, pipeline_file, progress_log, tables, workers
 from tasks.core import each as mapping
-from tasks.core.bugs import ItemsFailed
 from tasks.core.config import CORPUS_NAME, Config, load
 from tasks.core.errors import Busy, UndertoneError
+from tasks.core.outcomes import ItemsFailed
 
 PRELOADED = (
     "tasks.stages.acoustic",

@@ -13,13 +13,13 @@ from pathlib import Path
 from flows.project import shipped
 from tasks.core.errors import InputError, UndertoneError
 from tasks.fetching import local_files
-from tasks.fetching.local_files import Recording
+from tasks.fetching.local_files import LocalRecording
 
 _MAX_SHOWN = 500
 _HEADER = "Id,URL,Title,Audio,Captions,Polarity,Pickle\n"
 
 
-def create(folder: Path, recordings: Sequence[Recording] = ()) -> None:
+def create(folder: Path, recordings: Sequence[LocalRecording] = ()) -> None:
     """Make a project folder: shipped files copied, the code linked, lists and an empty file of own stages.
 
     Args:
@@ -55,7 +55,7 @@ def _all_or_nothing(folder: Path) -> Iterator[None]:
         raise
 
 
-def _fill(folder: Path, recordings: Sequence[Recording]) -> None:
+def _fill(folder: Path, recordings: Sequence[LocalRecording]) -> None:
     data = folder / "data"
     shipped.create_data_folders(folder)
     shipped.link(folder)

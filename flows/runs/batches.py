@@ -19,8 +19,9 @@ from flows.runs.progress import Progress
 from flows.runs.runners import Runner
 from tasks.core import code_version
 from tasks.core.config import Runtime
-from tasks.core.each import Each, Item, Outcome, Work, complete, do, lost, remembered
+from tasks.core.each import Each, Item, Work, complete, do, lost, remembered
 from tasks.core.errors import UndertoneError
+from tasks.core.outcomes import Outcome
 from tasks.core.workers import WorkerDied
 
 MAX_BATCHES = 200

@@ -28,7 +28,7 @@ _MOST_AT_BORDER = 20
 
 
 @dataclass(frozen=True)
-class Segment:
+class StreamSegment:
     """The cues of a segment in the file's order, and its clock map as in the file, or nothing."""
 
     cues: Sequence[Cue]
@@ -40,7 +40,7 @@ def is_clock_map(line: str) -> bool:
     return _MAP.match(line) is not None
 
 
-def join(segments: Sequence[Segment]) -> tuple[list[Cue], list[UnusedCue]]:
+def join(segments: Sequence[StreamSegment]) -> tuple[list[Cue], list[UnusedCue]]:
     """Return the cues of all segments on the clock of the first; a cue that the next segment repeats once.
 
     Args:
@@ -64,7 +64,7 @@ def join(segments: Sequence[Segment]) -> tuple[list[Cue], list[UnusedCue]]:
     return joined, repeated
 
 
-def _offsets_ms(segments: Sequence[Segment]) -> list[int]:
+def _offsets_ms(segments: Sequence[StreamSegment]) -> list[int]:
     """Return what to add to each segment's times; zeros if the times already count from the start of the stream."""
     unchanged = [0] * len(segments)
     if len(segments) == 1 or not any(segment.clock_map for segment in segments):

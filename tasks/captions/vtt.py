@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from tasks.captions import joined_segments
 from tasks.captions.cue import Cue, UnusedCue
 from tasks.captions.encoding import UNREADABLE
-from tasks.captions.joined_segments import Segment, is_clock_map
+from tasks.captions.joined_segments import StreamSegment, is_clock_map
 from tasks.captions.line_breaks import lines_of
 from tasks.captions.time_lines import is_time_line
 from tasks.captions.timed_blocks import TimedBlock, blocks, cue_of, untimed
@@ -45,7 +45,7 @@ def read(text: str) -> tuple[list[Cue], list[UnusedCue]]:
     if text.count("WEBVTT") > 1:
         text = _GLUED_HEADER.sub("\n", text)
     lines = lines_of(text)
-    segments, unused = list[Segment](), list[UnusedCue]()
+    segments, unused = list[StreamSegment](), list[UnusedCue]()
     n_before = 0
     for segment_lines in _segments(lines):
         cues = list[Cue]()
@@ -60,7 +60,7 @@ def read(text: str) -> tuple[list[Cue], list[UnusedCue]]:
                     unused.append(cue)
             for paragraph in lost:
                 unused += untimed(block, paragraph)
-        segments.append(Segment(cues, next(filter(is_clock_map, segment_lines), "")))
+        segments.append(StreamSegment(cues, next(filter(is_clock_map, segment_lines), "")))
     if not n_before and not has_header(lines):
         raise Rejected(UNREADABLE, f"a .vtt file starts with WEBVTT, this one with {text[:40]!r}")
     cues, repeated = joined_segments.join(segments)

@@ -13,52 +13,18 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tasks.core import paths, tables
 from tasks.core.code_version import ROOT
+from tasks.core.outcomes import ItemsFailed
 from tasks.core.results import Reject
-
-if TYPE_CHECKING:
-    from tasks.core.each import Outcome
 
 BUG = "bug"
 """The reason of an item's reject."""
-SHOWN = 10
-"""Items that the message names."""
 _MAX_TRACEBACKS = 100
 _MAX_CHARACTERS, _MAX_LINE = 8_000, 300
 _FILE = re.compile(r'(?<=File ")(?P<path>[^"]+)(?=")')
 _LIBRARIES = re.compile(r"^.*/(?:site-packages|dist-packages|lib/python3\.\d+)/")
-
-
-class ItemsFailed(Exception):
-    """Items met bugs in our code; all others of the stage are done and cached.
-
-    Args:
-        stage: the stage's name
-        outcomes: of all its items
-    """
-
-    def __init__(self, stage: str, outcomes: Sequence[Outcome]) -> None:
-        super().__init__(stage, tuple(outcomes))
-        self.stage = stage
-        self.outcomes = tuple(outcomes)
-        self.bugs = tuple((outcome.item, outcome.bug) for outcome in outcomes if outcome.bug)
-        self.more_rejects: list[Reject] = []
-        self.where: Path | None = None
-
-    def __str__(self) -> str:
-        lines = [f"{item}: {error}" for item, error in self.bugs[:SHOWN]]
-        if len(self.bugs) > SHOWN:
-            lines.append(f"… and {len(self.bugs) - SHOWN} more items")
-        lines.append(
-            f"{len(self.bugs)} of {len(self.outcomes)} items of {self.stage} met a bug. The others are "
-            "done and kept. The stage wrote no outputs; those of its last complete run stay; the next run tries again"
-        )
-        if self.where is not None:
-            lines.append(f"Tracebacks, for a bug report: {self.where}")
-        return "\n".join(lines)
 
 
 def line(error: BaseException) -> str:

@@ -407,8 +407,8 @@ def _explain_one(problem: Any, document: yaml_files.Document, path: Path) -> str
     if problem["type"] == "missing":
         return f"{where}: '{'.'.join(map(str, problem['loc']))}' is missing"
     message = " ".join(problem["msg"].removeprefix("Value error, ").split())
-    found = _shortened(repr(problem["input"]))
-    return f"{where}: '{_shortened(key)}' is {found}; {message[0].lower()}{message[1:]}"
+    shown = _shortened(repr(problem["input"]))
+    return f"{where}: '{_shortened(key)}' is {shown}; {message[0].lower()}{message[1:]}"
 
 
 def _in_document(location: tuple[str | int, ...], content: Any) -> tuple[str | int, ...]:

@@ -26,9 +26,10 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from tasks.core import bugs, code_version, memo, os_errors, paths, progress_log, tables
-from tasks.core.bugs import BUG, ItemsFailed
+from tasks.core.bugs import BUG
 from tasks.core.config import Runtime, Section
 from tasks.core.errors import AudioError, Rejected, Transient, UndertoneError
+from tasks.core.outcomes import ItemsFailed, Outcome
 from tasks.core.results import Reject, Result
 from tasks.core.workers import Pool, WorkerDied
 
@@ -112,47 +113,6 @@ class Work:
         """The part that all keys share."""
         settings = json.dumps(self.settings.model_dump(mode="json"), sort_keys=True)
         return _digest([self.stage, self.one.__name__, self.code, settings, str(self.schema)])
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The location of an item's result; small, so that it can be sent between machines.
-
-    Args:
-        item: its id
-        memo: path of the cached result
-        remembered: whether the result was cached before
-        passing: whether the item was rejected for a transient reason, so that another attempt may succeed
-        bug: the exception, as one line, that the item met because of a bug in our code; empty if it met none
-        again: repeats the item, in case its cached result, which has not been read yet, is damaged
-    """
-
-    item: str
-    memo: Path
-    remembered: bool
-    passing: bool = False
-    bug: str = ""
-    again: Callable[[], Outcome] | None = field(default=None, compare=False, repr=False)
-
-    def result(self) -> Result:
-        """Read the result from the cache; compute a damaged one again.
-
-        Raises:
-            ItemsFailed: if the item meets a bug when it is computed again
-            UndertoneError: if there is no result
-        """
-        result = memo.recall(self.memo)
-        if result is None and self.again is not None:
-            repeated = self.again()
-            if repeated.bug:
-                raise ItemsFailed(self.memo.parent.parent.name, [repeated])
-            result = memo.recall(repeated.memo)
-        if result is None:
-            raise UndertoneError(
-                f"the result of {self.item} is not at {self.memo.resolve()}. If the work was done on another machine, "
-                "both must share this folder; if someone cleaned the memo meanwhile, run again"
-            )
-        return result
 
 
 class Each(Protocol):

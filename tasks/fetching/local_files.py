@@ -43,7 +43,7 @@ _SAME = "the same name as"
 
 
 @dataclass(frozen=True)
-class Recording:
+class LocalRecording:
     """A media file with the captions beside it.
 
     Args:
@@ -61,7 +61,7 @@ class Recording:
 class MediaFolder:
     """The recordings of a folder in the order of their names, and (file, reason) of the files that are none."""
 
-    recordings: tuple[Recording, ...]
+    recordings: tuple[LocalRecording, ...]
     skipped: tuple[tuple[Path, str], ...]
 
 
@@ -86,13 +86,13 @@ def scan(folder: Path) -> MediaFolder:
         by_name.setdefault(path.with_suffix(""), path)
     kept = list(by_name.values())
     names = _ids(path.relative_to(folder) for path in kept)
-    recordings = tuple(Recording(path, name, captions(path)) for path, name in zip(kept, names, strict=True))
+    recordings = tuple(LocalRecording(path, name, captions(path)) for path, name in zip(kept, names, strict=True))
     used = {path for r in recordings for path in (r.file, *(track.source["path"] for track in r.captions))}
     skipped = tuple((path, _why_skipped(path, by_name)) for path in files if path not in used)
     return MediaFolder(recordings, skipped)
 
 
-def without_captions(recordings: Iterable[Recording]) -> Iterator[tuple[Path, str]]:
+def without_captions(recordings: Iterable[LocalRecording]) -> Iterator[tuple[Path, str]]:
     """Yield (file, reason) of recordings that have no captions beside them.
 
     Args:
@@ -152,7 +152,7 @@ def fingerprint(media: Path) -> list[str]:
     return [_digest(media), *beside]
 
 
-def write_lists(recordings: Sequence[Recording], train: Path, test: Path) -> None:
+def write_lists(recordings: Sequence[LocalRecording], train: Path, test: Path) -> None:
     """Write crawl lists of recordings, as CSV with the columns `Id,File,Title`.
 
     Args:

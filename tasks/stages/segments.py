@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from tasks.core import artifacts, paths, pipeline_file, tables
 from tasks.core.config import Config, Cutting
-from tasks.core.each import Each, Outcome, Work, write_rejects
+from tasks.core.each import Each, Work, write_rejects
+from tasks.core.outcomes import Outcome
 from tasks.core.results import Reject, Result
 from tasks.core.sound_files import RATE_HZ
 from tasks.labelling.votes import eligibility

@@ -21,9 +21,9 @@ from flows.project.dag import Dag
 from flows.runs import lineage, pipeline
 from flows.runs.pipeline import RunOptions, bring_up_to_date, project_dag
 from tasks.core import bugs, each, paths, tables
-from tasks.core.bugs import ItemsFailed
 from tasks.core.code_version import ROOT
 from tasks.core.errors import AudioError, ConfigError, InputError
+from tasks.core.outcomes import ItemsFailed, Outcome
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -111,7 +111,7 @@ def test_outdated_stages_run_in_order_and_are_recorded(stages: dict[str, list[St
 def test_a_bug_fails_the_run_with_stage_item_and_reason_first(stages: dict[str, list[Stage]]) -> None:
     def fail(stage: str) -> None:
         tables.write_text(bugs.path(stage), "train-07\n```\n<b>ZeroDivisionError</b>")
-        raise ItemsFailed(stage, [each.Outcome("train-07", Path(), remembered=False, bug="ZeroDivisionError: oh no")])
+        raise ItemsFailed(stage, [Outcome("train-07", Path(), remembered=False, bug="ZeroDivisionError: oh no")])
 
     stages["left"] = [fail]
     state = ran()

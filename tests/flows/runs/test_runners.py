@@ -16,9 +16,9 @@ from prefect.artifacts import Artifact
 
 from flows.runs import batches, progress, runners
 from tasks.core import each, tables
-from tasks.core.bugs import ItemsFailed
 from tasks.core.config import Config, Runtime, Section
 from tasks.core.errors import Transient
+from tasks.core.outcomes import ItemsFailed
 from tasks.core.results import Result
 
 pytestmark = pytest.mark.filterwarnings("default")

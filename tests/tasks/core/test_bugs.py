@@ -9,8 +9,8 @@ import pytest
 
 from tasks.__main__ import main, run
 from tasks.core import bugs, each, paths, tables
-from tasks.core.bugs import ItemsFailed
 from tasks.core.config import Config, load
+from tasks.core.outcomes import ItemsFailed, Outcome
 from tasks.core.results import Reject
 from tasks.stages import captions
 
@@ -149,7 +149,7 @@ def test_only_the_first_hundred_bugs_have_a_traceback(crawled: Path) -> None:
     for number in range(102):
         place = paths.MEMO / "x" / f"{number}.arrow"
         each.memo.remember(place, each.Result(tables.REJECTED.empty_table(), (Reject(f"{number:03d}", "bug", "long"),)))
-        outcomes.append(each.Outcome(f"{number:03d}", place, remembered=False, bug="short"))
+        outcomes.append(Outcome(f"{number:03d}", place, remembered=False, bug="short"))
     with pytest.raises(ItemsFailed), bugs.recorded("captions", paths.rejected("captions")):
         raise ItemsFailed("captions", outcomes)
     details = tables.read(paths.rejected("captions"), tables.REJECTED)["detail"].to_pylist()
@@ -160,7 +160,7 @@ def test_a_stages_own_rejects_are_recorded_once_with_the_bugs(project: Path) -> 
     place = paths.MEMO / "x" / "1.arrow"
     both = Reject("a", "listed twice"), Reject("b\udcff", "bug", "traceback")
     each.memo.remember(place, each.Result(tables.REJECTED.empty_table(), (both[1],)))
-    outcome = each.Outcome("b", place, remembered=False, bug="KeyError")
+    outcome = Outcome("b", place, remembered=False, bug="KeyError")
     with (
         pytest.raises(ItemsFailed),
         bugs.recorded("captions", paths.rejected("captions")),

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pytest
 
 from tasks.core import each, memo, paths, results, tables
-from tasks.core.bugs import ItemsFailed
 from tasks.core.config import Config, Section
 from tasks.core.errors import AudioError, InputError, Rejected, Transient
+from tasks.core.outcomes import ItemsFailed
 from tasks.core.workers import Pool
 
 SCHEMA = pa.schema([("id", pa.string()), ("length", pa.int64())])

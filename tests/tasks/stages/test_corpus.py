@@ -15,9 +15,9 @@ import pytest
 import soundfile
 
 from tasks.core import bugs, config, each, paths, tables
-from tasks.core.bugs import ItemsFailed
 from tasks.core.config import Config
 from tasks.core.errors import InputError
+from tasks.core.outcomes import ItemsFailed
 from tasks.corpora.readers import registry
 from tasks.media.corpus_files import sound_check
 from tasks.on_demand import simulated_corpora as simulated

@@ -16,8 +16,8 @@ import pytest
 import soundfile
 
 from tasks.core import bugs, config, each, memo, paths, results, tables
-from tasks.core.bugs import ItemsFailed
 from tasks.core.errors import ConfigError, InputError, NotEnoughData
+from tasks.core.outcomes import ItemsFailed
 from tasks.fetching import client, failures
 from tasks.media import decode
 from tasks.stages import crawl

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.core import each, paths, tables
-from tasks.core.bugs import ItemsFailed
 from tasks.core.config import Config
 from tasks.core.errors import InputError, LeakError, NotEnoughData
+from tasks.core.outcomes import ItemsFailed
 from tasks.evaluation.scores import Bootstrap
 from tasks.experiments import data as experiment_data
 from tasks.experiments import fitted_model, fitting, plan

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 
 from tasks.core import each, paths, tables
-from tasks.core.bugs import ItemsFailed
 from tasks.core.config import Config, Cutting
+from tasks.core.outcomes import ItemsFailed
 from tasks.media.segments import reader, shard_records
 from tasks.media.segments.cutting import SegmentSpan, VideoSpans
 from tasks.media.segments.shard_records import ShardRecord

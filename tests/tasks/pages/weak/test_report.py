@@ -11,6 +11,7 @@ import pytest
 
 from tasks.core import bugs, config, each, paths, tables
 from tasks.core.errors import TableError
+from tasks.core.outcomes import Outcome
 from tasks.stages import report
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> %{x} ${y} {{ 7*7 }} \"'&amp;"
@@ -41,7 +42,7 @@ class Page(HTMLParser):
         return re.sub(r"\s+", " ", " ".join(self.words))
 
 
-def unused(work: each.Work, items: Sequence[each.Item]) -> Iterator[each.Outcome]:
+def unused(work: each.Work, items: Sequence[each.Item]) -> Iterator[Outcome]:
     raise AssertionError("the report has no items")
 
 
