@@ -55,7 +55,13 @@ def diagnosis(report: Diagnosis) -> None:
     if report.counts:
         console.print(_counts(report))
     if report.complaints:
-        table = Table("severity", Column("n", justify="right"), "what", "for example", title=_plain(report.title))
+        table = Table(
+            "severity",
+            Column("n", justify="right"),
+            "what",
+            Column("for example", overflow="fold"),
+            title=_plain(report.title),
+        )
         for complaint in report.complaints:
             advice = (complaint.advice, "dim")
             what = Text.assemble((f"{complaint.kind}: ", "bold"), _plain(complaint.what), "\n", advice)
@@ -84,7 +90,7 @@ def audit(report: AuditReport, title: str, listing: Path) -> None:
     console = Console()
     if findings := ranked(report):
         right = [Column(name, justify="right") for name in ("n", "of")]
-        table = Table("severity", "check", *right, "what", "for example", title=_plain(title))
+        table = Table("severity", "check", *right, "what", Column("for example", overflow="fold"), title=_plain(title))
         for row in findings:
             examples = _examples(row.examples, row.n)
             table.add_row(_coloured(row.severity), row.check, f"{row.n:,}", f"{row.of:,}", _plain(row.what), examples)
