@@ -45,7 +45,8 @@ def read(text: str) -> tuple[list[Cue], list[UnusedCue]]:
                 cues.append(cue)
             else:
                 unused.append(cue)
-        unused += untimed(block, lost)
+        if lost:
+            unused += untimed(block, lost)
     if not cues and not any(cue.number for cue in unused):
         raise Rejected(UNREADABLE, f"a .srt file has lines such as 00:00:01,000 --> 00:00:02,000; found {text[:40]!r}")
     return cues, unused
