@@ -17,7 +17,7 @@ PROFILE = "profiles.toml"
 
 @dataclass(frozen=True, repr=False)
 class Secret:
-    """What a client of the Prefect server has to send, and what a browser has to send to the report site.
+    """Secrets of one start: a client sends one to the Prefect server, a browser another to the report site.
 
     Args:
         auth_string: Prefect's `PREFECT_API_AUTH_STRING`, in the form `user:password`

@@ -60,7 +60,7 @@ _UNUSUAL = frozenset(
 
 
 class Form(Enum):
-    """How sure the form of a label is."""
+    """Certainty that a label of this form is a name."""
 
     CERTAIN = "certain"
     CAPITALS = "capitals"
