@@ -34,7 +34,7 @@ def test_voters_are_tried_on_rated_texts(project: Path) -> None:
     assert "Scores on 36 texts of 12 groups" in output
     vader = next(line for line in output.splitlines() if "vader" in line)
     assert "1.000" in vader
-    with pytest.raises(InputError, match=r"nowhere\.csv: cannot be read"):
+    with pytest.raises(InputError, match=r"nowhere\.csv: there is no such file"):
         undertone("try", "nowhere.csv")
 
 
