@@ -131,3 +131,12 @@ def test_cards_of_older_versions_have_no_digests(tmp_path: Path) -> None:
     (tmp_path / "card.json").write_text(json.dumps({"c": 1}))
     (tmp_path / "model").write_bytes(b"x")
     assert artifacts.read_bound(tmp_path / "model", artifacts.read_json(tmp_path / "card.json")) == b"x"
+
+
+def test_a_card_that_has_lost_its_own_digest_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    text = artifacts.card_text({"c": 1}, {"model": b"x"})
+    for lost in (text.replace('"card_sha256"', '"sard_sha256"'), json.dumps({**json.loads(text), "card_sha256": None})):
+        path.write_text(lost)
+        with pytest.raises(TableError, match=r"card\.json is damaged"):
+            artifacts.read_json(path)
