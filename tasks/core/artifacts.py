@@ -7,6 +7,7 @@ pages, page headers and footer alike. A JSON card holds the digests of the files
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import re
@@ -28,6 +29,8 @@ _TAIL_BYTES = 8
 """Length of the footer and `PAR1`, at the end of every Parquet file."""
 _BLOCK_BYTES = 1 << 20
 FILES, OWN_DIGEST = "files_sha256", "card_sha256"
+_SAME_NAME = 0.85
+"""Least similarity (difflib's ratio) of a key to the digest's, if one letter of it is damaged."""
 _TEMPLATE = re.compile(r"\$\{[^}]*\}")
 
 
@@ -213,10 +216,15 @@ def parse_json(content: bytes, path: Path) -> dict[str, Any]:
         raise damaged(path, str(error)) from None
     if not isinstance(fields, dict):
         raise damaged(path, f"expected an object in braces, found {type(fields).__name__}")
-    # cards of older versions have neither digest; one with those of its files has lost its own
-    if (OWN_DIGEST in fields or FILES in fields) and fields.get(OWN_DIGEST) != _own_digest(fields):
+    if _has_digest(fields) and fields.get(OWN_DIGEST) != _own_digest(fields):
         raise damaged(path, "its contents do not match their digest")
     return fields
+
+
+def _has_digest(fields: Mapping[str, Any]) -> bool:
+    """Return whether a card was written with a digest, even if its name is damaged; older versions wrote none."""
+    names = difflib.get_close_matches(OWN_DIGEST, fields, n=1, cutoff=_SAME_NAME)
+    return FILES in fields or bool(names)
 
 
 def card_text(fields: Mapping[str, Any], files: Mapping[str, bytes] | None = None) -> str:

@@ -136,7 +136,9 @@ def test_cards_of_older_versions_have_no_digests(tmp_path: Path) -> None:
 def test_a_card_that_has_lost_its_own_digest_is_damaged(tmp_path: Path) -> None:
     path = tmp_path / "card.json"
     text = artifacts.card_text({"c": 1}, {"model": b"x"})
-    for lost in (text.replace('"card_sha256"', '"sard_sha256"'), json.dumps({**json.loads(text), "card_sha256": None})):
+    renamed = text.replace('"card_sha256"', '"sard_sha256"')
+    without = json.dumps({**json.loads(text), "card_sha256": None})
+    for lost in (renamed, without, renamed.replace("files_sha256", "fi:es_sha256")):
         path.write_text(lost)
         with pytest.raises(TableError, match=r"card\.json is damaged"):
             artifacts.read_json(path)
