@@ -35,9 +35,9 @@ MEDIA_TYPES = {
 COLUMNS = ("Id", "File", "Title")
 
 _TAG = re.compile(r"(?:\.(?P<tag>[A-Za-z]{2,3}(?:[-_][A-Za-z0-9_-]+)?))?\.(?P<format>[A-Za-z0-9]+)")
-# words with times: automatic captions of YouTube
 _TIMED_WORDS = re.compile(rb"<\d+:\d\d:\d\d\.\d{3}><c")
 _SNIFFED_BYTES = 1 << 16
+_TEST_EVERY = 5
 _NO_MEDIA, _NO_CAPTIONS = "neither media nor captions of a media file", "no captions beside it"
 _SAME = "the same name as"
 
@@ -171,15 +171,23 @@ def write_lists(recordings: Sequence[LocalRecording], train: Path, test: Path) -
         tables.write_text(path, sink.getvalue())
 
 
-def is_tested(number: int, count: int, test_every: int = 5) -> bool:
-    """Return whether a recording goes to the test list.
+def is_tested(number: int, count: int) -> bool:
+    """Return whether a recording goes to the test list: every fifth does; if there are fewer, the last one.
 
     Args:
         number: its place by name, from 0
         count: number of recordings
-        test_every: every `test_every`-th goes to the test list; the last one does if there are fewer
     """
-    return (number + 1) % test_every == 0 or number + 1 == count < test_every
+    return (number + 1) % _TEST_EVERY == 0 or number + 1 == count < _TEST_EVERY
+
+
+def has_timed_words(vtt: bytes) -> bool:
+    """Return whether captions have word time tags, which only automatic ones have.
+
+    Args:
+        vtt: content of a WebVTT file, or its beginning
+    """
+    return _TIMED_WORDS.search(vtt) is not None
 
 
 def _why_skipped(path: Path, by_name: Mapping[Path, Path]) -> str:
@@ -209,7 +217,7 @@ def _is_timed(path: Path) -> bool:
     if _suffix(path) != "vtt":
         return False
     with path.open("rb") as file:
-        return _TIMED_WORDS.search(file.read(_SNIFFED_BYTES)) is not None
+        return has_timed_words(file.read(_SNIFFED_BYTES))
 
 
 def _digest(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -82,15 +81,6 @@ def laughter_vtt(utterances: Iterable[Utterance]) -> str:
     """
     cues = (f"{_clock(line.start_s)} --> {_clock(line.end_s)}\n{LAUGHTER}\n" for line in utterances)
     return "\n".join((_HEADER, *cues))
-
-
-def is_rolling(vtt: str) -> bool:
-    """Return whether captions have word time tags, which only automatic ones have.
-
-    Args:
-        vtt: content of a WebVTT file
-    """
-    return re.search(r"<\d+:\d\d:\d\d\.\d{3}><c", vtt) is not None
 
 
 def _cue(start_s: float, end_s: float, above: str, below: str) -> str:

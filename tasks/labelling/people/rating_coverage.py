@@ -15,7 +15,7 @@ TIE, NOT_SCORED = "no majority", "not classified"
 
 @dataclass(frozen=True)
 class RatingCoverage:
-    """What became of the rows of ratings.
+    """Numbers of scored, left out and unmatched ratings.
 
     Attributes:
         n_rows: rows with a rating, in all files

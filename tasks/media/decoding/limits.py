@@ -18,7 +18,7 @@ RATES_HZ = (1_000, 768_000)
 MAX_CHANNELS = 64
 MAX_SIDE = 16_384
 MAX_PIXELS = 1 << 27
-"""Of a picture: four times 8K."""
+"""Limit of a picture: four times 8K."""
 MAX_DURATION_S = 7 * 24 * 3600.0
 """Longer than any recording; a header that states more is damaged."""
 MAX_IN_MEMORY_S = 24 * 3600.0

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.fetching.local_files import has_timed_words
 from tasks.simulate import captions
 from tasks.simulate.sound import Utterance
 
@@ -57,14 +58,14 @@ def test_laughter_says_no_word() -> None:
 
 
 def test_only_rolling_captions_are_taken_for_rolling() -> None:
-    assert captions.is_rolling(captions.automatic_vtt(SAID))
-    assert not captions.is_rolling(captions.manual_vtt(SAID))
+    assert has_timed_words(captions.automatic_vtt(SAID).encode())
+    assert not has_timed_words(captions.manual_vtt(SAID).encode())
 
 
 @pytest.mark.real
 def test_real_automatic_captions_roll_and_real_manual_ones_do_not(real_data: Path) -> None:
     folder = real_data / "interviews"
-    rolling = {path.name: captions.is_rolling(path.read_text(encoding="utf-8")) for path in folder.glob("*.vtt")}
+    rolling = {path.name: has_timed_words(path.read_bytes()) for path in folder.glob("*.vtt")}
     assert rolling == {
         "1.en.vtt": True, "2.en.vtt": True, "3.en.vtt": False, "kobe.en.vtt": True, "manifesto_audio.vtt": True,
     }  # fmt: skip

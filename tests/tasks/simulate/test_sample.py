@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tasks.core.config import Config, Simulate
+from tasks.fetching.local_files import has_timed_words
 from tasks.simulate import site
-from tasks.simulate.captions import is_rolling
 from tasks.simulate.sample import sample
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -103,8 +103,8 @@ def test_a_made_file_is_kept_and_other_settings_make_their_own(small: Simulate, 
 
 
 def test_captions_are_of_the_kind_that_the_page_says(pages: site.Pages) -> None:
-    assert not is_rolling(body(pages, "/captions/1.vtt").decode())
-    assert is_rolling(body(pages, "/captions/2.auto.vtt").decode())
+    assert not has_timed_words(body(pages, "/captions/1.vtt"))
+    assert has_timed_words(body(pages, "/captions/2.auto.vtt"))
     assert body(pages, "/captions/3.srt").startswith(b"1\n00:00:00,600 --> ")
 
 
