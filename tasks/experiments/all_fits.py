@@ -1,0 +1,117 @@
+"""Every fit of an experiment: of the recipe and of each trained baseline, at its best point of the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tasks.core import code_version
+from tasks.core.config import Section
+from tasks.core.each import Each, Work
+from tasks.experiments import fitting, folds, modalities, runs
+from tasks.experiments.data import Data
+from tasks.experiments.fit_item import FINAL, FITTED, ONLY, RECIPE, SHUFFLED, TUNED, Fit
+from tasks.experiments.plan import Plan
+from tasks.experiments.runs import Fits
+from tasks.models.base import registry
+
+_LOOKED_UP = frozenset(
+    {"tasks.corpora", "tasks.experiments.plan", "tasks.features.base.feature_sets", "tasks.features", "tasks.leaks"}
+)
+"""Code that refuses recipes or looks names up: its results are in each item's cache key, and it changes no fit."""
+
+
+def fits(recipe: Plan, data: Data, each: Each) -> Iterator[Fits]:
+    """Yield the fits of the recipe itself, then of every baseline that is trained.
+
+    Args:
+        recipe: the recipe
+        data: its rows
+        each: maps fits
+    """
+    stage = f"experiment@{recipe.name}"
+    items = _tuned(list(_items(recipe, data)), recipe, stage, each)
+    work = Work(stage, fitting.fit_one, Section(), FITTED, version=_fitting_version())
+    records = [outcome.result().rows.to_pylist()[0] for outcome in each(work, items)]
+    variants = [runs.variant_name(item, recipe) for item in items]
+    for name in dict.fromkeys(variants):
+        chosen = [number for number, variant in enumerate(variants) if variant == name]
+        yield Fits(name, tuple(items[k] for k in chosen), tuple(records[k] for k in chosen))
+
+
+def _items(recipe: Plan, data: Data) -> Iterator[Fit]:
+    """Yield every fit, at the first point of the grid."""
+    seeds = recipe.recipe.seeds
+    available = modalities.available(recipe.modalities, data.lacking, data.ids.size)
+    fewer = modalities.subsets(available, every=recipe.recipe.subsets)
+    # where two units are kept apart at once, the number of non-empty folds depends on the seed
+    n_folds = {seed: len(folds.folds(recipe, data, seed)) for seed in seeds}
+    one_model = n_folds[seeds[0]] == 1
+    base = Fit(recipe, data.digest, _model_version(recipe), 0, 0)
+    for seed in seeds:
+        for fold in range(n_folds[seed]):
+            item = replace(base, fold=fold, seed=seed)
+            yield replace(item, keep=one_model and seed == seeds[0])
+            for number in range(recipe.recipe.shuffles):
+                yield replace(item, variant=SHUFFLED, number=number)
+            for chosen in fewer:
+                yield replace(item, variant=ONLY, features=modalities.features_of(available, chosen))
+    if not one_model:
+        yield replace(base, fold=FINAL, seed=seeds[0], keep=True)
+
+
+def _tuned(items: list[Fit], recipe: Plan, stage: str, each: Each) -> list[Fit]:
+    """Return the fits at the point of the grid that is best inside their own training part.
+
+    Fits on shuffled labels take the point that was chosen with the real labels. A fit of which a trial met a bug is
+    left out: the others are done and cached before the stage fails.
+    """
+    n_points = len(recipe.points)
+    if n_points == 1:
+        return items
+    trials = [
+        replace(item, point=point, keep=False)
+        for item in items
+        if item.variant != SHUFFLED
+        for point in range(n_points)
+    ]
+    work = Work(stage, fitting.tune_one, Section(), TUNED, version=_fitting_version(), fails_later=True)
+    outcomes = zip(trials, each(work, trials), strict=True)
+    scores = {trial: outcome.result().rows["score"][0].as_py() for trial, outcome in outcomes if not outcome.bug}
+
+    def best_point(trial: Fit) -> int:
+        # ties go to the first: grids go from simple to complex
+        return max(range(n_points), key=lambda point: (scores[replace(trial, point=point)], -point))
+
+    tuned = []
+    for item in items:
+        trial = replace(item, keep=False)
+        trial = replace(trial, variant=RECIPE, number=0) if item.variant == SHUFFLED else trial
+        if all(replace(trial, point=point) in scores for point in range(n_points)):
+            tuned.append(replace(item, point=best_point(trial)))
+    return tuned
+
+
+def _fitting_version() -> str:
+    return code_version.version(fitting.__name__, without=_LOOKED_UP)
+
+
+def _model_version(recipe: Plan) -> str:
+    """Return the code digests of a recipe's models and the fingerprints of the pretrained ones they start from."""
+    versions = [code_version.version(module) for module in model_modules(recipe)]
+    for checkpoint in recipe.model_checkpoints:
+        from tasks.features.base import checkpoints
+
+        versions.append(checkpoints.fingerprint(checkpoint))
+    return " ".join(versions)
+
+
+def model_modules(recipe: Plan) -> list[str]:
+    """Return the modules of a recipe's model and of the models that it builds on.
+
+    Args:
+        recipe: the recipe
+    """
+    model = recipe.model
+    others = model.builds_on(recipe.settings(0)) if model.builds_on is not None else ()
+    return [registry.module(name) for name in (model.name, *others)]
