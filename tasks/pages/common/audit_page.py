@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.leaks.finding import AuditReport, Finding
-from tasks.pages.common import table_page
+from tasks.pages.common import templating
 
 SEVERITIES: Mapping[str, str] = {
     "violation": "breaks the protocol and stops the run",
@@ -48,7 +48,7 @@ def render(audit: AuditReport, title: str, *, simulated: bool) -> str:
         simulated: whether undertone made the corpus itself
     """
     findings = ranked(audit)
-    return table_page.render(
+    return templating.render(
         "pages/common/templates/audit.html",
         title=f"{title} (simulated)" if simulated else title,
         simulated=simulated,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from tasks.pages.common.headline import Score
+    from tasks.pages.common.score_text import Score
 
 Chart = dict[str, Any]
 """A plotly figure as plain JSON."""

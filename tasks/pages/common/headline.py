@@ -6,49 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.pages.common.score_text import Score
+
 MEASURES = {"macro_f1": "Macro F1", "uar": "UAR", "accuracy": "Accuracy", "weighted_f1": "Weighted F1"}
 _RELATIONS = {"above": "lies entirely above", "below": "lies entirely below", "overlap": "overlaps"}
 SYSTEMS = {"classifier": "classifier", "majority": "majority class", "shuffled": "shuffled labels"}
-
-
-@dataclass(frozen=True)
-class Score:
-    """A score with its interval; the bounds are None if there was nothing to resample."""
-
-    value: float
-    low: float | None
-    high: float | None
-
-    @classmethod
-    def of(cls, entry: Mapping[str, float | None]) -> Score:
-        """Return an entry of a metrics file as a score.
-
-        Args:
-            entry: `{value, low, high}`
-        """
-        if entry["value"] is None:
-            raise ValueError("a score needs a value")
-        return cls(entry["value"], entry["low"], entry["high"])
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.interval})"
-
-    @property
-    def interval(self) -> str:
-        """The interval in words."""
-        return "no interval" if self.low is None or self.high is None else f"{self.low:.3f} to {self.high:.3f}"
-
-    def side_of(self, other: Score) -> str | None:
-        """Return `above` or `below` if the intervals do not overlap, `overlap` if they do, None if one is missing.
-
-        Args:
-            other: the score to compare with
-        """
-        if self.low is None or self.high is None or other.low is None or other.high is None:
-            return None
-        if self.low > other.high:
-            return "above"
-        return "below" if self.high < other.low else "overlap"
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from tasks.pages.common.headline import Score
 
 MEASURES: Mapping[str, tuple[str, ...]] = {
     "classes": ("uar", "macro_f1", "weighted_f1", "accuracy"),
@@ -32,6 +31,46 @@ LOWER_IS_BETTER = frozenset({"mae"})
 LEAKY_SHARE = 0.05
 SHUFFLED = "shuffled labels"
 _MAJORITY = {"classes": "majority class", "labels": "majority of each label", "values": "mean of the training part"}
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score with its interval; the bounds are None if there was nothing to resample."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def of(cls, entry: Mapping[str, float | None]) -> Score:
+        """Return an entry of a metrics file as a score.
+
+        Args:
+            entry: `{value, low, high}`
+        """
+        if entry["value"] is None:
+            raise ValueError("a score needs a value")
+        return cls(entry["value"], entry["low"], entry["high"])
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.interval})"
+
+    @property
+    def interval(self) -> str:
+        """The interval in words."""
+        return "no interval" if self.low is None or self.high is None else f"{self.low:.3f} to {self.high:.3f}"
+
+    def side_of(self, other: Score) -> str | None:
+        """Return `above` or `below` if the intervals do not overlap, `overlap` if they do, None if one is missing.
+
+        Args:
+            other: the score to compare with
+        """
+        if self.low is None or self.high is None or other.low is None or other.high is None:
+            return None
+        if self.low > other.high:
+            return "above"
+        return "below" if self.high < other.low else "overlap"
 
 
 def headline(results: Mapping[str, Any]) -> str:

@@ -1,46 +1,69 @@
-"""Jinja environment of all pages: text is escaped, and an undefined variable is an error."""
+"""Rendering of all pages: one HTML file each, no network access; text is escaped, an undefined variable is an error."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from tasks.pages.common import palette
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+MARKS = palette.MARKS | {"fault": "✕", "violation": "✕", "warning": "!", "note": "i", "declared": "§"}
+"""Mark of each sentiment and severity: colour alone does not carry meaning."""
 
-def environment(**filters: Callable[..., Any]) -> Environment:
-    """Return the environment; besides `count`, it has the filters that are passed.
+
+def render(template: str, charts: Mapping[str, Any] | None = None, **context: Any) -> str:
+    """Return a page; all text in the context is escaped.
 
     Args:
-        filters: name → function
+        template: path of the template
+        charts: name → plotly figure as plain JSON; a page without charts has no scripts
+        context: further variables of the template
     """
+    templates = environment()
+    scripts = _scripts(templates) if charts else {}
+    return templates.get_template(template).render(
+        **context, charts=charts or {}, scripts=scripts, script_hashes=_hashes(scripts), nav=[], marks=MARKS
+    )
+
+
+def environment() -> Environment:
+    """Return the Jinja environment with the filters of all pages."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = Environment(
         loader=PackageLoader("tasks", package_path=""),
+        extensions=["jinja2.ext.do"],
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(count="{:,}".format, **filters)
+    templates.filters.update(
+        clock=_clock, count="{:,}".format, data_url=data_url, link=link, plain=plain, score=_score, share=_share,
+        signed=_signed,
+    )  # fmt: skip
     return templates
 
 
-def scripts(templates: Environment) -> dict[str, str]:
-    """Return the scripts of a page with charts by name: plotly's, and our own."""
-    from plotly.offline import get_plotlyjs
+def plain(value: Any) -> str:
+    """Return a setting as params.yaml would show it, without quotes and brackets.
 
-    return {"plotly": get_plotlyjs(), "page": templates.get_template("pages/common/templates/page.js").render()}
-
-
-def hashes(texts: Iterable[str]) -> list[str]:
-    """Return scripts' SHA-256 digests in base 64, as a content security policy lists them."""
-    return [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts]
+    Args:
+        value: of the setting
+    """
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} = {_inside(entry)}" for key, entry in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(plain, value))
+    if value is None:
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def data_url(content: bytes, media_type: str) -> str:
@@ -64,3 +87,37 @@ def link(url: str) -> str:
     except ValueError:
         return ""
     return url if parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc else ""
+
+
+def _scripts(templates: Environment) -> dict[str, str]:
+    """Return the scripts of a page with charts by name: plotly's, and our own."""
+    from plotly.offline import get_plotlyjs
+
+    return {"plotly": get_plotlyjs(), "page": templates.get_template("pages/common/templates/page.js").render()}
+
+
+def _hashes(scripts: Mapping[str, str]) -> list[str]:
+    """Return scripts' SHA-256 digests in base 64, as a content security policy lists them."""
+    return [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts.values()]
+
+
+def _inside(value: Any) -> str:
+    return f"({plain(value)})" if isinstance(value, Mapping) else plain(value)
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value if abs(value) >= 5e-4 else 0.0:.3f}"
+
+
+def _share(part: float, whole: float, decimals: int = 0) -> str:
+    return f"{part / whole:.{decimals}%}" if whole else "–"
+
+
+def _signed(value: float, decimals: int = 2) -> str:
+    return f"{value:+.{decimals}f}".replace("-", "−") if round(value, decimals) else f"{0:.{decimals}f}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -9,7 +9,7 @@ from math import ceil, floor
 from statistics import median
 
 from tasks.corpora.doctor.findings import KINDS, SEVERITIES, Diagnosis, Facts
-from tasks.pages.common import table_page
+from tasks.pages.common import templating
 
 MOST_SPEAKERS = 30
 """Rows of the table of classes; further speakers share the last row."""
@@ -52,7 +52,7 @@ def render(diagnosis: Diagnosis) -> str:
         diagnosis: of a corpus
     """
     durations_s = diagnosis.facts.durations_s
-    return table_page.render(
+    return templating.render(
         "pages/corpus/templates/doctor.html",
         diagnosis=diagnosis,
         cards=_cards(diagnosis.facts),

@@ -12,8 +12,8 @@ import numpy as np
 from tasks.evaluation.protocols import PAIR
 from tasks.pages.common import score_text
 from tasks.pages.common.charts import Chart, empty, error_bars, plain, plotly_text
-from tasks.pages.common.headline import Score
 from tasks.pages.common.palette import COLOURS, SYSTEMS
+from tasks.pages.common.score_text import Score
 
 if TYPE_CHECKING:
     from tasks.experiments.plot_data import Map, Search, Shares

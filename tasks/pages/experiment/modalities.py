@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.pages.common import score_text
-from tasks.pages.common.headline import Score
+from tasks.pages.common.score_text import Score
 
 _HOW = {
     "alone": "the only modality, in training and test",

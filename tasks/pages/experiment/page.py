@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tasks.leaks.finding import AuditReport
-from tasks.pages.common import audit_page, chart_page, score_text, table_page
-from tasks.pages.common.chart_page import plain
-from tasks.pages.common.headline import Score
+from tasks.pages.common import audit_page, score_text, templating
+from tasks.pages.common.score_text import Score
+from tasks.pages.common.templating import plain
 from tasks.pages.experiment import charts as experiment_charts
 from tasks.pages.experiment import modalities, spectrogram_charts
 
@@ -57,7 +57,7 @@ def render(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData) 
         plot_data: data of the charts
     """
     charts, captions = _charts(results, plot_data)
-    return chart_page.render(
+    return templating.render(
         "pages/experiment/templates/experiment.html",
         charts,
         results=results,
@@ -84,7 +84,6 @@ def render(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData) 
         findings=audit_page.ranked(audit),
         clear=[finding for finding in audit.findings if not finding.n],
         advice=audit_page.advice,
-        marks=table_page.MARKS,
     )
 
 

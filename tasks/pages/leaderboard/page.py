@@ -8,9 +8,9 @@ from itertools import groupby
 from math import ceil
 from typing import Any
 
-from tasks.pages.common import chart_page, score_text
-from tasks.pages.common.chart_page import plain
-from tasks.pages.common.headline import Score
+from tasks.pages.common import score_text, templating
+from tasks.pages.common.score_text import Score
+from tasks.pages.common.templating import plain
 from tasks.pages.leaderboard import published_scores as published
 from tasks.pages.leaderboard.published_scores import PublishedScore
 
@@ -126,7 +126,7 @@ def render(results: Sequence[Mapping[str, Any]]) -> str:
     Args:
         results: content of every experiment's `metrics.json`
     """
-    return chart_page.render(
+    return templating.render(
         "pages/leaderboard/templates/leaderboard.html",
         {},
         boards=boards(results),

@@ -9,8 +9,9 @@ from typing import Any
 from tasks.core import tables
 from tasks.pages.common.charts import Chart, empty, error_bars, plain, plotly_text
 from tasks.pages.common.headline import SYSTEMS as SYSTEM_NAMES
-from tasks.pages.common.headline import HeadlineRow, Score
+from tasks.pages.common.headline import HeadlineRow
 from tasks.pages.common.palette import COLOURS, SYSTEMS
+from tasks.pages.common.score_text import Score
 from tasks.pages.weak.by_video import VideoResult
 from tasks.pages.weak.vote_counts import NONE, ScoreHistogram
 

@@ -9,7 +9,6 @@ from typing import Any
 from tasks.core import tables
 from tasks.core.config import Config
 from tasks.pages.common import headline, templating
-from tasks.pages.common.palette import COLOURS, MARKS, SYSTEMS
 from tasks.pages.weak import by_video, charts, examples, funnel, protocol_text, vote_counts
 from tasks.pages.weak.inputs import RunResults
 
@@ -27,12 +26,8 @@ def page(results: RunResults, config: Config) -> str:
     Raises:
         TableError: if the numbers of the stages do not add up
     """
-    templates = templating.environment(score=_score, share=_share, clock=_clock, signed=_signed, link=templating.link)
-    scripts = templating.scripts(templates)
     context = _context(results, config)
-    return templates.get_template("pages/weak/templates/report.html").render(
-        **context, scripts=scripts, script_hashes=templating.hashes(scripts.values())
-    )
+    return templating.render("pages/weak/templates/report.html", context.pop("charts"), **context)
 
 
 def _context(results: RunResults, config: Config) -> dict[str, Any]:
@@ -55,7 +50,6 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
         "digests": results.digests,
         "parameters": _parameters(results, config),
         "headline": headline_rows,
-        "score_of": headline.Score.of,
         "measures": headline.MEASURES,
         "systems": headline.SYSTEMS,
         "verdict": headline.verdict(results.metrics),
@@ -75,7 +69,6 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
         "rejected_paths": results.rejected_paths,
         "listed_rejects": LISTED_REJECTS,
         "sentiments": tables.SENTIMENTS,
-        "palette": {"classes": COLOURS, "marks": MARKS, "systems": SYSTEMS},
         "charts": {
             "intervals": charts.intervals(headline_rows),
             "votes": charts.votes(histogram, config.polarity.min_score),
@@ -125,13 +118,9 @@ def _parameters(results: RunResults, config: Config) -> dict[str, str]:
         "acoustic": results.card.get("windows", {}),
         "train": results.card["parameters"],
     }
-    return {f"{name}.{key}": _plain(value) for name, section in sections.items() for key, value in section.items()}
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return {
+        f"{name}.{key}": templating.plain(value) for name, section in sections.items() for key, value in section.items()
+    }
 
 
 def _reject_counts(rejects: Mapping[str, Any]) -> list[tuple[str, str, int]]:
@@ -141,21 +130,3 @@ def _reject_counts(rejects: Mapping[str, Any]) -> list[tuple[str, str, int]]:
 def _by_reason(stage: str, reasons: Sequence[str]) -> Iterator[tuple[str, str, int]]:
     for reason, count in sorted(Counter(reasons).items(), key=lambda entry: (-entry[1], entry[0])):
         yield stage, reason, count
-
-
-def _score(value: float) -> str:
-    return f"{value:.3f}"
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.0%}" if whole else "–"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−") if round(value, 2) else "0.00"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
