@@ -24,7 +24,7 @@ from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Columns, Split
 from tasks.evaluation.splits import Labels
 from tasks.experiments import windows
-from tasks.experiments.plan import MANY_INTENSITIES, SEVERAL, SHARED, Plan
+from tasks.experiments.plan import MANY_INTENSITIES, SEVERAL, SHARED, FeatureSet, Plan
 from tasks.features.base import store
 from tasks.features.base.sequences import Sequences
 from tasks.models.base.estimator import Inputs
@@ -150,7 +150,7 @@ def _read(plan: Plan) -> Data:
     chosen = np.array(kept, dtype=np.int64)
     columns = protocols.columns_of({name: [rows[number][name] for number in kept] for name in protocols.NEEDED})
     places = {name: place[chosen] for name, place in places.items()}
-    inputs = _inputs(plan, sets, places, _units(plan, columns))
+    inputs = inputs_of(plan.parts, recipe.missing, sets, places, _units(plan, columns))
     target = np.array(targets) if plan.task == "classes" else np.array(targets, dtype=np.float64)
     cards = {name: features.card for name, features in sets.items()}
     digest, clips = _digest(recipe, columns, targets, cards), columns["utterance_id"]
@@ -161,21 +161,13 @@ def _read(plan: Plan) -> Data:
 
 def _windowed(data: Data, settings: Windows) -> Data:
     """Return windows as rows, each with its utterance's target and protocol columns."""
-    steps = {name: data.cards[name]["step_s"] for name in data.inputs.sequences}
-    counted = next(iter(steps))
-    where = windows.cut(data.inputs.sequences[counted].lengths * steps[counted], settings)
-    cut = {name: windows.of(block, where, settings, steps[name]) for name, block in data.inputs.sequences.items()}
+    steps_s = {name: data.cards[name]["step_s"] for name in data.inputs.sequences}
+    where, inputs = windows.of_inputs(data.inputs, steps_s, settings)
     columns = {name: column[where.parent] for name, column in data.columns.items()}
     clips = columns["utterance_id"]
     numbers = zip(clips.tolist(), where.number.tolist(), strict=True)
     columns["utterance_id"] = np.array([f"{clip}#{number:05d}" for clip, number in numbers], dtype=str)
-    return replace(
-        data,
-        columns=columns,
-        target=data.target[where.parent],
-        inputs=Inputs(data.inputs.units[where.parent], sequences=cut),
-        clips=clips,
-    )
+    return replace(data, columns=columns, target=data.target[where.parent], inputs=inputs, clips=clips)
 
 
 def resampled(plan: Plan, columns: Columns) -> Labels:
@@ -318,13 +310,26 @@ def _units(plan: Plan, columns: Columns) -> Labels:
     return columns[plan.protocol.inner_unit or "utterance_id"]
 
 
-def _inputs(
-    plan: Plan, sets: Mapping[str, store.Features], places: Mapping[str, NDArray[np.int64]], units: Labels
+def inputs_of(
+    parts: Sequence[FeatureSet],
+    missing: str,
+    sets: Mapping[str, store.Features],
+    places: Mapping[str, NDArray[np.int64]],
+    units: Labels,
 ) -> Inputs:
+    """Return the blocks of features of rows.
+
+    Args:
+        parts: the recipe's feature sets
+        missing: as in the recipe: `kept`: every block is a sequence, of length 0 for rows without it
+        sets: feature set → its values
+        places: feature set → place of each row in it, -1 for none, shape (n_rows,)
+        units: of the rows, shape (n_rows,)
+    """
     by_kind: dict[str, dict[str, Any]] = {"vector": {}, "sequence": {}, "text": {}}
-    for part in plan.parts:
+    for part in parts:
         features, place = sets[part.name], places[part.name]
-        if plan.recipe.missing == "kept":
+        if missing == "kept":
             by_kind["sequence"][part.name] = _with_missing(features, place)
             continue
         read = {"vector": features.vectors, "sequence": features.sequences, "text": features.texts}

@@ -15,7 +15,7 @@ from tasks.core.errors import LeakError
 from tasks.evaluation.protocols import Split
 from tasks.experiments.plan import Plan
 from tasks.leaks.fitted import check as check_fitted
-from tasks.models.base.estimator import Development, Inputs, Scores, TrainingPart
+from tasks.models.base.estimator import Development, Inputs, Model, Scores, TrainingPart
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,17 @@ def load(plan: Plan, files: Mapping[str, bytes], point: int = 0) -> Fitted:
         files: name → content
         point: index of the point of the grid that the model was fitted with
     """
+    return restore(plan.model, plan.settings(point), files)
+
+
+def restore(model: Model, settings: Any, files: Mapping[str, bytes]) -> Fitted:
+    """Return a model from its files, without its recipe.
+
+    Args:
+        model: its family
+        settings: that it was fitted with
+        files: name → content, as `Fitted.files` returned them; others are ignored
+    """
     from safetensors.numpy import load as load_arrays
     from sklearn.preprocessing import StandardScaler
 
@@ -112,7 +123,7 @@ def load(plan: Plan, files: Mapping[str, bytes], point: int = 0) -> Fitted:
             scaler.n_features_in_ = arrays["mean"].size
             scalers[name.removeprefix("scale/").removesuffix(".safetensors")] = scaler
     inner = {name.removeprefix("model/"): content for name, content in files.items() if name.startswith("model/")}
-    return Fitted(scalers, plan.model.load(plan.settings(point), inner))
+    return Fitted(scalers, model.load(settings, inner))
 
 
 def demand_fitted_inside(fitted: Fitted, inputs: Inputs, target: NDArray[Any], split: Split, where: str) -> None:

@@ -6,7 +6,7 @@ windows of an utterance together. The protocol `random` separates them, as some 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tasks.core.config import Clips, Windows
 from tasks.evaluation.splits import Labels
 from tasks.features.base.sequences import Rows, Sequences
-from tasks.models.base.estimator import Scores
+from tasks.models.base.estimator import Inputs, Scores
 
 NONE = "none"
 """Output for an utterance of which no class reaches the floor."""
@@ -66,6 +66,20 @@ def of(sequences: Sequences, where: Cut, windows: Windows, step_s: float) -> Seq
     offset = np.minimum(offset, np.maximum(lengths - most, 0))
     starts = sequences.starts[where.parent] + offset
     return replace(sequences, starts=starts, lengths=np.minimum(lengths - offset, most))
+
+
+def of_inputs(inputs: Inputs, steps_s: Mapping[str, float], windows: Windows) -> tuple[Cut, Inputs]:
+    """Cut every block of utterances into windows, which are the rows of the result.
+
+    Args:
+        inputs: sequences of the utterances
+        steps_s: block → seconds from one step to the next; windows are counted on the first block
+        windows: their length and hop
+    """
+    counted = next(iter(steps_s))
+    where = cut(inputs.sequences[counted].lengths * steps_s[counted], windows)
+    blocks = {name: of(block, where, windows, steps_s[name]) for name, block in inputs.sequences.items()}
+    return where, Inputs(inputs.units[where.parent], sequences=blocks)
 
 
 def pooled(scores: Scores, clip: Labels, clips: Clips) -> tuple[Rows, Scores]:

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,9 +22,10 @@ from tasks.core.config import Config, Section
 from tasks.core.each import Each, Work
 from tasks.core.errors import AudioError, InputError
 from tasks.core.results import Reject, Result
-from tasks.features.base import feature_sets, registry, store
+from tasks.features.base import extraction, feature_sets, registry, store
 from tasks.features.base.extractor import Extractor, Sound, Transcript, VideoFrames
 from tasks.features.base.settings import settings_of
+from tasks.features.base.transcripts import transcripts
 from tasks.features.video import contact_sheet, utterance_frames
 from tasks.media import decode
 from tasks.media.corpus_files import media_files as media
@@ -35,7 +33,6 @@ from tasks.media.corpus_files import sound_check
 from tasks.media.corpus_files.media_files import MediaFile
 
 _TEXTS_PER_BATCH, _FILES_PER_BATCH = 256, 16
-_BATCH_SIZE = 32
 _LIBRARIES = ("undertone", "numpy", "torch", "transformers", "simplemma", "pyAudioAnalysis")
 
 
@@ -76,14 +73,8 @@ class Batch:
         return hashlib.sha256(json.dumps([read, [file.content for file in self.files]]).encode()).hexdigest()
 
 
-@dataclass
-class _Extracted:
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
-
-
 def extract_one(item: Batch, _: Section) -> Result:
-    """Extract the features of one batch, utterances of similar length together to limit padding.
+    """Extract the features of one batch.
 
     Args:
         item: the batch
@@ -91,15 +82,10 @@ def extract_one(item: Batch, _: Section) -> Result:
     Returns:
         rows of schema `store.EXTRACTED`, and rejects
     """
-    function, extractor = _started(item.extractor, item.settings)
-    extracted = _Extracted()
+    extractor, rejects = registry.extractor(item.extractor), list[Reject]()
     settings = settings_of(extractor.settings, json.loads(item.settings), item.extractor)
-    inputs = list(_read(item, extractor, settings, extracted))
-    inputs.sort(key=lambda entry: (_length(entry[1]), entry[0]))
-    size = getattr(settings, "batch_size", _BATCH_SIZE)
-    for start in range(0, len(inputs), size):
-        _extract(function, inputs[start : start + size], extracted)
-    return Result(tables.from_rows(extracted.rows, store.EXTRACTED), tuple(extracted.rejects))
+    extracted = extraction.extract(item.extractor, item.settings, _read(item, extractor, settings, rejects))
+    return Result(tables.from_rows(extracted.rows, store.EXTRACTED), (*rejects, *extracted.rejects))
 
 
 def run(config: Config, name: str, *, each: Each) -> None:
@@ -167,7 +153,7 @@ def _batches(name: str, config: Config, extractor: Extractor, settings: Any) -> 
     corpus = config.features[name].corpus
     rows = tables.read_corpus(paths.utterances(corpus)).to_pylist()
     if extractor.reads == "text":
-        batches = _in_batches(_transcripts(rows, getattr(settings, "context", 0)), _TEXTS_PER_BATCH)
+        batches = _in_batches(transcripts(rows, getattr(settings, "context", 0)), _TEXTS_PER_BATCH)
         parts: list[dict[str, Any]] = [{"transcripts": tuple(batch)} for batch in batches]
     else:
         files = _files(corpus, rows, config, extractor)
@@ -233,24 +219,6 @@ def _code(extractor: Extractor, settings: Any) -> str:
     return code
 
 
-def _transcripts(rows: Sequence[Mapping[str, Any]], context: int) -> list[tuple[str, tuple[str, Transcript]]]:
-    """Return dialogue, id and transcript of every utterance with text; `context`: preceding utterances to include."""
-    groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in rows:
-        if row["text"]:
-            groups[row.get("dialogue") or row["group"]].append(row)
-    keyed = []
-    for group, members in sorted(groups.items()):
-        members.sort(key=lambda row: (row["turn"] is None, row["turn"] or 0, row["utterance_id"]))
-        turns = [((row["speaker"] or "").rpartition("/")[2], row["text"]) for row in members]
-        # without turn numbers the order is unknown
-        ordered = all(row["turn"] is not None for row in members)
-        for number, row in enumerate(members):
-            before = tuple(turns[max(0, number - context) : number]) if ordered else ()
-            keyed.append((group, (row["utterance_id"], Transcript(row["text"], turns[number][0], before))))
-    return keyed
-
-
 def _in_batches(keyed: Sequence[tuple[str, Any]], size: int) -> list[list[Any]]:
     """Distribute entries over batches by a digest of their key; the number of batches is a power of two.
 
@@ -267,65 +235,31 @@ def _in_batches(keyed: Sequence[tuple[str, Any]], size: int) -> list[list[Any]]:
 
 
 def _read(
-    item: Batch, extractor: Extractor, settings: Any, extracted: _Extracted
+    item: Batch, extractor: Extractor, settings: Any, rejects: list[Reject]
 ) -> Iterator[tuple[str, Transcript | Sound | VideoFrames]]:
     """Yield id and input of every utterance of a batch."""
     if extractor.reads == "text":
         yield from item.transcripts
     elif extractor.reads == "sound":
-        yield from _sounds(item, extracted)
+        yield from _sounds(item, rejects)
     else:
         for file in item.files:
             for span in file.spans:
                 try:
                     yield span.utterance_id, utterance_frames.read(file.whole_path, span, settings)
                 except AudioError as error:
-                    extracted.rejects.append(Reject(span.utterance_id, "no picture", str(error)))
+                    rejects.append(Reject(span.utterance_id, "no picture", str(error)))
 
 
-def _sounds(item: Batch, extracted: _Extracted) -> Iterator[tuple[str, Sound]]:
+def _sounds(item: Batch, rejects: list[Reject]) -> Iterator[tuple[str, Sound]]:
     for file in item.files:
         try:
             samples = decode.samples(file.whole_path)
         except AudioError as error:
-            extracted.rejects.append(Reject(file.path, "no sound", str(error)))
+            rejects.append(Reject(file.path, "no sound", str(error)))
             continue
         for span, part in sound_check.utterance_samples(file, samples):
             yield span.utterance_id, Sound(part.astype(np.float32) / np.float32(sound_check.FULL_SCALE), decode.RATE_HZ)
-
-
-def _extract(
-    function: Any, inputs: Sequence[tuple[str, Transcript | Sound | VideoFrames]], extracted: _Extracted
-) -> None:
-    """Extract several utterances at once; after a failure one by one, so that only the failing one is rejected."""
-    try:
-        values = function([content for _, content in inputs])
-    except AudioError as error:
-        if len(inputs) == 1:
-            extracted.rejects.append(Reject(inputs[0][0], "no features", str(error)))
-            return
-        for entry in inputs:
-            _extract(function, [entry], extracted)
-        return
-    extracted.rows += [store.row(name, value) for (name, _), value in zip(inputs, values, strict=True)]
-
-
-@lru_cache(maxsize=2)
-def _started(name: str, settings: str) -> tuple[Any, Extractor]:
-    extractor = registry.extractor(name)
-    function = extractor.start(settings_of(extractor.settings, json.loads(settings), name))
-    if "torch" in sys.modules:
-        import torch
-
-        # worker processes fill the cores; one thread also makes sums independent of the number of cores
-        torch.set_num_threads(1)
-    return function, extractor
-
-
-def _length(content: Transcript | Sound | VideoFrames) -> int:
-    if isinstance(content, Transcript):
-        return len(content.text) + sum(len(text) for _, text in content.before)
-    return len(content.samples if isinstance(content, Sound) else content.images)
 
 
 def _version(library: str) -> str | None:

@@ -14,7 +14,7 @@ import pytest
 from tasks.core import config, each, paths, tables
 from tasks.core.config import Config, Corpus, Extraction
 from tasks.core.errors import AudioError, InputError
-from tasks.features.base import registry, store
+from tasks.features.base import extraction, registry, store
 from tasks.features.base.extractor import Extractor, Sound
 from tasks.features.video import contact_sheet, utterance_frames
 from tasks.on_demand import simulated_corpora
@@ -118,9 +118,9 @@ def test_sound_that_cannot_be_used_is_rejected_alone(read: Config, monkeypatch: 
     kind = registry.extractor("functionals").settings
     odd = Extractor("functionals", "odd", "sound", "vector", kind, start)
     monkeypatch.setattr(registry, "extractor", lambda _: odd)
-    extract._started.cache_clear()
+    extraction._started.cache_clear()
     found, _ = run(read, "odd", corpus="tess", extractor="functionals")
-    extract._started.cache_clear()
+    extraction._started.cache_clear()
     rejected = tables.read(paths.features("tess", "odd") / "rejected.parquet", tables.REJECTED).to_pylist()
     assert {row["reason"] for row in rejected} == {"no features"}
     assert len(found.ids) + len(rejected) == tables.read_corpus(paths.utterances("tess")).num_rows
