@@ -101,6 +101,11 @@ class Protocol:
         return _UNITS[self.kind]
 
     @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns that every row must have."""
+        return ("split",) if self.kind == "official" else self.unit
+
+    @property
     def inner_unit(self) -> str:
         """The column whose values stay together in splits of a training part; "" for none.
 
@@ -178,8 +183,7 @@ class Protocol:
         Raises:
             NotEnoughData: if they do not; lists the protocols that are possible
         """
-        needed = ("split",) if self.kind == "official" else self.unit
-        for column in needed:
+        for column in self.needed:
             without = int((columns[column] == "").sum())
             if without:
                 raise NotEnoughData(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -18,20 +16,15 @@ from numpy.typing import NDArray
 
 from tasks.core import paths, tables
 from tasks.core.config import Experiment, Windows
-from tasks.core.errors import NotEnoughData
-from tasks.corpora import labels
 from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Columns, Split
 from tasks.evaluation.splits import Labels
-from tasks.experiments import windows
-from tasks.experiments.plan import MANY_INTENSITIES, SEVERAL, SHARED, FeatureSet, Plan
+from tasks.experiments import row_selection, windows
+from tasks.experiments.plan import FeatureSet, Plan
+from tasks.experiments.targets import MANY_INTENSITIES, SEVERAL
 from tasks.features.base import store
 from tasks.features.base.sequences import Sequences
 from tasks.models.base.estimator import Inputs
-
-NO_TARGET, NO_FEATURES, NOT_AMONG_FIRST = "no label among the classes", "no features", "beyond the first of its class"
-NOT_ASKED_FOR, EXCLUDED = "not what the recipe is about", "excluded by the recipe"
-_NAMED = 12
 
 
 @dataclass(frozen=True)
@@ -120,43 +113,49 @@ def _load(_: str, held: _Held) -> Data:
 
 def _read(plan: Plan) -> Data:
     recipe = plan.recipe
-    rows = sorted(
-        tables.read_corpus(paths.utterances(recipe.corpus)).to_pylist(), key=lambda row: str(row["utterance_id"])
-    )
-    left_out: Counter[str] = Counter()
+    rows = _table(plan)
     sets = {part.name: store.read(paths.features(recipe.corpus, part.name)) for part in plan.parts}
     ids = [row["utterance_id"] for row in rows]
     places = {name: store.positions(features, ids) for name, features in sets.items()}
     needs = np.logical_and if recipe.missing == "left-out" else np.logical_or
-    has_features = needs.reduce([place >= 0 for place in places.values()])
-    kept, targets, taken = [], [], Counter[str]()
-    asked, excluded = _asked(plan, rows), _excluded(plan, ids)
-    for number, target in enumerate(_targets(plan, rows)):
-        if not asked[number]:
-            left_out[NOT_ASKED_FOR] += 1
-        elif ids[number] in excluded:
-            left_out[EXCLUDED] += 1
-        elif target is None:
-            left_out[NO_TARGET] += 1
-        elif not has_features[number]:
-            left_out[NO_FEATURES] += 1
-        elif recipe.first_per_class and taken[str(target)] >= recipe.first_per_class:
-            left_out[NOT_AMONG_FIRST] += 1
-        else:
-            taken[str(target)] += 1
-            kept.append(number)
-            targets.append(target)
-    _demand_rows(plan, targets, left_out)
-    chosen = np.array(kept, dtype=np.int64)
-    columns = protocols.columns_of({name: [rows[number][name] for number in kept] for name in protocols.NEEDED})
-    places = {name: place[chosen] for name, place in places.items()}
-    inputs = inputs_of(plan.parts, recipe.missing, sets, places, _units(plan, columns))
-    target = np.array(targets) if plan.task == "classes" else np.array(targets, dtype=np.float64)
+    kept, targets, left_out = row_selection.select(plan, rows, needs.reduce([place >= 0 for place in places.values()]))
+    data = _of(plan, [rows[number] for number in kept], targets, left_out)
+    places = {name: place[np.array(kept, dtype=np.int64)] for name, place in places.items()}
     cards = {name: features.card for name, features in sets.items()}
-    digest, clips = _digest(recipe, columns, targets, cards), columns["utterance_id"]
-    lacking = {name: int((place < 0).sum()) for name, place in places.items() if (place < 0).any()}
-    data = Data(columns, target, _outputs(plan, target), inputs, left_out, digest, clips, cards, lacking)
+    data = replace(
+        data,
+        inputs=inputs_of(plan.parts, recipe.missing, sets, places, data.inputs.units),
+        digest=_digest(recipe, data.columns, targets, cards),
+        cards=cards,
+        lacking={name: int((place < 0).sum()) for name, place in places.items() if (place < 0).any()},
+    )
     return _windowed(data, recipe.windows) if recipe.windows else data
+
+
+def without_features(plan: Plan) -> Data:
+    """Return an experiment's rows by the utterance table alone, for checks before features are extracted.
+
+    Args:
+        plan: the recipe
+
+    Raises:
+        NotEnoughData: if no row is left, there is a single class, or the recipe names what no row has
+    """
+    rows = _table(plan)
+    kept, targets, left_out = row_selection.select(plan, rows)
+    return _of(plan, [rows[number] for number in kept], targets, left_out)
+
+
+def _table(plan: Plan) -> list[dict[str, Any]]:
+    rows = tables.read_corpus(paths.utterances(plan.recipe.corpus)).to_pylist()
+    return sorted(rows, key=lambda row: str(row["utterance_id"]))
+
+
+def _of(plan: Plan, rows: Sequence[Mapping[str, Any]], targets: list[Any], left_out: Mapping[str, int]) -> Data:
+    columns = protocols.columns_of({name: [row[name] for row in rows] for name in protocols.NEEDED})
+    target = np.array(targets) if plan.task == "classes" else np.array(targets, dtype=np.float64)
+    inputs = Inputs(columns[plan.protocol.inner_unit or "utterance_id"])
+    return Data(columns, target, _outputs(plan, target), inputs, left_out, "", columns["utterance_id"])
 
 
 def _windowed(data: Data, settings: Windows) -> Data:
@@ -220,94 +219,12 @@ def _of_rows(table: pa.Table, data: Data) -> pa.Table:
     return table.filter(pa.compute.is_in(table["utterance_id"], pa.array(np.unique(data.clips).tolist(), pa.string())))
 
 
-def _asked(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
-    """Return for every row whether `only` selects it.
-
-    Raises:
-        NotEnoughData: if `only` names a column that does not exist, or a value that no row has
-    """
-    for column, values in plan.recipe.only.items():
-        present = {str(row[column]) for row in rows if row.get(column) is not None}
-        if unknown := [value for value in values if value not in present]:
-            few = ", ".join(sorted(present)[:_NAMED]) + (" …" if len(present) > _NAMED else "")
-            columns = ", ".join(sorted({key for row in rows for key in row}))
-            possible = f"there are {few}" if present else f"columns are {columns}"
-            raise NotEnoughData(
-                f"experiment {plan.name}: only: no utterance of {plan.recipe.corpus} has {', '.join(unknown)} as its "
-                f"{column}; {possible}"
-            )
-    return [all(str(row.get(column)) in values for column, values in plan.recipe.only.items()) for row in rows]
-
-
-def _excluded(plan: Plan, ids: Sequence[str]) -> set[str]:
-    """Return the ids of the utterances that the recipe excludes.
-
-    Raises:
-        NotEnoughData: if an entry of `exclude` matches no utterance
-    """
-    matches = {pattern: fnmatch.filter(ids, pattern) for pattern in plan.recipe.exclude}
-    if unknown := [pattern for pattern, matched in matches.items() if not matched]:
-        raise NotEnoughData(
-            f"experiment {plan.name}: exclude: no utterance of {plan.recipe.corpus} has the id "
-            f"{', '.join(unknown[:_NAMED])}; an id is written like {ids[0] if ids else 'corpus/name'}"
-        )
-    return set().union(*matches.values())
-
-
-def _targets(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Return every row's target; None if it has none that the recipe uses."""
-    targets = [_target(plan, row) for row in rows]
-    extra = plan.recipe.only_in_training
-    corpora = [row["corpus"] for row in rows]
-    if unknown := sorted(set(extra) - set(corpora)):
-        present = ", ".join(sorted(set(corpora)))
-        raise NotEnoughData(f"experiment {plan.name}: only_in_training names {', '.join(unknown)}; there are {present}")
-    for number, (target, corpus) in enumerate(zip(targets, corpora, strict=True)):
-        if extra.get(corpus) and target not in extra[corpus]:
-            targets[number] = None
-    _demand_known_labels(plan, rows)
-    if plan.recipe.labels != SHARED:
-        return targets
-    of_corpus: dict[str, set[str]] = {}
-    for target, corpus in zip(targets, corpora, strict=True):
-        of_corpus.setdefault(corpus, set()).update({target} - {None})
-    shared = set.intersection(*of_corpus.values())
-    return [target if target in shared else None for target in targets]
-
-
-def _demand_known_labels(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Check that every label that the recipe lists itself occurs."""
-    recipe = plan.recipe
-    listed = [] if isinstance(recipe.labels, str) else list(recipe.labels)
-    present = {row.get(recipe.target) for row in rows} - {None}
-    if unknown := [name for name in listed if name not in present]:
-        raise NotEnoughData(
-            f"experiment {plan.name}: labels: no utterance of {recipe.corpus} has {', '.join(unknown)} as its "
-            f"{recipe.target}; there are {', '.join(sorted(map(str, present))[:_NAMED])}"
-        )
-
-
-def _target(plan: Plan, row: Mapping[str, Any]) -> Any:
-    recipe = plan.recipe
-    if plan.task == "classes":
-        value, classes = row.get(recipe.target), labels.chosen(recipe.labels)
-        return value if classes is None else classes.get(value or "")
-    if recipe.target == SEVERAL:
-        values = [row.get(name) for name in MANY_INTENSITIES]
-        return None if None in values else [float(value > 0) for value in values if value is not None]
-    return row.get(recipe.target)
-
-
 def _outputs(plan: Plan, target: NDArray[Any]) -> tuple[str, ...]:
     if plan.task == "classes":
         return tuple(np.unique(target).tolist())
     if plan.recipe.target == SEVERAL:
         return tuple(name.removesuffix("_intensity") for name in MANY_INTENSITIES)
     return (plan.recipe.target,)
-
-
-def _units(plan: Plan, columns: Columns) -> Labels:
-    return columns[plan.protocol.inner_unit or "utterance_id"]
 
 
 def inputs_of(
@@ -346,14 +263,6 @@ def _with_missing(features: store.Features, place: NDArray[np.int64]) -> Sequenc
         return Sequences(np.zeros((1, 1), dtype=np.float32), zeros, zeros)
     sequences = features.sequences(np.where(present, place, 0))
     return Sequences(sequences.steps, np.where(present, sequences.starts, 0), np.where(present, sequences.lengths, 0))
-
-
-def _demand_rows(plan: Plan, targets: list[Any], left_out: Mapping[str, int]) -> None:
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "the corpus is empty"
-    if not targets:
-        raise NotEnoughData(f"experiment {plan.name}: no utterance of {plan.recipe.corpus} can be used: {reasons}")
-    if plan.task == "classes" and len(set(targets)) < 2:
-        raise NotEnoughData(f"experiment {plan.name}: found a single class, {targets[0]}; expected two or more")
 
 
 def _digest(recipe: Experiment, columns: Columns, targets: list[Any], cards: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from tasks.corpora.readers import registry
-from tasks.experiments.plan import _TARGETS
+from tasks.experiments.targets import TARGETS
 from tasks.pages.leaderboard import published_scores
 
 
@@ -15,7 +15,7 @@ def test_every_score_names_corpus_target_metric_system_protocol_and_source() -> 
     assert published_scores.SCORES
     for entry in published_scores.SCORES:
         assert entry.corpus in registry.names()
-        assert entry.target in _TARGETS
+        assert entry.target in TARGETS
         assert entry.metric in get_args(published_scores.Metric)
         assert entry.system
         assert entry.protocol
