@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tasks.core.config import Clips, Experiment
@@ -112,14 +112,15 @@ def _of_protocol(plan: Plan) -> Iterator[str]:
 def _of_model(plan: Plan) -> Iterator[str]:
     model, task = plan.model, plan.task
     if task not in model.tasks:
-        able = _able(lambda other: task in other.tasks)
+        able = ", ".join(other.name for other in _models() if task in other.tasks)
         yield f"model: {model.name} cannot learn the target {plan.recipe.target}; able are {able}"
     for part in plan.parts:
         kind = part.extractor.gives
         if kind not in model.takes:
+            able = ", ".join(other.name for other in _models() if kind in other.takes)
             yield (
                 f"features: {part.name} ({part.extractor.name}) give a {kind} per utterance, and {model.name} takes "
-                f"{' or '.join(sorted(model.takes))}; able are {_able(lambda other, kind=kind: kind in other.takes)}"
+                f"{' or '.join(sorted(model.takes))}; able are {able}"
             )
     for point in range(len(plan.points)):
         plan.settings(point)
@@ -177,7 +178,7 @@ def _of_missing(plan: Plan) -> Iterator[str]:
     if plan.recipe.missing == "left-out":
         return
     if not plan.model.lacking:
-        able = _able(lambda other: other.lacking)
+        able = ", ".join(other.name for other in _models() if other.lacking)
         yield f"missing: {plan.model.name} needs all features of every utterance; models that do not: {able}"
     if plan.recipe.windows is not None:
         yield "missing: missing features cannot be cut into windows; use left-out"
@@ -197,8 +198,8 @@ def _of_together(plan: Plan) -> Iterator[str]:
             yield f"model.together: {name} is the name of other features; call it differently"
 
 
-def _able(is_able: Callable[[Model], bool]) -> str:
-    return ", ".join(name for name in models.names() if is_able(models.model(name)))
+def _models() -> list[Model]:
+    return [models.model(name) for name in models.names()]
 
 
 def _unknown(name: str, allowed: Iterable[str], what: str) -> Iterator[str]:
