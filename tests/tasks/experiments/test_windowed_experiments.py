@@ -154,7 +154,7 @@ def test_another_corpus_is_only_learned_from(toy: Toy) -> None:
 
 
 def test_a_corpus_that_is_not_there(toy: Toy) -> None:
-    with pytest.raises(NotEnoughData, match="only_in_training names nowhere; there are toy"):
+    with pytest.raises(NotEnoughData, match="only_in_training: no utterance is of nowhere; there are toy"):
         run(toy(only_in_training={"nowhere": []}))
 
 
