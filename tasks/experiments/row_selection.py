@@ -98,7 +98,9 @@ def _targets(plan: Plan, rows: Rows) -> list[Any]:
     corpora = [row["corpus"] for row in rows]
     if unknown := sorted(set(extra) - set(corpora)):
         present = ", ".join(sorted(set(corpora)))
-        raise NotEnoughData(f"{plan.where}.only_in_training: no utterance is of {', '.join(unknown)}; there are {present}")
+        raise NotEnoughData(
+            f"{plan.where}.only_in_training: no utterance is of {', '.join(unknown)}; there are {present}"
+        )
     for number, (target, corpus) in enumerate(zip(targets, corpora, strict=True)):
         if extra.get(corpus) and target not in extra[corpus]:
             targets[number] = None
