@@ -56,6 +56,17 @@ def test_parameters_are_those_the_code_reads(stage: str) -> None:
     assert "runtime" not in listed, "the machine decides nothing"
 
 
+def test_outputs_stay_while_their_stage_runs_again() -> None:
+    # DVC removes others before it runs a stage: they would be missing during the run, and after one that was stopped
+    outputs = [
+        entry for stage in DAG.values() for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])
+    ]
+    assert outputs
+    assert [
+        entry for entry in outputs if not isinstance(entry, dict) or not next(iter(entry.values()))["persist"]
+    ] == []
+
+
 def test_outputs_lie_in_the_stages_own_folder() -> None:
     for stage in STAGES:
         for kind in ("outs", "metrics", "plots"):

@@ -21,8 +21,8 @@ WITHOUT_EFFECT = frozenset(f"{PACKAGE}.core.{name}" for name in ("code_version",
 PLUMBING = WITHOUT_EFFECT.union(
     f"{PACKAGE}.core.{name}"
     for name in (
-        "artifacts", "bugs", "config", "discovery", "each", "errors", "memo", "os_errors", "paths", "pipeline_file",
-        "results", "tables", "yaml_files",
+        "artifacts", "bugs", "config", "discovery", "each", "errors", "folders", "memo", "os_errors", "paths",
+        "pipeline_file", "results", "tables", "yaml_files",
     )
 )  # fmt: skip
 """Modules that carry results without computing them. Cache keys hold settings and schemas by value instead."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -35,17 +35,18 @@ _CURVES = pa.schema(
 )
 
 
-def write(config: Config, recipe: Plan, data: Data, fits: Sequence[Fits], audit: AuditReport) -> None:
-    """Write all files of `data/experiment/NAME/` but `audit.json`.
+def write(target: Path, config: Config, recipe: Plan, data: Data, fits: Sequence[Fits], *, audit: AuditReport) -> None:
+    """Write all files of an experiment's results.
 
     Args:
+        target: the folder
         config: all settings
         recipe: the experiment
         data: its rows
         fits: of the recipe itself, then of every baseline
         audit: of its folds
     """
-    target, settings = paths.experiment(recipe.name), config.evaluate
+    settings = config.evaluate
     splits = folds.folds(recipe, data, recipe.recipe.seeds[0])
     groups = experiment_data.resampled(recipe, data.columns)
     bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
@@ -55,6 +56,7 @@ def write(config: Config, recipe: Plan, data: Data, fits: Sequence[Fits], audit:
     files = dict(record["files"])
     fitted = fitted_model.load(recipe, files, item.point)
     metrics["model"] |= model_plots.size(fitted, files)
+    tables.write_text(target / "audit.json", json.dumps(audit.to_dict(), indent=2, ensure_ascii=False) + "\n")
     tables.write_text(target / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
     predictions = results.predictions(recipe, data, fits, groups)
     with tables.whole(target / "predictions.parquet") as part:
@@ -73,7 +75,7 @@ def write(config: Config, recipe: Plan, data: Data, fits: Sequence[Fits], audit:
     )
     tables.write_text(target / "plot_data.json", plot_data.dumps(drawn))
     tables.write_text(target / "cost.json", json.dumps(results.cost(fits), indent=2) + "\n")
-    _write_model(recipe, item, record, files)
+    _write_model(target / "model", recipe, item, record, files)
 
 
 def _curves(fits: Fits) -> pa.Table:
@@ -101,10 +103,8 @@ def _row_plots(recipe: Plan, data: Data, splits: Sequence[Split], recipe_runs: l
     )
 
 
-def _write_model(recipe: Plan, item: Fit, record: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+def _write_model(folder: Path, recipe: Plan, item: Fit, record: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
     """Write the kept model: of the only fold, or trained on all rows."""
-    folder = paths.experiment(recipe.name) / "model"
-    shutil.rmtree(folder, ignore_errors=True)
     for name, content in sorted(files.items()):
         tables.write_bytes(folder / name, content)
     card: dict[str, Any] = {

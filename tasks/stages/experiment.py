@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from tasks import leaks
-from tasks.core import paths, tables
+from tasks.core import folders, paths
 from tasks.core.config import Config
 from tasks.core.each import Each
 from tasks.core.errors import InputError
@@ -34,10 +32,10 @@ def run(config: Config, name: str, *, each: Each) -> None:
     recipe = plan.plan(name, config)
     data = experiment_data.load(recipe)
     audit = audit_of(recipe, data)
-    report = json.dumps(audit.to_dict(), indent=2, ensure_ascii=False) + "\n"
-    tables.write_text(paths.experiment(name) / "audit.json", report)
     leaks.demand(audit)
-    result_files.write(config, recipe, data, list(all_fits.fits(recipe, data, each)), audit)
+    fits = list(all_fits.fits(recipe, data, each))
+    with folders.replaced(paths.experiment(name)) as folder:
+        result_files.write(folder, config, recipe, data, fits, audit=audit)
 
 
 def plugins(config: Config, name: str) -> list[str]:
