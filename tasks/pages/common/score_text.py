@@ -1,4 +1,4 @@
-"""Names and meanings of an experiment's scores, its headline score, and whether it is leaky."""
+"""An experiment's scores in words: names, meanings, intervals, the headline, and whether it is leaky."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ MEANINGS: Mapping[str, str] = {
 LOWER_IS_BETTER = frozenset({"mae"})
 LEAKY_SHARE = 0.05
 SHUFFLED = "shuffled labels"
+_RELATIONS = {"above": "lies entirely above", "below": "lies entirely below", "overlap": "overlaps"}
 _MAJORITY = {"classes": "majority class", "labels": "majority of each label", "values": "mean of the training part"}
 
 
@@ -60,6 +61,13 @@ class Score:
         """The interval in words."""
         return "no interval" if self.low is None or self.high is None else f"{self.low:.3f} to {self.high:.3f}"
 
+    @property
+    def signed(self) -> str:
+        """The score as a difference: with its sign and its interval."""
+        if self.low is None or self.high is None:
+            return f"{self.value:+.3f}"
+        return f"{self.value:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
+
     def side_of(self, other: Score) -> str | None:
         """Return `above` or `below` if the intervals do not overlap, `overlap` if they do, None if one is missing.
 
@@ -71,6 +79,21 @@ class Score:
         if self.low > other.high:
             return "above"
         return "below" if self.high < other.low else "overlap"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The sentence at the top of a page.
+
+    Args:
+        name: class in the style sheet
+        score: the score with its interval
+        why: n, protocol, baselines, and whether the intervals overlap
+    """
+
+    name: str
+    score: str
+    why: str
 
 
 def headline(results: Mapping[str, Any]) -> str:
@@ -129,15 +152,46 @@ def _shown(score: Mapping[str, float | None]) -> Score:
     return Score.of({name: 0.0 if value is not None and abs(value) < 5e-4 else value for name, value in score.items()})
 
 
-def side(mine: Score, other: Score, measure: str) -> str | None:
-    """Return `better`, `worse` or `overlap` for two intervals, None if one is missing.
+def summary(results: Mapping[str, Any]) -> Headline:
+    """Return the headline score with interval, n, protocol and baselines.
 
     Args:
-        mine: score of the recipe
-        other: score of a baseline
-        measure: name of the score; of an error, lower is better
+        results: content of the experiment's `metrics.json`
     """
-    position = mine.side_of(other)
-    if position in ("above", "below"):
-        return "better" if (position == "above") != (measure in LOWER_IS_BETTER) else "worse"
-    return position
+    measure, leaky = headline(results), leak(results)
+    scores = {name: by_measure[measure] for name, by_measure in systems(results).items()}
+    mine, first = scores["recipe"], majority(results)
+    baselines = {f"the {first}": scores[first]}
+    if SHUFFLED in scores:
+        baselines[SHUFFLED] = scores[SHUFFLED]
+    sides = {name: mine.side_of(other) for name, other in baselines.items()}
+    groups = f" of {results['n_groups']:,} groups" if results["n_groups"] > 1 else ""
+    why = (
+        f"{results['confidence']:.0%} interval; n = {results['n']:,} test utterances{groups}; protocol "
+        f"{results['protocol']}. Baselines: {' and '.join(f'{name} {other}' for name, other in baselines.items())}; "
+        f"{_relations(sides)}."
+    )
+    apart = set(sides.values()) == {"below" if measure in LOWER_IS_BETTER else "above"}
+    name = "failed" if leaky else "passed" if apart else "usable"
+    return Headline(name, f"{'LEAKY: ' if leaky else ''}{NAMES[measure]} {mine}", why)
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """Return the scores of the recipe and of each baseline as a Markdown table."""
+    by_system = systems(results)
+    lines = [f"| {results['n']:,} utterances | {' | '.join(by_system)} |", f"| --- {'| --- ' * len(by_system)}|"]
+    for measure in measures(results):
+        cells = (str(scores.get(measure, "–")) for scores in by_system.values())
+        lines.append(f"| {NAMES[measure]} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _relations(sides: Mapping[str, str | None]) -> str:
+    if None in sides.values():
+        return "without intervals they cannot be compared"
+    relations = [
+        f"{relation} {' and '.join(f'that of {name}' for name, position in sides.items() if position == side)}"
+        for side, relation in _RELATIONS.items()
+        if side in sides.values()
+    ]
+    return f"the recipe’s interval {', and '.join(relations)}"

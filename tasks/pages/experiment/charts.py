@@ -31,6 +31,7 @@ _MARKS = (
 # Okabe and Ito's colours without black and yellow, which are invisible on one of the two backgrounds
 _HUES = ("#0077bb", "#d55e00", "#009e73", "#cc6fa3", "#b8860b", "#56b4e9", "#8e7cc3", "#a0522d")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "triangle-down", "cross", "star", "pentagon", "hexagon")
+_DIAGONAL = {"color": _GREY, "dash": "dot", "width": 1.5}
 _FEW_EPOCHS = 4
 _SHOWN = 0.9
 """Quantile of a learning-rate search's losses at the top of its chart."""
@@ -84,14 +85,7 @@ def roc(points: Sequence[Mapping[str, Any]], auc: Mapping[str, float | None], ou
         outputs: the classes, in order
     """
     figure, colours = empty(), _colours(outputs)
-    figure.add_scatter(
-        x=[0, 1],
-        y=[0, 1],
-        mode="lines",
-        showlegend=False,
-        hoverinfo="skip",
-        line={"color": _GREY, "dash": "dot", "width": 1.5},
-    )
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", showlegend=False, hoverinfo="skip", line=_DIAGONAL)
     for name in outputs:
         of_class = [point for point in points if point["class"] == name]
         if not of_class:
@@ -111,29 +105,54 @@ def roc(points: Sequence[Mapping[str, Any]], auc: Mapping[str, float | None], ou
     return plain(figure, height=_with_legend(400, len(outputs)))
 
 
-def reliability(bins: Sequence[Mapping[str, float]]) -> Chart:
+def reliability(parts: Mapping[str, Mapping[str, Any]]) -> Chart:
     """Draw accuracy by confidence; the area of a point is its share of the rows.
 
     Args:
-        bins: rows with confidence, accuracy and share
+        parts: name of the line → `bins`, rows with confidence, accuracy and share
     """
     figure = empty()
-    diagonal = {"color": _GREY, "dash": "dot", "width": 1.5}
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="perfect calibration", line=diagonal, hoverinfo="skip")
-    figure.add_scatter(
-        name="measured",
-        mode="lines+markers",
-        x=[bin_["confidence"] for bin_ in bins],
-        y=[bin_["accuracy"] for bin_ in bins],
-        # areas, not widths, are in proportion
-        marker={"color": SYSTEMS["classifier"], "size": [round(7 + 25 * bin_["share"] ** 0.5, 2) for bin_ in bins]},
-        line={"color": SYSTEMS["classifier"], "width": 1.5},
-        customdata=[bin_["share"] for bin_ in bins],
-        hovertemplate="confidence %{x:.3f}<br>accuracy %{y:.3f}<br>%{customdata:.1%} of the rows<extra></extra>",
-    )
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="perfect calibration", line=_DIAGONAL, hoverinfo="skip")
+    for (name, part), (symbol, colour) in zip(parts.items(), (_MARKS[3], _MARKS[0]), strict=False):
+        bins = part["bins"]
+        figure.add_scatter(
+            name=name,
+            mode="lines+markers",
+            x=[bin_["confidence"] for bin_ in bins],
+            y=[bin_["accuracy"] for bin_ in bins],
+            # areas, not widths, are in proportion
+            marker={
+                "color": colour,
+                "symbol": symbol,
+                "size": [round(7 + 25 * bin_["share"] ** 0.5, 2) for bin_ in bins],
+            },
+            line={"color": colour, "width": 1.5},
+            customdata=[bin_["share"] for bin_ in bins],
+            hovertemplate="confidence %{x:.3f}<br>accuracy %{y:.3f}<br>%{customdata:.1%} of the rows<extra></extra>",
+        )
     figure.update_xaxes(range=[0, 1.02], dtick=0.2, title="confidence (mean of the bin)")
     figure.update_yaxes(range=[0, 1.02], dtick=0.2, title="accuracy of the bin")
     return plain(figure, height=400)
+
+
+def per_class(scores: Mapping[str, Mapping[str, float]]) -> Chart:
+    """Draw precision, recall and F1 of each class.
+
+    Args:
+        scores: class → scores
+    """
+    figure, colours = empty(), _colours(list(scores))
+    for name, of_class in scores.items():
+        figure.add_bar(
+            name=plotly_text(name),
+            x=["precision", "recall", "F1"],
+            y=[of_class[measure] for measure in ("precision", "recall", "f1")],
+            marker={"color": colours[name]},
+            hovertemplate=f"{plotly_text(name)}, %{{x}}: %{{y:.3f}}<extra></extra>",
+        )
+    figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.08)
+    figure.update_yaxes(range=[0, 1.05], dtick=0.2, title="score (0 to 1)")
+    return plain(figure, height=_with_legend(300, len(scores)))
 
 
 def curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, Chart]:

@@ -41,13 +41,6 @@ class Gain:
     gain: Score
     alone: bool
 
-    @property
-    def signed(self) -> str:
-        """The gain with its sign and its interval."""
-        if self.gain.low is None or self.gain.high is None:
-            return f"{self.gain.value:+.3f}"
-        return f"{self.gain.value:+.3f} ({self.gain.low:+.3f} to {self.gain.high:+.3f})"
-
 
 def gains(results: Mapping[str, Any]) -> list[Gain]:
     """Return what every modality adds to the headline score, in the order of `metrics.json`."""
@@ -71,4 +64,5 @@ def verdict(gains: Sequence[Gain]) -> str:
         return ""
     best = max(alone, key=lambda gain: gain.score.value)
     conclusion = _VERDICTS[best.gain.side_of(_ZERO)]
-    return f"The best single modality is {best.modalities}, {best.score}; all together add {best.signed}: {conclusion}."
+    added = f"all together add {best.gain.signed}: {conclusion}"
+    return f"The best single modality is {best.modalities}, {best.score}; {added}."

@@ -19,24 +19,8 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 12
 """Rows of the tables of folds and of tuned fits; longer tables are collapsed."""
-_RELATIONS = {"better": "is entirely better than", "worse": "is entirely worse than", "overlap": "overlaps"}
 _SEEN = "all rows, including those of the test part"
 _SMALLEST_REM, _LARGEST_REM = 0.85, 2.1
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The sentence at the top.
-
-    Args:
-        name: class in the style sheet
-        score: the score with its interval
-        why: n, protocol and baselines
-    """
-
-    name: str
-    score: str
-    why: str
 
 
 @dataclass(frozen=True)
@@ -56,66 +40,67 @@ def render(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData) 
         audit: checks of the folds, and findings
         plot_data: data of the charts
     """
-    charts, captions = _charts(results, plot_data)
-    return templating.render(
-        "pages/experiment/templates/experiment.html",
-        charts,
-        results=results,
-        title=f"{results['experiment']} (simulated)" if results["simulated"] else results["experiment"],
-        headline=headline(results),
-        leak=score_text.leak(results),
-        measures=score_text.measures(results),
-        by_window=by_window(results),
-        by_class=by_class(results) if results["task"] == "classes" else (),
-        names=score_text.NAMES,
-        gains=(gains := modalities.gains(results)),
-        gained=modalities.verdict(gains),
-        meanings=score_text.MEANINGS,
-        systems=score_text.systems(results),
-        recipe=recipe(results),
-        protocol=protocol(results),
-        tuned=tuned(results["tuned"]),
-        fold_name=experiment_charts.fold_name,
-        most_shown=MOST_SHOWN,
-        captions=captions,
-        plot_data=plot_data,
-        clouds=clouds(plot_data.words),
-        verdict=audit_page.verdict(audit),
-        findings=audit_page.ranked(audit),
-        clear=[finding for finding in audit.findings if not finding.n],
-        advice=audit_page.advice,
-    )
+    return templating.render("pages/experiment/templates/experiment.html", **context(results, audit, plot_data))
 
 
-def headline(results: Mapping[str, Any]) -> Headline:
-    """Return the headline score with interval, n, protocol and baselines in one sentence.
+def context(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData) -> dict[str, Any]:
+    """Return the variables of the template; pages that extend it add theirs.
 
     Args:
         results: content of `metrics.json`
+        audit: checks of the folds, and findings
+        plot_data: data of the charts
     """
-    measure, leak = score_text.headline(results), score_text.leak(results)
-    systems = {name: scores[measure] for name, scores in score_text.systems(results).items()}
-    mine = systems["recipe"]
-    majority = score_text.majority(results)
-    baselines = {f"the {majority}": systems[majority]}
-    if score_text.SHUFFLED in systems:
-        baselines[score_text.SHUFFLED] = systems[score_text.SHUFFLED]
-    sides = {name: score_text.side(mine, other, measure) for name, other in baselines.items()}
-    score = f"{'LEAKY: ' if leak else ''}{score_text.NAMES[measure]} {mine.value:.3f} ({mine.interval})"
-    groups = f" of {results['n_groups']:,} groups" if results["n_groups"] > 1 else ""
-    why = (
-        f"{results['confidence']:.0%} interval; n = {results['n']:,} test utterances{groups}; protocol "
-        f"{results['protocol']}. Baselines: {' and '.join(f'{name} {other}' for name, other in baselines.items())}; "
-        f"{_relations(sides)}."
-    )
-    apart = set(sides.values()) == {"better"}
-    return Headline("failed" if leak else "passed" if apart else "usable", score, why)
+    charts, captions = _charts(results, plot_data)
+    return {
+        "charts": charts,
+        "results": results,
+        "kind": "experiment",
+        "limits": (),
+        "cross_validated": in_line(results, "cross_validated"),
+        "random_weights": results.get("random_weights", False),
+        "references": (references := results.get("references", ())),
+        "heard": max(
+            (entry for entry in references if "annotators" in entry), key=lambda entry: entry["n"], default=None
+        ),
+        "reliability": _reliability(results),
+        "alone": (results.get("calibration") or {}).get("alone"),
+        "title": f"{results['experiment']} (simulated)" if results["simulated"] else results["experiment"],
+        "headline": score_text.summary(results),
+        "leak": score_text.leak(results),
+        "measures": score_text.measures(results),
+        "by_window": in_line(results, "windows"),
+        "by_class": by_class(results) if results["task"] == "classes" else (),
+        "names": score_text.NAMES,
+        "gains": (gains := modalities.gains(results)),
+        "gained": modalities.verdict(gains),
+        "meanings": score_text.MEANINGS,
+        "systems": score_text.systems(results),
+        "recipe": recipe(results),
+        "protocol": protocol(results),
+        "tuned": tuned(results["tuned"]),
+        "fold_name": experiment_charts.fold_name,
+        "most_shown": MOST_SHOWN,
+        "captions": captions,
+        "plot_data": plot_data,
+        "clouds": clouds(plot_data.words),
+        "verdict": audit_page.verdict(audit),
+        "findings": audit_page.ranked(audit),
+        "clear": [finding for finding in audit.findings if not finding.n],
+        "advice": audit_page.advice,
+    }
 
 
-def by_window(results: Mapping[str, Any]) -> dict[str, Score]:
-    """Return the scores of single windows, before they are combined; none without windows."""
-    scores = (results.get("windows") or {}).get("scores", {})
-    return {name: Score.of(scores[name]) for name in score_text.measures(results) if name in scores}
+def in_line(results: Mapping[str, Any], key: str) -> str:
+    """Return the scores of a part of the results, such as single windows, in one line; "" without that part.
+
+    Args:
+        results: content of `metrics.json`
+        key: of the part, which has `scores`
+    """
+    scores = (results.get(key) or {}).get("scores", {})
+    names = (name for name in score_text.measures(results) if name in scores)
+    return ", ".join(f"{score_text.NAMES[name]} {Score.of(scores[name])}" for name in names)
 
 
 def by_class(results: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -191,6 +176,8 @@ def protocol(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Leaky", f"Yes: {leak}. The scores do not show how the model performs on unseen data." if leak else "")
         if (leak := score_text.leak(results))
         else ("Leaky", "No, by its protocol; the audit below lists what the protocol does not keep apart."),
+        ("Cross-validation", _cross_validation(results.get("cross_validated"))),
+        ("Calibration", _calibration(results.get("calibration"))),
         ("Intervals", f"{results['confidence']:.0%}, by bootstrap over {resampled}."),
         ("Seeds", f"Mean over {seeds:,} seeds." if seeds > 1 else ""),
         ("Majority", f"{score_text.majority(results).capitalize()}: a baseline that uses no features."),
@@ -232,22 +219,35 @@ def _size(share: float) -> float:
     return _SMALLEST_REM + (_LARGEST_REM - _SMALLEST_REM) * max(0.0, share)
 
 
-def _relations(sides: Mapping[str, str | None]) -> str:
-    if None in sides.values():
-        return "without intervals they cannot be compared"
-    relations = [
-        f"{relation} {' and '.join(f'that of {name}' for name, position in sides.items() if position == side)}"
-        for side, relation in _RELATIONS.items()
-        if side in sides.values()
-    ]
-    return f"the recipe’s interval {', and '.join(relations)}"
-
-
 def _with(named: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     """Return the title of an extractor or a model, and the settings that the recipe sets."""
     name = named.get("extractor", named["name"])
     stated = f"; {plain(settings)}" if settings else ""
     return f"{name}: {named['title']}{stated}"
+
+
+def _cross_validation(measured: Mapping[str, Any] | None) -> str:
+    if not measured:
+        return ""
+    return (
+        f"The training part in {measured['folds']} folds that keep each {measured['unit']} whole, each tuned by itself."
+    )
+
+
+def _calibration(measured: Mapping[str, Any] | None) -> str:
+    if not measured or not measured.get("temperature"):
+        return ""
+    return f"{measured['method'].capitalize()} ({measured['temperature']:.3g}), fitted on {measured['fitted_on']}."
+
+
+def _reliability(results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the reliability before and after calibration; nothing for other tasks than classes."""
+    calibration = results.get("calibration") or {}
+    named = {
+        "before calibration": calibration.get("before", calibration),
+        "after calibration": calibration.get("after"),
+    }
+    return {name: part for name, part in named.items() if part}
 
 
 def _charts(results: Mapping[str, Any], plot_data: PlotData) -> tuple[dict[str, Any], dict[str, str]]:
@@ -256,8 +256,10 @@ def _charts(results: Mapping[str, Any], plot_data: PlotData) -> tuple[dict[str, 
     charts = {"scores": experiment_charts.scores(score_text.systems(results), score_text.measures(results))}
     if plot_data.roc:
         charts["roc"] = experiment_charts.roc(plot_data.roc, scores["auc"]["per_class"], outputs)
-    if calibration := results.get("calibration"):
-        charts["reliability"] = experiment_charts.reliability(calibration["bins"])
+    if reliability := _reliability(results):
+        charts["reliability"] = experiment_charts.reliability(reliability)
+    if results["task"] == "classes":
+        charts["per-class"] = experiment_charts.per_class(scores["per_class"])
     if results["protocol"] == "corpus-pairs":
         charts["pairs"] = experiment_charts.pairs(results["folds"], score_text.headline(results))
     if plot_data.counts:

@@ -27,6 +27,21 @@ DECLARED = Finding("seen speakers", "declared", 480, 480, "480 test utterances b
 PARTS = tuple(FoldSize(f"fold {k + 1} of 4", 360, 120) for k in range(4))
 AUDIT = AuditReport("speaker-out(4)", "No speaker is in both parts.", 480, PARTS, (CLEAR, SEEN))
 NOTHING = PlotData({}, (), {}, (), ())
+BIN = {"confidence": 0.75, "accuracy": 0.7, "share": 1.0}
+SCORE = {"value": 0.61, "low": 0.52, "high": 0.7}
+REFERENCES = [
+    {
+        "name": "labels", "title": "the weak labels", "what": "Whether the sound predicts what the lexicons say.",
+        "rows": "rated", "n": 1234, "n_groups": 9, "scores": {"uar": SCORE, "macro_f1": SCORE},
+        "baselines": {"majority": {"uar": SCORE | {"value": 0.333}}, "lexicons’ vote": {"uar": SCORE | {"value": 1.0}}},
+    },
+    {
+        "name": "listeners", "title": "the listeners’ majority", "what": "Whether the sound predicts what people hear.",
+        "rows": "rated", "n": 1234, "n_groups": 9, "scores": {"uar": SCORE | {"low": None, "high": None}},
+        "baselines": {"lexicons’ vote": {"uar": SCORE | {"value": 0.456}}}, "alpha": 0.514,
+        "annotators": ["anna", "<b>ben"], "n_without_majority": 17, "leave_one_out_macro_f1": {"anna": 0.681},
+    },
+]  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -123,8 +138,11 @@ def of_classes(classes: tuple[str, ...] = CLASSES, **more: Any) -> dict[str, Any
         scores=whole["recipe"],
         baselines={one: {name: whole[one][name] for name in names} for one in shown},
         folds=folds(names),
-        calibration=scoring.calibration(these, classes),
-    )
+        calibration={
+            "method": "temperature scaling", "temperature": 1.25, "fitted_on": "the other folds", "n": 480,
+            "before": scoring.calibration(these, classes), "after": {"ece": 0.0123, "bins": [BIN]},
+        },
+    )  # fmt: skip
     return figures | more
 
 
@@ -189,7 +207,7 @@ def test_everything_is_there_the_headline_first() -> None:
     assert re.search(
         r"UAR 0\.\d{3} \(0\.\d{3} to 0\.\d{3}\) 95% interval; n = 480 test utterances of 24 groups; protocol "
         r"speaker-out\(4\)\. Baselines: the majority class 0\.125 \(.*?\) and shuffled labels 0\.\d{3} \(.*?\); "
-        r"the recipe’s interval is entirely better than that of the majority class and that of shuffled labels\.",
+        r"the recipe’s interval lies entirely above that of the majority class and that of shuffled labels\.",
         page_text,
     )
     assert "text only" in page_text
@@ -241,7 +259,9 @@ def test_sections_without_data_are_left_out() -> None:
     page = Page(experiment.render(figures, replace(AUDIT, findings=()), NOTHING))
     assert page.sections == ["scores", "recipe", "protocol", "classes", "folds", "audit", "provenance"]
     assert "nan" not in page.text.lower().split()
-    assert sum("data-figure" in attributes for _, attributes in page.elements) == 1
+    assert [attributes["id"] for _, attributes in page.elements if "data-figure" in attributes] == [
+        "chart-scores", "chart-per-class"
+    ]  # fmt: skip
 
 
 def test_several_labels_at_once_have_their_own_scores() -> None:
@@ -258,7 +278,7 @@ def test_a_lower_error_is_better() -> None:
     assert page.sections == ["scores", "recipe", "protocol", "folds", "audit", "provenance"]
     assert re.search(
         r"MAE 0\.\d{3} \(.*mean of the training part .* "
-        r"the recipe’s interval is entirely better than that of the mean of the training part",
+        r"the recipe’s interval lies entirely below that of the mean of the training part",
         page.text,
     )
     assert "-0.000" not in page.text
@@ -375,3 +395,42 @@ def test_inputs_of_a_network() -> None:
     assert 'id="figure-attended-0"' in html
     assert "<em id=x>" not in html
     assert "Test rows are never augmented" in Page(html).text
+
+
+def test_both_references_with_their_baselines_and_what_they_measure() -> None:
+    page = Page(experiment.render(of_classes(references=REFERENCES), AUDIT, NOTHING))
+    page_text = page.text
+    assert page.sections.index("references") == 1
+    rows = "rated test rows, n = 1,234 of 9 groups"
+    assert (
+        f"Against the weak labels {rows} recipe 0.610 0.520 to 0.700 0.610 0.520 to 0.700 – – lexicons’ vote 1.000 "
+        "0.520 to 0.700 – – – majority class 0.333"
+    ) in page_text
+    assert "The listeners’ majority Whether the sound predicts what people hear. scored" in page_text
+    assert f"Against the listeners’ majority {rows} recipe 0.610 no interval – – – lexicons’ vote 0.456" in page_text
+    assert "2 listeners: anna, <b>ben. Krippendorff’s alpha: 0.514. Without a majority, and not scored: 17" in page_text
+    assert "listener macro F1 anna 0.681" in page_text
+    assert "references" not in Page(experiment.render(of_classes(), AUDIT, NOTHING)).sections
+
+
+def test_calibration_before_and_after() -> None:
+    html = experiment.render(of_classes(), AUDIT, NOTHING)
+    assert re.search(r"error: 0\.\d{3} before calibration, 0\.012 after calibration", Page(html).text)
+    assert "Calibration Temperature scaling (1.25), fitted on the other folds." in Page(html).text
+    lines = json.loads(re.findall(r'id="figure-reliability">(.*?)</script>', html)[0])["data"]
+    assert [line["name"] for line in lines] == ["perfect calibration", "before calibration", "after calibration"]
+    assert lines[2]["x"] == [0.75]
+
+
+def test_scores_of_cross_validation_on_the_training_part() -> None:
+    measured = {"folds": 5, "unit": "video", "n": 4321, "scores": {"uar": SCORE, "macro_f1": SCORE}, "tuned": []}
+    page_text = Page(experiment.render(of_classes(cross_validated=measured), AUDIT, NOTHING)).text
+    assert "Cross-validated on the training part (n = 4,321): UAR 0.610 (0.520 to 0.700), Macro F1 0.610" in page_text
+    assert "in 5 folds that keep each video whole, each tuned by itself" in page_text
+
+
+def test_random_weights_are_marked() -> None:
+    page_text = Page(experiment.render(of_classes(random_weights=True), AUDIT, NOTHING)).text
+    assert "ravdess-wav2vec2-svm RANDOM WEIGHTS" in page_text
+    assert "The scores show that the recipe runs, and nothing else." in page_text
+    assert "andom weights" not in Page(experiment.render(of_classes(), AUDIT, NOTHING)).text
