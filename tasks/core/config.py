@@ -265,6 +265,8 @@ class Experiment(Section):
             does
         first_per_class: use only the corpus's first so many of each class, before any split
         shuffles: how many times the labels are shuffled for the baseline
+        calibration_folds: where the protocol has a single fold, folds of its training part whose held-out scores
+            calibrate the probabilities and cross-validate the recipe
         subsets: whether every proper subset of modalities is trained on, and not only each of them alone; a modality
             that no utterance has is none
         declare: kinds of leaks that are known and accepted
@@ -292,6 +294,7 @@ class Experiment(Section):
     branches_see: Literal["training", "everything"] = "training"
     first_per_class: Annotated[int, Field(ge=1)] | None = None
     shuffles: Annotated[int, Field(ge=1)] = 1
+    calibration_folds: Annotated[int, Field(ge=2)] = 5
     subsets: bool = False
     declare: list[str] = []
     pretrained_on: list[str] = []

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core.errors import ConfigError
-from tasks.evaluation.balance import usable_neighbours
 from tasks.evaluation.splits import Labels
+from tasks.models.base.estimator import Weights
 
 FORMS = {
     "none": "none",
@@ -19,20 +19,25 @@ FORMS = {
     "random-over": "random-over",
     "random-under": "random-under",
     "first-n": "first-n(N)",
-    "smote": "smote",
-    "borderline-smote": "borderline-smote",
-    "svm-smote": "svm-smote",
-    "adasyn": "adasyn",
-    "smote-tomek": "smote-tomek",
+    "smote": "smote(N)",
+    "borderline-smote": "borderline-smote(N)",
+    "svm-smote": "svm-smote(N)",
+    "adasyn": "adasyn(N)",
+    "smote-tomek": "smote-tomek(N)",
 }
-"""Kind → its form in params.yaml."""
+"""Kind → its form in params.yaml; N, a number of neighbours, may be left out."""
 Way = Literal["as they are", "weights", "choice of rows", "new rows"]
 _NEIGHBOURS = 5
 
 
 @dataclass(frozen=True)
 class Balance:
-    """A balancing method, from `parse`; `n` is the maximum of rows per class, for `first-n`."""
+    """A balancing method, from `parse`.
+
+    Args:
+        kind: a key of `FORMS`
+        n: for `first-n`, the maximum of rows per class; for interpolated rows, the number of neighbours, 0: 5
+    """
 
     kind: str
     n: int = 0
@@ -49,16 +54,19 @@ class Balance:
             return "as they are" if self.kind == "none" else "weights"
         return "choice of rows" if self.kind in ("random-over", "random-under", "first-n") else "new rows"
 
-    def weights(self, labels: Labels) -> NDArray[np.float64] | None:
-        """Return the rows' weights, mean 1, shape (n_rows,), the same sum for every class; None for other methods.
+    def weights(self, labels: Labels, given: Weights = None) -> Weights:
+        """Return the rows' weights, shape (n_rows,); class weights give every class the same sum and keep the mean.
 
         Args:
             labels: shape (n_rows,)
+            given: weights of the rows' labels, shape (n_rows,); None: 1
         """
         if self.way != "weights":
-            return None
-        _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
-        weights: NDArray[np.float64] = (labels.size / (counts.size * counts))[codes]
+            return given
+        _, codes = np.unique(labels, return_inverse=True)
+        rows = np.ones(labels.size) if given is None else given
+        sums = np.bincount(codes, rows)
+        weights: NDArray[np.float64] = (rows.sum() / (sums.size * sums))[codes] * rows
         return weights
 
     def rows(self, labels: Labels, seed: int) -> NDArray[np.int64]:
@@ -88,7 +96,8 @@ class Balance:
 
         if self.kind == "random-under":
             return under_sampling.RandomUnderSampler(random_state=seed)
-        neighbours = usable_neighbours(labels, _NEIGHBOURS)
+        # SMOTE interpolates between rows of a class: the rarest one limits the neighbours
+        neighbours = min(self.n or _NEIGHBOURS, int(np.unique(labels, return_counts=True)[1].min()) - 1)
         if self.kind == "random-over" or not neighbours:
             return over_sampling.RandomOverSampler(random_state=seed)
         if self.kind == "adasyn":
@@ -101,18 +110,40 @@ class Balance:
         kinds = {"borderline-smote": over_sampling.BorderlineSMOTE, "svm-smote": over_sampling.SVMSMOTE}
         return kinds[self.kind](k_neighbors=neighbours, random_state=seed)
 
+    def resampled(
+        self, features: NDArray[np.float64], labels: Labels, weights: Weights, seed: int
+    ) -> tuple[NDArray[np.float64], Labels, Weights]:
+        """Return rows with interpolated ones, their classes and their weights.
+
+        Args:
+            features: shape (n_rows, n_features)
+            labels: shape (n_rows,)
+            weights: of the rows, shape (n_rows,); an interpolated row gets the mean of its class
+            seed: random seed
+        """
+        sampler = self.sampler(labels, seed)
+        rows, classes = sampler.fit_resample(features, labels)
+        if weights is None:
+            return rows, classes, None
+        # samplers return the given rows first; those that repeat or remove rows list the positions
+        source = getattr(getattr(sampler, "tomek_", sampler), "sample_indices_", np.arange(classes.size))
+        means = {name: weights[labels == name].mean() for name in np.unique(labels)}
+        factors = [weights[k] if k < labels.size else means[name] for k, name in zip(source, classes, strict=True)]
+        return rows, classes, np.array(factors)
+
 
 def parse(text: str) -> Balance:
     """Parse a balancing method.
 
     Args:
-        text: as in params.yaml, such as `smote` or `first-n(2310)`
+        text: as in params.yaml, such as `smote`, `smote(3)` or `first-n(2310)`
 
     Raises:
         ConfigError: if there is no such method
     """
     match = re.fullmatch(r"([a-z-]+)(?:\((\d+)\))?", text.strip())
-    kind, number = (match[1], int(match[2] or 0)) if match else ("", 0)
-    if kind not in FORMS or (number > 0) != (kind == "first-n"):
+    kind, digits = match.groups(default="") if match else ("", "")
+    numbered = FORMS.get(kind, "").endswith("(N)")
+    if kind not in FORMS or (digits and not (numbered and int(digits))) or (kind == "first-n" and not digits):
         raise ConfigError(f"found the balancing method {text!r}; expected one of {', '.join(FORMS.values())}")
-    return Balance(kind, number)
+    return Balance(kind, int(digits or 0))

@@ -24,7 +24,10 @@ from tasks.experiments.plan import FeatureSet, Plan
 from tasks.experiments.targets import MANY_INTENSITIES, SEVERAL
 from tasks.features.base import store
 from tasks.features.base.sequences import Sequences
-from tasks.models.base.estimator import Inputs
+from tasks.models.base.estimator import Inputs, Weights
+
+_OF_VOTERS = ("consensus", "model")
+"""Sources of labels whose weight is the probability that they are right; of others it is an agreement of raters."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Data:
         clips: ids of the rows' utterances, ascending, shape (n_rows,)
         cards: feature set → its card
         lacking: feature set → number of rows without it, if any
+        weights: probabilities of labels that voters gave, 1 for other labels, shape (n_rows,); None: all are 1
     """
 
     columns: Columns
@@ -52,6 +56,7 @@ class Data:
     clips: Labels
     cards: Mapping[str, Any] = field(default_factory=dict)
     lacking: Mapping[str, int] = field(default_factory=dict)
+    weights: Weights = None
 
     @property
     def ids(self) -> Labels:
@@ -125,7 +130,7 @@ def _read(plan: Plan) -> Data:
     data = replace(
         data,
         inputs=inputs_of(plan.parts, recipe.missing, sets, places, data.inputs.units),
-        digest=_digest(recipe, data.columns, targets, cards),
+        digest=_digest(recipe, data, targets, cards),
         cards=cards,
         lacking={name: int((place < 0).sum()) for name, place in places.items() if (place < 0).any()},
     )
@@ -155,7 +160,8 @@ def _of(plan: Plan, rows: Sequence[Mapping[str, Any]], targets: list[Any], left_
     columns = protocols.columns_of({name: [row[name] for row in rows] for name in protocols.NEEDED})
     target = np.array(targets) if plan.task == "classes" else np.array(targets, dtype=np.float64)
     inputs = Inputs(columns[plan.protocol.inner_unit or "utterance_id"])
-    return Data(columns, target, _outputs(plan, target), inputs, left_out, "", columns["utterance_id"])
+    weights, clips = _weights(rows), columns["utterance_id"]
+    return Data(columns, target, _outputs(plan, target), inputs, left_out, "", clips, weights=weights)
 
 
 def _windowed(data: Data, settings: Windows) -> Data:
@@ -166,7 +172,14 @@ def _windowed(data: Data, settings: Windows) -> Data:
     clips = columns["utterance_id"]
     numbers = zip(clips.tolist(), where.number.tolist(), strict=True)
     columns["utterance_id"] = np.array([f"{clip}#{number:05d}" for clip, number in numbers], dtype=str)
-    return replace(data, columns=columns, target=data.target[where.parent], inputs=inputs, clips=clips)
+    return replace(
+        data,
+        columns=columns,
+        target=data.target[where.parent],
+        inputs=inputs,
+        clips=clips,
+        weights=None if data.weights is None else data.weights[where.parent],
+    )
 
 
 def resampled(plan: Plan, columns: Columns) -> Labels:
@@ -265,8 +278,15 @@ def _with_missing(features: store.Features, place: NDArray[np.int64]) -> Sequenc
     return Sequences(sequences.steps, np.where(present, sequences.starts, 0), np.where(present, sequences.lengths, 0))
 
 
-def _digest(recipe: Experiment, columns: Columns, targets: list[Any], cards: Mapping[str, Any]) -> str:
+def _weights(rows: Sequence[Mapping[str, Any]]) -> Weights:
+    given = [row["weight"] if row["label_source"] in _OF_VOTERS else None for row in rows]
+    weights = np.array([1.0 if weight is None else weight for weight in given])
+    return None if (weights == 1).all() else weights
+
+
+def _digest(recipe: Experiment, data: Data, targets: list[Any], cards: Mapping[str, Any]) -> str:
     features = {name: [card["index_sha256"], card["values_sha256"]] for name, card in cards.items()}
-    rows = [{name: column.tolist() for name, column in columns.items()}, targets, features]
+    rows = [{name: column.tolist() for name, column in data.columns.items()}, targets, features]
     cut = [recipe.windows.model_dump()] if recipe.windows else []
-    return hashlib.sha256(json.dumps(rows + cut).encode()).hexdigest()
+    uncertain = [] if data.weights is None else [data.weights.tolist()]
+    return hashlib.sha256(json.dumps(rows + cut + uncertain).encode()).hexdigest()

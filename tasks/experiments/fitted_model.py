@@ -15,7 +15,7 @@ from tasks.core.errors import LeakError
 from tasks.evaluation.protocols import Split
 from tasks.experiments.plan import Plan
 from tasks.leaks.fitted import check as check_fitted
-from tasks.models.base.estimator import Development, Inputs, Model, Scores, TrainingPart
+from tasks.models.base.estimator import Development, Inputs, Model, Scores, TrainingPart, Weights
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,27 @@ class Fitted:
         files = {f"model/{name}": content for name, content in self.estimator.files().items()}
         for name, scaler in self.scalers.items():
             files[f"scale/{name}.safetensors"] = save({"mean": scaler.mean_, "scale": scaler.scale_})
+        if self.scalers:
+            # models that can be exported take vectors only: the matrix has the blocks in this order
+            mean, scale = (
+                np.concatenate([getattr(scaler, name) for scaler in self.scalers.values()])
+                for name in ("mean_", "scale_")
+            )
+            if graph := self.estimator.to_onnx(mean, scale):
+                files["model.onnx"] = graph
         return files
 
 
 def train(
-    plan: Plan, inputs: Inputs, target: NDArray[Any], split: Split, *, point: int, seed: int, folder: Path | None = None
+    plan: Plan,
+    inputs: Inputs,
+    target: NDArray[Any],
+    split: Split,
+    *,
+    weights: Weights,
+    point: int,
+    seed: int,
+    folder: Path | None = None,
 ) -> Fitted:
     """Scale, balance and train on a split's training part alone.
 
@@ -68,6 +84,7 @@ def train(
         inputs: all rows
         target: of all rows, shape (n_rows,) or (n_rows, n_labels)
         split: its training part is used; its development part is shown to a model that is trained in epochs
+        weights: of all rows' labels, shape (n_rows,); None: they count alike
         point: index of the point of the grid
         seed: random seed
         folder: for training in epochs: where its checkpoints are kept until it ends
@@ -75,12 +92,14 @@ def train(
     training, labels = inputs.rows(split.train), target[split.train]
     scalers = _scalers(plan, training)
     training = _scaled(training, scalers)
-    weights = plan.balance.weights(labels)
+    weights = plan.balance.weights(labels, None if weights is None else weights[split.train])
     if plan.balance.way == "choice of rows":
         chosen = plan.balance.rows(labels, seed)
         training, labels = training.rows(chosen), labels[chosen]
+        weights = None if weights is None else weights[chosen]
     elif plan.balance.way == "new rows":
-        training, labels = _with_new_rows(plan, training, labels, seed)
+        matrix, labels, weights = plan.balance.resampled(training.matrix(), labels, weights, seed)
+        training = _with_new_rows(training, matrix)
     estimator: Any = plan.model.make(plan.settings(point), seed)
     if plan.recipe.branches_see == "everything":
         estimator.beyond = TrainingPart(_scaled(inputs, scalers), target, None)
@@ -166,12 +185,11 @@ def _scaled(inputs: Inputs, scalers: Mapping[str, Any]) -> Inputs:
     return replace(inputs, vectors=vectors)
 
 
-def _with_new_rows(plan: Plan, training: Inputs, labels: NDArray[Any], seed: int) -> tuple[Inputs, NDArray[Any]]:
-    matrix, resampled = plan.balance.sampler(labels, seed).fit_resample(training.matrix(), labels)
+def _with_new_rows(training: Inputs, matrix: NDArray[np.float64]) -> Inputs:
     ends = np.cumsum([block.shape[1] for block in training.vectors.values()])[:-1]
     blocks = dict(zip(training.vectors, np.split(matrix, ends, axis=1), strict=True))
     # an interpolated row belongs to no unit; the plan refuses this balancing for models that read units
-    return Inputs(np.full(len(matrix), "", dtype=str), blocks), resampled
+    return Inputs(np.full(len(matrix), "", dtype=str), blocks)
 
 
 def _remove_empty_folders(folder: Path) -> None:

@@ -24,7 +24,7 @@ from tasks.experiments.fit_item import FITTED, RECIPE, SHUFFLED, TUNED, TUNED_TH
 from tasks.experiments.fitted_model import Fitted, demand_fitted_inside, train
 from tasks.experiments.folds import inner_folds, split_of
 from tasks.experiments.plan import Plan
-from tasks.models.base.estimator import Inputs
+from tasks.models.base.estimator import Inputs, Weights
 
 
 def fit_one(item: Fit, _: Section) -> Result:
@@ -42,9 +42,11 @@ def fit_one(item: Fit, _: Section) -> Result:
     started = time.perf_counter()
     data = experiment_data.load(item.plan)
     split = split_of(item, data)
-    labels = _labels(item, data, split)
+    labels, weights = _labels(item, data, split)
     inputs = data.inputs.only(item.features) if item.features else data.inputs
-    fitted = train(item.plan, inputs, labels, split, point=item.point, seed=item.seed, folder=_folder(item))
+    fitted = train(
+        item.plan, inputs, labels, split, weights=weights, point=item.point, seed=item.seed, folder=_folder(item)
+    )
     demand_fitted_inside(fitted, inputs, labels, split, item.id)
     scores = fitted.scores(inputs.rows(split.test)) if split.test.size else np.empty((0, 0))
     notes = list(getattr(fitted.estimator, "notes_", ()))
@@ -89,7 +91,9 @@ def tune_one(item: Fit, _: Section) -> Result:
     actual, scores = [], []
     for inner in inner_folds(item, data, split, tune.folds):
         folder = _folder(item, inner.name)
-        fitted = train(item.plan, inputs, data.target, inner, point=item.point, seed=item.seed, folder=folder)
+        fitted = train(
+            item.plan, inputs, data.target, inner, weights=data.weights, point=item.point, seed=item.seed, folder=folder
+        )
         inner_scores = fitted.scores(inputs.rows(inner.test))
         scores.append(scoring.aligned(inner_scores, fitted.estimator.outputs_, data.outputs))
         actual.append(data.target[inner.test])
@@ -115,14 +119,14 @@ def _thresholds(plan: Plan, fitted: Fitted, inputs: Inputs, target: NDArray[Any]
     return scoring.best_thresholds(target[split.development], fitted.scores(inputs.rows(split.development)))
 
 
-def _labels(item: Fit, data: Data, split: Split) -> NDArray[Any]:
-    """Return the rows' target; for the shuffled baseline permuted within training and within development rows."""
+def _labels(item: Fit, data: Data, split: Split) -> tuple[NDArray[Any], Weights]:
+    """Return the rows' target and its weights; for the shuffled baseline permuted within each part but the test."""
     if item.variant != SHUFFLED:
-        return data.target
-    shuffled, rng = data.target.copy(), np.random.default_rng([item.seed, item.number])
+        return data.target, data.weights
+    order, rng = np.arange(data.ids.size), np.random.default_rng([item.seed, item.number])
     for part in (split.train, split.development):
-        shuffled[part] = shuffled[rng.permutation(part)]
-    return shuffled
+        order[part] = rng.permutation(part)
+    return data.target[order], None if data.weights is None else data.weights[order]
 
 
 def _folder(item: Fit, inner: str = "") -> Path | None:

@@ -106,6 +106,17 @@ class Svm(Estimator):
         card = {"outputs": self.outputs_, "gamma": self.gamma_, "notes": self.notes_}
         return array_files.to_files(card, {**kept, **support})
 
+    def to_onnx(self, mean: NDArray[np.float64], scale: NDArray[np.float64]) -> bytes | None:
+        """Return standardisation and a linear machine as ONNX; None with a Gaussian kernel.
+
+        Args:
+            mean: subtracted from each feature, shape (n_features,)
+            scale: divides each centred feature, shape (n_features,)
+        """
+        if self.support_ is not None:
+            return None
+        return linear_svm.to_onnx(mean, scale, self.pairs_, self.intercept_, self.outputs_)
+
     def _read(self, files: Mapping[str, bytes]) -> None:
         card, kept = array_files.from_files(files)
         self.outputs_, self.notes_ = tuple(card["outputs"]), list(card["notes"])

@@ -82,7 +82,7 @@ class TrainingPart:
     Args:
         inputs: n_rows rows
         target: classes, str, shape (n_rows,); labels, 0 or 1, shape (n_rows, n_labels); or values, shape (n_rows,)
-        weights: positive, mean 1, shape (n_rows,); None: all rows count alike
+        weights: positive, shape (n_rows,), mean 1 unless labels are uncertain; None: all rows count alike
     """
 
     inputs: Inputs
@@ -90,12 +90,15 @@ class TrainingPart:
     weights: Weights = None
 
     def rows(self, rows: Rows) -> TrainingPart:
-        """Return some of the rows, with weights rescaled to mean 1.
+        """Return some of the rows, with weights rescaled to the mean of all.
 
         Args:
             rows: their positions, int64
         """
-        weights = None if self.weights is None else self.weights[rows] / self.weights[rows].mean()
+        weights = self.weights
+        if weights is not None:
+            # class weights have a mean of exactly 1, but for rounding
+            weights = weights[rows] / (weights[rows].mean() / round(weights.mean(), 9))
         return TrainingPart(self.inputs.rows(rows), self.target[rows], weights)
 
     def only(self, block: str) -> TrainingPart:
@@ -150,7 +153,7 @@ class Estimator(ABC):
         Args:
             inputs: its rows
             target: classes, str, shape (n_rows,); labels, 0 or 1, shape (n_rows, n_labels); or values, shape (n_rows,)
-            weights: of the rows, positive, mean 1, shape (n_rows,)
+            weights: of the rows, positive, shape (n_rows,), mean 1 unless labels are uncertain
             development: used by models trained in epochs
             folder: checkpoints and logs of models trained in epochs; None: neither
 
@@ -179,6 +182,15 @@ class Estimator(ABC):
     @abstractmethod
     def files(self) -> dict[str, bytes]:
         """Return the fitted model as files, by name (JSON, safetensors, UBJSON): same model, same bytes."""
+
+    def to_onnx(self, mean: NDArray[np.float64], scale: NDArray[np.float64]) -> bytes | None:
+        """Return standardisation and model as ONNX, for use without undertone; None for models without such a form.
+
+        Args:
+            mean: subtracted from each feature, shape (n_features of all vectors,)
+            scale: divides each centred feature, likewise
+        """
+        return None
 
     def read(self, files: Mapping[str, bytes]) -> Self:
         """Restore a fitted model.

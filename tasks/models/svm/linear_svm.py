@@ -14,6 +14,7 @@ takes the first of the classes with equal votes, `OneVsOneClassifier.predict` th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -42,11 +43,18 @@ _HINGE_TOLERANCE, _SQUARED_HINGE_TOLERANCE = 0.1, 0.01
 _OPSET, _ONNX_IR = 18, 8
 _GRAPH = """
 <ir_version: {ir}, opset_import: ["" : {opset}], producer_name: "undertone">
-svm (double[?, {n_features}] features) => (string[?] label, double[?, {n_classes}] probabilities) {{
+svm (double[?, {n_features}] features) => (string[?] label, double[?, {n_classes}] scores) {{
   centred = Sub(features, mean)
   standardised = Div(centred, scale)
   products = MatMul(standardised, weights)
   decisions = Add(products, intercepts)
+  {votes}
+  winner = ArgMax<axis = 1, keepdims = 0>(scores)
+  label = Gather(classes, winner)
+}}
+"""
+_DECISION = "scores = MatMul(decisions, second_minus_first)"
+_VOTES = """
   positive = Greater(decisions, zero)
   second_wins = Cast<to = {double}>(positive)
   gained = MatMul(second_wins, second_minus_first)
@@ -56,10 +64,7 @@ svm (double[?, {n_features}] features) => (string[?] label, double[?, {n_classes
   sizes_and_one = Add(sizes, one)
   divisors = Mul(sizes_and_one, three)
   fractions = Div(sums, divisors)
-  probabilities = Add(votes, fractions)
-  winner = ArgMax<axis = 1, keepdims = 0>(probabilities)
-  label = Gather(classes, winner)
-}}
+  scores = Add(votes, fractions)
 """
 
 
@@ -114,39 +119,45 @@ def coefficients(svm: Any) -> tuple[Matrix, Vector]:
     return sign * weights, sign * intercepts
 
 
-def to_onnx(mean: Vector, scale: Vector, svm: Any, name: str) -> bytes:
-    """Return standardisation and a `OneVsOneClassifier` as ONNX; the same model gives the same bytes.
+def to_onnx(mean: Vector, scale: Vector, weights: Matrix, intercepts: Vector, classes: Sequence[str]) -> bytes:
+    """Return standardisation and a linear SVM as ONNX; the same model gives the same bytes.
 
-    skl2onnx loses the names of the classes of a `OneVsOneClassifier`. Inputs and outputs are those that it gives
-    `StandardScaler` and `SVC`: `features`, float64, shape (n_rows, n_features); `label`, string, shape (n_rows,), and
-    `probabilities`, which are decision values, shape (n_rows, n_classes).
+    Input `features`, float64, shape (n_rows, n_features); outputs `label`, string, shape (n_rows,), and `scores`, shape
+    (n_rows, n_classes), as `tasks.models.support_vectors.Svm` returns them. skl2onnx is not used: it loses the names of
+    the classes of a `OneVsOneClassifier`, and keeps an `SVC` as its support vectors, ten times the size.
 
     Args:
         mean: subtracted from each feature, shape (n_features,)
         scale: divides each centred feature, shape (n_features,)
-        svm: `OneVsOneClassifier` fitted to standardised features
-        name: name of the graph
+        weights: as `coefficients` returns them, shape (n_pairs, n_features)
+        intercepts: likewise, shape (n_pairs,)
+        classes: in the order of the scores
     """
     from onnx import TensorProto, numpy_helper, parser
 
-    weights, intercepts = _planes(svm)
-    n_classes = svm.classes_.size
+    n_classes = len(classes)
     first, second = (np.eye(n_classes)[list(side)] for side in zip(*combinations(range(n_classes), 2), strict=True))
-    sizes = {"n_features": weights.shape[1], "n_classes": n_classes}
-    model = parser.parse_model(_GRAPH.format(ir=_ONNX_IR, opset=_OPSET, double=TensorProto.DOUBLE, **sizes))
-    model.graph.name = name
+    # of two classes, a decision above 0 is for the second already
+    sign = 1.0 if n_classes == 2 else -1.0
     tensors = {
         "mean": mean,
         "scale": scale,
-        "weights": np.ascontiguousarray(weights.T),
-        "intercepts": intercepts,
+        "weights": np.ascontiguousarray(sign * weights.T),
+        "intercepts": sign * intercepts,
         "second_minus_first": second - first,
-        "votes_if_first_wins": first.sum(axis=0),
-        "zero": np.array(0.0),
-        "one": np.array(1.0),
-        "three": np.array(3.0),
-        "classes": svm.classes_.astype(object),
+        "classes": np.array(classes, dtype=object),
     }
+    if n_classes > 2:
+        tensors |= {
+            "votes_if_first_wins": first.sum(axis=0),
+            "zero": np.array(0.0),
+            "one": np.array(1.0),
+            "three": np.array(3.0),
+        }
+    sizes = {"n_features": weights.shape[1], "n_classes": n_classes}
+    votes = _VOTES if n_classes > 2 else _DECISION
+    text = _GRAPH.format(ir=_ONNX_IR, opset=_OPSET, votes=votes.format(double=TensorProto.DOUBLE), **sizes)
+    model = parser.parse_model(text)
     model.graph.initializer.extend(numpy_helper.from_array(tensor, key) for key, tensor in tensors.items())
     content: bytes = model.SerializeToString(deterministic=True)
     return content

@@ -20,7 +20,6 @@ from tasks.evaluation.splits import Labels
 from tasks.models.svm import linear_svm
 
 Features = NDArray[np.float64]
-_GRAPH = "undertone-sentiment"
 
 
 @dataclass(frozen=True)
@@ -197,35 +196,11 @@ def described(model: Any) -> str:
 def to_onnx(model: Any) -> bytes:
     """Return the fitted scaler and SVM as ONNX, without the balancer; the same model gives the same bytes.
 
-    Input `features`, float64, shape (n_rows, n_features); outputs `label`, string, shape (n_rows,), and
-    `probabilities`, shape (n_rows, n_classes): decision values, under the name that skl2onnx gives them.
-
     Args:
         model: returned by `fit`
     """
     scaler, svm = model.named_steps["scale"], model.named_steps["svm"]
-    if hasattr(svm, "estimators_"):
-        return linear_svm.to_onnx(scaler.mean_, scaler.scale_, svm, _GRAPH)
-    from skl2onnx import to_onnx as convert
-    from skl2onnx.common.data_types import DoubleTensorType
-    from sklearn.pipeline import Pipeline
-
-    with warnings.catch_warnings():
-        # the converter looks at probA_ and probB_, which scikit-learn 1.9 deprecates
-        warnings.filterwarnings("ignore", message="Attribute `prob", category=FutureWarning)
-        graph = convert(
-            Pipeline([("scale", scaler), ("svm", svm)]),
-            initial_types=[("features", DoubleTensorType([None, scaler.n_features_in_]))],
-            options={id(svm): {"zipmap": False, "raw_scores": True}},
-            target_opset=18,
-            name=_GRAPH,
-        )
-    # the converter lists them in the order of a set of strings, which differs between processes
-    imported = sorted(graph.opset_import, key=lambda opset: opset.domain)
-    del graph.opset_import[:]
-    graph.opset_import.extend(imported)
-    content: bytes = graph.SerializeToString(deterministic=True)
-    return content
+    return linear_svm.to_onnx(scaler.mean_, scaler.scale_, *linear_svm.coefficients(svm), svm.classes_.tolist())
 
 
 class Classifier:

@@ -54,7 +54,49 @@ def test_a_class_of_one_row_is_repeated() -> None:
     assert set(made[balanced == "b"].ravel()) == {8.0}
 
 
-@pytest.mark.parametrize("form", ["smote(3)", "first-n", "first-n(0)", "", "SMOTE!"])
+@pytest.mark.parametrize("kind", ["smote", "borderline-smote", "svm-smote", "adasyn", "smote-tomek"])
+def test_interpolated_rows_weigh_as_much_as_their_class_does(kind: str) -> None:
+    rng = np.random.default_rng(2)
+    features = rng.normal(size=(LABELS.size, 4)) + (LABELS == "c")[:, None]
+    weights = np.where(LABELS == "b", 0.25, rng.uniform(0.5, 1.0, LABELS.size))
+    rows, labels, balanced = balancing.parse(f"{kind}(3)").resampled(features, LABELS, weights, 3)
+    assert balanced is not None
+    own = {row.tobytes(): weight for row, weight in zip(features, weights, strict=True)}
+    synthetic = np.array([row.tobytes() not in own for row in rows])
+    assert synthetic.any()
+    assert balanced[~synthetic].tolist() == [own[row.tobytes()] for row in rows[~synthetic]]
+    means = {name: weights[name == LABELS].mean() for name in "abc"}
+    assert balanced[synthetic].tolist() == [means[label] for label in labels[synthetic]]
+
+
+def test_a_repeated_row_keeps_its_weight() -> None:
+    labels = np.array(["a"] * 8 + ["b"])
+    weights = np.linspace(0.1, 0.9, 9)
+    rows, balanced, factors = balancing.parse("smote").resampled(np.arange(9.0)[:, None], labels, weights, 1)
+    assert factors is not None
+    assert factors.tolist() == [weights[int(row)] for row in rows.ravel()]
+    assert (balanced == "b").sum() == 8
+
+
+def test_class_weights_multiply_those_of_labels() -> None:
+    given = np.random.default_rng(5).uniform(0.3, 1.0, LABELS.size)
+    weights = balancing.parse("class-weights").weights(LABELS, given)
+    assert weights is not None
+    assert weights.mean() == pytest.approx(given.mean())
+    assert [weights[name == LABELS].sum() for name in "abc"] == pytest.approx([given.sum() / 3] * 3)
+    ratios = weights / given
+    assert all(np.ptp(ratios[name == LABELS]) < 1e-12 for name in "abc")
+    assert balancing.parse("none").weights(LABELS, given) is given
+
+
+def test_the_number_of_neighbours_is_that_of_the_recipe_or_the_largest_possible() -> None:
+    assert balancing.parse("smote").sampler(LABELS, 1).k_neighbors == 5
+    assert balancing.parse("smote(3)").sampler(LABELS, 1).k_neighbors == 3
+    assert balancing.parse("smote(40)").sampler(LABELS, 1).k_neighbors == 5
+    assert balancing.parse("smote(3)").name == "smote(3)"
+
+
+@pytest.mark.parametrize("form", ["smote(0)", "none(3)", "class-weights(1)", "first-n", "first-n(0)", "", "SMOTE!"])
 def test_unknown_ways(form: str) -> None:
     with pytest.raises(ConfigError, match="found the balancing method"):
         balancing.parse(form)

@@ -19,7 +19,13 @@ from tasks.experiments import plan, recipe_book
 from tasks.models.base import registry as models
 
 ROOT = Path(__file__).resolve().parents[4]
-READERS = {"meld-text-audio": "meld", "acoustic": "ravdess", "iemocap-fusion": "iemocap", "meld-trimodal": "meld"}
+READERS = {
+    "meld-text-audio": "meld",
+    "acoustic": "ravdess",
+    "iemocap-fusion": "iemocap",
+    "interviews": "plain",
+    "meld-trimodal": "meld",
+}
 BENCH = "ser-bench"
 LEAKY = "-random"
 
@@ -79,7 +85,7 @@ def test_comments_of_params_stay(project: Path) -> None:
 def test_what_the_book_lacks() -> None:
     with pytest.raises(
         InputError,
-        match="found the system 'friends'; expected one of acoustic, iemocap-fusion, meld-text-audio, "
+        match="found the system 'friends'; expected one of acoustic, iemocap-fusion, interviews, meld-text-audio, "
         "meld-trimodal, ser-bench",
     ):
         recipe_book.recipes("friends")

@@ -46,6 +46,10 @@ def run(model: bytes, features: np.ndarray) -> tuple[list[str], np.ndarray]:
     return list(label), values
 
 
+def exported(mean: np.ndarray, scale: np.ndarray, svm: OneVsOneClassifier) -> bytes:
+    return linear_svm.to_onnx(mean, scale, *linear_svm.coefficients(svm), svm.classes_.tolist())
+
+
 def columns(svm: OneVsOneClassifier, features: np.ndarray) -> np.ndarray:
     """Decision values, one column per class."""
     values = svm.decision_function(features)
@@ -161,14 +165,15 @@ def test_onnx_scales_and_decides_alike_and_is_small(liblinear: None, n_classes: 
     features, labels, weights = drawn(7, n_classes)
     mean, scale = features.mean(axis=0), features.std(axis=0)
     svm = linear_svm.fit((features - mean) / scale, labels, 0.1, weights=weights)
-    model = linear_svm.to_onnx(mean, scale, svm, "small")
-    assert model == linear_svm.to_onnx(mean, scale, svm, "small")
+    model = exported(mean, scale, svm)
+    assert model == exported(mean, scale, svm)
     assert len(model) < 3000
     label, values = run(model, features)
     assert label == svm.predict((features - mean) / scale).tolist()
-    np.testing.assert_allclose(values[:, -1], columns(svm, (features - mean) / scale)[:, -1], atol=1e-12)
-    if n_classes > 2:
-        np.testing.assert_allclose(values, columns(svm, (features - mean) / scale), atol=1e-12)
+    planes, intercepts = linear_svm.coefficients(svm)
+    decision = (features - mean) / scale @ planes[0] + intercepts[0]
+    expected = columns(svm, (features - mean) / scale) if n_classes > 2 else np.stack([-decision, decision], axis=1)
+    np.testing.assert_allclose(values, expected, atol=1e-12)
     no_labels, no_values = run(model, features[:0])
     assert no_labels == [] and no_values.shape == (0, n_classes)
 
@@ -184,6 +189,9 @@ def test_votes_values_and_ties_in_onnx_are_scikit_learns(liblinear: None, n_clas
     points = np.array([[x, y] for x in range(-3, 4) for y in range(-3, 4)], dtype=np.float64)
     decisions = np.stack([machine.decision_function(points) for machine in svm.estimators_], axis=1)
     assert (decisions == 0).any()
-    label, values = run(linear_svm.to_onnx(np.zeros(2), np.ones(2), svm, "ties"), points)
+    label, values = run(exported(np.zeros(2), np.ones(2), svm), points)
     assert label == svm.predict(points).tolist()
-    np.testing.assert_allclose(values, _ovr_decision_function(decisions > 0, decisions, n_classes), atol=1e-12)
+    expected = np.concatenate([-decisions, decisions], axis=1)
+    if n_classes > 2:
+        expected = _ovr_decision_function(decisions > 0, decisions, n_classes)
+    np.testing.assert_allclose(values, expected, atol=1e-12)
