@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -31,7 +30,6 @@ _BLOCK_BYTES = 1 << 20
 FILES, OWN_DIGEST = "files_sha256", "card_sha256"
 _SAME_NAME = 0.85
 """Least similarity (difflib's ratio) of a key to the digest's, if one letter of it is damaged."""
-_TEMPLATE = re.compile(r"\$\{[^}]*\}")
 
 
 def damaged(path: Path, reason: str) -> TableError:
@@ -65,13 +63,10 @@ def recreation(path: Path) -> str:
     with suppress(UndertoneError, OSError):
         for stage in pipeline_file.stages().values():
             for output in stage.outputs:
-                parts = [re.escape(part) for part in _TEMPLATE.split(str(output))]
-                match = re.match(f"{'([^/]+)'.join(parts)}(/|$)", path.as_posix())
-                if match:
-                    name = f"{stage.name}@{match[1]}" if len(parts) > 1 else stage.name
+                if path.is_relative_to(output):
                     # files of a folder may be kept from one run to the next
-                    kept = f"remove {path}, then: " if match[match.re.groups] == "/" else ""
-                    return f"{kept}undertone run {name} --force"
+                    kept = "" if path == Path(output) else f"remove {path}, then: "
+                    return f"{kept}undertone run {stage.name} --force"
     return "run the stage that writes it again"
 
 

@@ -87,6 +87,7 @@ def test_tables_of_older_versions_have_no_digest(tmp_path: Path) -> None:
     ],
 )
 def test_the_message_names_the_stage(project: Path, path: str, command: str) -> None:
+    (project / "params.yaml").write_text("corpora: {tess: {path: tess}}\nexperiments: {mine: {corpus: tess}}\n")
     assert str(artifacts.damaged(Path(path), "why\nso")) == f"{path} is damaged (why so); recreate it: {command}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tasks.core import paths, pipeline_file
 from tasks.core.code_version import ROOT
 from tasks.core.errors import ConfigError
 
+SHIPPED_TEXT = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
 INSERTED = """
   pace:
     cmd: python -m tasks pace
@@ -63,6 +65,35 @@ def test_a_changed_file_is_read_again(project: Path) -> None:
     assert "pace" in pipeline_file.stages()
     Path("dvc.yaml").unlink()
     assert "pace" not in pipeline_file.stages()
+
+
+def test_instances_of_a_stage_are_those_of_params(project: Path) -> None:
+    Path("params.yaml").write_text(
+        "corpora: {talks: {path: given/talks}}\nfeatures: {voice: {corpus: talks}, faces: {corpus: others}}\n"
+        "experiments: {svm: {corpus: talks}}\n"
+    )
+    Path("dvc.yaml").write_text(
+        SHIPPED_TEXT.replace("data/audit/findings.json", "data/experiment/${report.it}/audit.json")
+    )
+    assert "experiment@svm" not in pipeline_file.upstream("report")
+    with Path("params.yaml").open("a") as file:
+        file.write("report: {it: svm}\n")
+    upstream = pipeline_file.upstream("report")
+    order = ["corpus@talks", "extract@voice", "inputs@svm", "experiment@svm"]
+    assert [name for name in upstream if "@" in name] == order
+    tables = pipeline_file.rejected_tables()
+    assert tables["corpus@talks"] == Path("data/corpus/talks/rejected.parquet")
+    assert tables["extract@voice"] == Path("data/extract/talks/voice/rejected.parquet")
+    assert pipeline_file.is_output(tables["corpus@talks"], "corpus@talks")
+    assert not pipeline_file.is_output(tables["corpus@talks"], "corpus@others")
+
+
+def test_thousands_of_instances_are_ordered_quickly(project: Path) -> None:
+    names = ", ".join(f"e{number}: {{corpus: c}}" for number in range(400))
+    Path("params.yaml").write_text(f"corpora: {{c: {{path: x}}}}\nexperiments: {{{names}}}\n")
+    begin = time.perf_counter()
+    assert len(pipeline_file.stages()) > 3 * 400
+    assert time.perf_counter() - begin < 10
 
 
 def test_invalid_yaml_names_the_file(project: Path) -> None:
