@@ -49,6 +49,8 @@ KEPT_SHARDS = STATE / "shards.json"
 CRAWL_LOG = STATE / "crawl-log.jsonl"
 SITE = STATE / "site"
 CORPORA = STATE / "corpora"
+CHECKPOINTS = STATE / "checkpoints"
+"""Pretrained models converted to safetensors, and small ones with random weights."""
 SIMULATED = "SIMULATED"
 """A file of this name in a corpus folder marks a corpus that undertone generated."""
 

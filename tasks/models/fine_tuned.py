@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.features.base.checkpoints import CheckpointKind
 from tasks.features.base.sequences import Rows
 from tasks.models.base import array_files
 from tasks.models.base.checks import above_zero, demand_share
@@ -52,6 +53,7 @@ class FineTunedSettings(TrainingSettings):
         members: networks with different seeds, whose probabilities are averaged; curves are those of the first
     """
 
+    checkpoint_kind: ClassVar[CheckpointKind] = "text"
     epochs: int = 3
     learning_rate: float = 5e-5
     weight_decay: float = 0.01

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tasks.core.errors import InputError
 from tasks.models.base.estimator import Model
-from tasks.models.networks.image_estimator import BlockImageSettings, ImageEstimator, read_into, weights_of
+from tasks.models.networks.image_estimator import BlockImageSettings, ImageEstimator, read_into
 from tasks.models.networks.spectrogram_estimator import TAKES
 from tasks.models.training.network import network_model
 
@@ -66,7 +66,7 @@ class ResNet(ImageEstimator):
                 f"checkpoint {name} is another ResNet than depth {self.settings.depth} with blocks "
                 f"{self.settings.blocks}: {', '.join(differing)}; set depth and blocks to those of the checkpoint"
             )
-        read_into(network, weights_of(folder), name)
+        read_into(network, checkpoints.weights_file(folder), name)
 
 
 MODELS: tuple[Model, ...] = (

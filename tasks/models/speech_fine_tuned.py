@@ -14,12 +14,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core.errors import InputError
+from tasks.features.base.checkpoints import CheckpointKind
 from tasks.features.base.sequences import Rows, Sequences
 from tasks.features.sound import framing
 from tasks.models.base import array_files
@@ -55,6 +56,7 @@ class SpeechFineTunedSettings(TrainingSettings):
         max_duration_s: longer rows are cut equally on both sides
     """
 
+    checkpoint_kind: ClassVar[CheckpointKind] = "speech"
     epochs: int = 5
     batch_size: int = 8
     accumulate: int = 4

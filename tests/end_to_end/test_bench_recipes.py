@@ -90,7 +90,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def encoders(folder: Path) -> dict[str, str]:
-    from tasks.simulate import checkpoints
+    from tasks.features.base import tiny_checkpoints as checkpoints
 
     return {
         "bert": str(checkpoints.tiny_text_encoder(folder / "bert")),

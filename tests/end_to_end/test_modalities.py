@@ -33,7 +33,7 @@ Ran = Callable[[str, str, str, Signals], dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    from tasks.simulate import checkpoints
+    from tasks.features.base import tiny_checkpoints as checkpoints
 
     folder = tmp_path_factory.mktemp("encoders")
     return {

@@ -46,7 +46,7 @@ _FREE = {"cost.json"}
 
 @pytest.fixture(scope="module")
 def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    from tasks.simulate import checkpoints
+    from tasks.features.base import tiny_checkpoints as checkpoints
 
     folder = tmp_path_factory.mktemp("encoders")
     return {

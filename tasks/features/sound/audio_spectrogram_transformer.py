@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,7 @@ class AstSettings:
         batch_size: utterances per forward pass
     """
 
+    checkpoint_kind: ClassVar[checkpoints.CheckpointKind] = "ast"
     checkpoint: str = checkpoints.DEFAULT_AUDIO
     batch_size: int = 8
 

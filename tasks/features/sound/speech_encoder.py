@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,7 @@ class SpeechStateSettings:
         batch_size: utterances or pieces per forward pass; 1 for checkpoints without attention masks
     """
 
+    checkpoint_kind: ClassVar[checkpoints.CheckpointKind] = "speech"
     checkpoint: str = DEFAULT
     layer: int = -1
     max_duration_s: float = 30.0

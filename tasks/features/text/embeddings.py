@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ class TokenSettings:
         batch_size: utterances per forward pass
     """
 
+    checkpoint_kind: ClassVar[checkpoints.CheckpointKind] = "text"
     checkpoint: str = checkpoints.DEFAULT_TEXT
     cleaning: CleaningName = "none"
     context: int = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ class FrameSettings:
         batch_size: utterances per forward pass
     """
 
+    checkpoint_kind: ClassVar[checkpoints.CheckpointKind] = "image"
     checkpoint: str = checkpoints.DEFAULT_IMAGE
     n_frames: int = 10
     size: int = 224

@@ -4,12 +4,7 @@ The sources take networks trained on ImageNet (Deng et al. 2009) and give them s
 standardised over ImageNet; here every mel band is standardised over the training part, and the channels are the
 spectrogram and its two differences, or three copies of the spectrogram.
 
-Weights are safetensors. torchvision publishes pickles, which are not loaded here; convert one by
-
-    import torch; from safetensors.torch import save_file
-    weights = torch.load("densenet201-c1103571.pth", weights_only=True)
-    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, "densenet201.safetensors")
-
+Weights are safetensors, or the files that torchvision publishes (`densenet201-c1103571.pth`), which are converted.
 Folders on the Hugging Face hub whose weights have the same names also work, such as timm/densenet201.tv_in1k.
 """
 
@@ -18,9 +13,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tasks.core.errors import InputError
+from tasks.features.base import checkpoints
 from tasks.models.base.checks import demand_share
 from tasks.models.networks.spectrogram_estimator import SpectrogramEstimator, SpectrogramNetworkSettings, demand_layers
 
@@ -29,10 +25,6 @@ if TYPE_CHECKING:
 
     from tasks.models.networks.image_network import ImageNetwork
 
-_SUFFIX = ".safetensors"
-_WEIGHTS = f"model{_SUFFIX}"
-_PICKLED = (".pth", ".pt", ".bin", ".ckpt")
-
 
 @dataclass(frozen=True)
 class ImageSettings(SpectrogramNetworkSettings):
@@ -40,8 +32,7 @@ class ImageSettings(SpectrogramNetworkSettings):
 
     Args:
         channels: 3: the spectrogram and its first and second differences; 1: three copies of the spectrogram
-        checkpoint: initial weights of the body: path of a safetensors file, of a folder with `model.safetensors`, or
-            name on the Hugging Face hub; empty: random weights
+        checkpoint: initial weights of the body, as `checkpoints.weights_file` has them; empty: random weights
         head_epochs: first epochs in which only the head is trained; the learning rate follows its schedule from the
             start, also in the learning-rate finder
         layer_decay: learning rate of a stage of the body over that of the stage above it (Howard & Ruder 2018, who take
@@ -49,6 +40,7 @@ class ImageSettings(SpectrogramNetworkSettings):
         dropout: before the head's linear layer
     """
 
+    checkpoint_kind: ClassVar[checkpoints.CheckpointKind] = "network"
     channels: Literal[1, 3] = 3
     checkpoint: str = ""
     head_epochs: int = 0
@@ -106,7 +98,7 @@ class ImageEstimator(SpectrogramEstimator):
         """Return the network with random weights."""
 
     def _load_checkpoint(self, network: ImageNetwork) -> None:
-        read_into(network, weights_of(self.settings.checkpoint), self.settings.checkpoint)
+        read_into(network, checkpoints.weights_file(self.settings.checkpoint), self.settings.checkpoint)
 
     def _body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
         from tasks.models.networks.image_network import StagedImageNetwork
@@ -117,39 +109,9 @@ class ImageEstimator(SpectrogramEstimator):
                 f"found {n_bands} × {n_frames}: use more mel bands or frames, or a network for small pictures"
             )
         network = self._untrained(n_outputs)
-        if fitting and self.settings.checkpoint:
+        if fitting and self.settings.checkpoint not in ("", *checkpoints.TINY):
             self._load_checkpoint(network)
         return StagedImageNetwork(network, head_epochs=self.settings.head_epochs, layer_decay=self.settings.layer_decay)
-
-
-def weights_of(checkpoint: str) -> Path:
-    """Return the file of a checkpoint's weights.
-
-    Args:
-        checkpoint: path of a safetensors file, of a folder with `model.safetensors`, or name on the Hugging Face hub
-
-    Raises:
-        InputError: if there is none
-    """
-    path = Path(checkpoint).expanduser()
-    if path.suffix in _PICKLED:
-        raise InputError(
-            f"checkpoint {checkpoint} is a pickle, by its name, and pickles are not loaded here; convert it: "
-            "import torch; from safetensors.torch import save_file; "
-            f"save_file({{k: v.contiguous() for k, v in torch.load({path.name!r}, weights_only=True).items()}}, "
-            f"{path.with_suffix(_SUFFIX).name!r})"
-        )
-    if path.suffix == _SUFFIX:
-        if not path.is_file():
-            raise InputError(f"checkpoint {checkpoint}: there is no file {path.resolve()}; check the path")
-        return path
-    if not path.is_dir():
-        from tasks.features.base import checkpoints
-
-        path = Path(checkpoints.folder_of(checkpoint))
-    if not (path / _WEIGHTS).is_file():
-        raise InputError(f"checkpoint {checkpoint}: {path.resolve()} lacks {_WEIGHTS}")
-    return path / _WEIGHTS
 
 
 def read_into(network: ImageNetwork, path: Path, checkpoint: str) -> None:

@@ -40,7 +40,7 @@ def test_voters_are_tried_on_rated_texts(project: Path) -> None:
 
 def test_a_voter_is_trained_and_votes(project: Path) -> None:
     pytest.importorskip("transformers")
-    from tasks.simulate.checkpoints import tiny_text_encoder
+    from tasks.features.base.tiny_checkpoints import tiny_text_encoder
 
     Path("known.csv").write_text(TEXTS)
     encoder = str(tiny_text_encoder(project / "encoder", texts=TEXTS.splitlines()))

@@ -16,7 +16,7 @@ TEXTS = ("how you doin", "we were on a break", "oh my god", "could I be wearing 
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Folder of a text encoder with random weights."""
     pytest.importorskip("transformers")
-    from tasks.simulate.checkpoints import tiny_text_encoder
+    from tasks.features.base.tiny_checkpoints import tiny_text_encoder
 
     return str(tiny_text_encoder(tmp_path_factory.mktemp("tiny_bert"), texts=TEXTS))
 
@@ -25,7 +25,7 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> str:
 def tiny_ast(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Folder of an audio encoder with random weights."""
     pytest.importorskip("transformers")
-    from tasks.simulate.checkpoints import tiny_audio_encoder
+    from tasks.features.base.tiny_checkpoints import tiny_audio_encoder
 
     return str(tiny_audio_encoder(tmp_path_factory.mktemp("tiny_ast")))
 

@@ -15,10 +15,10 @@ pytest.importorskip("lightning")
 pytest.importorskip("transformers")
 
 from tasks.core.errors import InputError
+from tasks.features.base.tiny_checkpoints import tiny_text_encoder
 from tasks.models.base import registry
 from tasks.models.base.estimator import Development, Inputs
 from tasks.models.fine_tuned import FineTuned, FineTunedSettings
-from tasks.simulate.checkpoints import tiny_text_encoder
 
 CLASSES = np.array(["anger", "joy"])
 WORDS = {"anger": ["leave", "never", "stop"], "joy": ["lovely", "great", "glad"]}

@@ -17,12 +17,12 @@ import torch
 
 from tasks.core.errors import InputError
 from tasks.features.base.sequences import Sequences
+from tasks.features.base.tiny_checkpoints import HIDDEN, tiny_speech_encoder
 from tasks.features.sound import speech_encoder
 from tasks.models import speech_fine_tuned
 from tasks.models.base.estimator import Development, Inputs
 from tasks.models.networks.speech_classifier import SpeechClassifier, pooled
 from tasks.models.speech_fine_tuned import SpeechFineTuned, SpeechFineTunedSettings
-from tasks.simulate.checkpoints import HIDDEN, tiny_speech_encoder
 
 CLASSES = np.array(["high", "low"])
 PITCHES_HZ = {"high": 1_200.0, "low": 150.0}

@@ -162,7 +162,7 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def image_network(tmp_path_factory: pytest.TempPathFactory) -> str:
     pytest.importorskip("transformers", reason="image networks need the extra `deep`")
-    from tasks.simulate import checkpoints
+    from tasks.features.base import tiny_checkpoints as checkpoints
 
     return str(checkpoints.tiny_image_encoder(tmp_path_factory.mktemp("image")))
 

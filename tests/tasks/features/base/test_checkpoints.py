@@ -13,7 +13,7 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.features.base import checkpoints
-from tasks.simulate.checkpoints import HIDDEN, tiny_audio_encoder, tiny_text_encoder
+from tasks.features.base.tiny_checkpoints import HIDDEN, tiny_audio_encoder, tiny_text_encoder
 
 pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="undertone[deep] is not installed")
 
@@ -72,9 +72,9 @@ def test_incomplete_folders_are_rejected(copy: Path, file: str, message: str) ->
         checkpoints.text_encoder(str(copy))
 
 
-def test_weights_as_a_pickle_are_not_loaded(copy: Path) -> None:
+def test_weights_that_are_not_what_their_name_says_are_not_loaded(copy: Path, project: Path) -> None:
     (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
-    with pytest.raises(InputError, match="safetensors"):
+    with pytest.raises(InputError, match=r"pytorch_model\.bin cannot be converted to safetensors"):
         checkpoints.text_encoder(str(copy))
 
 
@@ -113,13 +113,16 @@ class Hub:
     def __init__(self, cached: Path | None = None, online: Path | None = None) -> None:
         self.cached, self.online = cached, online
         self.asked: list[bool] = []
+        self.asked_for_pickles = False
 
     def __call__(self, name: str, *, allow_patterns: list[str], local_files_only: bool = False) -> str:
         from huggingface_hub.errors import LocalEntryNotFoundError
 
         assert name == "someone/encoder"
-        assert "*.bin" not in allow_patterns
-        self.asked.append(local_files_only)
+        if "pytorch_model*.bin" in allow_patterns:
+            self.asked_for_pickles = True
+        else:
+            self.asked.append(local_files_only)
         folder = self.cached if local_files_only else self.online
         if folder is None:
             raise LocalEntryNotFoundError("no route to host\nand more")
@@ -134,9 +137,10 @@ def hub(monkeypatch: pytest.MonkeyPatch, **folders: Path) -> Hub:
 
 
 def test_a_name_is_looked_up_in_the_cache_first(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = hub(monkeypatch, cached=copy).asked
+    asked = hub(monkeypatch, cached=copy)
     assert checkpoints.folder_of("someone/encoder") == str(copy)
-    assert asked == [True]
+    assert asked.asked == [True]
+    assert not asked.asked_for_pickles, "PyTorch's own format is fetched only where there is nothing else"
 
 
 def test_a_name_is_fetched_where_the_cache_has_part_of_it(

@@ -14,7 +14,7 @@ from tasks.core.errors import AudioError, ConfigError, InputError
 from tasks.features.base import checkpoints, registry
 from tasks.features.base.extractor import Sound
 from tasks.features.base.settings import settings_of
-from tasks.simulate.checkpoints import AUDIO_FRAMES, HIDDEN
+from tasks.features.base.tiny_checkpoints import AUDIO_FRAMES, HIDDEN
 
 pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="undertone[deep] is not installed")
 

@@ -17,8 +17,8 @@ from tasks.core.errors import AudioError, ConfigError, InputError
 from tasks.features.base import checkpoints
 from tasks.features.base.extractor import Sound
 from tasks.features.base.settings import settings_of
+from tasks.features.base.tiny_checkpoints import HIDDEN, tiny_roberta_encoder, tiny_speech_encoder
 from tasks.features.sound import speech_encoder
-from tasks.simulate.checkpoints import HIDDEN, tiny_roberta_encoder, tiny_speech_encoder
 
 KINDS = {extractor.name: extractor for extractor in speech_encoder.EXTRACTORS}
 DURATIONS_S = (0.31, 1.0, 0.77, 1.503)

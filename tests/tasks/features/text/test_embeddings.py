@@ -12,7 +12,7 @@ from tasks.core.errors import ConfigError
 from tasks.features.base import checkpoints, registry
 from tasks.features.base.extractor import Transcript
 from tasks.features.base.settings import settings_of
-from tasks.simulate.checkpoints import HIDDEN
+from tasks.features.base.tiny_checkpoints import HIDDEN
 
 TEXTS = ("how you doin", "we were on a break", "", "oh my god", "xyzzy!", "could I be wearing any more clothes " * 5)
 

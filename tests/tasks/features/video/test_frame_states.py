@@ -14,9 +14,9 @@ pytest.importorskip("torch", reason="image networks need the extra `deep`")
 from tasks.core.errors import InputError
 from tasks.features.base import checkpoints
 from tasks.features.base.extractor import VideoFrames
+from tasks.features.base.tiny_checkpoints import tiny_image_encoder, tiny_text_encoder
 from tasks.features.video import frame_states
 from tasks.features.video.frame_states import FrameSettings
-from tasks.simulate.checkpoints import tiny_image_encoder, tiny_text_encoder
 
 (FRAMES,) = frame_states.EXTRACTORS
 

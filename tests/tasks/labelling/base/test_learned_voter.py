@@ -13,8 +13,8 @@ pytest.importorskip("transformers")
 from tasks.core import artifacts, tables
 from tasks.core.errors import ConfigError, InputError, NotEnoughData
 from tasks.evaluation.scores import Bootstrap
+from tasks.features.base.tiny_checkpoints import tiny_text_encoder
 from tasks.labelling.base import learned_voter, project_voters, registry
-from tasks.simulate.checkpoints import tiny_text_encoder
 
 FEW = Bootstrap(100, 0.95, 0)
 WORDS = {"negative": "awful bad sad", "neutral": "table chair door", "positive": "good nice glad"}

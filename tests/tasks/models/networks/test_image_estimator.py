@@ -19,10 +19,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tasks.core.errors import InputError
+from tasks.features.base.checkpoints import weights_file
 from tasks.models.base.estimator import Model
 from tasks.models.densenet import DenseNet, DenseNetSettings
 from tasks.models.networks.densenet import DenseNetModule
-from tasks.models.networks.image_estimator import ImageSettings, weights_of
+from tasks.models.networks.image_estimator import ImageSettings
 from tasks.models.networks.image_network import StagedImageNetwork, set_body
 from tasks.models.training import checkpoint as kept
 from tests.tasks.models.spectrogram_rows import as_vectors, drawn
@@ -282,13 +283,24 @@ def test_loading_does_not_need_the_checkpoint(tmp_path: Path) -> None:
 def test_weights_lie_in_a_file_or_in_a_folder(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     published(path)
-    assert weights_of(str(path)) == weights_of(str(tmp_path)) == path
-    with pytest.raises(InputError, match=r"lacks model\.safetensors"):
-        weights_of(str(tmp_path.parent))
-    with pytest.raises(InputError, match=r"densenet\.pth is a pickle.*torch\.load\('densenet\.pth', weights_only=True"):
-        weights_of(str(tmp_path / "densenet.pth"))
+    assert weights_file(str(path)) == weights_file(str(tmp_path)) == path
+    with pytest.raises(InputError, match=r"lacks weights \(model\.safetensors\)"):
+        weights_file(str(tmp_path.parent))
+    with pytest.raises(InputError, match=r"there is no file .*densenet\.pth; check the path"):
+        weights_file(str(tmp_path / "densenet.pth"))
     with pytest.raises(InputError, match="there is no folder"):
-        weights_of(str(tmp_path / "nowhere"))
+        weights_file(str(tmp_path / "nowhere"))
+
+
+def test_published_weights_in_pytorch_s_own_format_are_converted(tmp_path: Path, project: Path) -> None:
+    inputs, target = rows("densenet", 16, 3)
+    weights = published(tmp_path / "w.safetensors")
+    torch.save(weights, tmp_path / "w.pth")
+    fitted = [
+        DenseNet(dense(checkpoint=str(tmp_path / name), epochs=1), 1).fit(inputs, target)
+        for name in ("w.safetensors", "w.pth")
+    ]
+    np.testing.assert_array_equal(fitted[0].scores(inputs), fitted[1].scores(inputs))
 
 
 def test_a_file_of_something_else_is_told(tmp_path: Path) -> None:

@@ -1,14 +1,18 @@
-"""Small untrained checkpoints in the layout of the real encoders, for tests and for simulated runs offline."""
+"""Small untrained checkpoints in the layout of the real encoders, for tests and for trying recipes offline."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import string
+import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from tasks.core import code_version, paths
 from tasks.features.base import checkpoints, torch_state
 
 HIDDEN = 32
@@ -24,6 +28,33 @@ _ROBERTA_PIECES = 1_000
 """Maximum size of its vocabulary: 5 special tokens, 256 bytes, and merged pieces."""
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _CHARACTERS = string.ascii_lowercase + string.digits + string.punctuation
+
+
+def folder_of(name: str) -> Path:
+    """Return the folder of an encoder with random weights; makes it if it is not in `.undertone/checkpoints` yet.
+
+    Args:
+        name: one of `checkpoints.TINY`, except `tiny:network`
+    """
+    make = {
+        "tiny:text": tiny_text_encoder,
+        "tiny:roberta": tiny_roberta_encoder,
+        "tiny:ast": tiny_audio_encoder,
+        "tiny:speech": tiny_speech_encoder,
+        "tiny:image": tiny_image_encoder,
+    }[name]
+    # other versions draw or save other weights
+    versions = [code_version.version(__name__), checkpoints.transformers().__version__]
+    digest = hashlib.sha256(" ".join(versions).encode()).hexdigest()[:8]
+    target = paths.CHECKPOINTS.resolve() / f"{name.replace(':', '-')}-{digest}"
+    if not target.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as part:
+            made = make(Path(part, "made"))
+            # other processes make the same folder at the same time
+            with suppress(OSError):
+                made.rename(target)
+    return target
 
 
 def tiny_text_encoder(folder: Path, seed: int = 7, texts: Iterable[str] = ()) -> Path:
