@@ -49,12 +49,13 @@ def show_experiment(
     from tasks.core import artifacts, paths
     from tasks.core.errors import InputError
 
-    demand_experiment(load_settings(), name)
+    config = load_settings()
+    demand_experiment(config, name)
     metrics = _metrics(name)
     if metrics is None:
         raise InputError(f"{name} has no results yet; run it: undertone experiment run {name}")
     cost = artifacts.read_json(paths.experiment(name) / "cost.json")
-    experiment_screen.result(metrics, cost)
+    experiment_screen.result(config, metrics, cost)
     show_page(paths.page(name), browse=browse)
 
 

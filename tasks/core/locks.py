@@ -42,10 +42,9 @@ def alone(
     with _file(name, folder) as file:
         _acquire(file, fcntl.LOCK_EX, name, wait_s, waiting)
         _sign(file, by)
-        try:
-            yield
-        finally:
-            file.truncate(0)
+        yield
+        # after an error or a kill the name stays, for `unfinished`
+        file.truncate(0)
 
 
 @contextmanager
@@ -63,6 +62,36 @@ def together(name: str, *, wait_s: float, waiting: Callable[[str], None]) -> Ite
     with _file(name) as file:
         _acquire(file, fcntl.LOCK_SH, name, wait_s, waiting)
         yield
+
+
+def unfinished(name: str, folder: Path = paths.LOCKS) -> str:
+    """Return a phrase about a run that holds a lock, or that failed or was killed while it did; else no text.
+
+    Args:
+        name: what is locked
+        folder: the folder of lock files
+    """
+    try:
+        with (folder / f"{name}.lock").open(encoding="utf-8") as file:
+            holder = _holder(file)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return f"that did not finish, started{holder}" if holder else ""
+    except FileNotFoundError:
+        return ""
+    except BlockingIOError:
+        return f"in progress{holder}"
+
+
+def forget(name: str, folder: Path = paths.LOCKS) -> None:
+    """Forget a lock's last holder that failed or was killed.
+
+    Args:
+        name: what is locked
+        folder: the folder of lock files
+    """
+    if unfinished(name, folder):
+        with suppress(Busy), alone(name, "", wait_s=0, waiting=lambda _: None, folder=folder):
+            pass
 
 
 @contextmanager

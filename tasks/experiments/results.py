@@ -16,7 +16,7 @@ from tasks.evaluation import scores
 from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import Bootstrap
 from tasks.evaluation.splits import Labels
-from tasks.experiments import folds, modalities, scoring
+from tasks.experiments import folds, matching, modalities, scoring
 from tasks.experiments.data import Data
 from tasks.experiments.fit_item import ONLY
 from tasks.experiments.plan import Plan
@@ -109,6 +109,7 @@ def metrics(
         "notes": sorted({note for record in main.records for note in record["notes"]}),
         "versions": {name: installed for name in _LIBRARIES if (installed := _version(name))},
         "data_sha256": data.digest,
+        matching.DIGEST: matching.digest(plan.name, plan.config),
     }
     if plan.task == "classes" and plan.model.probabilities:
         alone = _calibrated_alone(plan, data, others, groups)

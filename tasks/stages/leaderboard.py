@@ -5,6 +5,7 @@ from __future__ import annotations
 from tasks.core import artifacts, paths, tables
 from tasks.core.config import Config
 from tasks.core.each import Each
+from tasks.pages.common import result_marks
 from tasks.pages.leaderboard import page
 
 
@@ -17,4 +18,5 @@ def run(config: Config, *, each: Each) -> None:
     """
     files = [paths.experiment(name) / "metrics.json" for name in config.experiments]
     results = [artifacts.read_json(path) for path in files if path.is_file()]
-    tables.write_text(paths.LEADERBOARD, page.render(results))
+    marked = [{**metrics, "mark": result_marks.outdated(metrics, config)} for metrics in results]
+    tables.write_text(paths.LEADERBOARD, page.render(marked))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from tasks.pages.common import score_text
+from tasks.pages.common import result_marks, score_text
 
 if TYPE_CHECKING:
     from tasks.core.config import Config
@@ -36,27 +36,29 @@ def overview(config: Config, results: Sequence[Mapping[str, Any]], only: Sequenc
     table = Table(Column("experiment", overflow="fold"), score, *chance, title="Experiments", show_lines=True)
     for name, entry in config.experiments.items():
         if not only or name in only:
-            table.add_row(*_row(name, entry.protocol, by_name.get(name)))
+            table.add_row(*_row(config, name, entry.protocol, by_name.get(name)))
     console.print(table)
 
 
-def _row(name: str, protocol: str, metrics: Mapping[str, Any] | None) -> tuple[Text | str, ...]:
+def _row(config: Config, name: str, protocol: str, metrics: Mapping[str, Any] | None) -> tuple[Text | str, ...]:
     title = Text(name)
-    title.append(f"\n{protocol}", "dim")
+    title.append(f"\n{metrics['protocol'] if metrics else protocol}", "dim")
     if metrics is None:
         return title, Text("not run yet", "dim"), "", ""
     if score_text.leak(metrics):
         title.append(" LEAKY", "red")
     title.append(f", n = {metrics['n']:,}{', simulated' if metrics.get('simulated') else ''}", "dim")
+    title.append("".join(f"\n{mark}" for mark in result_marks.all_of(metrics, config)), "red")
     main = score_text.headline(metrics)
     score = Text.assemble((f"{score_text.NAMES[main]}\n", "dim"), _interval(metrics["scores"][main]))
     return title, score, *(f"\n{metrics['baselines'][baseline][main]['value']:.3f}" for baseline in _CHANCE)
 
 
-def result(metrics: Mapping[str, Any], cost: Mapping[str, Any]) -> None:
+def result(config: Config, metrics: Mapping[str, Any], cost: Mapping[str, Any]) -> None:
     """Print one experiment's scores, those of its baselines and classes, its protocol and its cost.
 
     Args:
+        config: all settings
         metrics: its `metrics.json`
         cost: its `cost.json`
     """
@@ -82,6 +84,9 @@ def result(metrics: Mapping[str, Any], cost: Mapping[str, Any]) -> None:
         console.print(Text(f"{entry['severity']}: {entry['check']}: {counts} {entry['what']}", "dim"))
     spent = ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in cost["training_s"].items())
     console.print(Text(f"Training: {spent}; at most {cost['peak_mb']:,.0f} MB in one process", "dim"))
+    if marks := result_marks.all_of(metrics, config):
+        advice = f"To update: undertone experiment run {metrics['experiment']}"
+        console.print(Text(f"These results are {'; '.join(marks)}. {advice}", "red"))
 
 
 def comparison(comparison: Comparison) -> None:

@@ -34,6 +34,7 @@ class RankedExperiment:
         scores: all scores of the task, the ranking one first
         majority: the ranking score of the majority class
         shuffled: the ranking score with shuffled labels, or None
+        mark: in what the results differ from the present recipe, or an empty text
     """
 
     experiment: str
@@ -50,6 +51,7 @@ class RankedExperiment:
     scores: Mapping[str, Score]
     majority: Score | None
     shuffled: Score | None
+    mark: str
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ def render(results: Sequence[Mapping[str, Any]]) -> str:
         meanings=score_text.MEANINGS,
         lower=score_text.LOWER_IS_BETTER,
         shown=shown,
+        marked=any(result.get("mark") for result in results),
     )
 
 
@@ -217,6 +220,7 @@ def _row(result: Mapping[str, Any], measure: str, rank: int) -> RankedExperiment
         scores={name: systems["recipe"][name] for name in names},
         majority=systems.get(score_text.majority(result), {}).get(measure),
         shuffled=systems.get(score_text.SHUFFLED, {}).get(measure),
+        mark=result.get("mark", ""),
     )
 
 
@@ -227,13 +231,14 @@ def _plotted(row: RankedExperiment, widest: float) -> PlottedScore:
         text += f"; majority {row.majority}"
     if row.shuffled is not None:
         text += f"; shuffled labels {row.shuffled}"
+    if row.mark:
+        text += f"; {row.mark}"
     beside = (None if value is None else value.value for value in (row.majority, row.shuffled))
     low, high, majority, shuffled = (
         None if value is None else _place(value, widest) for value in (mine.low, mine.high, *beside)
     )
-    return PlottedScore(
-        row.experiment, f"{mine}; n = {row.n:,}", text, _place(mine.value, widest), low, high, majority, shuffled
-    )
+    detail = f"{mine}; n = {row.n:,}{row.mark and f'; {row.mark}'}"
+    return PlottedScore(row.experiment, detail, text, _place(mine.value, widest), low, high, majority, shuffled)
 
 
 def _plotted_published(published: PublishedScore, widest: float) -> PlottedScore:

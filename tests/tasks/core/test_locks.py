@@ -69,3 +69,21 @@ def test_waiting_ends_when_the_other_is_done(project: Path) -> None:
     assert len(heard) == 1
     assert "by flow run one" in heard[0]
     assert heard[0].endswith("waiting for it")
+
+
+def test_a_holder_that_failed_or_died_is_remembered_until_one_succeeds(project: Path) -> None:
+    assert locks.unfinished("train") == ""
+    with pytest.raises(ZeroDivisionError), locks.alone("train", "undertone run", wait_s=0, waiting=print):
+        assert locks.unfinished("train").startswith(f"in progress by undertone run (process {os.getpid()} on ")
+        raise ZeroDivisionError
+    assert locks.unfinished("train").startswith("that did not finish, started by undertone run (process")
+    with locks.alone("train", "me", wait_s=0, waiting=print):
+        pass
+    assert locks.unfinished("train") == ""
+    child = holder(project)
+    assert f"in progress by python -m tasks train (process {child.pid} on " in locks.unfinished("train")
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    assert "that did not finish, started by python -m tasks train" in locks.unfinished("train")
+    locks.forget("train")
+    assert locks.unfinished("train") == ""
