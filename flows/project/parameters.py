@@ -1,18 +1,43 @@
 """New, removed and changed parameters: params.yaml belongs to the user, who gets new keys and keeps every value.
 
-Keys are compared two levels deep (`train.seed`). New lines are copied from the shipped file with their comments; all
-other lines stay as they are, byte for byte. The keys of sections that are shipped empty (`corpora: {}`) are the user's
-and are not compared.
+Keys are compared two levels deep (`crawl.proxy`). New lines are copied from the shipped file with their comments; all
+other lines stay as they are, byte for byte. Entries of `corpora`, `features` and `experiments`, and of sections that
+are shipped empty, are the user's: they get those that a new version ships, and are not compared.
+
+Up to version 0.1.0 the classifier of interviews had sections of its own. Their values move into its recipe.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
 Key = tuple[str, ...]
+_ENTRIES = ("corpora", "features", "experiments")
+_RECIPE, _FEATURES = ("experiments", "interviews-source"), ("features", "interviews-mid-term")
+_EMPTY = re.compile(r"(?P<name>[\w-]+:)(?P<space> *)(?:\{ *\})?(?P<rest> *(?:#.*)?\n?)")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_MOVED: Mapping[Key, tuple[Key, Callable[[Any], Any]]] = {
+    ("train", "c_grid"): ((*_RECIPE, "tune", "grid", "c"), lambda values: sorted(values, key=float)),
+    ("train", "inner_folds"): ((*_RECIPE, "tune", "folds"), _same),
+    ("train", "outer_folds"): ((*_RECIPE, "calibration_folds"), _same),
+    ("train", "smote_neighbours"): ((*_RECIPE, "balance"), lambda n: "smote" if n == 5 else f"smote({n})"),
+    ("train", "seed"): ((*_RECIPE, "seeds"), lambda seed: [seed]),
+    ("evaluate", "shuffles"): ((*_RECIPE, "shuffles"), _same),
+    **{
+        ("acoustic", name): ((*_FEATURES, "settings", name), _same)
+        for name in ("short_window_s", "short_step_s", "mid_window_s", "mid_step_s", "backend")
+    },
+}
+"""Parameter of an earlier version → its place in a recipe, and the conversion of its value."""
 
 
 @dataclass
@@ -50,11 +75,18 @@ def update(mine: str, base: str | None, shipped: str) -> Update:
     if not isinstance(documents[0], Mapping):
         return result
     of_the_user = {section for document in documents[1:] for section, entries in document.items() if entries == {}}
+    of_the_user |= set(_ENTRIES)
     values, old, new = (dict(_leaves(document, of_the_user)) for document in documents)
+    entries = _new_entries(*documents)
+    moved = {key: place for key, (place, _) in _MOVED.items() if key in values and place[:2] in entries}
+    moved = {key: place for key, place in moved.items() if key not in new and _is_own(documents[0], key)}
+    shipped = _with_values(shipped, {key: values[key] for key in moved})
     _add(result, [key for key in new if key not in values], shipped)
-    obsolete = [key for key in values if key in old and key not in new]
+    _add_entries(result, entries, shipped)
+    _remove(result, list(moved), lambda key: f"{'.'.join(key)} ({values[key]!r}) is now {'.'.join(moved[key])}")
+    obsolete = [key for key in values if key in old and key not in new and key not in moved]
     removable = [key for key in obsolete if values[key] == old[key] and _is_own(documents[0], key)]
-    _remove(result, removable)
+    _remove(result, removable, lambda key: f"removed {'.'.join(key)}, which no longer exists in this version")
     result.notes += [
         f"params.yaml: {'.'.join(key)} ({values[key]!r}) no longer exists in this version; remove it from the file"
         for key in obsolete
@@ -82,6 +114,49 @@ def _add(result: Update, keys: list[Key], shipped: str) -> None:
             _insert_entry(result, key, shipped)
         value = document[key[0]] if len(key) == 1 else document[key[0]][key[1]]
         result.notes.append(f"params.yaml: added {'.'.join(key)} with its default, {_plain(value)!r}")
+
+
+def _new_entries(mine: Mapping[str, Any], old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Key]:
+    """Return the entries that this version ships and the earlier one did not, unless the user has them."""
+    return [
+        (section, str(name))
+        for section in _ENTRIES
+        for name in new.get(section) or {}
+        if name not in (old.get(section) or {}) and name not in (mine.get(section) or {})
+    ]
+
+
+def _with_values(shipped: str, values: Mapping[Key, Any]) -> str:
+    """Return the shipped file with a user's values in the places that parameters moved to."""
+    if not values:
+        return shipped
+    document = _load(shipped)
+    for key, value in values.items():
+        place, converted = _MOVED[key]
+        node = document
+        for name in place[:-1]:
+            node = node[name]
+        try:
+            new = converted(value)
+        except (TypeError, ValueError):
+            # loading the settings reports it
+            new = value
+        if isinstance(new, list) and isinstance(node[place[-1]], list):
+            # the list itself knows that it is written in one line
+            node[place[-1]][:] = new
+        else:
+            node[place[-1]] = new
+    return _dump(document)
+
+
+def _add_entries(result: Update, entries: list[Key], shipped: str) -> None:
+    for key in entries:
+        mine = _load(result.text)
+        if not isinstance(mine.get(key[0]), Mapping | None):
+            continue
+        if key[1] not in (mine.get(key[0]) or {}):
+            _insert_entry(result, key, shipped)
+        result.notes.append(f"params.yaml: added {'.'.join(key)}")
 
 
 def _insert_section(result: Update, section: str, shipped: str) -> None:
@@ -120,13 +195,24 @@ def _insert_entry(result: Update, key: Key, shipped: str) -> None:
         if _plain(_load(text)) == expected:
             result.text = text
             return
-    # a section in braces, or an empty one, has no line to insert after
+    if not own and section in _own(target.document):
+        line = target.document.lc.key(section)[0]
+        if empty := _EMPTY.fullmatch(target.lines[line]):
+            start, end = source.block(key)
+            # as wide as braces, so that comments stay aligned
+            target.lines[line] = _ended(f"{empty['name']}{empty['space']}  {empty['rest'].rstrip()}".rstrip())
+            target.lines[line + 1 : line + 1] = [_ended(text) for text in source.lines[start:end]]
+            text = "".join(target.lines)
+            if _plain(_load(text)) == expected:
+                result.text = text
+                return
+    # a section in braces has no line to insert after
     document = target.document
     document[section] = {**(mine or {}), name: source.document[section][name]}
     result.text = _dump(document)
 
 
-def _remove(result: Update, keys: list[Key]) -> None:
+def _remove(result: Update, keys: list[Key], reason: Callable[[Key], str]) -> None:
     """Remove parameters that no longer exist, and sections that are empty then."""
     for key in keys:
         target = _Lines(result.text)
@@ -144,7 +230,7 @@ def _remove(result: Update, keys: list[Key]) -> None:
             del (document if len(block) == 1 else document[block[0]])[block[-1]]
             text = _dump(document)
         result.text = text
-        result.notes.append(f"params.yaml: removed {'.'.join(key)}, which no longer exists in this version")
+        result.notes.append(f"params.yaml: {reason(key)}")
 
 
 class _Lines:

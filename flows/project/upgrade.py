@@ -126,6 +126,7 @@ def _upgrade(folder: Path, report: Callable[[str], None], edits: Edits) -> None:
             _plan_file(plan, folder, name, mine, edits)
     if plan.conflicts:
         raise InputError(_refusal(plan))
+    plan.notes += _retired_outputs(folder)
     has_own_stages = (folder / shipped.RECORDS).is_dir() or (folder / shipped.OWN.parent).exists()
     for name in plan.kept:
         shipped.write(folder / _put_away(name), shipped.read(folder / name))
@@ -138,6 +139,25 @@ def _upgrade(folder: Path, report: Callable[[str], None], edits: Edits) -> None:
     for note in plan.notes:
         report(note)
     shipped.record(folder)
+
+
+def _retired_outputs(folder: Path) -> list[str]:
+    """Return a line about outputs on disk of stages that an earlier version had; nothing without any."""
+    before = shipped.recorded(folder, "dvc.yaml") or shipped.earlier_text("dvc.yaml") or ""
+    retired = {path.parent for path in _outputs(before) - _outputs(shipped.text("dvc.yaml"))}
+    present = sorted(str(path) for path in retired if (folder / path).is_dir())
+    if not present:
+        return []
+    return [
+        f"{', '.join(present)}: nothing makes or reads these folders any more; remove them, if you do not need them"
+    ]
+
+
+def _outputs(dag: str) -> set[Path]:
+    """Return the outputs in the text of a dvc.yaml, but those of templates."""
+    stages = yaml_files.parse(dag, "dvc.yaml").content["stages"].values()
+    lists = [stage.get(kind, []) for stage in stages for kind in ("outs", "metrics", "plots")]
+    return {Path(entry if isinstance(entry, str) else next(iter(entry))) for entries in lists for entry in entries}
 
 
 def _plan_file(plan: _Plan, folder: Path, name: str, mine: str, edits: Edits) -> None:

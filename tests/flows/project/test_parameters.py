@@ -138,3 +138,100 @@ def test_sections_and_keys_that_are_merged_from_others() -> None:
     # a merged key cannot be removed from the section that it is merged into
     without = update(mine, BASE, BASE.replace("audit:             # leaks\n  declared: []\n", "")).notes
     assert "params.yaml: audit.declared ([]) no longer exists in this version; remove it from the file" in without
+
+
+OLD = """\
+acoustic:                        # windows
+  short_window_s: 0.05
+  mid_step_s: 0.5
+
+train:
+  c_grid: [1.0, 0.1]             # mine
+  smote_neighbours: 3
+  outer_folds: 4
+  inner_folds: 3
+  seed: 11
+
+evaluate:
+  bootstrap: 2000
+  shuffles: 9
+
+corpora: {}                      # name: entry
+features: {}
+experiments:
+  mine: {corpus: a}
+"""
+NEW = """\
+evaluate:
+  bootstrap: 2000
+
+corpora:                         # name: entry
+  interviews: {reader: interviews, path: data/interviews}
+features:
+  interviews-mid-term:           # windows
+    settings: {short_window_s: 0.05, mid_step_s: 1.0, backend: arrays}
+experiments:
+  interviews-source:
+    balance: smote               # of the training part
+    tune: {grid: {c: [0.001, 0.01]}, folds: 5, by: macro_f1}
+    shuffles: 20
+    calibration_folds: 5
+    seeds: [7]
+"""
+
+
+def test_the_classifier_of_earlier_versions_becomes_a_recipe_with_the_users_values() -> None:
+    result = update(OLD, OLD.replace("11", "7").replace("3", "5"), NEW)
+    assert values(result.text) == {
+        "evaluate": {"bootstrap": 2000},
+        "corpora": {"interviews": {"reader": "interviews", "path": "data/interviews"}},
+        "features": {
+            "interviews-mid-term": {"settings": {"short_window_s": 0.05, "mid_step_s": 0.5, "backend": "arrays"}}
+        },
+        "experiments": {
+            "mine": {"corpus": "a"},
+            "interviews-source": {
+                "balance": "smote(3)", "tune": {"grid": {"c": [0.1, 1.0]}, "folds": 3, "by": "macro_f1"},
+                "shuffles": 9, "calibration_folds": 4, "seeds": [11],
+            },
+        },
+    }  # fmt: skip
+    assert "corpora:                         # name: entry\n  interviews: {reader" in result.text
+    assert "    balance: smote(3)            # of the training part\n" in result.text
+    assert result.notes == [
+        "params.yaml: added corpora.interviews",
+        "params.yaml: added features.interviews-mid-term",
+        "params.yaml: added experiments.interviews-source",
+        "params.yaml: train.c_grid ([1.0, 0.1]) is now experiments.interviews-source.tune.grid.c",
+        "params.yaml: train.inner_folds (3) is now experiments.interviews-source.tune.folds",
+        "params.yaml: train.outer_folds (4) is now experiments.interviews-source.calibration_folds",
+        "params.yaml: train.smote_neighbours (3) is now experiments.interviews-source.balance",
+        "params.yaml: train.seed (11) is now experiments.interviews-source.seeds",
+        "params.yaml: evaluate.shuffles (9) is now experiments.interviews-source.shuffles",
+        "params.yaml: acoustic.short_window_s (0.05) is now features.interviews-mid-term.settings.short_window_s",
+        "params.yaml: acoustic.mid_step_s (0.5) is now features.interviews-mid-term.settings.mid_step_s",
+    ]
+    again = update(result.text, OLD, NEW)
+    assert (again.text, again.notes) == (result.text, []), "a killed upgrade is finished without changing it again"
+
+
+def test_an_entry_that_the_user_removed_is_not_added_again() -> None:
+    mine = NEW[: NEW.index("  interviews-source:")].replace("experiments:", "experiments: {}")
+    result = update(mine, NEW, NEW.replace("shuffles: 20", "shuffles: 30"))
+    assert (result.text, result.notes) == (mine, [])
+
+
+def test_entries_of_the_user_with_these_names_stay() -> None:
+    mine = OLD.replace("  mine: {corpus: a}\n", "  interviews-source: {corpus: b}\n")
+    result = update(mine, OLD, NEW)
+    assert values(result.text)["experiments"] == {"interviews-source": {"corpus": "b"}}
+    assert "params.yaml: removed train.seed, which no longer exists in this version" in result.notes
+    assert "params.yaml: acoustic.mid_step_s (0.5) is now features.interviews-mid-term.settings.mid_step_s" in (
+        result.notes
+    )
+
+
+def test_values_that_cannot_be_converted_are_moved_as_they_are() -> None:
+    mine = OLD.replace("c_grid: [1.0, 0.1]", "c_grid: [high, 1.0]")
+    tune = values(update(mine, OLD, NEW).text)["experiments"]["interviews-source"]["tune"]  # type: ignore[index]
+    assert tune["grid"] == {"c": ["high", 1.0]}

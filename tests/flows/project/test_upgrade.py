@@ -92,6 +92,15 @@ def test_a_second_upgrade_does_nothing(old: Path) -> None:
     assert {name: (old / name).stat().st_mtime_ns for name in shipped.COPIED} == stamps
 
 
+def test_outputs_of_stages_that_are_gone_are_named_once(old: Path, next_version: Callable[[str], None]) -> None:
+    start, end = DAG_0_1_0.index("  train:\n"), DAG_0_1_0.index("  evaluate:\n")
+    next_version(DAG_0_1_0[:start] + DAG_0_1_0[end:])
+    (old / "data" / "train").mkdir(exist_ok=True)
+    line = "data/train: nothing makes or reads these folders any more; remove them, if you do not need them"
+    assert [note for note in upgraded(old) if note.startswith("data/")] == [line]
+    assert upgraded(old) == []
+
+
 def test_edits_are_merged_and_listed(
     old: Path, next_version: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,15 @@ def test_mid_term_equals_the_weak_path(sound: Callable[..., Sound]) -> None:
     np.testing.assert_array_equal(vector, expected.astype(np.float32))
 
 
+def test_a_batch_of_several_rates_equals_its_utterances(sound: Callable[..., Sound]) -> None:
+    start = registry.extractor("mid-term").start(mid_term.AnalysisWindows())
+    sounds = [sound(1.1), replace(sound(1.4), rate_hz=22_050), replace(sound(0.9), rate_hz=22_050), sound(2.0)]
+    for vector, clip in zip(start(sounds), sounds, strict=True):
+        np.testing.assert_allclose(vector, start([clip])[0], rtol=1e-6)
+    with pytest.raises(AudioError, match="digital silence"):
+        start([*sounds, replace(sound(1.0), samples=np.zeros(16_000, dtype=np.float32))])
+
+
 def test_windows_can_be_set(sound: Callable[..., Sound]) -> None:
     extractor = registry.extractor("mid-term")
     usual, finer = (
