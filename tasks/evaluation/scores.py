@@ -86,9 +86,9 @@ def per_class(matrices: Matrices) -> dict[str, NDArray[np.float64]]:
     hits = np.diagonal(matrices, axis1=-2, axis2=-1)
     support, calls = matrices.sum(axis=-1), matrices.sum(axis=-2)
     return {
-        "precision": _ratio(hits, calls),
-        "recall": _ratio(hits, support),
-        "f1": _ratio(2 * hits, support + calls),
+        "precision": ratio(hits, calls),
+        "recall": ratio(hits, support),
+        "f1": ratio(2 * hits, support + calls),
         "support": support,
     }
 
@@ -110,10 +110,10 @@ def overall(matrices: Matrices, n_real: int | None = None) -> dict[str, NDArray[
     occurs, used = support > 0, (support + matrices.sum(axis=-2)) > 0
     used[..., n_real or used.shape[-1] :] = False
     return {
-        "accuracy": _ratio(np.trace(matrices, axis1=-2, axis2=-1), matrices.sum(axis=(-2, -1))),
-        "uar": _ratio((by_class["recall"] * occurs).sum(axis=-1), occurs.sum(axis=-1)),
-        "macro_f1": _ratio((by_class["f1"] * used).sum(axis=-1), used.sum(axis=-1)),
-        "weighted_f1": _ratio((by_class["f1"] * support).sum(axis=-1), support.sum(axis=-1)),
+        "accuracy": ratio(np.trace(matrices, axis1=-2, axis2=-1), matrices.sum(axis=(-2, -1))),
+        "uar": ratio((by_class["recall"] * occurs).sum(axis=-1), occurs.sum(axis=-1)),
+        "macro_f1": ratio((by_class["f1"] * used).sum(axis=-1), used.sum(axis=-1)),
+        "weighted_f1": ratio((by_class["f1"] * support).sum(axis=-1), support.sum(axis=-1)),
     }
 
 
@@ -209,9 +209,15 @@ def _intervals(repeated: Matrices, bootstrap: Bootstrap, n_real: int | None) -> 
     return intervals
 
 
-def _ratio(above: NDArray[np.float64], below: NDArray[Any]) -> NDArray[np.float64]:
-    ratio: NDArray[np.float64] = np.divide(above, below, out=np.zeros(np.shape(above)), where=np.asarray(below) > 0)
-    return ratio
+def ratio(above: NDArray[np.float64], below: NDArray[Any]) -> NDArray[np.float64]:
+    """Return quotients, 0 where the divisor is not above 0.
+
+    Args:
+        above: dividends
+        below: divisors, same shape
+    """
+    quotients: NDArray[np.float64] = np.divide(above, below, out=np.zeros(np.shape(above)), where=np.asarray(below) > 0)
+    return quotients
 
 
 def _plain(value: Any) -> float | None:

@@ -10,7 +10,7 @@ from tasks.core.config import Section
 from tasks.core.each import Each, Work
 from tasks.experiments import fitting, folds, modalities, runs
 from tasks.experiments.data import Data
-from tasks.experiments.fit_item import FINAL, FITTED, ONLY, RECIPE, SHUFFLED, TUNED, Fit
+from tasks.experiments.fit_item import FINAL, FITTED, HELD_OUT, ONLY, RECIPE, SHUFFLED, TUNED, Fit
 from tasks.experiments.plan import Plan
 from tasks.experiments.runs import Fits
 from tasks.models.base import registry
@@ -22,7 +22,7 @@ _LOOKED_UP = frozenset(
 
 
 def fits(recipe: Plan, data: Data, each: Each) -> Iterator[Fits]:
-    """Yield the fits of the recipe itself, then of every baseline that is trained.
+    """Yield the fits of the recipe itself, of every baseline that is trained, and those on held-out folds.
 
     Args:
         recipe: the recipe
@@ -56,8 +56,12 @@ def _items(recipe: Plan, data: Data) -> Iterator[Fit]:
                 yield replace(item, variant=SHUFFLED, number=number)
             for chosen in fewer:
                 yield replace(item, variant=ONLY, features=modalities.features_of(available, chosen))
+    base = replace(base, seed=seeds[0])
     if not one_model:
-        yield replace(base, fold=FINAL, seed=seeds[0], keep=True)
+        yield replace(base, fold=FINAL, keep=True)
+        return
+    for fold in range(folds.n_held_out(base, data)):
+        yield replace(base, fold=fold, variant=HELD_OUT)
 
 
 def _tuned(items: list[Fit], recipe: Plan, stage: str, each: Each) -> list[Fit]:

@@ -11,7 +11,7 @@ from tasks.experiments.plan import Plan
 
 FINAL = -1
 """Number of the fold that trains on all rows, to keep the model."""
-RECIPE, SHUFFLED, ONLY = "recipe", "shuffled", "only"
+RECIPE, SHUFFLED, ONLY, HELD_OUT = "recipe", "shuffled", "only", "held-out"
 TUNED_THRESHOLD = "tuned"
 
 FITTED = pa.schema(
@@ -39,10 +39,11 @@ class Fit:
         plan: the resolved recipe
         data: digest of the rows
         code: digest of the model's code
-        fold: number of the fold, or `FINAL`
+        fold: number of the fold (of a `held-out` fit: inside the training part), or `FINAL`
         seed: random seed
         point: index of the point of the grid
-        variant: the recipe itself; its labels shuffled; or `only`: a part of its features, named in `features`
+        variant: the recipe itself; its labels shuffled; `only`: a part of its features, named in `features`; or
+            `held-out`: the recipe on a part of the only fold's training part, to calibrate by the rest
         number: number of the shuffle
         features: features that an `only` variant trains on
         keep: whether the fitted model is kept
@@ -67,6 +68,7 @@ class Fit:
             RECIPE: "",
             SHUFFLED: f", labels shuffled ({self.number + 1})",
             ONLY: f", {'+'.join(self.features)} only",
+            HELD_OUT: " of the training part",
         }[self.variant]
         point = f", point {self.point + 1} of {len(self.plan.points)}" if len(self.plan.points) > 1 else ""
         return f"{self.plan.name}, {fold}, seed {self.seed}{point}{variant}"
@@ -78,5 +80,6 @@ class Fit:
         entries = recipe.model_dump(include={"target", "protocol", "scale", "balance", "threshold", "branches_see"})
         entries |= {"model": self.plan.model.name, "settings": dict(self.plan.points[self.point])}
         entries |= {"folds": recipe.tune.folds, "by": recipe.tune.by} if recipe.tune else {}
+        entries |= {"calibration_folds": recipe.calibration_folds} if self.variant == HELD_OUT else {}
         fit = [self.fold, self.seed, self.variant, self.number, list(self.features), self.keep]
         return json.dumps([entries, self.data, self.code, fit], sort_keys=True)

@@ -12,7 +12,7 @@ from tasks.core.errors import NotEnoughData
 from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Protocol, Split
 from tasks.experiments.data import Data
-from tasks.experiments.fit_item import FINAL, TUNED_THRESHOLD, Fit
+from tasks.experiments.fit_item import FINAL, HELD_OUT, TUNED_THRESHOLD, Fit
 from tasks.experiments.plan import Plan
 
 
@@ -36,11 +36,42 @@ def split_of(item: Fit, data: Data) -> Split:
     """
     plan = item.plan
     final = item.fold == FINAL
-    everything = Split("all rows", np.arange(data.ids.size), np.empty(0, dtype=np.int64))
-    split = everything if final else _tested_folds(plan, data, item.seed)[item.fold]
-    if _needs_development(plan):
+    if final:
+        split = Split("all rows", np.arange(data.ids.size), np.empty(0, dtype=np.int64))
+    elif item.variant == HELD_OUT:
+        split = _inside_training(item, data)[item.fold]
+    else:
+        split = _tested_folds(plan, data, item.seed)[item.fold]
+    if needs_development(plan):
         split = protocols.with_development(split, plan.protocol, data.columns, data.strata, item.seed)
     return split if final else _with_training_corpora(plan, data, split)
+
+
+def n_held_out(item: Fit, data: Data) -> int:
+    """Return the number of folds inside the training part of a protocol's only fold, by which a model is calibrated.
+
+    Args:
+        item: a fit of that fold
+
+    Returns:
+        0 for models trained in epochs, which have development rows, and where a fold could not be fitted and tuned: it
+        needs two units and two classes
+    """
+    tune = item.plan.recipe.tune
+    if item.plan.model.in_epochs:
+        return 0
+    try:
+        splits = _inside_training(item, data)
+        inner = [fold for split in splits if tune and tune.folds for fold in inner_folds(item, data, split, tune.folds)]
+    except NotEnoughData:
+        return 0
+    parts = [split.train for split in (*splits, *inner)]
+    return 0 if any(np.unique(data.target[part]).size < 2 for part in parts) else len(splits)
+
+
+def _inside_training(item: Fit, data: Data) -> Sequence[Split]:
+    only = _tested_folds(item.plan, data, item.seed)[0]
+    return inner_folds(item, data, only, item.plan.recipe.calibration_folds)
 
 
 def inner_folds(item: Fit, data: Data, split: Split, n_folds: int) -> Sequence[Split]:
@@ -95,8 +126,12 @@ def _with_training_corpora(plan: Plan, data: Data, split: Split) -> Split:
     return replace(split, train=np.union1d(split.train, np.flatnonzero(_training_corpora(plan, data))))
 
 
-def _needs_development(plan: Plan) -> bool:
-    """Return whether development rows decide when to stop, which settings to take, or the thresholds."""
+def needs_development(plan: Plan) -> bool:
+    """Return whether development rows decide when to stop, which settings to take, or the thresholds.
+
+    Args:
+        plan: the recipe
+    """
     recipe = plan.recipe
     tuned_on_development = recipe.tune is not None and recipe.tune.folds == 0
     return plan.model.in_epochs or tuned_on_development or recipe.threshold == TUNED_THRESHOLD

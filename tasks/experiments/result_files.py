@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -15,9 +14,8 @@ from tasks.core.config import Config
 from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import Bootstrap
 from tasks.experiments import data as experiment_data
-from tasks.experiments import fitted_model, folds, model_plots, plot_data, results, row_plots, runs, scoring
+from tasks.experiments import folds, model_folder, model_plots, plot_data, results, row_plots, runs, scoring
 from tasks.experiments.data import Data
-from tasks.experiments.fit_item import FINAL, Fit
 from tasks.experiments.plan import Plan
 from tasks.experiments.plot_data import PlotData
 from tasks.experiments.runs import Fits
@@ -43,19 +41,17 @@ def write(target: Path, config: Config, recipe: Plan, data: Data, fits: Sequence
         config: all settings
         recipe: the experiment
         data: its rows
-        fits: of the recipe itself, then of every baseline
+        fits: of the recipe itself, of every baseline, and on held-out folds
         audit: of its folds
     """
     settings = config.evaluate
     splits = folds.folds(recipe, data, recipe.recipe.seeds[0])
     groups = experiment_data.resampled(recipe, data.columns)
     bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
-    metrics = results.metrics(recipe, data, fits, splits, groups, audit=audit, bootstrap=bootstrap)
+    model = model_folder.kept(recipe, data, fits[0])
+    metrics = results.metrics(recipe, data, fits, splits, groups, model=model, audit=audit, bootstrap=bootstrap)
     metrics["simulated"] = artifacts.read_json(paths.reading(recipe.recipe.corpus)).get("simulated", False)
-    item, record = next(pair for pair in zip(fits[0].items, fits[0].records, strict=True) if pair[0].keep)
-    files = dict(record["files"])
-    fitted = fitted_model.load(recipe, files, item.point)
-    metrics["model"] |= model_plots.size(fitted, files)
+    metrics["model"] |= model_plots.size(model.fitted, model.files)
     tables.write_text(target / "audit.json", json.dumps(audit.to_dict(), indent=2, ensure_ascii=False) + "\n")
     tables.write_text(target / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
     predictions = results.predictions(recipe, data, fits, groups)
@@ -68,14 +64,14 @@ def write(target: Path, config: Config, recipe: Plan, data: Data, fits: Sequence
     drawn = replace(
         _row_plots(recipe, data, splits, recipe_runs, curves),
         varied=model_plots.varied(recipe, data),
-        attended=model_plots.attended(recipe, data, fitted, item.point),
-        shares=model_plots.shares(recipe, data, splits, fitted),
-        searched=model_plots.searched(fitted),
+        attended=model_plots.attended(recipe, data, model.fitted, model.item.point),
+        shares=model_plots.shares(recipe, data, splits, model.fitted),
+        searched=model_plots.searched(model.fitted),
         frames=model_plots.frames(recipe),
     )
     tables.write_text(target / "plot_data.json", plot_data.dumps(drawn))
     tables.write_text(target / "cost.json", json.dumps(results.cost(fits), indent=2) + "\n")
-    _write_model(target / "model", recipe, item, record, files)
+    model_folder.write(target / "model", recipe, data, model, metrics)
 
 
 def _curves(fits: Fits) -> pa.Table:
@@ -101,20 +97,3 @@ def _row_plots(recipe: Plan, data: Data, splits: Sequence[Split], recipe_runs: l
         scoring.roc(recipe_runs, runs.outputs(recipe, data)),
         curves.to_pylist(),
     )
-
-
-def _write_model(folder: Path, recipe: Plan, item: Fit, record: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
-    """Write the kept model: of the only fold, or trained on all rows."""
-    for name, content in sorted(files.items()):
-        tables.write_bytes(folder / name, content)
-    card: dict[str, Any] = {
-        "experiment": recipe.name,
-        "trained_on": "every row" if item.fold == FINAL else "the protocol's training part",
-        "n_train": record["n_train"],
-        "outputs": record["outputs"],
-        "model": recipe.model.name,
-        "settings": dict(recipe.points[item.point]),
-        "features": list(recipe.recipe.features),
-        "seed": item.seed,
-    }
-    tables.write_text(folder / "card.json", artifacts.card_text(card, files))

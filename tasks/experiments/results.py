@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -16,9 +15,10 @@ from tasks.evaluation import scores
 from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import Bootstrap
 from tasks.evaluation.splits import Labels
-from tasks.experiments import folds, matching, modalities, scoring
+from tasks.experiments import calibration, folds, matching, modalities, scoring
 from tasks.experiments.data import Data
-from tasks.experiments.fit_item import ONLY
+from tasks.experiments.fit_item import FINAL, HELD_OUT, ONLY
+from tasks.experiments.model_folder import Kept
 from tasks.experiments.plan import Plan
 from tasks.experiments.runs import Fits, majority, modalities_of, outputs, row_runs, runs, scored
 from tasks.experiments.scoring import Run
@@ -43,6 +43,7 @@ def metrics(
     splits: Sequence[Split],
     groups: Labels,
     *,
+    model: Kept,
     audit: AuditReport,
     bootstrap: Bootstrap,
 ) -> dict[str, Any]:
@@ -51,14 +52,16 @@ def metrics(
     Args:
         plan: the recipe
         data: the rows
-        all_fits: of the recipe itself, then of every baseline
+        all_fits: of the recipe itself, of every baseline, and on held-out folds
         splits: the folds
         groups: bootstrap unit of each row, shape (n_rows,)
+        model: the kept model
         audit: of the folds
         bootstrap: settings of the intervals
     """
     recipe = plan.recipe
-    main, *others = all_fits
+    main, *others = (fits for fits in all_fits if fits.name != HELD_OUT)
+    held_out = [fits for fits in all_fits if fits.name == HELD_OUT]
     main_runs = runs(plan, data, main, groups)
     headline = HEADLINE[plan.task]
     baselines = {MAJORITY: _only(scored(plan, data, [majority(plan, data, splits, groups)], bootstrap), headline)}
@@ -98,8 +101,10 @@ def metrics(
         "lacking": dict(data.lacking),
         "modalities": _modalities(plan, data, all_fits, groups, bootstrap, baselines=baselines),
         "confidence": bootstrap.confidence,
+        "measure": _measure(plan),
         "scores": scored(plan, data, main_runs, bootstrap),
         "baselines": baselines,
+        "cross_validated": _cross_validated(plan, data, held_out, groups, bootstrap),
         "folds": _folds(plan, data, main),
         "audit": [
             {name: getattr(finding, name) for name in ("check", "severity", "n", "of", "what")}
@@ -111,23 +116,22 @@ def metrics(
         "data_sha256": data.digest,
         matching.DIGEST: matching.digest(plan.name, plan.config),
     }
-    if plan.task == "classes" and plan.model.probabilities:
-        alone = _calibrated_alone(plan, data, others, groups)
-        metrics["calibration"] = {**_calibrated(data, main_runs), "alone": alone}
+    if plan.task == "classes":
+        metrics["calibration"] = _calibration(plan, data, all_fits, model, groups)
     return metrics
 
 
 def predictions(plan: Plan, data: Data, all_fits: Sequence[Fits], groups: Labels) -> pa.Table:
-    """Return every prediction of every variant: ids, run, fold, actual and predicted classes, all scores.
+    """Return the test rows' predictions of every variant: ids, run, fold, actual and predicted classes, all scores.
 
     Args:
         plan: the recipe
         data: the rows
-        all_fits: of the recipe itself, then of every baseline
+        all_fits: of every variant
         groups: bootstrap unit of each row, shape (n_rows,)
     """
     tables = []
-    for fits in all_fits:
+    for fits in (fits for fits in all_fits if fits.name != HELD_OUT):
         for number, run in enumerate(runs(plan, data, fits, groups)):
             n = run.ids.size
             columns: dict[str, Any] = {
@@ -200,19 +204,53 @@ def _windows(plan: Plan, data: Data, fits: Fits, groups: Labels, bootstrap: Boot
     }
 
 
-def _calibrated(data: Data, of_variant: Sequence[Run]) -> dict[str, Any]:
-    # without the column for "none"
-    real = [replace(run, scores=run.scores[:, : len(data.outputs)]) for run in of_variant]
-    return scoring.calibration(real, data.outputs)
+def _cross_validated(
+    plan: Plan, data: Data, held_out: Sequence[Fits], groups: Labels, bootstrap: Bootstrap
+) -> dict[str, Any] | None:
+    """Return the scores on held-out folds of the training part, of a protocol with one fold."""
+    if not held_out:
+        return None
+    on_folds = runs(plan, data, held_out[0], groups)
+    return {
+        "folds": len(held_out[0].items),
+        "unit": plan.protocol.inner_unit or "utterance",
+        "n": int(on_folds[0].ids.size),
+        "scores": _only(scored(plan, data, on_folds, bootstrap), HEADLINE[plan.task]),
+        "tuned": _tuned(plan, held_out[0]),
+    }
 
 
-def _calibrated_alone(plan: Plan, data: Data, others: Sequence[Fits], groups: Labels) -> list[dict[str, Any]]:
-    """Return the calibration error of the variants trained on fewer modalities."""
-    fewer = [(fits, runs(plan, data, fits, groups)) for fits in others if fits.items[0].variant == ONLY]
-    return [
-        {"modalities": modalities_of(fits.items[0], plan), "ece": _calibrated(data, of_variant)["ece"]}
-        for fits, of_variant in fewer
+def _calibration(plan: Plan, data: Data, all_fits: Sequence[Fits], model: Kept, groups: Labels) -> dict[str, Any]:
+    """Return the temperature of the kept model's scores, and the calibration error of the test rows."""
+    main, held_out = all_fits[0], [fits for fits in all_fits if fits.name == HELD_OUT]
+    fitted_on: list[Run] | None = [run for fits in held_out for run in runs(plan, data, fits, groups)]
+    if model.item.fold == FINAL:
+        fitted_on, words = None, "the test rows; for the error after scaling, those of all folds but the row's own"
+    elif plan.model.in_epochs:
+        fitted_on = [model.predicted(plan, data, groups, model.split.development)]
+        words = "development rows, which also chose the epoch"
+    elif held_out:
+        words = f"{len(held_out[0].items)} held-out folds of the training part"
+    else:
+        words = "nothing: the training part has too few groups or classes for held-out folds"
+
+    def measured(fits: Fits, by: list[Run] | None) -> dict[str, Any]:
+        tested, probabilities = runs(plan, data, fits, groups), plan.model.probabilities
+        return calibration.measured(tested, data.outputs, probabilities=probabilities, fitted_on=by)
+
+    alone = [
+        {"modalities": modalities_of(fits.items[0], plan), "ece": measured(fits, [])["before"]["ece"]}
+        for fits in all_fits
+        if fits.items[0].variant == ONLY and plan.model.probabilities
     ]
+    return {**measured(main, fitted_on), "fitted_on": words, "alone": alone}
+
+
+def _measure(plan: Plan) -> str:
+    """Return the name of the headline score: weighted F1 on MELD's own split, as in its publications."""
+    if plan.task == "classes" and plan.reader == "meld" and plan.protocol.kind == "official":
+        return "weighted_f1"
+    return {"classes": "uar", "labels": "macro_f1", "values": "mae"}[plan.task]
 
 
 def _only(mapping: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

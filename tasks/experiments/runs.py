@@ -14,9 +14,14 @@ from tasks.evaluation.scores import Bootstrap
 from tasks.evaluation.splits import Labels
 from tasks.experiments import scoring, windows
 from tasks.experiments.data import Data
-from tasks.experiments.fit_item import ONLY, RECIPE, SHUFFLED, Fit
+from tasks.experiments.fit_item import ONLY, SHUFFLED, Fit
 from tasks.experiments.plan import Plan
 from tasks.experiments.scoring import Run
+from tasks.features.base.sequences import Rows
+from tasks.models.base.estimator import Scores
+
+Predictions = tuple[Rows, int, Scores]
+"""Rows, number of their fold, and their scores."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ def variant_name(item: Fit, plan: Plan) -> str:
     """
     if item.variant == ONLY:
         return f"{' + '.join(modalities_of(item, plan))} only"
-    return {RECIPE: RECIPE, SHUFFLED: "shuffled labels"}[item.variant]
+    return {SHUFFLED: "shuffled labels"}.get(item.variant, item.variant)
 
 
 def modalities_of(item: Fit, plan: Plan) -> list[str]:
@@ -72,24 +77,37 @@ def row_runs(plan: Plan, data: Data, fits: Fits, groups: Labels) -> list[Run]:
         groups: bootstrap unit of each row, shape (n_rows,)
     """
     row_of = {row_id: number for number, row_id in enumerate(data.ids.tolist())}
-    gathered: dict[tuple[int, int], list[tuple[int, int, list[float]]]] = {}
+    parts: dict[tuple[int, int], list[Predictions]] = {}
     for item, record in zip(fits.items, fits.records, strict=True):
-        if not record["ids"]:
-            continue
-        values = np.array(record["scores"], dtype=np.float64)
-        if plan.task == "classes":
-            values = scoring.aligned(values, record["outputs"], data.outputs)
-        scored = zip(record["ids"], values.tolist(), strict=True)
-        rows = [(row_of[row_id], item.fold, row) for row_id, row in scored]
-        gathered.setdefault((item.seed, item.number), []).extend(rows)
-    gathered_runs = []
-    for _, rows in sorted(gathered.items()):
-        rows.sort()
-        indices = np.array([row for row, _, _ in rows], dtype=np.int64)
-        fold = np.array([fold for _, fold, _ in rows], dtype=np.int64)
-        values = np.array([row for _, _, row in rows], dtype=np.float64)
-        gathered_runs.append(Run(data.ids[indices], data.target[indices], values, groups[indices], fold))
-    return gathered_runs
+        if record["ids"]:
+            rows = np.array([row_of[row_id] for row_id in record["ids"]], dtype=np.int64)
+            values = scoring.aligned(np.array(record["scores"], dtype=np.float64), record["outputs"], data.outputs)
+            parts.setdefault((item.seed, item.number), []).append((rows, item.fold, values))
+    return [_gathered(data, groups, of_run) for _, of_run in sorted(parts.items())]
+
+
+def run_of(plan: Plan, data: Data, groups: Labels, predictions: Predictions, names: Sequence[str]) -> Run:
+    """Return a single model's predictions as a run of utterances.
+
+    Args:
+        plan: the recipe
+        data: the rows
+        groups: bootstrap unit of each row, shape (n_rows,)
+        predictions: of some rows
+        names: of the columns of the scores
+    """
+    rows, fold, scores = predictions
+    aligned = scoring.aligned(scores, names, data.outputs)
+    return _of_utterances(plan, data, _gathered(data, groups, [(rows, fold, aligned)]))
+
+
+def _gathered(data: Data, groups: Labels, parts: Sequence[Predictions]) -> Run:
+    """Return the predictions of several folds as one run, sorted by row, then fold."""
+    rows, scores = (np.concatenate([part[k] for part in parts]) for k in (0, 2))
+    fold = np.concatenate([np.full(part[0].size, part[1]) for part in parts])
+    order = np.lexsort((fold, rows))
+    rows = rows[order]
+    return Run(data.ids[rows], data.target[rows], scores[order], groups[rows], fold[order])
 
 
 def majority(plan: Plan, data: Data, splits: Sequence[Split], groups: Labels) -> Run:
@@ -109,12 +127,8 @@ def majority(plan: Plan, data: Data, splits: Sequence[Split], groups: Labels) ->
             row = np.eye(len(data.outputs))[int(np.argmax(counts))]
         else:
             row = np.atleast_1d(target.mean(axis=0))
-        parts.append((split.test, np.full(split.test.size, number), np.tile(row, (split.test.size, 1))))
-    indices, fold, values = (np.concatenate([part[k] for part in parts]) for k in range(3))
-    order = np.argsort(indices, kind="stable")
-    indices = indices[order]
-    of_rows = Run(data.ids[indices], data.target[indices], values[order], groups[indices], fold[order])
-    return _of_utterances(plan, data, of_rows)
+        parts.append((split.test, number, np.tile(row, (split.test.size, 1))))
+    return _of_utterances(plan, data, _gathered(data, groups, parts))
 
 
 def outputs(plan: Plan, data: Data) -> tuple[str, ...]:

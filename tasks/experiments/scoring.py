@@ -18,7 +18,6 @@ from tasks.evaluation.scores import Bootstrap
 from tasks.evaluation.splits import Labels
 
 Array = NDArray[np.float64]
-N_BINS = 10
 THRESHOLD = 0.5
 
 
@@ -84,7 +83,7 @@ def best_thresholds(actual: Array, probabilities: Array) -> Array:
     candidates = np.arange(1, 20) / 20
     called, true = probabilities[:, :, None] > candidates, actual[:, :, None] > THRESHOLD
     hits, wrong = (called & true).sum(axis=0), (called != true).sum(axis=0)
-    f1 = _ratio(2.0 * hits, 2.0 * hits + wrong)
+    f1 = scores.ratio(2.0 * hits, 2.0 * hits + wrong)
     chosen = [candidates[(best := np.flatnonzero(row == row.max()))[best.size // 2]] for row in f1]
     return np.where(f1.max(axis=1) > 0, chosen, THRESHOLD)
 
@@ -187,34 +186,6 @@ def of_values(runs: Sequence[Run], bootstrap: Bootstrap) -> dict[str, Any]:
     return {"n": int(runs[0].ids.size)} | _with_intervals(sums, _of_values, bootstrap)
 
 
-def calibration(runs: Sequence[Run], classes: Sequence[str]) -> dict[str, Any]:
-    """Return the expected calibration error and the reliability of every bin of confidence.
-
-    ECE with 10 bins of equal width over the highest probability (Guo et al. 2017, "On Calibration of Modern Neural
-    Networks", section 2).
-
-    Args:
-        runs: of every seed; scores are probabilities
-        classes: names of the score columns
-    """
-    confidence = np.concatenate([run.scores.max(axis=1) for run in runs])
-    right = np.concatenate([predicted(run.scores, classes) == run.actual for run in runs]).astype(float)
-    which = np.minimum((confidence * N_BINS).astype(int), N_BINS - 1)
-    bins = []
-    for number in range(N_BINS):
-        inside = which == number
-        if inside.any():
-            bins.append(
-                {
-                    "confidence": float(confidence[inside].mean()),
-                    "accuracy": float(right[inside].mean()),
-                    "share": float(inside.mean()),
-                }
-            )
-    ece = sum(entry["share"] * abs(entry["accuracy"] - entry["confidence"]) for entry in bins)
-    return {"ece": float(ece), "bins": bins}
-
-
 def roc(runs: Sequence[Run], classes: Sequence[str]) -> list[dict[str, Any]]:
     """Return every class's ROC curve against all others, pooled over runs, at most 200 points per class.
 
@@ -241,15 +212,13 @@ def roc(runs: Sequence[Run], classes: Sequence[str]) -> list[dict[str, Any]]:
 
 def _mean_over_folds(matrices: Array, bootstrap: Bootstrap, n_real: int | None) -> dict[str, Any]:
     """Return each score as the mean over folds, of matrices of shape (n_runs, n_folds, n_classes, n_classes)."""
-    rng = np.random.default_rng(bootstrap.seed)
     n_folds = matrices.shape[1]
-    weights = rng.multinomial(n_folds, np.full(n_folds, 1 / n_folds), size=bootstrap.resamples) / n_folds
-    tails = (1 - bootstrap.confidence) / 2
+    weights = bootstrap.weights(n_folds) / n_folds
     means = {}
     for name, values in scores.overall(matrices, n_real).items():
         by_fold = values.mean(axis=0)
-        low, high = np.quantile(weights @ by_fold, [tails, 1 - tails]) if n_folds > 1 else (None, None)
-        means[name] = {"value": float(by_fold.mean()), "low": _plain(low), "high": _plain(high)}
+        low, high = bootstrap.bounds(weights @ by_fold) if n_folds > 1 else (None, None)
+        means[name] = {"value": float(by_fold.mean()), "low": low, "high": high}
     return means
 
 
@@ -279,15 +248,15 @@ def _counts(actual: NDArray[Any], given: Array, groups: Labels) -> Array:
 def _of_labels(counts: Array) -> dict[str, Any]:
     hits, alarms, misses, n = (counts[..., k, :] for k in range(4))
     return {
-        "micro_f1": _ratio(2 * hits.sum(-1), (2 * hits + alarms + misses).sum(-1)),
+        "micro_f1": scores.ratio(2 * hits.sum(-1), (2 * hits + alarms + misses).sum(-1)),
         "macro_f1": _f1_per_label(counts).mean(-1),
-        "accuracy": 1 - _ratio((alarms + misses).sum(-1), n.sum(-1)),
+        "accuracy": 1 - scores.ratio((alarms + misses).sum(-1), n.sum(-1)),
     }
 
 
 def _f1_per_label(counts: Array) -> Array:
     hits, alarms, misses = (counts[..., k, :] for k in range(3))
-    return _ratio(2 * hits, 2 * hits + alarms + misses)
+    return scores.ratio(2 * hits, 2 * hits + alarms + misses)
 
 
 def _sums(actual: Array, given: Array, groups: Labels) -> Array:
@@ -306,10 +275,10 @@ def _of_values(sums: Array) -> dict[str, Any]:
     n, errors, x, y, xx, yy, xy, rated, agree, seven = (sums[..., k] for k in range(10))
     spread = np.sqrt(np.maximum((n * xx - x**2) * (n * yy - y**2), 0))
     return {
-        "mae": _ratio(errors, n),
-        "correlation": _ratio(n * xy - x * y, spread),
-        "acc2": _ratio(agree, rated),
-        "acc7": _ratio(seven, n),
+        "mae": scores.ratio(errors, n),
+        "correlation": scores.ratio(n * xy - x * y, spread),
+        "acc2": scores.ratio(agree, rated),
+        "acc7": scores.ratio(seven, n),
     }
 
 
@@ -321,14 +290,11 @@ def _with_intervals(
     point = {name: float(np.mean(values)) for name, values in of(repeated.sum(axis=1)).items()}
     if n_groups < 2:
         return {name: {"value": value, "low": None, "high": None} for name, value in point.items()}
-    rng = np.random.default_rng(bootstrap.seed)
-    weights = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=bootstrap.resamples).astype(float)
-    tails = (1 - bootstrap.confidence) / 2
-    resampled = of(np.tensordot(weights, repeated, axes=(1, 1)))
+    resampled = of(np.tensordot(bootstrap.weights(n_groups), repeated, axes=(1, 1)))
     intervals: dict[str, dict[str, float | None]] = {}
     for name, values in resampled.items():
-        low, high = np.quantile(np.asarray(values).mean(axis=1), [tails, 1 - tails])
-        intervals[name] = {"value": point[name], "low": float(low), "high": float(high)}
+        low, high = bootstrap.bounds(np.asarray(values).mean(axis=1))
+        intervals[name] = {"value": point[name], "low": low, "high": high}
     return intervals
 
 
@@ -337,12 +303,3 @@ def _by_group(per_row: Array, groups: Labels) -> Array:
     sums = np.zeros((names.size, *per_row.shape[1:]))
     np.add.at(sums, code, per_row)
     return sums
-
-
-def _ratio(above: Array, below: Array) -> Array:
-    ratio: Array = np.divide(above, below, out=np.zeros(np.shape(above)), where=np.asarray(below) > 0)
-    return ratio
-
-
-def _plain(value: Any) -> float | None:
-    return None if value is None else float(value)

@@ -22,15 +22,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models.base import array_files
-from tasks.models.base.branches import FLOOR, KINDS, Composite, CompositeEstimator, names
+from tasks.models.base import array_files, temperature
+from tasks.models.base.branches import KINDS, Composite, CompositeEstimator, names
 from tasks.models.base.checks import classes_of
 from tasks.models.base.estimator import Development, Inputs, Model, Scores, TrainingPart
+from tasks.models.base.temperature import FLOOR
 
 COMPOSITE = Composite("late-fusion", "branches", "branch")
 _STEPS = 10
 """Weights are tried in steps of 1 / _STEPS."""
-_COLDEST, _HOTTEST = 0.01, 100.0
 
 
 def _default_branches() -> dict[str, Any]:
@@ -99,7 +99,7 @@ class LateFusion(CompositeEstimator):
     def _scores(self, inputs: Inputs) -> Scores:
         values = self._evidence(inputs, self.outputs_)
         weighted = zip(self.weights_, values, self.temperatures_, strict=True)
-        return np.asarray(np.sum([weight * _softmax(value / by) for weight, value, by in weighted], axis=0))
+        return np.asarray(np.sum([weight * temperature.softmax(value, by) for weight, value, by in weighted], axis=0))
 
     def _read(self, files: Mapping[str, bytes]) -> None:
         card = json.loads(files[array_files.CARD])
@@ -115,31 +115,11 @@ class LateFusion(CompositeEstimator):
         if rows.size:
             codes = np.searchsorted(self.outputs_, labels[rows])
             values = self._evidence(development.inputs.rows(rows), self.outputs_)
-            self.temperatures_ = tuple(temperature(value, codes) for value in values)
+            self.temperatures_ = tuple(temperature.fitted(value, codes) for value in values)
             cooled = zip(values, self.temperatures_, strict=True)
-            of_own_class = [_softmax(value / by)[np.arange(codes.size), codes] for value, by in cooled]
+            of_own_class = [temperature.softmax(value, by)[np.arange(codes.size), codes] for value, by in cooled]
             self.weights_ = shares(np.stack(of_own_class, axis=1))
         return int(rows.size)
-
-
-def temperature(values: Scores, codes: NDArray[np.int64]) -> float:
-    """Return the temperature, from 0.01 to 100, at which softmax(values / temperature) has the lowest log loss.
-
-    The loss is convex in 1 / temperature, so it has a single minimum over the temperature's logarithm.
-
-    Args:
-        values: log-probabilities or decision values, shape (n_rows, n_classes)
-        codes: column of each row's class, shape (n_rows,)
-    """
-    from scipy.optimize import minimize_scalar
-    from scipy.special import log_softmax
-
-    def loss(log_temperature: float) -> float:
-        logs = log_softmax(values / np.exp(log_temperature), axis=1)
-        return -float(logs[np.arange(codes.size), codes].mean())
-
-    minimum = minimize_scalar(loss, bounds=(np.log(_COLDEST), np.log(_HOTTEST)), method="bounded")
-    return float(np.exp(minimum.x))
 
 
 def shares(of_own_class: NDArray[np.float64]) -> tuple[float, ...]:
@@ -166,12 +146,6 @@ def _simplex(n: int) -> Iterator[tuple[float, ...]]:
     for bars in itertools.combinations(range(_STEPS + n - 1), n - 1):
         edges = (-1, *bars, _STEPS + n - 1)
         yield tuple((after - before - 1) / _STEPS for before, after in itertools.pairwise(edges))
-
-
-def _softmax(values: Scores) -> Scores:
-    from scipy.special import softmax
-
-    return np.asarray(softmax(values, axis=1), dtype=np.float64)
 
 
 MODELS: tuple[Model, ...] = (

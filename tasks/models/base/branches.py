@@ -17,13 +17,11 @@ from numpy.typing import NDArray
 
 from tasks.core.errors import ConfigError
 from tasks.features.base.settings import settings_of
-from tasks.models.base import registry
+from tasks.models.base import registry, temperature
 from tasks.models.base.estimator import Development, Estimator, Inputs, Kind, Model, Scores, TrainingPart
+from tasks.models.base.temperature import FLOOR
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-FLOOR = 1e-6
-"""Smallest probability whose logarithm is taken; also that of a class which a base model was not trained on."""
-
 _BLOCK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -274,12 +272,8 @@ def evidence(branch: Branch, fitted: Estimator, inputs: Inputs, classes: Sequenc
         log-probabilities, at least log(`FLOOR`), or decision values, shape (n_rows, n_classes)
     """
     scores = fitted.scores(inputs.only([branch.block]))
-    if branch.model.probabilities:
-        values = np.log(np.clip(scores, FLOOR, 1))
-        unseen: Any = np.log(FLOOR)
-    else:
-        values = scores
-        unseen = scores.min(axis=1, keepdims=True)
+    values = temperature.unscaled(scores, probabilities=branch.model.probabilities)
+    unseen: Any = np.log(FLOOR) if branch.model.probabilities else scores.min(axis=1, keepdims=True)
     columns: Scores = np.broadcast_to(unseen, (len(inputs), len(classes))).copy()
     columns[:, [list(classes).index(label) for label in fitted.outputs_]] = values
     return columns

@@ -57,18 +57,6 @@ def test_seeds_are_averaged() -> None:
     assert both["uar"]["value"] == pytest.approx(np.mean(values))
 
 
-def test_calibration() -> None:
-    rng = np.random.default_rng(5)
-    confidence = rng.uniform(0.5, 1.0, 20_000)
-    right = rng.uniform(size=confidence.size) < confidence
-    scores = np.stack([confidence, 1 - confidence], axis=1)
-    actual = np.where(right, "a", "b")
-    run = Run(actual, actual, scores, actual, np.zeros(actual.size, dtype=int))
-    assert scoring.calibration([run], ("a", "b"))["ece"] < 0.02
-    sure = Run(actual, actual, np.tile([1.0, 0.0], (actual.size, 1)), actual, run.fold)
-    assert scoring.calibration([sure], ("a", "b"))["ece"] == pytest.approx(1 - right.mean(), abs=1e-9)
-
-
 def test_roc_curves_run_from_corner_to_corner() -> None:
     rows = scoring.roc([classes_run()], CLASSES)
     for name in CLASSES:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 
 from tasks.core.errors import ConfigError, NotEnoughData
 from tasks.models import late_fusion
 from tasks.models.base import registry
 from tasks.models.base.estimator import Development, Inputs, Model
-from tasks.models.late_fusion import LateFusion, LateFusionSettings, shares, temperature
+from tasks.models.late_fusion import LateFusion, LateFusionSettings, shares
 
 CLASSES = np.array(["anger", "joy", "sadness"])
 LOGISTIC = {"vector": {"name": "logistic"}}
@@ -131,28 +129,6 @@ def test_weights_and_temperatures_are_told() -> None:
         for name, weight, by in zip(model.fitted_, model.weights_, model.temperatures_, strict=True)
     )
     assert model.notes_ == [f"late-fusion: weights {expected}; by the log loss on 120 development rows"]
-
-
-def test_the_temperature_is_the_one_that_was_put_in() -> None:
-    rng = np.random.default_rng(3)
-    values = 2 * rng.standard_normal((20_000, 4))
-    codes = np.array([rng.choice(4, p=case) for case in softmax(values, axis=1)])
-    assert temperature(values, codes) == pytest.approx(1, rel=0.05)
-    assert temperature(7 * values, codes) == pytest.approx(7, rel=0.05)
-    chosen = temperature(3 * values, codes)
-
-    def loss(by: float) -> float:
-        return -float(log_softmax(3 * values / by, axis=1)[np.arange(codes.size), codes].mean())
-
-    assert loss(chosen) < min(loss(0.97 * chosen), loss(1.03 * chosen))
-
-
-def test_a_temperature_stays_within_bounds() -> None:
-    """Rows that are all right ask for none, rows that are all wrong for an endless one."""
-    values, codes = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 1])
-    assert 0.01 <= temperature(values, codes) < 0.05
-    assert 90 < temperature(values, 1 - codes) <= 100
-    assert math.isfinite(temperature(np.zeros((2, 2)), codes))
 
 
 def test_weights_are_the_best_on_the_grid() -> None:

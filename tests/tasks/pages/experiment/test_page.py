@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tasks.evaluation.scores import Bootstrap
-from tasks.experiments import scoring
+from tasks.experiments import calibration, scoring
 from tasks.experiments.plot_data import Attended, Map, PlotData, Varied
 from tasks.experiments.scoring import Run
 from tasks.leaks.finding import AuditReport, Finding, FoldSize
@@ -140,7 +140,8 @@ def of_classes(classes: tuple[str, ...] = CLASSES, **more: Any) -> dict[str, Any
         folds=folds(names),
         calibration={
             "method": "temperature scaling", "temperature": 1.25, "fitted_on": "the other folds", "n": 480,
-            "before": scoring.calibration(these, classes), "after": {"ece": 0.0123, "bins": [BIN]},
+            "before": calibration.measured(these, classes, probabilities=True, fitted_on=[])["before"],
+            "after": {"ece": 0.0123, "bins": [BIN]},
         },
     )  # fmt: skip
     return figures | more
