@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from flows.project import atomic_records, upgrade
 from tasks.core import os_errors, paths, workers, yaml_files
+from tasks.core.config import INTERVIEWS
 from tasks.core.errors import Busy, InputError, UndertoneError
 
 Result = TypeVar("Result")
@@ -26,6 +27,7 @@ Result = TypeVar("Result")
 # that two threads that read dvc.yaml at the same time find it invalid now and then
 _DVC_CALLS = threading.Lock()
 _POLL_S = 0.5
+_INTERVIEWS = f"corpus@{INTERVIEWS}"
 
 
 class Dag:
@@ -96,11 +98,15 @@ class Dag:
         return tuple(name for name in self.stages() if name in needed)
 
     def of_interviews(self) -> tuple[str, ...]:
-        """Return the shipped stages that need no corpus, each after those it needs; an empty leaderboard is one."""
+        """Return the shipped stages that need no other corpus than the interviews, each after those it needs.
+
+        An empty leaderboard is one.
+        """
         return tuple(
             stage
             for stage in self.stages()
-            if ":" not in stage and not any(before.startswith("corpus@") for before in self.up_to(stage))
+            if ":" not in stage
+            and not any(before.startswith("corpus@") and before != _INTERVIEWS for before in self.up_to(stage))
         )
 
     def is_current(self, stage: str) -> bool:

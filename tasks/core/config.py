@@ -16,6 +16,8 @@ from tasks.core.errors import ConfigError, guess
 Positive = Annotated[float, Field(gt=0, le=1e9)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 CORPUS_NAME = r"^[a-z0-9][a-z0-9-]*$"
+INTERVIEWS = "interviews"
+"""Name and reader of the corpus of crawled interviews."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 _PLACE = re.compile(rf"{re.escape(str(paths.PARAMS))}: (?P<place>\w[\w.-]*\w)")
 _UNKNOWN = re.compile(r": unknown key '(?P<key>[^']*)'")
@@ -177,6 +179,16 @@ class Corpus(Section):
 
     reader: str
     path: Annotated[str, Field(min_length=1)]
+
+    @property
+    def is_interviews(self) -> bool:
+        """Whether these are the crawled interviews, whose sound undertone decoded itself."""
+        return self.reader == INTERVIEWS
+
+    @property
+    def media(self) -> Path:
+        """The folder that the paths of its sound and video start from."""
+        return paths.MEDIA if self.is_interviews else Path(self.path)
 
 
 class Extraction(Section):

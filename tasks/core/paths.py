@@ -22,6 +22,7 @@ SEGMENT_INDEX = SEGMENTS / "index.parquet"
 SHARDS = SEGMENTS / "shards"
 ACOUSTIC = DATA / "acoustic"
 FEATURES = ACOUSTIC / "features.parquet"
+INTERVIEWS = DATA / "interviews" / "utterances.parquet"
 AUDIT = DATA / "audit" / "findings.json"
 TRAIN = DATA / "train"
 MODEL = TRAIN / "sentiment.onnx"
@@ -68,6 +69,11 @@ def folder(stage: str) -> Path:
 def utterances(corpus: str) -> Path:
     """Return the path of a corpus's utterance table."""
     return folder(f"corpus@{corpus}") / "utterances.parquet"
+
+
+def unlabelled(corpus: str) -> Path:
+    """Return the path of a corpus's utterance table without labels."""
+    return folder(f"corpus@{corpus}") / "unlabelled.parquet"
 
 
 def sounds(corpus: str) -> Path:

@@ -41,6 +41,12 @@ UTTERANCES = _schema(
 )  # fmt: skip
 """One row per utterance, the same columns for every source; `group` is the video, dialogue or session."""
 
+UNLABELLED = _schema(
+    utterance_id=_text, corpus=_text, language=_text, speaker=_text, group=_text, dialogue=_text, turn=_whole,
+    script=_text, audio=_text, video=_text, start_s=_real, end_s=_real, text=_text, text_source=_text,
+)  # fmt: skip
+"""What features are extracted from: one row per utterance, without anything that other labels change."""
+
 SOUNDS = _schema(
     utterance_id=_text, audio=_text, sha256=_text, container=_text, rate_hz=_whole, channels=_whole, duration_s=_real,
     peak_dbfs=_real, level_dbfs=_real, clipped_share=_real, silent_share=_real, samples_sha256=_text,
@@ -130,6 +136,18 @@ def utterances(extra: pa.Schema) -> pa.Schema:
         extra: the corpus's own columns
     """
     return pa.schema([*UTTERANCES, *extra])
+
+
+def unlabelled(utterances: pa.Table) -> pa.Table:
+    """Return an utterance table without its labels, rows of `UNLABELLED`.
+
+    Args:
+        utterances: the shared columns, and the corpus's own
+    """
+    nulls = pa.nulls(utterances.num_rows)
+    present = set(utterances.column_names)
+    columns = {name: utterances[name] if name in present else nulls for name in UNLABELLED.names}
+    return pa.table(columns).cast(UNLABELLED)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core import locks, paths, tables
-from tasks.core.config import CORPUS_NAME, Corpus, load
+from tasks.core.config import CORPUS_NAME, INTERVIEWS, Corpus, load
 from tasks.core.errors import Busy, InputError, UndertoneError
 from tasks.corpora.archives import unpacking
 from tasks.corpora.readers import reading, registry
@@ -66,6 +66,11 @@ def add(name: str, source: Path, reader: str | None = None) -> Added:
     if not re.fullmatch(CORPUS_NAME, name):
         raise InputError(f"{name!r} is no name for a corpus: small letters, digits and dashes, such as my-ravdess")
     entries = load(paths.PARAMS).corpora
+    if INTERVIEWS in (name, reader):
+        raise InputError(
+            f"{INTERVIEWS} are what the lists of interviews name: they are a corpus already, read by the stages up to "
+            f"corpus@{INTERVIEWS}; choose another {'name' if name == INTERVIEWS else 'reader'}"
+        )
     if reader is not None:
         registry.corpus(reader)
     if source.is_dir():

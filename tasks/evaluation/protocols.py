@@ -28,6 +28,7 @@ FORMS = {
     "speaker-out": "speaker-out(k)",
     "leave-one-speaker-out": "leave-one-speaker-out",
     "session-out": "session-out",
+    "leave-one-group-out": "leave-one-group-out",
     "script-out": "script-out(k)",
     "speaker-and-script-out": "speaker-and-script-out(k)",
     "group-k-fold": "group-k-fold(k)",
@@ -42,6 +43,7 @@ _UNITS: Mapping[str, tuple[str, ...]] = {
     "speaker-out": ("speaker",),
     "leave-one-speaker-out": ("speaker",),
     "session-out": ("group",),
+    "leave-one-group-out": ("group",),
     "script-out": ("script",),
     "speaker-and-script-out": ("speaker", "script"),
     "group-k-fold": ("group",),
@@ -51,6 +53,13 @@ _UNITS: Mapping[str, tuple[str, ...]] = {
     "random": (),
 }
 _WITH_K = frozenset(name for name, form in FORMS.items() if form.endswith("(k)"))
+_LEFT_OUT = {
+    "session-out": "session",
+    "leave-one-speaker-out": "speaker",
+    "leave-one-group-out": "group",
+    "corpus-out": "corpus",
+}
+"""Protocols of one fold a unit, and the name of that unit."""
 _PER_FOLD = frozenset({"session-out", "leave-one-speaker-out", "corpus-out", "corpus-pairs"})
 _PLURALS = {
     "corpus": "corpora",
@@ -135,6 +144,8 @@ class Protocol:
             "speaker-out": f"{self.k} folds; no speaker is in both parts of one; {stratified}; {score}.",
             "leave-one-speaker-out": f"One fold a speaker, who is in its test part alone; {score}.",
             "session-out": f"One fold a session, which is in its test part alone, with its speakers; {score}.",
+            "leave-one-group-out": f"One fold a group (video, dialogue, session), which is in its test part alone; "
+            f"{score}.",
             "script-out": f"{self.k} folds; no script is in both parts of one; {stratified}; speakers are; {score}.",
             "speaker-and-script-out": f"{self.k} × {self.k} folds; a test row's speaker and script are both unknown in "
             f"training; rows that share one of them with the test part are left out of the fold; {score}.",
@@ -169,8 +180,8 @@ class Protocol:
             return _by_number(fold, self.k)
         if self.kind == "corpus-pairs":
             return _pairs(columns["corpus"])
-        if self.kind in _PER_FOLD:
-            return _leave_one_out(columns[self.unit[0]], self.kind)
+        if self.kind in _LEFT_OUT:
+            return _leave_one_out(columns[self.unit[0]], _LEFT_OUT[self.kind])
         numbers = [_stratified(columns[unit], labels, self.k, seed) for unit in self.unit]
         return _by_number(numbers[0], self.k) if len(numbers) == 1 else _crossed(numbers[0], numbers[1], self.k)
 
@@ -272,8 +283,7 @@ def _official(split: Labels) -> Split:
     return Split("official", train, test, development)
 
 
-def _leave_one_out(unit: Labels, kind: str) -> tuple[Split, ...]:
-    what = {"session-out": "session", "corpus-out": "corpus"}.get(kind, "speaker")
+def _leave_one_out(unit: Labels, what: str) -> tuple[Split, ...]:
     return tuple(
         Split(f"{what} {value.rpartition('/')[2]}", np.flatnonzero(unit != value), np.flatnonzero(unit == value))
         for value in np.unique(unit).tolist()

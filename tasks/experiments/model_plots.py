@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.core import paths
+from tasks.core import paths, tables
 from tasks.evaluation.protocols import Split
 from tasks.experiments.data import Data
 from tasks.experiments.fitted_model import Fitted
@@ -43,7 +43,12 @@ def frames(plan: Plan) -> tuple[Frames, ...]:
     """
     names = plan.modalities.get("video", ())
     sheets = {name: contact_sheet.read(paths.features(plan.recipe.corpus, name)) for name in names}
-    return tuple(Frames(name, rows) for name, rows in sheets.items() if rows)
+    if not any(sheets.values()):
+        return ()
+    table = tables.read_corpus(paths.utterances(plan.recipe.corpus))
+    emotions = dict(zip(table["utterance_id"].to_pylist(), table["emotion"].to_pylist(), strict=True))
+    shown = {name: [{**row, "emotion": emotions[row["utterance_id"]]} for row in rows] for name, rows in sheets.items()}
+    return tuple(Frames(name, rows) for name, rows in shown.items() if rows)
 
 
 def shares(plan: Plan, data: Data, splits: Sequence[Split], fitted: Fitted) -> Shares | None:

@@ -69,7 +69,7 @@ class Shares:
 
 @dataclass(frozen=True)
 class Frames:
-    """Frames of a few utterances that a block's extractor chose: rows of `contact_sheet.SHEET`."""
+    """Frames of a few utterances that a block's extractor chose: rows of `contact_sheet.SHEET` with their `emotion`."""
 
     features: str
     rows: Sequence[Mapping[str, Any]]

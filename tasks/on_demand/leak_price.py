@@ -217,9 +217,8 @@ class _FeatureRows:
 
 
 def _features(name: str, config: Config, label_set: str, each: Each) -> FoldOf:
-    folder = Path(config.corpora[name].path)
     digests = {row["audio"]: row["sha256"] for row in _sounds(name)}
-    items = media_files.files(_utterances(name), "audio", digests, folder)
+    items = media_files.files(_utterances(name), "audio", digests, config.corpora[name])
     work = Work("price", describe_one, config.acoustic, VECTORS)
     features = feature_columns(collect(each(work, items), VECTORS).rows.sort_by("utterance_id"))
     if not features.num_rows:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.core import paths, tables
+from tasks.core.config import INTERVIEWS
 from tasks.core.errors import InputError
 from tasks.corpora.readers import registry
 
@@ -28,6 +29,8 @@ def make(reader: str, folder: Path, *, seed: int = 7, signals: Signals | None = 
     from tasks.simulate.studio import studio
 
     sample = registry.corpus(reader).sample
+    if reader == INTERVIEWS:
+        raise InputError("simulated interviews are crawled from a site of their own: undertone demo")
     if sample is None:
         raise InputError(f"reader {reader} has no simulated sample; simulate the corpora in it")
     if signals is not None and not sample.obeys_signals:

@@ -4,7 +4,8 @@ checkpoint@NAME ─► code ─► every other stage
 
 crawl ─► captions ─┬─► polarity ─────────────────┬─► train ─► evaluate ─┬─► report
                    ├─► segments ─┬─► acoustic ───┤                      │
-                   │             └─► audit ──────┘                      │
+                   │             ├─► audit ──────┘                      │
+                   │             └─► interviews (with polarity) ─► corpus@interviews
                    └──── polarity ─► labels ────────────────────────────┘
 
 corpus@NAME ─► extract@NAME ─► inputs@NAME ─► experiment@NAME ─┬─► page@NAME

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tasks.core import bugs, paths, tables
@@ -36,12 +36,12 @@ def run(config: Config, name: str, *, each: Each) -> None:
     output = corpus.read(folder)
     rows, rejects = _without_repeated_ids(output)
     unused = unreferenced.find(folder, rows, rejects)
-    digests = _digests(rows, folder, rejects)
-    items = media_files.files(rows, "audio", digests, folder)
+    digests = _digests(rows, entry.media, output.digests, rejects)
+    items = media_files.files(rows, "audio", digests, entry)
     work = Work(stage, sound_check.check_sound_one, Section(), sound_check.CHECKS, fails_later=True)
     with bugs.also_rejected(rejects):
         sounds = collect(each(work, items), sound_check.CHECKS)
-        items = media_files.files(rows, "video", digests, folder)
+        items = media_files.files(rows, "video", digests, entry)
         work = Work(stage, video_check.check_video_one, Section(), tables.PICTURES)
         videos = collect(each(work, items), tables.PICTURES)
     rows = _with_media(rows, sounds, videos)
@@ -51,7 +51,8 @@ def run(config: Config, name: str, *, each: Each) -> None:
         raise InputError(f"{folder}: nothing in it could be read as {corpus.title}; {_first(rejects)}")
     folder_of = paths.folder(stage)
     table = tables.from_rows(sorted(rows, key=lambda row: str(row["utterance_id"])), corpus.schema)
-    tables.write(table, folder_of / "utterances.parquet", corpus.schema)
+    tables.write(table, paths.utterances(name), corpus.schema)
+    tables.write(tables.unlabelled(table), paths.unlabelled(name), tables.UNLABELLED)
     checked = sounds.rows.sort_by("utterance_id")
     tables.write(checked.select(tables.SOUNDS.names), folder_of / "sounds.parquet", tables.SOUNDS)
     tables.write(checked.select(tables.SIGNALS.names), folder_of / "signals.parquet", tables.SIGNALS)
@@ -91,7 +92,7 @@ def _printable(reject: Reject) -> Reject:
     return Reject(reading.printable(reject.id), reject.reason, reading.printable(reject.detail))
 
 
-def _digests(rows: Sequence[Row], folder: Path, rejects: list[Reject]) -> dict[str, str]:
+def _digests(rows: Sequence[Row], folder: Path, stated: Mapping[str, str], rejects: list[Reject]) -> dict[str, str]:
     """Return the digest of every media file that rows name; reject missing files and files outside the corpus."""
     digests = {}
     for name in sorted({row[column] for row in rows for column in ("audio", "video") if row.get(column)}):
@@ -101,7 +102,7 @@ def _digests(rows: Sequence[Row], folder: Path, rejects: list[Reject]) -> dict[s
         elif not path.is_file():
             rejects.append(Reject(name, "no such file", "a row names it"))
         else:
-            digests[name] = _digest(path)
+            digests[name] = stated.get(name) or _digest(path)
     return digests
 
 

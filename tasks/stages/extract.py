@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,17 +23,19 @@ from tasks.core.config import Config, Section
 from tasks.core.each import Each, Work
 from tasks.core.errors import AudioError, InputError
 from tasks.core.results import Reject, Result
+from tasks.core.sound_files import RATE_HZ
 from tasks.features.base import extraction, feature_sets, registry, store
 from tasks.features.base.extractor import Extractor, Sound, Transcript, VideoFrames
 from tasks.features.base.settings import settings_of
 from tasks.features.base.transcripts import transcripts
 from tasks.features.video import contact_sheet, utterance_frames
-from tasks.media import decode
 from tasks.media.corpus_files import media_files as media
 from tasks.media.corpus_files import sound_check
 from tasks.media.corpus_files.media_files import MediaFile
 
 _TEXTS_PER_BATCH, _FILES_PER_BATCH = 256, 16
+_MANY_TEXTS, _MANY_SPANS = 32, 8
+"""A dialogue or video with so many texts, and a media file with so many utterances, is a batch of its own."""
 _LIBRARIES = ("undertone", "numpy", "torch", "transformers", "simplemma", "pyAudioAnalysis")
 
 
@@ -42,8 +45,7 @@ class Batch:
 
     Args:
         features: name of the feature set
-        number: of the batch, from 0
-        of: number of batches
+        name: of the batch: its number, or the file or dialogue that it is about
         extractor: its name
         settings: of the extractor, as JSON
         code: digest of the extractor's code, and fingerprint of its pretrained model
@@ -52,8 +54,7 @@ class Batch:
     """
 
     features: str
-    number: int
-    of: int
+    name: str
     extractor: str
     settings: str
     code: str
@@ -63,7 +64,7 @@ class Batch:
     @property
     def id(self) -> str:
         """Name for messages and logs."""
-        return f"{self.features}, batch {self.number + 1} of {self.of}"
+        return f"{self.features}, {self.name}"
 
     @property
     def content(self) -> str:
@@ -128,18 +129,15 @@ def run(config: Config, name: str, *, each: Each) -> None:
 
 
 def _sheet(name: str, config: Config, settings: Any) -> Iterator[contact_sheet.SheetEntry]:
-    """Yield the frames of one utterance of each emotion that has these features."""
+    """Yield the frames of a few of the utterances that have these features, evenly spread."""
     corpus = config.features[name].corpus
     extracted = set(store.read(paths.features(corpus, name)).ids)
-    rows = tables.read_corpus(paths.utterances(corpus)).to_pylist()
-    folder = Path(config.corpora[corpus].path)
-    for row in contact_sheet.first_per_emotion([row for row in rows if row["utterance_id"] in extracted]):
+    rows = tables.read(paths.unlabelled(corpus), tables.UNLABELLED).to_pylist()
+    for row in contact_sheet.spread([row for row in rows if row["utterance_id"] in extracted]):
         span = media.UtteranceSpan(row["utterance_id"], row["start_s"], row["end_s"])
-        yield contact_sheet.SheetEntry(
-            row["utterance_id"],
-            row["emotion"] or "",
-            utterance_frames.read(folder / row["video"], span, settings, height=contact_sheet.HEIGHT),
-        )
+        path = config.corpora[corpus].media / row["video"]
+        frames = utterance_frames.read(path, span, settings, height=contact_sheet.HEIGHT)
+        yield contact_sheet.SheetEntry(row["utterance_id"], frames)
 
 
 def _rows(name: str, items: Sequence[Batch], each: Each, rejects: list[Reject]) -> Iterator[pa.Table]:
@@ -151,19 +149,20 @@ def _rows(name: str, items: Sequence[Batch], each: Each, rejects: list[Reject]) 
 
 def _batches(name: str, config: Config, extractor: Extractor, settings: Any) -> list[Batch]:
     corpus = config.features[name].corpus
-    rows = tables.read_corpus(paths.utterances(corpus)).to_pylist()
+    rows = tables.read(paths.unlabelled(corpus), tables.UNLABELLED).to_pylist()
     if extractor.reads == "text":
-        batches = _in_batches(transcripts(rows, getattr(settings, "context", 0)), _TEXTS_PER_BATCH)
-        parts: list[dict[str, Any]] = [{"transcripts": tuple(batch)} for batch in batches]
+        keyed = transcripts(rows, getattr(settings, "context", 0))
+        large = {key for key, count in Counter(key for key, _ in keyed).items() if count >= _MANY_TEXTS}
+        batches, column = _in_batches(keyed, _TEXTS_PER_BATCH, large), "transcripts"
     else:
         files = _files(corpus, rows, config, extractor)
-        batches = _in_batches([(file.path, file) for file in files], _FILES_PER_BATCH)
-        parts = [{"files": tuple(batch)} for batch in batches]
-    if not parts:
+        large = {file.path for file in files if len(file.spans) >= _MANY_SPANS}
+        batches, column = _in_batches([(file.path, file) for file in files], _FILES_PER_BATCH, large), "files"
+    if not batches:
         # return before _code, which reads the pretrained model: without inputs it may be missing
         return []
-    base = Batch(name, 0, 0, extractor.name, json.dumps(asdict(settings), sort_keys=True), _code(extractor, settings))
-    return [replace(base, number=n, of=len(parts), **part) for n, part in enumerate(parts)]
+    base = Batch(name, "", extractor.name, json.dumps(asdict(settings), sort_keys=True), _code(extractor, settings))
+    return [replace(base, name=batch, **{column: tuple(entries)}) for batch, entries in batches.items()]
 
 
 def _files(
@@ -174,7 +173,7 @@ def _files(
     path, schema = (paths.sounds(corpus), tables.SOUNDS) if sounds else (paths.pictures(corpus), tables.PICTURES)
     table = tables.read(path, schema)
     digests = {row[column]: row["sha256"] for row in table.select([column, "sha256"]).to_pylist()}
-    return media.files(rows, column, digests, Path(config.corpora[corpus].path))
+    return media.files(rows, column, digests, config.corpora[corpus])
 
 
 def rejected_table(config: Config, name: str) -> Path:
@@ -219,19 +218,19 @@ def _code(extractor: Extractor, settings: Any) -> str:
     return code
 
 
-def _in_batches(keyed: Sequence[tuple[str, Any]], size: int) -> list[list[Any]]:
+def _in_batches(keyed: Sequence[tuple[str, Any]], size: int, large: Collection[str]) -> dict[str, list[Any]]:
     """Distribute entries over batches by a digest of their key; the number of batches is a power of two.
 
-    Growth then rarely moves an entry to another batch.
+    Growth then rarely moves an entry to another batch. `large`: keys whose entries are a batch of their own.
     """
     n_batches = 1
-    while n_batches * size < len(keyed):
+    while n_batches * size < sum(key not in large for key, _ in keyed):
         n_batches *= 2
-    batches: list[list[Any]] = [[] for _ in range(n_batches)]
+    batches: dict[str, list[Any]] = {f"batch {number + 1} of {n_batches}": [] for number in range(n_batches)}
     for key, entry in keyed:
         number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % n_batches
-        batches[number].append(entry)
-    return [batch for batch in batches if batch]
+        batches.setdefault(key if key in large else f"batch {number + 1} of {n_batches}", []).append(entry)
+    return {name: entries for name, entries in batches.items() if entries}
 
 
 def _read(
@@ -254,12 +253,12 @@ def _read(
 def _sounds(item: Batch, rejects: list[Reject]) -> Iterator[tuple[str, Sound]]:
     for file in item.files:
         try:
-            samples = decode.samples(file.whole_path)
+            with sound_check.opened(file) as sound:
+                for span, part in sound.utterances:
+                    samples = part.astype(np.float32) / np.float32(sound_check.FULL_SCALE)
+                    yield span.utterance_id, Sound(samples, RATE_HZ)
         except AudioError as error:
             rejects.append(Reject(file.path, "no sound", str(error)))
-            continue
-        for span, part in sound_check.utterance_samples(file, samples):
-            yield span.utterance_id, Sound(part.astype(np.float32) / np.float32(sound_check.FULL_SCALE), decode.RATE_HZ)
 
 
 def _version(library: str) -> str | None:

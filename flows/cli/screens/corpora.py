@@ -32,6 +32,7 @@ def corpora(config: Config) -> None:
     Args:
         config: all settings
     """
+    from tasks.core.config import INTERVIEWS
     from tasks.corpora.readers import pool, registry
 
     readers = Table("reader", "reads", "licence", title="Readers")
@@ -45,8 +46,8 @@ def corpora(config: Config) -> None:
     console.print(readers)
     if config.corpora:
         console.print(added)
-    else:
-        console.print("params.yaml has no corpus yet. Add one: undertone corpus add NAME PATH")
+    if not config.corpora.keys() - {INTERVIEWS}:
+        console.print("Add a corpus: undertone corpus add NAME PATH")
 
 
 def diagnosis(report: Diagnosis) -> None:

@@ -53,11 +53,13 @@ class ReaderOutput:
             column is null. `audio` and `video` are paths relative to the corpus folder, with `/`
         rejects: files and table rows that could not be used; the id is the file's relative path, or `FILE:LINE`
         repairs: kind of repair made while reading → how often ("text in another encoding": 812)
+        digests: SHA-256 of media files that an earlier stage computed, by path
     """
 
     rows: tuple[Row, ...]
     rejects: tuple[Reject, ...] = ()
     repairs: Mapping[str, int] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ class CorpusReader:
         read: corpus folder → utterances and rejects
         expected: rows → published counts and missing utterances
         offers: columns that every utterance with an emotion has; None if only reading shows it
-        sample: its simulated sample; None for a pool of corpora
+        sample: its simulated sample; None for a pool of corpora and for interviews
         extra: columns the corpus adds to the utterance table
         known_bad: stems or ids of broken files → what is wrong with them
         looks_for: names and places of the media files, for readers that do not list every file they do not know

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from tasks.features.base.settings import settings_of
 
 Content = Transcript | Sound | VideoFrames
 _BATCH_SIZE = 32
+_MOST_SAMPLES = 1 << 24
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Extracted:
 
 
 def extract(name: str, settings: str, inputs: Iterable[tuple[str, Content]]) -> Extracted:
-    """Extract the features of some utterances; all of their inputs are in memory at once.
+    """Extract the features of some utterances; at most 17 minutes of their sound are in memory at once.
 
     Args:
         name: of the extractor
@@ -37,11 +38,25 @@ def extract(name: str, settings: str, inputs: Iterable[tuple[str, Content]]) -> 
     """
     function, extractor = _started(name, settings)
     size = getattr(settings_of(extractor.settings, json.loads(settings), name), "batch_size", _BATCH_SIZE)
-    ordered = sorted(inputs, key=lambda entry: (_length(entry[1]), entry[0]))
     extracted = Extracted()
-    for start in range(0, len(ordered), size):
-        _extract(function, ordered[start : start + size], extracted)
+    for portion in _portions(inputs):
+        portion.sort(key=lambda entry: (_length(entry[1]), entry[0]))
+        for start in range(0, len(portion), size):
+            _extract(function, portion[start : start + size], extracted)
     return extracted
+
+
+def _portions(inputs: Iterable[tuple[str, Content]]) -> Iterator[list[tuple[str, Content]]]:
+    """Yield inputs in lists that fit into memory: a recording may last for hours."""
+    portion, n_samples = list[tuple[str, Content]](), 0
+    for name, content in inputs:
+        portion.append((name, content))
+        n_samples += len(content.samples) if isinstance(content, Sound) else 0
+        if n_samples >= _MOST_SAMPLES:
+            yield portion
+            portion, n_samples = [], 0
+    if portion:
+        yield portion
 
 
 def _extract(function: Any, inputs: Sequence[tuple[str, Content]], extracted: Extracted) -> None:

@@ -24,7 +24,6 @@ _GAP = 2
 SHEET = pa.schema(
     [
         ("utterance_id", pa.string()),
-        ("emotion", pa.string()),
         ("times_s", pa.list_(pa.float64())),
         ("entropies", pa.list_(pa.float64())),
         ("width", pa.int64()),
@@ -37,22 +36,21 @@ SHEET = pa.schema(
 
 @dataclass(frozen=True)
 class SheetEntry:
-    """One utterance of the sheet; `emotion` is "" if it has none."""
+    """One utterance of the sheet."""
 
     utterance_id: str
-    emotion: str
     frames: VideoFrames
 
 
-def first_per_emotion(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the first utterance of each emotion, sorted by emotion; the first `MAX_ROWS` if none has an emotion.
+def spread(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return at most `MAX_ROWS` utterances, evenly spread over those sorted by id: other labels change nothing.
 
     Args:
-        rows: utterances with `utterance_id` and `emotion`, in any order
+        rows: utterances with `utterance_id`, in any order
     """
-    ordered = sorted(rows, key=lambda row: (row["emotion"] or "", row["utterance_id"]))
-    first = {row["emotion"]: row for row in reversed(ordered) if row["emotion"]}
-    return [first[emotion] for emotion in sorted(first)][:MAX_ROWS] or ordered[:MAX_ROWS]
+    ordered = sorted(rows, key=lambda row: str(row["utterance_id"]))
+    n = min(MAX_ROWS, len(ordered))
+    return [ordered[number * len(ordered) // n] for number in range(n)]
 
 
 def write(folder: Path, entries: Iterable[SheetEntry]) -> None:
@@ -84,7 +82,6 @@ def _row(entry: SheetEntry) -> dict[str, Any]:
     even = strip[: len(strip) // 2 * 2, : strip.shape[1] // 2 * 2]
     return {
         "utterance_id": entry.utterance_id,
-        "emotion": entry.emotion or None,
         "times_s": entry.frames.times_s.tolist(),
         "entropies": entry.frames.entropies.tolist(),
         "width": even.shape[1],

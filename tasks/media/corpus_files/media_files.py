@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.core.config import Corpus
+
 
 @dataclass(frozen=True)
 class UtteranceSpan:
@@ -21,12 +23,16 @@ class UtteranceSpan:
 
 @dataclass(frozen=True)
 class MediaFile:
-    """A media file of the corpus at `folder`, its digest, and its utterances."""
+    """A media file of the corpus at `folder`, its digest, and its utterances.
+
+    `is_ours`: undertone decoded it to 16 kHz mono FLAC, so that spans can be read without decoding the whole file.
+    """
 
     folder: str
     path: str
     sha256: str
     spans: tuple[UtteranceSpan, ...]
+    is_ours: bool = False
 
     @property
     def id(self) -> str:
@@ -44,17 +50,20 @@ class MediaFile:
         return json.dumps([self.sha256, [[s.utterance_id, s.start_s, s.end_s] for s in self.spans]])
 
 
-def files(rows: Iterable[Mapping[str, Any]], column: str, digests: Mapping[str, str], folder: Path) -> list[MediaFile]:
+def files(
+    rows: Iterable[Mapping[str, Any]], column: str, digests: Mapping[str, str], corpus: Corpus
+) -> list[MediaFile]:
     """Return the media files of a corpus that exist, sorted, with their utterances.
 
     Args:
         rows: rows of the utterance table
         column: `audio` or `video`
         digests: SHA-256 of the existing files, by path
-        folder: the corpus's folder
+        corpus: its entry in params.yaml
     """
     spans: dict[str, list[UtteranceSpan]] = defaultdict(list)
     for row in rows:
         if (path := row.get(column)) and path in digests:
             spans[path].append(UtteranceSpan(row["utterance_id"], row.get("start_s"), row.get("end_s")))
-    return [MediaFile(str(folder.resolve()), path, digests[path], tuple(spans[path])) for path in sorted(spans)]
+    folder, is_ours = str(corpus.media.resolve()), corpus.is_interviews
+    return [MediaFile(folder, path, digests[path], tuple(spans[path]), is_ours) for path in sorted(spans)]

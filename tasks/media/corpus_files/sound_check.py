@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.core import tables
+from tasks.core import sound_files, tables
 from tasks.core.config import Section
 from tasks.core.errors import AudioError, Rejected
 from tasks.core.results import Reject, Result
 from tasks.media import decode
 from tasks.media.corpus_files.media_files import MediaFile, UtteranceSpan
 from tasks.media.fingerprint import copy_detection_columns
+from tasks.media.segments import cutting
 
 CHECKS = pa.schema([*tables.SOUNDS, *(column for column in tables.SIGNALS if column.name not in tables.SOUNDS.names)])
 """Columns of `tables.SOUNDS` and `tables.SIGNALS`."""
@@ -38,21 +40,67 @@ def check_sound_one(item: MediaFile, _: Section) -> Result:
     Raises:
         Rejected: if the file cannot be decoded, or contains no sound
     """
-    path = item.whole_path
     try:
-        samples, sound_format = decode.samples_and_format(path)
+        with opened(item) as sound:
+            return _checked(item, sound)
     except AudioError as error:
         raise Rejected(decode.reject_reason(error), str(error)) from None
+
+
+@dataclass(frozen=True)
+class CorpusSound:
+    """The sound of a media file.
+
+    Args:
+        sound_format: `container`, `rate_hz` and `channels` before decoding
+        duration_s: of the whole file
+        utterances: every utterance of the file with its samples at 16 kHz, mono, 16 bit, shape (n,); n is 0 if its
+            times lie outside the sound
+    """
+
+    sound_format: Mapping[str, str | int]
+    duration_s: float
+    utterances: Iterator[tuple[UtteranceSpan, NDArray[np.int16]]]
+
+
+@contextmanager
+def opened(item: MediaFile) -> Iterator[CorpusSound]:
+    """Decode a media file, or open a file of ours, of which one utterance at a time is in memory.
+
+    Args:
+        item: a file with sound
+
+    Raises:
+        AudioError: if the file cannot be decoded, or is damaged
+    """
+    if not item.is_ours:
+        samples, sound_format = decode.samples_and_format(item.whole_path)
+        yield CorpusSound(sound_format, samples.size / decode.RATE_HZ, utterance_samples(item, samples))
+        return
+    with sound_files.opened(item.whole_path) as sound:
+        sound_format = {"container": "flac", "rate_hz": sound.samplerate, "channels": sound.channels}
+        yield CorpusSound(sound_format, sound.frames / sound.samplerate, _cut(item, sound))
+
+
+def _cut(item: MediaFile, sound: Any) -> Iterator[tuple[UtteranceSpan, NDArray[np.int16]]]:
+    # the samples of stage segments, on its grid of milliseconds
+    whole_ms = round(1000 * sound.frames / sound.samplerate)
+    for span in item.spans:
+        end_ms = whole_ms if span.end_s is None else min(round(span.end_s * 1000), whole_ms)
+        start_ms = min(round((span.start_s or 0.0) * 1000), end_ms)
+        yield span, cutting.stream_cut(sound, start_ms, end_ms)
+
+
+def _checked(item: MediaFile, sound: CorpusSound) -> Result:
     rows, rejects = [], []
-    whole_s = samples.size / decode.RATE_HZ
-    channels = _channel_levels(path) if sound_format["channels"] == 2 else {}
-    for span, part in utterance_samples(item, samples):
-        if part.size == 0 or (span.end_s or 0.0) > whole_s + _GRID_S:
-            detail = f"{item.path}: {span.start_s} to {span.end_s} s, the sound is {whole_s:.3f} s long"
+    channels = _channel_levels(item.whole_path) if sound.sound_format["channels"] == 2 else {}
+    for span, part in sound.utterances:
+        if part.size == 0 or (span.end_s or 0.0) > sound.duration_s + _GRID_S:
+            detail = f"{item.path}: {span.start_s} to {span.end_s} s, the sound is {sound.duration_s:.3f} s long"
             rejects.append(Reject(span.utterance_id, "broken timestamps", detail))
             continue
         source = {"utterance_id": span.utterance_id, "audio": item.path, "sha256": item.sha256}
-        rows.append({**source, **sound_format, **channels, **measure(part, decode.RATE_HZ)})
+        rows.append({**source, **sound.sound_format, **channels, **measure(part, decode.RATE_HZ)})
     return Result(tables.from_rows(rows, CHECKS), tuple(rejects))
 
 

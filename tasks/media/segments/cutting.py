@@ -67,7 +67,7 @@ def cuts(item: VideoSpans, backend: Backend = "stream") -> Iterator[CutSegment |
     """
     with sound_files.opened(paths.MEDIA / item.audio) as sound:
         duration_ms = round(1000 * int(sound.frames) / int(sound.samplerate))
-        cut = _pydub_cut(sound, duration_ms) if backend == "pydub" else partial(_stream_cut, sound)
+        cut = _pydub_cut(sound, duration_ms) if backend == "pydub" else partial(stream_cut, sound)
         for span in item.spans:
             end_ms = round(span.end_s * 1000)
             # 1 ms of tolerance: both times are rounded
@@ -92,8 +92,14 @@ def pydub_sound(samples: NDArray[np.int16], rate_hz: int) -> Any:
     return AudioSegment(samples.astype("<i2").tobytes(), sample_width=2, frame_rate=rate_hz, channels=1)
 
 
-def _stream_cut(sound: Any, start_ms: int, end_ms: int) -> NDArray[np.int16]:
-    """Read a span from an open sound file, shape (n_samples,); an incomplete last millisecond is padded with zeros."""
+def stream_cut(sound: Any, start_ms: int, end_ms: int) -> NDArray[np.int16]:
+    """Read a span from an open sound file, shape (n_samples,); an incomplete last millisecond is padded with zeros.
+
+    Args:
+        sound: from `sound_files.opened`
+        start_ms: of the span
+        end_ms: of the span, at most a millisecond after the sound's end
+    """
     start, end = (time_ms * sound.samplerate // 1000 for time_ms in (start_ms, end_ms))
     ahead = start - sound.tell()
     # reading ahead is cheaper than seeking: a FLAC decoder seeks by bisection

@@ -79,6 +79,12 @@ def shard(path: Path, columns: list[str]) -> pa.Table:
         return file.read(columns)
 
 
+def ids() -> pa.Array:
+    """Return the ids of all segments, sorted."""
+    shards = [shard(path, ["utterance_id"])["utterance_id"] for path in sorted(paths.SHARDS.glob("*.parquet"))]
+    return pa.array(sorted(name for column in shards for name in column.to_pylist()), pa.string())
+
+
 def sounds() -> pa.Table:
     """Return id, samples' digest and fingerprint of every segment, columns of `tables.SOUNDS`, sorted by id."""
     columns = ["utterance_id", "samples_sha256", "fingerprint"]

@@ -120,7 +120,7 @@ def test_nested_settings_of_a_recipe_are_named_with_their_line(project: Path, se
 
 def test_unknown_keys_of_other_entries(project: Path) -> None:
     path = edited(
-        project, "corpora: {}", "corpora: {tess: {reader: tess, path: x, pth: y}, Tess: {reader: x, path: y}}\n#"
+        project, "corpora:", "corpora:\n  tess: {reader: tess, path: x, pth: y}\n  Tess: {reader: x, path: y}\n#"
     )
     with pytest.raises(ConfigError) as caught:
         config.load(path)

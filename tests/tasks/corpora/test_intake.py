@@ -32,10 +32,10 @@ def test_a_folder_stays_where_it_is(project: Path, tmp_path: Path) -> None:
     assert (added.reader, added.path) == ("tess", tmp_path / "tess")
     assert config.load(paths.PARAMS).corpora["mine"] == config.Corpus(reader="tess", path=str(tmp_path / "tess"))
     after = Path("params.yaml").read_text().splitlines()
-    assert [line for line in before if line not in after] == [line for line in before if line.startswith("corpora:")]
+    assert [line for line in before if line not in after] == []
     assert intake.add("mine", tmp_path / "tess") == added
     intake.add("other", tmp_path / "tess", "tess")
-    assert list(config.load(paths.PARAMS).corpora) == ["mine", "other"]
+    assert list(config.load(paths.PARAMS).corpora) == ["interviews", "mine", "other"]
     simulated.make("plain", tmp_path / "plain")
     with pytest.raises(InputError, match="has a corpus 'mine' already"):
         intake.add("mine", tmp_path / "plain")
@@ -235,3 +235,11 @@ def test_meld_as_published_has_its_clips_in_archives_in_the_archive(project: Pat
     assert {row["utterance_id"]: row["video"] for row in rows} == {
         f"meld/{split}-dia0-utt0": f"MELD.Raw/{split}/{folder}/dia0_utt0.mp4" for split, folder in folders.items()
     }
+
+
+@pytest.mark.parametrize(("name", "reader"), [("interviews", None), ("interviews", "tess"), ("mine", "interviews")])
+def test_interviews_are_a_corpus_already(project: Path, tmp_path: Path, name: str, reader: str | None) -> None:
+    before = paths.PARAMS.read_bytes()
+    with pytest.raises(InputError, match="interviews are what the lists of interviews name.* choose another"):
+        intake.add(name, tmp_path, reader)
+    assert paths.PARAMS.read_bytes() == before

@@ -136,7 +136,7 @@ def test_a_corpus_without_sound(read: Config) -> None:
 
 
 def test_unknown_features(read: Config) -> None:
-    with pytest.raises(InputError, match="no features 'nobody'; it has none"):
+    with pytest.raises(InputError, match="no features 'nobody'; it has interviews-mid-term"):
         extract.run(read, "nobody", each=each.local(read.runtime))
 
 
@@ -179,7 +179,9 @@ def test_frames_are_seen_and_shown(read: Config, image_network: str) -> None:
     assert set(found.index["n_steps"].to_pylist()) == {4}
     assert tally.items > 1
     sheet = contact_sheet.read(paths.features("meld", "frames"))
-    assert [row["emotion"] for row in sheet] == sorted({row["emotion"] for row in rows})
+    assert len(sheet) == contact_sheet.MAX_ROWS
+    assert [row["utterance_id"] for row in sheet] == sorted({row["utterance_id"] for row in sheet})
+    assert sheet[-1]["utterance_id"] > found.ids[len(found.ids) * 3 // 4], "from the whole corpus"
     for row in sheet:
         assert row["jpeg"].startswith(b"\xff\xd8\xff")
         assert (row["height"], row["width"]) == (90, 4 * 120 + 3 * 2)

@@ -26,7 +26,12 @@ print(loaded())
 
 
 def test_names_are_those_of_the_files() -> None:
-    files = {path.stem for path in Path(readers.__path__[0]).glob("[!_]*.py")} - {"pool", "reading", "registry"}
+    files = {path.stem for path in Path(readers.__path__[0]).glob("[!_]*.py")} - {
+        "interviews",
+        "pool",
+        "reading",
+        "registry",
+    }
     assert registry.names() == tuple(sorted(name.replace("_", "-") for name in files))
 
 
