@@ -240,6 +240,6 @@ def test_meld_as_published_has_its_clips_in_archives_in_the_archive(project: Pat
 @pytest.mark.parametrize(("name", "reader"), [("interviews", None), ("interviews", "tess"), ("mine", "interviews")])
 def test_interviews_are_a_corpus_already(project: Path, tmp_path: Path, name: str, reader: str | None) -> None:
     before = paths.PARAMS.read_bytes()
-    with pytest.raises(InputError, match="interviews are what the lists of interviews name.* choose another"):
+    with pytest.raises(InputError, match=r"interviews are what the lists of interviews name.* choose another"):
         intake.add(name, tmp_path, reader)
     assert paths.PARAMS.read_bytes() == before
