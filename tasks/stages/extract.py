@@ -162,7 +162,8 @@ def _batches(name: str, config: Config, extractor: Extractor, settings: Any) -> 
         # return before _code, which reads the pretrained model: without inputs it may be missing
         return []
     base = Batch(name, "", extractor.name, json.dumps(asdict(settings), sort_keys=True), _code(extractor, settings))
-    return [replace(base, name=batch, **{column: tuple(entries)}) for batch, entries in batches.items()]
+    parts: dict[str, dict[str, Any]] = {batch: {column: tuple(entries)} for batch, entries in batches.items()}
+    return [replace(base, name=batch, **part) for batch, part in parts.items()]
 
 
 def _files(
