@@ -95,7 +95,10 @@ def inner_folds(item: Fit, data: Data, split: Split, n_folds: int) -> Sequence[S
     kind = {"speaker": "speaker-out", "script": "script-out", "group": "group-k-fold", "": "random"}[unit]
     n_units = np.unique(columns[unit or "utterance_id"]).size
     if n_units < 2:
-        raise NotEnoughData(f"{item.id}: a single {unit or 'row'} in training; there is nothing to tune on")
+        raise NotEnoughData(
+            f"{item.id}: a single {unit or 'row'} in training; there is nothing to tune on. Use "
+            "tune.folds: 0, which takes development rows, or another protocol"
+        )
     protocol = Protocol(kind, k=min(n_folds, n_units))
     splits = []
     for fold in protocol.folds(columns, data.strata[part], item.seed):

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.core.config import Config, Experiment, error_lines
 from tasks.core.errors import ConfigError, UndertoneError, one_of
 from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Protocol
-from tasks.experiments import balancing, recipe_checks
+from tasks.experiments import balancing, checkpoint_uses, recipe_checks
 from tasks.experiments.balancing import Balance
+from tasks.experiments.checkpoint_uses import CheckpointUse
 from tasks.experiments.targets import INTENSITIES, SEVERAL
 from tasks.features.base import feature_sets
+from tasks.features.base.checkpoints import TINY
 from tasks.features.base.extractor import Extractor
 from tasks.features.base.feature_sets import error_context
 from tasks.features.base.settings import settings_of
@@ -85,17 +87,31 @@ class Plan:
         return by_modality
 
     @property
+    def checkpoint_uses(self) -> tuple[CheckpointUse, ...]:
+        """Pretrained models that its features, its model, or a model that it builds on use, each place once."""
+        blocks = {name for part in self.parts for name in (part.name, part.extractor.gives)}
+        features = [checkpoint_uses.of_settings(part.settings, f"features.{part.name}.settings") for part in self.parts]
+        points = [
+            checkpoint_uses.of_settings(self.settings(point), f"experiments.{self.name}.model", blocks)
+            for point in range(len(self.points))
+        ]
+        return tuple(dict.fromkeys(itertools.chain(*features, *points)))
+
+    @property
     def checkpoints(self) -> tuple[str, ...]:
-        """Pretrained models that its features or its model use."""
-        of_parts = [checkpoint for part in self.parts for checkpoint in _checkpoints(asdict(part.settings))]
-        return tuple(dict.fromkeys([*of_parts, *self.model_checkpoints]))
+        """Names of the pretrained models that it uses."""
+        return tuple(dict.fromkeys(use.checkpoint for use in self.checkpoint_uses))
 
     @property
     def model_checkpoints(self) -> tuple[str, ...]:
-        """Pretrained models that its model, or a model that it builds on, starts from."""
-        blocks = {name for part in self.parts for name in (part.name, part.extractor.gives)}
-        points = [asdict(self.settings(point)) for point in range(len(self.points))]
-        return tuple(dict.fromkeys(checkpoint for point in points for checkpoint in _checkpoints(point, blocks)))
+        """Names of the pretrained models that its model starts from."""
+        uses = (use for use in self.checkpoint_uses if use.place.startswith("experiments."))
+        return tuple(dict.fromkeys(use.checkpoint for use in uses))
+
+    @property
+    def random_weights(self) -> bool:
+        """Whether pretrained models are replaced by small ones with random weights."""
+        return any(name in TINY for name in self.checkpoints)
 
 
 def plan(name: str, config: Config) -> Plan:
@@ -162,7 +178,7 @@ def checkpoints(config: Config) -> tuple[str, ...]:
     for name in config.features:
         with suppress(UndertoneError):
             _, settings = feature_sets.resolve(name, config)
-            named += _checkpoints(asdict(settings))
+            named += [use.checkpoint for use in checkpoint_uses.of_settings(settings, name)]
     for name in config.experiments:
         with suppress(UndertoneError):
             named += plan(name, config).model_checkpoints
@@ -218,23 +234,3 @@ def _model_name(model: Mapping[str, Any]) -> str:
     if not isinstance(name, str):
         raise ConfigError(f"a model needs a name; there are {', '.join(models.names())}")
     return name
-
-
-def _checkpoints(settings: Any, blocks: Container[str] = ()) -> Iterator[str]:
-    """Yield every pretrained model in nested settings, defaults of the models that they name included.
-
-    Args:
-        settings: as a mapping
-        blocks: names and kinds of the recipe's features: models of other blocks are not used
-    """
-    if not isinstance(settings, Mapping):
-        return
-    for key, value in settings.items():
-        if key == "checkpoint" and isinstance(value, str) and value:
-            yield value
-        elif isinstance(value, Mapping) and value.get("name") in models.names():
-            if key in blocks:
-                inner = {name: entry for name, entry in value.items() if name != "name"}
-                yield from _checkpoints(asdict(settings_of(models.model(value["name"]).settings, inner, key)), blocks)
-        else:
-            yield from _checkpoints(value, blocks)

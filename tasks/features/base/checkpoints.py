@@ -277,13 +277,13 @@ def _from_hub(checkpoint: str) -> Path:
             f"checkpoint {checkpoint} is not a folder; to download it, install {error.name}: {_DEEP}"
         ) from None
 
-    def snapshot(*more: str, **options: bool) -> Path:
-        return Path(snapshot_download(checkpoint, allow_patterns=[*_FILES_USED, *more], **options))
+    def snapshot(*more: str, local: bool = False) -> Path:
+        return Path(snapshot_download(checkpoint, allow_patterns=[*_FILES_USED, *more], local_files_only=local))
 
     # prefer the cache: works offline, and an update on the hub does not change results
     for more in ((), _PICKLED):
         with suppress(OSError, ValueError, InputError):
-            return _complete(snapshot(*more, local_files_only=True), checkpoint)
+            return _complete(snapshot(*more, local=True), checkpoint)
     try:
         folder = snapshot()
         # only if there is nothing else: PyTorch's own format takes as long again to convert
