@@ -37,7 +37,8 @@ INVALID: list[tuple[dict[str, Any], str]] = [
      r"\.tune\.folds: .*a single speaker in training; .*Use tune\.folds: 0, which takes development rows"),
     ({"protocol": "script-out(2)", "only": {"script": ["toy/t0", "toy/t1"], "speaker": ["toy/s0"]}},
      r"\.protocol: fold 1 of 2 trains on 1 utterances of a single class, (anger|happiness); expected two classes or"),
-    ({"features": ["toy-film"], "model": {"name": "bilstm"}}, r"\.features: they read video, and none of the 72 utterances of toy has it \(0 have"),
+    ({"features": ["toy-film"], "model": {"name": "bilstm"}},
+     r"\.features: they read video, and none of the 72 utterances of toy has it \(0 have"),
 ]  # fmt: skip
 
 
