@@ -53,7 +53,7 @@ def corpus_benchmark(
             raise InputError(
                 f"params.yaml has no experiment {', '.join(unknown)}; it has {', '.join(config.experiments) or 'none'}"
             )
-        wanted = list(plan.stages(plan.plan(name, config) for name in experiments))
+        wanted = [stage for part in plan.stages(plan.plan(name, config) for name in experiments) for stage in part]
     if not wanted:
         return Completed(
             name="Nothing", message="params.yaml has no corpora yet; add one: undertone corpus add NAME PATH"

@@ -70,12 +70,16 @@ def run_experiments(
     """
     from flows.cli.screens import experiments as experiment_screen
     from flows.project import dag
-    from tasks.experiments import plan
+    from tasks.experiments import plan, plan_checks
     from tasks.experiments.checkpoint_list import registered
 
     config = registered(load_settings())
-    needed = plan.stages([plan.plan(demand_experiment(config, name), config) for name in names])
-    dag.reproduce(needed, alone=True)
+    plans = [plan.plan(demand_experiment(config, name), config) for name in names]
+    plan_checks.demand_checkpoints(plans)
+    reading, computing = plan.stages(plans)
+    dag.reproduce(reading, alone=True)
+    plan_checks.demand_corpus(plans)
+    dag.reproduce(computing, alone=True)
     if force:
         dag.reproduce(tuple(f"experiment@{name}" for name in names), force=True)
         dag.reproduce(tuple(f"page@{name}" for name in names), alone=True)

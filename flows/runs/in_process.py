@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flows.project import upgrade
 from flows.project.dag import Dag, reproduce
-from flows.runs import memory
+from flows.runs import checked_recipes, memory
 from tasks.__main__ import PRELOADED, explain, run
 from tasks.core import os_errors, paths
 from tasks.core.config import load
@@ -46,8 +46,9 @@ def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None]
     dag.demand(stages)
     # every stage depends on the digests of the code, which a new project does not have yet
     needed = {_CODE, *stages} if force else {needed for name in stages for needed in dag.up_to(name)}
+    wanted = [stage for stage in dag.stages() if stage in needed or not stages]
     with lasting(config.runtime, PRELOADED) as driver, _records(dag) as records:
-        for name in [stage for stage in dag.stages() if stage in needed or not stages]:
+        for name in wanted:
             forced = force and (name in stages or not stages)
             # if its inputs were just written, `_run` asks DVC once, after locking; asking here too costs time
             if not (forced or (records.changed(name) and _runs_here(dag, name))) and dag.is_current(name):
@@ -57,6 +58,7 @@ def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None]
                 say(f"{name}: {_run(records, name, work, forced) or 'current'}")
             else:
                 records.write()
+                checked_recipes.demand(dag, name, wanted, config)
                 reproduce((name,), force=forced, alone=True)
 
 

@@ -16,7 +16,7 @@ from prefect.states import Completed, Failed
 
 from flows.project import upgrade
 from flows.project.dag import Dag
-from flows.runs import artifacts, batches, memory, runners
+from flows.runs import artifacts, batches, checked_recipes, memory, runners
 from tasks.__main__ import explain, run
 from tasks.core import paths
 from tasks.core.config import Config, load
@@ -43,6 +43,7 @@ class _Run:
     dag: Dag
     config: Config
     driver: Each
+    wanted: Sequence[str]
 
 
 # looked up at run time: a task is pickled with its closure, and this object must not be
@@ -93,7 +94,7 @@ def bring_up_to_date(
     dag.demand(wanted)
     memory.use_system_allocator()
     with runners.started(options.runner, options.scheduler, config.runtime) as runner:
-        _current_run.set(_Run(dag, config, batches.mapped(runner, config.runtime, _limited(wanted))))
+        _current_run.set(_Run(dag, config, batches.mapped(runner, config.runtime, _limited(wanted)), wanted))
         runs: dict[str, Any] = {}
         for name in wanted:
             before = [runs[needed] for needed in dag.upstream(name) if needed in runs]
@@ -133,6 +134,7 @@ def _run_stage(name: str, forced: bool) -> State[Any]:
     try:
         if not forced and dag.is_current(name):
             return _current(name)
+        checked_recipes.demand(dag, name, current_run.wanted, current_run.config)
         with dag.held(name):
             # another run may have done it during the wait for the lock
             if not forced and dag.is_current(name):

@@ -118,7 +118,7 @@ def _load(_: str, held: _Held) -> Data:
 
 def _read(plan: Plan) -> Data:
     recipe = plan.recipe
-    rows = _table(plan)
+    rows = table(plan)
     sets = {part.name: store.read(paths.features(recipe.corpus, part.name)) for part in plan.parts}
     ids = [row["utterance_id"] for row in rows]
     places = {name: store.positions(features, ids) for name, features in sets.items()}
@@ -137,21 +137,26 @@ def _read(plan: Plan) -> Data:
     return _windowed(data, recipe.windows) if recipe.windows else data
 
 
-def without_features(plan: Plan) -> Data:
+def without_features(plan: Plan, rows: row_selection.Rows) -> Data:
     """Return an experiment's rows by the utterance table alone, for checks before features are extracted.
 
     Args:
         plan: the recipe
+        rows: of the utterance table
 
     Raises:
         NotEnoughData: if no row is left, there is a single class, or the recipe names what no row has
     """
-    rows = _table(plan)
     kept, targets, left_out = row_selection.select(plan, rows)
     return _of(plan, [rows[number] for number in kept], targets, left_out)
 
 
-def _table(plan: Plan) -> list[dict[str, Any]]:
+def table(plan: Plan) -> list[dict[str, Any]]:
+    """Return the utterances of a recipe's corpus, sorted by id.
+
+    Args:
+        plan: the recipe
+    """
     rows = tables.read_corpus(paths.utterances(plan.recipe.corpus)).to_pylist()
     return sorted(rows, key=lambda row: str(row["utterance_id"]))
 

@@ -151,21 +151,21 @@ def _demand_none(mistakes: Iterable[str], where: str) -> None:
         raise ConfigError(f"{where}.{mistake}")
 
 
-def stages(plans: Iterable[Plan]) -> tuple[str, ...]:
-    """Return the stages that experiments need, in order: corpora, features, the experiments.
+def stages(plans: Iterable[Plan]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the stages that experiments need, in order: those up to the corpora; features and the experiments.
 
     Args:
         plans: the recipes
     """
-    corpora, features, experiments = dict[str, None](), dict[str, None](), dict[str, None]()
+    read, features, experiments = dict[str, None](), dict[str, None](), dict[str, None]()
     weights = dict[str, None]()
     for checked in plans:
         listed = checked.config.checkpoints.items()
         weights |= dict.fromkeys(f"checkpoint@{name}" for name, path in listed if path in checked.checkpoints)
-        corpora[f"corpus@{checked.recipe.corpus}"] = None
+        read[f"corpus@{checked.recipe.corpus}"] = None
         features |= dict.fromkeys(f"extract@{part.name}" for part in checked.parts)
         experiments |= dict.fromkeys(f"{stage}@{checked.name}" for stage in ("inputs", "experiment", "page"))
-    return (*weights, "code", *corpora, *features, *experiments)
+    return (*weights, "code", *read), (*features, *experiments)
 
 
 def checkpoints(config: Config) -> tuple[str, ...]:

@@ -19,21 +19,39 @@ from tasks.experiments import folds
 from tasks.experiments.data import Data
 from tasks.experiments.fit_item import Fit
 from tasks.experiments.plan import Plan
+from tasks.experiments.row_selection import Rows
 from tasks.features.base import checkpoints
 
 
 def demand_corpus(plans: Iterable[Plan]) -> None:
-    """Check recipes against the utterance tables of their corpora, and look for the checkpoints that they name.
+    """Check recipes against the utterance tables of their corpora, and the checkpoints that they name.
 
     Args:
-        plans: the recipes; those of corpora that are not read yet are checked for checkpoints only
+        plans: the recipes; of those whose corpus is not read yet, checkpoints only
 
     Raises:
         ConfigError: one line a mistake: its place in params.yaml, what was found, what is expected, what to do
     """
+    _demand_none(line for plan in plans for line in (*_missing(plan), *of_corpus(plan)))
+
+
+def demand_checkpoints(plans: Iterable[Plan]) -> None:
+    """Check that the checkpoints of recipes are on this machine; those on the Hugging Face hub are downloaded.
+
+    Args:
+        plans: the recipes
+
+    Raises:
+        ConfigError: as `demand_corpus`
+    """
+    _demand_none(line for plan in plans for line in _missing(plan))
+
+
+def _demand_none(mistakes: Iterable[str]) -> None:
+    # recipes share features: each mistake once
     with error_lines():
-        if mistakes := list(dict.fromkeys(line for plan in plans for line in (*_missing(plan), *_of_corpus(plan)))):
-            raise ConfigError("\n".join(mistakes))
+        if lines := list(dict.fromkeys(mistakes)):
+            raise ConfigError("\n".join(lines))
 
 
 def _missing(plan: Plan) -> Iterator[str]:
@@ -48,12 +66,20 @@ def _missing(plan: Plan) -> Iterator[str]:
             )
 
 
-def _of_corpus(plan: Plan) -> Iterator[str]:
-    if not paths.utterances(plan.recipe.corpus).is_file():
+def of_corpus(plan: Plan, rows: Rows | None = None) -> Iterator[str]:
+    """Yield a recipe's first mistake that the utterances of its corpus show, if there is one.
+
+    Args:
+        plan: the recipe
+        rows: of the utterance table; None: those of the table, if the corpus has been read
+    """
+    if rows is None and paths.utterances(plan.recipe.corpus).is_file():
+        rows = experiment_data.table(plan)
+    if rows is None:
         return
     try:
-        data = experiment_data.without_features(plan)
-        _demand_inputs(plan, data)
+        data = experiment_data.without_features(plan, rows)
+        _demand_inputs(plan, data, rows)
         with _at(f"{plan.where}.protocol"):
             splits = folds.folds(plan, data, plan.recipe.seeds[0])
             for split in splits:
@@ -73,15 +99,15 @@ def _at(where: str) -> Iterator[None]:
         raise NotEnoughData(f"{where}: {error}") from None
 
 
-def _demand_inputs(plan: Plan, data: Data) -> None:
-    rows = experiment_data.utterances(plan, data)
-    columns = sorted({part.extractor.column for part in plan.parts})
-    present = [np.asarray(rows[column].is_valid()) for column in columns]
-    needs, words = (np.logical_and, " and ") if plan.recipe.missing == "left-out" else (np.logical_or, " or ")
-    if not needs.reduce(present).any():
-        counts = ", ".join(f"{int(have.sum()):,} have {name}" for name, have in zip(columns, present, strict=True))
+def _demand_inputs(plan: Plan, data: Data, rows: Rows) -> None:
+    """Check that an utterance has all that the features read; or any of it, if missing features are kept."""
+    columns, used = sorted({part.extractor.column for part in plan.parts}), set(data.ids.tolist())
+    present = [[bool(row[name]) for name in columns] for row in rows if row["utterance_id"] in used]
+    enough, word = (all, " and ") if plan.recipe.missing == "left-out" else (any, " or ")
+    if not any(enough(of_row) for of_row in present):
+        counts = ", ".join(f"{sum(have[k] for have in present):,} have {name}" for k, name in enumerate(columns))
         raise NotEnoughData(
-            f"{plan.where}.features: they read {words.join(columns)}, and none of the {rows.num_rows:,} utterances of "
+            f"{plan.where}.features: they read {word.join(columns)}, and none of the {len(present):,} utterances of "
             f"{plan.recipe.corpus} has it ({counts}); choose features of what the corpus has"
         )
 

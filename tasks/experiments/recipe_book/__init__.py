@@ -1,11 +1,17 @@
 """Recipes of published systems, to be written into params.yaml for one of its corpora.
 
-Each file holds sections `features` and `experiments` of params.yaml, in which CORPUS stands for the corpus's name.
+Each file holds sections `features` and `experiments` of params.yaml, in which CORPUS stands for the corpus's name, and
+four keys about them: `title`; `readers`, `minutes` and `published`: pattern of a recipe's name → the reader whose
+corpora it is for (`any`), measured or estimated minutes on one core, and the score that its source reports. The first
+pattern that matches counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -13,6 +19,33 @@ from typing import Any
 from tasks.core.errors import InputError
 
 PLACEHOLDER = "CORPUS"
+ANY = "any"
+"""Reader of recipes for every corpus with the columns that they need."""
+
+
+@dataclass(frozen=True)
+class StockRecipe:
+    """A recipe of the book.
+
+    Args:
+        system: the published system it belongs to
+        name: of the recipe
+        title: what it is
+        reader: name of the reader whose corpora it is for, or `ANY`
+        minutes: on one core, measured or estimated; 0 if neither was done
+        published: the score that its source reports, or an empty text
+        protocol: as in params.yaml
+        declare: leaks that it accepts
+    """
+
+    system: str
+    name: str
+    title: str
+    reader: str
+    minutes: float
+    published: str
+    protocol: str
+    declare: tuple[str, ...]
 
 
 def systems() -> tuple[str, ...]:
@@ -31,6 +64,46 @@ def recipes(system: str) -> tuple[str, ...]:
         InputError: if there is no such system
     """
     return tuple(_sections(system)["experiments"])
+
+
+def stock() -> Iterator[StockRecipe]:
+    """Yield all recipes, system by system."""
+    for system in systems():
+        sections = _sections(system)
+        for name, entry in sections["experiments"].items():
+            reader, minutes, published = (
+                next((value for pattern, value in sections.get(key, {}).items() if fnmatchcase(name, pattern)), None)
+                for key in ("readers", "minutes", "published")
+            )
+            declare = tuple(entry.get("declare", ()))
+            title, protocol = entry.get("note", ""), entry["protocol"]
+            yield StockRecipe(system, name, title, reader or ANY, minutes or 0, published or "", protocol, declare)
+
+
+def title(system: str) -> str:
+    """Return what a system is, in one line.
+
+    Args:
+        system: such as `meld-text-audio`
+    """
+    return str(_sections(system)["title"])
+
+
+def convention(reader: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return the protocol that most recipes for a reader's corpora have, and the leaks that they declare under it.
+
+    Args:
+        reader: its name
+
+    Returns:
+        None if the book has no recipe for it under a sound protocol
+    """
+    usual = Counter(
+        (recipe.protocol, recipe.declare)
+        for recipe in stock()
+        if recipe.reader == reader and not recipe.protocol.startswith(("random", "fixed"))
+    )
+    return usual.most_common(1)[0][0] if usual else None
 
 
 def entries(system: str, recipe: str, corpus: str) -> tuple[dict[str, Any], dict[str, Any]]:
