@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.command_support import demand_corpus, load_settings, show_page
+from flows.cli.command_support import demand_corpus, demand_experiment, load_settings, show_page
+
+if TYPE_CHECKING:
+    from tasks.core.config import Config
 
 Declared = Annotated[
     list[str] | None, typer.Option("--declare", help="Leak to accept, such as same-sound; may be repeated.")
@@ -47,7 +50,7 @@ def audit(
         dag.reproduce((f"corpus@{demand_corpus(config, name)}",))
         title, target = f"{name}, {rule.name}", paths.folder(f"corpus@{name}") / "audit.html"
         simulated = artifacts.read_json(paths.reading(name)).get("simulated", False)
-        report = audit.of_corpus(name, rule, declared=declared or [], seed=config.train.seed)
+        report = audit.of_corpus(name, rule, declared=declared or [], seed=config.evaluate.seed)
         tables.write_text(target, page.render(report, title, simulated=simulated))
         # with all pairs: the page and the terminal name a few
         listing = target.with_suffix(".json")
@@ -58,32 +61,52 @@ def audit(
 
 
 def price(
-    name: Annotated[str, typer.Argument(help="Corpus of params.yaml.")],
-    protocol: Annotated[str, typer.Option(help="Protocol without leaks, such as speaker-out(6).")],
-    label_set: Annotated[str, typer.Option(help="Classes: all, ekman, iemocap-4 or iemocap-5.")] = "all",
+    name: Annotated[str, typer.Argument(help="Experiment of params.yaml, under a protocol without leaks.")],
     declared: Declared = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Measure how much random folds raise the scores above an honest protocol's.
+    """Measure how much random folds raise the scores of a recipe above those under its own protocol.
 
-    One recipe runs under both. The honest protocol is audited first.
+    The recipe runs under both; its own protocol is audited first. Fits of an experiment that has been run are reused.
 
-    Example: [bold]undertone price ravdess --protocol 'speaker-out(6)'[/]
+    Example: [bold]undertone price ravdess-mid-term-svm[/]
     """
-    from flows.cli.screens import corpora as corpus_screen
+    from flows.cli.screens import experiments as experiment_screen
     from flows.project import dag
-    from tasks import leaks
     from tasks.core import bugs, each, paths, tables
-    from tasks.evaluation import protocols
+    from tasks.experiments import plan
+    from tasks.experiments.checkpoint_list import registered
     from tasks.on_demand import leak_price
-    from tasks.stages import audit
+    from tasks.pages.experiment import price_page
 
-    config = load_settings()
-    rule = protocols.parse(protocol)
-    dag.reproduce((f"corpus@{demand_corpus(config, name)}",))
-    leaks.demand(audit.of_corpus(name, rule, declared=declared or [], seed=config.train.seed))
+    config = registered(load_settings())
+    recipe = plan.plan(_demand_priced(config, name), config)
+    leak_price.demand_honest(recipe)
+    own = ("inputs@", "experiment@", "page@")
+    dag.reproduce(tuple(stage for stage in plan.stages([recipe]) if not stage.startswith(own)), alone=True)
     with bugs.recorded(f"price@{name}"):
-        result = leak_price.price(name, config, protocol, each=each.local(config.runtime), label_set=label_set)
-    target = paths.folder(f"price@{name}") / "price.json"
-    tables.write_text(target, json.dumps(result.to_dict(), indent=2, ensure_ascii=False) + "\n")
-    corpus_screen.price(result)
-    typer.echo(f"As JSON: {target.resolve()}")
+        result = leak_price.price(name, config, each=each.local(config.runtime), declared=declared or [])
+    target = paths.folder(f"price@{name}") / "index.html"
+    listing = target.with_name("price.json")
+    tables.write_text(listing, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    tables.write_text(target, price_page.render(result))
+    experiment_screen.price(result)
+    typer.echo(f"As JSON: {listing.resolve()}")
+    show_page(target, browse=show)
+
+
+def _demand_priced(config: Config, name: str) -> str:
+    """Return the name of an experiment.
+
+    Raises:
+        InputError: if params.yaml has no such experiment; for a corpus, the message names its recipes
+    """
+    from tasks.core.errors import InputError
+
+    if name in config.experiments or name not in config.corpora:
+        return demand_experiment(config, name)
+    recipes = [recipe for recipe, entry in config.experiments.items() if entry.corpus == name]
+    raise InputError(
+        f"{name} is a corpus; expected one of its experiments: {', '.join(recipes) or 'there is none yet'}. Add one: "
+        f"undertone experiment new acoustic mid-term-svm --corpus {name}"
+    )

@@ -6,7 +6,7 @@ product, and 2,000 resamples take milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,40 +160,37 @@ def paired(
     bootstrap: Bootstrap,
     *,
     per_fold: bool = False,
-    n_real: int | None = None,
+    score: Callable[[Matrices], Mapping[str, NDArray[np.float64]]] = overall,
 ) -> dict[str, dict[str, float | None]]:
     """Return the difference of each score to another system's, with the interval of a paired bootstrap over units.
 
     Args:
-        mine: confusion matrices, shape (n_runs, n_units, n_classes, n_classes)
-        other: confusion matrices of the other system on the same units, same shape up to n_runs
+        mine: what scores are computed from, such as confusion matrices, shape (n_runs, n_units, …)
+        other: the same of the other system on the same units, same shape up to n_runs
         bootstrap: settings of the intervals, which are null with a single unit
         per_fold: whether units are folds, whose scores are averaged, or groups, which are scored together
-        n_real: as for `overall`
+        score: computes the scores of an array of shape (…, …), such as `overall`
 
     Returns:
-        `NAMES` to `{value, low, high}`
+        name of each score to `{value, low, high}`
     """
     n_units = mine.shape[1]
-    rng = np.random.default_rng(bootstrap.seed)
-    drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=bootstrap.resamples).astype(float)
+    drawn = bootstrap.weights(n_units)
 
     def scored(side: Matrices, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         if per_fold:
-            of_units = {name: values.mean(axis=0) for name, values in overall(side, n_real).items()}
+            of_units = {name: values.mean(axis=0) for name, values in score(side).items()}
             return {name: weights @ values / weights.sum(axis=1) for name, values in of_units.items()}
-        together = overall(np.einsum("bg,rgij->rbij", weights, side), n_real)
+        together = score(np.einsum("bg,rg...->rb...", weights, side))
         return {name: values.mean(axis=0) for name, values in together.items()}
 
     points = [scored(side, np.ones((1, n_units))) for side in (mine, other)]
     # paired: both systems are scored on the same resamples, so that the units' difficulty cancels out
     spread = [scored(side, drawn) for side in (mine, other)]
-    tails = (1 - bootstrap.confidence) / 2
     differences: dict[str, dict[str, float | None]] = {}
-    for name in NAMES:
-        bounds = np.quantile(spread[0][name] - spread[1][name], [tails, 1 - tails]) if n_units > 1 else (None, None)
-        value = float(points[0][name][0] - points[1][name][0])
-        differences[name] = {"value": value, "low": _plain(bounds[0]), "high": _plain(bounds[1])}
+    for name, values in points[0].items():
+        low, high = bootstrap.bounds(spread[0][name] - spread[1][name]) if n_units > 1 else (None, None)
+        differences[name] = {"value": float(values[0] - points[1][name][0]), "low": low, "high": high}
     return differences
 
 
@@ -218,7 +215,3 @@ def ratio(above: NDArray[np.float64], below: NDArray[Any]) -> NDArray[np.float64
     """
     quotients: NDArray[np.float64] = np.divide(above, below, out=np.zeros(np.shape(above)), where=np.asarray(below) > 0)
     return quotients
-
-
-def _plain(value: Any) -> float | None:
-    return None if value is None else float(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from tasks.core import code_version
@@ -21,16 +21,17 @@ _LOOKED_UP = frozenset(
 """Code that refuses recipes or looks names up: its results are in each item's cache key, and it changes no fit."""
 
 
-def fits(recipe: Plan, data: Data, each: Each) -> Iterator[Fits]:
+def fits(recipe: Plan, data: Data, each: Each, *, wanted: Callable[[Fit], bool] = lambda _: True) -> Iterator[Fits]:
     """Yield the fits of the recipe itself, of every baseline that is trained, and those on held-out folds.
 
     Args:
         recipe: the recipe
         data: its rows
         each: maps fits
+        wanted: whether a fit is needed; all are by default
     """
     stage = f"experiment@{recipe.name}"
-    items = _tuned(list(_items(recipe, data)), recipe, stage, each)
+    items = _tuned([item for item in _items(recipe, data) if wanted(item)], recipe, stage, each)
     work = Work(stage, fitting.fit_one, Section(), FITTED, version=_fitting_version())
     records = [outcome.result().rows.to_pylist()[0] for outcome in each(work, items)]
     variants = [runs.variant_name(item, recipe) for item in items]

@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from tasks.core.config import Clips
 from tasks.corpora import labels
-from tasks.evaluation import scores
 from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import Bootstrap
 from tasks.evaluation.splits import Labels
@@ -20,7 +19,7 @@ from tasks.experiments.data import Data
 from tasks.experiments.fit_item import FINAL, HELD_OUT, ONLY
 from tasks.experiments.model_folder import Kept
 from tasks.experiments.plan import Plan
-from tasks.experiments.runs import Fits, majority, modalities_of, outputs, row_runs, runs, scored
+from tasks.experiments.runs import Fits, gained, majority, modalities_of, outputs, row_runs, runs, scored
 from tasks.experiments.scoring import Run
 from tasks.leaks.finding import AuditReport
 
@@ -279,18 +278,11 @@ def _modalities(
         variants.append(([modality], how, Fits(key, main.items, records)))
     if not variants or plan.task != "classes":
         return []
-    per_fold = plan.protocol.averaging == "per fold"
-    main_runs = runs(plan, data, main, groups)
-    # runs of windows have no column for "none"
-    names = outputs(plan, data)[: main_runs[0].scores.shape[1]]
-    counted, rows = scoring.matrices(main_runs, names, per_fold=per_fold), []
+    main_runs, rows = runs(plan, data, main, groups), []
     for chosen, how, fits in variants:
         others = runs(plan, data, fits, groups)
         values = baselines.get(fits.name) or _only(scored(plan, data, others, bootstrap), HEADLINE[plan.task])
-        gain = scores.paired(
-            counted, scoring.matrices(others, names, per_fold=per_fold), bootstrap, per_fold=per_fold,
-            n_real=len(data.outputs),
-        )  # fmt: skip
+        gain = gained(plan, data, main_runs, others, bootstrap)
         rows.append({"modalities": chosen, "how": how, "scores": values, "gain": gain})
     return rows
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tasks.core.config import Clips
+from tasks.evaluation import scores
 from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import Bootstrap
 from tasks.evaluation.splits import Labels
@@ -158,6 +160,28 @@ def scored(plan: Plan, data: Data, same_variant: Sequence[Run], bootstrap: Boots
     if plan.task == "labels":
         return scoring.of_labels(same_variant, data.outputs, bootstrap)
     return scoring.of_values(same_variant, bootstrap)
+
+
+def gained(
+    plan: Plan, data: Data, mine: Sequence[Run], other: Sequence[Run], bootstrap: Bootstrap
+) -> dict[str, dict[str, float | None]]:
+    """Return the difference of each score to that of other runs on the same utterances, with paired intervals.
+
+    Args:
+        plan: the recipe
+        data: the rows
+        mine: runs of one variant
+        other: those of another
+        bootstrap: settings of the intervals
+    """
+    if plan.task != "classes":
+        counted, score = scoring.sums(plan.task)
+        return scores.paired(counted(mine), counted(other), bootstrap, score=score)
+    per_fold = plan.protocol.averaging == "per fold"
+    # runs of windows have no column for "none"
+    names = outputs(plan, data)[: mine[0].scores.shape[1]]
+    a, b = (scoring.matrices(side, names, per_fold=per_fold) for side in (mine, other))
+    return scores.paired(a, b, bootstrap, per_fold=per_fold, score=partial(scores.overall, n_real=len(data.outputs)))
 
 
 def _of_utterances(plan: Plan, data: Data, run: Run) -> Run:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tasks.evaluation import scores
 from tasks.evaluation.scores import Bootstrap
 from tasks.evaluation.splits import Labels
+from tasks.models.base.estimator import Task
 
 Array = NDArray[np.float64]
 THRESHOLD = 0.5
@@ -162,7 +163,7 @@ def of_labels(runs: Sequence[Run], labels: Sequence[str], bootstrap: Bootstrap) 
         labels: names of the score columns
         bootstrap: settings of the intervals
     """
-    counts = np.stack([_counts(run.actual, run.scores, run.groups) for run in runs])
+    counts = _label_counts(runs)
     summary: dict[str, Any] = {"n": int(runs[0].ids.size)}
     summary |= _with_intervals(counts, _of_labels, bootstrap)
     f1 = np.mean([_f1_per_label(of_run.sum(axis=0)) for of_run in counts], axis=0)
@@ -182,8 +183,16 @@ def of_values(runs: Sequence[Run], bootstrap: Bootstrap) -> dict[str, Any]:
         runs: of every seed
         bootstrap: settings of the intervals
     """
-    sums = np.stack([_sums(run.actual, run.scores[:, 0], run.groups) for run in runs])
-    return {"n": int(runs[0].ids.size)} | _with_intervals(sums, _of_values, bootstrap)
+    return {"n": int(runs[0].ids.size)} | _with_intervals(_value_sums(runs), _of_values, bootstrap)
+
+
+def sums(task: Task) -> tuple[Callable[[Sequence[Run]], Array], Callable[[Array], dict[str, Any]]]:
+    """Return the functions from runs to sums per group, shape (n_runs, n_groups, …), and from sums to scores.
+
+    Args:
+        task: labels or values
+    """
+    return {"labels": (_label_counts, _of_labels), "values": (_value_sums, _of_values)}[task]
 
 
 def roc(runs: Sequence[Run], classes: Sequence[str]) -> list[dict[str, Any]]:
@@ -257,6 +266,14 @@ def _of_labels(counts: Array) -> dict[str, Any]:
 def _f1_per_label(counts: Array) -> Array:
     hits, alarms, misses = (counts[..., k, :] for k in range(3))
     return scores.ratio(2 * hits, 2 * hits + alarms + misses)
+
+
+def _label_counts(runs: Sequence[Run]) -> Array:
+    return np.stack([_counts(run.actual, run.scores, run.groups) for run in runs])
+
+
+def _value_sums(runs: Sequence[Run]) -> Array:
+    return np.stack([_sums(run.actual, run.scores[:, 0], run.groups) for run in runs])
 
 
 def _sums(actual: Array, given: Array, groups: Labels) -> Array:

@@ -10,7 +10,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.leaks import contamination, derived, sound, spans, speaker_statistics, text
-from tasks.leaks.finding import MOST_EXAMPLES, AuditReport, Finding, FoldSize, Severity, settled
+from tasks.leaks.finding import (
+    MOST_EXAMPLES,
+    RANDOM_FOLDS,
+    AuditReport,
+    Finding,
+    FoldSize,
+    Severity,
+    accepted_checks,
+    settled,
+)
 from tasks.leaks.sides import FoldRows, Rows, Sides, codes
 
 _MAX_DURATION_S = 30.0
@@ -65,23 +74,29 @@ def audit(
         checkpoints: the recipe's pretrained models
         pretrained_on: corpora they were trained on, according to the recipe
         parts_saw_test: whether components of the model were trained on every row
-        declared: checks whose violations the recipe accepts
+        declared: checks whose violations are accepted; random folds include all that both parts of a fold share
 
     Raises:
         ConfigError: if `declared` names a check that does not exist
     """
     sides = Sides(np.array(utterances["utterance_id"].to_pylist(), dtype=str), splits)
-    broken: Severity = "declared" if rule.leaky else "violation"
+    tested = [split.test for split in splits]
     findings = [
-        *_torn(sides, broken),
+        *_torn(sides),
         *_seen(utterances, sides, rule),
         *_texts(utterances, sides, rule),
-        *_spans(utterances, sides, broken),
-        *(_sounds(sounds, sides, broken) if sounds is not None and sounds.num_rows else ()),
+        *_spans(utterances, sides),
+        *(_sounds(sounds, sides) if sounds is not None and sounds.num_rows else ()),
     ]
     if parts_saw_test:
-        tested = [split.test for split in splits]
-        findings.append(sides.finding("learned in parts", broken, tested, "have been learned by parts of the model"))
+        findings.append(
+            sides.finding("learned in parts", "violation", tested, "have been learned by parts of the model")
+        )
+    accepted = accepted_checks(declared)
+    if rule.leaky:
+        findings.append(sides.finding(RANDOM_FOLDS, "violation", tested, "are of folds that keep nothing apart"))
+        if RANDOM_FOLDS in accepted:
+            accepted |= {finding.check for finding in findings}
     if parents is not None:
         findings.append(derived.check(parents, sides))
     if features is not None:
@@ -92,15 +107,15 @@ def audit(
         corpora = sorted({corpus for corpus in utterances["corpus"].to_pylist() if corpus})
         findings.append(contamination.check(corpora, checkpoints, pretrained_on))
     parts = tuple(FoldSize(split.name, split.train.size, split.test.size) for split in splits)
-    return AuditReport(rule.name, rule.in_words(), utterances.num_rows, parts, settled(findings, declared))
+    return AuditReport(rule.name, rule.in_words(), utterances.num_rows, parts, settled(findings, accepted))
 
 
-def _torn(sides: Sides, broken: Severity) -> list[Finding]:
+def _torn(sides: Sides) -> list[Finding]:
     """Find utterances on both sides of a fold, which only folds over windows can have."""
     both = [np.intersect1d(split.train, split.test) for split in sides.splits]
     if not any(rows.size for rows in both):
         return []
-    return [sides.finding("torn utterances", broken, both, "are in the training part too, with other windows")]
+    return [sides.finding("torn utterances", "violation", both, "are in the training part too, with other windows")]
 
 
 def _seen(utterances: pa.Table, sides: Sides, rule: SplitProtocol) -> list[Finding]:
@@ -109,11 +124,11 @@ def _seen(utterances: pa.Table, sides: Sides, rule: SplitProtocol) -> list[Findi
         values[column] = numbers = codes(utterances[column].to_pylist())
         if (numbers < 0).all() or (column == "group" and _alike(numbers, values["speaker"])):
             continue
-        severity: Severity = "violation" if column in rule.unit else "declared" if rule.leaky else "warning"
+        severity: Severity = "violation" if column in rule.unit or rule.leaky else "warning"
         findings.append(sides.finding(check, severity, [fold.test for fold in sides.sharing(numbers)], what))
     recording = _recordings(utterances)
     if recording.size and len(np.unique(recording[recording >= 0])) < (recording >= 0).sum():
-        severity = "declared" if rule.leaky else "warning"
+        severity = "violation" if rule.leaky else "warning"
         what = "come out of a recording that is in the training part too"
         findings.append(sides.pair_finding("seen recordings", severity, sides.sharing(recording), what))
     return findings
@@ -128,7 +143,7 @@ def _texts(utterances: pa.Table, sides: Sides, rule: SplitProtocol) -> list[Find
     texts = utterances["text"].to_pylist()
     if not any(texts):
         return []
-    severity: Severity = "violation" if "script" in rule.unit else "declared" if rule.leaky else "warning"
+    severity: Severity = "violation" if "script" in rule.unit or rule.leaky else "warning"
     bare = codes([text.bare(words or "") for words in texts])
     what = "say, but for case and punctuation, what is in training too"
     same = sides.pair_finding("same text", severity, sides.sharing(bare), what)
@@ -156,7 +171,7 @@ def _components(n: int, pairs: NDArray[np.int64]) -> Rows:
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def _spans(utterances: pa.Table, sides: Sides, broken: Severity) -> list[Finding]:
+def _spans(utterances: pa.Table, sides: Sides) -> list[Finding]:
     recording = _recordings(utterances)
     # corpora of cut clips have the clips' times within the original recording in columns of their own
     prefix = "recording_" if "recording_start_s" in utterances.column_names else ""
@@ -173,7 +188,7 @@ def _spans(utterances: pa.Table, sides: Sides, broken: Severity) -> list[Finding
     examples = tuple(f"{sides.ids[row]}: {length_s[row]:.0f} s" for row in longest[:MOST_EXAMPLES].tolist())
     overlong = f"{long.size} utterances are longer than {_MAX_DURATION_S:.0f} s; see whether their times are right"
     return [
-        sides.pair_finding("overlapping spans", broken, crossing, what),
+        sides.pair_finding("overlapping spans", "violation", crossing, what),
         Finding("overlong spans", "note", long.size, utterances.num_rows, overlong, examples),
     ]
 
@@ -183,7 +198,7 @@ def _recordings(utterances: pa.Table) -> Rows:
     return codes(utterances[column].to_pylist())
 
 
-def _sounds(sounds: pa.Table, sides: Sides, broken: Severity) -> list[Finding]:
+def _sounds(sounds: pa.Table, sides: Sides) -> list[Finding]:
     row_of = {utterance_id: row for row, utterance_id in enumerate(sides.ids.tolist())}
     rows = np.array([row_of.get(name, -1) for name in sounds["utterance_id"].to_pylist()], dtype=np.int64)
     samples = np.full(sides.ids.size, -1, dtype=np.int64)
@@ -193,8 +208,8 @@ def _sounds(sounds: pa.Table, sides: Sides, broken: Severity) -> list[Finding]:
     near = [(a, b) for a, b, _ in sound.near_duplicates(fingerprints) if rows[a] >= 0 and rows[b] >= 0]
     pairs = rows[np.array(near, dtype=np.int64).reshape(-1, 2)]
     return [
-        sides.pair_finding("same sound", broken, sides.sharing(samples), "have samples that are in training too"),
-        sides.pair_finding("similar sound", broken, sides.crossing(pairs), "sound as a training utterance does"),
+        sides.pair_finding("same sound", "violation", sides.sharing(samples), "have samples that are in training too"),
+        sides.pair_finding("similar sound", "violation", sides.crossing(pairs), "sound as a training utterance does"),
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tasks import leaks
 from tasks.core import folders, paths
 from tasks.core.config import Config
@@ -11,6 +13,7 @@ from tasks.experiments import all_fits, folds, plan, result_files
 from tasks.experiments import data as experiment_data
 from tasks.experiments.data import Data
 from tasks.experiments.plan import Plan
+from tasks.leaks.finding import RANDOM_FOLDS
 
 
 def run(config: Config, name: str, *, each: Each) -> None:
@@ -58,12 +61,13 @@ def checkpoints_of(config: Config, name: str) -> tuple[str, ...]:
     return plan.plan(name, config).model_checkpoints
 
 
-def audit_of(recipe: Plan, data: Data) -> leaks.AuditReport:
+def audit_of(recipe: Plan, data: Data, declared: Collection[str] = ()) -> leaks.AuditReport:
     """Return the findings on a recipe's folds, features and pretrained models.
 
     Args:
         recipe: the recipe
         data: its rows
+        declared: leaks that are accepted beside those that the recipe declares; naming a leaky protocol declares it
     """
     return leaks.audit(
         experiment_data.utterances(recipe, data),
@@ -74,5 +78,5 @@ def audit_of(recipe: Plan, data: Data) -> leaks.AuditReport:
         checkpoints=recipe.checkpoints,
         pretrained_on=recipe.recipe.pretrained_on,
         parts_saw_test=recipe.recipe.branches_see == "everything",
-        declared=recipe.recipe.declare,
+        declared=[*recipe.recipe.declare, *declared, *([RANDOM_FOLDS] if recipe.protocol.leaky else [])],
     )

@@ -1,4 +1,4 @@
-"""Terminal output on corpora: readers, diagnosis, audit, price of a leak."""
+"""Terminal output on corpora: readers, diagnosis, audit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tasks.core.config import Config
     from tasks.corpora.doctor.findings import Diagnosis
     from tasks.leaks.finding import AuditReport
-    from tasks.on_demand.leak_price import Price, ScoreInterval
 
 _COLOURS = {
     "fault": "red", "violation": "red", "broken": "red", "warning": "yellow", "usable": "yellow", "note": "dim",
@@ -104,29 +103,6 @@ def audit(report: AuditReport, title: str, listing: Path) -> None:
     console.print(Text(report.words, "dim"))
     result = verdict(report)
     console.print(Text.assemble(_coloured(result.name, result.headline), f": {result.why}\nWhat to do: {result.to_do}"))
-
-
-def price(result: Price) -> None:
-    """Print a recipe's scores under an honest protocol and under random folds, and the difference."""
-    simulated = " (simulated)" if result.simulated else ""
-    title = f"{result.corpus}{simulated}: {result.n:,} utterances, {len(result.classes)} classes"
-    right = [Column(name, justify="right") for name in ("UAR", "macro F1", "UAR, labels shuffled")]
-    table = Table("protocol", *right, title=_plain(title))
-    for side in (result.honest, result.leaky):
-        table.add_row(_plain(side.protocol), _score(side.uar), _score(side.macro_f1), f"{side.shuffled_uar:.3f}")
-    table.add_section()
-    table.add_row("difference: the leak", _score(result.uar, "+"), _score(result.macro_f1, "+"), "")
-    console = Console()
-    console.print(table)
-    console.print(Text(f"Majority class: UAR {result.majority_uar:.3f}.", "dim"))
-    for side in (result.honest, result.leaky):
-        console.print(Text(f"{side.protocol}: {side.words}", "dim"))
-    intervals = f"Intervals: {result.confidence:.0%}, paired bootstrap over {result.n_groups} speakers or groups."
-    console.print(Text(intervals, "dim"))
-
-
-def _score(score: ScoreInterval, sign: str = "") -> str:
-    return f"{score.value:{sign}.3f}\n({score.low:{sign}.3f} to {score.high:{sign}.3f})"
 
 
 def _counts(report: Diagnosis) -> Table:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tasks.core.config import Config
     from tasks.on_demand.compare_experiments import Comparison
 
+_SIDES = ("honest", "leaky")
 _CHANCE = ("majority", score_text.SHUFFLED)
 
 
@@ -113,6 +114,29 @@ def comparison(comparison: Comparison) -> None:
     )
     if not comparison.same_protocol:
         console.print(Text("Their protocols differ: the difference is not due to the models alone.", "red"))
+
+
+def price(price: Mapping[str, Any]) -> None:
+    """Print a recipe's scores under its own protocol and under random folds, and the difference.
+
+    Args:
+        price: content of `price.json`
+    """
+    from tasks.pages.experiment import price_page
+
+    right = (
+        Column(Text(name), justify="right") for name in (*(price[side]["protocol"] for side in _SIDES), "difference")
+    )
+    title = price["experiment"] + (" (simulated)" if price["simulated"] else "")
+    table = Table("score", *right, title=Text(title))
+    for name, honest, leaky, difference in price_page.rows(price):
+        scores = (f"{score.value:.3f}\n({score.interval})" for score in (honest, leaky))
+        table.add_row(name, *scores, difference.signed.replace(" (", "\n(") if difference else "")
+    console = Console()
+    console.print(table)
+    console.print(Text(price_page.sentence(price), "bold"))
+    for note in price_page.notes(price):
+        console.print(Text(note, "dim"))
 
 
 def recipes() -> None:

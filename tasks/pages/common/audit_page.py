@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tasks.leaks.finding import AuditReport, Finding
+from tasks.leaks.finding import RANDOM_FOLDS, AuditReport, Finding
 from tasks.pages.common import templating
 
 SEVERITIES: Mapping[str, str] = {
     "violation": "breaks the protocol and stops the run",
     "warning": "makes scores look better than they are, within the protocol",
-    "declared": "breaks the protocol, as the recipe declares",
+    "declared": "breaks the protocol, and is declared",
     "note": "for your information",
 }
 _BY_SEVERITY = {
@@ -82,11 +82,12 @@ def verdict(audit: AuditReport) -> Verdict:
     by_severity = {
         name: [finding for finding in audit.findings if finding.n and finding.severity == name] for name in SEVERITIES
     }
+    headline = "LEAKY" if any(finding.check == RANDOM_FOLDS for finding in audit.findings) else "Leaks"
     if not audit.passed:
         violations = by_severity["violation"]
-        return Verdict("failed", "Leaks", f"The run stops: {_named(violations)}.", advice(violations[0]))
+        return Verdict("failed", headline, f"The run stops: {_named(violations)}.", advice(violations[0]))
     if declared := by_severity["declared"]:
-        return Verdict("usable", "Leaks, as declared", f"The recipe declares {_named(declared)}.", advice(declared[0]))
+        return Verdict("usable", f"{headline}, as declared", f"Declared: {_named(declared)}.", advice(declared[0]))
     if warnings := by_severity["warning"]:
         why = f"The split is sound. Report this with your scores: {_named(warnings)}."
         return Verdict("usable", "Sound, with warnings", why, advice(warnings[0]))

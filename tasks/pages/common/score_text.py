@@ -81,6 +81,9 @@ class Score:
         return "below" if self.high < other.low else "overlap"
 
 
+ZERO = Score(0.0, 0.0, 0.0)
+
+
 @dataclass(frozen=True)
 class Headline:
     """The sentence at the top of a page.

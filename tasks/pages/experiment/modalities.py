@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.pages.common import score_text
-from tasks.pages.common.score_text import Score
+from tasks.pages.common.score_text import ZERO, Score
 
 _HOW = {
     "alone": "the only modality, in training and test",
@@ -20,7 +20,6 @@ _VERDICTS = {
     "overlap": "the interval contains 0, so an improvement is not shown",
     None: "without an interval, an improvement is not shown",
 }
-_ZERO = Score(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,6 @@ def verdict(gains: Sequence[Gain]) -> str:
     if not alone:
         return ""
     best = max(alone, key=lambda gain: gain.score.value)
-    conclusion = _VERDICTS[best.gain.side_of(_ZERO)]
+    conclusion = _VERDICTS[best.gain.side_of(ZERO)]
     added = f"all together add {best.gain.signed}: {conclusion}"
     return f"The best single modality is {best.modalities}, {best.score}; {added}."

@@ -60,9 +60,34 @@ def test_doctor_audit_and_list(corpora: Path) -> None:
     passed = undertone("audit", "my-tess", "--protocol", "leave-one-speaker-out")
     assert passed.returncode == 0, passed.stderr
     assert "(simulated)" in (page.parent / "audit.html").read_text(encoding="utf-8")
-    leaky = undertone("audit", "my-tess", "--protocol", "script-out(3)")
-    assert "seen speakers" in leaky.stdout
+    warned = undertone("audit", "my-tess", "--protocol", "script-out(3)")
+    assert "seen speakers" in warned.stdout
+    leaky = undertone("audit", "my-tess", "--protocol", "random(3)")
+    assert leaky.returncode == 1
+    assert "LEAKY: The run stops: random folds" in " ".join(leaky.stdout.split())
+    assert "LEAKY" in (page.parent / "audit.html").read_text(encoding="utf-8")
+    declared = undertone("audit", "my-tess", "--protocol", "random(3)", "--declare", "random-folds")
+    assert declared.returncode == 0, declared.stderr
+    assert "LEAKY, as declared" in declared.stdout
     assert json.loads(paths.reading("my-tess").read_text())["simulated"] is True
+
+
+def test_price_of_a_recipe(corpora: Path) -> None:
+    added = undertone("experiment", "new", "acoustic", "mid-term-svm", "--corpus", "my-tess")
+    assert added.returncode == 0, added.stderr
+    text = paths.PARAMS.read_text(encoding="utf-8")
+    paths.PARAMS.write_text(text.replace("speaker-out(6)", "script-out(3)"), encoding="utf-8")
+    refused = undertone("price", "my-tess-mid-term-svm")
+    assert refused.returncode == 1
+    assert "declare the leak: similar-sound" in " ".join(refused.stderr.split())
+    priced = undertone("price", "my-tess-mid-term-svm", "--declare", "similar-sound")
+    assert priced.returncode == 0, priced.stderr
+    result = json.loads((paths.folder("price@my-tess-mid-term-svm") / "price.json").read_text(encoding="utf-8"))
+    assert (result["honest"]["protocol"], result["leaky"]["protocol"]) == ("script-out(3)", "random(3)")
+    assert "Both sides: one score of the same" in " ".join(priced.stdout.split())
+    assert "price of a leak" in (paths.folder("price@my-tess-mid-term-svm") / "index.html").read_text(encoding="utf-8")
+    named = undertone("price", "my-tess")
+    assert "expected one of its experiments: my-tess-mid-term-svm." in " ".join(named.stderr.split())
 
 
 def test_a_users_mistake_is_one_message_without_traceback(corpora: Path) -> None:
@@ -71,7 +96,9 @@ def test_a_users_mistake_is_one_message_without_traceback(corpora: Path) -> None
         (("audit", "my-tess", "--protocol", "speaker-ou(2)"), "did you mean speaker-out(k)"),
         (("audit", "my-tess"), "official needs the split of every utterance"),
         (("audit", "my-tess", "--protocol", "random(3)", "--declare", "everything"), "no such check; there are"),
-        (("price", "my-tess", "--protocol", "random(2)"), "found a leaky protocol; expected an honest one"),
+        (("audit", "my-tess", "--protocol", "random(3)"), "declare the leak: random-folds"),
+        (("price", "my-tess"), "expected one of its experiments: there is none yet. Add one: undertone experiment new"),
+        (("price", "nobody"), "params.yaml has no experiment 'nobody'"),
         (("corpus", "add", "my-tess", "nowhere"), "no such folder or archive"),
         (("corpus", "simulate", "friends"), "there is no reader 'friends'"),
     ):

@@ -125,8 +125,16 @@ def test_shared_groups_scripts_and_recordings() -> None:
         assert of(report, check).n == 240, check
         assert of(report, check).severity == "warning"
     assert of(report, "overlapping spans").n == 0
-    assert survey(rows, text="random(4)").passed
-    assert of(survey(rows, text="random(4)"), "seen scripts").severity == "declared"
+    random = survey(rows, text="random(4)")
+    assert (of(random, "random folds").n, of(random, "random folds").severity) == (240, "violation")
+    assert of(random, "seen scripts").severity == "violation"
+    with pytest.raises(LeakError, match=r"declare the leak: random-folds$"):
+        leaks.demand(random)
+    declared = survey(rows, text="random(4)", declared=["random-folds"])
+    assert declared.passed
+    assert {finding.severity for finding in declared.findings if finding.n} == {"declared"}
+    only_scripts = survey(rows, text="random(4)", declared=["seen-scripts"])
+    assert not only_scripts.passed
 
 
 def test_texts_word_for_word_and_nearly() -> None:
@@ -271,7 +279,7 @@ def test_pretraining() -> None:
 
 def test_declaring_an_unknown_check_is_an_error() -> None:
     rows, _ = table()
-    with pytest.raises(ConfigError, match="no such check; there are seen speakers"):
+    with pytest.raises(ConfigError, match="no such check; there are random folds, seen speakers"):
         survey(rows, declared=["speakers"])
 
 

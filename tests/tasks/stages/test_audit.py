@@ -78,6 +78,8 @@ def test_a_corpus_under_a_protocol(project: Path, settings: Config, tmp_path: Pa
     } - {item.check for item in clean.findings if not item.n}
     random = audit.of_corpus("tess", protocols.parse("random(5)"), declared=[], seed=7)
     assert {finding.check: finding.n for finding in random.findings}["seen speakers"] == 84
+    assert not random.passed
+    assert audit.of_corpus("tess", protocols.parse("random(5)"), declared=["random-folds"], seed=7).passed
     with pytest.raises(NotEnoughData, match="needs the split of every utterance"):
         audit.of_corpus("tess", protocols.parse("official"), declared=[], seed=7)
 

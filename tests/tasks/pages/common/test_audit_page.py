@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> {{ 7*7
 SPEAKERS = Finding("speaker overlap", "violation", 958, 1000, "958 test utterances by speakers in training.", ("ross",))
 TEXT = Finding("exact text", "warning", 153, 1000, "153 test utterances say what is said in training.", ("a = b",))
 DECLARED = Finding("speaker overlap", "declared", 958, 1000, "958 test utterances by speakers in training.", ("ross",))
+RANDOM = Finding("random folds", "violation", 1000, 1000, "All are of folds that keep nothing apart.", ())
 NOTE = Finding("pretraining", "note", 1, 1, "The encoder was trained on LibriSpeech.", ())
 CLEAR = Finding("dialogue overlap", "violation", 0, 1000, "No dialogue is on both sides.", ())
 
@@ -33,7 +35,13 @@ def text(html: str) -> str:
     ("findings", "headline", "why"),
     [
         ((TEXT, SPEAKERS), "Leaks", "The run stops: speaker overlap (958 of 1,000)."),
-        ((TEXT, DECLARED), "Leaks, as declared", "The recipe declares speaker overlap (958 of 1,000)."),
+        ((TEXT, DECLARED), "Leaks, as declared", "Declared: speaker overlap (958 of 1,000)."),
+        ((TEXT, RANDOM), "LEAKY", "The run stops: random folds (1,000 of 1,000)."),
+        (
+            (TEXT, replace(RANDOM, severity="declared")),
+            "LEAKY, as declared",
+            "Declared: random folds (1,000 of 1,000).",
+        ),
         ((CLEAR, TEXT), "Sound, with warnings", "Report this with your scores: exact text (153 of 1,000)."),
         ((CLEAR, NOTE), "Clean", "Training and test part share nothing that the protocol keeps apart."),
         ((), "Clean", "Training and test part share nothing that the protocol keeps apart."),
