@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from tasks.core.errors import NotEnoughData
 from tasks.evaluation import protocols
-from tasks.evaluation.protocols import Protocol, Split
+from tasks.evaluation.protocols import Columns, Protocol, Split
+from tasks.evaluation.splits import Labels, group_k_fold, possible_folds
 from tasks.experiments.data import Data
 from tasks.experiments.fit_item import FINAL, HELD_OUT, TUNED_THRESHOLD, Fit
 from tasks.experiments.plan import Plan
@@ -101,12 +102,26 @@ def inner_folds(item: Fit, data: Data, split: Split, n_folds: int) -> Sequence[S
         )
     protocol = Protocol(kind, k=min(n_folds, n_units))
     splits = []
-    for fold in protocol.folds(columns, data.strata[part], item.seed):
+    for fold in _folds_inside(plan, protocol, columns, data.strata[part], item.seed):
         inner = Split(fold.name, part[fold.train], part[fold.test])
         if plan.model.in_epochs:
             inner = protocols.with_development(inner, protocol, data.columns, data.strata, item.seed)
         splits.append(_with_training_corpora(plan, data, inner))
     return splits
+
+
+def _folds_inside(plan: Plan, protocol: Protocol, columns: Columns, labels: Labels, seed: int) -> Sequence[Split]:
+    """Return the folds of a training part.
+
+    Those of an official one are scikit-learn's, with as many groups of each class as there are folds: so the source
+    cross-validated its interviews.
+    """
+    if plan.protocol.kind == "official" and plan.task == "classes":
+        n_folds = possible_folds(labels, columns["group"], protocol.k)
+        if n_folds > 1:
+            grouped = group_k_fold(labels, columns["group"], n_folds, seed)
+            return [Split(f"fold {k + 1} of {n_folds}", fold.train, fold.test) for k, fold in enumerate(grouped)]
+    return protocol.folds(columns, labels, seed)
 
 
 def _tested_folds(plan: Plan, data: Data, seed: int) -> tuple[Split, ...]:

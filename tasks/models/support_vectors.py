@@ -33,10 +33,12 @@ class LinearSvmSettings:
     Args:
         c: penalty C
         class_weight: `balanced` gives all classes the same total weight
+        ties: of votes go to the larger sum of `decisions`, or to the `first` of these classes, as `SVC.predict` has it
     """
 
     c: float = 1.0
     class_weight: Literal["none", "balanced"] = "none"
+    ties: Literal["decisions", "first"] = "decisions"
 
     def __post_init__(self) -> None:
         above_zero("c", self.c)
@@ -67,8 +69,8 @@ class Svm(Estimator):
 
     The scores are scikit-learn's one-vs-rest decision values: the votes of the class pairs, plus the sum of their
     decisions mapped to ±1/3. `SVC(break_ties=True).predict` and `OneVsOneClassifier.predict` return the class with the
-    highest score; without `break_ties`, `SVC` returns the first of the classes with equal votes. For two classes the
-    scores are -d and d.
+    highest score; without `break_ties`, `SVC` returns the first of the classes with equal votes, and so does the
+    setting `ties: first`, which raises its score to the highest. For two classes the scores are -d and d.
 
     Args:
         settings: C, class weights and, with a Gaussian kernel, gamma
@@ -115,7 +117,8 @@ class Svm(Estimator):
         """
         if self.support_ is not None:
             return None
-        return linear_svm.to_onnx(mean, scale, self.pairs_, self.intercept_, self.outputs_)
+        planes = self.pairs_, self.intercept_
+        return linear_svm.to_onnx(mean, scale, *planes, self.outputs_, first_wins=self._first_wins)
 
     def _read(self, files: Mapping[str, bytes]) -> None:
         card, kept = array_files.from_files(files)
@@ -136,8 +139,15 @@ class Svm(Estimator):
             votes[:, second] += decision < 0
             sums[:, first] += decision
             sums[:, second] -= decision
+        winner = votes.argmax(axis=1)
         votes += sums / (3 * (np.abs(sums) + 1))
+        if self._first_wins:
+            votes[np.arange(len(votes)), winner] = votes.max(axis=1)
         return votes
+
+    @property
+    def _first_wins(self) -> bool:
+        return getattr(self.settings, "ties", "decisions") == "first"
 
 
 def _fitted(

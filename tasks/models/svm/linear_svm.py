@@ -64,7 +64,14 @@ _VOTES = """
   sizes_and_one = Add(sizes, one)
   divisors = Mul(sizes_and_one, three)
   fractions = Div(sums, divisors)
-  scores = Add(votes, fractions)
+  both = Add(votes, fractions)
+"""
+_DECISIONS_WIN = "  scores = Identity(both)"
+_FIRST_WINS = """
+  most_votes = ArgMax<axis = 1>(votes)
+  is_first = Equal(positions, most_votes)
+  highest = ReduceMax<keepdims = 1>(both, last_axis)
+  scores = Where(is_first, highest, both)
 """
 
 
@@ -119,7 +126,15 @@ def coefficients(svm: Any) -> tuple[Matrix, Vector]:
     return sign * weights, sign * intercepts
 
 
-def to_onnx(mean: Vector, scale: Vector, weights: Matrix, intercepts: Vector, classes: Sequence[str]) -> bytes:
+def to_onnx(
+    mean: Vector,
+    scale: Vector,
+    weights: Matrix,
+    intercepts: Vector,
+    classes: Sequence[str],
+    *,
+    first_wins: bool = False,
+) -> bytes:
     """Return standardisation and a linear SVM as ONNX; the same model gives the same bytes.
 
     Input `features`, float64, shape (n_rows, n_features); outputs `label`, string, shape (n_rows,), and `scores`, shape
@@ -132,6 +147,7 @@ def to_onnx(mean: Vector, scale: Vector, weights: Matrix, intercepts: Vector, cl
         weights: as `coefficients` returns them, shape (n_pairs, n_features)
         intercepts: likewise, shape (n_pairs,)
         classes: in the order of the scores
+        first_wins: whether the first of the classes with equal votes gets the highest score
     """
     from onnx import TensorProto, numpy_helper, parser
 
@@ -153,9 +169,11 @@ def to_onnx(mean: Vector, scale: Vector, weights: Matrix, intercepts: Vector, cl
             "zero": np.array(0.0),
             "one": np.array(1.0),
             "three": np.array(3.0),
+            "positions": np.arange(n_classes),
+            "last_axis": np.array([1]),
         }
     sizes = {"n_features": weights.shape[1], "n_classes": n_classes}
-    votes = _VOTES if n_classes > 2 else _DECISION
+    votes = _DECISION if n_classes == 2 else _VOTES + (_FIRST_WINS if first_wins else _DECISIONS_WIN)
     text = _GRAPH.format(ir=_ONNX_IR, opset=_OPSET, votes=votes.format(double=TensorProto.DOUBLE), **sizes)
     model = parser.parse_model(text)
     model.graph.initializer.extend(numpy_helper.from_array(tensor, key) for key, tensor in tensors.items())

