@@ -70,14 +70,14 @@ def test_broken_yaml_and_missing_file(project: Path) -> None:
 @pytest.mark.parametrize("labels", [3, [], ["anger", 1], {}, {"anger": 1}])
 def test_labels_of_a_wrong_type_are_one_problem(project: Path, labels: object) -> None:
     recipe = {"corpus": "x", "target": "emotion", "labels": labels, "features": ["f"], "model": {}, "protocol": "x"}
-    path = edited(project, "experiments: {}", f"experiments: {json.dumps({'trial': recipe})}")
+    path = edited(project, "  interviews-source:", f"  trial: {json.dumps(recipe)}\n  interviews-source:")
     with pytest.raises(ConfigError) as caught:
         config.load(path)
     assert len(str(caught.value).splitlines()) == 1
     assert "expected a set of classes such as all or ekman" in str(caught.value)
 
 
-RECIPE = """experiments:
+RECIPE = """\
   x:
     corpus: tess
     target: emotion
@@ -111,7 +111,7 @@ RECIPE = """experiments:
     ],
 )
 def test_nested_settings_of_a_recipe_are_named_with_their_line(project: Path, setting: str, message: str) -> None:
-    path = edited(project, "experiments: {}", f"{RECIPE}    {setting}\n#")
+    path = edited(project, "  interviews-source:", f"{RECIPE}    {setting}\n  interviews-source:")
     line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if text == f"    {setting}")
     with pytest.raises(ConfigError) as caught:
         config.load(path)
