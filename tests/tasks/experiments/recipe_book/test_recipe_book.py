@@ -23,7 +23,7 @@ READERS = {
     "meld-text-audio": "meld",
     "acoustic": "ravdess",
     "iemocap-fusion": "iemocap",
-    "interviews": "plain",
+    "interviews": "interviews",
     "meld-trimodal": "meld",
 }
 BENCH = "ser-bench"
@@ -67,7 +67,7 @@ def test_every_recipe_passes_its_own_checks(system: str, project: Path) -> None:
     intake.write_entries(paths.PARAMS, written)
     settings = config.load(paths.PARAMS)
     plan.demand(settings)
-    assert settings.corpora == {one: Corpus(**entry) for one, entry in known.items()}
+    assert settings.corpora.items() >= {one: Corpus(**entry) for one, entry in known.items()}.items()
     assert "CORPUS" not in paths.PARAMS.read_text()
     pages = recipe_book._sections(system)["features"]
     assert len(pages) == len(used), "no page of the book is there for nothing"
