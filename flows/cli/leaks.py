@@ -74,7 +74,7 @@ def price(
     from flows.cli.screens import experiments as experiment_screen
     from flows.project import dag
     from tasks.core import bugs, each, paths, tables
-    from tasks.experiments import plan
+    from tasks.experiments import plan, plan_checks
     from tasks.experiments.checkpoint_list import registered
     from tasks.on_demand import leak_price
     from tasks.pages.experiment import price_page
@@ -82,8 +82,11 @@ def price(
     config = registered(load_settings())
     recipe = plan.plan(_demand_priced(config, name), config)
     leak_price.demand_honest(recipe)
-    own = ("inputs@", "experiment@", "page@")
-    dag.reproduce(tuple(stage for stage in plan.stages([recipe]) if not stage.startswith(own)), alone=True)
+    plan_checks.demand_checkpoints([recipe])
+    reading, computing = plan.stages([recipe])
+    dag.reproduce(reading, alone=True)
+    plan_checks.demand_corpus([recipe])
+    dag.reproduce(tuple(stage for stage in computing if stage.startswith("extract@")), alone=True)
     with bugs.recorded(f"price@{name}"):
         result = leak_price.price(name, config, each=each.local(config.runtime), declared=declared or [])
     target = paths.folder(f"price@{name}") / "index.html"
