@@ -70,7 +70,8 @@ _PLURALS = {
 PAIR = " → "
 """Separates the training and the test corpus in the fold names of `corpus-pairs`."""
 _DEVELOPMENT_FOLDS = 8
-_TRAIN, _DEVELOPMENT, _TEST = ("train",), ("dev", "valid", "validation"), ("test",)
+_TRAIN, _DEVELOPMENT, TEST = ("train",), ("dev", "valid", "validation"), ("test",)
+"""Names of the parts of an official split."""
 
 
 @dataclass(frozen=True)
@@ -277,7 +278,7 @@ def with_development(split: Split, protocol: Protocol, columns: Columns, labels:
 
 
 def _official(split: Labels) -> Split:
-    train, development, test = (np.flatnonzero(np.isin(split, names)) for names in (_TRAIN, _DEVELOPMENT, _TEST))
+    train, development, test = (np.flatnonzero(np.isin(split, names)) for names in (_TRAIN, _DEVELOPMENT, TEST))
     if not train.size or not test.size:
         raise NotEnoughData(f"official needs a training and a test part; found the parts {', '.join(np.unique(split))}")
     return Split("official", train, test, development)

@@ -137,6 +137,22 @@ def _read(plan: Plan) -> Data:
     return _windowed(data, recipe.windows) if recipe.windows else data
 
 
+def with_target(plan: Plan, target: str, outputs: Sequence[str]) -> Data:
+    """Return rows whose classes are in another column of the utterance table, whether or not they have the recipe's.
+
+    Args:
+        plan: the recipe
+        target: the column
+        outputs: classes that count even if no row has them
+
+    Raises:
+        NotEnoughData: if there is no such row, or there is a single class
+    """
+    recipe = plan.recipe.model_copy(update={"target": target, "first_per_class": None})
+    data = _read(replace(plan, recipe=recipe))
+    return replace(data, outputs=tuple(sorted({*data.outputs, *outputs})))
+
+
 def without_features(plan: Plan, rows: row_selection.Rows) -> Data:
     """Return an experiment's rows by the utterance table alone, for checks before features are extracted.
 

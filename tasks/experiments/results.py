@@ -14,7 +14,7 @@ from tasks.corpora import labels
 from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import Bootstrap
 from tasks.evaluation.splits import Labels
-from tasks.experiments import calibration, folds, matching, modalities, scoring
+from tasks.experiments import calibration, folds, matching, modalities, references, scoring
 from tasks.experiments.data import Data
 from tasks.experiments.fit_item import FINAL, HELD_OUT, ONLY
 from tasks.experiments.model_folder import Kept
@@ -61,11 +61,14 @@ def metrics(
     recipe = plan.recipe
     main, *others = (fits for fits in all_fits if fits.name != HELD_OUT)
     held_out = [fits for fits in all_fits if fits.name == HELD_OUT]
-    main_runs = runs(plan, data, main, groups)
-    headline = HEADLINE[plan.task]
-    baselines = {MAJORITY: _only(scored(plan, data, [majority(plan, data, splits, groups)], bootstrap), headline)}
-    for fits in others:
-        baselines[fits.name] = _only(scored(plan, data, runs(plan, data, fits, groups), bootstrap), headline)
+    systems = {fits.name: runs(plan, data, fits, groups) for fits in (main, *others)}
+    main_runs, headline = systems[main.name], HEADLINE[plan.task]
+    systems = {MAJORITY: [majority(plan, data, splits, groups)], **systems}
+    baselines = {
+        name: _only(scored(plan, data, of_system, bootstrap), headline)
+        for name, of_system in systems.items()
+        if name != main.name
+    }
     metrics = {
         "experiment": plan.name,
         "note": recipe.note,
@@ -117,6 +120,7 @@ def metrics(
     }
     if plan.task == "classes":
         metrics["calibration"] = _calibration(plan, data, all_fits, model, groups)
+        metrics["references"] = references.of(plan, data, systems, model, bootstrap=bootstrap)
     return metrics
 
 
