@@ -114,7 +114,10 @@ def of(
     if run := _beyond_labels(plan, data, model):
         commonest = next(iter(predicted["majority"][0].values()))
         truth = dict(zip(run.ids.tolist(), run.actual.tolist(), strict=True))
-        kept = {"recipe": [_classes(plan, data, run)], "majority": [dict.fromkeys(truth, commonest)]} | vote
+        kept: dict[str, Sequence[Labelled]] = {
+            "recipe": [_classes(plan, data, run)],
+            "majority": [dict.fromkeys(truth, commonest)],
+        } | vote
         tested = [row["utterance_id"] for row in rows if row["split"] in protocols.TEST]
         references.append(utterances.entry("listeners", "all rated", truth, kept) | utterances.people(tested))
     return references
