@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,10 +11,17 @@ import typer
 from flows.cli.command_support import bootstrap, demand_corpus, demand_experiment, load_settings, show_page
 
 if TYPE_CHECKING:
-    from tasks.core.config import Config
+    pass
 
 app = typer.Typer(no_args_is_help=True, help="Experiments: add recipes, run them, show and compare their results.")
 Name = Annotated[str, typer.Argument(help="An experiment in params.yaml.")]
+Checkpoint = Annotated[
+    list[str] | None,
+    typer.Option(help="Folder of a pretrained model, written into the recipe in place of its own of the same kind."),
+]
+Tiny = Annotated[
+    bool, typer.Option("--tiny", help="Try it offline, as NAME-tiny: pretrained models get random weights.")
+]
 
 
 @app.command("list")
@@ -63,8 +71,12 @@ def show_experiment(
 def run_experiments(
     names: Annotated[list[str], typer.Argument(help="Experiments in params.yaml.")],
     force: Annotated[bool, typer.Option("--force", "-f", help="Run them even if they are up to date.")] = False,
+    checkpoint: Checkpoint = None,
+    tiny: Tiny = False,
 ) -> None:
     """Run experiments, and whatever of their corpora and features is out of date. Recipes are checked first.
+
+    --tiny adds the recipe to params.yaml as NAME-tiny and runs that one.
 
     Example: [bold]undertone experiment run ravdess-functionals-svm[/]
     """
@@ -73,6 +85,8 @@ def run_experiments(
     from tasks.experiments import plan, plan_checks
     from tasks.experiments.checkpoint_list import registered
 
+    if checkpoint or tiny:
+        names = _write_variants(names, checkpoint or (), tiny=tiny)
     config = registered(load_settings())
     plans = [plan.plan(demand_experiment(config, name), config) for name in names]
     plan_checks.demand_checkpoints(plans)
@@ -106,53 +120,65 @@ def new(
     system: Annotated[str | None, typer.Argument(help="A published system, such as meld-text-audio.")] = None,
     recipe: Annotated[str | None, typer.Argument(help="One of its recipes; all if not given.")] = None,
     corpus: Annotated[str | None, typer.Option(help="The corpus, by its name in params.yaml.")] = None,
+    checkpoint: Checkpoint = None,
+    tiny: Tiny = False,
 ) -> None:
     """Add a published system's recipe to params.yaml, to run or change it; without arguments, list all recipes.
 
+    The recipe is adapted to the corpus: TESS has two speakers, so one of them
+    is tested at a time.
+
     Example: [bold]undertone experiment new acoustic functionals-svm --corpus ravdess[/]
     """
-    from flows.cli.screens import experiments as experiment_screen
+    from flows.cli.screens import recipe_book as book_screen
     from tasks.core import paths
     from tasks.core.errors import InputError
     from tasks.corpora import intake
-    from tasks.experiments import plan, recipe_book
+    from tasks.experiments import plan, recipe_adaptation, recipe_book
+    from tasks.experiments.recipe_variants import variant, with_entries
 
     config = load_settings()
     if system is None:
-        experiment_screen.recipes()
+        book_screen.show(config, corpus and config.corpora[demand_corpus(config, corpus)].reader)
         return
     if corpus is None:
         raise InputError(f"expected a corpus: --corpus NAME; params.yaml has {', '.join(config.corpora) or 'none'}")
     demand_corpus(config, corpus)
-    chosen = [recipe] if recipe else list(recipe_book.recipes(system))
     features: dict[str, Any] = {}
     experiments: dict[str, Any] = {}
-    for recipe_name in chosen:
+    for recipe_name in [recipe] if recipe else recipe_book.recipes(system):
         needed, written = recipe_book.entries(system, recipe_name, corpus)
-        features |= {name: entry for name, entry in needed.items() if name not in config.features}
-        experiments |= written
+        needed |= {
+            name: entry.model_dump(exclude_unset=True) for name, entry in config.features.items() if name in needed
+        }
+        ((name, entry),) = written.items()
+        entry, notes = recipe_adaptation.adapted(recipe_book.stock(system, recipe_name), needed, name, entry, config)
+        for note in notes:
+            typer.echo(note)
+        adapted = plan.plan(name, with_entries(config, needed, {name: entry}))
+        sections = variant(adapted, checkpoint or (), tiny=tiny)
+        features |= sections["features"]
+        experiments |= sections["experiments"]
     if existing := sorted(set(experiments) & set(config.experiments)):
         raise InputError(f"params.yaml already has {', '.join(existing)}; change it there, or remove it first")
-    _demand_recipes(config, features, experiments)
+    plan.demand(with_entries(config, features, experiments))
     intake.write_entries(paths.PARAMS, {"features": features, "experiments": experiments})
-    plan.demand(load_settings())
     typer.echo(f"Added to params.yaml: {', '.join(experiments)}")
     typer.echo(f"Run: undertone experiment run {' '.join(experiments)}")
 
 
-def _demand_recipes(config: Config, features: dict[str, Any], experiments: dict[str, Any]) -> None:
-    """Check recipes before they are added."""
-    from tasks.core.config import Experiment, Extraction
+def _write_variants(names: list[str], checkpoints: Sequence[str], *, tiny: bool) -> list[str]:
+    """Change recipes' pretrained models in params.yaml, and return the names of the experiments to run."""
+    from tasks.core import paths
+    from tasks.corpora import intake
     from tasks.experiments import plan
+    from tasks.experiments.recipe_variants import variant
 
-    plan.demand(
-        config.model_copy(
-            update={
-                "features": {**config.features, **{name: Extraction(**entry) for name, entry in features.items()}},
-                "experiments": {name: Experiment(**entry) for name, entry in experiments.items()},
-            }
-        )
-    )
+    config = load_settings()
+    variants = [variant(plan.plan(demand_experiment(config, name), config), checkpoints, tiny=tiny) for name in names]
+    for sections in variants:
+        intake.write_entries(paths.PARAMS, sections)
+    return [name for sections in variants for name in sections["experiments"]]
 
 
 def _metrics(name: str) -> dict[str, Any] | None:

@@ -197,7 +197,7 @@ def write_entries(params: Path, sections: Mapping[str, Mapping[str, Any]]) -> No
 
     Args:
         params: the file
-        sections: section → name → entry; an existing entry of that name is replaced
+        sections: section → name → entry; an existing entry of that name is changed where it differs
     """
     from io import StringIO
 
@@ -216,7 +216,21 @@ def write_entries(params: Path, sections: Mapping[str, Mapping[str, Any]]) -> No
             # an empty section is written {} on one line, and entries would be added in that flow style
             section = document[name] = CommentedMap()
         for key, entry in entries.items():
-            section[key] = CommentedMap(entry) if isinstance(entry, Mapping) else entry
+            _put(section, key, entry)
     sink = StringIO()
     yaml.dump(document, sink)
     tables.write_text(params, sink.getvalue())
+
+
+def _put(node: Any, key: str, entry: Any) -> None:
+    """Set a value; of a mapping only what differs, so that comments and the layout of the rest are kept."""
+    from ruamel.yaml.comments import CommentedMap
+
+    old = node.get(key)
+    if isinstance(old, CommentedMap) and isinstance(entry, Mapping):
+        for gone in [name for name in old if name not in entry]:
+            del old[gone]
+        for name, value in entry.items():
+            _put(old, name, value)
+    elif key not in node or old != entry:
+        node[key] = CommentedMap(entry) if isinstance(entry, Mapping) else entry

@@ -13,11 +13,12 @@ from tasks.models.base import registry as models
 
 @dataclass(frozen=True)
 class CheckpointUse:
-    """A checkpoint, what it is used as, and the place of its name in params.yaml."""
+    """A checkpoint, what it is used as, the place of its name in params.yaml, and the class of the settings there."""
 
     checkpoint: str
     kind: CheckpointKind
     place: str
+    settings: type
 
 
 def of_settings(settings: Any, place: str, blocks: Container[str] = ()) -> Iterator[CheckpointUse]:
@@ -29,7 +30,8 @@ def of_settings(settings: Any, place: str, blocks: Container[str] = ()) -> Itera
         blocks: names and kinds of the recipe's features: models of other blocks are not used
     """
     if checkpoint := getattr(settings, "checkpoint", ""):
-        yield CheckpointUse(checkpoint, getattr(settings, "checkpoint_kind", "text"), f"{place}.checkpoint")
+        kind = getattr(settings, "checkpoint_kind", "text")
+        yield CheckpointUse(checkpoint, kind, f"{place}.checkpoint", type(settings))
     yield from _nested(asdict(settings), place, blocks)
 
 

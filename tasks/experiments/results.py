@@ -83,6 +83,7 @@ def metrics(
             for name, card in data.cards.items()
         ],
         "model": {"name": plan.model.name, "title": plan.model.title, "settings": dict(recipe.model)},
+        "random_weights": plan.random_weights,
         "scale": recipe.scale,
         "balance": plan.balance.name,
         "first_per_class": recipe.first_per_class,

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.core import config, each, paths
-from tasks.core.config import Config, Corpus, Experiment, Extraction
+from tasks.core.config import Config, Corpus, Experiment
 from tasks.corpora.labels import LABEL_SETS
-from tasks.experiments import recipe_book
+from tasks.experiments import plan, recipe_book
+from tasks.experiments.recipe_variants import variant, with_entries
 from tasks.on_demand import simulated_corpora as simulated
 from tasks.stages import corpus, experiment, extract, page
 
@@ -34,7 +35,7 @@ _AT_EVERY_CHANGE = ("ravdess-cnn-1d-3-six", "ravdess-late-fusion-eight", "trimod
 ROOT = Path(__file__).resolve().parents[2]
 # what a recipe is made of stays as it is: one epoch, the smallest pictures that the networks take, two blocks
 _ONE_EPOCH: dict[str, Any] = {"epochs": 1, "patience": 0}
-_IMAGE = {**_ONE_EPOCH, "checkpoint": "", "head_epochs": 0, "frames": 16, "blocks": [1, 1]}
+_IMAGE = {**_ONE_EPOCH, "head_epochs": 0, "frames": 16, "blocks": [1, 1]}
 _QUICK: dict[str, dict[str, Any]] = {
     "feed-forward": {**_ONE_EPOCH, "hidden": [8]},
     "cnn-1d": {**_ONE_EPOCH, "frames": 16},
@@ -53,10 +54,8 @@ _QUICK: dict[str, dict[str, Any]] = {
 _QUICK_FEATURES: dict[str, dict[str, Any]] = {
     "log-mel": {"n_mels": 64},
     "log-spectrogram": {"min_frames": 20},
-    "speech-embedding": {"layer": -1},
     "frame-states": {"n_frames": 3, "size": 32},
 }
-_ENCODERS = {"token-states": "bert", "text-embedding": "bert", "frame-states": "resnet"}
 # two folds, or one; what is kept apart stays
 _QUICK_PROTOCOLS = {
     "speaker-out(6)": "speaker-out(2)",
@@ -89,18 +88,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def encoders(folder: Path) -> dict[str, str]:
-    from tasks.features.base import tiny_checkpoints as checkpoints
-
-    return {
-        "bert": str(checkpoints.tiny_text_encoder(folder / "bert")),
-        "roberta": str(checkpoints.tiny_roberta_encoder(folder / "roberta", texts=["the train leaves", "a letter"])),
-        "wav2vec2": str(checkpoints.tiny_speech_encoder(folder / "wav2vec2")),
-        "resnet": str(checkpoints.tiny_image_encoder(folder / "resnet")),
-    }
-
-
-@pytest.fixture(scope="module")
 def spoken(folder: Path) -> dict[str, Corpus]:
     """Every corpus, as small as it can be, and two pools of them."""
     known = {}
@@ -130,7 +117,7 @@ def _thin_out(folder: Path) -> None:
 
 @pytest.fixture
 def written(
-    folder: Path, spoken: dict[str, Corpus], encoders: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    folder: Path, spoken: dict[str, Corpus], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str, str], tuple[str, Config]]:
     """Return a recipe's name and settings in which it stands, quick; the project's folder is the current one."""
     monkeypatch.chdir(folder)
@@ -141,7 +128,7 @@ def written(
         mine = corpus_of(system, recipe)
         features, experiments = recipe_book.entries(system, recipe, mine)
         ((name, entry),) = experiments.items()
-        entry["model"] = _quick(entry["model"], encoders)
+        entry["model"] = _quick(entry["model"])
         if recipe.endswith("-ten-sets"):
             entry["protocol"] = "fixed(Ses01F)"
         entry["protocol"] = _QUICK_PROTOCOLS.get(entry["protocol"], entry["protocol"])
@@ -153,31 +140,22 @@ def written(
         for one in features.values():
             settings = one.setdefault("settings", {})
             settings |= _QUICK_FEATURES.get(one["extractor"], {})
-            if "checkpoint" in settings:
-                settings["checkpoint"] = encoders[_ENCODERS.get(one["extractor"], "wav2vec2")]
-        return name, shipped.model_copy(
-            update={
-                "corpora": {mine: spoken[mine]},
-                "features": {one: Extraction(**page) for one, page in features.items()},
-                "experiments": {name: Experiment(**entry)},
-                "evaluate": shipped.evaluate.model_copy(update={"bootstrap": 100}),
-                "runtime": alone,
-            }
+        evaluate = shipped.evaluate.model_copy(update={"bootstrap": 100})
+        settings = shipped.model_copy(
+            update={"corpora": {mine: spoken[mine]}, "features": {}, "evaluate": evaluate, "runtime": alone}
         )
+        whole = plan.plan(name, with_entries(settings, features, experiments))
+        sections = variant(whole, tiny=True)
+        return next(iter(sections["experiments"])), with_entries(settings, **sections)
 
     return write
 
 
-def _quick(model: dict[str, Any], encoders: dict[str, str]) -> dict[str, Any]:
+def _quick(model: dict[str, Any]) -> dict[str, Any]:
     if "branches" in model:
-        last = {"last": _quick(model["last"], encoders)} if "last" in model else {}
-        return {**model, "branches": {kind: _quick(one, encoders) for kind, one in model["branches"].items()}, **last}
-    found = {**model, **_QUICK.get(model["name"], {})}
-    if model["name"] == "speech-fine-tuned":
-        found["checkpoint"] = encoders["wav2vec2"]
-    if model["name"] == "fine-tuned":
-        found["checkpoint"] = encoders["roberta" if "roberta" in model["checkpoint"] else "bert"]
-    return found
+        last = {"last": _quick(model["last"])} if "last" in model else {}
+        return {**model, "branches": {kind: _quick(one) for kind, one in model["branches"].items()}, **last}
+    return {**model, **_QUICK.get(model["name"], {})}
 
 
 def run(name: str, settings: Config) -> dict[str, Any]:
@@ -207,6 +185,7 @@ def test_a_recipe_runs(system: str, recipe: str, written: Callable[[str, str], t
     entry = settings.experiments[name]
     found = run(name, settings)
     assert found["simulated"]
+    assert found["random_weights"] == name.endswith("-tiny")
     assert {"majority", "shuffled labels"} <= set(found["baselines"])
     words = {"text", "token-states", "text-embedding"}
     both = {settings.features[one].extractor for one in entry.features} & words

@@ -166,6 +166,9 @@ def test_the_commands_of_experiments(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "has no recipe" in undertone("experiment", "new", "acoustic", "all", "--corpus", "voices", fails=True)
     assert "voices-functionals-svm" in undertone("experiment", "new", "acoustic", "--corpus", "voices")
     assert "already" in undertone("experiment", "new", "acoustic", "--corpus", "voices", fails=True)
+    listed = undertone("experiment", "new", "--corpus", "voices")
+    assert "ravdess-cnn-1d-3-eight" in listed
+    assert "Crawled interviews" not in listed
     name, params = "voices-functionals-svm", Path("params.yaml")
     assert "not run yet" in undertone("experiment", "list")
     assert "has no results yet" in undertone("experiment", "show", name, fails=True)
@@ -182,3 +185,20 @@ def test_the_commands_of_experiments(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert paths.LEADERBOARD.is_file()
     assert "has no experiment 'nothing'" in undertone("experiment", "run", "nothing", fails=True)
     assert config.load(paths.PARAMS).experiments[name].protocol == "speaker-out(2)"
+
+
+def test_a_recipe_is_tried_with_random_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.cli.experiments import new, run_experiments
+
+    workspace.create(tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    simulated_corpora.make("meld", tmp_path / "meld")
+    corpora = {"friends": {"reader": "meld", "path": str(tmp_path / "meld")}}
+    intake.write_entries(Path("params.yaml"), {"corpora": corpora})
+    new("meld-text-audio", "bert-logistic-emotion", "friends", None, True)
+    (name,) = set(config.load(paths.PARAMS).experiments) - {"interviews-source"}
+    assert name == "friends-bert-logistic-emotion-tiny"
+    run_experiments([name], force=False)
+    assert json.loads((paths.experiment(name) / "metrics.json").read_text())["random_weights"]
+    assert "random weights" in paths.page(name).read_text().lower()

@@ -139,19 +139,6 @@ def price(price: Mapping[str, Any]) -> None:
         console.print(Text(note, "dim"))
 
 
-def recipes() -> None:
-    """Print the published systems and their recipes."""
-    from tasks.experiments import recipe_book
-
-    table = Table("system", "recipe", title="Recipes of published systems")
-    for system in recipe_book.systems():
-        for number, recipe in enumerate(recipe_book.recipes(system)):
-            table.add_row("" if number else system, recipe)
-    console = Console()
-    console.print(table)
-    console.print("Add one to params.yaml: undertone experiment new SYSTEM RECIPE --corpus NAME")
-
-
 def _interval(score: Mapping[str, Any]) -> str:
     if score["low"] is None:
         return f"{score['value']:.3f}"

@@ -9,7 +9,7 @@ pattern that matches counts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
@@ -66,18 +66,29 @@ def recipes(system: str) -> tuple[str, ...]:
     return tuple(_sections(system)["experiments"])
 
 
-def stock() -> Iterator[StockRecipe]:
-    """Yield all recipes, system by system."""
-    for system in systems():
-        sections = _sections(system)
-        for name, entry in sections["experiments"].items():
-            reader, minutes, published = (
-                next((value for pattern, value in sections.get(key, {}).items() if fnmatchcase(name, pattern)), None)
-                for key in ("readers", "minutes", "published")
-            )
-            declare = tuple(entry.get("declare", ()))
-            title, protocol = entry.get("note", ""), entry["protocol"]
-            yield StockRecipe(system, name, title, reader or ANY, minutes or 0, published or "", protocol, declare)
+def stock(system: str, recipe: str) -> StockRecipe:
+    """Return what the book says about a recipe.
+
+    Args:
+        system: such as `meld-text-audio`
+        recipe: one of its recipes
+
+    Raises:
+        InputError: if there is no such system or recipe
+    """
+    sections, entry = _sections(system), _recipe(system, recipe)
+    reader, minutes, published = (
+        next((value for pattern, value in sections.get(key, {}).items() if fnmatchcase(recipe, pattern)), default)
+        for key, default in (("readers", ANY), ("minutes", 0), ("published", ""))
+    )
+    declare = tuple(entry.get("declare", ()))
+    return StockRecipe(system, recipe, entry.get("note", ""), reader, minutes, published, entry["protocol"], declare)
+
+
+@cache
+def all_recipes() -> tuple[StockRecipe, ...]:
+    """Return all recipes, system by system."""
+    return tuple(stock(system, recipe) for system in systems() for recipe in recipes(system))
 
 
 def title(system: str) -> str:
@@ -100,7 +111,7 @@ def convention(reader: str) -> tuple[str, tuple[str, ...]] | None:
     """
     usual = Counter(
         (recipe.protocol, recipe.declare)
-        for recipe in stock()
+        for recipe in all_recipes()
         if recipe.reader == reader and not recipe.protocol.startswith(("random", "fixed"))
     )
     return usual.most_common(1)[0][0] if usual else None
@@ -121,11 +132,16 @@ def entries(system: str, recipe: str, corpus: str) -> tuple[dict[str, Any], dict
         InputError: if there is no such system or recipe
     """
     sections = _sections(system)
-    if recipe not in sections["experiments"]:
-        raise InputError(f"{system} has no recipe {recipe!r}; it has {', '.join(sections['experiments'])}")
-    entry = _for_corpus(sections["experiments"][recipe], corpus)
+    entry = _for_corpus(_recipe(system, recipe), corpus)
     features = _for_corpus(sections["features"], corpus)
     return {name: features[name] for name in entry["features"]}, {f"{corpus}-{recipe}": entry}
+
+
+def _recipe(system: str, recipe: str) -> Mapping[str, Any]:
+    experiments: Mapping[str, Mapping[str, Any]] = _sections(system)["experiments"]
+    if recipe not in experiments:
+        raise InputError(f"{system} has no recipe {recipe!r}; it has {', '.join(experiments)}")
+    return experiments[recipe]
 
 
 @cache

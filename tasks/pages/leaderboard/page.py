@@ -8,7 +8,7 @@ from itertools import groupby
 from math import ceil
 from typing import Any
 
-from tasks.pages.common import score_text, templating
+from tasks.pages.common import result_marks, score_text, templating
 from tasks.pages.common.score_text import Score
 from tasks.pages.common.templating import plain
 from tasks.pages.leaderboard import published_scores as published
@@ -34,7 +34,7 @@ class RankedExperiment:
         scores: all scores of the task, the ranking one first
         majority: the ranking score of the majority class
         shuffled: the ranking score with shuffled labels, or None
-        mark: in what the results differ from the present recipe, or an empty text
+        mark: random weights, and in what the results differ from the present recipe, or an empty text
     """
 
     experiment: str
@@ -220,7 +220,7 @@ def _row(result: Mapping[str, Any], measure: str, rank: int) -> RankedExperiment
         scores={name: systems["recipe"][name] for name in names},
         majority=systems.get(score_text.majority(result), {}).get(measure),
         shuffled=systems.get(score_text.SHUFFLED, {}).get(measure),
-        mark=result.get("mark", ""),
+        mark="; ".join(filter(None, (result_marks.untrained(result), result.get("mark", "")))),
     )
 
 

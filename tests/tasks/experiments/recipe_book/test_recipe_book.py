@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,30 +15,21 @@ from tasks.core.config import Config, Corpus, Experiment, Extraction
 from tasks.core.errors import ConfigError, InputError
 from tasks.corpora import intake
 from tasks.corpora.labels import LABEL_SETS
+from tasks.corpora.readers import registry
 from tasks.evaluation import protocols
 from tasks.experiments import plan, recipe_book
 from tasks.models.base import registry as models
+from tasks.pages.leaderboard.published_scores import SCORES
 
 ROOT = Path(__file__).resolve().parents[4]
-READERS = {
-    "meld-text-audio": "meld",
-    "acoustic": "ravdess",
-    "iemocap-fusion": "iemocap",
-    "interviews": "interviews",
-    "meld-trimodal": "meld",
-}
 BENCH = "ser-bench"
 LEAKY = "-random"
 
 
 def reader(system: str, recipe: str) -> str:
-    """Return whose corpora a recipe is for: of the benchmark, its first word tells."""
-    if system != BENCH:
-        return READERS[system]
-    if recipe.endswith("-with-iemocap"):
-        return "pool"
-    first = recipe.partition("-")[0]
-    return {"crema": "crema-d"}.get(first, first)
+    """Return the reader whose corpora a recipe is for; RAVDESS for those of any corpus."""
+    of_recipe = recipe_book.stock(system, recipe).reader
+    return "ravdess" if of_recipe == recipe_book.ANY else of_recipe
 
 
 @cache
@@ -71,6 +63,43 @@ def test_every_recipe_passes_its_own_checks(system: str, project: Path) -> None:
     assert "CORPUS" not in paths.PARAMS.read_text()
     pages = recipe_book._sections(system)["features"]
     assert len(pages) == len(used), "no page of the book is there for nothing"
+
+
+@pytest.mark.parametrize("system", recipe_book.systems())
+def test_what_the_book_says_about_recipes_is_about_recipes(system: str) -> None:
+    sections = recipe_book._sections(system)
+    assert set(sections) <= {"title", "readers", "minutes", "published", "features", "experiments"}
+    for key in ("readers", "minutes", "published"):
+        for pattern in sections.get(key, {}):
+            assert any(fnmatchcase(recipe, pattern) for recipe in recipe_book.recipes(system)), pattern
+    assert all(recipe.title for recipe in recipe_book.all_recipes() if recipe.system == system)
+    for recipe in recipe_book.recipes(system):
+        registry.module(reader(system, recipe))
+
+
+@pytest.mark.parametrize(
+    "stock", [stock for stock in recipe_book.all_recipes() if stock.published], ids=lambda s: s.name
+)
+def test_published_scores_are_those_of_the_leaderboard(stock: recipe_book.StockRecipe) -> None:
+    entry = recipe_book.entries(stock.system, stock.name, "mine")[1][f"mine-{stock.name}"]
+    corpus = "mosei" if stock.name.endswith("-with-iemocap") else stock.reader
+    rows = [row for row in SCORES if (row.corpus, row.target) == (corpus, entry["target"])]
+    metric = "micro_f1" if stock.published.startswith("micro F1") else "accuracy"
+    published = {row.value for row in rows if row.source == stock.system and row.metric == metric}
+    quoted = {float(number) for number in re.findall(r"0\.\d+", stock.published)}
+    assert quoted
+    assert quoted <= published
+    assert not stock.published.endswith(", leaky") or any(
+        row.leaky for row in rows if row.value in quoted and row.metric == metric and row.source == stock.system
+    )
+
+
+def test_the_usual_protocol_of_a_corpus() -> None:
+    usual = {name: (recipe_book.convention(name) or ("",))[0] for name in (*registry.names(), "pool")}
+    assert {name: usual[name] for name in ("tess", "iemocap", "meld", "ravdess", "savee")} == {
+        "tess": "leave-one-speaker-out", "iemocap": "session-out", "meld": "official", "ravdess": "speaker-out(6)",
+        "savee": "",
+    }  # fmt: skip
 
 
 def test_comments_of_params_stay(project: Path) -> None:

@@ -62,3 +62,14 @@ def test_results_are_older_than_a_run_that_is_going_on_or_did_not_finish(toy: To
         raise KeyboardInterrupt
     (mark,) = result_marks.all_of(metrics, config)
     assert mark.startswith("older than a run that did not finish, started by undertone run (process ")
+
+
+def test_random_weights_are_marked_in_lists_and_on_the_leaderboard(toy: Toy) -> None:
+    config = toy()
+    path = paths.experiment("trial") / "metrics.json"
+    metrics = {**run(config), "random_weights": True}
+    path.write_text(json.dumps(metrics))
+    assert result_marks.all_of(metrics, config) == ["random weights: the scores only show that the recipe runs"]
+    leaderboard.run(config, each=each.local(config.runtime))
+    assert "random weights" in paths.LEADERBOARD.read_text()
+    assert "undertone experiment run NAME" not in paths.LEADERBOARD.read_text()
