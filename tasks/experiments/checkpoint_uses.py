@@ -30,7 +30,7 @@ def of_settings(settings: Any, place: str, blocks: Container[str] = ()) -> Itera
         blocks: names and kinds of the recipe's features: models of other blocks are not used
     """
     if checkpoint := getattr(settings, "checkpoint", ""):
-        kind = getattr(settings, "checkpoint_kind", "text")
+        kind: CheckpointKind = getattr(settings, "checkpoint_kind", "text")
         yield CheckpointUse(checkpoint, kind, f"{place}.checkpoint", type(settings))
     yield from _nested(asdict(settings), place, blocks)
 

@@ -67,7 +67,8 @@ def _rows(corpus: str, config: Config) -> Sequence[Mapping[str, Any]] | None:
     from tasks.corpora.readers import registry
 
     if paths.utterances(corpus).is_file():
-        return tables.read_corpus(paths.utterances(corpus)).to_pylist()
+        written: list[dict[str, Any]] = tables.read_corpus(paths.utterances(corpus)).to_pylist()
+        return written
     entry = config.corpora[corpus]
     # the stage reports what cannot be read
     with suppress(UndertoneError, OSError):

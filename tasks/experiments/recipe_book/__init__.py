@@ -77,12 +77,23 @@ def stock(system: str, recipe: str) -> StockRecipe:
         InputError: if there is no such system or recipe
     """
     sections, entry = _sections(system), _recipe(system, recipe)
-    reader, minutes, published = (
-        next((value for pattern, value in sections.get(key, {}).items() if fnmatchcase(recipe, pattern)), default)
-        for key, default in (("readers", ANY), ("minutes", 0), ("published", ""))
-    )
+
+    def first(key: str, default: Any) -> Any:
+        return next(
+            (value for pattern, value in sections.get(key, {}).items() if fnmatchcase(recipe, pattern)), default
+        )
+
     declare = tuple(entry.get("declare", ()))
-    return StockRecipe(system, recipe, entry.get("note", ""), reader, minutes, published, entry["protocol"], declare)
+    return StockRecipe(
+        system,
+        recipe,
+        entry.get("note", ""),
+        first("readers", ANY),
+        first("minutes", 0.0),
+        first("published", ""),
+        entry["protocol"],
+        declare,
+    )
 
 
 @cache
