@@ -18,7 +18,7 @@ Declared = Annotated[
 
 
 def audit(
-    name: Annotated[str | None, typer.Argument(help="Corpus of params.yaml; by default the interviews.")] = None,
+    name: Annotated[str, typer.Argument(help="Corpus of params.yaml; by default the interviews.")] = "interviews",
     protocol: Annotated[str, typer.Option(help="Protocol: official, speaker-out(5), random(5) …")] = "official",
     declared: Declared = None,
     show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
@@ -31,31 +31,23 @@ def audit(
     from flows.project import dag
     from tasks import leaks
     from tasks.core import artifacts, paths, tables
+    from tasks.core.config import INTERVIEWS
     from tasks.evaluation import protocols
     from tasks.pages.common import audit_page as page
     from tasks.stages import audit
 
     config = load_settings()
-    if name is None:
-        title, simulated, target = "The interviews", False, paths.AUDIT.with_name("index.html")
-        try:
-            dag.reproduce(("audit",))
-        finally:
-            # at a violation the stage fails after writing its findings
-            report = leaks.AuditReport.from_dict(artifacts.read_json(paths.AUDIT))
-            tables.write_text(target, page.render(report, title, simulated=simulated))
-            corpus_screen.audit(report, title, paths.AUDIT)
-    else:
-        rule = protocols.parse(protocol)
-        dag.reproduce((f"corpus@{demand_corpus(config, name)}",))
-        title, target = f"{name}, {rule.name}", paths.folder(f"corpus@{name}") / "audit.html"
-        simulated = artifacts.read_json(paths.reading(name)).get("simulated", False)
-        report = audit.of_corpus(name, rule, declared=declared or [], seed=config.evaluate.seed)
-        tables.write_text(target, page.render(report, title, simulated=simulated))
-        # with all pairs: the page and the terminal name a few
-        listing = target.with_suffix(".json")
-        tables.write_text(listing, json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n")
-        corpus_screen.audit(report, title, listing)
+    rule = protocols.parse(protocol)
+    dag.reproduce((f"corpus@{demand_corpus(config, name)}",))
+    title, target = f"{name}, {rule.name}", paths.folder(f"corpus@{name}") / "audit.html"
+    simulated = artifacts.read_json(paths.reading(name)).get("simulated", False)
+    accepted = [*(declared or []), *(config.audit.declared if name == INTERVIEWS else [])]
+    report = audit.of_corpus(name, rule, declared=accepted, seed=config.evaluate.seed)
+    tables.write_text(target, page.render(report, title, simulated=simulated))
+    # with all pairs: the page and the terminal name a few
+    listing = target.with_suffix(".json")
+    tables.write_text(listing, json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n")
+    corpus_screen.audit(report, title, listing)
     show_page(target, browse=show)
     leaks.demand(report)
 
