@@ -134,8 +134,9 @@ def new(
     from tasks.core import paths
     from tasks.core.errors import InputError
     from tasks.corpora import intake
-    from tasks.experiments import plan, recipe_adaptation, recipe_book
-    from tasks.experiments.recipe_variants import variant, with_entries
+    from tasks.experiments import plan, recipe_book
+    from tasks.on_demand import recipe_adaptation
+    from tasks.on_demand.recipe_variants import variant, with_entries
 
     config = load_settings()
     if system is None:
@@ -172,7 +173,7 @@ def _write_variants(names: list[str], checkpoints: Sequence[str], *, tiny: bool)
     from tasks.core import paths
     from tasks.corpora import intake
     from tasks.experiments import plan
-    from tasks.experiments.recipe_variants import variant
+    from tasks.on_demand.recipe_variants import variant
 
     config = load_settings()
     variants = [variant(plan.plan(demand_experiment(config, name), config), checkpoints, tiny=tiny) for name in names]

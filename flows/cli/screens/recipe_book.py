@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tasks.experiments import plan, recipe_book
 from tasks.experiments.recipe_book import ANY, StockRecipe
-from tasks.experiments.recipe_variants import with_entries
+from tasks.on_demand.recipe_variants import with_entries
 
 if TYPE_CHECKING:
     from tasks.core.config import Config

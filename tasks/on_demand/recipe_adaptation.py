@@ -13,7 +13,7 @@ from tasks.core.errors import ConfigError, UndertoneError
 from tasks.evaluation import protocols
 from tasks.experiments import plan, plan_checks, recipe_book
 from tasks.experiments.recipe_book import StockRecipe
-from tasks.experiments.recipe_variants import with_entries
+from tasks.on_demand.recipe_variants import with_entries
 
 Entries = Mapping[str, Any]
 _FALLBACKS = (

@@ -9,9 +9,9 @@ import pytest
 
 from tasks.core import each, paths
 from tasks.core.config import Config, Corpus
-from tasks.experiments import plan, plan_checks, recipe_adaptation, recipe_book
-from tasks.experiments.recipe_variants import with_entries
-from tasks.on_demand import simulated_corpora
+from tasks.experiments import plan, plan_checks, recipe_book
+from tasks.on_demand import recipe_adaptation, simulated_corpora
+from tasks.on_demand.recipe_variants import with_entries
 from tasks.stages import corpus
 
 SVM = recipe_book.stock("acoustic", "functionals-svm")

@@ -12,8 +12,8 @@ from tasks.core.config import Config, load
 from tasks.core.errors import InputError
 from tasks.corpora import intake
 from tasks.experiments import plan, recipe_book
-from tasks.experiments.recipe_variants import variant, with_entries
 from tasks.features.base import checkpoints
+from tasks.on_demand.recipe_variants import variant, with_entries
 from tests.tasks.experiment_runs import run
 
 pytest.importorskip("torch", reason="undertone[deep] is not installed")
