@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from tasks.evaluation.splits import Labels
 
 Matrices = NDArray[np.float64]
+Score = Callable[[Matrices], Mapping[str, NDArray[np.float64]]]
 NAMES = ("accuracy", "uar", "macro_f1", "weighted_f1")
 
 
@@ -135,12 +137,10 @@ def summary(
     """
     repeated = matrices if matrices.ndim == 4 else matrices[None]
     pooled = repeated.sum(axis=1)
-    point = {name: float(values.mean()) for name, values in overall(pooled, n_real).items()}
     by_class = {name: values.mean(axis=0) for name, values in per_class(pooled).items()}
-    bounds = _intervals(repeated, bootstrap, n_real)
     return {
         "n": round(float(pooled[0].sum())),
-        **{name: {"value": point[name], **bounds[name]} for name in NAMES},
+        **intervals(repeated, bootstrap, score=partial(overall, n_real=n_real)),
         "per_class": {
             label: {
                 "precision": float(by_class["precision"][i]),
@@ -154,56 +154,55 @@ def summary(
     }
 
 
-def paired(
+def intervals(
     mine: Matrices,
-    other: Matrices,
     bootstrap: Bootstrap,
     *,
+    other: Matrices | None = None,
     per_fold: bool = False,
-    score: Callable[[Matrices], Mapping[str, NDArray[np.float64]]] = overall,
+    score: Score = overall,
 ) -> dict[str, dict[str, float | None]]:
-    """Return the difference of each score to another system's, with the interval of a paired bootstrap over units.
+    """Return each score with the interval of a bootstrap over units, or its difference to another system's.
 
     Args:
         mine: what scores are computed from, such as confusion matrices, shape (n_runs, n_units, …)
-        other: the same of the other system on the same units, same shape up to n_runs
         bootstrap: settings of the intervals, which are null with a single unit
+        other: the same of the other system on the same units, same shape up to n_runs
         per_fold: whether units are folds, whose scores are averaged, or groups, which are scored together
-        score: computes the scores of an array of shape (…, …), such as `overall`
+        score: computes the scores of an array of shape (n, n_runs, …), such as `overall`
 
     Returns:
         name of each score to `{value, low, high}`
     """
     n_units = mine.shape[1]
-    drawn = bootstrap.weights(n_units)
 
-    def scored(side: Matrices, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        if per_fold:
-            of_units = {name: values.mean(axis=0) for name, values in score(side).items()}
-            return {name: weights @ values / weights.sum(axis=1) for name, values in of_units.items()}
-        together = score(np.einsum("bg,rg...->rb...", weights, side))
-        return {name: values.mean(axis=0) for name, values in together.items()}
+    def averaged(weights: Matrices | None) -> dict[str, NDArray[np.float64]]:
+        of_mine = _averaged(mine, weights, score, per_fold)
+        if other is None:
+            return of_mine
+        # paired: both systems are scored on the same resamples, so that the units' difficulty cancels out
+        of_other = _averaged(other, weights, score, per_fold)
+        return {name: values - of_other[name] for name, values in of_mine.items()}
 
-    points = [scored(side, np.ones((1, n_units))) for side in (mine, other)]
-    # paired: both systems are scored on the same resamples, so that the units' difficulty cancels out
-    spread = [scored(side, drawn) for side in (mine, other)]
-    differences: dict[str, dict[str, float | None]] = {}
-    for name, values in points[0].items():
-        low, high = bootstrap.bounds(spread[0][name] - spread[1][name]) if n_units > 1 else (None, None)
-        differences[name] = {"value": float(values[0] - points[1][name][0]), "low": low, "high": high}
-    return differences
+    resampled = averaged(bootstrap.weights(n_units)) if n_units > 1 else {}
+    bounds = {name: bootstrap.bounds(values) for name, values in resampled.items()}
+    estimates: dict[str, dict[str, float | None]] = {}
+    for name, values in averaged(None).items():
+        low, high = bounds.get(name, (None, None))
+        estimates[name] = {"value": float(values[0]), "low": low, "high": high}
+    return estimates
 
 
-def _intervals(repeated: Matrices, bootstrap: Bootstrap, n_real: int | None) -> dict[str, dict[str, float | None]]:
-    n_groups = repeated.shape[1]
-    if n_groups < 2:
-        return {name: {"low": None, "high": None} for name in NAMES}
-    resampled = np.einsum("bg,rgij->rbij", bootstrap.weights(n_groups), repeated)
-    intervals: dict[str, dict[str, float | None]] = {}
-    for name, values in overall(resampled, n_real).items():
-        low, high = bootstrap.bounds(values.mean(axis=0))
-        intervals[name] = {"low": low, "high": high}
-    return intervals
+def _averaged(side: Matrices, weights: Matrices | None, score: Score, per_fold: bool) -> dict[str, NDArray[np.float64]]:
+    """Return each score's mean over runs in every resample, shape (n_resamples,); without weights, of all units."""
+    if per_fold:
+        of_units = {name: values.mean(axis=0) for name, values in score(side).items()}
+        shares = None if weights is None else weights / weights.sum(axis=1, keepdims=True)
+        return {
+            name: values.mean(keepdims=True) if shares is None else shares @ values for name, values in of_units.items()
+        }
+    sums = side.sum(axis=1)[None] if weights is None else np.tensordot(weights, side, axes=(1, 1))
+    return {name: values.mean(axis=1) for name, values in score(sums).items()}
 
 
 def ratio(above: NDArray[np.float64], below: NDArray[Any]) -> NDArray[np.float64]:

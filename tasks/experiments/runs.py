@@ -176,12 +176,13 @@ def gained(
     """
     if plan.task != "classes":
         counted, score = scoring.sums(plan.task)
-        return scores.paired(counted(mine), counted(other), bootstrap, score=score)
+        return scores.intervals(counted(mine), bootstrap, other=counted(other), score=score)
     per_fold = plan.protocol.averaging == "per fold"
     # runs of windows have no column for "none"
     names = outputs(plan, data)[: mine[0].scores.shape[1]]
     a, b = (scoring.matrices(side, names, per_fold=per_fold) for side in (mine, other))
-    return scores.paired(a, b, bootstrap, per_fold=per_fold, score=partial(scores.overall, n_real=len(data.outputs)))
+    score = partial(scores.overall, n_real=len(data.outputs))
+    return scores.intervals(a, bootstrap, other=b, per_fold=per_fold, score=score)
 
 
 def _of_utterances(plan: Plan, data: Data, run: Run) -> Run:

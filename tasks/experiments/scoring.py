@@ -6,8 +6,9 @@ score is the mean over its folds, and the bootstrap resamples folds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -134,7 +135,7 @@ def of_classes(
     counted = matrices(runs, classes, per_fold=per_fold)
     summary = scores.summary(counted, classes, bootstrap, n_real)
     if per_fold:
-        summary |= _mean_over_folds(counted, bootstrap, n_real)
+        summary |= scores.intervals(counted, bootstrap, per_fold=True, score=partial(scores.overall, n_real=n_real))
     return summary | {"auc": _auc(runs, classes)}
 
 
@@ -164,8 +165,7 @@ def of_labels(runs: Sequence[Run], labels: Sequence[str], bootstrap: Bootstrap) 
         bootstrap: settings of the intervals
     """
     counts = _label_counts(runs)
-    summary: dict[str, Any] = {"n": int(runs[0].ids.size)}
-    summary |= _with_intervals(counts, _of_labels, bootstrap)
+    summary: dict[str, Any] = {"n": int(runs[0].ids.size)} | scores.intervals(counts, bootstrap, score=_of_labels)
     f1 = np.mean([_f1_per_label(of_run.sum(axis=0)) for of_run in counts], axis=0)
     positive = runs[0].actual.mean(axis=0)
     return summary | {
@@ -183,7 +183,7 @@ def of_values(runs: Sequence[Run], bootstrap: Bootstrap) -> dict[str, Any]:
         runs: of every seed
         bootstrap: settings of the intervals
     """
-    return {"n": int(runs[0].ids.size)} | _with_intervals(_value_sums(runs), _of_values, bootstrap)
+    return {"n": int(runs[0].ids.size)} | scores.intervals(_value_sums(runs), bootstrap, score=_of_values)
 
 
 def sums(task: Task) -> tuple[Callable[[Sequence[Run]], Array], Callable[[Array], dict[str, Any]]]:
@@ -217,18 +217,6 @@ def roc(runs: Sequence[Run], classes: Sequence[str]) -> list[dict[str, Any]]:
                 for k in chosen
             ]
     return rows
-
-
-def _mean_over_folds(matrices: Array, bootstrap: Bootstrap, n_real: int | None) -> dict[str, Any]:
-    """Return each score as the mean over folds, of matrices of shape (n_runs, n_folds, n_classes, n_classes)."""
-    n_folds = matrices.shape[1]
-    weights = bootstrap.weights(n_folds) / n_folds
-    means = {}
-    for name, values in scores.overall(matrices, n_real).items():
-        by_fold = values.mean(axis=0)
-        low, high = bootstrap.bounds(weights @ by_fold) if n_folds > 1 else (None, None)
-        means[name] = {"value": float(by_fold.mean()), "low": low, "high": high}
-    return means
 
 
 def _auc(runs: Sequence[Run], classes: Sequence[str]) -> dict[str, Any]:
@@ -297,22 +285,6 @@ def _of_values(sums: Array) -> dict[str, Any]:
         "acc2": scores.ratio(agree, rated),
         "acc7": scores.ratio(seven, n),
     }
-
-
-def _with_intervals(
-    repeated: Array, of: Callable[[Array], Mapping[str, Any]], bootstrap: Bootstrap
-) -> dict[str, dict[str, float | None]]:
-    """Return scores of per-group sums of shape (n_runs, n_groups, …), with intervals for two groups or more."""
-    n_groups = repeated.shape[1]
-    point = {name: float(np.mean(values)) for name, values in of(repeated.sum(axis=1)).items()}
-    if n_groups < 2:
-        return {name: {"value": value, "low": None, "high": None} for name, value in point.items()}
-    resampled = of(np.tensordot(bootstrap.weights(n_groups), repeated, axes=(1, 1)))
-    intervals: dict[str, dict[str, float | None]] = {}
-    for name, values in resampled.items():
-        low, high = bootstrap.bounds(np.asarray(values).mean(axis=1))
-        intervals[name] = {"value": point[name], "low": low, "high": high}
-    return intervals
 
 
 def _by_group(per_row: Array, groups: Labels) -> Array:

@@ -140,7 +140,7 @@ def _matrices(utterances: Sequence[_Predicted], groups: Labels, classes: Sequenc
 
 
 def _differences(a: scores.Matrices, b: scores.Matrices, bootstrap: Bootstrap) -> list[Difference]:
-    paired = scores.paired(b, a, bootstrap)
+    paired = scores.intervals(b, bootstrap, other=a)
     values = [scores.overall(side.sum(axis=1)) for side in (a, b)]
     return [
         Difference(name, float(values[0][name].mean()), float(values[1][name].mean()), **_interval(paired[name]))

@@ -189,7 +189,7 @@ def _gain(texts: VotedTexts, labels: Labels, rated: NDArray[np.bool_], bootstrap
     }
     best = max(alone, key=lambda name: float(scores.overall(alone[name].sum(axis=0))["macro_f1"]))
     mine = _matrices(texts, labels, rated)
-    return {"over": best, **scores.paired(mine[None], alone[best][None], bootstrap)["macro_f1"]}
+    return {"over": best, **scores.intervals(mine[None], bootstrap, other=alone[best][None])["macro_f1"]}
 
 
 def _matrices(texts: VotedTexts, labels: Labels, where: NDArray[np.bool_]) -> scores.Matrices:

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.core import paths
 from tasks.core.config import Config
-from tasks.evaluation.scores import Bootstrap, paired
+from tasks.evaluation.scores import Bootstrap, intervals
 from tasks.experiments import modalities
 from tasks.experiments.modalities import SWAPPED, WITHOUT
 from tasks.experiments.scoring import Run
@@ -82,11 +82,12 @@ def test_a_paired_difference_is_of_the_same_utterances() -> None:
     actual, groups = ["no", "yes"] * 4, ["a"] * 4 + ["b"] * 4
     worse = ["yes", "yes", "no", "yes"] * 2
     sides = [scoring.matrices([said(one, actual, groups)], ["no", "yes"], per_fold=False) for one in (actual, worse)]
-    found = paired(*sides, Bootstrap(200, 0.95, 1))
+    found = intervals(sides[0], Bootstrap(200, 0.95, 1), other=sides[1])
     assert found["accuracy"] == {"value": 0.25, "low": 0.25, "high": 0.25}
     assert found["uar"]["value"] == pytest.approx(0.25)
     alone = [side[:, :1] for side in sides]
-    assert paired(*alone, Bootstrap(200, 0.95, 1))["accuracy"] == {"value": 0.25, "low": None, "high": None}
+    without = intervals(alone[0], Bootstrap(200, 0.95, 1), other=alone[1])
+    assert without["accuracy"] == {"value": 0.25, "low": None, "high": None}
 
 
 def test_where_folds_are_averaged_their_difference_is() -> None:
@@ -98,7 +99,8 @@ def test_where_folds_are_averaged_their_difference_is() -> None:
     sides = [
         scoring.matrices([said(one, actual, groups, fold)], ["no", "yes"], per_fold=True) for one in (actual, other)
     ]
-    assert paired(*sides, Bootstrap(200, 0.95, 1), per_fold=True)["accuracy"]["value"] == pytest.approx(0.25)
+    difference = intervals(sides[0], Bootstrap(200, 0.95, 1), other=sides[1], per_fold=True)
+    assert difference["accuracy"]["value"] == pytest.approx(0.25)
 
 
 def test_an_experiment_tells_what_its_modalities_add(toy: Toy) -> None:
