@@ -60,9 +60,8 @@ def _missing(plan: Plan) -> Iterator[str]:
             checkpoints.demand(use.checkpoint, use.kind)
         except InputError as error:
             yield (
-                f"{paths.PARAMS}: {use.place}: {error}. To provide it, put {checkpoints.files_in_words(use.kind)} into "
-                f"a folder and write its path here; or try the recipe with random weights: undertone experiment run "
-                f"{plan.name} --tiny"
+                f"{paths.PARAMS}: {use.place}: {error}. Its folder needs {checkpoints.files_in_words(use.kind)}. To try "
+                f"the recipe without it: undertone experiment run {plan.name} --tiny"
             )
 
 

@@ -108,7 +108,8 @@ def files_in_words(kind: CheckpointKind) -> str:
     """
     if kind == "network":
         return _WEIGHTS[0]
-    return " and ".join(["config.json", _WEIGHTS[0], *(names[0] for _, names in _NEEDS[kind])])
+    *first, last = ("config.json", _WEIGHTS[0], *(names[0] for _, names in _NEEDS[kind]))
+    return f"{', '.join(first)} and {last}"
 
 
 def kind_of(checkpoint: str) -> CheckpointKind:

@@ -129,7 +129,7 @@ def test_missing_checkpoints_are_named_with_what_to_do(toy: Toy, tmp_path: Path)
     assert of_model.startswith("params.yaml: experiments.trial.model.base.text.checkpoint: ")
     assert "there is no folder" in of_model
     for message in (of_features, of_model):
-        assert "put config.json and model.safetensors and tokenizer.json into a folder" in message
+        assert "Its folder needs config.json, model.safetensors and tokenizer.json" in message
         assert "undertone experiment run trial --tiny" in message
 
 
