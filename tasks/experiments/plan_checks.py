@@ -60,8 +60,8 @@ def _missing(plan: Plan) -> Iterator[str]:
             checkpoints.demand(use.checkpoint, use.kind)
         except InputError as error:
             yield (
-                f"{paths.PARAMS}: {use.place}: {error}. Its folder needs {checkpoints.files_in_words(use.kind)}. To try "
-                f"the recipe without it: undertone experiment run {plan.name} --tiny"
+                f"{paths.PARAMS}: {use.place}: {error}. Its folder needs {checkpoints.files_in_words(use.kind)}. "
+                f"To try the recipe without it: undertone experiment run {plan.name} --tiny"
             )
 
 
