@@ -12,6 +12,7 @@ import pytest
 from tasks.core import config, each, paths
 from tasks.core.config import Config, Corpus, Experiment, Extraction
 from tasks.experiments import recipe_book
+from tasks.features.video import contact_sheet
 from tasks.on_demand import simulated_corpora as simulated
 from tasks.pages.experiment import modalities
 from tasks.simulate.studio import Signals
@@ -105,7 +106,7 @@ def test_meld_whose_modalities_tell_a_part_each_needs_them_all(ran: Ran) -> None
     assert "together they are better" in modalities.verdict(modalities.gains(figures))
     page = paths.page(figures["experiment"]).read_text(encoding="utf-8")
     assert "Video frames" in page
-    assert page.count("data:image/jpeg;base64,") == 7
+    assert page.count("data:image/jpeg;base64,") == contact_sheet.MAX_ROWS
     assert f"{figures['model']['n_parameters']:,} parameters" in page
 
 
