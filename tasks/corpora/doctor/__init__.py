@@ -62,7 +62,7 @@ def diagnose(name: str, data: CorpusTables) -> Diagnosis:
 def _facts(data: CorpusTables) -> Facts:
     classes: dict[str, Counter[str]] = defaultdict(Counter)
     for row in data.rows:
-        classes[row["speaker"] or ""][row["emotion"] or ""] += 1
+        classes[row["speaker"] or ""][row["emotion"] or row["sentiment"] or ""] += 1
     return Facts(
         reader=data.corpus.name,
         title=data.corpus.title,

@@ -14,6 +14,7 @@ import soundfile
 from tasks.core import each, paths, tables
 from tasks.core.config import Config, Corpus, Extraction
 from tasks.core.errors import InputError
+from tasks.corpora import doctor
 from tasks.features.base import store
 from tasks.stages import acoustic, corpus, extract, interviews, segments
 
@@ -157,6 +158,13 @@ def test_a_missing_and_a_damaged_recording_cost_their_own_utterances(prepared: C
     }  # fmt: skip
     assert {row["group"] for row in rows if row["audio"]} == {"test-0"}
     assert {row["group"] for row in rows} == {"train-0", "train-1", "test-0"}, "the text is there"
+
+
+def test_the_doctor_examines_the_interviews(prepared: Config) -> None:
+    read(prepared)
+    diagnosis = doctor.examine("interviews", prepared)
+    assert (diagnosis.facts.n, diagnosis.facts.n_with_sound, diagnosis.facts.n_rejected) == (27, 27, 0)
+    assert diagnosis.verdict == "sound"
 
 
 def test_the_shipped_entries_name_the_corpus_and_its_features(settings: Config) -> None:
