@@ -57,16 +57,17 @@ class _Table:
         """Return the scores of every system, the recipe's first, against a reference."""
         ids = sorted(truth)
         groups = np.array([self.rows[row_id]["group"] for row_id in ids])
-        real = sorted({*truth.values(), *(label for of_run in systems["recipe"] for label in of_run.values())} - {NONE})
+        predicted = {label for of_system in systems.values() for of_run in of_system for label in of_run.values()}
+        real = sorted({*truth.values(), *predicted} - {NONE})
         actual = np.array([truth[row_id] for row_id in ids])
 
-        def score(predicted: Sequence[Labelled]) -> dict[str, Any]:
-            repeated = [np.array([of_run.get(row_id, NONE) for row_id in ids]) for of_run in predicted]
+        def score(of_system: Sequence[Labelled]) -> dict[str, Any]:
+            repeated = [np.array([of_run.get(row_id, NONE) for row_id in ids]) for of_run in of_system]
             counted = [scores.confusions(actual, labels, groups, (*real, NONE)) for labels in repeated]
             summary = scores.summary(np.stack(counted), (*real, NONE), self.bootstrap, len(real))
             return {measure: summary[measure] for measure in scores.NAMES}
 
-        scored = {system: score(predicted) for system, predicted in systems.items()}
+        scored = {system: score(of_system) for system, of_system in systems.items()}
         sizes = {"n": len(ids), "n_groups": int(np.unique(groups).size)}
         described = {"name": name, **_WORDS[name], "rows": rows, **sizes}
         return {**described, "scores": scored.pop("recipe"), "baselines": scored}

@@ -140,3 +140,20 @@ def test_other_corpora_and_targets_have_no_references(toy: Toy, target: str) -> 
     if target == "emotion":
         write_extra(rated)
     assert run(config)["references"] == []
+
+
+def test_baselines_may_predict_classes_that_the_test_part_lacks(toy: Toy) -> None:
+    config = toy(**OFFICIAL, strength=1.0)
+
+    def without_negative(number: int, row: dict[str, Any]) -> dict[str, Any]:
+        # listeners call every negative test row neutral; the lexicons call some rows negative
+        heard = "neutral" if row["sentiment"] == "negative" else row["sentiment"]
+        of_people = {"listeners": heard, "ratings": json.dumps({"anna": heard})}
+        vote = "negative" if number % 3 == 0 else row["sentiment"]
+        label = heard if row["split"] == "test" else row["sentiment"]
+        return {"sentiment": label, "vote": vote, **of_people}
+
+    rows = [row for row in write_extra(without_negative) if row["split"] == "test"]
+    entry = references(run(config))["listeners", "rated"]
+    expected = uar([row["listeners"] for row in rows], [row["vote"] for row in rows])
+    assert entry["baselines"]["lexicons' vote"]["uar"]["value"] == pytest.approx(expected)
