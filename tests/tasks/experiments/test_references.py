@@ -142,16 +142,13 @@ def test_other_corpora_and_targets_have_no_references(toy: Toy, target: str) -> 
     assert run(config)["references"] == []
 
 
-def test_baselines_may_predict_classes_that_the_test_part_lacks(toy: Toy) -> None:
+def test_the_vote_may_be_a_class_that_no_label_has(toy: Toy) -> None:
     config = toy(**OFFICIAL, strength=1.0)
 
     def without_negative(number: int, row: dict[str, Any]) -> dict[str, Any]:
-        # listeners call every negative test row neutral; the lexicons call some rows negative
         heard = "neutral" if row["sentiment"] == "negative" else row["sentiment"]
-        of_people = {"listeners": heard, "ratings": json.dumps({"anna": heard})}
-        vote = "negative" if number % 3 == 0 else row["sentiment"]
-        label = heard if row["split"] == "test" else row["sentiment"]
-        return {"sentiment": label, "vote": vote, **of_people}
+        vote = "negative" if number % 3 == 0 else heard
+        return {"sentiment": heard, "vote": vote, "listeners": heard, "ratings": json.dumps({"anna": heard})}
 
     rows = [row for row in write_extra(without_negative) if row["split"] == "test"]
     entry = references(run(config))["listeners", "rated"]
