@@ -80,3 +80,8 @@ def test_it_reads_like_a_table_of_contents() -> None:
     # fewer than 330 lines for the 18 shipped stages, and as many for each that is added
     assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 330 / 18 * len(DAG)
     assert all(stage.get("desc") for stage in DAG.values())
+
+
+def test_features_do_not_depend_on_labels() -> None:
+    read = [path.rpartition("/")[2] for path in paths_of("extract", "deps")]
+    assert sorted(read) == ["pictures.parquet", "sounds.parquet", "unlabelled.parquet"]
