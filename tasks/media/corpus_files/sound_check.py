@@ -75,11 +75,17 @@ def opened(item: MediaFile) -> Iterator[CorpusSound]:
     """
     if not item.is_ours:
         samples, sound_format = decode.samples_and_format(item.whole_path)
-        yield CorpusSound(sound_format, samples.size / decode.RATE_HZ, utterance_samples(item, samples))
+        yield CorpusSound(sound_format, samples.size / decode.RATE_HZ, _parts(item, samples))
         return
     with sound_files.opened(item.whole_path) as sound:
         sound_format = {"container": "flac", "rate_hz": sound.samplerate, "channels": sound.channels}
         yield CorpusSound(sound_format, sound.frames / sound.samplerate, _cut(item, sound))
+
+
+def _parts(item: MediaFile, samples: NDArray[np.int16]) -> Iterator[tuple[UtteranceSpan, NDArray[np.int16]]]:
+    for span in item.spans:
+        end = samples.size if span.end_s is None else round(span.end_s * decode.RATE_HZ)
+        yield span, samples[round((span.start_s or 0.0) * decode.RATE_HZ) : end]
 
 
 def _cut(item: MediaFile, sound: Any) -> Iterator[tuple[UtteranceSpan, NDArray[np.int16]]]:
@@ -109,18 +115,6 @@ def _channel_levels(path: Path) -> dict[str, float | None]:
     with suppress(AudioError):
         return {f"{name}_dbfs": _dbfs(level) for name, level in (decode.channel_levels(path) or {}).items()}
     return {}
-
-
-def utterance_samples(item: MediaFile, samples: NDArray[np.int16]) -> Iterator[tuple[UtteranceSpan, NDArray[np.int16]]]:
-    """Yield every utterance of a file with its samples, shape (n,); n is 0 if its times lie outside the sound.
-
-    Args:
-        item: the file
-        samples: its sound as decoded, shape (n_samples,)
-    """
-    for span in item.spans:
-        end = samples.size if span.end_s is None else round(span.end_s * decode.RATE_HZ)
-        yield span, samples[round((span.start_s or 0.0) * decode.RATE_HZ) : end]
 
 
 def measure(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
