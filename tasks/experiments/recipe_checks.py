@@ -40,7 +40,8 @@ def mistakes(plan: Plan) -> Iterator[str]:
     if recipe.branches_see == "everything" and plan.model.name not in IN_TWO_STEPS:
         yield f"branches_see: it works with {' and '.join(IN_TWO_STEPS)} only; found the model {plan.model.name}"
     for check in recipe.declare:
-        yield from _unknown(check, CHECKS, "declare: the audit has no check")
+        # as the audit's message writes it: seen-speakers
+        yield from _unknown(check.replace("-", " "), CHECKS, "declare: the audit has no check")
     if len(set(recipe.seeds)) < len(recipe.seeds):
         yield f"seeds: {recipe.seeds} names a seed twice; it would count twice"
 

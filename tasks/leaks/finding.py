@@ -101,19 +101,6 @@ class AuditReport:
         """Whether a run may continue."""
         return not _violations(self)
 
-    def with_more(self, findings: Sequence[Finding], declared: Collection[str] = ()) -> AuditReport:
-        """Return the report with further findings, from checks that need a fitted model.
-
-        Args:
-            findings: to append
-            declared: names of checks whose _violations the recipe accepts
-
-        Raises:
-            ConfigError: if there is no such check
-        """
-        accepted = accepted_checks(declared)
-        return replace(self, findings=(*self.findings, *(_declared(finding, accepted) for finding in findings)))
-
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a dictionary for JSON."""
         return {**asdict(self), "passed": self.passed}

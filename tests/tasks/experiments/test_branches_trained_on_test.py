@@ -43,7 +43,7 @@ def test_under_an_honest_protocol_it_stops_the_run_unless_it_is_declared(toy: To
     seen = {**FUSED, "protocol": "speaker-out(2)", "branches_see": "everything"}
     with pytest.raises(LeakError, match=r"learned in parts: 100\.0% of the test utterances"):
         run(toy(**seen))
-    declared = run(toy(**seen, declare=["learned in parts"]))
+    declared = run(toy(**seen, declare=["learned-in-parts"]))
     assert declared["branches_see"] == "everything"
     page = paths.page("trial").read_text()
     assert "LEAKY" in page
