@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from flows.cli import annotate, corpora, experiments, leaks
+from flows.cli import apply as apply_cli
 from flows.cli import captions as captions_cli
 from flows.cli import labels as labels_cli
 from flows.cli.command_support import load_settings, show_page
@@ -33,6 +34,7 @@ app.add_typer(annotate.app, name="annotate")
 app.add_typer(corpora.app, name="corpus")
 app.add_typer(experiments.app, name="experiment")
 app.add_typer(labels_cli.app, name="labels")
+app.add_typer(apply_cli.model_app, name="model")
 
 
 def main() -> None:
@@ -303,6 +305,7 @@ def cache_check() -> None:
     typer.echo(f"{len(damaged)} damaged results")
 
 
+app.command()(apply_cli.apply)
 app.command()(captions_cli.captions)
 app.command()(leaks.audit)
 app.command()(leaks.price)

@@ -21,7 +21,7 @@ from tasks.evaluation.protocols import Columns, Split
 from tasks.evaluation.splits import Labels
 from tasks.experiments import row_selection, windows
 from tasks.experiments.plan import FeatureSet, Plan
-from tasks.experiments.targets import MANY_INTENSITIES, SEVERAL
+from tasks.experiments.targets import fixed_outputs
 from tasks.features.base import store
 from tasks.features.base.sequences import Sequences
 from tasks.models.base.estimator import Inputs, Weights
@@ -254,11 +254,7 @@ def _of_rows(table: pa.Table, data: Data) -> pa.Table:
 
 
 def _outputs(plan: Plan, target: NDArray[Any]) -> tuple[str, ...]:
-    if plan.task == "classes":
-        return tuple(np.unique(target).tolist())
-    if plan.recipe.target == SEVERAL:
-        return tuple(name.removesuffix("_intensity") for name in MANY_INTENSITIES)
-    return (plan.recipe.target,)
+    return fixed_outputs(plan.recipe.target) or tuple(np.unique(target).tolist())
 
 
 def inputs_of(

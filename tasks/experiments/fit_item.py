@@ -19,6 +19,7 @@ FITTED = pa.schema(
         ("ids", pa.list_(pa.string())),
         ("outputs", pa.list_(pa.string())),
         ("scores", pa.list_(pa.list_(pa.float64()))),
+        ("thresholds", pa.list_(pa.float64())),
         ("n_train", pa.int64()),
         ("curves", pa.string()),
         ("notes", pa.list_(pa.string())),

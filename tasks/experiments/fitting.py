@@ -50,8 +50,8 @@ def fit_one(item: Fit, _: Section) -> Result:
     demand_fitted_inside(fitted, inputs, labels, split, item.id)
     scores = fitted.scores(inputs.rows(split.test)) if split.test.size else np.empty((0, 0))
     notes = list(getattr(fitted.estimator, "notes_", ()))
-    if item.plan.task == "labels" and split.test.size:
-        thresholds = _thresholds(item.plan, fitted, inputs, labels, split)
+    thresholds = _thresholds(item.plan, fitted, inputs, labels, split) if item.plan.task == "labels" else None
+    if thresholds is not None and split.test.size:
         scores = scoring.stretched(scores, thresholds)
         if item.plan.recipe.threshold == TUNED_THRESHOLD:
             listed = ", ".join(f"{threshold:.2f}" for threshold in thresholds)
@@ -60,6 +60,7 @@ def fit_one(item: Fit, _: Section) -> Result:
         "ids": data.ids[split.test].tolist(),
         "outputs": list(fitted.estimator.outputs_),
         "scores": scores.tolist(),
+        "thresholds": None if thresholds is None else thresholds.tolist(),
         "n_train": split.train.size,
         "curves": json.dumps(fitted.estimator.curves_),
         "notes": notes,

@@ -103,6 +103,7 @@ def _trained(recipe: Plan, model: Kept) -> dict[str, Any]:
         "task": recipe.task,
         "target": recipe.recipe.target,
         "outputs": model.record["outputs"],
+        "thresholds": model.record["thresholds"],
         "model": recipe.model.name,
         "settings": dict(recipe.points[model.item.point]),
         "seed": model.item.seed,

@@ -14,3 +14,14 @@ NATIVE = "native_label"
 TARGETS = ("emotion", "sentiment", NATIVE, SEVERAL, *INTENSITIES)
 SHARED = "shared"
 """The classes that every corpus of a pool has."""
+
+
+def fixed_outputs(target: str) -> tuple[str, ...]:
+    """Return the names of a target's labels, or of its value; none for classes, which depend on the rows.
+
+    Args:
+        target: of the recipe
+    """
+    if target == SEVERAL:
+        return tuple(name.removesuffix("_intensity") for name in MANY_INTENSITIES)
+    return (target,) if target in INTENSITIES else ()

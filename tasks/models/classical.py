@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tasks.models.base import array_files
 from tasks.models.base.checks import above_zero, check_width, classes_of
 from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, TrainingPart, Weights
+from tasks.models.base.row_products import row_products
 
 Link = Literal["softmax", "sigmoid", "identity"]
 
@@ -86,7 +87,7 @@ class Linear:
         from scipy.special import expit, softmax
 
         check_width(features, self.coef.shape[1])
-        values = np.asarray(features @ self.coef.T) + self.intercept
+        values = row_products(features, self.coef) + self.intercept
         linked = {"softmax": lambda: softmax(values, axis=1), "sigmoid": lambda: expit(values)}
         return np.asarray(linked.get(self.link, lambda: values)(), dtype=np.float64)
 

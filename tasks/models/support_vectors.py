@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tasks.models.base import array_files
 from tasks.models.base.checks import above_zero, check_width, classes_of
 from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, TrainingPart
+from tasks.models.base.row_products import row_products
 from tasks.models.classical import class_weight, noted
 from tasks.models.svm import linear_svm
 
@@ -95,10 +96,10 @@ class Svm(Estimator):
         features = inputs.matrix()
         check_width(features, (self.pairs_ if self.support_ is None else self.support_).shape[1])
         if self.support_ is None:
-            return self._votes(features @ self.pairs_.T + self.intercept_)
+            return self._votes(row_products(features, self.pairs_) + self.intercept_)
         starts = range(0, len(features), _KERNEL_ROWS)
         kernels = (_gaussian(features[start : start + _KERNEL_ROWS], self.support_, self.gamma_) for start in starts)
-        decisions = [kernel @ self.pairs_.T + self.intercept_ for kernel in kernels]
+        decisions = [row_products(kernel, self.pairs_) + self.intercept_ for kernel in kernels]
         return self._votes(np.concatenate([np.empty((0, self.intercept_.size)), *decisions]))
 
     def files(self) -> dict[str, bytes]:

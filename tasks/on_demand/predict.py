@@ -26,7 +26,8 @@ from tasks.labelling.votes import eligibility
 from tasks.media.decode import RATE_HZ, to_flac
 from tasks.media.segments.cutting import CutSegment, SegmentSpan, VideoSpans, cuts
 from tasks.models.svm.weak_svm import Classifier
-from tasks.on_demand import result_names, timeline
+from tasks.on_demand import result_names
+from tasks.on_demand.applying import timeline
 from tasks.stages.acoustic import feature_columns, vectors_result
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -44,6 +45,11 @@ class ClassifiedSpan:
     positive: float
     margin: float
     text: str
+
+    @property
+    def drawn(self) -> dict[str, float]:
+        """Decision values by class."""
+        return {"negative": self.negative, "neutral": self.neutral, "positive": self.positive}
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,15 @@ def run(source: str, *, captions: Path | None, out: Path, config: Config) -> Pre
     name = result_names.claim(out, medium.name, _identity(source), (".csv", ".png"))
     table, picture = out / f"{name}.csv", out / f"{name}.png"
     tables.write_csv(table, [asdict(row) for row in rows])
-    timeline.draw(rows, picture)
+    timeline.draw(
+        rows,
+        picture,
+        title=f"{medium.name}: sentiment",
+        outputs=classifier.classes,
+        sound=None,
+        duration_s=medium.duration_s,
+        axis="decision value",
+    )
     return Prediction(medium.name, "utterances" if medium.captions else "windows", tuple(rows), lost, table, picture)
 
 

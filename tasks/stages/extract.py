@@ -15,7 +15,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from tasks.core import bugs, code_version, paths, tables
@@ -23,14 +22,12 @@ from tasks.core.config import Config, Section
 from tasks.core.each import Each, Work
 from tasks.core.errors import AudioError, InputError
 from tasks.core.results import Reject, Result
-from tasks.core.sound_files import RATE_HZ
 from tasks.features.base import extraction, feature_sets, registry, store
 from tasks.features.base.extractor import Extractor, Sound, Transcript, VideoFrames
 from tasks.features.base.settings import settings_of
 from tasks.features.base.transcripts import transcripts
 from tasks.features.video import contact_sheet, utterance_frames
 from tasks.media.corpus_files import media_files as media
-from tasks.media.corpus_files import sound_check
 from tasks.media.corpus_files.media_files import MediaFile
 
 _TEXTS_PER_BATCH, _FILES_PER_BATCH = 256, 16
@@ -254,10 +251,7 @@ def _read(
 def _sounds(item: Batch, rejects: list[Reject]) -> Iterator[tuple[str, Sound]]:
     for file in item.files:
         try:
-            with sound_check.opened(file) as sound:
-                for span, part in sound.utterances:
-                    samples = part.astype(np.float32) / np.float32(sound_check.FULL_SCALE)
-                    yield span.utterance_id, Sound(samples, RATE_HZ)
+            yield from extraction.sounds(file)
         except AudioError as error:
             rejects.append(Reject(file.path, "no sound", str(error)))
 

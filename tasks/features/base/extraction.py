@@ -9,11 +9,16 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
+from tasks.core import sound_files
 from tasks.core.errors import AudioError
 from tasks.core.results import Reject
 from tasks.features.base import registry, store
 from tasks.features.base.extractor import Extractor, Sound, Transcript, VideoFrames
 from tasks.features.base.settings import settings_of
+from tasks.media.corpus_files import sound_check
+from tasks.media.corpus_files.media_files import MediaFile
 
 Content = Transcript | Sound | VideoFrames
 _BATCH_SIZE = 32
@@ -57,6 +62,23 @@ def _portions(inputs: Iterable[tuple[str, Content]]) -> Iterator[list[tuple[str,
             portion, n_samples = [], 0
     if portion:
         yield portion
+
+
+def sounds(item: MediaFile) -> Iterator[tuple[str, Sound]]:
+    """Yield id and sound of every utterance of a media file.
+
+    Args:
+        item: the file
+
+    Raises:
+        AudioError: if it cannot be decoded
+    """
+    with sound_check.opened(item) as sound:
+        for span, samples in sound.utterances:
+            yield (
+                span.utterance_id,
+                Sound(samples.astype(np.float32) / np.float32(sound_check.FULL_SCALE), sound_files.RATE_HZ),
+            )
 
 
 def _extract(function: Any, inputs: Sequence[tuple[str, Content]], extracted: Extracted) -> None:

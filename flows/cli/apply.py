@@ -1,0 +1,159 @@
+"""`undertone apply` and `model export`: trained models on new media, in a project or outside of one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.command_support import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks.core.config import Config
+    from tasks.on_demand.applying.export import Opened
+    from tasks.on_demand.applying.intake import Source
+    from tasks.on_demand.applying.run import Choices
+    from tasks.on_demand.applying.utterances import Cutting
+
+model_app = typer.Typer(no_args_is_help=True, help="Trained models: export them for use elsewhere.")
+_FORMATS = "csv, jsonl, vtt, audacity, parquet, png"
+Sources = Annotated[list[str], typer.Argument(help="Media files, folders, http(s) URLs; - reads a list from stdin.")]
+Captions = Annotated[Path | None, typer.Option(help="Caption file; by default the one next to the media file.")]
+Formats = Annotated[str, typer.Option("--to", help=f"Formats of the results, separated by commas: {_FORMATS}.")]
+Cuts = Annotated[str, typer.Option("--by", help="Utterances: auto (captions, else windows), captions, windows, file.")]
+UnsureBelow = Annotated[float, typer.Option(min=0, max=1, help="Probability below which a class is unsure.")]
+
+
+def apply(
+    experiment: Annotated[str, typer.Argument(help="An experiment with results, or an exported folder.")],
+    sources: Sources,
+    *,
+    captions: Captions = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; by default predictions/EXPERIMENT.")] = None,
+    to: Formats = "csv,png",
+    by: Cuts = "auto",
+    unsure_below: UnsureBelow = 0.5,
+) -> None:
+    """Apply a trained model to new media: a class with its probability for every utterance.
+
+    Media that cannot be used get one line each, and the exit status is 1.
+
+    Example: [bold]undertone apply ravdess-functionals-svm recordings/ --to csv,vtt,png[/]
+    """
+    _apply(experiment, sources, captions=captions, out=out, to=to, by=by, unsure_below=unsure_below)
+
+
+@model_app.command("export")
+def export_model(
+    experiment: Annotated[str, typer.Argument(help="An experiment with results.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
+    checkpoints: Annotated[bool, typer.Option(help="Copy the pretrained models that the features need.")] = True,
+) -> None:
+    """Write a trained model into a folder that works elsewhere: undertone apply FOLDER FILE.
+
+    Example: [bold]undertone model export ravdess-functionals-svm my-model/[/]
+    """
+    from tasks.on_demand.applying import export
+
+    written = export.export(experiment, folder, _settings(), with_checkpoints=checkpoints)
+    typer.echo(f"{written.folder}: {written.n_bytes / 1e6:.1f} MB. On a machine with undertone:")
+    typer.echo(f"  undertone apply {written.folder} FILE")
+    for name in written.needed:
+        typer.echo(f"It needs the pretrained model {name} there.")
+
+
+def _apply(
+    experiment: str,
+    sources: Sequence[str],
+    *,
+    captions: Path | None,
+    out: Path | None,
+    to: str,
+    by: str,
+    unsure_below: float,
+) -> None:
+    from tasks.experiments import kept_model
+    from tasks.on_demand.applying import doubts, export, intake
+    from tasks.on_demand.applying.run import Choices
+
+    opened = export.open_model(kept_model.folder_of(experiment), _settings())
+    folder = out or Path("predictions", opened.model.card.experiment)
+    choices = Choices(folder, _formats(to), captions, _cutting(by), unsure_below)
+    listed = list(intake.sources(sources, sys.stdin))
+    _demand_one_medium(captions, len(listed))
+    for warning in doubts.of_model(opened.model, opened.config):
+        typer.echo(f"warning: {warning}", err=True)
+    raise typer.Exit(1 if _each(opened, listed, choices) else 0)
+
+
+def _each(opened: Opened, listed: Sequence[Source], choices: Choices) -> int:
+    """Apply the model to every source; return how many could not be used."""
+    from flows.cli.screens import applied as screen
+    from tasks.on_demand.applying import run
+
+    n_failed = 0
+    for number, source in enumerate(listed, start=1):
+        place = f"[{number}/{len(listed)}] " if len(listed) > 1 else ""
+        if source.problem:
+            typer.echo(
+                f"{place}{source.text}: {source.problem}" if source.is_skipped else f"undertone: {source.problem}",
+                err=True,
+            )
+            n_failed += not source.is_skipped
+            continue
+        try:
+            with screen.progress(f"{place}{source.text}") as progress:
+                applied = run.apply_one(opened.model, source.text, choices, opened.config, progress)
+        except Exception as error:
+            message = run.failure(source.text, error)
+            if message is None:
+                raise
+            typer.echo(f"undertone: {message}", err=True)
+            n_failed += 1
+            continue
+        screen.result(applied, place, whole=len(listed) == 1)
+    return n_failed
+
+
+def _settings() -> Config:
+    """Return the project's settings; outside of a project, the shipped ones."""
+    from tasks.core import config, paths
+    from tasks.core.code_version import ROOT
+
+    return load_settings() if paths.PARAMS.is_file() else config.load(ROOT / paths.PARAMS)
+
+
+def _formats(to: str) -> tuple[str, ...]:
+    from tasks.core.errors import InputError
+    from tasks.on_demand.applying.formats import ENDINGS
+
+    names = tuple(dict.fromkeys(name.strip() for name in to.split(",") if name.strip()))
+    if unknown := [name for name in names if name not in ENDINGS] or (not names and [to]):
+        raise InputError(f"--to: there is no format {', '.join(map(repr, unknown))}; expected some of {_FORMATS}")
+    return names
+
+
+def _cutting(by: str) -> Cutting:
+    from typing import get_args
+
+    from tasks.core.errors import InputError
+    from tasks.on_demand.applying.utterances import Cutting
+
+    for name in get_args(Cutting):
+        if name == by:
+            cutting: Cutting = name
+            return cutting
+    raise InputError(f"--by: found {by!r}; expected one of {', '.join(get_args(Cutting))}")
+
+
+def _demand_one_medium(captions: Path | None, n_sources: int) -> None:
+    from tasks.core.errors import InputError
+
+    if not n_sources:
+        raise InputError("there is nothing to apply the model to: the list is empty")
+    if captions is not None and n_sources > 1:
+        raise InputError(f"--captions belongs to one file, found {n_sources}; put X.vtt beside each X instead")
