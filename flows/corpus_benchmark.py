@@ -1,4 +1,4 @@
-"""Prefect flow of the corpus experiments: all stages of dvc.yaml that the interviews' report does not need."""
+"""Prefect flow of the experiments: all stages of dvc.yaml but those of the interviews' report."""
 
 from __future__ import annotations
 
@@ -45,15 +45,12 @@ def corpus_benchmark(
     # check recipes before corpora are read, which takes longer
     config = load(paths.PARAMS)
     plan.demand(config)
-    interviews = set(dag.of_interviews())
-    needed = {before for name in dag.stages() if name not in interviews for before in dag.up_to(name)}
-    wanted = [name for name in dag.stages() if name in needed] if config.corpora else []
-    if experiments:
-        if unknown := sorted(set(experiments) - set(config.experiments)):
-            raise InputError(
-                f"params.yaml has no experiment {', '.join(unknown)}; it has {', '.join(config.experiments) or 'none'}"
-            )
-        wanted = [stage for part in plan.stages(plan.plan(name, config) for name in experiments) for stage in part]
+    if unknown := sorted(set(experiments or ()) - set(config.experiments)):
+        raise InputError(
+            f"params.yaml has no experiment {', '.join(unknown)}; it has {', '.join(config.experiments) or 'none'}"
+        )
+    needed = {before for name in experiments or () for before in dag.up_to(f"page@{name}")}
+    wanted = [name for name in dag.stages() if name in needed] or dag.of_experiments()
     if not wanted:
         return Completed(
             name="Nothing", message="params.yaml has no corpora yet; add one: undertone corpus add NAME PATH"

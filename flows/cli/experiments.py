@@ -81,22 +81,18 @@ def run_experiments(
     Example: [bold]undertone experiment run ravdess-functionals-svm[/]
     """
     from flows.cli.screens import experiments as experiment_screen
-    from flows.project import dag
+    from flows.runs import in_process
     from tasks.experiments import plan, plan_checks
     from tasks.experiments.checkpoint_list import registered
 
     if checkpoint or tiny:
         names = _write_variants(names, checkpoint or (), tiny=tiny)
     config = registered(load_settings())
-    plans = [plan.plan(demand_experiment(config, name), config) for name in names]
-    plan_checks.demand_checkpoints(plans)
-    reading, computing = plan.stages(plans)
-    dag.reproduce(reading, alone=True)
-    plan_checks.demand_corpus(plans)
-    dag.reproduce(computing, alone=True)
+    plan_checks.demand_checkpoints(plan.plan(demand_experiment(config, name), config) for name in names)
     if force:
-        dag.reproduce(tuple(f"experiment@{name}" for name in names), force=True)
-        dag.reproduce(tuple(f"page@{name}" for name in names), alone=True)
+        in_process.bring_up_to_date([f"inputs@{name}" for name in names], say=typer.echo)
+        in_process.bring_up_to_date([f"experiment@{name}" for name in names], say=typer.echo, force=True)
+    in_process.bring_up_to_date([f"page@{name}" for name in names], say=typer.echo)
     results = [metrics for name in names if (metrics := _metrics(name)) is not None]
     experiment_screen.overview(config, results, only=names)
 

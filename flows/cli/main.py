@@ -87,12 +87,18 @@ def demo() -> None:
 
 @app.command()
 def run(
-    stages: Annotated[list[str] | None, typer.Argument(help="Names of stages; all if none is named.")] = None,
+    stages: Annotated[
+        list[str] | None, typer.Argument(help="Names of stages; if none is named, all of the interviews' report.")
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", "-f", help="Run the named stages even if they are current.")
     ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All corpora and experiments, too.")] = False,
 ) -> None:
     """Run outdated stages and the stages they need; current ones are skipped.
+
+    Corpora and experiments that the interviews' report does not show run when
+    they are named, or with --all.
 
     `run crawl --force` tries all rejected interviews again, also those that
     failed for good.
@@ -103,7 +109,7 @@ def run(
 
     if force and "crawl" in (stages or ()):
         _forget_failed_interviews()
-    in_process.bring_up_to_date(stages or (), say=typer.echo, force=force)
+    in_process.bring_up_to_date(stages or (), say=typer.echo, force=force, everything=everything)
     if not stages or "report" in stages:
         _show_report()
 

@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 
 from flows.project import atomic_records, upgrade
 from tasks.core import os_errors, paths, workers, yaml_files
-from tasks.core.config import INTERVIEWS
 from tasks.core.errors import Busy, InputError, UndertoneError
 
 Result = TypeVar("Result")
@@ -27,7 +26,6 @@ Result = TypeVar("Result")
 # that two threads that read dvc.yaml at the same time find it invalid now and then
 _DVC_CALLS = threading.Lock()
 _POLL_S = 0.5
-_INTERVIEWS = f"corpus@{INTERVIEWS}"
 
 
 class Dag:
@@ -60,6 +58,7 @@ class Dag:
         self._upstream = {
             stage.addressing: tuple(sorted(before.addressing for before in graph.successors(stage))) for stage in graph
         }
+        self._features = _features(root)
 
     def stages(self) -> tuple[str, ...]:
         """Return all stages, each after those it needs; independent ones in alphabetical order."""
@@ -90,24 +89,46 @@ class Dag:
         return self._upstream[stage]
 
     def up_to(self, stage: str) -> tuple[str, ...]:
-        """Return a stage and all stages it needs, directly or indirectly, each after those it needs."""
+        """Return a stage and all stages it needs, directly or indirectly, each after those it needs.
+
+        Of a corpus's features, an experiment needs those that its recipe names; dvc.yaml can name only their folder.
+        """
         needed, pending = set[str](), [stage]
         while pending:
             needed.add(current := pending.pop())
-            pending.extend(self._upstream[current])
+            features = self._features.get(current)
+            pending.extend(
+                before
+                for before in self._upstream[current]
+                if features is None or not before.startswith("extract@") or before in features
+            )
         return tuple(name for name in self.stages() if name in needed)
 
     def of_interviews(self) -> tuple[str, ...]:
-        """Return the shipped stages that need no other corpus than the interviews, each after those it needs.
+        """Return the stages that update the interviews' report, each after those it needs.
 
-        An empty leaderboard is one.
+        Those are the stages it needs, the page of its experiment, and all stages that need no other corpus, no other
+        features and no other experiment, such as those of a user.
         """
-        return tuple(
-            stage
-            for stage in self.stages()
-            if ":" not in stage
-            and not any(before.startswith("corpus@") and before != _INTERVIEWS for before in self.up_to(stage))
-        )
+        report = set(self.up_to("report")) if "report" in self._upstream else set[str]()
+        report |= {stage.replace("experiment@", "page@") for stage in report if stage.startswith("experiment@")}
+
+        def is_needed(stage: str) -> bool:
+            return stage in report or all("@" not in name or name in report for name in self.up_to(stage))
+
+        return tuple(stage for stage in self.stages() if is_needed(stage))
+
+    def of_experiments(self) -> tuple[str, ...]:
+        """Return all stages but those of the interviews' report, with those they need, each after those it needs.
+
+        The leaderboard shows what results there are: by itself it needs none. Features of crawled interviews are
+        extracted only if an experiment reads them.
+        """
+        interviews = set(self.of_interviews())
+        others = {stage for stage in self.stages() if stage not in interviews}
+        of_crawl = {stage for stage in others if stage.startswith("extract@") and "crawl" in self.up_to(stage)}
+        needed = {before for stage in others - of_crawl - {"leaderboard"} for before in self.up_to(stage)}
+        return tuple(stage for stage in self.stages() if stage in needed | (others & {"leaderboard"}))
 
     def is_current(self, stage: str) -> bool:
         """Return whether a stage's inputs, parameters and outputs are those that its last run recorded.
@@ -342,6 +363,20 @@ def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, alone: bool 
         raise UndertoneError(f"{error}{why}\nFinished stages are kept; the next run continues from there") from error
     except DvcException as error:
         raise UndertoneError(_message(error)) from error
+
+
+def _features(root: Path) -> dict[str, set[str]]:
+    """Return the stages that extract the features of each recipe, by the stage that digests those features."""
+    try:
+        content = yaml_files.read(root / paths.PARAMS).content
+    except FileNotFoundError:
+        return {}
+    experiments = (content.get("experiments") if isinstance(content, dict) else None) or {}
+    return {
+        f"inputs@{name}": {f"extract@{feature}" for feature in recipe["features"]}
+        for name, recipe in experiments.items()
+        if isinstance(recipe, dict) and isinstance(recipe.get("features"), list)
+    }
 
 
 def _restore_outputs(root: Path) -> None:

@@ -1,69 +1,90 @@
 """Run outdated stages in this process, one after the other, and record them in dvc.lock.
 
-The result is that of `dvc repro`, without starting a process and importing libraries for every stage of the weak path.
-Short stages are recorded together. Stages that need memory of their own (networks), and users' own commands, run
+The result is that of `dvc repro`, without starting a process and importing libraries for every stage. Short stages are
+recorded together. Stages that train or apply networks, which need memory of their own, and users' own commands run
 through DVC in their own process.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from flows.project import upgrade
 from flows.project.dag import Dag, reproduce
 from flows.runs import checked_recipes, memory
 from tasks.__main__ import PRELOADED, explain, run
-from tasks.core import os_errors, paths
-from tasks.core.config import load
+from tasks.core import code_version, locks, os_errors, paths, progress_log
+from tasks.core.config import Config, load
 from tasks.core.each import Tally, lasting
 from tasks.core.errors import UndertoneError
 from tasks.experiments.checkpoint_list import registered
 
-_OWN_PROCESS, _CODE = ("corpus", "extract", "experiment"), "code"
+_CODE = "code"
+_NETWORKS = re.compile(r"^\s*(?:import|from) (?:torch|lightning|transformers)\b", re.MULTILINE)
 _UNRECORDED_S = 5.0
 """Stages that took less than this together are recorded with the next one; after a kill they only run again."""
 
 
-def bring_up_to_date(stages: Collection[str] = (), *, say: Callable[[str], None], force: bool = False) -> None:
+def bring_up_to_date(
+    stages: Collection[str] = (), *, say: Callable[[str], None], force: bool = False, everything: bool = False
+) -> None:
     """Run outdated stages and the stages they need.
 
     Args:
-        stages: their names; all stages if empty
+        stages: their names; if empty, those of the interviews' report
         say: receives one line per stage, and one per file that was updated for this version
         force: run the named stages even if they are current, and of those they need only the digests of the code
+        everything: run all stages
 
     Raises:
         UndertoneError: if a stage failed or is unknown; finished items and stages are kept
     """
+    progress_log.on_a_terminal()
     # first, since params.yaml of an older version may lack keys
     upgrade.bring_up_to_date(Path(), say)
     config = registered(load(paths.PARAMS))
     dag = Dag(wait_s=config.runtime.lock_wait_s, waiting=say)
     dag.demand(stages)
+    wanted = set(stages) or set(dag.stages() if everything else dag.of_interviews())
     # every stage depends on the digests of the code, which a new project does not have yet
-    needed = {_CODE, *stages} if force else {needed for name in stages for needed in dag.up_to(name)}
-    wanted = [stage for stage in dag.stages() if stage in needed or not stages]
+    needed = {_CODE, *wanted} if force else {needed for name in stages for needed in dag.up_to(name)} or wanted
     with lasting(config.runtime, PRELOADED) as driver, _records(dag) as records:
-        for name in wanted:
-            forced = force and (name in stages or not stages)
-            # if its inputs were just written, `_run` asks DVC once, after locking; asking here too costs time
-            if not (forced or (records.changed(name) and _runs_here(dag, name))) and dag.is_current(name):
+        for name in [stage for stage in dag.stages() if stage in needed]:
+            forced = force and name in wanted
+            # if its inputs were just written, `_run` and DVC ask once, after locking; asking here too costs time
+            if not (forced or records.changed(name)) and dag.is_current(name):
+                locks.forget(name)
                 say(f"{name}: current")
-            elif _runs_here(dag, name):
+                continue
+            checked_recipes.demand(dag, name, needed, config)
+            if _runs_here(dag, name, config):
                 work = partial(run, config=config, each=driver, by="undertone run", waiting=say)
                 say(f"{name}: {_run(records, name, work, forced) or 'current'}")
             else:
                 records.write()
-                checked_recipes.demand(dag, name, wanted, config)
+                say(f"{name}: in a process of its own")
                 reproduce((name,), force=forced, alone=True)
 
 
-def _runs_here(dag: Dag, name: str) -> bool:
-    return name.partition("@")[0] not in _OWN_PROCESS and dag.command(name) == f"python -m tasks {name}"
+def _runs_here(dag: Dag, name: str, config: Config) -> bool:
+    word, _, instance = name.partition("@")
+    if dag.command(name) != f"python -m tasks {name}":
+        return False
+    if word not in ("extract", "experiment"):
+        return True
+    try:
+        plugins = import_module(f"tasks.stages.{word}").plugins(config, instance)
+    except UndertoneError:
+        # the stage reports it
+        return True
+    files = {path for plugin in plugins for path in code_version.files(plugin)}
+    return not any(_NETWORKS.search((code_version.ROOT / path).read_text(encoding="utf-8")) for path in files)
 
 
 class _Records:

@@ -151,23 +151,6 @@ def _demand_none(mistakes: Iterable[str], where: str) -> None:
         raise ConfigError(f"{where}.{mistake}")
 
 
-def stages(plans: Iterable[Plan]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the stages that experiments need, in order: those up to the corpora; features and the experiments.
-
-    Args:
-        plans: the recipes
-    """
-    read, features, experiments = dict[str, None](), dict[str, None](), dict[str, None]()
-    weights = dict[str, None]()
-    for checked in plans:
-        listed = checked.config.checkpoints.items()
-        weights |= dict.fromkeys(f"checkpoint@{name}" for name, path in listed if path in checked.checkpoints)
-        read[f"corpus@{checked.recipe.corpus}"] = None
-        features |= dict.fromkeys(f"extract@{part.name}" for part in checked.parts)
-        experiments |= dict.fromkeys(f"{stage}@{checked.name}" for stage in ("inputs", "experiment", "page"))
-    return (*weights, "code", *read), (*features, *experiments)
-
-
 def checkpoints(config: Config) -> tuple[str, ...]:
     """Return the pretrained models that valid features and recipes name, each once.
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,3 +150,79 @@ def test_outputs_come_back_if_a_stage_fails(small: Path) -> None:
     with pytest.raises(UndertoneError, match="failed to run: exit 1"), current.held("last"):
         current.execute("last")
     assert (small / "last").read_text() == "aa"
+
+
+PROJECT = """
+stages:
+  code: {cmd: x, outs: [digests]}
+  crawl: {cmd: x, deps: [digests], outs: [media]}
+  leaderboard: {cmd: x, deps: [experiment], outs: [board]}
+  report: {cmd: x, deps: [experiment/weak], outs: [report]}
+  mine: {cmd: x, deps: [media], outs: [counts]}
+  figure: {cmd: x, deps: [experiment/voice], outs: [plot]}
+  corpus: {foreach: "${corpora}", do: {cmd: x, deps: ["${item.path}", digests], outs: ["corpus/${key}"]}}
+  extract:
+    foreach: ${features}
+    do: {cmd: x, deps: ["corpus/${item.corpus}"], outs: ["extract/${item.corpus}/${key}"]}
+  inputs: {foreach: "${experiments}", do: {cmd: x, deps: ["extract/${item.corpus}"], outs: ["inputs/${key}"]}}
+  experiment: {foreach: "${experiments}", do: {cmd: x, deps: ["inputs/${key}"], outs: ["experiment/${key}"]}}
+  page: {foreach: "${experiments}", do: {cmd: x, deps: ["experiment/${key}"], outs: ["page/${key}"]}}
+"""
+SETTINGS: dict[str, Any] = {
+    "corpora": {"acted": {"path": "source"}, "interviews": {"path": "media"}},
+    "features": {
+        "mid-term": {"corpus": "interviews"},
+        "meaning": {"corpus": "interviews"},
+        "voice": {"corpus": "acted"},
+        "spare": {"corpus": "acted"},
+    },
+    "experiments": {
+        "weak": {"corpus": "interviews", "features": ["mid-term"]},
+        "voice": {"corpus": "acted", "features": ["voice"]},
+    },
+}
+WEAK = ["code", "crawl", "corpus@interviews", "extract@mid-term", "inputs@weak", "experiment@weak"]
+VOICE = ["code", "corpus@acted", "extract@voice", "inputs@voice", "experiment@voice"]
+
+
+@pytest.fixture
+def project_dag(small: Path) -> Callable[..., Dag]:
+    """Return a function that makes the DAG of a project with a report, and more experiments if there are any."""
+
+    def dag(**experiments: dict[str, Any]) -> Dag:
+        settings = {**SETTINGS, "experiments": {**SETTINGS["experiments"], **experiments}}
+        (small / "params.yaml").write_text(json.dumps(settings))
+        (small / "dvc.yaml").write_text(PROJECT)
+        return Dag()
+
+    return dag
+
+
+def test_an_experiment_needs_the_features_that_its_recipe_names(project_dag: Callable[..., Dag]) -> None:
+    dag = project_dag()
+    assert set(dag.up_to("experiment@voice")) == set(VOICE)
+    # a flow waits for the others: DVC digests their folder
+    assert set(dag.upstream("inputs@voice")) == {"extract@spare", "extract@voice"}
+
+
+def test_stages_of_the_interviews_are_those_of_their_report(project_dag: Callable[..., Dag]) -> None:
+    assert set(project_dag().of_interviews()) == {*WEAK, "report", "page@weak", "mine"}
+
+
+def test_other_experiments_leave_the_interviews_alone_unless_they_read_them(project_dag: Callable[..., Dag]) -> None:
+    others = {*VOICE, "extract@spare", "page@voice", "figure", "leaderboard"}
+    assert set(project_dag().of_experiments()) == others
+    fused = project_dag(fused={"corpus": "interviews", "features": ["meaning"]})
+    of_fused = {"crawl", "corpus@interviews", "extract@meaning", "inputs@fused", "experiment@fused", "page@fused"}
+    assert set(fused.of_experiments()) == others | of_fused
+    assert "experiment@fused" not in fused.of_interviews()
+
+
+def test_a_project_of_interviews_only_has_no_other_experiments(project_dag: Callable[..., Dag], small: Path) -> None:
+    settings = {name: {key: entry for key, entry in section.items() if key in ("interviews", "mid-term", "weak")}
+                for name, section in SETTINGS.items()}  # fmt: skip
+    (small / "dvc.yaml").write_text(PROJECT.replace("  figure: {cmd: x, deps: [experiment/voice], outs: [plot]}\n", ""))
+    (small / "params.yaml").write_text(json.dumps(settings))
+    dag = Dag()
+    assert set(dag.of_interviews()) == set(dag.stages())
+    assert dag.of_experiments() == ()
