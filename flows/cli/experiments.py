@@ -35,12 +35,17 @@ def list_experiments(
     from flows.cli.screens import experiments as experiment_screen
     from flows.project import dag
     from tasks.core import paths
+    from tasks.core.errors import UndertoneError
 
     config = load_settings()
     results = [metrics for name in config.experiments if (metrics := _metrics(name)) is not None]
     experiment_screen.overview(config, results)
     if results:
-        dag.reproduce(("code", "leaderboard"), alone=True)
+        try:
+            dag.reproduce(("code", "leaderboard"), alone=True)
+        except UndertoneError as error:
+            # such as a run in progress: what there is can be shown
+            typer.echo(f"The leaderboard is not updated: {error}", err=True)
         show_page(paths.LEADERBOARD, browse=show, title="The leaderboard")
 
 

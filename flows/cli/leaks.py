@@ -64,7 +64,7 @@ def price(
     Example: [bold]undertone price ravdess-mid-term-svm[/]
     """
     from flows.cli.screens import experiments as experiment_screen
-    from flows.project import dag
+    from flows.runs import in_process
     from tasks.core import bugs, each, paths, tables
     from tasks.experiments import plan, plan_checks
     from tasks.experiments.checkpoint_list import registered
@@ -75,10 +75,7 @@ def price(
     recipe = plan.plan(_demand_priced(config, name), config)
     leak_price.demand_honest(recipe)
     plan_checks.demand_checkpoints([recipe])
-    reading, computing = plan.stages([recipe])
-    dag.reproduce(reading, alone=True)
-    plan_checks.demand_corpus([recipe])
-    dag.reproduce(tuple(stage for stage in computing if stage.startswith("extract@")), alone=True)
+    in_process.bring_up_to_date([f"inputs@{name}"], say=typer.echo)
     with bugs.recorded(f"price@{name}"):
         result = leak_price.price(name, config, each=each.local(config.runtime), declared=declared or [])
     target = paths.folder(f"price@{name}") / "index.html"

@@ -112,11 +112,12 @@ class Dag:
         """
         report = set(self.up_to("report")) if "report" in self._upstream else set[str]()
         report |= {stage.replace("experiment@", "page@") for stage in report if stage.startswith("experiment@")}
-
-        def is_needed(stage: str) -> bool:
-            return stage in report or all("@" not in name or name in report for name in self.up_to(stage))
-
-        return tuple(stage for stage in self.stages() if is_needed(stage))
+        report |= {stage for stage in self._crawled() if stage.startswith("corpus@")}
+        return tuple(
+            stage
+            for stage in self.stages()
+            if stage in report or all("@" not in name or name in report for name in self.up_to(stage))
+        )
 
     def of_experiments(self) -> tuple[str, ...]:
         """Return all stages but those of the interviews' report, with those they need, each after those it needs.
@@ -124,11 +125,13 @@ class Dag:
         The leaderboard shows what results there are: by itself it needs none. Features of crawled interviews are
         extracted only if an experiment reads them.
         """
-        interviews = set(self.of_interviews())
-        others = {stage for stage in self.stages() if stage not in interviews}
-        of_crawl = {stage for stage in others if stage.startswith("extract@") and "crawl" in self.up_to(stage)}
-        needed = {before for stage in others - of_crawl - {"leaderboard"} for before in self.up_to(stage)}
+        others = set(self.stages()).difference(self.of_interviews())
+        asked_for = others - {"leaderboard"} - {stage for stage in self._crawled() if stage.startswith("extract@")}
+        needed = {before for stage in asked_for for before in self.up_to(stage)}
         return tuple(stage for stage in self.stages() if stage in needed | (others & {"leaderboard"}))
+
+    def _crawled(self) -> set[str]:
+        return {stage for stage in self.stages() if "crawl" in self.up_to(stage)}
 
     def is_current(self, stage: str) -> bool:
         """Return whether a stage's inputs, parameters and outputs are those that its last run recorded.

@@ -25,5 +25,9 @@ def demand(dag: Dag, stage: str, wanted: Collection[str], config: Config) -> Non
     names = [name] if word == "experiment" else []
     if word == "extract" and name in config.features:
         of_corpus = (key for key, entry in config.experiments.items() if entry.corpus == config.features[name].corpus)
-        names = [key for key in of_corpus if (wished := f"experiment@{key}") in wanted and not dag.is_current(wished)]
+        names = [
+            key
+            for key in of_corpus
+            if not {f"inputs@{key}", f"experiment@{key}"}.isdisjoint(wanted) and not dag.is_current(f"experiment@{key}")
+        ]
     plan_checks.demand_corpus(plan.plan(key, config) for key in names)

@@ -39,7 +39,7 @@ def test_the_flow_reads_the_corpora_of_params_yaml(corpora: Path) -> None:
     # besides the corpora: code
     assert state.message == "3 stages run, 0 current"
     dag = Dag()
-    assert [stage for stage in dag.stages() if "@" in stage] == ["corpus@my-plain", "corpus@my-tess"]
+    assert [stage for stage in dag.stages() if "@my" in stage] == ["corpus@my-plain", "corpus@my-tess"]
     assert all(dag.is_current(stage) for stage in ("corpus@my-plain", "corpus@my-tess"))
     assert "corpus@my-tess" not in dag.up_to("report")
     first = {path.name: path.read_bytes() for path in paths.folder("corpus@my-tess").iterdir()}
@@ -92,7 +92,7 @@ def test_price_of_a_recipe(corpora: Path) -> None:
 
 def test_a_users_mistake_is_one_message_without_traceback(corpora: Path) -> None:
     for arguments, message in (
-        (("corpus", "doctor", "nobody"), "has no corpus 'nobody'; it has my-tess, my-plain. Add it"),
+        (("corpus", "doctor", "nobody"), "has no corpus 'nobody'; it has interviews, my-tess, my-plain. Add it"),
         (("audit", "my-tess", "--protocol", "speaker-ou(2)"), "did you mean speaker-out(k)"),
         (("audit", "my-tess"), "official needs the split of every utterance"),
         (("audit", "my-tess", "--protocol", "random(3)", "--declare", "everything"), "no such check; there are"),
