@@ -428,5 +428,5 @@ def _show_report(*, browse: bool = False, title: str = "\nThe report") -> None:
     from flows.cli.screens import results
     from tasks.core import paths
 
-    results.headline()
+    results.headline(load_settings().report.experiment)
     show_page(paths.REPORT, browse=browse, title=title)

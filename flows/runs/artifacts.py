@@ -14,7 +14,8 @@ from flows.project.dag import Dag
 from flows.runs import lineage
 from tasks.core import bugs, paths, pipeline_file, tables
 from tasks.core.artifacts import read_json
-from tasks.pages.common import headline
+from tasks.core.config import load
+from tasks.pages.common import score_text
 from tasks.pages.weak import funnel, inputs
 
 REPORT_URL = "UNDERTONE_REPORT_URL"
@@ -51,7 +52,7 @@ def publish(dag: Dag, stages: Sequence[str]) -> None:
             description="Data that training and test videos share; an undeclared violation stops the run.",
         )
     if "report" in stages and dag.is_current("report"):
-        _publish_results()
+        _publish_results(load(paths.PARAMS).report.experiment)
 
 
 def _rejects(stages: Sequence[str]) -> list[dict[str, Any]]:
@@ -91,17 +92,17 @@ def _findings(report: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (not row["n"], order.index(row["severity"])))
 
 
-def _publish_results() -> None:
-    metrics = read_json(paths.METRICS)
+def _publish_results(experiment: str) -> None:
+    results = inputs.read(experiment)
     create_markdown_artifact(
         key="funnel",
-        markdown=funnel.markdown(funnel.funnel(inputs.read())),
+        markdown=funnel.markdown(funnel.funnel(results)),
         description="From listed videos to training and test rows: every loss, with its reason.",
     )
     create_markdown_artifact(
         key="headline-scores",
-        markdown=f"{headline.markdown(headline.headline(metrics))}\n{headline.verdict(metrics)}\n",
-        description=metrics["protocol"]["words"],
+        markdown=f"{score_text.markdown(results.metrics)}\n{score_text.summary(results.metrics).why}\n",
+        description=results.metrics["protocol_in_words"],
     )
     create_link_artifact(
         key="report",

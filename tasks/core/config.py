@@ -150,8 +150,9 @@ class Evaluate(Section):
 
 
 class Report(Section):
-    """Title and audio examples of the report."""
+    """Title and audio examples of the report, and the experiment whose scores it shows."""
 
+    experiment: Annotated[str, Field(pattern=CORPUS_NAME)] = "interviews-source"
     title: str
     segments_per_class: Annotated[int, Field(ge=0, le=50)]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -80,8 +80,10 @@ class _Table:
         agreed = agreement.agreement(ratings, groups, self.bootstrap)
         return {
             "alpha": agreed.alpha,
+            "agreement": {name: asdict(estimate) for name, estimate in agreed.estimates.items()},
             "annotators": sorted(agreed.against_majority),
             "n_without_majority": sum(not self.rows[row_id]["listeners"] for row_id in rated),
+            "annotator_macro_f1": dict(agreed.against_majority),
             "leave_one_out_macro_f1": dict(agreed.leave_one_out),
         }
 

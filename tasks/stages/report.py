@@ -15,4 +15,4 @@ def run(config: Config, *, each: Each) -> None:
         config: params.yaml
         each: not used, the stage has no items
     """
-    tables.write_text(paths.REPORT, page.page(inputs.read(), config))
+    tables.write_text(paths.REPORT, page.page(inputs.read(config.report.experiment), config))

@@ -64,13 +64,7 @@ def result(config: Config, metrics: Mapping[str, Any], cost: Mapping[str, Any]) 
         cost: its `cost.json`
     """
     console = Console()
-    title = metrics["experiment"] + (" (simulated)" if metrics.get("simulated") else "")
-    baselines = metrics["baselines"]
-    table = Table("score", "the recipe", *(Column(Text(baseline)) for baseline in baselines), title=Text(title))
-    for name in score_text.measures(metrics):
-        row = [_interval(metrics["scores"][name]), *(_interval(scores[name]) for scores in baselines.values())]
-        table.add_row(score_text.NAMES[name], *row)
-    console.print(table)
+    console.print(score_table(metrics))
     if metrics["task"] == "classes":
         by_class = Table("class", *(Column(head, justify="right") for head in ("precision", "recall", "F1", "support")))
         for name, scores in metrics["scores"]["per_class"].items():
@@ -88,6 +82,20 @@ def result(config: Config, metrics: Mapping[str, Any], cost: Mapping[str, Any]) 
     if marks := result_marks.all_of(metrics, config):
         advice = f"To update: undertone experiment run {metrics['experiment']}"
         console.print(Text(f"These results are {'; '.join(marks)}. {advice}", "red"))
+
+
+def score_table(metrics: Mapping[str, Any]) -> Table:
+    """Return the table of an experiment's scores and those of its baselines.
+
+    Args:
+        metrics: its `metrics.json`
+    """
+    title = metrics["experiment"] + (" (simulated)" if metrics.get("simulated") else "")
+    by_system = {"the recipe": metrics["scores"], **metrics["baselines"]}
+    table = Table("score", *(Column(Text(name)) for name in by_system), title=Text(title))
+    for name in score_text.measures(metrics):
+        table.add_row(score_text.NAMES[name], *(_interval(of_system[name]) for of_system in by_system.values()))
+    return table
 
 
 def comparison(comparison: Comparison) -> None:

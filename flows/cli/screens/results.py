@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows.cli.screens import labels
+from flows.cli.screens import experiments, labels
 from tasks.core import artifacts, paths
-from tasks.pages.common import headline as figures
+from tasks.pages.common import score_text
 
 if TYPE_CHECKING:
     from tasks.core.memo import Usage
@@ -26,21 +26,17 @@ _MAX_ROWS = 40
 AGREEMENT = {"percent": "pairwise agreement", "kappa": "Fleiss' kappa", "alpha": "Krippendorff's alpha"}
 
 
-def headline() -> None:
-    """Print the test scores, those of both baselines, the verdict and the protocol."""
-    metrics = artifacts.read_json(paths.METRICS)
-    rows = figures.headline(metrics)
-    table = Table(title=f"Held-out videos, {rows[0].n} utterances ({metrics['protocol']['confidence']:.0%} interval)")
-    for name in ("", *figures.SYSTEMS.values()):
-        table.add_column(name)
-    for row in rows:
-        systems = (row.classifier, row.majority, row.shuffled)
-        cells = (f"{system.value:.3f}\n[dim]{system.interval}[/]" for system in systems)
-        table.add_row(row.label, *cells)
+def headline(experiment: str) -> None:
+    """Print the scores that the report shows, those of the baselines, the verdict and the protocol.
+
+    Args:
+        experiment: its name
+    """
+    metrics = artifacts.read_json(paths.experiment(experiment) / "metrics.json")
     console = Console()
-    console.print(table)
-    console.print(figures.verdict(metrics))
-    console.print(f"[dim]{escape(metrics['protocol']['words'])}[/]")
+    console.print(experiments.score_table(metrics))
+    console.print(escape(score_text.summary(metrics).why))
+    console.print(f"[dim]{escape(metrics['protocol_in_words'])}[/]")
 
 
 def predictions(prediction: Prediction) -> None:

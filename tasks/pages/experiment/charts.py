@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import cycle, groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from tasks.pages.common.palette import COLOURS, SYSTEMS
 from tasks.pages.common.score_text import Score
 
 if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
     from tasks.experiments.plot_data import Map, Search, Shares
 
 _GREY = COLOURS["neutral"]
@@ -71,8 +73,7 @@ def scores(systems: Mapping[str, Mapping[str, Score]], measures: Sequence[str]) 
         figure.update_xaxes(title="score (MAE: lower is better)")
     else:
         figure.update_xaxes(range=[0, 1], dtick=0.2, title="score (0 to 1)")
-    labels = {"tickvals": list(range(len(measures))), "ticktext": [score_text.NAMES[name] for name in measures]}
-    figure.update_yaxes(range=[len(measures) - 0.5, -0.5], showgrid=False, **labels)
+    _name_rows(figure, [score_text.NAMES[name] for name in measures])
     return plain(figure, height=130 + len(measures) * (24 + 16 * len(systems)))
 
 
@@ -195,8 +196,7 @@ def counts(by_part: Mapping[str, Mapping[str, int]]) -> Chart:
     most = max((n for by_class in by_part.values() for n in by_class.values()), default=1)
     # room for the number beside the longest bar
     figure.update_xaxes(title="utterances", range=[0, 1.12 * max(1, most)])
-    labels = {"tickvals": list(range(len(classes))), "ticktext": [plotly_text(class_) for class_ in classes]}
-    figure.update_yaxes(range=[len(classes) - 0.5, -0.5], showgrid=False, **labels)
+    _name_rows(figure, classes)
     return plain(figure, height=110 + len(classes) * (14 + 16 * len(by_part)))
 
 
@@ -213,20 +213,15 @@ def pairs(folds: Sequence[Mapping[str, Any]], measure: str) -> Chart:
         values_of.setdefault((trained, tested), []).append(fold[measure])
     names = sorted({name for pair in values_of for name in pair})
     means = {pair: sum(values) / len(values) for pair, values in values_of.items()}
-    figure = empty()
-    figure.add_heatmap(
-        x=[plotly_text(name) for name in names],
-        y=[plotly_text(name) for name in names],
-        z=[[means.get((a, b)) for b in names] for a in names],
+    return _heatmap(
+        list(map(plotly_text, names)),
+        list(map(plotly_text, names)),
+        [[means.get((a, b)) for b in names] for a in names],
+        layout={"xaxis": {"title": "tested on"}, "yaxis": {"title": "trained on", "autorange": "reversed"}},
         texttemplate="%{z:.3f}",
         hovertemplate="trained on %{y}, tested on %{x}: %{z:.3f}<extra></extra>",
-        colorscale="Cividis",
         colorbar={"title": score_text.NAMES[measure]},
-        xgap=2,
-        ygap=2,
     )
-    figure.update_layout(xaxis={"title": "tested on"}, yaxis={"title": "trained on", "autorange": "reversed"})
-    return plain(figure, height=140 + 60 * len(names))
 
 
 def shares(attention: Shares) -> Chart:
@@ -235,22 +230,17 @@ def shares(attention: Shares) -> Chart:
     Args:
         attention: the shares
     """
-    figure = empty()
-    figure.add_heatmap(
-        x=[plotly_text(name) for name in attention.blocks],
-        y=[f"{plotly_text(name)} ({n:,})" for name, n in zip(attention.classes, attention.n, strict=True)],
-        z=attention.of.round(4).tolist(),
+    return _heatmap(
+        list(map(plotly_text, attention.blocks)),
+        [f"{plotly_text(name)} ({n:,})" for name, n in zip(attention.classes, attention.n, strict=True)],
+        attention.of.round(4).tolist(),
+        layout={"xaxis": {"title": "features"}, "yaxis": {"autorange": "reversed"}},
         zmin=0,
         zmax=1,
         texttemplate="%{z:.2f}",
         hovertemplate="%{y}: %{z:.3f} of the attention goes to %{x}<extra></extra>",
-        colorscale="Cividis",
         colorbar={"title": "share"},
-        xgap=2,
-        ygap=2,
     )
-    figure.update_layout(xaxis={"title": "features"}, yaxis={"autorange": "reversed"})
-    return plain(figure, height=140 + 40 * len(attention.classes))
 
 
 def searched(search: Search) -> Chart:
@@ -313,6 +303,18 @@ def map_of(plane: Map, outputs: Sequence[str]) -> Chart:
     return plain(figure, height=_with_legend(520, len(outputs)))
 
 
+def _name_rows(figure: Figure, names: Sequence[str]) -> None:
+    rows = {"tickvals": list(range(len(names))), "ticktext": list(map(plotly_text, names))}
+    figure.update_yaxes(range=[len(names) - 0.5, -0.5], showgrid=False, **rows)
+
+
+def _heatmap(x: list[str], y: list[str], z: list[list[Any]], *, layout: Mapping[str, Any], **style: Any) -> Chart:
+    figure = empty()
+    figure.add_heatmap(x=x, y=y, z=z, colorscale="Cividis", xgap=2, ygap=2, **style)
+    figure.update_layout(**layout)
+    return plain(figure, height=140 + 50 * len(y))
+
+
 def _curve(quantity: str, rows_by_part: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
     figure = empty()
     n_fits = len({(row["fold"], row["seed"]) for _, row in rows_by_part})
@@ -370,8 +372,8 @@ def _part(name: str) -> tuple[str, str]:
 
 
 def _colours(outputs: Sequence[str]) -> dict[str, str]:
-    rest = iter(number for number in range(len(outputs)))
-    return {name: COLOURS[name] if name in COLOURS else _HUES[next(rest) % len(_HUES)] for name in outputs}
+    hues = cycle(_HUES)
+    return {name: COLOURS.get(name) or next(hues) for name in outputs}
 
 
 def _with_legend(height: int, n_names: int) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tasks.leaks.finding import AuditReport
@@ -20,16 +19,8 @@ if TYPE_CHECKING:
 MOST_SHOWN = 12
 """Rows of the tables of folds and of tuned fits; longer tables are collapsed."""
 _SEEN = "all rows, including those of the test part"
+_SOUND = "No, by its protocol; the audit below lists what the protocol does not keep apart."
 _SMALLEST_REM, _LARGEST_REM = 0.85, 2.1
-
-
-@dataclass(frozen=True)
-class CloudWord:
-    """A word of a word cloud: its size, and its log-odds ratio."""
-
-    text: str
-    size_rem: float
-    strength: float
 
 
 def render(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData) -> str:
@@ -57,33 +48,31 @@ def context(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData)
         "results": results,
         "kind": "experiment",
         "limits": (),
-        "cross_validated": in_line(results, "cross_validated"),
+        "cross_validated": _in_line(results, "cross_validated"),
         "random_weights": results.get("random_weights", False),
         "references": (references := results.get("references", ())),
-        "heard": max(
-            (entry for entry in references if "annotators" in entry), key=lambda entry: entry["n"], default=None
-        ),
+        "heard": max((one for one in references if "annotators" in one), key=lambda one: int(one["n"]), default=None),
         "reliability": _reliability(results),
         "alone": (results.get("calibration") or {}).get("alone"),
         "title": f"{results['experiment']} (simulated)" if results["simulated"] else results["experiment"],
         "headline": score_text.summary(results),
         "leak": score_text.leak(results),
         "measures": score_text.measures(results),
-        "by_window": in_line(results, "windows"),
-        "by_class": by_class(results) if results["task"] == "classes" else (),
+        "by_window": _in_line(results, "windows"),
+        "by_class": _by_class(results) if results["task"] == "classes" else (),
         "names": score_text.NAMES,
         "gains": (gains := modalities.gains(results)),
         "gained": modalities.verdict(gains),
         "meanings": score_text.MEANINGS,
         "systems": score_text.systems(results),
-        "recipe": recipe(results),
-        "protocol": protocol(results),
-        "tuned": tuned(results["tuned"]),
+        "recipe": _recipe(results),
+        "protocol": _protocol(results),
+        "tuned": _tuned(results["tuned"]),
         "fold_name": experiment_charts.fold_name,
         "most_shown": MOST_SHOWN,
         "captions": captions,
         "plot_data": plot_data,
-        "clouds": clouds(plot_data.words),
+        "clouds": _clouds(plot_data.words),
         "verdict": audit_page.verdict(audit),
         "findings": audit_page.ranked(audit),
         "clear": [finding for finding in audit.findings if not finding.n],
@@ -91,19 +80,14 @@ def context(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData)
     }
 
 
-def in_line(results: Mapping[str, Any], key: str) -> str:
-    """Return the scores of a part of the results, such as single windows, in one line; "" without that part.
-
-    Args:
-        results: content of `metrics.json`
-        key: of the part, which has `scores`
-    """
+def _in_line(results: Mapping[str, Any], key: str) -> str:
+    """Return the scores of a part of the results, such as `windows`, in one line; "" without that part."""
     scores = (results.get(key) or {}).get("scores", {})
     names = (name for name in score_text.measures(results) if name in scores)
     return ", ".join(f"{score_text.NAMES[name]} {Score.of(scores[name])}" for name in names)
 
 
-def by_class(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _by_class(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return every class's utterances, how many are predicted correctly, and its scores."""
     scores = results["scores"]
     rows = []
@@ -116,12 +100,8 @@ def by_class(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def recipe(results: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the recipe as rows of a table: what is learned, from which rows and features, by which model.
-
-    Args:
-        results: content of `metrics.json`
-    """
+def _recipe(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the recipe as rows of a table: what is learned, from which rows and features, by which model."""
     model = results["model"]
     settings = {key: value for key, value in model["settings"].items() if key != "name"}
     chosen = f"the first {results['first_per_class']:,} of each class" if results["first_per_class"] else ""
@@ -142,7 +122,7 @@ def recipe(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("size of the model", _size_of(model)),
         ("scale", results["scale"]),
         ("balance", results["balance"]),
-        ("tuning", "; ".join(f"{settings} in {n:,} of {of:,} fits" for settings, n, of in tuned(results["tuned"]))),
+        ("tuning", "; ".join(f"{settings} in {n:,} of {of:,} fits" for settings, n, of in _tuned(results["tuned"]))),
         ("seeds", plain(results["seeds"])),
     ]
     return [(name, value) for name, value in rows if value]
@@ -166,16 +146,14 @@ def _windows(windows: Mapping[str, Any] | None) -> str:
     return f"{cut}; combined for each utterance by {smooth}{by}{floor}"
 
 
-def protocol(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _protocol(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the protocol as named paragraphs."""
     per_fold = results["averaging"] == "per fold"
     resampled = "the folds" if per_fold else f"the test part’s {results['n_groups']:,} groups, each drawn whole"
-    seeds = len(results["seeds"])
+    seeds, leak = len(results["seeds"]), score_text.leak(results)
     rows = [
         ("Folds", results["protocol_in_words"]),
-        ("Leaky", f"Yes: {leak}. The scores do not show how the model performs on unseen data." if leak else "")
-        if (leak := score_text.leak(results))
-        else ("Leaky", "No, by its protocol; the audit below lists what the protocol does not keep apart."),
+        ("Leaky", f"Yes: {leak}. The scores do not show how the model performs on unseen data." if leak else _SOUND),
         ("Cross-validation", _cross_validation(results.get("cross_validated"))),
         ("Calibration", _calibration(results.get("calibration"))),
         ("Intervals", f"{results['confidence']:.0%}, by bootstrap over {resampled}."),
@@ -191,32 +169,23 @@ def protocol(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value]
 
 
-def tuned(fits: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
-    """Return the settings that were chosen, most frequent first: settings, in how many fits, of how many.
-
-    Args:
-        fits: one row per fit
-    """
+def _tuned(fits: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
+    """Return the settings that were chosen, most frequent first: settings, in how many fits, of how many."""
     counted = Counter(plain({key: value for key, value in fit.items() if key not in ("fold", "seed")}) for fit in fits)
     return [(text, n, len(fits)) for text, n in sorted(counted.items(), key=lambda entry: (-entry[1], entry[0]))]
 
 
-def clouds(words: Mapping[str, Sequence[tuple[str, float]]]) -> dict[str, list[CloudWord]]:
-    """Return every class's words with their sizes, which compare across classes.
-
-    Args:
-        words: class → (word, log-odds ratio), highest first
-    """
+def _clouds(words: Mapping[str, Sequence[tuple[str, float]]]) -> dict[str, list[tuple[str, float, float]]]:
+    """Return every class's words with their sizes in rem, which compare across classes, and their log-odds ratios."""
     strongest = max((strength for of_class in words.values() for _, strength in of_class), default=1.0)
     return {
-        name: [CloudWord(text, round(_size(strength / strongest), 2), strength) for text, strength in of_class]
+        name: [
+            (word, round(_SMALLEST_REM + (_LARGEST_REM - _SMALLEST_REM) * max(0.0, strength / strongest), 2), strength)
+            for word, strength in of_class
+        ]
         for name, of_class in words.items()
         if of_class
     }
-
-
-def _size(share: float) -> float:
-    return _SMALLEST_REM + (_LARGEST_REM - _SMALLEST_REM) * max(0.0, share)
 
 
 def _with(named: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
@@ -244,7 +213,7 @@ def _reliability(results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the reliability before and after calibration; nothing for other tasks than classes."""
     calibration = results.get("calibration") or {}
     named = {
-        "before calibration": calibration.get("before", calibration),
+        "before calibration": calibration.get("before"),
         "after calibration": calibration.get("after"),
     }
     return {name: part for name, part in named.items() if part}

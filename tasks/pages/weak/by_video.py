@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 _SIGN = {"negative": -1, "neutral": 0, "positive": 1}
 
 
-@dataclass(frozen=True)
-class VideoResult:
-    """One test video.
-
-    Attributes:
-        video_id: its id
-        title: its title, or else the id
-        url: its address, or empty
-        n: utterances with a consensus label
-        right: of these, how many the classifier labels the same
-        consensus: mean of the consensus labels as −1, 0 and 1
-        predicted: mean of the predicted labels as −1, 0 and 1
-    """
+class VideoResult(NamedTuple):
+    """A test video: its scored utterances, how many are predicted correctly, and its mean labels as −1, 0 and 1."""
 
     video_id: str
     title: str
@@ -42,11 +30,11 @@ def test_videos(scored: Iterable[Mapping[str, Any]], videos: Iterable[Mapping[st
     """Return the test videos with scored utterances, from the most negative consensus to the most positive.
 
     Args:
-        scored: rows of PREDICTIONS with a label
+        scored: predictions with group, label and predicted class
         videos: rows of VIDEOS
     """
     by_id = {video["video_id"]: video for video in videos}
-    test = sorted((row for row in scored if row["split"] == "test"), key=lambda row: row["group"])
+    test = sorted(scored, key=lambda row: row["group"])
     results = [_video(by_id[group], list(rows)) for group, rows in groupby(test, key=lambda row: row["group"])]
     return tuple(sorted(results, key=lambda video: (video.consensus, video.video_id)))
 

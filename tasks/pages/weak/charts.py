@@ -6,46 +6,15 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from tasks.core import tables
 from tasks.pages.common.charts import Chart, empty, error_bars, plain, plotly_text
-from tasks.pages.common.headline import SYSTEMS as SYSTEM_NAMES
-from tasks.pages.common.headline import HeadlineRow
 from tasks.pages.common.palette import COLOURS, SYSTEMS
 from tasks.pages.common.score_text import Score
 from tasks.pages.weak.by_video import VideoResult
 from tasks.pages.weak.vote_counts import NONE, ScoreHistogram
 
-_SHAPES = {"classifier": "diamond", "majority": "square", "shuffled": "circle"}
-_OFFSETS = {"classifier": -0.24, "majority": 0.0, "shuffled": 0.24}
 _ROW_PX = 26
 _GREY = COLOURS["neutral"]
 _HATCHED = {"pattern": {"shape": "/", "fgcolor": _GREY, "bgcolor": "rgba(0,0,0,0)", "size": 5, "solidity": 0.3}}
-
-
-def intervals(rows: Sequence[HeadlineRow]) -> Chart:
-    """Draw every score with its interval, the classifier beside the baselines.
-
-    Args:
-        rows: of the headline
-    """
-    figure = empty()
-    for system, name in SYSTEM_NAMES.items():
-        scores = [getattr(row, system) for row in rows]
-        figure.add_scatter(
-            name=name,
-            mode="markers",
-            x=[score.value for score in scores],
-            y=[number + _OFFSETS[system] for number in range(len(rows))],
-            marker={"color": SYSTEMS[system], "symbol": _SHAPES[system], "size": 11},
-            error_x=error_bars(scores, thickness=2, width=5),
-            hovertemplate=[
-                f"{row.label}, {name}<br>{score}<extra></extra>" for row, score in zip(rows, scores, strict=True)
-            ],
-        )
-    figure.update_xaxes(range=[0, 1], dtick=0.2, title="score (0 to 1)")
-    labels = {"tickvals": list(range(len(rows))), "ticktext": [row.label for row in rows]}
-    figure.update_yaxes(range=[len(rows) - 0.5, -0.5], showgrid=False, **labels)
-    return plain(figure, height=300)
 
 
 def votes(histogram: ScoreHistogram, min_score: float) -> Chart:
@@ -103,61 +72,6 @@ def curve(points: Sequence[Mapping[str, Any]]) -> Chart:
     return plain(figure, height=300)
 
 
-def labels(counts: Mapping[str, Mapping[str, int]]) -> Chart:
-    """Draw the share of each class in training and test.
-
-    Args:
-        counts: split → class → utterances
-    """
-    figure = empty()
-    splits = list(counts)
-    totals = {split: max(1, sum(counts[split].values())) for split in splits}
-    for name in tables.SENTIMENTS:
-        shares = [counts[split][name] / totals[split] for split in splits]
-        figure.add_bar(
-            name=name,
-            orientation="h",
-            y=splits,
-            x=shares,
-            marker={"color": COLOURS[name]},
-            text=[f"{share:.0%}" if share >= 0.06 else "" for share in shares],
-            textposition="inside",
-            insidetextanchor="middle",
-            textangle=0,
-            textfont={"color": "#fff"},
-            customdata=[counts[split][name] for split in splits],
-            hovertemplate=f"%{{y}}, {name}: %{{customdata}} (%{{x:.1%}})<extra></extra>",
-        )
-    figure.update_layout(barmode="stack", bargap=0.35)
-    figure.update_xaxes(range=[0, 1], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", title="share of the split")
-    figure.update_yaxes(autorange="reversed", showgrid=False)
-    return plain(figure, height=210)
-
-
-def per_class(scores: Mapping[str, Mapping[str, float]]) -> Chart:
-    """Draw precision, recall and F1 of each class.
-
-    Args:
-        scores: class → scores
-    """
-    figure = empty()
-    for name in tables.SENTIMENTS:
-        values = [scores[name][measure] for measure in ("precision", "recall", "f1")]
-        figure.add_bar(
-            name=name,
-            x=["precision", "recall", "F1"],
-            y=values,
-            marker={"color": COLOURS[name]},
-            text=[f"{value:.2f}" for value in values],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate=f"{name}, %{{x}}: %{{y:.3f}}<extra></extra>",
-        )
-    figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.08)
-    figure.update_yaxes(range=[0, 1.05], dtick=0.2, title="score (0 to 1)")
-    return plain(figure, height=300)
-
-
 def by_video(videos: Sequence[VideoResult]) -> Chart:
     """Draw the mean label of each test video, by consensus and by classifier.
 
@@ -171,7 +85,7 @@ def by_video(videos: Sequence[VideoResult]) -> Chart:
         line = {"color": _GREY, "width": 2}
         figure.add_scatter(x=ends, y=[video.video_id] * 2, mode="lines", line=line, showlegend=False, hoverinfo="skip")
     # the ring is wider than the diamond: both remain visible where they coincide
-    systems = {"consensus": ("circle-open", _GREY, 16), "predicted": (_SHAPES["classifier"], SYSTEMS["classifier"], 9)}
+    systems = {"consensus": ("circle-open", _GREY, 16), "predicted": ("diamond", SYSTEMS["classifier"], 9)}
     for system, (shape, colour, size) in systems.items():
         figure.add_scatter(
             name="classifier" if system == "predicted" else system,

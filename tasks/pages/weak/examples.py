@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,45 +12,26 @@ import pyarrow as pa
 from tasks.core import paths, tables
 from tasks.core.errors import TableError
 from tasks.media.segments import reader
+from tasks.pages.common import templating
 from tasks.pages.weak.inputs import RunResults
 
 
-@dataclass(frozen=True)
-class Example:
-    """A segment to play; times in seconds, `flac` is 16 kHz mono.
-
-    `label` and `predicted` are empty if the classifier did not process it.
-    """
-
-    utterance_id: str
-    video_id: str
-    title: str
-    text: str
-    start_s: float
-    end_s: float
-    label: str
-    predicted: str
-    votes: Mapping[str, float]
-    flac: bytes
-
-
-def choose(scored: Iterable[Mapping[str, Any]], per_class: int) -> tuple[str, ...]:
+def choose(scored: Sequence[Mapping[str, Any]], per_class: int) -> tuple[str, ...]:
     """Choose test utterances: alternately right and wrong, spread over videos, ordered by a hash of their ids.
 
     Args:
-        scored: rows of PREDICTIONS with a label
+        scored: predictions with utterance_id, group, label and predicted class
         per_class: at most how many per label
 
     Returns:
         utterance ids, class by class
     """
-    test = [row for row in scored if row["split"] == "test"]
-    by_class = ([row for row in test if row["label"] == name] for name in tables.SENTIMENTS)
+    by_class = ([row for row in scored if row["label"] == name] for name in tables.SENTIMENTS)
     return tuple(utterance_id for rows in by_class for utterance_id in _alternate(rows, per_class))
 
 
-def load(ids: Sequence[str], results: RunResults) -> tuple[Example, ...]:
-    """Read utterances with their sound, in the order of `ids`.
+def load(ids: Sequence[str], results: RunResults) -> list[dict[str, Any]]:
+    """Return utterances to play, in the order of `ids`: rows of UTTERANCES with title, votes, prediction and sound.
 
     Args:
         ids: utterance ids
@@ -60,27 +40,20 @@ def load(ids: Sequence[str], results: RunResults) -> tuple[Example, ...]:
     Raises:
         TableError: if a segment is not where the index says
     """
-    utterances, votes, predictions = (
-        _rows(table, ids) for table in (results.utterances, results.votes, results.predictions)
-    )
+    utterances, votes = (_rows(table, ids) for table in (results.utterances, results.votes))
+    predictions = {row["utterance_id"]: row for row in results.scored}
     titles = dict(zip(results.videos["video_id"].to_pylist(), results.videos["title"].to_pylist(), strict=True))
-    videos = {utterance_id: row["group"] for utterance_id, row in utterances.items()}
-    sounds = _sounds(ids, videos, results.segment_index)
-    return tuple(
-        Example(
-            utterance_id=utterance_id,
-            video_id=videos[utterance_id],
-            title=titles[videos[utterance_id]] or "",
-            text=utterances[utterance_id]["text"] or "",
-            start_s=utterances[utterance_id]["start_s"],
-            end_s=utterances[utterance_id]["end_s"],
-            label=predictions.get(utterance_id, {}).get("label") or "",
-            predicted=predictions.get(utterance_id, {}).get("predicted") or "",
-            votes=dict(votes[utterance_id]["votes"] or ()),
-            flac=sounds[utterance_id],
-        )
-        for utterance_id in ids
-    )
+    sounds = _sounds(ids, {name: row["group"] for name, row in utterances.items()}, results.segment_index)
+    return [
+        {
+            **utterances[name],
+            **predictions.get(name, {}),
+            "title": titles[utterances[name]["group"]] or utterances[name]["group"],
+            "votes": dict(votes[name]["votes"] or ()),
+            "sound": templating.data_url(sounds[name], "audio/flac"),
+        }
+        for name in ids
+    ]
 
 
 def _alternate(rows: Sequence[Mapping[str, Any]], wanted: int) -> list[str]:

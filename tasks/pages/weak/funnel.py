@@ -11,9 +11,12 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from tasks.core.errors import TableError
+from tasks.experiments import row_selection
 from tasks.pages.weak.inputs import RunResults
 
 NO_CUE_LEFT = "no usable cue"
+LEFT_OUT = "left out by the recipe"
+_CHOSEN = {row_selection.NOT_ASKED_FOR, row_selection.EXCLUDED, row_selection.NOT_AMONG_FIRST}
 NO_UTTERANCE_LEFT = "all its utterances were rejected"
 ELIGIBLE = "of suitable length, with enough words"
 _SPLIT = re.compile(r"(?:[a-z0-9-]+/)?(train|test)-")
@@ -63,14 +66,13 @@ def funnel(results: RunResults) -> tuple[FunnelRow, ...]:
         kept = _column(table, "group")
         videos.narrow(stage, f"kept by {stage}", set(kept.values()), _video_losses(groups, reasons.get(stage, {})))
         spoken.narrow(stage, f"kept by {stage}", kept.keys(), _utterance_losses(groups, reasons.get(stage, {})))
-    eligible = results.segmented | reasons["segments"].keys()
+    segmented = results.segmented
+    eligible = segmented | reasons["segments"].keys()
     spoken.narrow("polarity", ELIGIBLE, eligible, left_out)
     spoken.narrow("polarity", "with a label", agreed & eligible, left_out)
-    spoken.narrow("segments", "cut", agreed & results.segmented, reasons["segments"])
-    spoken.narrow("acoustic", "with features", agreed & results.featured, reasons["acoustic"])
-    spoken.narrow("train", "used for training or test", {row["utterance_id"] for row in results.scored}, {})
-    _agree(spoken.rows[-1], results.metrics["protocol"])
-    return (*videos.rows, *spoken.rows)
+    spoken.narrow("segments", "cut", agreed & segmented, reasons["segments"])
+    spoken.narrow("extract", "with features", agreed & segmented & results.featured, _feature_losses(results, reasons))
+    return (*videos.rows, *spoken.rows, *_used(spoken, results))
 
 
 def markdown(rows: Sequence[FunnelRow]) -> str:
@@ -167,10 +169,36 @@ def _mismatch(stage: str, step: str, ids: Collection[str], what: str) -> str:
     )
 
 
-def _agree(last: FunnelRow, protocol: Mapping[str, Any]) -> None:
-    stated = (protocol["n_train_utterances"], protocol["n_test_utterances"])
-    if (last.train, last.test) != stated:
+def _feature_losses(results: RunResults, reasons: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return why utterances have no features: the utterance or the sound of its whole recording was rejected."""
+    video_of = dict(zip(*results.videos.select(["audio", "video_id"]).to_pydict().values(), strict=True))
+    rejected = {
+        video_of.get(item, item): reason
+        for stage, of_stage in reasons.items()
+        if "@" in stage
+        for item, reason in of_stage.items()
+    }
+    return _utterance_losses(_column(results.utterances, "group"), rejected)
+
+
+def _used(spoken: _Chain, results: RunResults) -> list[FunnelRow]:
+    """Return the number of rows that the experiment used, after those that its recipe leaves out."""
+    metrics, ids = results.metrics, {row["utterance_id"] for row in results.scored}
+    if unknown := ids - spoken.left:
+        raise TableError(_mismatch("experiment", "tested", unknown, "are missing in an earlier step"))
+    left, counts = spoken.rows[-1], Counter(map(_split, ids))
+    train = counts["train"]
+    if metrics["protocol"] == "official":
+        # windows are counted, not utterances
+        train = left.train if metrics["windows"] else metrics["folds"][0]["n_train"]
+    used = FunnelRow("step", "experiment", "utterances", "used for training or test", train, counts["test"])
+    lost = FunnelRow("loss", "experiment", "utterances", LEFT_OUT, left.train - used.train, left.test - used.test)
+    if not lost.total:
+        return [used]
+    chosen = metrics["labels"] != "all" or metrics["left_out"].keys() & _CHOSEN
+    if not chosen or lost.train < 0 or lost.test < 0:
         raise TableError(
-            f"the funnel ends with {last.train} training and {last.test} test utterances, and "
-            f"data/evaluate/metrics.json was made from {stated[0]} and {stated[1]}; run every stage from train on again"
+            f"the funnel ends with {left.train} training and {left.test} test utterances, and the experiment "
+            f"{metrics['experiment']} used {used.train} and {used.test}; run it again"
         )
+    return [lost, used]

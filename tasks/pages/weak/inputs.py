@@ -5,23 +5,19 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from tasks.core import artifacts, paths, pipeline_file, tables
+from tasks.core.config import INTERVIEWS
+from tasks.core.errors import ConfigError
+from tasks.leaks.finding import AuditReport
 
-_DIGESTED = (
-    paths.VOTES,
-    paths.SEGMENT_INDEX,
-    paths.FEATURES,
-    paths.AUDIT,
-    paths.CARD,
-    paths.CROSS_VALIDATION,
-    paths.METRICS,
-    paths.LABELS,
-    paths.PREDICTIONS,
-)
+if TYPE_CHECKING:
+    from tasks.experiments.plot_data import PlotData
+
+_EXTRACT = "extract@"
 
 
 @dataclass(frozen=True)
@@ -30,14 +26,15 @@ class RunResults:
 
     Attributes:
         segmented: ids of the utterances with a segment
-        featured: ids of the utterances that have features
+        featured: ids of the utterances with the experiment's features
+        scored: the recipe's predictions of labelled test rows, of its first seed
         utterances: those that `polarity` votes on
         utterances_after: `captions`, and each stage inserted between it and `polarity` → the utterances it wrote
         rejects: stage → its `rejected` table, in the order of the DAG
         rejected_paths: stage → the path of that table
-        metrics: of the stage evaluate
-        cross_validation: metrics of the stage train
-        card: description of the model
+        metrics: of the experiment
+        audit: of its folds
+        plot_data: of its charts
         label_quality: metrics of the stage labels
         digests: path to the SHA-256 of the file
     """
@@ -49,31 +46,49 @@ class RunResults:
     segment_index: pa.Table
     segmented: frozenset[str]
     featured: frozenset[str]
-    predictions: pa.Table
+    scored: list[dict[str, Any]]
     rejects: dict[str, pa.Table]
     rejected_paths: dict[str, Path]
     metrics: dict[str, Any]
-    cross_validation: dict[str, Any]
-    card: dict[str, Any]
-    audit: dict[str, Any]
+    audit: AuditReport
+    plot_data: PlotData
     label_quality: dict[str, Any]
     digests: dict[str, str]
 
-    @property
-    def scored(self) -> list[dict[str, Any]]:
-        """Rows of the predictions that have a label to score against."""
-        return [row for row in self.predictions.to_pylist() if row["label"] is not None]
 
-
-def read() -> RunResults:
+def read(experiment: str) -> RunResults:
     """Read the results of this project folder.
 
+    Args:
+        experiment: name of the experiment whose scores are shown
+
     Raises:
+        ConfigError: if it is not about the sentiment of the interviews
         TableError: if a stage has not run yet, or a file is malformed
     """
+    from tasks.experiments import plot_data
+
+    folder = paths.experiment(experiment)
+    files = {name: folder / name for name in ("metrics.json", "audit.json", "plot_data.json", "predictions.parquet")}
+    metrics = artifacts.read_json(files["metrics.json"])
+    corpus, target = metrics["corpus"], metrics["target"]
+    if (metrics["reader"], target) != (INTERVIEWS, "sentiment"):
+        raise ConfigError(
+            f"{paths.PARAMS}: report.experiment: {experiment} learns the {target} of {corpus}; "
+            f"expected a recipe with corpus: {INTERVIEWS} and target: sentiment"
+        )
+    sets = [entry["name"] for entry in metrics["features"]]
+    features = [_ids(paths.features(corpus, name) / "index.parquet") for name in sets]
     index = tables.read(paths.SEGMENT_INDEX, tables.SEGMENT_INDEX)
-    written, rejected = pipeline_file.utterance_tables(), pipeline_file.rejected_tables()
-    utterances = {stage: tables.read(path, tables.UTTERANCES) for stage, path in written.items()}
+    utterances = {
+        stage: tables.read(path, tables.UTTERANCES) for stage, path in pipeline_file.utterance_tables().items()
+    }
+    rejected = {
+        stage: path
+        for stage, path in pipeline_file.rejected_tables().items()
+        if not stage.startswith(_EXTRACT) or stage.removeprefix(_EXTRACT) in sets
+    }
+    read_files = [paths.VIDEOS, *pipeline_file.utterance_tables().values(), paths.VOTES, paths.SEGMENT_INDEX]
     return RunResults(
         videos=tables.read(paths.VIDEOS, tables.VIDEOS),
         utterances=list(utterances.values())[-1],
@@ -81,22 +96,32 @@ def read() -> RunResults:
         votes=tables.read(paths.VOTES, tables.VOTES),
         segment_index=index,
         segmented=frozenset().union(*(_ids(paths.SHARDS / name) for name in sorted(set(index["shard"].to_pylist())))),
-        featured=_ids(paths.FEATURES),
-        predictions=tables.read(paths.PREDICTIONS, tables.PREDICTIONS),
+        # a recipe may keep rows that lack some of its features
+        featured=(frozenset.union if metrics["lacking"] else frozenset.intersection)(*features),
+        scored=_scored(files["predictions.parquet"]),
         rejects={stage: _rejects(path) for stage, path in rejected.items()},
         rejected_paths=rejected,
-        metrics=_json(paths.METRICS),
-        cross_validation=_json(paths.CROSS_VALIDATION),
-        card=_json(paths.CARD),
-        audit=_json(paths.AUDIT),
-        label_quality=_json(paths.LABELS),
-        digests={str(path): _digest(path) for path in (paths.VIDEOS, *written.values(), *_DIGESTED)},
+        metrics=metrics,
+        audit=AuditReport.from_dict(artifacts.read_json(files["audit.json"])),
+        plot_data=plot_data.read(files["plot_data.json"]),
+        label_quality=artifacts.read_json(paths.LABELS),
+        digests={str(path): _digest(path) for path in (*read_files, paths.LABELS, *files.values())},
     )
 
 
 def _ids(path: Path) -> frozenset[str]:
     with artifacts.parquet(path) as file:
         return frozenset(file.read(["utterance_id"])["utterance_id"].to_pylist())
+
+
+def _scored(path: Path) -> list[dict[str, Any]]:
+    import pyarrow.compute as pc
+
+    with artifacts.parquet(path) as file:
+        rows = file.read(["variant", "run", "utterance_id", "group", "actual", "predicted"])
+    rows = rows.filter((pc.field("variant") == "recipe") & (pc.field("run") == 0))
+    scored: list[dict[str, Any]] = rows.rename_columns({"actual": "label"}).to_pylist()
+    return scored
 
 
 def _digest(path: Path) -> str:
@@ -106,7 +131,3 @@ def _digest(path: Path) -> str:
 def _rejects(path: Path) -> pa.Table:
     # if a table is missing by mistake, the funnel does not add up
     return tables.read(path, tables.REJECTED) if path.exists() else tables.REJECTED.empty_table()
-
-
-def _json(path: Path) -> dict[str, Any]:
-    return artifacts.read_json(path)

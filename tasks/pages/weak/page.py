@@ -1,4 +1,4 @@
-"""The report: one HTML file without further files or network access."""
+"""The report: an experiment's page, and how its labels and rows came about; one HTML file without network access."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 from tasks.core import tables
 from tasks.core.config import Config
-from tasks.pages.common import headline, templating
+from tasks.pages.common import templating
+from tasks.pages.experiment import page as experiment_page
 from tasks.pages.weak import by_video, charts, examples, funnel, protocol_text, vote_counts
 from tasks.pages.weak.inputs import RunResults
 
@@ -26,68 +27,49 @@ def page(results: RunResults, config: Config) -> str:
     Raises:
         TableError: if the numbers of the stages do not add up
     """
-    context = _context(results, config)
-    return templating.render("pages/weak/templates/report.html", context.pop("charts"), **context)
+    return templating.render("pages/weak/templates/report.html", **_context(results, config))
 
 
 def _context(results: RunResults, config: Config) -> dict[str, Any]:
-    rows, scores = funnel.funnel(results), results.metrics["test"]["classifier"]
+    shared = experiment_page.context(results.metrics, results.audit, results.plot_data)
+    rows = funnel.funnel(results)
     with_score = vote_counts.decided(results.votes, results.segmented)
-    headline_rows = headline.headline(results.metrics)
     histogram = vote_counts.histogram(with_score["score"].to_pylist(), with_score["sentiment"].to_pylist())
     test_videos = by_video.test_videos(results.scored, results.videos.to_pylist())
-    labels = _labels(results)
-    return {
+    return shared | {
+        "kind": "sentiment in speech: labels from captions, classifier on audio",
         "title": config.report.title,
-        "metrics": results.metrics,
-        "cross_validation": results.cross_validation,
-        "card": results.card,
-        "audit": results.audit,
+        "protocol": [*protocol_text.labels(config), *shared["protocol"]],
+        "limits": protocol_text.limits(rows, results),
         "label_quality": results.label_quality,
         "label_quality_by_video": _by_video(results.label_quality["voters"]),
         "disagreements": _disagreements(results),
         "config": config,
         "digests": results.digests,
-        "parameters": _parameters(results, config),
-        "headline": headline_rows,
-        "measures": headline.MEASURES,
-        "systems": headline.SYSTEMS,
-        "verdict": headline.verdict(results.metrics),
-        "protocol": protocol_text.protocol(results.metrics, results.cross_validation, config),
-        "limits": protocol_text.limits(rows, results.metrics),
-        "meanings": protocol_text.MEASURES,
+        "parameters": {
+            f"{name}.{key}": value
+            for name in ("eligibility", "polarity")
+            for key, value in getattr(config, name).model_dump().items()
+        },
         "funnel": [(row, protocol_text.explain(row, config)) for row in rows],
         "widest": {unit: max(row.total for row in rows if row.unit == unit) for unit in ("videos", "utterances")},
         "pairs": vote_counts.pairs([dict(votes or ()) for votes in with_score["votes"].to_pylist()]),
         "histogram": histogram,
         "n_voted": with_score.num_rows,
-        "labels": labels,
         "videos": test_videos,
-        "examples": _examples(results, config.report.segments_per_class),
-        "reject_counts": _reject_counts(results.rejects),
+        "examples": examples.load(examples.choose(results.scored, config.report.segments_per_class), results),
+        "reject_counts": [entry for stage, table in results.rejects.items() for entry in _by_reason(stage, table)],
         "rejects": results.rejects,
         "rejected_paths": results.rejected_paths,
         "listed_rejects": LISTED_REJECTS,
         "sentiments": tables.SENTIMENTS,
-        "charts": {
-            "intervals": charts.intervals(headline_rows),
+        "charts": shared["charts"]
+        | {
             "votes": charts.votes(histogram, config.polarity.min_score),
-            "labels": charts.labels(labels),
-            "per-class": charts.per_class(scores["per_class"]),
-            "by-video": charts.by_video(test_videos),
             "curve": charts.curve(results.label_quality["curve"]),
+            "by-video": charts.by_video(test_videos),
         },
     }
-
-
-def _labels(results: RunResults) -> dict[str, dict[str, int]]:
-    counts = Counter((row["split"], row["label"]) for row in results.scored)
-    return {split: {name: counts[split, name] for name in tables.SENTIMENTS} for split in tables.SPLITS}
-
-
-def _examples(results: RunResults, per_class: int) -> tuple[dict[str, Any], ...]:
-    loaded = examples.load(examples.choose(results.scored, per_class), results)
-    return tuple({"segment": example, "sound": templating.data_url(example.flac, "audio/flac")} for example in loaded)
 
 
 def _by_video(voters: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -98,35 +80,14 @@ def _by_video(voters: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _disagreements(results: RunResults) -> tuple[dict[str, Any], ...]:
+def _disagreements(results: RunResults) -> list[dict[str, Any]]:
     """Return where labels and listeners differ, with the segments to play."""
-    entries = {
-        row["utterance_id"]: row
-        for row in results.label_quality["disagreements"]
-        if row["utterance_id"] in results.segmented
-    }
-    return tuple(
-        {**entries[example.utterance_id], "segment": example, "sound": templating.data_url(example.flac, "audio/flac")}
-        for example in examples.load(tuple(entries), results)
-    )
+    rows = [row for row in results.label_quality["disagreements"] if row["utterance_id"] in results.segmented]
+    segments = examples.load([row["utterance_id"] for row in rows], results)
+    return [segment | row for segment, row in zip(segments, rows, strict=True)]
 
 
-def _parameters(results: RunResults, config: Config) -> dict[str, str]:
-    sections = {
-        "eligibility": config.eligibility.model_dump(),
-        "polarity": config.polarity.model_dump(),
-        "acoustic": results.card.get("windows", {}),
-        "train": results.card["parameters"],
-    }
-    return {
-        f"{name}.{key}": templating.plain(value) for name, section in sections.items() for key, value in section.items()
-    }
-
-
-def _reject_counts(rejects: Mapping[str, Any]) -> list[tuple[str, str, int]]:
-    return [entry for stage, table in rejects.items() for entry in _by_reason(stage, table["reason"].to_pylist())]
-
-
-def _by_reason(stage: str, reasons: Sequence[str]) -> Iterator[tuple[str, str, int]]:
-    for reason, count in sorted(Counter(reasons).items(), key=lambda entry: (-entry[1], entry[0])):
+def _by_reason(stage: str, table: Any) -> Iterator[tuple[str, str, int]]:
+    counts = Counter(table["reason"].to_pylist())
+    for reason, count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])):
         yield stage, reason, count

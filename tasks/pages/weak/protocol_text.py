@@ -1,72 +1,44 @@
-"""The protocol in words, derived from settings and measurements."""
+"""Labels, limits and steps of the funnel in words, derived from settings and measurements."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tasks.core.config import Config
 from tasks.labelling.votes import combine
 from tasks.pages.weak import funnel
-
-MEASURES = {
-    "Precision": "of the utterances predicted as a class, the share with that label.",
-    "Recall": "of the utterances with a label, the share predicted as that class.",
-    "F1": "the harmonic mean of precision and recall.",
-    "Macro F1": "the mean of F1 over the classes; every class counts the same.",
-    "UAR": "unweighted average recall: the mean of recall over the classes that occur.",
-    "Accuracy": "the share of correctly predicted utterances.",
-    "Weighted F1": "the mean of F1 over the classes, weighted by how often each occurs.",
-}
+from tasks.pages.weak.inputs import RunResults
 
 
-def protocol(metrics: Mapping[str, Any], cross_validation: Mapping[str, Any], config: Config) -> dict[str, str]:
-    """Return the protocol as named paragraphs.
+def labels(config: Config) -> list[tuple[str, str]]:
+    """Return where labels and utterances come from, as named paragraphs.
 
     Args:
-        metrics: the content of `data/evaluate/metrics.json`
-        cross_validation: the content of `data/train/metrics.json`
         config: the settings the run was made with
     """
-    stated = metrics["protocol"]
-    return {
-        "Labels": _labels(config),
-        "Utterances": _utterances(config),
-        "Test": stated["words"],
-        "Cross-validation": f"{_sentence(cross_validation['protocol'])} The final C is {cross_validation['c']:g}.",
-        "Majority class": "The label most frequent in training, given to every test utterance.",
-        "Shuffled labels": (
-            f"The same classifier trained {stated['shuffles']} times on training labels in random order; the mean of "
-            "its scores. This is the score to expect if audio and labels are unrelated."
-        ),
-        "Intervals": (
-            f"{stated['confidence']:.0%}, from {stated['bootstrap']:,} resamples of the test videos "
-            f"({stated['n_test_videos']}), each drawn whole, because utterances of one video are similar. They "
-            "reflect which videos happened to be tested, not which were used for training."
-        ),
-    }
+    return [("Labels", _labels(config)), ("Utterances", _utterances(config))]
 
 
-def limits(rows: Sequence[funnel.FunnelRow], metrics: Mapping[str, Any]) -> tuple[str, ...]:
+def limits(rows: Sequence[funnel.FunnelRow], results: RunResults) -> tuple[str, ...]:
     """Return what the scores do not cover, with counts.
 
     Args:
         rows: of the funnel
-        metrics: content of `data/evaluate/metrics.json`
+        results: tables and scores of the run
     """
     eligible = next(row for row in rows if row.label == funnel.ELIGIBLE)
     sentences = [
-        f"Only utterances with a label are scored: {metrics['test']['classifier']['n']:,} of the {eligible.test:,} "
-        "test utterances of suitable length. How the classifier performs on the others is not known.",
-        "The labels come from the text, the predictions from the audio. Where the two convey different sentiments, the "
-        "prediction counts as an error.",
+        f"Only utterances with a label are scored: {results.metrics['n']:,} of the {eligible.test:,} test utterances "
+        "of suitable length. How the classifier performs on the others is not known.",
+        "The labels come from the text. Where text and sound convey different sentiments, a classifier of the sound is "
+        "counted as wrong.",
     ]
-    if metrics["listeners"] is None:
-        covered = metrics["ratings"]
+    ratings = results.label_quality["ratings"]
+    if not any(reference["name"] == "listeners" for reference in results.metrics.get("references", ())):
         sentences.append(
             "No listener has rated the utterances: how well the labels match what people hear is not measured."
-            if not covered["n_rows"]
-            else f"No rating can be used: {covered['in_words']}"
+            if not ratings["n_rows"]
+            else f"No rating can be used: {ratings['in_words']}"
         )
     return tuple(sentences)
 
@@ -94,7 +66,7 @@ def _steps(config: Config) -> dict[str, str]:
         "with a label": f"from {', '.join(config.polarity.voters)}; see the protocol",
         "cut": "one audio clip for each utterance",
         "with features": "every feature is a finite number",
-        "used for training or test": "the classifier is fitted on the training rows and scored on the test rows",
+        "used for training or test": "the recipe is fitted on the training rows and scored on the test rows",
     }
 
 
@@ -151,7 +123,3 @@ def _utterances(config: Config) -> str:
         f"Utterances of {lengths.min_duration_s:g} to {lengths.max_duration_s:g} s with at least {lengths.min_words} "
         "words besides stop words."
     )
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.core import tables
 
@@ -16,18 +16,8 @@ NONE = "no label"
 N_BINS = 21
 
 
-@dataclass(frozen=True)
-class VoterPair:
-    """Agreement of two voters.
-
-    Attributes:
-        first: name of a voter
-        second: name of the other
-        n: utterances that both judge
-        agree: of these, how many with the same sign
-        n_decided: utterances to which neither gives 0
-        agree_decided: of these, how many with the same sign
-    """
+class VoterPair(NamedTuple):
+    """Agreement of two voters: utterances that both judge, and to which neither gives 0, and of these the same sign."""
 
     first: str
     second: str
@@ -37,14 +27,8 @@ class VoterPair:
     agree_decided: int
 
 
-@dataclass(frozen=True)
-class ScoreHistogram:
-    """Mean votes in bins of width 0.1, the middle one around zero.
-
-    Attributes:
-        edges: shape (N_BINS + 1,)
-        counts: class, or `NONE` → utterances per bin, shape (N_BINS,)
-    """
+class ScoreHistogram(NamedTuple):
+    """Mean votes: edges of the bins, shape (N_BINS + 1,), and class, or `NONE` → utterances per bin."""
 
     edges: tuple[float, ...]
     counts: Mapping[str, tuple[int, ...]]
@@ -81,25 +65,12 @@ def decided(votes: pa.Table, eligible: frozenset[str]) -> pa.Table:
         votes: table VOTES
         eligible: ids of the utterances with a segment
     """
-    mask = [
-        utterance_id in eligible and score is not None
-        for utterance_id, score in zip(votes["utterance_id"].to_pylist(), votes["score"].to_pylist(), strict=True)
-    ]
-    return votes.filter(pa.array(mask, pa.bool_()))
+    ids = pa.array(sorted(eligible), pa.string())
+    return votes.filter(pc.is_in(votes["utterance_id"], ids)).filter(pc.field("score").is_valid())
 
 
 def _pair(votes: Sequence[Mapping[str, float]], first: str, second: str) -> VoterPair:
-    signs = Counter(
-        (np.sign(by_voter[first]), np.sign(by_voter[second]))
-        for by_voter in votes
-        if first in by_voter and second in by_voter
-    )
-    nonzero = {signs_: count for signs_, count in signs.items() if 0 not in signs_}
-    return VoterPair(
-        first,
-        second,
-        n=signs.total(),
-        agree=sum(count for (a, b), count in signs.items() if a == b),
-        n_decided=sum(nonzero.values()),
-        agree_decided=sum(count for (a, b), count in nonzero.items() if a == b),
-    )
+    both = [(by_voter[first], by_voter[second]) for by_voter in votes if first in by_voter and second in by_voter]
+    signs = np.sign(np.array(both).reshape(-1, 2))
+    same, polar = signs[:, 0] == signs[:, 1], (signs != 0).all(axis=1)
+    return VoterPair(first, second, len(both), int(same.sum()), int(polar.sum()), int((same & polar).sum()))

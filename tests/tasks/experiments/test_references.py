@@ -96,7 +96,8 @@ def test_rated_rows_without_a_label_are_scored_by_the_kept_model(toy: Toy) -> No
     assert any(row["listeners"] and not row["sentiment"] for row in rows)
     assert entry["n_without_majority"] == sum(bool(row["ratings"] and not row["listeners"]) for row in rows)
     assert entry["annotators"] == ["anna", "ben", "cleo"]
-    assert set(entry["leave_one_out_macro_f1"]) == {"anna", "ben", "cleo"}
+    assert set(entry["leave_one_out_macro_f1"]) == set(entry["annotator_macro_f1"]) == {"anna", "ben", "cleo"}
+    assert entry["agreement"]["alpha"]["value"] == entry["alpha"]
     assert -1 < entry["alpha"] < 1
     assert set(entry["baselines"]) == {"majority", "lexicons' vote"}
     truth = [row["listeners"] for row in rows if row["listeners"]]

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,21 @@ import soundfile
 
 from tasks.core import paths, tables
 from tasks.evaluation import scores
+from tasks.experiments import plot_data, scoring
+from tasks.experiments.row_selection import NO_TARGET
 from tasks.labelling.people.rating_coverage import RatingCoverage
 from tasks.labelling.people.ratings import UnmatchedRow
 from tasks.labelling.quality import label_quality
 from tasks.labelling.votes.combine import Thresholds
+from tests.tasks.pages.experiment_results import BOOTSTRAP, REFERENCES, common, drawn
 
 VOTERS = ("afinn", "textblob", "vader")
 N_SHARDS = 3
+EXTRACT, CORPUS = "extract@interviews-mid-term", "corpus@interviews"
+FEATURES = paths.features("interviews", "interviews-mid-term")
+EXPERIMENT = paths.experiment("interviews-source")
+REJECTED = {stage: paths.rejected(stage) for stage in ("crawl", "captions", "polarity", "segments", CORPUS)}
+REJECTED[EXTRACT] = FEATURES / "rejected.parquet"
 TEXTS = {
     "negative": "It was a terrible year and we lost nearly everything we had worked for.",
     "neutral": "The second office is on the other side of the river, next to the station.",
@@ -52,7 +60,7 @@ class Run:
     videos: list[dict[str, Any]] = field(default_factory=list)
     utterances: list[dict[str, Any]] = field(default_factory=list)
     votes: list[dict[str, Any]] = field(default_factory=list)
-    predictions: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)
     rejects: list[tuple[str, str, str, str]] = field(default_factory=list)
 
@@ -69,57 +77,52 @@ class Run:
         _write(self.videos, tables.VIDEOS, paths.VIDEOS)
         _write(self.utterances, tables.UTTERANCES, paths.UTTERANCES)
         _write(self.votes, tables.VOTES, paths.VOTES)
-        _write(self.predictions, tables.PREDICTIONS, paths.PREDICTIONS)
         self._write_segments()
-        lost = {item for stage, item, *_ in self.rejects if stage == "acoustic"}
-        rows = [
-            {"utterance_id": utterance_id, "energy_mean": 0.1} for utterance_id in self.cut if utterance_id not in lost
-        ]
-        schema = pa.schema([("utterance_id", pa.string()), ("energy_mean", pa.float64())])
-        _write(rows, schema, paths.FEATURES)
-        for stage in ("crawl", "captions", "polarity", "segments", "acoustic"):
+        lost = {item for stage, item, *_ in self.rejects if stage == EXTRACT}
+        rows = [{"utterance_id": utterance_id} for utterance_id in self.cut if utterance_id not in lost]
+        _write(rows, pa.schema([("utterance_id", pa.string())]), FEATURES / "index.parquet")
+        for stage, path in REJECTED.items():
             mine = [
                 {"item": item, "stage": stage, "reason": reason, "detail": detail}
                 for which, item, reason, detail in self.rejects
                 if which == stage
             ]
-            _write(mine, tables.REJECTED, paths.rejected(stage))
-        _write_json(paths.METRICS, self.metrics())
-        _write_json(paths.CROSS_VALIDATION, self.cross_validation())
-        _write_json(paths.CARD, CARD)
-        _write_json(paths.AUDIT, AUDIT)
+            _write(mine, tables.REJECTED, path)
+        self.write_predictions()
+        _write_json(EXPERIMENT / "metrics.json", self.metrics())
+        _write_json(EXPERIMENT / "audit.json", AUDIT)
+        tables.write_text(EXPERIMENT / "plot_data.json", plot_data.dumps(drawn(self.classes)))
         _write_json(paths.LABELS, self.label_quality())
 
-    def scored(self, split: str) -> list[dict[str, Any]]:
-        return [row for row in self.predictions if row["split"] == split and row["label"]]
+    def write_predictions(self, *more: dict[str, Any]) -> None:
+        """Write the predictions of the test rows, and two of another variant and another seed, which are not shown."""
+        rows = [*self.tested("test"), *more]
+        columns = {"utterance_id": pa.string(), "group": pa.string(), "actual": pa.string(), "predicted": pa.string()}
+        shown = [{**row, "actual": row["label"], "variant": "recipe", "run": 0} for row in rows]
+        others = [
+            {**shown[0], "predicted": "?", "variant": "shuffled labels"},
+            {**shown[0], "predicted": "?", "run": 1},
+        ]
+        schema = pa.schema({**columns, "variant": pa.string(), "run": pa.int64()})
+        _write([*others, *shown], schema, EXPERIMENT / "predictions.parquet")
+
+    def tested(self, split: str) -> list[dict[str, Any]]:
+        return [row for row in self.rows if row["split"] == split and row["label"]]
 
     def metrics(self) -> dict[str, Any]:
-        test, train = self.scored("test"), self.scored("train")
-        actual = [row["label"] for row in test]
-        shuffled = self.rng.choice(self.classes, len(test)).tolist()
-        return {
-            "protocol": {
-                "words": f"Trained on {self.n_train} videos, tested on {self.n_test} others; no video is in both.",
-                "unit": "video",
-                "n_train_videos": len({row["group"] for row in train}),
-                "n_train_utterances": len(train),
-                "n_test_videos": len({row["group"] for row in test}),
-                "n_test_utterances": len(test),
-                "confidence": 0.95,
-                "bootstrap": 2000,
-                "shuffles": 20,
-            },
-            "test": {
-                "classifier": _summary(test, actual, [row["predicted"] for row in test]),
-                "majority": _summary(test, actual, ["neutral"] * len(test)),
-                "shuffled": _summary(test, actual, shuffled),
-            },
-            "cross_validated": {
-                "classifier": _summary(train, [row["label"] for row in train], [row["predicted"] for row in train])
-            },
-            "listeners": self._heard(test) if self.listeners else None,
-            "ratings": self._ratings(),
-        }
+        test, train, names = self.tested("test"), self.tested("train"), ("uar", "macro_f1", "weighted_f1", "accuracy")
+        guesses = {name: self.rng.choice(self.classes, len(test)).tolist() for name in ("shuffled labels", "recipe")}
+        guesses |= {"recipe": [row["predicted"] for row in test], "majority": ["neutral"] * len(test)}
+        scored = {name: _scores(test, predicted, self.classes) for name, predicted in guesses.items()}
+        fold = {"fold": "official", "seed": 7, "n_train": len(train), "n_test": len(test), **dict.fromkeys(names, 0.5)}
+        return common(
+            "classes", self.classes, experiment="interviews-source", corpus="interviews", reader="interviews",
+            target="sentiment", protocol="official", protocol_in_words="Train and test as listed.", seeds=[7],
+            features=[{"name": "interviews-mid-term", "extractor": "mid-term", "title": "statistics", "settings": {}}],
+            n=len(test), n_groups=len({row["group"] for row in test}), windows=None, folds=[fold],
+            scores=scored.pop("recipe"), references=REFERENCES[: 1 + self.listeners], left_out={NO_TARGET: 12},
+            baselines={name: {measure: values[measure] for measure in names} for name, values in scored.items()},
+        )  # fmt: skip
 
     def _ratings(self) -> dict[str, Any]:
         """Nine rows of ratings: two are of no utterance, one has no majority."""
@@ -127,22 +130,6 @@ class Run:
             return RatingCoverage(0, 0, 0, {}, ()).to_dict()
         lost = [UnmatchedRow("<i>.csv", row, "test-9", 1.0, 2.5, "no such video") for row in (3, 8)]
         return RatingCoverage(9, 7, 6, {"no majority": 1}, tuple(lost)).to_dict()
-
-    def cross_validation(self) -> dict[str, Any]:
-        train = self.scored("train")
-        pooled = _summary(train, [row["label"] for row in train], [row["predicted"] for row in train])
-        return {
-            "protocol": "5 folds grouped by video, stratified by class; C chosen inside each fold; pooled",
-            "c": 0.01,
-            "n_utterances": len(train),
-            "n_videos": self.n_train,
-            "classes": {name: sum(row["label"] == name for row in train) for name in tables.SENTIMENTS},
-            "macro_f1": pooled["macro_f1"],
-            "folds": [
-                {"fold": f, "c": 0.01, "n_train": 120, "n_test": 30, "macro_f1": 0.5 + f / 100} for f in range(5)
-            ],
-            "warnings": ["fold 2: 3 neighbours instead of 5"],
-        }
 
     def judged(self) -> label_quality.VotedTexts:
         """What the voters said of what is fit to be judged; listeners heard every third test utterance otherwise."""
@@ -229,11 +216,9 @@ class Run:
 
     def _predict(self, utterance_id: str, video_id: str, split: str, label: str | None) -> None:
         right = label is not None and self.rng.random() < 0.62
-        predicted = label if right else str(self.rng.choice(tables.SENTIMENTS))
-        values = {name: float(self.rng.normal(1.0 if name == predicted else 0.0, 0.3)) for name in tables.SENTIMENTS}
-        fold = int(video_id[-2:]) % 5 if split == "train" else None
-        row = {"utterance_id": utterance_id, "group": video_id, "split": split, "fold": fold}
-        self.predictions.append({**row, "label": label, "predicted": predicted, **values})
+        predicted = label if right else str(self.rng.choice(self.classes))
+        row = {"utterance_id": utterance_id, "group": video_id, "split": split}
+        self.rows.append({**row, "label": label, "predicted": predicted})
 
     def _reject(self) -> None:
         for number in (91, 92, 93):
@@ -243,12 +228,12 @@ class Run:
         self.videos.append(silent)
         self.rejects.append(("captions", "train-80", "only tags", self.detail))
         self.rejects.append(("captions", "weak/train-01/0099", "past the end", self.detail))
-        agreed = [row["utterance_id"] for row in self.predictions if row["label"]]
-        for stage, utterance_id in (("segments", agreed[3]), ("acoustic", agreed[-4])):
+        agreed = [row["utterance_id"] for row in self.rows if row["label"]]
+        for stage, utterance_id in (("segments", agreed[3]), (EXTRACT, agreed[-4])):
             self.rejects.append(
-                (stage, utterance_id, {"segments": "past the end", "acoustic": "no features"}[stage], self.detail)
+                (stage, utterance_id, {"segments": "past the end", EXTRACT: "no features"}[stage], self.detail)
             )
-            self.predictions = [row for row in self.predictions if row["utterance_id"] != utterance_id]
+            self.rows = [row for row in self.rows if row["utterance_id"] != utterance_id]
         self.cut.remove(agreed[3])
 
     def _write_segments(self) -> None:
@@ -268,36 +253,6 @@ class Run:
                     index.append({"video_id": video, **entry})
         _write(index, tables.SEGMENT_INDEX, paths.SEGMENT_INDEX)
 
-    def _heard(self, test: list[dict[str, Any]]) -> dict[str, Any]:
-        actual = [row["label"] for row in test]
-        return {
-            "n": len(test),
-            "annotators": ["anna", "ben", "chris"],
-            "n_without_majority": 4,
-            "n_adjudicated": 1,
-            "alpha": 0.61,
-            "agreement": {
-                "percent": {"value": 0.72, "low": 0.65, "high": 0.79},
-                "kappa": {"value": 0.6, "low": None, "high": None},
-                "alpha": {"value": 0.61, "low": 0.52, "high": 0.7},
-            },
-            "annotator_macro_f1": {"anna": 0.82, "ben": 0.79, "chris": 0.75},
-            "leave_one_out_macro_f1": {"anna": 0.7, "ben": 0.68},
-            "consensus": _summary(test, actual, actual),
-            "classifier": _summary(test, actual, [row["predicted"] for row in test]),
-            "majority": _summary(test, actual, ["neutral"] * len(test)),
-            "coverage": 0.7,
-        }
-
-
-CARD = {
-    "features": ["energy_mean"],
-    "classes": list(tables.SENTIMENTS),
-    "parameters": {"c": 0.01, "seed": 7},
-    "folds": {"outer": 5, "unit": "video"},
-    "versions": {"undertone": "0.1.0", "scikit-learn": "1.9.1"},
-}
-
 
 @pytest.fixture
 def finished(project: Path) -> Callable[..., Run]:
@@ -312,10 +267,11 @@ def finished(project: Path) -> Callable[..., Run]:
     return make
 
 
-def _summary(rows: list[dict[str, Any]], actual: Iterable[str], predicted: Iterable[str]) -> dict[str, Any]:
-    groups = np.array([row["group"] for row in rows])
-    counted = scores.confusions(np.array(list(actual)), np.array(list(predicted)), groups, tables.SENTIMENTS)
-    return scores.summary(counted, tables.SENTIMENTS, scores.Bootstrap(200, 0.95, 7))
+def _scores(rows: list[dict[str, Any]], predicted: list[str], classes: tuple[str, ...]) -> dict[str, Any]:
+    ids, actual, groups = (np.array([row[name] for row in rows]) for name in ("utterance_id", "label", "group"))
+    columns = np.array([[float(guess == name) for name in classes] for guess in predicted])
+    run = scoring.Run(ids, actual, columns, groups, np.zeros(len(rows), dtype=np.int64))
+    return scoring.of_classes([run], classes, BOOTSTRAP, per_fold=False)
 
 
 def _sounds() -> list[bytes]:

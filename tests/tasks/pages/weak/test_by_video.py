@@ -9,8 +9,8 @@ from tasks.pages.weak import by_video, charts
 VIDEOS = [{"video_id": f"test-{n}", "title": title, "url": None} for n, title in enumerate(("One", None, "Three"))]
 
 
-def row(group: str, label: str, predicted: str, split: str = "test") -> dict[str, Any]:
-    return {"group": group, "split": split, "label": label, "predicted": predicted}
+def row(group: str, label: str, predicted: str) -> dict[str, Any]:
+    return {"group": group, "label": label, "predicted": predicted}
 
 
 def test_means_and_accuracy_from_negative_to_positive() -> None:
@@ -18,7 +18,6 @@ def test_means_and_accuracy_from_negative_to_positive() -> None:
         row("test-1", "positive", "positive"),
         row("test-0", "negative", "neutral"),
         row("test-0", "neutral", "neutral"),
-        row("train-9", "negative", "negative", "train"),
     ]
     first, second = by_video.test_videos(rows, VIDEOS)
     assert (first.video_id, first.n, first.right, first.accuracy) == ("test-0", 2, 1, 0.5)

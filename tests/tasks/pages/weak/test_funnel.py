@@ -8,21 +8,25 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from tasks.core import paths, tables
 from tasks.core.code_version import ROOT
-from tasks.core.errors import TableError
+from tasks.core.errors import ConfigError, TableError
+from tasks.experiments import row_selection
 from tasks.pages.weak import funnel, inputs
+from tests.tasks.pages.conftest import CORPUS, EXPERIMENT, EXTRACT, FEATURES, REJECTED
 
 
 def rewrite_rejects(stage: str, *rows: tuple[str, str]) -> None:
     rejected = [{"item": item, "stage": stage, "reason": reason, "detail": ""} for item, reason in rows]
-    tables.write(tables.from_rows(rejected, tables.REJECTED), paths.rejected(stage), tables.REJECTED)
+    path = REJECTED.get(stage, paths.rejected(stage))
+    tables.write(tables.from_rows(rejected, tables.REJECTED), path, tables.REJECTED)
 
 
 def count() -> tuple[funnel.FunnelRow, ...]:
-    return funnel.funnel(inputs.read())
+    return funnel.funnel(inputs.read("interviews-source"))
 
 
 def test_steps_less_losses_give_the_next_step(finished: Callable[..., Any]) -> None:
@@ -48,8 +52,9 @@ def test_counts_and_reasons(finished: Callable[..., Any]) -> None:
     assert rows["step", "captions", "usable"].total == len(run.utterances)
     assert rows["loss", "polarity", "too short"].total == sum(vote["left_out"] == "too short" for vote in run.votes)
     assert rows["loss", "segments", "past the end"].total == 1
-    last = rows["step", "train", "used for training or test"]
-    assert (last.train, last.test) == (len(run.scored("train")), len(run.scored("test")))
+    assert rows["loss", "extract", "no features"].total == 1
+    last = rows["step", "experiment", "used for training or test"]
+    assert (last.train, last.test) == (len(run.tested("train")), len(run.tested("test")))
 
 
 def test_a_rejected_repeat_of_a_fetched_video_is_counted_too(finished: Callable[..., Any]) -> None:
@@ -108,7 +113,7 @@ def test_losses_of_an_inserted_stage_have_its_reasons(finished: Callable[..., An
     ]
     assert [entry[3] for entry in inserted if entry[0] == "loss"] == [1, 1, 2, 1]
     assert not any(entry[4] for entry in inserted if entry[0] == "loss")
-    assert rows[-1] == before["utterances", "train", "used for training or test"]
+    assert rows[-1] == before["utterances", "experiment", "used for training or test"]
     assert not any(row.label == funnel.NO_CUE_LEFT for row in rows)
     last = {row.unit: row for row in rows if row.stage == "pace"}
     assert last["utterances"].total == n_utterances
@@ -121,7 +126,7 @@ def test_a_loss_of_an_inserted_stage_without_a_reason_raises(finished: Callable[
         count()
 
 
-@pytest.mark.parametrize("stage", ["captions", "segments", "acoustic"])
+@pytest.mark.parametrize("stage", ["captions", "segments", EXTRACT])
 def test_a_loss_without_a_reason_raises(finished: Callable[..., Any], stage: str) -> None:
     finished()
     rewrite_rejects(stage)
@@ -131,18 +136,50 @@ def test_a_loss_without_a_reason_raises(finished: Callable[..., Any], stage: str
 
 def test_an_unknown_row_raises(finished: Callable[..., Any]) -> None:
     run = finished()
-    stranger = {**run.predictions[-1], "utterance_id": "weak/test-01/9999", "label": "neutral"}
-    rows = tables.from_rows([*run.predictions, stranger], tables.PREDICTIONS)
-    tables.write(rows, paths.PREDICTIONS, tables.PREDICTIONS)
+    run.write_predictions({**run.tested("test")[0], "utterance_id": "weak/test-01/9999"})
     with pytest.raises(TableError, match=r"1 are missing in an earlier step, such as weak/test-01/9999"):
         count()
 
 
+def rewrite_metrics(**changes: Any) -> None:
+    path = EXPERIMENT / "metrics.json"
+    tables.write_text(path, json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes))
+
+
 def test_metrics_of_another_run_raise(finished: Callable[..., Any]) -> None:
+    run = finished()
+    rewrite_metrics(folds=[{"n_train": len(run.tested("train")) - 3}])
+    with pytest.raises(TableError, match=r"the experiment interviews-source used \d+ and \d+; run it again"):
+        count()
+
+
+def test_rows_that_the_recipe_leaves_out_are_a_loss(finished: Callable[..., Any]) -> None:
+    run = finished()
+    n_train = len(run.tested("train"))
+    rewrite_metrics(folds=[{"n_train": n_train - 3}], left_out={row_selection.EXCLUDED: 3})
+    lost, used = count()[-2:]
+    assert (lost.kind, lost.label, lost.train, lost.test) == ("loss", funnel.LEFT_OUT, 3, 0)
+    assert (used.kind, used.train, used.test) == ("step", n_train - 3, len(run.tested("test")))
+
+
+def test_a_recording_that_the_corpus_rejects_is_the_reason_of_its_utterances(finished: Callable[..., Any]) -> None:
+    run = finished(with_rejects=False)
+    lost = {row["utterance_id"] for row in run.tested("train") if row["group"] == "train-02"}
+    run.rows = [row for row in run.rows if row["utterance_id"] not in lost]
+    featured = [{"utterance_id": name} for name in run.cut if "/train-02/" not in name]
+    schema = pa.schema([("utterance_id", pa.string())])
+    tables.write(pa.Table.from_pylist(featured, schema), FEATURES / "index.parquet", schema)
+    rewrite_metrics(folds=[{"n_train": len(run.tested("train"))}])
+    rewrite_rejects(CORPUS, ("train-02.flac", "broken sound"))
+    rewrite_rejects(EXTRACT)
+    rows = {(row.kind, row.label): row for row in count()}
+    assert rows["loss", "broken sound"].train == len(lost) > 0
+
+
+def test_an_experiment_on_another_corpus_is_refused(finished: Callable[..., Any]) -> None:
     finished()
-    text = paths.METRICS.read_text(encoding="utf-8")
-    paths.METRICS.write_text(text.replace('"n_test_utterances": ', '"n_test_utterances": 1'), encoding="utf-8")
-    with pytest.raises(TableError, match=r"made from \d+ and 1\d+; run every stage from train on again"):
+    rewrite_metrics(reader="tess", corpus="tess", target="emotion")
+    with pytest.raises(ConfigError, match=r"interviews-source learns the emotion of tess; expected"):
         count()
 
 

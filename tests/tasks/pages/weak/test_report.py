@@ -13,6 +13,7 @@ from tasks.core import bugs, config, each, paths, tables
 from tasks.core.errors import TableError
 from tasks.core.outcomes import Outcome
 from tasks.stages import report
+from tests.tasks.pages.conftest import EXPERIMENT, FEATURES
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> %{x} ${y} {{ 7*7 }} \"'&amp;"
 
@@ -56,8 +57,8 @@ def test_every_section_is_there(finished: Callable[..., Any], settings: config.C
     page = make(settings)
     sections = [attributes["id"] for attributes in page.all("section")]
     assert sections == [
-        "scores", "protocol", "audit", "funnel", "votes", "label-quality", "labels", "classes", "videos", "listeners",
-        "segments", "rejects", "provenance",
+        "scores", "references", "recipe", "protocol", "funnel", "votes", "label-quality", "classes", "roc", "curves",
+        "counts", "words", "maps", "folds", "audit", "left-out", "videos", "segments", "rejects", "provenance", "files",
     ]  # fmt: skip
 
 
@@ -121,7 +122,7 @@ def test_one_test_video_no_rejects_no_listeners(finished: Callable[..., Any], se
     finished(n_test=1, with_rejects=False)
     page = make(settings)
     assert "no interval" in page.text
-    assert "the scores cannot be compared" in page.text
+    assert "without intervals they cannot be compared" in page.text
     assert "Nothing was rejected." in page.text
     assert "No listener has rated the utterances" in page.text
 
@@ -169,7 +170,9 @@ def test_no_segments_when_none_are_asked_for(finished: Callable[..., Any], setti
     assert not make(settings.model_copy(update={"report": silent})).all("audio")
 
 
-@pytest.mark.parametrize("path", [paths.VIDEOS, paths.FEATURES, paths.METRICS, paths.CARD], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [paths.VIDEOS, FEATURES / "index.parquet", EXPERIMENT / "metrics.json"], ids=lambda path: path.stem
+)
 def test_a_missing_file_names_the_stage_to_run(
     finished: Callable[..., Any], settings: config.Config, path: Any
 ) -> None:
@@ -181,8 +184,8 @@ def test_a_missing_file_names_the_stage_to_run(
 
 def test_damaged_metrics_are_named(finished: Callable[..., Any], settings: config.Config) -> None:
     finished()
-    paths.METRICS.write_text("{", encoding="utf-8")
-    with pytest.raises(TableError, match=r"metrics\.json is damaged .*undertone run evaluate --force"):
+    (EXPERIMENT / "metrics.json").write_text("{", encoding="utf-8")
+    with pytest.raises(TableError, match=r"metrics\.json is damaged .* run experiment@interviews-source --force"):
         make(settings)
 
 
@@ -190,11 +193,12 @@ def test_each_chart_has_its_table_and_a_name(finished: Callable[..., Any], setti
     finished()
     page = make(settings)
     charts = [tag for tag in page.all("div") if tag.get("class") == "chart"]
-    assert [tag["data-figure"] for tag in charts] == [
-        "figure-intervals", "figure-votes", "figure-curve", "figure-labels", "figure-per-class", "figure-by-video",
+    names = [(tag["data-figure"] or "").removeprefix("figure-") for tag in charts]
+    assert [name for name in names if not name.startswith("curves-")] == [
+        "scores", "votes", "curve", "per-class", "roc", "counts", "map-0", "by-video",
     ]  # fmt: skip
     assert all(tag["aria-label"] for tag in charts)
-    assert page.text.count("The same as a table") == len(charts)
+    assert page.text.count("The same as a table") == len({"votes", "curve", "counts", "by-video"})
 
 
 def test_labels_are_compared_with_ratings(finished: Callable[..., Any], settings: config.Config) -> None:
@@ -213,14 +217,12 @@ def test_labels_are_compared_with_ratings(finished: Callable[..., Any], settings
     assert "None of them has been rated" in make(settings).text
 
 
-def test_agreement_has_its_intervals_and_the_ceiling(finished: Callable[..., Any], settings: config.Config) -> None:
+def test_rows_of_ratings_that_match_nothing_are_listed(finished: Callable[..., Any], settings: config.Config) -> None:
     finished(listeners=True)
     page_text = make(settings).text
-    assert "0.720 0.650 to 0.790 0.600 0.610 0.520 to 0.700" in page_text
-    assert "anna 0.820 0.700 ben 0.790 0.680 chris 0.750 –" in page_text
-    assert "1 ties were decided by a further listener" in page_text
+    assert "Against the listeners’ majority" in page_text
     covered = "6 of the 7 rated utterances are scored (no majority: 1). 2 of the 9 rows of ratings match no utterance"
-    assert page_text.count(covered) == 2
+    assert page_text.count(covered) == 1
     assert "Rows of ratings that match no utterance (2)" in page_text
     assert "<i>.csv 3 test-9 1.0 s 2.5 s no such video" in page_text
 
