@@ -12,13 +12,12 @@ import numpy as np
 
 from tasks.core import artifacts, paths, tables
 from tasks.evaluation.protocols import Split
-from tasks.evaluation.splits import Labels
-from tasks.experiments import fitted_model, folds, matching, novelty, runs
+from tasks.experiments import fitted_model, folds, matching, novelty
 from tasks.experiments.data import Data
 from tasks.experiments.fit_item import FINAL, Fit
 from tasks.experiments.fitted_model import Fitted
 from tasks.experiments.plan import Plan
-from tasks.experiments.runs import Fits
+from tasks.experiments.runs import Fits, Scorer
 from tasks.experiments.scoring import Run
 from tasks.features.base.sequences import Rows
 
@@ -46,17 +45,14 @@ class Kept:
     fitted: Fitted
     split: Split
 
-    def predicted(self, recipe: Plan, data: Data, groups: Labels, rows: Rows) -> Run:
+    def predicted(self, scorer: Scorer, rows: Rows) -> Run:
         """Return the predictions of rows as a run of utterances.
 
         Args:
-            recipe: the experiment
-            data: its rows
-            groups: bootstrap unit of each row, shape (n_rows,)
+            scorer: of the experiment, or of other rows
             rows: positions of those to predict
         """
-        scores = self.fitted.scores(data.inputs.rows(rows))
-        return runs.run_of(recipe, data, groups, (rows, 0, scores), self.record["outputs"])
+        return scorer.of_model(rows, self.fitted.scores(scorer.data.inputs.rows(rows)), self.record["outputs"])
 
 
 def kept(recipe: Plan, data: Data, fits: Fits) -> Kept:

@@ -17,10 +17,9 @@ from tasks.core.errors import NotEnoughData
 from tasks.evaluation import protocols, scores
 from tasks.evaluation.scores import Bootstrap
 from tasks.experiments import data as experiment_data
-from tasks.experiments import runs, scoring
-from tasks.experiments.data import Data
+from tasks.experiments.fit_item import RECIPE
 from tasks.experiments.model_folder import Kept
-from tasks.experiments.plan import Plan
+from tasks.experiments.runs import MAJORITY, Scorer
 from tasks.experiments.scoring import Run
 from tasks.experiments.windows import NONE
 from tasks.labelling.people import agreement
@@ -70,7 +69,7 @@ class _Table:
         scored = {system: score(of_system) for system, of_system in systems.items()}
         sizes = {"n": len(ids), "n_groups": int(np.unique(groups).size)}
         described = {"name": name, **_WORDS[name], "rows": rows, **sizes}
-        return {**described, "scores": scored.pop("recipe"), "baselines": scored}
+        return {**described, "scores": scored.pop(RECIPE), "baselines": scored}
 
     def people(self, ids: Sequence[str]) -> dict[str, Any]:
         """Return the agreement of the listeners on some utterances, and each one's score against the others."""
@@ -88,57 +87,55 @@ class _Table:
         }
 
 
-def of(
-    plan: Plan, data: Data, systems: Mapping[str, Sequence[Run]], model: Kept, *, bootstrap: Bootstrap
-) -> list[dict[str, Any]]:
+def of(scorer: Scorer, systems: Mapping[str, Sequence[Run]], model: Kept) -> list[dict[str, Any]]:
     """Return the scores against each reference, ready for JSON; none for a corpus without votes.
 
     Args:
-        plan: the recipe
-        data: the rows
-        systems: runs of `recipe`, and of baselines, the majority class among them
+        scorer: of the experiment
+        systems: runs of the recipe, and of baselines, the majority class among them
         model: the kept model; of an official split it also predicts rated test rows without a label
-        bootstrap: settings of the intervals
     """
-    table = tables.read_corpus(paths.utterances(plan.recipe.corpus))
-    if plan.recipe.target != "sentiment" or not set(_COLUMNS) <= set(table.column_names):
+    recipe = scorer.plan.recipe
+    table = tables.read_corpus(paths.utterances(recipe.corpus))
+    if recipe.target != "sentiment" or not set(_COLUMNS) <= set(table.column_names):
         return []
     rows = table.select(["utterance_id", "group", "split", *_COLUMNS]).to_pylist()
-    utterances = _Table({row["utterance_id"]: row for row in rows}, bootstrap)
-    listeners, vote = utterances.column("listeners"), {VOTE: [utterances.column("vote")]}
-    predicted = {name: [_classes(plan, data, run) for run in of_system] for name, of_system in systems.items()} | vote
-    first = systems["recipe"][0]
+    utterances = _Table({row["utterance_id"]: row for row in rows}, scorer.bootstrap)
+    listeners, vote = utterances.column("listeners"), [utterances.column("vote")]
+    predicted = {name: [_classes(scorer, run) for run in of_system] for name, of_system in systems.items()}
+    predicted[VOTE] = vote
+    first = systems[RECIPE][0]
     labels = dict(zip(first.ids.tolist(), first.actual.tolist(), strict=True))
     references = [utterances.entry("labels", "labelled", labels, predicted)]
     if rated := labels.keys() & listeners.keys():
         by_voters, by_people = ({row_id: truth[row_id] for row_id in rated} for truth in (labels, listeners))
         references.append(utterances.entry("labels", "rated", by_voters, predicted))
         references.append(utterances.entry("listeners", "rated", by_people, predicted) | utterances.people([*labels]))
-    if run := _beyond_labels(plan, data, model):
-        commonest = next(iter(predicted["majority"][0].values()))
-        truth = dict(zip(run.ids.tolist(), run.actual.tolist(), strict=True))
+    if by_model := _beyond_labels(scorer, model):
+        truth = {row_id: listeners[row_id] for row_id in by_model}
+        commonest = next(iter(predicted[MAJORITY][0].values()))
         kept: dict[str, Sequence[Labelled]] = {
-            "recipe": [_classes(plan, data, run)],
-            "majority": [dict.fromkeys(truth, commonest)],
-        } | vote
+            RECIPE: [by_model],
+            MAJORITY: [dict.fromkeys(truth, commonest)],
+            VOTE: vote,
+        }
         tested = [row["utterance_id"] for row in rows if row["split"] in protocols.TEST]
         references.append(utterances.entry("listeners", "all rated", truth, kept) | utterances.people(tested))
     return references
 
 
-def _beyond_labels(plan: Plan, data: Data, model: Kept) -> Run | None:
+def _beyond_labels(scorer: Scorer, model: Kept) -> Labelled:
     """Return the kept model's predictions of all rated test rows of an official split, with or without a label."""
-    if plan.protocol.kind != "official":
-        return None
+    if scorer.plan.protocol.kind != "official":
+        return {}
     try:
-        rated = experiment_data.with_target(plan, "listeners", data.outputs)
+        rated = experiment_data.with_target(scorer.plan, "listeners", scorer.data.outputs)
     except NotEnoughData:
-        return None
+        return {}
+    of_rated = Scorer.of(scorer.plan, rated, scorer.bootstrap)
     tested = np.flatnonzero(np.isin(rated.columns["split"], protocols.TEST))
-    groups = experiment_data.resampled(plan, rated.columns)
-    return model.predicted(plan, rated, groups, tested) if tested.size else None
+    return _classes(of_rated, model.predicted(of_rated, tested)) if tested.size else {}
 
 
-def _classes(plan: Plan, data: Data, run: Run) -> Labelled:
-    names = runs.outputs(plan, data)[: run.scores.shape[1]]
-    return dict(zip(run.ids.tolist(), scoring.predicted(run.scores, names).tolist(), strict=True))
+def _classes(scorer: Scorer, run: Run) -> Labelled:
+    return dict(zip(run.ids.tolist(), scorer.predicted(run).tolist(), strict=True))

@@ -13,12 +13,12 @@ from tasks.core import artifacts, paths, tables
 from tasks.core.config import Config
 from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import Bootstrap
-from tasks.experiments import data as experiment_data
-from tasks.experiments import folds, model_folder, model_plots, plot_data, results, row_plots, runs, scoring
+from tasks.experiments import folds, model_folder, model_plots, plot_data, results, row_plots, scoring
 from tasks.experiments.data import Data
+from tasks.experiments.fit_item import RECIPE
 from tasks.experiments.plan import Plan
 from tasks.experiments.plot_data import PlotData
-from tasks.experiments.runs import Fits
+from tasks.experiments.runs import Fits, Scorer
 from tasks.experiments.scoring import Run
 from tasks.leaks.finding import AuditReport
 
@@ -46,23 +46,21 @@ def write(target: Path, config: Config, recipe: Plan, data: Data, fits: Sequence
     """
     settings = config.evaluate
     splits = folds.folds(recipe, data, recipe.recipe.seeds[0])
-    groups = experiment_data.resampled(recipe, data.columns)
-    bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
+    scorer = Scorer.of(recipe, data, Bootstrap(settings.bootstrap, settings.confidence, settings.seed))
+    tested = {of_variant.name: scorer.runs(of_variant) for of_variant in fits}
     model = model_folder.kept(recipe, data, fits[0])
-    metrics = results.metrics(recipe, data, fits, splits, groups, model=model, audit=audit, bootstrap=bootstrap)
+    metrics = results.metrics(scorer, fits, tested, splits, model=model, audit=audit)
     metrics["simulated"] = artifacts.read_json(paths.reading(recipe.recipe.corpus)).get("simulated", False)
     metrics["model"] |= model_plots.size(model.fitted, model.files)
     tables.write_text(target / "audit.json", json.dumps(audit.to_dict(), indent=2, ensure_ascii=False) + "\n")
     tables.write_text(target / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
-    predictions = results.predictions(recipe, data, fits, groups)
     with tables.whole(target / "predictions.parquet") as part:
-        artifacts.write_parquet(predictions, part)
-    recipe_runs = runs.runs(recipe, data, fits[0], groups)
-    tables.write_csv(target / "confusion.csv", results.confusion(recipe, data, recipe_runs))
+        artifacts.write_parquet(results.predictions(scorer, tested), part)
+    tables.write_csv(target / "confusion.csv", results.confusion(scorer, tested[RECIPE]))
     curves = _curves(fits[0])
     tables.write(curves, target / "curves.parquet", _CURVES)
     drawn = replace(
-        _row_plots(recipe, data, splits, recipe_runs, curves),
+        _row_plots(scorer, splits, tested[RECIPE], curves),
         varied=model_plots.varied(recipe, data),
         attended=model_plots.attended(recipe, data, model.fitted, model.item.point),
         shares=model_plots.shares(recipe, data, splits, model.fitted),
@@ -85,7 +83,8 @@ def _curves(fits: Fits) -> pa.Table:
     return tables.from_rows(rows, _CURVES)
 
 
-def _row_plots(recipe: Plan, data: Data, splits: Sequence[Split], recipe_runs: list[Run], curves: pa.Table) -> PlotData:
+def _row_plots(scorer: Scorer, splits: Sequence[Split], runs: Sequence[Run], curves: pa.Table) -> PlotData:
+    recipe, data = scorer.plan, scorer.data
     if recipe.task != "classes":
         return PlotData({}, (), {}, (), curves.to_pylist())
     utterances = tables.read_corpus(paths.utterances(recipe.recipe.corpus)).select(["utterance_id", "text"])
@@ -94,6 +93,6 @@ def _row_plots(recipe: Plan, data: Data, splits: Sequence[Split], recipe_runs: l
         row_plots.counts(data, splits),
         row_plots.maps(data, recipe.recipe.seeds[0]),
         row_plots.words(data, texts),
-        scoring.roc(recipe_runs, runs.outputs(recipe, data)),
+        scoring.roc(runs, scorer.outputs),
         curves.to_pylist(),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -13,62 +14,43 @@ from tasks.core.config import Clips
 from tasks.corpora import labels
 from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import Bootstrap
-from tasks.evaluation.splits import Labels
 from tasks.experiments import calibration, folds, matching, modalities, references, scoring
-from tasks.experiments.data import Data
-from tasks.experiments.fit_item import FINAL, HELD_OUT, ONLY
+from tasks.experiments.fit_item import FINAL, HELD_OUT, ONLY, RECIPE
 from tasks.experiments.model_folder import Kept
 from tasks.experiments.plan import Plan
-from tasks.experiments.runs import Fits, gained, majority, modalities_of, outputs, row_runs, runs, scored
+from tasks.experiments.runs import MAJORITY, Fits, Scorer, modalities_of
 from tasks.experiments.scoring import Run
 from tasks.leaks.finding import AuditReport
 
-HEADLINE = {
-    "classes": ("accuracy", "uar", "macro_f1", "weighted_f1"),
-    "labels": ("micro_f1", "macro_f1", "accuracy"),
-    "values": ("mae", "correlation", "acc2", "acc7"),
-}
-"""Scores of each task that are also computed for every baseline."""
-MAJORITY = "majority"
 _LIBRARIES = (
     "undertone", "numpy", "scikit-learn", "imbalanced-learn", "torch", "lightning", "transformers", "xgboost-cpu",
 )  # fmt: skip
 
 
 def metrics(
-    plan: Plan,
-    data: Data,
+    scorer: Scorer,
     all_fits: Sequence[Fits],
+    tested: Mapping[str, Sequence[Run]],
     splits: Sequence[Split],
-    groups: Labels,
     *,
     model: Kept,
     audit: AuditReport,
-    bootstrap: Bootstrap,
 ) -> dict[str, Any]:
     """Return all scores and settings of an experiment, ready for JSON; independent of the machine.
 
     Args:
-        plan: the recipe
-        data: the rows
+        scorer: of the experiment
         all_fits: of the recipe itself, of every baseline, and on held-out folds
+        tested: name of each of these variants → its runs
         splits: the folds
-        groups: bootstrap unit of each row, shape (n_rows,)
         model: the kept model
         audit: of the folds
-        bootstrap: settings of the intervals
     """
-    recipe = plan.recipe
-    main, *others = (fits for fits in all_fits if fits.name != HELD_OUT)
-    held_out = [fits for fits in all_fits if fits.name == HELD_OUT]
-    systems = {fits.name: runs(plan, data, fits, groups) for fits in (main, *others)}
-    main_runs, headline = systems[main.name], HEADLINE[plan.task]
-    systems = {MAJORITY: [majority(plan, data, splits, groups)], **systems}
-    baselines = {
-        name: _only(scored(plan, data, of_system, bootstrap), headline)
-        for name, of_system in systems.items()
-        if name != main.name
-    }
+    plan, data, recipe = scorer.plan, scorer.data, scorer.plan.recipe
+    main, main_runs = all_fits[0], tested[RECIPE]
+    baselines = {name: runs for name, runs in tested.items() if name not in (RECIPE, HELD_OUT)}
+    baselines = {MAJORITY: [scorer.majority(splits)], **baselines}
+    scored = {name: scorer.headline(runs) for name, runs in baselines.items()}
     metrics = {
         "experiment": plan.name,
         "note": recipe.note,
@@ -77,7 +59,7 @@ def metrics(
         "target": recipe.target,
         "labels": labels.in_words(recipe.labels),
         "task": plan.task,
-        "outputs": list(outputs(plan, data)),
+        "outputs": list(scorer.outputs),
         "features": [
             {"name": name, "extractor": card["extractor"], "title": card["title"], "settings": card["settings"]}
             for name, card in data.cards.items()
@@ -87,7 +69,7 @@ def metrics(
         "scale": recipe.scale,
         "balance": plan.balance.name,
         "first_per_class": recipe.first_per_class,
-        "windows": _windows(plan, data, main, groups, bootstrap),
+        "windows": _windows(scorer, main),
         "threshold": recipe.threshold if plan.task == "labels" else None,
         "only_in_training": recipe.only_in_training,
         "only": recipe.only,
@@ -102,13 +84,13 @@ def metrics(
         "n_groups": int(np.unique(main_runs[0].groups).size),
         "left_out": dict(data.left_out),
         "lacking": dict(data.lacking),
-        "modalities": _modalities(plan, data, all_fits, groups, bootstrap, baselines=baselines),
-        "confidence": bootstrap.confidence,
+        "modalities": _modalities(scorer, all_fits, tested, scored),
+        "confidence": scorer.bootstrap.confidence,
         "measure": _measure(plan),
-        "scores": scored(plan, data, main_runs, bootstrap),
-        "baselines": baselines,
-        "cross_validated": _cross_validated(plan, data, held_out, groups, bootstrap),
-        "folds": _folds(plan, data, main),
+        "scores": scorer.scored(main_runs),
+        "baselines": scored,
+        "cross_validated": _cross_validated(scorer, all_fits[-1], tested),
+        "folds": _folds(scorer, main),
         "audit": [
             {name: getattr(finding, name) for name in ("check", "severity", "n", "of", "what")}
             for finding in audit.findings
@@ -120,59 +102,53 @@ def metrics(
         matching.DIGEST: matching.digest(plan.name, plan.config),
     }
     if plan.task == "classes":
-        metrics["calibration"] = _calibration(plan, data, all_fits, model, groups)
-        metrics["references"] = references.of(plan, data, systems, model, bootstrap=bootstrap)
+        metrics["calibration"] = _calibration(scorer, all_fits, tested, model)
+        metrics["references"] = references.of(scorer, {RECIPE: main_runs, **baselines}, model)
     return metrics
 
 
-def predictions(plan: Plan, data: Data, all_fits: Sequence[Fits], groups: Labels) -> pa.Table:
+def predictions(scorer: Scorer, tested: Mapping[str, Sequence[Run]]) -> pa.Table:
     """Return the test rows' predictions of every variant: ids, run, fold, actual and predicted classes, all scores.
 
     Args:
-        plan: the recipe
-        data: the rows
-        all_fits: of every variant
-        groups: bootstrap unit of each row, shape (n_rows,)
+        scorer: of the experiment
+        tested: name of each variant → its runs
     """
-    tables = []
-    for fits in (fits for fits in all_fits if fits.name != HELD_OUT):
-        for number, run in enumerate(runs(plan, data, fits, groups)):
-            n = run.ids.size
-            columns: dict[str, Any] = {
-                "variant": [fits.name] * n,
-                "run": np.full(n, number),
-                "fold": run.fold,
-                "utterance_id": run.ids.tolist(),
-                "group": run.groups.tolist(),
-            }
-            if plan.task == "classes":
-                columns |= {"actual": run.actual.tolist()}
-                columns |= {"predicted": scoring.predicted(run.scores, outputs(plan, data)).tolist()}
-            elif plan.task == "labels":
-                columns |= {f"actual {name}": run.actual[:, k] for k, name in enumerate(data.outputs)}
-            else:
-                columns |= {"actual": run.actual}
-            columns |= {f"score {name}": run.scores[:, k] for k, name in enumerate(outputs(plan, data))}
-            tables.append(pa.table(columns))
+    tables, outputs = [], scorer.data.outputs
+    numbered = ((name, *entry) for name, runs in tested.items() if name != HELD_OUT for entry in enumerate(runs))
+    for name, number, run in numbered:
+        columns: dict[str, Any] = {
+            "variant": [name] * run.ids.size,
+            "run": np.full(run.ids.size, number),
+            "fold": run.fold,
+            "utterance_id": run.ids.tolist(),
+            "group": run.groups.tolist(),
+        }
+        if scorer.plan.task == "classes":
+            columns |= {"actual": run.actual.tolist(), "predicted": scorer.predicted(run).tolist()}
+        elif scorer.plan.task == "labels":
+            columns |= {f"actual {output}": run.actual[:, k] for k, output in enumerate(outputs)}
+        else:
+            columns |= {"actual": run.actual}
+        columns |= {f"score {output}": run.scores[:, k] for k, output in enumerate(scorer.outputs)}
+        tables.append(pa.table(columns))
     return pa.concat_tables(tables)
 
 
-def confusion(plan: Plan, data: Data, of_recipe: Sequence[Run]) -> list[dict[str, str]]:
+def confusion(scorer: Scorer, of_recipe: Sequence[Run]) -> list[dict[str, str]]:
     """Return actual and predicted class of every row, for a plot: one row per label; values are rounded.
 
     Args:
-        plan: the recipe
-        data: the rows
-        of_recipe: its runs
+        scorer: of the experiment
+        of_recipe: runs of the recipe
     """
     rows = []
     for run in of_recipe:
-        if plan.task == "classes":
-            predicted = scoring.predicted(run.scores, outputs(plan, data))
-            pairs = zip(run.actual.tolist(), predicted.tolist(), strict=True)
+        if scorer.plan.task == "classes":
+            pairs = zip(run.actual.tolist(), scorer.predicted(run).tolist(), strict=True)
             rows += [{"actual": a, "predicted": p} for a, p in pairs]
-        elif plan.task == "labels":
-            for k, name in enumerate(data.outputs):
+        elif scorer.plan.task == "labels":
+            for k, name in enumerate(scorer.data.outputs):
                 pairs = zip(run.actual[:, k] > scoring.THRESHOLD, run.scores[:, k] > scoring.THRESHOLD, strict=True)
                 rows += [{"actual": _whether(name, a), "predicted": _whether(name, p)} for a, p in pairs]
         else:
@@ -194,60 +170,58 @@ def cost(all_fits: Sequence[Fits]) -> dict[str, Any]:
     }
 
 
-def _windows(plan: Plan, data: Data, fits: Fits, groups: Labels, bootstrap: Bootstrap) -> dict[str, Any] | None:
+def _windows(scorer: Scorer, fits: Fits) -> dict[str, Any] | None:
     """Return the windows' settings and their scores before pooling."""
-    recipe = plan.recipe
+    recipe = scorer.plan.recipe
     if recipe.windows is None:
         return None
-    row_scores = scored(plan, data, row_runs(plan, data, fits, groups), bootstrap)
     return {
         **recipe.windows.model_dump(),
         "clips": (recipe.clips or Clips()).model_dump(),
-        "n": int(data.ids.size),
-        "scores": _only(row_scores, HEADLINE[plan.task]),
+        "n": int(scorer.data.ids.size),
+        "scores": scorer.headline(scorer.row_runs(fits)),
     }
 
 
-def _cross_validated(
-    plan: Plan, data: Data, held_out: Sequence[Fits], groups: Labels, bootstrap: Bootstrap
-) -> dict[str, Any] | None:
+def _cross_validated(scorer: Scorer, fits: Fits, tested: Mapping[str, Sequence[Run]]) -> dict[str, Any] | None:
     """Return the scores on held-out folds of the training part, of a protocol with one fold."""
-    if not held_out:
+    if fits.name != HELD_OUT:
         return None
-    on_folds = runs(plan, data, held_out[0], groups)
+    runs = tested[HELD_OUT]
     return {
-        "folds": len(held_out[0].items),
-        "unit": plan.protocol.inner_unit or "utterance",
-        "n": int(on_folds[0].ids.size),
-        "scores": _only(scored(plan, data, on_folds, bootstrap), HEADLINE[plan.task]),
-        "tuned": _tuned(plan, held_out[0]),
+        "folds": len(fits.items),
+        "unit": scorer.plan.protocol.inner_unit or "utterance",
+        "n": int(runs[0].ids.size),
+        "scores": scorer.headline(runs),
+        "tuned": _tuned(scorer.plan, fits),
     }
 
 
-def _calibration(plan: Plan, data: Data, all_fits: Sequence[Fits], model: Kept, groups: Labels) -> dict[str, Any]:
+def _calibration(
+    scorer: Scorer, all_fits: Sequence[Fits], tested: Mapping[str, Sequence[Run]], model: Kept
+) -> dict[str, Any]:
     """Return the temperature of the kept model's scores, and the calibration error of the test rows."""
-    main, held_out = all_fits[0], [fits for fits in all_fits if fits.name == HELD_OUT]
-    fitted_on: list[Run] | None = [run for fits in held_out for run in runs(plan, data, fits, groups)]
+    fitted_on: Sequence[Run] | None = tested.get(HELD_OUT, ())
     if model.item.fold == FINAL:
         fitted_on, words = None, "the test rows; for the error after scaling, those of all folds but the row's own"
-    elif plan.model.in_epochs:
-        fitted_on = [model.predicted(plan, data, groups, model.split.development)]
+    elif scorer.plan.model.in_epochs:
+        fitted_on = [model.predicted(scorer, model.split.development)]
         words = "development rows, which also chose the epoch"
-    elif held_out:
-        words = f"{len(held_out[0].items)} held-out folds of the training part"
+    elif fitted_on:
+        words = f"{len(all_fits[-1].items)} held-out folds of the training part"
     else:
         words = "nothing: the training part has too few groups or classes for held-out folds"
 
-    def measured(fits: Fits, by: list[Run] | None) -> dict[str, Any]:
-        tested, probabilities = runs(plan, data, fits, groups), plan.model.probabilities
-        return calibration.measured(tested, data.outputs, probabilities=probabilities, fitted_on=by)
+    def measured(name: str, by: Sequence[Run] | None) -> dict[str, Any]:
+        probabilities = scorer.plan.model.probabilities
+        return calibration.measured(tested[name], scorer.data.outputs, probabilities=probabilities, fitted_on=by)
 
     alone = [
-        {"modalities": modalities_of(fits.items[0], plan), "ece": measured(fits, [])["before"]["ece"]}
+        {"modalities": modalities_of(fits.items[0], scorer.plan), "ece": measured(fits.name, ())["before"]["ece"]}
         for fits in all_fits
-        if fits.items[0].variant == ONLY and plan.model.probabilities
+        if fits.items[0].variant == ONLY and scorer.plan.model.probabilities
     ]
-    return {**measured(main, fitted_on), "fitted_on": words, "alone": alone}
+    return {**measured(RECIPE, fitted_on), "fitted_on": words, "alone": alone}
 
 
 def _measure(plan: Plan) -> str:
@@ -257,38 +231,27 @@ def _measure(plan: Plan) -> str:
     return {"classes": "uar", "labels": "macro_f1", "values": "mae"}[plan.task]
 
 
-def _only(mapping: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: mapping[name] for name in names}
-
-
 def _modalities(
-    plan: Plan,
-    data: Data,
-    all_fits: Sequence[Fits],
-    groups: Labels,
-    bootstrap: Bootstrap,
-    *,
-    baselines: Mapping[str, Any],
+    scorer: Scorer, all_fits: Sequence[Fits], tested: Mapping[str, Sequence[Run]], scored: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Return the recipe's gain over fewer modalities, in training or in the test only; of classes only."""
+    if scorer.plan.task != "classes":
+        return []
+    rows = []
+
+    def add(chosen: list[str], how: str, runs: Sequence[Run], scores: Any) -> None:
+        rows.append({"modalities": chosen, "how": how, "scores": scores, "gain": scorer.gained(tested[RECIPE], runs)})
+
+    for fits in all_fits:
+        if fits.items[0].variant == ONLY:
+            chosen = modalities_of(fits.items[0], scorer.plan)
+            add(chosen, modalities.ALONE, tested[fits.name], scored[fits.name])
     main = all_fits[0]
-    variants = [
-        (modalities_of(fits.items[0], plan), modalities.ALONE, fits)
-        for fits in all_fits
-        if fits.items[0].variant == ONLY
-    ]
     for key in dict.fromkeys(key for record in main.records for key, _ in record["probes"]):
         modality, _, how = key.partition("|")
         records = tuple({**record, "scores": dict(record["probes"]).get(key, [])} for record in main.records)
-        variants.append(([modality], how, Fits(key, main.items, records)))
-    if not variants or plan.task != "classes":
-        return []
-    main_runs, rows = runs(plan, data, main, groups), []
-    for chosen, how, fits in variants:
-        others = runs(plan, data, fits, groups)
-        values = baselines.get(fits.name) or _only(scored(plan, data, others, bootstrap), HEADLINE[plan.task])
-        gain = gained(plan, data, main_runs, others, bootstrap)
-        rows.append({"modalities": chosen, "how": how, "scores": values, "gain": gain})
+        runs = scorer.runs(Fits(key, main.items, records))
+        add([modality], how, runs, scorer.headline(runs))
     return rows
 
 
@@ -302,15 +265,16 @@ def _tuned(plan: Plan, fits: Fits) -> list[dict[str, Any]]:
     ]
 
 
-def _folds(plan: Plan, data: Data, fits: Fits) -> list[dict[str, Any]]:
-    names = {seed: [split.name for split in folds.folds(plan, data, seed)] for seed in plan.recipe.seeds}
-    rows = []
+def _folds(scorer: Scorer, fits: Fits) -> list[dict[str, Any]]:
+    plan = scorer.plan
+    names = {seed: [split.name for split in folds.folds(plan, scorer.data, seed)] for seed in plan.recipe.seeds}
+    # intervals are not used: few resamples
+    quick, rows = replace(scorer, bootstrap=Bootstrap(100, 0.95, 0)), []
     for item, record in zip(fits.items, fits.records, strict=True):
         if not record["ids"]:
             continue
-        fold_runs = runs(plan, data, Fits(fits.name, (item,), (record,)), np.zeros(data.ids.size, dtype=str))
-        # intervals are not used: few resamples
-        values = _only(scored(plan, data, fold_runs, Bootstrap(100, 0.95, 0)), HEADLINE[plan.task])
+        fold_runs = quick.runs(Fits(fits.name, (item,), (record,)))
+        values = quick.headline(fold_runs)
         rows.append(
             {
                 "fold": names[item.seed][item.fold],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -15,13 +16,12 @@ from tasks.core.each import Each
 from tasks.core.errors import InputError
 from tasks.evaluation.scores import Bootstrap
 from tasks.evaluation.splits import Labels
-from tasks.experiments import all_fits, folds, runs
+from tasks.experiments import all_fits, folds
 from tasks.experiments import data as experiment_data
 from tasks.experiments import plan as plans
-from tasks.experiments.data import Data
 from tasks.experiments.fit_item import FINAL, RECIPE, SHUFFLED, Fit
 from tasks.experiments.plan import Plan
-from tasks.experiments.results import HEADLINE, MAJORITY
+from tasks.experiments.runs import HEADLINE, MAJORITY, Scorer
 from tasks.experiments.scoring import Run
 from tasks.stages import experiment
 
@@ -50,15 +50,17 @@ def price(name: str, config: Config, *, each: Each, declared: Collection[str] = 
     honest = demand_honest(plans.plan(name, config))
     data = experiment_data.load(honest)
     leaks.demand(experiment.audit_of(honest, data, declared))
-    groups = experiment_data.resampled(honest, data.columns)
     n_folds = len(folds.folds(honest, data, honest.recipe.seeds[0]))
     leaky = _under(f"random({max(2, n_folds)})", honest)
-    of_honest, n_train = _tested(honest, data, groups, each)
-    of_leaky, n_train_leaky = _tested(leaky, data, groups, each)
+    bootstrap = Bootstrap(config.evaluate.bootstrap, config.evaluate.confidence, config.evaluate.seed)
+    scorer = Scorer.of(honest, data, bootstrap)
+    # one score of all rows, resampled by the groups of the recipe's own protocol
+    pooled = replace(scorer, plan=leaky)
+    of_honest, n_train = _tested(scorer, each)
+    of_leaky, n_train_leaky = _tested(pooled, each)
     common = reduce(np.intersect1d, (run.ids for side in (of_honest, of_leaky) for run in side[RECIPE]))
     of_honest, of_leaky = (_on(common, side) for side in (of_honest, of_leaky))
-    bootstrap = Bootstrap(config.evaluate.bootstrap, config.evaluate.confidence, config.evaluate.seed)
-    gain = runs.gained(leaky, data, of_leaky[RECIPE], of_honest[RECIPE], bootstrap)
+    gain = pooled.gained(of_leaky[RECIPE], of_honest[RECIPE])
     return {
         "experiment": name,
         "corpus": honest.recipe.corpus,
@@ -70,8 +72,8 @@ def price(name: str, config: Config, *, each: Each, declared: Collection[str] = 
         "n": int(common.size),
         "n_groups": int(np.unique(of_honest[RECIPE][0].groups).size),
         "confidence": bootstrap.confidence,
-        "honest": _side(honest, n_train) | _scored(leaky, data, of_honest, bootstrap),
-        "leaky": _side(leaky, n_train_leaky) | _scored(leaky, data, of_leaky, bootstrap),
+        "honest": _side(honest, n_train) | _scored(pooled, of_honest),
+        "leaky": _side(leaky, n_train_leaky) | _scored(pooled, of_leaky),
         "difference": {measure: gain[measure] for measure in HEADLINE[honest.task]},
     }
 
@@ -100,16 +102,16 @@ def _under(protocol: str, recipe: Plan) -> Plan:
     return plans.plan(recipe.name, changed)
 
 
-def _tested(recipe: Plan, data: Data, groups: Labels, each: Each) -> tuple[dict[str, list[Run]], float]:
+def _tested(scorer: Scorer, each: Each) -> tuple[dict[str, list[Run]], float]:
     """Return the runs of a recipe and its baselines by name, and the mean number of rows that a fold is trained on."""
 
     def wanted(item: Fit) -> bool:
         return item.variant in (RECIPE, SHUFFLED) and item.fold != FINAL
 
-    fits = list(all_fits.fits(recipe, data, each, wanted=wanted))
-    splits = folds.folds(recipe, data, recipe.recipe.seeds[0])
-    tested = {MAJORITY: [runs.majority(recipe, data, splits, groups)]}
-    tested |= {of_variant.name: runs.runs(recipe, data, of_variant, groups) for of_variant in fits}
+    fits = list(all_fits.fits(scorer.plan, scorer.data, each, wanted=wanted))
+    splits = folds.folds(scorer.plan, scorer.data, scorer.plan.recipe.seeds[0])
+    tested = {MAJORITY: [scorer.majority(splits)]}
+    tested |= {of_variant.name: scorer.runs(of_variant) for of_variant in fits}
     return tested, float(np.mean([record["n_train"] for record in fits[0].records]))
 
 
@@ -126,11 +128,6 @@ def _side(recipe: Plan, n_train: float) -> dict[str, Any]:
     return {"protocol": protocol.name, "protocol_in_words": protocol.in_words(), "n_train": round(n_train)}
 
 
-def _scored(pooled: Plan, data: Data, side: dict[str, list[Run]], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Return a side's scores and those of its baselines, each over all rows, as the protocol of `pooled` scores."""
-
-    def scored(variant: Sequence[Run]) -> dict[str, Any]:
-        values = runs.scored(pooled, data, variant, bootstrap)
-        return {name: values[name] for name in HEADLINE[pooled.task]}
-
-    return {"scores": scored(side[RECIPE]), "baselines": {name: scored(side[name]) for name in side if name != RECIPE}}
+def _scored(pooled: Scorer, side: dict[str, list[Run]]) -> dict[str, Any]:
+    scored = {name: pooled.headline(runs) for name, runs in side.items()}
+    return {"scores": scored.pop(RECIPE), "baselines": scored}

@@ -135,6 +135,12 @@ def test_without_ratings_the_vote_stands_beside_the_labels(toy: Toy) -> None:
     assert list(references(run(config))) == [("labels", "labelled")]
 
 
+def test_ratings_of_training_rows_alone_do_not_count(toy: Toy) -> None:
+    config = toy(**OFFICIAL)
+    write_extra(lambda number, row: rated(number, row) if row["split"] == "train" else {"vote": row["sentiment"]})
+    assert list(references(run(config))) == [("labels", "labelled")]
+
+
 @pytest.mark.parametrize("target", ["emotion", "sentiment"])
 def test_other_corpora_and_targets_have_no_references(toy: Toy, target: str) -> None:
     config = toy(target=target)
