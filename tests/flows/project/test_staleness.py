@@ -17,8 +17,13 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[3]
 PARAMS: dict[str, Any] = {
-    "corpora": {"acted": {"reader": "ravdess", "path": "acted"}, "talk": {"reader": "meld", "path": "talk"}},
+    "corpora": {
+        "interviews": {"reader": "interviews", "path": "data/interviews"},
+        "acted": {"reader": "ravdess", "path": "acted"},
+        "talk": {"reader": "meld", "path": "talk"},
+    },
     "features": {
+        "interviews-mid-term": {"corpus": "interviews", "extractor": "mid-term"},
         "acted-voice": {"corpus": "acted", "extractor": "functionals"},
         "talk-words": {"corpus": "talk", "extractor": "text"},
         "talk-meaning": {"corpus": "talk", "extractor": "text-embedding", "settings": {"checkpoint": "weights"}},
@@ -192,3 +197,17 @@ def test_overwritten_weights_make_their_readers_outdated(project: Path) -> None:
     # what the stage `checkpoint` then writes
     (project / "data/checkpoint/weights/fingerprint.json").write_text(json.dumps({"sha256": "new"}))
     assert stale(project) - {"checkpoint@weights"} == {"extract@talk-meaning"}
+
+
+def test_other_labels_make_no_features_of_interviews_outdated(project: Path) -> None:
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("min_score: 0.25", "min_score: 0.1"))
+    assert {"polarity", "labels"} <= stale(project)
+    # what the stages up to the corpus then write
+    for table in ("polarity/votes", "interviews/utterances", "corpus/interviews/utterances"):
+        (project / "data" / f"{table}.parquet").write_text("other labels")
+    outdated = stale(project)
+    assert {"interviews", "corpus@interviews"} <= outdated
+    assert not [stage for stage in outdated if stage.startswith("extract@")]
+    (project / "data/corpus/interviews/unlabelled.parquet").write_text("other utterances")
+    assert "extract@interviews-mid-term" in stale(project)
