@@ -23,7 +23,7 @@ RECIPES = (
 )  # fmt: skip
 _SHORT: dict[str, dict[str, Any]] = {
     "feed-forward": {"epochs": 2, "hidden": [8]},
-    "cnn-1d": {"epochs": 1, "frames": 60, "layers": 2},
+    "cnn-1d": {"epochs": 1, "frames": 60},
     "cross-modal": {"epochs": 1, "projection": 8, "hidden": 4, "heads": 2},
     "stacking": {
         "folds": 2,
