@@ -17,13 +17,8 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[3]
 PARAMS: dict[str, Any] = {
-    "corpora": {
-        "interviews": {"reader": "interviews", "path": "data/interviews"},
-        "acted": {"reader": "ravdess", "path": "acted"},
-        "talk": {"reader": "meld", "path": "talk"},
-    },
+    "corpora": {"acted": {"reader": "ravdess", "path": "acted"}, "talk": {"reader": "meld", "path": "talk"}},
     "features": {
-        "interviews-mid-term": {"corpus": "interviews", "extractor": "mid-term"},
         "acted-voice": {"corpus": "acted", "extractor": "functionals"},
         "talk-words": {"corpus": "talk", "extractor": "text"},
         "talk-meaning": {"corpus": "talk", "extractor": "text-embedding", "settings": {"checkpoint": "weights"}},
