@@ -77,7 +77,7 @@ def of_inputs(inputs: Inputs, steps_s: Mapping[str, float], windows: Windows) ->
         windows: their length and hop
     """
     counted = next(iter(steps_s))
-    where = cut(inputs.sequences[counted].lengths * np.float64(steps_s[counted]), windows)
+    where = cut(inputs.sequences[counted].lengths.astype(np.float64) * steps_s[counted], windows)
     blocks = {name: of(block, where, windows, steps_s[name]) for name, block in inputs.sequences.items()}
     return where, Inputs(inputs.units[where.parent], sequences=blocks)
 
