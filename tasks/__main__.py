@@ -19,16 +19,16 @@ from tasks.core.errors import Busy, UndertoneError
 from tasks.core.outcomes import ItemsFailed
 
 PRELOADED = (
-    "tasks.stages.acoustic",
     "tasks.stages.segments",
-    "tasks.stages.train",
-    "tasks.stages.evaluate",
+    "tasks.stages.extract",
+    "tasks.stages.experiment",
+    "tasks.features.sound.utterance_statistics",
+    "tasks.models.support_vectors",
     "soundfile",
     "scipy.fft",
     "sklearn.model_selection",
     "sklearn.svm",
-    "imblearn.over_sampling",
-    "imblearn.pipeline",
+    "imblearn.combine",
 )
 """Modules that worker processes import early, while this process runs the first of several stages."""
 _CHECKED = ("corpus", "extract", "experiment")

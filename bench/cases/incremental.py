@@ -15,7 +15,9 @@ from bench.side import Inputs, RunSpec
 
 N_BEFORE, N_MORE = 1_000, 10
 MOST_SHARE = 0.03
-STAGES = ("captions", "polarity", "segments", "acoustic")
+STAGES = (
+    "captions", "polarity", "segments", "interviews", "corpus@interviews", "extract@interviews-mid-term",
+)  # fmt: skip
 _STEPS = [[PYTHON, "-m", "tasks", *STAGES]]
 
 

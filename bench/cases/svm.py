@@ -11,6 +11,11 @@ import numpy as np
 from bench.measurements import Bound, Measurement, MedianRange, OutputComparison
 from bench.runner import OURS, Bench, Pairs, seconds, speedup
 from bench.side import Prepared, RunSpec
+from tasks.core import paths
+from tasks.core.config import Tuning, load
+from tasks.evaluation.protocols import Split
+from tasks.experiments.plan import Plan, plan
+from tasks.models.base.estimator import Inputs
 
 C_GRID, FOLDS, NEIGHBOURS, SEED = (0.001, 0.01, 0.1, 1.0), 3, 5, 7
 TARGET, MOST_POINTS = 30.0, 0.5
@@ -58,28 +63,54 @@ def measure(bench: Bench) -> list[Measurement]:
 
 
 def ours(examples: str, n_rows: int) -> Prepared:
-    """Prepare our side: the search and fit of the stage train within a fold.
+    """Prepare our side: the search for C over grouped folds and the fit, as experiments do them.
 
     Args:
         examples: .npz file as from `synthetic`
         n_rows: number of training rows to use
     """
-    from tasks.models.svm import weak_svm
+    from tasks.evaluation.splits import group_k_fold
+    from tasks.experiments import fitted_model, scoring
+    from tasks.experiments.fitted_model import Fitted
 
-    arrays = np.load(examples)
+    arrays, recipe = np.load(examples), _recipe()
     features, labels, groups = (arrays[name][:n_rows] for name in ("features", "labels", "groups"))
-    recipe = weak_svm.Recipe(C_GRID, FOLDS, NEIGHBOURS, SEED)
+    classes = np.unique(labels).tolist()
 
-    def search(n: int = n_rows) -> tuple[float, Any]:
-        rows = weak_svm.Examples.alike(features[:n], labels[:n])
-        choice = weak_svm.choose_c(rows, groups[:n], recipe)
-        return choice.c, weak_svm.fit(rows, choice.c, recipe)
+    def search(n: int = n_rows) -> tuple[float, Fitted]:
+        inputs, target = _inputs(features[:n]), labels[:n]
+        folds = group_k_fold(target, groups[:n], FOLDS, SEED)
 
-    def summary(output: tuple[float, Any]) -> dict[str, Any]:
-        c, model = output
-        return {"c": c, "predicted": [str(label) for label in model.predict(arrays["held_out"])]}
+        def fit(rows: Any, point: int) -> Fitted:
+            split = Split("", rows, np.empty(0, dtype=np.int64))
+            return fitted_model.train(recipe, inputs, target, split, weights=None, point=point, seed=SEED)
+
+        def judged(point: int) -> float:
+            scores = [fit(fold.train, point).scores(inputs.rows(fold.test)) for fold in folds]
+            actual = np.concatenate([target[fold.test] for fold in folds])
+            return scoring.judged(actual, np.concatenate(scores), classes, "macro_f1")
+
+        best = max(range(len(C_GRID)), key=judged)
+        return C_GRID[best], fit(np.arange(n), best)
+
+    def summary(output: tuple[float, Fitted]) -> dict[str, Any]:
+        c, fitted = output
+        return {"c": c, "predicted": scoring.predicted(fitted.scores(_inputs(arrays["held_out"])), classes).tolist()}
 
     return Prepared(timed=search, warm_up=lambda: search(min(n_rows, _WARM_UP_ROWS)), summary=summary)
+
+
+def _inputs(features: Any) -> Inputs:
+    return Inputs(np.full(len(features), ""), {"features": features})
+
+
+def _recipe() -> Plan:
+    """Return the recipe of interviews that params.yaml ships, with our grid."""
+    config = load(Path(__file__).parents[2] / paths.PARAMS)
+    entry = config.experiments[config.report.experiment]
+    tune = Tuning(grid={"c": list(C_GRID)}, folds=FOLDS, by="macro_f1")
+    entry = entry.model_copy(update={"tune": tune, "balance": f"smote({NEIGHBOURS})"})
+    return plan("svm", config.model_copy(update={"experiments": {"svm": entry}}))
 
 
 def growth_exponent(times_s: dict[int, float]) -> float:

@@ -19,7 +19,11 @@ from tasks.core import paths, tables
 
 N_INTERVIEWS, TARGET, N_CORES = 200, 15.0, 2
 UNDERTONE_RUN = (str(Path(PYTHON).with_name("undertone")), "run")
-AFTER_CRAWL = ("captions", "polarity", "segments", "acoustic", "audit", "train", "evaluate", "labels", "report")
+RECIPE = "interviews-source"
+AFTER_CRAWL = (
+    "captions", "polarity", "segments", "audit", "interviews", "corpus@interviews", "extract@interviews-mid-term",
+    f"inputs@{RECIPE}", f"experiment@{RECIPE}", f"page@{RECIPE}", "labels", "report",
+)  # fmt: skip
 _PEER = "plain script: pysrt, VADER, TextBlob, ffmpeg, pyAudioAnalysis, SVC"
 _COLUMNS = ("Id", "URL", "Title", "Audio", "Captions", "Polarity", "Pickle")
 
@@ -106,10 +110,10 @@ def _plain(whole: Path, folder: Path) -> Inputs:
 def _agreement(pairs: Pairs) -> OutputComparison:
     """Report both scores; segments differ in the third voter and in the treatment of rolling captions."""
     folders = [Path(runs[-1].inputs["folder"]) for runs in (pairs.ours, pairs.theirs)]
-    mine = json.loads((folders[0] / paths.METRICS).read_text(encoding="utf-8"))
+    mine = json.loads((folders[0] / paths.experiment(RECIPE) / "metrics.json").read_text(encoding="utf-8"))
     theirs = json.loads((folders[1] / "out" / "result.json").read_text(encoding="utf-8"))
-    scores = (mine["test"]["classifier"]["macro_f1"]["value"], theirs["macro_f1"])
-    sizes = (mine["protocol"]["n_train_utterances"], theirs["n_train"])
+    scores = (mine["scores"]["macro_f1"]["value"], theirs["macro_f1"])
+    sizes = (mine["folds"][0]["n_train"], theirs["n_train"])
     return OutputComparison(
         True,
         f"macro F1 on test videos {scores[0]:.2f} against {scores[1]:.2f}, trained on {sizes[0]:,} and {sizes[1]:,} "

@@ -51,7 +51,7 @@ def annotate(
     Several people can listen at the same time, each under a name, and continue
     later. They never see the weak labels. Every rating is saved immediately in
     data/annotate/votes.sqlite. At start and end, data/listeners/annotated.csv
-    is written, which evaluate reads.
+    is written, which the scores against listeners are computed from.
 
     Example: [bold]undertone annotate --order stratified --n 60 --split test[/]
     """
@@ -184,4 +184,4 @@ def _publish(store: Store) -> None:
     from tasks.annotate import rating_files
 
     if path := rating_files.publish(store):
-        typer.echo(f"\nWritten: {path}. To score labels and classifier against it: undertone run evaluate")
+        typer.echo(f"\nWritten: {path}. To score labels and classifier against it: undertone run report")

@@ -67,7 +67,8 @@ def show_experiment(
     metrics = _metrics(name)
     if metrics is None:
         raise InputError(f"{name} has no results yet; run it: undertone experiment run {name}")
-    cost = artifacts.read_json(paths.experiment(name) / "cost.json")
+    # results from another machine come without it
+    cost = artifacts.read_json(paths.cost(name)) if paths.cost(name).is_file() else None
     experiment_screen.result(config, metrics, cost)
     show_page(paths.page(name), browse=browse)
 

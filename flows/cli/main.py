@@ -215,20 +215,15 @@ def report(
 
 @app.command()
 def predict(
-    source: Annotated[str, typer.Argument(help="Media file or URL.")],
-    captions: Annotated[
-        Path | None, typer.Option(help="Caption file; by default the one next to the media file.")
-    ] = None,
+    sources: apply_cli.Sources,
+    captions: apply_cli.Captions = None,
     out: Annotated[Path, typer.Option(help="Folder for the CSV and the chart.")] = Path("predictions"),
 ) -> None:
-    """Classify new media with the trained model, by caption or in fixed windows.
+    """Classify new media with the model of the report: `apply` with its experiment, by caption or in fixed windows.
 
     Example: [bold]undertone predict interview.m4a --out predictions[/]
     """
-    from flows.cli.screens import results
-    from tasks.on_demand import predict as prediction
-
-    results.predictions(prediction.run(source, captions=captions, out=out, config=load_settings()))
+    apply_cli.apply(load_settings().report.experiment, sources, captions=captions, out=out)
 
 
 @export.command("segments")

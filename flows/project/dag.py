@@ -3,7 +3,7 @@
 Other processes may work in the same folder, for example `dvc repro` in another terminal. DVC's own locks keep them
 apart: this module waits for locks that others hold, and they wait for the locks held here.
 
-Stages of the shipped dvc.yaml have plain names (`train`); those of another DVC file have its path before theirs
+Stages of the shipped dvc.yaml have plain names (`crawl`); those of another DVC file have its path before theirs
 (`own/dvc.yaml:words`).
 """
 

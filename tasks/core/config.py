@@ -107,45 +107,17 @@ class Segments(Cutting):
     shards: Annotated[int, Field(ge=1, le=4096)]
 
 
-class Acoustic(Section):
-    """Analysis windows in seconds, and who computes the features of pyAudioAnalysis."""
-
-    short_window_s: Positive
-    short_step_s: Positive
-    mid_window_s: Positive
-    mid_step_s: Positive
-    backend: Literal["arrays", "pyAudioAnalysis"]
-
-    @model_validator(mode="after")
-    def _mid_holds_short(self) -> Acoustic:
-        for name in ("window_s", "step_s"):
-            if getattr(self, f"mid_{name}") < getattr(self, f"short_{name}"):
-                raise ValueError(f"mid_{name} must be at least short_{name}")
-        return self
-
-
 class Audit(Section):
     """Leaks between training and test videos that are known and accepted."""
 
     declared: list[str]
 
 
-class Train(Section):
-    """The classifier and its nested, grouped cross-validation."""
-
-    c_grid: Annotated[list[Positive], Field(min_length=1)]
-    outer_folds: Annotated[int, Field(ge=2)]
-    inner_folds: Annotated[int, Field(ge=2)]
-    smote_neighbours: Annotated[int, Field(ge=1)]
-    seed: Seed
-
-
 class Evaluate(Section):
-    """The bootstrap over videos, and the baselines of every score."""
+    """The intervals of every score: a bootstrap over videos, speakers or what else a protocol keeps together."""
 
     bootstrap: Annotated[int, Field(ge=100)]
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
-    shuffles: Annotated[int, Field(ge=1)]
     seed: Seed
 
 
@@ -335,9 +307,7 @@ class Config(Section):
     eligibility: Eligibility
     polarity: Polarity
     segments: Segments
-    acoustic: Acoustic
     audit: Audit = Audit(declared=[])
-    train: Train
     evaluate: Evaluate
     labels: LabelWorth
     report: Report

@@ -20,20 +20,8 @@ CURVE = DATA / "labels" / "curve.csv"
 SEGMENTS = DATA / "segments"
 SEGMENT_INDEX = SEGMENTS / "index.parquet"
 SHARDS = SEGMENTS / "shards"
-ACOUSTIC = DATA / "acoustic"
-FEATURES = ACOUSTIC / "features.parquet"
 INTERVIEWS = DATA / "interviews" / "utterances.parquet"
 AUDIT = DATA / "audit" / "findings.json"
-TRAIN = DATA / "train"
-MODEL = TRAIN / "sentiment.onnx"
-CARD = TRAIN / "card.json"
-FOLDS = TRAIN / "folds.parquet"
-CROSS_VALIDATION = TRAIN / "metrics.json"
-EVALUATE = DATA / "evaluate"
-METRICS = EVALUATE / "metrics.json"
-PREDICTIONS = EVALUATE / "predictions.parquet"
-CONFUSION = EVALUATE / "confusion.csv"
-PER_CLASS = EVALUATE / "per_class.csv"
 REPORT = DATA / "report" / "index.html"
 LISTENERS = DATA / "listeners"
 ANNOTATED = LISTENERS / "annotated.csv"
@@ -104,6 +92,11 @@ def features(corpus: str, name: str) -> Path:
 def experiment(name: str) -> Path:
     """Return the folder of an experiment's results."""
     return folder(f"experiment@{name}")
+
+
+def cost(name: str) -> Path:
+    """Return the path of an experiment's training time and memory, which differ from run to run: no output of DVC's."""
+    return STATE / "cost" / f"{name}.json"
 
 
 def inputs(name: str) -> Path:

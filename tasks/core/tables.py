@@ -113,21 +113,6 @@ The digest of its samples and its fingerprint are as in the table of sounds: by 
 REJECTED = _schema(item=_text, stage=_text, reason=_text, detail=_text)
 """One row per rejected item, with the reason."""
 
-PREDICTIONS = _schema(
-    utterance_id=_text, group=_text, split=_text, fold=_whole, label=_text, predicted=_text,
-    negative=_real, neutral=_real, positive=_real,
-)  # fmt: skip
-"""One row per scored utterance: consensus label, predicted class, and the decision value of each class."""
-
-
-def features(names: Sequence[str]) -> pa.Schema:
-    """Return the schema of a feature table: one row per utterance, one column per feature.
-
-    Args:
-        names: of the features
-    """
-    return pa.schema([("utterance_id", _text), *((name, _real) for name in names)])
-
 
 def utterances(extra: pa.Schema) -> pa.Schema:
     """Return the schema of a corpus's utterance table: the shared columns, then its own.

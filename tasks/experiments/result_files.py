@@ -68,7 +68,7 @@ def write(target: Path, config: Config, recipe: Plan, data: Data, fits: Sequence
         frames=model_plots.frames(recipe),
     )
     tables.write_text(target / "plot_data.json", plot_data.dumps(drawn))
-    tables.write_text(target / "cost.json", json.dumps(results.cost(fits), indent=2) + "\n")
+    tables.write_text(paths.cost(recipe.name), json.dumps(results.cost(fits), indent=2) + "\n")
     model_folder.write(target / "model", recipe, data, model, metrics)
 
 

@@ -2,11 +2,10 @@
 
 checkpoint@NAME ─► code ─► every other stage
 
-crawl ─► captions ─┬─► polarity ─────────────────┬─► train ─► evaluate ─┬─► report
-                   ├─► segments ─┬─► acoustic ───┤                      │
-                   │             ├─► audit ──────┘                      │
-                   │             └─► interviews (with polarity) ─► corpus@interviews
-                   └──── polarity ─► labels ────────────────────────────┘
+crawl ─► captions ─┬─► polarity ─┬─► labels ────────────────────────────────────────────────► report
+                   │             └─► interviews ─► corpus@interviews ─► … ─► experiment@NAME ──┘
+                   └─► segments ─┬─────┘
+                                 └─► audit
 
 corpus@NAME ─► extract@NAME ─► inputs@NAME ─► experiment@NAME ─┬─► page@NAME
                                                                └─► leaderboard

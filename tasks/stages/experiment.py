@@ -8,12 +8,14 @@ from tasks import leaks
 from tasks.core import folders, paths
 from tasks.core.config import Config
 from tasks.core.each import Each
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, NotEnoughData
 from tasks.experiments import all_fits, folds, plan, result_files
 from tasks.experiments import data as experiment_data
 from tasks.experiments.data import Data
 from tasks.experiments.plan import Plan
 from tasks.leaks.finding import RANDOM_FOLDS
+
+_MORE_LABELS = "More interviews in both lists, or a lower polarity.min_score in params.yaml, give more labels"
 
 
 def run(config: Config, name: str, *, each: Each) -> None:
@@ -33,10 +35,14 @@ def run(config: Config, name: str, *, each: Each) -> None:
     if name not in config.experiments:
         raise InputError(f"params.yaml has no experiment {name!r}; it has {', '.join(config.experiments) or 'none'}")
     recipe = plan.plan(name, config)
-    data = experiment_data.load(recipe)
-    audit = audit_of(recipe, data)
-    leaks.demand(audit)
-    fits = list(all_fits.fits(recipe, data, each))
+    interviews = config.corpora[recipe.recipe.corpus].is_interviews
+    try:
+        data = experiment_data.load(recipe)
+        audit = audit_of(recipe, data, config.audit.declared if interviews else ())
+        leaks.demand(audit)
+        fits = list(all_fits.fits(recipe, data, each))
+    except NotEnoughData as error:
+        raise NotEnoughData(f"{error}. {_MORE_LABELS}") if interviews else error from None
     with folders.replaced(paths.experiment(name)) as folder:
         result_files.write(folder, config, recipe, data, fits, audit=audit)
 

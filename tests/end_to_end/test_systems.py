@@ -40,8 +40,6 @@ _QUICK: dict[str, dict[str, Any]] = {
         "base": {"vector": {"name": "logistic"}, "sequence": {"name": "bilstm", "epochs": 1, "hidden": [8, 4]}},
     },
 }
-_FREE = {"cost.json"}
-"""What training took, and how much memory: no two runs take the same."""
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +109,7 @@ def project(folder: Path, corpus: Path, system: str, encoders: dict[str, Path]) 
 
 
 def artifacts(folder: Path) -> dict[str, bytes]:
-    made = (path for path in sorted((folder / "data").rglob("*")) if path.is_file() and path.name not in _FREE)
+    made = (path for path in sorted((folder / "data").rglob("*")) if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in made}
 
 

@@ -40,7 +40,11 @@ QUIET = (
     "--window-size=1400,1600",
     "--virtual-time-budget=15000",
 )
-STAGES = ("crawl", "captions", "polarity", "segments", "acoustic", "audit", "train", "evaluate", "labels", "report")
+TRAINED = "experiment@interviews-source"
+STAGES = (
+    "crawl", "captions", "polarity", "segments", "audit", "interviews", "corpus@interviews",
+    "extract@interviews-mid-term", TRAINED, "labels", "report",
+)  # fmt: skip
 
 pytestmark = [
     pytest.mark.long,
@@ -166,8 +170,8 @@ def test_a_finished_run_shows_its_stages(pages: Pages) -> None:
     drawn = {(labels[child["id"]], node["label"]) for node in nodes.values() for child in node["parents"]}
     order = {(before, stage) for stage in STAGES for before in Dag().upstream(stage)}
     assert order <= drawn
-    (train,) = [key for key, label in labels.items() if label == "train"]
-    pages.see(f"/runs/task-run/{nodes[train]['id']}", "stage", "train", "Completed", "recorded in dvc.lock")
+    (trained,) = [key for key, label in labels.items() if label == TRAINED]
+    pages.see(f"/runs/task-run/{nodes[trained]['id']}", "stage", TRAINED, "Completed", "recorded in dvc.lock")
 
 
 def test_the_funnel_is_on_its_page(pages: Pages) -> None:

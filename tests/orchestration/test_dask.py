@@ -19,6 +19,7 @@ from tests.orchestration.harness import REPRO, Interviews, artifacts
 
 pytest.importorskip("prefect_dask", reason="the extra `cluster` is not installed")
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("default")]
+FEATURES = "extract@interviews-mid-term"
 DASK = (sys.executable, "-m", "dask")
 # an existing scheduler: Prefect would wait for the end of one that it started itself
 RUN = "from flows.weak_supervision import weak_supervision as f; f(runner='dask', scheduler='{}', only={})"
@@ -45,7 +46,7 @@ def run_and_kill_a_worker(
     folder: Path, server: dict[str, str], *, only: list[str] | None, after: int
 ) -> tuple[float, int]:
     """Run on Dask and kill one of two workers after some features; return the duration and the number of features."""
-    memo = folder / ".undertone/memo/acoustic"
+    memo = folder / ".undertone/memo" / FEATURES
     with cluster(folder, server) as (address, workers):
         command = (sys.executable, "-c", RUN.format(address, only))
         with harness.running(command, folder, **server) as run:
@@ -75,12 +76,12 @@ def test_features_of_two_hundred_interviews(tmp_path: Path, settings: Config, se
         )
         for folder in (local, on_dask):
             harness.run((*REPRO, "segments"), folder)
-    harness.run((*REPRO, "acoustic"), local)
-    took, n_done = run_and_kill_a_worker(on_dask, server, only=["acoustic"], after=60)
+    harness.run((*REPRO, FEATURES), local)
+    took, n_done = run_and_kill_a_worker(on_dask, server, only=[FEATURES], after=60)
     assert artifacts(on_dask) == artifacts(local)
     print(
         f"\nDask: a scheduler and two workers over TCP, features of 200 interviews in {took:.0f} s; one worker killed "
-        f"after {n_done}; features.parquet and dvc.lock equal those of `dvc repro`"
+        f"after {n_done}; features and dvc.lock equal those of `dvc repro`"
     )
 
 

@@ -13,8 +13,9 @@ from tests.orchestration import harness
 from tests.orchestration.harness import FLOW, REPRO, Interviews, tallies
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
-PER_VIDEO = ("captions", "polarity", "segments", "acoustic")
-UNTOUCHED = ("crawl", "captions", "segments", "acoustic")
+FEATURES = "extract@interviews-mid-term"
+PER_VIDEO = ("captions", "polarity", "segments", FEATURES)
+UNTOUCHED = ("crawl", "captions", "segments", FEATURES)
 
 
 def computed_items(folder: Path, command: tuple[str, ...], server: dict[str, str]) -> dict[str, int]:
@@ -49,7 +50,8 @@ def test_a_changed_threshold_keeps_cached_votes_and_features(
     params = folder / "params.yaml"
     params.write_text(re.sub(r"min_score: \S+", "min_score: 0.1", params.read_text()))
     items = computed_items(folder, FLOW, server)
-    assert {"polarity", "report"} <= set(items) <= {"polarity", "train", "evaluate", "labels", "report"}
+    of_labels = {"interviews", "corpus@interviews", "experiment@interviews-source", "page@interviews-source"}
+    assert {"polarity", "report"} <= set(items) <= {"polarity", "labels", "report", "leaderboard", *of_labels}
     assert items["polarity"] == 0, "the votes are cached"
     assert cached_keys(folder) == before
 

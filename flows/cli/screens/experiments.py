@@ -55,13 +55,13 @@ def _row(config: Config, name: str, protocol: str, metrics: Mapping[str, Any] | 
     return title, score, *(f"\n{metrics['baselines'][baseline][main]['value']:.3f}" for baseline in _CHANCE)
 
 
-def result(config: Config, metrics: Mapping[str, Any], cost: Mapping[str, Any]) -> None:
+def result(config: Config, metrics: Mapping[str, Any], cost: Mapping[str, Any] | None) -> None:
     """Print one experiment's scores, those of its baselines and classes, its protocol and its cost.
 
     Args:
         config: all settings
         metrics: its `metrics.json`
-        cost: its `cost.json`
+        cost: of its training on this machine, if known
     """
     console = Console()
     console.print(score_table(metrics))
@@ -77,8 +77,9 @@ def result(config: Config, metrics: Mapping[str, Any], cost: Mapping[str, Any]) 
     for entry in metrics["audit"]:
         counts = f"{entry['n']:,} of {entry['of']:,}"
         console.print(Text(f"{entry['severity']}: {entry['check']}: {counts} {entry['what']}", "dim"))
-    spent = ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in cost["training_s"].items())
-    console.print(Text(f"Training: {spent}; at most {cost['peak_mb']:,.0f} MB in one process", "dim"))
+    if cost:
+        spent = ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in cost["training_s"].items())
+        console.print(Text(f"Training: {spent}; at most {cost['peak_mb']:,.0f} MB in one process", "dim"))
     if marks := result_marks.all_of(metrics, config):
         advice = f"To update: undertone experiment run {metrics['experiment']}"
         console.print(Text(f"These results are {'; '.join(marks)}. {advice}", "red"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -18,11 +17,8 @@ from tasks.pages.common import score_text
 if TYPE_CHECKING:
     from tasks.core.memo import Usage
     from tasks.labelling.people.agreement import Estimate
-    from tasks.on_demand.predict import Prediction
     from tasks.on_demand.published_votes import PublishedAgreement
 
-_COLOURS = {"negative": "red", "neutral": "yellow", "positive": "green"}
-_MAX_ROWS = 40
 AGREEMENT = {"percent": "pairwise agreement", "kappa": "Fleiss' kappa", "alpha": "Krippendorff's alpha"}
 
 
@@ -37,27 +33,6 @@ def headline(experiment: str) -> None:
     console.print(experiments.score_table(metrics))
     console.print(escape(score_text.summary(metrics).why))
     console.print(f"[dim]{escape(metrics['protocol_in_words'])}[/]")
-
-
-def predictions(prediction: Prediction) -> None:
-    """Print the prediction of every utterance, and the paths of the CSV and the plot.
-
-    Args:
-        prediction: of one medium
-    """
-    table = Table(title=f"{prediction.name}: {len(prediction.rows)} {prediction.unit}")
-    for name in ("from", "to", "sentiment", "margin", "text"):
-        table.add_column(name, justify="left" if name in ("sentiment", "text") else "right")
-    for row in prediction.rows[:_MAX_ROWS]:
-        label = f"[{_COLOURS[row.predicted]}]{row.predicted}[/]"
-        table.add_row(f"{row.start_s:.1f} s", f"{row.end_s:.1f} s", label, f"{row.margin:.2f}", escape(row.text))
-    console = Console()
-    console.print(table)
-    if len(prediction.rows) > _MAX_ROWS:
-        console.print(f"… and {len(prediction.rows) - _MAX_ROWS} more in the CSV")
-    for reason, count in Counter(reject.reason for reject in prediction.rejects).most_common():
-        console.print(f"[dim]left out: {count} {escape(reason)}[/]")
-    console.print(f"{prediction.csv}\n{prediction.picture}")
 
 
 def memory(usage: Sequence[Usage], max_bytes: int) -> None:

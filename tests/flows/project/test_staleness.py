@@ -36,7 +36,8 @@ PARAMS: dict[str, Any] = {
         },
     },
 }
-EXPERIMENTS = {"experiment@voice", "experiment@words", "experiment@both"}
+EXPERIMENTS = {"experiment@voice", "experiment@words", "experiment@both", "experiment@interviews-source"}
+PAGES = {name.replace("experiment", "page") for name in EXPERIMENTS}
 
 
 def run(folder: Path, *command: str) -> str:
@@ -63,9 +64,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     yaml = YAML()
     yaml.preserve_quotes = True
     params = yaml.load(ROOT / "params.yaml")
-    params.update(PARAMS)
-    for recipe in params["experiments"].values():
-        recipe |= {"target": "emotion", "protocol": "random(2)"}
+    for section, entries in PARAMS.items():
+        params[section] |= entries
+    for name in PARAMS["experiments"]:
+        params["experiments"][name] |= {"target": "emotion", "protocol": "random(2)"}
     yaml.dump(params, folder / "params.yaml")
     for split in ("train", "test"):
         (folder / "data" / f"{split}.csv").write_text("URL\n")
@@ -144,18 +146,22 @@ def test_every_stage_is_current_at_first(project: Path) -> None:
     [
         ("pages/weak/funnel.py", appended('\nWORDING = "new"\n'), {"report"}),
         ("pages/weak/templates/report.html", appended("<p>new</p>"), {"report"}),
-        ("pages/experiment/charts.py", appended('\nWORDING = "new"\n'), {"page@voice", "page@words", "page@both"}),
+        ("pages/experiment/charts.py", appended('\nWORDING = "new"\n'), PAGES | {"report"}),
         ("pages/leaderboard/published_scores.py", appended("\nSCORE = 0.5\n"), {"leaderboard"}),
         ("models/tf_idf.py", appended("\nN = 1\n"), {"experiment@words", "experiment@both"}),
         ("models/stacking.py", appended("\nN = 1\n"), {"experiment@both"}),
         ("corpora/readers/ravdess.py", appended("\nN = 1\n"), {"corpus@acted"}),
-        ("features/sound/functionals.py", appended("\nN = 1\n"), {"extract@acted-voice"}),
+        (
+            "features/sound/functionals.py",
+            appended("\nN = 1\n"),
+            {"extract@acted-voice", "extract@interviews-mid-term"},
+        ),
         ("leaks/text.py", appended("\nN = 1\n"), {"audit"} | EXPERIMENTS),
         ("labelling/voters/vader.py", appended("\nN = 1\n"), {"polarity", "labels"}),
         ("labelling/voters/tags.py", appended("\nN = 1\n"), set()),
         ("core/progress_log.py", appended("\nN = 1\n"), set()),
         ("core/tables.py", appended("\n# a comment\n"), set()),
-        ("stages/train.py", lambda text: '"""Other words."""\n' + text.split('"""', 2)[2], set()),
+        ("stages/audit.py", lambda text: '"""Other words."""\n' + text.split('"""', 2)[2], set()),
     ],
 )
 def test_an_edit_makes_only_these_stages_outdated(

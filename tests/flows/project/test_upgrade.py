@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,9 @@ from flows.project import shipped, upgrade, workspace
 from flows.project.dag import Dag
 from tasks.core import paths, tables
 from tasks.core.code_version import ROOT
+from tasks.core.config import load
 from tasks.core.errors import InputError, UndertoneError
+from tasks.experiments import plan
 from tests.flows.project import old_project
 
 DAG_0_1_0 = (old_project.EARLIER / "dvc-0.1.0.yaml").read_text()
@@ -77,10 +80,13 @@ def test_an_unedited_project_is_upgraded_and_keeps_its_results(old: Path, monkey
     assert not (old / upgrade.REPLACED).exists()
     settings = YAML(typ="safe").load(old / "params.yaml")
     assert settings["simulate"]["train"] == 6, "the user's value"
+    assert not {"acoustic", "train"} & set(settings)
+    assert "params.yaml: train.seed (7) is now experiments.interviews-source.seeds" in notes
+    assert plan.plan("interviews-source", load(old / "params.yaml")).points[0] == {"ties": "first", "c": 0.001}
     monkeypatch.chdir(old)
     dag = Dag()
-    assert {"crawl", "train", "report"} <= set(dag.stages())
-    assert not dag.is_current("train"), "an old record is no error"
+    assert {"crawl", "experiment@interviews-source", "report"} <= set(dag.stages())
+    assert not dag.is_current("crawl"), "an old record is no error"
     assert "train" in dag.recorded()
     assert contents(old).items() >= after.items(), "opening the DAG changes no file"
 
@@ -221,13 +227,11 @@ def test_other_shipped_files_are_merged_and_never_stop_a_run(old: Path, monkeypa
 def test_new_parameters_are_added_to_the_users_file(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     upgraded(old)
     text, mine = shipped.text, (old / "params.yaml").read_text()
-    new = text("params.yaml").replace(
-        "  smote_neighbours:", "  smote_ratio: 1.0    # of the largest class\n  smote_neighbours:"
-    )
+    new = text("params.yaml").replace("  least_coverage:", "  least_ratings: 1.0    # of a listener\n  least_coverage:")
     monkeypatch.setattr(shipped, "text", lambda name: new if name == "params.yaml" else text(name))
-    assert upgraded(old) == ["params.yaml: added train.smote_ratio with its default, 1.0"]
-    added = "  smote_ratio: 1.0    # of the largest class\n"
-    assert (old / "params.yaml").read_text() == mine.replace("  smote_neighbours:", f"{added}  smote_neighbours:")
+    assert upgraded(old) == ["params.yaml: added labels.least_ratings with its default, 1.0"]
+    added = "  least_ratings: 1.0    # of a listener\n"
+    assert (old / "params.yaml").read_text() == mine.replace("  least_coverage:", f"{added}  least_coverage:")
     assert upgraded(old) == []
 
 
@@ -314,9 +318,9 @@ def test_settings_and_dag_upgrade_first(
 ) -> None:
     monkeypatch.chdir(old)
     params = (old / "params.yaml").read_text()
-    (old / "params.yaml").write_text(params.replace("  smote_neighbours: 5\n", ""))
-    assert upgrade.settings().train.smote_neighbours == 5
-    assert "params.yaml: added train.smote_neighbours" in capsys.readouterr().err
+    (old / "params.yaml").write_text(re.sub(r"  least_coverage: .*\n", "", params))
+    assert upgrade.settings().labels.least_coverage == 0.5
+    assert "params.yaml: added labels.least_coverage" in capsys.readouterr().err
     shutil.rmtree(old / shipped.RECORDS)
     (old / "dvc.yaml").write_text(DAG_0_1_0)
     notes: list[str] = []

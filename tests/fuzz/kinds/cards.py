@@ -7,13 +7,16 @@ import random
 from pathlib import Path
 
 import numpy as np
+from sklearn.preprocessing import StandardScaler
 
-from tasks.core import artifacts, paths, tables
+from tasks.core import artifacts, tables
+from tasks.core.config import Experiment
 from tasks.core.errors import ConfigError, TableError
-from tasks.experiments.weak_path import kept_model
-from tasks.features.mid_term.mid_term import NAMES
+from tasks.experiments import kept_model
+from tasks.experiments.fitted_model import Fitted
 from tasks.labelling.base import learned_voter
-from tasks.models.svm import weak_svm
+from tasks.models.base.estimator import Inputs
+from tasks.models.support_vectors import LinearSvmSettings, Svm
 from tests.fuzz.mutation import MUTATED_SHARE, mutated
 from tests.fuzz.trial import Kind, MakeTrial, Trial, Verdict, expect
 
@@ -22,34 +25,34 @@ _TOKENS = (
     b"F64", b"data_offsets", b"__metadata__", b"card_sha256", b"files_sha256", b"\xff\xff\xff\xff\xff\xff\xff\x7f",
     b"ai.onnx.ml", b"features", b"classes",
 )  # fmt: skip
-_WINDOWS = {"short_window_s": 0.05, "short_step_s": 0.025, "mid_window_s": 1.0, "mid_step_s": 1.0}
+_MODEL, _BLOCK = Path("model"), "voice"
 _CARD, _HEAD = "card.json", "head.safetensors"
 
 
 def prepare(folder: Path) -> MakeTrial:
     """Return the maker of trials over the files of a classifier and of a trained voter, and over another model's."""
-    rows = np.random.default_rng(5).normal(size=(20, len(NAMES)))
-    classifier, other = (_classifier(seed) for seed in (1, 2))
-    voter = _voter()
-    files = {paths.CARD: classifier[0], paths.MODEL: classifier[1], Path(_CARD): voter[0], Path(_HEAD): voter[1]}
+    rows = np.random.default_rng(5).normal(size=(20, 136))
+    inputs = Inputs(np.full(len(rows), ""), {_BLOCK: rows})
+    classifier, other, voter = _classifier(1), _classifier(2), _voter()
+    files = {_MODEL / name: content for name, content in classifier.items()}
+    files |= {Path(_CARD): voter[0], Path(_HEAD): voter[1]}
     for path, content in files.items():
         tables.write_bytes(path, content)
-    expected = kept_model.load()[0].predict(rows)
+    expected = kept_model.load(_MODEL).scores(inputs)
 
     def make(rng: random.Random) -> Trial:
         path = rng.choice(list(files))
         content = files[path]
         if is_mutated := rng.random() < MUTATED_SHARE:
-            others = [other[0], other[1], *files.values()]
+            others = [*other.values(), *files.values()]
             # a whole file of another model, or a mutation
             content = rng.choice(others) if rng.random() < 0.1 else mutated(content, rng, _TOKENS, others)
 
         def run() -> Verdict:
             tables.write_bytes(path, content)
             try:
-                if path in (paths.CARD, paths.MODEL):
-                    predicted = kept_model.load()[0].predict(rows)
-                    same = all(np.array_equal(a, b) for a, b in zip(predicted, expected, strict=True))
+                if path.is_relative_to(_MODEL):
+                    same = np.array_equal(kept_model.load(_MODEL).scores(inputs), expected)
                     expect(same, "a damaged model was used")
                 else:
                     fields = learned_voter.card(Path())
@@ -68,15 +71,27 @@ def prepare(folder: Path) -> MakeTrial:
     return make
 
 
-def _classifier(seed: int) -> tuple[bytes, bytes]:
-    """Return card and ONNX file of a small classifier."""
+def _classifier(seed: int) -> dict[str, bytes]:
+    """Return the files of a small classifier: name → content."""
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.array(tables.SENTIMENTS), 12)
-    features = rng.normal(size=(labels.size, len(NAMES))) + np.repeat(np.arange(3.0), 12)[:, None]
-    recipe = weak_svm.Recipe(c_grid=(1.0,), folds=2, smote_neighbours=2, seed=1)
-    model = weak_svm.to_onnx(weak_svm.fit(weak_svm.Examples.alike(features, labels), 1.0, recipe))
-    card = {"features": list(NAMES), "classes": list(tables.SENTIMENTS), "parameters": {"c": 1.0}, "windows": _WINDOWS}
-    return artifacts.card_text(card, {paths.MODEL.name: model}).encode(), model
+    rows = rng.normal(size=(labels.size, 136)) + np.repeat(np.arange(3.0), 12)[:, None]
+    scaler = StandardScaler().fit(rows)
+    estimator = Svm(LinearSvmSettings(), 0)
+    estimator.fit(Inputs(np.full(labels.size, ""), {_BLOCK: scaler.transform(rows)}), labels)
+    files = Fitted({_BLOCK: scaler}, estimator).files()
+    recipe = Experiment(
+        corpus="talks", target="sentiment", features=[_BLOCK], model={"name": "linear-svm"}, protocol="official"
+    )
+    features = {"name": _BLOCK, "extractor": "mid-term", "settings": {}, "reads": "sound", "step_s": None}
+    card = {
+        "experiment": "talks-svm", "task": "classes", "target": "sentiment", "corpus": "talks",
+        "recipe": recipe.model_dump(), "feature_sets": [features], "model": "linear-svm", "settings": {},
+        "outputs": list(tables.SENTIMENTS), "trained_on": "every row", "n_train": labels.size, "protocol": "official",
+        "protocol_in_words": "two lists", "leaky": False, "simulated": False, "measure": "uar",
+        "score": {"value": 0.5, "low": 0.4, "high": 0.6}, "beats_baselines": True,
+    }  # fmt: skip
+    return {kept_model.CARD: artifacts.card_text(card, files).encode(), **files}
 
 
 def _voter() -> tuple[bytes, bytes]:

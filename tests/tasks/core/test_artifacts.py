@@ -80,7 +80,7 @@ def test_tables_of_older_versions_have_no_digest(tmp_path: Path) -> None:
             "data/segments/shards/0001.parquet",
             "remove data/segments/shards/0001.parquet, then: undertone run segments --force",
         ),
-        ("data/train/sentiment.onnx", "undertone run train --force"),
+        ("data/polarity/votes.parquet", "undertone run polarity --force"),
         ("data/corpus/tess/utterances.parquet", "undertone run corpus@tess --force"),
         ("data/experiment/mine/metrics.json", "undertone run experiment@mine --force"),
         ("elsewhere/x.parquet", "run the stage that writes it again"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.core.errors import NotEnoughData
-from tasks.evaluation import balance, splits
+from tasks.evaluation import splits
 
 
 def drawn(n_groups: int = 12) -> tuple[np.ndarray, np.ndarray]:
@@ -32,16 +32,3 @@ def test_a_rare_class_allows_fewer_folds() -> None:
     assert splits.possible_folds(labels, groups, 5) == 2
     with pytest.raises(NotEnoughData, match="'negative': 2"):
         splits.group_k_fold(labels, groups, 5, seed=7)
-
-
-def test_smote_takes_the_neighbours_there_are() -> None:
-    features = np.random.default_rng(0).standard_normal((20, 3))
-    labels = np.array(["neutral"] * 15 + ["negative"] * 4 + ["positive"])
-    assert balance.usable_neighbours(labels, 5) == 0
-    _, balanced = balance.smote(labels, 5, 7).fit_resample(features, labels)
-    assert set(np.unique(balanced, return_counts=True)[1].tolist()) == {15}
-    labels[-1] = "negative"
-    assert balance.usable_neighbours(labels, 9) == 4
-    more, balanced = balance.smote(labels, 9, 7).fit_resample(features, labels)
-    assert (balanced == "negative").sum() == 15
-    assert np.unique(more, axis=0).shape == more.shape

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,14 @@ import pytest
 import soundfile
 
 from tasks.core import each, paths, tables
-from tasks.core.config import Config, Corpus, Extraction
+from tasks.core.config import Config, Corpus, Experiment, Extraction
 from tasks.core.errors import InputError
 from tasks.corpora import doctor
+from tasks.experiments import recipe_book
 from tasks.features.base import store
-from tasks.stages import acoustic, corpus, extract, interviews, segments
+from tasks.features.mid_term import mid_term
+from tasks.media.segments import reader
+from tasks.stages import corpus, extract, interviews, segments
 
 FEATURES = "interviews-mid-term"
 
@@ -88,17 +92,17 @@ def test_an_utterance_that_was_not_cut_is_no_row(prepared: Config) -> None:
     assert len(rows) == 26
 
 
-def test_the_features_are_those_of_the_stage_acoustic(prepared: Config) -> None:
-    acoustic.run(prepared, each=each.local(prepared.runtime))
-    before = tables.read(paths.FEATURES, acoustic.SCHEMA)
+def test_the_features_are_those_of_the_segments(prepared: Config) -> None:
     read(prepared)
     features, tally = extracted(prepared)
     assert tally.items == 3, "a video is a batch of its own"
-    assert features.ids == before["utterance_id"].to_pylist()
-    values = features.vectors(np.arange(len(features.ids)))
-    assert features.card["names"] == list(acoustic.NAMES)
-    expected = np.column_stack([before[name].to_numpy() for name in acoustic.NAMES])
-    np.testing.assert_allclose(values, expected.astype(np.float32), rtol=1e-6, atol=1e-12)
+    assert features.card["names"] == list(mid_term.NAMES)
+    cut = [segment for video in reader.videos() for segment in reader.read(video)]
+    assert features.ids == sorted(segment["utterance_id"] for segment in cut)
+    for segment in cut:
+        expected = mid_term.mid_term(*reader.samples(segment), mid_term.AnalysisWindows())
+        (value,) = features.vectors(np.array([features.ids.index(segment["utterance_id"])]))
+        np.testing.assert_allclose(value, expected.astype(np.float32), rtol=1e-6, atol=1e-12)
 
 
 def test_other_labels_leave_what_features_are_extracted_from_unchanged(prepared: Config) -> None:
@@ -170,8 +174,10 @@ def test_the_doctor_examines_the_interviews(prepared: Config) -> None:
 def test_the_shipped_entries_name_the_corpus_and_its_features(settings: Config) -> None:
     assert settings.corpora == {"interviews": Corpus(reader="interviews", path="data/interviews")}
     assert settings.corpora["interviews"].media == paths.MEDIA
-    windows = settings.acoustic.model_dump()
+    windows = asdict(mid_term.AnalysisWindows())
     assert settings.features == {FEATURES: Extraction(corpus="interviews", extractor="mid-term", settings=windows)}
+    _, entries = recipe_book.entries("interviews", "source", "interviews")
+    assert {name: Experiment(**entry) for name, entry in entries.items()} == settings.experiments
 
 
 def test_without_the_table_the_corpus_says_which_stage_writes_it(project: object, settings: Config) -> None:

@@ -1,1 +1,0 @@
-"""The classifier of the weak-supervision path: its recipe and its training rows."""
