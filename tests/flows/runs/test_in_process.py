@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from flows.project.dag import Dag
 from flows.runs import in_process
+from tasks.core.config import Config, Corpus, Experiment, Extraction
 from tasks.core.errors import InputError, UndertoneError
 
 DVC_YAML = """
@@ -79,6 +82,43 @@ def test_short_stages_are_recorded_when_a_later_stage_fails(ran: list[str], monk
     assert committed == [("polarity",)]
     dag = Dag()
     assert [dag.is_current(stage) for stage in ("own", "polarity", "segments")] == [True, True, False]
+
+
+def test_stages_of_other_experiments_run_when_they_are_named_or_with_all(ran: list[str]) -> None:
+    pages = "  page: {foreach: [a, b], do: {cmd: 'cp source ${item}', deps: [source], outs: ['${item}']}}\n"
+    Path("dvc.yaml").write_text(DVC_YAML + pages)
+    in_process.bring_up_to_date(say=str)
+    assert Path("cut").exists()
+    assert not Path("a").exists()
+    in_process.bring_up_to_date(["page@a"], say=str)
+    assert [Path(name).exists() for name in ("a", "b")] == [True, False]
+    in_process.bring_up_to_date(say=str, everything=True)
+    assert Path("b").exists()
+
+
+def test_stages_with_networks_run_in_a_process_of_their_own(settings: Config) -> None:
+    def here(stage: str, model: str) -> bool:
+        recipe = {
+            "corpus": "c",
+            "target": "emotion",
+            "features": ["f"],
+            "protocol": "random(2)",
+            "model": {"name": model},
+        }
+        config = settings.model_copy(
+            update={
+                "corpora": {"c": Corpus(reader="plain", path="c")},
+                "features": {"f": Extraction(corpus="c", extractor="functionals"),
+                             "g": Extraction(corpus="c", extractor="text-embedding")},
+                "experiments": {"e": Experiment(**recipe, model={"name": model})},
+            }
+        )  # fmt: skip
+        dag = SimpleNamespace(command=lambda name: f"python -m tasks {name}")
+        return in_process._runs_here(cast(Dag, dag), stage, config)
+
+    assert [here(stage, "linear-svm") for stage in ("corpus@c", "extract@f", "experiment@e")] == [True] * 3
+    assert not here("extract@g", "linear-svm")
+    assert not here("experiment@e", "feed-forward")
 
 
 def test_named_stages_run_with_those_they_need_only(ran: list[str]) -> None:
