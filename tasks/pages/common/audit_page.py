@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from tasks.leaks.finding import RANDOM_FOLDS, AuditReport, Finding
 from tasks.pages.common import templating
@@ -22,16 +22,8 @@ _BY_SEVERITY = {
 }
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Verdict on a split.
-
-    Attributes:
-        name: class in the style sheet
-        headline: two or three words
-        why: the findings behind it
-        to_do: advice
-    """
+class Verdict(NamedTuple):
+    """Verdict on a split: class in the style sheet, two or three words, the findings behind it, and advice."""
 
     name: str
     headline: str
@@ -47,22 +39,21 @@ def render(audit: AuditReport, title: str, *, simulated: bool) -> str:
         title: name of the recipe or corpus
         simulated: whether undertone made the corpus itself
     """
-    findings = ranked(audit)
+    present = {finding.severity for finding in ranked(audit)}
     return templating.render(
         "pages/common/templates/audit.html",
         title=f"{title} (simulated)" if simulated else title,
         simulated=simulated,
-        protocol=audit.words,
-        folds=audit.parts,
-        n=audit.n,
-        verdict=verdict(audit),
-        findings=findings,
-        clear=[finding for finding in audit.findings if not finding.n],
-        severities={
-            name: SEVERITIES[name] for name in SEVERITIES if any(finding.severity == name for finding in findings)
-        },
-        advice=advice,
+        audit=audit,
+        severities={name: meaning for name, meaning in SEVERITIES.items() if name in present},
+        **context(audit),
     )
+
+
+def context(audit: AuditReport) -> dict[str, Any]:
+    """Return the variables of every page that shows an audit."""
+    clear = [finding for finding in audit.findings if not finding.n]
+    return {"verdict": verdict(audit), "findings": ranked(audit), "clear": clear, "advice": advice}
 
 
 def ranked(audit: AuditReport) -> list[Finding]:

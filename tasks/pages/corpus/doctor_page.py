@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil, floor
 from statistics import median
+from typing import NamedTuple
 
 from tasks.corpora.doctor.findings import KINDS, SEVERITIES, Diagnosis, Facts
 from tasks.pages.common import templating
@@ -17,27 +17,20 @@ _MOST_BARS = 18
 _WIDTHS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0)
 
 
-@dataclass(frozen=True)
-class SpeakerCounts:
-    """Utterances by speaker and emotion.
+class SpeakerCounts(NamedTuple):
+    """Utterances by speaker and emotion, most frequent first, "" for none; the last row may be of `n_others` speakers.
 
-    Args:
-        columns: the emotions, most frequent first; "" for none
-        rows: speakers, each with its counts by column
-        totals: counts by column
-        most: the highest count of one speaker
-        n_others: number of speakers in the last row
+    `most` is the highest count of one speaker.
     """
 
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[int, ...]], ...]
-    totals: tuple[int, ...]
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[int]]]
+    totals: Sequence[int]
     most: int
     n_others: int
 
 
-@dataclass(frozen=True)
-class DurationBar:
+class DurationBar(NamedTuple):
     """Utterances in a range of durations; `percent` of the longest bar."""
 
     label: str

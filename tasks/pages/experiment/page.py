@@ -73,10 +73,7 @@ def context(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData)
         "captions": captions,
         "plot_data": plot_data,
         "clouds": _clouds(plot_data.words),
-        "verdict": audit_page.verdict(audit),
-        "findings": audit_page.ranked(audit),
-        "clear": [finding for finding in audit.findings if not finding.n],
-        "advice": audit_page.advice,
+        **audit_page.context(audit),
     }
 
 

@@ -40,7 +40,7 @@ def text(html: str) -> str:
 
 
 def ranked(*results: dict[str, Any]) -> list[tuple[str, int]]:
-    return [(row.experiment, row.rank) for row in page.rows(results)]
+    return [(row.result["experiment"], row.rank) for row in page.rows(results)]
 
 
 def test_the_best_comes_first() -> None:
@@ -67,7 +67,7 @@ def test_every_row_has_protocol_n_intervals_and_baselines() -> None:
 def test_the_lowest_error_comes_first() -> None:
     mosei: dict[str, Any] = {"corpus": "mosei", "reader": "mosei", "target": "sentiment_intensity", "task": "values"}
     found = page.rows([result("b", 0.8, **mosei), result("a", 0.6, **mosei)])
-    assert [row.experiment for row in found] == ["a", "b"]
+    assert [row.result["experiment"] for row in found] == ["a", "b"]
     assert found[0].measure == "mae"
     page_text = text(page.render([result("a", 0.6, **mosei), result("b", 1.3, **mosei)]))
     assert "MAE (lower is better)" in page_text
