@@ -98,19 +98,13 @@ def test_stages_of_other_experiments_run_when_they_are_named_or_with_all(ran: li
 
 def test_stages_with_networks_run_in_a_process_of_their_own(settings: Config) -> None:
     def here(stage: str, model: str) -> bool:
-        recipe = {
-            "corpus": "c",
-            "target": "emotion",
-            "features": ["f"],
-            "protocol": "random(2)",
-            "model": {"name": model},
-        }
+        recipe = Experiment(corpus="c", target="emotion", features=["f"], protocol="random(2)", model={"name": model})
         config = settings.model_copy(
             update={
                 "corpora": {"c": Corpus(reader="plain", path="c")},
                 "features": {"f": Extraction(corpus="c", extractor="functionals"),
                              "g": Extraction(corpus="c", extractor="text-embedding")},
-                "experiments": {"e": Experiment(**recipe, model={"name": model})},
+                "experiments": {"e": recipe},
             }
         )  # fmt: skip
         dag = SimpleNamespace(command=lambda name: f"python -m tasks {name}")
