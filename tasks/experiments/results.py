@@ -89,7 +89,7 @@ def metrics(
         "measure": _measure(plan),
         "scores": scorer.scored(main_runs),
         "baselines": scored,
-        "cross_validated": _cross_validated(scorer, all_fits[-1], tested),
+        "cross_validated": _cross_validated(scorer, all_fits, tested),
         "folds": _folds(scorer, main),
         "audit": [
             {name: getattr(finding, name) for name in ("check", "severity", "n", "of", "what")}
@@ -183,9 +183,12 @@ def _windows(scorer: Scorer, fits: Fits) -> dict[str, Any] | None:
     }
 
 
-def _cross_validated(scorer: Scorer, fits: Fits, tested: Mapping[str, Sequence[Run]]) -> dict[str, Any] | None:
+def _cross_validated(
+    scorer: Scorer, all_fits: Sequence[Fits], tested: Mapping[str, Sequence[Run]]
+) -> dict[str, Any] | None:
     """Return the scores on held-out folds of the training part, of a protocol with one fold."""
-    if fits.name != HELD_OUT:
+    fits = next((fits for fits in all_fits if fits.name == HELD_OUT), None)
+    if fits is None:
         return None
     runs = tested[HELD_OUT]
     return {
@@ -208,7 +211,7 @@ def _calibration(
         fitted_on = [model.predicted(scorer, model.split.development)]
         words = "development rows, which also chose the epoch"
     elif fitted_on:
-        words = f"{len(all_fits[-1].items)} held-out folds of the training part"
+        words = f"{np.unique(fitted_on[0].fold).size} held-out folds of the training part"
     else:
         words = "nothing: the training part has too few groups or classes for held-out folds"
 

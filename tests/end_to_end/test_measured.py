@@ -89,6 +89,9 @@ def test_functionals_of_ravdess(measure: Measure) -> None:
     found = measure("acoustic", "functionals-svm", "ravdess")
     assert found["scores"]["uar"]["value"] >= 0.56
     assert found["n"] == 1080
+    errors = [found["calibration"][when]["ece"] for when in ("before", "after")]
+    print(f"calibration error: {errors[0]:.3f} before, {errors[1]:.3f} after")
+    assert errors[1] <= 0.08
 
 
 def test_the_best_network_from_scratch_on_ravdess(measure: Measure) -> None:
