@@ -10,7 +10,7 @@ from tasks.pages.common.score_text import ZERO, Score
 from tasks.pages.experiment import charts
 
 _MUCH_MORE = 1.1
-"""Random folds that train on this many times the rows have a second advantage."""
+"""Sides whose training parts differ by more than this factor differ in more than the leak."""
 
 
 class PriceRow(NamedTuple):
@@ -101,13 +101,16 @@ def notes(price: Mapping[str, Any]) -> list[str]:
         price: content of `price.json`
     """
     honest, leaky = _sides(price)
-    more = (
-        "; part of the difference may be due to more data" if leaky["n_train"] > _MUCH_MORE * honest["n_train"] else ""
-    )
+    # the effect of the number of training rows comes on top of the leak's
+    data = ""
+    if leaky["n_train"] > _MUCH_MORE * honest["n_train"]:
+        data = "; part of the difference may be due to more data"
+    elif honest["n_train"] > _MUCH_MORE * leaky["n_train"]:
+        data = "; with as many rows, the difference might be larger"
     return [
         *(f"{side['protocol']}: {side['protocol_in_words']}" for side in (honest, leaky)),
         f"A fold trains on {honest['n_train']:,} rows under {honest['protocol']}, on {leaky['n_train']:,} under "
-        f"{leaky['protocol']}{more}.",
+        f"{leaky['protocol']}{data}.",
         f"Both sides: one score of the same {price['n']:,} utterances. Intervals: {price['confidence']:.0%}, paired "
         f"bootstrap over {price['n_groups']:,} groups.",
     ]

@@ -63,10 +63,12 @@ def test_the_page_has_both_protocols_and_the_baselines() -> None:
     assert "A fold trains on 900 rows under speaker-out(6), on 900 under random(6). Both sides" in page
 
 
-def test_more_training_rows_are_mentioned() -> None:
+def test_other_numbers_of_training_rows_are_mentioned() -> None:
     result = price(score(0.07))
     result["leaky"] = {**result["leaky"], "n_train": 1000}
     assert "on 1,000 under random(6); part of the difference may be due to more data." in price_page.notes(result)[2]
+    result["leaky"] = {**result["leaky"], "n_train": 600}
+    assert "on 600 under random(6); with as many rows, the difference might be larger." in price_page.notes(result)[2]
 
 
 def test_text_from_outside_is_escaped() -> None:
