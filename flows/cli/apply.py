@@ -1,4 +1,4 @@
-"""`undertone apply` and `model export`: trained models on new media, in a project or outside of one."""
+"""`undertone apply`, `predict` and `model export`: trained models on new media, in a project or outside of one."""
 
 from __future__ import annotations
 
@@ -44,6 +44,23 @@ def apply(
 
     Example: [bold]undertone apply ravdess-functionals-svm recordings/ --to csv,vtt,png[/]
     """
+    _apply(experiment, sources, captions=captions, out=out, to=to, by=by, unsure_below=unsure_below)
+
+
+def predict(
+    sources: Sources,
+    *,
+    captions: Captions = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("predictions"),
+    to: Formats = "csv,png",
+    by: Cuts = "auto",
+    unsure_below: UnsureBelow = 0.5,
+) -> None:
+    """Apply the model of the report (report.experiment in params.yaml) to new media: `apply` without its name.
+
+    Example: [bold]undertone predict interview.m4a --out predictions[/]
+    """
+    experiment = getattr(load_settings().report, "experiment", "interviews-source")
     _apply(experiment, sources, captions=captions, out=out, to=to, by=by, unsure_below=unsure_below)
 
 

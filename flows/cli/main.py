@@ -213,19 +213,6 @@ def report(
     _show_report(browse=show)
 
 
-@app.command()
-def predict(
-    sources: apply_cli.Sources,
-    captions: apply_cli.Captions = None,
-    out: Annotated[Path, typer.Option(help="Folder for the CSV and the chart.")] = Path("predictions"),
-) -> None:
-    """Classify new media with the model of the report: `apply` with its experiment, by caption or in fixed windows.
-
-    Example: [bold]undertone predict interview.m4a --out predictions[/]
-    """
-    apply_cli.apply(load_settings().report.experiment, sources, captions=captions, out=out)
-
-
 @export.command("segments")
 def export_segments(
     folder: Annotated[Path, typer.Argument(help="Folder for negative/, neutral/ and positive/.")],
@@ -307,6 +294,7 @@ def cache_check() -> None:
 
 
 app.command()(apply_cli.apply)
+app.command()(apply_cli.predict)
 app.command()(captions_cli.captions)
 app.command()(leaks.audit)
 app.command()(leaks.price)

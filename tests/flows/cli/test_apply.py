@@ -93,3 +93,9 @@ def test_an_exported_model_works_in_an_empty_folder(tmp_path: Path, wav: Wav, mo
         "talk.csv",
         "talk.png",
     }
+
+
+def test_predict_applies_the_model_of_the_report(wav: Wav, tmp_path: Path) -> None:
+    status, _, error = invoke("predict", str(wav(5.0)))
+    assert status == 1
+    assert "Train it: undertone experiment run interviews-source" in error
