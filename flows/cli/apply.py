@@ -60,7 +60,7 @@ def predict(
 
     Example: [bold]undertone predict interview.m4a --out predictions[/]
     """
-    experiment = getattr(load_settings().report, "experiment", "interviews-source")
+    experiment = load_settings().report.experiment
     _apply(experiment, sources, captions=captions, out=out, to=to, by=by, unsure_below=unsure_below)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MAX_ROWS = 40
 _MAX_WORDS = 200
 _STYLES = {"negative": "red", "neutral": "yellow", "positive": "green"}
-_UNITS = {"captions": "utterances by its captions", "windows": "windows", "file": "whole file"}
+_UNITS = {"captions": "utterance{s} by its captions", "windows": "window{s}", "file": "file as a whole"}
 
 
 @contextmanager
@@ -50,8 +50,8 @@ def result(applied: Applied, place: str, *, whole: bool) -> None:
             console.print(f"… and {more} more in the files")
     speed = applied.duration_s / applied.seconds
     counts = ", ".join(f"{count} {name}" for name, count in Counter(map(_class, applied.rows)).most_common(8))
-    line = f"{place}{applied.source}: {len(applied.rows)} {_UNITS[applied.unit]}"
-    console.print(Text(f"{line} ({counts}); {applied.seconds:.1f} s, {speed:.0f} × real time"))
+    line = f"{place}{applied.source}: {_counted(applied)}"
+    console.print(Text(f"{line} ({counts}); {applied.seconds:.1f} s, {speed:.0f} × real time"), soft_wrap=True)
     for warning in applied.warnings:
         errors.print(Text(f"warning: {applied.source}: {warning}"), soft_wrap=True)
     for reason, count in Counter(reject.reason for reject in applied.rejects).most_common():
@@ -61,7 +61,7 @@ def result(applied: Applied, place: str, *, whole: bool) -> None:
 
 
 def _table(applied: Applied) -> Table:
-    title = Text(f"{applied.name}: {len(applied.rows)} {_UNITS[applied.unit]}")
+    title = Text(f"{applied.name}: {_counted(applied)}")
     right = (Column(name, justify="right", no_wrap=True) for name in ("from", "to"))
     table = Table(*right, "predicted", Column("novelty", justify="right"), "text", title=title)
     for row in applied.rows[:_MAX_ROWS]:
@@ -70,6 +70,11 @@ def _table(applied: Applied) -> Table:
         words = Text(row.text[:_MAX_WORDS])
         table.add_row(f"{row.start_s:.1f} s", f"{row.end_s:.1f} s", Text(row.in_words, style), novelty, words)
     return table
+
+
+def _counted(applied: Applied) -> str:
+    n_rows = len(applied.rows)
+    return f"{n_rows} {_UNITS[applied.unit].format(s='' if n_rows == 1 else 's')}"
 
 
 def _class(row: object) -> str:

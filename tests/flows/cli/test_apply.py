@@ -51,7 +51,7 @@ def test_many_media_and_a_bad_one(wav: Wav, tmp_path: Path) -> None:
 def test_a_list_on_standard_input(wav: Wav, tmp_path: Path) -> None:
     status, printed, _ = invoke("apply", "source", "-", "--out", str(tmp_path), "--to", "csv", lines=f"{wav(5.0)}\n")
     assert status == 0
-    assert "1 windows" in printed
+    assert "1 window (" in printed
 
 
 def test_the_warnings_of_a_model_are_printed_once(wav: Wav, tmp_path: Path) -> None:
