@@ -65,6 +65,8 @@ def result(config: Config, metrics: Mapping[str, Any], cost: Mapping[str, Any] |
     """
     console = Console()
     console.print(score_table(metrics))
+    if metrics.get("references"):
+        console.print(references(metrics))
     if metrics["task"] == "classes":
         by_class = Table("class", *(Column(head, justify="right") for head in ("precision", "recall", "F1", "support")))
         for name, scores in metrics["scores"]["per_class"].items():
@@ -96,6 +98,24 @@ def score_table(metrics: Mapping[str, Any]) -> Table:
     table = Table("score", *(Column(Text(name)) for name in by_system), title=Text(title))
     for name in score_text.measures(metrics):
         table.add_row(score_text.NAMES[name], *(_interval(of_system[name]) for of_system in by_system.values()))
+    return table
+
+
+def references(metrics: Mapping[str, Any]) -> Table:
+    """Return the table of the headline score against labels and listeners, beside the baselines.
+
+    Args:
+        metrics: of an experiment on a corpus that voters labelled
+    """
+    measure, entries = score_text.headline(metrics), metrics["references"]
+    systems = dict.fromkeys(name for entry in entries for name in entry["baselines"])
+    table = Table("against", *(Column(Text(name), min_width=11) for name in ("the recipe", *systems)))
+    table.title, table.show_lines = f"{score_text.NAMES[measure]} against each reference", True
+    for entry in entries:
+        scores = [entry["scores"], *(entry["baselines"].get(name, {}) for name in systems)]
+        cells = (_interval(of_system[measure]) if measure in of_system else "–" for of_system in scores)
+        rows = f"{entry['title']}\n{entry['rows']} rows, n = {entry['n']:,}"
+        table.add_row(Text(rows), *(cell.replace(" (", "\n").rstrip(")") for cell in cells))
     return table
 
 

@@ -31,6 +31,8 @@ def headline(experiment: str) -> None:
     metrics = artifacts.read_json(paths.experiment(experiment) / "metrics.json")
     console = Console()
     console.print(experiments.score_table(metrics))
+    if metrics.get("references"):
+        console.print(experiments.references(metrics))
     console.print(escape(score_text.summary(metrics).why))
     console.print(f"[dim]{escape(metrics['protocol_in_words'])}[/]")
 

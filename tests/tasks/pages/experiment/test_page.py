@@ -264,7 +264,7 @@ def test_both_references_with_their_baselines_and_what_they_measure() -> None:
         f"Against the weak labels {rows} recipe 0.610 0.520 to 0.700 0.610 0.520 to 0.700 – – lexicons’ vote 1.000 "
         "0.520 to 0.700 – – – majority class 0.333"
     ) in page_text
-    assert "The listeners’ majority Whether the sound predicts what people hear. scored" in page_text
+    assert "The listeners’ majority Whether the sound predicts what people hear. system" in page_text
     assert f"Against the listeners’ majority {rows} recipe 0.610 no interval – – – lexicons’ vote 0.456" in page_text
     assert "2 listeners: anna, <b>ben. Without a majority, and not scored: 17." in page_text
     agreed = (
