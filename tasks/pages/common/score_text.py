@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 MEASURES: Mapping[str, tuple[str, ...]] = {
     "classes": ("uar", "macro_f1", "weighted_f1", "accuracy"),
@@ -84,15 +84,8 @@ class Score:
 ZERO = Score(0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True)
-class Headline:
-    """The sentence at the top of a page.
-
-    Args:
-        name: class in the style sheet
-        score: the score with its interval
-        why: n, protocol, baselines, and whether the intervals overlap
-    """
+class Headline(NamedTuple):
+    """The sentence at the top of a page: class in the style sheet, score, and n, protocol, baselines and overlap."""
 
     name: str
     score: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tasks.pages.common import score_text
 from tasks.pages.common.score_text import ZERO, Score
@@ -22,16 +21,10 @@ _VERDICTS = {
 }
 
 
-@dataclass(frozen=True)
-class Gain:
-    """Gain of the recipe over fewer modalities.
+class Gain(NamedTuple):
+    """Gain of the recipe over fewer modalities: what was done to them, the headline score then, and the difference.
 
-    Args:
-        modalities: their names
-        how: what was done to them
-        score: the headline score then
-        gain: the recipe's score minus it; for an error the reverse
-        alone: whether it is a single modality by itself
+    Of an error, the gain is the reverse. `alone`: whether it is a single modality by itself.
     """
 
     modalities: str

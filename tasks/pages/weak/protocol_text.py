@@ -9,6 +9,26 @@ from tasks.labelling.votes import combine
 from tasks.pages.weak import funnel
 from tasks.pages.weak.inputs import RunResults
 
+_COMBINED = {
+    "consensus": (
+        "Consensus: all voters that do not abstain agree in sign, or all give zero. The score is the mean vote: "
+        "positive or negative if it is more than {min_score:g} away from zero, neutral if all votes are zero, "
+        "otherwise no label."
+    ),
+    "mean": (
+        "The sign of the mean vote: positive or negative if it is more than {min_score:g} away from zero, neutral "
+        "if it is zero, otherwise no label."
+    ),
+    "majority": (
+        "The majority of their signs, if it has {min_probability:g} of the votes or more; a tie gives no label. In "
+        "training, a label is weighted by its share of the votes."
+    ),
+    "label-model": (
+        "The most probable sentiment by a Dawid–Skene model, fitted to the votes on training videos, if its "
+        "probability is {min_probability:g} or more. In training, a label is weighted by its probability."
+    ),
+}
+
 
 def labels(config: Config) -> list[tuple[str, str]]:
     """Return where labels and utterances come from, as named paragraphs.
@@ -16,7 +36,15 @@ def labels(config: Config) -> list[tuple[str, str]]:
     Args:
         config: the settings the run was made with
     """
-    return [("Labels", _labels(config)), ("Utterances", _utterances(config))]
+    settings, lengths = config.polarity, config.eligibility
+    seen = "stop words removed" if settings.remove_stop_words else "stop words kept"
+    seen += ", hedges such as “kind of” removed" if settings.mask_hedges else ""
+    how = _COMBINED[settings.combine].format(min_score=settings.min_score, min_probability=settings.min_probability)
+    suitable = f"{lengths.min_duration_s:g} to {lengths.max_duration_s:g} s with at least {lengths.min_words} words"
+    return [
+        ("Labels", f"Labels combine the votes of {', '.join(settings.voters)} on the captions ({seen}). {how}"),
+        ("Utterances", f"Utterances of {suitable} besides stop words."),
+    ]
 
 
 def limits(rows: Sequence[funnel.FunnelRow], results: RunResults) -> tuple[str, ...]:
@@ -86,40 +114,3 @@ def _losses(config: Config) -> dict[tuple[str, str], str]:
         ): f"no sentiment is {config.polarity.min_probability:g} probable or more",
         ("polarity", combine.NO_VOTE): "every voter abstains",
     }
-
-
-def _labels(config: Config) -> str:
-    settings = config.polarity
-    seen = "stop words removed" if settings.remove_stop_words else "stop words kept"
-    seen += ", hedges such as “kind of” removed" if settings.mask_hedges else ""
-    how = _COMBINED[settings.combine].format(min_score=settings.min_score, min_probability=settings.min_probability)
-    return f"Labels combine the votes of {', '.join(settings.voters)} on the captions ({seen}). {how}"
-
-
-_COMBINED = {
-    "consensus": (
-        "Consensus: all voters that do not abstain agree in sign, or all give zero. The score is the mean vote: "
-        "positive or negative if it is more than {min_score:g} away from zero, neutral if all votes are zero, "
-        "otherwise no label."
-    ),
-    "mean": (
-        "The sign of the mean vote: positive or negative if it is more than {min_score:g} away from zero, neutral "
-        "if it is zero, otherwise no label."
-    ),
-    "majority": (
-        "The majority of their signs, if it has {min_probability:g} of the votes or more; a tie gives no label. In "
-        "training, a label is weighted by its share of the votes."
-    ),
-    "label-model": (
-        "The most probable sentiment by a Dawid–Skene model, fitted to the votes on training videos, if its "
-        "probability is {min_probability:g} or more. In training, a label is weighted by its probability."
-    ),
-}
-
-
-def _utterances(config: Config) -> str:
-    lengths = config.eligibility
-    return (
-        f"Utterances of {lengths.min_duration_s:g} to {lengths.max_duration_s:g} s with at least {lengths.min_words} "
-        "words besides stop words."
-    )
