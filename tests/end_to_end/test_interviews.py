@@ -89,7 +89,7 @@ def test_eight_recipes_run_by_both_drivers(
     reproduce(pages)
     for name in experiments:
         metrics = json.loads((paths.experiment(name) / "metrics.json").read_text(encoding="utf-8"))
-        assert metrics["n_utterances"] > 50
+        assert metrics["n"] > 20
         assert {"majority", "shuffled labels"} <= metrics["baselines"].keys()
         assert 0 < metrics["scores"]["macro_f1"]["value"] <= 1
     monkeypatch.chdir(by_flow)
