@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,7 +77,9 @@ def test_price_of_a_recipe(corpora: Path) -> None:
     added = undertone("experiment", "new", "acoustic", "mid-term-svm", "--corpus", "my-tess")
     assert added.returncode == 0, added.stderr
     text = paths.PARAMS.read_text(encoding="utf-8")
-    paths.PARAMS.write_text(text.replace("speaker-out(6)", "script-out(3)"), encoding="utf-8")
+    before, name, recipe = text.partition("my-tess-mid-term-svm:")
+    recipe = re.sub(r"protocol: .*", "protocol: script-out(3)", recipe, count=1)
+    paths.PARAMS.write_text(f"{before}{name}{recipe}", encoding="utf-8")
     refused = undertone("price", "my-tess-mid-term-svm")
     assert refused.returncode == 1
     assert "declare the leak: similar-sound" in " ".join(refused.stderr.split())
