@@ -36,6 +36,9 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
     with_score = vote_counts.decided(results.votes, results.segmented)
     histogram = vote_counts.histogram(with_score["score"].to_pylist(), with_score["sentiment"].to_pylist())
     test_videos = by_video.test_videos(results.scored, results.videos.to_pylist())
+    recipe = config.report.experiment
+    sections = {name: getattr(config, name) for name in ("eligibility", "polarity", "evaluate")}
+    sections |= {f"experiments.{recipe}": config.experiments[recipe]} if recipe in config.experiments else {}
     return shared | {
         "kind": "sentiment in speech: labels from captions, classifier on audio",
         "title": config.report.title,
@@ -47,9 +50,7 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
         "config": config,
         "digests": results.digests,
         "parameters": {
-            f"{name}.{key}": value
-            for name in ("eligibility", "polarity")
-            for key, value in getattr(config, name).model_dump().items()
+            f"{name}.{key}": value for name, section in sections.items() for key, value in section.model_dump().items()
         },
         "funnel": [(row, protocol_text.explain(row, config)) for row in rows],
         "widest": {unit: max(row.total for row in rows if row.unit == unit) for unit in ("videos", "utterances")},

@@ -267,9 +267,7 @@ def test_both_references_with_their_baselines_and_what_they_measure() -> None:
     assert "The listeners’ majority Whether the sound predicts what people hear. system" in page_text
     assert f"Against the listeners’ majority {rows} recipe 0.610 no interval – – – lexicons’ vote 0.456" in page_text
     assert "2 listeners: anna, <b>ben. Without a majority, and not scored: 17." in page_text
-    agreed = (
-        "pairwise 0.720 0.650 to 0.790 , Fleiss’ kappa 0.600 no interval , Krippendorff’s alpha 0.514 0.500 to 0.550"
-    )
+    agreed = "pairwise 0.720 (0.650 to 0.790), Fleiss’ kappa 0.600, Krippendorff’s alpha 0.514 (0.500 to 0.550)."
     assert agreed in page_text
     assert "anna 0.820 0.681 <b>ben 0.790 –" in page_text
     assert "references" not in Page(experiment.render(of_classes(), AUDIT, NOTHING)).sections
