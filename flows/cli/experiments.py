@@ -159,7 +159,7 @@ def new(
         for note in notes:
             typer.echo(note)
         adapted = plan.plan(name, with_entries(config, needed, {name: entry}))
-        sections = variant(adapted, checkpoint or (), tiny=tiny)
+        sections = variant(adapted, checkpoint or (), tiny=tiny, shared=config.features)
         features |= sections["features"]
         experiments |= sections["experiments"]
     if existing := sorted(set(experiments) & set(config.experiments)):
@@ -177,11 +177,15 @@ def _write_variants(names: list[str], checkpoints: Sequence[str], *, tiny: bool)
     from tasks.experiments import plan
     from tasks.on_demand.recipe_variants import variant
 
-    config = load_settings()
-    variants = [variant(plan.plan(demand_experiment(config, name), config), checkpoints, tiny=tiny) for name in names]
-    for sections in variants:
+    written = list[str]()
+    for name in names:
+        config = load_settings()
+        recipe = plan.plan(demand_experiment(config, name), config)
+        read = {part for other, entry in config.experiments.items() if other != name for part in entry.features}
+        sections = variant(recipe, checkpoints, tiny=tiny, shared=read)
         intake.write_entries(paths.PARAMS, sections)
-    return [name for sections in variants for name in sections["experiments"]]
+        written += sections["experiments"]
+    return written
 
 
 def _metrics(name: str) -> dict[str, Any] | None:

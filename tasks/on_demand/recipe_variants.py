@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,13 @@ def with_entries(config: Config, features: Mapping[str, Any], experiments: Mappi
     return config.model_copy(update={"features": {**config.features, **extractions}, "experiments": recipes})
 
 
-def variant(recipe: Plan, folders: Sequence[str] = (), *, tiny: bool = False) -> Sections:
+def variant(recipe: Plan, folders: Sequence[str] = (), *, tiny: bool = False, shared: Collection[str] = ()) -> Sections:
     """Return a recipe's sections of params.yaml, with other pretrained models.
-
-    Feature sets with another model get a name of their own, since other recipes may read them.
 
     Args:
         recipe: to change
         folders: of pretrained models, or files of weights for image networks: each replaces those of its kind
+        shared: feature sets that other recipes may read: changed ones get a name of their own
         tiny: whether the recipe becomes NAME-tiny, with small models of random weights; one without pretrained models
             stays as it is
 
@@ -60,11 +59,11 @@ def variant(recipe: Plan, folders: Sequence[str] = (), *, tiny: bool = False) ->
         InputError: if a folder is missing or incomplete, or the recipe has no pretrained model of its kind
     """
     for folder in folders:
-        sections = _with_checkpoint(recipe, folder)
+        sections = _with_checkpoint(recipe, folder, shared)
         recipe = plan.plan(recipe.name, with_entries(recipe.config, **sections))
     if tiny and recipe.checkpoints:
-        return _changed(recipe, f"{recipe.name}-tiny", "tiny", _tiny)
-    return _changed(recipe, recipe.name, "", lambda _: {})
+        return _changed(recipe, f"{recipe.name}-tiny", "tiny", recipe.recipe.features, _tiny)
+    return _changed(recipe, recipe.name, "", (), lambda _: {})
 
 
 def _tiny(use: CheckpointUse) -> dict[str, Any]:
@@ -73,17 +72,23 @@ def _tiny(use: CheckpointUse) -> dict[str, Any]:
     return {"checkpoint": f"tiny:{kind}", **{key: value for key, value in _SMALLER.items() if key in possible}}
 
 
-def _with_checkpoint(recipe: Plan, path: str) -> Sections:
+def _with_checkpoint(recipe: Plan, path: str, shared: Collection[str]) -> Sections:
     kind = checkpoints.kind_of(path)
     kinds = {kind, "network"} if kind == "image" else {kind}
     if not any(use.kind in kinds for use in recipe.checkpoint_uses):
         uses = ", ".join(f"{use.checkpoint} ({use.kind}, {use.place})" for use in recipe.checkpoint_uses) or "none"
         raise InputError(f"--checkpoint {path} is of the kind {kind}; pretrained models of {recipe.name}: {uses}")
     stem = re.sub(r"[^a-z0-9]+", "-", Path(path).expanduser().resolve().stem.lower()).strip("-") or "own"
-    return _changed(recipe, recipe.name, stem, lambda use: {"checkpoint": path} if use.kind in kinds else {})
+    return _changed(recipe, recipe.name, stem, shared, lambda use: {"checkpoint": path} if use.kind in kinds else {})
 
 
-def _changed(recipe: Plan, name: str, suffix: str, change: Callable[[CheckpointUse], Mapping[str, Any]]) -> Sections:
+def _changed(
+    recipe: Plan,
+    name: str,
+    suffix: str,
+    shared: Collection[str],
+    change: Callable[[CheckpointUse], Mapping[str, Any]],
+) -> Sections:
     features = {part.name: recipe.config.features[part.name].model_dump(exclude_unset=True) for part in recipe.parts}
     sections: Sections = {
         "features": features,
@@ -98,7 +103,7 @@ def _changed(recipe: Plan, name: str, suffix: str, change: Callable[[CheckpointU
         for key in (section, owner, *keys):
             node = node.setdefault(key, {})
         node.update(values)
-        if section == "features" and not owner.endswith(f"-{suffix}"):
+        if section == "features" and owner in shared and not owner.endswith(f"-{suffix}"):
             names[owner] = f"{owner}-{suffix}"
     return {
         "features": {names.get(key, key): entry for key, entry in features.items()},

@@ -86,6 +86,17 @@ def test_a_folder_replaces_models_of_its_kind_alone(toy: Toy) -> None:
     assert len(set(plan.plan(whole.name, with_entries(whole.config, **both)).checkpoints)) == 2
 
 
+def test_features_that_other_recipes_read_are_not_changed(toy: Toy) -> None:
+    text = checkpoints.folder_of("tiny:text")
+    whole = stock(toy, "meld-text-audio", "logistic-emotion", "meld")
+    assert list(variant(whole, [text])["features"]) == ["toy-minilm"]
+    sections = variant(whole, [text], shared=["toy-minilm"])
+    ((name, entry),) = sections["features"].items()
+    assert name.startswith("toy-minilm-tiny-text-")
+    assert entry["settings"]["checkpoint"] == text
+    assert sections["experiments"][whole.name]["features"] == [name]
+
+
 def test_a_folder_of_another_kind_is_refused(toy: Toy, tmp_path: Path) -> None:
     whole = stock(toy, "meld-text-audio", "fine-tuned-emotion", "meld")
     image = checkpoints.folder_of("tiny:image")
