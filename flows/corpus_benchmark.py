@@ -53,7 +53,9 @@ def corpus_benchmark(
     wanted = [name for name in dag.stages() if name in needed] or dag.of_experiments()
     if not wanted:
         return Completed(
-            name="Nothing", message="params.yaml has no corpora yet; add one: undertone corpus add NAME PATH"
+            name="Nothing",
+            message="params.yaml has no corpus or experiment beside those of the interviews' report; add a corpus: "
+            "undertone corpus add NAME PATH",
         )
     return bring_up_to_date(dag, wanted, RunOptions(runner, scheduler, push))
 

@@ -18,7 +18,7 @@ from flows.project import upgrade
 from flows.project.dag import Dag
 from flows.runs import artifacts, batches, checked_recipes, memory, runners
 from tasks.__main__ import explain, run
-from tasks.core import paths
+from tasks.core import locks, paths
 from tasks.core.config import Config, load
 from tasks.core.each import Each
 from tasks.core.errors import UndertoneError
@@ -161,6 +161,7 @@ def _work(name: str, current_run: _Run, warn: Callable[[str], None]) -> str:
 
 
 def _current(name: str) -> State[Any]:
+    locks.forget(name)
     return Completed(name="Current", message=f"{name}: inputs, parameters and outputs are unchanged since the last run")
 
 

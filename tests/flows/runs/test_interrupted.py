@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pyarrow as pa
 import pytest
 
 from flows.project import workspace
-from tasks.core import config, paths
+from tasks.core import artifacts, config, paths, tables
 from tasks.corpora import intake
 from tasks.pages.common import result_marks
 from tests.tasks import conftest as toys
@@ -40,6 +41,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     rows = toys._corpus("toy", 8, 9, extra=False)
     toys._features(rows, "toy-voice", strength=3.0)
+    utterances = tables.read_corpus(paths.utterances("toy"))
+    sound = pa.array(["spoken.wav"] * utterances.num_rows)
+    with tables.whole(paths.utterances("toy")) as part:
+        artifacts.write_parquet(utterances.set_column(utterances.column_names.index("audio"), "audio", sound), part)
     Path("nowhere").mkdir()
     recipe = {"corpus": "toy", "target": "emotion", "features": ["toy-voice"], "model": {"name": "logistic"},
               "protocol": "speaker-out(4)", "shuffles": 2}  # fmt: skip
