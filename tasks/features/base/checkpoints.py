@@ -145,10 +145,9 @@ def demand(checkpoint: str, kind: CheckpointKind) -> None:
     Raises:
         InputError: if it is missing or incomplete; the message names the files to provide
     """
-    if checkpoint in TINY:
-        transformers()
-    elif kind == "network":
-        weights_file(checkpoint)
+    if kind == "network":
+        if checkpoint not in TINY:
+            weights_file(checkpoint)
     else:
         _require_files(Path(folder_of(checkpoint)), checkpoint, _NEEDS[kind])
 
@@ -255,6 +254,8 @@ def transformers() -> Any:
 
 def _files(checkpoint: str) -> list[Path]:
     """Return the files of a checkpoint that affect its results, sorted."""
+    if checkpoint == TINY[-1]:
+        return []
     path = Path(checkpoint).expanduser()
     has_weights = path.is_dir() and not (path / "config.json").is_file()
     if path.is_file() or (has_weights and checkpoint not in (*TINY, *PACKAGED)):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tasks.core import code_version, paths
+from tasks.core.errors import InputError
 from tasks.features.base import checkpoints, torch_state
 
 HIDDEN = 32
@@ -34,15 +35,20 @@ def folder_of(name: str) -> Path:
     """Return the folder of an encoder with random weights; makes it if it is not in `.undertone/checkpoints` yet.
 
     Args:
-        name: one of `checkpoints.TINY`, except `tiny:network`
+        name: one of `checkpoints.TINY`
+
+    Raises:
+        InputError: for `tiny:network`, which stands for the initial weights of an image network and has no folder
     """
-    make = {
+    encoders = {
         "tiny:text": tiny_text_encoder,
         "tiny:roberta": tiny_roberta_encoder,
         "tiny:ast": tiny_audio_encoder,
         "tiny:speech": tiny_speech_encoder,
         "tiny:image": tiny_image_encoder,
-    }[name]
+    }
+    if name not in encoders:
+        raise InputError(f"checkpoint {name} is for image networks; encoders are {', '.join(encoders)}")
     # other versions draw or save other weights
     versions = [code_version.version(__name__), checkpoints.transformers().__version__]
     digest = hashlib.sha256(" ".join(versions).encode()).hexdigest()[:8]
@@ -50,7 +56,7 @@ def folder_of(name: str) -> Path:
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as part:
-            made = make(Path(part, "made"))
+            made = encoders[name](Path(part, "made"))
             # other processes make the same folder at the same time
             with suppress(OSError):
                 made.rename(target)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core import paths
+from tasks.core.errors import InputError
 from tasks.features.base import checkpoints
 
 pytest.importorskip("torch", reason="undertone[deep] is not installed")
@@ -29,6 +30,14 @@ def test_it_has_all_that_its_kind_needs(project: Path, kind: checkpoints.Checkpo
     checkpoints.demand(name, kind)
     if kind != "network":
         checkpoints.demand(checkpoints.folder_of(name), kind)
+
+
+def test_initial_weights_of_a_network_have_no_folder(project: Path) -> None:
+    assert len(checkpoints.fingerprint("tiny:network")) == 64
+    with pytest.raises(InputError, match="tiny:network is for image networks; encoders are tiny:text"):
+        checkpoints.demand("tiny:network", "text")
+    with pytest.raises(InputError, match="lacks a tokenizer"):
+        checkpoints.demand("tiny:speech", "text")
 
 
 def test_a_file_of_the_same_seed_is_the_same_elsewhere(
