@@ -31,8 +31,10 @@ PACKAGED = MappingProxyType(
 """Name → (package, folder inside it)."""
 CheckpointKind = Literal["text", "ast", "speech", "image", "network"]
 """Kinds of checkpoints: encoders of text, of spectrograms, of raw sound, of pictures; weights of an image network."""
-TINY = ("tiny:text", "tiny:roberta", "tiny:ast", "tiny:speech", "tiny:image", "tiny:network")
-"""Encoders with random weights, made on this machine; `tiny:network`: the network's own initial weights."""
+INITIAL = "tiny:network"
+"""The initial weights of an image network, drawn by its own seed: there are no files."""
+TINY = ("tiny:text", "tiny:roberta", "tiny:ast", "tiny:speech", "tiny:image", INITIAL)
+"""Encoders with random weights, made on this machine; and `INITIAL`."""
 
 _DEEP = "pip install 'undertone[deep]'"
 _SAFETENSORS = ".safetensors"
@@ -254,7 +256,7 @@ def transformers() -> Any:
 
 def _files(checkpoint: str) -> list[Path]:
     """Return the files of a checkpoint that affect its results, sorted."""
-    if checkpoint == TINY[-1]:
+    if checkpoint == INITIAL:
         return []
     path = Path(checkpoint).expanduser()
     has_weights = path.is_dir() and not (path / "config.json").is_file()
