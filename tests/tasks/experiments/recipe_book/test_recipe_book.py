@@ -19,7 +19,7 @@ from tasks.corpora.readers import registry
 from tasks.evaluation import protocols
 from tasks.experiments import plan, recipe_book
 from tasks.models.base import registry as models
-from tasks.pages.leaderboard.published_scores import SCORES
+from tasks.pages.leaderboard import published_scores
 
 ROOT = Path(__file__).resolve().parents[4]
 BENCH = "ser-bench"
@@ -83,7 +83,7 @@ def test_what_the_book_says_about_recipes_is_about_recipes(system: str) -> None:
 def test_published_scores_are_those_of_the_leaderboard(stock: recipe_book.StockRecipe) -> None:
     entry = recipe_book.entries(stock.system, stock.name, "mine")[1][f"mine-{stock.name}"]
     corpus = "mosei" if stock.name.endswith("-with-iemocap") else stock.reader
-    rows = [row for row in SCORES if (row.corpus, row.target) == (corpus, entry["target"])]
+    rows = published_scores.beside(corpus, entry["target"])
     metric = "micro_f1" if stock.published.startswith("micro F1") else "accuracy"
     published = {row.value for row in rows if row.source == stock.system and row.metric == metric}
     quoted = {float(number) for number in re.findall(r"0\.\d+", stock.published)}

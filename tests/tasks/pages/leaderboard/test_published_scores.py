@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from tasks.core.errors import ConfigError
 from tasks.corpora.readers import registry
 from tasks.experiments.targets import TARGETS
 from tasks.pages.leaderboard import published_scores
 
 
 def test_every_score_names_corpus_target_metric_system_protocol_and_source() -> None:
-    assert published_scores.SCORES
-    for entry in published_scores.SCORES:
+    assert published_scores.scores()
+    for entry in published_scores.scores():
         assert entry.corpus in registry.names()
         assert entry.target in TARGETS
         assert entry.metric in get_args(published_scores.Metric)
@@ -23,7 +25,7 @@ def test_every_score_names_corpus_target_metric_system_protocol_and_source() -> 
 
 
 def test_scores_are_shares_and_ranges_ascend() -> None:
-    for entry in published_scores.SCORES:
+    for entry in published_scores.scores():
         assert 0 < entry.value < 1
         assert entry.up_to is None or entry.value < entry.up_to < 1
 
@@ -31,13 +33,13 @@ def test_scores_are_shares_and_ranges_ascend() -> None:
 def test_no_score_is_listed_twice() -> None:
     keys = [
         (entry.corpus, entry.target, entry.system, entry.metric, entry.protocol, entry.source)
-        for entry in published_scores.SCORES
+        for entry in published_scores.scores()
     ]
     assert len(set(keys)) == len(keys)
 
 
 def test_random_splits_are_leaky() -> None:
-    for entry in published_scores.SCORES:
+    for entry in published_scores.scores():
         if "random" in entry.protocol:
             assert entry.leaky is True
         if "no protocol stated" in entry.protocol:
@@ -108,7 +110,7 @@ def test_several_emotions_at_once() -> None:
 
 
 def test_every_protocol_of_ser_bench_starts_with_its_number_of_classes() -> None:
-    entries = [entry for entry in published_scores.SCORES if entry.source == "ser-bench"]
+    entries = [entry for entry in published_scores.scores() if entry.source == "ser-bench"]
     counted = {"classes", "labels", "emotions"}
     assert [
         entry
@@ -122,3 +124,25 @@ def test_a_copied_report_is_named_as_such() -> None:
     assert "a copy of the scores on CREMA-D" in copy
     originals = [value for name, value in _ser_bench("crema-d", "accuracy").items() if name.startswith("ResNet;")]
     assert list(_ser_bench("tess", "accuracy", "ResNet-50").values()) == originals
+
+
+@pytest.mark.parametrize(
+    ("part", "damaged", "message"),
+    [
+        ("  leaky: null", "  leeky: null", "LINE: unknown key 'leeky'; did you mean 'leaky'?"),
+        ("  leaky: null\n", "", "LINE.leaky is missing"),
+        ("  leaky: null", "  leaky: 'no'", "LINE.leaky is 'no'; input should be a valid boolean"),
+        ("{uar: 0.201", "{recall: 0.201", "LINE.scores is .* input should be 'accuracy', 'uar'"),
+        ("{uar: 0.201", "{uar: [0.2, 0.3, 0.4]", "LINE.scores is .* tuple should have at most 2 items"),
+        ("{uar: 0.201", "{uar: '0.201'", "LINE.scores is .* input should be a valid number"),
+        ("    wav2vec2-base:", "    Whisper-v3:", r"\d+: the key Whisper-v3 occurs twice, first in line \d+"),
+    ],
+)
+def test_an_entry_with_a_mistake_is_named_by_its_line(part: str, damaged: str, message: str, tmp_path: Path) -> None:
+    text = published_scores.FILE.read_text(encoding="utf-8")
+    before, _, _ = text.partition("- corpus: meld\n  target: emotion\n  source: EmoBox")
+    path = tmp_path / "scores.yaml"
+    path.write_text(text.replace(part, damaged, 1), encoding="utf-8")
+    expected = message.replace("LINE", str(before.count("\n") + 1))
+    with pytest.raises(ConfigError, match=rf"(?m)^\S+/scores\.yaml:{expected}"):
+        published_scores.scores(path)
