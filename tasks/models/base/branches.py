@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tasks.core.errors import ConfigError
 from tasks.features.base.settings import settings_of
-from tasks.models.base import registry, temperature
+from tasks.models.base import registry
 from tasks.models.base.estimator import Development, Estimator, Inputs, Kind, Model, Scores, TrainingPart
 from tasks.models.base.temperature import FLOOR
 
@@ -272,7 +272,7 @@ def evidence(branch: Branch, fitted: Estimator, inputs: Inputs, classes: Sequenc
         log-probabilities, at least log(`FLOOR`), or decision values, shape (n_rows, n_classes)
     """
     scores = fitted.scores(inputs.only([branch.block]))
-    values = temperature.unscaled(scores, probabilities=branch.model.probabilities)
+    values = np.log(np.clip(scores, FLOOR, 1)) if branch.model.probabilities else scores
     unseen: Any = np.log(FLOOR) if branch.model.probabilities else scores.min(axis=1, keepdims=True)
     columns: Scores = np.broadcast_to(unseen, (len(inputs), len(classes))).copy()
     columns[:, [list(classes).index(label) for label in fitted.outputs_]] = values

@@ -14,16 +14,30 @@ from tasks.models.base.estimator import Scores
 FLOOR = 1e-6
 """Smallest probability whose logarithm is taken; also that of a class which a base model was not trained on."""
 _COLDEST, _HOTTEST = 0.01, 100.0
+_LEAD = 1e-6
+"""By how much the predicted class leads, so that it has the highest probability after scaling, too."""
 
 
 def unscaled(scores: Scores, *, probabilities: bool) -> Scores:
-    """Return log-probabilities, at least log(`FLOOR`), or decision values as they are, shape (n_rows, n_classes).
+    """Return log-probabilities, at least log(`FLOOR`), or decision values, shape (n_rows, n_classes).
+
+    Scores of support vector machines for three classes or more are votes of class pairs, plus each class's sum of
+    decisions mapped to ±1/3. Votes say little about how certain a prediction is, so the sums are used. The class with
+    most votes stays the first.
 
     Args:
         scores: of a model
         probabilities: whether they are probabilities
     """
-    return np.log(np.clip(scores, FLOOR, 1)) if probabilities else scores
+    if probabilities:
+        return np.log(np.clip(scores, FLOOR, 1))
+    if scores.shape[1] == 2:
+        return scores
+    mapped = scores - np.rint(scores)
+    # the inverse of sum / (3 (|sum| + 1))
+    sums: Scores = 3 * mapped / (1 - 3 * np.abs(mapped))
+    sums[np.arange(len(sums)), scores.argmax(axis=1)] = sums.max(axis=1, initial=-np.inf) + _LEAD
+    return sums
 
 
 def fitted(values: Scores, codes: NDArray[np.int64]) -> float:

@@ -41,7 +41,19 @@ def test_the_class_stays_and_probabilities_sum_to_one() -> None:
     assert (warm.max(axis=1) < temperature.softmax(values, 1.0).max(axis=1)).all()
 
 
-def test_probabilities_become_logarithms_and_decision_values_stay() -> None:
+def test_probabilities_become_logarithms_and_decision_values_of_two_classes_stay() -> None:
     values = np.array([[0.0, 1.0]])
     assert temperature.unscaled(values, probabilities=True).tolist() == [[math.log(1e-6), 0.0]]
     assert temperature.unscaled(values, probabilities=False) is values
+
+
+def test_votes_of_class_pairs_become_sums_of_decisions_and_the_predicted_class_stays_first() -> None:
+    sums = np.array([[3.0, -1.0, -2.0], [0.25, 0.5, -0.75], [0.1, 0.0, -0.1]])
+    votes = np.array([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
+    values = temperature.unscaled(votes + sums / (3 * (np.abs(sums) + 1)), probabilities=False)
+    assert values[0] == pytest.approx(sums[0], abs=2e-6)
+    assert values[1] == pytest.approx([0.5, 0.5, -0.75], abs=2e-6), "most votes, but not the largest sum"
+    assert values.argmax(axis=1).tolist() == [0, 0, 0]
+    for by in (0.01, 1.0, 100.0):
+        assert temperature.softmax(values, by).argmax(axis=1).tolist() == [0, 0, 0]
+    assert temperature.unscaled(np.empty((0, 3)), probabilities=False).shape == (0, 3)
