@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -185,6 +185,23 @@ class KeptModel:
             return distances
         n_windows = np.bincount(where.parent)
         return np.asarray(np.bincount(where.parent, distances) / n_windows)
+
+    def with_widths(self, inputs: Inputs) -> Inputs:
+        """Return utterances of which all lack a block with the number of features that it had in training.
+
+        Args:
+            inputs: features of the utterances
+        """
+        if novelty.FILE not in self.files:
+            return inputs
+        means = novelty.from_bytes(self.files[novelty.FILE]).means
+        sequences = {
+            name: replace(block, steps=np.zeros((1, means[name].size), dtype=np.float32))
+            if name in means and not block.lengths.any()
+            else block
+            for name, block in inputs.sequences.items()
+        }
+        return replace(inputs, sequences=sequences)
 
     def _rows(self, inputs: Inputs) -> tuple[windows.Cut | None, Inputs]:
         """Return the rows that the model scores: the utterances, or their windows and where they were cut."""

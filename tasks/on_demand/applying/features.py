@@ -76,7 +76,7 @@ def compute(
     units = np.full(rows.size, "", dtype=str)
     used = {ids[row] for row in rows}
     return NewFeatures(
-        inputs_of(model.parts, model.recipe.missing, sets, chosen, units),
+        model.with_widths(inputs_of(model.parts, model.recipe.missing, sets, chosen, units)),
         tuple(rows.tolist()),
         tuple(reject for name, reject in sorted(rejects.items()) if name not in used),
     )

@@ -31,6 +31,14 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     },
     "source": {"features": ["mid-term"], "model": {"name": "linear-svm", "c": 0.01}, "balance": "smote"},
     "words": {"features": ["text"], "model": {"name": "tf-idf"}},
+    "frames": {
+        "features": ["mfcc"], "model": {"name": "bilstm", "epochs": 1}, "windows": {"length_s": 0.8, "hop_s": 0.4},
+        "clips": {"by": "mean", "floor": 0.34},
+    },
+    "lacking": {
+        "features": ["mid-term", "embedding"], "missing": "kept",
+        "model": {"name": "cross-modal", "epochs": 1, "projection": 8, "hidden": 8, "heads": 2},
+    },
     "both": {"features": ["functionals", "text"], "model": {"name": "late-fusion", "branches": {
         "vector": {"name": "logistic"}, "text": {"name": "tf-idf"}}}},
 }  # fmt: skip
@@ -67,7 +75,11 @@ def settings() -> Config:
         update={
             "corpora": {"toy": Corpus(reader="plain", path="media")},
             "features": {
-                name: Extraction(corpus="toy", extractor=name) for name in ("functionals", "mid-term", "text")
+                **{
+                    name: Extraction(corpus="toy", extractor=name)
+                    for name in ("functionals", "mid-term", "text", "mfcc")
+                },
+                "embedding": Extraction(corpus="toy", extractor="text-embedding", settings={"checkpoint": "tiny:text"}),
             },
             "experiments": {name: Experiment(**RECIPE, **entry) for name, entry in EXPERIMENTS.items()},
             "evaluate": shipped.evaluate.model_copy(update={"bootstrap": 100}),

@@ -71,6 +71,23 @@ def test_captioned_utterances_get_the_stored_predictions(experiment: str, traine
     compare(result, [predictions[name] for name in names])
 
 
+@pytest.mark.parametrize("experiment", ["frames", "lacking"])
+def test_networks_get_the_stored_predictions_up_to_rounding(experiment: str, trained: Config, tmp_path: Path) -> None:
+    predictions = [row for name, row in sorted(stored(experiment).items()) if "talk" in name]
+    result = applied(trained, experiment, "media/talk.flac", tmp_path)
+    scores = [[row.scores[name] for name in row.scores] for row in result.rows]
+    expected = [[row[f"score {name}"] for name in result.rows[0].scores] for row in predictions]
+    np.testing.assert_allclose(scores, expected, rtol=1e-4)
+    assert [row.predicted for row in result.rows] == [row["predicted"] for row in predictions]
+
+
+def test_a_model_that_can_do_without_text_scores_sound_without_captions(
+    trained: Config, wav: Callable[..., Path], tmp_path: Path
+) -> None:
+    (row,) = applied(trained, "lacking", wav(3.0), tmp_path).rows
+    assert set(row.probabilities) == {"negative", "neutral", "positive"}
+
+
 def test_windows_then_captions_beside_the_file(trained: Config, wav: Callable[..., Path], tmp_path: Path) -> None:
     media = wav(10.0, 22_050, "talk.wav", 2)
     result = applied(trained, "source", media, tmp_path / "out", formats=("csv", "png", "jsonl", "vtt", "audacity"))
