@@ -18,10 +18,6 @@ from tasks.features.video import contact_sheet
 from tasks.models.training import rate_finder
 
 MAX_ATTENDED = 3
-_CROSS_MODAL = ("cross-modal", "cross-modal-svm")
-"""Models that report their attention per block."""
-_DECIBELS = ("log-mel", "waveform")
-"""Extractors whose frames are spectrograms in dB, or become such inside the network."""
 
 
 def size(fitted: Fitted, files: Mapping[str, bytes]) -> dict[str, int]:
@@ -41,14 +37,17 @@ def frames(plan: Plan) -> tuple[Frames, ...]:
     Args:
         plan: the recipe
     """
-    names = plan.modalities.get("video", ())
-    sheets = {name: contact_sheet.read(paths.features(plan.recipe.corpus, name)) for name in names}
+    corpus = plan.recipe.corpus
+    sheets = {name: contact_sheet.read(paths.features(corpus, name)) for name in plan.modalities.get("video", ())}
     if not any(sheets.values()):
         return ()
-    table = tables.read_corpus(paths.utterances(plan.recipe.corpus))
+    table = tables.read_corpus(paths.utterances(corpus))
     emotions = dict(zip(table["utterance_id"].to_pylist(), table["emotion"].to_pylist(), strict=True))
-    shown = {name: [{**row, "emotion": emotions[row["utterance_id"]]} for row in rows] for name, rows in sheets.items()}
-    return tuple(Frames(name, rows) for name, rows in shown.items() if rows)
+    return tuple(
+        Frames(name, [{**row, "emotion": emotions[row["utterance_id"]]} for row in rows])
+        for name, rows in sheets.items()
+        if rows
+    )
 
 
 def shares(plan: Plan, data: Data, splits: Sequence[Split], fitted: Fitted) -> Shares | None:
@@ -60,16 +59,14 @@ def shares(plan: Plan, data: Data, splits: Sequence[Split], fitted: Fitted) -> S
         splits: the folds
         fitted: the kept model
     """
-    if plan.task != "classes" or len(plan.parts) < 2 or plan.model.name not in _CROSS_MODAL:
+    if plan.task != "classes" or len(plan.parts) < 2 or plan.model.name not in ("cross-modal", "cross-modal-svm"):
         return None
     tested = len(splits) == 1
     rows = splits[0].test if tested else np.arange(data.ids.size)
     blocks, attention = fitted.attended(data.inputs.rows(rows))
-    classes = np.unique(data.target[rows])
-    masks = [data.target[rows] == name for name in classes]
-    counts = tuple(int(mask.sum()) for mask in masks)
-    means = np.stack([attention[mask].mean(axis=0) for mask in masks])
-    return Shares(blocks, tuple(classes.tolist()), counts, means, tested)
+    classes, counts = np.unique(data.target[rows], return_counts=True)
+    means = np.stack([attention[data.target[rows] == name].mean(axis=0) for name in classes])
+    return Shares(blocks, tuple(classes.tolist()), tuple(counts.tolist()), means, tested)
 
 
 def searched(fitted: Fitted) -> tuple[Search, ...]:
@@ -109,7 +106,7 @@ def varied(plan: Plan, data: Data) -> Varied | None:
 
     mel = settings.mel if part.extractor.name == "waveform" else None
     steps = data.inputs.sequences[part.name][0][:, : _bands(part)]
-    return Varied(variants(steps, settings.augment, mel, plan.recipe.seeds[0]), mel.step_s if mel else _step_s(part))
+    return Varied(variants(steps, settings.augment, mel, plan.recipe.seeds[0]), (mel or part.settings).step_s)
 
 
 def attended(plan: Plan, data: Data, fitted: Fitted, point: int) -> tuple[Attended, ...]:
@@ -124,10 +121,8 @@ def attended(plan: Plan, data: Data, fitted: Fitted, point: int) -> tuple[Attend
     part = _spectrogram_part(plan)
     if part is None or plan.task != "classes" or not getattr(plan.settings(point), "attention", False):
         return ()
-    utterances = data.first
-    classes = data.target[utterances]
-    shown = data.outputs[:MAX_ATTENDED]
-    first = np.array([utterances[np.argmax(classes == name)] for name in shown], dtype=np.int64)
+    classes = data.target[data.first]
+    first = data.first[[int(np.argmax(classes == name)) for name in data.outputs[:MAX_ATTENDED]]]
     inputs = data.inputs.rows(first)
     weights, scores = fitted.estimator.attention(inputs), fitted.scores(inputs)
     steps = fitted.estimator.examples(inputs).batch(np.arange(len(first)))["steps"]
@@ -141,22 +136,18 @@ def attended(plan: Plan, data: Data, fitted: Fitted, point: int) -> tuple[Attend
             fitted.estimator.outputs_[int(scores[k].argmax())],
             steps[k, :, : _bands(part)],
             weights[k],
-            mel.step_s if mel else _step_s(part),
+            (mel or part.settings).step_s,
         )
         for k, row in enumerate(first.tolist())
     )
 
 
 def _spectrogram_part(plan: Plan) -> FeatureSet | None:
-    """Return the only block of features if it holds spectrograms in dB."""
+    """Return the only block of features if it holds spectrograms in dB, or sound that the network turns into such."""
     part = plan.parts[0]
-    return part if len(plan.parts) == 1 and part.extractor.name in _DECIBELS else None
+    return part if len(plan.parts) == 1 and part.extractor.name in ("log-mel", "waveform") else None
 
 
 def _bands(part: FeatureSet) -> int | None:
     """Return the number of columns that are bands, without the columns of their differences; None: all."""
     return int(part.settings.n_mels) if part.extractor.name == "log-mel" else None
-
-
-def _step_s(part: FeatureSet) -> float:
-    return float(part.settings.step_s)

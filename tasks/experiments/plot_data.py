@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -189,13 +189,11 @@ def read(path: Path) -> PlotData:
 
 def _encoded(value: Any) -> Any:
     if is_dataclass(value):
-        entries = {field.name: _encoded(getattr(value, field.name)) for field in fields(value)}
-        return {"class": type(value).__name__, "fields": entries}
+        return {"class": type(value).__name__, "fields": {name: _encoded(field) for name, field in vars(value).items()}}
     if isinstance(value, np.ndarray):
-        content = np.ascontiguousarray(value).tobytes()
-        return {"dtype": value.dtype.str, "shape": value.shape, "base64": _base64(content)}
+        return {"dtype": value.dtype.str, "shape": value.shape, **_encoded(value.tobytes())}
     if isinstance(value, bytes):
-        return {"base64": _base64(value)}
+        return {"base64": base64.b64encode(value).decode()}
     if isinstance(value, Mapping):
         # pairs: a key of the data must not be mistaken for one of this format
         return {"pairs": [[key, _encoded(entry)] for key, entry in value.items()]}
@@ -211,7 +209,3 @@ def _decoded(entry: dict[str, Any]) -> Any:
         content = base64.b64decode(entry["base64"])
         return np.frombuffer(content, entry["dtype"]).reshape(entry["shape"]) if "dtype" in entry else content
     return dict(entry["pairs"]) if "pairs" in entry else entry
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode()

@@ -33,11 +33,8 @@ def counts(data: Data, splits: Sequence[Split]) -> dict[str, dict[str, int]]:
     """
     parts = {"all": np.arange(data.ids.size)}
     if len(splits) == 1:
-        (only,) = splits
-        named = {"training": only.train, "development": only.development, "test": only.test}
-        parts = {name: rows for name, rows in named.items() if rows.size}
-    parts = {name: rows[np.isin(rows, data.first)] for name, rows in parts.items()}
-    targets = {name: data.target[rows] for name, rows in parts.items()}
+        parts = {"training": splits[0].train, "development": splits[0].development, "test": splits[0].test}
+    targets = {name: data.target[rows[np.isin(rows, data.first)]] for name, rows in parts.items() if rows.size}
     return {name: {label: int((target == label).sum()) for label in data.outputs} for name, target in targets.items()}
 
 
@@ -48,15 +45,11 @@ def maps(data: Data, seed: int) -> list[Map]:
         data: the rows
         seed: random seed of the sample and of t-SNE
     """
-    rng = np.random.default_rng(seed)
-    n = min(MAX_POINTS, data.ids.size)
-    chosen = np.sort(rng.choice(data.ids.size, n, replace=False))
-    blocks = {name: np.asarray(block[chosen], np.float64) for name, block in data.inputs.vectors.items()}
-    return [
-        _map(name, block, data, chosen, seed)
-        for name, block in blocks.items()
-        if len(np.unique(block, axis=0)) >= _MIN_POINTS
-    ]
+    n = data.ids.size
+    chosen = np.sort(np.random.default_rng(seed).choice(n, min(MAX_POINTS, n), replace=False))
+    blocks = ((name, np.asarray(block[chosen], np.float64)) for name, block in data.inputs.vectors.items())
+    distinct = ((name, block) for name, block in blocks if len(np.unique(block, axis=0)) >= _MIN_POINTS)
+    return [_map(name, block, data, chosen, seed) for name, block in distinct]
 
 
 def words(data: Data, texts: Mapping[str, str]) -> dict[str, list[tuple[str, float]]]:
@@ -82,8 +75,7 @@ def words(data: Data, texts: Mapping[str, str]) -> dict[str, list[tuple[str, flo
 
 
 def _log_odds(bag: Counter[str], whole: Counter[str], word: str) -> float:
-    n, total = bag.total(), whole.total()
-    prior = whole[word]
+    n, total, prior = bag.total(), whole.total(), whole[word]
     in_class, in_others = bag[word] + prior, whole[word] - bag[word] + prior
     odds = math.log(in_class / (n + total - in_class)) - math.log(in_others / (2 * total - n - in_others))
     return odds / math.sqrt(1 / in_class + 1 / in_others)
@@ -102,10 +94,7 @@ def _map(name: str, block: NDArray[np.float64], data: Data, chosen: NDArray[np.i
     with threadpool_limits(1), warnings.catch_warnings():
         # constant features make PCA divide by a variance of zero
         warnings.simplefilter("ignore", RuntimeWarning)
-        components = PCA(min(_COMPONENTS, *standard.shape), random_state=seed, svd_solver="full").fit_transform(
-            standard
-        )
+        pca = PCA(min(_COMPONENTS, *standard.shape), random_state=seed, svd_solver="full")
         tsne = TSNE(2, perplexity=perplexity, random_state=seed, init="pca", n_jobs=1)
-        points = tsne.fit_transform(components)
-    classes = data.target[chosen]
-    return Map(name, perplexity, seed, float(tsne.kl_divergence_), n, data.ids.size, points.round(3), classes)
+        points = tsne.fit_transform(pca.fit_transform(standard)).round(3)
+    return Map(name, perplexity, seed, float(tsne.kl_divergence_), n, data.ids.size, points, data.target[chosen])
