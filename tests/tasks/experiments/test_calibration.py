@@ -6,21 +6,28 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.special import softmax
 
 from tasks.experiments import calibration
 from tasks.experiments.scoring import Run
+from tasks.models.base import temperature
 
 CLASSES = ("a", "b", "c")
 
 
+def svm_scores(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return scores as SVMs have them: votes, and sums of decisions mapped to ±1/3."""
+    return sums.argsort(axis=1).argsort(axis=1) + sums / (3 * (np.abs(sums) + 1))
+
+
 def drawn(n: int = 6_000, seed: int = 1, sharpness: float = 4.0) -> Run:
-    """Return decision values from which classes are drawn, multiplied so that their softmax is overconfident."""
+    """Return decisions from which classes are drawn, multiplied so that their softmax is overconfident."""
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(n, 3))
     codes = np.array([rng.choice(3, p=row) for row in softmax(values, axis=1)])
     names = np.arange(n).astype(str)
-    return Run(names, np.array(CLASSES)[codes], sharpness * values, names, np.arange(n) % 5)
+    return Run(names, np.array(CLASSES)[codes], svm_scores(sharpness * values), names, np.arange(n) % 5)
 
 
 def measured(*tested: Run, fitted_on: list[Run] | None = None, probabilities: bool = False) -> dict[str, Any]:
@@ -53,22 +60,25 @@ def test_scores_of_several_seeds_share_a_temperature() -> None:
 def test_a_fold_is_scaled_by_the_others() -> None:
     """Where one fold alone is overconfident, the others' temperature leaves it so."""
     run = drawn(sharpness=1.0)
-    scores = run.scores.copy()
-    scores[run.fold == 0] *= 10
-    mixed = Run(run.ids, run.actual, scores, run.groups, run.fold)
-    others = Run(*(column[run.fold != 0] for column in (run.ids, run.actual, scores, run.groups, run.fold)))
     inside = run.fold == 0
+    sums = temperature.unscaled(run.scores, probabilities=False) * np.where(inside, 10, 1)[:, None]
+
+    def rows(which: NDArray[np.bool_]) -> Run:
+        columns = (run.ids, run.actual, svm_scores(sums), run.groups, run.fold)
+        return Run(*(column[which] for column in columns))
+
+    others, own = rows(~inside), rows(inside)
     by = measured(others, fitted_on=[others])["temperature"]
-    scaled = softmax(scores[inside] / by, axis=1)
-    own = Run(*(column[inside] for column in (run.ids, run.actual, scores, run.groups, run.fold)))
-    codes = np.searchsorted(CLASSES, own.actual)
-    assert measured(own, fitted_on=[others])["after"] == calibration.reliability(scaled, codes)
+    scaled = calibration.reliability(softmax(sums[inside] / by, axis=1), np.searchsorted(CLASSES, own.actual))
+    assert measured(own, fitted_on=[others])["after"]["ece"] == pytest.approx(scaled["ece"], abs=1e-4)
+    mixed = rows(np.ones(inside.size, dtype=bool))
     assert measured(mixed)["after"]["ece"] > measured(mixed, fitted_on=[mixed])["after"]["ece"]
 
 
 def test_probabilities_that_are_right_stay() -> None:
     run = drawn(sharpness=1.0)
-    right = Run(run.ids, run.actual, softmax(run.scores, axis=1), run.groups, run.fold)
+    values = temperature.unscaled(run.scores, probabilities=False)
+    right = Run(run.ids, run.actual, softmax(values, axis=1), run.groups, run.fold)
     scaled = measured(right, probabilities=True)
     assert scaled["temperature"] == pytest.approx(1, rel=0.05)
     assert scaled["before"]["ece"] < 0.03
