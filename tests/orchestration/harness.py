@@ -24,7 +24,12 @@ from tasks.simulate import site
 from tasks.simulate.site import Pages
 
 # small training settings: these tests are about orchestration
-LIGHT = {"c_grid": "[0.01]", "outer_folds": "2", "inner_folds": "2", "shuffles": "2", "bootstrap": "100"}
+LIGHT = {
+    "tune": "{grid: {c: [0.01, 0.1]}, folds: 2, by: macro_f1}",
+    "calibration_folds": "2",
+    "shuffles": "2",
+    "bootstrap": "100",
+}
 FLOW = (sys.executable, "-m", "flows.weak_supervision")
 REPRO = (sys.executable, "-m", "dvc", "repro")
 _MEDIA = re.compile(r"/media/.*\.(m4a|webm)$")
@@ -118,7 +123,7 @@ def project(folder: Path, interviews: Interviews, *, without: Collection[str] = 
     params = folder / "params.yaml"
     text = params.read_text().replace("127.0.0.1:8417", interviews.url.removeprefix("http://"))
     for key, value in changes.items():
-        text, n = re.subn(rf"(?m)^(  {key}: )\S.*$", rf"\g<1>{value}", text)
+        text, n = re.subn(rf"(?m)^( +{key}: )\S.*$", rf"\g<1>{value}", text)
         assert n == 1, key
     params.write_text(text)
     return folder
