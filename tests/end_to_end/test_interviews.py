@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 
 from flows.project.dag import Dag, reproduce
 from tasks.core import paths
+from tasks.core.config import load
 from tasks.corpora import intake
-from tasks.experiments import recipe_book
+from tasks.experiments import checkpoint_list, recipe_book
 
 pytest.importorskip("torch", reason="networks need the extra `deep`")
 pytest.importorskip("lightning", reason="networks need the extra `deep`")
@@ -59,6 +61,9 @@ def add_recipes(folder: Path, encoder: str) -> tuple[str, ...]:
     intake.write_entries(params, sections)
     # stages are processes of their own: starting workers would take longer than their work
     params.write_text(params.read_text().replace("  workers: 0 ", "  workers: 1 "))
+    # every command but a plain `dvc repro` lists the checkpoints of recipes
+    with contextlib.chdir(folder):
+        checkpoint_list.registered(load(paths.PARAMS))
     return tuple(sections["experiments"])
 
 
