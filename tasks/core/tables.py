@@ -45,7 +45,7 @@ UNLABELLED = _schema(
     utterance_id=_text, corpus=_text, language=_text, speaker=_text, group=_text, dialogue=_text, turn=_whole,
     script=_text, audio=_text, video=_text, start_s=_real, end_s=_real, text=_text, text_source=_text,
 )  # fmt: skip
-"""What features are extracted from: one row per utterance, without anything that other labels change."""
+"""Input of feature extraction: one row per utterance, without anything that other labels change."""
 
 SOUNDS = _schema(
     utterance_id=_text, audio=_text, sha256=_text, container=_text, rate_hz=_whole, channels=_whole, duration_s=_real,

@@ -36,7 +36,7 @@ SHEET = pa.schema(
 
 @dataclass(frozen=True)
 class SheetEntry:
-    """One utterance of the sheet."""
+    """An utterance of the sheet."""
 
     utterance_id: str
     frames: VideoFrames

@@ -25,7 +25,7 @@ _OUTLINE_COLUMNS = 12_000
 
 @dataclass(frozen=True)
 class Choices:
-    """What the user chose.
+    """Choices of the user.
 
     Args:
         out: folder of the results
@@ -78,12 +78,12 @@ def apply_one(
         folder = Path(name)
         medium = intake.obtain(source, choices.captions, folder, config)
         cut = utterances.cut(medium, choices.cutting, config)
-        found = features.compute(model, medium, cut, folder / "features", progress)
-        rejects = (*cut.rejects, *found.rejects)
-        if not found.rows:
+        extracted = features.compute(model, medium, cut, folder / "features", progress)
+        rejects = (*cut.rejects, *extracted.rejects)
+        if not extracted.rows:
             raise NotEnoughData(f"{source}: nothing to score: {_reasons(rejects)}")
-        chosen = [cut.rows[row] for row in found.rows]
-        rows = scored.score(model, found.inputs, chosen, medium.duration_s, choices.unsure_below)
+        chosen = [cut.rows[row] for row in extracted.rows]
+        rows = scored.score(model, extracted.inputs, chosen, medium.duration_s, choices.unsure_below)
         files = _write(rows, medium, model, choices)
     warnings = tuple(doubts.of_medium(model, medium.digests, rows))
     seconds = time.monotonic() - started

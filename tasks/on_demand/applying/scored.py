@@ -22,7 +22,7 @@ _ROWS_TOGETHER = 1024
 
 @dataclass(frozen=True)
 class ScoredUtterance:
-    """One utterance.
+    """A scored utterance.
 
     Args:
         start_s: start in seconds
@@ -55,7 +55,7 @@ class ScoredUtterance:
 
     @property
     def in_words(self) -> str:
-        """What was predicted, such as `negative 62 %`."""
+        """Prediction in words, such as `negative 62 %`."""
         if isinstance(self.predicted, float):
             return f"{next(iter(self.scores))} {self.predicted:.2f}"
         if isinstance(self.predicted, list):
