@@ -55,6 +55,19 @@ class Bootstrap:
         return float(low), float(high)
 
 
+def headline_measure(task: str, reader: str, protocol: str) -> str:
+    """Return the name of an experiment's headline score: weighted F1 on MELD's own split, as in its publications.
+
+    Args:
+        task: `classes`, `labels` or `values`
+        reader: of the corpus
+        protocol: its name
+    """
+    if task == "classes" and reader == "meld" and protocol == "official":
+        return "weighted_f1"
+    return {"classes": "uar", "labels": "macro_f1", "values": "mae"}[task]
+
+
 def confusions(actual: Labels, predicted: Labels, groups: Labels, classes: Sequence[str]) -> Matrices:
     """Count each group's confusion matrix.
 

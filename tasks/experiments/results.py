@@ -13,7 +13,7 @@ import pyarrow as pa
 from tasks.core.config import Clips
 from tasks.corpora import labels
 from tasks.evaluation.protocols import Split
-from tasks.evaluation.scores import Bootstrap
+from tasks.evaluation.scores import Bootstrap, headline_measure
 from tasks.experiments import calibration, folds, matching, modalities, references, scoring
 from tasks.experiments.fit_item import FINAL, HELD_OUT, ONLY, RECIPE
 from tasks.experiments.model_folder import Kept
@@ -86,7 +86,7 @@ def metrics(
         "lacking": dict(data.lacking),
         "modalities": _modalities(scorer, all_fits, tested, scored),
         "confidence": scorer.bootstrap.confidence,
-        "measure": _measure(plan),
+        "measure": headline_measure(plan.task, plan.reader, plan.protocol.name),
         "scores": scorer.scored(main_runs),
         "baselines": scored,
         "cross_validated": _cross_validated(scorer, all_fits, tested),
@@ -225,13 +225,6 @@ def _calibration(
         if fits.items[0].variant == ONLY and scorer.plan.model.probabilities
     ]
     return {**measured(RECIPE, fitted_on), "fitted_on": words, "alone": alone}
-
-
-def _measure(plan: Plan) -> str:
-    """Return the name of the headline score: weighted F1 on MELD's own split, as in its publications."""
-    if plan.task == "classes" and plan.reader == "meld" and plan.protocol.kind == "official":
-        return "weighted_f1"
-    return {"classes": "uar", "labels": "macro_f1", "values": "mae"}[plan.task]
 
 
 def _modalities(

@@ -35,7 +35,7 @@ Outline = NDArray[np.float32]
 
 
 class Drawable(Protocol):
-    """One utterance: its span in seconds, what was predicted, and a number per class."""
+    """A classified utterance: its span in seconds, its class, and a number per class."""
 
     @property
     def start_s(self) -> float:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from tasks.evaluation.scores import headline_measure
+
 MEASURES: Mapping[str, tuple[str, ...]] = {
     "classes": ("uar", "macro_f1", "weighted_f1", "accuracy"),
     "labels": ("macro_f1", "micro_f1", "accuracy"),
@@ -93,14 +95,12 @@ class Headline(NamedTuple):
 
 
 def headline(results: Mapping[str, Any]) -> str:
-    """Return the name of an experiment's headline score: weighted F1 on MELD's own split, as in its publications.
+    """Return the name of an experiment's headline score.
 
     Args:
         results: content of the experiment's `metrics.json`
     """
-    if results["task"] == "classes" and results["reader"] == "meld" and results["protocol"] == "official":
-        return "weighted_f1"
-    return MEASURES[results["task"]][0]
+    return headline_measure(results["task"], results["reader"], results["protocol"])
 
 
 def measures(results: Mapping[str, Any]) -> tuple[str, ...]:
