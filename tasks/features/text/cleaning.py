@@ -29,6 +29,7 @@ _LETTERS = str.maketrans(
     {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}
 )
 """Letters without a decomposition in Unicode."""
+_PUNCTUATION = re.compile(r"[^\w\s]|_")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
 _NEGATIONS = frozenset({"no", "nor", "not"})
@@ -76,6 +77,7 @@ class Cleaning:
         stop_words: remove stop words
         keep_negations: keep negations although they are stop words
         lemmas: replace English words by their lemmas
+        no_punctuation: replace everything except letters, digits and spaces by a space; part of `letters_only`
     """
 
     ascii_only: bool = True
@@ -84,6 +86,11 @@ class Cleaning:
     stop_words: bool = True
     keep_negations: bool = True
     lemmas: bool = True
+    no_punctuation: bool = False
+
+
+ASCII_WORDS = Cleaning(lower=False, letters_only=False, stop_words=False, lemmas=False, no_punctuation=True)
+"""The cleaning of `ser-bench` before BERT and RoBERTa on CMU-MOSEI: no Unicode characters, no punctuation."""
 
 
 def clean(text: str, cleaning: Cleaning) -> str:
@@ -106,6 +113,8 @@ def clean(text: str, cleaning: Cleaning) -> str:
         text = text.lower()
     if cleaning.letters_only:
         text = " ".join(_WORD.findall(text))
+    if cleaning.no_punctuation:
+        text = _PUNCTUATION.sub(" ", text)
     if cleaning.stop_words or cleaning.lemmas:
         text = _WORD.sub(lambda match: " ".join(_processed(match[0], cleaning)), text)
     return " ".join(text.split())

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks.features.base.extractor import Extractor, Transcript
-from tasks.features.text.cleaning import Cleaning, clean
+from tasks.features.text.cleaning import ASCII_WORDS, Cleaning, clean
 
-CleaningName = Literal["none", "source"]
+CleaningName = Literal["none", "source", "ascii-words"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class TextSettings:
     """Settings of the text of an utterance.
 
     Args:
-        cleaning: `none`: unchanged; `source`: all steps of `tasks.features.text.cleaning`, for each utterance
+        cleaning: of each utterance; `none`: unchanged; `source`: all steps of `tasks.features.text.cleaning`, those of
+            `meld-text-audio`; `ascii-words`: without accents, other non-ASCII characters and punctuation, as `ser-bench`
         context: number of earlier utterances of the dialogue to prepend
         speakers: prefix each utterance with its speaker as in the table, such as "Joey: "
         separator: text between utterances; the separator token of BERT is "[SEP]", of RoBERTa "</s>"
@@ -72,12 +73,12 @@ def cleaner(name: CleaningName) -> Callable[[str], str]:
     """Return the cleaning function of a setting.
 
     Args:
-        name: `none` (only strips white space) or `source`
+        name: `none` (only strips white space), `source` or `ascii-words`
     """
     if name == "none":
         return lambda text: text.strip()
-    all_steps = Cleaning()
-    return lambda text: clean(text, all_steps)
+    steps = Cleaning() if name == "source" else ASCII_WORDS
+    return lambda text: clean(text, steps)
 
 
 def _start(settings: TextSettings) -> Callable[[Sequence[Transcript]], list[str]]:

@@ -22,12 +22,13 @@ _LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
 class SpeechClassifier(nn.Module):
     """Encoder → one vector over frames → dropout → dense → tanh → dropout → linear.
 
-    The head is the source's, that of RoBERTa (Liu et al. 2019). Padding has no effect on a row, in training or after.
+    The head is that of RoBERTa (Liu et al. 2019). Padding has no effect on a row, in training or after.
 
     Args:
         encoder: a model of transformers that takes raw sound, as `tasks.features.sound.speech_encoder.load` gives it
         n_outputs: outputs
         pooling: `mean`, `max` or `sum` over a row's own frames
+        dense: units of the hidden layer; 0: as many as the encoder's states have
         dropout: rate before each linear layer
         frozen: whether the convolutions are not trained
         spec_augment: whether frames are masked in training, as the encoder's configuration says
@@ -41,6 +42,7 @@ class SpeechClassifier(nn.Module):
         n_outputs: int,
         *,
         pooling: str,
+        dense: int = 0,
         dropout: float,
         frozen: bool,
         spec_augment: bool,
@@ -56,8 +58,9 @@ class SpeechClassifier(nn.Module):
             # without masked frames in a batch it has no gradient, for which several devices would wait
             masked.requires_grad = False
         width = encoder.config.hidden_size
+        hidden = dense or width
         self.head = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(width, width), nn.Tanh(), nn.Dropout(dropout), nn.Linear(width, n_outputs)
+            nn.Dropout(dropout), nn.Linear(width, hidden), nn.Tanh(), nn.Dropout(dropout), nn.Linear(hidden, n_outputs)
         )
         self._pooling, self._spec_augment = pooling, spec_augment
         self._layer_decay, self._head_rate = layer_decay, head_rate

@@ -254,6 +254,14 @@ def test_the_last_linear_layer_is_the_last_module_of_its_kind(checkpoint: str) -
     assert SpeechFineTuned(small(checkpoint, epochs=1), 1).fit(inputs, target).embeddings(inputs).shape == (8, HIDDEN)
 
 
+def test_the_hidden_layer_has_the_width_that_is_asked_for(checkpoint: str) -> None:
+    inputs, target = drawn(8)
+    fitted = SpeechFineTuned(small(checkpoint, epochs=1, dense=12), 1).fit(inputs, target)
+    linear = [module for module in fitted.networks_[0].head if isinstance(module, torch.nn.Linear)]
+    assert [(layer.in_features, layer.out_features) for layer in linear] == [(HIDDEN, 12), (12, len(CLASSES))]
+    assert fitted.embeddings(inputs).shape == (8, 12)
+
+
 def test_long_rows_keep_their_middle_and_short_ones_are_filled_up(checkpoint: str) -> None:
     model = SpeechFineTuned(small(checkpoint, max_duration_s=1.0))
     inputs = block([np.arange(20_000.0), np.arange(1.0, 101.0), np.arange(5_000.0)])
@@ -304,7 +312,8 @@ def test_defaults_are_those_that_were_published() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"layer_decay": 1.5}, {"max_duration_s": 0.5}, {"dropout": 1.0}, {"head_learning_rate": 0}]
+    "settings",
+    [{"layer_decay": 1.5}, {"max_duration_s": 0.5}, {"dropout": 1.0}, {"head_learning_rate": 0}, {"dense": -1}],
 )
 def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(settings))} must be"):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.features.text.cleaning import Cleaning, clean
+from tasks.features.text.cleaning import ASCII_WORDS, Cleaning, clean
 
 EVERYTHING = Cleaning()
 ALL_BUT_WORDS = Cleaning(stop_words=False, lemmas=False)
@@ -57,6 +57,19 @@ def test_negations_are_kept_by_default(word: str) -> None:
 )
 def test_characters(raw: str, cleaned: str) -> None:
     assert clean(raw, ALL_BUT_WORDS) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("raw", "cleaned"),
+    [
+        ("I don’t like it… (not at all)!", "I don t like it not at all"),
+        ("Naïve café – 21 times ☺", "Naive cafe 21 times"),
+        ("snake_case, x2", "snake case x2"),
+        ("?!", ""),
+    ],
+)
+def test_ascii_words(raw: str, cleaned: str) -> None:
+    assert clean(raw, ASCII_WORDS) == cleaned
 
 
 def test_every_step_can_be_left_out() -> None:
