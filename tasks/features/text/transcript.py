@@ -18,7 +18,7 @@ class TextSettings:
 
     Args:
         cleaning: of each utterance; `none`: unchanged; `source`: all steps of `tasks.features.text.cleaning`, those of
-            `meld-text-audio`; `ascii-words`: without accents, other non-ASCII characters and punctuation, as `ser-bench`
+            `meld-text-audio`; `ascii-words`: without accents, other non-ASCII characters and punctuation (`ser-bench`)
         context: number of earlier utterances of the dialogue to prepend
         speakers: prefix each utterance with its speaker as in the table, such as "Joey: "
         separator: text between utterances; the separator token of BERT is "[SEP]", of RoBERTa "</s>"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tasks.core import yaml_files
+from tasks.experiments.targets import NATIVE
 from tasks.features.base.settings import settings_of
 
 FILE = Path(__file__).with_suffix(".yaml")
@@ -70,6 +71,7 @@ def beside(corpus_reader: str, target: str) -> tuple[PublishedScore, ...]:
 
     Args:
         corpus_reader: name of the corpus's reader, such as `meld`
-        target: as recipes have it, such as `emotion`
+        target: as recipes have it, such as `emotion`; a corpus's own codes are those of emotions
     """
+    target = "emotion" if target == NATIVE else target
     return tuple(entry for entry in scores() if entry.corpus == corpus_reader and entry.target == target)

@@ -59,6 +59,10 @@ def test_a_target_without_publications_has_no_scores() -> None:
     assert published_scores.beside("mosei", "valence") == ()
 
 
+def test_native_labels_of_a_corpus_have_the_scores_on_emotions() -> None:
+    assert published_scores.beside("crema-d", "native_label") == published_scores.beside("crema-d", "emotion") != ()
+
+
 def _ser_bench(corpus: str, metric: str, system: str = "", target: str = "emotion") -> dict[str, float]:
     return {
         f"{entry.system}; {entry.protocol}": entry.value
