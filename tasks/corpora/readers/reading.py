@@ -286,7 +286,8 @@ def duplicate(row: Row) -> Reject:
     Args:
         row: the second file's row
     """
-    return Reject(str(row["audio"]), COPY, f"{row['utterance_id']} is there already")
+    # rows of text alone have no file
+    return Reject(row.get("audio") or row["utterance_id"], COPY, f"{row['utterance_id']} is there already")
 
 
 def without_duplicates(output: ReaderOutput) -> ReaderOutput:
