@@ -75,7 +75,11 @@ _QUICK_PROTOCOLS = {
     "fixed(1082, 1083, 1084, 1085, 1086, 1087, 1088, 1089, 1090, 1091)": "fixed(1001)",
     "session-out": "fixed(Ses01F, Ses01M)",
 }
-_POOLS = {"-pairs": ("ravdess", "tess", "crema-d"), "-with-iemocap": ("iemocap", "mosei")}
+_POOLS = {
+    "-pairs": ("ravdess", "tess", "crema-d"),
+    "-with-iemocap": ("iemocap", "mosei"),
+    "-with-iemocap-smile": ("iemocap", "mosei", "smile"),
+}
 
 
 def corpus_of(system: str, recipe: str) -> str:
@@ -94,9 +98,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def spoken(folder: Path) -> dict[str, Corpus]:
-    """Every corpus, as small as it can be, and two pools of them."""
+    """Every corpus, as small as it can be, and pools of them."""
     known = {}
-    for reader in ("ravdess", "tess", "crema-d", "iemocap", "mosei", "aesdd", "meld"):
+    for reader in ("ravdess", "tess", "crema-d", "iemocap", "mosei", "aesdd", "meld", "smile"):
         simulated.make(reader, folder / reader)
         known[reader] = Corpus(reader=reader, path=str(folder / reader))
     _thin_out(folder)
