@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.core.config import Config
+    from tasks.corpora.doctor.distributions import Distribution
     from tasks.corpora.doctor.findings import Diagnosis
     from tasks.leaks.finding import AuditReport
 
@@ -68,6 +69,8 @@ def diagnosis(report: Diagnosis) -> None:
             examples = _examples(complaint.examples, complaint.n)
             table.add_row(_coloured(complaint.severity), f"{complaint.n:,}", what, examples)
         console.print(table)
+    for attribute, counts in report.facts.by_attribute.items():
+        console.print(_plain(f"By {attribute}: {_shares(counts)}"))
     if report.known_bad:
         counts = Counter(file.status for file in report.known_bad)
         listed = ", ".join(f"{n:,} {use}" for use, n in sorted(counts.items()))
@@ -118,6 +121,17 @@ def _counts(report: Diagnosis) -> Table:
     if len(shown) < len(report.counts):
         table.add_row(f"{len(equal):,} of {len(report.counts):,} counts", "as", "published", style="dim")
     return table
+
+
+def _shares(counts: Distribution) -> str:
+    """Return each value's number of utterances, and the shares of its most frequent labels."""
+    parts = []
+    for value, of_value in counts.items():
+        total = sum(of_value.values())
+        most = sorted(of_value.items(), key=lambda entry: (-entry[1], entry[0]))[:_MAX_EXAMPLES]
+        shares = ", ".join(f"{label or 'no emotion'} {n / total:.0%}" for label, n in most)
+        parts.append(f"{value} {total:,} ({shares})")
+    return " · ".join(parts)
 
 
 def _examples(names: Sequence[str], n: int) -> Text:

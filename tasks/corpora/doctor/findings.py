@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from tasks.corpora.doctor.distributions import Distribution
 from tasks.corpora.readers.reading import Count
 
 Severity = Literal["fault", "warning", "note"]
@@ -103,6 +104,7 @@ class Facts:
         n_rejected: files and rows that could not be used
         classes: utterances by speaker, then by emotion ("" where there is none)
         durations_s: durations of the utterances that have one, sorted
+        by_attribute: `sex`, `intensity` or `age` → utterances by its values, then by emotion
     """
 
     reader: str
@@ -116,6 +118,7 @@ class Facts:
     n_rejected: int
     classes: Mapping[str, Mapping[str, int]]
     durations_s: tuple[float, ...]
+    by_attribute: Mapping[str, Distribution] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

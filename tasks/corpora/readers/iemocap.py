@@ -49,6 +49,7 @@ _NO_AGREEMENT = "xxx"
 _EVALUATED = re.compile(r"\[(\S+) - (\S+)\]\t(\S+)\t(\S+)\t\[(\S+), (\S+), (\S+)\]")
 _TRANSCRIBED = re.compile(r"(Ses\d\d[FM]_\S+)(?: \[[^\]]*\])?:\s*(.*)")
 _TURN = re.compile(r"(Ses0([1-5])[FM]_(impro|script)(\d\d\w*))_([FM])(?:X+)?\d+", re.ASCII)
+_SEXES = {"F": "female", "M": "male"}
 _REPEATED_SCENE = re.compile(r"(?<=\d)[a-z]$")
 _PUBLISHED = 10_039
 
@@ -118,6 +119,7 @@ def _row(line: str, item: str, texts: dict[str, str], sounds: dict[str, str]) ->
         "recording": f"iemocap/{dialogue}",
         "recording_start_s": dialogue_start_s,
         "recording_end_s": dialogue_end_s,
+        "sex": _SEXES[sex],
     }
 
 
@@ -200,13 +202,14 @@ CORPUS = CorpusReader(
             "utterance_id": "iemocap/Ses02F_script01_1_M001", "speaker": "iemocap/Ses02M", "group": "iemocap/session2",
             "script": "iemocap/script01_1", "kind": "scripted", "native_label": "sad", "emotion": "sadness",
             "audio": "Session2/sentences/wav/Ses02F_script01_1/Ses02F_script01_1_M001.wav", "valence": 3.0,
-            "label_source": "listeners",
+            "label_source": "listeners", "sex": "male",
         },
         obeys_signals=True,
     ),
     extra=pa.schema(
         [(name, pa.string()) for name in ("dialogue", "scene", "kind", "recording")]
         + [(name, pa.float64()) for name in ("recording_start_s", "recording_end_s")]
+        + [("sex", pa.string())]
     ),
     looks_for="the turns' names, such as Ses01F_impro01_F000 (.wav …)",
     max_duration_s=40.0,

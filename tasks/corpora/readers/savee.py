@@ -14,6 +14,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from tasks.core.errors import Rejected
 from tasks.corpora import labels
 from tasks.corpora.readers import reading
@@ -44,6 +46,7 @@ def _row(stem: str, path: str) -> Row:
         native_label=emotion,
         emotion=labels.emotion(_LABELS, emotion, path),
         licence="research",
+        sex="male",
     )
 
 
@@ -93,7 +96,9 @@ CORPUS = CorpusReader(
         n_utterances=56,
         golden={
             "utterance_id": "savee/JK_su02", "speaker": "savee/JK", "emotion": "surprise", "script": "savee/su02",
+            "sex": "male",
         },
     ),
+    extra=pa.schema([("sex", pa.string())]),
     max_duration_s=12.0,
 )  # fmt: skip

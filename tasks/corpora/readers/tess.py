@@ -16,6 +16,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from tasks.core.errors import Rejected
 from tasks.corpora import labels
 from tasks.corpora.readers import reading
@@ -27,6 +29,7 @@ _LABELS = {
     "fear": "fear", "disgust": "disgust", "ps": "surprise",
 }  # fmt: skip
 _ALIASES = {"pleasant_surprise": "ps", "pleasant_surprised": "ps"}
+_AGES = {"OAF": 64, "YAF": 26}
 _WORDS = 200
 
 
@@ -50,6 +53,8 @@ def _row(stem: str, path: str) -> Row:
         native_label=emotion,
         emotion=labels.emotion(_LABELS, code, path),
         licence="CC BY-NC-ND 4.0",
+        sex="female",
+        age=_AGES[speaker],
     )
 
 
@@ -103,7 +108,9 @@ CORPUS = CorpusReader(
         golden={
             "utterance_id": "tess/YAF_beg_ps", "speaker": "tess/YAF", "script": "tess/beg", "native_label": "ps",
             "emotion": "surprise", "text": "Say the word beg", "audio": "YAF_pleasant_surprise/YAF_beg_ps.wav",
+            "sex": "female", "age": 26,
         },
     ),
+    extra=pa.schema([("sex", pa.string()), ("age", pa.int64())]),
     max_duration_s=5.0,
 )  # fmt: skip

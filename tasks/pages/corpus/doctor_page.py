@@ -1,4 +1,4 @@
-"""HTML page of the corpus doctor: verdict, complaints, counts, classes and durations."""
+"""HTML page of the corpus doctor: verdict, complaints, counts, classes, their distributions, and durations."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from math import ceil, floor
 from statistics import median
 from typing import NamedTuple
 
+from tasks.corpora.doctor.distributions import Distribution
 from tasks.corpora.doctor.findings import KINDS, SEVERITIES, Diagnosis, Facts
 from tasks.pages.common import templating
 
@@ -38,6 +39,25 @@ class DurationBar(NamedTuple):
     percent: float
 
 
+class LabelShare(NamedTuple):
+    """Utterances with a label and a value of an attribute, and their percentage of all with that value."""
+
+    n: int
+    percent: float
+
+
+class AttributeShares(NamedTuple):
+    """Labels by the values of an attribute: each value with its utterances, each label with its share of every value.
+
+    `highest` is the highest percentage.
+    """
+
+    attribute: str
+    values: Sequence[tuple[str, int]]
+    rows: Sequence[tuple[str, Sequence[LabelShare]]]
+    highest: float
+
+
 def render(diagnosis: Diagnosis) -> str:
     """Return the diagnosis as HTML; the same diagnosis gives the same text.
 
@@ -50,6 +70,7 @@ def render(diagnosis: Diagnosis) -> str:
         diagnosis=diagnosis,
         cards=_cards(diagnosis.facts),
         speaker_counts=speaker_counts(diagnosis.facts.classes),
+        attributes=[attribute_shares(name, counts) for name, counts in diagnosis.facts.by_attribute.items()],
         bars=bars(durations_s),
         median_s=median(durations_s) if durations_s else 0.0,
         kinds=KINDS,
@@ -76,6 +97,26 @@ def speaker_counts(classes: Mapping[str, Mapping[str, int]]) -> SpeakerCounts:
         # `most` excludes this row: the sum of many speakers must not set the scale
         rows.append((f"{len(others):,} others", tuple(rest[name] for name in columns)))
     return SpeakerCounts(columns, tuple(rows), tuple(total[name] for name in columns), most, len(others))
+
+
+def attribute_shares(attribute: str, counts: Distribution) -> AttributeShares:
+    """Return the distribution of labels for each value of an attribute.
+
+    Args:
+        attribute: its name
+        counts: value → label → utterances
+    """
+    totals = {value: sum(of_value.values()) for value, of_value in counts.items()}
+    labels = sum((Counter(of_value) for of_value in counts.values()), Counter[str]())
+    rows = [
+        (
+            label,
+            [LabelShare(n := of_value.get(label, 0), 100 * n / totals[value]) for value, of_value in counts.items()],
+        )
+        for label in sorted(labels, key=lambda label: (label == "", -labels[label], label))
+    ]
+    highest = max(share.percent for _, shares in rows for share in shares)
+    return AttributeShares(attribute, list(totals.items()), rows, highest)
 
 
 def bars(durations_s: Sequence[float]) -> tuple[DurationBar, ...]:

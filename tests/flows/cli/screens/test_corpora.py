@@ -56,6 +56,13 @@ def test_of_many_counts_only_those_that_differ_are_shown(shown: Callable[..., st
     assert "actor 19" in shown(counts=equal[-12:])
 
 
+def test_labels_by_an_attribute_are_one_line(shown: Callable[..., str]) -> None:
+    counts = {"female": {"anger": 6, "fear": 2, "": 1, "sadness": 1}, "\x1bmale": {"": 1}}
+    facts = Facts("plain", "Corpus", "", "", "", 11, 11, 0.1, 0, {}, (), {"sex": counts})
+    line = r"By sex: female 10 (anger 60%, fear 20%, no emotion 10%) · \x1bmale 1 (no emotion 100%)"
+    assert line in shown(facts=facts).splitlines()
+
+
 def test_known_bad_files_are_counted(shown: Callable[..., str]) -> None:
     bad = (KnownBad("a", "x", "in use"), KnownBad("b", "x", "not here"), KnownBad("c", "x", "not here"))
     assert "Files known to be broken: 1 in use, 2 not here" in shown(known_bad=bad)

@@ -12,7 +12,7 @@ import pytest
 from tasks.corpora.doctor.findings import Complaint, Diagnosis, Facts, KnownBad
 from tasks.corpora.readers.reading import Count
 from tasks.pages.corpus import doctor_page
-from tasks.pages.corpus.doctor_page import DurationBar, bars, speaker_counts
+from tasks.pages.corpus.doctor_page import DurationBar, LabelShare, attribute_shares, bars, speaker_counts
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> {{ 7*7 }} \"'&amp;"
 
@@ -48,6 +48,7 @@ def diagnosis(text: str = "x", **changes: Any) -> Diagnosis:
         path=f"/{text}",
         n=4, n_with_sound=3, hours=1.25, n_rejected=2,
         classes={f"s/1 {text}": {"anger": 2, "neutral": 1}, "s/2": {f"anger {text}": 1}}, durations_s=(1.0, 2.0, 2.1),
+        by_attribute={"sex": {f"female {text}": {"anger": 2, "neutral": 1}, "male": {f"anger {text}": 1}}},
     )  # fmt: skip
     example = Diagnosis(
         name="mine", simulated=False, facts=facts, counts=(Count(f"clips {text}", 5, 4), Count("speakers", 2, 2)),
@@ -64,7 +65,7 @@ def diagnosis(text: str = "x", **changes: Any) -> Diagnosis:
 def test_every_section_is_there() -> None:
     page = Page(doctor_page.render(diagnosis()))
     assert [tag["id"] for tag in page.all("section")] == [
-        "verdict", "complaints", "counts", "known-bad", "classes", "lengths", "passed", "about",
+        "verdict", "complaints", "counts", "known-bad", "classes", "attributes", "lengths", "passed", "about",
     ]  # fmt: skip
     links = [tag["href"] for tag in page.all("a") if str(tag["href"]).startswith("#")]
     assert links == [f"#{tag['id']}" for tag in page.all("section")]
@@ -108,7 +109,7 @@ def test_the_page_needs_no_network_and_no_scripts() -> None:
 
 
 def test_a_corpus_with_nothing_in_it() -> None:
-    facts = replace(diagnosis().facts, n=0, n_with_sound=0, hours=0.0, classes={}, durations_s=())
+    facts = replace(diagnosis().facts, n=0, n_with_sound=0, hours=0.0, classes={}, durations_s=(), by_attribute={})
     page = Page(doctor_page.render(diagnosis(facts=facts, complaints=(), counts=(), known_bad=(), verdict="broken")))
     assert [tag["id"] for tag in page.all("section")] == ["verdict", "passed", "about"]
 
@@ -116,6 +117,24 @@ def test_a_corpus_with_nothing_in_it() -> None:
 def test_skipped_checks() -> None:
     page = Page(doctor_page.render(diagnosis(not_looked=("same bytes",))))
     assert "Skipped checks: there is no audio identical files" in page.text
+
+
+def test_labels_by_an_attribute() -> None:
+    shares = attribute_shares("age", {"20 to 29": {"anger": 3, "": 1}, "30 to 39": {"fear": 2, "anger": 2}})
+    assert shares.values == [("20 to 29", 4), ("30 to 39", 4)]
+    assert shares.rows == [
+        ("anger", [LabelShare(3, 75.0), LabelShare(2, 50.0)]),
+        ("fear", [LabelShare(0, 0.0), LabelShare(2, 50.0)]),
+        ("", [LabelShare(1, 25.0), LabelShare(0, 0.0)]),
+    ]
+    assert shares.highest == 75.0
+    page = Page(doctor_page.render(diagnosis()))
+    assert "Emotions by sex" in page.text
+    assert "sex female x n = 3 male n = 1" in page.text
+    assert "anger 66.7 % 2 0.0 % 0" in page.text
+    assert [tag.get("style") for tag in page.all("td") if "--share" in str(tag.get("style"))] == [
+        "--share: 66.7%", "--share: 100.0%", "--share: 33.3%",
+    ]  # fmt: skip
 
 
 def test_further_speakers_share_a_row() -> None:
