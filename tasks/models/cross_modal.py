@@ -2,16 +2,17 @@
 
 Layer by layer, for blocks of n_features each (in the source: text, voice, ten frames of video):
 
-    side by side        blocks of the same modality, step by step (`together`)
-    projection          n_steps × n_features → n_steps × 512
+    together            blocks of the same modality: side by side, step by step; or in turn, one after the other
+    projection          n_steps × n_features → n_steps × 512; of each block by itself, if they come in turn
     BiLSTM              n_steps × 512        → n_steps × 2·256
     attention, 8 heads  all states of all modalities, each attending to all
     mean                over the steps of each modality, then over modalities → 512
     linear              512 → classes
 
-Three BiLSTMs, attention and the last layer have 5,785,095 parameters for seven classes; with projections from 25
-features, the source counts 5,813,255. It states neither the number of heads nor the pooling of states, and trains
-9,988 epochs. `cross-modal` classifies by the last layer, `cross-modal-svm` by an SVM on its input, as in the source.
+Three BiLSTMs, attention and the last layer have 5,785,095 parameters for seven classes. The source also prints two
+projections from 25 numbers, 26,624 parameters, and counts 5,813,255 in all, 1,536 more than the layers that it prints.
+It states neither the number of heads nor the pooling of states, and trains 9,988 epochs. `cross-modal` classifies by
+the last layer, `cross-modal-svm` by an SVM on its input, as in the source.
 
 Utterances may lack modalities (`missing: kept`): nothing attends to a missing modality. `attend: others` is
 cross-attention, as in MulT (Tsai et al. 2019, ACL): text attends to sound and sound to text.
@@ -32,6 +33,7 @@ from tasks.features.base.sequences import Rows, Sequences
 from tasks.models.base.checks import above_zero, demand_share
 from tasks.models.base.estimator import Development, Inputs, Model, Scores, TrainingPart
 from tasks.models.base.joined_sequences import Joined, shortened
+from tasks.models.base.sequences_in_turn import InTurn
 from tasks.models.base.standardisation import moments
 from tasks.models.support_vectors import LinearSvmSettings, RbfSvmSettings, Svm
 from tasks.models.training import batches
@@ -58,8 +60,9 @@ class CrossModalSettings(TrainingSettings):
         hidden: units of each BiLSTM, per direction
         heads: of attention; a divisor of 2 × hidden
         attend: to the states of `all` modalities, or of the `others` only
-        together: modality → its blocks, which one BiLSTM reads side by side; the first block sets the number of steps,
-            and the others are resampled to it. A block that is not listed is a modality of its own
+        together: modality → its blocks, which one BiLSTM reads. A block that is not listed is a modality of its own
+        blocks: of a modality: `side-by-side`: the first block sets the number of steps, the others are resampled to it;
+            or `in-turn`: the steps of one block follow those of the one before, and each block is projected by itself
         max_steps: steps of a modality at most; longer ones are averaged in runs; memory grows with the square of all
             modalities' steps
         dropout: before attention and before the last layer
@@ -73,6 +76,7 @@ class CrossModalSettings(TrainingSettings):
     heads: int = 8
     attend: Literal["all", "others"] = "all"
     together: Mapping[str, list[str]] = field(default_factory=dict)
+    blocks: Literal["side-by-side", "in-turn"] = "side-by-side"
     max_steps: int = 256
     dropout: float = 0.2
     modality_dropout: float = 0.0
@@ -110,7 +114,7 @@ class CrossModalSvmSettings(CrossModalSettings):
 class _ModalityRows:
     """Rows of several modalities, read on demand."""
 
-    def __init__(self, modalities: tuple[Joined, ...], max_steps: int) -> None:
+    def __init__(self, modalities: tuple[Joined | InTurn, ...], max_steps: int) -> None:
         self._modalities, self._max_steps = modalities, max_steps
         lengths = [np.minimum(modality.lengths, max_steps) for modality in modalities]
         self.lengths: Rows | None = np.sum(lengths, axis=0)
@@ -150,9 +154,15 @@ class CrossModal(NetworkEstimator):
         widths = {name: block.steps.shape[1] for name, block in blocks.items()}
         if widths != expected:
             raise ValueError(f"expected blocks of {expected} features, found {widths}")
-        cards = [modality["blocks"] for modality in modalities]
-        joined = [Joined([blocks[card["name"]] for card in some], [card["mean"] for card in some]) for some in cards]
-        return _ModalityRows(tuple(joined), self.settings.max_steps)
+        joined = tuple(self._joined(modality["blocks"], blocks) for modality in modalities)
+        return _ModalityRows(joined, self.settings.max_steps)
+
+    def _joined(self, cards: list[dict[str, Any]], blocks: Mapping[str, Sequences]) -> Joined | InTurn:
+        own = [blocks[card["name"]] for card in cards]
+        return InTurn(own) if self._in_turn(cards) else Joined(own, [card["mean"] for card in cards])
+
+    def _in_turn(self, cards: list[dict[str, Any]]) -> bool:
+        return self.settings.blocks == "in-turn" and len(cards) > 1
 
     def _measure(self, inputs: Inputs) -> dict[str, Any]:
         blocks = _blocks(inputs)
@@ -172,7 +182,10 @@ class CrossModal(NetworkEstimator):
 
         settings = self.settings
         return CrossModalModule(
-            [_modality_input(modality["blocks"]) for modality in shape["modalities"]],
+            [
+                _modality_input(modality["blocks"], in_turn=self._in_turn(modality["blocks"]))
+                for modality in shape["modalities"]
+            ],
             n_outputs,
             projection=settings.projection,
             hidden=settings.hidden,
@@ -237,11 +250,11 @@ class CrossModalSvm(CrossModal):
         return kind(c=self.settings.c)
 
 
-def _modality_input(cards: list[dict[str, Any]]) -> ModalityInput:
+def _modality_input(cards: list[dict[str, Any]], *, in_turn: bool) -> ModalityInput:
     from tasks.models.networks.cross_modal import ModalityInput
 
     mean, scale = ([value for card in cards for value in card[name]] for name in ("mean", "scale"))
-    return ModalityInput(len(mean), mean, scale)
+    return ModalityInput(len(mean), mean, scale, tuple(len(card["mean"]) for card in cards) if in_turn else ())
 
 
 def _blocks(inputs: Inputs) -> dict[str, Sequences]:

@@ -21,11 +21,13 @@ class ModalityInput:
         n_features: of a step
         mean: of every feature over the training part, n_features numbers
         scale: their standard deviation
+        widths: features of each block, if blocks come in turn; a step then also has a column per block, 1 in its steps
     """
 
     n_features: int
     mean: Sequence[float]
     scale: Sequence[float]
+    widths: tuple[int, ...] = ()
 
 
 class CrossModalModule(nn.Module):
@@ -149,7 +151,7 @@ class AttentionShares(nn.Module):
 
 
 class _Reader(nn.Module):
-    """One modality: standardise → linear → BiLSTM."""
+    """One modality: standardise → linear → BiLSTM; blocks that come in turn have a linear layer each."""
 
     mean: Tensor
     scale: Tensor
@@ -158,7 +160,12 @@ class _Reader(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.tensor(modality.mean, dtype=torch.float32))
         self.register_buffer("scale", torch.tensor(modality.scale, dtype=torch.float32))
-        self.project = nn.Linear(modality.n_features, projection)
+        self.project: nn.Linear | _ProjectionByBlock = (
+            _ProjectionByBlock(modality.widths, projection)
+            if modality.widths
+            else nn.Linear(modality.n_features, projection)
+        )
+        self._n_features = modality.n_features
         self.lstm = nn.LSTM(projection, hidden, batch_first=True, bidirectional=True)
 
     def forward(self, steps: Tensor, lengths: Tensor) -> Tensor:
@@ -168,16 +175,43 @@ class _Reader(nn.Module):
             steps: shape (n_rows, n_longest, n_features)
             lengths: of the rows, shape (n_rows,); 0 where a row lacks the modality
         """
-        n_rows, n_longest = steps.shape[:2]
+        n_rows, n_longest, n_columns = steps.shape
         states = steps.new_zeros(n_rows, n_longest, 2 * self.lstm.hidden_size)
         # packing refuses rows of no steps
         present = torch.nonzero(lengths).squeeze(1)
         if not len(present):
             return states
-        projected = self.project((steps[present] - self.mean) / self.scale)
+        features, block = steps[present].split([self._n_features, n_columns - self._n_features], dim=2)
+        projected = self.project(torch.cat([(features - self.mean) / self.scale, block], dim=2))
         packed = pack_padded_sequence(projected, lengths[present].cpu(), batch_first=True, enforce_sorted=False)
         read, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=n_longest)
         return states.to(read.dtype).index_copy(0, present, read)
+
+
+class _ProjectionByBlock(nn.Module):
+    """A linear layer for each block of a modality, applied to its own steps.
+
+    Args:
+        widths: features of each block
+        projection: features of a step after projection
+    """
+
+    def __init__(self, widths: Sequence[int], projection: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(width, projection) for width in widths)
+        self._columns = [*widths, len(widths)]
+
+    def forward(self, steps: Tensor) -> Tensor:
+        """Return shape (n_rows, n_steps, projection).
+
+        Args:
+            steps: columns of all blocks, and one per block that is 1 in its steps, shape (n_rows, n_steps, n_columns)
+        """
+        *blocks, own = steps.split(self._columns, dim=2)
+        parts = [
+            own[..., k, None] * layer(block) for k, (layer, block) in enumerate(zip(self.layers, blocks, strict=True))
+        ]
+        return torch.stack(parts).sum(dim=0)
 
 
 def hidden(present: Tensor, share: float) -> Tensor:

@@ -101,8 +101,55 @@ def test_it_has_as_many_parameters_as_the_source_counts() -> None:
     counted = {name: value.numel() for name, value in named.items() if ".project." not in name}
     assert sum(counted.values()) == 5_785_095
     assert sum(count for name, count in counted.items() if ".lstm." in name) == 3 * 1_576_960
-    # the voice's 25 numbers, twice
+    # the voice's 25 numbers, twice; 1,536 parameters are of no layer that it prints
     assert 5_785_095 + 2 * (25 * 512 + 512) == 5_811_719 < 5_813_255
+
+
+def test_blocks_in_turn_have_a_projection_each() -> None:
+    """As the source prints: 25 numbers to 512, beside the states of a speech encoder."""
+    blocks = [
+        {"name": name, "mean": [0.0] * n, "scale": [1.0] * n} for name, n in {"wav2vec2": 768, "numbers": 25}.items()
+    ]
+    text = {"name": "text", "mean": [0.0] * 384, "scale": [1.0] * 384}
+    shape = {"modalities": [{"name": "sound", "blocks": blocks}, {"name": "text", "blocks": [text]}]}
+    with torch.device("meta"):
+        network = CrossModal(CrossModalSettings(blocks="in-turn"))._build(shape, 7, fitting=True)
+    projections = {
+        name: tuple(value.shape)
+        for name, value in network.named_parameters()
+        if ".project." in name and "weight" in name
+    }
+    assert projections == {
+        "readers.0.project.layers.0.weight": (512, 768),
+        "readers.0.project.layers.1.weight": (512, 25),
+        "readers.1.project.weight": (512, 384),
+    }
+
+
+def test_a_projection_sees_only_its_own_block() -> None:
+    project = networks._ProjectionByBlock((3, 2), 4)
+    steps = torch.zeros(1, 2, 7)
+    steps[0, 0, :3], steps[0, 0, 5] = torch.tensor([1.0, 2.0, 3.0]), 1
+    steps[0, 1, 3:5], steps[0, 1, 6] = torch.tensor([4.0, 5.0]), 1
+    first, second = project.layers
+    torch.testing.assert_close(project(steps)[0, 0], first(torch.tensor([1.0, 2.0, 3.0])))
+    torch.testing.assert_close(project(steps)[0, 1], second(torch.tensor([4.0, 5.0])))
+
+
+def test_blocks_in_turn_are_learned_kept_and_may_be_missing() -> None:
+    settings = {"together": {"both": ["words", "voice"]}, "blocks": "in-turn"}
+    inputs, target = drawn()
+    unseen, truth = drawn(seed=6)
+    some = np.arange(0, len(target), 5)
+    fitted = made(**settings).fit(without(inputs, "voice", some), target)
+    assert [modality["name"] for modality in fitted.shape["modalities"]] == ["both"]
+    assert accuracy(fitted, unseen, truth) > 0.85
+    again = made(**settings).read(fitted.files())
+    np.testing.assert_array_equal(again.scores(unseen), fitted.scores(unseen))
+    everyone = np.arange(len(unseen))
+    assert accuracy(fitted, without(unseen, "voice", everyone), truth) < 0.65
+    nothing = without(without(unseen, "voice", everyone), "words", everyone)
+    assert np.isfinite(fitted.scores(nothing)).all()
 
 
 def test_it_knows_what_no_modality_knows_alone(attend: Any) -> None:

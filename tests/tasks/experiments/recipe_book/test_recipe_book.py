@@ -199,13 +199,16 @@ def test_endings_of_iemocap_fusion_change_protocol_and_rows_alone(recipe: str) -
 @pytest.mark.parametrize("recipe", recipe_book.recipes("meld-trimodal"))
 def test_recipes_of_meld_trimodal_read_all_there_is_and_say_what_leaks(recipe: str) -> None:
     entry = Experiment(**next(iter(recipe_book.entries("meld-trimodal", recipe, "meld")[1].values())))
-    assert entry.missing == "kept"
+    of_source = recipe == "source-trimodal"
+    assert entry.missing == ("left-out" if of_source else "kept")
     named = [one for blocks in entry.model["together"].values() for one in blocks]
     assert named == entry.features
     leaky = protocols.parse(entry.protocol).leaky
-    assert leaky == entry.note.endswith(", leaky") == (recipe in {"trimodal-random", "trimodal-seen"})
+    assert (
+        leaky == entry.note.endswith(", leaky") == (recipe in {"source-trimodal", "trimodal-random", "trimodal-seen"})
+    )
     assert leaky == (entry.only == {"split": ["train"]}), "the source tests on a fifth of the training part"
-    assert (entry.branches_see == "everything") == (recipe == "trimodal-seen")
+    assert (entry.branches_see == "everything") == (recipe in {"source-trimodal", "trimodal-seen"})
 
 
 def test_a_recipe_for_another_corpus_is_refused(settings: Config) -> None:
