@@ -1,4 +1,4 @@
-"""docs/fidelity.md agrees with the recipe book: settings in the table, and a row for each setting of a source recipe."""
+"""docs/fidelity.md agrees with the recipe book: its settings are the book's, and those of source recipes have a row."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def book(document: str) -> dict[str, dict[str, Any]]:
 
 
 def value_at(entry: Mapping[str, Any], path: str) -> Any:
-    """Return a setting of an entry, or the default of the recipe, model or extractor where the entry does not set it."""
+    """Return a setting of an entry, or the default of the recipe, model or extractor."""
     value: Any = entry
     default: Any = Settings(extractor(entry["extractor"]).settings()) if "extractor" in entry else _recipe(entry)
     for key in path.split("."):
