@@ -69,8 +69,8 @@ def diagnosis(report: Diagnosis) -> None:
             examples = _examples(complaint.examples, complaint.n)
             table.add_row(_coloured(complaint.severity), f"{complaint.n:,}", what, examples)
         console.print(table)
-    for attribute, counts in report.facts.by_attribute.items():
-        console.print(_plain(f"By {attribute}: {_shares(counts)}"))
+    for attribute, distribution in report.facts.by_attribute.items():
+        console.print(_plain(f"By {attribute}: {_shares(distribution)}"))
     if report.known_bad:
         counts = Counter(file.status for file in report.known_bad)
         listed = ", ".join(f"{n:,} {use}" for use, n in sorted(counts.items()))
@@ -123,10 +123,10 @@ def _counts(report: Diagnosis) -> Table:
     return table
 
 
-def _shares(counts: Distribution) -> str:
+def _shares(distribution: Distribution) -> str:
     """Return each value's number of utterances, and the shares of its most frequent labels."""
     parts = []
-    for value, of_value in counts.items():
+    for value, of_value in distribution.items():
         total = sum(of_value.values())
         most = sorted(of_value.items(), key=lambda entry: (-entry[1], entry[0]))[:_MAX_EXAMPLES]
         shares = ", ".join(f"{label or 'no emotion'} {n / total:.0%}" for label, n in most)

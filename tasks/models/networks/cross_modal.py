@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Literal
 
 import torch
@@ -175,13 +176,13 @@ class _Reader(nn.Module):
             steps: shape (n_rows, n_longest, n_features)
             lengths: of the rows, shape (n_rows,); 0 where a row lacks the modality
         """
-        n_rows, n_longest, n_columns = steps.shape
+        n_rows, n_longest = steps.shape[:2]
         states = steps.new_zeros(n_rows, n_longest, 2 * self.lstm.hidden_size)
         # packing refuses rows of no steps
         present = torch.nonzero(lengths).squeeze(1)
         if not len(present):
             return states
-        features, block = steps[present].split([self._n_features, n_columns - self._n_features], dim=2)
+        features, block = steps[present, :, : self._n_features], steps[present, :, self._n_features :]
         projected = self.project(torch.cat([(features - self.mean) / self.scale, block], dim=2))
         packed = pack_padded_sequence(projected, lengths[present].cpu(), batch_first=True, enforce_sorted=False)
         read, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=n_longest)
@@ -199,7 +200,7 @@ class _ProjectionByBlock(nn.Module):
     def __init__(self, widths: Sequence[int], projection: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(nn.Linear(width, projection) for width in widths)
-        self._columns = [*widths, len(widths)]
+        self._bounds = list(pairwise(accumulate(widths, initial=0)))
 
     def forward(self, steps: Tensor) -> Tensor:
         """Return shape (n_rows, n_steps, projection).
@@ -207,9 +208,10 @@ class _ProjectionByBlock(nn.Module):
         Args:
             steps: columns of all blocks, and one per block that is 1 in its steps, shape (n_rows, n_steps, n_columns)
         """
-        *blocks, own = steps.split(self._columns, dim=2)
+        own = steps[..., self._bounds[-1][1] :]
         parts = [
-            own[..., k, None] * layer(block) for k, (layer, block) in enumerate(zip(self.layers, blocks, strict=True))
+            own[..., k, None] * layer(steps[..., begin:end])
+            for k, (layer, (begin, end)) in enumerate(zip(self.layers, self._bounds, strict=True))
         ]
         return torch.stack(parts).sum(dim=0)
 
