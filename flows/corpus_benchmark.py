@@ -11,6 +11,7 @@ from prefect.exceptions import FailedRun
 from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.runs import run_names
 from flows.runs.pipeline import RunOptions, bring_up_to_date, project_dag, reporting_mistakes
 from flows.runs.runners import Kind
 from tasks.core import paths
@@ -23,6 +24,7 @@ MAX_HOURS = 100
 
 @flow(
     name="corpus-benchmark",
+    flow_run_name=run_names.of_this_run,
     task_runner=ThreadPoolTaskRunner(max_workers=32),  # type: ignore[arg-type]
     timeout_seconds=MAX_HOURS * 3600,
 )

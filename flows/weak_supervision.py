@@ -10,6 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import FailedRun
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.runs import run_names
 from flows.runs.pipeline import RunOptions, bring_up_to_date, project_dag, reporting_mistakes
 from flows.runs.runners import Kind
 
@@ -18,6 +19,7 @@ MAX_HOURS = 20
 
 @flow(
     name="weak-supervision",
+    flow_run_name=run_names.of_this_run,
     task_runner=ThreadPoolTaskRunner(max_workers=32),  # type: ignore[arg-type]
     timeout_seconds=MAX_HOURS * 3600,
 )

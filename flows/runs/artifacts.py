@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -15,7 +15,8 @@ from flows.runs import lineage
 from tasks.core import bugs, paths, pipeline_file, tables
 from tasks.core.artifacts import read_json
 from tasks.core.config import load
-from tasks.pages.common import score_text
+from tasks.leaks.finding import AuditReport, Finding
+from tasks.pages.common import audit_page, score_text
 from tasks.pages.weak import funnel, inputs
 
 REPORT_URL = "UNDERTONE_REPORT_URL"
@@ -48,7 +49,7 @@ def publish(dag: Dag, stages: Sequence[str]) -> None:
     if "audit" in stages and paths.AUDIT.exists():
         create_table_artifact(
             key="audit",
-            table=_findings(read_json(paths.AUDIT)),
+            table=_findings(AuditReport.from_dict(read_json(paths.AUDIT)).findings),
             description="Data that training and test videos share; an undeclared violation stops the run.",
         )
     if "report" in stages and dag.is_current("report"):
@@ -81,15 +82,20 @@ def _bugs(stages: Sequence[str]) -> str:
     return "\n".join(sections)
 
 
-def _findings(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the audit's findings, one row per check, violations first."""
-    order = ("violation", "declared", "warning", "note")
-    shown = ("check", "severity", "n", "of", "what")
-    rows = [
-        {**{name: finding[name] for name in shown}, "examples": "; ".join(finding["examples"])}
-        for finding in report["findings"]
+def _findings(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Return the audit's checks, one row each, the most severe findings first and checks without findings last."""
+    order = list(audit_page.SEVERITIES)
+    return [
+        {
+            "check": finding.check,
+            "finding": finding.severity if finding.n else "not found",
+            "n": finding.n,
+            "of": finding.of,
+            "what": finding.what,
+            "examples": "; ".join(finding.examples),
+        }
+        for finding in sorted(findings, key=lambda finding: (not finding.n, order.index(finding.severity)))
     ]
-    return sorted(rows, key=lambda row: (not row["n"], order.index(row["severity"])))
 
 
 def _publish_results(experiment: str) -> None:

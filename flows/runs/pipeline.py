@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
@@ -13,10 +13,11 @@ from prefect import get_client, get_run_logger, task
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
+from prefect.utilities.annotations import allow_failure
 
 from flows.project import upgrade
 from flows.project.dag import Dag
-from flows.runs import artifacts, batches, checked_recipes, memory, runners
+from flows.runs import artifacts, batches, checked_recipes, memory, run_summary, runners
 from tasks.__main__ import explain, run
 from tasks.core import locks, paths
 from tasks.core.config import Config, load
@@ -38,12 +39,17 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class _Run:
-    """Shared by the stages of one flow run."""
+    """Shared by the stages of one flow run.
+
+    `causes`: each stage that has ended → "", or the failed stage because of which it has no result: itself or one
+    before it.
+    """
 
     dag: Dag
     config: Config
     driver: Each
     wanted: Sequence[str]
+    causes: dict[str, str] = field(default_factory=dict)
 
 
 # looked up at run time: a task is pickled with its closure, and this object must not be
@@ -92,13 +98,14 @@ def bring_up_to_date(
     """
     config = load(paths.PARAMS)
     dag.demand(wanted)
+    before_run = run_summary.snapshot(wanted)
     memory.use_system_allocator()
     with runners.started(options.runner, options.scheduler, config.runtime) as runner:
         _current_run.set(_Run(dag, config, batches.mapped(runner, config.runtime, _limited(wanted)), wanted))
         runs: dict[str, Any] = {}
         for name in wanted:
-            before = [runs[needed] for needed in dag.upstream(name) if needed in runs]
-            # stages after a failed one end as NotReady, which does not count as failed: only the cause is reported
+            # Prefect leaves a task run after a failed one pending for ever, so a stage starts anyway and skips itself
+            before = [allow_failure(runs[needed]) for needed in dag.upstream(name) if needed in runs]
             stage = task(name="stage", task_run_name=name)(_run_stage)
             runs[name] = stage.submit(name, name in forced, return_state=False, wait_for=before)
         for future in runs.values():
@@ -106,13 +113,18 @@ def bring_up_to_date(
     states = {name: future.state for name, future in runs.items()}
     if any(state.name != "Current" for state in states.values()):
         artifacts.publish(dag, wanted)
-    failed = [state.message or name for name, state in states.items() if state.is_failed()]
+    after_run = run_summary.snapshot(wanted)
+    failed = [state.message or name for name, state in states.items() if state.is_failed() or state.is_crashed()]
     if failed:
-        return Failed(message="\n".join(failed))
+        changed = run_summary.changes(before_run, after_run)
+        skipped = [name for name, state in states.items() if state.name == "Skipped"]
+        more = {"Skipped": ", ".join(skipped), "Changed": changed}
+        return Failed(message="\n".join([*failed, *(f"{head}: {text}" for head, text in more.items() if text)]))
     if options.push and (pushed := _push(dag, config)) is not None and pushed.is_failed():
         return Failed(message=pushed.message)
     current = sum(state.name == "Current" for state in states.values())
-    return Completed(message=f"{len(states) - current} stages run, {current} current")
+    counts = {"n_run": len(states) - current, "n_current": current}
+    return Completed(message=run_summary.message(before_run, after_run, **counts))
 
 
 def _limited(stages: Sequence[str]) -> frozenset[str]:
@@ -127,10 +139,22 @@ def _limited(stages: Sequence[str]) -> frozenset[str]:
 
 
 def _run_stage(name: str, forced: bool) -> State[Any]:
-    """Run one stage and record it in dvc.lock, unless it is current."""
-    log = get_run_logger()
+    """Run one stage and record it in dvc.lock, unless it is current or needs a stage that failed."""
     current_run = _current_run.get()
-    dag = current_run.dag
+    needed = [before for before in current_run.dag.upstream(name) if before in current_run.wanted]
+    # a stage that crashed is missing among the causes
+    cause = next((cause for before in needed if (cause := current_run.causes.get(before, before))), "")
+    if cause:
+        current_run.causes[name] = cause
+        # of another type, Prefect would leave the stages after it pending
+        return Completed(name="Skipped", message=f"needs {cause}, which failed")
+    state = _outcome(name, forced, current_run)
+    current_run.causes[name] = name if state.is_failed() else ""
+    return state
+
+
+def _outcome(name: str, forced: bool, current_run: _Run) -> State[Any]:
+    log, dag = get_run_logger(), current_run.dag
     try:
         if not forced and dag.is_current(name):
             return _current(name)

@@ -76,9 +76,11 @@ def result(config: Config, metrics: Mapping[str, Any], cost: Mapping[str, Any] |
     console.print(Text(f"{metrics['protocol']}: {metrics['protocol_in_words']}", "red" if metrics["leaky"] else ""))
     confidence = f"{metrics['confidence']:.0%}"
     console.print(Text(f"n = {metrics['n']:,}; {confidence} intervals over {metrics['n_groups']:,} groups", "dim"))
-    for entry in metrics["audit"]:
+    for entry in (entry for entry in metrics["audit"] if entry["n"]):
         counts = f"{entry['n']:,} of {entry['of']:,}"
         console.print(Text(f"{entry['severity']}: {entry['check']}: {counts} {entry['what']}", "dim"))
+    if clear := [entry["check"] for entry in metrics["audit"] if not entry["n"]]:
+        console.print(Text(f"Not found: {', '.join(clear)}", "dim"))
     if cost:
         spent = ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in cost["training_s"].items())
         console.print(Text(f"Training: {spent}; at most {cost['peak_mb']:,.0f} MB in one process", "dim"))

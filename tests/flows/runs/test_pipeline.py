@@ -8,13 +8,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect import flow
+from prefect import flow, get_client
 from prefect.artifacts import Artifact
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
 
 from flows.project.dag import Dag
@@ -87,7 +89,7 @@ def test_a_users_own_stage_runs_by_its_command(stages: dict[str, list[Stage]]) -
     assert Path("words").read_text().strip() == "4"
     assert done() == ["left"]
     assert Dag().is_current(name)
-    assert ran("left", name).message == "0 stages run, 2 current"
+    assert ran("left", name).message == "nothing changed; 0 stages run, 2 current"
     Path("own/dvc.yaml").write_text(Path("own/dvc.yaml").read_text().replace("wc -c", "false"))
     failed = ran("left", name)
     assert failed.is_failed()
@@ -101,7 +103,7 @@ def test_outdated_stages_run_in_order_and_are_recorded(stages: dict[str, list[St
     assert order[-1] == "last"
     recorded = Path("dvc.lock").read_bytes()
     assert all(Dag().is_current(stage) for stage in Dag().stages())
-    assert ran().message == "0 stages run, 3 current"
+    assert ran().message == "nothing changed; 0 stages run, 3 current"
     assert done() == []
     assert ran(forced=("left",)).message == "1 stages run, 2 current"
     assert done() == ["left"]
@@ -120,11 +122,45 @@ def test_a_bug_fails_the_run_with_stage_item_and_reason_first(stages: dict[str, 
     shown = str(Artifact.get("bugs").data)
     assert "## left" in shown
     assert "````text\ntrain-07\n```\n<b>ZeroDivisionError</b>\n````" in shown
+    assert str(state.message).endswith("\nSkipped: last")
     assert done() == ["right"], "stages that do not need the failed one run"
     assert Dag().is_current("right")
     del stages["left"]
     assert ran().is_completed()
     assert sorted(done()) == ["last", "left"], "finished stages do not run again"
+
+
+def test_stages_after_a_failed_one_end_as_skipped(stages: dict[str, list[Stage]]) -> None:
+    def fail(_: str) -> None:
+        raise AudioError("data/x.flac: not a FLAC file")
+
+    Path("dvc.yaml").write_text(DVC_YAML + "  page: {cmd: python -m tasks page, deps: [data/last/out], outs: [p]}\n")
+    stages["left"] = [fail]
+    state = ran("left", "right", "last", "page")
+    ended = task_states(state)
+    assert ended["left"] == ("FAILED", "Failed", "left: data/x.flac: not a FLAC file")
+    assert ended["right"][1] == "Completed"
+    for name in ("last", "page"):
+        assert ended[name] == ("COMPLETED", "Skipped", "needs left, which failed")
+    assert (state.type.value, state.message) == (
+        "FAILED",
+        "left: data/x.flac: not a FLAC file\nSkipped: last, page",
+    )
+
+
+def task_states(state: State[Any]) -> dict[str, tuple[str, str, str | None]]:
+    """Return type, name and message of the final state of each of a run's task runs, as the server has them."""
+    flow_run = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+    with get_client(sync_client=True) as client:
+        until = time.monotonic() + 30
+        while True:
+            runs = client.read_task_runs(flow_run_filter=flow_run)
+            # the server learns of task runs from events
+            if (runs and all(run.state and run.state.is_final() for run in runs)) or time.monotonic() > until:
+                return {
+                    run.name: (run.state.type.value, run.state.name, run.state.message) for run in runs if run.state
+                }
+            time.sleep(0.1)
 
 
 def test_a_users_mistake_has_the_message_of_the_terminal(stages: dict[str, list[Stage]]) -> None:
