@@ -33,19 +33,22 @@ class FeedForwardSettings(TrainingSettings):
     Args:
         hidden: outputs of each hidden layer; empty: a linear model
         dropout: after each hidden layer
+        input_dropout: of the features
         batch_norm: after each hidden layer; needs batches of two rows or more
     """
 
     hidden: tuple[int, ...] = (256, 128)
     dropout: float = 0.2
+    input_dropout: float = 0.0
     batch_norm: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         demand_share("dropout", self.dropout)
+        demand_share("input_dropout", self.input_dropout)
         if not all(units > 0 for units in self.hidden):
             raise ValueError(f"hidden must be above 0, found {self.hidden}")
-        if self.batch_norm and self.batch_size < 2:
+        if self.hidden and self.batch_norm and self.batch_size < 2:
             raise ValueError("batch_size must be 2 or more with batch_norm")
 
 
@@ -109,6 +112,7 @@ class FeedForward(NetworkEstimator):
             settings.hidden,
             n_outputs,
             dropout=settings.dropout,
+            input_dropout=settings.input_dropout,
             batch_norm=settings.batch_norm,
         )
 

@@ -1,8 +1,8 @@
 """Fine-tuning of a whole text encoder, as Devlin et al. (2019) fine-tune BERT.
 
-Learning rates rise and fall, are lower in lower layers (Howard & Ruder 2018, ULMFiT), and gradients are clipped. A text
-may include previous utterances, separated by "[SEP]" for every encoder. Long texts are cut on the left, because the
-utterance to classify comes last.
+Learning rates rise and fall, are lower in lower layers (Howard & Ruder 2018, ULMFiT) unless `layer_decay` is 1, and
+gradients are clipped. A text may include previous utterances, separated by "[SEP]" for every encoder. Long texts are
+cut on the left, because the utterance to classify comes last.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class FineTunedSettings(TrainingSettings):
         head_learning_rate: of the linear layer on top
         checkpoint: name in `tasks.features.base.checkpoints`, path of a folder, or name on the Hugging Face hub
         max_tokens: longer texts are cut at their beginning
-        pooling: `mean` over tokens; `cls`: the first token; `last-utterance`: mean over tokens after the last separator
+        pooling: `mean` over tokens; `cls`: the first token; `last-utterance`: mean over tokens after the last
+            separator; `pooler`: the first token through the encoder's pretrained layer with tanh, which is trained as
+            well, as in transformers' `BertForSequenceClassification`
         dropout: before the linear layer; the encoder has its own
         class_weight: `balanced`: a class's rows weigh n_rows / (n_classes × its rows); `sqrt`: the root of that
         members: networks with different seeds, whose probabilities are averaged; curves are those of the first
@@ -64,7 +66,7 @@ class FineTunedSettings(TrainingSettings):
     head_learning_rate: float = 1e-3
     checkpoint: str = "all-MiniLM-L6-v2"
     max_tokens: int = 128
-    pooling: Literal["mean", "cls", "last-utterance"] = "mean"
+    pooling: Literal["mean", "cls", "last-utterance", "pooler"] = "mean"
     dropout: float = 0.1
     class_weight: Literal["none", "balanced", "sqrt"] = "none"
     members: int = 1
@@ -160,7 +162,8 @@ class FineTuned(NetworkEstimator):
         from tasks.models.networks.text_classifier import TextClassifier
 
         if fitting:
-            _, encoder = checkpoints.text_encoder(self.settings.checkpoint)
+            with_pooler = self.settings.pooling == "pooler"
+            _, encoder = checkpoints.text_encoder(self.settings.checkpoint, with_pooler=with_pooler)
         else:
             library = checkpoints.transformers()
             with _Unpacked(self._files) as folder:
@@ -173,6 +176,7 @@ class FineTuned(NetworkEstimator):
             dropout=settings.dropout,
             layer_decay=settings.layer_decay,
             head_rate=settings.head_learning_rate,
+            pooler=settings.pooling == "pooler",
         )
 
     def files(self) -> dict[str, bytes]:

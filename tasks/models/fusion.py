@@ -10,7 +10,8 @@ The last layer learns on the rows that the branches were trained on, as in the s
 more certain than those of new rows, most of all where a branch overfits, so an overfitted branch can outweigh one that
 generalises. `stacking` (out-of-fold scores) and `late-fusion` (development rows) do not have this problem.
 
-The last layer may be any model over vectors, one block per branch; `gated` weights the branches row by row.
+The last layer may be any model over vectors, one block per branch: `gated` weights the branches row by row;
+`feed-forward` without hidden layers is the linear layer with dropout that `iemocap-fusion` trains by Adam.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class FusionSettings:
         branches: as in `Composite`
         c: inverse strength of the last layer's L2 penalty, where it is logistic regression
         last: another last layer: `{"name": model, …its settings}`, over vectors
+        standardise: embeddings by the training part; false: the last layer gets them as they are
 
     Raises:
         ConfigError: if a branch or the last layer cannot work, as in `Composite.check`
@@ -57,6 +59,7 @@ class FusionSettings:
     branches: dict[str, Any] = field(default_factory=_default_branches)
     c: float = 1.0
     last: dict[str, Any] = field(default_factory=dict)
+    standardise: bool = True
 
     def __post_init__(self) -> None:
         above_zero("c", self.c)
@@ -72,13 +75,14 @@ class FusionSettings:
 class Fusion(CompositeEstimator):
     """One branch per block; multinomial logistic regression, or the model set as `last`, over their embeddings.
 
-    A network gives the input of its last linear layer; any other model its log-probabilities or decision values. All
-    are standardised by the training part.
+    A network gives its embeddings: the input of its last linear layer, or what it marks; any other model its
+    log-probabilities or decision values. All are standardised by the training part, unless the settings say otherwise.
 
     Attributes:
         last_: after `fit`: the last layer, over the standardised embeddings, one block per branch
-        mean_: after `fit`: of the embeddings in the training part, shape (n_embedded of all branches,)
-        scale_: after `fit`: their standard deviation, 1 where they are constant, same shape
+        mean_: after `fit`: of the embeddings in the training part, 0 if they are not standardised, shape (n_embedded of
+            all branches,)
+        scale_: after `fit`: their standard deviation, 1 where they are constant or not standardised, same shape
         beyond: before `fit`: rows that branches learn from instead of the training part; set only to demonstrate a leak
     """
 
@@ -101,6 +105,8 @@ class Fusion(CompositeEstimator):
         together = np.concatenate(embedded, axis=1)
         self.mean_, spread = together.mean(axis=0), together.std(axis=0)
         self.scale_ = np.where(spread > _ROUNDING * np.abs(self.mean_), spread, 1.0)
+        if not self.settings.standardise:
+            self.mean_, self.scale_ = np.zeros_like(self.mean_), np.ones_like(self.scale_)
         self._last = _LAST.only(_TOGETHER, self.settings.over_embeddings, "vector")
         rows, held_out = TrainingPart(self._standardised(part.inputs, embedded), part.target, part.weights), None
         if development and self._last.model.in_epochs:

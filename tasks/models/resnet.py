@@ -1,8 +1,8 @@
 """ResNet-34 and ResNet-50 over spectrograms.
 
 The sources use both through fastai: first the head alone, for 5 epochs with a one-cycle rate of 1e-3, then the whole
-network, with lower rates for lower stages. Here that is `head_epochs`, `schedule: one-cycle` (a single cycle over both)
-and `layer_decay`.
+network, with lower rates for lower stages. Here that is `head_epochs`, `schedule: one-cycle` (a single cycle over both,
+or a second one with `second_learning_rate`), `layer_decay` and, for the details, `head: fastai`.
 """
 
 from __future__ import annotations
@@ -33,9 +33,14 @@ class ResNetSettings(BlockImageSettings):
             depth and blocks must be those set
         depth: 34: a block is two 3×3 convolutions; 50: 1×1, 3×3, 1×1
         blocks: in each stage; (3, 4, 6, 3) makes up that depth
+        head: `linear`: mean over positions, dropout, one linear layer; `fastai`: as `vision_learner` has it: maxima and
+            means over positions, two layers with batch normalisation and dropout; lower and upper half of the body have
+            one learning rate each; batch normalisation is trained while the body is frozen; a fusion gets sums over
+            positions
     """
 
     depth: Literal[34, 50] = 34
+    head: Literal["linear", "fastai"] = "linear"
 
 
 class ResNet(ImageEstimator):
@@ -48,7 +53,11 @@ class ResNet(ImageEstimator):
 
         settings = self.settings
         return ResNetModule(
-            n_outputs, bottleneck=settings.depth == 50, blocks=settings.blocks, dropout=settings.dropout
+            n_outputs,
+            bottleneck=settings.depth == 50,
+            blocks=settings.blocks,
+            dropout=settings.dropout,
+            head=settings.head,
         )
 
     def _load_checkpoint(self, network: ImageNetwork) -> None:

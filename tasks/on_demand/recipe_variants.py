@@ -20,6 +20,7 @@ _SMALLER: Mapping[str, Any] = {
     "epochs": 1,
     "patience": 0,
     "head_epochs": 0,
+    "second_learning_rate": 0.0,
     "find_learning_rate": False,
     "blocks": [1, 1],
     "growth": 8,

@@ -45,6 +45,8 @@ _DESCRIPTIONS = ("*.json", "*.txt", "*.model")
 _FILES_USED = (*_DESCRIPTIONS, "model*.safetensors")
 """Files of a checkpoint that affect its results: downloaded from the hub and included in the fingerprint."""
 _PICKLED = ("pytorch_model*.bin",)
+_UNUSED = ("pooler.", "masked_spec_embed")
+"""Weights that checkpoints often omit: the pooler (trained for another task) and the mask embedding of pretraining."""
 Needs = tuple[tuple[str, tuple[str, ...]], ...]
 _NEEDS: Mapping[CheckpointKind, Needs] = {
     "text": (("a tokenizer", _TOKENIZER),),
@@ -154,14 +156,17 @@ def demand(checkpoint: str, kind: CheckpointKind) -> None:
         _require_files(Path(folder_of(checkpoint)), checkpoint, _NEEDS[kind])
 
 
-def text_encoder(checkpoint: str) -> tuple[Any, Any]:
+def text_encoder(checkpoint: str, *, with_pooler: bool = False) -> tuple[Any, Any]:
     """Return the tokenizer and the model of a text checkpoint, float32, on the CPU, in evaluation mode.
 
     Args:
         checkpoint: see `folder_of`
+        with_pooler: whether the pretrained layer over the first token's state must be there; else its weights may be
+            random
 
     Raises:
-        InputError: if the checkpoint is missing, damaged or not for text, or PyTorch is not installed
+        InputError: if the checkpoint is missing, damaged, not for text or lacks the pooler asked for, or PyTorch is not
+            installed
     """
     folder = Path(folder_of(checkpoint))
     # without these files transformers silently creates a tokenizer with an empty vocabulary
@@ -169,7 +174,10 @@ def text_encoder(checkpoint: str) -> tuple[Any, Any]:
     tokenizer = _load("AutoTokenizer", folder, checkpoint)
     if tokenizer.pad_token is None:
         raise InputError(f"checkpoint {checkpoint} has no padding token and cannot encode batches of texts")
-    return tokenizer, _model(folder, checkpoint)
+    encoder = _model(folder, checkpoint, may_lack=() if with_pooler else _UNUSED)
+    if with_pooler and getattr(encoder, "pooler", None) is None:
+        raise InputError(f"checkpoint {checkpoint} is a {encoder.config.model_type} model, which has no pooler")
+    return tokenizer, encoder
 
 
 def audio_encoder(checkpoint: str) -> tuple[Any, Any]:
@@ -352,15 +360,13 @@ def _load(kind: str, folder: Path, checkpoint: str, **options: Any) -> Any:
         raise InputError(f"checkpoint {checkpoint}: {folder} cannot be loaded: {_first_line(error)}") from error
 
 
-def _model(folder: Path, checkpoint: str) -> Any:
+def _model(folder: Path, checkpoint: str, may_lack: tuple[str, ...] = _UNUSED) -> Any:
     # float32: half-precision checkpoints are slow on CPUs, and results differ between CPU types
     model, report = _load(
         "AutoModel", folder, checkpoint, use_safetensors=True, output_loading_info=True, dtype="float32"
     )
-    # checkpoints often omit the pooler (trained for another task) and the mask embedding (used only in pretraining);
     # any other missing key would mean random weights
-    unused = ("pooler.", "masked_spec_embed")
-    if missing := sorted(key for key in report["missing_keys"] if not key.startswith(unused)):
+    if missing := sorted(key for key in report["missing_keys"] if not key.startswith(may_lack)):
         raise InputError(
             f"checkpoint {checkpoint}: the weights in {folder} do not match the {model.config.model_type} model of its "
             f"config.json: {len(missing)} are missing, the first is {missing[0]}"

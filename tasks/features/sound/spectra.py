@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import factorial, prod
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +40,10 @@ class MelSettings:
     Args:
         rate_hz: sampling rate of the analysis in Hz
         n_fft: FFT length, even
-        window: length of the Hamming window in samples, centred within the FFT
+        window: length of the window in samples, centred within the FFT
         hop: step between frames in samples
         n_mels: number of bands
+        taper: shape of the window: `hamming`, or `hann`, which is librosa's default
     """
 
     rate_hz: int = 16_000
@@ -50,6 +51,7 @@ class MelSettings:
     window: int = 512
     hop: int = 160
     n_mels: int = 128
+    taper: Literal["hamming", "hann"] = "hamming"
 
     def __post_init__(self) -> None:
         for name in ("rate_hz", "n_fft", "window", "hop", "n_mels"):
@@ -69,7 +71,7 @@ class MelSettings:
 def log_mel(signals: Array, settings: MelSettings) -> Array:
     """Compute log-mel spectra: `10 log10(max(power, 1e-10))` per band.
 
-    Equals `librosa.feature.melspectrogram(win_length=window, window="hamming", power=2.0)` with librosa's default bands
+    Equals `librosa.feature.melspectrogram(win_length=window, window=taper, power=2.0)` with librosa's default bands
     (Slaney 1998, "Auditory Toolbox", equal area) and `power_to_db(ref=1, top_db=None)`. Frames are centred at every
     `hop`-th sample; signals are padded with zeros. Memory: about 30 MB for `POINTS_AT_ONCE` FFT points at a time, plus
     twice the result.
@@ -91,7 +93,7 @@ def log_mel(signals: Array, settings: MelSettings) -> Array:
     xp = _library(signals)
     if signals.dtype not in (xp.float32, xp.float64):
         raise TypeError(f"signals of dtype {signals.dtype}; convert them to float32 or float64, full scale 1")
-    window = _like(_hamming(settings.window), signals)
+    window = _like(_window(settings.window, settings.taper), signals)
     filters = _like(_mel_filters(settings), signals)
     n_frames = 1 + signals.shape[-1] // settings.hop
     at_once = max(1, POINTS_AT_ONCE // (settings.n_fft * max(1, prod(signals.shape[:-1]))))
@@ -241,9 +243,10 @@ def _frames(signals: Any, settings: MelSettings, first: int, n_frames: int) -> A
 
 
 @lru_cache(maxsize=32)
-def _hamming(n_samples: int) -> Matrix:
-    """Return a periodic Hamming window."""
-    return np.asarray(0.54 - 0.46 * np.cos(2 * np.pi * np.arange(n_samples) / n_samples))
+def _window(n_samples: int, taper: str) -> Matrix:
+    """Return a periodic window."""
+    constant, swing = (0.54, 0.46) if taper == "hamming" else (0.5, 0.5)
+    return np.asarray(constant - swing * np.cos(2 * np.pi * np.arange(n_samples) / n_samples))
 
 
 @lru_cache(maxsize=32)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class FeedForwardModule(nn.Module):
-    """Linear → ReLU → batch normalisation → dropout, for each hidden layer; then linear.
+    """Dropout; linear → ReLU → batch normalisation → dropout, for each hidden layer; then linear.
 
     Args:
         n_features: inputs
@@ -16,12 +16,22 @@ class FeedForwardModule(nn.Module):
         n_outputs: outputs
         dropout: rate after each hidden layer
         batch_norm: whether there is batch normalisation (Ioffe & Szegedy 2015)
+        input_dropout: rate before the first layer
     """
 
     def __init__(
-        self, n_features: int, hidden: Sequence[int], n_outputs: int, *, dropout: float, batch_norm: bool
+        self,
+        n_features: int,
+        hidden: Sequence[int],
+        n_outputs: int,
+        *,
+        dropout: float,
+        batch_norm: bool,
+        input_dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        # no module of `layers`, whose numbers are the names of the weights
+        self.input_dropout = nn.Dropout(input_dropout) if input_dropout else nn.Identity()
         layers: list[nn.Module] = []
         for n_in, n_out in zip([n_features, *hidden], hidden, strict=False):
             layers += [nn.Linear(n_in, n_out), nn.ReLU()]
@@ -35,5 +45,5 @@ class FeedForwardModule(nn.Module):
         Args:
             features: shape (n_rows, n_features)
         """
-        outputs: Tensor = self.layers(features)
+        outputs: Tensor = self.layers(self.input_dropout(features))
         return outputs

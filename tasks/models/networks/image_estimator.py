@@ -19,6 +19,7 @@ from tasks.core.errors import InputError
 from tasks.features.base import checkpoints
 from tasks.models.base.checks import demand_share
 from tasks.models.networks.spectrogram_estimator import SpectrogramEstimator, SpectrogramNetworkSettings, demand_layers
+from tasks.models.training.settings import Cycle
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,6 +36,8 @@ class ImageSettings(SpectrogramNetworkSettings):
         checkpoint: initial weights of the body, as `checkpoints.weights_file` has them; empty: random weights
         head_epochs: first epochs in which only the head is trained; the learning rate follows its schedule from the
             start, also in the learning-rate finder
+        second_learning_rate: of the head after `head_epochs`, in a schedule of its own, as fastai trains; 0: one
+            schedule over all epochs
         layer_decay: learning rate of a stage of the body over that of the stage above it (Howard & Ruder 2018, who take
             1/2.6); the head, on top, has `learning_rate`; 1: the same rate for all
         dropout: before the head's linear layer
@@ -44,6 +47,7 @@ class ImageSettings(SpectrogramNetworkSettings):
     channels: Literal[1, 3] = 3
     checkpoint: str = ""
     head_epochs: int = 0
+    second_learning_rate: float = 0.0
     layer_decay: float = 1.0
     dropout: float = 0.0
 
@@ -54,8 +58,24 @@ class ImageSettings(SpectrogramNetworkSettings):
         if not 0 < self.layer_decay <= 1:
             raise ValueError(f"layer_decay must be above 0 and at most 1, found {self.layer_decay}")
         demand_share("dropout", self.dropout)
+        if not self.second_learning_rate >= 0:
+            raise ValueError(f"second_learning_rate must be 0 or more, found {self.second_learning_rate}")
+        if self.second_learning_rate and not 0 < self.head_epochs < self.epochs:
+            raise ValueError("second_learning_rate is for the epochs after head_epochs: set fewer than epochs, above 0")
         if self.head_epochs:
             self._check_head_epochs()
+
+    def cycle(self, step: int, n_steps: int) -> Cycle:
+        """Return the schedule that a step belongs to: that of the head, or that of the whole network.
+
+        Args:
+            step: from 0
+            n_steps: in all epochs
+        """
+        if not self.second_learning_rate:
+            return super().cycle(step, n_steps)
+        end = n_steps * self.head_epochs // self.epochs
+        return Cycle(0, end) if step < end else Cycle(end, n_steps, self.second_learning_rate / self.learning_rate)
 
     def _check_head_epochs(self) -> None:
         if not self.checkpoint:
@@ -87,11 +107,17 @@ class ImageEstimator(SpectrogramEstimator):
     """Base class of image networks over pictures of three channels."""
 
     settings: ImageSettings
+    any_size = True
 
     @property
     def least_size(self) -> int:
         """Bands, and frames, that a picture must have."""
         return 1
+
+    @property
+    def least_frames(self) -> int:
+        """Frames that a picture must have."""
+        return self.least_size
 
     @abstractmethod
     def _untrained(self, n_outputs: int) -> ImageNetwork:

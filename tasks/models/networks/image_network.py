@@ -21,9 +21,11 @@ class ImageNetwork(nn.Module, ABC):
 
     Attributes:
         HEAD: prefix of the names of the head's weights, which are not taken from a file
+        trains_norm: whether batch normalisation of a frozen body is trained
     """
 
     HEAD: ClassVar[str] = "classifier."
+    trains_norm: bool = False
 
     @abstractmethod
     def stages(self) -> list[list[nn.Module]]:
@@ -51,7 +53,7 @@ class StagedImageNetwork(nn.Module):
     Args:
         network: for pictures of three channels
         head_epochs: first epochs in which the body is frozen, and in evaluation mode: running statistics of its batch
-            normalisation do not change
+            normalisation do not change, unless the network trains that
         layer_decay: learning rate of a stage over that of the stage above it; the head is on top
     """
 
@@ -79,6 +81,10 @@ class StagedImageNetwork(nn.Module):
         self._frozen = epoch < self._head_epochs
         for module in self._body():
             module.requires_grad_(not self._frozen)
+        if self.network.trains_norm:
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.requires_grad_(True)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> StagedImageNetwork:
@@ -88,7 +94,7 @@ class StagedImageNetwork(nn.Module):
             mode: whether to train
         """
         super().train(mode)
-        if self._frozen:
+        if self._frozen and not self.network.trains_norm:
             for module in self._body():
                 module.eval()
         return self

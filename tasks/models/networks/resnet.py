@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from tasks.features.base import checkpoints
 from tasks.models.networks.image_network import ImageNetwork
+from tasks.models.training.inference import EmbeddingTap
 
+Head = Literal["linear", "fastai"]
 _STEM = 64
 _EXPANSION = 4
 _BODY = "resnet."
@@ -26,6 +29,43 @@ _SHAPED_BY = (
 """Fields of a configuration that determine the network."""
 
 
+class FastaiHead(nn.Sequential):
+    """The head that fastai's `vision_learner` puts on a body by default (`create_head`, fastai 2.7).
+
+    Maxima and means over positions → batch normalisation → dropout of half the rate → dense → ReLU → batch
+    normalisation → dropout → linear, both layers without bias, initial weights by He et al. (2015).
+
+    Args:
+        n_features: channels of the body
+        n_outputs: outputs
+        dropout: rate before the last layer
+        hidden: outputs of the dense layer
+    """
+
+    def __init__(self, n_features: int, n_outputs: int, *, dropout: float, hidden: int = 512) -> None:
+        super().__init__(
+            nn.BatchNorm1d(2 * n_features),
+            nn.Dropout(dropout / 2),
+            nn.Linear(2 * n_features, hidden, bias=False),
+            nn.ReLU(inplace=True),
+            nn.BatchNorm1d(hidden),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, n_outputs, bias=False),
+        )
+        for layer in self:
+            if isinstance(layer, nn.Linear):
+                nn.init.kaiming_normal_(layer.weight)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return outputs, shape (n_rows, n_outputs).
+
+        Args:
+            maps: of the body, shape (n_rows, n_features, n_bands, n_frames)
+        """
+        outputs: Tensor = super().forward(torch.cat([maps.amax(dim=(2, 3)), maps.mean(dim=(2, 3))], dim=1))
+        return outputs
+
+
 class ResNetModule(ImageNetwork):
     """Stem, stages of residual blocks, mean over positions, dropout, linear.
 
@@ -37,14 +77,23 @@ class ResNetModule(ImageNetwork):
         n_outputs: outputs
         bottleneck: whether a block is 1×1, 3×3, 1×1 (ResNet-50) instead of two 3×3 (ResNet-34)
         blocks: in each stage; (3, 4, 6, 3) is both ResNet-34 and ResNet-50
-        dropout: rate before the linear layer
+        dropout: rate before the last linear layer
+        head: `linear`: mean over positions, dropout, linear; `fastai`: `FastaiHead`, the two lower and the two upper
+            stages with one learning rate each, batch normalisation trained while the body is frozen, and sums over
+            positions as embeddings, of which `iemocap-fusion` makes its fusion
 
     Raises:
         InputError: if transformers is not installed
     """
 
     def __init__(
-        self, n_outputs: int, *, bottleneck: bool = False, blocks: Sequence[int] = (3, 4, 6, 3), dropout: float = 0.0
+        self,
+        n_outputs: int,
+        *,
+        bottleneck: bool = False,
+        blocks: Sequence[int] = (3, 4, 6, 3),
+        dropout: float = 0.0,
+        head: Head = "linear",
     ) -> None:
         super().__init__()
         library = checkpoints.transformers()
@@ -56,7 +105,12 @@ class ResNetModule(ImageNetwork):
                 depths=list(blocks),
             )
         )
-        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.resnet.config.hidden_sizes[-1], n_outputs))
+        n_features = self.resnet.config.hidden_sizes[-1]
+        self.classifier: nn.Module = nn.Sequential(nn.Dropout(dropout), nn.Linear(n_features, n_outputs))
+        self.summed: EmbeddingTap | None = None
+        if head == "fastai":
+            self.classifier, self.summed = FastaiHead(n_features, n_outputs, dropout=dropout), EmbeddingTap(n_features)
+        self.trains_norm = head == "fastai"
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return outputs, shape (n_rows, n_outputs).
@@ -64,15 +118,25 @@ class ResNetModule(ImageNetwork):
         Args:
             pictures: shape (n_rows, 3, n_bands, n_frames)
         """
-        outputs: Tensor = self.classifier(self.resnet(pictures).pooler_output.flatten(1))
+        encoded = self.resnet(pictures)
+        if self.summed is None:
+            outputs: Tensor = self.classifier(encoded.pooler_output.flatten(1))
+            return outputs
+        maps = encoded.last_hidden_state
+        self.summed(maps.sum(dim=(2, 3)))
+        outputs = self.classifier(maps)
         return outputs
 
     def stages(self) -> list[list[nn.Module]]:
-        """Return the stem, then each stage."""
-        return [[self.resnet.embedder], *([stage] for stage in self.resnet.encoder.stages)]
+        """Return the stem, then each stage; as fastai groups them, the stem and the first half, then the second."""
+        stages = list(self.resnet.encoder.stages)
+        if self.summed is None:
+            return [[self.resnet.embedder], *([stage] for stage in stages)]
+        half = len(stages) // 2
+        return [[self.resnet.embedder, *stages[:half]], stages[half:]]
 
     def head(self) -> nn.Module:
-        """Return dropout and the linear layer."""
+        """Return the layers above the body."""
         return self.classifier
 
     @staticmethod

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,12 +40,15 @@ class SpectrogramNetworkSettings(TrainingSettings):
     """Settings of a network over spectrograms, and of its training.
 
     Args:
-        frames: of every row; longer rows lose as much on either side, shorter ones are padded at their end with the
-            quietest frame of the training part; 0: as many as the longest training row has
+        frames: of every row; 0: as many as the longest training row has
+        fit: how rows get that number: `cut`: longer rows lose as much on either side, shorter ones are padded at their
+            end with the quietest frame of the training part; `stretched`: frames are interpolated in time; `own`: rows
+            keep their own number, which needs batches of single rows and a network for pictures of any size
         channels: of the picture; 3: the spectrogram and its first and second differences
         differences: along `time`: derivatives over nine frames; or along `bands`: each minus the one below it, as in
             `iemocap-fusion`
-        normalise: standardise every band by the `training` part, or by the `utterance` itself
+        normalise: standardise every band by the `training` part, or by the `utterance` itself; `none`: levels as they
+            are
         mel: spectrogram made of raw sound; no effect on other features
         augment: random variations of training rows
     """
@@ -53,7 +56,8 @@ class SpectrogramNetworkSettings(TrainingSettings):
     frames: int = 300
     channels: Literal[1, 3] = 1
     differences: Literal["time", "bands"] = "time"
-    normalise: Literal["training", "utterance"] = "training"
+    fit: Literal["cut", "stretched", "own"] = "cut"
+    normalise: Literal["training", "utterance", "none"] = "training"
     mel: MelSettings = field(default_factory=MelSettings)
     augment: Augmentation = field(default_factory=Augmentation)
 
@@ -61,26 +65,46 @@ class SpectrogramNetworkSettings(TrainingSettings):
         super().__post_init__()
         if self.frames < 0:
             raise ValueError(f"frames must be 0 or more, found {self.frames}")
+        if self.fit == "own" and self.batch_size != 1:
+            raise ValueError(f"fit: own needs batch_size: 1, since lengths differ, found {self.batch_size}")
 
 
 class _EqualLengths:
-    """Rows cut or padded to one length, read on demand."""
+    """Rows of one length, or single rows of their own, read on demand.
+
+    Args:
+        sequences: the rows
+        n_steps: of every row; where rows keep their own length, the least
+        fill: padding, shape (n_features,)
+        fit: as in `SpectrogramNetworkSettings`
+    """
 
     lengths: Rows | None = None
 
-    def __init__(self, sequences: Sequences, n_steps: int, fill: NDArray[np.float32]) -> None:
-        self._sequences, self._n_steps, self._fill = sequences, n_steps, fill
+    def __init__(
+        self,
+        sequences: Sequences,
+        n_steps: int,
+        fill: NDArray[np.float32],
+        fit: Literal["cut", "stretched", "own"] = "cut",
+    ) -> None:
+        self._sequences, self._n_steps, self._fill, self._fit = sequences, n_steps, fill, fit
 
     def __len__(self) -> int:
         return len(self._sequences)
 
     def batch(self, rows: Rows) -> Batch:
         """Return `steps`, float32, shape (n_rows, n_steps, n_features)."""
-        steps = np.empty((rows.size, self._n_steps, self._fill.size), dtype=np.float32)
+        if self._fit == "stretched":
+            return {"steps": np.stack([_stretched(self._sequences[int(row)], self._n_steps) for row in rows])}
+        n_steps = self._n_steps
+        if self._fit == "own":
+            n_steps = max(n_steps, int(self._sequences.lengths[rows].max()))
+        steps = np.empty((rows.size, n_steps, self._fill.size), dtype=np.float32)
         for k, row in enumerate(rows):
             start, length = int(self._sequences.starts[row]), int(self._sequences.lengths[row])
-            skipped = max(0, length - self._n_steps) // 2
-            kept = min(length, self._n_steps)
+            skipped = max(0, length - n_steps) // 2
+            kept = min(length, n_steps)
             steps[k, :kept] = self._sequences.steps[start + skipped : start + skipped + kept]
             steps[k, kept:] = self._fill
         return {"steps": steps}
@@ -90,6 +114,13 @@ class SpectrogramEstimator(NetworkEstimator):
     """Base class of networks over pictures of shape (n_rows, n_channels, n_bands, n_frames)."""
 
     settings: SpectrogramNetworkSettings
+    any_size: ClassVar[bool] = False
+    """Whether the network takes pictures of any number of frames, from `least_frames` up."""
+
+    @property
+    def least_frames(self) -> int:
+        """Frames that a picture must have."""
+        return 1
 
     @abstractmethod
     def _body(self, n_channels: int, n_bands: int, n_frames: int, n_outputs: int, *, fitting: bool) -> nn.Module:
@@ -119,7 +150,9 @@ class SpectrogramEstimator(NetworkEstimator):
         if (form, sequences.steps.shape[1]) != (self.shape["form"], self.shape["n_features"]):
             expected = f"{self.shape['n_features']} features ({self.shape['form']})"
             raise ValueError(f"expected steps of {expected}, found {sequences.steps.shape[1]} ({form})")
-        return _EqualLengths(sequences, self.shape["n_steps"], np.asarray(self.shape["fill"], dtype=np.float32))
+        way = self.settings.fit
+        n_steps = self.least_frames if way == "own" else self.shape["n_steps"]
+        return _EqualLengths(sequences, n_steps, np.asarray(self.shape["fill"], dtype=np.float32), way)
 
     def _measure(self, inputs: Inputs) -> dict[str, Any]:
         form, sequences = _single_block(inputs, type(self).__name__)
@@ -127,6 +160,10 @@ class SpectrogramEstimator(NetworkEstimator):
         if form != "sound" and settings.augment.of_sound:
             asked = ", ".join(settings.augment.of_sound)
             raise InputError(f"augment.{asked} needs raw sound (the extractor waveform), and these are {form}")
+        if settings.fit != "cut" and form != "frames":
+            raise InputError(f"fit: {settings.fit} is for spectrograms, and these are {form}; set fit: cut")
+        if settings.fit == "own" and not self.any_size:
+            raise InputError(f"{type(self).__name__} needs pictures of one size; set fit: cut or stretched")
         longest = int(sequences.lengths.max())
         if form == "sound":
             frames = settings.frames or 1 + longest // settings.mel.hop
@@ -155,7 +192,7 @@ class SpectrogramEstimator(NetworkEstimator):
             scale=shape["scale"],
             channels=settings.channels,
             differences=settings.differences,
-            by_utterance=settings.normalise == "utterance",
+            normalise=settings.normalise,
             n_frames=shape["n_frames"],
             mel=settings.mel if shape["form"] == "sound" else None,
             augment=settings.augment,
@@ -189,6 +226,15 @@ def _single_block(inputs: Inputs, who: str) -> tuple[Form, Sequences]:
         return "vector", Sequences(block.reshape(-1, 1), starts, np.full(n_rows, n_features, dtype=np.int64))
     sequences = next(iter(inputs.sequences.values()))
     return ("sound" if sequences.steps.shape[1] == 1 else "frames"), sequences
+
+
+def _stretched(frames: NDArray[Any], n_steps: int) -> NDArray[np.float32]:
+    """Return frames interpolated linearly in time, shape (n_steps, n_features)."""
+    places = np.linspace(0, len(frames) - 1, n_steps)
+    before = places.astype(np.int64)
+    after = np.minimum(before + 1, len(frames) - 1)
+    share = (places - before)[:, None]
+    return np.asarray(frames[before] * (1 - share) + frames[after] * share, dtype=np.float32)
 
 
 def _frames(sequences: Sequences, mel: MelSettings | None) -> Iterator[NDArray[Any]]:

@@ -26,7 +26,7 @@ class SpectrogramInput(nn.Module):
         scale: standard deviation of every band over the training part
         channels: 1, or 3 with first and second differences
         differences: along `time`, or along `bands`
-        by_utterance: whether bands are standardised by their own utterance instead
+        normalise: bands are standardised by the `training` part, by their own `utterance`, or not (`none`)
         n_frames: of a picture
         mel: for raw sound; None: steps are spectrograms
         augment: random variations of training rows
@@ -43,7 +43,7 @@ class SpectrogramInput(nn.Module):
         scale: Sequence[float],
         channels: int,
         differences: Literal["time", "bands"],
-        by_utterance: bool,
+        normalise: Literal["training", "utterance", "none"],
         n_frames: int,
         mel: MelSettings | None,
         augment: Augmentation,
@@ -56,7 +56,7 @@ class SpectrogramInput(nn.Module):
         self.on_spectrograms = SpectrogramAugmentation(augment, after_sound=mel is not None)
         self.masks = SpecAugmentMasks(augment)
         self.body = body
-        self._channels, self._by_utterance, self._n_frames, self._mel = channels, by_utterance, n_frames, mel
+        self._channels, self._normalise, self._n_frames, self._mel = channels, normalise, n_frames, mel
         self._differences = differences
 
     def forward(self, steps: Tensor) -> Tensor:
@@ -77,10 +77,10 @@ class SpectrogramInput(nn.Module):
         frames = self._spectrograms(steps) if self._mel else steps
         if self.training:
             frames = self.on_spectrograms(frames)
-        if self._by_utterance:
+        if self._normalise == "utterance":
             mean = frames.mean(dim=1, keepdim=True)
             frames = (frames - mean) / (frames.std(dim=1, keepdim=True) + _LEAST_SCALE)
-        else:
+        elif self._normalise == "training":
             frames = (frames - self.mean) / self.scale
         if self.training:
             frames = self.masks(frames)

@@ -10,29 +10,46 @@ from torch import Tensor, nn
 
 from tasks.models.networks.layer_rates import rated_groups
 
+_POOLER = "pooler."
 _NUMBERED = re.compile(r"\.(\d+)\.")
 
 
 class TextClassifier(nn.Module):
-    """Encoder → mean over selected tokens → dropout → linear.
+    """Encoder → mean over selected tokens, or the encoder's pooler → dropout → linear.
+
+    With the pooler it is transformers' `BertForSequenceClassification`: a pretrained layer and tanh over the state of
+    the first token; the linear layer starts from the encoder's distribution of initial weights, without bias.
 
     Args:
-        encoder: a model of transformers with `last_hidden_state`
+        encoder: a model of transformers with `last_hidden_state`, and `pooler_output` if the pooler is used
         n_outputs: outputs
         dropout: rate before the linear layer
         layer_decay: learning rate of a layer over that of the layer above it
         head_rate: learning rate of the linear layer
+        pooler: whether the encoder's pooler takes the place of the mean
     """
 
-    def __init__(self, encoder: Any, n_outputs: int, *, dropout: float, layer_decay: float, head_rate: float) -> None:
+    def __init__(
+        self,
+        encoder: Any,
+        n_outputs: int,
+        *,
+        dropout: float,
+        layer_decay: float,
+        head_rate: float,
+        pooler: bool = False,
+    ) -> None:
         super().__init__()
-        if getattr(encoder, "pooler", None) is not None:
+        if not pooler and getattr(encoder, "pooler", None) is not None:
             # trained for next-sentence prediction, and unused here: its weights would get no gradient
             encoder.pooler = None
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.config.hidden_size, n_outputs)
-        self._layer_decay, self._head_rate = layer_decay, head_rate
+        if pooler:
+            nn.init.normal_(self.head.weight, std=encoder.config.initializer_range)
+            nn.init.zeros_(self.head.bias)
+        self._layer_decay, self._head_rate, self._pooler = layer_decay, head_rate, pooler
 
     def forward(self, tokens: Tensor, real: Tensor, pooled: Tensor) -> Tensor:
         """Return outputs, shape (n_rows, n_outputs).
@@ -42,20 +59,29 @@ class TextClassifier(nn.Module):
             real: 1 for tokens, 0 for padding, shape (n_rows, n_longest)
             pooled: 1 for tokens in the mean, else 0, float32, shape (n_rows, n_longest)
         """
-        states = self.encoder(input_ids=tokens, attention_mask=real).last_hidden_state
-        shares = (pooled / pooled.sum(dim=1, keepdim=True)).to(states.dtype)
-        outputs: Tensor = self.head(self.dropout(torch.einsum("rt,rtf->rf", shares, states)))
+        encoded = self.encoder(input_ids=tokens, attention_mask=real)
+        if self._pooler:
+            vectors = encoded.pooler_output
+        else:
+            states = encoded.last_hidden_state
+            shares = (pooled / pooled.sum(dim=1, keepdim=True)).to(states.dtype)
+            vectors = torch.einsum("rt,rtf->rf", shares, states)
+        outputs: Tensor = self.head(self.dropout(vectors))
         return outputs
 
     def groups(self, rate: float) -> list[dict[str, Any]]:
         """Return parameters by learning rate: lower layers learn less (Howard & Ruder 2018; Sun et al. 2019).
 
         Args:
-            rate: of the top layer, which comes first
+            rate: of the top layer and the pooler, which come first
         """
         named = list(self.encoder.named_parameters())
         depth = 1 + max((layer for name, _ in named if (layer := _layer(name)) is not None), default=-1)
-        groups = rated_groups(named, _layer, depth, rate, self._layer_decay)
+
+        def layer_of(name: str) -> int | None:
+            return depth - 1 if name.startswith(_POOLER) else _layer(name)
+
+        groups = rated_groups(named, layer_of, depth, rate, self._layer_decay)
         return [*groups, {"params": list(self.head.parameters()), "lr": self._head_rate}]
 
 

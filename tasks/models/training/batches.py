@@ -103,7 +103,7 @@ def padded(sequences: list[NDArray[Any]], fill: float, dtype: Any) -> NDArray[An
 
 def _cut(order: Rows, batch_size: int) -> list[Rows]:
     cuts = list(range(0, order.size, batch_size))
-    if len(cuts) > 1 and order.size - cuts[-1] == 1:
+    if batch_size > 1 and len(cuts) > 1 and order.size - cuts[-1] == 1:
         # a single row has no variance, and batch normalisation refuses it: it joins the previous batch
         cuts.pop()
     return [order[start:end] for start, end in zip(cuts, [*cuts[1:], order.size], strict=True)]

@@ -16,6 +16,18 @@ from tasks.models.training.batches import RowSource
 from tasks.models.training.settings import TrainingSettings, device, threads
 
 
+class EmbeddingTap(nn.Identity):
+    """Marks its input as a network's embedding, where that is not the input of its last linear layer.
+
+    Args:
+        in_features: size of the embedding
+    """
+
+    def __init__(self, in_features: int) -> None:
+        super().__init__()
+        self.in_features = in_features
+
+
 def logits(network: nn.Module, examples: RowSource, settings: TrainingSettings) -> NDArray[np.float64]:
     """Return a network's outputs, computed in float32 whatever the precision of training.
 
@@ -31,7 +43,7 @@ def logits(network: nn.Module, examples: RowSource, settings: TrainingSettings) 
 
 
 def embeddings(network: nn.Module, examples: RowSource, settings: TrainingSettings) -> NDArray[np.float64]:
-    """Return the inputs of a network's last linear layer.
+    """Return a network's embeddings: what its `EmbeddingTap` is given, or else its last linear layer.
 
     Args:
         network: named arguments of a batch → outputs
@@ -42,7 +54,7 @@ def embeddings(network: nn.Module, examples: RowSource, settings: TrainingSettin
         shape (n_rows, n_hidden)
 
     Raises:
-        ConfigError: if there is no linear layer, or the last one is not called exactly once, with a vector per row
+        ConfigError: if there is neither, or it is not called exactly once, with a vector per row
     """
     taken: list[Tensor] = []
 
@@ -51,28 +63,30 @@ def embeddings(network: nn.Module, examples: RowSource, settings: TrainingSettin
         network(**inputs)
         if len(taken) != 1 or taken[0].ndim != 2:
             raise ConfigError(
-                f"{type(network).__name__} has no embeddings: its last linear layer was given {len(taken)} inputs, of "
+                f"{type(network).__name__} has no embeddings: its last layer was given {len(taken)} inputs, of "
                 f"shapes {[tuple(tensor.shape) for tensor in taken]}; expected one, of shape (n_rows, n_hidden)"
             )
         return taken[0]
 
-    hook = last_linear(network).register_forward_pre_hook(lambda _, arguments: taken.append(arguments[0]))
+    hook = embedding_layer(network).register_forward_pre_hook(lambda _, arguments: taken.append(arguments[0]))
     try:
         return _run(network, examples, settings, run)
     finally:
         hook.remove()
 
 
-def last_linear(network: nn.Module) -> nn.Linear:
-    """Return the last linear layer in the order of a network's modules.
+def embedding_layer(network: nn.Module) -> nn.Linear | EmbeddingTap:
+    """Return the layer whose inputs are embeddings: an `EmbeddingTap`, or else the last linear layer of all modules.
 
     Args:
         network: the network
 
     Raises:
-        ConfigError: if there is none
+        ConfigError: if there is neither
     """
-    layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    modules = list(network.modules())
+    layers: list[nn.Linear | EmbeddingTap] = [module for module in modules if isinstance(module, EmbeddingTap)]
+    layers = layers or [module for module in modules if isinstance(module, nn.Linear)]
     if not layers:
         raise ConfigError(
             f"{type(network).__name__} has no linear layer, and so no embeddings; take a network that ends in one"

@@ -236,13 +236,19 @@ class _TrialLoop(_Loop):
 
 
 def multiplier(settings: TrainingSettings, step: int, n_steps: int) -> float:
-    """Return the learning rate of a step as a share of the highest.
+    """Return the learning rate of a step over `learning_rate`.
 
     Args:
         settings: schedule and warm-up
         step: from 0
         n_steps: in all epochs
     """
+    cycle = settings.cycle(step, n_steps)
+    return cycle.height * _share(settings, step - cycle.start, cycle.end - cycle.start)
+
+
+def _share(settings: TrainingSettings, step: int, n_steps: int) -> float:
+    """Return the learning rate of a step as a share of the highest of its schedule."""
     if settings.schedule == "constant":
         return 1.0
     warm = round(settings.warmup_share * n_steps)

@@ -218,7 +218,7 @@ class NetworkEstimator(Estimator):
         return np.asarray(np.mean(members, axis=0))
 
     def embeddings(self, inputs: Inputs) -> NDArray[np.float64]:
-        """Return the inputs of the network's last linear layer; those of an ensemble side by side.
+        """Return the inputs of the network's last linear layer, or what it marks; those of an ensemble side by side.
 
         Dropout is off and batch normalisation uses its running statistics, so other rows of the batch have no effect.
 
@@ -234,7 +234,7 @@ class NetworkEstimator(Estimator):
         from tasks.models.training import inference
 
         if not len(inputs):
-            return np.empty((0, sum(inference.last_linear(network).in_features for network in self.networks_)))
+            return np.empty((0, sum(inference.embedding_layer(network).in_features for network in self.networks_)))
         rows = self.examples(inputs)
         return np.concatenate([inference.embeddings(net, rows, self.settings) for net in self.networks_], axis=1)
 

@@ -17,12 +17,27 @@ DEVICE = "UNDERTONE_DEVICE"
 
 
 @dataclass(frozen=True)
+class Cycle:
+    """A part of the training with a schedule of its own.
+
+    Args:
+        start: its first step
+        end: the step after its last
+        height: its highest learning rate over `learning_rate`
+    """
+
+    start: int
+    end: int
+    height: float = 1.0
+
+
+@dataclass(frozen=True)
 class TrainingSettings:
     """Settings of training.
 
     Args:
         epochs: passes over all rows, at most
-        batch_size: rows per step; a single row left over joins the previous batch
+        batch_size: rows per step; a single row left over joins the previous batch, unless all are single
         learning_rate: the highest of the schedule
         weight_decay: of the optimiser: L2 penalty for `adam`, decoupled for `adamw` (Loshchilov & Hutter 2019)
         optimiser: `adam` or `adamw`
@@ -80,6 +95,15 @@ class TrainingSettings:
             raise ValueError(
                 f"find_batch_size is for one device, found devices {self.devices}; set batch_size yourself"
             )
+
+    def cycle(self, step: int, n_steps: int) -> Cycle:
+        """Return the schedule that a step belongs to: here one over all steps.
+
+        Args:
+            step: from 0
+            n_steps: in all epochs
+        """
+        return Cycle(0, n_steps)
 
 
 def device() -> Literal["cpu", "cuda"]:

@@ -95,3 +95,31 @@ def test_its_settings_are_the_sources() -> None:
     assert (settings.epochs, settings.optimiser, settings.gradient_clip, settings.dropout) == (16, "adamw", 1.0, 0.5)
     network = AlexNet(settings)._untrained(4)
     assert network.classifier[0].p == 0.5
+
+
+def test_rows_of_their_own_length_are_neither_cut_nor_padded() -> None:
+    inputs, target = drawn(6, 1, n_frames=90, n_bands=64)
+    settings = AlexNetSettings(fit="own", batch_size=1, epochs=1, normalise="none", channels=1)
+    estimator = AlexNet(settings, 1).fit(inputs, target)
+    block = inputs.sequences["log-mel"]
+    assert len(set(block.lengths.tolist())) > 1
+    network = estimator.networks_[0].body.network
+    for row in range(6):
+        picture = torch.from_numpy(block[row].T[None, None].copy()).expand(-1, 3, -1, -1)
+        with torch.no_grad():
+            expected = torch.softmax(network(picture), dim=1)[0]
+        np.testing.assert_allclose(estimator.scores(inputs)[row], expected, atol=1e-6)
+    np.testing.assert_allclose(estimator.embeddings(inputs)[5], network.features(picture).sum(dim=(2, 3))[0].detach())
+
+
+def test_shorter_rows_of_their_own_length_are_padded_to_the_least() -> None:
+    inputs, target = drawn(4, 1, n_frames=40, n_bands=64)
+    settings = AlexNetSettings(fit="own", batch_size=1, epochs=1, frames=70)
+    estimator = AlexNet(settings, 1).fit(inputs, target)
+    assert estimator.examples(inputs).batch(np.array([0]))["steps"].shape == (1, LEAST_SIZE, 64)
+    assert np.isfinite(estimator.scores(inputs)).all()
+
+
+def test_batches_of_rows_of_their_own_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="fit: own needs batch_size: 1, since lengths differ, found 32"):
+        AlexNetSettings(fit="own")

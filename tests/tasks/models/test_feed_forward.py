@@ -117,3 +117,30 @@ def test_what_it_cannot_take_is_told() -> None:
 def test_impossible_settings_are_refused(settings: dict) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(settings))} must be"):
         FeedForwardSettings(**settings)
+
+
+def test_a_linear_layer_with_dropout_of_its_inputs() -> None:
+    import torch
+
+    settings = FeedForwardSettings(hidden=(), input_dropout=0.5, batch_size=1)
+    network = FeedForward(settings)._build({"n_features": 1024}, 4, fitting=True)
+    assert {name: tuple(parameter.shape) for name, parameter in network.named_parameters()} == {
+        "layers.0.weight": (4, 1024),
+        "layers.0.bias": (4,),
+    }
+    assert network.input_dropout.p == 0.5
+    features = torch.ones(1, 1024)
+    with torch.no_grad():
+        assert not torch.equal(network.train()(features), network(features))
+        torch.testing.assert_close(network.eval()(features), network.layers(features))
+
+
+def test_every_row_is_a_step_of_its_own() -> None:
+    sequences, target = frames(9)
+    rows = Inputs(np.full(9, "u"), {"f": sequences.steps.reshape(9, 12)})
+    settings = FeedForwardSettings(hidden=(), batch_size=1, epochs=1, batch_norm=False)
+    from tasks.models.training import batches
+
+    steps = batches.shuffled(9, 1, None, 1, 0)
+    assert [step.size for step in steps] == [1] * 9
+    assert np.isfinite(FeedForward(settings, 1).fit(rows, target).scores(rows)).all()

@@ -283,3 +283,66 @@ def test_the_packaged_encoder_is_the_one_named_by_default() -> None:
 def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(settings))} must be"):
         FineTunedSettings(**settings)
+
+
+def test_with_the_pooler_it_is_berts_classifier_of_transformers(checkpoint: str) -> None:
+    import torch
+    import transformers
+
+    torch.manual_seed(3)
+    model = started(checkpoint, pooling="pooler")
+    network = model._build(model.shape, 2, fitting=True).eval()
+    expected = transformers.BertForSequenceClassification.from_pretrained(checkpoint, num_labels=2).eval()
+    # the pooler is the checkpoint's; the last layer is new in both
+    assert network.encoder.pooler.dense.weight.equal(expected.bert.pooler.dense.weight)
+    expected.classifier.load_state_dict(network.head.state_dict())
+    rows = model.examples(of("you never stop", "lovely")).batch(np.arange(2))
+    batch = {name: torch.from_numpy(rows[name]) for name in ("tokens", "real", "pooled")}
+    with torch.no_grad():
+        logits = expected(input_ids=batch["tokens"], attention_mask=batch["real"]).logits
+        torch.testing.assert_close(network(**batch), logits)
+    assert (network.dropout.p, expected.dropout.p) == (0.1, 0.1)
+
+
+def test_the_last_layer_over_the_pooler_starts_as_berts(checkpoint: str) -> None:
+    model = started(checkpoint, pooling="pooler")
+    head = model._build(model.shape, 500, fitting=True).head
+    assert not head.bias.any()
+    assert float(head.weight.detach().std()) == pytest.approx(0.02, rel=0.05)
+
+
+def test_one_rate_for_all_layers_and_the_pooler_beside_the_top_layer(checkpoint: str) -> None:
+    def rates(layer_decay: float) -> dict[str, float]:
+        model = started(checkpoint, pooling="pooler", layer_decay=layer_decay, head_learning_rate=2e-5)
+        network = model._build(model.shape, 2, fitting=True)
+        names = {id(parameter): name for name, parameter in network.named_parameters()}
+        return {names[id(p)]: group["lr"] for group in network.groups(2e-5) for p in group["params"]}
+
+    assert set(rates(1.0).values()) == {2e-5}
+    decayed = rates(0.5)
+    assert decayed["encoder.pooler.dense.weight"] == decayed["encoder.encoder.layer.1.output.dense.weight"] == 2e-5
+    assert decayed["encoder.encoder.layer.0.output.dense.weight"] == 1e-5
+
+
+def test_the_pooler_is_trained_and_comes_back(checkpoint: str) -> None:
+    inputs, target = drawn()
+    settings = small(checkpoint, pooling="pooler", epochs=1)
+    fitted = FineTuned(settings, 1).fit(inputs, target)
+    from tasks.features.base import checkpoints
+
+    before = checkpoints.text_encoder(checkpoint)[1].pooler.dense.weight
+    assert not fitted.networks_[0].encoder.pooler.dense.weight.equal(before)
+    loaded = registry.model("fine-tuned").load(settings, fitted.files())
+    np.testing.assert_array_equal(loaded.scores(inputs), fitted.scores(inputs))
+
+
+def test_a_checkpoint_without_a_pooler_is_refused_where_it_is_used(checkpoint: str, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(checkpoint, tmp_path / "bert")
+    weights = tmp_path / "bert" / "model.safetensors"
+    kept = {name: value for name, value in load_file(weights).items() if not name.startswith("pooler")}
+    save_file(kept, weights, {"format": "pt"})
+    started(str(tmp_path / "bert"))._build({"max_tokens": 8}, 2, fitting=True)
+    with pytest.raises(InputError, match=r"2 are missing, the first is pooler\.dense\.bias"):
+        started(str(tmp_path / "bert"), pooling="pooler")._build({"max_tokens": 8}, 2, fitting=True)

@@ -331,3 +331,29 @@ def test_it_learns_classes_and_its_settings_are_checked() -> None:
     assert FusionSettings().branches["vector"] == {"name": "feed-forward"}
     with pytest.raises(ValueError, match="c must be above 0"):
         FusionSettings(branches=LOGISTIC, c=0)
+
+
+LINEAR = {
+    "name": "feed-forward", "hidden": [], "input_dropout": 0.5, "batch_norm": False, "batch_size": 1, "epochs": 4,
+    "learning_rate": 1e-3, "restore_best": False,
+}  # fmt: skip
+
+
+def test_a_linear_layer_with_dropout_is_trained_on_embeddings_as_they_are() -> None:
+    inputs, target = drawn(120)
+    model = fused(last=LINEAR, standardise=False).fit(inputs, target)
+    assert not model.mean_.any()
+    assert (model.scale_ == 1).all()
+    network = model.last_.networks_[0]  # type: ignore[attr-defined]
+    embedded = np.concatenate(
+        [branch.embeddings(inputs.only([name])) for name, branch in model.fitted_.items()],  # type: ignore[attr-defined]
+        axis=1,
+    )
+    weight, bias = network.layers[0].weight.detach().numpy(), network.layers[0].bias.detach().numpy()
+    assert weight.shape == (4, 8 + 12)
+    assert network.input_dropout.p == 0.5
+    logits = embedded @ weight.T + bias
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.scores(inputs), expected, rtol=1e-4)
+    loaded = fusion.MODELS[0].load(FusionSettings(branches={}), model.files())
+    np.testing.assert_array_equal(loaded.scores(inputs), model.scores(inputs))

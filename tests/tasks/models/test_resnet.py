@@ -18,6 +18,7 @@ import transformers
 
 from tasks.core.errors import InputError
 from tasks.features.base import checkpoints
+from tasks.models.networks.image_network import StagedImageNetwork
 from tasks.models.networks.resnet import ResNetModule
 from tasks.models.resnet import MODELS, ResNet, ResNetSettings
 from tests.tasks.models.spectrogram_rows import drawn
@@ -125,3 +126,65 @@ def test_weights_that_are_not_its_own_are_told(tmp_path: Path) -> None:
 def test_pictures_may_have_any_size(size: tuple[int, int]) -> None:
     with torch.device("meta"):
         assert ResNetModule(2, blocks=(1, 1, 1, 1))(torch.zeros(2, 3, *size)).shape == (2, 2)
+
+
+def fastai(n_outputs: int = 4) -> ResNetModule:
+    torch.manual_seed(1)
+    return ResNetModule(n_outputs, blocks=(1, 1, 1, 1), dropout=0.5, head="fastai")
+
+
+def test_fastais_head_has_its_layers_and_sizes() -> None:
+    head = fastai().classifier
+    kinds = [type(module).__name__ for module in head]  # type: ignore[union-attr,arg-type]
+    assert kinds == ["BatchNorm1d", "Dropout", "Linear", "ReLU", "BatchNorm1d", "Dropout", "Linear"]
+    assert [tuple(parameter.shape) for name, parameter in head.named_parameters() if name.endswith("weight")] == [
+        (1024,), (512, 1024), (512,), (4, 512),
+    ]  # fmt: skip
+    assert {name for name, _ in head.named_parameters() if name.startswith(("2.", "6."))} == {"2.weight", "6.weight"}
+    assert (head[1].p, head[5].p) == (0.25, 0.5)  # type: ignore[index]
+
+
+def test_fastais_head_gets_maxima_and_means_and_the_fusion_sums() -> None:
+    from tasks.models.training import inference
+
+    network, pictures = fastai().eval(), torch.randn(2, 3, 64, 96)
+    with torch.no_grad():
+        maps = network.resnet(pictures).last_hidden_state
+        pooled = torch.cat([maps.flatten(2).max(dim=2).values, maps.flatten(2).mean(dim=2)], dim=1)
+        expected = torch.nn.Sequential(*network.classifier.children())(pooled)
+        torch.testing.assert_close(network(pictures), expected)
+    taken: list[torch.Tensor] = []
+    inference.embedding_layer(network).register_forward_pre_hook(lambda _, arguments: taken.append(arguments[0]))
+    with torch.no_grad():
+        network(pictures)
+    torch.testing.assert_close(taken[0], maps.sum(dim=(2, 3)))
+
+
+def test_a_fusion_gets_sums_over_positions() -> None:
+    inputs, target = drawn(8, 3)
+    settings = ResNetSettings(blocks=(1, 1), batch_size=8, epochs=1, frames=24, head="fastai")
+    estimator = ResNet(settings, 1).fit(inputs, target)
+    assert estimator.embeddings(inputs).shape == (8, 128)
+    assert estimator.embeddings(inputs.rows(np.arange(0))).shape == (0, 128)
+    loaded = MODELS[0].load(settings, estimator.files())
+    np.testing.assert_array_equal(loaded.scores(inputs), estimator.scores(inputs))
+
+
+def test_fastais_groups_have_three_rates_and_a_frozen_body_trains_its_normalisation() -> None:
+    network = fastai()
+    staged = StagedImageNetwork(network, head_epochs=1, layer_decay=0.1)
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    rates = {names[id(p)]: group["lr"] for group in staged.groups(1.0) for p in group["params"]}
+    assert set(rates) == set(names.values())
+    halves = {name: rate for name, rate in rates.items() if name.startswith("resnet.encoder")}
+    assert {name.split(".")[3]: round(rate, 6) for name, rate in halves.items()} == {
+        "0": 0.01, "1": 0.01, "2": 0.1, "3": 0.1,
+    }  # fmt: skip
+    assert rates["classifier.2.weight"] == 1.0
+    staged.train().begin_epoch(0)
+    trained = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
+    body = {name for name in trained if name.startswith("resnet.")}
+    assert body and all("normalization" in name for name in body)
+    assert all(module.training for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d))
+    staged.begin_epoch(1)
+    assert all(parameter.requires_grad for parameter in network.parameters())

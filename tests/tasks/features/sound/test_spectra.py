@@ -92,6 +92,16 @@ def test_equals_librosa(settings: MelSettings, dtype: type) -> None:
         assert relative.dtype == cepstra.dtype == derivatives.dtype == dtype
 
 
+@pytest.mark.parametrize("taper", ["hamming", "hann"])
+def test_windows_are_those_of_scipy(taper: Any) -> None:
+    signal = pytest.importorskip("scipy.signal")
+    settings = MelSettings(n_fft=2048, window=2048, hop=512, taper=taper)
+    samples = glide(16_000)
+    frame = np.pad(samples, 1024)[3 * 512 : 3 * 512 + 2048] * signal.get_window(taper, 2048)
+    power = np.abs(np.fft.rfft(frame)) ** 2 @ spectra._mel_filters(settings)
+    np.testing.assert_allclose(log_mel(samples, settings)[3], 10 * np.log10(np.maximum(power, 1e-10)), atol=1e-6)
+
+
 @pytest.mark.parametrize("settings", [*SETTINGS, MelSettings(n_fft=400, window=399, hop=77, n_mels=40)])
 def test_numpy_and_torch_agree(settings: MelSettings) -> None:
     torch = pytest.importorskip("torch")

@@ -25,7 +25,10 @@ from tasks.models.densenet import DenseNet, DenseNetSettings
 from tasks.models.networks.densenet import DenseNetModule
 from tasks.models.networks.image_estimator import ImageSettings
 from tasks.models.networks.image_network import StagedImageNetwork, set_body
+from tasks.models.resnet import ResNetSettings
 from tasks.models.training import checkpoint as kept
+from tasks.models.training.loop import multiplier
+from tasks.models.training.settings import TrainingSettings
 from tests.tasks.models.spectrogram_rows import as_vectors, drawn
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -362,3 +365,40 @@ def test_what_all_four_have_in_common(name: str) -> None:
     assert "sequence" in made.takes
     settings = made.settings()
     assert (settings.channels, settings.checkpoint, settings.head_epochs) == (3, "", 0)
+
+
+def test_rows_can_be_stretched_to_the_same_number_of_frames() -> None:
+    inputs, target = rows("resnet", 8, 3)
+    estimator = model("resnet").make(ResNetSettings(blocks=(1,), fit="stretched", frames=30, epochs=1, batch_size=8), 1)
+    estimator.fit(inputs, target)
+    block = inputs.sequences["log-mel"]
+    steps = estimator.examples(inputs).batch(np.arange(8))["steps"]
+    assert steps.shape == (8, 30, 12)
+    for row in range(8):
+        frames = block[row]
+        places = np.linspace(0, len(frames) - 1, 30)
+        expected = [np.interp(places, np.arange(len(frames)), band) for band in frames.T]
+        np.testing.assert_allclose(steps[row].T, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("fit", ["stretched", "own"])
+def test_vectors_have_one_length(fit: Any) -> None:
+    inputs, target = rows("alexnet", 8, 3)
+    with pytest.raises(InputError, match=f"fit: {fit} is for spectrograms, and these are vector"):
+        fitted("alexnet", as_vectors(inputs), target, fit=fit, batch_size=1)
+
+
+def test_the_second_learning_rate_has_a_cycle_of_its_own() -> None:
+    settings = ResNetSettings(
+        checkpoint="tiny:network", head_epochs=1, epochs=3, learning_rate=1e-3, second_learning_rate=2e-4,
+        schedule="one-cycle", warmup_share=0.25,
+    )  # fmt: skip
+    whole = np.array([multiplier(settings, step, 60) for step in range(60)])
+    alone = [
+        [multiplier(TrainingSettings(schedule="one-cycle", warmup_share=0.25), step, n) for step in range(n)]
+        for n in (20, 40)
+    ]
+    np.testing.assert_allclose(whole[:20], alone[0])
+    np.testing.assert_allclose(whole[20:], 0.2 * np.array(alone[1]))
+    with pytest.raises(ValueError, match="for the epochs after head_epochs"):
+        ResNetSettings(second_learning_rate=1e-4)

@@ -34,7 +34,7 @@ def test_three_channels_are_the_spectrogram_and_its_two_differences(differences:
         scale=[1.0] * 5,
         channels=3,
         differences=differences,  # type: ignore[arg-type]
-        by_utterance=False,
+        normalise="training",
         n_frames=30,
         mel=None,
         augment=Augmentation(),
