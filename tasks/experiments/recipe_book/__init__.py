@@ -3,7 +3,7 @@
 Each file holds sections `features` and `experiments` of params.yaml, in which CORPUS stands for the corpus's name, and
 four keys about them: `title`; `readers`, `minutes` and `published`: pattern of a recipe's name → the reader whose
 corpora it is for (`any`), measured or estimated minutes on one core, and the score that its source reports. The first
-pattern that matches counts.
+pattern that matches counts. A section `models` may hold settings that several recipes share, as anchors of YAML.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[4]
 BENCH = "ser-bench"
 LEAKY = "-random"
 SOURCE = "source-"
+FUSION = recipe_book.recipes("iemocap-fusion")
 
 
 def reader(system: str, recipe: str) -> str:
@@ -70,7 +71,7 @@ def test_every_recipe_passes_its_own_checks(system: str, project: Path) -> None:
 @pytest.mark.parametrize("system", recipe_book.systems())
 def test_what_the_book_says_about_recipes_is_about_recipes(system: str) -> None:
     sections = recipe_book._sections(system)
-    assert set(sections) <= {"title", "readers", "minutes", "published", "features", "experiments"}
+    assert set(sections) <= {"title", "readers", "minutes", "published", "models", "features", "experiments"}
     for key in ("readers", "minutes", "published"):
         for pattern in sections.get(key, {}):
             assert any(fnmatchcase(recipe, pattern) for recipe in recipe_book.recipes(system)), pattern
@@ -183,7 +184,7 @@ def test_the_documents_tell_of_every_recipe(system: str) -> None:
     assert not [recipe for recipe in recipe_book.recipes(system) if f"`{recipe}`" not in page]
 
 
-@pytest.mark.parametrize("recipe", recipe_book.recipes("iemocap-fusion"))
+@pytest.mark.parametrize("recipe", [name for name in FUSION if not name.startswith(SOURCE)])
 def test_endings_of_iemocap_fusion_change_protocol_and_rows_alone(recipe: str) -> None:
     whole, made = (
         Experiment(**next(iter(recipe_book.entries("iemocap-fusion", one, "iemocap")[1].values())))
@@ -194,6 +195,17 @@ def test_endings_of_iemocap_fusion_change_protocol_and_rows_alone(recipe: str) -
     assert (made.branches_see == "everything") == ("-seen-" in recipe)
     own = {"protocol": made.protocol, "only": made.only, "branches_see": made.branches_see, "note": made.note}
     assert whole.model_copy(update=own) == made
+
+
+@pytest.mark.parametrize("recipe", [name for name in FUSION if name.startswith(SOURCE)])
+def test_source_recipes_of_iemocap_fusion_leak_as_the_source_did(recipe: str) -> None:
+    entry = Experiment(**next(iter(recipe_book.entries("iemocap-fusion", recipe, "iemocap")[1].values())))
+    assert protocols.parse(entry.protocol).leaky
+    assert entry.note.endswith(", leaky")
+    assert (entry.branches_see == "everything") == (entry.model["name"] == "fusion")
+    assert recipe_book.stock("iemocap-fusion", recipe).published.endswith(", leaky")
+    models_of = [*entry.model.get("branches", {}).values(), *([entry.model["last"]] if "last" in entry.model else [])]
+    assert not any(model["restore_best"] for model in models_of or [entry.model]), "the source keeps the last epoch"
 
 
 @pytest.mark.parametrize("recipe", recipe_book.recipes("meld-trimodal"))
