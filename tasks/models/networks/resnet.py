@@ -62,8 +62,10 @@ class FastaiHead(nn.Sequential):
         Args:
             maps: of the body, shape (n_rows, n_features, n_bands, n_frames)
         """
-        outputs: Tensor = super().forward(torch.cat([maps.amax(dim=(2, 3)), maps.mean(dim=(2, 3))], dim=1))
-        return outputs
+        vectors = torch.cat([maps.amax(dim=(2, 3)), maps.mean(dim=(2, 3))], dim=1)
+        for layer in self:
+            vectors = layer(vectors)
+        return vectors
 
 
 class ResNetModule(ImageNetwork):
