@@ -1,25 +1,27 @@
-"""Artifacts of a flow run in the Prefect UI: funnel, scores, rejects, bugs, audit, lineage, link to the report."""
+"""Artifacts of a flow run in the Prefect UI: funnel, scores, audits, leaderboard, rejects, bugs, lineage, links."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from flows.project.dag import Dag
-from flows.runs import lineage
+from flows.runs import experiment_artifacts, experiment_results, lineage
+from flows.runs.markdown_text import escaped
 from tasks.core import bugs, paths, pipeline_file, tables
 from tasks.core.artifacts import read_json
-from tasks.core.config import load
+from tasks.core.config import Config, load
 from tasks.leaks.finding import AuditReport, Finding
-from tasks.pages.common import audit_page, score_text
+from tasks.pages.common import result_marks, score_text
 from tasks.pages.weak import funnel, inputs
 
-REPORT_URL = "UNDERTONE_REPORT_URL"
+_EXPERIMENT = "experiment@"
 _MAX_TRACEBACKS = 50_000
 
 
@@ -49,11 +51,16 @@ def publish(dag: Dag, stages: Sequence[str]) -> None:
     if "audit" in stages and paths.AUDIT.exists():
         create_table_artifact(
             key="audit",
-            table=_findings(AuditReport.from_dict(read_json(paths.AUDIT)).findings),
+            table=experiment_artifacts.findings(_audit(paths.AUDIT)),
             description="Data that training and test videos share; an undeclared violation stops the run.",
         )
-    if "report" in stages and dag.is_current("report"):
-        _publish_results(load(paths.PARAMS).report.experiment)
+    config, reported = load(paths.PARAMS), "report" in stages
+    if reported and dag.is_current("report"):
+        _publish_results(config.report.experiment)
+    # the experiment of the report has artifacts of its own
+    done = (stage.removeprefix(_EXPERIMENT) for stage in stages if stage.startswith(_EXPERIMENT))
+    others = [name for name in done if not (reported and name == config.report.experiment)]
+    _publish_experiments(others, config, with_leaderboard="leaderboard" in stages and paths.LEADERBOARD.is_file())
 
 
 def _rejects(stages: Sequence[str]) -> list[dict[str, Any]]:
@@ -82,20 +89,33 @@ def _bugs(stages: Sequence[str]) -> str:
     return "\n".join(sections)
 
 
-def _findings(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """Return the audit's checks, one row each, the most severe findings first and checks without findings last."""
-    order = list(audit_page.SEVERITIES)
-    return [
-        {
-            "check": finding.check,
-            "finding": finding.severity if finding.n else "not found",
-            "n": finding.n,
-            "of": finding.of,
-            "what": finding.what,
-            "examples": "; ".join(finding.examples),
-        }
-        for finding in sorted(findings, key=lambda finding: (not finding.n, order.index(finding.severity)))
-    ]
+def _publish_experiments(names: Collection[str], config: Config, *, with_leaderboard: bool) -> None:
+    """Publish scores and audits of experiments, and the leaderboard of all experiments with results."""
+    if by_name := {name: results for name in names if (results := experiment_results.read(name)) is not None}:
+        create_markdown_artifact(
+            key="scores",
+            markdown=experiment_artifacts.scores(by_name.values()),
+            description="Scores of this run's experiments, beside the majority class, shuffled labels and the source.",
+        )
+        create_table_artifact(
+            key="experiment-audits",
+            table=experiment_artifacts.audits(
+                {name: _audit(paths.experiment(name) / "audit.json") for name in by_name}
+            ),
+            description="What training and test parts of the experiments' folds share.",
+        )
+    if with_leaderboard:
+        all_results = filter(None, map(experiment_results.read, config.experiments))
+        marked = [{**results, "mark": result_marks.outdated(results, config)} for results in all_results]
+        create_markdown_artifact(
+            key="leaderboard",
+            markdown=experiment_artifacts.leaderboard(marked),
+            description="All experiments with results, ranked within a corpus, a target and a protocol.",
+        )
+
+
+def _audit(path: Path) -> tuple[Finding, ...]:
+    return AuditReport.from_dict(read_json(path)).findings
 
 
 def _publish_results(experiment: str) -> None:
@@ -107,12 +127,12 @@ def _publish_results(experiment: str) -> None:
     )
     create_markdown_artifact(
         key="headline-scores",
-        markdown=f"{score_text.markdown(results.metrics)}\n{score_text.summary(results.metrics).why}\n",
-        description=results.metrics["protocol_in_words"],
+        markdown=f"{score_text.markdown(results.metrics)}\n{escaped(score_text.summary(results.metrics).why)}\n",
+        description=escaped(results.metrics["protocol_in_words"]),
     )
     create_link_artifact(
         key="report",
-        link=os.environ.get(REPORT_URL) or paths.REPORT.resolve().as_uri(),
+        link=experiment_artifacts.address(paths.REPORT),
         link_text="The report",
         description=f"One self-contained page, at {paths.REPORT.resolve()} on {os.uname().nodename}.",
     )

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from flows.runs.markdown_text import code, escaped
 from tasks.core.code_version import ROOT
 
 _LIBRARIES = (
@@ -61,7 +62,8 @@ def _entries(stage: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _row(stage: str, kind: str, entry: Mapping[str, Any]) -> str:
-    return f"| {stage} | {kind} | `{entry['path']}` | `{entry.get('md5', '')}` | {entry.get('size', '')} |"
+    digest = f"`{entry['md5']}`" if "md5" in entry else ""
+    return f"| {escaped(stage)} | {kind} | {code(entry['path'])} | {digest} | {entry.get('size', '')} |"
 
 
 def _version(name: str) -> str | None:

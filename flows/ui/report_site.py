@@ -1,4 +1,7 @@
-"""HTTP server of the report on loopback, so that a run's artifact can link to it.
+"""HTTP server of the project's pages on loopback, so that a run's artifacts can link to them.
+
+The report is at `/`, the page of an experiment at `/page/NAME/`, the leaderboard at `/leaderboard/`: the same relative
+paths as in `data/`. No other folder is served.
 
 A browser is let in by its cookie, which the login page of the Prefect server sets: cookies ignore ports.
 """
@@ -24,6 +27,7 @@ _POLICY = (
     "default-src 'self' 'unsafe-inline' data:; base-uri 'none'; form-action 'none'; object-src 'none'; "
     "frame-ancestors 'none'"
 )
+_REPORT, _OTHER_FOLDERS = "report", frozenset({"page", "leaderboard"})
 _LOGIN = "Open the link that `undertone ui` printed when it started: it also lets this browser in here."
 
 
@@ -44,10 +48,10 @@ def set_cookie(port: int, secret: Secret) -> str:
 
 @contextmanager
 def serving(folder: Path, port: int, secret: Secret) -> Iterator[None]:
-    """Serve a folder on loopback while the context is open.
+    """Serve a project's pages on loopback while the context is open.
 
     Args:
-        folder: the report's folder; it need not exist yet
+        folder: the project's `data` folder; the pages need not exist yet
         port: the server's port
         secret: of this start of `undertone ui`
     """
@@ -88,6 +92,13 @@ class _Handler(SimpleHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
 
+    def translate_path(self, path: str) -> str:
+        # the inherited method resolves `..` and quoting: the path it returns is inside the folder
+        inside = Path(super().translate_path(path)).relative_to(self.directory)
+        served = inside if inside.parts and inside.parts[0] in _OTHER_FOLDERS else Path(_REPORT, inside)
+        # the inherited method keeps a slash at the end, which distinguishes a folder from a file
+        return str(Path(self.directory, served)) + ("/" if path.endswith("/") else "")
+
     def _has_cookie(self) -> bool:
         # parsed by hand: http.cookies gives up at the first cookie that it does not like, whichever server has set it
         cookies = [cookie.strip() for header in self.headers.get_all("Cookie", []) for cookie in header.split(";")]
@@ -98,7 +109,9 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_error(HTTPStatus.NOT_FOUND)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        missing = "There is no such page; the report is at / once a run of weak-supervision has written it."
+        missing = (
+            "There is no such page. Runs write the report at /, an experiment's page at /page/NAME/, and /leaderboard/."
+        )
         super().send_error(code, missing if code == HTTPStatus.NOT_FOUND else message, explain)
 
     def end_headers(self) -> None:

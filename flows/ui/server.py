@@ -129,7 +129,7 @@ def running(port: int) -> Iterator[PrefectServer]:
         _demand_free(port, "")
         _demand_free(port + 1, ", where the report is served,")
         secret.write_profile(home, env["PREFECT_API_URL"], access)
-        stack.enter_context(report_site.serving(paths.REPORT.parent.resolve(), port + 1, access))
+        stack.enter_context(report_site.serving(paths.DATA.resolve(), port + 1, access))
         stack.enter_context(server.running())
         _await_health(f"{env['PREFECT_API_URL']}/health", server)
         _register(prefect, env, ended)

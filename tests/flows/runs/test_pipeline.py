@@ -209,7 +209,7 @@ def test_lineage_and_rejects_are_artifacts(stages: dict[str, list[Stage]]) -> No
     expected = [{"stage": "left", "reason": "too long", "n": 2, "first": "x1"}]
     assert json.loads(str(latest["rejects"])) == expected
     digest = Dag().recorded()["left"]["outs"][0]["md5"]
-    assert f"| left | out | `data/left/out` | `{digest}` | 4 |" in str(latest["lineage"])
+    assert f"| left | out | <code>data/left/out</code> | `{digest}` | 4 |" in str(latest["lineage"])
     assert lineage.revision(ROOT) in str(latest["lineage"])
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from flows.ui import report_site, secret
 
-MISSING = "There is no such page; the report is at / once a run of weak-supervision has written it.\n"
+MISSING = "There is no such page. Runs write the report at /, an experiment's page at /page/NAME/, and /leaderboard/.\n"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         port = int(free.getsockname()[1])
     access = secret.new()
     cookie = report_site.set_cookie(port, access).split(";")[0]
-    with report_site.serving(tmp_path / "report", port, access):
+    with report_site.serving(tmp_path, port, access):
         yield Site(tmp_path / "report", port, cookie)
 
 
@@ -60,6 +60,23 @@ def test_only_the_report_is_served_and_only_on_loopback(site: Site) -> None:
     if not address.startswith("127."):
         with pytest.raises(OSError, match="refused"):
             socket.create_connection((address, site.port), timeout=2)
+
+
+def test_pages_of_experiments_and_the_leaderboard_are_served_and_nothing_else_of_data(site: Site) -> None:
+    for name in ("report", "page/mine", "leaderboard", "experiment/mine", "annotate"):
+        folder = site.folder.parent / name
+        folder.mkdir(parents=True)
+        (folder / "index.html").write_text(name)
+    assert site.get("/page/mine/")[:2] == (200, "page/mine")
+    assert site.get("/page/mine/index.html")[:2] == (200, "page/mine")
+    assert site.get("/leaderboard/")[:2] == (200, "leaderboard")
+    status, _, headers = site.get("/leaderboard")
+    assert (status, headers["Location"]) == (301, "/leaderboard/")
+    for path in ("/page/", "/page/lost/", "/experiment/mine/", "/annotate/", "/page/../experiment/mine/index.html",
+                 "/page/%2e%2e/annotate/index.html", "//page/mine/../../annotate/index.html"):  # fmt: skip
+        assert site.get(path)[0] == 404, path
+    assert site.get("/page/mine/", Cookie="")[0] == 401
+    assert site.get("/leaderboard/", Host="rebound.example")[0] == 403
 
 
 def test_the_cookie_of_this_start_is_needed(site: Site) -> None:

@@ -1,0 +1,176 @@
+"""Experiments among a run's artifacts: scores with links to their pages, audits, and the leaderboard."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urljoin
+
+from flows.runs.markdown_text import escaped, link, table
+from tasks.core import paths
+from tasks.experiments import recipe_book
+from tasks.leaks.finding import Finding
+from tasks.pages.common import audit_page, result_marks, score_text
+from tasks.pages.common.score_text import Score
+from tasks.pages.leaderboard.page import Board, RankedExperiment, boards, shown
+
+REPORT_URL = "UNDERTONE_REPORT_URL"
+_MAX_PUBLISHED = 20
+
+
+def address(page: Path) -> str:
+    """Return the address of a page of this project, on the report site if there is one.
+
+    Args:
+        page: path of the report, of an experiment's page or of the leaderboard
+    """
+    site = os.environ.get(REPORT_URL)
+    if not site:
+        return page.resolve().as_uri()
+    if page == paths.REPORT:
+        return site
+    return urljoin(site, quote(page.parent.relative_to(paths.DATA).as_posix()) + "/")
+
+
+def scores(results: Iterable[Mapping[str, Any]]) -> str:
+    """Return the scores of experiments as Markdown, one row each, with links to their pages.
+
+    Args:
+        results: of the experiments
+    """
+    heads = (
+        "experiment", "measure", "score:", "interval", "n:", "protocol", "leaky", "majority:", "shuffled labels:",
+        "published",
+    )  # fmt: skip
+    return table(heads, map(_score_row, results))
+
+
+def _score_row(results: Mapping[str, Any]) -> tuple[str, ...]:
+    measure, systems = score_text.headline(results), score_text.systems(results)
+    score = systems["recipe"][measure]
+    notes = [*(["simulated corpus"] if results.get("simulated") else []), result_marks.untrained(results)]
+    note = "".join(f" ({escaped(text)})" for text in notes if text)
+    baselines = (systems.get(name, {}).get(measure) for name in (score_text.majority(results), score_text.SHUFFLED))
+    leak = score_text.leak(results)
+    return (
+        linked(results["experiment"]) + note,
+        score_text.NAMES[measure],
+        f"**{score.value:.3f}**",
+        escaped(score.interval),
+        f"{results['n']:,}",
+        escaped(results["protocol"]),
+        f"**LEAKY**: {escaped(leak)}" if leak else "no",
+        *(_value(baseline) for baseline in baselines),
+        escaped(published(results["experiment"], results["corpus"], results["reader"])) or "–",
+    )
+
+
+def published(experiment: str, corpus: str, reader: str) -> str:
+    """Return the score that the source of an experiment's recipe reports; an empty text if the book has none.
+
+    Args:
+        experiment: name of the experiment; a recipe of the book keeps its name behind that of the corpus
+        corpus: name of its corpus
+        reader: of that corpus
+    """
+    texts = (
+        recipe.published
+        for recipe in recipe_book.all_recipes()
+        if experiment == f"{corpus}-{recipe.name}" and recipe.reader in (recipe_book.ANY, reader)
+    )
+    return next(filter(None, texts), "")
+
+
+def linked(experiment: str) -> str:
+    """Return the name of an experiment as Markdown, with a link to its page if there is one."""
+    page = paths.page(experiment)
+    return link(experiment, address(page)) if page.is_file() else escaped(experiment)
+
+
+def leaderboard(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return the leaderboard as Markdown: ours ranked within each protocol, then the published scores.
+
+    Args:
+        results: of all experiments
+    """
+    page = link("The leaderboard with charts and all scores", address(paths.LEADERBOARD))
+    if not results:
+        return f"{page}\n\nNo experiment has results.\n"
+    return "\n".join([page, "", *map(_board, boards(results))])
+
+
+def _board(board: Board) -> str:
+    name = score_text.NAMES[board.measure]
+    simulated = any(row.result.get("simulated") for ranking in board.rankings for row in ranking)
+    title = board.title + (" (simulated: not comparable with published scores)" if simulated else "")
+    heads = ("rank:", "experiment", "protocol", "leaky", "n:", f"{name}:", "interval", "majority:", "shuffled labels:")
+    ours = table(heads, (_ranked_row(row) for ranking in board.rankings for row in ranking))
+    lines = [f"## {escaped(title)}", "", escaped(board.detail), "", ours]
+    comparable = [entry for entry in board.published if entry.metric == board.measure]
+    if comparable:
+        leaky = {True: "**LEAKY**", False: "no", None: "not stated"}
+        rows = (
+            (escaped(entry.system), shown(entry), escaped(entry.protocol), leaky[entry.leaky], escaped(entry.source))
+            for entry in comparable[:_MAX_PUBLISHED]
+        )
+        published_heads = ("published, not ranked", f"{name}:", "protocol as stated", "leaky", "source")
+        lines += [table(published_heads, rows)]
+    if len(comparable) > _MAX_PUBLISHED:
+        lines += [f"{len(comparable) - _MAX_PUBLISHED} more are on the page.", ""]
+    return "\n".join(lines)
+
+
+def _ranked_row(row: RankedExperiment) -> tuple[str, ...]:
+    score = row.scores[row.measure]
+    return (
+        str(row.rank),
+        linked(row.result["experiment"]) + (f" ({escaped(row.mark)})" if row.mark else ""),
+        escaped(row.result["protocol"]),
+        f"**LEAKY**: {escaped(row.leak)}" if row.leak else "no",
+        f"{row.result['n']:,}",
+        f"**{score.value:.3f}**",
+        escaped(score.interval),
+        _value(row.majority),
+        _value(row.shuffled),
+    )
+
+
+def _value(score: Score | None) -> str:
+    return "–" if score is None else f"{score.value:.3f}"
+
+
+def findings(audit: Collection[Finding]) -> list[dict[str, Any]]:
+    """Return an audit's checks, one row each, the most severe findings first and checks without findings last.
+
+    Args:
+        audit: its findings
+    """
+    order = list(audit_page.SEVERITIES)
+    return [
+        {
+            "check": finding.check,
+            "finding": finding.severity if finding.n else "not found",
+            "n": finding.n,
+            "of": finding.of,
+            "what": finding.what,
+            "examples": "; ".join(finding.examples),
+        }
+        for finding in sorted(audit, key=lambda finding: (not finding.n, order.index(finding.severity)))
+    ]
+
+
+def audits(by_experiment: Mapping[str, Collection[Finding]]) -> list[dict[str, Any]]:
+    """Return the findings of experiments' audits, one row each, and one row for an experiment's checks without any.
+
+    Args:
+        by_experiment: name of the experiment → the findings of its audit
+    """
+    rows = list[dict[str, Any]]()
+    for name, audit in by_experiment.items():
+        rows += [{"experiment": name, **row} for row in findings([finding for finding in audit if finding.n])]
+        if clear := [finding.check for finding in audit if not finding.n]:
+            checks = {"check": ", ".join(clear), "finding": "not found", "n": 0, "of": "", "what": "", "examples": ""}
+            rows.append({"experiment": name, **checks})
+    return rows
