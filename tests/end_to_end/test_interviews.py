@@ -21,7 +21,8 @@ pytest.importorskip("lightning", reason="networks need the extra `deep`")
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600), pytest.mark.filterwarnings("default")]
 
 RECIPES = (
-    "source", "functionals-svm", "feed-forward", "cnn-1d", "minilm-logistic", "late-fusion", "cross-modal", "stacking",
+    "source", "leave-one-video-out", "functionals-svm", "feed-forward", "cnn-1d", "minilm-logistic", "late-fusion",
+    "cross-modal", "stacking",
 )  # fmt: skip
 _SHORT: dict[str, dict[str, Any]] = {
     "feed-forward": {"epochs": 2, "hidden": [8]},
