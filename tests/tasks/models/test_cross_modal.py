@@ -110,8 +110,16 @@ def test_blocks_in_turn_have_a_projection_each() -> None:
     blocks = [
         {"name": name, "mean": [0.0] * n, "scale": [1.0] * n} for name, n in {"wav2vec2": 768, "numbers": 25}.items()
     ]
-    text = {"name": "text", "mean": [0.0] * 384, "scale": [1.0] * 384}
-    shape = {"modalities": [{"name": "sound", "blocks": blocks}, {"name": "text", "blocks": [text]}]}
+    text, video = (
+        {"name": name, "mean": [0.0] * n, "scale": [1.0] * n} for name, n in {"text": 384, "video": 2048}.items()
+    )
+    shape = {
+        "modalities": [
+            {"name": "sound", "blocks": blocks},
+            {"name": "text", "blocks": [text]},
+            {"name": "video", "blocks": [video]},
+        ]
+    }
     with torch.device("meta"):
         network = CrossModal(CrossModalSettings(blocks="in-turn"))._build(shape, 7, fitting=True)
     projections = {
@@ -123,7 +131,9 @@ def test_blocks_in_turn_have_a_projection_each() -> None:
         "readers.0.project.layers.0.weight": (512, 768),
         "readers.0.project.layers.1.weight": (512, 25),
         "readers.1.project.weight": (512, 384),
+        "readers.2.project.weight": (512, 2048),
     }
+    assert sum(value.numel() for value in network.parameters()) == 5_785_095 + 1_653_248
 
 
 def test_a_projection_sees_only_its_own_block() -> None:
