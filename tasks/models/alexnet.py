@@ -1,7 +1,7 @@
 """AlexNet over spectrograms, as modified by the sources: convolutions, sum over positions, dropout, one linear layer.
 
-The sources train it with AdamW for 16 epochs, a clip per step, and clip gradients to a norm of 1; here a step is a
-batch. One of them reports accuracy 0.55 on four classes of IEMOCAP, under a random split.
+The sources train it with AdamW for 16 epochs, a clip of its own length per step (`batch_size: 1`, `fit: own`), and clip
+gradients to a norm of 1. One of them reports accuracy 0.55 on four classes of IEMOCAP, under a random split.
 """
 
 from __future__ import annotations
