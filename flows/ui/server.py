@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from flows.ui import crashes, guard, orphans, report_site, secret, work_pool
+from flows.ui import alerts, crashes, guard, orphans, report_site, secret, work_pool
 from flows.ui.processes import Service, accepting_sigint, supervised
 from flows.ui.secret import Secret
 from tasks.core import paths
@@ -66,13 +66,15 @@ def environment(port: int, access: Secret) -> dict[str, str]:
         access: what clients have to send
     """
     home = (paths.STATE / "prefect").resolve()
+    # often a secret; only `undertone ui` itself needs it
+    inherited = {name: value for name, value in os.environ.items() if name != alerts.URL_SETTING}
     return {
         "UNDERTONE_REPORT_URL": report_site.url(port + 1),
         # on disk, leases of concurrency slots survive a restart; in memory, a killed server's slots would stay taken
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         **crashes.SETTINGS,
         "PREFECT_WORKER_QUERY_SECONDS": "3",
-        **os.environ,
+        **inherited,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PREFECT_API_URL": f"{_url(port)}/api",
         "PREFECT_API_AUTH_STRING": access.auth_string,
@@ -109,10 +111,11 @@ def running(port: int) -> Iterator[PrefectServer]:
         port: the server's port; the next one serves the report
 
     Raises:
+        ConfigError: if the alert URL is no address
         UndertoneError: if a port is taken, `undertone ui` runs in this project already, or a service does not start or
             keeps stopping
     """
-    access = secret.new()
+    access, alert_url = secret.new(), alerts.url()
     env = environment(port, access)
     home = Path(env["PREFECT_HOME"])
     home.mkdir(parents=True, exist_ok=True)
@@ -132,7 +135,7 @@ def running(port: int) -> Iterator[PrefectServer]:
         stack.enter_context(report_site.serving(paths.DATA.resolve(), port + 1, access))
         stack.enter_context(server.running())
         _await_health(f"{env['PREFECT_API_URL']}/health", server)
-        _register(prefect, env, ended)
+        _register(prefect, env, ended, alert_url)
         stack.enter_context(worker.running())
         stack.callback(_end_runs, prefect, server, worker)
         stack.enter_context(supervised(server, worker))
@@ -144,12 +147,14 @@ def _url(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def _register(prefect: PrefectServer, env: dict[str, str], ended: Collection[UUID]) -> None:
-    """Register work pool, deployments and automation; mark the ended flow runs."""
+def _register(prefect: PrefectServer, env: dict[str, str], ended: Collection[UUID], alert_url: str | None) -> None:
+    """Register work pool, deployments and automations; mark the ended flow runs."""
     with prefect.client() as client:
         work_pool.create(client)
         _prefect(["--no-prompt", "deploy", "--all"], env)
         crashes.create_automation(client)
+        # before runs are marked as crashed, which is worth an alert
+        alerts.set_up(client, prefect.url, alert_url)
         crashes.mark(client, ended)
 
 
