@@ -14,8 +14,11 @@ def read(name: str) -> dict[str, Any] | None:
     Args:
         name: of the experiment
     """
+    folder = paths.experiment(name)
+    # results of earlier versions lie in the file that now has only DVC's few metrics
+    file = next((folder / file for file in ("results.json", "metrics.json") if (folder / file).is_file()), None)
     try:
-        results: dict[str, Any] = artifacts.read_json(paths.experiment(name) / "metrics.json")
+        results: dict[str, Any] | None = artifacts.read_json(file) if file else None
     except UndertoneError:
         return None
     return results

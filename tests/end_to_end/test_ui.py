@@ -161,6 +161,8 @@ def test_the_schedule_makes_runs(pages: Pages) -> None:
 
 def test_a_finished_run_shows_its_stages(pages: Pages) -> None:
     assert pages.finished["state"]["name"] == "Completed", pages.finished["state"]
+    message = pages.finished["state"]["message"]
+    assert re.match(r"\+\d+ videos, \d+ rejected; new: UAR 0\.\d{3}; \d+ stages run, 0 current$", message), message
     path = f"/runs/flow-run/{pages.finished['id']}"
     pages.see(path, "run", "Completed", "Task runs", "nightly", "weak-supervision", "crawl 1 of")
     # the graph is painted, not written: this is what it is painted from
@@ -182,6 +184,13 @@ def test_the_funnel_is_on_its_page(pages: Pages) -> None:
     assert wanted <= {one["key"] for one in pages.api("/artifacts/latest/filter", {})}
 
 
+def test_every_artifact_is_readable_on_its_page(pages: Pages) -> None:
+    shown = {"headline-scores": "utterances", "lineage": "dvc", "rejects": "reason", "audit": "not found"}
+    latest = {entry["key"]: entry["latest_id"] for entry in pages.api("/artifacts/latest/filter", {})}
+    for key, words in shown.items():
+        pages.see(f"/artifacts/artifact/{latest[key]}", key, words)
+
+
 def test_the_report_is_served_where_its_artifact_says(pages: Pages) -> None:
     (link,) = pages.api("/artifacts/latest/filter", {"artifacts": {"key": {"any_": ["report"]}}})
     address = re.search(r"http://127\.0\.0\.1:\d+/", link["data"])
@@ -197,6 +206,7 @@ def test_a_failed_run_says_stage_item_and_reason(pages: Pages) -> None:
     assert pages.failed["state"]["name"] == "Failed"
     why = f"segments: {pages.broken}: LibsndfileError"
     assert pages.failed["state"]["message"].startswith(why)
+    assert re.fullmatch(r"nightly \d{4}-\d\d-\d\d \d\d:\d\d", pages.failed["name"])
     pages.see(f"/runs/flow-run/{pages.failed['id']}?tab=Details", "failed", "Failed", f"State Message {why}")
 
 
