@@ -54,6 +54,7 @@ def _score_row(results: Mapping[str, Any]) -> tuple[str, ...]:
     note = "".join(f" ({escaped(text)})" for text in notes if text)
     baselines = (systems.get(name, {}).get(measure) for name in (score_text.majority(results), score_text.SHUFFLED))
     leak = score_text.leak(results)
+    reported = recipe_book.reported(results["experiment"], results["corpus"], results["reader"])
     return (
         linked(results["experiment"]) + note,
         score_text.NAMES[measure],
@@ -63,24 +64,8 @@ def _score_row(results: Mapping[str, Any]) -> tuple[str, ...]:
         escaped(results["protocol"]),
         f"**LEAKY**: {escaped(leak)}" if leak else "no",
         *(_value(baseline) for baseline in baselines),
-        escaped(published(results["experiment"], results["corpus"], results["reader"])) or "–",
+        escaped(reported.published) if reported else "–",
     )
-
-
-def published(experiment: str, corpus: str, reader: str) -> str:
-    """Return the score that the source of an experiment's recipe reports; an empty text if the book has none.
-
-    Args:
-        experiment: name of the experiment; a recipe of the book keeps its name behind that of the corpus
-        corpus: name of its corpus
-        reader: of that corpus
-    """
-    texts = (
-        recipe.published
-        for recipe in recipe_book.all_recipes()
-        if experiment == f"{corpus}-{recipe.name}" and recipe.reader in (recipe_book.ANY, reader)
-    )
-    return next(filter(None, texts), "")
 
 
 def linked(experiment: str) -> str:

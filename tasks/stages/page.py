@@ -7,7 +7,7 @@ from tasks.core.config import Config
 from tasks.core.each import Each
 from tasks.experiments import plot_data
 from tasks.leaks.finding import AuditReport
-from tasks.pages.experiment import page
+from tasks.pages.experiment import page, published_score
 
 
 def run(config: Config, name: str, *, each: Each) -> None:
@@ -21,4 +21,5 @@ def run(config: Config, name: str, *, each: Each) -> None:
     folder = paths.experiment(name)
     metrics, audit = (artifacts.read_json(folder / file) for file in ("metrics.json", "audit.json"))
     drawn = plot_data.read(folder / "plot_data.json")
-    tables.write_text(paths.page(name), page.render(metrics, AuditReport.from_dict(audit), drawn))
+    source = published_score.source_score(metrics)
+    tables.write_text(paths.page(name), page.render(metrics, AuditReport.from_dict(audit), drawn, source))

@@ -19,8 +19,13 @@ from tasks.models.base.registry import model
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")
-# a document is added when its table is whole
-SYSTEMS = {"iemocap-fusion": "iemocap-fusion", "ser-bench": "ser-bench"}
+SYSTEMS = {
+    "weak": "interviews",
+    "meld-text-audio": "meld-text-audio",
+    "iemocap-fusion": "iemocap-fusion",
+    "meld-trimodal": "meld-trimodal",
+    "ser-bench": "ser-bench",
+}
 """Document → its system in the recipe book."""
 _SETTING = re.compile(r"`(?P<name>[^`:]+): (?P<path>[a-z_0-9.]+) = (?P<value>[^`]+)`")
 _FILE = re.compile(r"`((?:tasks|flows|bench|data|docs|tests)/[^`]+)`")

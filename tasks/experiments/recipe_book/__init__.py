@@ -102,6 +102,22 @@ def all_recipes() -> tuple[StockRecipe, ...]:
     return tuple(stock(system, recipe) for system in systems() for recipe in recipes(system))
 
 
+def reported(experiment: str, corpus: str, reader: str) -> StockRecipe | None:
+    """Return the recipe with a published score that an experiment comes from; None if the book has none.
+
+    Args:
+        experiment: name of the experiment; a recipe of the book keeps its name behind that of the corpus, and its
+            variant with small models is called NAME-tiny
+        corpus: name of its corpus
+        reader: of that corpus
+    """
+    name = experiment.removesuffix("-tiny")
+    candidates = (
+        recipe for recipe in all_recipes() if name == f"{corpus}-{recipe.name}" and recipe.reader in (ANY, reader)
+    )
+    return next((recipe for recipe in candidates if recipe.published), None)
+
+
 def title(system: str) -> str:
     """Return what a system is, in one line.
 

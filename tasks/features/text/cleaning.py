@@ -1,6 +1,7 @@
 """Text cleaning of `meld-text-audio` before BERT: lower case, letters only, no stop words, lemmas.
 
-Corrections, where the code of the source does not do what its text describes:
+`SOURCE_CODE` has the steps that the source's code performs. `Cleaning()` corrects it where the code does not do what
+its text describes:
 
 * The source filters letters instead of words and discards the result. We filter words, with the same list (NLTK's,
   `tasks.text.words`).
@@ -78,6 +79,8 @@ class Cleaning:
         keep_negations: keep negations although they are stop words
         lemmas: replace English words by their lemmas
         no_punctuation: replace everything except letters, digits and spaces by a space; part of `letters_only`
+        deletes: delete characters where other cleanings replace them by a space, accented letters and typographic
+            apostrophes included
     """
 
     ascii_only: bool = True
@@ -87,10 +90,15 @@ class Cleaning:
     keep_negations: bool = True
     lemmas: bool = True
     no_punctuation: bool = False
+    deletes: bool = False
 
 
 ASCII_WORDS = Cleaning(lower=False, letters_only=False, stop_words=False, lemmas=False, no_punctuation=True)
 """The cleaning of `ser-bench` before BERT and RoBERTa on CMU-MOSEI: no Unicode characters, no punctuation."""
+
+SOURCE_CODE = Cleaning(stop_words=False, deletes=True)
+"""What the code of `meld-text-audio` does: it deletes characters, keeps stop words and lemmatises."""
+_DELETED = re.compile(r"[^A-Za-z\s']")
 
 
 def clean(text: str, cleaning: Cleaning) -> str:
@@ -105,8 +113,13 @@ def clean(text: str, cleaning: Cleaning) -> str:
         'not believe go'
         >>> clean("Was it you?", Cleaning())
         ''
+        >>> clean("I can’t believe it – you’ve gone!", SOURCE_CODE)
+        'i cant believe it youve go'
     """
-    text = text.translate(_APOSTROPHES)
+    if cleaning.deletes:
+        text = _DELETED.sub("", text.encode("ascii", "ignore").decode())
+    else:
+        text = text.translate(_APOSTROPHES)
     if cleaning.ascii_only:
         text = _ascii(text)
     if cleaning.lower:

@@ -2,8 +2,8 @@
 
 `text-embedding` with default settings equals sentence-transformers with all-MiniLM-L6-v2 (Reimers & Gurevych 2019,
 "Sentence-BERT", EMNLP): mean over tokens, scaled to length 1. The source of `meld-text-audio` uses BERT's first token
-(`pooling: cls`, `normalise: false`, `cleaning: source`) for its vectors and all hidden states for its LSTM. Its states
-include padding; those of `token-states` do not.
+(`pooling: cls`, `normalise: false`, `cleaning: source-code`) for its vectors and all hidden states for its LSTM, those
+of the padding included (`padding: kept`).
 """
 
 from __future__ import annotations
@@ -66,10 +66,23 @@ class EmbeddingSettings(TokenSettings):
     normalise: bool = True
 
 
-class _TextEncoder:
-    """Compute hidden states of a batch of texts, padded to the longest."""
+@dataclass(frozen=True)
+class StatesSettings(TokenSettings):
+    """Settings of one vector per token.
 
-    def __init__(self, settings: TokenSettings) -> None:
+    Args:
+        padding: `left-out`: states of tokens only; `kept`: every text has `max_tokens` states, those after its last
+            token being what the encoder computes for padding
+    """
+
+    padding: Literal["left-out", "kept"] = "left-out"
+
+
+class _TextEncoder:
+    """Compute hidden states of a batch of texts, padded to the longest, or to the maximum."""
+
+    def __init__(self, settings: TokenSettings, *, to_maximum: bool = False) -> None:
+        self._padding = "max_length" if to_maximum else "longest"
         self._tokenizer, self._model = checkpoints.text_encoder(settings.checkpoint)
         self._tokenizer.truncation_side = "left" if settings.context else "right"
         self._max_tokens = min(settings.max_tokens, _limit(self._tokenizer, self._model.config))
@@ -89,7 +102,7 @@ class _TextEncoder:
 
         encoded = self._tokenizer(
             [self._text(transcript) for transcript in batch],
-            padding=True,
+            padding=self._padding,
             truncation=True,
             max_length=self._max_tokens,
             return_tensors="pt",
@@ -128,11 +141,14 @@ def _mean(states: Any, mask: Any) -> Any:
     return (states * weights).sum(1) / weights.sum(1)
 
 
-def _start_states(settings: TokenSettings) -> Callable[[Sequence[Transcript]], list[Vector]]:
-    encoder = _TextEncoder(settings)
+def _start_states(settings: StatesSettings) -> Callable[[Sequence[Transcript]], list[Vector]]:
+    kept = settings.padding == "kept"
+    encoder = _TextEncoder(settings, to_maximum=kept)
 
     def states_of(batch: Sequence[Transcript]) -> list[Vector]:
         states, mask = encoder(batch)
+        if kept:
+            return list(states.numpy().astype(np.float32))
         return [row[keep].numpy().astype(np.float32) for row, keep in zip(states, mask, strict=True)]
 
     return states_of
@@ -152,7 +168,7 @@ EXTRACTORS = (
         "the last hidden states of an utterance's tokens in a pretrained text encoder",
         "text",
         "sequence",
-        TokenSettings,
+        StatesSettings,
         _start_states,
     ),
 )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks.features.base.extractor import Extractor, Transcript
-from tasks.features.text.cleaning import ASCII_WORDS, Cleaning, clean
+from tasks.features.text.cleaning import ASCII_WORDS, SOURCE_CODE, Cleaning, clean
 
-CleaningName = Literal["none", "source", "ascii-words"]
+CleaningName = Literal["none", "source", "source-code", "ascii-words"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class TextSettings:
 
     Args:
         cleaning: of each utterance; `none`: unchanged; `source`: all steps of `tasks.features.text.cleaning`, those of
-            `meld-text-audio`; `ascii-words`: without accents, other non-ASCII characters and punctuation (`ser-bench`)
+            `meld-text-audio`, corrected; `source-code`: what its code does; `ascii-words`: without accents, other
+            non-ASCII characters and punctuation (`ser-bench`)
         context: number of earlier utterances of the dialogue to prepend
         speakers: prefix each utterance with its speaker as in the table, such as "Joey: "
         separator: text between utterances; the separator token of BERT is "[SEP]", of RoBERTa "</s>"
@@ -73,11 +74,11 @@ def cleaner(name: CleaningName) -> Callable[[str], str]:
     """Return the cleaning function of a setting.
 
     Args:
-        name: `none` (only strips white space), `source` or `ascii-words`
+        name: `none` (only strips white space), `source`, `source-code` or `ascii-words`
     """
     if name == "none":
         return lambda text: text.strip()
-    steps = Cleaning() if name == "source" else ASCII_WORDS
+    steps = {"source": Cleaning(), "source-code": SOURCE_CODE, "ascii-words": ASCII_WORDS}[name]
     return lambda text: clean(text, steps)
 
 

@@ -15,6 +15,7 @@ from tasks.pages.experiment import modalities, spectrogram_charts
 
 if TYPE_CHECKING:
     from tasks.experiments.plot_data import PlotData
+    from tasks.pages.experiment.published_score import SourceScore
 
 MOST_SHOWN = 12
 """Rows of the tables of folds and of tuned fits; longer tables are collapsed."""
@@ -23,15 +24,19 @@ _SOUND = "No, by its protocol; the audit below lists what the protocol does not 
 _SMALLEST_REM, _LARGEST_REM = 0.85, 2.1
 
 
-def render(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData) -> str:
+def render(
+    results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData, source: SourceScore | None = None
+) -> str:
     """Return the page as HTML; the same input gives the same text.
 
     Args:
         results: content of `metrics.json`
         audit: checks of the folds, and findings
         plot_data: data of the charts
+        source: the score that the recipe's source reports
     """
-    return templating.render("pages/experiment/templates/experiment.html", **context(results, audit, plot_data))
+    variables = context(results, audit, plot_data)
+    return templating.render("pages/experiment/templates/experiment.html", source_score=source, **variables)
 
 
 def context(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData) -> dict[str, Any]:

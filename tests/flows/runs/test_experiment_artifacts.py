@@ -11,7 +11,7 @@ from prefect import flow
 from prefect.artifacts import Artifact
 
 from flows.runs import artifacts, experiment_artifacts
-from flows.runs.experiment_artifacts import address, audits, findings, leaderboard, published, scores
+from flows.runs.experiment_artifacts import address, audits, findings, leaderboard, scores
 from tasks.core import paths, tables
 from tasks.core.config import load
 from tasks.leaks.finding import AuditReport, Finding, FoldSize
@@ -33,15 +33,7 @@ def test_scores_have_interval_baselines_and_the_published_score(project: Path) -
     assert cells[5:7] == ["official", "**LEAKY**: no groups are kept apart"]
     majority, shuffled = (figures["baselines"][of]["weighted_f1"]["value"] for of in ("majority", "shuffled labels"))
     assert cells[7:9] == [f"{majority:.3f}", f"{shuffled:.3f}"]
-    assert published(name, "meld", "meld") == "accuracy 0.481, leaky"
     assert cells[9] == r"accuracy 0\.481, leaky"
-
-
-def test_only_recipes_of_the_book_have_a_published_score() -> None:
-    assert published("mine", "meld", "meld") == ""
-    assert published("meld-source-logistic-emotion", "tess", "tess") == ""
-    assert published("voices-source-logistic-emotion", "voices", "tess") == ""
-    assert published("voices-source-logistic-emotion", "voices", "meld")
 
 
 def test_an_experiment_links_to_its_page_on_the_report_site(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

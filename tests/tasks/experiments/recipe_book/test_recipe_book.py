@@ -234,3 +234,13 @@ def test_a_recipe_for_another_corpus_is_refused(settings: Config) -> None:
     )
     with pytest.raises(ConfigError, match="states no emotions"):
         plan.demand(wrong)
+
+
+def test_experiments_of_the_book_have_its_published_score() -> None:
+    reported = recipe_book.reported("meld-source-logistic-emotion", "meld", "meld")
+    assert reported is not None
+    assert (reported.system, reported.published) == ("meld-text-audio", "accuracy 0.481, leaky")
+    assert recipe_book.reported("voices-source-logistic-emotion-tiny", "voices", "meld") == reported
+    assert recipe_book.reported("mine", "meld", "meld") is None
+    assert recipe_book.reported("meld-source-logistic-emotion", "tess", "tess") is None
+    assert recipe_book.reported("voices-source-logistic-emotion", "voices", "tess") is None

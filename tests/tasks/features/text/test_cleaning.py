@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.features.text.cleaning import ASCII_WORDS, Cleaning, clean
+from tasks.features.text.cleaning import ASCII_WORDS, SOURCE_CODE, Cleaning, clean
 
 EVERYTHING = Cleaning()
 ALL_BUT_WORDS = Cleaning(stop_words=False, lemmas=False)
@@ -29,6 +29,22 @@ ALL_BUT_WORDS = Cleaning(stop_words=False, lemmas=False)
 )
 def test_sentences(raw: str, cleaned: str) -> None:
     assert clean(raw, EVERYTHING) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("raw", "cleaned"),
+    [
+        (
+            "also I was the point person on my company’s transition",
+            "also i be the point person on my companys transition",
+        ),
+        ("You must’ve had your hands full.", "you mustve have your hand full"),
+        ("That I did. That I did.", "that i do that i do"),
+        ("Okay...I don't. Café 66", "okayi do not caf"),
+    ],
+)
+def test_the_code_of_the_source_deletes_characters_and_keeps_stop_words(raw: str, cleaned: str) -> None:
+    assert clean(raw, SOURCE_CODE) == cleaned
 
 
 def test_words_are_filtered_not_letters() -> None:

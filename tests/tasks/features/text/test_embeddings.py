@@ -110,3 +110,13 @@ def test_minilm_vectors_reflect_similarity() -> None:
     assert happy.shape == (384,)
     np.testing.assert_allclose([np.linalg.norm(vector) for vector in (happy, glad, train)], 1, atol=1e-6)
     assert happy @ glad > 0.5 > happy @ train
+
+
+def test_padding_has_states_if_it_is_kept(tiny_bert: str) -> None:
+    texts = transcripts(*TEXTS[:3])
+    tokens = started("token-states", tiny_bert, max_tokens=20)(texts)
+    padded = started("token-states", tiny_bert, max_tokens=20, padding="kept")(texts)
+    for states, with_padding in zip(tokens, padded, strict=True):
+        assert len(states) < len(with_padding) == 20
+        # attention ignores padding: states of tokens stay the same
+        np.testing.assert_allclose(with_padding[: len(states)], states, atol=1e-5)

@@ -1,0 +1,54 @@
+"""The score that a recipe's source reports, beside the experiment's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tasks.experiments import recipe_book
+from tasks.pages.common import score_text
+from tasks.pages.leaderboard import published_scores
+
+_LEAKY = ", leaky"
+_NUMBER = re.compile(r"\d+\.\d+")
+
+
+class SourceScore(NamedTuple):
+    """A score in a source document.
+
+    Args:
+        source: name of the system
+        score: as published, such as "accuracy 0.481"
+        measure: as results name it, or an empty text if these have no such score
+        protocol: the source's, in its words, or an empty text
+        leaky: whether the source's training and test part share what they must not
+    """
+
+    source: str
+    score: str
+    measure: str
+    protocol: str
+    leaky: bool
+
+
+def source_score(results: Mapping[str, Any]) -> SourceScore | None:
+    """Return the published score of the recipe that an experiment comes from; None if there is none.
+
+    Args:
+        results: of the experiment
+    """
+    recipe = recipe_book.reported(results["experiment"], results["corpus"], results["reader"])
+    if recipe is None:
+        return None
+    score = recipe.published.removesuffix(_LEAKY)
+    leaky = score != recipe.published
+    values = {float(number) for number in _NUMBER.findall(score)}
+    name = next((key for key, title in score_text.NAMES.items() if score.lower().startswith(title.lower())), "")
+    protocols = [
+        entry.protocol
+        for entry in published_scores.beside(recipe.reader, results["target"])
+        if entry.source == recipe.system and entry.metric == name and entry.value in values
+    ]
+    measure = name if name in results["scores"] else ""
+    return SourceScore(recipe.system, score, measure, protocols[0] if len(set(protocols)) == 1 else "", leaky)

@@ -1,0 +1,40 @@
+"""The page of a recipe of the book shows the score that its source reports, beside its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks.experiments.plot_data import PlotData
+from tasks.leaks.finding import AuditReport
+from tasks.pages.experiment import page
+from tasks.pages.experiment.published_score import SourceScore, source_score
+from tests.tasks.pages.experiment_results import SCORE, of_classes
+
+
+NOTHING = PlotData({}, (), {}, (), ())
+
+
+def results(name: str) -> dict[str, Any]:
+    of = of_classes(experiment=name, corpus="meld", reader="meld", target="emotion", protocol="random(5)", leaky=True)
+    of["scores"] |= {"accuracy": SCORE}
+    return of
+
+
+def test_a_recipe_of_the_book_has_its_source_s_score() -> None:
+    assert source_score(results("meld-source-logistic-emotion")) == SourceScore(
+        "meld-text-audio", "accuracy 0.481", "accuracy", "random 80/20 on all splits pooled", True
+    )
+    assert source_score(results("meld-source-bilstm-emotion")) is None
+    assert source_score(results("mine")) is None
+
+
+def test_both_scores_are_in_a_table() -> None:
+    figures = results("meld-source-logistic-emotion")
+    audit = AuditReport("random(5)", "5 folds", 480, (), ())
+    text = page.render(figures, audit, NOTHING, source_score(figures))
+    table = text.split('id="published"')[1].split("</table>")[0]
+    assert "published: meld-text-audio" in table
+    assert "accuracy 0.481" in table
+    assert "0.610" in table
+    assert "random 80/20 on all splits pooled" in table
+    assert 'id="published"' not in page.render(figures, audit, NOTHING)
