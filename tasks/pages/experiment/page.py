@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasks.leaks.finding import AuditReport
 from tasks.pages.common import audit_page, score_text, templating
@@ -15,13 +15,30 @@ from tasks.pages.experiment import modalities, spectrogram_charts
 
 if TYPE_CHECKING:
     from tasks.experiments.plot_data import PlotData
-    from tasks.pages.experiment.published_score import SourceScore
 
 MOST_SHOWN = 12
 """Rows of the tables of folds and of tuned fits; longer tables are collapsed."""
 _SEEN = "all rows, including those of the test part"
 _SOUND = "No, by its protocol; the audit below lists what the protocol does not keep apart."
 _SMALLEST_REM, _LARGEST_REM = 0.85, 2.1
+
+
+class SourceScore(NamedTuple):
+    """A score in a source document.
+
+    Args:
+        source: name of the system
+        score: as published, such as "accuracy 0.481"
+        measure: as results name it, or an empty text if these have no such score
+        protocol: the source's, in its words, or an empty text
+        leaky: whether the source's training and test part share what they must not
+    """
+
+    source: str
+    score: str
+    measure: str
+    protocol: str
+    leaky: bool
 
 
 def render(

@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tasks.experiments import recipe_book
 from tasks.pages.common import score_text
+from tasks.pages.experiment.page import SourceScore
 from tasks.pages.leaderboard import published_scores
 
 _LEAKY = ", leaky"
 _NUMBER = re.compile(r"\d+\.\d+")
-
-
-class SourceScore(NamedTuple):
-    """A score in a source document.
-
-    Args:
-        source: name of the system
-        score: as published, such as "accuracy 0.481"
-        measure: as results name it, or an empty text if these have no such score
-        protocol: the source's, in its words, or an empty text
-        leaky: whether the source's training and test part share what they must not
-    """
-
-    source: str
-    score: str
-    measure: str
-    protocol: str
-    leaky: bool
 
 
 def source_score(results: Mapping[str, Any]) -> SourceScore | None:

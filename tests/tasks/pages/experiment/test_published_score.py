@@ -7,9 +7,9 @@ from typing import Any
 from tasks.experiments.plot_data import PlotData
 from tasks.leaks.finding import AuditReport
 from tasks.pages.experiment import page
-from tasks.pages.experiment.published_score import SourceScore, source_score
+from tasks.pages.experiment.page import SourceScore
+from tasks.pages.experiment.published_score import source_score
 from tests.tasks.pages.experiment_results import SCORE, of_classes
-
 
 NOTHING = PlotData({}, (), {}, (), ())
 
