@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,16 @@ def test_outputs_stay_while_their_stage_runs_again() -> None:
     assert [
         entry for entry in outputs if not isinstance(entry, dict) or not next(iter(entry.values()))["persist"]
     ] == []
+
+
+def test_metrics_are_few_and_templates_of_plots_exist() -> None:
+    assert [len(stage.get("metrics", [])) for stage in DAG.values() if "metrics" in stage] == [1, 1]
+    plots = [settings for stage in DAG.values() for entry in stage.get("plots", []) for settings in entry.values()]
+    assert plots
+    for plot in plots:
+        template = json.loads((ROOT / plot["template"]).read_text(encoding="utf-8"))
+        assert template["data"] == {"values": "<DVC_METRIC_DATA>"}
+        assert {"<DVC_METRIC_X>", "<DVC_METRIC_Y>"} <= set(re.findall("<[A-Z_]+>", json.dumps(template)))
 
 
 def test_outputs_lie_in_the_stages_own_folder() -> None:

@@ -110,7 +110,7 @@ def _plain(whole: Path, folder: Path) -> Inputs:
 def _agreement(pairs: Pairs) -> OutputComparison:
     """Report both scores; segments differ in the third voter and in the treatment of rolling captions."""
     folders = [Path(runs[-1].inputs["folder"]) for runs in (pairs.ours, pairs.theirs)]
-    mine = json.loads((folders[0] / paths.experiment(RECIPE) / "metrics.json").read_text(encoding="utf-8"))
+    mine = json.loads((folders[0] / paths.experiment(RECIPE) / "results.json").read_text(encoding="utf-8"))
     theirs = json.loads((folders[1] / "out" / "result.json").read_text(encoding="utf-8"))
     scores = (mine["scores"]["macro_f1"]["value"], theirs["macro_f1"])
     sizes = (mine["folds"][0]["n_train"], theirs["n_train"])

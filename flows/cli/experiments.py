@@ -191,7 +191,7 @@ def _write_variants(names: list[str], checkpoints: Sequence[str], *, tiny: bool)
 def _metrics(name: str) -> dict[str, Any] | None:
     from tasks.core import artifacts, paths
 
-    path: Path = paths.experiment(name) / "metrics.json"
+    path: Path = paths.experiment(name) / "results.json"
     if not path.is_file():
         return None
     metrics = artifacts.read_json(path)

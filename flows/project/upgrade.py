@@ -136,9 +136,19 @@ def _upgrade(folder: Path, report: Callable[[str], None], edits: Edits) -> None:
         shipped.create_own_stages(folder)
         plan.notes.append(f"{shipped.OWN}: made; stages of your own belong there (see docs/upgrading.md)")
     shipped.create_data_folders(folder)
+    _keep_results(folder)
     for note in plan.notes:
         report(note)
     shipped.record(folder)
+
+
+def _keep_results(folder: Path) -> None:
+    """Copy results to results.json, where an earlier version had them in metrics.json: they are shown until a rerun."""
+    data = folder / paths.DATA
+    for before in (*data.glob("experiment/*/metrics.json"), data / "labels" / "metrics.json"):
+        after = before.with_name("results.json")
+        if before.is_file() and not after.exists():
+            shipped.write(after, shipped.read(before))
 
 
 def _retired_outputs(folder: Path) -> list[str]:

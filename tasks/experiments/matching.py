@@ -10,7 +10,7 @@ from typing import Any
 from tasks.core.config import Config, Section
 
 DIGEST = "recipe_sha256"
-"""Key of the digest in `metrics.json` and in the model's card."""
+"""Key of the digest in `results.json` and in the model's card."""
 
 
 def digest(name: str, config: Config) -> str:
@@ -37,7 +37,7 @@ def matches(metrics: Mapping[str, Any], name: str, config: Config) -> bool:
     """Return whether results are those of the recipe as it is in params.yaml now.
 
     Args:
-        metrics: content of `metrics.json`, or of the model's card; those of older versions have no digest
+        metrics: content of `results.json`, or of the model's card; those of older versions have no digest
         name: of the experiment
         config: all settings
     """

@@ -76,7 +76,7 @@ def write(folder: Path, recipe: Plan, data: Data, model: Kept, metrics: Mapping[
         recipe: the experiment
         data: its rows
         model: what is kept
-        metrics: content of `metrics.json`
+        metrics: content of `results.json`
     """
     files = {**model.files, TRAINING_MEDIA: _training_media(recipe, data, model.split)}
     training = data.inputs.rows(model.split.train)

@@ -53,10 +53,12 @@ def write(target: Path, config: Config, recipe: Plan, data: Data, fits: Sequence
     metrics["simulated"] = artifacts.read_json(paths.reading(recipe.recipe.corpus)).get("simulated", False)
     metrics["model"] |= model_plots.size(model.fitted, model.files)
     tables.write_text(target / "audit.json", json.dumps(audit.to_dict(), indent=2, ensure_ascii=False) + "\n")
-    tables.write_text(target / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+    tables.write_text(target / "results.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+    tables.write_text(target / "metrics.json", json.dumps(results.few(metrics), indent=2) + "\n")
     with tables.whole(target / "predictions.parquet") as part:
         artifacts.write_parquet(results.predictions(scorer, tested), part)
     tables.write_csv(target / "confusion.csv", results.confusion(scorer, tested[RECIPE]))
+    tables.write_csv(target / "per_class.csv", results.by_class(metrics))
     curves = _curves(fits[0])
     tables.write(curves, target / "curves.parquet", _CURVES)
     drawn = replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +26,9 @@ from tasks.leaks.finding import AuditReport
 _LIBRARIES = (
     "undertone", "numpy", "scikit-learn", "imbalanced-learn", "torch", "lightning", "transformers", "xgboost-cpu",
 )  # fmt: skip
+_SECOND = {"classes": "macro_f1", "labels": "micro_f1", "values": "correlation"}
+"""Score of each task beside its headline score in `metrics.json`."""
+_BY_CLASS = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
 
 def metrics(
@@ -107,6 +111,23 @@ def metrics(
     return metrics
 
 
+def few(results: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the few numbers of an experiment that `dvc metrics` compares, rounded to four digits.
+
+    Args:
+        results: content of `results.json`
+
+    Returns:
+        the headline score and a second one; `low` and `high`, the interval of the first; `base`, the first one of the
+        majority class or the training mean; `n`, test rows
+    """
+    measure, scored = results["measure"], results["scores"]
+    values = {name: scored[name]["value"] for name in (measure, _SECOND[results["task"]])}
+    values |= {side: scored[measure][side] for side in ("low", "high")}
+    values["base"] = next(iter(results["baselines"].values()))[measure]["value"]
+    return {name: None if value is None else round(value, 4) for name, value in values.items()} | {"n": results["n"]}
+
+
 def predictions(scorer: Scorer, tested: Mapping[str, Sequence[Run]]) -> pa.Table:
     """Return the test rows' predictions of every variant: ids, run, fold, actual and predicted classes, all scores.
 
@@ -135,26 +156,52 @@ def predictions(scorer: Scorer, tested: Mapping[str, Sequence[Run]]) -> pa.Table
     return pa.concat_tables(tables)
 
 
-def confusion(scorer: Scorer, of_recipe: Sequence[Run]) -> list[dict[str, str]]:
-    """Return actual and predicted class of every row, for a plot: one row per label; values are rounded.
+def confusion(scorer: Scorer, of_recipe: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return the number of rows of each pair of actual and predicted class, summed over seeds, for a plot.
+
+    Several labels at once give the pairs of each label; values are rounded.
 
     Args:
         scorer: of the experiment
         of_recipe: runs of the recipe
+
+    Returns:
+        all pairs, in the order of the classes
     """
-    rows = []
+    task, names = scorer.plan.task, scorer.data.outputs
+    counts: Counter[tuple[Any, Any]] = Counter()
     for run in of_recipe:
-        if scorer.plan.task == "classes":
-            pairs = zip(run.actual.tolist(), scorer.predicted(run).tolist(), strict=True)
-            rows += [{"actual": a, "predicted": p} for a, p in pairs]
-        elif scorer.plan.task == "labels":
-            for k, name in enumerate(scorer.data.outputs):
-                pairs = zip(run.actual[:, k] > scoring.THRESHOLD, run.scores[:, k] > scoring.THRESHOLD, strict=True)
-                rows += [{"actual": _whether(name, a), "predicted": _whether(name, p)} for a, p in pairs]
+        if task == "classes":
+            counts.update(zip(run.actual.tolist(), scorer.predicted(run).tolist(), strict=True))
+        elif task == "labels":
+            actual, called = run.actual > scoring.THRESHOLD, run.scores > scoring.THRESHOLD
+            for k, name in enumerate(names):
+                counts.update(
+                    (_whether(name, a), _whether(name, c)) for a, c in zip(actual[:, k], called[:, k], strict=True)
+                )
         else:
-            pairs = zip(np.rint(run.actual), np.rint(run.scores[:, 0]), strict=True)
-            rows += [{"actual": f"{a:.0f}", "predicted": f"{p:.0f}"} for a, p in pairs]
-    return rows
+            counts.update(zip(np.rint(run.actual).tolist(), np.rint(run.scores[:, 0]).tolist(), strict=True))
+    if task == "labels":
+        grids = [(_whether(name, True), _whether(name, False)) for name in names]
+    else:
+        grids = [scorer.outputs if task == "classes" else tuple(sorted({value for pair in counts for value in pair}))]
+    return [{"actual": a, "predicted": p, "n": counts[a, p]} for grid in grids for a in grid for p in grid]
+
+
+def by_class(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return precision, recall and F1 of each class or label, one row per value, for a plot.
+
+    Args:
+        results: content of `results.json`; other targets than classes and labels give one row without a value
+    """
+    scored = results["scores"]
+    rows = [
+        {"class": name, "measure": title, "value": round(values[measure], 4)}
+        for name, values in (scored.get("per_class") or scored.get("per_label") or {}).items()
+        for measure, title in _BY_CLASS.items()
+        if measure in values
+    ]
+    return rows or [{"class": "", "measure": "", "value": None}]
 
 
 def cost(all_fits: Sequence[Fits]) -> dict[str, Any]:

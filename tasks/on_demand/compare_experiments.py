@@ -127,7 +127,7 @@ def _predictions(name: str) -> dict[str, _Predicted]:
 
 
 def _metrics(name: str) -> dict[str, Any]:
-    metrics = artifacts.read_json(paths.experiment(name) / "metrics.json")
+    metrics = artifacts.read_json(paths.experiment(name) / "results.json")
     return metrics
 
 

@@ -25,7 +25,7 @@ _INELIGIBLE = frozenset({eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibilit
 
 
 def run(config: Config, *, each: Each) -> None:
-    """Measure label quality and write `data/labels/metrics.json` and `curve.csv`.
+    """Measure label quality and write `data/labels/results.json`, `metrics.json` and `curve.csv`.
 
     Args:
         config: params.yaml
@@ -45,6 +45,7 @@ def run(config: Config, *, each: Each) -> None:
     ]
     report["proposed"] = proposed(texts, config, config.labels.least_coverage)
     tables.write_text(paths.LABELS, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    tables.write_text(paths.LABEL_METRICS, json.dumps(label_quality.few(report), indent=2) + "\n")
     tables.write_csv(paths.CURVE, report["curve"] or [dict.fromkeys(("threshold", "coverage", "n", "macro_f1"))])
 
 

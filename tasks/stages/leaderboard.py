@@ -16,7 +16,7 @@ def run(config: Config, *, each: Each) -> None:
         config: all settings
         each: unused
     """
-    files = [paths.experiment(name) / "metrics.json" for name in config.experiments]
+    files = [paths.experiment(name) / "results.json" for name in config.experiments]
     results = [artifacts.read_json(path) for path in files if path.is_file()]
     marked = [{**metrics, "mark": result_marks.outdated(metrics, config)} for metrics in results]
     tables.write_text(paths.LEADERBOARD, page.render(marked))

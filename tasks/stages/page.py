@@ -19,7 +19,7 @@ def run(config: Config, name: str, *, each: Each) -> None:
         each: unused
     """
     folder = paths.experiment(name)
-    metrics, audit = (artifacts.read_json(folder / file) for file in ("metrics.json", "audit.json"))
+    metrics, audit = (artifacts.read_json(folder / file) for file in ("results.json", "audit.json"))
     drawn = plot_data.read(folder / "plot_data.json")
     source = published_score.source_score(metrics)
     tables.write_text(paths.page(name), page.render(metrics, AuditReport.from_dict(audit), drawn, source))

@@ -45,7 +45,7 @@ def test_the_page_works_as_it_stands(tmp_path: Path) -> None:
             [sys.executable, "-m", "tasks", stage], cwd=house, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-    found = json.loads((house / "data/experiment/voices-centroid/metrics.json").read_text())
+    found = json.loads((house / "data/experiment/voices-centroid/results.json").read_text())
     assert found["model"]["name"] == "centroid"
     assert found["features"][0]["settings"] == {"frame_s": 0.03}
     assert {one["sharpness"] for one in found["tuned"]} <= {0.5, 1.0, 2.0}

@@ -187,7 +187,7 @@ def run(name: str, settings: Config) -> dict[str, Any]:
             extract.run(settings, one, each=serial)
     experiment.run(settings, name, each=serial)
     page.run(settings, name, each=serial)
-    found: dict[str, Any] = json.loads((paths.experiment(name) / "metrics.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads((paths.experiment(name) / "results.json").read_text(encoding="utf-8"))
     return found
 
 

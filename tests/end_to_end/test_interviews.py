@@ -94,7 +94,7 @@ def test_eight_recipes_run_by_both_drivers(
     pages = tuple(f"page@{name}" for name in experiments)
     reproduce(pages)
     for name in experiments:
-        metrics = json.loads((paths.experiment(name) / "metrics.json").read_text(encoding="utf-8"))
+        metrics = json.loads((paths.experiment(name) / "results.json").read_text(encoding="utf-8"))
         assert metrics["n"] > 20
         assert {"majority", "shuffled labels"} <= metrics["baselines"].keys()
         assert 0 < metrics["scores"]["macro_f1"]["value"] <= 1

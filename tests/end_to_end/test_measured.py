@@ -46,7 +46,7 @@ def measure(folder: Path, real_data: Path, monkeypatch: pytest.MonkeyPatch) -> M
         done += [f"extract@{one}" for one in features if not paths.features(corpus, one).is_dir()]
         for stage in (*done, f"experiment@{name}"):
             run_stage(stage, settings, each.local(settings.runtime), by="make measure")
-        found: dict[str, Any] = json.loads((paths.experiment(name) / "metrics.json").read_text())
+        found: dict[str, Any] = json.loads((paths.experiment(name) / "results.json").read_text())
         cost = json.loads(paths.cost(name).read_text())
         shown = {one: f"{found['scores'][one]['value']:.3f} ({found['scores'][one]['low']:.3f}–"
                       f"{found['scores'][one]['high']:.3f})" for one in ("weighted_f1", "uar", "accuracy")}  # fmt: skip

@@ -77,7 +77,7 @@ def ran(project: Path, encoders: dict[str, str]) -> Ran:
             }
         )
         _run(settings, name)
-        found: dict[str, Any] = json.loads((paths.experiment(name) / "metrics.json").read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads((paths.experiment(name) / "results.json").read_text(encoding="utf-8"))
         return found
 
     return run

@@ -116,7 +116,7 @@ def test_the_classifier_hears_prosody_and_nothing_else(
     (folder,) = workspaces("project", prosody=prosody)
     monkeypatch.chdir(folder)
     in_process.bring_up_to_date(["experiment@interviews-source"], say=str)
-    metrics: dict[str, Any] = json.loads((paths.experiment("interviews-source") / "metrics.json").read_text())
+    metrics: dict[str, Any] = json.loads((paths.experiment("interviews-source") / "results.json").read_text())
     macro_f1 = {name: scores["macro_f1"] for name, scores in score_text.systems(metrics).items()}
     if apart:
         assert macro_f1["recipe"].side_of(macro_f1[score_text.SHUFFLED]) == "above"

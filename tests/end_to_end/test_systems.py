@@ -130,7 +130,7 @@ def test_every_system_runs_by_both_doors(
     monkeypatch.chdir(by_dvc)
     reproduce(stages)
     for name in names:
-        found = json.loads((paths.experiment(name) / "metrics.json").read_text())
+        found = json.loads((paths.experiment(name) / "results.json").read_text())
         assert found["simulated"]
         assert {"majority", "shuffled labels"} <= set(found["baselines"])
         assert found["leaky"] == ("source" in name)
@@ -200,5 +200,5 @@ def test_a_recipe_is_tried_with_random_weights(tmp_path: Path, monkeypatch: pyte
     (name,) = set(config.load(paths.PARAMS).experiments) - {"interviews-source"}
     assert name == "friends-bert-logistic-emotion-tiny"
     run_experiments([name], force=False)
-    assert json.loads((paths.experiment(name) / "metrics.json").read_text())["random_weights"]
+    assert json.loads((paths.experiment(name) / "results.json").read_text())["random_weights"]
     assert "random weights" in paths.page(name).read_text().lower()

@@ -24,7 +24,7 @@ def overview(config: Config, results: Sequence[Mapping[str, Any]], only: Sequenc
 
     Args:
         config: all settings
-        results: `metrics.json` of experiments
+        results: `results.json` of experiments
         only: names of the experiments to print; all if empty
     """
     console = Console()
@@ -60,7 +60,7 @@ def result(config: Config, metrics: Mapping[str, Any], cost: Mapping[str, Any] |
 
     Args:
         config: all settings
-        metrics: its `metrics.json`
+        metrics: its `results.json`
         cost: of its training on this machine, if known
     """
     console = Console()
@@ -93,7 +93,7 @@ def score_table(metrics: Mapping[str, Any]) -> Table:
     """Return the table of an experiment's scores and those of its baselines.
 
     Args:
-        metrics: its `metrics.json`
+        metrics: its `results.json`
     """
     title = metrics["experiment"] + (" (simulated)" if metrics.get("simulated") else "")
     by_system = {"the recipe": metrics["scores"], **metrics["baselines"]}

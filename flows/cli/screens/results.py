@@ -28,7 +28,7 @@ def headline(experiment: str) -> None:
     Args:
         experiment: its name
     """
-    metrics = artifacts.read_json(paths.experiment(experiment) / "metrics.json")
+    metrics = artifacts.read_json(paths.experiment(experiment) / "results.json")
     console = Console()
     console.print(experiments.score_table(metrics))
     if metrics.get("references"):

@@ -85,6 +85,20 @@ def measured(texts: VotedTexts, how: Combination, thresholds: Thresholds, bootst
     }
 
 
+def few(report: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the few numbers that `dvc metrics` compares: macro F1 of the labels against listeners, its interval, n.
+
+    Args:
+        report: content of `results.json`
+    """
+    (used,) = (entry["covered"] for entry in report["combinations"] if entry["used"])
+    if used is None:
+        return {"macro_f1": None, "low": None, "high": None, "n": 0}
+    scored = used["macro_f1"]
+    values = {"macro_f1": scored["value"], "low": scored["low"], "high": scored["high"]}
+    return {name: None if value is None else round(value, 4) for name, value in values.items()} | {"n": used["n"]}
+
+
 def curve(texts: VotedTexts, how: Combination, bootstrap: Bootstrap) -> list[threshold.ThresholdPoint]:
     """Return coverage and macro F1 over the threshold of a combination.
 

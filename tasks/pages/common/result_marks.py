@@ -14,7 +14,7 @@ def outdated(metrics: Mapping[str, Any], config: Config) -> str:
     """Return in what an experiment's results differ from its recipe in params.yaml; no text if they match it.
 
     Args:
-        metrics: content of `metrics.json`
+        metrics: content of `results.json`
         config: all settings
     """
     name = metrics["experiment"]
@@ -29,7 +29,7 @@ def all_of(metrics: Mapping[str, Any], config: Config) -> list[str]:
     """Return all marks of an experiment's results, those of reruns included; none if they are up to date.
 
     Args:
-        metrics: content of `metrics.json`
+        metrics: content of `results.json`
         config: all settings
     """
     unfinished = locks.unfinished(f"experiment@{metrics['experiment']}")
@@ -41,7 +41,7 @@ def untrained(metrics: Mapping[str, Any]) -> str:
     """Return that small models of random weights stood in for pretrained ones; no text for other results.
 
     Args:
-        metrics: content of `metrics.json`
+        metrics: content of `results.json`
     """
     return "random weights: the scores only show that the recipe runs" if metrics.get("random_weights") else ""
 

@@ -98,7 +98,7 @@ def headline(results: Mapping[str, Any]) -> str:
     """Return the name of an experiment's headline score.
 
     Args:
-        results: content of the experiment's `metrics.json`
+        results: content of the experiment's `results.json`
     """
     return headline_measure(results["task"], results["reader"], results["protocol"])
 
@@ -132,7 +132,7 @@ def leak(results: Mapping[str, Any]) -> str:
     (1.3 % of MELD's test part overlaps in time with training) is only listed with the audit.
 
     Args:
-        results: content of the experiment's `metrics.json`
+        results: content of the experiment's `results.json`
     """
     declared = [
         finding["check"]
@@ -152,7 +152,7 @@ def summary(results: Mapping[str, Any]) -> Headline:
     """Return the headline score with interval, n, protocol and baselines.
 
     Args:
-        results: content of the experiment's `metrics.json`
+        results: content of the experiment's `results.json`
     """
     measure, leaky = headline(results), leak(results)
     scores = {name: by_measure[measure] for name, by_measure in systems(results).items()}

@@ -35,7 +35,7 @@ class Gain(NamedTuple):
 
 
 def gains(results: Mapping[str, Any]) -> list[Gain]:
-    """Return what every modality adds to the headline score, in the order of `metrics.json`."""
+    """Return what every modality adds to the headline score, in the order of `results.json`."""
     name = score_text.headline(results)
     return [
         Gain(

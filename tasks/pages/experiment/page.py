@@ -47,7 +47,7 @@ def render(
     """Return the page as HTML; the same input gives the same text.
 
     Args:
-        results: content of `metrics.json`
+        results: content of `results.json`
         audit: checks of the folds, and findings
         plot_data: data of the charts
         source: the score that the recipe's source reports
@@ -60,7 +60,7 @@ def context(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData)
     """Return the variables of the template; pages that extend it add theirs.
 
     Args:
-        results: content of `metrics.json`
+        results: content of `results.json`
         audit: checks of the folds, and findings
         plot_data: data of the charts
     """

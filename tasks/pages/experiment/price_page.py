@@ -117,5 +117,5 @@ def notes(price: Mapping[str, Any]) -> list[str]:
 
 
 def _sides(price: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return both sides with what they share, as `metrics.json` has it."""
+    """Return both sides with what they share, as `results.json` has it."""
     return [{**price, **price[side]} for side in ("honest", "leaky")]

@@ -52,7 +52,7 @@ def render(results: Sequence[Mapping[str, Any]]) -> str:
     """Return the leaderboard as HTML; the order of the results does not matter.
 
     Args:
-        results: content of every experiment's `metrics.json`
+        results: content of every experiment's `results.json`
     """
     return templating.render(
         "pages/leaderboard/templates/leaderboard.html",
@@ -71,7 +71,7 @@ def rows(results: Sequence[Mapping[str, Any]]) -> list[RankedExperiment]:
     """Return every experiment with its rank, sorted by corpus, target, set of classes, protocol and score.
 
     Args:
-        results: content of every experiment's `metrics.json`
+        results: content of every experiment's `results.json`
     """
     ranked: list[RankedExperiment] = []
     for _, same_group in groupby(sorted(results, key=_group_of), key=_group_of):

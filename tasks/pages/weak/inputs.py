@@ -69,8 +69,8 @@ def read(experiment: str) -> RunResults:
     from tasks.experiments import plot_data
 
     folder = paths.experiment(experiment)
-    files = {name: folder / name for name in ("metrics.json", "audit.json", "plot_data.json", "predictions.parquet")}
-    metrics = artifacts.read_json(files["metrics.json"])
+    files = {name: folder / name for name in ("results.json", "audit.json", "plot_data.json", "predictions.parquet")}
+    metrics = artifacts.read_json(files["results.json"])
     corpus, target = metrics["corpus"], metrics["target"]
     if (metrics["reader"], target) != (INTERVIEWS, "sentiment"):
         raise ConfigError(

@@ -91,6 +91,15 @@ def test_an_unedited_project_is_upgraded_and_keeps_its_results(old: Path, monkey
     assert contents(old).items() >= after.items(), "opening the DAG changes no file"
 
 
+def test_results_of_an_earlier_version_are_still_read(old: Path) -> None:
+    folder = old / "data" / "experiment" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "metrics.json").write_text('{"all": "scores"}')
+    upgraded(old)
+    assert (folder / "results.json").read_text() == '{"all": "scores"}'
+    assert (folder / "metrics.json").read_text() == '{"all": "scores"}'
+
+
 def test_a_second_upgrade_does_nothing(old: Path) -> None:
     upgraded(old)
     stamps = {name: (old / name).stat().st_mtime_ns for name in shipped.COPIED}

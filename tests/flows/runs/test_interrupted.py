@@ -126,5 +126,5 @@ def test_a_stopped_rerun_leaves_the_results_and_the_next_one_completes(
 
 
 def marks() -> list[str]:
-    metrics = json.loads((paths.experiment("trial") / "metrics.json").read_text())
+    metrics = json.loads((paths.experiment("trial") / "results.json").read_text())
     return result_marks.all_of(metrics, config.load(paths.PARAMS))

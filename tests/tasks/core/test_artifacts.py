@@ -82,7 +82,7 @@ def test_tables_of_older_versions_have_no_digest(tmp_path: Path) -> None:
         ),
         ("data/polarity/votes.parquet", "undertone run polarity --force"),
         ("data/corpus/tess/utterances.parquet", "undertone run corpus@tess --force"),
-        ("data/experiment/mine/metrics.json", "undertone run experiment@mine --force"),
+        ("data/experiment/mine/results.json", "undertone run experiment@mine --force"),
         ("elsewhere/x.parquet", "run the stage that writes it again"),
     ],
 )

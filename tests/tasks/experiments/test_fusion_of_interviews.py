@@ -88,7 +88,7 @@ def gains(text: float, sound: float, fusion: str) -> dict[str, dict[str, float]]
         write_features(rows, BLOCKS[modality], information, seed)
     chosen, name = settings_of(fusion)
     experiment.run(chosen, name, each=each.local(chosen.runtime))
-    metrics = json.loads((paths.experiment(name) / "metrics.json").read_text(encoding="utf-8"))
+    metrics = json.loads((paths.experiment(name) / "results.json").read_text(encoding="utf-8"))
     alone = [entry for entry in metrics["modalities"] if entry["how"] == "alone"]
     return {"+".join(entry["modalities"]): entry["gain"]["uar"] for entry in alone}
 

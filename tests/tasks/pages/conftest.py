@@ -89,7 +89,7 @@ class Run:
             ]
             _write(mine, tables.REJECTED, path)
         self.write_predictions()
-        _write_json(EXPERIMENT / "metrics.json", self.metrics())
+        _write_json(EXPERIMENT / "results.json", self.metrics())
         _write_json(EXPERIMENT / "audit.json", AUDIT)
         tables.write_text(EXPERIMENT / "plot_data.json", plot_data.dumps(drawn(self.classes)))
         _write_json(paths.LABELS, self.label_quality())

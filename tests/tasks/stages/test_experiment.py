@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import functools
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,10 +92,48 @@ def test_values(toy: Toy) -> None:
     assert found["baselines"]["majority"]["mae"]["value"] > found["scores"]["mae"]["value"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({}, {"uar", "macro_f1"}),
+        ({"reader": "mosei", "extra": True, "target": "emotions"}, {"macro_f1", "micro_f1"}),
+        (
+            {"reader": "mosei", "extra": True, "target": "sentiment_intensity", "model": {"name": "ridge"}},
+            {"mae", "correlation"},
+        ),
+    ],
+)
+def test_metrics_of_dvc_are_few_and_those_of_the_results(toy: Toy, settings: dict[str, Any], names: set[str]) -> None:
+    found = run(toy(protocol="group-k-fold(4)", **settings))
+    few = json.loads((paths.experiment("trial") / "metrics.json").read_text())
+    assert few.keys() == names | {"low", "high", "base", "n"}
+    scored = found["scores"][found["measure"]]
+    assert (few["low"], few[found["measure"]]) == (round(scored["low"], 4), round(scored["value"], 4))
+    assert few["base"] == round(found["baselines"]["majority"][found["measure"]]["value"], 4)
+    assert few["n"] == found["n"]
+
+
+def csv_rows(name: str) -> list[dict[str, str]]:
+    with (paths.experiment("trial") / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_plots_of_dvc_have_the_rows_of_the_results(toy: Toy) -> None:
+    found = run(toy())
+    pairs = csv_rows("confusion.csv")
+    n_classes = len(found["outputs"])
+    cells = [int(row["n"]) for row in pairs]
+    assert [cells[k * n_classes : (k + 1) * n_classes] for k in range(n_classes)] == found["scores"]["confusion"]
+    assert [row["actual"] for row in pairs[::n_classes]] == found["outputs"]
+    scores = csv_rows("per_class.csv")
+    assert len(scores) == 3 * n_classes
+    assert float(scores[0]["value"]) == round(found["scores"]["per_class"][scores[0]["class"]]["precision"], 4)
+
+
 def test_the_same_seed_gives_the_same_bytes_whatever_the_workers(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     config = toy(tune={"grid": {"c": [0.1, 1.0]}, "folds": 3})
     run(config)
-    names = ("metrics.json", "predictions.parquet", "confusion.csv", "curves.parquet", "audit.json", "plot_data.json")
+    names = ("results.json", "predictions.parquet", "confusion.csv", "curves.parquet", "audit.json", "plot_data.json")
     first = {name: (paths.experiment("trial") / name).read_bytes() for name in names}
     model = {
         path.name: path.read_bytes() for path in (paths.experiment("trial") / "model").rglob("*") if path.is_file()

@@ -17,7 +17,7 @@ def test_scores_stand_beside_baselines_and_both_references(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     metrics = of_classes(references=REFERENCES, protocol_in_words="[b]Test[/] as listed.")
-    tables.write_text(paths.experiment("mine") / "metrics.json", json.dumps(metrics))
+    tables.write_text(paths.experiment("mine") / "results.json", json.dumps(metrics))
     results.headline("mine")
     printed = [[cell.strip() for cell in line.split("│")] for line in capsys.readouterr().out.splitlines()]
     rows = {cells[1]: cells[2:] for cells in printed if len(cells) > 3}

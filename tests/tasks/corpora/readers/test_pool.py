@@ -62,7 +62,7 @@ def test_learn_from_one_and_test_on_the_other(acted: Path, project: Path) -> Non
     corpus.run(settings, "acted", each=each.local(runtime))
     extract.run(settings, "acted-voice", each=each.local(runtime))
     experiment.run(settings, "cross", each=each.local(runtime))
-    metrics = json.loads((paths.experiment("cross") / "metrics.json").read_text())
+    metrics = json.loads((paths.experiment("cross") / "results.json").read_text())
     assert [fold["fold"] for fold in metrics["folds"]] == ["corpus emodb", "corpus tess"]
     assert metrics["averaging"] == "per fold"
     rows = tables.read_corpus(paths.utterances("acted")).to_pylist()

@@ -66,7 +66,7 @@ def test_results_are_older_than_a_run_that_is_going_on_or_did_not_finish(toy: To
 
 def test_random_weights_are_marked_in_lists_and_on_the_leaderboard(toy: Toy) -> None:
     config = toy()
-    path = paths.experiment("trial") / "metrics.json"
+    path = paths.experiment("trial") / "results.json"
     metrics = {**run(config), "random_weights": True}
     path.write_text(json.dumps(metrics))
     assert result_marks.all_of(metrics, config) == ["random weights: the scores only show that the recipe runs"]

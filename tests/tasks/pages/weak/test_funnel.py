@@ -142,7 +142,7 @@ def test_an_unknown_row_raises(finished: Callable[..., Any]) -> None:
 
 
 def rewrite_metrics(**changes: Any) -> None:
-    path = EXPERIMENT / "metrics.json"
+    path = EXPERIMENT / "results.json"
     tables.write_text(path, json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes))
 
 

@@ -171,7 +171,7 @@ def test_no_segments_when_none_are_asked_for(finished: Callable[..., Any], setti
 
 
 @pytest.mark.parametrize(
-    "path", [paths.VIDEOS, FEATURES / "index.parquet", EXPERIMENT / "metrics.json"], ids=lambda path: path.stem
+    "path", [paths.VIDEOS, FEATURES / "index.parquet", EXPERIMENT / "results.json"], ids=lambda path: path.stem
 )
 def test_a_missing_file_names_the_stage_to_run(
     finished: Callable[..., Any], settings: config.Config, path: Any
@@ -184,7 +184,7 @@ def test_a_missing_file_names_the_stage_to_run(
 
 def test_damaged_metrics_are_named(finished: Callable[..., Any], settings: config.Config) -> None:
     finished()
-    (EXPERIMENT / "metrics.json").write_text("{", encoding="utf-8")
+    (EXPERIMENT / "results.json").write_text("{", encoding="utf-8")
     with pytest.raises(TableError, match=r"metrics\.json is damaged .* run experiment@interviews-source --force"):
         make(settings)
 
