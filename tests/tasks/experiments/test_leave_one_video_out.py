@@ -59,7 +59,7 @@ def test_each_video_of_the_training_list_is_a_fold(interviews: None) -> None:
         }
     )
     experiment.run(settings, name, each=each.local(settings.runtime))
-    results = json.loads((paths.experiment(name) / "metrics.json").read_text())
+    results = json.loads((paths.experiment(name) / "results.json").read_text())
     n_tested = VIDEOS["train"] * PER_VIDEO
     assert [fold["fold"] for fold in results["folds"]] == [f"group train-{video}" for video in range(VIDEOS["train"])]
     assert {fold["n_train"] for fold in results["folds"]} == {n_tested - PER_VIDEO}

@@ -185,7 +185,7 @@ def test_a_missing_file_names_the_stage_to_run(
 def test_damaged_metrics_are_named(finished: Callable[..., Any], settings: config.Config) -> None:
     finished()
     (EXPERIMENT / "results.json").write_text("{", encoding="utf-8")
-    with pytest.raises(TableError, match=r"metrics\.json is damaged .* run experiment@interviews-source --force"):
+    with pytest.raises(TableError, match=r"results\.json is damaged .* run experiment@interviews-source --force"):
         make(settings)
 
 
