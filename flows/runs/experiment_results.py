@@ -14,11 +14,9 @@ def read(name: str) -> dict[str, Any] | None:
     Args:
         name: of the experiment
     """
-    folder = paths.experiment(name)
-    # results of earlier versions lie in the file that now has only DVC's few metrics
-    file = next((folder / file for file in ("results.json", "metrics.json") if (folder / file).is_file()), None)
+    path = paths.experiment(name) / "results.json"
     try:
-        results: dict[str, Any] | None = artifacts.read_json(file) if file else None
+        results: dict[str, Any] | None = artifacts.read_json(path) if path.is_file() else None
     except UndertoneError:
         return None
     return results

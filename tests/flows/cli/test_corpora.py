@@ -44,7 +44,7 @@ def test_the_flow_reads_the_corpora_of_params_yaml(corpora: Path) -> None:
     assert all(dag.is_current(stage) for stage in ("corpus@my-plain", "corpus@my-tess"))
     assert "corpus@my-tess" not in dag.up_to("report")
     first = {path.name: path.read_bytes() for path in paths.folder("corpus@my-tess").iterdir()}
-    assert corpus_benchmark(runner="threads", return_state=True).message == "0 stages run, 3 current"
+    assert corpus_benchmark(runner="threads", return_state=True).message == "nothing changed; 0 stages run, 3 current"
     done = undertone("run", "--force", "corpus@my-tess")
     assert done.returncode == 0, done.stderr
     assert {path.name: path.read_bytes() for path in paths.folder("corpus@my-tess").iterdir()} == first

@@ -91,7 +91,7 @@ class _Dag:
 def test_a_run_of_experiments_publishes_scores_audits_and_the_leaderboard(project: Path, prefect: None) -> None:
     params = Path("params.yaml")
     folder, name = paths.experiment("interviews-source"), "interviews-source"
-    tables.write_text(folder / "metrics.json", json.dumps(of_classes(experiment=name)))
+    tables.write_text(folder / "results.json", json.dumps(of_classes(experiment=name)))
     tables.write_text(folder / "audit.json", json.dumps(REPORT.to_dict()))
     tables.write_text(paths.LEADERBOARD, "<html>")
     assert name in load(params).experiments

@@ -66,8 +66,8 @@ def test_files_of_the_runs_stages_are_read(project: Path) -> None:
     video = {**texts, "video_id": "train-1", "split": "train", "duration_s": 9.0, "audio_sha256": "0" * 64}
     video["caption_kind"] = "manual"
     tables.write(tables.from_rows([video], tables.VIDEOS), paths.VIDEOS, tables.VIDEOS)
-    tables.write_text(paths.experiment("mine") / "metrics.json", json.dumps(of_classes()))
-    tables.write_text(paths.experiment("torn") / "metrics.json", "{")
+    tables.write_text(paths.experiment("mine") / "results.json", json.dumps(of_classes()))
+    tables.write_text(paths.experiment("torn") / "results.json", "{")
     read = snapshot(stages)
     assert (read.videos, read.rejected) == ({"train-1"}, {"train-3"})
     assert {name: score.measure for name, score in read.scores.items()} == {"mine": "UAR"}
