@@ -92,7 +92,7 @@ def of(scorer: Scorer, systems: Mapping[str, Sequence[Run]], model: Kept) -> lis
 
     Args:
         scorer: of the experiment
-        systems: runs of the recipe, and of baselines, the majority class among them
+        systems: runs of the recipe, and of baselines, the majority class (one constant answer) among them
         model: the kept model; of an official split it also predicts rated test rows without a label
     """
     recipe = scorer.plan.recipe

@@ -131,20 +131,21 @@ class Scorer:
         return self._of_utterances(self._gathered([(rows, 0, scoring.aligned(scores, names, self.data.outputs))]))
 
     def majority(self, splits: Sequence[Split]) -> Run:
-        """Return the baseline that always predicts the training part's commonest class, or its mean value.
+        """Return the baseline of one constant answer: the commonest class, or the mean, of all folds' training parts.
+
+        A constant for each fold would be worse than chance where folds differ in their classes: the class that a test
+        part has most of is rarer in its training part.
 
         Args:
             splits: the folds
         """
-        parts = []
-        for number, split in enumerate(splits):
-            target = self.data.target[split.train]
-            if self.plan.task == "classes":
-                counts = [(target == output).sum() for output in self.data.outputs]
-                row = np.eye(len(self.data.outputs))[int(np.argmax(counts))]
-            else:
-                row = np.atleast_1d(target.mean(axis=0))
-            parts.append((split.test, number, np.tile(row, (split.test.size, 1))))
+        target = np.concatenate([self.data.target[split.train] for split in splits])
+        if self.plan.task == "classes":
+            counts = [(target == output).sum() for output in self.data.outputs]
+            row = np.eye(len(self.data.outputs))[int(np.argmax(counts))]
+        else:
+            row = np.atleast_1d(target.mean(axis=0))
+        parts = [(split.test, number, np.tile(row, (split.test.size, 1))) for number, split in enumerate(splits)]
         return self._of_utterances(self._gathered(parts))
 
     def predicted(self, run: Run) -> Labels:

@@ -177,7 +177,11 @@ def _protocol(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Calibration", _calibration(results.get("calibration"))),
         ("Intervals", f"{results['confidence']:.0%}, by bootstrap over {resampled}."),
         ("Seeds", f"Mean over {seeds:,} seeds." if seeds > 1 else ""),
-        ("Majority", f"{score_text.majority(results).capitalize()}: a baseline that uses no features."),
+        (
+            "Majority",
+            f"{score_text.majority(results).capitalize()}: a baseline that uses no features. It gives the same "
+            "answer in every fold, from the training parts of all folds.",
+        ),
         (
             "Shuffled labels",
             "The same recipe trained on labels in random order: the score if there is nothing to learn."
