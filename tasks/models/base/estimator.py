@@ -128,7 +128,7 @@ class Estimator(ABC):
     Attributes:
         outputs_: after `fit`: the columns of `scores`: the classes, sorted; the labels; or the value
         curves_: after `fit`: one entry per epoch for models trained in epochs, such as `{"epoch": 1.0,
-            "train_loss": …, "development_loss": …, "development_accuracy": …}`; else empty
+            "train_loss": …, "train_accuracy": …, "development_loss": …, "development_accuracy": …}`; else empty
         notes_: after `fit`: what did not go as the settings ask, one line each
     """
 

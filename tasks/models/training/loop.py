@@ -168,11 +168,16 @@ class _Loop(LightningModule):
             seed(self.run.seed, self.epoch + 1, self.global_rank)
 
     def training_step(self, batch: Mapping[str, Any], _: int) -> Tensor:
-        """Return the mean weighted loss of a batch."""
+        """Return the mean weighted loss of a batch; add up the losses and the accuracies of its rows.
+
+        As the loss, the training accuracy is that of the epoch in progress: with dropout and augmentation, before each
+        step. It is not weighted.
+        """
         self._rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         outputs = self.network(**batch["inputs"]).float()
         by_row = losses(outputs, batch["target"], self.run.task, self.run.settings.label_smoothing) * batch["weights"]
-        self._sums.append(torch.stack([by_row.detach().sum(), by_row.new_tensor(len(by_row))]))
+        correct = _correct(outputs.detach(), batch["target"], self.run.task)
+        self._sums.append(torch.stack([by_row.detach().sum(), correct.sum(), by_row.new_tensor(len(by_row))]))
         mean: Tensor = by_row.mean()
         return mean
 
@@ -183,13 +188,15 @@ class _Loop(LightningModule):
     def on_train_epoch_end(self) -> None:
         """Extend the curves, keep the best epoch, write a checkpoint, and stop if training is finished."""
         total = self.trainer.strategy.reduce(torch.stack(self._sums).sum(dim=0), reduce_op="sum")
-        loss = float(total[0] / total[1])
+        loss = float(total[0] / total[2])
         if not math.isfinite(loss):
             raise ConfigError(
                 f"training diverged: the loss became {loss} in epoch {self.epoch + 1}, at a learning rate of "
                 f"{self.learning_rate:g}: set a lower learning_rate or a gradient_clip, or look for NaN in the features"
             )
         entry = {"epoch": float(self.epoch + 1), "train_loss": loss, "learning_rate": float(self._rate)}
+        if self.run.task != "values":
+            entry["train_accuracy"] = float(total[1] / total[2])
         if self._held_out:
             outputs, target = (torch.cat(tensors) for tensors in zip(*self._held_out, strict=True))
             entry |= _development_scores(outputs, target, self.run.task)
@@ -375,6 +382,15 @@ def _usable(held_out: EncodedRows | None) -> EncodedRows | None:
     if held_out is None or (held_out.target.ndim == 1 and not (held_out.target >= 0).any()):
         return None
     return held_out
+
+
+def _correct(outputs: Tensor, target: Tensor, task: Task) -> Tensor:
+    """Return each row's accuracy, shape (n_rows,): 0 or 1 for classes, the share of correct labels; 0 for values."""
+    if task == "classes":
+        return (outputs.argmax(dim=1) == target).float()
+    if task == "labels":
+        return ((outputs > 0) == (target > 0.5)).float().mean(dim=1)
+    return outputs.new_zeros(len(outputs))
 
 
 def _development_scores(outputs: Tensor, target: Tensor, task: Task) -> dict[str, float]:

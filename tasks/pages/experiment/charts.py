@@ -34,6 +34,7 @@ _MARKS = (
 _HUES = ("#0077bb", "#d55e00", "#009e73", "#cc6fa3", "#b8860b", "#56b4e9", "#8e7cc3", "#a0522d")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "triangle-down", "cross", "star", "pentagon", "hexagon")
 _DIAGONAL = {"color": _GREY, "dash": "dot", "width": 1.5}
+_FIRST_CURVES = ("loss", "accuracy", "macro f1")
 _FEW_EPOCHS = 4
 _SHOWN = 0.9
 """Quantile of a learning-rate search's losses at the top of its chart."""
@@ -157,7 +158,7 @@ def per_class(scores: Mapping[str, Mapping[str, float]]) -> Chart:
 
 
 def curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, Chart]:
-    """Return a chart for every quantity (loss, accuracy …): by epoch, one line for each fit and part.
+    """Return a chart for every quantity, loss and accuracy first: by epoch, one line for each fit and part.
 
     Args:
         rows: with name, fold, seed, epoch and value
@@ -166,9 +167,9 @@ def curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, Chart]:
     for row in rows:
         part, quantity = _part(str(row["name"]))
         by_quantity.setdefault(quantity, []).append((part, row))
-    return {
-        quantity: _curve(quantity, of_quantity) for quantity, of_quantity in sorted(by_quantity.items(), reverse=True)
-    }
+    names = [name for name in _FIRST_CURVES if name in by_quantity]
+    names += sorted(by_quantity.keys() - set(names))
+    return {quantity: _curve(quantity, by_quantity[quantity]) for quantity in names}
 
 
 def counts(by_part: Mapping[str, Mapping[str, int]]) -> Chart:

@@ -148,7 +148,12 @@ def drawn(classes: tuple[str, ...] = CLASSES) -> PlotData:
         }
         for fold in (0, 1, 2, -1)
         for epoch in range(1, 13)
-        for name, value in (("train_loss", 2.0), ("development_loss", 2.4), ("development_accuracy", 0.7))
+        for name, value in (
+            ("train_loss", 2.0),
+            ("development_loss", 2.4),
+            ("train_accuracy", 0.8),
+            ("development_accuracy", 0.7),
+        )
     ]
     return PlotData(
         {part: {one: n + 7 * k for k, one in enumerate(classes)} for part, n in parts.items()},

@@ -214,6 +214,7 @@ def test_the_best_epoch_may_be_the_one_of_the_highest_score(monitor: str) -> Non
     assert set(model.curves_[0]) == {
         "epoch",
         "train_loss",
+        "train_accuracy",
         "learning_rate",
         "development_loss",
         "development_accuracy",
@@ -221,9 +222,23 @@ def test_the_best_epoch_may_be_the_one_of_the_highest_score(monitor: str) -> Non
     }
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_training_accuracy_is_that_of_the_training_rows(several: bool) -> None:
+    """At a rate near 0, without dropout and batch normalisation, every batch sees the network that is returned."""
+    inputs, classes = drawn()
+    target = np.stack([classes == name for name in CLASSES], axis=1).astype(int) if several else classes
+    settings = small(learning_rate=1e-9, dropout=0.0, batch_norm=False, epochs=2)
+    model = FeedForward(settings, 1).fit(inputs, target, weights=np.linspace(0.5, 1.5, 120))
+    scores = model.scores(inputs)
+    predicted = scores > 0.5 if several else np.array(model.outputs_)[scores.argmax(axis=1)]
+    expected = (predicted == target).mean()
+    assert 0 < expected < 1
+    assert [entry["train_accuracy"] for entry in model.curves_] == pytest.approx([expected] * 2)
+
+
 def test_without_development_rows_the_last_epoch_counts() -> None:
     model = fitted(development=False, patience=1)
-    assert [set(entry) for entry in model.curves_] == [{"epoch", "train_loss", "learning_rate"}] * 4
+    assert [set(entry) for entry in model.curves_] == [{"epoch", "train_loss", "train_accuracy", "learning_rate"}] * 4
     assert [entry["epoch"] for entry in model.curves_] == [1.0, 2.0, 3.0, 4.0]
     assert accuracy(model) > 0.75
 
@@ -433,7 +448,7 @@ def test_values_are_learned_on_their_own_scale() -> None:
     assert model.outputs_ == ("value",)
     assert np.corrcoef(model.scores(inputs)[:, 0], values)[0, 1] > 0.85
     assert model.scores(inputs).mean() == pytest.approx(values.mean(), rel=0.05)
-    assert "development_accuracy" not in model.curves_[-1]
+    assert not {"train_accuracy", "development_accuracy"} & set(model.curves_[-1])
     with pytest.raises(ConfigError, match="for values use loss"):
         FeedForward(small(monitor="accuracy"), 1).fit(inputs, values)
 

@@ -222,6 +222,18 @@ def test_curves_of_one_fit_and_of_several(n: int) -> None:
     assert chart["data"][0]["mode"] == "lines+markers", "a line through one point would not be seen"
 
 
+def test_curves_of_accuracy_stand_below_those_of_the_loss() -> None:
+    names = ("train_loss", "learning_rate", "train_accuracy", "development_macro_f1", "development_accuracy")
+    rows = [
+        {"fold": 0, "seed": 7, "epoch": 1.0 + epoch, "name": name, "value": 0.5} for name in names for epoch in range(2)
+    ]
+    text = experiment.render(of_classes(), AUDIT, replace(NOTHING, curves=rows))
+    charts = [json.loads(content) for content in re.findall(r'id="figure-curves-\d">(.*?)</script>', text)]
+    titles = [chart["layout"]["yaxis"]["title"]["text"] for chart in charts]
+    assert titles == ["loss", "accuracy", "macro f1", "learning rate"]
+    assert [line["name"] for line in charts[1]["data"]] == ["training", "development"]
+
+
 def test_windows_are_described_with_their_own_scores() -> None:
     alone = {"uar": {"value": 0.4321, "low": 0.4, "high": 0.5}}
     clips = {"by": "vote", "floor": 0.4, "smooth": 3}
