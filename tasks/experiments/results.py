@@ -181,6 +181,7 @@ def confusion(scorer: Scorer, of_recipe: Sequence[Run]) -> list[dict[str, Any]]:
                 )
         else:
             counts.update(zip(np.rint(run.actual).tolist(), np.rint(run.scores[:, 0]).tolist(), strict=True))
+    grids: list[tuple[Any, ...]]
     if task == "labels":
         grids = [(_whether(name, True), _whether(name, False)) for name in names]
     else:

@@ -157,7 +157,9 @@ def matrices(runs: Sequence[Run], classes: Sequence[str], *, per_fold: bool) -> 
 
 
 def of_labels(runs: Sequence[Run], labels: Sequence[str], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Return micro and macro F1, the mean accuracy of labels and every label's own F1, with intervals.
+    """Return micro and macro F1 and the mean accuracy of labels with intervals, and scores of every label.
+
+    Precision, recall and F1 of a label are 0 where undefined, as in scikit-learn; `support` is its number of rows.
 
     Args:
         runs: of every seed
@@ -166,10 +168,19 @@ def of_labels(runs: Sequence[Run], labels: Sequence[str], bootstrap: Bootstrap) 
     """
     counts = _label_counts(runs)
     summary: dict[str, Any] = {"n": int(runs[0].ids.size)} | scores.intervals(counts, bootstrap, score=_of_labels)
-    f1 = np.mean([_f1_per_label(of_run.sum(axis=0)) for of_run in counts], axis=0)
-    positive = runs[0].actual.mean(axis=0)
+    hits, alarms, misses = (counts.sum(axis=1)[:, k] for k in range(3))
+    by_label = {
+        "precision": scores.ratio(hits, hits + alarms).mean(axis=0),
+        "recall": scores.ratio(hits, hits + misses).mean(axis=0),
+        "f1": _f1_per_label(counts.sum(axis=1)).mean(axis=0),
+        "share_positive": runs[0].actual.mean(axis=0),
+    }
+    support = (hits + misses).mean(axis=0)
     return summary | {
-        "per_label": {name: {"f1": float(f1[k]), "share_positive": float(positive[k])} for k, name in enumerate(labels)}
+        "per_label": {
+            label: {name: float(values[k]) for name, values in by_label.items()} | {"support": round(float(support[k]))}
+            for k, label in enumerate(labels)
+        }
     }
 
 

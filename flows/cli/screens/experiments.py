@@ -67,9 +67,13 @@ def result(config: Config, metrics: Mapping[str, Any], cost: Mapping[str, Any] |
     console.print(score_table(metrics))
     if metrics.get("references"):
         console.print(references(metrics))
-    if metrics["task"] == "classes":
-        by_class = Table("class", *(Column(head, justify="right") for head in ("precision", "recall", "F1", "support")))
-        for name, scores in metrics["scores"]["per_class"].items():
+    scored = metrics["scores"]
+    # results of an earlier version have only the F1 of labels
+    of_each = scored.get("per_class") or scored.get("per_label") or {}
+    if all("support" in scores for scores in of_each.values()) and of_each:
+        first = "class" if metrics["task"] == "classes" else "label"
+        by_class = Table(first, *(Column(head, justify="right") for head in ("precision", "recall", "F1", "support")))
+        for name, scores in of_each.items():
             values = (f"{scores[key]:.3f}" for key in ("precision", "recall", "f1"))
             by_class.add_row(Text(name), *values, f"{scores['support']:,}")
         console.print(by_class)

@@ -83,7 +83,9 @@ def test_labels_as_scikit_learn_has_them() -> None:
     assert scores["micro_f1"]["value"] == pytest.approx(metrics.f1_score(actual, called, average="micro"))
     assert scores["macro_f1"]["value"] == pytest.approx(metrics.f1_score(actual, called, average="macro"))
     assert scores["accuracy"]["value"] == pytest.approx((actual == called).mean())
-    assert scores["per_label"]["x"]["f1"] == pytest.approx(metrics.f1_score(actual[:, 1], called[:, 1]))
+    expected = metrics.precision_recall_fscore_support(actual, called)
+    for name, values in zip(("precision", "recall", "f1", "support"), expected, strict=True):
+        assert [of_label[name] for of_label in scores["per_label"].values()] == pytest.approx(values)
     assert scores["micro_f1"]["low"] < scores["micro_f1"]["value"] < scores["micro_f1"]["high"]
 
 

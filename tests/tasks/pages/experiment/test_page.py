@@ -127,7 +127,15 @@ def test_several_labels_at_once_have_their_own_scores() -> None:
     assert page.sections == ["scores", "recipe", "protocol", "classes", "folds", "audit", "provenance"]
     assert re.search(r"Macro F1 0\.\d{3} \(", page.text)
     assert "Micro F1" in page.text
-    assert re.search(r"Label by label label F1 share with this label anger 0\.\d{3} \d\d\.\d%", page.text)
+    head = "Label by label label with this label share precision recall F1"
+    results = of_labels()
+    row = results["scores"]["per_label"]["anger"]
+    values = " ".join(f"{row[name]:.3f}" for name in ("precision", "recall", "f1"))
+    assert f"{head} anger {row['support']} {row['share_positive']:.1%} {values}" in page.text
+    for of_label in results["scores"]["per_label"].values():
+        del of_label["support"], of_label["precision"], of_label["recall"]
+    earlier = Page(experiment.render(results, AUDIT, NOTHING)).text
+    assert f"{head} anger – {row['share_positive']:.1%} – – {row['f1']:.3f}" in earlier
     assert "UAR" not in page.text
 
 
