@@ -15,12 +15,16 @@ from tasks.core.errors import InputError, UndertoneError
 from tasks.fetching import local_files
 from tasks.fetching.local_files import LocalRecording
 
+PLOTS_PAGE = "../tasks/pages/dvc_plots/page.html"
+"""Page of `dvc plots show`, relative to .dvc: with Vega's scripts inside, so that it needs no network."""
 _MAX_SHOWN = 500
 _HEADER = "Id,URL,Title,Audio,Captions,Polarity,Pickle\n"
 
 
 def create(folder: Path, recordings: Sequence[LocalRecording] = ()) -> None:
-    """Make a project folder: shipped files copied, the code linked, lists and an empty file of own stages.
+    """Make a project folder: shipped files copied, the code linked, lists, an empty file of own stages, a first commit.
+
+    A folder inside a git repository stays part of that one; without git, DVC does without it, too.
 
     Args:
         folder: the folder; it must be empty or not exist
@@ -67,10 +71,36 @@ def _fill(folder: Path, recordings: Sequence[LocalRecording]) -> None:
     else:
         for path in (train, test):
             path.write_text(_HEADER, encoding="utf-8")
-    _dvc(folder, "init", "--no-scm", "--quiet")
+    inside = shutil.which("git") is not None and _git(folder, "rev-parse", "--is-inside-work-tree").returncode == 0
+    made = not inside and shutil.which("git") is not None and _git(folder, "init", "--quiet").returncode == 0
+    _dvc(folder, "init", "--quiet", *(["--subdir"] if inside else [] if made else ["--no-scm"]))
     _dvc(folder, "config", "core.analytics", "false")
+    _dvc(folder, "config", "plots.html_template", PLOTS_PAGE)
     # below .dvc, which `dvc init` makes
     shipped.record(folder)
+    if made:
+        _commit(folder)
+
+
+def _commit(folder: Path) -> None:
+    """Commit the new project; a user without a name in git's settings gets a neutral one for this commit."""
+    named = _git(folder, "config", "user.email").returncode == 0
+    identity = [] if named else ["-c", "user.name=undertone", "-c", "user.email=undertone@localhost"]
+    # the user's hooks and signing key are about their own commits
+    plain = ["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false"]
+    for arguments in (["add", "--all"], [*identity, *plain, "commit", "--quiet", "--message", "New undertone project"]):
+        done = _git(folder, *arguments)
+        if done.returncode:
+            raise UndertoneError(f"{folder}: `git {arguments[-1]}` failed: {' '.join(done.stderr.split())[-_MAX_SHOWN:]}")
+
+
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # variables such as GIT_DIR, which a hook that calls us has set, would lead to another repository
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return subprocess.run(  # noqa: S603
+        ["git", *arguments],  # noqa: S607
+        cwd=folder, env=env, check=False, capture_output=True, text=True,
+    )  # fmt: skip
 
 
 def _dvc(folder: Path, *arguments: str) -> None:
