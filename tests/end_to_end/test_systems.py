@@ -133,7 +133,9 @@ def test_every_system_runs_by_both_doors(
         found = json.loads((paths.experiment(name) / "results.json").read_text())
         assert found["simulated"]
         assert {"majority", "shuffled labels"} <= set(found["baselines"])
-        assert found["leaky"] == ("source" in name)
+        assert found["leaky"] == found["protocol"].startswith("random")
+        reported = recipe_book.reported(name, "friends", found["reader"])
+        assert ('id="published"' in paths.page(name).read_text()) == (reported is not None)
         assert "simulated" in paths.page(name).read_text().lower()
     dag = Dag()
     assert all(dag.is_current(stage) for stage in stages)
