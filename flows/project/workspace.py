@@ -91,12 +91,15 @@ def _commit(folder: Path) -> None:
     for arguments in (["add", "--all"], [*identity, *plain, "commit", "--quiet", "--message", "New undertone project"]):
         done = _git(folder, *arguments)
         if done.returncode:
-            raise UndertoneError(f"{folder}: `git {arguments[-1]}` failed: {' '.join(done.stderr.split())[-_MAX_SHOWN:]}")
+            raise UndertoneError(
+                f"{folder}: `git {arguments[-1]}` failed: {' '.join(done.stderr.split())[-_MAX_SHOWN:]}"
+            )
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # variables such as GIT_DIR, which a hook that calls us has set, would lead to another repository
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    # set by a hook that calls us, they would lead to another repository
+    elsewhere = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR")
+    env = {name: value for name, value in os.environ.items() if name not in elsewhere}
     return subprocess.run(  # noqa: S603
         ["git", *arguments],  # noqa: S607
         cwd=folder, env=env, check=False, capture_output=True, text=True,

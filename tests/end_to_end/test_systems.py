@@ -125,7 +125,7 @@ def test_every_system_runs_by_both_doors(
     by_dvc, by_flow = tmp_path / "by-dvc", tmp_path / "by-flow"
     for folder in (by_dvc, by_flow):
         names = project(folder, tmp_path / "friends", system, encoders)
-    stages = tuple(f"experiment@{name}" for name in names)
+    stages = tuple(f"page@{name}" for name in names)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
     monkeypatch.chdir(by_dvc)
     reproduce(stages)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,8 @@ def test_git_ignores_artifacts_but_not_lists_and_parameters(tmp_path: Path) -> N
     ):
         (folder / made).parent.mkdir(parents=True, exist_ok=True)
         (folder / made).write_text("x")
-    git = ["git", "-C", str(folder)]
-    subprocess.run([*git, "init", "-q"], check=True)
-    subprocess.run([*git, "add", "."], check=True)
-    listed = subprocess.run([*git, "ls-files"], check=True, capture_output=True, text=True).stdout.split()
+    git(folder, "add", ".")
+    listed = git(folder, "ls-files").split()
     assert {"dvc.yaml", "dvc.lock", "params.yaml", "data/train.csv", "data/listeners/anna.csv"} <= set(listed)
     assert {"data/voters/README.md", "data/voters/mine.py", "data/listeners/README.md"} <= set(listed)
     assert {"own/dvc.yaml", ".dvc/config", ".dvc/undertone/dvc.yaml", ".dvc/undertone/params.yaml"} <= set(listed)
@@ -39,6 +38,52 @@ def test_git_ignores_artifacts_but_not_lists_and_parameters(tmp_path: Path) -> N
     assert not [name for name in listed if name.startswith(ignored)]
     with pytest.raises(InputError, match="not empty"):
         workspace.create(folder)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def without_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user whose git has no name, hooks that refuse, and commits that have to be signed."""
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "pre-commit").write_text("#!/bin/sh\nexit 1\n")
+    (hooks / "pre-commit").chmod(0o755)
+    settings = tmp_path / "gitconfig"
+    settings.write_text(f"[core]\n\thooksPath = {hooks}\n[commit]\n\tgpgSign = true\n[init]\n\tdefaultBranch = trunk\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("without_identity")
+def test_a_new_project_is_a_git_repository_with_one_commit(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    workspace.create(folder)
+    assert git(folder, "log", "--format=%an %s") == "undertone New undertone project"
+    assert git(folder, "status", "--porcelain") == ""
+    assert "no_scm" not in (folder / ".dvc" / "config").read_text()
+
+
+def test_a_project_inside_a_repository_is_part_of_it(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    folder = tmp_path / "mine"
+    workspace.create(folder)
+    assert not (folder / ".git").exists()
+    assert Path(git(folder, "rev-parse", "--show-toplevel")).resolve() == tmp_path.resolve()
+    assert "no_scm" not in (folder / ".dvc" / "config").read_text()
+    done = subprocess.run([sys.executable, "-m", "dvc", "status", "code"], cwd=folder, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_git_a_project_does_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    folder = tmp_path / "mine"
+    workspace.create(folder)
+    assert "no_scm = True" in (folder / ".dvc" / "config").read_text()
 
 
 def test_a_cloned_project_is_linked_to_the_code_here(tmp_path: Path) -> None:
