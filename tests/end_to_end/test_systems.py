@@ -6,106 +6,59 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from flows.project import workspace
 from flows.project.dag import Dag, reproduce
 from tasks.core import config, paths
+from tasks.core.config import Corpus
 from tasks.corpora import intake
 from tasks.experiments import recipe_book
 from tasks.on_demand import simulated_corpora
+from tests.end_to_end import quick_recipes
 
 pytest.importorskip("torch", reason="the published systems need the extra `deep`")
 pytest.importorskip("lightning", reason="the published systems need the extra `deep`")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
-# small enough for a test: what a recipe is made of stays as it is
-_QUICK: dict[str, dict[str, Any]] = {
-    "bilstm": {"epochs": 2, "hidden": [8, 4]},
-    "feed-forward": {"epochs": 1, "hidden": [8, 4]},
-    "fine-tuned": {"epochs": 1},
-    "xgboost": {"n_estimators": 5},
-    "cross-modal": {"epochs": 1, "projection": 8, "hidden": 4, "heads": 2},
-    "cross-modal-svm": {"epochs": 1, "projection": 8, "hidden": 4, "heads": 2},
-    "fusion": {
-        "branches": {
-            "text": {"name": "fine-tuned", "epochs": 1, "max_tokens": 16},
-            "sequence": {"name": "alexnet", "differences": "bands", "epochs": 1, "frames": 64},
-        },
-    },
-    "stacking": {
-        "folds": 2,
-        "base": {"vector": {"name": "logistic"}, "sequence": {"name": "bilstm", "epochs": 1, "hidden": [8, 4]}},
-    },
-}
+
+def sources() -> dict[tuple[str, str], list[str]]:
+    """Return the recipes that follow a source document, by system and corpus."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for stock in recipe_book.all_recipes():
+        if stock.name == "source" or stock.name.startswith("source-"):
+            place = (stock.system, quick_recipes.corpus_of(stock.system, stock.name))
+            found.setdefault(place, []).append(stock.name)
+    return found
+
+
+SOURCES = sources()
 
 
 @pytest.fixture(scope="module")
-def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    from tasks.features.base import tiny_checkpoints as checkpoints
-
-    folder = tmp_path_factory.mktemp("encoders")
-    return {
-        "text": checkpoints.tiny_text_encoder(folder / "text"),
-        "audio": checkpoints.tiny_audio_encoder(folder / "audio"),
-        "speech": checkpoints.tiny_speech_encoder(folder / "speech"),
-        "image": checkpoints.tiny_image_encoder(folder / "image"),
-    }
+def corpora(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Corpus]:
+    return quick_recipes.simulate(tmp_path_factory.mktemp("corpora"))
 
 
-TEXT_AUDIO = (
-    # every system once; what the sentiment's recipes change, the source's own protocol, is among them
-    *(one for one in recipe_book.recipes("meld-text-audio") if one.endswith("-emotion")),
-    "source-logistic-sentiment",
-)
-SYSTEMS = {
-    "meld-text-audio": ("meld", TEXT_AUDIO),
-    "meld-trimodal": ("meld", ("trimodal",)),
-    "iemocap-fusion": ("iemocap", ("bert-alexnet",)),
-}
-_ENCODERS = {
-    "text-embedding": "text", "token-states": "text", "ast": "audio", "speech-states": "speech",
-    "frame-states": "image",
-}  # fmt: skip
-_QUICK_FEATURES: dict[str, dict[str, Any]] = {
-    "ast-input": {"max_length": 64, "num_mel_bins": 32},
-    "log-spectrogram": {"min_frames": 20},
-    "frame-states": {"n_frames": 3, "size": 32},
-}
-
-
-def project(folder: Path, corpus: Path, system: str, encoders: dict[str, Path]) -> list[str]:
-    """Make a project with recipes of a system, quick settings, tiny encoders; return the experiments."""
+def project(folder: Path, system: str, recipes: list[str], corpora: dict[str, Corpus]) -> list[str]:
+    """Make a project with recipes of a system, quick and with random weights; return the experiments."""
     workspace.create(folder)
-    features: dict[str, Any] = {}
-    experiments: dict[str, Any] = {}
-    reader, recipes = SYSTEMS[system]
-    for recipe in recipes:
-        needed, made = recipe_book.entries(system, recipe, "friends")
-        features |= needed
-        experiments |= made
-    for entry in features.values():
-        settings = entry.setdefault("settings", {})
-        settings |= _QUICK_FEATURES.get(entry["extractor"], {})
-        if entry["extractor"] in _ENCODERS:
-            settings["checkpoint"] = str(encoders[_ENCODERS[entry["extractor"]]])
-    for entry in experiments.values():
-        entry["model"] |= _QUICK.get(entry["model"]["name"], {})
-        for model in (entry["model"], *entry["model"].get("branches", {}).values()):
-            if model["name"] == "fine-tuned":
-                model["checkpoint"] = str(encoders["text"])
-        if entry["protocol"].startswith("random"):
-            entry["protocol"] = "random(2)"
-        entry["protocol"] = {"session-out": "fixed(Ses01F, Ses01M)"}.get(entry["protocol"], entry["protocol"])
-    sections = {"features": features, "experiments": experiments}
-    intake.write_entries(folder / "params.yaml", {"corpora": {"friends": {"reader": reader, "path": str(corpus)}}})
-    intake.write_entries(folder / "params.yaml", sections)
-    # every stage is a process of its own here, and importing PyTorch takes longer than its work: one is enough
     params = folder / "params.yaml"
+    names: list[str] = []
+    for recipe in recipes:
+        settings, sections = quick_recipes.quick(system, recipe, corpora)
+        written = YAML(typ="safe").load(params)
+        if not names:
+            listed = {name: {"reader": corpus.reader, "path": corpus.path} for name, corpus in settings.corpora.items()}
+            intake.write_entries(params, {"corpora": listed})
+        new = {name: entry for name, entry in sections["features"].items() if name not in written["features"]}
+        intake.write_entries(params, {"features": new, "experiments": sections["experiments"]})
+        names += sections["experiments"]
+    # every stage is a process of its own here, and importing PyTorch takes longer than its work: one is enough
     params.write_text(params.read_text().replace("  workers: 0 ", "  workers: 1 "))
-    return list(experiments)
+    return names
 
 
 def artifacts(folder: Path) -> dict[str, bytes]:
@@ -114,17 +67,21 @@ def artifacts(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_every_system_runs_by_both_doors(
-    system: str, tmp_path: Path, encoders: dict[str, Path], monkeypatch: pytest.MonkeyPatch, prefect: None
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("system", "corpus"), SOURCES)
+def test_source_recipes_run_by_both_doors(
+    system: str,
+    corpus: str,
+    tmp_path: Path,
+    corpora: dict[str, Corpus],
+    monkeypatch: pytest.MonkeyPatch,
+    prefect: None,
 ) -> None:
     from flows.corpus_benchmark import corpus_benchmark
 
-    simulated_corpora.make(SYSTEMS[system][0], tmp_path / "friends")
     by_dvc, by_flow = tmp_path / "by-dvc", tmp_path / "by-flow"
     for folder in (by_dvc, by_flow):
-        names = project(folder, tmp_path / "friends", system, encoders)
+        names = project(folder, system, SOURCES[system, corpus], corpora)
     stages = tuple(f"page@{name}" for name in names)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
     monkeypatch.chdir(by_dvc)
@@ -134,9 +91,10 @@ def test_every_system_runs_by_both_doors(
         assert found["simulated"]
         assert {"majority", "shuffled labels"} <= set(found["baselines"])
         assert found["leaky"] == found["protocol"].startswith("random")
-        reported = recipe_book.reported(name, "friends", found["reader"])
-        assert ('id="published"' in paths.page(name).read_text()) == (reported is not None)
-        assert "simulated" in paths.page(name).read_text().lower()
+        page = paths.page(name).read_text()
+        reported = recipe_book.reported(name, corpus, found["reader"])
+        assert ('id="published"' in page) == (reported is not None)
+        assert "simulated" in page.lower()
     dag = Dag()
     assert all(dag.is_current(stage) for stage in stages)
     monkeypatch.chdir(by_flow)
