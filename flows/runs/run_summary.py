@@ -32,7 +32,7 @@ class Headline:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a run's summary compares.
+    """Videos, rejected items and scores that a run's summary compares.
 
     Attributes:
         videos: ids of the fetched videos; None if the run does not crawl
@@ -82,7 +82,7 @@ def message(before: Snapshot, after: Snapshot, *, n_run: int, n_current: int) ->
         n_run: the number of stages that ran
         n_current: the number of stages that were current
     """
-    counts = f"{n_run} stages run, {n_current} current"
+    counts = f"{n_run} {'stage' if n_run == 1 else 'stages'} run, {n_current} current"
     watched = [
         *(["videos"] if after.videos is not None else []),
         *(["scores"] if after.scores or before.scores else []),

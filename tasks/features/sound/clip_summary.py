@@ -1,4 +1,4 @@
-"""One vector of 25 numbers per clip for `meld-trimodal`: cepstra, centroid, zero crossings, pitch, level and tempo.
+"""A vector of 25 numbers per clip for `meld-trimodal`: cepstra, centroid, zero crossings, pitch, level and tempo.
 
 The source lists these features and projects 25 numbers; with the 20 cepstra that librosa returns by default, the five
 others make 25. How it reduces tracks to numbers is not stated: these are means over the clip's frames.

@@ -97,7 +97,7 @@ ASCII_WORDS = Cleaning(lower=False, letters_only=False, stop_words=False, lemmas
 """The cleaning of `ser-bench` before BERT and RoBERTa on CMU-MOSEI: no Unicode characters, no punctuation."""
 
 SOURCE_CODE = Cleaning(stop_words=False, deletes=True)
-"""What the code of `meld-text-audio` does: it deletes characters, keeps stop words and lemmatises."""
+"""Cleaning as in the code of `meld-text-audio`: it deletes characters, keeps stop words and lemmatises."""
 _DELETED = re.compile(r"[^A-Za-z\s']")
 
 

@@ -152,7 +152,7 @@ class AttentionShares(nn.Module):
 
 
 class _Reader(nn.Module):
-    """One modality: standardise → linear → BiLSTM; blocks that come in turn have a linear layer each."""
+    """Network of a modality: standardise → linear → BiLSTM; blocks that come in turn have a linear layer each."""
 
     mean: Tensor
     scale: Tensor

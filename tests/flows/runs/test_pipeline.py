@@ -105,7 +105,7 @@ def test_outdated_stages_run_in_order_and_are_recorded(stages: dict[str, list[St
     assert all(Dag().is_current(stage) for stage in Dag().stages())
     assert ran().message == "nothing changed; 0 stages run, 3 current"
     assert done() == []
-    assert ran(forced=("left",)).message == "1 stages run, 2 current"
+    assert ran(forced=("left",)).message == "1 stage run, 2 current"
     assert done() == ["left"]
     assert Path("dvc.lock").read_bytes() == recorded
 
