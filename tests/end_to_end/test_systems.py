@@ -77,6 +77,8 @@ def test_source_recipes_run_by_both_doors(
     monkeypatch: pytest.MonkeyPatch,
     prefect: None,
 ) -> None:
+    from prefect.artifacts import Artifact
+
     from flows.corpus_benchmark import corpus_benchmark
 
     by_dvc, by_flow = tmp_path / "by-dvc", tmp_path / "by-flow"
@@ -100,6 +102,12 @@ def test_source_recipes_run_by_both_doors(
     monkeypatch.chdir(by_flow)
     state = corpus_benchmark(experiments=names, runner="threads", return_state=True)
     assert state.is_completed(), state.message
+    assert ": new: " in state.message
+    for key in ("scores", "experiment-audits"):
+        shown = Artifact.get(key)
+        assert shown is not None
+        text = str(shown.data).replace("\\", "")
+        assert [name for name in names if name not in text] == [], key
     assert all(Dag().is_current(stage) for stage in stages), "dvc status is clean after a flow"
     mine, theirs = artifacts(by_dvc), artifacts(by_flow)
     assert mine.keys() == theirs.keys()
