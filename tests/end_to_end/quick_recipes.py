@@ -143,4 +143,6 @@ def _quick(model: dict[str, Any]) -> dict[str, Any]:
                 key: {kind: _quick(one) for kind, one in model[key].items()},
                 **last,
             }
-    return {**model, **_QUICK.get(model["name"], {})}
+    # a second cycle needs an epoch of its own
+    two_cycles = {"epochs": 2, "head_epochs": 1} if "second_learning_rate" in model else {}
+    return {**model, **_QUICK.get(model["name"], {}), **two_cycles}

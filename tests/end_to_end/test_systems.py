@@ -102,7 +102,7 @@ def test_source_recipes_run_by_both_doors(
     monkeypatch.chdir(by_flow)
     state = corpus_benchmark(experiments=names, runner="threads", return_state=True)
     assert state.is_completed(), state.message
-    assert ": new: " in state.message
+    assert "new: " in state.message
     for key in ("scores", "experiment-audits"):
         shown = Artifact.get(key)
         assert shown is not None
