@@ -71,8 +71,9 @@ def _fill(folder: Path, recordings: Sequence[LocalRecording]) -> None:
     else:
         for path in (train, test):
             path.write_text(_HEADER, encoding="utf-8")
-    inside = shutil.which("git") is not None and _git(folder, "rev-parse", "--is-inside-work-tree").returncode == 0
-    made = not inside and shutil.which("git") is not None and _git(folder, "init", "--quiet").returncode == 0
+    has_git = shutil.which("git") is not None
+    inside = has_git and _git(folder, "rev-parse", "--is-inside-work-tree").returncode == 0
+    made = has_git and not inside and _git(folder, "init", "--quiet").returncode == 0
     _dvc(folder, "init", "--quiet", *(["--subdir"] if inside else [] if made else ["--no-scm"]))
     _dvc(folder, "config", "core.analytics", "false")
     _dvc(folder, "config", "plots.html_template", PLOTS_PAGE)
