@@ -20,6 +20,9 @@ from flows.cli.command_support import load_settings, show_page
 if TYPE_CHECKING:
     pass
 
+_SHOWN = 4
+"""Changes that `status` lists of a stage."""
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -139,9 +142,13 @@ def status() -> None:
     dag = Dag(wait_s=load_settings().runtime.lock_wait_s, waiting=typer.echo)
     changes = {stage: reasons for stage in dag.stages() if (reasons := dag.changes(stage))}
     for stage, reasons in changes.items():
-        typer.echo(f"{stage}: {', '.join(reasons)}")
+        more = f", {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
+        typer.echo(f"{stage}: {', '.join(reasons[:_SHOWN])}{more}")
     if not changes:
         typer.echo("Every stage is current.")
+    for stage in dag.stages():
+        if stage not in changes and (gone := dag.absent(stage)):
+            typer.echo(f"{stage}: {', '.join(gone)} is not on this machine; what was read from it is used")
 
 
 @app.command()

@@ -12,12 +12,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flows.project import atomic_records, upgrade
+from flows.project import atomic_records, sources, upgrade
 from tasks.core import os_errors, paths, workers, yaml_files
 from tasks.core.errors import Busy, InputError, UndertoneError
 
@@ -58,6 +58,7 @@ class Dag:
         self._upstream = {
             stage.addressing: tuple(sorted(before.addressing for before in graph.successors(stage))) for stage in graph
         }
+        self._sources = {stage.addressing: sources.of(stage, graph) for stage in graph}
         self._features = _features(root)
 
     def stages(self) -> tuple[str, ...]:
@@ -137,11 +138,18 @@ class Dag:
         """Return whether a stage's inputs, parameters and outputs are those that its last run recorded.
 
         Records that others write meanwhile are only read once the stage is `held`."""
-        return self._patiently(lambda: not self._view.status(targets=[stage]))
+        return not self._status(stage)
+
+    def absent(self, stage: str) -> tuple[str, ...]:
+        """Return the corpus or checkpoint that a stage has read and that is not on this machine, if any.
+
+        Its outputs can be here all the same, by `dvc pull`: the stage is then current, and those after it can run.
+        """
+        return tuple(path for path in self._sources[stage] if not (self._root / path).exists())
 
     def changes(self, stage: str) -> list[str]:
         """Return why a stage is not current: its inputs, parameters, code and outputs that changed; none if it is."""
-        status = self._patiently(lambda: self._view.status(targets=[stage])).get(stage, [])
+        status = self._status(stage)
         reasons = list[str]()
         for entry in status:
             if isinstance(entry, str):
@@ -152,6 +160,13 @@ class Dag:
                     names = [path] if isinstance(change, str) else list(change)
                     reasons += ["code"] if path == str(paths.CODE_DIGESTS) else names
         return list(dict.fromkeys(reasons))
+
+    def _status(self, stage: str) -> list[Any]:
+        """Return DVC's list of changes of a stage, without a source that is not on this machine."""
+        status: list[Any] = self._patiently(lambda: self._view.status(targets=[stage])).get(stage, [])
+        if not self.absent(stage):
+            return status
+        return [rest for entry in status if (rest := sources.without_deleted(entry, self._sources[stage]))]
 
     def command(self, stage: str) -> str:
         """Return the command by which DVC runs a stage."""
@@ -183,6 +198,16 @@ class Dag:
         except DvcException as error:
             self._patiently(lambda: _restore_outputs(self._root))
             raise UndertoneError(_message(error)) from error
+
+    def run_alone(self, stage: str, *, force: bool) -> None:
+        """Run one stage through DVC, which records it.
+
+        Args:
+            stage: its name
+            force: run it even if it is current
+        """
+        self._repo().reproduce([stage], force=force, single_item=True)
+        self._view = self._repo()
 
     @contextmanager
     def held(self, stage: str) -> Iterator[None]:
@@ -354,10 +379,15 @@ def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, alone: bool 
     # DVC passes the environment on to the commands of the stages
     os.environ[workers.DRIVER] = workers.driver()
     try:
-        # a forced stage runs again; the stages it needs run only if they are not current
-        for targets in [[stage] for stage in stages] if alone else [list(stages) or None]:
+        if alone:
+            for stage in stages:
+                dag.run_alone(stage, force=force)
+        elif any(dag.absent(stage) for stage in dag.stages()):
+            _reproduce_without_sources(dag, stages, force)
+        else:
+            # a forced stage runs again; the stages it needs run only if they are not current
             _repo(root).reproduce(
-                targets, force=force, single_item=alone or (force and bool(stages)), all_pipelines=not stages
+                list(stages) or None, force=force, single_item=force and bool(stages), all_pipelines=not stages
             )
         dag.sort_records()
     except ReproductionError as error:
@@ -366,6 +396,15 @@ def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, alone: bool 
         raise UndertoneError(f"{error}{why}\nFinished stages are kept; the next run continues from there") from error
     except DvcException as error:
         raise UndertoneError(_message(error)) from error
+
+
+def _reproduce_without_sources(dag: Dag, stages: Sequence[str], force: bool) -> None:
+    """Run the stages that are not current: DVC itself takes a corpus that is not on this machine for a change."""
+    needed = {name for stage in stages for name in dag.up_to(stage)}
+    for stage in dag.stages():
+        forced = force and (stage in stages or not stages)
+        if forced or ((stage in needed or not stages) and not force and not dag.is_current(stage)):
+            dag.run_alone(stage, force=forced)
 
 
 def _features(root: Path) -> dict[str, set[str]]:

@@ -171,6 +171,13 @@ def _files(
     path, schema = (paths.sounds(corpus), tables.SOUNDS) if sounds else (paths.pictures(corpus), tables.PICTURES)
     table = tables.read(path, schema)
     digests = {row[column]: row["sha256"] for row in table.select([column, "sha256"]).to_pylist()}
+    folder = config.corpora[corpus].media
+    if digests and not folder.is_dir():
+        # every file would be rejected, and the set empty
+        raise InputError(
+            f"the files of corpus {corpus} are not on this machine: there is no folder {folder.resolve()}. Mount "
+            f"or copy it, or correct corpora.{corpus}.path in params.yaml"
+        )
     return media.files(rows, column, digests, config.corpora[corpus])
 
 

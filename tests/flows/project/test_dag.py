@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -79,6 +80,49 @@ def test_a_changed_parameter_makes_its_stage_outdated(small: Path) -> None:
     assert all(dag.is_current(stage) for stage in dag.stages())
     (small / "params.yaml").write_text("factor: 2\n")
     assert [stage for stage in dag.stages() if not dag.is_current(stage)] == ["right"]
+
+
+WITH_A_CORPUS = """
+stages:
+  corpus:
+    foreach: ${corpora}
+    do: {cmd: "cat ${item.path}/clips > table-${key}", deps: ["${item.path}"], params: [factor], outs: ["table-${key}"]}
+  page: {cmd: cat table-mine > page, deps: [table-mine], outs: [page]}
+"""
+
+
+@pytest.mark.parametrize("path", ["../elsewhere/corpus", "own/corpus"])
+def test_a_corpus_that_is_not_on_this_machine_leaves_its_stage_current(
+    small: Path, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (small / "dvc.yaml").write_text(WITH_A_CORPUS)
+    (small / "params.yaml").write_text(f"factor: 1\ncorpora: {{mine: {{path: {path}}}}}\n")
+    (small / path).mkdir(parents=True)
+    (small / path / "clips").write_text("a")
+    reproduce()
+    shutil.rmtree(small / path)
+    dag = Dag()
+    assert [stage for stage in dag.stages() if not dag.is_current(stage)] == []
+    assert dag.changes("corpus@mine") == []
+    (gone,) = dag.absent("corpus@mine")
+    assert Path(gone).resolve() == (small / path).resolve()
+    assert dag.absent("page") == ()
+    # the stage after it runs
+    (small / "page").unlink()
+    reproduce()
+    assert (small / "page").read_text() == "a"
+    # other changes count, and need the corpus
+    (small / "params.yaml").write_text(f"factor: 2\ncorpora: {{mine: {{path: {path}}}}}\n")
+    assert Dag().changes("corpus@mine") == ["factor"]
+    with pytest.raises(UndertoneError, match=path):
+        reproduce()
+
+
+def test_another_input_that_is_missing_is_not_ignored(small: Path) -> None:
+    reproduce()
+    (small / "source").unlink()
+    assert Dag().changes("left") == ["source"]
+    assert Dag().absent("left") == ()
 
 
 def test_errors_are_explained(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

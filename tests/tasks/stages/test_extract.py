@@ -48,6 +48,14 @@ def run(read: Config, name: str, **entry: Any) -> tuple[store.Features, each.Tal
     return store.read(paths.features(entry["corpus"], name)), tally
 
 
+def test_without_the_corpus_nothing_is_extracted(read: Config, tmp_path: Path) -> None:
+    gone = read.corpora["tess"].model_copy(update={"path": str(tmp_path / "gone")})
+    read = read.model_copy(update={"corpora": {"tess": gone}})
+    with pytest.raises(InputError, match=r"files of corpus tess are not on this machine: there is no folder .*gone"):
+        run(read, "voices", corpus="tess", extractor="functionals")
+    assert not paths.features("tess", "voices").exists()
+
+
 def test_every_utterance_has_its_features(read: Config) -> None:
     found, tally = run(read, "voices", corpus="tess", extractor="functionals")
     rows = tables.read_corpus(paths.utterances("tess")).to_pylist()
