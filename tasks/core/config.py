@@ -181,7 +181,7 @@ class Tuning(Section):
 
     grid: Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
     folds: Annotated[int, Field(ge=0)] = 5
-    by: Literal["uar", "macro_f1", "weighted_f1", "accuracy", "mae"] = "uar"
+    by: Literal["uar", "macro_f1", "weighted_f1", "accuracy", "mse", "mae"] = "uar"
 
 
 class Windows(Section):
@@ -223,8 +223,8 @@ class Experiment(Section):
 
     Args:
         corpus: a name under `corpora`
-        target: `emotion`, `sentiment`, `native_label` (the corpus's own codes), `emotions` (several at once), or
-            numbers such as `sentiment_intensity`
+        target: `emotion`, `sentiment`, `native_label` (the corpus's own codes), `emotions` (several at once),
+            `intensities` (those of all emotions, as numbers), or a number such as `sentiment_intensity`
         labels: which classes of an emotion, one of `labels.LABEL_SETS`, or `shared`: those that every corpus has; of an
             emotion or native label also a list of those to use, or a map from each to the name of its class
         features: names under `features`, all of this corpus

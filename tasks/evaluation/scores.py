@@ -19,6 +19,19 @@ from tasks.evaluation.splits import Labels
 Matrices = NDArray[np.float64]
 Score = Callable[[Matrices], Mapping[str, NDArray[np.float64]]]
 NAMES = ("accuracy", "uar", "macro_f1", "weighted_f1")
+PRESENT_ABOVE = (0.3, 0.5)
+"""Predicted intensities above which an emotion counts as present: the two thresholds of the source of `ser-bench`."""
+SEVERAL_VALUES = "several values"
+MEASURES: Mapping[str, tuple[str, ...]] = {
+    "classes": NAMES,
+    "labels": ("micro_f1", "macro_f1", "accuracy"),
+    "values": ("mae", "correlation", "acc2", "acc7"),
+    SEVERAL_VALUES: (
+        "mse", "mae", "correlation",
+        *(f"{name}_{str(bound).replace('.', '')}" for bound in PRESENT_ABOVE for name in ("micro_f1", "macro_f1")),
+    ),
+}  # fmt: skip
+"""Scores that every baseline has, too: of classes, labels, one value, several values."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +68,31 @@ class Bootstrap:
         return float(low), float(high)
 
 
-def headline_measure(task: str, reader: str, protocol: str) -> str:
+def kind_of(task: str, n_outputs: int) -> str:
+    """Return which of `MEASURES` an experiment has.
+
+    Args:
+        task: `classes`, `labels` or `values`
+        n_outputs: number of classes, labels or values
+    """
+    return SEVERAL_VALUES if task == "values" and n_outputs > 1 else task
+
+
+def headline_measure(task: str, reader: str, protocol: str, n_outputs: int) -> str:
     """Return the name of an experiment's headline score: weighted F1 on MELD's own split, as in its publications.
+
+    Several values have the squared error: most intensities are 0, and the absolute error is smallest for a constant 0.
 
     Args:
         task: `classes`, `labels` or `values`
         reader: of the corpus
         protocol: its name
+        n_outputs: number of classes, labels or values
     """
     if task == "classes" and reader == "meld" and protocol == "official":
         return "weighted_f1"
-    return {"classes": "uar", "labels": "macro_f1", "values": "mae"}[task]
+    headlines = {"classes": "uar", "labels": "macro_f1", "values": "mae", SEVERAL_VALUES: "mse"}
+    return headlines[kind_of(task, n_outputs)]
 
 
 def confusions(actual: Labels, predicted: Labels, groups: Labels, classes: Sequence[str]) -> Matrices:

@@ -36,8 +36,9 @@ class Data:
 
     Args:
         columns: ids, speakers, groups, scripts and official parts of the rows
-        target: classes, shape (n_rows,); labels, 0 or 1, shape (n_rows, n_labels); or values, shape (n_rows,)
-        outputs: the classes, sorted; the labels; or the name of the value
+        target: classes, shape (n_rows,); labels, 0 or 1, shape (n_rows, n_labels); or values, shape (n_rows,), of
+            several (n_rows, n_values)
+        outputs: the classes, sorted; the labels; or the names of the values
         inputs: the blocks of features
         left_out: reason → number of utterances left out
         digest: of everything that affects a fit

@@ -82,7 +82,7 @@ def train(
     Args:
         plan: the recipe
         inputs: all rows
-        target: of all rows, shape (n_rows,) or (n_rows, n_labels)
+        target: of all rows, shape (n_rows,), or (n_rows, n_outputs) for labels and several values
         split: its training part is used; its development part is shown to a model that is trained in epochs
         weights: of all rows' labels, shape (n_rows,); None: they count alike
         point: index of the point of the grid
@@ -106,7 +106,7 @@ def train(
     development = None
     if plan.model.in_epochs and split.development.size:
         development = Development(_scaled(inputs.rows(split.development), scalers), target[split.development])
-    fitted = estimator.fit(training, labels, weights=weights, development=development, folder=folder)
+    fitted = estimator.fit(training, labels, weights=weights, development=development, folder=folder, task=plan.task)
     if folder is not None:
         _remove_empty_folders(folder)
     return Fitted(scalers, fitted)

@@ -137,7 +137,7 @@ def _scored(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "measure": measure,
         "score": score,
         "baselines": baselines,
-        "beats_baselines": all(_is_better(score, other, lower=measure == "mae") for other in chance),
+        "beats_baselines": all(_is_better(score, other, lower=measure in ("mae", "mse")) for other in chance),
         **{name: metrics[name] for name in fields},
     }
 

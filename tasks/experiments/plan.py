@@ -16,7 +16,7 @@ from tasks.evaluation.protocols import Protocol
 from tasks.experiments import balancing, checkpoint_uses, recipe_checks
 from tasks.experiments.balancing import Balance
 from tasks.experiments.checkpoint_uses import CheckpointUse
-from tasks.experiments.targets import INTENSITIES, SEVERAL
+from tasks.experiments.targets import task_of
 from tasks.features.base import feature_sets
 from tasks.features.base.checkpoints import TINY
 from tasks.features.base.extractor import Extractor
@@ -139,8 +139,7 @@ def _plan(name: str, config: Config) -> Plan:
     with error_context(f"{where}.protocol"):
         protocol = protocols.parse(recipe.protocol)
     _demand_none(recipe_checks.of_labels(recipe), where)
-    task: Task = "labels" if recipe.target == SEVERAL else "values" if recipe.target in INTENSITIES else "classes"
-    reader = config.corpora[recipe.corpus].reader
+    reader, task = config.corpora[recipe.corpus].reader, task_of(recipe.target)
     resolved = Plan(name, recipe, task, protocol, balance, model, _points(recipe, where), parts, reader, config)
     _demand_none(recipe_checks.mistakes(resolved), where)
     return resolved

@@ -10,7 +10,8 @@ from tasks.core.errors import guess
 from tasks.corpora import labels
 from tasks.corpora.labels import LABEL_SETS
 from tasks.evaluation import protocols
-from tasks.experiments.targets import MANY_INTENSITIES, NATIVE, SEVERAL, SHARED, TARGETS
+from tasks.evaluation.scores import PRESENT_ABOVE
+from tasks.experiments.targets import INTENSITIES, NATIVE, SHARED, TARGETS, columns_of
 from tasks.leaks.finding import CHECKS
 from tasks.models.base import registry as models
 from tasks.models.base.estimator import Model
@@ -18,6 +19,7 @@ from tasks.models.base.estimator import Model
 if TYPE_CHECKING:
     from tasks.experiments.plan import Plan
 
+_ERRORS = ("mse", "mae")
 IN_TWO_STEPS = ("fusion", "cross-modal-svm")
 """Models whose last part is trained on frozen branches or a frozen network."""
 
@@ -84,12 +86,10 @@ def offered(reader: str) -> frozenset[str] | None:
 
 def _of_target(plan: Plan) -> Iterator[str]:
     target, columns = plan.recipe.target, offered(plan.reader)
-    needed = MANY_INTENSITIES if target == SEVERAL else (target,)
-    if columns is not None and not set(needed) <= columns:
-        with_several = columns | {SEVERAL} if set(MANY_INTENSITIES) <= columns else columns
+    if columns is not None and not set(columns_of(target)) <= columns:
         yield (
             f"target: corpus {plan.recipe.corpus} ({plan.reader}) states no {target}; "
-            f"it states {', '.join(possible for possible in TARGETS if possible in with_several)}"
+            f"it states {', '.join(possible for possible in TARGETS if set(columns_of(possible)) <= columns)}"
         )
     if plan.task != "classes" and plan.recipe.first_per_class:
         yield f"first_per_class: the target {target} has no classes"
@@ -147,15 +147,16 @@ def _of_tuning(plan: Plan) -> Iterator[str]:
         return
     if tune.folds == 1:
         yield "tune.folds: 1 leaves nothing to judge by; use 2 or more, or 0 for development rows"
-    if (tune.by == "mae") != (plan.task == "values"):
-        by = "mae" if plan.task == "values" else "uar, macro_f1, weighted_f1 or accuracy"
+    if (tune.by in _ERRORS) != (plan.task == "values"):
+        by = " or ".join(_ERRORS) if plan.task == "values" else "uar, macro_f1, weighted_f1 or accuracy"
         yield f"tune.by: {tune.by} cannot judge the target {plan.recipe.target}; use {by}"
 
 
 def _of_windows(plan: Plan) -> Iterator[str]:
     recipe, task, windows = plan.recipe, plan.task, plan.recipe.windows
     if recipe.threshold != 0.5 and task != "labels":
-        yield f"threshold: it needs several labels at once; the target is {recipe.target}"
+        both = f", which is scored at {' and '.join(map(str, PRESENT_ABOVE))}" if recipe.target == INTENSITIES else ""
+        yield f"threshold: it needs several labels at once; the target is {recipe.target}{both}"
     if windows is None:
         if recipe.clips is not None:
             yield "clips: it pools the scores of windows, and the recipe has no windows"

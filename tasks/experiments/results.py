@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from tasks.core.config import Clips
 from tasks.corpora import labels
 from tasks.evaluation.protocols import Split
-from tasks.evaluation.scores import Bootstrap, headline_measure
+from tasks.evaluation.scores import SEVERAL_VALUES, Bootstrap, headline_measure, kind_of
 from tasks.experiments import calibration, folds, matching, modalities, references, scoring
 from tasks.experiments.fit_item import FINAL, HELD_OUT, ONLY, RECIPE
 from tasks.experiments.model_folder import Kept
@@ -26,7 +27,7 @@ from tasks.leaks.finding import AuditReport
 _LIBRARIES = (
     "undertone", "numpy", "scikit-learn", "imbalanced-learn", "torch", "lightning", "transformers", "xgboost-cpu",
 )  # fmt: skip
-_SECOND = {"classes": "macro_f1", "labels": "micro_f1", "values": "correlation"}
+_SECOND = {"classes": "macro_f1", "labels": "micro_f1", "values": "correlation", SEVERAL_VALUES: "correlation"}
 """Score of each task beside its headline score in `metrics.json`."""
 _BY_CLASS = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
@@ -90,7 +91,7 @@ def metrics(
         "lacking": dict(data.lacking),
         "modalities": _modalities(scorer, all_fits, tested, scored),
         "confidence": scorer.bootstrap.confidence,
-        "measure": headline_measure(plan.task, plan.reader, plan.protocol.name),
+        "measure": headline_measure(plan.task, plan.reader, plan.protocol.name, len(data.outputs)),
         "scores": scorer.scored(main_runs),
         "baselines": scored,
         "cross_validated": _cross_validated(scorer, all_fits, tested),
@@ -122,7 +123,9 @@ def few(results: Mapping[str, Any]) -> dict[str, float | None]:
         majority class or the training mean; `n`, test rows
     """
     measure, scored = results["measure"], results["scores"]
-    values = {name: scored[name]["value"] for name in (measure, _SECOND[results["task"]])}
+    values = {
+        name: scored[name]["value"] for name in (measure, _SECOND[kind_of(results["task"], len(results["outputs"]))])
+    }
     values |= {side: scored[measure][side] for side in ("low", "high")}
     values["base"] = next(iter(results["baselines"].values()))[measure]["value"]
     return {name: None if value is None else round(value, 4) for name, value in values.items()} | {"n": results["n"]}
@@ -147,10 +150,10 @@ def predictions(scorer: Scorer, tested: Mapping[str, Sequence[Run]]) -> pa.Table
         }
         if scorer.plan.task == "classes":
             columns |= {"actual": run.actual.tolist(), "predicted": scorer.predicted(run).tolist()}
-        elif scorer.plan.task == "labels":
+        elif run.actual.ndim == 2:
             columns |= {f"actual {output}": run.actual[:, k] for k, output in enumerate(outputs)}
         else:
-            columns |= {"actual": run.actual}
+            columns["actual"] = run.actual
         columns |= {f"score {output}": run.scores[:, k] for k, output in enumerate(scorer.outputs)}
         tables.append(pa.table(columns))
     return pa.concat_tables(tables)
@@ -159,7 +162,7 @@ def predictions(scorer: Scorer, tested: Mapping[str, Sequence[Run]]) -> pa.Table
 def confusion(scorer: Scorer, of_recipe: Sequence[Run]) -> list[dict[str, Any]]:
     """Return the number of rows of each pair of actual and predicted class, summed over seeds, for a plot.
 
-    Several labels at once give the pairs of each label; values are rounded.
+    Several labels at once give the pairs of each label; values are rounded, and several give the pairs of each.
 
     Args:
         scorer: of the experiment
@@ -179,11 +182,18 @@ def confusion(scorer: Scorer, of_recipe: Sequence[Run]) -> list[dict[str, Any]]:
                 counts.update(
                     (_whether(name, a), _whether(name, c)) for a, c in zip(actual[:, k], called[:, k], strict=True)
                 )
+        elif len(names) > 1:
+            for k, name in enumerate(names):
+                pairs = zip(_rounded(run.actual[:, k]), _rounded(run.scores[:, k]), strict=True)
+                counts.update((f"{name} {a}", f"{name} {c}") for a, c in pairs)
         else:
             counts.update(zip(np.rint(run.actual).tolist(), np.rint(run.scores[:, 0]).tolist(), strict=True))
     grids: list[tuple[Any, ...]]
     if task == "labels":
         grids = [(_whether(name, True), _whether(name, False)) for name in names]
+    elif task == "values" and len(names) > 1:
+        values = {value for pair in counts for value in pair}
+        grids = [tuple(sorted(value for value in values if value.startswith(f"{name} "))) for name in names]
     else:
         grids = [scorer.outputs if task == "classes" else tuple(sorted({value for pair in counts for value in pair}))]
     return [{"actual": a, "predicted": p, "n": counts[a, p]} for grid in grids for a in grid for p in grid]
@@ -193,12 +203,16 @@ def by_class(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return precision, recall and F1 of each class or label, one row per value, for a plot.
 
     Args:
-        results: content of `results.json`; other targets than classes and labels give one row without a value
+        results: content of `results.json`; a single value gives one row without a score
     """
     scored = results["scores"]
+    tables = {"": scored.get("per_class") or scored.get("per_label") or {}}
+    if "per_label_above" in scored:
+        tables = {f" at {bound}": by_label for bound, by_label in scored["per_label_above"].items()}
     rows = [
-        {"class": name, "measure": title, "value": round(values[measure], 4)}
-        for name, values in (scored.get("per_class") or scored.get("per_label") or {}).items()
+        {"class": name, "measure": f"{title}{above}", "value": round(values[measure], 4)}
+        for above, by_label in tables.items()
+        for name, values in by_label.items()
         for measure, title in _BY_CLASS.items()
         if measure in values
     ]
@@ -329,6 +343,10 @@ def _folds(scorer: Scorer, fits: Fits) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _rounded(values: NDArray[np.float64]) -> list[int]:
+    return [round(value) for value in values.tolist()]
 
 
 def _whether(name: str, called: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 from tasks.core.errors import NotEnoughData
 from tasks.corpora import labels
 from tasks.experiments.plan import Plan
-from tasks.experiments.targets import MANY_INTENSITIES, SEVERAL, SHARED
+from tasks.experiments.targets import INTENSITIES, SEVERAL, SHARED, columns_of
 
 NO_TARGET, NO_FEATURES, NOT_AMONG_FIRST = "no label among the classes", "no features", "beyond the first of its class"
+NOT_RATED = "an emotion without a rating"
 NOT_ASKED_FOR, EXCLUDED = "not what the recipe is about", "excluded by the recipe"
 _NAMED = 12
 
@@ -44,7 +46,7 @@ def select(
         elif rows[number]["utterance_id"] in excluded:
             left_out[EXCLUDED] += 1
         elif target is None:
-            left_out[NO_TARGET] += 1
+            left_out[NOT_RATED if plan.recipe.target == INTENSITIES else NO_TARGET] += 1
         elif has_features is not None and not has_features[number]:
             left_out[NO_FEATURES] += 1
         elif first and taken[str(target)] >= first:
@@ -131,10 +133,13 @@ def _target(plan: Plan, row: Mapping[str, Any]) -> Any:
     if plan.task == "classes":
         value, classes = row.get(recipe.target), labels.chosen(recipe.labels)
         return value if classes is None else classes.get(value or "")
+    values = [row.get(name) for name in columns_of(recipe.target)]
+    numbers = [float(value) for value in values if value is not None and not math.isnan(value)]
+    if len(numbers) < len(values):
+        return None
     if recipe.target == SEVERAL:
-        values = [row.get(name) for name in MANY_INTENSITIES]
-        return None if None in values else [float(value > 0) for value in values if value is not None]
-    return row.get(recipe.target)
+        return [float(value > 0) for value in numbers]
+    return numbers if recipe.target == INTENSITIES else numbers[0]
 
 
 def _demand_rows(plan: Plan, targets: list[Any], left_out: Mapping[str, int]) -> None:

@@ -22,12 +22,6 @@ from tasks.experiments.scoring import Run
 from tasks.features.base.sequences import Rows
 from tasks.models.base.estimator import Scores
 
-HEADLINE = {
-    "classes": ("accuracy", "uar", "macro_f1", "weighted_f1"),
-    "labels": ("micro_f1", "macro_f1", "accuracy"),
-    "values": ("mae", "correlation", "acc2", "acc7"),
-}
-"""Scores of each task that are also computed for every baseline."""
 MAJORITY = "majority"
 Predictions = tuple[Rows, int, Scores]
 """Rows, number of their fold, and their scores."""
@@ -95,6 +89,11 @@ class Scorer:
     def outputs(self) -> tuple[str, ...]:
         """Names of the score columns of utterances."""
         return windows.outputs(self.data.outputs, self.plan.recipe.clips)
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of the scores that are also computed for every baseline."""
+        return scores.MEASURES[scores.kind_of(self.plan.task, len(self.data.outputs))]
 
     def runs(self, fits: Fits) -> list[Run]:
         """Gather a variant's predictions of utterances: one run per seed (and shuffle), rows sorted by id.
@@ -166,7 +165,12 @@ class Scorer:
         if self.plan.task == "labels":
             return scoring.of_labels(runs, self.data.outputs, self.bootstrap)
         if self.plan.task == "values":
-            return scoring.of_values(runs, self.bootstrap)
+            several, names = len(self.data.outputs) > 1, self.data.outputs
+            return (
+                scoring.of_several_values(runs, names, self.bootstrap)
+                if several
+                else scoring.of_values(runs, self.bootstrap)
+            )
         names = self.outputs[: runs[0].scores.shape[1]]
         n_real = len(self.data.outputs)
         return scoring.of_classes(runs, names, self.bootstrap, per_fold=self._per_fold, n_real=n_real)
@@ -178,7 +182,7 @@ class Scorer:
             runs: its runs
         """
         scored: Mapping[str, Any] = self.scored(runs)
-        return {name: scored[name] for name in HEADLINE[self.plan.task]}
+        return {name: scored[name] for name in self.measures}
 
     def gained(self, mine: Sequence[Run], other: Sequence[Run]) -> dict[str, dict[str, float | None]]:
         """Return the difference of each score to that of other runs on the same utterances, with paired intervals.
@@ -188,7 +192,7 @@ class Scorer:
             other: those of another
         """
         if self.plan.task != "classes":
-            counted, score = scoring.sums(self.plan.task)
+            counted, score = scoring.sums(self.plan.task, self.data.outputs)
             return scores.intervals(counted(mine), self.bootstrap, other=counted(other), score=score)
         names = self.outputs[: mine[0].scores.shape[1]]
         a, b = (scoring.matrices(side, names, per_fold=self._per_fold) for side in (mine, other))

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.evaluation import scores
-from tasks.evaluation.scores import Bootstrap
+from tasks.evaluation.scores import PRESENT_ABOVE, Bootstrap
 from tasks.evaluation.splits import Labels
 from tasks.models.base.estimator import Task
 
 Array = NDArray[np.float64]
 THRESHOLD = 0.5
+_PER_VALUE = ("mse", "mae", "correlation")
+_N_SUMS = 8
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,9 @@ def judged(actual: NDArray[Any], given: Array, outputs: Sequence[str], by: str) 
         outputs: names of their columns
         by: name of the score, as under `tune.by` in params.yaml
     """
-    if by == "mae":
-        return -float(np.abs(actual - given[:, 0]).mean())
+    if by in ("mae", "mse"):
+        errors = np.abs(actual - given.reshape(actual.shape))
+        return -float((errors if by == "mae" else errors**2).mean())
     if actual.ndim == 2:
         counts = _counts(actual, given, np.zeros(len(actual), dtype=str)).sum(axis=0)
         return float(_of_labels(counts)["accuracy" if by == "accuracy" else "macro_f1"])
@@ -168,24 +171,11 @@ def of_labels(runs: Sequence[Run], labels: Sequence[str], bootstrap: Bootstrap) 
     """
     counts = _label_counts(runs)
     summary: dict[str, Any] = {"n": int(runs[0].ids.size)} | scores.intervals(counts, bootstrap, score=_of_labels)
-    hits, alarms, misses = (counts.sum(axis=1)[:, k] for k in range(3))
-    by_label = {
-        "precision": scores.ratio(hits, hits + alarms).mean(axis=0),
-        "recall": scores.ratio(hits, hits + misses).mean(axis=0),
-        "f1": _f1_per_label(counts.sum(axis=1)).mean(axis=0),
-        "share_positive": runs[0].actual.mean(axis=0),
-    }
-    support = (hits + misses).mean(axis=0)
-    return summary | {
-        "per_label": {
-            label: {name: float(values[k]) for name, values in by_label.items()} | {"support": round(float(support[k]))}
-            for k, label in enumerate(labels)
-        }
-    }
+    return summary | {"per_label": _by_label(counts, labels, runs[0].actual)}
 
 
 def of_values(runs: Sequence[Run], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Return MAE, Pearson's correlation and CMU-MOSEI's Acc2 and Acc7, with intervals.
+    """Return MAE, Pearson's correlation and CMU-MOSEI's Acc2 and Acc7 of one value, with intervals.
 
     Acc2 is negative against positive, without the rows that are rated 0; Acc7 compares numbers rounded to −3 … 3
     (Zadeh et al. 2018; both as in MMSA).
@@ -197,13 +187,50 @@ def of_values(runs: Sequence[Run], bootstrap: Bootstrap) -> dict[str, Any]:
     return {"n": int(runs[0].ids.size)} | scores.intervals(_value_sums(runs), bootstrap, score=_of_values)
 
 
-def sums(task: Task) -> tuple[Callable[[Sequence[Run]], Array], Callable[[Array], dict[str, Any]]]:
+def of_several_values(runs: Sequence[Run], names: Sequence[str], bootstrap: Bootstrap) -> dict[str, Any]:
+    """Return MSE, MAE and Pearson's correlation of intensities, and F1 with thresholds, all with intervals.
+
+    An emotion is present if its actual intensity is above 0, and predicted if its predicted one is above a threshold.
+    So its number of utterances is the same at each threshold, as in the source of `ser-bench`. The correlation of a
+    value that does not vary counts as 0.
+
+    Args:
+        runs: of every seed
+        names: of the values
+        bootstrap: settings of the intervals
+
+    Returns:
+        `mse`, `mae` and `correlation`, means over the values; `micro_f1_03` …; `per_value`: value → its `mse`, `mae`
+        and `correlation`; `per_label_above`: threshold → emotion → precision, recall, F1 and number of utterances
+    """
+    sums = _several_sums(runs)
+    scored = scores.intervals(sums, bootstrap, score=partial(_of_several, names=names))
+    wanted = (*scores.MEASURES[scores.SEVERAL_VALUES], *(f"accuracy_{_digits(bound)}" for bound in PRESENT_ABOVE))
+    per_value = {name: {measure: scored[f"{measure} {name}"] for measure in _PER_VALUE} for name in names}
+    return {
+        "n": int(runs[0].ids.size),
+        **{name: scored[name] for name in wanted},
+        "per_value": per_value,
+        "per_label_above": {
+            str(bound): _by_label(counts, names, runs[0].actual > 0)
+            for bound, counts in zip(PRESENT_ABOVE, _counts_above(sums), strict=True)
+        },
+    }
+
+
+def sums(
+    task: Task, names: Sequence[str]
+) -> tuple[Callable[[Sequence[Run]], Array], Callable[[Array], dict[str, Any]]]:
     """Return the functions from runs to sums per group, shape (n_runs, n_groups, …), and from sums to scores.
 
     Args:
         task: labels or values
+        names: of these
     """
-    return {"labels": (_label_counts, _of_labels), "values": (_value_sums, _of_values)}[task]
+    kind = scores.kind_of(task, len(names))
+    if kind == scores.SEVERAL_VALUES:
+        return _several_sums, partial(_of_several, names=names)
+    return {"labels": (_label_counts, _of_labels), "values": (_value_sums, _of_values)}[kind]
 
 
 def roc(runs: Sequence[Run], classes: Sequence[str]) -> list[dict[str, Any]]:
@@ -246,11 +273,32 @@ def _auc(runs: Sequence[Run], classes: Sequence[str]) -> dict[str, Any]:
     return {"macro": float(np.mean(defined)) if defined else None, "per_class": per_class}
 
 
-def _counts(actual: NDArray[Any], given: Array, groups: Labels) -> Array:
-    """Return every group's hits, false alarms, misses and rows per label, shape (n_groups, 4, n_labels)."""
-    called, true = given > THRESHOLD, actual > THRESHOLD
+def _counts(
+    actual: NDArray[Any], given: Array, groups: Labels, present: float = THRESHOLD, threshold: float = THRESHOLD
+) -> Array:
+    """Return every group's hits, false alarms, misses and rows per label, shape (n_groups, 4, n_labels).
+
+    A label is there if its actual value is above `present`, and predicted if its score is above `threshold`.
+    """
+    called, true = given > threshold, actual > present
     per_row = np.stack([called & true, called & ~true, ~called & true, np.ones_like(true)], axis=1).astype(float)
     return _by_group(per_row, groups)
+
+
+def _by_label(counts: Array, labels: Sequence[str], positive: NDArray[Any]) -> dict[str, dict[str, float]]:
+    """Return the scores of each label, means over runs, from counts of shape (n_runs, n_groups, 4, n_labels)."""
+    hits, alarms, misses = (counts.sum(axis=1)[:, k] for k in range(3))
+    by_label = {
+        "precision": scores.ratio(hits, hits + alarms).mean(axis=0),
+        "recall": scores.ratio(hits, hits + misses).mean(axis=0),
+        "f1": _f1_per_label(counts.sum(axis=1)).mean(axis=0),
+        "share_positive": positive.mean(axis=0),
+    }
+    support = (hits + misses).mean(axis=0)
+    return {
+        label: {name: float(values[k]) for name, values in by_label.items()} | {"support": round(float(support[k]))}
+        for k, label in enumerate(labels)
+    }
 
 
 def _of_labels(counts: Array) -> dict[str, Any]:
@@ -296,6 +344,47 @@ def _of_values(sums: Array) -> dict[str, Any]:
         "acc2": scores.ratio(agree, rated),
         "acc7": scores.ratio(seven, n),
     }
+
+
+def _several_sums(runs: Sequence[Run]) -> Array:
+    return np.stack([_sums_of_each(run.actual, run.scores, run.groups) for run in runs])
+
+
+def _sums_of_each(actual: Array, given: Array, groups: Labels) -> Array:
+    """Return every group's sums per value, then its counts at each threshold, shape (n_groups, 8 + 4 × 2, n_values)."""
+    error = actual - given
+    columns = [
+        np.ones_like(actual), np.abs(error), error**2, actual, given, actual**2, given**2, actual * given,
+    ]  # fmt: skip
+    summed = _by_group(np.stack(columns, axis=1), groups)
+    return np.concatenate(
+        [summed, *(_counts(actual, given, groups, present=0.0, threshold=bound) for bound in PRESENT_ABOVE)], axis=1
+    )
+
+
+def _counts_above(sums: Array) -> list[Array]:
+    """Return the counts of `_counts` at each threshold, shape (…, 4, n_values) each."""
+    return np.split(sums[..., _N_SUMS:, :], len(PRESENT_ABOVE), axis=-2)
+
+
+def _of_several(sums: Array, names: Sequence[str]) -> dict[str, Any]:
+    n, absolute, squared, x, y, xx, yy, xy = (sums[..., k, :] for k in range(_N_SUMS))
+    spread = np.sqrt(np.maximum((n * xx - x**2) * (n * yy - y**2), 0))
+    each = {
+        "mse": scores.ratio(squared, n),
+        "mae": scores.ratio(absolute, n),
+        "correlation": scores.ratio(n * xy - x * y, spread),
+    }
+    by_threshold = zip(PRESENT_ABOVE, map(_of_labels, _counts_above(sums)), strict=True)
+    return {
+        **{measure: values.mean(axis=-1) for measure, values in each.items()},
+        **{f"{name}_{_digits(bound)}": values for bound, of in by_threshold for name, values in of.items()},
+        **{f"{measure} {name}": values[..., k] for measure, values in each.items() for k, name in enumerate(names)},
+    }
+
+
+def _digits(bound: float) -> str:
+    return str(bound).replace(".", "")
 
 
 def _by_group(per_row: Array, groups: Labels) -> Array:

@@ -160,7 +160,7 @@ class Logistic(LinearEstimator):
 
 
 class Ridge(LinearEstimator):
-    """Ridge regression, solved exactly, for values; the only output is `value`."""
+    """Ridge regression, solved exactly: one output, `value`, or several values, each fitted by itself."""
 
     settings: RidgeSettings
 
@@ -171,8 +171,9 @@ class Ridge(LinearEstimator):
         with noted() as notes:
             model = Regression(alpha=self.settings.alpha)
             model.fit(part.inputs.matrix(), values, sample_weight=part.weights)
-        coef, intercept = np.reshape(model.coef_, (1, -1)), np.reshape(model.intercept_, 1)
-        self._set_linear(Linear(("value",), coef, intercept, "identity", tuple(notes)))
+        outputs = ("value",) if values.ndim == 1 else tuple(str(column) for column in range(values.shape[1]))
+        coef, intercept = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
+        self._set_linear(Linear(outputs, coef, intercept, "identity", tuple(notes)))
 
 
 @contextmanager

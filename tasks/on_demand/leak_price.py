@@ -21,7 +21,7 @@ from tasks.experiments import data as experiment_data
 from tasks.experiments import plan as plans
 from tasks.experiments.fit_item import FINAL, RECIPE, SHUFFLED, Fit
 from tasks.experiments.plan import Plan
-from tasks.experiments.runs import HEADLINE, MAJORITY, Scorer
+from tasks.experiments.runs import MAJORITY, Scorer
 from tasks.experiments.scoring import Run
 from tasks.stages import experiment
 
@@ -74,7 +74,7 @@ def price(name: str, config: Config, *, each: Each, declared: Collection[str] = 
         "confidence": bootstrap.confidence,
         "honest": _side(honest, n_train) | _scored(pooled, of_honest),
         "leaky": _side(leaky, n_train_leaky) | _scored(pooled, of_leaky),
-        "difference": {measure: gain[measure] for measure in HEADLINE[honest.task]},
+        "difference": {measure: gain[measure] for measure in pooled.measures},
     }
 
 

@@ -251,10 +251,12 @@ def fit_model(
     """
     estimator = branch.model.make(branch.settings, seed)
     if not branch.model.in_epochs:
-        return estimator.fit(part.inputs, part.target, weights=part.weights)
+        return estimator.fit(part.inputs, part.target, weights=part.weights, task=part.task)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-    return estimator.fit(part.inputs, part.target, weights=part.weights, development=development, folder=folder)
+    return estimator.fit(
+        part.inputs, part.target, weights=part.weights, development=development, folder=folder, task=part.task
+    )
 
 
 def evidence(branch: Branch, fitted: Estimator, inputs: Inputs, classes: Sequence[str]) -> Scores:

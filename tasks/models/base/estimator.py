@@ -81,13 +81,16 @@ class TrainingPart:
 
     Args:
         inputs: n_rows rows
-        target: classes, str, shape (n_rows,); labels, 0 or 1, shape (n_rows, n_labels); or values, shape (n_rows,)
+        target: classes, str, shape (n_rows,); labels, 0 or 1, shape (n_rows, n_labels); or values, shape (n_rows,) or
+            (n_rows, n_values)
         weights: positive, shape (n_rows,), mean 1 unless labels are uncertain; None: all rows count alike
+        task: kind of the target; None: several columns are labels
     """
 
     inputs: Inputs
     target: NDArray[Any]
     weights: Weights = None
+    task: Task | None = None
 
     def rows(self, rows: Rows) -> TrainingPart:
         """Return some of the rows, with weights rescaled to the mean of all.
@@ -99,7 +102,7 @@ class TrainingPart:
         if weights is not None:
             # class weights have a mean of exactly 1, but for rounding
             weights = weights[rows] / (weights[rows].mean() / round(weights.mean(), 9))
-        return TrainingPart(self.inputs.rows(rows), self.target[rows], weights)
+        return TrainingPart(self.inputs.rows(rows), self.target[rows], weights, self.task)
 
     def only(self, block: str) -> TrainingPart:
         """Return a single block of the rows.
@@ -107,7 +110,7 @@ class TrainingPart:
         Args:
             block: its name
         """
-        return TrainingPart(self.inputs.only([block]), self.target, self.weights)
+        return TrainingPart(self.inputs.only([block]), self.target, self.weights, self.task)
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,8 @@ class Estimator(ABC):
         seed: of all random numbers drawn in fitting
 
     Attributes:
-        outputs_: after `fit`: the columns of `scores`: the classes, sorted; the labels; or the value
+        outputs_: after `fit`: the columns of `scores`: the classes, sorted; `value`; or the labels or several values,
+            numbered
         curves_: after `fit`: one entry per epoch for models trained in epochs, such as `{"epoch": 1.0,
             "train_loss": …, "train_accuracy": …, "development_loss": …, "development_accuracy": …}`; else empty
         notes_: after `fit`: what did not go as the settings ask, one line each
@@ -147,22 +151,25 @@ class Estimator(ABC):
         weights: Weights = None,
         development: Development | None = None,
         folder: Path | None = None,
+        task: Task | None = None,
     ) -> Self:
         """Fit to the training part of a fold.
 
         Args:
             inputs: its rows
             target: classes, str, shape (n_rows,); labels, 0 or 1, shape (n_rows, n_labels); or values, shape (n_rows,)
+                or (n_rows, n_values)
             weights: of the rows, positive, shape (n_rows,), mean 1 unless labels are uncertain
             development: used by models trained in epochs
             folder: checkpoints and logs of models trained in epochs; None: neither
+            task: kind of the target; None: several columns are labels
 
         Raises:
             ConfigError: if the settings do not fit the inputs or the target, or training diverges
             InputError: if the model cannot take these blocks, or a library is missing
             NotEnoughData: if there are fewer than two classes, or too few rows
         """
-        self._fit(TrainingPart(inputs, target, weights), development, folder)
+        self._fit(TrainingPart(inputs, target, weights, task), development, folder)
         return self
 
     def scores(self, inputs: Inputs) -> Scores:

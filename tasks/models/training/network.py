@@ -35,22 +35,24 @@ class Target:
 
     Args:
         task: classes, labels or values
-        outputs: the classes, sorted; the labels, named "0", "1" …; or `value`
-        mean: of the values in the training part; the network learns standardised values
-        scale: their standard deviation
+        outputs: the classes, sorted; `value`; or the labels or several values, named "0", "1" …
+        mean: of the value in the training part, or of each of several; the network learns standardised values
+        scale: the standard deviation, likewise; 1 for a constant value
     """
 
     task: Task
     outputs: tuple[str, ...]
-    mean: float = 0.0
-    scale: float = 1.0
+    mean: float | tuple[float, ...] = 0.0
+    scale: float | tuple[float, ...] = 1.0
 
     @classmethod
-    def of(cls, target: NDArray[Any]) -> Target:
+    def of(cls, target: NDArray[Any], task: Task | None = None) -> Target:
         """Derive it from the target of a training part.
 
         Args:
             target: classes, str, shape (n_rows,); labels, 0 or 1, shape (n_rows, n_labels); or values, shape (n_rows,)
+                or (n_rows, n_values)
+            task: its kind; None: several columns are labels
 
         Raises:
             NotEnoughData: if there are fewer than two classes, or fewer than two rows
@@ -59,10 +61,14 @@ class Target:
             return cls("classes", classes_of(target))
         if len(target) < 2:
             raise NotEnoughData(f"a network needs two rows in its training part, found {len(target)}")
-        if target.ndim == 2:
-            return cls("labels", tuple(str(label) for label in range(target.shape[1])))
+        numbered = tuple(str(column) for column in range(target.shape[1])) if target.ndim == 2 else ("value",)
+        if target.ndim == 2 and task != "values":
+            return cls("labels", numbered)
         values = np.asarray(target, dtype=np.float64)
-        return cls("values", ("value",), float(values.mean()), float(values.std()) or 1.0)
+        if values.ndim == 2:
+            mean, spread = (tuple(map(float, each)) for each in (values.mean(axis=0), values.std(axis=0)))
+            return cls("values", numbered, mean, tuple(scale or 1.0 for scale in spread))
+        return cls("values", numbered, float(values.mean()), float(values.std()) or 1.0)
 
     def encoded(self, target: NDArray[Any]) -> NDArray[Any]:
         """Return a target as the loss takes it.
@@ -79,7 +85,8 @@ class Target:
             return np.array([codes.get(str(name), -1) for name in target], dtype=np.int64)
         if self.task == "labels":
             return np.asarray(target, dtype=np.float32)
-        return ((np.asarray(target, dtype=np.float64) - self.mean) / self.scale).astype(np.float32)[:, None]
+        columns = np.asarray(target, dtype=np.float64).reshape(len(target), len(self.outputs))
+        return np.asarray((columns - np.asarray(self.mean)) / np.asarray(self.scale), dtype=np.float32)
 
     def scores(self, logits: NDArray[np.float64]) -> Scores:
         """Return scores: probabilities, or values in their own unit.
@@ -96,7 +103,8 @@ class Target:
             return np.asarray(softmax(logits, axis=1), dtype=np.float64)
         if self.task == "labels":
             return np.asarray(expit(logits), dtype=np.float64)
-        return logits * self.scale + self.mean
+        values: Scores = logits * np.asarray(self.scale) + np.asarray(self.mean)
+        return values
 
 
 class NetworkEstimator(Estimator):
@@ -160,7 +168,7 @@ class NetworkEstimator(Estimator):
             from tasks.models.training.run import EncodedRows
 
         target = part.target
-        self.target = Target.of(target)
+        self.target = Target.of(target, part.task)
         if self.settings.monitor != "loss" and self.target.task == "values":
             raise ConfigError(f"monitor: {self.settings.monitor} is of classes and labels; for values use loss")
         self.shape = self._measure(part.inputs)
@@ -268,7 +276,8 @@ class NetworkEstimator(Estimator):
             from tasks.models.training import checkpoint
 
         card = json.loads(files[array_files.CARD])
-        self.target = Target(card["task"], tuple(card["outputs"]), card["mean"], card["scale"])
+        mean, scale = (tuple(card[key]) if isinstance(card[key], list) else card[key] for key in ("mean", "scale"))
+        self.target = Target(card["task"], tuple(card["outputs"]), mean, scale)
         self.shape = card["shape"]
         weights: list[dict[str, Any]] = []
         while (name := _weights_file(len(weights))) in files:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.evaluation.scores import PRESENT_ABOVE, SEVERAL_VALUES, kind_of
 from tasks.experiments import scoring
 from tasks.experiments.kept_model import KeptModel
 from tasks.experiments.windows import NONE
@@ -17,6 +18,7 @@ from tasks.on_demand.applying.utterances import NewUtterance
 
 UNSURE_BELOW = 0.5
 """A class with a calibrated probability below this is more likely wrong than right."""
+_BOUNDS = {"labels": scoring.THRESHOLD, SEVERAL_VALUES: max(PRESENT_ABOVE)}
 _ROWS_TOGETHER = 1024
 
 
@@ -27,7 +29,7 @@ class ScoredUtterance:
     Args:
         start_s: start in seconds
         end_s: end in seconds
-        predicted: the class; the labels that are set; or the value
+        predicted: the class; the labels that are set, or the emotions of an intensity above 0.5; or the value
         probability: of the predicted class; None for labels, values, `none`, and scores that are no probabilities
         unsure: whether the probability is below the bound, or no class was predicted; None without probabilities
         probabilities: class → probability; empty without probabilities
@@ -64,6 +66,17 @@ class ScoredUtterance:
         return f"{self.predicted}{percent}{' (unsure)' if self.unsure else ''}"
 
 
+class RatedUtterance(ScoredUtterance):
+    """An utterance with several intensities, which its words name."""
+
+    @property
+    def in_words(self) -> str:
+        """The emotions that are present and their intensities, the strongest first, such as `anger 1.33`."""
+        assert isinstance(self.predicted, list)
+        by_strength = sorted(self.predicted, key=lambda name: -self.scores[name])
+        return ", ".join(f"{name} {self.scores[name]:.2f}" for name in by_strength) or NONE
+
+
 def score(
     model: KeptModel, inputs: Inputs, utterances: Sequence[NewUtterance], duration_s: float, unsure_below: float
 ) -> list[ScoredUtterance]:
@@ -89,6 +102,8 @@ def _scored(
     scores = model.scores(inputs)
     probabilities, novelty = model.probabilities(scores), model.novelty(inputs)
     rows = []
+    several = kind_of(model.card.task, len(model.outputs)) == SEVERAL_VALUES
+    make = RatedUtterance if several else ScoredUtterance
     for number, utterance in enumerate(utterances):
         by_output = dict(zip(model.outputs, scores[number].tolist(), strict=True))
         by_class = (
@@ -99,7 +114,7 @@ def _scored(
         distance = None if novelty is None or math.isnan(novelty[number]) else float(novelty[number])
         bound = model.card.novelty.bound if model.card.novelty else math.inf
         rows.append(
-            ScoredUtterance(
+            make(
                 start_s=utterance.start_s,
                 end_s=duration_s if utterance.end_s is None else utterance.end_s,
                 predicted=predicted,
@@ -116,8 +131,9 @@ def _scored(
 
 
 def _predicted(model: KeptModel, scores: Any) -> str | list[str] | float:
-    if model.card.task == "values":
+    kind = kind_of(model.card.task, len(model.outputs))
+    if kind == "values":
         return float(scores[0])
-    if model.card.task == "labels":
-        return [name for name, value in zip(model.outputs, scores, strict=True) if value > scoring.THRESHOLD]
+    if kind in _BOUNDS:
+        return [name for name, value in zip(model.outputs, scores, strict=True) if value > _BOUNDS[kind]]
     return str(scoring.predicted(scores[None, :], model.outputs)[0])

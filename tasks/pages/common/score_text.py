@@ -6,17 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tasks.evaluation.scores import headline_measure
+from tasks.evaluation.scores import MEASURES as COMPUTED
+from tasks.evaluation.scores import PRESENT_ABOVE, SEVERAL_VALUES, headline_measure, kind_of
 
+_BOUNDS = {str(bound).replace(".", ""): bound for bound in PRESENT_ABOVE}
 MEASURES: Mapping[str, tuple[str, ...]] = {
     "classes": ("uar", "macro_f1", "weighted_f1", "accuracy"),
     "labels": ("macro_f1", "micro_f1", "accuracy"),
     "values": ("mae", "correlation", "acc2", "acc7"),
+    SEVERAL_VALUES: COMPUTED[SEVERAL_VALUES],
 }
 """The scores of each task, the headline score first."""
 NAMES: Mapping[str, str] = {
     "uar": "UAR", "macro_f1": "Macro F1", "weighted_f1": "Weighted F1", "accuracy": "Accuracy", "micro_f1": "Micro F1",
-    "mae": "MAE", "correlation": "Correlation", "acc2": "Acc2", "acc7": "Acc7",
+    "mae": "MAE", "mse": "MSE", "correlation": "Correlation", "acc2": "Acc2", "acc7": "Acc7",
+    **{f"micro_f1_{digits}": f"Micro F1 at {bound}" for digits, bound in _BOUNDS.items()},
+    **{f"macro_f1_{digits}": f"Macro F1 at {bound}" for digits, bound in _BOUNDS.items()},
+    **{f"accuracy_{digits}": f"Accuracy at {bound}" for digits, bound in _BOUNDS.items()},
 }  # fmt: skip
 MEANINGS: Mapping[str, str] = {
     "uar": "unweighted average recall: the mean of recall over the classes that occur",
@@ -25,11 +31,20 @@ MEANINGS: Mapping[str, str] = {
     "accuracy": "the share of correct predictions",
     "micro_f1": "F1 of all labels of all utterances together",
     "mae": "mean absolute error: lower is better",
+    "mse": "mean squared error: lower is better",
     "correlation": "Pearson’s correlation between prediction and truth",
     "acc2": "accuracy of negative against positive, without utterances rated 0",
     "acc7": "accuracy after rounding to −3 … 3",
+    **{
+        f"micro_f1_{digits}": f"F1 of all emotions together, predicted above {bound}, actual above 0"
+        for digits, bound in _BOUNDS.items()
+    },
+    **{
+        f"macro_f1_{digits}": f"the mean of the emotions’ F1, predicted above {bound}, actual above 0"
+        for digits, bound in _BOUNDS.items()
+    },
 }
-LOWER_IS_BETTER = frozenset({"mae"})
+LOWER_IS_BETTER = frozenset({"mae", "mse"})
 LEAKY_SHARE = 0.05
 SHUFFLED = "shuffled labels"
 _RELATIONS = {"above": "lies entirely above", "below": "lies entirely below", "overlap": "overlaps"}
@@ -100,13 +115,14 @@ def headline(results: Mapping[str, Any]) -> str:
     Args:
         results: content of the experiment's `results.json`
     """
-    return headline_measure(results["task"], results["reader"], results["protocol"])
+    return headline_measure(results["task"], results["reader"], results["protocol"], len(results["outputs"]))
 
 
 def measures(results: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of an experiment's scores, the headline score first."""
     first = headline(results)
-    return (first, *(name for name in MEASURES[results["task"]] if name != first))
+    kind = kind_of(results["task"], len(results["outputs"]))
+    return (first, *(name for name in MEASURES[kind] if name != first))
 
 
 def systems(results: Mapping[str, Any]) -> dict[str, dict[str, Score]]:

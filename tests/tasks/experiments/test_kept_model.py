@@ -146,6 +146,18 @@ LABELS = {"reader": "mosei", "extra": True, "target": "emotions", "model": {"nam
         pytest.param({"features": ["toy-frames"], "model": {"name": "bilstm", "epochs": 2}, **WINDOWS}, id="windows"),
         pytest.param({**LABELS, "threshold": 0.3}, id="labels"),
         pytest.param({**LABELS, "threshold": "tuned"}, id="tuned"),
+        pytest.param({**LABELS, "target": "intensities", "model": {"name": "ridge"}}, id="intensities"),
+        pytest.param(
+            {
+                **LABELS,
+                "target": "intensities",
+                "features": ["toy-frames"],
+                "model": {"name": "bilstm", "epochs": 2},
+                "windows": {"length_s": 0.02, "hop_s": 0.01},
+                "clips": {"by": "mean", "smooth": 3},
+            },
+            id="intensities of windows",
+        ),
     ],
 )
 def test_windows_and_labels_are_scored_as_in_the_predictions(toy: Toy, recipe: dict[str, Any]) -> None:

@@ -47,6 +47,14 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ("meld", {"declare": ["overlaping spans"]}, "did you mean overlapping spans"),
     ("meld", {"seeds": [7, 7]}, "names a seed twice"),
     ("mosei", {"target": "emotions", "protocol": "official", "model": {"name": "linear-svm"}}, "cannot learn the"),
+    ("ravdess", {"target": "intensities", "model": {"name": "ridge"}}, "states no intensities; it states emotion"),
+    ("mosei", {"target": "intensities", "protocol": "official"}, "logistic cannot learn the target intensities"),
+    ("mosei", {"target": "intensities", "protocol": "official", "model": {"name": "ridge"}, "threshold": 0.3},
+     "threshold: it needs several labels at once; the target is intensities, which is scored at 0.3 and 0.5"),
+    ("mosei", {"target": "intensities", "protocol": "official", "model": {"name": "ridge"},
+      "tune": {"grid": {"alpha": [1.0]}}}, "uar cannot judge the target intensities; use mse or mae"),
+    ("mosei", {"target": "intensities", "protocol": "official", "model": {"name": "ridge"}, "labels": "mosei-6"},
+     "chooses among emotions or native labels, and the target is intensities"),
     ("savee", {"features": ["toy-words"], "model": {"name": "tf-idf"}}, "savee has none"),
 ]  # fmt: skip
 

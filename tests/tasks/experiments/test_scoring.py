@@ -123,3 +123,69 @@ def test_a_smaller_error_is_judged_better() -> None:
     actual = np.array([1.0, 2.0])
     near, far = np.array([[1.1], [2.0]]), np.array([[0.0], [0.0]])
     assert scoring.judged(actual, near, ("v",), "mae") > scoring.judged(actual, far, ("v",), "mae")
+
+
+EMOTIONS = ("happiness", "fear")
+ACTUAL = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 1 / 3], [3.0, 0.0]])
+
+
+def several(given: np.ndarray, actual: np.ndarray = ACTUAL, groups: str = "aabb") -> Run:
+    n = len(actual)
+    return Run(np.arange(n).astype(str), actual, given, np.array(list(groups)), np.zeros(n, dtype=int))
+
+
+def test_several_values_with_an_error_that_is_set() -> None:
+    scores = scoring.of_several_values([several(ACTUAL + np.array([0.5, -0.1]))], EMOTIONS, BOOTSTRAP)
+    of = scores["per_value"]
+    assert [of[name]["mse"]["value"] for name in EMOTIONS] == pytest.approx([0.25, 0.01])
+    assert [of[name]["mae"]["value"] for name in EMOTIONS] == pytest.approx([0.5, 0.1])
+    assert [of[name]["correlation"]["value"] for name in EMOTIONS] == pytest.approx([1.0, 1.0])
+    assert scores["mse"]["value"] == pytest.approx(0.13)
+    assert scores["mae"]["value"] == pytest.approx(0.3)
+    assert (scores["mse"]["low"], scores["mse"]["high"]) == (pytest.approx(0.13), pytest.approx(0.13))
+    reversed_ = scoring.of_several_values([several(3 - ACTUAL)], EMOTIONS, BOOTSTRAP)
+    assert reversed_["correlation"]["value"] == pytest.approx(-1.0)
+
+
+def test_a_value_that_is_the_same_everywhere_has_no_correlation() -> None:
+    scores = scoring.of_several_values([several(np.zeros((4, 2)))], EMOTIONS, BOOTSTRAP)
+    assert scores["correlation"]["value"] == 0.0
+    assert scores["mse"]["value"] == pytest.approx((ACTUAL**2).mean())
+
+
+def test_an_emotion_is_there_above_zero_and_predicted_above_the_threshold() -> None:
+    given = np.array([[0.4, 0.6], [0.4, 0.4], [0.6, 0.4], [0.0, 0.0]])
+    scores = scoring.of_several_values([several(given)], EMOTIONS, BOOTSTRAP)
+    low, high = (scores["per_label_above"][bound] for bound in ("0.3", "0.5"))
+    assert [low[name]["support"] for name in EMOTIONS] == [high[name]["support"] for name in EMOTIONS] == [3, 1]
+    assert [low["happiness"][name] for name in ("precision", "recall", "f1")] == pytest.approx([2 / 3, 2 / 3, 2 / 3])
+    assert [high["happiness"][name] for name in ("precision", "recall", "f1")] == pytest.approx([1.0, 1 / 3, 0.5])
+    assert [low["fear"][name] for name in ("precision", "recall", "f1")] == pytest.approx([1 / 3, 1.0, 0.5])
+    assert high["fear"]["f1"] == 0.0
+    for digits, bound in (("03", 0.3), ("05", 0.5)):
+        for average in ("micro", "macro"):
+            expected = metrics.f1_score(ACTUAL > 0, given > bound, average=average)
+            assert scores[f"{average}_f1_{digits}"]["value"] == pytest.approx(expected)
+        assert scores[f"accuracy_{digits}"]["value"] == pytest.approx(((ACTUAL > 0) == (given > bound)).mean())
+
+
+def test_several_values_have_the_scores_of_each_alone() -> None:
+    rng = np.random.default_rng(4)
+    actual = rng.integers(0, 10, (200, 2)) / 3
+    given = actual + rng.normal(size=actual.shape)
+    groups = np.arange(200).astype(str)
+    run = Run(groups, actual, given, groups, np.zeros(200, dtype=int))
+    scores = scoring.of_several_values([run], EMOTIONS, BOOTSTRAP)
+    for k, name in enumerate(EMOTIONS):
+        alone = Run(groups, actual[:, k], given[:, [k]], groups, run.fold)
+        one = scoring.of_values([alone], BOOTSTRAP)
+        for measure in ("mae", "correlation"):
+            for bound in ("value", "low", "high"):
+                assert scores["per_value"][name][measure][bound] == pytest.approx(one[measure][bound])
+
+
+@pytest.mark.parametrize("by", ["mse", "mae"])
+def test_a_smaller_error_of_several_values_is_judged_better(by: str) -> None:
+    near, far = (scoring.judged(ACTUAL, ACTUAL + error, EMOTIONS, by) for error in (0.1, 0.2))
+    assert near == pytest.approx(-0.01 if by == "mse" else -0.1)
+    assert near > far

@@ -119,6 +119,22 @@ def test_ridge_finds_the_line_and_weights_bend_it() -> None:
     np.testing.assert_allclose(bent.scores(inputs)[:, 0], values, atol=1e-3)
 
 
+def test_ridge_over_several_values_is_a_ridge_for_each() -> None:
+    rng = np.random.default_rng(2)
+    features = rng.standard_normal((80, 3))
+    # zeros and ones alone, as labels have them
+    values = (features @ rng.standard_normal((3, 4)) > 0).astype(float)
+    inputs, weights = Inputs(np.array(["a"] * 80), {"f": features}), rng.uniform(0.2, 1.8, 80)
+    model = registry.model("ridge")
+    fitted = model.make(model.settings(alpha=2.0), 0).fit(inputs, values, weights=weights, task="values")
+    assert fitted.outputs_ == ("0", "1", "2", "3")
+    for column in range(4):
+        alone = model.make(model.settings(alpha=2.0), 0).fit(inputs, values[:, column], weights=weights)
+        np.testing.assert_allclose(fitted.scores(inputs)[:, column], alone.scores(inputs)[:, 0], atol=1e-10)
+    loaded = model.load(model.settings(), fitted.files())
+    np.testing.assert_array_equal(loaded.scores(inputs), fitted.scores(inputs))
+
+
 def test_what_does_not_converge_is_noted_and_kept() -> None:
     inputs, target = drawn(3)
     fitted = classical.Logistic(classical.LogisticSettings(max_iter=2)).fit(inputs, target)

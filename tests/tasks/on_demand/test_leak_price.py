@@ -106,7 +106,12 @@ def test_folds_are_pooled_where_the_experiment_averages_them(toy: Toy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "model", "measure"), [("emotions", "logistic", "macro_f1"), ("sentiment_intensity", "ridge", "mae")]
+    ("target", "model", "measure"),
+    [
+        ("emotions", "logistic", "macro_f1"),
+        ("sentiment_intensity", "ridge", "mae"),
+        ("intensities", "ridge", "mse"),
+    ],
 )
 def test_labels_and_values(toy: Toy, target: str, model: str, measure: str) -> None:
     recipe = {"target": target, "protocol": "group-k-fold(4)", "model": {"name": model}}

@@ -98,9 +98,64 @@ def test_values(toy: Toy) -> None:
     assert found["baselines"]["majority"]["mae"]["value"] > found["scores"]["mae"]["value"]
 
 
+INTENSITIES: dict[str, Any] = {
+    "reader": "mosei", "extra": True, "target": "intensities", "protocol": "group-k-fold(4)",
+    "model": {"name": "ridge"},
+}  # fmt: skip
+SIX = ["happiness", "sadness", "anger", "surprise", "disgust", "fear"]
+
+
+def test_six_intensities_at_once(toy: Toy) -> None:
+    found = run(toy(**INTENSITIES, tune={"grid": {"alpha": [0.1, 10.0]}, "folds": 2, "by": "mse"}))
+    assert (found["task"], found["outputs"], found["measure"]) == ("values", SIX, "mse")
+    scores, mean = found["scores"], found["baselines"]["majority"]
+    for name in ("happiness", "sadness", "anger"):
+        assert scores["per_value"][name]["correlation"]["value"] > 0.8
+    # the other three are 0 in every row
+    assert scores["per_value"]["fear"]["mse"]["value"] == pytest.approx(0.0, abs=1e-9)
+    for part in (scores, mean, found["baselines"]["shuffled labels"]):
+        assert {"mse", "mae", "correlation", "micro_f1_03", "micro_f1_05", "macro_f1_03", "macro_f1_05"} <= set(part)
+    # means of 1/3, 2/3 and 1/3: their squared errors are their variances
+    assert mean["mse"]["value"] == pytest.approx(3 * (2 / 9) / 6)
+    assert scores["mse"]["high"] < mean["mse"]["value"]
+    rows = pq.read_table(paths.experiment("trial") / "predictions.parquet").to_pylist()
+    mine = [row for row in rows if row["variant"] == "recipe"]
+    assert [name for name in mine[0] if name.startswith("actual ")] == [f"actual {name}" for name in SIX]
+    errors = [(row["actual anger"] - row["score anger"]) ** 2 for row in mine]
+    assert scores["per_value"]["anger"]["mse"]["value"] == pytest.approx(np.mean(errors))
+    called = sum(row["score anger"] > 0.3 and row["actual anger"] > 0 for row in mine)
+    assert scores["per_label_above"]["0.3"]["anger"]["recall"] == pytest.approx(called / 24)
+
+
+def test_plots_of_dvc_have_every_emotion_and_threshold(toy: Toy) -> None:
+    found = run(toy(**INTENSITIES))
+    bars = {(row["class"], row["measure"]): float(row["value"]) for row in csv_rows("per_class.csv")}
+    assert len(bars) == 6 * 3 * 2
+    assert bars["anger", "F1 at 0.5"] == round(found["scores"]["per_label_above"]["0.5"]["anger"]["f1"], 4)
+    pairs = csv_rows("confusion.csv")
+    for name in SIX:
+        of_emotion = [row for row in pairs if row["actual"].startswith(f"{name} ")]
+        assert sum(int(row["n"]) for row in of_emotion) == found["n"]
+        assert all(row["predicted"].startswith(f"{name} ") for row in of_emotion)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_an_utterance_without_all_six_ratings_is_left_out(toy: Toy, missing: float | None) -> None:
+    config = toy(**INTENSITIES)
+    path = paths.utterances("toy")
+    table = tables.read_corpus(path)
+    ratings = [missing, *table["fear_intensity"].to_pylist()[1:]]
+    where = table.schema.get_field_index("fear_intensity")
+    tables.write(table.set_column(where, table.schema.field(where), [ratings]), path, table.schema)
+    found = run(config)
+    assert found["n"] == 71
+    assert found["left_out"] == {"an emotion without a rating": 1}
+
+
 @pytest.mark.parametrize(
     ("settings", "names"),
     [
+        (INTENSITIES, {"mse", "correlation"}),
         ({}, {"uar", "macro_f1"}),
         ({"reader": "mosei", "extra": True, "target": "emotions"}, {"macro_f1", "micro_f1"}),
         (
@@ -110,7 +165,7 @@ def test_values(toy: Toy) -> None:
     ],
 )
 def test_metrics_of_dvc_are_few_and_those_of_the_results(toy: Toy, settings: dict[str, Any], names: set[str]) -> None:
-    found = run(toy(protocol="group-k-fold(4)", **settings))
+    found = run(toy(**{"protocol": "group-k-fold(4)", **settings}))
     few = json.loads((paths.experiment("trial") / "metrics.json").read_text())
     assert few.keys() == names | {"low", "high", "base", "n"}
     scored = found["scores"][found["measure"]]

@@ -699,3 +699,28 @@ def test_targets_are_what_the_loss_takes() -> None:
     target = Target.of(values)
     np.testing.assert_allclose(target.scores(target.encoded(values).astype(float))[:, 0], values, rtol=1e-6)
     assert Target.of(np.array(["b", "a"])).encoded(np.array(["a", "c"], dtype=object)).tolist() == [0, -1]
+
+
+def test_several_values_are_standardised_each_by_itself() -> None:
+    values = np.array([[0.0, 10.0, 1.0], [1.0, 30.0, 1.0]])
+    target = Target.of(values, "values")
+    assert target.outputs == ("0", "1", "2")
+    assert (target.mean, target.scale) == ((0.5, 20.0, 1.0), (0.5, 10.0, 1.0))
+    np.testing.assert_array_equal(target.encoded(values), [[-1, -1, 0], [1, 1, 0]])
+    np.testing.assert_allclose(target.scores(target.encoded(values).astype(float)), values)
+    assert Target.of(np.array([[0.0, 1.0], [1.0, 1.0]])).task == "labels"
+
+
+def test_a_network_learns_several_values_at_once() -> None:
+    rng = np.random.default_rng(3)
+    features = rng.standard_normal((200, 4))
+    values = features[:, :3] * [1.0, 5.0, 0.2] + [0.0, 7.0, 2.0]
+    inputs = Inputs(np.full(200, "u"), {"voice": features})
+    model = FeedForward(small(epochs=40, hidden=(32,), dropout=0.0), 1).fit(inputs, values, task="values")
+    scores = model.scores(inputs)
+    assert scores.shape == values.shape
+    for column in range(3):
+        assert np.corrcoef(scores[:, column], values[:, column])[0, 1] > 0.9
+        assert abs(scores[:, column].mean() - values[:, column].mean()) < 0.3 * values[:, column].std()
+    loaded = registry.model("feed-forward").load(model.settings, model.files())
+    np.testing.assert_array_equal(loaded.scores(inputs), scores)

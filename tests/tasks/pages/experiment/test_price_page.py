@@ -25,7 +25,8 @@ def price(difference: dict[str, float | None], task: str = "classes", **more: An
     side = {"n_train": 900, "scores": scores, "baselines": baselines}
     return {
         "experiment": "mine", "corpus": "ravdess", "reader": "ravdess", "simulated": False, "target": "emotion",
-        "task": task, "outputs": ["anger", "joy"], "n": 1080, "n_groups": 18, "confidence": 0.95,
+        "task": task, "outputs": ["valence"] if task == "values" else ["anger", "joy"], "n": 1080,
+        "n_groups": 18, "confidence": 0.95,
         "honest": {"protocol": "speaker-out(6)", "protocol_in_words": "No speaker is in both.", **side},
         "leaky": {"protocol": "random(6)", "protocol_in_words": "LEAKY: random.", **side},
         "difference": dict.fromkeys(names, difference), **more,

@@ -28,7 +28,8 @@ def result(
 
     return {
         "experiment": name, "corpus": "ravdess", "reader": "ravdess", "target": "emotion", "labels": "all",
-        "task": task, "outputs": ["anger", "joy", "neutral"], "features": [{"name": "functionals"}],
+        "task": task, "outputs": ["valence"] if task == "values" else ["anger", "joy", "neutral"],
+        "features": [{"name": "functionals"}],
         "model": {"name": "logistic"}, "protocol": "speaker-out(6)", "protocol_in_words": "6 folds.", "leaky": False,
         "audit": [], "n": 1440, "simulated": False, "scores": scores(value),
         "baselines": {"majority": scores(0.2), "shuffled labels": scores(0.21)},
@@ -65,7 +66,8 @@ def test_every_row_has_protocol_n_intervals_and_baselines() -> None:
 
 
 def test_the_lowest_error_comes_first() -> None:
-    mosei: dict[str, Any] = {"corpus": "mosei", "reader": "mosei", "target": "sentiment_intensity", "task": "values"}
+    target = {"target": "sentiment_intensity", "outputs": ["sentiment_intensity"]}
+    mosei: dict[str, Any] = {"corpus": "mosei", "reader": "mosei", "task": "values", **target}
     found = page.rows([result("b", 0.8, **mosei), result("a", 0.6, **mosei)])
     assert [row.result["experiment"] for row in found] == ["a", "b"]
     assert found[0].measure == "mae"
