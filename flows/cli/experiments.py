@@ -61,6 +61,7 @@ def show_experiment(
     from flows.cli.screens import experiments as experiment_screen
     from tasks.core import artifacts, paths
     from tasks.core.errors import InputError
+    from tasks.leaks.finding import AuditReport
 
     config = load_settings()
     demand_experiment(config, name)
@@ -69,7 +70,8 @@ def show_experiment(
         raise InputError(f"{name} has no results yet; run it: undertone experiment run {name}")
     # results from another machine come without it
     cost = artifacts.read_json(paths.cost(name)) if paths.cost(name).is_file() else None
-    experiment_screen.result(config, metrics, cost)
+    audit = AuditReport.from_dict(artifacts.read_json(paths.experiment(name) / "audit.json"))
+    experiment_screen.result(config, metrics, audit, cost)
     show_page(paths.page(name), browse=browse)
 
 

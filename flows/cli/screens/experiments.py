@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from tasks.pages.common import result_marks, score_text
+from tasks.leaks.finding import AuditReport
+from tasks.pages.common import audit_page, result_marks, score_text
+from tasks.pages.experiment import published_score
 
 if TYPE_CHECKING:
     from tasks.core.config import Config
@@ -17,10 +19,11 @@ if TYPE_CHECKING:
 
 _SIDES = ("honest", "leaky")
 _CHANCE = ("majority", score_text.SHUFFLED)
+_WIDEST = 18
 
 
 def overview(config: Config, results: Sequence[Mapping[str, Any]], only: Sequence[str] = ()) -> None:
-    """Print recipes with their protocols and, if they have been run, their scores.
+    """Print recipes with their protocols and, if they have been run, their scores beside those of their sources.
 
     Args:
         config: all settings
@@ -35,9 +38,13 @@ def overview(config: Config, results: Sequence[Mapping[str, Any]], only: Sequenc
     score = Column("score (interval)", no_wrap=True)
     chance = (Column("majority", no_wrap=True), Column("shuffled", no_wrap=True))
     table = Table(Column("experiment", overflow="fold"), score, *chance, title="Experiments", show_lines=True)
-    for name, entry in config.experiments.items():
-        if not only or name in only:
-            table.add_row(*_row(config, name, entry.protocol, by_name.get(name)))
+    shown = [name for name in config.experiments if not only or name in only]
+    published = {name: _published(by_name[name]) for name in shown if name in by_name}
+    if any(published.values()):
+        table.add_column("published", max_width=_WIDEST)
+    for name in shown:
+        row = _row(config, name, config.experiments[name].protocol, by_name.get(name))
+        table.add_row(*row, *([published.get(name, "")] if any(published.values()) else []))
     console.print(table)
 
 
@@ -55,16 +62,34 @@ def _row(config: Config, name: str, protocol: str, metrics: Mapping[str, Any] | 
     return title, score, *(f"\n{metrics['baselines'][baseline][main]['value']:.3f}" for baseline in _CHANCE)
 
 
-def result(config: Config, metrics: Mapping[str, Any], cost: Mapping[str, Any] | None) -> None:
-    """Print one experiment's scores, those of its baselines and classes, its protocol and its cost.
+def _published(metrics: Mapping[str, Any]) -> Text:
+    """Return the score that the recipe's source reports, and the experiment's own if the headline is another one."""
+    source = published_score.source_score(metrics)
+    if source is None:
+        return Text()
+    text = Text(source.score)
+    if source.leaky:
+        text.append(" LEAKY", "red")
+    if source.measure and source.measure != score_text.headline(metrics):
+        text.append(f"\nhere {metrics['scores'][source.measure]['value']:.3f}", "dim")
+    return text
+
+
+def result(config: Config, metrics: Mapping[str, Any], audit: AuditReport, cost: Mapping[str, Any] | None) -> None:
+    """Print one experiment's scores, those of its baselines and classes, its protocol, its audit and its cost.
 
     Args:
         config: all settings
         metrics: its `results.json`
+        audit: of its folds, with the checks that found nothing; `results.json` has only the others
         cost: of its training on this machine, if known
     """
     console = Console()
     console.print(score_table(metrics))
+    if source := published_score.source_score(metrics):
+        leaky = ", leaky" if source.leaky else ""
+        under = f", under its protocol {source.protocol}" if source.protocol else ""
+        console.print(Text(f"Published by {source.source}: {source.score}{leaky}{under}"))
     if metrics.get("references"):
         console.print(references(metrics))
     scored = metrics["scores"]
@@ -80,17 +105,22 @@ def result(config: Config, metrics: Mapping[str, Any], cost: Mapping[str, Any] |
     console.print(Text(f"{metrics['protocol']}: {metrics['protocol_in_words']}", "red" if metrics["leaky"] else ""))
     confidence = f"{metrics['confidence']:.0%}"
     console.print(Text(f"n = {metrics['n']:,}; {confidence} intervals over {metrics['n_groups']:,} groups", "dim"))
-    for entry in (entry for entry in metrics["audit"] if entry["n"]):
-        counts = f"{entry['n']:,} of {entry['of']:,}"
-        console.print(Text(f"{entry['severity']}: {entry['check']}: {counts} {entry['what']}", "dim"))
-    if clear := [entry["check"] for entry in metrics["audit"] if not entry["n"]]:
-        console.print(Text(f"Not found: {', '.join(clear)}", "dim"))
+    _print_audit(console, audit)
     if cost:
         spent = ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in cost["training_s"].items())
         console.print(Text(f"Training: {spent}; at most {cost['peak_mb']:,.0f} MB in one process", "dim"))
     if marks := result_marks.all_of(metrics, config):
         advice = f"To update: undertone experiment run {metrics['experiment']}"
         console.print(Text(f"These results are {'; '.join(marks)}. {advice}", "red"))
+
+
+def _print_audit(console: Console, audit: AuditReport) -> None:
+    """Print the findings, most severe first, and the names of the checks that found nothing."""
+    for finding in audit_page.ranked(audit):
+        counts = f"{finding.n:,} of {finding.of:,}"
+        console.print(Text(f"{finding.severity}: {finding.check}: {counts} {finding.what}", "dim"))
+    if clear := [finding.check for finding in audit.findings if not finding.n]:
+        console.print(Text(f"Not found: {', '.join(clear)}", "dim"))
 
 
 def score_table(metrics: Mapping[str, Any]) -> Table:
