@@ -118,7 +118,7 @@ def _print_audit(console: Console, audit: AuditReport) -> None:
     """Print the findings, most severe first, and the names of the checks that found nothing."""
     for finding in audit_page.ranked(audit):
         counts = f"{finding.n:,} of {finding.of:,}"
-        console.print(Text(f"{finding.severity}: {finding.check}: {counts} {finding.what}", "dim"))
+        console.print(Text(f"{finding.severity}: {finding.check} ({counts}): {finding.what}", "dim"))
     if clear := [finding.check for finding in audit.findings if not finding.n]:
         console.print(Text(f"Not found: {', '.join(clear)}", "dim"))
 

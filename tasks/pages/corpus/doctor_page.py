@@ -65,12 +65,14 @@ def render(diagnosis: Diagnosis) -> str:
         diagnosis: of a corpus
     """
     durations_s = diagnosis.facts.durations_s
+    *first, last = diagnosis.facts.by_attribute or ("",)
     return templating.render(
         "pages/corpus/templates/doctor.html",
         diagnosis=diagnosis,
         cards=_cards(diagnosis.facts),
         speaker_counts=speaker_counts(diagnosis.facts.classes),
         attributes=[attribute_shares(name, counts) for name, counts in diagnosis.facts.by_attribute.items()],
+        attribute_names=" and ".join([", ".join(first), last] if first else [last]),
         bars=bars(durations_s),
         median_s=median(durations_s) if durations_s else 0.0,
         kinds=KINDS,

@@ -36,6 +36,7 @@ _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "triangle-down", 
 _DIAGONAL = {"color": _GREY, "dash": "dot", "width": 1.5}
 _FIRST_CURVES = ("loss", "accuracy", "macro f1")
 _FEW_EPOCHS = 4
+_MOST_TICKS = 12
 _SHOWN = 0.9
 """Quantile of a learning-rate search's losses at the top of its chart."""
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -320,7 +321,8 @@ def _curve(quantity: str, rows_by_part: Sequence[tuple[str, Mapping[str, Any]]])
     figure = empty()
     n_fits = len({(row["fold"], row["seed"]) for _, row in rows_by_part})
     # a line needs more than one point
-    few = max(row["epoch"] for _, row in rows_by_part) < _FEW_EPOCHS
+    last = max(row["epoch"] for _, row in rows_by_part)
+    few = last < _FEW_EPOCHS
     for part in sorted({part for part, _ in rows_by_part}, key=list(_LINES).index):
         rows = [row for row_part, row in rows_by_part if row_part == part]
         x, y, fits = _broken(rows)
@@ -335,10 +337,22 @@ def _curve(quantity: str, rows_by_part: Sequence[tuple[str, Mapping[str, Any]]])
             line={"color": colour, "dash": dash, "width": 1.4 if n_fits > 1 else 2.5},
             hovertemplate=f"%{{customdata}}<br>{part} epoch %{{x}}: %{{y:.4f}}<extra></extra>",
         )
-    figure.update_xaxes(title="epoch", rangemode="tozero")
-    figure.update_yaxes(title=plotly_text(quantity), rangemode="tozero")
+    # chosen by Plotly, the ticks of a short axis are fractions of epochs
+    figure.update_xaxes(
+        title="epoch", rangemode="normal" if few else "tozero", dtick=1 if last <= _MOST_TICKS else None
+    )
+    figure.update_yaxes(title=plotly_text(curve_title(quantity)), rangemode="tozero")
     figure.update_layout(showlegend=True)
     return plain(figure, height=320)
+
+
+def curve_title(quantity: str) -> str:
+    """Return the name of a quantity of learning curves: Macro F1, Loss.
+
+    Args:
+        quantity: as in the keys of `curves`
+    """
+    return score_text.NAMES.get(quantity.replace(" ", "_"), quantity.capitalize())
 
 
 def _broken(rows: Sequence[Mapping[str, Any]]) -> tuple[list[float | None], list[float | None], list[str]]:

@@ -40,6 +40,11 @@ class SourceScore(NamedTuple):
     protocol: str
     leaky: bool
 
+    @property
+    def value(self) -> str:
+        """The score without the name of its measure, for a column that has this name."""
+        return self.score[len(score_text.NAMES[self.measure]) :].strip() if self.measure else self.score
+
 
 def render(
     results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData, source: SourceScore | None = None
@@ -259,7 +264,7 @@ def _charts(results: Mapping[str, Any], plot_data: PlotData) -> tuple[dict[str, 
     captions = {}
     for number, (quantity, chart) in enumerate(experiment_charts.curves(plot_data.curves).items()):
         charts[f"curves-{number}"] = chart
-        captions[f"curves-{number}"] = score_text.NAMES.get(quantity.replace(" ", "_"), quantity.capitalize())
+        captions[f"curves-{number}"] = experiment_charts.curve_title(quantity)
     if plot_data.varied:
         charts["varied"] = spectrogram_charts.augmented(plot_data.varied.spectrograms, plot_data.varied.step_s)
     for number, attended in enumerate(plot_data.attended):

@@ -12,7 +12,7 @@ from tasks.leaks.finding import AuditReport, Finding
 from tests.tasks.pages.experiment_results import SCORE, of_classes
 
 LONG = "ravdess-source-cnn-lstm-attention-eight-with-a-long-name"
-FOUND = Finding("same text", "warning", 3, 480, "of the test utterances")
+FOUND = Finding("same text", "warning", 3, 480, "0.6% of the test utterances")
 AUDIT = AuditReport(
     "speaker-out(4)", "4 folds", 480, (), (Finding("seen speakers", "violation", 0, 480, "none"), FOUND)
 )
@@ -34,7 +34,7 @@ def test_a_check_without_findings_is_no_violation(
     monkeypatch.setenv("COLUMNS", "200")
     experiments.result(settings, of_classes(experiment="interviews-source"), AUDIT, None)
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
-    assert "warning: same text: 3 of 480 of the test utterances" in lines
+    assert "warning: same text (3 of 480): 0.6% of the test utterances" in lines
     assert "Not found: seen speakers" in lines
     assert not [line for line in lines if "violation" in line]
     assert not [line for line in lines if line.startswith("Published")], "the source reports no such score"

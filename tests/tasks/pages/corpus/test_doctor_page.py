@@ -131,7 +131,7 @@ def test_labels_by_an_attribute() -> None:
     page = Page(doctor_page.render(diagnosis()))
     assert "Emotions by sex" in page.text
     assert "sex female x n = 3 male n = 1" in page.text
-    assert "anger 66.7 % 2 0.0 % 0" in page.text
+    assert "anger 66.7% 2 0.0% 0" in page.text
     assert [tag.get("style") for tag in page.all("td") if "--share" in str(tag.get("style"))] == [
         "--share: 66.7%", "--share: 100.0%", "--share: 33.3%",
     ]  # fmt: skip

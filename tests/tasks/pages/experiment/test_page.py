@@ -226,7 +226,8 @@ def test_curves_of_one_fit_and_of_several(n: int) -> None:
     assert [one["name"] for one in chart["data"]] == ["training"]
     assert chart["data"][0]["x"] == [1.0, 2.0, None] * n
     assert chart["layout"]["xaxis"]["title"]["text"] == "epoch"
-    assert chart["layout"]["yaxis"]["title"]["text"] == "loss"
+    assert chart["layout"]["yaxis"]["title"]["text"] == "Loss"
+    assert chart["layout"]["xaxis"]["dtick"] == 1, "no fractions of an epoch"
     assert chart["data"][0]["mode"] == "lines+markers", "a line through one point would not be seen"
 
 
@@ -238,7 +239,7 @@ def test_curves_of_accuracy_stand_below_those_of_the_loss() -> None:
     text = experiment.render(of_classes(), AUDIT, replace(NOTHING, curves=rows))
     charts = [json.loads(content) for content in re.findall(r'id="figure-curves-\d">(.*?)</script>', text)]
     titles = [chart["layout"]["yaxis"]["title"]["text"] for chart in charts]
-    assert titles == ["loss", "accuracy", "macro f1", "learning rate"]
+    assert titles == ["Loss", "Accuracy", "Macro F1", "Learning rate"]
     assert [line["name"] for line in charts[1]["data"]] == ["training", "development"]
 
 
