@@ -251,12 +251,10 @@ def fit_model(
     """
     estimator = branch.model.make(branch.settings, seed)
     if not branch.model.in_epochs:
-        return estimator.fit(part.inputs, part.target, weights=part.weights, task=part.task)
+        return estimator.fit(part.inputs, part.target, weights=part.weights)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-    return estimator.fit(
-        part.inputs, part.target, weights=part.weights, development=development, folder=folder, task=part.task
-    )
+    return estimator.fit(part.inputs, part.target, weights=part.weights, development=development, folder=folder)
 
 
 def evidence(branch: Branch, fitted: Estimator, inputs: Inputs, classes: Sequence[str]) -> Scores:
