@@ -155,7 +155,8 @@ def _of_tuning(plan: Plan) -> Iterator[str]:
 def _of_windows(plan: Plan) -> Iterator[str]:
     recipe, task, windows = plan.recipe, plan.task, plan.recipe.windows
     if recipe.threshold != 0.5 and task != "labels":
-        both = f", which is scored at {' and '.join(map(str, PRESENT_ABOVE))}" if recipe.target == INTENSITIES else ""
+        bounds = " and ".join(map(str, PRESENT_ABOVE.values()))
+        both = f", which is scored at {bounds}" if recipe.target == INTENSITIES else ""
         yield f"threshold: it needs several labels at once; the target is {recipe.target}{both}"
     if windows is None:
         if recipe.clips is not None:

@@ -205,7 +205,7 @@ def of_several_values(runs: Sequence[Run], names: Sequence[str], bootstrap: Boot
     """
     sums = _several_sums(runs)
     scored = scores.intervals(sums, bootstrap, score=partial(_of_several, names=names))
-    wanted = (*scores.MEASURES[scores.SEVERAL_VALUES], *(f"accuracy_{_digits(bound)}" for bound in PRESENT_ABOVE))
+    wanted = (*scores.MEASURES[scores.SEVERAL_VALUES], *(f"accuracy_{end}" for end in PRESENT_ABOVE))
     per_value = {name: {measure: scored[f"{measure} {name}"] for measure in _PER_VALUE} for name in names}
     return {
         "n": int(runs[0].ids.size),
@@ -213,7 +213,7 @@ def of_several_values(runs: Sequence[Run], names: Sequence[str], bootstrap: Boot
         "per_value": per_value,
         "per_label_above": {
             str(bound): _by_label(counts, names, runs[0].actual > 0)
-            for bound, counts in zip(PRESENT_ABOVE, _counts_above(sums), strict=True)
+            for bound, counts in zip(PRESENT_ABOVE.values(), _counts_above(sums), strict=True)
         },
     }
 
@@ -357,9 +357,8 @@ def _sums_of_each(actual: Array, given: Array, groups: Labels) -> Array:
         np.ones_like(actual), np.abs(error), error**2, actual, given, actual**2, given**2, actual * given,
     ]  # fmt: skip
     summed = _by_group(np.stack(columns, axis=1), groups)
-    return np.concatenate(
-        [summed, *(_counts(actual, given, groups, present=0.0, threshold=bound) for bound in PRESENT_ABOVE)], axis=1
-    )
+    counts = [_counts(actual, given, groups, present=0.0, threshold=bound) for bound in PRESENT_ABOVE.values()]
+    return np.concatenate([summed, *counts], axis=1)
 
 
 def _counts_above(sums: Array) -> list[Array]:
@@ -378,13 +377,9 @@ def _of_several(sums: Array, names: Sequence[str]) -> dict[str, Any]:
     by_threshold = zip(PRESENT_ABOVE, map(_of_labels, _counts_above(sums)), strict=True)
     return {
         **{measure: values.mean(axis=-1) for measure, values in each.items()},
-        **{f"{name}_{_digits(bound)}": values for bound, of in by_threshold for name, values in of.items()},
+        **{f"{name}_{end}": values for end, of_labels in by_threshold for name, values in of_labels.items()},
         **{f"{measure} {name}": values[..., k] for measure, values in each.items() for k, name in enumerate(names)},
     }
-
-
-def _digits(bound: float) -> str:
-    return str(bound).replace(".", "")
 
 
 def _by_group(per_row: Array, groups: Labels) -> Array:

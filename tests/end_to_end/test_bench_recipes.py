@@ -111,7 +111,7 @@ def _demand_classes(entry: Experiment, found: dict[str, Any]) -> None:
     """Check what utterances may be called: classes of the set that is asked for, and `none` below a floor."""
     said = set(found["outputs"])
     assert ("none" in said) == (entry.clips is not None and entry.clips.floor > 0)
-    if entry.target == "emotions":
+    if entry.target in ("emotions", "intensities"):
         assert len(said) == 6
     elif entry.target == "sentiment":
         assert said == {"negative", "neutral", "positive"}

@@ -93,15 +93,14 @@ def result(config: Config, metrics: Mapping[str, Any], audit: AuditReport, cost:
     if metrics.get("references"):
         console.print(references(metrics))
     scored = metrics["scores"]
+    if "per_value" in scored:
+        console.print(_by_value(scored["per_value"]))
     # results of an earlier version have only the F1 of labels
     of_each = scored.get("per_class") or scored.get("per_label") or {}
     if all("support" in scores for scores in of_each.values()) and of_each:
-        first = "class" if metrics["task"] == "classes" else "label"
-        by_class = Table(first, *(Column(head, justify="right") for head in ("precision", "recall", "F1", "support")))
-        for name, scores in of_each.items():
-            values = (f"{scores[key]:.3f}" for key in ("precision", "recall", "f1"))
-            by_class.add_row(Text(name), *values, f"{scores['support']:,}")
-        console.print(by_class)
+        console.print(_by_class("class" if metrics["task"] == "classes" else "label", of_each))
+    for bound, by_label in scored.get("per_label_above", {}).items():
+        console.print(_by_class(f"emotion, predicted above {bound}", by_label))
     console.print(Text(f"{metrics['protocol']}: {metrics['protocol_in_words']}", "red" if metrics["leaky"] else ""))
     confidence = f"{metrics['confidence']:.0%}"
     console.print(Text(f"n = {metrics['n']:,}; {confidence} intervals over {metrics['n_groups']:,} groups", "dim"))
@@ -134,6 +133,22 @@ def score_table(metrics: Mapping[str, Any]) -> Table:
     table = Table("score", *(Column(Text(name)) for name in by_system), title=Text(title))
     for name in score_text.measures(metrics):
         table.add_row(score_text.NAMES[name], *(_interval(of_system[name]) for of_system in by_system.values()))
+    return table
+
+
+def _by_class(first: str, of_each: Mapping[str, Any]) -> Table:
+    table = Table(first, *(Column(head, justify="right") for head in ("precision", "recall", "F1", "support")))
+    for name, scores in of_each.items():
+        values = (f"{scores[key]:.3f}" for key in ("precision", "recall", "f1"))
+        table.add_row(Text(name), *values, f"{scores['support']:,}")
+    return table
+
+
+def _by_value(of_each: Mapping[str, Any]) -> Table:
+    measures = list(next(iter(of_each.values())))
+    table = Table("emotion", *(Column(score_text.NAMES[name], justify="right") for name in measures))
+    for name, scores in of_each.items():
+        table.add_row(Text(name), *(_interval(scores[measure]) for measure in measures))
     return table
 
 

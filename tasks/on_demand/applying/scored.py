@@ -18,7 +18,7 @@ from tasks.on_demand.applying.utterances import NewUtterance
 
 UNSURE_BELOW = 0.5
 """A class with a calibrated probability below this is more likely wrong than right."""
-_BOUNDS = {"labels": scoring.THRESHOLD, SEVERAL_VALUES: max(PRESENT_ABOVE)}
+_BOUNDS = {"labels": scoring.THRESHOLD, SEVERAL_VALUES: max(PRESENT_ABOVE.values())}
 _ROWS_TOGETHER = 1024
 
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from tasks.evaluation.scores import MEASURES as COMPUTED
 from tasks.evaluation.scores import PRESENT_ABOVE, SEVERAL_VALUES, headline_measure, kind_of
 
-_BOUNDS = {str(bound).replace(".", ""): bound for bound in PRESENT_ABOVE}
 MEASURES: Mapping[str, tuple[str, ...]] = {
     "classes": ("uar", "macro_f1", "weighted_f1", "accuracy"),
     "labels": ("macro_f1", "micro_f1", "accuracy"),
@@ -20,9 +19,9 @@ MEASURES: Mapping[str, tuple[str, ...]] = {
 NAMES: Mapping[str, str] = {
     "uar": "UAR", "macro_f1": "Macro F1", "weighted_f1": "Weighted F1", "accuracy": "Accuracy", "micro_f1": "Micro F1",
     "mae": "MAE", "mse": "MSE", "correlation": "Correlation", "acc2": "Acc2", "acc7": "Acc7",
-    **{f"micro_f1_{digits}": f"Micro F1 at {bound}" for digits, bound in _BOUNDS.items()},
-    **{f"macro_f1_{digits}": f"Macro F1 at {bound}" for digits, bound in _BOUNDS.items()},
-    **{f"accuracy_{digits}": f"Accuracy at {bound}" for digits, bound in _BOUNDS.items()},
+    **{f"micro_f1_{end}": f"Micro F1 at {bound}" for end, bound in PRESENT_ABOVE.items()},
+    **{f"macro_f1_{end}": f"Macro F1 at {bound}" for end, bound in PRESENT_ABOVE.items()},
+    **{f"accuracy_{end}": f"Accuracy at {bound}" for end, bound in PRESENT_ABOVE.items()},
 }  # fmt: skip
 MEANINGS: Mapping[str, str] = {
     "uar": "unweighted average recall: the mean of recall over the classes that occur",
@@ -36,12 +35,12 @@ MEANINGS: Mapping[str, str] = {
     "acc2": "accuracy of negative against positive, without utterances rated 0",
     "acc7": "accuracy after rounding to −3 … 3",
     **{
-        f"micro_f1_{digits}": f"F1 of all emotions together, predicted above {bound}, actual above 0"
-        for digits, bound in _BOUNDS.items()
+        f"micro_f1_{end}": f"F1 of all emotions together, predicted above {bound}, actual above 0"
+        for end, bound in PRESENT_ABOVE.items()
     },
     **{
-        f"macro_f1_{digits}": f"the mean of the emotions’ F1, predicted above {bound}, actual above 0"
-        for digits, bound in _BOUNDS.items()
+        f"macro_f1_{end}": f"the mean of the emotions’ F1, predicted above {bound}, actual above 0"
+        for end, bound in PRESENT_ABOVE.items()
     },
 }
 LOWER_IS_BETTER = frozenset({"mae", "mse"})

@@ -71,8 +71,8 @@ def scores(systems: Mapping[str, Mapping[str, Score]], measures: Sequence[str]) 
                 for _, label, score in points
             ],
         )
-    if "mae" in measures:
-        figure.update_xaxes(title="score (MAE: lower is better)")
+    if errors := [score_text.NAMES[name] for name in measures if name in score_text.LOWER_IS_BETTER]:
+        figure.update_xaxes(title=f"score ({' and '.join(errors)}: lower is better)")
     else:
         figure.update_xaxes(range=[0, 1], dtick=0.2, title="score (0 to 1)")
     _name_rows(figure, [score_text.NAMES[name] for name in measures])
@@ -156,6 +156,55 @@ def per_class(scores: Mapping[str, Mapping[str, float]]) -> Chart:
     figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.08)
     figure.update_yaxes(range=[0, 1.05], dtick=0.2, title="score (0 to 1)")
     return plain(figure, height=_with_legend(300, len(scores)))
+
+
+def per_value(scores: Mapping[str, Mapping[str, Score]]) -> Chart:
+    """Draw the errors and the correlation of each value with their intervals.
+
+    Args:
+        scores: value → score by name
+    """
+    figure = empty()
+    measures = list(next(iter(scores.values())))
+    for number, measure in enumerate(measures):
+        symbol, colour = _MARKS[number]
+        of_measure = [by_measure[measure] for by_measure in scores.values()]
+        figure.add_scatter(
+            name=score_text.NAMES[measure],
+            mode="markers",
+            cliponaxis=False,
+            x=[score.value for score in of_measure],
+            y=[row + 0.22 * (number - (len(measures) - 1) / 2) for row in range(len(of_measure))],
+            marker={"color": colour, "symbol": symbol, "size": 10},
+            error_x=error_bars(of_measure, thickness=2, width=4),
+            hovertemplate=[
+                f"{plotly_text(name)}, {score_text.NAMES[measure]}<br>{score}<extra></extra>"
+                for name, score in zip(scores, of_measure, strict=True)
+            ],
+        )
+    figure.update_xaxes(title="score (MSE and MAE: lower is better)")
+    _name_rows(figure, list(scores))
+    return plain(figure, height=130 + 46 * len(scores))
+
+
+def f1_above(by_threshold: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Chart:
+    """Draw the F1 of each emotion at each threshold.
+
+    Args:
+        by_threshold: threshold → emotion → scores
+    """
+    figure = empty()
+    for (bound, by_label), (_, colour) in zip(by_threshold.items(), _MARKS, strict=False):
+        figure.add_bar(
+            name=f"predicted above {bound}",
+            x=list(map(plotly_text, by_label)),
+            y=[of_label["f1"] for of_label in by_label.values()],
+            marker={"color": colour},
+            hovertemplate=f"%{{x}}, predicted above {bound}: F1 %{{y:.3f}}<extra></extra>",
+        )
+    figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.08)
+    figure.update_yaxes(range=[0, 1.05], dtick=0.2, title="F1 (0 to 1)")
+    return plain(figure, height=330)
 
 
 def curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, Chart]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tasks.evaluation.scores import PRESENT_ABOVE
 from tasks.leaks.finding import AuditReport
 from tasks.pages.common import audit_page, score_text, templating
 from tasks.pages.common.score_text import Score
@@ -43,7 +44,7 @@ class SourceScore(NamedTuple):
     @property
     def value(self) -> str:
         """The score without the name of its measure, for a column that has this name."""
-        return self.score[len(score_text.NAMES[self.measure]) :].strip() if self.measure else self.score
+        return self.score[len(score_text.NAMES[self.measure]) :].strip(" :") if self.measure else self.score
 
 
 def render(
@@ -87,6 +88,7 @@ def context(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData)
         "measures": score_text.measures(results),
         "by_window": _in_line(results, "windows"),
         "by_class": _by_class(results) if results["task"] == "classes" else (),
+        "accuracy_above": _accuracy_above(results["scores"]),
         "names": score_text.NAMES,
         "gains": (gains := modalities.gains(results)),
         "gained": modalities.verdict(gains),
@@ -122,6 +124,12 @@ def _by_class(results: Mapping[str, Any]) -> list[dict[str, Any]]:
             {"name": name, "total": total, "correct": correct, "wrong": total - correct, "auc": auc, **of_class}
         )
     return rows
+
+
+def _accuracy_above(scores: Mapping[str, Any]) -> dict[str, Score]:
+    """Return the accuracy of labels at each threshold on intensities; nothing of other targets."""
+    ends = {str(bound): end for end, bound in PRESENT_ABOVE.items()}
+    return {bound: Score.of(scores[f"accuracy_{ends[bound]}"]) for bound in scores.get("per_label_above", ())}
 
 
 def _recipe(results: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -257,6 +265,13 @@ def _charts(results: Mapping[str, Any], plot_data: PlotData) -> tuple[dict[str, 
         charts["reliability"] = experiment_charts.reliability(reliability)
     if results["task"] == "classes":
         charts["per-class"] = experiment_charts.per_class(scores["per_class"])
+    if "per_value" in scores:
+        by_value = {
+            name: {measure: Score.of(score) for measure, score in by_measure.items()}
+            for name, by_measure in scores["per_value"].items()
+        }
+        charts["per-value"] = experiment_charts.per_value(by_value)
+        charts["f1-above"] = experiment_charts.f1_above(scores["per_label_above"])
     if results["protocol"] == "corpus-pairs":
         charts["pairs"] = experiment_charts.pairs(results["folds"], score_text.headline(results))
     if plot_data.counts:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tasks.core import yaml_files
-from tasks.experiments.targets import NATIVE
+from tasks.experiments.targets import INTENSITIES, NATIVE, SEVERAL
 from tasks.features.base.settings import settings_of
 
 FILE = Path(__file__).with_suffix(".yaml")
@@ -71,7 +71,8 @@ def beside(corpus_reader: str, target: str) -> tuple[PublishedScore, ...]:
 
     Args:
         corpus_reader: name of the corpus's reader, such as `meld`
-        target: as recipes have it, such as `emotion`; a corpus's own codes are those of emotions
+        target: as recipes have it, such as `emotion`; a corpus's own codes are those of emotions, and intensities are
+            scored as several emotions, too
     """
-    target = "emotion" if target == NATIVE else target
+    target = {NATIVE: "emotion", INTENSITIES: SEVERAL}.get(target, target)
     return tuple(entry for entry in scores() if entry.corpus == corpus_reader and entry.target == target)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.evaluation.scores import Bootstrap
+from tasks.evaluation.scores import MEASURES, SEVERAL_VALUES, Bootstrap
 from tasks.experiments import calibration, scoring
 from tasks.experiments.plot_data import Map, PlotData
 from tasks.experiments.scoring import Run
@@ -130,6 +130,19 @@ def of_values(**more: Any) -> dict[str, Any]:
     outputs = ("sentiment_intensity",)
     target = "sentiment_intensity"
     return common("values", outputs, scores=scores, baselines=baselines, target=target, folds=folds(names)) | more
+
+
+def of_intensities(**more: Any) -> dict[str, Any]:
+    rng = np.random.default_rng(7)
+    actual = (rng.integers(0, 10, (300, 3)) - 6).clip(0) / 3
+    emotions = ("happiness", "anger", "fear")
+    scores = scoring.of_several_values([runs(actual, actual + rng.normal(0, 0.3, actual.shape))], emotions, BOOTSTRAP)
+    none = scoring.of_several_values([runs(actual, np.full(actual.shape, 0.2))], emotions, BOOTSTRAP)
+    names = MEASURES[SEVERAL_VALUES]
+    baselines = {"majority": {name: none[name] for name in names}}
+    return (
+        common("values", emotions, scores=scores, baselines=baselines, target="intensities", folds=folds(names)) | more
+    )
 
 
 def drawn(classes: tuple[str, ...] = CLASSES) -> PlotData:

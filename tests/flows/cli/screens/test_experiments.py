@@ -9,7 +9,7 @@ import pytest
 from flows.cli.screens import experiments
 from tasks.core.config import Config, Experiment
 from tasks.leaks.finding import AuditReport, Finding
-from tests.tasks.pages.experiment_results import SCORE, of_classes
+from tests.tasks.pages.experiment_results import SCORE, of_classes, of_intensities
 
 LONG = "ravdess-source-cnn-lstm-attention-eight-with-a-long-name"
 FOUND = Finding("same text", "warning", 3, 480, "0.6% of the test utterances")
@@ -67,3 +67,19 @@ def test_results_have_the_published_score_with_its_protocol(
     expected = "Published by meld-text-audio: accuracy 0.481, leaky, under its protocol random 80/20"
     assert [line for line in lines if line.startswith(expected)]
     assert max(map(len, lines)) <= 100
+
+
+def test_intensities_are_shown_by_emotion_and_threshold(
+    settings: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    metrics = of_intensities(experiment="interviews-source")
+    experiments.result(settings, metrics, AUDIT, None)
+    shown = capsys.readouterr().out
+    mse, fear = (metrics["scores"]["per_value"]["fear"]["mse"], metrics["scores"]["per_label_above"]["0.5"]["fear"])
+    rows = [line for line in shown.splitlines() if "fear" in line]
+    assert len(rows) == 3, "errors, and labels at two thresholds"
+    assert f"{mse['value']:.3f} ({mse['low']:.3f}–{mse['high']:.3f})" in rows[0]
+    assert all(f"{fear[name]:.3f}" in rows[2] for name in ("precision", "recall", "f1"))
+    assert "emotion, predicted above 0.3" in shown
+    assert "Macro F1 at 0.5" in shown

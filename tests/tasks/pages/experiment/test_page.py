@@ -13,7 +13,16 @@ import pytest
 from tasks.experiments.plot_data import Attended, PlotData, Varied
 from tasks.leaks.finding import AuditReport, Finding, FoldSize
 from tasks.pages.experiment import page as experiment
-from tests.tasks.pages.experiment_results import REFERENCES, SCORE, drawn, folds, of_classes, of_labels, of_values
+from tests.tasks.pages.experiment_results import (
+    REFERENCES,
+    SCORE,
+    drawn,
+    folds,
+    of_classes,
+    of_intensities,
+    of_labels,
+    of_values,
+)
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> %{x} {{ 7*7 }} \"'&amp;"
 SEEN = Finding("seen scripts", "warning", 384, 480, "384 test utterances of a sentence of the training part.", ("a/1",))
@@ -149,6 +158,23 @@ def test_a_lower_error_is_better() -> None:
     )
     assert "-0.000" not in page.text
     assert all(name in page.text for name in ("Correlation", "Acc2", "Acc7"))
+
+
+def test_several_intensities_have_scores_of_each_emotion_and_at_each_threshold() -> None:
+    results = of_intensities()
+    page = Page(experiment.render(results, AUDIT, NOTHING))
+    assert page.sections == ["scores", "recipe", "protocol", "classes", "folds", "audit", "provenance"]
+    assert re.search(r"MSE 0\.\d{3} \(.*lies entirely below that of the mean of the training part", page.text)
+    of_anger = [results["scores"]["per_value"]["anger"][name] for name in ("mse", "mae", "correlation")]
+    row = " ".join(f"{score['value']:.3f} {score['low']:.3f} to {score['high']:.3f}" for score in of_anger)
+    assert f"anger {row}" in page.text
+    for bound in ("0.3", "0.5"):
+        fear = results["scores"]["per_label_above"][bound]["fear"]
+        values = " ".join(f"{fear[name]:.3f}" for name in ("precision", "recall", "f1"))
+        assert f"fear {fear['support']} {fear['share_positive']:.1%} {values}" in page.text.split(f"above {bound}")[-1]
+    assert [attributes["id"] for _, attributes in page.elements if "data-figure" in attributes] == [
+        "chart-scores", "chart-per-value", "chart-f1-above"
+    ]  # fmt: skip
 
 
 def test_without_intervals_nothing_is_compared() -> None:

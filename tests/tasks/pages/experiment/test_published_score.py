@@ -9,7 +9,7 @@ from tasks.leaks.finding import AuditReport
 from tasks.pages.experiment import page
 from tasks.pages.experiment.page import SourceScore
 from tasks.pages.experiment.published_score import source_score
-from tests.tasks.pages.experiment_results import SCORE, of_classes
+from tests.tasks.pages.experiment_results import SCORE, of_classes, of_intensities
 
 NOTHING = PlotData({}, (), {}, (), ())
 
@@ -26,6 +26,20 @@ def test_a_recipe_of_the_book_has_its_source_s_score() -> None:
     )
     assert source_score(results("meld-source-bilstm-emotion")) is None
     assert source_score(results("mine")) is None
+
+
+def test_intensities_have_the_published_f1_at_the_higher_threshold() -> None:
+    name = "mosei-source-mosei-wav2vec2-intensities"
+    of = of_intensities(experiment=name, corpus="mosei", reader="mosei", protocol="official")
+    source = source_score(of)
+    assert source is not None
+    assert (source.source, source.score, source.measure) == ("ser-bench", "micro F1 at 0.5: 0.51", "micro_f1_05")
+    assert "threshold 0.5" in source.protocol
+    text = page.render(of, AuditReport("official", "1 fold", 300, (), ()), NOTHING, source)
+    table = text.split('id="published"')[1].split("</table>")[0]
+    assert "Micro F1 at 0.5" in table
+    assert '<td class="number">0.51</td>' in table
+    assert f"{of['scores']['micro_f1_05']['value']:.3f}" in table
 
 
 def test_both_scores_are_in_a_table() -> None:

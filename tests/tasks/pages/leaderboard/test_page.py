@@ -10,6 +10,7 @@ import pytest
 
 from tasks.pages.common import score_text
 from tasks.pages.leaderboard import page
+from tests.tasks.pages.experiment_results import of_intensities
 
 HOSTILE = "</title><script>alert(1)</script><img src=x onerror=alert(2)> {{ 7*7 }} \"'&amp;"
 NAMES = {
@@ -75,6 +76,19 @@ def test_the_lowest_error_comes_first() -> None:
     assert "MAE (lower is better)" in page_text
     assert "Self-MM (MMSA)" in page_text
     assert "mosei, sentiment intensity" in page_text
+
+
+def test_several_intensities_are_ranked_by_the_squared_error() -> None:
+    board = {"corpus": "mosei", "reader": "mosei", "target": "intensities"}
+    ours = of_intensities(experiment="ours", **board)
+    worse = of_intensities(experiment="worse", **board)
+    worse["scores"] = ours["scores"] | {"mse": {"value": 1.2, "low": 1.1, "high": 1.3}}
+    found = page.rows([worse, ours])
+    assert [(row.result["experiment"], row.measure) for row in found] == [("ours", "mse"), ("worse", "mse")]
+    page_text = text(page.render([ours, worse]))
+    assert "mosei, intensities" in page_text
+    assert "MSE (lower is better)" in page_text
+    assert "6 emotions at once by regression, threshold 0.3" in page_text
 
 
 def test_melds_own_split_is_ranked_by_weighted_f1() -> None:

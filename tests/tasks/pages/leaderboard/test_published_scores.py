@@ -112,6 +112,7 @@ def test_every_report_of_ser_bench(corpus: str, system: str, accuracies: list[fl
 def test_several_emotions_at_once() -> None:
     for metric, values in {"micro_f1": [0.51, 0.51], "macro_f1": [0.35, 0.35], "weighted_f1": [0.48, 0.47]}.items():
         assert list(_ser_bench("mosei", metric, target="emotions").values()) == values
+    assert published_scores.beside("mosei", "intensities") == published_scores.beside("mosei", "emotions")
 
 
 def test_every_protocol_of_ser_bench_starts_with_its_number_of_classes() -> None:
