@@ -7,13 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tasks.annotate.rated_segments import Adjudication, RatedSegment, Segment, SegmentId, checked_name
+from tasks.annotate.rated_segments import UNNAMED, Adjudication, RatedSegment, Segment, SegmentId, checked_name
 from tasks.core import tables, text_files
 from tasks.core.errors import InputError
 from tasks.labelling.people import ratings
-
-_ADJUDICATOR = "adjudicator"
-"""Placeholder for the person who adjudicated: a CSV file does not name them."""
 
 
 def write(path: Path, rated: Sequence[RatedSegment]) -> None:
@@ -54,7 +51,7 @@ def read(path: Path, segments: Iterable[Segment]) -> list[RatedSegment]:
     for span, skipped, row in zip(ratings.spans(path, sheet), sheet.skipped, sheet.rows, strict=True):
         labels: dict[str, str | None] = {**span.ratings, **dict.fromkeys(skipped)}
         cell = row.get(ratings.ADJUDICATED, "")
-        adjudication = Adjudication(_ADJUDICATOR, span.adjudicated) if cell else None
+        adjudication = Adjudication(UNNAMED, span.adjudicated) if cell else None
         rated.append(RatedSegment(lookup.segment(span, row.get("text", "")), labels, adjudication))
     return rated
 

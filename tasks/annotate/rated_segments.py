@@ -14,6 +14,8 @@ from tasks.labelling.people import ratings
 _NAME = re.compile(r"[^\W\d_][\w .@+-]{0,62}[\w.]|[^\W\d_]")
 EMAIL_SUFFIX = "@undertone.invalid"
 """Turns a listener's name into an e-mail address where a file needs one; RFC 2606 reserves `.invalid`."""
+UNNAMED = "adjudicator"
+"""Placeholder for the person who adjudicated: a CSV file does not name them."""
 _COLUMNS = ("Id", "start_s", "end_s", ratings.ADJUDICATED, "text")
 
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from tasks.annotate.rated_segments import Adjudication, RatedSegment, Segment, SegmentId
+from tasks.annotate.rated_segments import UNNAMED, Adjudication, RatedSegment, Segment, SegmentId
 from tasks.core.errors import InputError
 
 _VERSION = 1
@@ -153,6 +153,9 @@ class Store:
     def merge(self, rated: Sequence[RatedSegment], *, replace: bool = False) -> int:
         """Add ratings and adjudications, all or none; equal ones are no change.
 
+        A CSV file does not name the person who adjudicated: such an adjudication equals any of the same label, and a
+        name takes the place of none.
+
         Args:
             rated: what to add
             replace: whether a differing rating replaces the stored one
@@ -171,9 +174,9 @@ class Store:
                 rows += [("verdicts", item.adjudication.by, item.adjudication.label)] if item.adjudication else []
                 for table, listener, label in rows:
                     stored = _stored(run, table, number, listener)
-                    if stored == (listener, label):
+                    if stored is not None and _says_no_more((listener, label), stored):
                         continue
-                    if stored is not None and not replace:
+                    if stored is not None and not replace and not _says_no_more(stored, (listener, label)):
                         raise InputError(_conflict(position, item.segment, (listener, label), stored))
                     run.execute(_insert_sql(table, "OR REPLACE"), (number, listener, label, _now()))
                     changed += 1
@@ -274,6 +277,11 @@ def _stored(run: sqlite3.Connection, table: str, number: int, listener: str) -> 
         rows = run.execute(own, (number, listener))
     stored: tuple[str, str | None] | None = rows.fetchone()
     return stored
+
+
+def _says_no_more(new: tuple[str, str | None], other: tuple[str, str | None]) -> bool:
+    """Return whether a (person, label) equals another, or would if its person were named."""
+    return new[1] == other[1] and new[0] in (other[0], UNNAMED)
 
 
 def _conflict(position: int, segment: Segment, new: tuple[str, str | None], stored: tuple[str, str | None]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tasks.annotate import rated_segments
-from tasks.annotate.rated_segments import Adjudication, RatedSegment, Segment, SegmentId
+from tasks.annotate.rated_segments import UNNAMED, Adjudication, RatedSegment, Segment, SegmentId
 from tasks.annotate.store import Store
 from tasks.core.errors import InputError
 
@@ -149,6 +149,16 @@ def test_a_differing_adjudication_is_an_error(store: Store) -> None:
         store.merge([RatedSegment(segment(), {}, Adjudication("Dee", None))])
     assert store.merge([RatedSegment(segment(), {}, Adjudication("Dee", None))], replace=True) == 1
     assert store.rated_segments()[0].adjudication == Adjudication("Dee", None)
+
+
+def test_an_adjudication_from_a_csv_file_has_no_name_and_takes_one(store: Store) -> None:
+    nameless, named = Adjudication(UNNAMED, "neutral"), Adjudication("Chen", "neutral")
+    assert store.merge([RatedSegment(segment(), {}, nameless)]) == 1
+    assert store.merge([RatedSegment(segment(), {}, named)]) == 1
+    assert store.merge([RatedSegment(segment(), {}, nameless)]) == 0
+    assert store.rated_segments()[0].adjudication == named
+    with pytest.raises(InputError, match="the file has positive by adjudicator, but the store has neutral by Chen"):
+        store.merge([RatedSegment(segment(), {}, Adjudication(UNNAMED, "positive"))])
 
 
 def test_two_processes_may_have_it_open(tmp_path: Path) -> None:
