@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tasks.annotate import csv_ratings, label_studio
-from tasks.annotate.rated_segments import RatedSegment, Segment
+from tasks.annotate.rated_segments import RatedSegment, Segment, checked_name
 from tasks.annotate.store import Store
 from tasks.core import paths
 from tasks.core.errors import InputError
@@ -110,9 +110,17 @@ def import_file(store: Store, path: Path, segments: Sequence[Segment], *, replac
     """
     rated = read(path, segments)
     try:
+        _demand_one_spelling(rated, store.listeners())
         return store.merge(rated, replace=replace)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def _demand_one_spelling(rated: Sequence[RatedSegment], existing: Sequence[str]) -> None:
+    """Refuse new listeners whose names differ from others only in case: a person must not count as two."""
+    names = set(existing)
+    for name in sorted({name for item in rated for name in item.ratings} - names):
+        names.add(checked_name(name, names))
 
 
 def _ending(path: Path) -> str:

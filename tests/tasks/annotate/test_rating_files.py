@@ -97,6 +97,18 @@ def test_what_evaluate_reads(tmp_path: Path) -> None:
     ]
 
 
+def test_a_name_that_differs_only_in_case_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.csv"
+    rating_files.write(path, [RatedSegment(segment(1), {"ada": "neutral"}), RatedSegment(segment(2), {"Bo": None})], {})
+    with Store(tmp_path / "votes.sqlite") as store:
+        store.rate(segment(0), "Ada", "positive")
+        with pytest.raises(
+            InputError, match=r"theirs\.csv: there is a listener 'Ada' already; write the name like that"
+        ):
+            rating_files.import_file(store, path, [segment(1), segment(2)])
+        assert store.listeners() == ["Ada"], "all or none"
+
+
 def test_a_row_with_other_times_matches_no_segment(tmp_path: Path) -> None:
     path = tmp_path / "votes.csv"
     path.write_text("Id,start_s,end_s,Ada,text\n1,0,2.4,positive,x\n1,0.1,2.4,negative,x\n2,0,2.4,neutral,x\n")
