@@ -71,10 +71,14 @@ class RatedUtterance(ScoredUtterance):
 
     @property
     def in_words(self) -> str:
-        """The emotions that are present and their intensities, the strongest first, such as `anger 1.33`."""
+        """The emotions that are present and their intensities, the strongest first, such as `anger 1.33`.
+
+        Where none is present, the strongest is named behind `none`.
+        """
         assert isinstance(self.predicted, list)
-        by_strength = sorted(self.predicted, key=lambda name: -self.scores[name])
-        return ", ".join(f"{name} {self.scores[name]:.2f}" for name in by_strength) or NONE
+        strongest = sorted(self.scores, key=lambda name: -self.scores[name])
+        words = [f"{name} {self.scores[name]:.2f}" for name in strongest]
+        return ", ".join(words[: len(self.predicted)]) or f"{NONE} (strongest: {words[0]})"
 
 
 def score(

@@ -44,7 +44,10 @@ def test_intensities_are_those_of_the_predictions(toy: Callable[..., Config], tm
     assert [name for name in head.split(",") if name.startswith("score ")] == [f"score {name}" for name in SIX]
 
 
-@pytest.mark.parametrize(("predicted", "words"), [(["happiness", "anger"], "anger 1.33, happiness 0.60"), ([], "none")])
+@pytest.mark.parametrize(
+    ("predicted", "words"),
+    [(["happiness", "anger"], "anger 1.33, happiness 0.60"), ([], "none (strongest: anger 1.33)")],
+)
 def test_the_strongest_emotion_is_named_first(predicted: list[str], words: str) -> None:
     scores = {"happiness": 0.6, "anger": 4 / 3, "fear": 0.1}
     assert RatedUtterance(0.0, 1.0, predicted, None, None, {}, scores, None, None, "").in_words == words
