@@ -113,7 +113,7 @@ def best_track(info: Info, rules: FetchRules) -> CaptionTrack:
     tracks = list(_tracks(info))
     fetchable = [track for track in tracks if "data" in track.source or is_fetchable(track.source)]
     if tracks and not fetchable:
-        raise Rejected(failures.UNSUPPORTED, f"captions at {_addresses(tracks)}; expected http(s), HLS or DASH")
+        raise Rejected(failures.UNSUPPORTED, f"captions: {_address_problem(tracks)}")
     return best(fetchable, rules)
 
 
@@ -269,9 +269,10 @@ def _track(tag: str, kind: str, source: Info) -> CaptionTrack | None:
     return replace(track(tag, str(source.get("ext")).lower(), automatic), source=source)
 
 
-def _addresses(tracks: Sequence[CaptionTrack]) -> str:
+def _address_problem(tracks: Sequence[CaptionTrack]) -> str:
+    """Return why none of the tracks' addresses can be fetched."""
     problems = [identity.url_problem(str(offered.source.get("url"))) for offered in tracks]
-    return line(next(filter(None, problems), "an address of another protocol").removeprefix("found "))
+    return line(next(filter(None, problems), "found another protocol; expected http(s), HLS or DASH"))
 
 
 def _query(url: str) -> dict[str, list[str]]:
