@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,9 @@ def test_checks_without_findings_read_not_found() -> None:
     assert rows[0]["examples"] == "a and b; c and d"
     listed = [(row["experiment"], row["check"], row["finding"]) for row in audits({"mine": (SEEN, SAME), "new": ()})]
     assert listed == [("mine", "same text", "warning"), ("mine", "seen speakers", "not found")]
+    clear = replace(SAME, n=0)
+    (row,) = audits({"mine": (SEEN, clear)})
+    assert (row["check"], row["what"]) == ("2 checks", "seen speakers, same text"), "the first columns stay narrow"
 
 
 class _Dag:
