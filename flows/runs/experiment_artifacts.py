@@ -40,10 +40,8 @@ def scores(results: Iterable[Mapping[str, Any]]) -> str:
     Args:
         results: of the experiments
     """
-    heads = (
-        "experiment", "measure", "score:", "interval", "n:", "protocol", "leaky", "majority:", "shuffled labels:",
-        "published",
-    )  # fmt: skip
+    # Prefect's tables break no lines, and half of a long one is out of sight: what a score needs comes first
+    heads = ("experiment", "score", "leaky", "published", "majority:", "shuffled labels:", "n:", "protocol")
     return table(heads, map(_score_row, results))
 
 
@@ -57,14 +55,12 @@ def _score_row(results: Mapping[str, Any]) -> tuple[str, ...]:
     reported = recipe_book.reported(results["experiment"], results["corpus"], results["reader"])
     return (
         linked(results["experiment"]) + note,
-        score_text.NAMES[measure],
-        f"**{score.value:.3f}**",
-        escaped(score.interval),
+        f"{score_text.NAMES[measure]} **{score.value:.3f}** ({escaped(score.interval)})",
+        f"**LEAKY**: {escaped(leak)}" if leak else "no",
+        escaped(reported.published) if reported else "–",
+        *(_value(baseline) for baseline in baselines),
         f"{results['n']:,}",
         escaped(results["protocol"]),
-        f"**LEAKY**: {escaped(leak)}" if leak else "no",
-        *(_value(baseline) for baseline in baselines),
-        escaped(reported.published) if reported else "–",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+_PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _-]*[A-Za-z0-9])?")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+.!|~^$=:@-])")
 
 
@@ -35,7 +36,8 @@ def link(text: str, url: str) -> str:
         text: what is shown, escaped here
         url: percent-encoded, without spaces
     """
-    return f"[{escaped(text)}](<{url}>)"
+    # in the text of a link, and only there, Prefect's pages show the backslashes; names need none
+    return f"[{text if _PLAIN.fullmatch(text) else escaped(text)}](<{url}>)"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
