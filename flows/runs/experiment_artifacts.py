@@ -86,17 +86,17 @@ def _board(board: Board) -> str:
     name = score_text.NAMES[board.measure]
     simulated = any(row.result.get("simulated") for ranking in board.rankings for row in ranking)
     title = board.title + (" (simulated: not comparable with published scores)" if simulated else "")
-    heads = ("rank:", "experiment", "protocol", "leaky", "n:", f"{name}:", "interval", "majority:", "shuffled labels:")
+    heads = ("rank:", "experiment", f"{name}:", "interval", "protocol", "leaky", "majority:", "shuffled labels:", "n:")
     ours = table(heads, (_ranked_row(row) for ranking in board.rankings for row in ranking))
     lines = [f"## {escaped(title)}", "", escaped(board.detail), "", ours]
     comparable = [entry for entry in board.published if entry.metric == board.measure]
     if comparable:
         leaky = {True: "**LEAKY**", False: "no", None: "not stated"}
         rows = (
-            (escaped(entry.system), shown(entry), escaped(entry.protocol), leaky[entry.leaky], escaped(entry.source))
+            (escaped(entry.system), shown(entry), leaky[entry.leaky], escaped(entry.source), escaped(entry.protocol))
             for entry in comparable[:_MAX_PUBLISHED]
         )
-        published_heads = ("published, not ranked", f"{name}:", "protocol as stated", "leaky", "source")
+        published_heads = ("published, not ranked", f"{name}:", "leaky", "source", "protocol as stated")
         lines += [table(published_heads, rows)]
     if len(comparable) > _MAX_PUBLISHED:
         lines += [f"{len(comparable) - _MAX_PUBLISHED} more are on the page.", ""]
@@ -108,13 +108,13 @@ def _ranked_row(row: RankedExperiment) -> tuple[str, ...]:
     return (
         str(row.rank),
         linked(row.result["experiment"]) + (f" ({escaped(row.mark)})" if row.mark else ""),
-        escaped(row.result["protocol"]),
-        f"**LEAKY**: {escaped(row.leak)}" if row.leak else "no",
-        f"{row.result['n']:,}",
         f"**{score.value:.3f}**",
         escaped(score.interval),
+        escaped(row.result["protocol"]),
+        f"**LEAKY**: {escaped(row.leak)}" if row.leak else "no",
         _value(row.majority),
         _value(row.shuffled),
+        f"{row.result['n']:,}",
     )
 
 
