@@ -1,0 +1,1 @@
+"""Conversion of downloaded weights to safetensors and ONNX, without PyTorch."""
