@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from tasks.core.errors import ConfigError, LeakError
 
-Severity = Literal["violation", "warning", "declared", "note"]
+Severity = Literal["violation", "warning", "declared", "unknown", "note"]
 MOST_EXAMPLES = 5
 MOST_PAIRS = 10_000
 
@@ -31,6 +31,7 @@ CHECKS: Mapping[str, str] = {
     "fitted on more": "scalers, selectors and balancers fitted on more than the training part",
     "speaker statistics": "test speakers whose features were normalised with their own statistics",
     "pretraining": "corpora that a pretrained model may have been trained on",
+    "unknown pretraining": "pretrained models whose training data is not known, so that they cannot be cleared",
 }
 """Name of every check, and what it counts."""
 
@@ -42,7 +43,7 @@ class Finding:
     Args:
         check: a key of `CHECKS`
         severity: violation: breaks the protocol; warning: allowed by it, but raises the scores; declared: a violation
-            that the recipe declares; note: for information
+            that the recipe declares; unknown: cannot be decided, neither a violation nor clean; note: for information
         n: number of cases, over all folds; 0 if the check found none
         of: number of candidates, over all folds
         what: the result as a sentence

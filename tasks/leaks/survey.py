@@ -105,7 +105,7 @@ def audit(
         findings.append(speaker_statistics.check(features, codes(utterances["speaker"].to_pylist()), speakers, splits))
     if checkpoints or pretrained_on:
         corpora = sorted({corpus for corpus in utterances["corpus"].to_pylist() if corpus})
-        findings.append(contamination.check(corpora, checkpoints, pretrained_on))
+        findings.extend(contamination.check(corpora, checkpoints, pretrained_on))
     parts = tuple(FoldSize(split.name, split.train.size, split.test.size) for split in splits)
     return AuditReport(rule.name, rule.in_words(), utterances.num_rows, parts, settled(findings, accepted))
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _COLOURS = {
     "fault": "red", "violation": "red", "broken": "red", "warning": "yellow", "usable": "yellow", "note": "dim",
-    "declared": "blue", "sound": "green", "passed": "green", "failed": "red",
+    "declared": "blue", "unknown": "magenta", "sound": "green", "passed": "green", "failed": "red",
 }  # fmt: skip
 _MAX_EXAMPLES = 3
 _MAX_COUNTS = 12

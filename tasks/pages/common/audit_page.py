@@ -12,12 +12,15 @@ SEVERITIES: Mapping[str, str] = {
     "violation": "breaks the protocol and stops the run",
     "warning": "makes scores look better than they are, within the protocol",
     "declared": "breaks the protocol, and is declared",
+    "unknown": "cannot be decided: neither clean nor a violation",
     "note": "for your information",
 }
 _BY_SEVERITY = {
     "violation": "Choose a protocol that keeps these apart, or declare the leak: every report will then show it.",
     "warning": "Mention this whenever you report or compare these scores.",
     "declared": "Do not compare these scores with those of a protocol that keeps these apart.",
+    "unknown": "Find out what the model was trained on, and state it (pretrained_on); or use a model whose training data "
+    "is known; or mention this whenever you report these scores.",
     "note": "Nothing.",
 }
 
@@ -79,9 +82,13 @@ def verdict(audit: AuditReport) -> Verdict:
         return Verdict("failed", headline, f"The run stops: {_named(violations)}.", advice(violations[0]))
     if declared := by_severity["declared"]:
         return Verdict("usable", f"{headline}, as declared", f"Declared: {_named(declared)}.", advice(declared[0]))
+    unknown = by_severity["unknown"]
     if warnings := by_severity["warning"]:
-        why = f"The split is sound. Report this with your scores: {_named(warnings)}."
+        why = f"The split is sound. Report this with your scores: {_named([*warnings, *unknown])}."
         return Verdict("usable", "Sound, with warnings", why, advice(warnings[0]))
+    if unknown:
+        why = f"The split is sound, but this cannot be cleared: {_named(unknown)}."
+        return Verdict("usable", "Not cleared", why, advice(unknown[0]))
     return Verdict("passed", "Clean", "Training and test part share nothing that the protocol keeps apart.", "Nothing.")
 
 

@@ -13,7 +13,7 @@ from tasks.pages.common import palette
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-MARKS = palette.MARKS | {"fault": "✕", "violation": "✕", "warning": "!", "note": "i", "declared": "§"}
+MARKS = palette.MARKS | {"fault": "✕", "violation": "✕", "warning": "!", "note": "i", "declared": "§", "unknown": "?"}
 """Mark of each sentiment and severity: colour alone does not carry meaning."""
 
 

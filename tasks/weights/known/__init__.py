@@ -1,0 +1,1 @@
+"""The table of known checkpoints: purpose, licence, digests, training data with sources."""
