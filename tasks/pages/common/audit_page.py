@@ -19,8 +19,7 @@ _BY_SEVERITY = {
     "violation": "Choose a protocol that keeps these apart, or declare the leak: every report will then show it.",
     "warning": "Mention this whenever you report or compare these scores.",
     "declared": "Do not compare these scores with those of a protocol that keeps these apart.",
-    "unknown": "Find out what the model was trained on, and state it (pretrained_on); or use a model whose training data "
-    "is known; or mention this whenever you report these scores.",
+    "unknown": "Mention this whenever you report these scores, or use a model whose training data is known.",
     "note": "Nothing.",
 }
 

@@ -1,9 +1,9 @@
 """Reader of CTranslate2's `model.bin`: variables by name, as NumPy arrays.
 
 The format (`ctranslate2/specs/model_spec.py`, `_serialize`), little-endian: version (uint32), name of the
-specification, revision (uint32), number of variables (uint32); by variable its name, number of dimensions (uint8), sizes
-(uint32), type (uint8), number of bytes (uint32), bytes; number of aliases (uint32); by alias its name and that of its
-variable. A name is its length (uint16), bytes, and a zero byte that the length includes.
+specification, revision (uint32), number of variables (uint32); by variable its name, number of dimensions (uint8),
+sizes (uint32), type (uint8), number of bytes (uint32), bytes; number of aliases (uint32); by alias its name and that of
+its variable. A name is its length (uint16), bytes, and a zero byte that the length includes.
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ def _variable(reader: _Reader) -> tuple[str, NDArray[Any]]:
     shape = [reader.number("I") for _ in range(n_dimensions)]
     kind, n_bytes = reader.number("B"), reader.number("I")
     if kind >= len(_TYPES):
-        raise ValueError(f"{name!r} is of type {kind}; expected 0 to {len(_TYPES) - 1} (float32, int8, int16, int32, float16)")
+        raise ValueError(
+            f"{name!r} is of type {kind}; expected 0 to {len(_TYPES) - 1} (float32, int8, int16, int32, float16)"
+        )
     dtype = np.dtype(_TYPES[kind])
     if n_bytes != prod(shape) * dtype.itemsize:
         raise ValueError(f"{name!r} of shape {tuple(shape)} and type {dtype} has {n_bytes:,} bytes")

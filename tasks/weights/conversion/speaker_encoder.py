@@ -23,6 +23,26 @@ _KINDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 _LINEAR = ("linear.weight", "linear.bias")
 
 
+MODEL = "pretrained.pt"
+WEIGHTS, GRAPH = "model.safetensors", "model.onnx"
+
+
+def convert(folder: Path) -> None:
+    """Write `model.safetensors` and `model.onnx` beside `pretrained.pt`.
+
+    Args:
+        folder: with Resemblyzer's `pretrained.pt`
+
+    Raises:
+        InputError: as `tensors_of`
+    """
+    from safetensors.numpy import save_file
+
+    tensors = tensors_of(folder / MODEL)
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / GRAPH).write_bytes(onnx_of(tensors))
+
+
 def tensors_of(path: Path) -> dict[str, NDArray[np.float32]]:
     """Return the encoder's tensors, float32, named as in Resemblyzer's `VoiceEncoder`.
 
@@ -79,7 +99,7 @@ def layers_of(tensors: Mapping[str, NDArray[np.generic]]) -> int:
 
 
 def _add_lstm(graph: OnnxGraph, tensors: Tensors, layer: int, states: str) -> tuple[str, str]:
-    """Add an LSTM layer; return the names of its states, (n_frames, n_clips, width), and its last, (1, n_clips, width)."""
+    """Add an LSTM layer; return the names of its states, (n_frames, n_clips, width), and its last ones."""
     inner, outer, *biases = (_onnx_gates(tensors[f"lstm.{kind}_l{layer}"]) for kind in _KINDS)
     inputs = [
         graph.weight(f"lstm.{layer}.input", inner[np.newaxis]),

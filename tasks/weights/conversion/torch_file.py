@@ -89,19 +89,23 @@ def _tensors(file: BinaryIO, key: str, size: int) -> dict[str, NDArray[Any]]:
     if not views:
         raise ValueError(f"no tensors by name under {key!r}")
     stored = {view.storage.key: view.storage for view in _views(content)}
-    arrays = {name: _content(file, stored[name]) for name in keys}
+    arrays = {name: _content(file, stored[name], size) for name in keys}
     if file.read(1):
         raise ValueError("there are bytes after the last tensor")
-    if sum(prod(view.size) for view in views.values()) > size:
+    if sum(_n_values(view) for view in views.values()) > size:
         raise ValueError("its tensors overlap: they are larger than the file")
     return {name: _array(view, arrays[view.storage.key]) for name, view in views.items()}
 
 
 def _views(content: Any) -> list[_View]:
     """Return all tensors in nested containers."""
-    waiting, views = [content], []
+    waiting, views, seen = [content], [], set[int]()
     while waiting:
         item = waiting.pop()
+        # containers may hold each other many times over
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
         if isinstance(item, _View):
             views.append(item)
         elif isinstance(item, Mapping):
@@ -111,11 +115,17 @@ def _views(content: Any) -> list[_View]:
     return views
 
 
-def _content(file: BinaryIO, storage: _Storage) -> NDArray[Any]:
+def _n_values(view: _View) -> int:
+    return int(prod(view.size, start=1))
+
+
+def _content(file: BinaryIO, storage: _Storage, size: int) -> NDArray[Any]:
     dtype = np.dtype(storage.dtype)
     (n_values,) = struct.unpack("<q", file.read(8))
     if n_values != storage.n_values:
         raise ValueError(f"storage {storage.key} has {n_values:,} values, expected {storage.n_values:,}")
+    if n_values * dtype.itemsize > size:
+        raise ValueError(f"storage {storage.key} has {n_values:,} values, more than fit into the file")
     content = file.read(n_values * dtype.itemsize)
     if len(content) != n_values * dtype.itemsize:
         raise ValueError(f"storage {storage.key} ends early")
@@ -124,7 +134,7 @@ def _content(file: BinaryIO, storage: _Storage) -> NDArray[Any]:
 
 def _array(view: _View, values: NDArray[Any]) -> NDArray[Any]:
     last = view.offset + sum((n - 1) * step for n, step in zip(view.size, view.stride, strict=True))
-    if min(view.offset, *view.size, *view.stride, 0) < 0 or (prod(view.size) and last >= values.size):
+    if min(view.offset, *view.size, *view.stride, 0) < 0 or (_n_values(view) and last >= values.size):
         raise ValueError("a tensor reaches beyond its storage")
     steps = [step * values.itemsize for step in view.stride]
     strided = np.lib.stride_tricks.as_strided(values[view.offset :], view.size, steps, writeable=False)

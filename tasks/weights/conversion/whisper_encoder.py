@@ -22,9 +22,7 @@ Tensors = Mapping[str, NDArray[np.float32]]
 _SPECIFICATION = "WhisperSpec"
 _EPSILON = 1e-5
 """Of `torch.nn.LayerNorm`, which OpenAI's code uses."""
-_CONVOLUTIONS = {
-    f"conv{number}.{kind}": f"conv{number}/{kind}" for number in (1, 2) for kind in ("weight", "bias")
-}
+_CONVOLUTIONS = {f"conv{number}.{kind}": f"conv{number}/{kind}" for number in (1, 2) for kind in ("weight", "bias")}
 _LAYER = {
     "self_attn_layer_norm.weight": "self_attention/layer_norm/gamma",
     "self_attn_layer_norm.bias": "self_attention/layer_norm/beta",
@@ -40,6 +38,26 @@ _LAYER = {
 """Name in Hugging Face's `WhisperEncoder` → name in CTranslate2, both within a layer."""
 _PROJECTIONS = ("q_proj", "k_proj", "v_proj")
 """Order in CTranslate2's joined projection."""
+
+
+MODEL = "model.bin"
+ENCODER, GRAPH = "encoder.safetensors", "encoder.onnx"
+
+
+def convert(folder: Path) -> None:
+    """Write `encoder.safetensors` and `encoder.onnx` beside `model.bin`.
+
+    Args:
+        folder: with a `model.bin` of CTranslate2
+
+    Raises:
+        InputError: as `tensors_of`
+    """
+    from safetensors.numpy import save_file
+
+    tensors, n_heads = tensors_of(folder / MODEL)
+    save_file(tensors, folder / ENCODER, metadata={"format": "pt", "heads": str(n_heads)})
+    (folder / GRAPH).write_bytes(onnx_of(tensors, n_heads))
 
 
 def tensors_of(path: Path) -> tuple[dict[str, NDArray[np.float32]], int]:
@@ -60,8 +78,9 @@ def tensors_of(path: Path) -> tuple[dict[str, NDArray[np.float32]], int]:
     try:
         return _renamed(values), int(values["num_heads"])
     except KeyError as error:
-        raise InputError(f"{path}: no variable encoder/{error.args[0]}; expected a Whisper model, as in "
-                         "Systran/faster-whisper-base") from None
+        raise InputError(
+            f"{path}: no variable encoder/{error.args[0]}; expected a Whisper model, as in Systran/faster-whisper-base"
+        ) from None
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -112,7 +131,9 @@ def _renamed(values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32
         "layer_norm.bias": "layer_norm/beta",
     }
     tensors = {name: _float(values, original) for name, original in names.items()}
-    n_layers = len({name.split("/")[0] for name in values if name.startswith("layer_") and "/" in name} - {"layer_norm"})
+    n_layers = len(
+        {name.split("/")[0] for name in values if name.startswith("layer_") and "/" in name} - {"layer_norm"}
+    )
     for layer in range(n_layers):
         ours, theirs = f"layers.{layer}", f"layer_{layer}"
         tensors |= {f"{ours}.{name}": _float(values, f"{theirs}/{original}") for name, original in _LAYER.items()}
@@ -122,7 +143,7 @@ def _renamed(values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32
 
 def _projections(values: Mapping[str, NDArray[Any]], layer: str) -> dict[str, NDArray[np.float32]]:
     """Split CTranslate2's joined projection. The keys have no bias in Whisper: there, CTranslate2 stores zeros."""
-    tensors = {}
+    tensors: dict[str, NDArray[np.float32]] = {}
     for kind in ("weight", "bias"):
         joined = _float(values, f"{layer}/self_attention/linear_0/{kind}")
         parts = dict(zip(_PROJECTIONS, np.split(joined, 3), strict=True))
@@ -135,7 +156,9 @@ def _projections(values: Mapping[str, NDArray[Any]], layer: str) -> dict[str, ND
 def _float(values: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float32]:
     array = values[name]
     if array.dtype.kind != "f":
-        raise ValueError(f"encoder/{name} is quantised ({array.dtype}); expected a model with float16 or float32 weights")
+        raise ValueError(
+            f"encoder/{name} is quantised ({array.dtype}); expected a model with float16 or float32 weights"
+        )
     return np.asarray(array, dtype=np.float32)
 
 
@@ -143,7 +166,9 @@ def _add_front(graph: OnnxGraph, tensors: Tensors) -> None:
     states = "features"
     for name, stride in (("conv1", 1), ("conv2", 2)):
         weights = [graph.weight(f"{name}.{kind}", tensors[f"{name}.{kind}"]) for kind in ("weight", "bias")]
-        states = graph.add("Conv", [states, *weights], f"{name}.output", kernel_shape=[3], pads=[1, 1], strides=[stride])
+        states = graph.add(
+            "Conv", [states, *weights], f"{name}.output", kernel_shape=[3], pads=[1, 1], strides=[stride]
+        )
         states = _add_gelu(graph, states, name)
     states = graph.add("Transpose", [states], "conv2.states", perm=[0, 2, 1])
     size = graph.add("Shape", [states], "n_states", start=1, end=2)
