@@ -22,7 +22,7 @@ export DO_NOT_TRACK ?= 1
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-all check lint bench fuzz measure ui lock clean
+.PHONY: help env demo test test-all check lint bench fuzz measure weights ui lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,7 +88,10 @@ fuzz: ## read 200,000 malformed inputs of all kinds; continues after Ctrl-C; som
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
 	@$(BIN)/python -m tests.fuzz $(ONLY)
 
-measure: ## repeat the measurements of the docs, on real data if present
+weights: env ## fetch the pretrained weights that make measure uses, 160 MB, into ~/.cache/undertone/weights
+	@$(BIN)/undertone weights fetch ge2e-speaker-encoder silero-vad whisper-base
+
+measure: ## repeat the measurements of the docs, on real data and with pretrained weights (make weights) if present
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
 	@$(BIN)/python -m pytest -q -s -m bench
 

@@ -63,3 +63,16 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set UNDERTONE_REAL_DATA")
     return folder.resolve()
+
+
+@pytest.fixture
+def fetched() -> Callable[[str], Path]:
+    """Folder of pretrained weights by name, or skip."""
+    from tasks.weights import store
+
+    def folder(name: str) -> Path:
+        if not store.is_here(name):
+            pytest.skip(f"{name} is not in {store.root()}: make weights")
+        return store.folder(name)
+
+    return folder

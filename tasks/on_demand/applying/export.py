@@ -104,7 +104,8 @@ def _checkpoints(model: KeptModel, folder: Path, *, copy: bool) -> Iterator[tupl
 
         source = part.settings.checkpoint
         inside = None
-        if copy and source not in checkpoints.PACKAGED:
+        # weights of packages and of the cache have the same name, and the same digest, on every machine
+        if copy and source not in checkpoints.PACKAGED and not checkpoints.is_fetched(source):
             inside = f"{_CHECKPOINTS}/{hashlib.sha256(str(name).encode()).hexdigest()[:12]}"
             shutil.copytree(checkpoints.folder_of(source), folder / inside, dirs_exist_ok=True)
         yield name, {"sha256": checkpoints.fingerprint(source), "folder": inside}

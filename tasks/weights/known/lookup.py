@@ -42,12 +42,12 @@ def recognise(checkpoint: str, rows: Mapping[str, KnownWeights] | None = None) -
         rows: the table; `known.yaml` by default
     """
     entries = table.known() if rows is None else rows
-    path = Path(checkpoint).expanduser()
     try:
+        path = Path(checkpoint).expanduser()
         local = path.exists()
     except (OSError, RuntimeError):
         # too long for a file name, or below the home of nobody
-        local = False
+        path, local = Path(), False
     named = entries.get(checkpoint) or _by_hub_name(checkpoint, entries)
     if named and not local:
         return (Recognised(named, True, f"its name is {checkpoint}"),)

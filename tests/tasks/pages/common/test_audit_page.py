@@ -16,6 +16,9 @@ TEXT = Finding("exact text", "warning", 153, 1000, "153 test utterances say what
 DECLARED = Finding("speaker overlap", "declared", 958, 1000, "958 test utterances by speakers in training.", ("ross",))
 RANDOM = Finding("random folds", "violation", 1000, 1000, "All are of folds that keep nothing apart.", ())
 NOTE = Finding("pretraining", "note", 1, 1, "The encoder was trained on LibriSpeech.", ())
+UNKNOWN = Finding(
+    "unknown pretraining", "unknown", 1, 2, "1 of 2 models cannot be cleared.", ("whisper-base: unknown",)
+)
 CLEAR = Finding("dialogue overlap", "violation", 0, 1000, "No dialogue is on both sides.", ())
 
 
@@ -43,6 +46,8 @@ def text(html: str) -> str:
             "Declared: random folds (1,000 of 1,000).",
         ),
         ((CLEAR, TEXT), "Sound, with warnings", "Report this with your scores: exact text (153 of 1,000)."),
+        ((TEXT, UNKNOWN), "Sound, with warnings", "exact text (153 of 1,000), unknown pretraining (1 of 2)."),
+        ((UNKNOWN, CLEAR), "Not cleared", "but this cannot be cleared: unknown pretraining (1 of 2)."),
         ((CLEAR, NOTE), "Clean", "Training and test part share nothing that the protocol keeps apart."),
         ((), "Clean", "Training and test part share nothing that the protocol keeps apart."),
     ],
