@@ -130,6 +130,6 @@ def _write(file: KnownFile, parts: Iterator[IO[bytes]], target: Path) -> None:
     actual = store.digest(path)
     if (actual.sha256, actual.n_bytes) != (file.sha256, file.n_bytes):
         raise InputError(
-            f"{file.name}: {actual.n_bytes:,} bytes with SHA-256 {actual.sha256}, expected {file.n_bytes:,} with "
+            f"{file.name}: {actual.n_bytes:,} bytes with SHA-256 {actual.sha256}, expected {file.n_bytes or 0:,} with "
             f"{file.sha256}; nothing of it was used"
         )

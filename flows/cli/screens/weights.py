@@ -98,7 +98,9 @@ def _description(weights: KnownWeights) -> Text:
         lines.append(f"On hubs: {', '.join(weights.hub)}")
     if weights.base:
         lines.append(f"Trained from: {weights.base}")
-    lines += [f"{file.name}: {file.n_bytes:,} bytes, SHA-256 {file.sha256}" for file in weights.files]
+    for file in weights.files:
+        size = f"{file.n_bytes:,} bytes" if file.n_bytes else "size unknown"
+        lines.append(f"{file.name}: {size}, SHA-256 {file.sha256}")
     if not weights.files:
         lines.append("Size and SHA-256: unknown")
     if weights.packages:

@@ -96,13 +96,13 @@ def _in_folder(path: Path, entries: Mapping[str, KnownWeights]) -> Iterator[Reco
 
 
 def _by_digest(files: list[Path], entries: Mapping[str, KnownWeights]) -> Iterator[Recognised]:
-    by_size: dict[int, list[tuple[KnownWeights, str]]] = {}
+    by_size: dict[int | None, list[tuple[KnownWeights, str]]] = {}
     for entry in entries.values():
         for file in entry.files:
             by_size.setdefault(file.n_bytes, []).append((entry, file.sha256))
     for path in files:
-        # most files differ in size: few are digested
-        for entry, sha256 in by_size.get(path.stat().st_size, ()):
+        # where the size of a known file is not known, every file is compared with its digest
+        for entry, sha256 in [*by_size.get(path.stat().st_size, ()), *by_size.get(None, ())]:
             if store.digest(path.resolve()).sha256 == sha256:
                 yield Recognised(entry, True, f"{path.name} has its digest")
 

@@ -58,14 +58,14 @@ class KnownFile:
     Args:
         name: of the file
         sha256: 64 hexadecimal digits
-        n_bytes: its size
+        n_bytes: its size; None if only its digest is known
         members: of packages that it consists of, in order: `package/path`; empty for a file of no package
         kept: whether it stays in the cache after the conversion
     """
 
     name: str
     sha256: str
-    n_bytes: int
+    n_bytes: int | None
     members: tuple[str, ...] = ()
     kept: bool = True
 
@@ -117,8 +117,9 @@ class KnownWeights:
 
     @property
     def n_bytes(self) -> int | None:
-        """Size of the files with a known digest; None if there are none."""
-        return sum(file.n_bytes for file in self.files if file.kept) or None
+        """Size of the files with a known digest; None if there are none, or their size is not known."""
+        sizes = [file.n_bytes for file in self.files if file.kept]
+        return sum(size for size in sizes if size is not None) if sizes and None not in sizes else None
 
 
 class _Entry(BaseModel):
@@ -134,7 +135,7 @@ class _TrainedOn(_Entry):
 class _File(_Entry):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
     sha256: _Sha256
-    bytes: Annotated[int, Field(gt=0)]
+    bytes: Annotated[int, Field(gt=0)] | None = None
     members: list[str] = []
     kept: bool = True
 

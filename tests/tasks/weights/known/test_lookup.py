@@ -59,6 +59,14 @@ def test_a_renamed_folder_is_recognised_by_its_weights(tmp_path: Path, rows: Map
     assert seen(path, rows) == []
 
 
+def test_a_digest_of_unknown_size_is_enough(tmp_path: Path, rows: Mapping[str, KnownWeights]) -> None:
+    name = "wav2vec2-lg-xlsr-en-speech-emotion-recognition"
+    (file,) = rows[name].files
+    unsized = {**rows, name: replace(rows[name], files=(replace(file, n_bytes=None),))}
+    assert seen(folder(tmp_path / "my-model", CONTENT), unsized) == [(name, True)]
+    assert unsized[name].n_bytes is None
+
+
 def test_the_weights_say_more_than_the_name(tmp_path: Path, rows: Mapping[str, KnownWeights]) -> None:
     path = folder(tmp_path / "wav2vec2-base", CONTENT)
     assert seen(path, rows) == [("wav2vec2-lg-xlsr-en-speech-emotion-recognition", True), ("wav2vec2-base", False)]
