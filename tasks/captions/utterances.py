@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tasks.captions import alignment, bounds, caption_file, clean, repair, sentences
 from tasks.captions.caption_file import ParsedCaptions
-from tasks.captions.cue import SpokenSpan
-from tasks.captions.tokens import tokens
+from tasks.captions.cue import CaptionLine, CaptionWord, SpokenSpan
+from tasks.captions.tokens import Token, tokens
 
 if TYPE_CHECKING:
     from tasks.captions.speech_detection import SpeechRuns
@@ -74,13 +75,41 @@ def in_sentences(
         duration_ms: duration of the sound
         settings: where sentences end
     """
+    words = alignment.align(list(tokens(parsed.lines)), speech, timed=parsed.timed)
+    return _split(parsed, words, speech, duration_ms, settings)
+
+
+def of_words(
+    words: Sequence[CaptionWord], sound: Path | None, duration_s: float, settings: CaptionRules
+) -> ParsedCaptions:
+    """Split recognised words into sentences; unlike those of captions, their times are exact.
+
+    Args:
+        words: in order of time
+        sound: the decoded sound, mono: utterances that touch are cut where it is quietest; None: in the middle
+        duration_s: duration of the sound
+        settings: where sentences end
+    """
+    duration_ms, spoken, end_ms = math.floor(duration_s * 1000), list[CaptionWord](), 0
+    for word in words:
+        # utterances are cut between words, so that these must not overlap
+        start_ms = min(max(word.start_ms, end_ms), duration_ms)
+        end_ms = min(max(word.end_ms, start_ms), duration_ms)
+        spoken.append(replace(word, start_ms=start_ms, end_ms=end_ms))
+    lines = (CaptionLine(1, tuple(spoken)),) if spoken else ()
+    nothing = ParsedCaptions((), (), lines, timed=True)
+    return _split(nothing, list(tokens(lines)), _speech(sound) if sound else None, duration_ms, settings)
+
+
+def _split(
+    parsed: ParsedCaptions, words: Sequence[Token], speech: SpeechRuns | None, duration_ms: int, settings: CaptionRules
+) -> ParsedCaptions:
     rules = sentences.SentenceRules(
         # without the margins that are added on both sides
         longest_ms=max(round(settings.longest_s * 1000) - 2 * bounds.MARGIN_MS, 1),
         pause_ms=round(settings.pause_s * 1000),
         long_pause_ms=round(settings.long_pause_s * 1000),
     )
-    words = alignment.align(list(tokens(parsed.lines)), speech, timed=parsed.timed)
     split = sentences.sentences(words, rules)
     worded = [sentence for sentence in split if clean.wordless_reason(sentences.text(sentence)) is None]
     edges = [(spoken[0], spoken[-1]) for spoken in map(sentences.spoken, worded)]

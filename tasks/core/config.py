@@ -50,6 +50,28 @@ class Crawl(Section):
     yt_dlp_args: list[str]
 
 
+class Transcribe(Section):
+    """Speech recognition: for which videos, by which model, and which passages are dropped.
+
+    `model`: a name in the cache of weights, or a folder with a Whisper model in CTranslate2's format; `language`: null:
+    detected; `beam`: number of hypotheses; `least_speech`: probability from which on sound is speech;
+    `least_log_probability`, `most_compression`: of a passage that is used.
+    """
+
+    when: Literal["never", "missing", "always"] = "never"
+    model: Annotated[str, Field(min_length=1)] = "whisper-base"
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
+    beam: Annotated[int, Field(ge=1, le=20)] = 5
+    least_speech: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    least_log_probability: Annotated[float, Field(le=0)] = -1.0
+    most_compression: Positive = 2.4
+
+    @property
+    def is_on(self) -> bool:
+        """Whether any speech is recognised."""
+        return self.when != "never"
+
+
 class Captions(Section):
     """Segmentation of captions into utterances.
 
@@ -303,6 +325,7 @@ class Config(Section):
     """All of params.yaml, one section per stage, and `runtime` for the machine."""
 
     crawl: Crawl
+    transcribe: Transcribe = Transcribe()
     captions: Captions
     eligibility: Eligibility
     polarity: Polarity

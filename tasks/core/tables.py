@@ -70,10 +70,23 @@ VIDEOS = _schema(
     captions=_text, caption_kind=_text, caption_format=_text, licence=_text,
     audio=_text, audio_sha256=_text, captions_sha256=_text, source_id=_text, fetched_as=_text,
 )  # fmt: skip
-"""One row per crawled video; `caption_kind` is manual or automatic, paths are relative to `data/crawl/media`.
+"""One row per crawled video; `caption_kind` is manual or automatic (null: no captions), paths are relative to
+`data/crawl/media`.
 
 `fetched_as` is the key it is remembered under: where the table is, nothing has to be fetched again.
 """
+
+WORDS = _schema(
+    video_id=_text, passage=_whole, text=_text, start_s=_real, end_s=_real, probability=_real, language=_text,
+)  # fmt: skip
+"""One row per recognised word, in order of time; words with the same `passage` were decoded together."""
+
+RECOGNISED = _schema(
+    video_id=_text, language=_text, language_probability=_real, speech_s=_real, n_words=_whole, n_passages=_whole,
+    n_repeated=_whole, n_improbable=_whole, n_reference_words=_whole, n_errors=_whole, word_error_rate=_real,
+)  # fmt: skip
+"""One row per video with recognised speech: passages that are used and that were dropped, by reason; errors against its
+manual captions (null: it has none). The probability of the language is null where it is not detected but set."""
 
 VOTES = pa.schema(
     [

@@ -120,13 +120,14 @@ def captions(media: Path) -> tuple[CaptionTrack, ...]:
     return tuple(tracks)
 
 
-def open_recording(media: Path, title: str, rules: FetchRules) -> client.FetchedVideo:
+def open_recording(media: Path, title: str, rules: FetchRules, *, captions_needed: bool = True) -> client.FetchedVideo:
     """Return a media file and the best of its captions, as a crawl returns a video.
 
     Args:
         media: the media file
         title: its title
         rules: languages, and whether automatic captions are allowed
+        captions_needed: reject a recording without captions
 
     Raises:
         Rejected: if there is no such file, it is too large, or it has no captions in the wanted languages
@@ -135,8 +136,13 @@ def open_recording(media: Path, title: str, rules: FetchRules) -> client.Fetched
         raise Rejected(failures.NO_FILE, f"{media}")
     if (n_bytes := media.stat().st_size) > rules.max_bytes:
         raise Rejected(failures.TOO_LARGE, f"{n_bytes} bytes, allowed are {rules.max_bytes}")
-    track = description.best(captions(media), rules)
-    chosen = client.CaptionFile(track.source["path"], track.language, track.kind, track.format)
+    chosen = None
+    try:
+        track = description.best(captions(media), rules)
+        chosen = client.CaptionFile(track.source["path"], track.language, track.kind, track.format)
+    except Rejected:
+        if captions_needed:
+            raise
     return client.FetchedVideo(media, chosen, title, "", "", f"sha256:{_digest(media)}")
 
 

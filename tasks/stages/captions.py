@@ -1,14 +1,19 @@
-"""Stage captions: split every video's captions into utterances.
+"""Stage captions: split every video's captions, or its recognised words, into utterances.
 
-One per cue (rolling captions: per new line), or, with `captions.segmentation: sentence`, one per sentence.
+One per cue (rolling captions: per new line), or, with `captions.segmentation: sentence`, one per sentence. Recognised
+words (`transcribe.when`) have no cues: an utterance is a sentence.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from tasks.captions import utterances
+from tasks.captions.caption_file import ParsedCaptions
+from tasks.captions.cue import CaptionWord
 from tasks.core import paths, tables
 from tasks.core.config import Captions, Config
 from tasks.core.each import Each, Work, collect, write_rejects
@@ -16,6 +21,9 @@ from tasks.core.errors import Rejected
 from tasks.core.results import Reject, Result
 
 CORPUS = "weak"
+RECOGNISED = "recognised"
+"""`text_source` of utterances whose words were recognised."""
+NO_WORD = "no recognised words"
 _MAX_DETAIL = 2_000
 """Details of lost text contain its words."""
 
@@ -36,6 +44,8 @@ class CaptionedVideo:
     licence: str | None
     audio_sha256: str | None = None
     """Set only if words are aligned with the sound: without alignment, utterances do not depend on it."""
+    recognised: tuple[tuple[str, int, int], ...] | None = None
+    """Recognised words with start and end in ms, if they are used; the language is theirs then."""
 
     @property
     def id(self) -> str:
@@ -44,32 +54,30 @@ class CaptionedVideo:
 
     @property
     def content(self) -> str:
-        """The captions' digest, the sound's if it is read, and all columns that are copied to the utterances."""
-        return json.dumps({name: value for name, value in vars(self).items() if name != "audio_sha256" or value})
+        """The captions' digest, the sound's if it is read, recognised words, and all columns that are copied."""
+        optional = ("audio_sha256", "recognised")
+        return json.dumps(
+            {name: value for name, value in vars(self).items() if name not in optional or value is not None}
+        )
 
 
 def captions_one(item: CaptionedVideo, settings: Captions) -> Result:
-    """Split one video's captions into utterances.
+    """Split one video's captions, or its recognised words, into utterances.
 
     Args:
         item: the video
         settings: how captions are split
 
     Raises:
-        Rejected: if it has no captions, or the file has no cue or cannot be read
+        Rejected: if it has neither captions nor recognised words, or the file has no cue or cannot be read
     """
-    if item.captions is None or item.caption_format is None:
-        raise Rejected("no captions")
-    content = (paths.MEDIA / item.captions).read_bytes()
-    parsed = utterances.read(content, item.caption_format, paths.MEDIA / item.audio, item.duration_s, settings)
-    if not parsed.spoken and not parsed.unused:
-        raise Rejected("no cues", f"{len(content)} bytes of {item.caption_format}")
+    parsed = _captioned(item, settings) if item.recognised is None else _recognised(item, settings)
     shared = {
         "corpus": CORPUS,
         "language": item.language,
         "group": item.id,
         "audio": item.audio,
-        "text_source": item.caption_kind,
+        "text_source": item.caption_kind if item.recognised is None else RECOGNISED,
         "split": item.split,
         "licence": item.licence,
     }
@@ -95,10 +103,50 @@ def run(config: Config, *, each: Each) -> None:
     """Split the captions of all videos; write `utterances.parquet` and `rejected.parquet` in `data/captions/`."""
     # without alignment, audio_sha256 stays out of the cache key: new sound does not change the utterances
     aligned = config.captions.segmentation == "sentence"
-    names = [field.name for field in fields(CaptionedVideo) if aligned or field.name != "audio_sha256"]
-    videos = tables.read(paths.VIDEOS, tables.VIDEOS).sort_by("video_id").select(names)
-    items = [CaptionedVideo(**row) for row in videos.to_pylist()]
+    of_items = [field.name for field in fields(CaptionedVideo) if field.name != "recognised"]
+    videos = tables.read(paths.VIDEOS, tables.VIDEOS).sort_by("video_id").select(of_items).to_pylist()
+    words = _recognised_words()
+    settings = config.transcribe
+    items = [
+        _with_words(row, words.get(row["video_id"], []))
+        if settings.when == "always" or (settings.is_on and row["captions"] is None)
+        else CaptionedVideo(**{**row, "audio_sha256": row["audio_sha256"] if aligned else None})
+        for row in videos
+    ]
     work = Work("captions", captions_one, config.captions, tables.UTTERANCES)
     result = collect(each(work, items), tables.UTTERANCES)
     tables.write(result.rows.sort_by("utterance_id"), paths.UTTERANCES, tables.UTTERANCES)
     write_rejects("captions", result.rejects)
+
+
+def _captioned(item: CaptionedVideo, settings: Captions) -> ParsedCaptions:
+    if item.captions is None or item.caption_format is None:
+        raise Rejected("no captions")
+    content = (paths.MEDIA / item.captions).read_bytes()
+    parsed = utterances.read(content, item.caption_format, paths.MEDIA / item.audio, item.duration_s, settings)
+    if not parsed.spoken and not parsed.unused:
+        raise Rejected("no cues", f"{len(content)} bytes of {item.caption_format}")
+    return parsed
+
+
+def _recognised(item: CaptionedVideo, settings: Captions) -> ParsedCaptions:
+    words = [CaptionWord(text, start_ms, end_ms) for text, start_ms, end_ms in item.recognised or ()]
+    parsed = utterances.of_words(words, paths.MEDIA / item.audio, item.duration_s, settings)
+    if not parsed.spoken:
+        raise Rejected(NO_WORD)
+    return parsed
+
+
+def _recognised_words() -> dict[str, list[dict[str, Any]]]:
+    by_video: dict[str, list[dict[str, Any]]] = {}
+    for row in tables.read(paths.WORDS, tables.WORDS).to_pylist():
+        by_video.setdefault(row["video_id"], []).append(row)
+    return by_video
+
+
+def _with_words(video: Mapping[str, Any], words: Sequence[Mapping[str, Any]]) -> CaptionedVideo:
+    """Return a video whose captions, if it has any, are not used."""
+    spoken = tuple((word["text"], round(word["start_s"] * 1000), round(word["end_s"] * 1000)) for word in words)
+    own = dict.fromkeys(("captions", "caption_kind", "caption_format", "captions_sha256"))
+    language = words[0]["language"] if words else video["language"]
+    return CaptionedVideo(**{**video, **own, "language": language, "recognised": spoken})

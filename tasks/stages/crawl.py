@@ -42,7 +42,8 @@ _NOTE = "fetched.json"
 class CrawlItem:
     """An entry to resolve, or a video to fetch; `access` (proxy, retries …) does not affect the fetched bytes.
 
-    Of a file on disk, the address is its path, and `files` are the digests of the media file and its captions.
+    Of a file on disk, the address is its path, and `files` are the digests of the media file and its captions. Whether
+    captions are needed decides whether a video is kept, and changes no byte of it: it is not part of `content`.
     """
 
     id: str
@@ -51,6 +52,7 @@ class CrawlItem:
     access: Crawl
     title: str = ""
     files: tuple[str, ...] | None = None
+    captions_needed: bool = True
 
     @property
     def content(self) -> str:
@@ -97,7 +99,7 @@ def crawl_one(video: CrawlItem, rules: FetchRules) -> Result:
         rules: captions and limits
 
     Raises:
-        Rejected: if the video cannot be fetched or decoded
+        Rejected: if the video cannot be fetched or decoded, or lacks captions that are needed
     """
     resumed = video.folder.is_dir()
     key = _work(rules).key(video)
@@ -144,7 +146,8 @@ def run(config: Config, *, each: Each) -> None:
     lists.check_ids(entries)
     lists.check_disjoint(entries)
     entries, repeats = lists.without_repeats(entries)
-    videos = sorted((_video(entry, settings) for entry in entries), key=lambda video: video.id)
+    needed = not config.transcribe.is_on
+    videos = sorted((_video(entry, settings, needed) for entry in entries), key=lambda video: video.id)
     work = _work(client.fetch_rules(settings))
     _adopt(work, videos)
     rejects += [Reject(_id(entry), failures.REPEATED, first.where) for first, entry in repeats]
@@ -189,8 +192,9 @@ def _work(rules: FetchRules) -> Work:
 
 def _fetched(video: CrawlItem, rules: FetchRules) -> client.FetchedVideo:
     if video.files is not None:
-        return local_files.open_recording(Path(video.address.url), video.title, rules)
-    return client.fetch(video.address, video.folder, rules, video.access)
+        needed = video.captions_needed
+        return local_files.open_recording(Path(video.address.url), video.title, rules, captions_needed=needed)
+    return client.fetch(video.address, video.folder, rules, video.access, captions_needed=video.captions_needed)
 
 
 def _host(video: CrawlItem) -> str:
@@ -224,11 +228,13 @@ def _id(entry: lists.ListEntry) -> str:
     return f"{entry.split}-{entry.id}"
 
 
-def _video(entry: lists.ListEntry, settings: Crawl) -> CrawlItem:
+def _video(entry: lists.ListEntry, settings: Crawl, captions_needed: bool = True) -> CrawlItem:
     if entry.is_file:
         digests = tuple(local_files.fingerprint(Path(entry.url)))
-        return CrawlItem(_id(entry), entry.split, MediaAddress(entry.url), settings, entry.title, digests)
-    return CrawlItem(_id(entry), entry.split, MediaAddress(entry.url, entry.position), settings)
+        address = MediaAddress(entry.url)
+        return CrawlItem(_id(entry), entry.split, address, settings, entry.title, digests, captions_needed)
+    address = MediaAddress(entry.url, entry.position)
+    return CrawlItem(_id(entry), entry.split, address, settings, captions_needed=captions_needed)
 
 
 def _expand(
@@ -261,9 +267,12 @@ def _is_single(entry: CrawlItem, cached: Result) -> bool:
     return not is_list and not _is_retried(cached)
 
 
-def _is_complete(_: CrawlItem, cached: Result) -> bool:
+def _is_complete(video: CrawlItem, cached: Result) -> bool:
     return not _is_retried(cached) and all(
         _digest(paths.MEDIA / row[name]) == row[f"{name}_sha256"]
+        if row[name] is not None
+        # kept for speech recognition, which may be off again
+        else not video.captions_needed
         for row in cached.rows.to_pylist()
         for name in ("audio", "captions")
     )
@@ -275,17 +284,15 @@ def _is_retried(cached: Result) -> bool:
 
 def _keep(video: CrawlItem, fetched: client.FetchedVideo, rules: FetchRules) -> dict[str, Any]:
     captions = fetched.captions
-    if captions is None:
+    if captions is None and video.captions_needed:
         raise Rejected(failures.NO_CAPTIONS, "there are none")
     audio_name = f"{video.id}.flac"
-    captions_name = f"{video.id}.{captions.language}.{captions.kind}.{captions.format}"
     try:
         duration_s = decode.to_flac(fetched.media, paths.MEDIA / audio_name, max_duration_s=rules.max_duration_s)
     except decode.TooLongError as error:
         raise Rejected(failures.TOO_LONG, str(error)) from None
     except AudioError as error:
         raise Rejected(failures.BROKEN, str(error)) from None
-    tables.write_bytes(paths.MEDIA / captions_name, captions.path.read_bytes())
     return {
         "video_id": video.id,
         "split": video.split,
@@ -293,15 +300,27 @@ def _keep(video: CrawlItem, fetched: client.FetchedVideo, rules: FetchRules) -> 
         "title": fetched.title or None,
         "channel": fetched.channel or None,
         "duration_s": duration_s,
-        "language": captions.language,
-        "captions": captions_name,
-        "caption_kind": captions.kind,
-        "caption_format": captions.format,
         "licence": fetched.licence or None,
         "audio": audio_name,
         "audio_sha256": _digest(paths.MEDIA / audio_name),
-        "captions_sha256": _digest(paths.MEDIA / captions_name),
         "source_id": fetched.source_id,
+        **_kept_captions(video, captions),
+    }
+
+
+def _kept_captions(video: CrawlItem, captions: client.CaptionFile | None) -> dict[str, str | None]:
+    """Copy captions to the media; return their columns, which are null for a video without captions."""
+    if captions is None:
+        names = ("language", "captions", "caption_kind", "caption_format", "captions_sha256")
+        return dict.fromkeys(names)
+    name = f"{video.id}.{captions.language}.{captions.kind}.{captions.format}"
+    tables.write_bytes(paths.MEDIA / name, captions.path.read_bytes())
+    return {
+        "language": captions.language,
+        "captions": name,
+        "caption_kind": captions.kind,
+        "caption_format": captions.format,
+        "captions_sha256": _digest(paths.MEDIA / name),
     }
 
 
@@ -339,7 +358,7 @@ def _check_sounds_disjoint(rows: Sequence[dict[str, Any]]) -> None:
 
 def _prune(rows: Sequence[dict[str, Any]], videos: Sequence[CrawlItem]) -> None:
     """Delete files of videos that are no longer listed."""
-    listed = {row[name] for row in rows for name in ("audio", "captions")}
+    listed = {row[name] for row in rows for name in ("audio", "captions") if row[name] is not None}
     for path in _others(paths.MEDIA, listed):
         path.unlink()
     _remove(_others(paths.DOWNLOADS, {video.folder.name for video in videos}))
