@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.core import sound_files
-from tasks.core.config import Section
+from tasks.core.config import Section, Transcribe
 from tasks.core.errors import Rejected
 from tasks.core.sound_files import RATE_HZ
 from tasks.text import word_errors
@@ -50,6 +50,11 @@ class RecognitionRules(Section):
     least_speech: float
     least_log_probability: float
     most_compression: float
+
+    @classmethod
+    def of(cls, settings: Transcribe) -> RecognitionRules:
+        """Return the rules of the section `transcribe`."""
+        return cls.model_validate(settings.model_dump(include=set(cls.model_fields)))
 
 
 @dataclass(frozen=True)

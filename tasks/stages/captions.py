@@ -105,8 +105,8 @@ def run(config: Config, *, each: Each) -> None:
     aligned = config.captions.segmentation == "sentence"
     of_items = [field.name for field in fields(CaptionedVideo) if field.name != "recognised"]
     videos = tables.read(paths.VIDEOS, tables.VIDEOS).sort_by("video_id").select(of_items).to_pylist()
-    words = _recognised_words()
     settings = config.transcribe
+    words = _recognised_words() if settings.is_on else {}
     items = [
         _with_words(row, words.get(row["video_id"], []))
         if settings.when == "always" or (settings.is_on and row["captions"] is None)

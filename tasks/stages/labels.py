@@ -65,7 +65,7 @@ def read(config: Config) -> tuple[Sequence[str], VotedTexts, RatingCoverage]:
     left_out = dict(zip(votes["utterance_id"].to_pylist(), votes["left_out"].to_pylist(), strict=True))
     ineligible = {utterance_id: why for utterance_id, why in left_out.items() if why in _INELIGIBLE}
     eligible = np.array([utterance_id not in ineligible for utterance_id in left_out], dtype=bool)
-    texts = utterances.select(["utterance_id", "text", "group", "split"]).filter(pa.array(eligible))
+    texts = utterances.select(["utterance_id", "text", "group", "split", "text_source"]).filter(pa.array(eligible))
     ids: list[str] = texts["utterance_id"].to_pylist()
     names = config.polarity.voters
     voted = VotedTexts(
@@ -75,6 +75,7 @@ def read(config: Config) -> tuple[Sequence[str], VotedTexts, RatingCoverage]:
         gold=np.array([gold.get(utterance_id, "") for utterance_id in ids], dtype=str),
         groups=np.array(texts["group"].to_pylist(), dtype=str),
         training=np.array([split == "train" for split in texts["split"].to_pylist()], dtype=bool),
+        sources=np.array([source or "unknown" for source in texts["text_source"].to_pylist()], dtype=str),
     )
     return ids, voted, rating_coverage.coverage(pooled, ineligible)
 

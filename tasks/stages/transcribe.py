@@ -141,7 +141,7 @@ def run(config: Config, *, each: Each) -> None:
     """
     videos = {row["video_id"]: row for row in tables.read(paths.VIDEOS, tables.VIDEOS).sort_by("video_id").to_pylist()}
     items = _items(list(videos.values()), config.transcribe)
-    rules = RecognitionRules.model_validate(config.transcribe.model_dump(include=set(RecognitionRules.model_fields)))
+    rules = RecognitionRules.of(config.transcribe)
     heard = collect(each(_work(rules), items), TRANSCRIPTS)
     rows, rejects = _in_wanted_languages(heard.rows.to_pylist(), config.crawl.languages)
     compared = [

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 _MAX_ROWS = 40
 _MAX_WORDS = 200
 _STYLES = {"negative": "red", "neutral": "yellow", "positive": "green"}
-_UNITS = {"captions": "utterance{s} by its captions", "windows": "window{s}", "file": "file as a whole"}
+_UNITS = {
+    "captions": "utterance{s} by its captions",
+    "recognised": "recognised utterance{s}",
+    "windows": "window{s}",
+    "file": "file as a whole",
+}
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ class VotedTexts:
         gold: listeners' labels, "" where there is no rating or they tie, shape (n_texts,)
         groups: video, article or dialogue of every text, shape (n_texts,)
         training: texts that a label model is fitted to, shape (n_texts,)
+        sources: where each text comes from, such as `manual` or `recognised`, shape (n_texts,); None: not known
     """
 
     texts: Sequence[str]
@@ -42,6 +43,7 @@ class VotedTexts:
     gold: Labels
     groups: Labels
     training: NDArray[np.bool_]
+    sources: Labels | None = None
 
     def combined(self, how: Combination, thresholds: Thresholds) -> Combined:
         """Combine the votes to labels.
@@ -77,6 +79,7 @@ def measured(texts: VotedTexts, how: Combination, thresholds: Thresholds, bootst
             for (first, second), value in error_analysis.correlations(texts.polarities, texts.names).items()
         ],
         "combinations": [_combination(texts, which, how, thresholds, bootstrap) for which in combine.SCORED],
+        "by_source": list(_by_source(texts, chosen, bootstrap)),
         "contradicted": int(combine.contradicted(votes, chosen.labels).sum()),
         "coverage": float((chosen.labels != _NONE).mean()) if len(texts.texts) else 0.0,
         "curve": [asdict(point) for point in curve(texts, how, bootstrap)],
@@ -170,6 +173,22 @@ def _combination(
         "everywhere": _scored(texts, everywhere, rated, bootstrap),
         "gain": _gain(texts, everywhere, rated, bootstrap),
     }
+
+
+def _by_source(texts: VotedTexts, chosen: Combined, bootstrap: Bootstrap) -> Iterator[dict[str, Any]]:
+    """Yield the coverage and the scores of the labels in use for the texts of each source; nothing if there is one."""
+    names = np.unique(texts.sources).tolist() if texts.sources is not None else []
+    for name in names if len(names) > 1 else ():
+        mine = texts.sources == name
+        labelled = chosen.labels != _NONE
+        rated = mine & (texts.gold != _NONE)
+        yield {
+            "source": name,
+            "n": int(mine.sum()),
+            "coverage": float(labelled[mine].mean()),
+            "n_heard": int(rated.sum()),
+            "covered": _scored(texts, chosen.labels, rated & labelled, bootstrap),
+        }
 
 
 def _voters(texts: VotedTexts, bootstrap: Bootstrap) -> list[error_analysis.VoterStatistics]:

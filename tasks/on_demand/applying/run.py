@@ -14,7 +14,17 @@ from tasks.core.errors import NotEnoughData, UndertoneError
 from tasks.core.results import Reject
 from tasks.experiments.kept_model import KeptModel
 from tasks.on_demand import result_names
-from tasks.on_demand.applying import doubts, features, formats, intake, scored, timeline, utterances, waveform
+from tasks.on_demand.applying import (
+    doubts,
+    features,
+    formats,
+    intake,
+    recognised,
+    scored,
+    timeline,
+    utterances,
+    waveform,
+)
 from tasks.on_demand.applying.formats import ENDINGS, PICTURE, Origin
 from tasks.on_demand.applying.intake import Medium
 from tasks.on_demand.applying.scored import ScoredUtterance
@@ -44,7 +54,7 @@ class Choices:
 
 @dataclass(frozen=True)
 class Applied:
-    """Scored utterances of one medium, by captions, windows or as a whole (`unit`), and the files written."""
+    """Scored utterances of one medium, of the kind `unit`, and the files written."""
 
     source: str
     name: str
@@ -77,7 +87,10 @@ def apply_one(
     with tempfile.TemporaryDirectory(prefix="undertone-") as name:
         folder = Path(name)
         medium = intake.obtain(source, choices.captions, folder, config)
-        cut = utterances.cut(medium, choices.cutting, config)
+        named = choices.captions is not None
+        needed = recognised.is_needed(model, medium, config, by=choices.cutting, named=named)
+        words = recognised.recognise(medium, config) if needed else None
+        cut = utterances.cut(medium, choices.cutting, config, words)
         extracted = features.compute(model, medium, cut, folder / "features", progress)
         rejects = (*cut.rejects, *extracted.rejects)
         if not extracted.rows:

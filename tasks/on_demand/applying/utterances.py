@@ -1,7 +1,8 @@
-"""Utterances of a new medium: those of its captions, fixed windows, or the whole file."""
+"""Utterances of a new medium: those of its captions or recognised words, fixed windows, or the whole file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,11 +10,13 @@ import numpy as np
 
 from tasks.captions import caption_file, utterances
 from tasks.captions.caption_file import ParsedCaptions
+from tasks.captions.cue import SpokenSpan
 from tasks.core.config import Config
 from tasks.core.errors import InputError, Rejected
 from tasks.core.results import Reject
 from tasks.labelling.votes import eligibility
 from tasks.on_demand.applying.intake import Medium
+from tasks.on_demand.applying.recognised import RecognisedWords
 
 Cutting = Literal["auto", "captions", "windows", "file"]
 
@@ -30,24 +33,27 @@ class NewUtterance:
 
 @dataclass(frozen=True)
 class NewUtterances:
-    """Utterances in the order of time, what they are (captions, windows, file), and those that are not used."""
+    """Utterances in the order of time, what they are, and those that are not used."""
 
-    unit: Literal["captions", "windows", "file"]
+    unit: Literal["captions", "recognised", "windows", "file"]
     rows: tuple[NewUtterance, ...]
     rejects: tuple[Reject, ...] = ()
 
 
-def cut(medium: Medium, by: Cutting, config: Config) -> NewUtterances:
+def cut(medium: Medium, by: Cutting, config: Config, words: RecognisedWords | None = None) -> NewUtterances:
     """Return a medium's utterances.
 
     Args:
         medium: the medium
         by: `auto`: captions if there are some, else windows
         config: all settings; sections `captions`, `eligibility` and `predict` decide
+        words: recognised ones, which are used instead of captions
 
     Raises:
         InputError: if captions are needed and missing, or cannot be read
     """
+    if words is not None:
+        return _recognised(medium, words, config, whole=by == "file")
     if by == "captions" and medium.captions is None:
         raise InputError(f"{medium.source}: there are no captions; put X.vtt beside X, or name them: --captions FILE")
     if by == "file":
@@ -62,14 +68,34 @@ def cut(medium: Medium, by: Cutting, config: Config) -> NewUtterances:
 def _captioned(medium: Medium, config: Config) -> NewUtterances:
     captions = _read(medium, config)
     rejects = [Reject(f"{medium.name}#{unused.number}", unused.reason, unused.detail) for unused in captions.unused]
+    return _eligible("captions", captions.spoken, medium, rejects, config)
+
+
+def _recognised(medium: Medium, words: RecognisedWords, config: Config, *, whole: bool) -> NewUtterances:
+    if whole:
+        text = " ".join(word.text for word in words.words)
+        return NewUtterances("file", (NewUtterance("00000", 0.0, None, text),), words.rejects)
+    spoken = utterances.of_words(words.words, medium.flac, medium.duration_s, config.captions).spoken
+    return _eligible("recognised", spoken, medium, list(words.rejects), config)
+
+
+def _eligible(
+    unit: Literal["captions", "recognised"],
+    spoken: Sequence[SpokenSpan],
+    medium: Medium,
+    rejects: list[Reject],
+    config: Config,
+) -> NewUtterances:
     rows = list[NewUtterance]()
-    for utterance in captions.spoken:
+    for number, utterance in enumerate(spoken):
         start_s, end_s = utterance.start_ms / 1000, utterance.end_ms / 1000
         if (reason := eligibility.reason(end_s - start_s, utterance.text, config.eligibility)) is not None:
-            rejects.append(Reject(f"{medium.name}#{utterance.number}", reason, utterance.text))
+            # recognised sentences have no cue
+            place = utterance.number if unit == "captions" else f"sentence-{number}"
+            rejects.append(Reject(f"{medium.name}#{place}", reason, utterance.text))
         else:
             rows.append(NewUtterance(f"{len(rows):05d}", start_s, end_s, utterance.text))
-    return NewUtterances("captions", tuple(rows), tuple(rejects))
+    return NewUtterances(unit, tuple(rows), tuple(rejects))
 
 
 def _read(medium: Medium, config: Config) -> ParsedCaptions:

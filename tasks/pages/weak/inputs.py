@@ -36,6 +36,7 @@ class RunResults:
         audit: of its folds
         plot_data: of its charts
         label_quality: metrics of the stage labels
+        recognised: rows of RECOGNISED: videos whose speech was recognised
         digests: path to the SHA-256 of the file
     """
 
@@ -53,6 +54,7 @@ class RunResults:
     audit: AuditReport
     plot_data: PlotData
     label_quality: dict[str, Any]
+    recognised: list[dict[str, Any]]
     digests: dict[str, str]
 
 
@@ -88,7 +90,14 @@ def read(experiment: str) -> RunResults:
         for stage, path in pipeline_file.rejected_tables().items()
         if not stage.startswith(_EXTRACT) or stage.removeprefix(_EXTRACT) in sets
     }
-    read_files = [paths.VIDEOS, *pipeline_file.utterance_tables().values(), paths.VOTES, paths.SEGMENT_INDEX]
+    recognised = _recognised()
+    read_files = [
+        paths.VIDEOS,
+        *([paths.RECOGNISED] if recognised else []),
+        *pipeline_file.utterance_tables().values(),
+        paths.VOTES,
+        paths.SEGMENT_INDEX,
+    ]
     return RunResults(
         videos=tables.read(paths.VIDEOS, tables.VIDEOS),
         utterances=list(utterances.values())[-1],
@@ -105,6 +114,7 @@ def read(experiment: str) -> RunResults:
         audit=AuditReport.from_dict(artifacts.read_json(files["audit.json"])),
         plot_data=plot_data.read(files["plot_data.json"]),
         label_quality=artifacts.read_json(paths.LABELS),
+        recognised=recognised,
         digests={str(path): _digest(path) for path in (*read_files, paths.LABELS, *files.values())},
     )
 
@@ -122,6 +132,14 @@ def _scored(path: Path) -> list[dict[str, Any]]:
     rows = rows.filter((pc.field("variant") == "recipe") & (pc.field("run") == 0))
     scored: list[dict[str, Any]] = rows.rename_columns({"actual": "label"}).to_pylist()
     return scored
+
+
+def _recognised() -> list[dict[str, Any]]:
+    # a project of an earlier version has no such table until it runs the stage
+    if not paths.RECOGNISED.exists():
+        return []
+    rows: list[dict[str, Any]] = tables.read(paths.RECOGNISED, tables.RECOGNISED).to_pylist()
+    return rows
 
 
 def _digest(path: Path) -> str:

@@ -38,6 +38,7 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
     test_videos = by_video.test_videos(results.scored, results.videos.to_pylist())
     recipe = config.report.experiment
     sections = {name: getattr(config, name) for name in ("eligibility", "polarity", "evaluate")}
+    sections |= {"transcribe": config.transcribe} if config.transcribe.is_on else {}
     sections |= {f"experiments.{recipe}": config.experiments[recipe]} if recipe in config.experiments else {}
     return shared | {
         "kind": "sentiment in speech: labels from captions, classifier on audio",
@@ -47,6 +48,10 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
         "label_quality": results.label_quality,
         "label_quality_by_video": _by_video(results.label_quality["voters"]),
         "disagreements": _disagreements(results),
+        "recognised": results.recognised,
+        "word_errors": {
+            name: sum(row[name] or 0 for row in results.recognised) for name in ("n_errors", "n_reference_words")
+        },
         "config": config,
         "digests": results.digests,
         "parameters": {

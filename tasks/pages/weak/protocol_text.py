@@ -41,8 +41,10 @@ def labels(config: Config) -> list[tuple[str, str]]:
     seen += ", hedges such as “kind of” removed" if settings.mask_hedges else ""
     how = _COMBINED[settings.combine].format(min_score=settings.min_score, min_probability=settings.min_probability)
     suitable = f"{lengths.min_duration_s:g} to {lengths.max_duration_s:g} s with at least {lengths.min_words} words"
+    texts = {"never": "captions", "missing": "captions or recognised speech", "always": "recognised speech"}
+    read = texts[config.transcribe.when]
     return [
-        ("Labels", f"Labels combine the votes of {', '.join(settings.voters)} on the captions ({seen}). {how}"),
+        ("Labels", f"Labels combine the votes of {', '.join(settings.voters)} on the {read} ({seen}). {how}"),
         ("Utterances", f"Utterances of {suitable} besides stop words."),
     ]
 
@@ -85,7 +87,11 @@ def _steps(config: Config) -> dict[str, str]:
     lengths = config.eligibility
     return {
         "listed": "in the training and the test list, playlists expanded",
-        "fetched": "audio and captions were downloaded and can be decoded",
+        "fetched": (
+            "audio was downloaded and can be decoded; captions, where there are some"
+            if config.transcribe.is_on
+            else "audio and captions were downloaded and can be decoded"
+        ),
         "found in captions": "utterances, and cues that could not be used",
         funnel.ELIGIBLE: (
             f"{lengths.min_duration_s:g} to {lengths.max_duration_s:g} s, at least {lengths.min_words} words "
