@@ -36,7 +36,11 @@ def crawled(project: Path, site: Any, settings: config.Config) -> Run:
     """Write both lists, run the stage in this process, and return the rows of `videos.parquet`."""
 
     def run(
-        train: list[str] | None = None, test: list[str] | None = None, suffix: str = ".txt", **changes: Any
+        train: list[str] | None = None,
+        test: list[str] | None = None,
+        suffix: str = ".txt",
+        transcribe: str = "never",
+        **changes: Any,
     ) -> list[dict[str, Any]]:
         for split, urls in (("train", train), ("test", test)):
             if urls is not None:
@@ -46,7 +50,8 @@ def crawled(project: Path, site: Any, settings: config.Config) -> Run:
         changed = {"train": f"data/train{suffix}", "test": f"data/test{suffix}", **quick, **changes}
         section = settings.crawl.model_copy(update=changed)
         runtime = settings.runtime.model_copy(update={"workers": 1, "progress": "never"})
-        made = settings.model_copy(update={"crawl": section, "runtime": runtime})
+        recognition = settings.transcribe.model_copy(update={"when": transcribe})
+        made = settings.model_copy(update={"crawl": section, "runtime": runtime, "transcribe": recognition})
         with bugs.recorded("crawl", paths.rejected("crawl")):
             crawl.run(made, each=each.Tally().of(each.local(runtime)))
         return tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist()
@@ -88,6 +93,32 @@ def test_second_run_fetches_nothing_and_writes_the_same_bytes(
     crawled(*lists, timeout_s=3.0, attempts=2)
     assert site.requests.total() == before
     assert paths.VIDEOS.read_bytes() == table
+
+
+def test_videos_without_captions_are_kept_if_speech_is_recognised(
+    crawled: Run, site: Any, sound: Callable[..., bytes]
+) -> None:
+    french = '<track kind="captions" srclang="fr" src="/french.vtt">'
+    train = [site.interview("one", sound(1.5)), site.interview("silent", sound(1.2), "")]
+    test = [site.interview("two", sound(1.0)), site.interview("french", sound(1.1), french)]
+    captioned = crawled(train, test)
+    table = paths.VIDEOS.read_bytes()
+    assert [row["title"] for row in captioned] == ["About two", "About one"]
+    rows = {row["title"]: row for row in crawled(train, test, transcribe="missing")}
+    for name in ("silent", "french"):
+        row = rows.pop(f"About {name}")
+        missing = ("captions", "captions_sha256", "caption_kind", "caption_format", "language")
+        assert [row[column] for column in missing] == [None] * 5
+        assert (paths.MEDIA / row["audio"]).is_file()
+    assert list(rows.values()) == captioned
+    assert (site.requests["/one.wav"], site.requests["/silent.wav"], site.requests["/french.vtt"]) == (1, 1, 0)
+    requests = site.requests.total()
+    crawled(train, test, transcribe="always")
+    assert site.requests.total() == requests, "nothing is fetched again"
+    crawled(train, test)
+    assert paths.VIDEOS.read_bytes() == table
+    assert reasons() == {"no captions"}
+    assert (site.requests["/one.wav"], site.requests["/silent.wav"]) == (1, 1)
 
 
 def test_when_it_was_fetched_is_logged_outside_the_data(crawled: Run, site: Any, sound: Callable[..., bytes]) -> None:

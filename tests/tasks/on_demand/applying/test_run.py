@@ -12,12 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
+from tasks.captions import recognition_model
 from tasks.core import paths
 from tasks.core.config import Config
 from tasks.core.errors import UndertoneError
 from tasks.experiments import kept_model
 from tasks.on_demand.applying import run
 from tasks.on_demand.applying.run import Applied, Choices
+from tests.fake_recogniser import TEXT, FakeRecogniser
 
 SRT = "1\n00:00:00,000 --> 00:00:03,000\nseveral words someone once said\n\n2\n00:00:03,000 --> 00:00:03,500\nYes\n"
 
@@ -86,6 +88,40 @@ def test_a_model_that_can_do_without_text_scores_sound_without_captions(
 ) -> None:
     (row,) = applied(trained, "lacking", wav(3.0), tmp_path).rows
     assert set(row.probabilities) == {"negative", "neutral", "positive"}
+
+
+@pytest.fixture
+def recognising(trained: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Config]:
+    """Return settings that recognise speech, by a fake."""
+    monkeypatch.setattr(recognition_model, "demand", lambda _: None)
+    monkeypatch.setattr(recognition_model, "load", lambda *_: FakeRecogniser())
+    return lambda when: trained.model_copy(
+        update={"transcribe": trained.transcribe.model_copy(update={"when": when, "model": str(tmp_path)})}
+    )
+
+
+def test_speech_is_recognised_for_models_that_read_text(
+    recognising: Callable[..., Config], wav: Callable[..., Path], tmp_path: Path
+) -> None:
+    media = wav(9.0)
+    result = applied(recognising("missing"), "words", media, tmp_path / "out")
+    assert (result.unit, [row.text for row in result.rows]) == ("recognised", [TEXT])
+    assert [reject.detail for reject in result.rejects] == ["I was very"]
+    (whole,) = applied(recognising("missing"), "words", media, tmp_path / "out", cutting="file").rows
+    assert whole.text == f"{TEXT} I was very"
+    assert applied(recognising("missing"), "voice", media, tmp_path / "out").unit == "windows", "it reads no text"
+    media.with_suffix(".srt").write_text(SRT)
+    by_captions = applied(recognising("missing"), "words", media, tmp_path / "out")
+    assert (by_captions.unit, len(by_captions.rows)) == ("captions", 1)
+    assert applied(recognising("always"), "words", media, tmp_path / "out").unit == "recognised"
+    named = {"captions": media.with_suffix(".srt")}
+    assert applied(recognising("always"), "words", media, tmp_path / "out", **named).unit == "captions"
+
+
+def test_a_medium_without_speech(recognising: Callable[..., Config], tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silence.wav", np.zeros(48_000), 16_000)
+    with pytest.raises(UndertoneError, match=r"silence\.wav: no speech: none detected in 3 s of sound"):
+        applied(recognising("missing"), "words", tmp_path / "silence.wav", tmp_path / "out")
 
 
 def test_windows_then_captions_beside_the_file(trained: Config, wav: Callable[..., Path], tmp_path: Path) -> None:

@@ -235,3 +235,23 @@ def test_bugs_are_listed_with_their_tracebacks(finished: Callable[..., Any], set
     page = make(settings)
     assert f"train-9 bug Traceback KeyError: {HOSTILE}" in page.text
     assert not [source for source in page.all("img") if source.get("src") == "x"]
+
+
+def test_recognised_speech_has_a_section_with_word_errors(
+    finished: Callable[..., Any], settings: config.Config
+) -> None:
+    run = finished()
+    shared = {"language": "en", "speech_s": 90.0, "n_words": 210, "n_passages": 20, "n_repeated": 3, "n_improbable": 7}
+    names = [video["video_id"] for video in run.videos[:2]]
+    scored = {"n_reference_words": 200, "n_errors": 14, "word_error_rate": 0.07, "language_probability": 0.98}
+    rows = [{"video_id": names[0], **shared, **scored}, {"video_id": names[1], **shared}]
+    tables.write(tables.from_rows(rows, tables.RECOGNISED), paths.RECOGNISED, tables.RECOGNISED)
+    on = settings.model_copy(update={"transcribe": settings.transcribe.model_copy(update={"when": "always"})})
+    page = make(on)
+    assert "recognised" in [attributes["id"] for attributes in page.all("section")]
+    assert "The text of 2 videos was recognised by whisper-base" in page.text
+    assert "14 of 200 words are wrong: a word error rate of 0.070" in page.text
+    assert "en (0.98) 1.5 min 210 20 3 7 0.070 of 200" in page.text
+    assert "en 1.5 min 210 20 3 7 –" in page.text
+    assert "on the recognised speech (stop words kept)" in page.text
+    assert "transcribe.model whisper-base" in page.text
