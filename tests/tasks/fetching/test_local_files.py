@@ -137,6 +137,12 @@ def test_a_recording_that_cannot_be_used_is_rejected(
     assert caught.value.reason == reason
 
 
+def test_a_recording_without_captions_can_be_opened(tmp_path: Path, settings: config.Config) -> None:
+    folder = made(tmp_path, "a.m4a", "a.fr.vtt")
+    opened = local_files.open_recording(folder / "a.m4a", "A", rules(settings), captions_needed=False)
+    assert (opened.media, opened.captions) == (folder / "a.m4a", None)
+
+
 def test_a_fingerprint_changes_with_the_media_and_the_captions(tmp_path: Path) -> None:
     media = made(tmp_path, "a.m4a", "a.en.vtt") / "a.m4a"
     first = local_files.fingerprint(media)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,24 @@ def test_every_voter_and_combination_is_scored_against_the_best_voter() -> None:
         "sorry": 200,
         "none of these": 100,
     }
+
+
+def test_recognised_text_has_a_row_of_its_own() -> None:
+    texts = voted_texts()
+    assert label_quality.measured(texts, "mean", ALL, FEW)["by_source"] == []
+    sources = np.where(np.arange(300) % 3 == 0, "recognised", "manual")
+    # of recognised texts, all votes are wrong; some have no rating
+    flipped = np.where((sources == "recognised")[:, None], -np.abs(texts.polarities), texts.polarities)
+    gold = np.where(sources == "recognised", "positive", texts.gold)
+    gold[:30] = ""
+    given = replace(texts, polarities=flipped, gold=gold, sources=sources)
+    manual, recognised = label_quality.measured(given, "mean", ALL, FEW)["by_source"]
+    assert (manual["source"], manual["n"], manual["n_heard"], manual["coverage"]) == ("manual", 200, 180, 1.0)
+    assert (recognised["source"], recognised["n"], recognised["covered"]["n"]) == ("recognised", 100, 90)
+    assert recognised["covered"]["accuracy"]["value"] == 0.0
+    assert manual["covered"]["accuracy"]["value"] > 0.8
+    one = replace(given, sources=np.full(300, "manual"))
+    assert label_quality.measured(one, "mean", ALL, FEW)["by_source"] == []
 
 
 def test_without_ratings_there_are_no_scores() -> None:
