@@ -103,4 +103,4 @@ lock: ## update requirements.lock (needs uv); without newer versions: UPGRADE=
 	  $(UPGRADE) pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and all outputs of the pipeline
-	@rm -rf $(VENV) .venv-bench .bench .fuzz .undertone data/crawl data/captions data/polarity data/segments data/audit data/interviews data/labels data/report data/corpus data/price data/extract data/inputs data/page data/leaderboard data/code data/checkpoint/*/ data/experiment/*/
+	@rm -rf $(VENV) .venv-bench .bench .fuzz .undertone data/crawl data/transcribe data/captions data/polarity data/segments data/audit data/interviews data/labels data/report data/corpus data/price data/extract data/inputs data/page data/leaderboard data/code data/checkpoint/*/ data/experiment/*/

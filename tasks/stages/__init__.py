@@ -2,10 +2,10 @@
 
 checkpoint@NAME ─► code ─► every other stage
 
-crawl ─► captions ─┬─► polarity ─┬─► labels ────────────────────────────────────────────────► report
-                   │             └─► interviews ─► corpus@interviews ─► … ─► experiment@NAME ──┘
-                   └─► segments ─┬─────┘
-                                 └─► audit
+crawl ─► transcribe ─► captions ─┬─► polarity ─┬─► labels ────────────────────────────────────► report
+                                 │             └─► interviews ─► corpus@interviews ─► … ─► experiment@NAME
+                                 └─► segments ─┬─────┘
+                                               └─► audit
 
 corpus@NAME ─► extract@NAME ─► inputs@NAME ─► experiment@NAME ─┬─► page@NAME
                                                                └─► leaderboard

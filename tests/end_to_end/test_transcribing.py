@@ -189,7 +189,8 @@ def test_four_interviews_without_captions_give_a_report(
     rows = tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist()
     assert {row["text_source"] for row in rows} == {"recognised"}
     summary = tables.read(paths.RECOGNISED, tables.RECOGNISED).to_pylist()
-    print(f"\nfour interviews without captions: {len(rows)} utterances, "
-          f"{sum(row['n_words'] for row in summary)} words, {sum(row['n_repeated'] + row['n_improbable'] for row in summary)} passages dropped")  # fmt: skip
+    n_words = sum(row["n_words"] for row in summary)
+    n_dropped = sum(row["n_repeated"] + row["n_improbable"] for row in summary)
+    print(f"\nfour interviews without captions: {len(rows)} utterances, {n_words} words, {n_dropped} passages dropped")
     assert len(summary) == 4
     assert "Recognised speech" in paths.REPORT.read_text(encoding="utf-8")

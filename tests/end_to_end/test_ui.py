@@ -42,7 +42,7 @@ QUIET = (
 )
 TRAINED = "experiment@interviews-source"
 STAGES = (
-    "crawl", "captions", "polarity", "segments", "audit", "interviews", "corpus@interviews",
+    "crawl", "transcribe", "captions", "polarity", "segments", "audit", "interviews", "corpus@interviews",
     "extract@interviews-mid-term", TRAINED, "labels", "report",
 )  # fmt: skip
 
