@@ -232,6 +232,26 @@ class Clips(Section):
         return value
 
 
+class Adapt(Section):
+    """Adaptation to a test speaker by clips without labels, scored beside the plain recipe.
+
+    `clips`: how many clips of the speaker are used, or `all` of the test part; `by`: subtract their mean, or also
+    divide by their deviation; `prior_clips`: as how many clips the training speakers count in these statistics;
+    `draws`: how many times the clips are drawn, whose scores are averaged.
+    """
+
+    clips: Annotated[int, Field(ge=1)] | Literal["all"] = 10
+    by: Literal["shift", "standardise"] = "shift"
+    prior_clips: Annotated[float, Field(ge=0)] = 5.0
+    draws: Annotated[int, Field(ge=1, le=100)] = 5
+
+    @model_validator(mode="after")
+    def _spread_needs_two(self) -> Adapt:
+        if self.by == "standardise" and self.clips == 1 and not self.prior_clips:
+            raise ValueError("standardise needs 2 clips or more, or prior_clips: a single clip has no deviation")
+        return self
+
+
 def _labels(value: Any) -> Any:
     # a union of types would report one problem for each of them
     texts = value if isinstance(value, list) else [*value, *value.values()] if isinstance(value, dict) else [value]
@@ -276,6 +296,7 @@ class Experiment(Section):
             calibrate the probabilities and cross-validate the recipe
         subsets: whether every proper subset of modalities is trained on, and not only each of them alone; a modality
             that no utterance has is none
+        adapt: adaptation to each test speaker by a few clips without labels, scored beside the plain recipe
         declare: kinds of leaks that are known and accepted
         pretrained_on: corpora that a pretrained model has seen, beyond those that are known
         note: a sentence for the reports
@@ -303,6 +324,7 @@ class Experiment(Section):
     shuffles: Annotated[int, Field(ge=1)] = 1
     calibration_folds: Annotated[int, Field(ge=2)] = 5
     subsets: bool = False
+    adapt: Adapt | None = None
     declare: list[str] = []
     pretrained_on: list[str] = []
     note: str = ""

@@ -10,7 +10,18 @@ from tasks.core.config import Section
 from tasks.core.each import Each, Work
 from tasks.experiments import fitting, folds, modalities, runs
 from tasks.experiments.data import Data
-from tasks.experiments.fit_item import FINAL, FITTED, HELD_OUT, ONLY, RECIPE, SHUFFLED, TUNED, Fit
+from tasks.experiments.fit_item import (
+    ADAPTED,
+    ADAPTED_HELD_OUT,
+    FINAL,
+    FITTED,
+    HELD_OUT,
+    ONLY,
+    RECIPE,
+    SHUFFLED,
+    TUNED,
+    Fit,
+)
 from tasks.experiments.plan import Plan
 from tasks.experiments.runs import Fits
 from tasks.models.base import registry
@@ -53,6 +64,8 @@ def _items(recipe: Plan, data: Data) -> Iterator[Fit]:
         for fold in range(n_folds[seed]):
             item = replace(base, fold=fold, seed=seed)
             yield replace(item, keep=one_model and seed == seeds[0])
+            if recipe.recipe.adapt:
+                yield replace(item, variant=ADAPTED, keep=one_model and seed == seeds[0])
             for number in range(recipe.recipe.shuffles):
                 yield replace(item, variant=SHUFFLED, number=number)
             for chosen in fewer:
@@ -60,9 +73,13 @@ def _items(recipe: Plan, data: Data) -> Iterator[Fit]:
     base = replace(base, seed=seeds[0])
     if not one_model:
         yield replace(base, fold=FINAL, keep=True)
+        if recipe.recipe.adapt:
+            yield replace(base, fold=FINAL, variant=ADAPTED, keep=True)
         return
     for fold in range(folds.n_held_out(base, data)):
         yield replace(base, fold=fold, variant=HELD_OUT)
+        if recipe.recipe.adapt:
+            yield replace(base, fold=fold, variant=ADAPTED_HELD_OUT)
 
 
 def _tuned(items: list[Fit], recipe: Plan, stage: str, each: Each) -> list[Fit]:

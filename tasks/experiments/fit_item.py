@@ -12,6 +12,11 @@ from tasks.experiments.plan import Plan
 FINAL = -1
 """Number of the fold that trains on all rows, to keep the model."""
 RECIPE, SHUFFLED, ONLY, HELD_OUT = "recipe", "shuffled", "only", "held-out"
+ADAPTED, ADAPTED_HELD_OUT = "adapted", "adapted held-out"
+ADAPTING = frozenset({ADAPTED, ADAPTED_HELD_OUT})
+"""Variants whose vectors are adapted to each speaker."""
+INSIDE_TRAINING = frozenset({HELD_OUT, ADAPTED_HELD_OUT})
+"""Variants on folds inside the training part."""
 TUNED_THRESHOLD = "tuned"
 
 FITTED = pa.schema(
@@ -44,7 +49,8 @@ class Fit:
         seed: random seed
         point: index of the point of the grid
         variant: the recipe itself; its labels shuffled; `only`: a part of its features, named in `features`; or
-            `held-out`: the recipe on a part of the only fold's training part, to calibrate by the rest
+            `held-out`: the recipe on a part of the only fold's training part, to calibrate by the rest; or one of
+            `ADAPTING`: the recipe, or a held-out fit, adapted to each speaker
         number: number of the shuffle
         features: features that an `only` variant trains on
         keep: whether the fitted model is kept
@@ -70,6 +76,8 @@ class Fit:
             SHUFFLED: f", labels shuffled ({self.number + 1})",
             ONLY: f", {'+'.join(self.features)} only",
             HELD_OUT: " of the training part",
+            ADAPTED: ", adapted to speakers",
+            ADAPTED_HELD_OUT: " of the training part, adapted to speakers",
         }[self.variant]
         point = f", point {self.point + 1} of {len(self.plan.points)}" if len(self.plan.points) > 1 else ""
         return f"{self.plan.name}, {fold}, seed {self.seed}{point}{variant}"
@@ -81,6 +89,8 @@ class Fit:
         entries = recipe.model_dump(include={"target", "protocol", "scale", "balance", "threshold", "branches_see"})
         entries |= {"model": self.plan.model.name, "settings": dict(self.plan.points[self.point])}
         entries |= {"folds": recipe.tune.folds, "by": recipe.tune.by} if recipe.tune else {}
-        entries |= {"calibration_folds": recipe.calibration_folds} if self.variant == HELD_OUT else {}
+        entries |= {"calibration_folds": recipe.calibration_folds} if self.variant in INSIDE_TRAINING else {}
+        if self.variant in ADAPTING and recipe.adapt:
+            entries |= {"adapt": recipe.adapt.model_dump()}
         fit = [self.fold, self.seed, self.variant, self.number, list(self.features), self.keep]
         return json.dumps([entries, self.data, self.code, fit], sort_keys=True)

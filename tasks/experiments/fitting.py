@@ -7,6 +7,7 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,17 @@ from tasks.core.config import Section
 from tasks.core.results import Result
 from tasks.evaluation.protocols import Split
 from tasks.experiments import data as experiment_data
-from tasks.experiments import modalities, scoring
+from tasks.experiments import adaptation, modalities, scoring
 from tasks.experiments.data import Data
-from tasks.experiments.fit_item import FITTED, RECIPE, SHUFFLED, TUNED, TUNED_THRESHOLD, Fit
+from tasks.experiments.adaptation import Speakers
+from tasks.experiments.fit_item import ADAPTING, FITTED, RECIPE, SHUFFLED, TUNED, TUNED_THRESHOLD, Fit
 from tasks.experiments.fitted_model import Fitted, demand_fitted_inside, train
 from tasks.experiments.folds import inner_folds, split_of
 from tasks.experiments.plan import Plan
-from tasks.models.base.estimator import Inputs, Weights
+from tasks.models.base.estimator import Inputs, Scores, Weights
+
+Probe = tuple[str, list[list[float]]]
+"""Name of changed inputs, and the test part's scores on them."""
 
 
 def fit_one(item: Fit, _: Section) -> Result:
@@ -44,11 +49,16 @@ def fit_one(item: Fit, _: Section) -> Result:
     split = split_of(item, data)
     labels, weights = _labels(item, data, split)
     inputs = data.inputs.only(item.features) if item.features else data.inputs
+    inputs, speakers = _adapted(item, inputs, data, split)
     fitted = train(
         item.plan, inputs, labels, split, weights=weights, point=item.point, seed=item.seed, folder=_folder(item)
     )
     demand_fitted_inside(fitted, inputs, labels, split, item.id)
-    scores = fitted.scores(inputs.rows(split.test)) if split.test.size else np.empty((0, 0))
+    scores, probes = np.empty((0, 0)), list[Probe]()
+    if split.test.size and speakers:
+        scores, probes = _by_clips(item, fitted, speakers, data, split)
+    elif split.test.size:
+        scores, probes = fitted.scores(inputs.rows(split.test)), _probes(item, fitted, data, split)
     notes = list(getattr(fitted.estimator, "notes_", ()))
     thresholds = _thresholds(item.plan, fitted, inputs, labels, split) if item.plan.task == "labels" else None
     if thresholds is not None and split.test.size:
@@ -64,8 +74,8 @@ def fit_one(item: Fit, _: Section) -> Result:
         "n_train": split.train.size,
         "curves": json.dumps(fitted.estimator.curves_),
         "notes": notes,
-        "files": list(fitted.files().items()) if item.keep else [],
-        "probes": _probes(item, fitted, data, split),
+        "files": [*fitted.files().items(), *_of_speakers(speakers)] if item.keep else [],
+        "probes": probes,
         "seconds": time.perf_counter() - started,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
@@ -92,17 +102,60 @@ def tune_one(item: Fit, _: Section) -> Result:
     actual, scores = [], []
     for inner in inner_folds(item, data, split, tune.folds):
         folder = _folder(item, inner.name)
+        part, speakers = _adapted(item, inputs, data, inner)
         fitted = train(
-            item.plan, inputs, data.target, inner, weights=data.weights, point=item.point, seed=item.seed, folder=folder
+            item.plan, part, data.target, inner, weights=data.weights, point=item.point, seed=item.seed, folder=folder
         )
-        inner_scores = fitted.scores(inputs.rows(inner.test))
+        tested = part.rows(inner.test)
+        if speakers:
+            tested = next(_test_rows(item, speakers, data, inner))
+        inner_scores = fitted.scores(tested)
         scores.append(scoring.aligned(inner_scores, fitted.estimator.outputs_, data.outputs))
         actual.append(data.target[inner.test])
     score = scoring.judged(np.concatenate(actual), np.concatenate(scores), data.outputs, tune.by)
     return Result(tables.from_rows([{"score": score}], TUNED))
 
 
-def _probes(item: Fit, fitted: Fitted, data: Data, split: Split) -> list[tuple[str, list[list[float]]]]:
+def _adapted(item: Fit, inputs: Inputs, data: Data, split: Split) -> tuple[Inputs, Speakers | None]:
+    """Return rows whose training side is adapted to its speakers, and these; other variants' rows as they are."""
+    if item.variant not in ADAPTING:
+        return inputs, None
+    rows = np.concatenate([split.train, split.development])
+    return adaptation.for_training(item.plan, inputs, data.columns["speaker"], rows)
+
+
+def _test_rows(item: Fit, speakers: Speakers, data: Data, split: Split) -> Iterator[Inputs]:
+    """Yield the test rows as adapted by each draw of clips."""
+    ids, of_rows = data.ids[split.test], data.columns["speaker"][split.test]
+    # the draws do not depend on the fold's test labels, which this function is not given
+    for clips in adaptation.draws_of(speakers.adapt, ids, of_rows, item.seed):
+        yield speakers.all_adapted(data.inputs.rows(split.test), of_rows, clips)
+
+
+def _by_clips(
+    item: Fit, fitted: Fitted, speakers: Speakers, data: Data, split: Split
+) -> tuple[Scores, list[Probe]]:
+    """Return the test part's scores by the first draw of clips, and those by the other draws.
+
+    The other draws are those of the recipe, all clips, and draws of a single class, by `DRAW|NUMBER`.
+    """
+    first, *others = (fitted.scores(rows) for rows in _test_rows(item, speakers, data, split))
+    tested, ids = data.inputs.rows(split.test), data.ids[split.test]
+    of_rows, labels = data.columns["speaker"][split.test], data.target[split.test]
+    more = {"all|0": dict(adaptation.of_speakers(of_rows))}
+    for number, clips in enumerate(adaptation.of_one_class(speakers.adapt, ids, of_rows, labels, item.seed)):
+        more[f"one class|{number}"] = clips
+    probes = [(f"draw|{number}", scores.tolist()) for number, scores in enumerate(others, start=1)]
+    for name, clips in more.items():
+        probes.append((name, fitted.scores(speakers.all_adapted(tested, of_rows, clips)).tolist()))
+    return first, probes
+
+
+def _of_speakers(speakers: Speakers | None) -> list[tuple[str, bytes]]:
+    return [(adaptation.FILE, speakers.to_bytes())] if speakers else []
+
+
+def _probes(item: Fit, fitted: Fitted, data: Data, split: Split) -> list[Probe]:
     """Return the test part's scores with one modality changed, by `MODALITY|HOW`; none for baselines."""
     plan = item.plan
     available = modalities.available(plan.modalities, data.lacking, data.ids.size)

@@ -13,7 +13,7 @@ from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Columns, Protocol, Split
 from tasks.evaluation.splits import Labels, group_k_fold, possible_folds
 from tasks.experiments.data import Data
-from tasks.experiments.fit_item import FINAL, HELD_OUT, TUNED_THRESHOLD, Fit
+from tasks.experiments.fit_item import FINAL, INSIDE_TRAINING, TUNED_THRESHOLD, Fit
 from tasks.experiments.plan import Plan
 
 
@@ -39,7 +39,7 @@ def split_of(item: Fit, data: Data) -> Split:
     final = item.fold == FINAL
     if final:
         split = Split("all rows", np.arange(data.ids.size), np.empty(0, dtype=np.int64))
-    elif item.variant == HELD_OUT:
+    elif item.variant in INSIDE_TRAINING:
         split = _inside_training(item, data)[item.fold]
     else:
         split = _tested_folds(plan, data, item.seed)[item.fold]

@@ -79,6 +79,7 @@ def of_corpus(plan: Plan, rows: Rows | None = None) -> Iterator[str]:
     try:
         data = experiment_data.without_features(plan, rows)
         _demand_inputs(plan, data, rows)
+        _demand_speakers(plan, data)
         with _at(f"{plan.where}.protocol"):
             splits = folds.folds(plan, data, plan.recipe.seeds[0])
             for split in splits:
@@ -108,6 +109,16 @@ def _demand_inputs(plan: Plan, data: Data, rows: Rows) -> None:
         raise NotEnoughData(
             f"{plan.where}.features: they read {word.join(columns)}, and none of the {len(present):,} utterances of "
             f"{plan.recipe.corpus} has it ({counts}); choose features of what the corpus has"
+        )
+
+
+def _demand_speakers(plan: Plan, data: Data) -> None:
+    """Check that an adapted recipe's utterances all state their speaker."""
+    without = data.ids[data.columns["speaker"] == ""]
+    if plan.recipe.adapt and without.size:
+        raise NotEnoughData(
+            f"{plan.where}.adapt: {without.size:,} of {data.ids.size:,} utterances state no speaker, such as "
+            f"{without[0]}; choose those that do, by `only` or `exclude`, or remove adapt"
         )
 
 

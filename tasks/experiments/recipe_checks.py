@@ -11,6 +11,7 @@ from tasks.corpora import labels
 from tasks.corpora.labels import LABEL_SETS
 from tasks.evaluation import protocols
 from tasks.evaluation.scores import PRESENT_ABOVE
+from tasks.experiments import adaptation
 from tasks.experiments.targets import INTENSITIES, NATIVE, SHARED, TARGETS, columns_of
 from tasks.leaks.finding import CHECKS
 from tasks.models.base import registry as models
@@ -39,6 +40,7 @@ def mistakes(plan: Plan) -> Iterator[str]:
     yield from _of_windows(plan)
     yield from _of_missing(plan)
     yield from _of_together(plan)
+    yield from _of_adapt(plan)
     if recipe.branches_see == "everything" and plan.model.name not in IN_TWO_STEPS:
         yield f"branches_see: it works with {' and '.join(IN_TWO_STEPS)} only; found the model {plan.model.name}"
     for check in recipe.declare:
@@ -199,6 +201,21 @@ def _of_together(plan: Plan) -> Iterator[str]:
             yield from _unknown(block, features, "model.together: the recipe has no features")
         if name in set(features) - set(blocks):
             yield f"model.together: {name} is the name of other features; call it differently"
+
+
+def _of_adapt(plan: Plan) -> Iterator[str]:
+    if plan.recipe.adapt is None:
+        return
+    columns = None if plan.recipe.only else offered(plan.reader)
+    if columns is not None and "speaker" not in columns:
+        yield f"adapt: it needs the speaker of every utterance, and {plan.reader} states none; remove adapt"
+    if plan.task != "classes":
+        yield f"adapt: it needs classes; the target is {plan.recipe.target}"
+    if not adaptation.blocks(plan):
+        gives = ", ".join(f"{part.name} gives a {part.extractor.gives} of {part.extractor.reads}" for part in plan.parts)
+        yield f"adapt: it needs features that give a vector of sound, such as functionals; found {gives}"
+    if plan.recipe.windows is not None or plan.recipe.missing == "kept":
+        yield "adapt: it works with neither windows nor missing: kept; remove one of them"
 
 
 def _models() -> list[Model]:
