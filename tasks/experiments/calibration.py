@@ -40,10 +40,7 @@ def measured(
     tested = [_values(run, classes, probabilities) for run in runs]
     fitting = tested if fitted_on is None else [_values(run, classes, probabilities) for run in fitted_on]
     chosen = _temperature(fitting)
-    if fitted_on is None:
-        scaled = [_across_folds(*rows, run.fold) for rows, run in zip(tested, runs, strict=True)]
-    else:
-        scaled = [temperature.softmax(values, chosen or 1.0) for values, _ in tested]
+    after = scaled(runs, classes, probabilities=probabilities, fitted_on=fitted_on)
     codes = np.concatenate([codes for _, codes in tested])
     before = np.concatenate([temperature.softmax(values, 1.0) for values, _ in tested])
     return {
@@ -51,8 +48,30 @@ def measured(
         "temperature": chosen,
         "n": sum(codes.size for _, codes in fitting),
         "before": reliability(before, codes),
-        "after": None if chosen is None else reliability(np.concatenate(scaled), codes),
+        "after": None if chosen is None else reliability(np.concatenate(after), codes),
     }
+
+
+def scaled(
+    runs: Sequence[Run],
+    classes: Sequence[str],
+    *,
+    probabilities: bool,
+    fitted_on: Sequence[Run] | None,
+) -> list[Scores]:
+    """Return the calibrated probabilities of each run's rows, shape (n_rows, n_classes).
+
+    Args:
+        runs: as in `measured`
+        classes: as in `measured`
+        probabilities: as in `measured`
+        fitted_on: as in `measured`; without any row, the temperature is 1
+    """
+    tested = [_values(run, classes, probabilities) for run in runs]
+    if fitted_on is None:
+        return [_across_folds(*rows, run.fold) for rows, run in zip(tested, runs, strict=True)]
+    chosen = _temperature([_values(run, classes, probabilities) for run in fitted_on])
+    return [temperature.softmax(values, chosen or 1.0) for values, _ in tested]
 
 
 def reliability(probabilities: Scores, codes: Codes) -> dict[str, Any]:

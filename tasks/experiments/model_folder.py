@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from tasks.features.base.sequences import Rows
 
 TRAINING_MEDIA = "training_media.json"
 _DIGITS = 16
+ADAPTED_FILES = "adapted/"
+"""Folder of the model for adapted vectors, inside that of the kept model."""
 _CHANCE = ("majority", "shuffled labels")
 """Baselines that use no features: a model that is not better has learned nothing that helps."""
 
@@ -68,7 +71,16 @@ def kept(recipe: Plan, data: Data, fits: Fits) -> Kept:
     return Kept(item, record, files, fitted_model.load(recipe, files, item.point), folds.split_of(item, data))
 
 
-def write(folder: Path, recipe: Plan, data: Data, model: Kept, metrics: Mapping[str, Any]) -> None:
+def write(
+    folder: Path,
+    recipe: Plan,
+    data: Data,
+    model: Kept,
+    metrics: Mapping[str, Any],
+    *,
+    adapted: Kept | None = None,
+    limits: Mapping[int, float] = MappingProxyType({}),
+) -> None:
     """Write the folder of a kept model.
 
     Args:
@@ -77,17 +89,23 @@ def write(folder: Path, recipe: Plan, data: Data, model: Kept, metrics: Mapping[
         data: its rows
         model: what is kept
         metrics: content of `results.json`
+        adapted: the model for adapted vectors, which is kept beside it
+        limits: bounds of one-sided clips, by the number of clips
     """
     files = {**model.files, TRAINING_MEDIA: _training_media(recipe, data, model.split)}
     training = data.inputs.rows(model.split.train)
-    spread, limits = novelty.measure(training), None
+    spread, bounds = novelty.measure(training), None
     if spread is not None:
         files[novelty.FILE] = spread.to_bytes()
         bound = novelty.bound(spread.novelty(training))
-        limits = {"bound": bound, "quantile": novelty.QUANTILE, "blocks": list(spread.means)}
+        bounds = {"bound": bound, "quantile": novelty.QUANTILE, "blocks": list(spread.means)}
+    if adapted is not None:
+        files |= {f"{ADAPTED_FILES}{name}": content for name, content in adapted.files.items()}
     for name, content in sorted(files.items()):
         tables.write_bytes(folder / name, content)
-    card = {**_trained(recipe, model), **_read(recipe, data), **_scored(metrics), "novelty": limits}
+    card = {**_trained(recipe, model), **_read(recipe, data), **_scored(metrics), "novelty": bounds}
+    if adapted is not None:
+        card["adaptation"] = _of_adaptation(recipe, adapted, metrics, limits)
     tables.write_text(folder / "card.json", artifacts.card_text(card, files))
 
 
@@ -104,6 +122,22 @@ def _trained(recipe: Plan, model: Kept) -> dict[str, Any]:
         "settings": dict(recipe.points[model.item.point]),
         "seed": model.item.seed,
         "recipe": recipe.recipe.model_dump(mode="json"),
+    }
+
+
+def _of_adaptation(
+    recipe: Plan, adapted: Kept, metrics: Mapping[str, Any], limits: Mapping[int, float]
+) -> dict[str, Any]:
+    """Return how the adapted model was trained and scored, and when clips are one-sided."""
+    measured, measure = metrics["adaptation"], metrics["measure"]
+    temperature = measured["calibration"]["temperature"]
+    return {
+        **{name: measured[name] for name in ("name", "clips", "by", "prior_clips", "draws", "in_words")},
+        "settings": dict(recipe.points[adapted.item.point]),
+        "calibration": {"temperature": temperature} if temperature else None,
+        "score": measured["scores"][measure],
+        "one_class": measured["one_class"][measure],
+        "bounds": {str(size): bound for size, bound in limits.items()},
     }
 
 

@@ -13,9 +13,9 @@ from tasks.core import artifacts, paths, tables
 from tasks.core.config import Config
 from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import Bootstrap
-from tasks.experiments import folds, model_folder, model_plots, plot_data, results, row_plots, scoring
+from tasks.experiments import adapted_results, folds, model_folder, model_plots, plot_data, results, row_plots, scoring
 from tasks.experiments.data import Data
-from tasks.experiments.fit_item import RECIPE
+from tasks.experiments.fit_item import ADAPTED, RECIPE
 from tasks.experiments.plan import Plan
 from tasks.experiments.plot_data import PlotData
 from tasks.experiments.runs import Fits, Scorer
@@ -47,7 +47,10 @@ def write(target: Path, config: Config, recipe: Plan, data: Data, fits: Sequence
     settings = config.evaluate
     splits = folds.folds(recipe, data, recipe.recipe.seeds[0])
     scorer = Scorer.of(recipe, data, Bootstrap(settings.bootstrap, settings.confidence, settings.seed))
-    tested = {of_variant.name: scorer.runs(of_variant) for of_variant in fits}
+    tested = {
+        of_variant.name: (adapted_results.runs if of_variant.name == ADAPTED else Scorer.runs)(scorer, of_variant)
+        for of_variant in fits
+    }
     model = model_folder.kept(recipe, data, fits[0])
     metrics = results.metrics(scorer, fits, tested, splits, model=model, audit=audit)
     metrics["simulated"] = artifacts.read_json(paths.reading(recipe.recipe.corpus)).get("simulated", False)
@@ -71,7 +74,10 @@ def write(target: Path, config: Config, recipe: Plan, data: Data, fits: Sequence
     )
     tables.write_text(target / "plot_data.json", plot_data.dumps(drawn))
     tables.write_text(paths.cost(recipe.name), json.dumps(results.cost(fits), indent=2) + "\n")
-    model_folder.write(target / "model", recipe, data, model, metrics)
+    adapted = next((of_variant for of_variant in fits if of_variant.name == ADAPTED), None)
+    other = adapted and model_folder.kept(recipe, data, adapted)
+    limits = adapted_results.limits(scorer, tested) if other else {}
+    model_folder.write(target / "model", recipe, data, model, metrics, adapted=other, limits=limits)
 
 
 def _curves(fits: Fits) -> pa.Table:

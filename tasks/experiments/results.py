@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -16,8 +17,8 @@ from tasks.core.config import Clips
 from tasks.corpora import labels
 from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import SEVERAL_VALUES, Bootstrap, headline_measure, kind_of
-from tasks.experiments import calibration, folds, matching, modalities, references, scoring
-from tasks.experiments.fit_item import FINAL, HELD_OUT, ONLY, RECIPE
+from tasks.experiments import abstention, adapted_results, calibration, folds, matching, modalities, references, scoring
+from tasks.experiments.fit_item import ADAPTING, FINAL, HELD_OUT, INSIDE_TRAINING, ONLY, RECIPE
 from tasks.experiments.model_folder import Kept
 from tasks.experiments.plan import Plan
 from tasks.experiments.runs import MAJORITY, Fits, Scorer, modalities_of
@@ -53,7 +54,7 @@ def metrics(
     """
     plan, data, recipe = scorer.plan, scorer.data, scorer.plan.recipe
     main, main_runs = all_fits[0], tested[RECIPE]
-    baselines = {name: runs for name, runs in tested.items() if name not in (RECIPE, HELD_OUT)}
+    baselines = {name: runs for name, runs in tested.items() if name not in (RECIPE, HELD_OUT, *ADAPTING)}
     baselines = {MAJORITY: [scorer.majority(splits)], **baselines}
     scored = {name: scorer.headline(runs) for name, runs in baselines.items()}
     metrics = {
@@ -108,6 +109,10 @@ def metrics(
     }
     if plan.task == "classes":
         metrics["calibration"] = _calibration(scorer, all_fits, tested, model)
+        metrics["abstention"] = _abstention(scorer, tested, model)
+        if plan.recipe.adapt:
+            by_fold = partial(_folds, scorer)
+            metrics[adapted_results.KEY] = adapted_results.measured(scorer, all_fits, tested, by_fold)
         metrics["references"] = references.of(scorer, {RECIPE: main_runs, **baselines}, model)
     return metrics
 
@@ -139,7 +144,7 @@ def predictions(scorer: Scorer, tested: Mapping[str, Sequence[Run]]) -> pa.Table
         tested: name of each variant → its runs
     """
     tables, outputs = [], scorer.data.outputs
-    numbered = ((name, *entry) for name, runs in tested.items() if name != HELD_OUT for entry in enumerate(runs))
+    numbered = ((name, *entry) for name, runs in tested.items() if name not in INSIDE_TRAINING for entry in enumerate(runs))
     for name, number, run in numbered:
         columns: dict[str, Any] = {
             "variant": [name] * run.ids.size,
@@ -266,11 +271,10 @@ def _calibration(
     scorer: Scorer, all_fits: Sequence[Fits], tested: Mapping[str, Sequence[Run]], model: Kept
 ) -> dict[str, Any]:
     """Return the temperature of the kept model's scores, and the calibration error of the test rows."""
-    fitted_on: Sequence[Run] | None = tested.get(HELD_OUT, ())
-    if model.item.fold == FINAL:
-        fitted_on, words = None, "the test rows; for the error after scaling, those of all folds but the row's own"
+    fitted_on = _calibrating(scorer, tested, model)
+    if fitted_on is None:
+        words = "the test rows; for the error after scaling, those of all folds but the row's own"
     elif scorer.plan.model.in_epochs:
-        fitted_on = [model.predicted(scorer, model.split.development)]
         words = "development rows, which also chose the epoch"
     elif fitted_on:
         words = f"{np.unique(fitted_on[0].fold).size} held-out folds of the training part"
@@ -287,6 +291,27 @@ def _calibration(
         if fits.items[0].variant == ONLY and scorer.plan.model.probabilities
     ]
     return {**measured(RECIPE, fitted_on), "fitted_on": words, "alone": alone}
+
+
+def _calibrating(scorer: Scorer, tested: Mapping[str, Sequence[Run]], model: Kept) -> Sequence[Run] | None:
+    """Return the predictions that the temperature is fitted on; None: the test rows of the other folds."""
+    if model.item.fold == FINAL:
+        return None
+    if scorer.plan.model.in_epochs:
+        return [model.predicted(scorer, model.split.development)]
+    return tested.get(HELD_OUT, ())
+
+
+def _abstention(scorer: Scorer, tested: Mapping[str, Sequence[Run]], model: Kept) -> dict[str, Any]:
+    """Return the risk-coverage curve of the recipe's test rows."""
+    runs, outputs = tested[RECIPE], scorer.data.outputs
+    probabilities = calibration.scaled(
+        runs,
+        outputs,
+        probabilities=scorer.plan.model.probabilities,
+        fitted_on=_calibrating(scorer, tested, model),
+    )
+    return abstention.measured([run.actual for run in runs], probabilities, outputs)
 
 
 def _modalities(
