@@ -236,20 +236,14 @@ class Adapt(Section):
     """Adaptation to a test speaker by clips without labels, scored beside the plain recipe.
 
     `clips`: how many clips of the speaker are used, or `all` of the test part; `by`: subtract their mean, or also
-    divide by their deviation; `prior_clips`: as how many clips the training speakers count in these statistics;
-    `draws`: how many times the clips are drawn, whose scores are averaged.
+    divide by their deviation; `prior_clips`: as how many clips the training speakers count in these statistics, or
+    `estimated` from how much these differ; `draws`: how many times the clips are drawn, whose scores are averaged.
     """
 
     clips: Annotated[int, Field(ge=1)] | Literal["all"] = 10
     by: Literal["shift", "standardise"] = "shift"
-    prior_clips: Annotated[float, Field(ge=0)] = 5.0
+    prior_clips: Annotated[float, Field(ge=0)] | Literal["estimated"] = "estimated"
     draws: Annotated[int, Field(ge=1, le=100)] = 5
-
-    @model_validator(mode="after")
-    def _spread_needs_two(self) -> Adapt:
-        if self.by == "standardise" and self.clips == 1 and not self.prior_clips:
-            raise ValueError("standardise needs 2 clips or more, or prior_clips: a single clip has no deviation")
-        return self
 
 
 def _labels(value: Any) -> Any:

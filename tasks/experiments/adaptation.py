@@ -2,7 +2,8 @@
 
 Training speakers are adapted by their training rows, a test speaker by a few clips drawn by a hash of their ids. Labels
 are not read. The mean of few clips depends on the emotions in them, so the mean of the training speakers counts as some
-more clips (an empirical Bayes estimate): that costs nothing with mixed clips, and limits the harm of one-sided ones.
+more clips: the ratio of the variance inside speakers to that between them, as in empirical Bayes (Efron and Morris 1975,
+JASA 70). It costs nothing with mixed clips, and limits the harm of one-sided ones.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from tasks.models.base.estimator import Inputs
 if TYPE_CHECKING:
     from tasks.experiments.plan import Plan
 
-ALL = "all"
+ALL, ESTIMATED = "all", "estimated"
 FILE = "speakers.safetensors"
 _LEAST_SPREAD = 1e-9
 """Features whose deviation is below this share of their mean's size are constant: they are not divided."""
+_MOST_PRIOR_CLIPS = 1e4
+"""Prior of speakers who do not differ: adapting to few clips then changes next to nothing."""
 
 Vector = NDArray[np.float64]
 
@@ -50,7 +53,11 @@ def in_words(adapt: Adapt) -> str:
         "shift": "shifted by the mean of the speaker’s clips",
         "standardise": "standardised by mean and deviation of the speaker’s clips",
     }[adapt.by]
-    prior = f", in which the mean of the training speakers counts as {adapt.prior_clips:g} more clips"
+    if adapt.prior_clips == ESTIMATED:
+        n_prior = "some more clips, estimated from how much they differ"
+    else:
+        n_prior = f"{adapt.prior_clips:g} more clips"
+    prior = f", in which the mean of the training speakers counts as {n_prior}"
     clips = (
         "all clips of the test part"
         if adapt.clips == ALL
@@ -107,11 +114,13 @@ class Speakers:
         adapt: settings
         means: block → mean over the speakers' means, shape (n_features,)
         spreads: block → mean deviation inside a speaker, shape (n_features,)
+        priors: block → number of clips as which they count
     """
 
     adapt: Adapt
     means: Mapping[str, Vector]
     spreads: Mapping[str, Vector]
+    priors: Mapping[str, float]
 
     @classmethod
     def of(cls, adapt: Adapt, inputs: Inputs, names: Sequence[str], speakers: Labels) -> Speakers:
@@ -124,12 +133,15 @@ class Speakers:
             speakers: of the rows, shape (n_rows,)
         """
         parts = [rows for _, rows in of_speakers(speakers)]
-        means, spreads = {}, {}
+        means, spreads, priors = {}, {}, {}
         for name in names:
             block = np.asarray(inputs.vectors[name], dtype=np.float64)
-            means[name] = np.mean([block[rows].mean(axis=0) for rows in parts], axis=0)
+            of_each = np.array([block[rows].mean(axis=0) for rows in parts])
+            means[name] = of_each.mean(axis=0)
             spreads[name] = np.sqrt(np.mean([block[rows].var(axis=0) for rows in parts], axis=0))
-        return cls(adapt, means, spreads)
+            stated = adapt.prior_clips
+            priors[name] = _prior(of_each, spreads[name], parts) if stated == ESTIMATED else float(stated)
+        return cls(adapt, means, spreads, priors)
 
     def adapted(self, inputs: Inputs, clips: Inputs) -> Inputs:
         """Return a speaker's rows, adapted.
@@ -141,12 +153,12 @@ class Speakers:
         vectors: dict[str, NDArray[np.floating]] = dict(inputs.vectors)
         for name, prior in self.means.items():
             block = np.asarray(clips.vectors[name], dtype=np.float64)
-            weight = len(block) + self.adapt.prior_clips
-            mean = (block.sum(axis=0) + self.adapt.prior_clips * prior) / weight
+            weight = len(block) + self.priors[name]
+            mean = (block.sum(axis=0) + self.priors[name] * prior) / weight
             shifted = np.asarray(inputs.vectors[name], dtype=np.float64) - mean
             if self.adapt.by == "standardise":
                 squares = ((block - block.mean(axis=0)) ** 2).sum(axis=0)
-                spread = np.sqrt((squares + self.adapt.prior_clips * self.spreads[name] ** 2) / weight)
+                spread = np.sqrt((squares + self.priors[name] * self.spreads[name] ** 2) / weight)
                 shifted /= np.where(spread <= _LEAST_SPREAD * np.abs(mean), 1.0, spread)
             vectors[name] = shifted
         return replace(inputs, vectors=vectors)
@@ -168,11 +180,12 @@ class Speakers:
         return replace(inputs, vectors=vectors)
 
     def to_bytes(self) -> bytes:
-        """Return means and deviations as safetensors: `BLOCK.mean`, `BLOCK.spread`."""
+        """Return the speakers as safetensors: `BLOCK.mean`, `BLOCK.spread`, `BLOCK.prior`."""
         from safetensors.numpy import save
 
         arrays = {f"{name}.mean": mean for name, mean in self.means.items()}
-        return save(arrays | {f"{name}.spread": spread for name, spread in self.spreads.items()})
+        arrays |= {f"{name}.spread": spread for name, spread in self.spreads.items()}
+        return save(arrays | {f"{name}.prior": np.array([prior]) for name, prior in self.priors.items()})
 
     @classmethod
     def from_bytes(cls, adapt: Adapt, content: bytes) -> Speakers:
@@ -186,9 +199,27 @@ class Speakers:
 
         arrays = load(content)
         names = sorted(name.removesuffix(".mean") for name in arrays if name.endswith(".mean"))
-        return cls(
-            adapt, {name: arrays[f"{name}.mean"] for name in names}, {name: arrays[f"{name}.spread"] for name in names}
-        )
+        means, spreads = ({name: arrays[f"{name}.{kind}"] for name in names} for kind in ("mean", "spread"))
+        return cls(adapt, means, spreads, {name: float(arrays[f"{name}.prior"][0]) for name in names})
+
+
+def _prior(means: Vector, spread: Vector, parts: Sequence[Rows]) -> float:
+    """Return the variance of clips inside speakers over the variance of speakers, in clips.
+
+    One number for all features of a block, since that of a single feature varies much with few speakers: the inverse of
+    the mean ratio. The variance of the means of each speaker's clips is subtracted from that between them.
+
+    Args:
+        means: of the speakers, shape (n_speakers, n_features)
+        spread: deviation inside speakers, shape (n_features,)
+        parts: rows of each speaker
+    """
+    varying = spread > _LEAST_SPREAD * np.abs(means).max(axis=0)
+    if len(parts) < 2 or not varying.any():
+        return 0.0
+    noise = np.mean([1 / rows.size for rows in parts])
+    between = float((means.var(axis=0, ddof=1)[varying] / spread[varying] ** 2).mean()) - float(noise)
+    return min(1 / between, _MOST_PRIOR_CLIPS) if between > 0 else _MOST_PRIOR_CLIPS
 
 
 def for_training(plan: Plan, inputs: Inputs, speakers: Labels, rows: Rows) -> tuple[Inputs, Speakers]:

@@ -76,14 +76,14 @@ def limits(scorer: Scorer, tested: Mapping[str, Sequence[Run]]) -> dict[int, flo
         scorer: of the experiment
         tested: variant → its runs; held-out folds of the training part, or else the test rows of all folds
     """
-    run = (tested.get(HELD_OUT) or tested[RECIPE])[0]
+    run = _once((tested.get(HELD_OUT) or tested[RECIPE])[0])
     if HELD_OUT not in tested and not _has_folds(tested[RECIPE]):
         return {}
     return one_sided.bounds(_probabilities(scorer, run, tested), run.ids, _speakers(scorer, run))
 
 
 def _one_sided(scorer: Scorer, tested: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
-    adapt, run = scorer.plan.recipe.adapt, tested[RECIPE][0]
+    adapt, run = scorer.plan.recipe.adapt, _once(tested[RECIPE][0])
     assert adapt is not None
     of_training = None if HELD_OUT not in tested and _has_folds([run]) else limits(scorer, tested)
     speakers, seed = _speakers(scorer, run), scorer.plan.recipe.seeds[0]
@@ -139,6 +139,12 @@ def _probabilities(scorer: Scorer, run: Run, tested: Mapping[str, Sequence[Run]]
 def _speakers(scorer: Scorer, run: Run) -> Labels:
     of_row = dict(zip(scorer.data.ids.tolist(), scorer.data.columns["speaker"].tolist(), strict=True))
     return np.array([of_row[name] for name in run.ids.tolist()], dtype=str)
+
+
+def _once(run: Run) -> Run:
+    """Return a run with the first prediction of each row; with pairs of corpora, a row is tested several times."""
+    rows = np.unique(run.ids, return_index=True)[1]
+    return Run(run.ids[rows], run.actual[rows], run.scores[rows], run.groups[rows], run.fold[rows])
 
 
 def _has_folds(runs: Sequence[Run]) -> bool:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tasks.core import artifacts, paths
-from tasks.core.config import Clips, Experiment
+from tasks.core.config import Adapt, Clips, Experiment
 from tasks.core.errors import InputError, UndertoneError
-from tasks.experiments import fitted_model, novelty, scoring, windows
+from tasks.experiments import adaptation, fitted_model, novelty, one_sided, scoring, windows
+from tasks.experiments.adaptation import Speakers
 from tasks.experiments.fitted_model import Fitted
 from tasks.experiments.plan import FeatureSet
 from tasks.experiments.targets import fixed_outputs
@@ -28,6 +29,8 @@ from tasks.models.base import temperature
 from tasks.models.base.estimator import Inputs, Model, Scores, Task
 
 CARD, TRAINING_MEDIA = "card.json", "training_media.json"
+ADAPTED_FILES = "adapted/"
+"""Folder of the model for adapted vectors, inside that of the kept model."""
 DIGITS = 16
 """Hexadecimal digits of a media file's SHA-256 that `training_media.json` holds."""
 _NEEDED = ("recipe", "feature_sets", "task")
@@ -70,6 +73,29 @@ class Bound(_Part):
     quantile: float
 
 
+class KeptAdaptation(_Part):
+    """How a model for adapted vectors was trained and scored; `bounds`: number of clips → divergence of one-sided ones.
+
+    Its files are in the folder `adapted`.
+    """
+
+    name: str
+    clips: int | Literal["all"]
+    by: Literal["shift", "standardise"]
+    prior_clips: float | Literal["estimated"]
+    draws: int
+    settings: dict[str, Any]
+    score: Interval
+    one_class: Interval
+    bounds: dict[int, float]
+    calibration: Temperature | None = None
+
+    @property
+    def adapt(self) -> Adapt:
+        """The settings, as in the recipe."""
+        return Adapt(clips=self.clips, by=self.by, prior_clips=self.prior_clips, draws=self.draws)
+
+
 class ModelCard(_Part):
     """`card.json`: how the model was trained, and what is needed to apply it."""
 
@@ -95,6 +121,28 @@ class ModelCard(_Part):
     calibration: Temperature | None = None
     novelty: Bound | None = None
     recipe_sha256: str | None = None
+    adaptation: KeptAdaptation | None = None
+
+
+@dataclass(frozen=True)
+class AdaptedFitted(Fitted):
+    """A model for adapted vectors, and the clips of the speaker whom it scores.
+
+    Args:
+        speakers: that it was trained on
+        clips: of the new speaker
+    """
+
+    speakers: Speakers
+    clips: Inputs
+
+    def scores(self, inputs: Inputs) -> Scores:
+        """Return one score per output, shape (n_rows, n_outputs).
+
+        Args:
+            inputs: the speaker's rows, neither adapted nor scaled
+        """
+        return super().scores(self.speakers.adapted(inputs, self.clips))
 
 
 @dataclass(frozen=True)
@@ -165,6 +213,58 @@ class KeptModel:
             return real if self.model.probabilities else None
         values = temperature.unscaled(real, probabilities=self.model.probabilities)
         return temperature.softmax(values, self.card.calibration.temperature)
+
+    def adapted(self, clips: Inputs) -> KeptModel:
+        """Return the model for a speaker, adapted by clips without labels.
+
+        Args:
+            clips: features of the speaker's clips, at least one
+
+        Raises:
+            InputError: if the recipe has no adaptation
+            TableError: if its files are damaged
+        """
+        kept = self._adaptation()
+        inside = {
+            name.removeprefix(ADAPTED_FILES): content
+            for name, content in self.files.items()
+            if name.startswith(ADAPTED_FILES)
+        }
+        settings = settings_of(self.model.settings, kept.settings, f"{self.folder / CARD}: adaptation.settings")
+        try:
+            fitted = fitted_model.restore(self.model, settings, inside)
+            speakers = Speakers.from_bytes(kept.adapt, inside[adaptation.FILE])
+        except UndertoneError:
+            raise
+        except Exception as error:
+            problem = f"its adapted model cannot be read: {type(error).__name__}: {error}"
+            raise artifacts.damaged(self.folder / CARD, problem) from None
+        card = self.card.model_copy(update={"calibration": kept.calibration, "score": kept.score})
+        return replace(self, card=card, fitted=AdaptedFitted(fitted.scalers, fitted.estimator, speakers, clips))
+
+    def is_one_sided(self, clips: Inputs) -> bool | None:
+        """Return whether clips look as if they came from a single class, by which adapting does harm.
+
+        Args:
+            clips: features of a speaker's clips
+
+        Returns:
+            None if there are too few to judge, or the model states no probabilities
+
+        Raises:
+            InputError: if the recipe has no adaptation
+        """
+        bounds = self._adaptation().bounds
+        probabilities = self.probabilities(self.scores(clips))
+        return None if probabilities is None else one_sided.is_one_sided(probabilities, bounds)
+
+    def _adaptation(self) -> KeptAdaptation:
+        if self.card.adaptation is None:
+            raise InputError(
+                f"{self.card.experiment} cannot adapt to a speaker: its recipe has no `adapt`. Add adapt: {{clips: 10}} "
+                f"to its recipe in params.yaml, and train it again: undertone experiment run {self.card.experiment}"
+            )
+        return self.card.adaptation
 
     def novelty(self, inputs: Inputs) -> NDArray[np.float64] | None:
         """Return the distance of utterances from the training rows, shape (n_utterances,).

@@ -17,6 +17,7 @@ from tasks.experiments import fitted_model, folds, matching, novelty
 from tasks.experiments.data import Data
 from tasks.experiments.fit_item import FINAL, Fit
 from tasks.experiments.fitted_model import Fitted
+from tasks.experiments.kept_model import ADAPTED_FILES
 from tasks.experiments.plan import Plan
 from tasks.experiments.runs import Fits, Scorer
 from tasks.experiments.scoring import Run
@@ -24,8 +25,6 @@ from tasks.features.base.sequences import Rows
 
 TRAINING_MEDIA = "training_media.json"
 _DIGITS = 16
-ADAPTED_FILES = "adapted/"
-"""Folder of the model for adapted vectors, inside that of the kept model."""
 _CHANCE = ("majority", "shuffled labels")
 """Baselines that use no features: a model that is not better has learned nothing that helps."""
 

@@ -78,8 +78,8 @@ def of_corpus(plan: Plan, rows: Rows | None = None) -> Iterator[str]:
         return
     try:
         data = experiment_data.without_features(plan, rows)
-        _demand_inputs(plan, data, rows)
         _demand_speakers(plan, data)
+        _demand_inputs(plan, data, rows)
         with _at(f"{plan.where}.protocol"):
             splits = folds.folds(plan, data, plan.recipe.seeds[0])
             for split in splits:

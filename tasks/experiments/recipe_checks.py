@@ -216,6 +216,8 @@ def _of_adapt(plan: Plan) -> Iterator[str]:
         yield f"adapt: it needs features that give a vector of sound, such as functionals; found {gives}"
     if plan.recipe.windows is not None or plan.recipe.missing == "kept":
         yield "adapt: it works with neither windows nor missing: kept; remove one of them"
+    if plan.recipe.branches_see == "everything":
+        yield "adapt: it does not work with branches_see: everything, which shows test rows to the model; remove one"
 
 
 def _models() -> list[Model]:
