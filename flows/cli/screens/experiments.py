@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tasks.leaks.finding import AuditReport
 from tasks.pages.common import audit_page, result_marks, score_text
-from tasks.pages.experiment import published_score
+from tasks.pages.experiment import adaptation, published_score
 
 if TYPE_CHECKING:
     from tasks.core.config import Config
@@ -59,6 +59,8 @@ def _row(config: Config, name: str, protocol: str, metrics: Mapping[str, Any] | 
     title.append("".join(f"\n{mark}" for mark in result_marks.all_of(metrics, config)), "red")
     main = score_text.headline(metrics)
     score = Text.assemble((f"{score_text.NAMES[main]}\n", "dim"), _interval(metrics["scores"][main]))
+    if adapted := metrics.get(adaptation.KEY):
+        score.append(f"\n{adapted['name']}\n", "dim").append(_interval(adapted["scores"][main]))
     return title, score, *(f"\n{metrics['baselines'][baseline][main]['value']:.3f}" for baseline in _CHANCE)
 
 
@@ -102,6 +104,12 @@ def result(config: Config, metrics: Mapping[str, Any], audit: AuditReport, cost:
     for bound, by_label in scored.get("per_label_above", {}).items():
         console.print(_by_class(f"emotion, predicted above {bound}", by_label))
     console.print(Text(f"{metrics['protocol']}: {metrics['protocol_in_words']}", "red" if metrics["leaky"] else ""))
+    if adapted := metrics.get(adaptation.KEY):
+        console.print(Text(f"{adapted['protocol']}: {adapted['in_words']}"))
+        for sentence in adaptation.sentences(metrics):
+            console.print(Text(sentence, "dim"))
+        if warning := adaptation.warning(metrics):
+            console.print(Text(f"One-sided clips: {warning}", "red"))
     confidence = f"{metrics['confidence']:.0%}"
     console.print(Text(f"n = {metrics['n']:,}; {confidence} intervals over {metrics['n_groups']:,} groups", "dim"))
     _print_audit(console, audit)
@@ -130,6 +138,8 @@ def score_table(metrics: Mapping[str, Any]) -> Table:
     """
     title = metrics["experiment"] + (" (simulated)" if metrics.get("simulated") else "")
     by_system = {"the recipe": metrics["scores"], **metrics["baselines"]}
+    if adapted := metrics.get(adaptation.KEY):
+        by_system[adapted["name"]] = adapted["scores"]
     table = Table("score", *(Column(Text(name)) for name in by_system), title=Text(title))
     for name in score_text.measures(metrics):
         table.add_row(score_text.NAMES[name], *(_interval(of_system[name]) for of_system in by_system.values()))

@@ -125,8 +125,10 @@ def measures(results: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def systems(results: Mapping[str, Any]) -> dict[str, dict[str, Score]]:
-    """Return the scores of the recipe and of each baseline, by the name that pages show."""
+    """Return the scores of the recipe, of each baseline, and of an adapted recipe, by the name that pages show."""
     named = {"recipe": results["scores"], **results["baselines"]}
+    if adapted := results.get("adaptation"):
+        named[adapted["name"]] = adapted["scores"]
     return {
         _MAJORITY[results["task"]] if name == "majority" else name: {
             measure: _shown(scores[measure]) for measure in measures(results) if measure in scores

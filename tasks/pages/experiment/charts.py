@@ -138,6 +138,30 @@ def reliability(parts: Mapping[str, Mapping[str, Any]]) -> Chart:
     return plain(figure, height=400)
 
 
+def abstention(measured: Mapping[str, Any]) -> Chart:
+    """Draw accuracy and UAR by the share of utterances that are kept, the most certain first.
+
+    Args:
+        measured: `points`, rows with coverage, threshold, accuracy and uar
+    """
+    figure, points = empty(), measured["points"]
+    for name, (symbol, colour), dash in (("accuracy", _MARKS[3], "solid"), ("uar", _MARKS[0], "dash")):
+        figure.add_scatter(
+            name=score_text.NAMES[name],
+            mode="lines+markers",
+            x=[point["coverage"] for point in points],
+            y=[point[name] for point in points],
+            marker={"color": colour, "symbol": symbol, "size": 8},
+            line={"color": colour, "dash": dash, "width": 2},
+            customdata=[point["threshold"] for point in points],
+            hovertemplate=f"{score_text.NAMES[name]} %{{y:.3f}}<br>%{{x:.0%}} kept: probability %{{customdata:.3f}} or "
+            "more<extra></extra>",
+        )
+    figure.update_xaxes(range=[0, 1.02], dtick=0.2, tickformat=".0%", title="utterances kept")
+    figure.update_yaxes(range=[0, 1.02], dtick=0.2, title="score of those kept")
+    return plain(figure, height=360)
+
+
 def per_class(scores: Mapping[str, Mapping[str, float]]) -> Chart:
     """Draw precision, recall and F1 of each class.
 

@@ -12,7 +12,7 @@ from tasks.pages.common import audit_page, score_text, templating
 from tasks.pages.common.score_text import Score
 from tasks.pages.common.templating import plain
 from tasks.pages.experiment import charts as experiment_charts
-from tasks.pages.experiment import modalities, spectrogram_charts
+from tasks.pages.experiment import adaptation, modalities, spectrogram_charts
 
 if TYPE_CHECKING:
     from tasks.experiments.plot_data import PlotData
@@ -81,6 +81,11 @@ def context(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData)
         "references": (references := results.get("references", ())),
         "heard": max((one for one in references if "annotators" in one), key=lambda one: int(one["n"]), default=None),
         "reliability": _reliability(results),
+        "adapted": adaptation.rows(results),
+        "adapted_folds": adaptation.folds(results),
+        "adapted_in_words": adaptation.sentences(results),
+        "adaptation_warning": adaptation.warning(results),
+        "abstention": results.get("abstention"),
         "alone": (results.get("calibration") or {}).get("alone"),
         "title": f"{results['experiment']} (simulated)" if results["simulated"] else results["experiment"],
         "headline": score_text.summary(results),
@@ -182,9 +187,10 @@ def _protocol(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the protocol as named paragraphs."""
     per_fold = results["averaging"] == "per fold"
     resampled = "the folds" if per_fold else f"the test part’s {results['n_groups']:,} groups, each drawn whole"
-    seeds, leak = len(results["seeds"]), score_text.leak(results)
+    seeds, leak, adapted = len(results["seeds"]), score_text.leak(results), results.get(adaptation.KEY)
     rows = [
         ("Folds", results["protocol_in_words"]),
+        ("Adaptation", f"{adapted['protocol']}: {adapted['in_words']}" if adapted else ""),
         ("Leaky", f"Yes: {leak}. The scores do not show how the model performs on unseen data." if leak else _SOUND),
         ("Cross-validation", _cross_validation(results.get("cross_validated"))),
         ("Calibration", _calibration(results.get("calibration"))),
@@ -263,6 +269,8 @@ def _charts(results: Mapping[str, Any], plot_data: PlotData) -> tuple[dict[str, 
         charts["roc"] = experiment_charts.roc(plot_data.roc, scores["auc"]["per_class"], outputs)
     if reliability := _reliability(results):
         charts["reliability"] = experiment_charts.reliability(reliability)
+    if results.get("abstention"):
+        charts["abstention"] = experiment_charts.abstention(results["abstention"])
     if results["task"] == "classes":
         charts["per-class"] = experiment_charts.per_class(scores["per_class"])
     if "per_value" in scores:

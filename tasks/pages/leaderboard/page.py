@@ -74,6 +74,7 @@ def rows(results: Sequence[Mapping[str, Any]]) -> list[RankedExperiment]:
         results: content of every experiment's `results.json`
     """
     ranked: list[RankedExperiment] = []
+    results = [entry for result in results for entry in _with_adapted(result)]
     for _, same_group in groupby(sorted(results, key=_group_of), key=_group_of):
         of_group = list(same_group)
         measure = _measure(of_group)
@@ -88,6 +89,23 @@ def boards(results: Sequence[Mapping[str, Any]]) -> tuple[Board, ...]:
     about = {_group_of(result): result for result in sorted(results, key=lambda result: str(result["experiment"]))}
     grouped = groupby(rows(results), key=lambda row: _group_of(row.result))
     return tuple(_board(list(ranked), about[key]) for key, ranked in grouped)
+
+
+def _with_adapted(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return a result, and its scores after adaptation as those of a protocol of their own."""
+    adapted = result.get("adaptation")
+    if not adapted:
+        return [result]
+    measure = score_text.headline(result)
+    plain = f"plain: {score_text.NAMES[measure]} {result['scores'][measure]['value']:.3f}"
+    mark = f"adapted to each test speaker, without labels; {plain}"
+    changed = {
+        "protocol": adapted["protocol"],
+        "protocol_in_words": f"{result['protocol_in_words']} {adapted['in_words']}",
+        "scores": adapted["scores"],
+        "mark": "; ".join(filter(None, (mark, result.get("mark", "")))),
+    }
+    return [result, {**result, **changed}]
 
 
 def shown(published: PublishedScore) -> str:
