@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,11 @@ Sources = Annotated[list[str], typer.Argument(help="Media files, folders, http(s
 Captions = Annotated[Path | None, typer.Option(help="Caption file; by default the one next to the media file.")]
 Formats = Annotated[str, typer.Option("--to", help=f"Formats of the results, separated by commas: {_FORMATS}.")]
 Cuts = Annotated[str, typer.Option("--by", help="Utterances: auto (captions, else windows), captions, windows, file.")]
+AbstainBelow = Annotated[float, typer.Option(min=0, max=1, help="Probability below which a class is left open.")]
+Adapt = Annotated[
+    list[str] | None,
+    typer.Option("--adapt", help="Clips of the speaker, without labels: files or a folder. May be given several times."),
+]
 UnsureBelow = Annotated[float, typer.Option(min=0, max=1, help="Probability below which a class is unsure.")]
 
 
@@ -37,6 +43,8 @@ def apply(
     to: Formats = "csv,png",
     by: Cuts = "auto",
     unsure_below: UnsureBelow = 0.5,
+    abstain_below: AbstainBelow = 0.0,
+    adapt: Adapt = None,
 ) -> None:
     """Apply a trained model to new media: a class with its probability for every utterance.
 
@@ -44,7 +52,8 @@ def apply(
 
     Example: [bold]undertone apply ravdess-functionals-svm recordings/ --to csv,vtt,png[/]
     """
-    _apply(experiment, sources, captions=captions, out=out, to=to, by=by, unsure_below=unsure_below)
+    certainty = (unsure_below, abstain_below)
+    _apply(experiment, sources, captions=captions, out=out, to=to, by=by, certainty=certainty, adapt=adapt or ())
 
 
 def predict(
@@ -55,13 +64,16 @@ def predict(
     to: Formats = "csv,png",
     by: Cuts = "auto",
     unsure_below: UnsureBelow = 0.5,
+    abstain_below: AbstainBelow = 0.0,
+    adapt: Adapt = None,
 ) -> None:
     """Apply the model of the report (report.experiment in params.yaml) to new media: `apply` without its name.
 
     Example: [bold]undertone predict interview.m4a --out predictions[/]
     """
     experiment = load_settings().report.experiment
-    _apply(experiment, sources, captions=captions, out=out, to=to, by=by, unsure_below=unsure_below)
+    certainty = (unsure_below, abstain_below)
+    _apply(experiment, sources, captions=captions, out=out, to=to, by=by, certainty=certainty, adapt=adapt or ())
 
 
 @model_app.command("export")
@@ -91,20 +103,45 @@ def _apply(
     out: Path | None,
     to: str,
     by: str,
-    unsure_below: float,
+    certainty: tuple[float, float],
+    adapt: Sequence[str],
 ) -> None:
     from tasks.experiments import kept_model
     from tasks.on_demand.applying import doubts, export, intake
     from tasks.on_demand.applying.run import Choices
+    from tasks.on_demand.applying.scored import Certainty
 
     opened = export.open_model(kept_model.folder_of(experiment), _settings())
     folder = out or Path("predictions", opened.model.card.experiment)
-    choices = Choices(folder, _formats(to), captions, _cutting(by), unsure_below)
+    choices = Choices(folder, _formats(to), captions, _cutting(by), Certainty(*certainty))
     listed = list(intake.sources(sources, sys.stdin))
     _demand_one_medium(captions, len(listed))
     for warning in doubts.of_model(opened.model, opened.config):
         typer.echo(f"warning: {warning}", err=True)
+    if adapt:
+        opened = _adapted(opened, adapt, choices)
     raise typer.Exit(1 if _each(opened, listed, choices) else 0)
+
+
+def _adapted(opened: Opened, sources: Sequence[str], choices: Choices) -> Opened:
+    """Return the model, adapted to the speaker of some clips; say by how many, and what makes that doubtful."""
+    from flows.cli.screens import applied as screen
+    from tasks.core.errors import InputError
+    from tasks.on_demand.applying import adapting, intake
+
+    listed = list(intake.sources(sources, []))
+    if problems := [source.problem for source in listed if source.problem and not source.is_skipped]:
+        raise InputError(f"--adapt: {problems[0]}")
+    files = [source.text for source in listed if not source.problem]
+    with screen.progress("clips to adapt to") as progress:
+        adapted = adapting.adapt(opened.model, files, choices.cutting, opened.config, progress)
+    score = adapted.model.card.score.value
+    measure = adapted.model.card.measure.replace("_", " ")
+    plural = "" if adapted.n_clips == 1 else "s"
+    typer.echo(f"Adapted to the speaker of {adapted.n_clips} clip{plural}, without labels ({measure} {score:.3f})")
+    for warning in adapted.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    return replace(opened, model=adapted.model)
 
 
 def _each(opened: Opened, listed: Sequence[Source], choices: Choices) -> int:

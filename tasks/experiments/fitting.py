@@ -18,10 +18,10 @@ from tasks.core import paths, tables
 from tasks.core.config import Section
 from tasks.core.results import Result
 from tasks.evaluation.protocols import Split
-from tasks.experiments import data as experiment_data
 from tasks.experiments import adaptation, modalities, scoring
-from tasks.experiments.data import Data
+from tasks.experiments import data as experiment_data
 from tasks.experiments.adaptation import Speakers
+from tasks.experiments.data import Data
 from tasks.experiments.fit_item import ADAPTING, FITTED, RECIPE, SHUFFLED, TUNED, TUNED_THRESHOLD, Fit
 from tasks.experiments.fitted_model import Fitted, demand_fitted_inside, train
 from tasks.experiments.folds import inner_folds, split_of

@@ -224,7 +224,7 @@ class KeptModel:
             InputError: if the recipe has no adaptation
             TableError: if its files are damaged
         """
-        kept = self._adaptation()
+        kept = self.demand_adaptation()
         inside = {
             name.removeprefix(ADAPTED_FILES): content
             for name, content in self.files.items()
@@ -242,23 +242,26 @@ class KeptModel:
         card = self.card.model_copy(update={"calibration": kept.calibration, "score": kept.score})
         return replace(self, card=card, fitted=AdaptedFitted(fitted.scalers, fitted.estimator, speakers, clips))
 
-    def is_one_sided(self, clips: Inputs) -> bool | None:
+    def is_one_sided(self, probabilities: Scores) -> bool | None:
         """Return whether clips look as if they came from a single class, by which adapting does harm.
 
         Args:
-            clips: features of a speaker's clips
+            probabilities: of a speaker's clips, as `probabilities` returned them without adaptation
 
         Returns:
-            None if there are too few to judge, or the model states no probabilities
+            None if there are too few to judge
 
         Raises:
             InputError: if the recipe has no adaptation
         """
-        bounds = self._adaptation().bounds
-        probabilities = self.probabilities(self.scores(clips))
-        return None if probabilities is None else one_sided.is_one_sided(probabilities, bounds)
+        return one_sided.is_one_sided(probabilities, self.demand_adaptation().bounds)
 
-    def _adaptation(self) -> KeptAdaptation:
+    def demand_adaptation(self) -> KeptAdaptation:
+        """Return the adaptation of the recipe.
+
+        Raises:
+            InputError: if it has none
+        """
         if self.card.adaptation is None:
             raise InputError(
                 f"{self.card.experiment} cannot adapt to a speaker: its recipe has no `adapt`. Add adapt: {{clips: 10}} "

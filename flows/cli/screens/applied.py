@@ -86,4 +86,6 @@ def _class(row: object) -> str:
     predicted = getattr(row, "predicted", "")
     if isinstance(predicted, list):
         return " + ".join(predicted) or "none"
+    if predicted == "":
+        return "unsure"
     return predicted if isinstance(predicted, str) else "values"

@@ -27,7 +27,7 @@ from tasks.on_demand.applying import (
 )
 from tasks.on_demand.applying.formats import ENDINGS, PICTURE, Origin
 from tasks.on_demand.applying.intake import Medium
-from tasks.on_demand.applying.scored import ScoredUtterance
+from tasks.on_demand.applying.scored import Certainty, ScoredUtterance
 from tasks.on_demand.applying.utterances import Cutting
 
 _OUTLINE_COLUMNS = 12_000
@@ -42,14 +42,14 @@ class Choices:
         formats: some of `formats.ENDINGS`
         captions: caption file of the only medium
         cutting: what an utterance is
-        unsure_below: calibrated probability below which a class is unsure
+        certainty: calibrated probabilities below which a class is unsure, or left open
     """
 
     out: Path
     formats: Sequence[str]
     captions: Path | None = None
     cutting: Cutting = "auto"
-    unsure_below: float = scored.UNSURE_BELOW
+    certainty: Certainty = Certainty()
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def apply_one(
         if not extracted.rows:
             raise NotEnoughData(f"{source}: nothing to score: {_reasons(rejects)}")
         chosen = [cut.rows[row] for row in extracted.rows]
-        rows = scored.score(model, extracted.inputs, chosen, medium.duration_s, choices.unsure_below)
+        rows = scored.score(model, extracted.inputs, chosen, medium.duration_s, choices.certainty)
         files = _write(rows, medium, model, choices)
     warnings = tuple(doubts.of_medium(model, medium.digests, rows))
     seconds = time.monotonic() - started

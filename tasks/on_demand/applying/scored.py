@@ -18,6 +18,8 @@ from tasks.on_demand.applying.utterances import NewUtterance
 
 UNSURE_BELOW = 0.5
 """A class with a calibrated probability below this is more likely wrong than right."""
+ABSTAINED = "unsure"
+"""In words, a class that was left open."""
 _BOUNDS = {"labels": scoring.THRESHOLD, SEVERAL_VALUES: max(PRESENT_ABOVE.values())}
 _ROWS_TOGETHER = 1024
 
@@ -29,8 +31,8 @@ class ScoredUtterance:
     Args:
         start_s: start in seconds
         end_s: end in seconds
-        predicted: the class; the labels that are set, or the emotions of an intensity above 0.5; or the value
-        probability: of the predicted class; None for labels, values, `none`, and scores that are no probabilities
+        predicted: the class, "" if it was left open; the labels that are set, or the emotions of an intensity above 0.5; or the value
+        probability: of the likeliest class; None for labels, values, `none`, and scores that are no probabilities
         unsure: whether the probability is below the bound, or no class was predicted; None without probabilities
         probabilities: class → probability; empty without probabilities
         scores: output → score, as the predictions of the experiment have them
@@ -62,6 +64,8 @@ class ScoredUtterance:
             return f"{next(iter(self.scores))} {self.predicted:.2f}"
         if isinstance(self.predicted, list):
             return ", ".join(self.predicted) or NONE
+        if not self.predicted:
+            return ABSTAINED
         percent = "" if self.probability is None else f" {100 * self.probability:.0f} %"
         return f"{self.predicted}{percent}{' (unsure)' if self.unsure else ''}"
 
@@ -81,8 +85,16 @@ class RatedUtterance(ScoredUtterance):
         return ", ".join(words[: len(self.predicted)]) or f"{NONE} (strongest: {words[0]})"
 
 
+@dataclass(frozen=True)
+class Certainty:
+    """Calibrated probabilities below which a class is unsure, and below which it is left open."""
+
+    unsure_below: float = UNSURE_BELOW
+    abstain_below: float = 0.0
+
+
 def score(
-    model: KeptModel, inputs: Inputs, utterances: Sequence[NewUtterance], duration_s: float, unsure_below: float
+    model: KeptModel, inputs: Inputs, utterances: Sequence[NewUtterance], duration_s: float, certainty: Certainty
 ) -> list[ScoredUtterance]:
     """Apply a model to utterances.
 
@@ -91,17 +103,17 @@ def score(
         inputs: features of the utterances
         utterances: in the same order
         duration_s: of the medium, the end of an utterance without one
-        unsure_below: calibrated probability below which a class is unsure
+        certainty: bounds of the probabilities
     """
     rows = list[ScoredUtterance]()
     for start in range(0, len(utterances), _ROWS_TOGETHER):
         part = np.arange(start, min(start + _ROWS_TOGETHER, len(utterances)))
-        rows += _scored(model, inputs.rows(part), utterances[start : start + _ROWS_TOGETHER], duration_s, unsure_below)
+        rows += _scored(model, inputs.rows(part), utterances[start : start + _ROWS_TOGETHER], duration_s, certainty)
     return rows
 
 
 def _scored(
-    model: KeptModel, inputs: Inputs, utterances: Sequence[NewUtterance], duration_s: float, unsure_below: float
+    model: KeptModel, inputs: Inputs, utterances: Sequence[NewUtterance], duration_s: float, certainty: Certainty
 ) -> list[ScoredUtterance]:
     scores = model.scores(inputs)
     probabilities, novelty = model.probabilities(scores), model.novelty(inputs)
@@ -115,19 +127,23 @@ def _scored(
         )
         predicted = _predicted(model, scores[number])
         probability = by_class.get(predicted) if isinstance(predicted, str) else None
+        bound = max(certainty.unsure_below, certainty.abstain_below)
+        unsure = (probability is None or probability < bound) if by_class else None
+        if isinstance(predicted, str) and probability is not None and probability < certainty.abstain_below:
+            predicted = ""
         distance = None if novelty is None or math.isnan(novelty[number]) else float(novelty[number])
-        bound = model.card.novelty.bound if model.card.novelty else math.inf
+        farthest = model.card.novelty.bound if model.card.novelty else math.inf
         rows.append(
             make(
                 start_s=utterance.start_s,
                 end_s=duration_s if utterance.end_s is None else utterance.end_s,
                 predicted=predicted,
                 probability=probability,
-                unsure=(probability is None or probability < unsure_below) if by_class else None,
+                unsure=unsure,
                 probabilities=by_class,
                 scores=by_output,
                 novelty=distance,
-                outside=None if distance is None else distance > bound,
+                outside=None if distance is None else distance > farthest,
                 text=utterance.text,
             )
         )

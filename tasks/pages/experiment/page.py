@@ -11,8 +11,8 @@ from tasks.leaks.finding import AuditReport
 from tasks.pages.common import audit_page, score_text, templating
 from tasks.pages.common.score_text import Score
 from tasks.pages.common.templating import plain
-from tasks.pages.experiment import charts as experiment_charts
 from tasks.pages.experiment import adaptation, modalities, spectrogram_charts
+from tasks.pages.experiment import charts as experiment_charts
 
 if TYPE_CHECKING:
     from tasks.experiments.plot_data import PlotData

@@ -99,3 +99,18 @@ def test_predict_applies_the_model_of_the_report(wav: Wav, tmp_path: Path) -> No
     status, _, error = invoke("predict", str(wav(5.0)))
     assert status == 1
     assert "Train it: undertone experiment run interviews-source" in error
+
+
+def test_a_model_adapts_to_the_speaker_of_a_folder(tmp_path: Path) -> None:
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for take in range(5):
+        shutil.copy(f"media/s4-{take}.wav", clips)
+    out = ("--out", str(tmp_path / "out"), "--to", "csv", "--by", "file")
+    status, printed, errors = invoke("apply", "adapted", "media/s4-5.wav", "--adapt", str(clips), *out)
+    assert status == 0
+    assert "Adapted to the speaker of 5 clips, without labels (uar " in printed
+    assert "adapted by 5 clips, and the score of adapted is for 10: expect less" in errors
+    status, _, errors = invoke("apply", "voice", "media/s4-5.wav", "--adapt", str(clips), *out)
+    assert status == 1
+    assert "its recipe has no `adapt`" in errors

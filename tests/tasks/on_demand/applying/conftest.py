@@ -30,6 +30,10 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
         "features": ["functionals"], "model": {"name": "linear-svm"}, "tune": {"grid": {"c": [0.01, 0.1]}, "folds": 2},
     },
     "source": {"features": ["mid-term"], "model": {"name": "linear-svm", "c": 0.01}, "balance": "smote"},
+    "adapted": {
+        "features": ["functionals"], "model": {"name": "logistic", "c": 0.01}, "protocol": "speaker-out(3)",
+        "adapt": {"clips": 10}, "exclude": ["plain/talk*"],
+    },
     "words": {"features": ["text"], "model": {"name": "tf-idf"}},
     "frames": {
         "features": ["mfcc"], "model": {"name": "bilstm", "epochs": 1}, "windows": {"length_s": 0.8, "hop_s": 0.4},
@@ -81,7 +85,7 @@ def settings() -> Config:
                 },
                 "embedding": Extraction(corpus="toy", extractor="text-embedding", settings={"checkpoint": "tiny:text"}),
             },
-            "experiments": {name: Experiment(**RECIPE, **entry) for name, entry in EXPERIMENTS.items()},
+            "experiments": {name: Experiment(**{**RECIPE, **entry}) for name, entry in EXPERIMENTS.items()},
             "evaluate": shipped.evaluate.model_copy(update={"bootstrap": 100}),
         }
     )

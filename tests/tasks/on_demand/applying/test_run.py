@@ -19,6 +19,7 @@ from tasks.core.errors import UndertoneError
 from tasks.experiments import kept_model
 from tasks.on_demand.applying import run
 from tasks.on_demand.applying.run import Applied, Choices
+from tasks.on_demand.applying.scored import Certainty
 from tests.fake_recogniser import TEXT, FakeRecogniser
 
 SRT = "1\n00:00:00,000 --> 00:00:03,000\nseveral words someone once said\n\n2\n00:00:03,000 --> 00:00:03,500\nYes\n"
@@ -165,13 +166,13 @@ def test_the_same_medium_gives_the_same_bytes(trained: Config, tmp_path: Path) -
 
 
 def test_probability_and_the_bound_of_unsure(trained: Config, tmp_path: Path) -> None:
-    rows = applied(trained, "both", "media/talk.flac", tmp_path, unsure_below=0.0).rows
+    rows = applied(trained, "both", "media/talk.flac", tmp_path, certainty=Certainty(0.0)).rows
     assert not any(row.unsure for row in rows)
     for row in rows:
         assert sum(row.probabilities.values()) == pytest.approx(1)
         assert row.probability == max(row.probabilities.values()) == row.probabilities[str(row.predicted)]
     bound = sorted(row.probability or 0.0 for row in rows)[1]
-    unsure = applied(trained, "both", "media/talk.flac", tmp_path, unsure_below=bound).rows
+    unsure = applied(trained, "both", "media/talk.flac", tmp_path, certainty=Certainty(bound)).rows
     assert [row.unsure for row in unsure] == [(row.probability or 0.0) < bound for row in rows]
     assert any(row.unsure for row in unsure)
 
@@ -270,3 +271,18 @@ def test_errors_that_stop_every_medium_are_not_lines_of_one() -> None:
     assert run.failure("a.wav", OSError(28, "No space left on device", "/tmp/x")) is None
     assert run.failure("a.wav", ZeroDivisionError()) is None
     assert run.failure("a.wav", PermissionError(13, "Permission denied", "a.wav")) is not None
+
+
+def test_classes_of_low_probability_are_left_open(trained: Config, tmp_path: Path) -> None:
+    rows = applied(trained, "both", "media/talk.flac", tmp_path).rows
+    probabilities = sorted(row.probability for row in rows if row.probability is not None)
+    bound = (probabilities[0] + probabilities[-1]) / 2
+    result = applied(trained, "both", "media/talk.flac", tmp_path, certainty=Certainty(0.0, bound), formats=("csv",))
+    for before, after in zip(rows, result.rows, strict=True):
+        assert before.probability == after.probability
+        open_ = before.probability is not None and before.probability < bound
+        assert after.predicted == ("" if open_ else before.predicted)
+        assert after.unsure is open_
+        assert (after.in_words == "unsure") is open_
+    lines = result.files["csv"].read_text().splitlines()
+    assert sum(line.split(",")[2] == "" for line in lines[1:]) == sum(not row.predicted for row in result.rows) > 0

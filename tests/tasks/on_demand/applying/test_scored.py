@@ -16,7 +16,7 @@ from tasks.experiments import data as experiment_data
 from tasks.experiments import kept_model, plan
 from tasks.on_demand.applying import formats, scored
 from tasks.on_demand.applying.formats import Origin
-from tasks.on_demand.applying.scored import RatedUtterance
+from tasks.on_demand.applying.scored import Certainty, RatedUtterance
 from tasks.on_demand.applying.utterances import NewUtterance
 from tests.tasks.experiment_runs import run
 
@@ -35,7 +35,7 @@ def test_intensities_are_those_of_the_predictions(toy: Callable[..., Config], tm
     data = experiment_data.load(plan.plan("trial", config))
     places = np.flatnonzero(np.isin(data.ids, [row["utterance_id"] for row in stored]))
     utterances = [NewUtterance(str(k), float(k), k + 1.0) for k in range(len(places))]
-    rows = scored.score(model, data.inputs.rows(places), utterances, 100.0, 0.5)
+    rows = scored.score(model, data.inputs.rows(places), utterances, 100.0, Certainty())
     assert [dict(row.scores) for row in rows] == [{name: row[f"score {name}"] for name in SIX} for row in stored]
     assert [row.predicted for row in rows] == [[name for name in SIX if row[f"score {name}"] > 0.5] for row in stored]
     assert all(row.probability is None and row.unsure is None for row in rows)
