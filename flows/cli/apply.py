@@ -29,7 +29,9 @@ Cuts = Annotated[str, typer.Option("--by", help="Utterances: auto (captions, els
 AbstainBelow = Annotated[float, typer.Option(min=0, max=1, help="Probability below which a class is left open.")]
 Adapt = Annotated[
     list[str] | None,
-    typer.Option("--adapt", help="Clips of the speaker, without labels: files or a folder. May be given several times."),
+    typer.Option(
+        "--adapt", help="Clips of the speaker, without labels: files or a folder. May be given several times."
+    ),
 ]
 UnsureBelow = Annotated[float, typer.Option(min=0, max=1, help="Probability below which a class is unsure.")]
 

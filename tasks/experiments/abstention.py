@@ -35,9 +35,7 @@ def measured(actual: Sequence[Labels], probabilities: Sequence[Scores], classes:
     # ties keep the order of the rows, which are sorted by id
     order = np.argsort(-certainty, kind="stable")
     n_kept = np.arange(1, order.size + 1)
-    points = [
-        _point(order[: max(1, round(coverage * order.size))], certainty, right, labels) for coverage in COVERAGES
-    ]
+    points = [_point(order[: max(1, round(coverage * order.size))], certainty, right, labels) for coverage in COVERAGES]
     return {
         "aurc": float(np.mean(np.cumsum(~right[order]) / n_kept)),
         "best_aurc": float(np.mean(np.cumsum(np.sort(~right)) / n_kept)),

@@ -2,8 +2,8 @@
 
 Training speakers are adapted by their training rows, a test speaker by a few clips drawn by a hash of their ids. Labels
 are not read. The mean of few clips depends on the emotions in them, so the mean of the training speakers counts as some
-more clips: the ratio of the variance inside speakers to that between them, as in empirical Bayes (Efron and Morris 1975,
-JASA 70). It costs nothing with mixed clips, and limits the harm of one-sided ones.
+more clips: the ratio of the variance inside speakers to that between them, as in empirical Bayes (Efron and Morris
+1975, JASA 70). It costs nothing with mixed clips, and limits the harm of one-sided ones.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def in_words(adapt: Adapt) -> str:
         else f"{adapt.clips} clips of the test part, drawn at random ({adapt.draws} draws, averaged)"
     )
     return (
-        f"Vectors are {how}{prior if adapt.prior_clips else ''}: those of a training speaker by all training rows, those "
-        f"of a test speaker by {clips}. Test rows’ features are used, without labels; without such clips of a new "
+        f"Vectors are {how}{prior if adapt.prior_clips else ''}: those of a training speaker by all training rows, "
+        f"those of a test speaker by {clips}. Test rows’ features are used, without labels; without such clips of a new "
         "speaker, the plain score applies."
     )
 

@@ -132,9 +132,7 @@ def _test_rows(item: Fit, speakers: Speakers, data: Data, split: Split) -> Itera
         yield speakers.all_adapted(data.inputs.rows(split.test), of_rows, clips)
 
 
-def _by_clips(
-    item: Fit, fitted: Fitted, speakers: Speakers, data: Data, split: Split
-) -> tuple[Scores, list[Probe]]:
+def _by_clips(item: Fit, fitted: Fitted, speakers: Speakers, data: Data, split: Split) -> tuple[Scores, list[Probe]]:
     """Return the test part's scores by the first draw of clips, and those by the other draws.
 
     The other draws are those of the recipe, all clips, and draws of a single class, by `DRAW|NUMBER`.

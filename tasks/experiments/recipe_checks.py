@@ -212,7 +212,9 @@ def _of_adapt(plan: Plan) -> Iterator[str]:
     if plan.task != "classes":
         yield f"adapt: it needs classes; the target is {plan.recipe.target}"
     if not adaptation.blocks(plan):
-        gives = ", ".join(f"{part.name} gives a {part.extractor.gives} of {part.extractor.reads}" for part in plan.parts)
+        gives = ", ".join(
+            f"{part.name} gives a {part.extractor.gives} of {part.extractor.reads}" for part in plan.parts
+        )
         yield f"adapt: it needs features that give a vector of sound, such as functionals; found {gives}"
     if plan.recipe.windows is not None or plan.recipe.missing == "kept":
         yield "adapt: it works with neither windows nor missing: kept; remove one of them"

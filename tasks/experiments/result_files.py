@@ -75,7 +75,7 @@ def write(target: Path, config: Config, recipe: Plan, data: Data, fits: Sequence
     tables.write_text(target / "plot_data.json", plot_data.dumps(drawn))
     tables.write_text(paths.cost(recipe.name), json.dumps(results.cost(fits), indent=2) + "\n")
     adapted = next((of_variant for of_variant in fits if of_variant.name == ADAPTED), None)
-    other = adapted and model_folder.kept(recipe, data, adapted)
+    other = None if adapted is None else model_folder.kept(recipe, data, adapted)
     limits = adapted_results.limits(scorer, tested) if other else {}
     model_folder.write(target / "model", recipe, data, model, metrics, adapted=other, limits=limits)
 

@@ -144,7 +144,9 @@ def predictions(scorer: Scorer, tested: Mapping[str, Sequence[Run]]) -> pa.Table
         tested: name of each variant → its runs
     """
     tables, outputs = [], scorer.data.outputs
-    numbered = ((name, *entry) for name, runs in tested.items() if name not in INSIDE_TRAINING for entry in enumerate(runs))
+    numbered = (
+        (name, *entry) for name, runs in tested.items() if name not in INSIDE_TRAINING for entry in enumerate(runs)
+    )
     for name, number, run in numbered:
         columns: dict[str, Any] = {
             "variant": [name] * run.ids.size,

@@ -27,7 +27,7 @@ from tasks.on_demand.applying import (
 )
 from tasks.on_demand.applying.formats import ENDINGS, PICTURE, Origin
 from tasks.on_demand.applying.intake import Medium
-from tasks.on_demand.applying.scored import Certainty, ScoredUtterance
+from tasks.on_demand.applying.scored import DEFAULT_CERTAINTY, Certainty, ScoredUtterance
 from tasks.on_demand.applying.utterances import Cutting
 
 _OUTLINE_COLUMNS = 12_000
@@ -49,7 +49,7 @@ class Choices:
     formats: Sequence[str]
     captions: Path | None = None
     cutting: Cutting = "auto"
-    certainty: Certainty = Certainty()
+    certainty: Certainty = DEFAULT_CERTAINTY
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ class ScoredUtterance:
     Args:
         start_s: start in seconds
         end_s: end in seconds
-        predicted: the class, "" if it was left open; the labels that are set, or the emotions of an intensity above 0.5; or the value
+        predicted: the class, "" if it was left open; the labels that are set, or the emotions of an intensity above
+            0.5; or the value
         probability: of the likeliest class; None for labels, values, `none`, and scores that are no probabilities
         unsure: whether the probability is below the bound, or no class was predicted; None without probabilities
         probabilities: class → probability; empty without probabilities
@@ -91,6 +92,9 @@ class Certainty:
 
     unsure_below: float = UNSURE_BELOW
     abstain_below: float = 0.0
+
+
+DEFAULT_CERTAINTY = Certainty()
 
 
 def score(

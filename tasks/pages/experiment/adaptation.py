@@ -45,7 +45,9 @@ def rows(results: Mapping[str, Any]) -> list[AdaptedScores]:
     n_clips = "all clips" if measured["clips"] == "all" else f"{measured['clips']} clips"
     ways = [
         AdaptedScores(f"plain: {results['protocol']}", of(results["scores"]), {}),
-        AdaptedScores(f"{measured['name']}: {n_clips} of each test speaker", of(measured["scores"]), of(measured["gain"])),
+        AdaptedScores(
+            f"{measured['name']}: {n_clips} of each test speaker", of(measured["scores"]), of(measured["gain"])
+        ),
     ]
     if measured["clips"] != "all":
         ways.append(AdaptedScores("all clips of each test speaker", of(measured["all_clips"]), {}))
@@ -94,8 +96,8 @@ def sentences(results: Mapping[str, Any]) -> list[str]:
     random, single = draws["random"], draws["one class"]
     if random["share"] is not None and single["share"] is not None:
         lines.append(
-            f"Clips that look as if they came from a single class are detected: {single['share']:.0%} of {single['n']:,} "
-            f"draws from a single class, and {random['share']:.0%} of {random['n']:,} random draws. The bound is chosen "
+            f"Clips that look as if they came from a single class are detected: {single['share']:.0%} of "
+            f"{single['n']:,} draws from a single class, and {random['share']:.0%} of {random['n']:,} random draws. The bound is chosen "
             f"on training speakers only ({measured['one_sided']['bounds_by']})."
         )
     return lines

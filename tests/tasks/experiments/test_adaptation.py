@@ -1,4 +1,4 @@
-"""Adaptation to speakers: offsets vanish, labels of the test part are not read, one-sided clips do harm and are seen."""
+"""Adaptation: offsets vanish, labels of the test part are not read, one-sided clips do harm and are detected."""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ def test_scores_are_those_of_the_adapted_model(trained: Config, tmp_path: Path) 
 
 def test_one_sided_and_too_few_clips_are_mentioned(trained: Config) -> None:
     one_sided, too_few, mixed = (
-        list(adapting.warnings(model(), n_clips, judgement)) for n_clips, judgement in ((12, True), (2, None), (12, False))
+        list(adapting.warnings(model(), n_clips, judgement))
+        for n_clips, judgement in ((12, True), (2, None), (12, False))
     )
     assert "look as if they came from a single class of sentiment" in one_sided[0]
     assert "adapted by 2 clips" in too_few[0]
@@ -60,5 +61,5 @@ def test_a_recipe_without_adaptation_is_refused(trained: Config) -> None:
 
 
 def test_a_missing_clip_is_refused(trained: Config) -> None:
-    with pytest.raises(InputError, match="--adapt: media/none.wav: there is no such file"):
+    with pytest.raises(InputError, match=r"--adapt: media/none\.wav: there is no such file"):
         adapting.adapt(model(), ["media/none.wav"], "file", trained, lambda _: None)
