@@ -65,8 +65,8 @@ def in_words(adapt: Adapt) -> str:
     )
     return (
         f"Vectors are {how}{prior if adapt.prior_clips else ''}: those of a training speaker by all training rows, "
-        f"those of a test speaker by {clips}. Test rows’ features are used, without labels; without such clips of a new "
-        "speaker, the plain score applies."
+        f"those of a test speaker by {clips}. Test rows’ features are used, without labels; without such clips of a "
+        "new speaker, the plain score applies."
     )
 
 

@@ -264,8 +264,8 @@ class KeptModel:
         """
         if self.card.adaptation is None:
             raise InputError(
-                f"{self.card.experiment} cannot adapt to a speaker: its recipe has no `adapt`. Add adapt: {{clips: 10}} to "
-                f"its recipe in params.yaml, and train it again: undertone experiment run {self.card.experiment}"
+                f"{self.card.experiment} cannot adapt to a speaker: its recipe has no `adapt`. Add adapt: {{clips: 10}} "
+                f"to its recipe in params.yaml, and train it again: undertone experiment run {self.card.experiment}"
             )
         return self.card.adaptation
 
