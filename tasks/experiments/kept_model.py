@@ -264,7 +264,7 @@ class KeptModel:
         """
         if self.card.adaptation is None:
             raise InputError(
-                f"{self.card.experiment} cannot adapt to a speaker: its recipe has no `adapt`. Add adapt: {{clips: 10}} "
+                f"{self.card.experiment} cannot adapt to a speaker: its recipe has no `adapt`. Add `adapt: {{}}` "
                 f"to its recipe in params.yaml, and train it again: undertone experiment run {self.card.experiment}"
             )
         return self.card.adaptation

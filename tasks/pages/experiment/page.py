@@ -261,16 +261,23 @@ def _reliability(results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {name: part for name, part in named.items() if part}
 
 
+def _certainty_charts(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the charts of calibration and abstention, of classes only."""
+    charts = {}
+    if reliability := _reliability(results):
+        charts["reliability"] = experiment_charts.reliability(reliability)
+    if results.get("abstention"):
+        charts["abstention"] = experiment_charts.abstention(results["abstention"])
+    return charts
+
+
 def _charts(results: Mapping[str, Any], plot_data: PlotData) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the charts that there are data for, and the captions of those whose number varies."""
     outputs, scores = results["outputs"], results["scores"]
     charts = {"scores": experiment_charts.scores(score_text.systems(results), score_text.measures(results))}
     if plot_data.roc:
         charts["roc"] = experiment_charts.roc(plot_data.roc, scores["auc"]["per_class"], outputs)
-    if reliability := _reliability(results):
-        charts["reliability"] = experiment_charts.reliability(reliability)
-    if results.get("abstention"):
-        charts["abstention"] = experiment_charts.abstention(results["abstention"])
+    charts |= _certainty_charts(results)
     if results["task"] == "classes":
         charts["per-class"] = experiment_charts.per_class(scores["per_class"])
     if "per_value" in scores:
