@@ -16,7 +16,8 @@ from tasks.models.base.estimator import Scores
 
 KEY = "adaptation"
 """Section of `results.json` and of the model's card."""
-_CHECKED_DRAWS = 20
+_CHECKED_DRAWS, _CHECKED_CLIPS = 20, 10
+"""Draws of each speaker by which detection is measured, and their size if the recipe uses all clips."""
 
 
 def runs(scorer: Scorer, fits: Fits) -> list[Run]:
@@ -87,10 +88,11 @@ def _one_sided(scorer: Scorer, tested: Mapping[str, Sequence[Run]]) -> dict[str,
     assert adapt is not None
     of_training = None if HELD_OUT not in tested and _has_folds([run]) else limits(scorer, tested)
     speakers, seed = _speakers(scorer, run), scorer.plan.recipe.seeds[0]
-    more = adapt.model_copy(update={"draws": max(adapt.draws, _CHECKED_DRAWS)})
+    n_clips = _CHECKED_CLIPS if adapt.clips == adaptation.ALL else adapt.clips
+    more = adapt.model_copy(update={"draws": max(adapt.draws, _CHECKED_DRAWS), "clips": n_clips})
     draws = {
-        # the clips that the scores are from, which the page warns about
-        "drawn": adaptation.draws_of(adapt, run.ids, speakers, seed),
+        # the clips that the scores are from, which the page warns about; all clips are no choice that could be one-sided
+        "drawn": [] if adapt.clips == adaptation.ALL else adaptation.draws_of(adapt, run.ids, speakers, seed),
         "random": adaptation.draws_of(more, run.ids, speakers, seed + 1),
         "one class": adaptation.of_one_class(more, run.ids, speakers, run.actual, seed),
     }
@@ -103,7 +105,7 @@ def _one_sided(scorer: Scorer, tested: Mapping[str, Sequence[Run]]) -> dict[str,
     )
     return {
         "false_alarms": one_sided.FALSE_ALARMS,
-        "least_clips": one_sided.LEAST,
+        "clips": n_clips,
         "bounds_by": "the training speakers of each fold, whom other folds test"
         if of_training is None
         else "held-out folds of the training part",
