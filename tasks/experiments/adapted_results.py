@@ -91,7 +91,7 @@ def _one_sided(scorer: Scorer, tested: Mapping[str, Sequence[Run]]) -> dict[str,
     n_clips = _CHECKED_CLIPS if adapt.clips == adaptation.ALL else adapt.clips
     more = adapt.model_copy(update={"draws": max(adapt.draws, _CHECKED_DRAWS), "clips": n_clips})
     draws = {
-        # the clips that the scores are from, which the page warns about; all clips are no choice that could be one-sided
+        # the clips that the scores are from, which the page warns about; all clips are not a choice
         "drawn": [] if adapt.clips == adaptation.ALL else adaptation.draws_of(adapt, run.ids, speakers, seed),
         "random": adaptation.draws_of(more, run.ids, speakers, seed + 1),
         "one class": adaptation.of_one_class(more, run.ids, speakers, run.actual, seed),

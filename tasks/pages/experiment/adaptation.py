@@ -98,8 +98,9 @@ def sentences(results: Mapping[str, Any]) -> list[str]:
     if random["share"] is not None and single["share"] is not None:
         lines.append(
             f"Clips that look as if they came from a single class are detected: {single['share']:.0%} of "
-            f"{single['n']:,} draws of {measured['one_sided']['clips']} clips from a single class, and {random['share']:.0%} of {random['n']:,} random draws. "
-            f"The bound is chosen on training speakers only ({measured['one_sided']['bounds_by']})."
+            f"{single['n']:,} draws of {measured['one_sided']['clips']} clips from a single class, and "
+            f"{random['share']:.0%} of {random['n']:,} random draws. The bound is chosen on training speakers only "
+            f"({measured['one_sided']['bounds_by']})."
         )
         if random["share"] > _MANY_FALSE_ALARMS:
             lines.append("Random draws are called one-sided too often here: the bound does not suit these speakers.")
