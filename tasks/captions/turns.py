@@ -81,6 +81,15 @@ def mark_voices(line: str, voice: str | None, mark: str) -> tuple[str, str | Non
     return "".join(marked), voice
 
 
+def voices(lines: Sequence[str]) -> list[str]:
+    """Return the names in the voices of lines, in order, with repetitions.
+
+    Args:
+        lines: with markup
+    """
+    return [name for line in lines if "<" in line for name in _VOICE.findall(line)]
+
+
 def _marked(cue: Cue, voice: str | None) -> tuple[str, str | None]:
     """Return a cue's text with every mark of a turn as chevrons, and the voice at its end."""
     lines = []

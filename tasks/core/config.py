@@ -91,12 +91,23 @@ class Captions(Section):
         return self
 
 
+class SpeakerDetection(Section):
+    """Whether speakers are told apart by their voices."""
+
+    when: Literal["never", "always"] = "never"
+
+
 class Eligibility(Section):
-    """Minimum and maximum length of utterances that are voted on and cut."""
+    """Minimum and maximum length of utterances that are voted on and cut, and whose they are.
+
+    `speakers`: those of all speakers; of the one with `most` speech in the video; or of the one with this name in the
+    captions.
+    """
 
     min_duration_s: Annotated[float, Field(ge=0)]
     min_words: Annotated[int, Field(ge=0)]
     max_duration_s: Positive
+    speakers: Annotated[str, Field(min_length=1, max_length=100)] = "all"
 
 
 class Polarity(Section):
@@ -343,6 +354,7 @@ class Config(Section):
     crawl: Crawl
     transcribe: Transcribe = Transcribe()
     captions: Captions
+    speakers: SpeakerDetection = SpeakerDetection()
     eligibility: Eligibility
     polarity: Polarity
     segments: Segments

@@ -88,6 +88,19 @@ RECOGNISED = _schema(
 """One row per video with recognised speech: passages that are used and that were dropped, by reason; errors against its
 manual captions (null: it has none). The probability of the language is null where it is not detected but set."""
 
+SPEAKERS = _schema(utterance_id=_text, speaker=_text, voice=_text, name=_text, share=_real)
+"""One row per utterance of the interviews whose speaker was determined: the person, the voice in this video
+(`VIDEO#1`), the speaker's name in the captions (null: none), and the share of its speech that is this voice's."""
+
+SPEAKER_TURNS = _schema(video_id=_text, start_s=_real, end_s=_real, voice=_text, speaker=_text)
+"""One row per turn of a voice in a video."""
+
+SPEAKER_VOICES = _schema(
+    video_id=_text, voice=_text, speaker=_text, name=_text, speech_s=_real, speech_share=_real, embedding=_text,
+)  # fmt: skip
+"""One row per voice of a video: the person, the name in the captions, the time and the share of the video's duration
+that it speaks, and its embedding as `tasks.media.voices.voice_codes` writes it (null: too little speech)."""
+
 VOTES = pa.schema(
     [
         ("utterance_id", _text),

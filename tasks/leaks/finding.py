@@ -25,6 +25,7 @@ CHECKS: Mapping[str, str] = {
     "overlong spans": "utterances so long that their times may be wrong",
     "same sound": "test utterances whose samples are in the training part",
     "similar sound": "test utterances whose sound is in the training part at another level, rate or through a codec",
+    "same voice": "test utterances whose speaker's voice is in the training part, by its embedding",
     "torn utterances": "utterances with windows in both the test and the training part",
     "learned in parts": "test utterances that a component of the model was trained on earlier",
     "derived rows": "augmented or synthetic rows with a parent on the other side",

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.leaks import contamination, derived, sound, spans, speaker_statistics, text
+from tasks.leaks import contamination, derived, sound, spans, speaker_statistics, text, voices
 from tasks.leaks.finding import (
     MOST_EXAMPLES,
     RANDOM_FOLDS,
@@ -65,7 +65,7 @@ def audit(
     """Run all checks for which there is data.
 
     Args:
-        utterances: the utterance table; splits contain its row numbers
+        utterances: the utterance table; splits contain its row numbers; with a column `voice`, voices are compared
         splits: the folds
         rule: the protocol that made the folds
         sounds: digests and fingerprints, columns of `tables.SOUNDS`; None: no check of sound
@@ -87,6 +87,7 @@ def audit(
         *_texts(utterances, sides, rule),
         *_spans(utterances, sides),
         *(_sounds(sounds, sides) if sounds is not None and sounds.num_rows else ()),
+        *_voices(utterances, sides, rule),
     ]
     if parts_saw_test:
         findings.append(
@@ -211,6 +212,15 @@ def _sounds(sounds: pa.Table, sides: Sides) -> list[Finding]:
         sides.pair_finding("same sound", "violation", sides.sharing(samples), "have samples that are in training too"),
         sides.pair_finding("similar sound", "violation", sides.crossing(pairs), "sound as a training utterance does"),
     ]
+
+
+def _voices(utterances: pa.Table, sides: Sides, rule: SplitProtocol) -> list[Finding]:
+    codes_of = utterances["voice"].to_pylist() if "voice" in utterances.column_names else []
+    if not any(codes_of):
+        return []
+    severity: Severity = "violation" if "speaker" in rule.unit or rule.leaky else "warning"
+    what = "are by a voice that sounds like one of the training part"
+    return [sides.pair_finding("same voice", severity, voices.crossing(codes_of, sides), what)]
 
 
 def _lists(column: pa.ChunkedArray) -> list[NDArray[np.uint32] | None]:

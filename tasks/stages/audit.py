@@ -15,6 +15,7 @@ from tasks.core.each import Each
 from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Protocol
 from tasks.media.segments import reader
+from tasks.media.voices import speaker_tables
 
 _PROTOCOL = "official"
 
@@ -31,6 +32,7 @@ def run(config: Config, *, each: Each) -> None:
     """
     sounds = reader.sounds()
     utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES)
+    utterances = speaker_tables.with_voices(utterances, config.speakers)
     cut = utterances.filter(pc.is_in(utterances["utterance_id"], sounds["utterance_id"].combine_chunks()))
     report = _survey(cut.sort_by("utterance_id"), sounds, protocols.parse(_PROTOCOL), config.audit.declared)
     tables.write_text(paths.AUDIT, json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n")

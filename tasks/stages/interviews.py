@@ -15,6 +15,7 @@ from tasks.core.each import Each
 from tasks.corpora.readers.interviews import EXTRA
 from tasks.labelling.people import ratings
 from tasks.media.segments import reader
+from tasks.media.voices import speaker_tables
 
 SCHEMA = tables.utterances(EXTRA)
 
@@ -32,6 +33,7 @@ def run(config: Config, *, each: Each) -> None:
     digests = dict(zip(*videos.to_pydict().values(), strict=True))
     votes = tables.read(paths.VOTES, tables.VOTES).select(["utterance_id", "sentiment", "majority", "weight"])
     voted = {row["utterance_id"]: row for row in votes.to_pylist()}
+    utterances = speaker_tables.with_voices(utterances, config.speakers)
     cut = utterances.filter(pc.is_in(utterances["utterance_id"], reader.ids()))
     source = "model" if config.polarity.combine == "label-model" else "consensus"
     rows = [

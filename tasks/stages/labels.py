@@ -21,7 +21,12 @@ from tasks.labelling.quality.label_quality import VotedTexts
 from tasks.labelling.votes import combine, eligibility, vote_columns
 from tasks.labelling.votes.combine import Thresholds
 
-_INELIGIBLE = frozenset({eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW})
+_INELIGIBLE = frozenset(
+    {
+        eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW,
+        eligibility.OTHER_SPEAKER, eligibility.UNKNOWN_SPEAKER,
+    }
+)  # fmt: skip
 
 
 def run(config: Config, *, each: Each) -> None:

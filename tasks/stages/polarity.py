@@ -23,6 +23,7 @@ from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.results import Result
 from tasks.labelling.base import registry
 from tasks.labelling.votes import combine, eligibility, hedges, vote_columns
+from tasks.media.voices import speaker_tables
 from tasks.text.words import without_stop_words
 
 _VOTES = pa.schema([("utterance_id", pa.string()), ("votes", vote_columns.VOTES)])
@@ -110,6 +111,7 @@ def run(config: Config, *, each: Each) -> None:
     """
     settings = voting_settings(config.polarity)
     utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).sort_by("utterance_id")
+    utterances = speaker_tables.with_speakers(utterances, config.speakers)
     cast_votes = collect(each(Work("polarity", polarity_one, settings, _VOTES), list(_videos(utterances))), _VOTES)
     tables.write(_decided(cast_votes.rows.sort_by("utterance_id"), utterances, config), paths.VOTES, tables.VOTES)
     write_rejects("polarity", cast_votes.rejects)

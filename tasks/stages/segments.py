@@ -31,6 +31,7 @@ from tasks.media.fingerprint import copy_detection_columns
 from tasks.media.segments import hugging_face, shard_records
 from tasks.media.segments.cutting import CutSegment, SegmentSpan, VideoSpans, cuts
 from tasks.media.segments.shard_records import ShardRecord
+from tasks.media.voices import speaker_tables
 
 IndexRow = dict[str, Any]
 
@@ -94,7 +95,7 @@ def shard_of(video_id: str, n_shards: int) -> str:
 def _eligible_videos(config: Config) -> Iterator[VideoSpans]:
     videos = {row["video_id"]: row for row in tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist()}
     utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).sort_by("utterance_id")
-    left_out = eligibility.left_out(utterances, config.eligibility)
+    left_out = eligibility.left_out(speaker_tables.with_speakers(utterances, config.speakers), config.eligibility)
     places = utterances.select(["utterance_id", "group", "start_s", "end_s"]).to_pylist()
     rows = [row for row, reason in zip(places, left_out, strict=True) if reason is None]
     for video_id, members in groupby(rows, key=lambda row: row["group"]):

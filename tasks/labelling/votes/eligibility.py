@@ -1,27 +1,39 @@
-"""Eligibility of utterances by duration and number of words, for the stages polarity and segments."""
+"""Eligibility of utterances by duration, number of words and speaker, for the stages polarity and segments."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
+from tasks.core import paths
 from tasks.core.config import Eligibility
+from tasks.core.errors import ConfigError
+from tasks.media.voices.speaker_tables import NAME
 from tasks.text.words import has_content_words
 
 TOO_SHORT, TOO_LONG, TOO_FEW = "too short", "too long", "too few words"
+OTHER_SPEAKER, UNKNOWN_SPEAKER = "another speaker", "unknown speaker"
+ALL, MOST = "all", "most"
 
 
 def left_out(utterances: pa.Table, settings: Eligibility) -> list[str | None]:
     """Return for every utterance the reason to leave it out, None if it is eligible; shape (n_utterances,).
 
     Args:
-        utterances: a table with `start_s`, `end_s` (seconds) and `text`
+        utterances: a table with `start_s`, `end_s` (seconds) and `text`; to choose speakers, also from `with_speakers`
         settings: durations in seconds; words are counted without stop words
+
+    Raises:
+        ConfigError: if the settings choose speakers, and these are not told apart
     """
     columns = utterances.select(["start_s", "end_s", "text"]).to_pydict()
-    return [
+    by_length = [
         reason(end_s - start_s, text, settings)
         for start_s, end_s, text in zip(columns["start_s"], columns["end_s"], columns["text"], strict=True)
     ]
+    by_speaker = _by_speaker(utterances, settings.speakers)
+    return [first or second for first, second in zip(by_length, by_speaker, strict=True)]
 
 
 def reason(duration_s: float, text: str, settings: Eligibility) -> str | None:
@@ -38,3 +50,39 @@ def reason(duration_s: float, text: str, settings: Eligibility) -> str | None:
     if duration_s > settings.max_duration_s + 0.0005:
         return TOO_LONG
     return None if has_content_words(text, settings.min_words) else TOO_FEW
+
+
+def _by_speaker(utterances: pa.Table, chosen: str) -> Sequence[str | None]:
+    if chosen == ALL:
+        return [None] * utterances.num_rows
+    if NAME not in utterances.column_names:
+        raise ConfigError(
+            f"{paths.PARAMS}: eligibility.speakers: {chosen!r} needs speakers, which are not told apart; "
+            "set speakers.when: always, or eligibility.speakers: all"
+        )
+    speakers: list[str | None] = utterances["speaker"].to_pylist()
+    if chosen == MOST:
+        most = _most_speech(utterances)
+        matches = [speaker == most.get(group) for speaker, group in zip(speakers, _groups(utterances), strict=True)]
+    else:
+        matches = [(name or "").casefold() == chosen.casefold() for name in utterances[NAME].to_pylist()]
+    return [
+        UNKNOWN_SPEAKER if speaker is None else None if match else OTHER_SPEAKER
+        for speaker, match in zip(speakers, matches, strict=True)
+    ]
+
+
+def _most_speech(utterances: pa.Table) -> dict[str, str]:
+    """Return the speaker of each group whose utterances are longest in sum; if tied, the first by name."""
+    columns = utterances.select(["group", "speaker", "start_s", "end_s"]).to_pydict()
+    spoken_s = dict[tuple[str, str], float]()
+    for group, speaker, start_s, end_s in zip(*columns.values(), strict=True):
+        if speaker is not None:
+            spoken_s[group, speaker] = spoken_s.get((group, speaker), 0.0) + end_s - start_s
+    ordered = sorted(spoken_s, key=lambda place: (round(spoken_s[place], 3), [-ord(letter) for letter in place[1]]))
+    return dict(ordered)
+
+
+def _groups(utterances: pa.Table) -> list[str]:
+    groups: list[str] = utterances["group"].to_pylist()
+    return groups

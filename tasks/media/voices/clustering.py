@@ -1,0 +1,88 @@
+"""Group stretches of speech by voice: average linkage on cosine distances, with a threshold fitted to the recording.
+
+Recordings differ in how much a voice varies: read and synthetic speech little, acted speech much. The threshold is
+twice the distance of neighbouring stretches, most of which have the same voice (their 20th percentile), within limits.
+All constants were chosen on simulated conversations and on recordings of RAVDESS's actors 1 to 9 (docs/speakers.md).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHORTEST_STRETCH_S = 0.8
+"""Shorter stretches are assigned to a voice, but do not make one."""
+LEAST_SPEECH_S = 6.0
+"""A voice with less speech is not counted as one: its stretches go to the most similar other voice."""
+MOST_STRETCHES = 2_000
+"""So many are clustered, evenly spaced, since distances take memory in their square; the others are assigned."""
+_PERCENTILE, _FACTOR, _LOWEST, _HIGHEST = 20, 2.0, 0.2, 0.4
+_ROUNDS = 2
+SAME, DIFFERENT, OPEN = 1, -1, 0
+"""What is known about two stretches from captions."""
+_FARTHEST = 2.0
+
+Embeddings = NDArray[np.float64]
+
+
+def unit(vectors: NDArray[np.floating]) -> Embeddings:
+    """Return vectors scaled to length 1.
+
+    Args:
+        vectors: shape (…, n_values)
+    """
+    scaled: Embeddings = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+    return scaled
+
+
+def voices(stretches: Embeddings, seconds: NDArray[np.float64], related: NDArray[np.int8] | None = None) -> Embeddings:
+    """Return the embedding of each voice, shape (n_voices, n_values).
+
+    Args:
+        stretches: embeddings of length 1, in order of time, shape (n_stretches, n_values), at least one
+        seconds: their durations, shape (n_stretches,)
+        related: `SAME`, `DIFFERENT` or `OPEN` for each pair, shape (n_stretches, n_stretches)
+    """
+    long = np.flatnonzero(seconds >= SHORTEST_STRETCH_S)
+    long = long if long.size > 1 else np.arange(len(stretches))
+    threshold = _threshold(stretches[long])
+    if long.size > MOST_STRETCHES:
+        long = long[np.linspace(0, long.size - 1, MOST_STRETCHES).round().astype(np.int64)]
+    labels = _clusters(stretches[long], threshold, None if related is None else related[np.ix_(long, long)])
+    centres = _centres(stretches[long], seconds[long], labels, labels.max() + 1)
+    spoken_s = np.bincount(labels, seconds[long])
+    # the voice with the most speech stays even if that is little
+    centres = centres[spoken_s >= min(LEAST_SPEECH_S, float(spoken_s.max()))]
+    for _ in range(_ROUNDS):
+        nearest = (stretches @ centres.T).argmax(axis=1)
+        moved = _centres(stretches, seconds, nearest, len(centres))
+        centres = np.where(np.isin(np.arange(len(centres)), nearest)[:, None], moved, centres)
+    return centres
+
+
+def _threshold(stretches: Embeddings) -> float:
+    if len(stretches) < 2:
+        return _LOWEST
+    neighbours = 1 - (stretches[1:] * stretches[:-1]).sum(axis=1)
+    return float(np.clip(_FACTOR * np.percentile(neighbours, _PERCENTILE), _LOWEST, _HIGHEST))
+
+
+def _clusters(stretches: Embeddings, threshold: float, related: NDArray[np.int8] | None) -> NDArray[np.int64]:
+    from sklearn.cluster import AgglomerativeClustering
+
+    if len(stretches) < 2:
+        return np.zeros(len(stretches), dtype=np.int64)
+    distances = np.clip(1 - stretches @ stretches.T, 0, _FARTHEST)
+    if related is not None:
+        distances = np.where(related == SAME, 0, np.where(related == DIFFERENT, _FARTHEST, distances))
+    model = AgglomerativeClustering(
+        n_clusters=None, distance_threshold=threshold, metric="precomputed", linkage="average"
+    )
+    labels: NDArray[np.int64] = model.fit_predict(distances).astype(np.int64)
+    return labels
+
+
+def _centres(stretches: Embeddings, seconds: NDArray[np.float64], labels: NDArray[np.int64], n: int) -> Embeddings:
+    weighted = np.zeros((n, stretches.shape[1]))
+    np.add.at(weighted, labels, stretches * seconds[:, None])
+    return unit(weighted)
