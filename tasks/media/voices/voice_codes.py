@@ -31,7 +31,9 @@ def decode(codes: Sequence[str]) -> NDArray[np.float32]:
     Args:
         codes: from `encode`, all of the same length
     """
+    if not codes:
+        return np.empty((0, 0), np.float32)
     values = np.array([np.frombuffer(base64.b64decode(code), np.int8) for code in codes], dtype=np.float32)
-    lengths = np.linalg.norm(values.reshape(len(codes), -1), axis=1, keepdims=True)
-    embeddings: NDArray[np.float32] = values.reshape(len(codes), -1) / np.maximum(lengths, 1e-9)
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    embeddings: NDArray[np.float32] = values / np.maximum(lengths, 1e-9)
     return embeddings

@@ -30,6 +30,7 @@ class RunResults:
         scored: the recipe's predictions of labelled test rows, of its first seed
         utterances: those that `polarity` votes on
         utterances_after: `captions`, and each stage inserted between it and `polarity` → the utterances it wrote
+        voices: rows of `SPEAKER_VOICES`; none if speakers are not told apart
         rejects: stage → its `rejected` table, in the order of the DAG
         rejected_paths: stage → the path of that table
         metrics: of the experiment
@@ -44,6 +45,7 @@ class RunResults:
     utterances: pa.Table
     utterances_after: dict[str, pa.Table]
     votes: pa.Table
+    voices: pa.Table
     segment_index: pa.Table
     segmented: frozenset[str]
     featured: frozenset[str]
@@ -103,6 +105,7 @@ def read(experiment: str) -> RunResults:
         utterances=list(utterances.values())[-1],
         utterances_after=utterances,
         votes=tables.read(paths.VOTES, tables.VOTES),
+        voices=_voices(paths.SPEAKER_VOICES),
         segment_index=index,
         segmented=frozenset().union(*(_ids(paths.SHARDS / name) for name in sorted(set(index["shard"].to_pylist())))),
         # a recipe may keep rows that lack some of its features
@@ -140,6 +143,11 @@ def _recognised() -> list[dict[str, Any]]:
         return []
     rows: list[dict[str, Any]] = tables.read(paths.RECOGNISED, tables.RECOGNISED).to_pylist()
     return rows
+
+
+def _voices(path: Path) -> pa.Table:
+    empty = tables.SPEAKER_VOICES.empty_table()
+    return tables.read(path, tables.SPEAKER_VOICES) if path.exists() else empty
 
 
 def _digest(path: Path) -> str:

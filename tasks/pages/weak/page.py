@@ -10,7 +10,7 @@ from tasks.core import tables
 from tasks.core.config import Config
 from tasks.pages.common import templating
 from tasks.pages.experiment import page as experiment_page
-from tasks.pages.weak import by_video, charts, examples, funnel, protocol_text, vote_counts
+from tasks.pages.weak import by_video, charts, examples, funnel, protocol_text, speakers_by_video, vote_counts
 from tasks.pages.weak.inputs import RunResults
 
 LISTED_REJECTS = 1000
@@ -36,6 +36,7 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
     with_score = vote_counts.decided(results.votes, results.segmented)
     histogram = vote_counts.histogram(with_score["score"].to_pylist(), with_score["sentiment"].to_pylist())
     test_videos = by_video.test_videos(results.scored, results.videos.to_pylist())
+    speakers = speakers_by_video.speakers(results.voices.to_pylist())
     recipe = config.report.experiment
     sections = {name: getattr(config, name) for name in ("eligibility", "polarity", "evaluate")}
     sections |= {"transcribe": config.transcribe} if config.transcribe.is_on else {}
@@ -63,6 +64,8 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
         "histogram": histogram,
         "n_voted": with_score.num_rows,
         "videos": test_videos,
+        "speakers": speakers,
+        "n_persons": speakers_by_video.n_persons(speakers),
         "examples": examples.load(examples.choose(results.scored, config.report.segments_per_class), results),
         "reject_counts": [entry for stage, table in results.rejects.items() for entry in _by_reason(stage, table)],
         "rejects": results.rejects,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tasks.core.config import Config
-from tasks.labelling.votes import combine
+from tasks.labelling.votes import combine, eligibility
 from tasks.pages.weak import funnel
 from tasks.pages.weak.inputs import RunResults
 
@@ -43,9 +43,13 @@ def labels(config: Config) -> list[tuple[str, str]]:
     suitable = f"{lengths.min_duration_s:g} to {lengths.max_duration_s:g} s with at least {lengths.min_words} words"
     texts = {"never": "captions", "missing": "captions or recognised speech", "always": "recognised speech"}
     read = texts[config.transcribe.when]
+    whose = {
+        eligibility.ALL: "",
+        eligibility.MOST: " Only utterances of the speaker who speaks most in the video.",
+    }.get(lengths.speakers, f" Only utterances of the speaker named {lengths.speakers} in the captions.")
     return [
         ("Labels", f"Labels combine the votes of {', '.join(settings.voters)} on the {read} ({seen}). {how}"),
-        ("Utterances", f"Utterances of {suitable} besides stop words."),
+        ("Utterances", f"Utterances of {suitable} besides stop words.{whose}"),
     ]
 
 
@@ -111,6 +115,8 @@ def _losses(config: Config) -> dict[tuple[str, str], str]:
         ("polarity", "too short"): f"under {lengths.min_duration_s:g} s",
         ("polarity", "too long"): f"over {lengths.max_duration_s:g} s",
         ("polarity", "too few words"): f"fewer than {lengths.min_words} besides stop words",
+        ("polarity", eligibility.OTHER_SPEAKER): f"eligibility.speakers is {lengths.speakers}",
+        ("polarity", eligibility.UNKNOWN_SPEAKER): "no speech was detected in the utterance",
         ("polarity", combine.DIFFER): "neither all negative, nor all zero, nor all positive",
         ("polarity", combine.WEAK): f"the mean vote is not zero, but within ±{config.polarity.min_score:g}",
         ("polarity", combine.TIE): "two or more sentiments have the most votes, or are equally probable",
