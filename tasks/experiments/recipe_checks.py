@@ -103,7 +103,13 @@ def _of_target(plan: Plan) -> Iterator[str]:
 def _of_protocol(plan: Plan) -> Iterator[str]:
     # rows chosen by `only` may all have a column that others of the corpus lack: the utterance table shows it
     columns = None if plan.recipe.only else offered(plan.reader)
-    if columns is None or not (lacking := [name for name in plan.protocol.needed if name not in columns]):
+    if columns is None:
+        return
+    # deferred, as in `offered`
+    from tasks.corpora.readers import registry
+
+    depends = registry.corpus(plan.reader).depends
+    if not (lacking := [name for name in plan.protocol.needed if name not in columns | depends]):
         return
     possible = [form for kind, form in protocols.FORMS.items() if set(protocols.Protocol(kind).needed) <= columns]
     yield (

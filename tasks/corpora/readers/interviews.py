@@ -55,5 +55,6 @@ CORPUS = CorpusReader(
     read=_read,
     expected=_expected,
     offers=frozenset({"sentiment", "group", "split", "audio", "text"}),
+    depends=frozenset({"speaker"}),
     extra=EXTRA,
 )

@@ -167,6 +167,7 @@ class CorpusReader:
         read: corpus folder → utterances and rejects
         expected: rows → published counts and missing utterances
         offers: columns that every utterance with an emotion has; None if only reading shows it
+        depends: columns that every utterance has under some settings of the project
         sample: its simulated sample; None for a pool of corpora and for interviews
         extra: columns the corpus adds to the utterance table
         known_bad: stems or ids of broken files → what is wrong with them
@@ -184,6 +185,7 @@ class CorpusReader:
     read: Callable[[Path], ReaderOutput]
     expected: Callable[[Sequence[Row]], Expected]
     offers: frozenset[str] | None = None
+    depends: frozenset[str] = frozenset()
     sample: Sample | None = None
     extra: pa.Schema = field(default_factory=lambda: pa.schema([]))
     known_bad: Mapping[str, str] = field(default_factory=dict)

@@ -53,15 +53,17 @@ def reason(duration_s: float, text: str, settings: Eligibility) -> str | None:
 
 
 def _by_speaker(utterances: pa.Table, chosen: str) -> Sequence[str | None]:
-    if chosen == ALL:
-        return [None] * utterances.num_rows
     if NAME not in utterances.column_names:
+        if chosen == ALL:
+            return [None] * utterances.num_rows
         raise ConfigError(
             f"{paths.PARAMS}: eligibility.speakers: {chosen!r} needs speakers, which are not told apart; "
             "set speakers.when: always, or eligibility.speakers: all"
         )
     speakers: list[str | None] = utterances["speaker"].to_pylist()
-    if chosen == MOST:
+    if chosen == ALL:
+        matches = [True] * len(speakers)
+    elif chosen == MOST:
         most = _most_speech(utterances)
         matches = [speaker == most.get(group) for speaker, group in zip(speakers, _groups(utterances), strict=True)]
     else:

@@ -104,7 +104,7 @@ GUEST_AND_HOST = spoken(
 @pytest.mark.parametrize(
     ("speakers", "reasons"),
     [
-        ("all", [None, None, None, None, None, None, "too short"]),
+        ("all", [None, None, None, "unknown speaker", None, None, "too short"]),
         (
             "most",
             [None, "another speaker", None, "unknown speaker", None, "another speaker", "too short"],
