@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 
 SHORTEST_STRETCH_S = 0.8
 """Shorter stretches are assigned to a voice, but do not make one."""
-LEAST_SPEECH_S = 6.0
+LEAST_SPEECH_S = 3.0
 """A voice with less speech is not counted as one: its stretches go to the most similar other voice."""
+LITTLE_SPEECH_S = 15.0
+"""A cluster with less speech is joined to a similar one."""
+_JOINED, _JOINED_BY_SECOND, _JOINED_LEAST, _JOINED_MOST = 0.72, 0.016, 0.79, 0.87
+"""Similarity from which on it is joined: higher with more speech, whose embedding is less noisy."""
 MOST_STRETCHES = 2_000
 """So many are clustered, evenly spaced, since distances take memory in their square; the others are assigned."""
 _PERCENTILE, _FACTOR, _LOWEST, _HIGHEST = 20, 2.0, 0.2, 0.4
@@ -52,12 +56,32 @@ def voices(stretches: Embeddings, seconds: NDArray[np.float64], related: NDArray
     centres = _centres(stretches[long], seconds[long], labels, labels.max() + 1)
     spoken_s = np.bincount(labels, seconds[long])
     # the voice with the most speech stays even if that is little
-    centres = centres[spoken_s >= min(LEAST_SPEECH_S, float(spoken_s.max()))]
+    kept = spoken_s >= min(LEAST_SPEECH_S, float(spoken_s.max()))
+    centres = _joined(centres[kept], spoken_s[kept])
     for _ in range(_ROUNDS):
         nearest = (stretches @ centres.T).argmax(axis=1)
         moved = _centres(stretches, seconds, nearest, len(centres))
         centres = np.where(np.isin(np.arange(len(centres)), nearest)[:, None], moved, centres)
     return centres
+
+
+def _joined(centres: Embeddings, spoken_s: NDArray[np.float64]) -> Embeddings:
+    """Join clusters with little speech to similar ones, smallest first: short questions are unlike long answers."""
+    centres, spoken_s = centres.copy(), spoken_s.copy()
+    for small in np.argsort(spoken_s, kind="stable").tolist():
+        similarity = centres @ centres[small]
+        similarity[small] = -1
+        nearest = int(similarity.argmax())
+        if spoken_s[small] < LITTLE_SPEECH_S and similarity[nearest] >= _enough(spoken_s[small]):
+            pair = [small, nearest]
+            centres[nearest] = unit((centres[pair] * spoken_s[pair, None]).sum(axis=0))
+            spoken_s[nearest] += spoken_s[small]
+            centres[small], spoken_s[small] = 0, 0
+    return centres[spoken_s > 0]
+
+
+def _enough(spoken_s: float) -> float:
+    return float(np.clip(_JOINED + _JOINED_BY_SECOND * spoken_s, _JOINED_LEAST, _JOINED_MOST))
 
 
 def _threshold(stretches: Embeddings) -> float:
