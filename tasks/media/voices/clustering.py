@@ -57,7 +57,12 @@ def voices(stretches: Embeddings, seconds: NDArray[np.float64], related: NDArray
     spoken_s = np.bincount(labels, seconds[long])
     # the voice with the most speech stays even if that is little
     kept = spoken_s >= min(LEAST_SPEECH_S, float(spoken_s.max()))
-    centres = _joined(centres[kept], spoken_s[kept])
+    apart = np.zeros((len(centres), len(centres)), dtype=bool)
+    if related is not None:
+        members = np.eye(len(centres))[labels]
+        # captions mark more pairs of their stretches as different than as the same
+        apart = members.T @ related[np.ix_(long, long)] @ members < 0
+    centres = _joined(centres[kept], spoken_s[kept], apart[np.ix_(kept, kept)])
     for _ in range(_ROUNDS):
         nearest = (stretches @ centres.T).argmax(axis=1)
         moved = _centres(stretches, seconds, nearest, len(centres))
@@ -65,11 +70,17 @@ def voices(stretches: Embeddings, seconds: NDArray[np.float64], related: NDArray
     return centres
 
 
-def _joined(centres: Embeddings, spoken_s: NDArray[np.float64]) -> Embeddings:
-    """Join clusters with little speech to similar ones, smallest first: short questions are unlike long answers."""
+def _joined(centres: Embeddings, spoken_s: NDArray[np.float64], apart: NDArray[np.bool_]) -> Embeddings:
+    """Join clusters with little speech to similar ones, smallest first: short questions are unlike long answers.
+
+    Args:
+        centres: embedding of each cluster, shape (n_clusters, n_values)
+        spoken_s: its speech in seconds, shape (n_clusters,)
+        apart: pairs that captions keep apart, shape (n_clusters, n_clusters)
+    """
     centres, spoken_s = centres.copy(), spoken_s.copy()
     for small in np.argsort(spoken_s, kind="stable").tolist():
-        similarity = centres @ centres[small]
+        similarity = np.where(apart[small], -1, centres @ centres[small])
         similarity[small] = -1
         nearest = int(similarity.argmax())
         if spoken_s[small] < LITTLE_SPEECH_S and similarity[nearest] >= _enough(spoken_s[small]):

@@ -33,11 +33,12 @@ def insert_pace() -> None:
 
 def test_shipped_stages_in_their_order(project: Path) -> None:
     assert list(pipeline_file.upstream("report")) == [
-        "crawl", "transcribe", "captions", "speakers", "polarity", "segments", "interviews", "labels", "corpus@interviews",
-        "extract@interviews-mid-term", "inputs@interviews-source", "experiment@interviews-source",
+        "crawl", "transcribe", "captions", "speakers", "polarity", "segments", "interviews", "labels",
+        "corpus@interviews", "extract@interviews-mid-term", "inputs@interviews-source", "experiment@interviews-source",
     ]  # fmt: skip
     assert list(pipeline_file.rejected_tables()) == [
-        "crawl", "transcribe", "captions", "speakers", "polarity", "segments", "corpus@interviews", "extract@interviews-mid-term",
+        "crawl", "transcribe", "captions", "speakers", "polarity", "segments", "corpus@interviews",
+        "extract@interviews-mid-term",
     ]  # fmt: skip
     assert pipeline_file.rejected_tables()["crawl"] == paths.rejected("crawl")
     assert pipeline_file.utterance_tables() == {"captions": paths.UTTERANCES}
@@ -47,7 +48,14 @@ def test_shipped_stages_in_their_order(project: Path) -> None:
 def test_an_inserted_stage_comes_between_captions_and_polarity(project: Path) -> None:
     insert_pace()
     wired = Path("data/pace/utterances.parquet")
-    assert list(pipeline_file.rejected_tables())[:6] == ["crawl", "transcribe", "captions", "pace", "speakers", "polarity"]
+    assert list(pipeline_file.rejected_tables())[:6] == [
+        "crawl",
+        "transcribe",
+        "captions",
+        "pace",
+        "speakers",
+        "polarity",
+    ]
     assert pipeline_file.utterance_tables() == {"captions": paths.UTTERANCES, "pace": wired}
     assert pipeline_file.utterance_table() == wired
 

@@ -34,6 +34,9 @@ DETECTOR, ENCODER = "silero-vad", "ge2e-speaker-encoder"
 MEASURED = 3
 """First number of the seeds of measured conversations. Development used 1 and 9; 2 was measured before a change."""
 
+PLANTED = 4
+"""The same for planted voices, which were measured once before the threshold was raised."""
+
 Turns = list[tuple[float, float, str]]
 
 
@@ -159,12 +162,12 @@ def trimmed(samples: np.ndarray) -> np.ndarray:
 
 def test_planted_voices(tmp_path: Path) -> None:
     n_people, n_videos = 24, 40
-    people = conversations.people((MEASURED, 100), n_people, conversations.timbres(1, 2))
-    rng = np.random.default_rng(MEASURED)
+    people = conversations.people((PLANTED, 100), n_people, conversations.timbres(1, 2))
+    rng = np.random.default_rng(PLANTED)
     persons, videos, codes = list[int](), list[int](), list[str]()
     for video in range(n_videos):
         pair = rng.choice(len(people), 2, replace=False).tolist()
-        samples, turns, _ = simulated((MEASURED, 200 + video), [people[person] for person in pair])
+        samples, turns, _ = simulated((PLANTED, 200 + video), [people[person] for person in pair])
         result = Score().add(samples, turns, tmp_path / "sound.flac")
         for voice, person in _persons(result, turns):
             if result.spoken_s[voice] >= voice_codes.LEAST_SPEECH_S:
