@@ -54,7 +54,7 @@ def voices(stretches: Embeddings, seconds: NDArray[np.float64], related: NDArray
         long = long[np.linspace(0, long.size - 1, MOST_STRETCHES).round().astype(np.int64)]
     labels = _clusters(stretches[long], threshold, None if related is None else related[np.ix_(long, long)])
     centres = _centres(stretches[long], seconds[long], labels, labels.max() + 1)
-    spoken_s = np.bincount(labels, seconds[long])
+    spoken_s = np.bincount(labels, seconds[long]).astype(np.float64)
     # the voice with the most speech stays even if that is little
     kept = spoken_s >= min(LEAST_SPEECH_S, float(spoken_s.max()))
     apart = np.zeros((len(centres), len(centres)), dtype=bool)
