@@ -15,6 +15,8 @@ RECIPE, SHUFFLED, ONLY, HELD_OUT = "recipe", "shuffled", "only", "held-out"
 ADAPTED, ADAPTED_HELD_OUT = "adapted", "adapted held-out"
 ADAPTING = frozenset({ADAPTED, ADAPTED_HELD_OUT})
 """Variants whose vectors are adapted to each speaker."""
+FAMILY = "family|"
+"""Beginning of the names of probes with a family of features from other rows."""
 INSIDE_TRAINING = frozenset({HELD_OUT, ADAPTED_HELD_OUT})
 """Variants on folds inside the training part."""
 TUNED_THRESHOLD = "tuned"

@@ -18,11 +18,11 @@ from tasks.core import paths, tables
 from tasks.core.config import Section
 from tasks.core.results import Result
 from tasks.evaluation.protocols import Split
-from tasks.experiments import adaptation, modalities, scoring
+from tasks.experiments import adaptation, families, modalities, scoring
 from tasks.experiments import data as experiment_data
 from tasks.experiments.adaptation import Speakers
 from tasks.experiments.data import Data
-from tasks.experiments.fit_item import ADAPTING, FITTED, RECIPE, SHUFFLED, TUNED, TUNED_THRESHOLD, Fit
+from tasks.experiments.fit_item import ADAPTING, FAMILY, FITTED, RECIPE, SHUFFLED, TUNED, TUNED_THRESHOLD, Fit
 from tasks.experiments.fitted_model import Fitted, demand_fitted_inside, train
 from tasks.experiments.folds import inner_folds, split_of
 from tasks.experiments.plan import Plan
@@ -154,13 +154,21 @@ def _of_speakers(speakers: Speakers | None) -> list[tuple[str, bytes]]:
 
 
 def _probes(item: Fit, fitted: Fitted, data: Data, split: Split) -> list[Probe]:
-    """Return the test part's scores with one modality changed, by `MODALITY|HOW`; none for baselines."""
+    """Return the test part's scores with a family of features or a modality changed; none for baselines."""
     plan = item.plan
-    available = modalities.available(plan.modalities, data.lacking, data.ids.size)
-    if item.variant != RECIPE or len(available) < 2 or plan.task != "classes" or not split.test.size:
+    if item.variant != RECIPE or plan.task != "classes" or not split.test.size:
         return []
-    changes = modalities.changed(available, data.inputs.rows(split.test), item.seed, lacking=plan.model.lacking)
-    return [(f"{change.modality}|{change.how}", fitted.scores(change.inputs).tolist()) for change in changes]
+    tested = data.inputs.rows(split.test)
+    by_family = families.permuted(tested, data.cards, item.seed) if "sound" in plan.modalities else ()
+    probes = [(f"{FAMILY}{name}", fitted.scores(rows).tolist()) for name, rows in by_family]
+    available = modalities.available(plan.modalities, data.lacking, data.ids.size)
+    if len(available) < 2:
+        return probes
+    changes = modalities.changed(available, tested, item.seed, lacking=plan.model.lacking)
+    return [
+        *probes,
+        *((f"{change.modality}|{change.how}", fitted.scores(change.inputs).tolist()) for change in changes),
+    ]
 
 
 def _thresholds(plan: Plan, fitted: Fitted, inputs: Inputs, target: NDArray[Any], split: Split) -> NDArray[np.float64]:

@@ -17,8 +17,19 @@ from tasks.core.config import Clips
 from tasks.corpora import labels
 from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import SEVERAL_VALUES, Bootstrap, headline_measure, kind_of
-from tasks.experiments import abstention, adapted_results, calibration, folds, matching, modalities, references, scoring
-from tasks.experiments.fit_item import ADAPTING, FINAL, HELD_OUT, INSIDE_TRAINING, ONLY, RECIPE
+from tasks.experiments import (
+    abstention,
+    adapted_results,
+    behaviour,
+    calibration,
+    folds,
+    matching,
+    modalities,
+    references,
+    scoring,
+)
+from tasks.experiments import data as experiment_data
+from tasks.experiments.fit_item import ADAPTING, FAMILY, FINAL, HELD_OUT, INSIDE_TRAINING, ONLY, RECIPE
 from tasks.experiments.model_folder import Kept
 from tasks.experiments.plan import Plan
 from tasks.experiments.runs import MAJORITY, Fits, Scorer, modalities_of
@@ -109,6 +120,11 @@ def metrics(
     }
     if plan.task == "classes":
         metrics["calibration"] = _calibration(scorer, all_fits, tested, model)
+        if "sound" in plan.modalities:
+            metrics["behaviour"] = {
+                "groups": behaviour.by_group(scorer, main_runs, experiment_data.table(plan)),
+                "importance": behaviour.importance(scorer, main, main_runs),
+            }
         metrics["abstention"] = _abstention(scorer, tested, model)
         if plan.recipe.adapt:
             by_fold = partial(_folds, scorer)
@@ -332,7 +348,8 @@ def _modalities(
             chosen = modalities_of(fits.items[0], scorer.plan)
             add(chosen, modalities.ALONE, tested[fits.name], scored[fits.name])
     main = all_fits[0]
-    for key in dict.fromkeys(key for record in main.records for key, _ in record["probes"]):
+    keys = dict.fromkeys(key for record in main.records for key, _ in record["probes"])
+    for key in (key for key in keys if not key.startswith(FAMILY)):
         modality, _, how = key.partition("|")
         records = tuple({**record, "scores": dict(record["probes"]).get(key, [])} for record in main.records)
         runs = scorer.runs(Fits(key, main.items, records))

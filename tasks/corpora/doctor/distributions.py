@@ -22,8 +22,8 @@ def by_attribute(rows: Sequence[Row]) -> dict[str, Distribution]:
         rows: utterances, with the corpus's own columns
     """
     values = {
-        "sex": [_sex(row) for row in rows],
-        "intensity": [_intensity(row) for row in rows],
+        "sex": [sex(row) for row in rows],
+        "intensity": [intensity(row) for row in rows],
         "age": [_age_group(row) for row in rows],
     }
     labels = [row["emotion"] or row["sentiment"] or "" for row in rows]
@@ -42,12 +42,22 @@ def _place(value: str) -> tuple[bool, int, str]:
     return value == NOT_STATED, _INTENSITIES.index(value) if value in _INTENSITIES else 0, value
 
 
-def _sex(row: Row) -> str | None:
+def sex(row: Row) -> str | None:
+    """Return the speaker's sex in lower case, if the corpus states it.
+
+    Args:
+        row: an utterance, with the corpus's own columns
+    """
     # CREMA-D's table capitalises it
     return str(row["sex"]).lower() if row.get("sex") else None
 
 
-def _intensity(row: Row) -> str | None:
+def intensity(row: Row) -> str | None:
+    """Return the intensity of the emotion, if the corpus states it.
+
+    Args:
+        row: an utterance, with the corpus's own columns
+    """
     return row.get("intensity") or row.get("level")
 
 

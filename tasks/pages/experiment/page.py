@@ -85,6 +85,7 @@ def context(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData)
         "adapted_folds": adaptation.folds(results),
         "adapted_in_words": adaptation.sentences(results),
         "adaptation_warning": adaptation.warning(results),
+        "behaviour": results.get("behaviour"),
         "abstention": results.get("abstention"),
         "alone": (results.get("calibration") or {}).get("alone"),
         "title": f"{results['experiment']} (simulated)" if results["simulated"] else results["experiment"],

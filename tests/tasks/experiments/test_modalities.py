@@ -156,7 +156,7 @@ def test_the_verdict_is_on_the_best_single_modality(gain: dict[str, float | None
 
     nothing = {"value": 0.0, "low": None, "high": None}
     figures = {
-        "task": "classes", "reader": "ravdess", "protocol": "speaker-out(6)",
+        "task": "classes", "reader": "ravdess", "protocol": "speaker-out(6)", "outputs": ["anger", "joy"],
         "modalities": [
             entry(["text"], 0.4, nothing),
             entry(["sound"], 0.5, gain),
