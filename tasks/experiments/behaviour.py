@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.corpora.doctor import distributions
+from tasks.corpora.readers.reading import Row
 from tasks.evaluation import scores
 from tasks.evaluation.splits import Labels
 from tasks.experiments import scoring
@@ -23,7 +24,7 @@ MOST_SPEAKERS = 100
 _MEASURES = ("uar", "accuracy")
 
 
-def by_group(scorer: Scorer, runs: Sequence[Run], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def by_group(scorer: Scorer, runs: Sequence[Run], rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return the scores of each sex, intensity and speaker that the corpus states.
 
     Intervals are bootstrapped over speakers; those of a single speaker over utterances.
@@ -43,7 +44,7 @@ def by_group(scorer: Scorer, runs: Sequence[Run], rows: Sequence[Mapping[str, An
     return entries
 
 
-def attributes(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+def attributes(rows: Sequence[Row]) -> dict[str, dict[str, str]]:
     """Return attribute → utterance → value; utterances without it are left out.
 
     Args:
