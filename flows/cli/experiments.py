@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -103,6 +104,42 @@ def run_experiments(
     in_process.bring_up_to_date([f"page@{name}" for name in names], say=typer.echo)
     results = [metrics for name in names if (metrics := _metrics(name)) is not None]
     experiment_screen.overview(config, results, only=names)
+
+
+@app.command()
+def robustness(
+    name: Annotated[str, typer.Argument(help="Experiment of params.yaml that reads sound.")],
+    most: Annotated[int, typer.Option(min=0, help="Test utterances that are altered; 0: all.")] = 400,
+    browse: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Score a recipe on its test utterances as recordings alter them.
+
+    12 dB louder and softer, noise at 20 dB SNR, telephone bandwidth, and MP3 of 32 kbit/s; the models are those of the
+    experiment's folds. Features are extracted again for each.
+
+    Example: [bold]undertone experiment robustness ravdess-functionals-svm[/]
+    """
+    from flows.cli.screens import experiments as experiment_screen
+    from flows.runs import in_process
+    from tasks.core import bugs, each, paths, tables
+    from tasks.experiments import plan, plan_checks
+    from tasks.experiments.checkpoint_list import registered
+    from tasks.on_demand import robustness as measured
+    from tasks.pages.experiment import robustness_page
+
+    config = registered(load_settings())
+    recipe = measured.demand_acoustic(plan.plan(demand_experiment(config, name), config))
+    plan_checks.demand_checkpoints([recipe])
+    in_process.bring_up_to_date([f"inputs@{name}"], say=typer.echo)
+    with bugs.recorded(f"robustness@{name}"):
+        result = measured.measure(name, config, each=each.local(config.runtime), most=most)
+    target = paths.folder(f"robustness@{name}") / "index.html"
+    listing = target.with_name("robustness.json")
+    tables.write_text(listing, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    tables.write_text(target, robustness_page.render(result))
+    experiment_screen.robustness(result)
+    typer.echo(f"As JSON: {listing.resolve()}")
+    show_page(target, browse=browse)
 
 
 @app.command()

@@ -51,6 +51,23 @@ def fits(recipe: Plan, data: Data, each: Each, *, wanted: Callable[[Fit], bool] 
         yield Fits(name, tuple(items[k] for k in chosen), tuple(records[k] for k in chosen))
 
 
+def of_folds(recipe: Plan, data: Data, each: Each) -> Fits:
+    """Return the fits of the recipe itself on the folds of its first seed, with their models' files.
+
+    Args:
+        recipe: the recipe
+        data: its rows
+        each: maps fits
+    """
+    stage, seed = f"experiment@{recipe.name}", recipe.recipe.seeds[0]
+    base = Fit(recipe, data.digest, _model_version(recipe), 0, seed)
+    items = [replace(base, fold=fold) for fold in range(len(folds.folds(recipe, data, seed)))]
+    items = [replace(item, keep=True) for item in _tuned(items, recipe, stage, each)]
+    work = Work(stage, fitting.fit_one, Section(), FITTED, version=_fitting_version())
+    records = [outcome.result().rows.to_pylist()[0] for outcome in each(work, items)]
+    return Fits(RECIPE, tuple(items), tuple(records))
+
+
 def _items(recipe: Plan, data: Data) -> Iterator[Fit]:
     """Yield every fit, at the first point of the grid."""
     seeds = recipe.recipe.seeds

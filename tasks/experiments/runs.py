@@ -117,7 +117,7 @@ class Scorer:
                 given = np.array(record["scores"], dtype=np.float64)
                 values = scoring.aligned(given, record["outputs"], self.data.outputs)
                 parts.setdefault((item.seed, item.number), []).append((rows, item.fold, values))
-        return [self._gathered(of_run) for _, of_run in sorted(parts.items())]
+        return [self.gathered(of_run) for _, of_run in sorted(parts.items())]
 
     def of_model(self, rows: Rows, scores: Scores, names: Sequence[str]) -> Run:
         """Return a single model's predictions as a run of utterances.
@@ -127,7 +127,7 @@ class Scorer:
             scores: shape (n, n_outputs)
             names: of the columns of the scores
         """
-        return self._of_utterances(self._gathered([(rows, 0, scoring.aligned(scores, names, self.data.outputs))]))
+        return self._of_utterances(self.gathered([(rows, 0, scoring.aligned(scores, names, self.data.outputs))]))
 
     def majority(self, splits: Sequence[Split]) -> Run:
         """Return the baseline of one constant answer: the commonest class, or the mean, of all folds' training parts.
@@ -145,7 +145,7 @@ class Scorer:
         else:
             row = np.atleast_1d(target.mean(axis=0))
         parts = [(split.test, number, np.tile(row, (split.test.size, 1))) for number, split in enumerate(splits)]
-        return self._of_utterances(self._gathered(parts))
+        return self._of_utterances(self.gathered(parts))
 
     def predicted(self, run: Run) -> Labels:
         """Return the predicted class of every row of a run, shape (n,).
@@ -203,8 +203,12 @@ class Scorer:
     def _per_fold(self) -> bool:
         return self.plan.protocol.averaging == "per fold"
 
-    def _gathered(self, parts: Sequence[Predictions]) -> Run:
-        """Return the predictions of several folds as one run, sorted by row, then fold."""
+    def gathered(self, parts: Sequence[Predictions]) -> Run:
+        """Return the predictions of several folds as one run, sorted by row, then fold.
+
+        Args:
+            parts: of each fold
+        """
         rows, scores = (np.concatenate([part[k] for part in parts]) for k in (0, 2))
         fold = np.concatenate([np.full(part[0].size, part[1]) for part in parts])
         order = np.lexsort((fold, rows))

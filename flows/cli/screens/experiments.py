@@ -229,6 +229,26 @@ def price(price: Mapping[str, Any]) -> None:
         console.print(Text(note, "dim"))
 
 
+def robustness(result: Mapping[str, Any]) -> None:
+    """Print a recipe's scores on altered sound.
+
+    Args:
+        result: content of `robustness.json`
+    """
+    from tasks.pages.experiment import robustness_page
+
+    right = (Column(Text(name), justify="right") for name in ("n", "score", "loss", "other class"))
+    title = result["experiment"] + (" (simulated)" if result["simulated"] else "")
+    table = Table("sound", *right, title=Text(title))
+    for row in robustness_page.rows(result):
+        loss = row.loss.signed.replace(" (", "\n(") if row.loss else ""
+        changed = "" if row.changed is None else f"{row.changed:.1%}"
+        table.add_row(row.alteration, f"{row.n:,}", f"{row.score.value:.3f}\n({row.score.interval})", loss, changed)
+    console = Console()
+    console.print(table)
+    console.print(Text(robustness_page.sentence(result), "bold"))
+
+
 def _interval(score: Mapping[str, Any]) -> str:
     if score["low"] is None:
         return f"{score['value']:.3f}"
