@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ def gain(samples: Samples, decibels: float) -> Samples:
         samples: full scale 1, shape (n_samples,)
         decibels: gain
     """
-    return np.clip(samples * np.float32(10 ** (decibels / 20)), -1, 1).astype(np.float32)
+    return _clipped(samples * np.float32(10 ** (decibels / 20)))
 
 
 def with_noise(samples: Samples, snr_db: float, key: str) -> Samples:
@@ -41,7 +42,7 @@ def with_noise(samples: Samples, snr_db: float, key: str) -> Samples:
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
     level = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if samples.size else 0.0
     noise = np.random.default_rng(seed).normal(scale=level * 10 ** (-snr_db / 20), size=samples.size)
-    return np.clip(samples + noise, -1, 1).astype(np.float32)
+    return _clipped(samples + noise)
 
 
 def telephone(samples: Samples, rate_hz: int) -> Samples:
@@ -55,8 +56,7 @@ def telephone(samples: Samples, rate_hz: int) -> Samples:
 
     factor = rate_hz // _TELEPHONE_RATE_HZ
     filtered = sosfilt(butter(_ORDER, _TELEPHONE_HZ, "bandpass", fs=rate_hz, output="sos"), samples)
-    narrow = resample_poly(resample_poly(filtered, 1, factor), factor, 1)[: samples.size]
-    return np.clip(narrow, -1, 1).astype(np.float32)
+    return _clipped(resample_poly(resample_poly(filtered, 1, factor), factor, 1)[: samples.size])
 
 
 def mp3(samples: Samples, rate_hz: int) -> Samples:
@@ -82,8 +82,12 @@ def mp3(samples: Samples, rate_hz: int) -> Samples:
     decoded, _ = soundfile.read(coded, dtype="float32")
     aligned = np.zeros_like(samples)
     part = decoded[_MP3_DELAY : _MP3_DELAY + samples.size]
-    aligned[: part.size] = np.clip(part, -1, 1)
+    aligned[: part.size] = _clipped(part)
     return aligned
+
+
+def _clipped(samples: Any) -> Samples:
+    return np.asarray(np.clip(samples, -1, 1), dtype=np.float32)
 
 
 ALTERATIONS: Mapping[str, Alteration] = MappingProxyType(
