@@ -1,4 +1,4 @@
-"""Linear models over vectors: logistic and ridge regression.
+"""Linear models over vectors: logistic and ridge regression, and least squares for classes.
 
 scikit-learn fits; scores are computed here, from the arrays that are saved. So a fitted model and the one loaded from
 its files give identical scores, equal to scikit-learn's up to rounding (1e-9 in the tests). Features are not scaled.
@@ -48,6 +48,22 @@ class RidgeSettings:
     """Settings of ridge regression: alpha, the strength of the L2 penalty."""
 
     alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        above_zero("alpha", self.alpha)
+
+
+@dataclass(frozen=True)
+class RidgeClassifierSettings:
+    """Settings of least squares for classes.
+
+    Args:
+        alpha: strength of the L2 penalty
+        class_weight: as in `LogisticSettings`
+    """
+
+    alpha: float = 1.0
+    class_weight: Literal["none", "balanced"] = "none"
 
     def __post_init__(self) -> None:
         above_zero("alpha", self.alpha)
@@ -176,6 +192,29 @@ class Ridge(LinearEstimator):
         self._set_linear(Linear(outputs, coef, intercept, "identity", tuple(notes)))
 
 
+class RidgeClassifier(LinearEstimator):
+    """Least squares with an L2 penalty on -1 and 1 for each class, solved exactly; scores are decision values.
+
+    Rifkin, Yeo & Poggio (2003), "Regularized least-squares classification", in Advances in Learning Theory. With more
+    features than rows it costs one system of equations of the rows, and is as good as a support vector machine or
+    better.
+    """
+
+    settings: RidgeClassifierSettings
+
+    def _fit(self, part: TrainingPart, development: Development | None, folder: Path | None) -> None:
+        from sklearn.linear_model import RidgeClassifier as Classifier
+
+        classes = classes_of(part.target)
+        model = Classifier(alpha=self.settings.alpha, class_weight=class_weight(self.settings.class_weight))
+        with noted() as notes:
+            model.fit(part.inputs.matrix(), part.target.astype(str), sample_weight=part.weights)
+        coef, intercept = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
+        if len(classes) == 2:
+            coef, intercept = np.concatenate([-coef, coef]), np.concatenate([-intercept, intercept])
+        self._set_linear(Linear(classes, coef, intercept, "identity", tuple(notes)))
+
+
 @contextmanager
 def noted() -> Iterator[list[str]]:
     """Collect scikit-learn's warnings that a fit did not converge or is ill-conditioned, one line each."""
@@ -255,6 +294,14 @@ MODELS: tuple[Model, ...] = (
         settings=RidgeSettings,
         make=Ridge,
         tasks=frozenset({"values"}),
+        probabilities=False,
+    ),
+    Model(
+        name="ridge-classifier",
+        title="Least squares with an L2 penalty, for classes: of many features and few rows",
+        takes=frozenset({"vector"}),
+        settings=RidgeClassifierSettings,
+        make=RidgeClassifier,
         probabilities=False,
     ),
 )

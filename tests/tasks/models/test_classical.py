@@ -135,6 +135,36 @@ def test_ridge_over_several_values_is_a_ridge_for_each() -> None:
     np.testing.assert_array_equal(loaded.scores(inputs), fitted.scores(inputs))
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_least_squares_are_those_of_a_value_for_each_class(n_classes: int) -> None:
+    inputs, target = drawn(n_classes)
+    weights = np.random.default_rng(3).uniform(0.2, 1.8, len(target))
+    model, values = registry.model("ridge-classifier"), registry.model("ridge")
+    fitted = model.make(model.settings(alpha=2.0), 0).fit(inputs, target, weights=weights)
+    assert fitted.outputs_ == tuple(np.unique(target))
+    scores = fitted.scores(inputs)
+    for column, name in enumerate(fitted.outputs_):
+        signs = np.where(target == name, 1.0, -1.0)
+        alone = values.make(values.settings(alpha=2.0), 0).fit(inputs, signs, weights=weights)
+        np.testing.assert_allclose(scores[:, column], alone.scores(inputs)[:, 0], atol=1e-10)
+    loaded = model.load(model.settings(), fitted.files())
+    np.testing.assert_array_equal(loaded.scores(inputs), scores)
+
+
+def test_least_squares_with_balanced_classes_call_the_rare_class() -> None:
+    rng = np.random.default_rng(4)
+    features = np.concatenate([rng.normal(0, 1, (190, 2)), rng.normal(1.5, 1, (10, 2))])
+    target = np.array(["common"] * 190 + ["rare"] * 10)
+    inputs, model = Inputs(target, {"f": features}), registry.model("ridge-classifier")
+    called = {
+        weight: (
+            model.make(model.settings(class_weight=weight), 0).fit(inputs, target).scores(inputs).argmax(1) == 1
+        ).sum()
+        for weight in ("none", "balanced")
+    }
+    assert called["none"] < 5 < called["balanced"]
+
+
 def test_what_does_not_converge_is_noted_and_kept() -> None:
     inputs, target = drawn(3)
     fitted = classical.Logistic(classical.LogisticSettings(max_iter=2)).fit(inputs, target)
