@@ -30,6 +30,7 @@ WHISPER = "whisper-base"
 Vector = NDArray[np.float32]
 States = NDArray[np.float32]
 _SHORTEST_PIECE_S = 1.0
+_SLOWEST, _FASTEST = 0.5, 2.0
 _WITH_ATTENTION_MASK = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat")
 
 
@@ -80,6 +81,8 @@ class SpeechEncoderSettings:
         layers: as `layer` in `SpeechStateSettings`; none: all layers of the transformer but its input
         statistics: of each feature over the frames of all pieces, layer after layer: their mean, or their mean and
             standard deviation
+        speeds: the sound is also played faster or slower, which changes pitch and tempo as another speaker would, and
+            the statistics of all versions are averaged; 1: as it is
         max_duration_s: as in `SpeechStateSettings`; Whisper has positions for 30 s
         batch_size: as in `SpeechStateSettings`; Whisper's pieces are processed one by one
     """
@@ -88,6 +91,7 @@ class SpeechEncoderSettings:
     checkpoint: str = WHISPER
     layers: tuple[int, ...] = ()
     statistics: Literal["mean", "mean-deviation"] = "mean-deviation"
+    speeds: tuple[float, ...] = (1.0,)
     max_duration_s: float = 30.0
     batch_size: int = 8
 
@@ -95,6 +99,8 @@ class SpeechEncoderSettings:
         SpeechStateSettings(self.checkpoint, max_duration_s=self.max_duration_s, batch_size=self.batch_size)
         if len(set(self.layers)) < len(self.layers):
             raise ValueError(f"layers is {list(self.layers)}; expected each of them once")
+        if not self.speeds or not all(_SLOWEST <= speed <= _FASTEST for speed in self.speeds):
+            raise ValueError(f"speeds is {list(self.speeds)}; expected numbers from {_SLOWEST} to {_FASTEST}")
 
 
 class SpeechModel(Protocol):
@@ -307,10 +313,15 @@ def _start_statistics(settings: SpeechEncoderSettings) -> Callable[[Sequence[Sou
     layers = [_layer(layer, "one of layers", settings.checkpoint, model.n_layers) for layer in wanted]
 
     def summarise(batch: Sequence[Sound]) -> list[Vector]:
-        moments = [_Moments() for _ in batch]
-        for number, states in _in_pieces(model, batch, layers, settings.max_duration_s):
-            moments[number].add(states)
-        return [sums.vector(settings.statistics == "mean-deviation") for sums in moments]
+        versions = []
+        for speed in settings.speeds:
+            # a sound that is said to have a lower rate becomes longer
+            played = [Sound(sound.samples, round(sound.rate_hz * speed)) for sound in batch]
+            moments = [_Moments() for _ in batch]
+            for number, states in _in_pieces(model, played, layers, settings.max_duration_s):
+                moments[number].add(states)
+            versions.append([sums.vector(settings.statistics == "mean-deviation") for sums in moments])
+        return [np.mean(vectors, axis=0).astype(np.float32) for vectors in zip(*versions, strict=True)]
 
     return summarise
 
@@ -329,14 +340,13 @@ class _Moments:
         self._sum = self._sum + precise.sum(axis=1)
         self._squares = self._squares + (precise**2).sum(axis=1)
 
-    def vector(self, deviation: bool) -> Vector:
-        """Return the statistics of layer after layer, float32, shape (n_layers * n_statistics * n_features,)."""
+    def vector(self, deviation: bool) -> NDArray[np.float64]:
+        """Return the statistics of layer after layer, shape (n_layers * n_statistics * n_features,)."""
         mean = self._sum / self._n_frames
         parts = [mean]
         if deviation:
             parts.append(np.sqrt(np.maximum(self._squares / self._n_frames - mean**2, 0.0)))
-        joined: Vector = np.stack(parts, axis=1).reshape(-1).astype(np.float32)
-        return joined
+        return np.stack(parts, axis=1).reshape(-1)
 
 
 EXTRACTORS = (

@@ -285,6 +285,18 @@ def test_statistics_of_long_sound_are_over_all_its_pieces(encoder: str, sound: C
     np.testing.assert_allclose(vector, np.concatenate([states.mean(axis=0), states.std(axis=0)]), atol=1e-5)
 
 
+def test_speeds_are_averaged(encoder: str, sound: Callable[..., Sound]) -> None:
+    clip = sound(1.0)
+    plain = started("speech-encoder", encoder)
+    (both,) = started("speech-encoder", encoder, speeds=[1.0, 0.8])([clip])
+    slow = replace(clip, rate_hz=12_800)
+    expected = np.mean([plain([clip])[0], plain([slow])[0]], axis=0)
+    np.testing.assert_allclose(both, expected, atol=1e-5)
+    assert not np.allclose(both, plain([clip])[0], atol=1e-3)
+    with pytest.raises(ConfigError, match=r"speeds is \[0.1\]; expected numbers from 0.5 to 2.0"):
+        settings_of(KINDS["speech-encoder"].settings, {"speeds": [0.1]}, "features.x")
+
+
 def test_layers_are_checked(encoder: str) -> None:
     with pytest.raises(ConfigError, match=r"one of layers is 3; checkpoint .* has layers 0 to 2"):
         started("speech-encoder", encoder, layers=[1, 3])
