@@ -15,6 +15,8 @@ from tasks.core import each, paths
 from tasks.core.config import load
 from tasks.corpora import intake
 from tasks.experiments import recipe_book
+from tasks.on_demand import recipe_adaptation
+from tasks.weights import store
 
 pytest.importorskip("torch", reason="sentence embeddings need the extra `deep`")
 pytestmark = [pytest.mark.bench, pytest.mark.real, pytest.mark.timeout(7200), pytest.mark.filterwarnings("default")]
@@ -38,10 +40,12 @@ def measure(folder: Path, real_data: Path, monkeypatch: pytest.MonkeyPatch) -> M
         features, experiments = recipe_book.entries(system, recipe, corpus)
         known = load(paths.PARAMS)
         entry = {corpus: {"reader": corpus, "path": str(real_data / corpus)}}
-        intake.write_entries(paths.PARAMS, {"corpora": {} if corpus in known.corpora else entry, "features": features,
-                                            "experiments": experiments})  # fmt: skip
+        intake.write_entries(paths.PARAMS, {"corpora": {} if corpus in known.corpora else entry})
+        ((name, recipe_entry),) = experiments.items()
+        stock = recipe_book.stock(system, recipe)
+        adapted, _ = recipe_adaptation.adapted(stock, features, name, recipe_entry, load(paths.PARAMS))
+        intake.write_entries(paths.PARAMS, {"features": features, "experiments": {name: adapted}})
         settings = load(paths.PARAMS)
-        (name,) = experiments
         done = [] if paths.utterances(corpus).is_file() else [f"corpus@{corpus}"]
         done += [f"extract@{one}" for one in features if not paths.features(corpus, one).is_dir()]
         for stage in (*done, f"experiment@{name}"):
@@ -120,3 +124,15 @@ def test_the_price_of_the_leak_on_tess(measure: Measure) -> None:
     assert not across["leaky"]
     assert at_random["leaky"]
     assert at_random["scores"]["uar"]["value"] > across["scores"]["uar"]["value"] + 0.1
+
+
+@pytest.mark.skipif(not store.is_here("whisper-base"), reason=store.missing("whisper-base"))
+@pytest.mark.parametrize(("corpus", "uar"), [("ravdess", 0.76), ("tess", 0.68)])
+def test_whispers_encoder_tells_emotions_of_unheard_speakers(measure: Measure, corpus: str, uar: float) -> None:
+    found = measure("speech-models", "whisper", corpus)
+    assert found["scores"]["uar"]["value"] >= uar
+    assert found["baselines"]["shuffled labels"]["uar"]["value"] < 1 / len(found["outputs"]) + 0.04
+
+
+def test_least_squares_over_functionals_without_pretrained_weights(measure: Measure) -> None:
+    assert measure("acoustic", "functionals-ridge", "ravdess")["scores"]["uar"]["value"] >= 0.64

@@ -54,6 +54,7 @@ FAMILIES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "resnet": ([STEPS], BLOCKS),
     "resnext": ([STEPS], BLOCKS),
     "ridge": ([VECTOR], {}),
+    "ridge-classifier": ([VECTOR], {}),
     "speech-fine-tuned": ([STEPS], {**SMALL, "accumulate": 1, "spec_augment": False}),
     "stacking": ([VECTOR, STEPS], {"base": BRANCHES, "folds": 2}),
     "tf-idf": ([WORDS], {}),

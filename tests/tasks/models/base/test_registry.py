@@ -21,6 +21,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "logistic": {},
     "linear-svm": {},
     "rbf-svm": {},
+    "ridge-classifier": {},
     "xgboost": {"n_estimators": 10},
     "tf-idf": {},
     "stacking": BOTH,
