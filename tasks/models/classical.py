@@ -193,7 +193,10 @@ class Ridge(LinearEstimator):
 
 
 class RidgeClassifier(LinearEstimator):
-    """Least squares with an L2 penalty on -1 and 1 for each class, solved exactly; scores are decision values.
+    """Least squares with an L2 penalty on -1 and 1 for each class, solved exactly.
+
+    Scores are the softmax over the classes' values. Of two classes with values -v and v that is (1 + v) / 2 in first
+    order, which is what the squares estimate. They are cautious probabilities: calibration sharpens them.
 
     Rifkin, Yeo & Poggio (2003), "Regularized least-squares classification", in Advances in Learning Theory. With more
     features than rows it costs one system of equations of the rows, and is as good as a support vector machine or
@@ -212,7 +215,7 @@ class RidgeClassifier(LinearEstimator):
         coef, intercept = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
         if len(classes) == 2:
             coef, intercept = np.concatenate([-coef, coef]), np.concatenate([-intercept, intercept])
-        self._set_linear(Linear(classes, coef, intercept, "identity", tuple(notes)))
+        self._set_linear(Linear(classes, coef, intercept, "softmax", tuple(notes)))
 
 
 @contextmanager
@@ -302,6 +305,5 @@ MODELS: tuple[Model, ...] = (
         takes=frozenset({"vector"}),
         settings=RidgeClassifierSettings,
         make=RidgeClassifier,
-        probabilities=False,
     ),
 )

@@ -143,10 +143,13 @@ def test_least_squares_are_those_of_a_value_for_each_class(n_classes: int) -> No
     fitted = model.make(model.settings(alpha=2.0), 0).fit(inputs, target, weights=weights)
     assert fitted.outputs_ == tuple(np.unique(target))
     scores = fitted.scores(inputs)
-    for column, name in enumerate(fitted.outputs_):
+    np.testing.assert_allclose(scores.sum(axis=1), 1.0)
+    expected = []
+    for name in fitted.outputs_:
         signs = np.where(target == name, 1.0, -1.0)
         alone = values.make(values.settings(alpha=2.0), 0).fit(inputs, signs, weights=weights)
-        np.testing.assert_allclose(scores[:, column], alone.scores(inputs)[:, 0], atol=1e-10)
+        expected.append(np.exp(alone.scores(inputs)[:, 0]))
+    np.testing.assert_allclose(scores, np.transpose(expected / np.sum(expected, axis=0)), atol=1e-10)
     loaded = model.load(model.settings(), fitted.files())
     np.testing.assert_array_equal(loaded.scores(inputs), scores)
 
