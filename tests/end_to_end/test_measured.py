@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from flows.project import workspace
 from tasks.__main__ import run as run_stage
 from tasks.core import each, paths
-from tasks.core.config import load
+from tasks.core.config import Config, Corpus, Experiment, Extraction, load
 from tasks.corpora import intake
 from tasks.experiments import recipe_book
 from tasks.on_demand import recipe_adaptation
@@ -132,6 +133,39 @@ def test_whispers_encoder_tells_emotions_of_unheard_speakers(measure: Measure, c
     found = measure("speech-models", "whisper", corpus)
     assert found["scores"]["uar"]["value"] >= uar
     assert found["baselines"]["shuffled labels"]["uar"]["value"] < 1 / len(found["outputs"]) + 0.04
+
+
+@pytest.mark.skipif(not store.is_here("whisper-base"), reason=store.missing("whisper-base"))
+def test_ten_unlabelled_clips_of_each_test_speaker(measure: Measure) -> None:
+    adapted = measure("speech-models", "whisper-adapted", "ravdess")["adaptation"]
+    draws, scores = adapted["one_sided"]["draws"], adapted["scores"]["uar"]
+    print(f"{adapted['name']}: {scores}, clips of one class {adapted['one_class']['uar']['value']:.3f}")
+    print(f"called one-sided: {draws['one class']['share']:.3f} of one class, {draws['random']['share']:.3f} of random")
+    assert scores["value"] >= 0.81
+    assert draws["one class"]["share"] > 0.9 > 0.1 > draws["random"]["share"]
+
+
+@pytest.mark.skipif(not store.is_here("whisper-base"), reason=store.missing("whisper-base"))
+def test_speakers_of_another_corpus_standardised_without_labels(
+    project: Path, settings: Config, real_data: Path
+) -> None:
+    for name in ("ravdess", "tess"):
+        shutil.copytree(real_data / name, project / "acted" / name)
+    features, experiments = recipe_book.entries("speech-models", "pool-whisper-adapted", "acted")
+    chosen = settings.model_copy(
+        update={
+            "corpora": {"acted": Corpus(reader="pool", path="acted")},
+            "features": {name: Extraction(**entry) for name, entry in features.items()},
+            "experiments": {name: Experiment(**entry) for name, entry in experiments.items()},
+        }
+    )
+    (name,) = experiments
+    for stage in ("corpus@acted", "extract@acted-whisper", f"experiment@{name}"):
+        run_stage(stage, chosen, each.local(settings.runtime), by="make measure")
+    found = json.loads((paths.experiment(name) / "results.json").read_text())
+    plain, adapted = ({fold["fold"]: fold["uar"] for fold in part["folds"]} for part in (found, found["adaptation"]))
+    print(f"RAVDESS → TESS: plain {plain['ravdess → tess']:.3f}, adapted {adapted['ravdess → tess']:.3f}")
+    assert adapted["ravdess → tess"] >= 0.66
 
 
 def test_least_squares_over_functionals_without_pretrained_weights(measure: Measure) -> None:
