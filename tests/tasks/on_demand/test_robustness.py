@@ -45,6 +45,16 @@ def test_fewer_utterances_are_drawn_by_their_ids(trained: Config) -> None:  # no
     assert measure(trained, "adapted", most=12) == result
 
 
+def test_sound_as_it_is_gives_the_stored_predictions(
+    trained: Config,
+    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+) -> None:
+    monkeypatch.setattr(robustness, "ALTERATIONS", {"none": lambda samples, _, __: samples})
+    (entry,) = measure(trained, "adapted")["alterations"]
+    assert entry["changed"] == 0
+    assert entry["loss"]["uar"] == {"value": 0, "low": 0, "high": 0}
+
+
 @pytest.mark.parametrize(("name", "message"), [("words", "found the features text"), ("frames", "found windows")])
 def test_other_recipes_are_refused(name: str, message: str, trained: Config) -> None:  # noqa: F811
     with pytest.raises(InputError, match=message):
