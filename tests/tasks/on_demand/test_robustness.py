@@ -46,8 +46,8 @@ def test_fewer_utterances_are_drawn_by_their_ids(trained: Config) -> None:  # no
 
 
 def test_sound_as_it_is_gives_the_stored_predictions(
-    trained: Config,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    trained: Config,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(robustness, "ALTERATIONS", {"none": lambda samples, _, __: samples})
     (entry,) = measure(trained, "adapted")["alterations"]
