@@ -176,7 +176,7 @@ def _crawl_one(job: InterviewJob, site: str) -> list[dict[str, Any]]:
     address = MediaAddress(f"{site}/watch/{interview.id}")
     video = crawl.CrawlItem(f"{interview.split}-{interview.id}", interview.split, address, job.settings)
 
-    def fetched(address: MediaAddress, folder: Path, *_: Any) -> client.FetchedVideo:
+    def fetched(address: MediaAddress, folder: Path, *_: Any, **__: Any) -> client.FetchedVideo:
         recording = sound.record(interview, job.noise_db)
         kind, format_, write = _WRITERS[interview.captions]
         tables.write_text(folder / f"captions.en.{format_}", write(recording.utterances))

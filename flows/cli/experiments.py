@@ -188,7 +188,7 @@ def new(
     demand_corpus(config, corpus)
     features: dict[str, Any] = {}
     experiments: dict[str, Any] = {}
-    for recipe_name in [recipe] if recipe else recipe_book.recipes(system):
+    for recipe_name in [recipe] if recipe else recipe_book.recipes_for(system, config.corpora[corpus].reader):
         needed, written = recipe_book.entries(system, recipe_name, corpus)
         needed |= {
             name: entry.model_dump(exclude_unset=True) for name, entry in config.features.items() if name in needed

@@ -66,6 +66,17 @@ def recipes(system: str) -> tuple[str, ...]:
     return tuple(_sections(system)["experiments"])
 
 
+def recipes_for(system: str, reader: str) -> tuple[str, ...]:
+    """Return the recipes of a system for a reader's corpora: its own and those for any; all if there are none.
+
+    Args:
+        system: its name
+        reader: of the corpus
+    """
+    all_names = recipes(system)
+    return tuple(name for name in all_names if stock(system, name).reader in (ANY, reader)) or all_names
+
+
 def stock(system: str, recipe: str) -> StockRecipe:
     """Return what the book says about a recipe.
 

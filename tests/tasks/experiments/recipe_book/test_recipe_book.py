@@ -80,6 +80,14 @@ def test_what_the_book_says_about_recipes_is_about_recipes(system: str) -> None:
         registry.module(reader(system, recipe))
 
 
+def test_recipes_for_other_corpora_are_not_offered() -> None:
+    assert "functionals-svm" in recipe_book.recipes_for("acoustic", "ravdess")
+    assert "functionals-intensities" not in recipe_book.recipes_for("acoustic", "ravdess")
+    assert "functionals-intensities" in recipe_book.recipes_for("acoustic", "mosei")
+    # a corpus that the system was not made for gets all, adapted as far as it allows
+    assert recipe_book.recipes_for("iemocap-fusion", "meld") == FUSION
+
+
 @pytest.mark.parametrize(
     "stock", [stock for stock in recipe_book.all_recipes() if stock.published], ids=lambda s: s.name
 )
