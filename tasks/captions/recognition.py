@@ -36,7 +36,7 @@ _JOINED_S = 0.6
 """Speech that ends this close to the end of a block may continue after it."""
 _LANGUAGE_WINDOWS = 3
 _DOUBTED_NO_SPEECH, _DOUBTED_LOG_PROBABILITY = 0.6, -0.7
-"""Where the model itself doubts that there is speech, a passage must be more probable."""
+"""From this probability of no speech on, a passage needs a higher mean log-probability: this one."""
 _LOOP_WORDS, _LOOP_TIMES, _LONGEST_PHRASE = 12, 4, 8
 """A loop is a phrase of up to 8 words that follows itself 4 times or more and fills 12 words or more."""
 _SHORTEST_S = 0.02

@@ -27,7 +27,7 @@ _FILES = (("config.json",), (WEIGHTS,), ("tokenizer.json",), ("vocabulary.txt", 
 _PAUSE_MS, _PAD_MS, _SHORTEST_MS = 500, 200, 100
 """Silence that separates stretches of speech; what is added around each; the shortest one."""
 _MOST_TOKENS = 224
-"""Of a window, as in Whisper's own code: half of its text context. A loop costs no more."""
+"""Limit of a window, as in Whisper's own code: half of its text context. A loop costs no more."""
 _WITHOUT_SPACES = ("zh", "ja", "th", "lo", "my", "yue")
 """Languages whose words no space separates; as in Whisper's own code."""
 _NO_REPEAT = 4

@@ -48,15 +48,15 @@ def check(corpora: Collection[str], checkpoints: Collection[str], declared: Coll
         contacts += [contact for entry in entries for contact in _contacts(checkpoint, entry, corpora)]
         if doubt := _doubt(checkpoint, entries, corpora):
             doubts.append(doubt)
-    known = _known(corpora, contacts)
+    contact = _known(corpora, contacts)
     if not doubts:
-        return (known,)
+        return (contact,)
     what = (
         f"{len(doubts)} of {len(checkpoints)} pretrained models cannot be cleared: it is unknown whether they were "
         "trained on these corpora"
     )
     unknown = Finding(UNKNOWN_CHECK, "unknown", len(doubts), len(checkpoints), what, tuple(doubts[:MOST_EXAMPLES]))
-    return (known, unknown) if known.n else (unknown,)
+    return (contact, unknown) if contact.n else (unknown,)
 
 
 def _decisive(entries: Sequence[Recognised]) -> Sequence[Recognised]:

@@ -156,10 +156,10 @@ def demand_acoustic(recipe: Plan) -> Plan:
     """
     others = [part.name for part in recipe.parts if part.extractor.reads != "sound"]
     if others or recipe.task != "classes" or recipe.recipe.windows or recipe.recipe.missing == "kept":
-        found = f"the features {', '.join(others)}" if others else f"the target {recipe.recipe.target}"
+        reason = f"the features {', '.join(others)}" if others else f"the target {recipe.recipe.target}"
         if not others and recipe.task == "classes":
-            found = "windows or missing: kept"
-        raise InputError(f"{recipe.name}: found {found}; expected a recipe of sound only, of classes, without windows")
+            reason = "windows or missing: kept"
+        raise InputError(f"{recipe.name}: found {reason}; expected a recipe of sound only, of classes, without windows")
     return recipe
 
 

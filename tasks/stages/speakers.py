@@ -96,20 +96,20 @@ def speakers_one(item: SpokenRecording, settings: VoiceModels) -> Result:
     """
     detector = SpeechDetector(store.folder(DETECTOR))
     encoder = VoiceEncoder(store.folder(ENCODER))
-    found = diarisation.diarise(paths.MEDIA / item.audio, detector, encoder, marked_turns(item))
-    if not found.turns:
-        raise Rejected(NO_SPEECH, f"none in {found.duration_s:.0f} s of sound")
-    return described(item, found)
+    diarised = diarisation.diarise(paths.MEDIA / item.audio, detector, encoder, marked_turns(item))
+    if not diarised.turns:
+        raise Rejected(NO_SPEECH, f"none in {diarised.duration_s:.0f} s of sound")
+    return described(item, diarised)
 
 
-def described(item: SpokenRecording, found: Diarisation) -> Result:
+def described(item: SpokenRecording, diarised: Diarisation) -> Result:
     """Return a video's row of `VOICES`, and the utterances without speech as rejects.
 
     Args:
         item: the video
-        found: its turns
+        diarised: its turns
     """
-    shares = [spoken_shares(start_s, end_s, found) for _, start_s, end_s in item.spans]
+    shares = [spoken_shares(start_s, end_s, diarised) for _, start_s, end_s in item.spans]
     utterances, rejects = [], []
     for (name, start_s, end_s), spoken_s in zip(item.spans, shares, strict=True):
         speech_s = float(spoken_s.sum())
@@ -121,14 +121,14 @@ def described(item: SpokenRecording, found: Diarisation) -> Result:
         utterances.append({"utterance_id": name, "voice": voice, "share": share})
     row = {
         "video_id": item.id,
-        "duration_s": round(found.duration_s, 3),
+        "duration_s": round(diarised.duration_s, 3),
         "voices": [
             {"name": name or None, "speech_s": round(speech_s, 3), "embedding": voice_codes.encode(embedding)}
-            for name, speech_s, embedding in zip(found.names, found.spoken_s, found.voices, strict=True)
+            for name, speech_s, embedding in zip(diarised.names, diarised.spoken_s, diarised.voices, strict=True)
         ],
         "turns": [
             {"start_s": round(turn.start_s, 3), "end_s": round(turn.end_s, 3), "voice": turn.voice}
-            for turn in found.turns
+            for turn in diarised.turns
         ],
         "utterances": utterances,
     }

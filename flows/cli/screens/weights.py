@@ -49,8 +49,8 @@ def details(name: str) -> None:
 
     entries = [item.weights for item in recognise(name) if item.exact]
     if not entries:
-        known = known_table.known()
-        hint = guess(name, [*known, *(hub for weights in known.values() for hub in weights.hub)])
+        table = known_table.known()
+        hint = guess(name, [*table, *(hub for weights in table.values() for hub in weights.hub)])
         raise InputError(f"checkpoint {name!r}: {hint}it is not in the table; see undertone weights list")
     console = Console()
     for weights in entries:

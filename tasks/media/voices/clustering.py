@@ -23,7 +23,7 @@ MOST_STRETCHES = 2_000
 _PERCENTILE, _FACTOR, _LOWEST, _HIGHEST = 20, 2.0, 0.2, 0.4
 _ROUNDS = 2
 SAME, DIFFERENT, OPEN = 1, -1, 0
-"""What is known about two stretches from captions."""
+"""Relation of two stretches, by the captions."""
 _FARTHEST = 2.0
 
 Embeddings = NDArray[np.float64]

@@ -28,7 +28,10 @@ def with_speakers(utterances: pa.Table, settings: SpeakerDetection) -> pa.Table:
     """
     if settings.when == "never":
         return utterances
-    of = _by_utterance()
+    return _filled(utterances, _by_utterance())
+
+
+def _filled(utterances: pa.Table, of: Mapping[str, Mapping[str, Any]]) -> pa.Table:
     rows = [of.get(name, {}) for name in utterances["utterance_id"].to_pylist()]
     place = utterances.column_names.index("speaker")
     filled = utterances.set_column(place, "speaker", pa.array([row.get("speaker") for row in rows], pa.string()))
@@ -51,7 +54,7 @@ def with_voices(utterances: pa.Table, settings: SpeakerDetection) -> pa.Table:
     voices = tables.read(paths.SPEAKER_VOICES, tables.SPEAKER_VOICES).select(["voice", "embedding"])
     embedding = dict(zip(*voices.to_pydict().values(), strict=True))
     codes = [embedding.get(of.get(name, {}).get("voice")) for name in utterances["utterance_id"].to_pylist()]
-    return with_speakers(utterances, settings).append_column(VOICE, pa.array(codes, pa.string()))
+    return _filled(utterances, of).append_column(VOICE, pa.array(codes, pa.string()))
 
 
 def _by_utterance() -> Mapping[str, Mapping[str, Any]]:
