@@ -400,11 +400,11 @@ def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, alone: bool 
 
 def _reproduce_without_sources(dag: Dag, stages: Sequence[str], force: bool) -> None:
     """Run the stages that are not current: DVC itself takes a corpus that is not on this machine for a change."""
-    needed = {name for stage in stages for name in dag.up_to(stage)}
+    before = set() if force else {name for stage in stages for name in dag.up_to(stage)}
+    wanted = before.union(stages or dag.stages())
     for stage in dag.stages():
-        forced = force and (stage in stages or not stages)
-        if forced or ((stage in needed or not stages) and not force and not dag.is_current(stage)):
-            dag.run_alone(stage, force=forced)
+        if stage in wanted and (force or not dag.is_current(stage)):
+            dag.run_alone(stage, force=force)
 
 
 def _features(root: Path) -> dict[str, set[str]]:

@@ -142,8 +142,8 @@ def run(config: Config, *, each: Each) -> None:
     videos = {row["video_id"]: row for row in tables.read(paths.VIDEOS, tables.VIDEOS).sort_by("video_id").to_pylist()}
     items = _items(list(videos.values()), config.transcribe)
     rules = RecognitionRules.of(config.transcribe)
-    heard = collect(each(_work(rules), items), TRANSCRIPTS)
-    rows, rejects = _in_wanted_languages(heard.rows.to_pylist(), config.crawl.languages)
+    transcripts = collect(each(_work(rules), items), TRANSCRIPTS)
+    rows, rejects = _in_wanted_languages(transcripts.rows.to_pylist(), config.crawl.languages)
     compared = [
         _compared(videos[row["video_id"]], row) for row in rows if videos[row["video_id"]]["caption_kind"] == "manual"
     ]
@@ -155,7 +155,7 @@ def run(config: Config, *, each: Each) -> None:
     ]
     tables.write(tables.from_rows(words, tables.WORDS), paths.WORDS, tables.WORDS)
     tables.write(tables.from_rows(summaries, tables.RECOGNISED), paths.RECOGNISED, tables.RECOGNISED)
-    write_rejects("transcribe", [*heard.rejects, *rejects, *errors.rejects])
+    write_rejects("transcribe", [*transcripts.rejects, *rejects, *errors.rejects])
 
 
 def _work(rules: RecognitionRules) -> Work:

@@ -73,13 +73,13 @@ def problems(name: str) -> list[str]:
         recorded = store.manifest(folder)
     except InputError as error:
         return [str(error)]
-    known = {file.name: file.sha256 for file in weights.files if file.kept}
-    faults = [f"{folder}: {file} is missing from its record" for file in known if file not in recorded]
+    in_table = {file.name: file.sha256 for file in weights.files if file.kept}
+    faults = [f"{folder}: {file} is missing from its record" for file in in_table if file not in recorded]
     for file, expected in recorded.items():
         path = folder / file
         if not path.is_file():
             faults.append(f"{path} is missing")
-        elif (actual := store.digest(path)) != expected or known.get(file, actual.sha256) != actual.sha256:
+        elif (actual := store.digest(path)) != expected or in_table.get(file, actual.sha256) != actual.sha256:
             faults.append(f"{path}: {actual.n_bytes:,} bytes with another SHA-256 than expected")
     return faults
 

@@ -72,10 +72,10 @@ def _by_name(checkpoint: str, entries: Mapping[str, KnownWeights]) -> Iterator[R
             yield Recognised(entry, False, f"its folder is named {name}")
             return
     last = names[-1].lower()
-    known = {short: entry for entry in entries.values() for short in _short_names(entry) if last.startswith(short)}
-    if known:
-        short = max(known, key=len)
-        yield Recognised(known[short], False, f"its name begins with {short}")
+    by_name = {short: entry for entry in entries.values() for short in _short_names(entry) if last.startswith(short)}
+    if by_name:
+        short = max(by_name, key=len)
+        yield Recognised(by_name[short], False, f"its name begins with {short}")
 
 
 def _short_names(entry: KnownWeights) -> Iterator[str]:
