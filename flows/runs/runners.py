@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import CancelledError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +18,6 @@ from tasks.core.config import Runtime
 from tasks.core.errors import ConfigError
 from tasks.core.workers import WorkerDied
 
-_JOIN_S = 5.0
 Kind = Literal["threads", "processes", "dask"]
 Result = TypeVar("Result")
 
@@ -121,20 +120,22 @@ class _Processes:
         Raises:
             WorkerDied: if the process was killed or exceeded the time limit
         """
+        # while the lock is held, no other thread closes the pool
         with self._lock:
             pool = self._pool = self._pool or workers.pool(self._n_workers)
-        try:
-            future = pool.submit(function, *arguments)
+            future = workers.submitted(pool, function, *arguments)
             processes = list((pool._processes or {}).values())
+        try:
             return future.result(self._timeout_s)
         except BrokenProcessPool:
-            self._discard(pool)
             # of several processes, it is uncertain which one broke the pool
             lone = processes[0] if self._n_workers == 1 and processes else None
-            if lone is not None:
-                lone.join(_JOIN_S)
+            # the pool's own thread waits for the process, too: until it ends, the exit status may be missing
+            self._discard(pool, wait=lone is not None)
             how = "a worker process died: killed, or out of memory"
             raise WorkerDied(workers.how_it_ended(lone.exitcode) if lone is not None else how) from None
+        except CancelledError:
+            raise WorkerDied("the worker processes were replaced since another batch took too long") from None
         except TimeoutError:
             self._kill(pool)
             raise WorkerDied(f"a batch took longer than {self._timeout_s:.0f} s (runtime.shard_timeout_s)") from None
@@ -148,11 +149,11 @@ class _Processes:
         with _Processes(1, self._timeout_s) as lone:
             return lone.call(function, *arguments)
 
-    def _discard(self, pool: ProcessPoolExecutor) -> None:
+    def _discard(self, pool: ProcessPoolExecutor, wait: bool = False) -> None:
         with self._lock:
             if self._pool is pool:
                 self._pool = None
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=wait, cancel_futures=True)
 
     def _kill(self, pool: ProcessPoolExecutor) -> None:
         # before Python 3.14, a pool has no public way to stop a process that hangs

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing.sharedctypes import Synchronized
 from typing import Any, TypeVar
 
 from tasks.core import progress_log
@@ -42,17 +44,31 @@ class WorkerDied(Exception):
         self.item = item
 
 
-def pool(n_workers: int) -> ProcessPoolExecutor:
-    """Return a pool of processes.
+_CONTEXT = multiprocessing.get_context("spawn")
+"""Processes are spawned, not forked: they inherit no threads, sockets or loaded libraries of this process."""
 
-    They are spawned, not forked: threads, sockets and loaded libraries of this process are not inherited. They exit as
-    soon as this process is killed.
+
+def pool(n_workers: int) -> ProcessPoolExecutor:
+    """Return a pool of processes, which exit as soon as this process is killed.
 
     Args:
         n_workers: number of processes
     """
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(n_workers, mp_context=context, initializer=_initialise)
+    return ProcessPoolExecutor(n_workers, mp_context=_CONTEXT, initializer=_initialise)
+
+
+def submitted(executor: ProcessPoolExecutor, work: Callable[..., Done], *arguments: Any) -> Future[Done]:
+    """Submit a call to a pool; if the pool is already broken, return a future that failed with it.
+
+    Args:
+        executor: the pool
+        work: a module-level function
+        arguments: picklable arguments
+    """
+    try:
+        return executor.submit(work, *arguments)
+    except BrokenProcessPool as error:
+        return _failed(error)
 
 
 class Pool:
@@ -65,7 +81,7 @@ class Pool:
     def __init__(self, n_workers: int) -> None:
         self.n_workers = n_workers
         self._pool: ProcessPoolExecutor | None = None
-        self._starts: list[Future[None]] = []
+        self._n_prepared: Synchronized[int] | None = None
 
     def __enter__(self) -> Pool:
         return self
@@ -76,8 +92,11 @@ class Pool:
 
     @property
     def ready(self) -> bool:
-        """Whether the processes have started."""
-        return self._pool is not None and all(start.done() for start in self._starts)
+        """Whether the processes have started, and have imported what they were to prepare."""
+        if self._pool is None:
+            return False
+        # read without its lock, which a process that is killed may hold
+        return self._n_prepared is None or self._n_prepared.get_obj().value >= self.n_workers
 
     def prepare(self, modules: Sequence[str]) -> None:
         """Start the processes, which import modules in the background.
@@ -86,8 +105,13 @@ class Pool:
             modules: modules that later work will import
         """
         if self._pool is None:
-            self._pool = pool(self.n_workers)
-            self._starts = [self._pool.submit(_import, tuple(modules)) for _ in range(self.n_workers)]
+            self._n_prepared = _CONTEXT.Value("i", 0)
+            self._pool = ProcessPoolExecutor(
+                self.n_workers, _CONTEXT, initializer=_prepare, initargs=(tuple(modules), self._n_prepared)
+            )
+            # an executor starts a process for each call that no idle one can take
+            for _ in range(self.n_workers):
+                self._pool.submit(_do_nothing)
 
     def map(
         self,
@@ -136,17 +160,12 @@ class Pool:
             # a process died while the pool was idle
             self._replace()
             futures += [self._pool.submit(work, item) for item in items[:1]]
-        for item in items[1:]:
-            try:
-                futures.append(self._pool.submit(work, item))
-            except BrokenProcessPool as error:
-                futures.append(_failed(error))
-        return futures
+        return futures + [submitted(self._pool, work, item) for item in items[1:]]
 
     def _replace(self) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
-        self._pool, self._starts = pool(self.n_workers), []
+        self._pool, self._n_prepared = pool(self.n_workers), None
 
     def _recovered(
         self, work: Callable[[Item], Done], items: Sequence[Item], futures: Sequence[Future[Done]]
@@ -180,7 +199,7 @@ def _alone(work: Callable[[Item], Done], item: Item) -> Future[Done]:
     """Do one item in a new process of its own; return a finished future."""
     with pool(1) as lone:
         try:
-            lone.submit(_import, ()).result()
+            lone.submit(_do_nothing).result()
         except BrokenProcessPool:
             raise WorkerDied("a new worker process ended before it was given any work") from None
         processes = list((lone._processes or {}).values())
@@ -207,14 +226,23 @@ def how_it_ended(status: int | None) -> str:
     return f"the process was killed by {name}"
 
 
-def _import(modules: Sequence[str]) -> None:
-    for name in modules:
-        importlib.import_module(name)
+def _do_nothing() -> None:
+    """Return at once: the first call of a process, which ends when it has started."""
 
 
 def _initialise() -> None:
     progress_log.on_a_terminal()
     _exit_with_parent()
+
+
+def _prepare(modules: Sequence[str], n_prepared: Synchronized[int]) -> None:
+    _initialise()
+    for name in modules:
+        # work that needs the module meets the same error, which names its item; here it would break the pool
+        with suppress(Exception):
+            importlib.import_module(name)
+    with n_prepared.get_lock():
+        n_prepared.value += 1
 
 
 def _exit_with_parent() -> None:

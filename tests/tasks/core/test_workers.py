@@ -110,9 +110,16 @@ def test_a_pool_begins_with_what_its_work_will_import() -> None:
         while not pool.ready and time.monotonic() < until:
             time.sleep(0.05)
         assert pool.ready
-        found = list(pool.map(imported, ["colorsys"] * 8))
-    assert all(there for _, there in found)
-    assert len({process for process, _ in found}) == 2
+        answers = list(pool.map(imported, ["colorsys"] * 8))
+    assert all(there for _, there in answers)
+    assert len({process for process, _ in answers}) == 2
+
+
+def test_a_module_that_fails_on_import_does_not_break_the_pool() -> None:
+    with workers.Pool(2) as pool:
+        pool.prepare(["no.such.module", "colorsys"])
+        answers = list(pool.map(imported, ["colorsys"] * 2))
+    assert all(there for _, there in answers)
 
 
 @pytest.mark.parametrize("name", PRELOADED)
