@@ -63,9 +63,9 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
 ) -> None:
     if version:
-        from importlib.metadata import version as installed
+        from tasks.core import distribution
 
-        typer.echo(f"undertone {installed('undertone')}")
+        typer.echo(f"undertone {distribution.version()}")
         raise typer.Exit
 
 
