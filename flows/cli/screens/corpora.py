@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tasks.core.config import Config
     from tasks.corpora.doctor.distributions import Distribution
     from tasks.corpora.doctor.findings import Diagnosis
-    from tasks.leaks.finding import AuditReport
+    from tasks.leaks.finding import AuditReport, Finding
+    from tasks.on_demand.without_project.table_audit import TableAudit
 
 _COLOURS = {
     "fault": "red", "violation": "red", "broken": "red", "warning": "yellow", "usable": "yellow", "note": "dim",
@@ -24,6 +25,7 @@ _COLOURS = {
 }  # fmt: skip
 _MAX_EXAMPLES = 3
 _MAX_COUNTS = 12
+_MAX_UNREADABLE = 10
 
 
 def corpora(config: Config) -> None:
@@ -91,7 +93,54 @@ def audit(report: AuditReport, title: str, listing: Path) -> None:
     from tasks.pages.common.audit_page import ranked, verdict
 
     console = Console()
-    if findings := ranked(report):
+    findings = ranked(report)
+    _findings(console, findings, report, title)
+    if n_pairs := sum(len(finding.pairs) for finding in findings):
+        console.print(Text(f"All {n_pairs:,} pairs: {listing}", "dim"))
+    console.print(Text(report.words, "dim"))
+    result = verdict(report)
+    console.print(Text.assemble(_coloured(result.name, result.headline), f": {result.why}\nWhat to do: {result.to_do}"))
+
+
+def table_audit(audit: TableAudit) -> None:
+    """Print which columns of two tables were compared, the findings, what was not checked, and the verdict last.
+
+    Args:
+        audit: the audit
+    """
+    from tasks.pages.common.audit_page import ranked
+
+    console = Console()
+    for part, table in (("Training", audit.train), ("Test", audit.test)):
+        used = ", ".join(role if role == name else f"{role} ({name})" for role, name in table.columns.items())
+        console.print(_plain(f"{part}: {table.name}, {len(table):,} rows; columns: {used}"))
+    findings = ranked(audit.report)
+    _findings(console, findings, audit.report, f"{audit.test.name} against {audit.train.name}")
+    for name, reason in audit.unreadable[:_MAX_UNREADABLE]:
+        console.print(_plain(f"Not compared: {name}: {reason}"), style="yellow")
+    if (more := len(audit.unreadable) - _MAX_UNREADABLE) > 0:
+        console.print(Text(f"Not compared: {more:,} more rows whose sound cannot be read", "yellow"))
+    for line in audit.not_checked:
+        console.print(_plain(f"Not checked: {line}"), style="dim")
+    violations, rest = (
+        [finding for finding in findings if (finding.severity == "violation") == wanted] for wanted in (True, False)
+    )
+    if violations:
+        names = ", ".join(finding.check for finding in violations)
+        declared = " ".join(f"--declare {finding.check.replace(' ', '-')}" for finding in violations)
+        advice = f"Keep these rows on one side; or accept it, and mention it with every score: {declared}"
+        console.print(Text.assemble(_coloured("failed", "Leaks"), f": {names}.\nWhat to do: {advice}"))
+    elif rest:
+        names = ", ".join(f"{finding.check} ({finding.severity})" for finding in rest)
+        advice = "Mention this whenever you report or compare scores."
+        console.print(Text.assemble(_coloured("usable", "No violation"), f"; {names}.\nWhat to do: {advice}"))
+    else:
+        console.print(Text.assemble(_coloured("passed", "Clean"), ": the tables share nothing that was checked."))
+
+
+def _findings(console: Console, findings: Sequence[Finding], report: AuditReport, title: str) -> None:
+    """Print the checks that found something as a table, and name the others."""
+    if findings:
         right = [Column(name, justify="right") for name in ("n", "of")]
         table = Table("severity", "check", *right, "what", Column("for example", overflow="fold"), title=_plain(title))
         for row in findings:
@@ -101,11 +150,6 @@ def audit(report: AuditReport, title: str, listing: Path) -> None:
     clear = [finding.check for finding in report.findings if not finding.n]
     if clear:
         console.print(Text(f"Checks without findings: {', '.join(clear)}", "dim"))
-    if n_pairs := sum(len(finding.pairs) for finding in findings):
-        console.print(Text(f"All {n_pairs:,} pairs: {listing}", "dim"))
-    console.print(Text(report.words, "dim"))
-    result = verdict(report)
-    console.print(Text.assemble(_coloured(result.name, result.headline), f": {result.why}\nWhat to do: {result.to_do}"))
 
 
 def _counts(report: Diagnosis) -> Table:

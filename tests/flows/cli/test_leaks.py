@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from flows.cli.main import app
 from flows.project import dag, workspace
 from tasks.core import paths, tables
-from tasks.core.errors import LeakError
+from tasks.core.errors import InputError, LeakError
 
 
 @pytest.fixture
@@ -51,3 +51,45 @@ def test_leaks_that_params_declare_are_accepted(interviews: list[tuple[str, ...]
     result = CliRunner().invoke(app, ["audit"])
     assert result.exit_code == 0, result.output
     assert "as declared" in result.output
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["audit", *arguments])
+
+
+def test_two_tables_are_audited_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("train.csv").write_text("speaker,text\nanna,one two three\nben,four five six\n")
+    Path("test.csv").write_text("speaker,text\ncarl,seven eight nine\n")
+    clean = run("train.csv", "test.csv")
+    assert clean.exit_code == 0, clean.output
+    assert "Clean" in clean.output
+    Path("test.csv").write_text("speaker,text\ncarl,seven eight nine\nben,ten eleven\n")
+    leaky = run("train.csv", "test.csv")
+    assert leaky.exit_code == 1
+    assert "seen speakers" in leaky.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["test.csv", "train.csv"], "nothing is left behind"
+    listing = json.loads(run("train.csv", "test.csv", "--json").stdout)
+    assert listing["shared"]["speaker"] == [{"value": "ben", "n_train": 1, "n_test": 1, "train_row": 3, "test_row": 3}]
+    assert run("train.csv", "test.csv", "--declare", "seen-speakers").exit_code == 0
+    assert run("train.csv", "test.csv", "--column", "speaker=").exit_code == 0
+    assert run("train.csv", "test.csv", "--apart", "group").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train.csv"], "expected two tables"),
+        (["ravdess", "--media", "x"], "--media: only with two tables"),
+        (["train.csv", "test.csv", "--column", "speaker"], "expected ROLE=NAME"),
+        (["train.csv", "test.csv"], "train.csv"),
+    ],
+)
+def test_mistakes_are_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+    assert not list(tmp_path.iterdir())
