@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ALWAYS = {"dvc.yaml": "tests/test_dvc_yaml.py", "README.md": "tests/docs/test_readme.py"}
+ALWAYS = {"dvc.yaml": "tests/test_dvc_yaml.py", "README.md": "tests/docs/test_commands.py"}
 
 
 def changed() -> list[Path]:
