@@ -22,12 +22,12 @@ export DO_NOT_TRACK ?= 1
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-all check lint bench fuzz measure weights ui lock clean
+.PHONY: help env demo test test-all check lint docs bench fuzz measure weights ui lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-env: $(STAMP) ## make .venv from requirements.lock, by hash (EXTRAS=deep,asr,cluster,tracking,remotes,dev; TORCH=cuda)
+env: $(STAMP) ## make .venv from requirements.lock, by hash (EXTRAS=deep,asr,cluster,tracking,remotes,docs,dev; TORCH=cuda)
 
 $(STAMP): requirements.lock pyproject.toml tests/locked_requirements.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { \
@@ -74,6 +74,11 @@ lint: ## ruff, mypy --strict, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+docs: ## build the documentation site, docs/_build/index.html; a broken link or an unlisted page is an error
+	@$(MAKE) --no-print-directory env EXTRAS=docs
+	@$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build
+	@echo "The site: docs/_build/index.html"
+
 bench: $(PEERS) ## compare the speed with other programs (bench/README.md); some: ONLY="features decode"
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
 	@$(BIN)/python -m bench $(ONLY)
@@ -103,4 +108,4 @@ lock: ## update requirements.lock (needs uv); without newer versions: UPGRADE=
 	  $(UPGRADE) pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and all outputs of the pipeline
-	@rm -rf $(VENV) .venv-bench .bench .fuzz .undertone data/crawl data/transcribe data/captions data/polarity data/segments data/audit data/interviews data/labels data/report data/corpus data/price data/extract data/inputs data/page data/leaderboard data/code data/checkpoint/*/ data/experiment/*/
+	@rm -rf $(VENV) .venv-bench .bench .fuzz docs/_build .undertone data/crawl data/transcribe data/captions data/polarity data/segments data/audit data/interviews data/labels data/report data/corpus data/price data/extract data/inputs data/page data/leaderboard data/code data/checkpoint/*/ data/experiment/*/
