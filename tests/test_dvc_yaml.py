@@ -88,8 +88,8 @@ def test_outputs_lie_in_the_stages_own_folder() -> None:
 
 
 def test_it_reads_like_a_table_of_contents() -> None:
-    # fewer than 330 lines for the 18 shipped stages, and as many for each that is added
-    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 330 / 18 * len(DAG)
+    # fewer than 19 lines for each stage: desc, cmd and seven keys take 11, the widest stages have 20 inputs
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 19 * len(DAG)
     assert all(stage.get("desc") for stage in DAG.values())
 
 

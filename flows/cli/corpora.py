@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,6 +105,9 @@ def doctor(
     dag.reproduce((f"corpus@{demand_corpus(config, name)}",))
     diagnosis = corpus_doctor.examine(name, config)
     target = paths.folder(f"corpus@{name}") / "doctor.html"
+    listing = target.with_suffix(".json")
+    tables.write_text(listing, json.dumps(asdict(diagnosis), indent=2, ensure_ascii=False) + "\n")
     tables.write_text(target, page.render(diagnosis))
     corpus_screen.diagnosis(diagnosis)
+    typer.echo(f"As JSON: {listing.resolve()}")
     show_page(target, browse=show)

@@ -55,9 +55,13 @@ SOUNDS = _schema(
 """One row per utterance with sound: the file it lies in (`sha256`), what was measured on its span, a digest of the
 decoded samples (16 kHz, mono, 16 bit), and the fingerprint by which near-duplicates are found."""
 
-SIGNALS = _schema(utterance_id=_text, end_dbfs=_real, left_dbfs=_real, right_dbfs=_real, mix_dbfs=_real)
-"""One row per utterance with sound, with what only the corpus doctor needs: the level of its last 50 ms, and of a
-stereo file the levels of both channels and of their mean (root mean squares; null for digital silence)."""
+SIGNALS = _schema(
+    utterance_id=_text, end_dbfs=_real, left_dbfs=_real, right_dbfs=_real, mix_dbfs=_real,
+    speech_s=_real, speech_share=_real, snr_db=_real,
+)  # fmt: skip
+"""One row per utterance with sound, with what only pages need: the level of its last 50 ms; of a stereo file the levels
+of both channels and of their mean (root mean squares; null for digital silence); the time and the share of its
+duration that is speech, and the signal-to-noise ratio (null: no speech)."""
 
 PICTURES = _schema(
     utterance_id=_text, video=_text, sha256=_text, width=_whole, height=_whole, frames_per_s=_real, duration_s=_real,

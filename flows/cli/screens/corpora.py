@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from statistics import median
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from tasks.core.config import Config
     from tasks.corpora.doctor.distributions import Distribution
-    from tasks.corpora.doctor.findings import Diagnosis
+    from tasks.corpora.doctor.findings import Diagnosis, SpeechSummary
     from tasks.leaks.finding import AuditReport, Finding
     from tasks.on_demand.without_project.table_audit import TableAudit
 
@@ -71,6 +72,10 @@ def diagnosis(report: Diagnosis) -> None:
             examples = _examples(complaint.examples, complaint.n)
             table.add_row(_coloured(complaint.severity), f"{complaint.n:,}", what, examples)
         console.print(table)
+    if report.facts.classes:
+        console.print(_plain(f"Speakers: {report.facts.speakers}"))
+    if speech := speech_in_words(report.facts.speech):
+        console.print(_plain(speech))
     for attribute, distribution in report.facts.by_attribute.items():
         console.print(_plain(f"By {attribute}: {_shares(distribution)}"))
     if report.known_bad:
@@ -80,6 +85,21 @@ def diagnosis(report: Diagnosis) -> None:
     if report.not_looked:
         console.print(Text("There is no sound: checks of sound were skipped.", "dim"))
     console.print(Text.assemble(_coloured(report.verdict), f": {report.why}\nWhat to do: {report.to_do}"))
+
+
+def speech_in_words(speech: SpeechSummary) -> str:
+    """Return the medians of speech and noise, and how many utterances have little speech or much noise.
+
+    Args:
+        speech: of a corpus; "" without sound
+    """
+    if not speech.shares:
+        return ""
+    ratio = f", signal-to-noise ratio {median(speech.snr_db):.0f} dB" if speech.snr_db else ""
+    return (
+        f"Speech: {median(speech.shares):.0%} of the time{ratio} (medians); {len(speech.empty):,} utterances nearly "
+        f"without speech, {len(speech.noisy):,} noisy"
+    )
 
 
 def audit(report: AuditReport, title: str, listing: Path) -> None:

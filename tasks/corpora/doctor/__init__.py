@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from tasks.core.config import Config
-from tasks.corpora.doctor import distributions, length_findings, name_findings, sound_findings
+from tasks.corpora.doctor import distributions, length_findings, name_findings, sound_findings, speech_findings
 from tasks.corpora.doctor.findings import KINDS, NEEDS_SOUND, Diagnosis, Facts, judge, ranked
 from tasks.corpora.doctor.inputs import CorpusTables, load
 
@@ -76,4 +76,5 @@ def _facts(data: CorpusTables) -> Facts:
         classes={speaker: dict(counts) for speaker, counts in sorted(classes.items())},
         durations_s=tuple(sorted(sound_findings.durations(data).values())),
         by_attribute=distributions.by_attribute(data.rows),
+        speech=speech_findings.summary(data.signals.values()),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Literal
 
 from tasks.corpora.doctor.distributions import Distribution
@@ -32,6 +33,8 @@ KINDS = {
     "opposite phase": "channels that cancel each other out",
     "silent": "silence",
     "clipped": "clipped sound",
+    "nearly empty": "utterances nearly without speech",
+    "noisy": "noisy sound",
     "too long": "too long utterances",
     "too short": "too short utterances",
     "same bytes": "identical files",
@@ -47,7 +50,7 @@ KINDS = {
 """Kinds of complaint and their descriptions, in the order in which they are reported."""
 NEEDS_SOUND = frozenset(
     {
-        *("one length", "opposite phase", "one channel", "silent", "clipped", "format"),
+        *("one length", "opposite phase", "one channel", "silent", "clipped", "nearly empty", "noisy", "format"),
         *("same bytes", "same samples", "same sound", "two labels"),
     }
 )
@@ -89,6 +92,23 @@ class KnownBad:
 
 
 @dataclass(frozen=True)
+class SpeechSummary:
+    """Speech and noise of many utterances.
+
+    Args:
+        shares: of speech in the duration, sorted
+        snr_db: signal-to-noise ratios of the utterances with speech, sorted
+        empty: ids of utterances nearly without speech, with their speech, the worst first
+        noisy: ids of noisy utterances, with their ratios, the worst first
+    """
+
+    shares: tuple[float, ...] = ()
+    snr_db: tuple[float, ...] = ()
+    empty: tuple[str, ...] = ()
+    noisy: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Facts:
     """Description and size of a corpus.
 
@@ -105,6 +125,7 @@ class Facts:
         classes: utterances by speaker, then by emotion ("" where there is none)
         durations_s: durations of the utterances that have one, sorted
         by_attribute: `sex`, `intensity` or `age` → utterances by its values, then by emotion
+        speech: speech and noise of the utterances with sound
     """
 
     reader: str
@@ -119,6 +140,20 @@ class Facts:
     classes: Mapping[str, Mapping[str, int]]
     durations_s: tuple[float, ...]
     by_attribute: Mapping[str, Distribution] = field(default_factory=dict)
+    speech: SpeechSummary = field(default_factory=SpeechSummary)
+
+    @property
+    def speakers(self) -> str:
+        """The number of speakers, their utterances, and the utterances without a speaker, in words."""
+        counts = sorted(sum(by_label.values()) for speaker, by_label in self.classes.items() if speaker)
+        n_unknown = sum(self.classes.get("", {}).values())
+        if not counts:
+            return f"No speaker is known: {many(n_unknown, 'utterance')}." if n_unknown else "No utterances."
+        span = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
+        middle = "" if counts[0] == counts[-1] else f", median {median(counts):,.0f}"
+        known = f"{many(len(counts), 'speaker')} with {span} utterance{'s' * (counts[-1] > 1)}{middle}"
+        unknown = f"{many(n_unknown, 'utterance')} without a speaker" if n_unknown else "none is unknown"
+        return f"{known}; {unknown}."
 
 
 @dataclass(frozen=True)

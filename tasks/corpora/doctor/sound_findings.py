@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 from math import isfinite
 
-from tasks.corpora.doctor import channel_findings
+from tasks.corpora.doctor import channel_findings, speech_findings
 from tasks.corpora.doctor.findings import Complaint, Severity, complaint, many
 from tasks.corpora.doctor.inputs import CorpusTables
 from tasks.corpora.readers.reading import Row
@@ -29,6 +29,7 @@ def complaints(data: CorpusTables) -> Iterator[Complaint]:
     """
     yield from channel_findings.complaints(data)
     yield from _levels(data)
+    yield from speech_findings.complaints(speech_findings.summary(_audible(data)))
     yield from _durations(data)
     yield from _formats(data)
     yield from _copies(data)
@@ -63,6 +64,14 @@ def _levels(data: CorpusTables) -> Iterator[Complaint]:
         f"{many(len(clipped), 'utterance')} with more than {CLIPPED_SHARE:.1%} of the samples at full scale.",
         "Keep them if loudness is part of the emotion; report it, and do not compare levels across corpora.",
     )  # fmt: skip
+
+
+def _audible(data: CorpusTables) -> Iterator[Row]:
+    """Yield the signals of utterances that are reported neither as silent nor as too short."""
+    for row, sound in data.measured:
+        name = row["utterance_id"]
+        if name in data.signals and not _is_silent(sound) and sound["duration_s"] >= SHORTEST_S:
+            yield data.signals[name]
 
 
 def _durations(data: CorpusTables) -> Iterator[Complaint]:

@@ -1,4 +1,4 @@
-"""Decode a corpus's sound and measure each utterance: level, clipping, silence, digest and fingerprint."""
+"""Decode a corpus's sound and measure each utterance: level, clipping, silence, speech, noise, digest, fingerprint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tasks.core import sound_files, tables
 from tasks.core.config import Section
 from tasks.core.errors import AudioError, Rejected
 from tasks.core.results import Reject, Result
-from tasks.media import decode
+from tasks.media import decode, speech_presence
 from tasks.media.corpus_files.media_files import MediaFile, UtteranceSpan
 from tasks.media.fingerprint import copy_detection_columns
 from tasks.media.segments import cutting
@@ -122,12 +122,12 @@ def measure(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
 
     Args:
         samples: mono, 16 bit, shape (n_samples,)
-        rate_hz: sampling rate
+        rate_hz: sampling rate, 16 kHz
 
     Returns:
         `duration_s`; `peak_dbfs`, `level_dbfs` (root mean square) and `end_dbfs` (of the last 50 ms), None for digital
         silence; `clipped_share` of the samples at full scale; `silent_share` of 20 ms frames below −60 dBFS;
-        `samples_sha256`; `fingerprint`
+        `speech_s`, `speech_share` and `snr_db` as of `speech_presence`; `samples_sha256`; `fingerprint`
     """
     signal = samples.astype(np.float64) / FULL_SCALE
     # an incomplete last frame is ignored
@@ -142,6 +142,7 @@ def measure(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
         # int32: the absolute value of -32768 does not fit into 16 bits
         "clipped_share": float((np.abs(samples.astype(np.int32)) >= FULL_SCALE - 1).mean()) if signal.size else 0.0,
         "silent_share": float(quiet.mean()),
+        **speech_presence.measure(signal)._asdict(),
         **copy_detection_columns(samples, rate_hz),
     }
 

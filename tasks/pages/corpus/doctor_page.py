@@ -1,4 +1,4 @@
-"""HTML page of the corpus doctor: verdict, complaints, counts, classes, their distributions, and durations."""
+"""HTML page of the corpus doctor: verdict, complaints, counts, classes, distributions, durations, speech, noise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tasks.corpora.doctor.distributions import Distribution
 from tasks.corpora.doctor.findings import KINDS, SEVERITIES, Diagnosis, Facts
-from tasks.pages.common import templating
+from tasks.pages.common import speech_bars, templating
 
 MOST_SPEAKERS = 30
 """Rows of the table of classes; further speakers share the last row."""
@@ -74,6 +74,7 @@ def render(diagnosis: Diagnosis) -> str:
         attributes=[attribute_shares(name, counts) for name, counts in diagnosis.facts.by_attribute.items()],
         attribute_names=" and ".join([", ".join(first), last] if first else [last]),
         bars=bars(durations_s),
+        speech_bars=speech_bars.charted(diagnosis.facts.speech),
         median_s=median(durations_s) if durations_s else 0.0,
         kinds=KINDS,
         severities=SEVERITIES,

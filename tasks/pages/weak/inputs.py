@@ -37,6 +37,7 @@ class RunResults:
         audit: of its folds
         plot_data: of its charts
         label_quality: metrics of the stage labels
+        signals: rows of SIGNALS: speech and noise of the segments
         recognised: rows of RECOGNISED: videos whose speech was recognised
         digests: path to the SHA-256 of the file
     """
@@ -56,6 +57,7 @@ class RunResults:
     audit: AuditReport
     plot_data: PlotData
     label_quality: dict[str, Any]
+    signals: list[dict[str, Any]]
     recognised: list[dict[str, Any]]
     digests: dict[str, str]
 
@@ -99,6 +101,7 @@ def read(experiment: str) -> RunResults:
         *pipeline_file.utterance_tables().values(),
         paths.VOTES,
         paths.SEGMENT_INDEX,
+        paths.signals(INTERVIEWS),
     ]
     return RunResults(
         videos=tables.read(paths.VIDEOS, tables.VIDEOS),
@@ -117,6 +120,7 @@ def read(experiment: str) -> RunResults:
         audit=AuditReport.from_dict(artifacts.read_json(files["audit.json"])),
         plot_data=plot_data.read(files["plot_data.json"]),
         label_quality=artifacts.read_json(paths.LABELS),
+        signals=tables.read(paths.signals(INTERVIEWS), tables.SIGNALS).to_pylist(),
         recognised=recognised,
         digests={str(path): _digest(path) for path in (*read_files, paths.LABELS, *files.values())},
     )

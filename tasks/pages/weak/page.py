@@ -8,7 +8,8 @@ from typing import Any
 
 from tasks.core import tables
 from tasks.core.config import Config
-from tasks.pages.common import templating
+from tasks.corpora.doctor import speech_findings
+from tasks.pages.common import speech_bars, templating
 from tasks.pages.experiment import page as experiment_page
 from tasks.pages.weak import by_video, charts, examples, funnel, protocol_text, speakers_by_video, vote_counts
 from tasks.pages.weak.inputs import RunResults
@@ -49,6 +50,7 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
         "label_quality": results.label_quality,
         "label_quality_by_video": _by_video(results.label_quality["voters"]),
         "disagreements": _disagreements(results),
+        "speech_bars": speech_bars.charted(speech_findings.summary(results.signals)),
         "recognised": results.recognised,
         "word_errors": {
             name: sum(row[name] or 0 for row in results.recognised) for name in ("n_errors", "n_reference_words")

@@ -58,6 +58,10 @@ def test_doctor_audit_and_list(corpora: Path) -> None:
     assert "sound" in doctor.stdout or "usable" in doctor.stdout
     page = paths.folder("corpus@my-tess") / "doctor.html"
     assert "simulated" in page.read_text(encoding="utf-8").lower()
+    facts = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))["facts"]
+    assert len(facts["speech"]["shares"]) == facts["n_with_sound"]
+    assert "Speech: " in doctor.stdout
+    assert "Speakers: 2 speakers with" in doctor.stdout
     passed = undertone("audit", "my-tess", "--protocol", "leave-one-speaker-out")
     assert passed.returncode == 0, passed.stderr
     assert "(simulated)" in (page.parent / "audit.html").read_text(encoding="utf-8")

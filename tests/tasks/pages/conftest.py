@@ -88,6 +88,11 @@ class Run:
                 if which == stage
             ]
             _write(mine, tables.REJECTED, path)
+        signals = [
+            {"utterance_id": name, "speech_s": 1.5, "speech_share": 0.75, "snr_db": float(number)}
+            for number, name in enumerate(self.cut)
+        ]
+        _write(signals, tables.SIGNALS, paths.signals("interviews"))
         self.write_predictions()
         _write_json(EXPERIMENT / "results.json", self.metrics())
         _write_json(EXPERIMENT / "audit.json", AUDIT)

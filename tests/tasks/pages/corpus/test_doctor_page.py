@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks.corpora.doctor.findings import Complaint, Diagnosis, Facts, KnownBad
+from tasks.corpora.doctor.findings import Complaint, Diagnosis, Facts, KnownBad, SpeechSummary
 from tasks.corpora.readers.reading import Count
 from tasks.pages.corpus import doctor_page
 from tasks.pages.corpus.doctor_page import DurationBar, LabelShare, attribute_shares, bars, speaker_counts
@@ -48,6 +48,7 @@ def diagnosis(text: str = "x", **changes: Any) -> Diagnosis:
         path=f"/{text}",
         n=4, n_with_sound=3, hours=1.25, n_rejected=2,
         classes={f"s/1 {text}": {"anger": 2, "neutral": 1}, "s/2": {f"anger {text}": 1}}, durations_s=(1.0, 2.0, 2.1),
+        speech=SpeechSummary((0.05, 0.5, 1.0), (-3.5, 31.0), (f"e {text}",), (f"n {text}",)),
         by_attribute={"sex": {f"female {text}": {"anger": 2, "neutral": 1}, "male": {f"anger {text}": 1}}},
     )  # fmt: skip
     example = Diagnosis(
@@ -65,13 +66,14 @@ def diagnosis(text: str = "x", **changes: Any) -> Diagnosis:
 def test_every_section_is_there() -> None:
     page = Page(doctor_page.render(diagnosis()))
     assert [tag["id"] for tag in page.all("section")] == [
-        "verdict", "complaints", "counts", "known-bad", "classes", "attributes", "lengths", "passed", "about",
+        "verdict", "complaints", "counts", "known-bad", "classes", "attributes", "lengths", "speech", "passed", "about",
     ]  # fmt: skip
     links = [tag["href"] for tag in page.all("a") if str(tag["href"]).startswith("#")]
     assert links == [f"#{tag['id']}" for tag in page.all("section")]
     for text_ in (
         "Usable", "Because x.", "12 Unreadable. 2 files x.", "7 of 9 more", "clips x 5 4 −1", "speakers 2 2 none",
         "says x in use", "silence", "with sound 3", "left out 2",
+        "2 speakers with 1 to 3 utterances, median 2; none is unknown.",
     ):  # fmt: skip
         assert text_ in page.text, text_
 
@@ -109,9 +111,37 @@ def test_the_page_needs_no_network_and_no_scripts() -> None:
 
 
 def test_a_corpus_with_nothing_in_it() -> None:
-    facts = replace(diagnosis().facts, n=0, n_with_sound=0, hours=0.0, classes={}, durations_s=(), by_attribute={})
+    facts = replace(
+        diagnosis().facts,
+        n=0,
+        n_with_sound=0,
+        hours=0.0,
+        classes={},
+        durations_s=(),
+        by_attribute={},
+        speech=SpeechSummary(),
+    )
     page = Page(doctor_page.render(diagnosis(facts=facts, complaints=(), counts=(), known_bad=(), verdict="broken")))
     assert [tag["id"] for tag in page.all("section")] == ["verdict", "passed", "about"]
+
+
+def test_speech_and_noise() -> None:
+    page = Page(doctor_page.render(diagnosis()))
+    assert "3 utterances: 50% of the time is speech, and the signal-to-noise ratio is 14 dB (medians)." in page.text
+    assert "signal-to-noise ratio, dB utterances −5 to 0 1 0 to 5 0" in page.text
+    assert "nearly without speech 1 e x noisy 1 n x" in page.text
+
+
+@pytest.mark.parametrize(
+    ("classes", "sentence"),
+    [
+        ({"a": {"anger": 3}, "b": {"anger": 1, "fear": 2}}, "2 speakers with 3 utterances; none is unknown."),
+        ({"a": {"": 1}, "": {"": 9}}, "1 speaker with 1 utterance; 9 utterances without a speaker."),
+        ({"": {"": 1}}, "No speaker is known: 1 utterance."),
+    ],
+)
+def test_speakers_in_words(classes: Any, sentence: str) -> None:
+    assert replace(diagnosis().facts, classes=classes).speakers == sentence
 
 
 def test_skipped_checks() -> None:

@@ -57,9 +57,20 @@ def test_every_section_is_there(finished: Callable[..., Any], settings: config.C
     page = make(settings)
     sections = [attributes["id"] for attributes in page.all("section")]
     assert sections == [
-        "scores", "references", "recipe", "protocol", "funnel", "votes", "label-quality", "classes", "roc", "curves",
-        "counts", "words", "maps", "folds", "audit", "left-out", "videos", "segments", "rejects", "provenance", "files",
+        "scores", "references", "recipe", "protocol", "funnel", "sound", "votes", "label-quality", "classes", "roc",
+        "curves", "counts", "words", "maps", "folds", "audit", "left-out", "videos", "segments", "rejects",
+        "provenance", "files",
     ]  # fmt: skip
+
+
+def test_segments_with_noise_are_named(finished: Callable[..., Any], settings: config.Config) -> None:
+    run = finished()
+    page = make(settings)
+    n = len(run.cut)
+    assert f"{n} utterances: 75% of the time is speech, and the signal-to-noise ratio is" in page.text
+    # the ratios are 0, 1, 2 … dB
+    assert f"noisy 5 {run.cut[0]} (0.0 dB) {run.cut[1]} (1.0 dB)" in page.text
+    assert "nearly without speech 0" in page.text
 
 
 def test_the_same_results_give_the_same_bytes(finished: Callable[..., Any], settings: config.Config) -> None:
