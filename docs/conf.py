@@ -11,6 +11,7 @@ import tomllib
 from collections import defaultdict
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 
@@ -32,8 +33,9 @@ html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
-pygments_style = "friendly"
-pygments_dark_style = "github-dark"
+# styles with enough contrast for small text; accessible-pygments comes with the theme
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
 
 INCLUDED = {
     "benchmarks": "bench/README.md",
@@ -44,19 +46,24 @@ INCLUDED = {
 }
 """Page that only links to a file outside of docs/ → that file, whose text the site shows in its place."""
 _LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
+_FILE_NAME = re.compile(r"\[[\w/.-]+\.md\]\(")
+"""A link whose text is a file's name; without it, the site shows the title of the page or section."""
 _MERMAID = re.compile(r"```mermaid\n(.*?)```", re.DOTALL)
 _NODE = re.compile(r"(\w+)(?:\[([^\]]*)\])?")
 
 
 def setup(app: Sphinx) -> None:
-    """Register the changes of a page's source."""
+    """Register the changes of a page's source and HTML."""
     app.connect("source-read", prepare)
+    # after the theme has made its navigation
+    app.connect("html-page-context", make_accessible, priority=900)
 
 
 def prepare(_app: Sphinx, name: str, source: list[str]) -> None:
     """Include files from outside of docs/, and draw diagrams as HTML, which needs no script."""
     path = ROOT / INCLUDED.get(name, f"docs/{name}.md")
     text = path.read_text(encoding="utf-8") if name in INCLUDED else source[0]
+    text = _FILE_NAME.sub("[](", text)
     text = _LINK.sub(lambda match: f"]({on_the_site(path.parent, match[1])}", text)
     source[0] = _MERMAID.sub(lambda match: layers(match[1]), text)
 
@@ -71,6 +78,17 @@ def on_the_site(folder: Path, target: str) -> str:
     path = (folder / target).resolve()
     pages = {ROOT / file: f"{page}.md" for page, file in INCLUDED.items()}
     return pages.get(path) or Path(os.path.relpath(path, ROOT / "docs")).as_posix()
+
+
+def make_accessible(_app: Sphinx, _name: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
+    """Let the keyboard scroll wide code and tables, and give headings of the navigation their level."""
+    context["body"] = (
+        context.get("body", "")
+        .replace("<pre>", '<pre tabindex="0">')
+        .replace('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper')
+    )
+    navigation = context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = navigation.replace('role="heading"', 'role="heading" aria-level="2"')
 
 
 def layers(diagram: str) -> str:
