@@ -103,6 +103,13 @@ def test_files_that_a_page_links_to_exist(page: str) -> None:
         assert (path.parent / target).exists(), target
 
 
+def test_every_page_is_in_a_menu_of_the_site() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    menus = "\n".join(re.findall(r"```{toctree}\n(.*?)```", index, re.DOTALL))
+    listed = re.findall(r"^(?:.*<)?([\w-]+)>?$", menus, re.MULTILINE)
+    assert sorted(listed) == sorted(path.stem for path in (ROOT / "docs").glob("*.md") if path.stem != "index")
+
+
 def test_the_readme_is_short() -> None:
     assert len(README.split()) < 1200
 
