@@ -14,6 +14,7 @@ import typer
 from flows.cli import annotate, corpora, experiments, leaks
 from flows.cli import apply as apply_cli
 from flows.cli import captions as captions_cli
+from flows.cli import features as features_cli
 from flows.cli import labels as labels_cli
 from flows.cli import weights as weights_cli
 from flows.cli.command_support import load_settings, show_page
@@ -305,6 +306,7 @@ def cache_check() -> None:
 app.command()(apply_cli.apply)
 app.command()(apply_cli.predict)
 app.command()(captions_cli.captions)
+app.command()(features_cli.features)
 app.command()(leaks.audit)
 app.command()(leaks.price)
 
