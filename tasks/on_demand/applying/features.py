@@ -137,7 +137,7 @@ def _texts(
 ) -> Sequence[tuple[str, Content]]:
     for row in utterances.rows:
         if not row.text:
-            rejects[row.id] = Reject(row.id, "no text", "text is read, and there are no captions")
+            rejects[row.id] = Reject(row.id, "no text", "the model reads text, and there are no captions")
     rows = [
         {"utterance_id": row.id, "group": medium.name, "turn": number, "speaker": None, "text": row.text}
         for number, row in enumerate(utterances.rows)
