@@ -23,9 +23,12 @@ from flows.cli.command_support import load_settings, show_page
 _SHOWN = 4
 """Changes that `status` lists of a stage."""
 
-_START, _ANYWHERE, _RUN = "Start", "Without a project", "Run"
-_DATA, _LABELS, _RESULTS = "Data", "Labels", "Models and results"
-_GROUPS = (_START, _ANYWHERE, _RUN, _DATA, _LABELS, _RESULTS)
+_START, _ANYWHERE, _INTERVIEWS = "Start", "Without a project", "Interviews"
+_CORPORA, _MODELS, _RATINGS, _PROJECT = (
+    "Corpora and experiments", "Models", "Ratings and labels", "Project and machine"
+)  # fmt: skip
+_GROUPS = (_START, _ANYWHERE, _INTERVIEWS, _CORPORA, _MODELS, _RATINGS, _PROJECT)
+"""Groups of commands in the help; docs/commands.md has the same."""
 
 
 class GroupedCommands(TyperGroup):
@@ -54,15 +57,15 @@ app = typer.Typer(
     help="From interviews to a speech-sentiment classifier, and a report with defensible scores.",
 )
 export = typer.Typer(no_args_is_help=True, help="Write results in formats of other programs.")
-app.add_typer(export, name="export", rich_help_panel=_RESULTS)
+app.add_typer(export, name="export", rich_help_panel=_CORPORA)
 cache = typer.Typer()
-app.add_typer(cache, name="cache", rich_help_panel=_DATA)
-app.add_typer(annotate.app, name="annotate", rich_help_panel=_LABELS)
-app.add_typer(corpora.app, name="corpus", rich_help_panel=_DATA)
-app.add_typer(experiments.app, name="experiment", rich_help_panel=_RESULTS)
-app.add_typer(labels_cli.app, name="labels", rich_help_panel=_LABELS)
-app.add_typer(apply_cli.model_app, name="model", rich_help_panel=_RESULTS)
-app.add_typer(weights_cli.app, name="weights", rich_help_panel=_DATA)
+app.add_typer(cache, name="cache", rich_help_panel=_PROJECT)
+app.add_typer(annotate.app, name="annotate", rich_help_panel=_RATINGS)
+app.add_typer(corpora.app, name="corpus", rich_help_panel=_CORPORA)
+app.add_typer(experiments.app, name="experiment", rich_help_panel=_CORPORA)
+app.add_typer(labels_cli.app, name="labels", rich_help_panel=_RATINGS)
+app.add_typer(apply_cli.model_app, name="model", rich_help_panel=_MODELS)
+app.add_typer(weights_cli.app, name="weights", rich_help_panel=_MODELS)
 
 
 def main() -> None:
@@ -96,13 +99,18 @@ def _root(
 def demo() -> None:
     """Crawl the embedded interview site over HTTP and run all stages on it.
 
+    In an empty folder, a project is made first; one with empty lists gets
+    those of the sample.
+
     Example: [bold]undertone demo[/]
     """
     from flows.cli import demo as sample
     from flows.runs import in_process
 
+    made = sample.prepare_folder()
     config = load_settings()
-    sample.demand_sample_lists(config)
+    for line in filter(None, (made, sample.prepare_lists(config))):
+        typer.echo(line)
     taken, config = config.simulate.port, sample.on_a_free_port(config)
     if config.simulate.port != taken:
         typer.echo(f"Port {taken} is taken: params.yaml and the lists use {config.simulate.port} from now on")
@@ -113,7 +121,7 @@ def demo() -> None:
     _show_report(title=f"\nDone in {time.monotonic() - started:.0f} s. The report")
 
 
-@app.command(rich_help_panel=_RUN)
+@app.command(rich_help_panel=_START)
 def run(
     stages: Annotated[
         list[str] | None, typer.Argument(help="Names of stages; if none is named, all of the interviews' report.")
@@ -131,7 +139,7 @@ def run(
     `run crawl --force` tries all rejected interviews again, also those that
     failed for good.
 
-    Example: [bold]undertone run polarity train[/]
+    Example: [bold]undertone run polarity segments[/]
     """
     from flows.runs import in_process
 
@@ -151,7 +159,7 @@ def _forget_failed_interviews() -> None:
         crawl.forget_failures()
 
 
-@app.command(rich_help_panel=_RUN)
+@app.command(rich_help_panel=_START)
 def status() -> None:
     """List the outdated stages, and what changed since they ran.
 
@@ -176,7 +184,7 @@ def status() -> None:
             typer.echo(f"{stage}: {', '.join(gone)} is not on this machine; what was read from it is used")
 
 
-@app.command(rich_help_panel=_RUN)
+@app.command(rich_help_panel=_INTERVIEWS)
 def crawl() -> None:
     """Fetch new interviews of the lists; try again those that may be available now.
 
@@ -198,7 +206,7 @@ def crawl() -> None:
         typer.echo(f"  {row['item']}: {row['reason']} ({row['detail']})")
 
 
-@app.command(rich_help_panel=_RUN)
+@app.command(rich_help_panel=_INTERVIEWS)
 def site(
     media: Annotated[
         Path | None, typer.Option(help="Folder of media and captions to serve instead of the sample.")
@@ -231,7 +239,7 @@ def site(
         _wait_for_ctrl_c()
 
 
-@app.command(rich_help_panel=_RESULTS)
+@app.command(rich_help_panel=_START)
 def report(
     show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
@@ -325,15 +333,15 @@ def cache_check() -> None:
     typer.echo(f"{len(damaged)} damaged results")
 
 
-app.command(rich_help_panel=_RESULTS)(apply_cli.apply)
-app.command(rich_help_panel=_RESULTS)(apply_cli.predict)
+app.command(rich_help_panel=_MODELS)(apply_cli.apply)
+app.command(rich_help_panel=_INTERVIEWS)(apply_cli.predict)
 app.command(rich_help_panel=_ANYWHERE)(captions_cli.captions)
 app.command(rich_help_panel=_ANYWHERE)(features_cli.features)
 app.command(rich_help_panel=_ANYWHERE)(leaks.audit)
-app.command(rich_help_panel=_RESULTS)(leaks.price)
+app.command(rich_help_panel=_CORPORA)(leaks.price)
 
 
-@app.command(rich_help_panel=_LABELS)
+@app.command(rich_help_panel=_INTERVIEWS)
 def votes(
     file: Annotated[Path, typer.Argument(help="CSV file: [VideoId],sentiment analysis,<listeners>,text.")],
 ) -> None:
@@ -379,7 +387,7 @@ def new(
     typer.echo(f"  cd {folder} && undertone run")
 
 
-@app.command(rich_help_panel=_START)
+@app.command(rich_help_panel=_PROJECT)
 def link(
     folder: Annotated[Path, typer.Argument(help="Project folder of another machine or version.")] = Path(),
     edits: Annotated[
@@ -404,7 +412,7 @@ def link(
     typer.echo(f"{folder.resolve()} uses undertone at {ROOT}. To fetch its artifacts: dvc pull")
 
 
-@app.command(rich_help_panel=_RUN)
+@app.command(rich_help_panel=_PROJECT)
 def ui(port: Annotated[int, typer.Option(help="Port of the Prefect server.")] = 4200) -> None:
     """Run Prefect: server, work pool, deployments, worker; Ctrl-C stops all.
 
