@@ -167,7 +167,8 @@ def new(
     """Add a published system's recipe to params.yaml, to run or change it; without arguments, list all recipes.
 
     The recipe is adapted to the corpus: TESS has two speakers, so one of them
-    is tested at a time.
+    is tested at a time. Without a recipe's name, those that need text, sound or
+    video are left out where the corpus has none.
 
     Example: [bold]undertone experiment new acoustic functionals-svm --corpus ravdess[/]
     """
@@ -194,6 +195,9 @@ def new(
             name: entry.model_dump(exclude_unset=True) for name, entry in config.features.items() if name in needed
         }
         ((name, entry),) = written.items()
+        if not recipe and (reason := recipe_adaptation.lacking(needed, name, entry, config)):
+            typer.echo(f"{name} is left out: {reason}")
+            continue
         entry, notes = recipe_adaptation.adapted(recipe_book.stock(system, recipe_name), needed, name, entry, config)
         for note in notes:
             typer.echo(note)
@@ -201,6 +205,8 @@ def new(
         sections = variant(adapted, checkpoint or (), tiny=tiny, shared=config.features)
         features |= sections["features"]
         experiments |= sections["experiments"]
+    if not experiments:
+        raise InputError(f"no recipe of {system} can be used with {corpus}: it lacks what their features read")
     if existing := sorted(set(experiments) & set(config.experiments)):
         raise InputError(f"params.yaml already has {', '.join(existing)}; change it there, or remove it first")
     plan.demand(with_entries(config, features, experiments))

@@ -62,6 +62,20 @@ def adapted(
     return dict(entry), []
 
 
+def lacking(features: Entries, name: str, entry: Entries, config: Config) -> str:
+    """Return why a recipe cannot be used: what its features read and its corpus does not have; "" if it can.
+
+    Args:
+        features: the feature sets that it needs
+        name: of the experiment
+        entry: of the recipe
+        config: all settings
+    """
+    place = ".features: "
+    mistakes = _mistakes(features, name, entry, config, _rows(entry["corpus"], config))
+    return next((mistake.partition(place)[2] for mistake in mistakes if place in mistake), "")
+
+
 def _rows(corpus: str, config: Config) -> Sequence[Mapping[str, Any]] | None:
     """Return a corpus's utterances: as the stage `corpus` has written them, else as the reader returns them."""
     from tasks.corpora.readers import registry

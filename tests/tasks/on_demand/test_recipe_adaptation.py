@@ -20,7 +20,7 @@ SVM = recipe_book.stock("acoustic", "functionals-svm")
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpora")
-    for reader in ("tess", "iemocap", "meld"):
+    for reader in ("tess", "iemocap", "meld", "aesdd"):
         simulated_corpora.make(reader, folder / reader)
     return folder
 
@@ -103,3 +103,16 @@ def test_a_corpus_of_few_speakers_that_the_book_does_not_have(
         "mine-functionals-svm: protocol leave-one-speaker-out instead of speaker-out(6): speaker-out(6) needs 6 "
         "speakers or more, and there are 4"
     ]
+
+
+@pytest.mark.parametrize(("reader", "recipe", "reason"), [("aesdd", "whisper", ""), ("iemocap", "whisper-text", ""),
+                                                          ("aesdd", "whisper-text", "aesdd has none")])  # fmt: skip
+def test_a_recipe_that_needs_text_cannot_be_used_without(
+    project: Path, settings: Config, corpora: Path, reader: str, recipe: str, reason: str
+) -> None:
+    config = settings.model_copy(update={"corpora": {"mine": Corpus(reader=reader, path=str(corpora / reader))}})
+    features, experiments = recipe_book.entries("speech-models", recipe, "mine")
+    ((name, entry),) = experiments.items()
+    lacking = recipe_adaptation.lacking(features, name, entry, config)
+    assert bool(lacking) == bool(reason)
+    assert lacking.endswith(reason)
