@@ -61,7 +61,7 @@ class Transcribe(Section):
     when: Literal["never", "missing", "always"] = "never"
     model: Annotated[str, Field(min_length=1)] = "whisper-base"
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
-    beam: Annotated[int, Field(ge=1, le=20)] = 5
+    beam: Annotated[int, Field(ge=1, le=20)] = 2
     least_speech: Annotated[float, Field(gt=0, lt=1)] = 0.5
     least_log_probability: Annotated[float, Field(le=0)] = -1.0
     most_compression: Positive = 2.4
