@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.command_support import load_settings, shipped_settings
+from flows.cli.command_support import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,9 +177,10 @@ def _each(opened: Opened, listed: Sequence[Source], choices: Choices) -> int:
 
 def _settings() -> Config:
     """Return the project's settings; outside of a project, the shipped ones."""
-    from tasks.core import paths
+    from tasks.core import config, paths
+    from tasks.core.code_version import ROOT
 
-    return load_settings() if paths.PARAMS.is_file() else shipped_settings()
+    return load_settings() if paths.PARAMS.is_file() else config.load(ROOT / paths.PARAMS)
 
 
 def _formats(to: str) -> tuple[str, ...]:

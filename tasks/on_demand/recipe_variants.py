@@ -25,6 +25,7 @@ _SMALLER: Mapping[str, Any] = {
     "blocks": [1, 1],
     "growth": 8,
     "layer": -1,
+    "trained_layers": 1,
     "members": 1,
 }
 """Settings around a small pretrained model, where its owner has them: they make a trial short."""

@@ -27,6 +27,7 @@ _QUICK: dict[str, dict[str, Any]] = {
     "densenet": {**_IMAGE, "growth": 8},
     "resnext": _IMAGE,
     "speech-fine-tuned": {"epochs": 1, "max_duration_s": 1.0},
+    "whisper-fine-tuned": {"epochs": 1, "max_duration_s": 1.0},
     "fine-tuned": {"epochs": 1, "max_tokens": 16},
     "cross-modal": {**_ONE_EPOCH, "projection": 8, "hidden": 4, "heads": 2},
     "cross-modal-svm": {**_ONE_EPOCH, "projection": 8, "hidden": 4, "heads": 2},

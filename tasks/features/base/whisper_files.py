@@ -1,4 +1,7 @@
-"""The ONNX file of a Whisper encoder: in the cache of weights, in a folder, or made from a folder's weights."""
+"""The files of a Whisper encoder: in the cache of weights, in a folder, or made from a folder's weights.
+
+onnxruntime computes features from the ONNX file; PyTorch fine-tunes the tensors.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,9 @@ from tasks.weights.conversion import whisper_encoder
 TINY = "tiny:whisper"
 """A Whisper encoder with random weights."""
 ENCODER = "encoder.onnx"
+_TENSORS = "encoder.safetensors"
+_HEAD_WIDTH = 64
+"""Features of an attention head, in all sizes of Whisper."""
 _WEIGHTS = pickled_weights.CONVERTED
 _CONFIGURATION = "config.json"
 _PREFIXES = ("model.encoder.", "encoder.", "")
@@ -39,9 +45,7 @@ def onnx_file(checkpoint: str) -> Path | None:
     """
     if checkpoint == TINY:
         return _kept(f"tiny-whisper-{code_version.version(__name__)[:8]}", lambda: (_random(7), _TINY_HEADS))
-    folder = Path(checkpoint).expanduser()
-    if checkpoint in store.FETCHABLE and not folder.is_dir():
-        folder = store.folder(checkpoint)
+    folder = _folder(checkpoint)
     if (folder / ENCODER).is_file():
         return folder / ENCODER
     configuration = _configuration(folder)
@@ -49,6 +53,35 @@ def onnx_file(checkpoint: str) -> Path | None:
         return None
     digest = pickled_weights.digest_of([folder / _CONFIGURATION, _weights(folder)])[:16]
     return _kept(f"whisper-{digest}", lambda: (_saved(folder), int(configuration["encoder_attention_heads"])))
+
+
+def tensors_of(checkpoint: str) -> tuple[Tensors, int]:
+    """Return the tensors of a Whisper encoder, float32, named as in Hugging Face's `WhisperEncoder`, and its heads.
+
+    Args:
+        checkpoint: as `onnx_file` takes it
+
+    Raises:
+        InputError: as `onnx_file`; or if it is a checkpoint of another family, or lacks the tensors
+    """
+    if checkpoint == TINY:
+        return _random(7), _TINY_HEADS
+    folder = _folder(checkpoint)
+    if (folder / ENCODER).is_file():
+        tensors = _read(folder, _TENSORS)
+        return tensors, tensors["conv1.weight"].shape[0] // _HEAD_WIDTH
+    configuration = _configuration(folder)
+    if configuration.get("model_type") != "whisper":
+        raise InputError(
+            f"checkpoint {checkpoint}: found no Whisper encoder; expected whisper-base (undertone weights fetch), or "
+            "the folder of a Whisper model written by save_pretrained"
+        )
+    return _saved(folder), int(configuration["encoder_attention_heads"])
+
+
+def _folder(checkpoint: str) -> Path:
+    folder = Path(checkpoint).expanduser()
+    return store.folder(checkpoint) if checkpoint in store.FETCHABLE and not folder.is_dir() else folder
 
 
 def _kept(name: str, made: Callable[[], tuple[Tensors, int]]) -> Path:
@@ -79,17 +112,21 @@ def _weights(folder: Path) -> Path:
 
 
 def _saved(folder: Path) -> Tensors:
-    """Return the encoder's tensors of a folder, float32, without their prefix."""
+    return _read(folder, _weights(folder).name)
+
+
+def _read(folder: Path, name: str) -> Tensors:
+    """Return the encoder's tensors of a safetensors file, float32, without their prefix."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
-        content = load_file(_weights(folder))
+        content = load_file(folder / name)
     except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise InputError(f"checkpoint {folder}: {_WEIGHTS} cannot be read: {error}") from None
+        raise InputError(f"checkpoint {folder}: {name} cannot be read: {error}") from None
     prefix = next((prefix for prefix in _PREFIXES if f"{prefix}conv1.weight" in content), None)
     if prefix is None:
-        raise InputError(f"checkpoint {folder}: {_WEIGHTS} has no tensor …conv1.weight of a Whisper encoder")
+        raise InputError(f"checkpoint {folder}: {name} has no tensor …conv1.weight of a Whisper encoder")
     return {
         name.removeprefix(prefix): np.asarray(values, dtype=np.float32)
         for name, values in content.items()

@@ -48,9 +48,7 @@ class WhisperEncoder:
         self._session = InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         properties = self._session.get_modelmeta().custom_metadata_map
         self.n_layers = int(properties["layers"])
-        self._mel = spectra.MelSettings(
-            n_fft=_WINDOW, window=_WINDOW, hop=_HOP, n_mels=int(properties["mels"]), taper="hann"
-        )
+        self._mel = mel_settings(int(properties["mels"]))
 
     def pieces(self, sound: Sound, longest_s: float) -> list[Vector]:
         """Return the log-mel spectra of a sound's pieces, float32, shape (n_mels, n_frames), n_frames even.
@@ -64,7 +62,7 @@ class WhisperEncoder:
         """
         signal = framing.to_16_khz(sound.samples, sound.rate_hz)
         longest = round(min(longest_s, LONGEST_S) * framing.RATE_HZ)
-        return [self._log_mel(piece) for piece in np.array_split(signal, -(-signal.size // longest))]
+        return [log_mel(piece, self._mel) for piece in np.array_split(signal, -(-signal.size // longest))]
 
     def states(self, pieces: Sequence[Vector], layers: Sequence[int]) -> list[States]:
         """Return the states of pieces, float32, shape (n_layers, n_frames, n_features), a frame every 20 ms.
@@ -78,11 +76,29 @@ class WhisperEncoder:
             np.concatenate(self._session.run(names, {"features": piece[None]})).astype(np.float32) for piece in pieces
         ]
 
-    def _log_mel(self, signal: NDArray[np.float64]) -> Vector:
-        """Return Whisper's own spectrum: log10 of mel power, at most 8 below the highest, moved to about -1 to 1.5."""
-        reflected = np.pad(signal, _REFLECTED_FRAMES * _HOP, mode="reflect")
-        n_frames = max(2, signal.size // _HOP // 2 * 2)
-        decibels = spectra.log_mel(reflected, self._mel)[_REFLECTED_FRAMES : _REFLECTED_FRAMES + n_frames]
-        limited = spectra.relative_to_loudest(decibels, _RANGE_DB) + decibels.max()
-        scaled: Vector = ((limited / 10 + 4) / 4).astype(np.float32).T
-        return np.ascontiguousarray(scaled)
+
+def log_mel(signal: NDArray[np.float64], settings: spectra.MelSettings) -> Vector:
+    """Return Whisper's own spectrum: log10 of mel power, at most 8 below the highest, moved to about -1 to 1.5.
+
+    Args:
+        signal: samples at 16 kHz, shape (n_samples,)
+        settings: from `mel_settings`
+
+    Returns:
+        float32, shape (n_mels, n_frames), n_frames even
+    """
+    reflected = np.pad(signal, _REFLECTED_FRAMES * _HOP, mode="reflect")
+    n_frames = max(2, signal.size // _HOP // 2 * 2)
+    decibels = spectra.log_mel(reflected, settings)[_REFLECTED_FRAMES : _REFLECTED_FRAMES + n_frames]
+    limited = spectra.relative_to_loudest(decibels, _RANGE_DB) + decibels.max()
+    scaled: Vector = ((limited / 10 + 4) / 4).astype(np.float32).T
+    return np.ascontiguousarray(scaled)
+
+
+def mel_settings(n_mels: int) -> spectra.MelSettings:
+    """Return the settings of Whisper's spectrum: a frame every 10 ms.
+
+    Args:
+        n_mels: number of bands: 80; 128 in the third version of the large model
+    """
+    return spectra.MelSettings(n_fft=_WINDOW, window=_WINDOW, hop=_HOP, n_mels=n_mels, taper="hann")

@@ -58,6 +58,7 @@ FAMILIES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "speech-fine-tuned": ([STEPS], {**SMALL, "accumulate": 1, "spec_augment": False}),
     "stacking": ([VECTOR, STEPS], {"base": BRANCHES, "folds": 2}),
     "tf-idf": ([WORDS], {}),
+    "whisper-fine-tuned": ([STEPS], {**SMALL, "accumulate": 1, "checkpoint": "tiny:whisper", "trained_layers": 1}),
     "xgboost": ([VECTOR], {"n_estimators": 5}),
 }  # fmt: skip
 IMAGES, LARGE = {"alexnet", "resnet", "resnext", "densenet"}, {"alexnet"}
@@ -111,6 +112,8 @@ def test_a_loaded_model_gives_the_stored_predictions(name: str, toy: Toy, tmp_pa
         write_sequences(rows, lambda rng: (int(rng.integers(70, 80)), 72))
     if name == "speech-fine-tuned":
         write_sequences(rows, lambda rng: (int(rng.integers(1600, 3200)), 1))
+    if name == "whisper-fine-tuned":
+        write_sequences(rows, lambda rng: (int(rng.integers(20, 40)), 80))
     model, inputs, record = kept(config)
     shutil.rmtree(tmp_path / "text", ignore_errors=True)
     shutil.rmtree(tmp_path / "speech", ignore_errors=True)
