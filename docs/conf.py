@@ -32,6 +32,7 @@ html_title = f"undertone {release}"
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False
 # styles with enough contrast for small text; accessible-pygments comes with the theme
 pygments_style = "a11y-high-contrast-light"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.command_support import load_settings
+from flows.cli.command_support import load_settings, shipped_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,10 +177,9 @@ def _each(opened: Opened, listed: Sequence[Source], choices: Choices) -> int:
 
 def _settings() -> Config:
     """Return the project's settings; outside of a project, the shipped ones."""
-    from tasks.core import config, paths
-    from tasks.core.code_version import ROOT
+    from tasks.core import paths
 
-    return load_settings() if paths.PARAMS.is_file() else config.load(ROOT / paths.PARAMS)
+    return load_settings() if paths.PARAMS.is_file() else shipped_settings()
 
 
 def _formats(to: str) -> tuple[str, ...]:

@@ -19,6 +19,14 @@ def load_settings() -> Config:
     return upgrade.settings()
 
 
+def shipped_settings() -> Config:
+    """Return the settings as shipped, for commands that need no project."""
+    from tasks.core import config, paths
+    from tasks.core.code_version import ROOT
+
+    return config.load(ROOT / paths.PARAMS)
+
+
 def bootstrap(config: Config) -> Bootstrap:
     """Return the settings of intervals.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from flows.project import workspace
 from tasks.core import paths, tables
 from tasks.core.config import Config, load
 from tasks.core.errors import InputError
@@ -51,17 +52,50 @@ def lists_are_the_samples(config: Config) -> bool:
         return all(mine.is_file() and theirs.read_bytes() == mine.read_bytes() for theirs, mine in pairs)
 
 
-def demand_sample_lists(config: Config) -> None:
-    """Check that the project's lists name the sample only.
+def prepare_folder() -> str | None:
+    """Make a project of an empty folder; return a line that says so.
 
     Raises:
-        InputError: if they name other interviews
+        InputError: if the folder is neither empty nor a project
     """
+    if paths.PARAMS.is_file():
+        return None
+    if any(Path().iterdir()):
+        raise InputError(
+            f"{Path.cwd()} is neither a project nor empty; make a folder for the demo: mkdir demo && cd demo && "
+            "undertone demo"
+        )
+    workspace.create(Path())
+    return f"{Path.cwd()} is a project now"
+
+
+def prepare_lists(config: Config) -> str | None:
+    """Give a project without interviews the sample's lists; return a line that says so.
+
+    Args:
+        config: all settings
+
+    Raises:
+        InputError: if the lists name other interviews than the sample's
+    """
+    train, test = Path(config.crawl.train), Path(config.crawl.test)
+    if _is_empty(train) and _is_empty(test):
+        _write_lists(config, train, test)
+        return f"{train} and {test} list the sample's interviews now"
     if not lists_are_the_samples(config):
         raise InputError(
-            f"{config.crawl.train} and {config.crawl.test} list other interviews than the sample's; the demo crawls "
-            "only the sample. For yours: undertone run. For the demo: a fresh clone, or git checkout data/*.csv"
+            f"{train} and {test} list other interviews than the sample's; the demo crawls only the sample. For yours: "
+            "undertone run. For the demo: mkdir demo && cd demo && undertone demo"
         )
+    return None
+
+
+def _is_empty(path: Path) -> bool:
+    """Return whether a list is missing, or has no row but its header."""
+    if not path.is_file():
+        return True
+    rows = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return not rows or (len(rows) == 1 and rows[0].startswith("Id,"))
 
 
 def _write_lists(config: Config, train: Path, test: Path) -> None:

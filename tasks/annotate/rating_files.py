@@ -38,21 +38,24 @@ def open_store(segments: Sequence[Segment]) -> Store:
     return store
 
 
-def publish(store: Store, *, overwrite: bool = False) -> Path | None:
-    """Write `data/listeners/annotated.csv` from the store; without ratings delete it and return None.
+def publish(store: Store, path: Path | None = None, *, overwrite: bool = False) -> Path | None:
+    """Write a CSV file from the store; without ratings delete it and return None.
 
     Args:
         store: the ratings
+        path: the file; None: `data/listeners/annotated.csv`
         overwrite: whether to replace the file if it was changed by something else
 
     Raises:
         InputError: if the file was changed by something else: its ratings must not be lost
     """
-    path = paths.ANNOTATED
+    of_project = path is None
+    path = path or paths.ANNOTATED
     if not overwrite and path.exists() and store.note(_DIGEST) != _digest(path):
+        keep = f"undertone annotate import {path}" if of_project else "move the file"
         raise InputError(
-            f"{path} was changed since it was written from {paths.RATING_STORE}. To keep the changes: "
-            f"undertone annotate import {path}; to discard them, delete the file: it is written again"
+            f"{path} was changed since it was written from the stored ratings. To keep the changes: {keep}; to discard "
+            "them, delete the file: it is written again"
         )
     rated = store.rated_segments()
     if not any(segment.ratings for segment in rated):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -123,3 +123,20 @@ def test_the_captions_come_out_as_shown(tmp_path: Path, monkeypatch: pytest.Monk
     result = CliRunner().invoke(app, command.split())
     assert result.exit_code == 0
     assert result.stdout + result.stderr == shown
+
+
+def test_the_commands_without_a_project_come_out_as_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wav: Callable[..., Path]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    (tmp_path / "recordings").mkdir()
+    for name in ("a.wav", "b.wav"):
+        wav(1.0, name=f"recordings/{name}")
+    for name, content in re.findall(r"`([\w.]+)`:\n\n```csv\n(.*?)```", REFERENCE, re.DOTALL):
+        Path(name).write_text(content, encoding="utf-8")
+    shown = "".join(re.findall(r"```console\n(.*?)```", REFERENCE, re.DOTALL))
+    printed = ""
+    for command in re.findall(r"^\$ undertone (.*)$", shown, re.MULTILINE):
+        printed += f"$ undertone {command}\n{CliRunner().invoke(app, shlex.split(command)).output}"
+    assert printed == shown

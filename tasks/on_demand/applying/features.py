@@ -62,7 +62,7 @@ def compute(
     sets: dict[str, store.Features] = {}
     for number, part in enumerate(model.parts):
         contents = _counted(
-            _contents(part, medium, utterances, rejects),
+            contents_of(part, medium, utterances, rejects),
             progress,
             number / len(model.parts),
             len(ids) * len(model.parts),
@@ -100,10 +100,17 @@ def _extracted(
         yield tables.from_rows(extracted.rows, store.EXTRACTED)
 
 
-def _contents(
+def contents_of(
     part: FeatureSet, medium: Medium, utterances: NewUtterances, rejects: dict[str, Reject]
 ) -> Iterator[tuple[str, Content]]:
-    """Yield id and input of every utterance, in the order of time."""
+    """Yield id and input of every utterance, in the order of time.
+
+    Args:
+        part: extractor and settings
+        medium: the medium
+        utterances: of the medium
+        rejects: gets the utterances without input
+    """
     if part.extractor.reads == "text":
         yield from _texts(medium, utterances, getattr(part.settings, "context", 0), rejects)
         return
