@@ -4,31 +4,43 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tasks.pages.common import palette
+from tasks.pages.common import charts, palette
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+    from tasks.pages.common.charts import Chart
 
 MARKS = palette.MARKS | {"fault": "✕", "violation": "✕", "warning": "!", "note": "i", "declared": "§", "unknown": "?"}
 """Mark of each sentiment and severity: colour alone does not carry meaning."""
 
 
-def render(template: str, charts: Mapping[str, Any] | None = None, **context: Any) -> str:
+def render(
+    template: str, drawings: Mapping[str, Chart] | None = None, scripts: Sequence[str] = (), **context: Any
+) -> str:
     """Return a page; all text in the context is escaped.
 
     Args:
         template: path of the template
-        charts: name → plotly figure as plain JSON; a page without charts has no scripts
+        drawings: name → chart
+        scripts: paths of the page's scripts; the page is complete without them
         context: further variables of the template
     """
     templates = environment()
-    scripts = _scripts(templates) if charts else {}
+    texts = [templates.get_template(path).render() for path in scripts]
     return templates.get_template(template).render(
-        **context, charts=charts or {}, scripts=scripts, script_hashes=_hashes(scripts), nav=[], marks=MARKS
+        **context,
+        charts=drawings or {},
+        scripts=texts,
+        script_hashes=_hashes(texts),
+        nav=[],
+        marks=MARKS,
+        symbols=charts.SYMBOLS,
+        dashes=charts.DASHES,
     )
 
 
@@ -89,16 +101,9 @@ def link(url: str) -> str:
     return url if parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc else ""
 
 
-def _scripts(templates: Environment) -> dict[str, str]:
-    """Return the scripts of a page with charts by name: plotly's, and our own."""
-    from plotly.offline import get_plotlyjs
-
-    return {"plotly": get_plotlyjs(), "page": templates.get_template("pages/common/templates/page.js").render()}
-
-
-def _hashes(scripts: Mapping[str, str]) -> list[str]:
+def _hashes(scripts: Sequence[str]) -> list[str]:
     """Return scripts' SHA-256 digests in base 64, as a content security policy lists them."""
-    return [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts.values()]
+    return [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
 
 
 def _inside(value: Any) -> str:

@@ -1,49 +1,81 @@
-"""Charts of an experiment's page, as plotly figures in plain JSON."""
+"""Charts of an experiment's page."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle, groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tasks.evaluation.protocols import PAIR
+from tasks.pages.common import charts as common
 from tasks.pages.common import score_text
-from tasks.pages.common.charts import Chart, empty, error_bars, plain, plotly_text
+from tasks.pages.common.charts import (
+    GREY,
+    SHARE,
+    Axis,
+    BarMark,
+    Box,
+    Chart,
+    CurveMark,
+    Label,
+    LabelMark,
+    LegendKey,
+    Mark,
+    MarkerMark,
+    Plot,
+    Point,
+    Span,
+    SpanMark,
+)
 from tasks.pages.common.palette import COLOURS, SYSTEMS
 from tasks.pages.common.score_text import Score
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
     from tasks.experiments.plot_data import Map, Search, Shares
 
-_GREY = COLOURS["neutral"]
 _MARKS = (
     ("diamond", SYSTEMS["classifier"]),
     ("square", SYSTEMS["majority"]),
     ("circle", SYSTEMS["shuffled"]),
-    ("triangle-up", "#0077bb"),
-    ("triangle-down", "#d55e00"),
-    ("x", _GREY),
+    ("triangle", "#0077bb"),
+    ("wedge", "#d55e00"),
+    ("x", GREY),
 )
 """Symbols and colours of the recipe, the majority, shuffled labels, and single feature sets, in this order."""
 # Okabe and Ito's colours without black and yellow, which are invisible on one of the two backgrounds
 _HUES = ("#0077bb", "#d55e00", "#009e73", "#cc6fa3", "#b8860b", "#56b4e9", "#8e7cc3", "#a0522d")
-_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "triangle-down", "cross", "star", "pentagon", "hexagon")
-_DIAGONAL = {"color": _GREY, "dash": "dot", "width": 1.5}
+_SYMBOLS = ("circle", "square", "diamond", "triangle", "x", "wedge", "cross", "star", "pentagon", "hexagon")
 _FIRST_CURVES = ("loss", "accuracy", "macro f1")
 _FEW_EPOCHS = 4
-_MOST_TICKS = 12
+_FEW_POINTS = 400
+MOST_FITS = 30
+"""Lines of a part in a chart of learning curves; more would neither be told apart nor fit into a page."""
 _SHOWN = 0.9
 """Quantile of a learning-rate search's losses at the top of its chart."""
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _PARTS = {"train": "training", "training": "training", "development": "development"}
 # lighter than the bars: thin lines must be visible on dark backgrounds
-_LINES = {"training": ("#2b8fd6", "solid"), "development": ("#e0701f", "dash"), "": (_GREY, "solid")}
+_LINES = {"training": ("#2b8fd6", "solid"), "development": ("#e0701f", "dash"), "": (GREY, "solid")}
 _COUNTED = {"training": "#0077bb", "development": "#b8860b", "test": "#d55e00", "all": "#0077bb"}
+_DIAGONAL = SpanMark((Span(0, 100, 100, 0),), GREY, "dot", 1.5)
+_SCORE = Axis("score (0 to 1)", 0, 1, SHARE)
+_ROOM = 1.16
+"""Length of an axis of counts over the longest bar, so that a number fits beside it."""
+
+
+class HeatTable(NamedTuple):
+    """A table whose cells are shaded by their value; None for cells without one.
+
+    `highest` is the value of the darkest cell.
+    """
+
+    corner: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[float | None]]]
+    highest: float
 
 
 def scores(systems: Mapping[str, Mapping[str, Score]], measures: Sequence[str]) -> Chart:
@@ -53,30 +85,25 @@ def scores(systems: Mapping[str, Mapping[str, Score]], measures: Sequence[str]) 
         systems: system → score by name
         measures: names of the scores, in order
     """
-    figure = empty()
-    step = min(0.24, 0.8 / len(systems))
-    for number, (system, by_measure) in enumerate(systems.items()):
-        symbol, colour = _MARKS[min(number, len(_MARKS) - 1)]
-        points = [(row, name, by_measure[name]) for row, name in enumerate(measures) if name in by_measure]
-        figure.add_scatter(
-            name=plotly_text(system),
-            mode="markers",
-            cliponaxis=False,
-            x=[score.value for _, _, score in points],
-            y=[row + step * (number - (len(systems) - 1) / 2) for row, _, _ in points],
-            marker={"color": colour, "symbol": symbol, "size": 11},
-            error_x=error_bars((score for _, _, score in points), thickness=2, width=4),
-            hovertemplate=[
-                f"{score_text.NAMES[label]}, {plotly_text(system)}<br>{score}<extra></extra>"
-                for _, label, score in points
-            ],
-        )
+    names = [score_text.NAMES[measure] for measure in measures]
+    styles = [_MARKS[min(number, len(_MARKS) - 1)] for number in range(len(systems))]
     if errors := [score_text.NAMES[name] for name in measures if name in score_text.LOWER_IS_BETTER]:
-        figure.update_xaxes(title=f"score ({' and '.join(errors)}: lower is better)")
+        ends = common.extent(score for by_measure in systems.values() for score in by_measure.values())
+        axis = common.from_zero(f"score ({' and '.join(errors)}: lower is better)", ends)
     else:
-        figure.update_xaxes(range=[0, 1], dtick=0.2, title="score (0 to 1)")
-    _name_rows(figure, [score_text.NAMES[name] for name in measures])
-    return plain(figure, height=130 + len(measures) * (24 + 16 * len(systems)))
+        axis = _SCORE
+    step = min(0.24, 0.8 / len(systems))
+    marks: list[Mark] = []
+    for number, ((system, by_measure), (symbol, colour)) in enumerate(zip(systems.items(), styles, strict=True)):
+        shift = step * (number - (len(systems) - 1) / 2)
+        places = [
+            (by_measure[name], common.row_place(row, len(names), shift), f"{names[row]}, {system}: {by_measure[name]}")
+            for row, name in enumerate(measures)
+            if name in by_measure
+        ]
+        marks += _with_intervals(places, axis, symbol, colour)
+    legend = [LegendKey(system, *style) for system, style in zip(systems, styles, strict=True)]
+    return common.single(Plot(axis, None, marks, len(names) * (24 + 16 * len(systems)), rows=names), legend)
 
 
 def roc(points: Sequence[Mapping[str, Any]], auc: Mapping[str, float | None], outputs: Sequence[str]) -> Chart:
@@ -87,25 +114,18 @@ def roc(points: Sequence[Mapping[str, Any]], auc: Mapping[str, float | None], ou
         auc: class → area under the curve
         outputs: the classes, in order
     """
-    figure, colours = empty(), _colours(outputs)
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", showlegend=False, hoverinfo="skip", line=_DIAGONAL)
+    x, y = Axis("false positive rate (dotted: chance)", 0, 1, SHARE), Axis("true positive rate", 0, 1, SHARE)
+    marks, legend, colours = list[Mark]([_DIAGONAL]), list[LegendKey](), _colours(outputs)
     for name in outputs:
-        of_class = [point for point in points if point["class"] == name]
+        of_class = [(row["false_positive_rate"], row["true_positive_rate"]) for row in points if row["class"] == name]
         if not of_class:
             continue
         area = auc.get(name)
-        label = plotly_text(name) + ("" if area is None else f" (AUC {area:.3f})")
-        figure.add_scatter(
-            name=label,
-            mode="lines",
-            x=[point["false_positive_rate"] for point in of_class],
-            y=[point["true_positive_rate"] for point in of_class],
-            line={"color": colours[name], "dash": _DASHES[outputs.index(name) % len(_DASHES)], "width": 2},
-            hovertemplate=f"{label}<br>false positives %{{x:.1%}}, true positives %{{y:.1%}}<extra></extra>",
-        )
-    figure.update_xaxes(range=[0, 1], dtick=0.2, title="false positive rate (dotted: chance)")
-    figure.update_yaxes(range=[0, 1.01], dtick=0.2, title="true positive rate")
-    return plain(figure, height=_with_legend(400, len(outputs)))
+        label = name + ("" if area is None else f" (AUC {area:.3f})")
+        dash = _DASHES[outputs.index(name) % len(_DASHES)]
+        marks.append(CurveMark(common.line([of_class], x, y), colours[name], dash, tooltip=label))
+        legend.append(LegendKey(label, "line", colours[name], dash))
+    return common.single(Plot(x, y, marks, square=True), legend)
 
 
 def reliability(parts: Mapping[str, Mapping[str, Any]]) -> Chart:
@@ -114,28 +134,16 @@ def reliability(parts: Mapping[str, Mapping[str, Any]]) -> Chart:
     Args:
         parts: name of the line → `bins`, rows with confidence, accuracy and share
     """
-    figure = empty()
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="perfect calibration", line=_DIAGONAL, hoverinfo="skip")
+    x, y = Axis("confidence (mean of the bin)", 0, 1, SHARE), Axis("accuracy of the bin", 0, 1, SHARE)
+    marks, legend = list[Mark]([_DIAGONAL]), [LegendKey("perfect calibration", "line", GREY, "dot")]
     for (name, part), (symbol, colour) in zip(parts.items(), (_MARKS[3], _MARKS[0]), strict=False):
-        bins = part["bins"]
-        figure.add_scatter(
-            name=name,
-            mode="lines+markers",
-            x=[bin_["confidence"] for bin_ in bins],
-            y=[bin_["accuracy"] for bin_ in bins],
-            # areas, not widths, are in proportion
-            marker={
-                "color": colour,
-                "symbol": symbol,
-                "size": [round(7 + 25 * bin_["share"] ** 0.5, 2) for bin_ in bins],
-            },
-            line={"color": colour, "width": 1.5},
-            customdata=[bin_["share"] for bin_ in bins],
-            hovertemplate="confidence %{x:.3f}<br>accuracy %{y:.3f}<br>%{customdata:.1%} of the rows<extra></extra>",
-        )
-    figure.update_xaxes(range=[0, 1.02], dtick=0.2, title="confidence (mean of the bin)")
-    figure.update_yaxes(range=[0, 1.02], dtick=0.2, title="accuracy of the bin")
-    return plain(figure, height=400)
+        path = common.line([[(row["confidence"], row["accuracy"]) for row in part["bins"]]], x, y)
+        marks += [
+            CurveMark(path, colour, width=1.5),
+            MarkerMark([_bin(name, row, x, y) for row in part["bins"]], symbol, colour),
+        ]
+        legend.append(LegendKey(name, symbol, colour))
+    return common.single(Plot(x, y, marks, square=True), legend)
 
 
 def abstention(measured: Mapping[str, Any]) -> Chart:
@@ -144,22 +152,23 @@ def abstention(measured: Mapping[str, Any]) -> Chart:
     Args:
         measured: `points`, rows with coverage, threshold, accuracy and uar
     """
-    figure, points = empty(), measured["points"]
+    x, y = Axis("utterances kept", 0, 1, SHARE, ".0%"), Axis("score of those kept (0 to 1)", 0, 1, SHARE)
+    marks, legend = list[Mark](), list[LegendKey]()
     for name, (symbol, colour), dash in (("accuracy", _MARKS[3], "solid"), ("uar", _MARKS[0], "dash")):
-        figure.add_scatter(
-            name=score_text.NAMES[name],
-            mode="lines+markers",
-            x=[point["coverage"] for point in points],
-            y=[point[name] for point in points],
-            marker={"color": colour, "symbol": symbol, "size": 8},
-            line={"color": colour, "dash": dash, "width": 2},
-            customdata=[point["threshold"] for point in points],
-            hovertemplate=f"{score_text.NAMES[name]} %{{y:.3f}}<br>%{{x:.0%}} kept: probability %{{customdata:.3f}} or "
-            "more<extra></extra>",
-        )
-    figure.update_xaxes(range=[0, 1.02], dtick=0.2, tickformat=".0%", title="utterances kept")
-    figure.update_yaxes(range=[0, 1.02], dtick=0.2, title="score of those kept")
-    return plain(figure, height=360)
+        title = score_text.NAMES[name]
+        rows = [row for row in measured["points"] if row[name] is not None]
+        dots = [
+            Point(
+                x.place(row["coverage"]),
+                100 - y.place(row[name]),
+                f"{title} {row[name]:.3f}, {row['coverage']:.0%} kept: probability {row['threshold']:.3f} or more",
+            )
+            for row in rows
+        ]
+        path = common.line([[(row["coverage"], row[name]) for row in rows]], x, y)
+        marks += [CurveMark(path, colour, dash), MarkerMark(dots, symbol, colour)]
+        legend.append(LegendKey(title, symbol, colour))
+    return common.single(Plot(x, y, marks), legend)
 
 
 def per_class(scores: Mapping[str, Mapping[str, float]]) -> Chart:
@@ -168,18 +177,9 @@ def per_class(scores: Mapping[str, Mapping[str, float]]) -> Chart:
     Args:
         scores: class → scores
     """
-    figure, colours = empty(), _colours(list(scores))
-    for name, of_class in scores.items():
-        figure.add_bar(
-            name=plotly_text(name),
-            x=["precision", "recall", "F1"],
-            y=[of_class[measure] for measure in ("precision", "recall", "f1")],
-            marker={"color": colours[name]},
-            hovertemplate=f"{plotly_text(name)}, %{{x}}: %{{y:.3f}}<extra></extra>",
-        )
-    figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.08)
-    figure.update_yaxes(range=[0, 1.05], dtick=0.2, title="score (0 to 1)")
-    return plain(figure, height=_with_legend(300, len(scores)))
+    named = {"precision": ("#0077bb", "precision"), "recall": ("#b8860b", "recall"), "F1": ("#009e73", "f1")}
+    bars = {name: ([of_class[key] for of_class in scores.values()], colour) for name, (colour, key) in named.items()}
+    return _grouped(bars, list(scores), _SCORE, ".3f")
 
 
 def per_value(scores: Mapping[str, Mapping[str, Score]]) -> Chart:
@@ -188,27 +188,21 @@ def per_value(scores: Mapping[str, Mapping[str, Score]]) -> Chart:
     Args:
         scores: value → score by name
     """
-    figure = empty()
     measures = list(next(iter(scores.values())))
+    ends = common.extent(score for by_measure in scores.values() for score in by_measure.values())
+    axis = common.from_zero("score (MSE and MAE: lower is better)", ends)
+    marks, legend = list[Mark](), list[LegendKey]()
     for number, measure in enumerate(measures):
         symbol, colour = _MARKS[number]
-        of_measure = [by_measure[measure] for by_measure in scores.values()]
-        figure.add_scatter(
-            name=score_text.NAMES[measure],
-            mode="markers",
-            cliponaxis=False,
-            x=[score.value for score in of_measure],
-            y=[row + 0.22 * (number - (len(measures) - 1) / 2) for row in range(len(of_measure))],
-            marker={"color": colour, "symbol": symbol, "size": 10},
-            error_x=error_bars(of_measure, thickness=2, width=4),
-            hovertemplate=[
-                f"{plotly_text(name)}, {score_text.NAMES[measure]}<br>{score}<extra></extra>"
-                for name, score in zip(scores, of_measure, strict=True)
-            ],
-        )
-    figure.update_xaxes(title="score (MSE and MAE: lower is better)")
-    _name_rows(figure, list(scores))
-    return plain(figure, height=130 + 46 * len(scores))
+        shift = 0.22 * (number - (len(measures) - 1) / 2)
+        title = score_text.NAMES[measure]
+        places = [
+            (by_measure[measure], common.row_place(row, len(scores), shift), f"{name}, {title}: {by_measure[measure]}")
+            for row, (name, by_measure) in enumerate(scores.items())
+        ]
+        marks += _with_intervals(places, axis, symbol, colour)
+        legend.append(LegendKey(title, symbol, colour))
+    return common.single(Plot(axis, None, marks, 60 * len(scores), rows=list(scores)), legend)
 
 
 def f1_above(by_threshold: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Chart:
@@ -217,18 +211,11 @@ def f1_above(by_threshold: Mapping[str, Mapping[str, Mapping[str, float]]]) -> C
     Args:
         by_threshold: threshold → emotion → scores
     """
-    figure = empty()
-    for (bound, by_label), (_, colour) in zip(by_threshold.items(), _MARKS, strict=False):
-        figure.add_bar(
-            name=f"predicted above {bound}",
-            x=list(map(plotly_text, by_label)),
-            y=[of_label["f1"] for of_label in by_label.values()],
-            marker={"color": colour},
-            hovertemplate=f"%{{x}}, predicted above {bound}: F1 %{{y:.3f}}<extra></extra>",
-        )
-    figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.08)
-    figure.update_yaxes(range=[0, 1.05], dtick=0.2, title="F1 (0 to 1)")
-    return plain(figure, height=330)
+    bars = {
+        f"predicted above {bound}": ([of_label["f1"] for of_label in by_label.values()], colour)
+        for (bound, by_label), (_, colour) in zip(by_threshold.items(), _MARKS, strict=False)
+    }
+    return _grouped(bars, list(next(iter(by_threshold.values()))), Axis("F1 (0 to 1)", 0, 1, SHARE), ".3f")
 
 
 def curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, Chart]:
@@ -239,6 +226,9 @@ def curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, Chart]:
     """
     by_quantity: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
     for row in rows:
+        # a diverged fit has no value to draw
+        if not math.isfinite(row["value"]):
+            continue
         part, quantity = _part(str(row["name"]))
         by_quantity.setdefault(quantity, []).append((part, row))
     names = [name for name in _FIRST_CURVES if name in by_quantity]
@@ -252,31 +242,20 @@ def counts(by_part: Mapping[str, Mapping[str, int]]) -> Chart:
     Args:
         by_part: part → class → utterances
     """
-    figure = empty()
     classes = list(next(iter(by_part.values())))
-    for name, by_class in by_part.items():
-        figure.add_bar(
-            name=name,
-            orientation="h",
-            y=list(range(len(classes))),
-            x=[by_class.get(class_, 0) for class_ in classes],
-            text=[f"{by_class.get(class_, 0):,}" for class_ in classes],
-            textposition="outside",
-            cliponaxis=False,
-            textangle=0,
-            marker={"color": _COUNTED.get(name, _GREY)},
-            hovertemplate=[f"{plotly_text(class_)}, {name}: %{{x:,}}<extra></extra>" for class_ in classes],
-        )
-    figure.update_layout(barmode="group", bargap=0.3, showlegend=len(by_part) > 1)
     most = max((n for by_class in by_part.values() for n in by_class.values()), default=1)
-    # room for the number beside the longest bar
-    figure.update_xaxes(title="utterances", range=[0, 1.12 * max(1, most)])
-    _name_rows(figure, classes)
-    return plain(figure, height=110 + len(classes) * (14 + 16 * len(by_part)))
+    high = _ROOM * max(1, most)
+    ticks = [tick for tick in common.round_values(0, high, 5) if tick == int(tick)]
+    axis = Axis("utterances", 0, high, ticks, ",.0f")
+    bars = {
+        name: ([by_class.get(class_, 0) for class_ in classes], _COUNTED.get(name, GREY))
+        for name, by_class in by_part.items()
+    }
+    return _grouped(bars, classes, axis, ",", numbers=True)
 
 
-def pairs(folds: Sequence[Mapping[str, Any]], measure: str) -> Chart:
-    """Draw a score for every pair of corpora, trained on one and tested on the other; the mean over seeds.
+def pairs(folds: Sequence[Mapping[str, Any]], measure: str) -> HeatTable:
+    """Return a score for every pair of corpora, trained on one and tested on the other; the mean over seeds.
 
     Args:
         folds: rows with fold and scores
@@ -288,34 +267,21 @@ def pairs(folds: Sequence[Mapping[str, Any]], measure: str) -> Chart:
         values_of.setdefault((trained, tested), []).append(fold[measure])
     names = sorted({name for pair in values_of for name in pair})
     means = {pair: sum(values) / len(values) for pair, values in values_of.items()}
-    return _heatmap(
-        list(map(plotly_text, names)),
-        list(map(plotly_text, names)),
-        [[means.get((a, b)) for b in names] for a in names],
-        layout={"xaxis": {"title": "tested on"}, "yaxis": {"title": "trained on", "autorange": "reversed"}},
-        texttemplate="%{z:.3f}",
-        hovertemplate="trained on %{y}, tested on %{x}: %{z:.3f}<extra></extra>",
-        colorbar={"title": score_text.NAMES[measure]},
-    )
+    rows = [(trained, [means.get((trained, tested)) for tested in names]) for trained in names]
+    return HeatTable("trained on", names, rows, max(means.values()))
 
 
-def shares(attention: Shares) -> Chart:
-    """Draw the share of the attention that went to each block of features, by class.
+def shares(attention: Shares) -> HeatTable:
+    """Return the share of the attention that went to each block of features, by class.
 
     Args:
         attention: the shares
     """
-    return _heatmap(
-        list(map(plotly_text, attention.blocks)),
-        [f"{plotly_text(name)} ({n:,})" for name, n in zip(attention.classes, attention.n, strict=True)],
-        attention.of.round(4).tolist(),
-        layout={"xaxis": {"title": "features"}, "yaxis": {"autorange": "reversed"}},
-        zmin=0,
-        zmax=1,
-        texttemplate="%{z:.2f}",
-        hovertemplate="%{y}: %{z:.3f} of the attention goes to %{x}<extra></extra>",
-        colorbar={"title": "share"},
-    )
+    rows = [
+        (f"{name} ({n:,})", list[float | None](of_class))
+        for name, n, of_class in zip(attention.classes, attention.n, attention.of.tolist(), strict=True)
+    ]
+    return HeatTable("class", list(attention.blocks), rows, 1.0)
 
 
 def searched(search: Search) -> Chart:
@@ -324,28 +290,20 @@ def searched(search: Search) -> Chart:
     Args:
         search: rates and losses
     """
-    figure = empty()
-    figure.add_scatter(
-        x=search.rates.tolist(),
-        y=search.losses.round(5).tolist(),
-        mode="lines",
-        line={"color": _LINES["training"][0], "width": 2.5},
-        showlegend=False,
-        hovertemplate="learning rate %{x:.2e}: %{y:.4f}<extra></extra>",
-    )
-    low_rate, high_rate = (math.log10(rate) for rate in (search.rates[0], search.rates[-1]))
-    if search.chosen is not None:
-        figure.add_vline(x=search.chosen, line={"color": _LINES["development"][0], "dash": "dash"})
-        # on a logarithmic axis plotly expects the logarithm for an annotation, but not for a line
-        place = {"x": math.log10(search.chosen), "y": 1, "yref": "paper"}
-        on_left = math.log10(search.chosen) > (low_rate + high_rate) / 2
-        note = f" chosen: {search.chosen:.1e} "
-        figure.add_annotation(**place, text=note, showarrow=False, xanchor="right" if on_left else "left")
     # losses after the point of divergence must not flatten the rest
     low, high = float(search.losses.min()), float(np.quantile(search.losses, _SHOWN))
-    figure.update_yaxes(title="loss", range=[low - 0.05 * (high - low), high + 0.05 * (high - low)])
-    figure.update_xaxes(title="learning rate", type="log", dtick=1, exponentformat="power", range=[low_rate, high_rate])
-    return plain(figure, height=320)
+    margin = 0.05 * ((high - low) or 1.0)
+    x = Axis("learning rate (logarithmic)", float(search.rates[0]), float(search.rates[-1]), log=True)
+    y = Axis("loss", low - margin, high + margin)
+    path = common.line([list(zip(search.rates.tolist(), search.losses.tolist(), strict=True))], x, y)
+    marks: list[Mark] = [CurveMark(path, _LINES["training"][0], width=2.5, clip=True)]
+    if search.chosen is not None:
+        place = x.place(search.chosen)
+        marks += [
+            SpanMark((Span(place, 0, place, 100),), _LINES["development"][0], "dash"),
+            LabelMark([Label(place, 4, f"chosen: {search.chosen:.1e}", "end" if place > 50 else "start")]),
+        ]
+    return common.single(Plot(x, y, marks))
 
 
 def map_of(plane: Map, outputs: Sequence[str]) -> Chart:
@@ -355,68 +313,109 @@ def map_of(plane: Map, outputs: Sequence[str]) -> Chart:
         plane: points and their classes
         outputs: the classes, in order
     """
-    figure, colours = empty(), _colours(outputs)
-    classes, points = plane.classes.tolist(), plane.points.tolist()
+    colours, classes, points = _colours(outputs), plane.classes.tolist(), plane.points
+    # both axes are equally long: distances compare in all directions
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    half = 1.04 * float(np.abs(points - middle).max()) or 1.0
+    x, y = (
+        Axis(title, float(centre) - half, float(centre) + half, (), labelled=False)
+        for title, centre in zip(("t-SNE, first dimension (no unit)", "t-SNE, second dimension"), middle, strict=True)
+    )
+    marks, legend = list[Mark](), list[LegendKey]()
     for number, name in enumerate(outputs):
-        of_class = [point for point, class_ in zip(points, classes, strict=True) if class_ == name]
-        if of_class:
-            figure.add_scatter(
-                name=plotly_text(name),
-                mode="markers",
-                x=[x for x, _ in of_class],
-                y=[y for _, y in of_class],
-                marker={
-                    "color": colours[name],
-                    "symbol": _SYMBOLS[number % len(_SYMBOLS)],
-                    "size": 6 if plane.n > 400 else 8,
-                    "opacity": 0.8,
-                },
-                hovertemplate=f"{plotly_text(name)}<extra></extra>",
+        dots = [
+            Point(round(x.place(a), 1), round(100 - y.place(b), 1))
+            for (a, b), class_ in zip(points.tolist(), classes, strict=True)
+            if class_ == name
+        ]
+        if dots:
+            symbol = _SYMBOLS[number % len(_SYMBOLS)]
+            marks.append(MarkerMark(dots, symbol, colours[name], 0.8, 0.7 if plane.n > _FEW_POINTS else 1))
+            legend.append(LegendKey(name, symbol, colours[name]))
+    return common.single(Plot(x, y, marks, square=True), legend)
+
+
+def _with_intervals(places: Sequence[tuple[Score, float, str]], axis: Axis, symbol: str, colour: str) -> list[Mark]:
+    """Return markers of scores at their places from the top, with their intervals and tooltips."""
+    return [
+        SpanMark(common.intervals(((score, place) for score, place, _ in places), axis), colour),
+        MarkerMark([Point(axis.place(score.value), place, text) for score, place, text in places], symbol, colour),
+    ]
+
+
+def _bin(name: str, row: Mapping[str, Any], x: Axis, y: Axis) -> Point:
+    text = f"{name}: confidence {row['confidence']:.3f}, accuracy {row['accuracy']:.3f}, {row['share']:.1%} of the rows"
+    # areas, not widths, are in proportion
+    return Point(
+        x.place(row["confidence"]), 100 - y.place(row["accuracy"]), text, round(0.7 + 2.3 * row["share"] ** 0.5, 2)
+    )
+
+
+def _grouped(
+    bars: Mapping[str, tuple[Sequence[float], str]],
+    rows: Sequence[str],
+    axis: Axis,
+    style: str,
+    *,
+    numbers: bool = False,
+) -> Chart:
+    """Return horizontal bars in groups, a row for each class.
+
+    Args:
+        bars: name → values of every row, and colour
+        rows: names of the rows
+        axis: of the values
+        style: of the numbers
+        numbers: whether they stand beside the bars
+    """
+    marks, step = list[Mark](), 0.84 / len(bars)
+    for number, (name, (values, colour)) in enumerate(bars.items()):
+        tops = [common.row_place(row, len(rows), step * number - 0.42) for row in range(len(rows))]
+        boxes = [
+            Box(0, top, axis.place(value), round(92 * step / len(rows), 2), f"{row}, {name}: {value:{style}}")
+            for row, top, value in zip(rows, tops, values, strict=True)
+        ]
+        marks.append(BarMark(boxes, colour))
+        if numbers:
+            marks.append(
+                LabelMark(
+                    [
+                        Label(box.width, round(box.y + box.height / 2, 2), f"{value:{style}}")
+                        for box, value in zip(boxes, values, strict=True)
+                    ]
+                )
             )
-    figure.update_xaxes(showticklabels=False, title="t-SNE, first dimension (no unit)")
-    figure.update_yaxes(showticklabels=False, title="t-SNE, second dimension", scaleanchor="x")
-    return plain(figure, height=_with_legend(520, len(outputs)))
-
-
-def _name_rows(figure: Figure, names: Sequence[str]) -> None:
-    rows = {"tickvals": list(range(len(names))), "ticktext": list(map(plotly_text, names))}
-    figure.update_yaxes(range=[len(names) - 0.5, -0.5], showgrid=False, **rows)
-
-
-def _heatmap(x: list[str], y: list[str], z: list[list[Any]], *, layout: Mapping[str, Any], **style: Any) -> Chart:
-    figure = empty()
-    figure.add_heatmap(x=x, y=y, z=z, colorscale="Cividis", xgap=2, ygap=2, **style)
-    figure.update_layout(**layout)
-    return plain(figure, height=140 + 50 * len(y))
+    legend = [LegendKey(name, "bar", colour) for name, (_, colour) in bars.items()] if len(bars) > 1 else []
+    return common.single(Plot(axis, None, marks, len(rows) * (14 + 16 * len(bars)), rows=rows), legend)
 
 
 def _curve(quantity: str, rows_by_part: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
-    figure = empty()
-    n_fits = len({(row["fold"], row["seed"]) for _, row in rows_by_part})
+    keys = sorted({(row["fold"], row["seed"]) for _, row in rows_by_part})
+    n_fits, drawn = len(keys), {keys[k * len(keys) // MOST_FITS] for k in range(MOST_FITS)}
+    rows_by_part = [(part, row) for part, row in rows_by_part if (row["fold"], row["seed"]) in drawn]
+    epochs = [row["epoch"] for _, row in rows_by_part]
     # a line needs more than one point
-    last = max(row["epoch"] for _, row in rows_by_part)
-    few = last < _FEW_EPOCHS
+    few = max(epochs) < _FEW_EPOCHS
+    x = common.from_zero("epoch", epochs, integers=True)
+    if few:
+        x = Axis("epoch", min(epochs) - 0.5, max(epochs) + 0.5, sorted(set(epochs)))
+    y = common.from_zero(curve_title(quantity), (row["value"] for _, row in rows_by_part))
+    marks, legend = list[Mark](), list[LegendKey]()
     for part in sorted({part for part, _ in rows_by_part}, key=list(_LINES).index):
-        rows = [row for row_part, row in rows_by_part if row_part == part]
-        x, y, fits = _broken(rows)
         colour, dash = _LINES[part]
-        figure.add_scatter(
-            name=part or "fits",
-            mode="lines+markers" if few else "lines",
-            x=x,
-            y=y,
-            customdata=fits,
-            opacity=0.8 if n_fits > 1 else 1,
-            line={"color": colour, "dash": dash, "width": 1.4 if n_fits > 1 else 2.5},
-            hovertemplate=f"%{{customdata}}<br>{part} epoch %{{x}}: %{{y:.4f}}<extra></extra>",
-        )
-    # chosen by Plotly, the ticks of a short axis are fractions of epochs
-    figure.update_xaxes(
-        title="epoch", rangemode="normal" if few else "tozero", dtick=1 if last <= _MOST_TICKS else None
-    )
-    figure.update_yaxes(title=plotly_text(curve_title(quantity)), rangemode="tozero")
-    figure.update_layout(showlegend=True)
-    return plain(figure, height=320)
+        fits = _fits([row for row_part, row in rows_by_part if row_part == part])
+        marks += [
+            CurveMark(
+                common.line([points], x, y), colour, dash, 1.4 if n_fits > 1 else 2.5, 0.8 if n_fits > 1 else 1,
+                f"{name}{', ' + part if part else ''}: {points[-1][1]:.4f} after epoch {points[-1][0]:g}",
+            )
+            for name, points in fits
+        ]  # fmt: skip
+        if few:
+            dots = [Point(x.place(a), 100 - y.place(b), f"{name}: {b:.4f}") for name, points in fits for a, b in points]
+            marks.append(MarkerMark(dots, "circle", colour))
+        legend.append(LegendKey(part or "fits", "line", colour, dash))
+    return common.single(Plot(x, y, marks), legend)
 
 
 def curve_title(quantity: str) -> str:
@@ -428,21 +427,17 @@ def curve_title(quantity: str) -> str:
     return score_text.NAMES.get(quantity.replace(" ", "_"), quantity.capitalize())
 
 
-def _broken(rows: Sequence[Mapping[str, Any]]) -> tuple[list[float | None], list[float | None], list[str]]:
-    """Return the lines of all fits as one, with a gap between them."""
+def _fits(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[float, float]]]]:
+    """Return every fit's name and its points by epoch."""
 
     def fit(row: Mapping[str, Any]) -> tuple[int, int]:
         return row["fold"], row["seed"]
 
-    x: list[float | None] = []
-    y: list[float | None] = []
-    names: list[str] = []
-    for (fold, seed), of_fit in groupby(sorted(rows, key=lambda row: (*fit(row), row["epoch"])), key=fit):
-        points = list(of_fit)
-        x += [*(row["epoch"] for row in points), None]
-        y += [*(row["value"] for row in points), None]
-        names += [f"{fold_name(fold)}, seed {seed}"] * (len(points) + 1)
-    return x, y, names
+    ordered = sorted(rows, key=lambda row: (*fit(row), row["epoch"]))
+    return [
+        (f"{fold_name(fold)}, seed {seed}", [(row["epoch"], row["value"]) for row in of_fit])
+        for (fold, seed), of_fit in groupby(ordered, key=fit)
+    ]
 
 
 def fold_name(number: int) -> str:
@@ -462,8 +457,3 @@ def _part(name: str) -> tuple[str, str]:
 def _colours(outputs: Sequence[str]) -> dict[str, str]:
     hues = cycle(_HUES)
     return {name: COLOURS.get(name) or next(hues) for name in outputs}
-
-
-def _with_legend(height: int, n_names: int) -> int:
-    # on narrow screens the legend takes two names per line above the chart
-    return height + 10 * n_names

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tasks.evaluation.scores import PRESENT_ABOVE
 from tasks.leaks.finding import AuditReport
 from tasks.pages.common import audit_page, score_text, templating
+from tasks.pages.common.charts import Chart
 from tasks.pages.common.score_text import Score
 from tasks.pages.common.templating import plain
 from tasks.pages.experiment import adaptation, modalities, spectrogram_charts
 from tasks.pages.experiment import charts as experiment_charts
+from tasks.pages.experiment.charts import HeatTable
 
 if TYPE_CHECKING:
     from tasks.experiments.plot_data import PlotData
@@ -59,7 +61,9 @@ def render(
         source: the score that the recipe's source reports
     """
     variables = context(results, audit, plot_data)
-    return templating.render("pages/experiment/templates/experiment.html", source_score=source, **variables)
+    return templating.render(
+        "pages/experiment/templates/experiment.html", variables.pop("charts"), source_score=source, **variables
+    )
 
 
 def context(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData) -> dict[str, Any]:
@@ -73,6 +77,8 @@ def context(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData)
     charts, captions = _charts(results, plot_data)
     return {
         "charts": charts,
+        "heat_tables": _heat_tables(results, plot_data),
+        "notices": score_text.notices(results),
         "results": results,
         "kind": "experiment",
         "limits": (),
@@ -105,6 +111,7 @@ def context(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData)
         "tuned": _tuned(results["tuned"]),
         "fold_name": experiment_charts.fold_name,
         "most_shown": MOST_SHOWN,
+        "most_fits": experiment_charts.MOST_FITS,
         "captions": captions,
         "plot_data": plot_data,
         "clouds": _clouds(plot_data.words),
@@ -263,23 +270,31 @@ def _reliability(results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {name: part for name, part in named.items() if part}
 
 
-def _certainty_charts(results: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the charts of calibration and abstention, of classes only."""
-    charts = {}
-    if reliability := _reliability(results):
-        charts["reliability"] = experiment_charts.reliability(reliability)
-    if results.get("abstention"):
-        charts["abstention"] = experiment_charts.abstention(results["abstention"])
-    return charts
-
-
-def _charts(results: Mapping[str, Any], plot_data: PlotData) -> tuple[dict[str, Any], dict[str, str]]:
+def _charts(results: Mapping[str, Any], plot_data: PlotData) -> tuple[dict[str, Chart], dict[str, str]]:
     """Return the charts that there are data for, and the captions of those whose number varies."""
+    charts, captions = _score_charts(results, plot_data) | _certainty_charts(results), {}
+    if any(n for by_class in plot_data.counts.values() for n in by_class.values()):
+        charts["counts"] = experiment_charts.counts(plot_data.counts)
+    for number, (quantity, chart) in enumerate(experiment_charts.curves(plot_data.curves).items()):
+        charts[f"curves-{number}"] = chart
+        captions[f"curves-{number}"] = experiment_charts.curve_title(quantity)
+    if plot_data.varied:
+        charts["varied"] = spectrogram_charts.augmented(plot_data.varied.spectrograms, plot_data.varied.step_s)
+    for number, attended in enumerate(plot_data.attended):
+        charts[f"attended-{number}"] = spectrogram_charts.attended(attended.decibels, attended.weights, attended.step_s)
+    for number, search in enumerate(plot_data.searched):
+        charts[f"searched-{number}"] = experiment_charts.searched(search)
+    for number, plane in enumerate(plot_data.maps):
+        charts[f"map-{number}"] = experiment_charts.map_of(plane, results["outputs"])
+    return charts, captions
+
+
+def _score_charts(results: Mapping[str, Any], plot_data: PlotData) -> dict[str, Chart]:
+    """Return the charts of scores, of all classes and of each."""
     outputs, scores = results["outputs"], results["scores"]
     charts = {"scores": experiment_charts.scores(score_text.systems(results), score_text.measures(results))}
     if plot_data.roc:
         charts["roc"] = experiment_charts.roc(plot_data.roc, scores["auc"]["per_class"], outputs)
-    charts |= _certainty_charts(results)
     if results["task"] == "classes":
         charts["per-class"] = experiment_charts.per_class(scores["per_class"])
     if "per_value" in scores:
@@ -289,24 +304,24 @@ def _charts(results: Mapping[str, Any], plot_data: PlotData) -> tuple[dict[str, 
         }
         charts["per-value"] = experiment_charts.per_value(by_value)
         charts["f1-above"] = experiment_charts.f1_above(scores["per_label_above"])
+    return charts
+
+
+def _certainty_charts(results: Mapping[str, Any]) -> dict[str, Chart]:
+    """Return the charts of calibration and abstention, of classes only."""
+    charts = {}
+    if reliability := _reliability(results):
+        charts["reliability"] = experiment_charts.reliability(reliability)
+    if results.get("abstention"):
+        charts["abstention"] = experiment_charts.abstention(results["abstention"])
+    return charts
+
+
+def _heat_tables(results: Mapping[str, Any], plot_data: PlotData) -> dict[str, HeatTable]:
+    """Return the tables with shaded cells that there are data for."""
+    tables = {}
     if results["protocol"] == "corpus-pairs":
-        charts["pairs"] = experiment_charts.pairs(results["folds"], score_text.headline(results))
-    if plot_data.counts:
-        charts["counts"] = experiment_charts.counts(plot_data.counts)
-    captions = {}
-    for number, (quantity, chart) in enumerate(experiment_charts.curves(plot_data.curves).items()):
-        charts[f"curves-{number}"] = chart
-        captions[f"curves-{number}"] = experiment_charts.curve_title(quantity)
-    if plot_data.varied:
-        charts["varied"] = spectrogram_charts.augmented(plot_data.varied.spectrograms, plot_data.varied.step_s)
-    for number, attended in enumerate(plot_data.attended):
-        charts[f"attended-{number}"] = spectrogram_charts.attended(
-            attended.decibels, attended.weights, attended.step_s, attended.said, attended.actual
-        )
+        tables["pairs"] = experiment_charts.pairs(results["folds"], score_text.headline(results))
     if plot_data.shares:
-        charts["shares"] = experiment_charts.shares(plot_data.shares)
-    for number, search in enumerate(plot_data.searched):
-        charts[f"searched-{number}"] = experiment_charts.searched(search)
-    for number, plane in enumerate(plot_data.maps):
-        charts[f"map-{number}"] = experiment_charts.map_of(plane, outputs)
-    return charts, captions
+        tables["shares"] = experiment_charts.shares(plot_data.shares)
+    return tables

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.pages.common.charts import Chart, plain, plotly_text
-from tasks.pages.common.palette import COLOURS
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+from tasks.pages.common import charts, png
+from tasks.pages.common.charts import Axis, Chart, CurveMark, ImageMark, Mark, Plot
+from tasks.pages.common.templating import data_url
 
 MOST_FRAMES, MOST_BANDS = 200, 64
 """Resolution of a small picture; larger spectrograms are averaged."""
 _RANGE_DB = 80
-_ROW_PX = 118
-_BAR_PX = 96
-_NAME_PX = 26
+_SCALE = ("dB, relative to the loudest", ("−80", "−60", "−40", "−20", "0"))
+_HEIGHT_PX, _SMALL_PX = 220, 90
 
 
 def augmented(decibels_by_name: Mapping[str, NDArray[Any]], step_s: float) -> Chart:
-    """Draw one clip under each augmentation: small multiples in two columns, on the same axes.
+    """Draw one clip under each augmentation: small multiples on the same axes.
 
     Args:
         decibels_by_name: name → dB, shape (n_frames, n_bands); levels are relative to the loudest of the first
@@ -33,129 +30,83 @@ def augmented(decibels_by_name: Mapping[str, NDArray[Any]], step_s: float) -> Ch
     Raises:
         ValueError: if there are no clips
     """
-    from plotly.subplots import make_subplots
-
     if not decibels_by_name:
         raise ValueError("expected a clip as it is and under variations, found nothing; pass one clip or more")
-    n_rows = math.ceil(len(decibels_by_name) / 2)
-    figure = make_subplots(
-        rows=n_rows,
-        cols=2,
-        subplot_titles=[plotly_text(name) for name in decibels_by_name],
-        horizontal_spacing=0.04,
-        vertical_spacing=_NAME_PX / (_ROW_PX * n_rows),
-    )
-    figure.update_annotations(font_size=13)
     loudest = _loudest(next(iter(decibels_by_name.values())))
-    for number, (name, decibels) in enumerate(decibels_by_name.items()):
-        row, column = number // 2 + 1, number % 2 + 1
-        hover = f"{plotly_text(name)}<br>%{{x:.2f}} s, band %{{y:.0f}}: %{{z}} dB<extra></extra>"
-        figure.add_heatmap(**_picture(decibels, step_s, loudest), hovertemplate=hover, row=row, col=column)
-        lowest = number + 2 >= len(decibels_by_name)
-        figure.update_xaxes(showticklabels=lowest, title="seconds" if lowest else None, row=row, col=column)
-        figure.update_yaxes(showticklabels=column == 1, title="mel band" if column == 1 else None, row=row, col=column)
-    figure.update_xaxes(matches="x")
-    figure.update_yaxes(matches="y")
-    return _coloured(figure, _NAME_PX + _ROW_PX * n_rows + _BAR_PX)
+    plots = [
+        _plot(decibels, step_s, [_picture(decibels, loudest)], height=_SMALL_PX, heading=name)
+        for name, decibels in decibels_by_name.items()
+    ]
+    return Chart(plots, scale=_SCALE)
 
 
-def attended(
-    decibels: NDArray[Any], weights: NDArray[np.floating[Any]], step_s: float, predicted: str, actual: str
-) -> Chart:
+def attended(decibels: NDArray[Any], weights: NDArray[np.floating[Any]], step_s: float) -> Chart:
     """Draw a spectrogram, and over it the weight of each moment for the network's prediction.
 
     Args:
         decibels: dB, shape (n_frames, n_bands)
         weights: of the network's steps, which are equally long and cover the clip, shape (n_steps,)
         step_s: seconds from one frame to the next
-        predicted: the class that the network gives
-        actual: the true class
 
     Raises:
         ValueError: if there are no weights
     """
-    import plotly.graph_objects as go
-
     if weights.ndim != 1 or not len(weights):
         raise ValueError(f"expected a weight for each step, shape (n_steps,), found shape {weights.shape}")
-    figure = go.Figure()
-    hover = "%{x:.2f} s, band %{y:.0f}: %{z} dB<extra></extra>"
-    figure.add_heatmap(**_picture(decibels, step_s, _loudest(decibels)), hovertemplate=hover)
-    whole_s = len(decibels) * step_s
-    seconds = (np.arange(len(weights)) + 0.5) * whole_s / len(weights)
+    marks = list[Mark]([_picture(decibels, _loudest(decibels))])
+    most = 1.08 * float(weights.max()) or 1.0
+    time, weight = _time(decibels, step_s), Axis("weight (white line)", 0, most, style=_percent(most))
+    seconds = (np.arange(len(weights)) + 0.5) * time.high / len(weights)
+    path = charts.line([list(zip(seconds.tolist(), weights.tolist(), strict=True))], time, weight)
     # a white line with dark edges is visible on every colour
-    for colour, width in (("rgba(0,0,0,0.65)", 6), ("#ffffff", 2.5)):
-        figure.add_scatter(
-            mode="lines",
-            x=seconds.round(4).tolist(),
-            y=[float(f"{weight:.4g}") for weight in weights.tolist()],
-            yaxis="y2",
-            showlegend=False,
-            line={"color": colour, "width": width},
-            hovertemplate="%{x:.2f} s weighs %{y:.2%}<extra></extra>",
-        )
-    figure.update_xaxes(title="seconds", range=[0, whole_s])
-    figure.update_yaxes(title="mel band")
-    most = float(weights.max())
-    figure.update_layout(
-        title={
-            "text": f"predicted: {plotly_text(predicted)}; true: {plotly_text(actual)}",
-            "font": {"size": 13},
-            "x": 0,
-            "y": 0.98,
-            "xref": "paper",
-        },
-        yaxis2={
-            "overlaying": "y",
-            "side": "right",
-            "title": "weight (white line)",
-            "tickformat": ".2~%",
-            "tickmode": "auto",
-        },
-    )
-    chart = _coloured(figure, 330)
-    chart["layout"]["yaxis2"] |= {"range": [0, 1.08 * most or 1], "showgrid": False}
-    return chart
+    marks += [CurveMark(path, "rgba(0, 0, 0, 0.65)", width=6), CurveMark(path, "#ffffff", width=2.5)]
+    return Chart((_plot(decibels, step_s, marks, height=_HEIGHT_PX, right=weight),), scale=_SCALE)
 
 
-def _coloured(figure: Figure, height: int) -> Chart:
-    bar = {
-        "orientation": "h",
-        "thickness": 10,
-        "x": 0.5,
-        "y": 0,
-        "yref": "container",
-        "yanchor": "bottom",
-        "title": {"text": "dB, relative to the loudest", "side": "bottom", "font": {"size": 13}},
-        "tickvals": [-80, -60, -40, -20, 0],
-    }
-    # viridis: lightness carries the value, also for colour-blind readers and in print
-    figure.update_layout(coloraxis={"colorscale": "Viridis", "cmin": -_RANGE_DB, "cmax": 0, "colorbar": bar})
-    chart = plain(figure, height)
-    chart["layout"]["margin"] |= {"t": _NAME_PX, "b": _BAR_PX}
-    # the style sheet colours only the first pair of axes; this colour is legible on light and dark
-    chart["layout"]["font"]["color"] = COLOURS["neutral"]
-    for name, axis in chart["layout"].items():
-        if name.startswith(("xaxis", "yaxis")):
-            axis["showgrid"] = False
-    return chart
+def _plot(
+    decibels: NDArray[Any],
+    step_s: float,
+    marks: list[Mark],
+    *,
+    height: int,
+    heading: str = "",
+    right: Axis | None = None,
+) -> Plot:
+    bands = Axis("mel band", 0, decibels.shape[1], charts.round_values(0, decibels.shape[1], 3), grid=False)
+    return Plot(_time(decibels, step_s), bands, marks, height, heading=heading, right=right)
 
 
-def _picture(decibels: NDArray[Any], step_s: float, loudest: float) -> dict[str, Any]:
-    """Return a heatmap of int8: plotly writes bytes in a quarter of the space of decimal numbers."""
+def _time(decibels: NDArray[Any], step_s: float) -> Axis:
+    return Axis("seconds", 0, len(decibels) * step_s, grid=False)
+
+
+def _percent(most: float) -> str:
+    """Return the format of percentages with as many decimals as the steps of an axis need."""
+    return f".{max(0, -math.floor(math.log10(charts.round_step(100 * most)) + 1e-9))}%"
+
+
+def _picture(decibels: NDArray[Any], loudest: float) -> ImageMark:
+    """Return a spectrogram as a picture, the lowest band at the bottom."""
+    colours = charts.gradient(_RANGE_DB + 1)
+    return ImageMark(data_url(png.encode(levels(decibels, loudest).T[::-1], colours), png.MEDIA_TYPE))
+
+
+def levels(decibels: NDArray[Any], loudest: float) -> NDArray[np.uint8]:
+    """Return whole levels from 0 to 80 dB above the lowest that is shown; long clips are averaged.
+
+    Args:
+        decibels: dB, shape (n_frames, n_bands)
+        loudest: level of the brightest colour in dB
+
+    Returns:
+        shape (n_frames, n_bands) or fewer of both
+    """
     if decibels.ndim != 2 or not decibels.size:
         raise ValueError(f"expected a spectrogram of shape (n_frames, n_bands), found shape {decibels.shape}")
     frames = math.ceil(decibels.shape[0] / MOST_FRAMES)
     bands = math.ceil(decibels.shape[1] / MOST_BANDS)
     small = _averaged(_averaged(decibels - loudest, frames, 0), bands, 1)
-    return {
-        "z": np.clip(small.round(), -_RANGE_DB, 127).astype(np.int8).T,
-        "x0": frames * step_s / 2,
-        "dx": frames * step_s,
-        "y0": (bands - 1) / 2,
-        "dy": bands,
-        "coloraxis": "coloraxis",
-    }
+    return np.asarray(np.clip(small.round(), -_RANGE_DB, 0) + _RANGE_DB, np.uint8)
 
 
 def _averaged(values: NDArray[Any], n: int, axis: int) -> NDArray[Any]:

@@ -10,9 +10,12 @@ from tasks.core import tables
 from tasks.core.config import Config
 from tasks.corpora.doctor import speech_findings
 from tasks.pages.common import speech_bars, templating
+from tasks.pages.common.charts import Chart
 from tasks.pages.experiment import page as experiment_page
 from tasks.pages.weak import by_video, charts, examples, funnel, protocol_text, speakers_by_video, vote_counts
+from tasks.pages.weak.by_video import VideoResult
 from tasks.pages.weak.inputs import RunResults
+from tasks.pages.weak.vote_counts import ScoreHistogram
 
 LISTED_REJECTS = 1000
 """Rejects listed per stage, so that the page of a crawl of thousands of videos still opens."""
@@ -28,7 +31,9 @@ def page(results: RunResults, config: Config) -> str:
     Raises:
         TableError: if the numbers of the stages do not add up
     """
-    return templating.render("pages/weak/templates/report.html", **_context(results, config))
+    variables = _context(results, config)
+    scripts = ("pages/common/templates/page.js",)
+    return templating.render("pages/weak/templates/report.html", variables.pop("charts"), scripts, **variables)
 
 
 def _context(results: RunResults, config: Config) -> dict[str, Any]:
@@ -74,13 +79,20 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
         "rejected_paths": results.rejected_paths,
         "listed_rejects": LISTED_REJECTS,
         "sentiments": tables.SENTIMENTS,
-        "charts": shared["charts"]
-        | {
-            "votes": charts.votes(histogram, config.polarity.min_score),
-            "curve": charts.curve(results.label_quality["curve"]),
-            "by-video": charts.by_video(test_videos),
-        },
+        "charts": shared["charts"] | _charts(histogram, test_videos, results, config),
     }
+
+
+def _charts(
+    histogram: ScoreHistogram, test_videos: Sequence[VideoResult], results: RunResults, config: Config
+) -> dict[str, Chart]:
+    """Return the charts that there are data for."""
+    drawn = {
+        "votes": charts.votes(histogram, config.polarity.min_score) if histogram.n else None,
+        "curve": charts.curve(results.label_quality["curve"]),
+        "by-video": charts.by_video(test_videos),
+    }
+    return {name: chart for name, chart in drawn.items() if chart}
 
 
 def _by_video(voters: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -33,6 +33,11 @@ class ScoreHistogram(NamedTuple):
     edges: tuple[float, ...]
     counts: Mapping[str, tuple[int, ...]]
 
+    @property
+    def n(self) -> int:
+        """Number of utterances."""
+        return sum(map(sum, self.counts.values()))
+
 
 def pairs(votes: Sequence[Mapping[str, float]]) -> tuple[VoterPair, ...]:
     """Compare all pairs of voters.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tasks.pages.common.charts import MarkerMark
 from tasks.pages.weak import by_video, charts
 
 VIDEOS = [{"video_id": f"test-{n}", "title": title, "url": None} for n, title in enumerate(("One", None, "Three"))]
@@ -25,10 +26,19 @@ def test_means_and_accuracy_from_negative_to_positive() -> None:
     assert (second.title, second.url) == ("test-1", "")
 
 
-def test_a_title_is_no_markup_in_the_chart() -> None:
-    hostile = [{**VIDEOS[0], "title": '<a href="http://x">%{x}</a></script>'}]
-    chart = charts.by_video(by_video.test_videos([row("test-0", "neutral", "neutral")], hostile))
-    hover = chart["data"][-1]["hovertemplate"][0]
-    assert "<a" not in hover
-    assert "%{" not in hover
-    assert "&lt;a href" in hover
+def test_both_means_of_a_video_are_in_its_row() -> None:
+    rows = [row("test-0", "negative", "neutral"), row("test-1", "positive", "positive")]
+    chart = charts.by_video(by_video.test_videos(rows, VIDEOS))
+    assert chart is not None
+    (plot,) = chart.plots
+    assert plot.rows == ["test-0", "test-1"]
+    rings, diamonds = plot.marks[2:]
+    assert isinstance(rings, MarkerMark)
+    assert isinstance(diamonds, MarkerMark)
+    assert [point[:2] for point in rings.points] == [(0.0, 25.0), (100.0, 75.0)]
+    assert [point[:2] for point in diamonds.points] == [(50.0, 25.0), (100.0, 75.0)]
+    assert rings.points[0].tooltip == "One: label -1.00, classifier +0.00, 0 of 1 correct"
+
+
+def test_without_videos_there_is_no_chart() -> None:
+    assert charts.by_video(()) is None

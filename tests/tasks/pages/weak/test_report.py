@@ -102,6 +102,7 @@ def test_the_page_needs_no_network(finished: Callable[..., Any], settings: confi
     policy = next(tag["content"] for tag in page.all("meta") if tag.get("http-equiv") == "Content-Security-Policy")
     assert policy is not None
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert len(page.all("script")) == 1
     assert "unsafe-eval" not in policy
     assert policy.count("unsafe-inline") == 1
 
@@ -201,15 +202,23 @@ def test_damaged_metrics_are_named(finished: Callable[..., Any], settings: confi
 
 
 def test_each_chart_has_its_table_and_a_name(finished: Callable[..., Any], settings: config.Config) -> None:
-    finished()
+    finished(listeners=True)
     page = make(settings)
-    charts = [tag for tag in page.all("div") if tag.get("class") == "chart"]
-    names = [(tag["data-figure"] or "").removeprefix("figure-") for tag in charts]
+    names = [(tag.get("id") or "").removeprefix("chart-") for tag in page.all("figure")]
     assert [name for name in names if not name.startswith("curves-")] == [
         "scores", "votes", "curve", "per-class", "roc", "counts", "map-0", "by-video",
     ]  # fmt: skip
-    assert all(tag["aria-label"] for tag in charts)
+    assert len([tag for tag in page.all("svg") if tag.get("role") == "img"]) == len(names)
     assert page.text.count("The same as a table") == len({"votes", "curve", "counts", "by-video"})
+
+
+def test_without_ratings_there_is_a_table_of_thresholds_and_no_chart(
+    finished: Callable[..., Any], settings: config.Config
+) -> None:
+    finished()
+    page = make(settings)
+    assert "chart-curve" not in [tag.get("id") for tag in page.all("figure")]
+    assert "Coverage by threshold Nothing has been rated, so there is no score." in page.text
 
 
 def test_labels_are_compared_with_ratings(finished: Callable[..., Any], settings: config.Config) -> None:
