@@ -1,4 +1,7 @@
-"""`python -m tasks STAGE…`: run stages of this project folder in the order given. Commands in dvc.yaml name one."""
+"""`python -m undertone STAGE…`: run stages of this project folder in the order given. Commands in dvc.yaml name one.
+
+In a checkout, `python -m tasks STAGE…` is the same.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,17 @@ from types import ModuleType
 
 from tasks.core import bugs, discovery, locks, memo, os_errors, paths, pipeline_file, progress_log, tables, workers
 from tasks.core import each as mapping
+from tasks.core.code_version import PACKAGE
 from tasks.core.config import CORPUS_NAME, Config, load
 from tasks.core.errors import Busy, UndertoneError
 from tasks.core.outcomes import ItemsFailed
 
 PRELOADED = (
-    "tasks.stages.segments",
-    "tasks.stages.extract",
-    "tasks.stages.experiment",
-    "tasks.features.sound.utterance_statistics",
-    "tasks.models.support_vectors",
+    f"{PACKAGE}.stages.segments",
+    f"{PACKAGE}.stages.extract",
+    f"{PACKAGE}.stages.experiment",
+    f"{PACKAGE}.features.sound.utterance_statistics",
+    f"{PACKAGE}.models.support_vectors",
     "soundfile",
     "scipy.fft",
     "sklearn.model_selection",
@@ -71,7 +75,7 @@ def run(
         word, *name = stage.split("@")
         if word in _CHECKED:
             _demand_recipes(config)
-        module = importlib.import_module(f"tasks.stages.{word}")
+        module = importlib.import_module(f"{PACKAGE}.stages.{word}")
         with bugs.recorded(stage, _rejected_table(module, stage, config)):
             module.run(config, *name, each=tally.of(each))
             tally.demand_no_bug(stage)
@@ -103,9 +107,18 @@ def _stage(text: str) -> str:
     raise argparse.ArgumentTypeError(f"there is no stage {text!r}; the stages are {', '.join(_forms())}")
 
 
+def command(stage: str) -> str:
+    """Return the command of a shipped stage in dvc.yaml.
+
+    Args:
+        stage: its name, such as `captions` or `corpus@tess`
+    """
+    return f"python -m undertone {stage}"
+
+
 def stages() -> tuple[str, ...]:
     """Return the names of all stages, sorted: the modules of `tasks.stages`."""
-    return tuple(module.rpartition(".")[2] for module in discovery.modules("tasks.stages"))
+    return tuple(module.rpartition(".")[2] for module in discovery.modules(f"{PACKAGE}.stages"))
 
 
 def per_name(word: str) -> bool:
@@ -114,7 +127,7 @@ def per_name(word: str) -> bool:
     Args:
         word: the stage's name without `@NAME`
     """
-    return "name" in inspect.signature(importlib.import_module(f"tasks.stages.{word}").run).parameters
+    return "name" in inspect.signature(importlib.import_module(f"{PACKAGE}.stages.{word}").run).parameters
 
 
 def _forms() -> tuple[str, ...]:
@@ -153,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: names of stages; those of the process if None
     """
-    parser = argparse.ArgumentParser(prog="python -m tasks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m undertone", description=__doc__)
     parser.add_argument("stages", nargs="+", type=_stage, metavar="STAGE", help="such as captions or corpus@tess")
     named: list[str] = parser.parse_args(arguments).stages
     progress_log.on_a_terminal()
@@ -163,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = load(paths.PARAMS)
         with mapping.lasting(config.runtime, PRELOADED if named[1:] else ()) as driver:
             for stage in named:
-                run(stage, config, driver, by=f"python -m tasks {stage}")
+                run(stage, config, driver, by=command(stage))
     except (Exception, KeyboardInterrupt) as error:
         if (message := explain(error)) is None:
             raise

@@ -33,7 +33,7 @@ def test_one_name_per_stage() -> None:
     assert sorted(DAG) == sorted(STAGES)
     for stage in STAGES:
         assert list((ROOT / "tests" / "tasks").rglob(f"test_{stage}.py")), stage
-        assert DAG[stage]["cmd"] == f"python -m tasks {key(stage)}"
+        assert DAG[stage]["cmd"] == f"python -m undertone {key(stage)}"
 
 
 @pytest.mark.parametrize("stage", sorted(set(STAGES) - {"code", "checkpoint"}))
@@ -73,7 +73,7 @@ def test_metrics_are_few_and_templates_of_plots_exist() -> None:
     plots = [settings for stage in DAG.values() for entry in stage.get("plots", []) for settings in entry.values()]
     assert plots
     for plot in plots:
-        template = json.loads((ROOT / plot["template"]).read_text(encoding="utf-8"))
+        template = json.loads((ROOT / ".dvc" / "plots" / f"{plot['template']}.json").read_text(encoding="utf-8"))
         assert template["data"] == {"values": "<DVC_METRIC_DATA>"}
         assert {"<DVC_METRIC_X>", "<DVC_METRIC_Y>"} <= set(re.findall("<[A-Z_]+>", json.dumps(template)))
 

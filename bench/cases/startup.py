@@ -28,7 +28,7 @@ def measure(bench: Bench) -> list[Measurement]:
     )
     for stage in STAGES:
         side = RunSpec(OURS, "bench.commands:run", partial(_again, folder, stage), cores=N_CORES)
-        what = f"`python -m tasks {stage}` with nothing to do"
+        what = f"`python -m undertone {stage}` with nothing to do"
         rows.append(_row(bench, f"startup {stage}", what, side, MOST_STAGE_S))
     return rows
 

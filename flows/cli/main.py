@@ -70,7 +70,7 @@ app.add_typer(weights_cli.app, name="weights", rich_help_panel=_MODELS)
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one message and exit status 1."""
-    # `python -m tasks …` must find this environment's python, even if the environment is not activated
+    # `python -m undertone …` must find this environment's python, even if the environment is not activated
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     try:
         app()
@@ -395,7 +395,7 @@ def link(
         typer.Option(help="For edited shipped files: merge, keep or discard the edits."),
     ] = "merge",
 ) -> None:
-    """Link a project to this installation, and update its shipped files.
+    """Make a project use this installation, and update its shipped files.
 
     Every command that runs stages updates them, too: docs/upgrading.md.
 
@@ -405,9 +405,10 @@ def link(
     from tasks.core.code_version import ROOT
     from tasks.core.errors import InputError
 
-    if not (folder / "dvc.yaml").is_file():
-        raise InputError(f"{folder} is no project folder: it has no dvc.yaml. Make one: undertone new DIR")
-    shipped.link(folder)
+    if not (folder / "dvc.yaml").is_file() or not (folder / ".dvc").is_dir():
+        raise InputError(f"{folder} is no project folder: it has no dvc.yaml or no .dvc. Make one: undertone new DIR")
+    # a project of version 0.1.0 on another machine is recognised by the note
+    shipped.link(folder, typer.echo)
     upgrade.bring_up_to_date(folder, typer.echo, edits=edits)
     typer.echo(f"{folder.resolve()} uses undertone at {ROOT}. To fetch its artifacts: dvc pull")
 

@@ -1,22 +1,33 @@
-"""The shipped part of a project: copied files with a record of each, links to the code, folders to fill.
+"""The shipped part of a project: copied files with a record of each, a note of the code, folders to fill.
 
 The records (`.dvc/undertone/`) hold the text of each file as it was shipped, so that a later version can distinguish
 a user's edits from the text of an older version. For projects without records, there are digests of all files that were
 shipped before, and the files of version 0.1.0.
+
+A checkout of undertone contains its code, on which the stage `code` depends. In a project that stage depends on
+`undertone.txt` instead, a note with a digest of the installed code; every command that runs stages keeps it up to date.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
-from tasks.core import pipeline_file, tables
+from tasks.core import code_version, distribution, pipeline_file, tables
 from tasks.core.code_version import ROOT
 from tasks.core.errors import InputError
 
-LINKED = ("tasks", "flows")
-"""Folders of code that a project links to."""
+CODE_FOLDERS = ("tasks", "flows")
+"""Folders of code in a checkout. Projects of earlier versions have links to them, which are removed."""
+NOTE = "undertone.txt"
+"""The note of the installed code in a project, an input of the stage `code`."""
+_CODE_INPUT = "      - tasks\n"
+_PLOTS = Path(".dvc", "plots")
+_EARLIER_PLOTS_PAGE = "../tasks/pages/dvc_plots/page.html"
+PLOTS_PAGE = "plots/undertone_page.html"
+"""Page of `dvc plots show`, relative to .dvc: with Vega's scripts inside, so that it needs no network."""
 COPIED = ("params.yaml", "dvc.yaml", "prefect.yaml", ".dvcignore", ".gitignore")
 """Files that a project gets a copy of; a merged dvc.yaml is checked with the new params.yaml, hence the order."""
 DATA_FOLDERS = ("listeners", "voters", "checkpoint", "experiment")
@@ -34,8 +45,6 @@ GITIGNORE = """\
 /.dvc/tmp
 /.undertone
 /predictions
-/tasks
-/flows
 """
 RECORDS = Path(".dvc", "undertone")
 """The copies as they were shipped, below the project folder."""
@@ -52,28 +61,73 @@ _BASES = {
 
 
 def link(folder: Path, report: Callable[[str], None] = lambda _: None) -> None:
-    """Link a project folder to the code of the undertone that runs this; links that lead elsewhere are replaced.
+    """Make a project use the undertone that runs this: note its code, copy its plots, remove links of earlier versions.
 
     Args:
         folder: the project
-        report: receives a line if a link was made or replaced
+        report: receives a line for each change
 
     Raises:
-        InputError: if a folder or file of that name is in the way
+        InputError: if the folder contains code of undertone itself
     """
-    for name in LINKED:
-        path = folder / name
-        if path.exists() and not path.is_symlink():
-            raise InputError(
-                f"{path} is in the way of a link to {ROOT / name}; is {folder} a clone of undertone itself?"
-            )
-    stale = [name for name in LINKED if not leads_to_root(folder / name)]
-    for name in stale:
-        with tables.whole(folder / name) as part:
-            part.unlink()
-            part.symlink_to(ROOT / name, target_is_directory=True)
-    if stale:
-        report(f"{', '.join(stale)}: linked to the undertone at {ROOT}")
+    if is_checkout(folder):
+        raise InputError(f"{folder} is a clone of undertone itself: it runs its own code and needs no link")
+    if links := [name for name in CODE_FOLDERS if (folder / name).is_symlink()]:
+        for name in links:
+            (folder / name).unlink()
+        report(f"{', '.join(links)}: links to the code removed; stages run the installed undertone")
+    if not note_is_current(folder):
+        _copy_plots(folder)
+        write(folder / NOTE, note())
+        report(f"{NOTE}: {note().splitlines()[-2]}, {note().splitlines()[-1]}")
+
+
+def is_checkout(folder: Path) -> bool:
+    """Return whether a folder contains code of undertone, and not only links to it."""
+    return any((folder / name).is_dir() and not (folder / name).is_symlink() for name in CODE_FOLDERS)
+
+
+def note_is_current(folder: Path) -> bool:
+    """Return whether a project's note is that of the installed code."""
+    path = folder / NOTE
+    return path.is_file() and read(path) == note()
+
+
+@cache
+def note() -> str:
+    """Return the note of the installed code; the same for a checkout and for a wheel that was built from it."""
+    digest = hashlib.sha256()
+    for path in _code_files():
+        content = path.read_bytes()
+        if path.suffix == ".py":
+            content = code_version.plain_text(content.decode()).encode()
+        digest.update(f"{path.relative_to(ROOT).as_posix()} {len(content)}\0".encode() + content)
+    return (
+        "The undertone that runs the stages of this project. Every command of undertone keeps it up to date (alone:\n"
+        "`undertone link`); when it changes, DVC digests the code again and reruns the stages whose code is another.\n"
+        f"{distribution.NAME} {distribution.version()}\n"
+        f"code {digest.hexdigest()[:16]}\n"
+    )
+
+
+def _code_files() -> Iterator[Path]:
+    yield from (path for path in sorted((ROOT / "tasks").rglob("*")) if _is_source(path))
+    yield from sorted((ROOT / _PLOTS).iterdir())
+
+
+def _is_source(path: Path) -> bool:
+    return path.suffix != ".pyc" and not path.name.startswith(".") and path.is_file()
+
+
+def _copy_plots(folder: Path) -> None:
+    """Copy the templates of DVC's plots; set the page of `dvc plots show` that an earlier version had linked."""
+    for path in sorted((ROOT / _PLOTS).iterdir()):
+        target = folder / _PLOTS / path.name
+        if not target.is_file() or target.read_bytes() != path.read_bytes():
+            tables.write_bytes(target, path.read_bytes())
+    settings = folder / ".dvc" / "config"
+    if settings.is_file() and _EARLIER_PLOTS_PAGE in (text := read(settings)):
+        write(settings, text.replace(_EARLIER_PLOTS_PAGE, PLOTS_PAGE))
 
 
 def copy(folder: Path) -> None:
@@ -102,22 +156,16 @@ def create_own_stages(folder: Path) -> None:
     tables.write_text(folder / OWN, _OWN_STAGES)
 
 
-def leads_to_root(path: Path) -> bool:
-    """Return whether a path is a link to the folder of that name of the undertone that runs this.
-
-    Args:
-        path: one of `LINKED` in a project
-    """
-    return path.is_symlink() and path.resolve() == (ROOT / path.name).resolve()
-
-
 def text(name: str) -> str:
     """Return a file as this version ships it.
 
     Args:
         name: one of `COPIED`
     """
-    return GITIGNORE if name == ".gitignore" else read(ROOT / name)
+    if name == ".gitignore":
+        return GITIGNORE
+    content = read(ROOT / name)
+    return content.replace(_CODE_INPUT, f"      - {NOTE}\n", 1) if name == "dvc.yaml" else content
 
 
 def _record_path(folder: Path, name: str) -> Path:

@@ -34,6 +34,10 @@ _DAG_FILES = ("*.yaml", "*.json", "*.toml", "*/dvc.yaml", "*/params.yaml")
 """Files that DVC may read to build the graph: stages, parameters and variables."""
 _BETWEEN_STAGES = re.compile(r"\n\n+(?=  \S)")
 _LAST_OF_STAGE = re.compile(r"^(  (?!#).*\n)(?=(?:  #.*\n)*  [^\s#-])", re.MULTILINE)
+_EARLIER_COMMAND = re.compile(r"\bpython -m tasks(?=\s)")
+"""Command of stages before version 0.2.0; `tasks` can be imported in a checkout only."""
+_COMMAND = "python -m undertone"
+_RECORDED_COMMAND = re.compile(r"^(  (?P<stage>[^\s:]+):\n    cmd: )(?P<command>.+(?:\n      .+)*)$", re.MULTILINE)
 _MOST_PLACES = 20
 _WAIT_S = 3600.0
 
@@ -49,7 +53,7 @@ class _Plan:
 
 
 def bring_up_to_date(folder: Path, report: Callable[[str], None], *, edits: Edits = "merge") -> None:
-    """Update the shipped files of a project and its links to the code; do nothing where they are up to date.
+    """Update the shipped files of a project and its note of the code; do nothing where they are up to date.
 
     Args:
         folder: the project; a clone of undertone, or a DVC project of another kind, is left alone
@@ -67,7 +71,6 @@ def bring_up_to_date(folder: Path, report: Callable[[str], None], *, edits: Edit
         # a stage that is running reads the files that are replaced here
         with locks.alone(memo.LOCK, "an upgrade", wait_s=_WAIT_S, waiting=report, folder=folder / paths.LOCKS):
             if not _is_current(folder):
-                shipped.link(folder, report)
                 _upgrade(folder, report, edits)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE):
@@ -92,7 +95,7 @@ def settings(report: Callable[[str], None] | None = None) -> Config:
 
 
 def is_project(folder: Path) -> bool:
-    """Return whether a folder was made by `undertone new`: it has records or links to the code, or a shipped dvc.yaml.
+    """Return whether a folder was made by `undertone new`: it has records, a shipped dvc.yaml, or links to the code.
 
     Args:
         folder: any folder; a clone of undertone itself is no project
@@ -100,20 +103,23 @@ def is_project(folder: Path) -> bool:
     dag = folder / "dvc.yaml"
     if not (folder / ".dvc").is_dir() or not dag.is_file():
         return False
-    if any((folder / name).is_dir() and not (folder / name).is_symlink() for name in shipped.LINKED):
+    if shipped.is_checkout(folder):
         return False
-    linked = any((folder / name).is_symlink() for name in shipped.LINKED)
-    return linked or (folder / shipped.RECORDS).is_dir() or shipped.was_shipped("dvc.yaml", shipped.read(dag))
+    linked = any((folder / name).is_symlink() for name in shipped.CODE_FOLDERS)
+    noted = (folder / shipped.NOTE).is_file() or (folder / shipped.RECORDS).is_dir()
+    return linked or noted or shipped.was_shipped("dvc.yaml", shipped.read(dag))
 
 
 def _is_current(folder: Path) -> bool:
-    return all(shipped.leads_to_root(folder / name) for name in shipped.LINKED) and all(
-        shipped.recorded(folder, name) == shipped.text(name) for name in shipped.COPIED
+    return (
+        not any((folder / name).is_symlink() for name in shipped.CODE_FOLDERS)
+        and shipped.note_is_current(folder)
+        and all(shipped.recorded(folder, name) == shipped.text(name) for name in shipped.COPIED)
     )
 
 
 def _upgrade(folder: Path, report: Callable[[str], None], edits: Edits) -> None:
-    for name in (*shipped.LINKED, *shipped.COPIED):
+    for name in (*shipped.CODE_FOLDERS, shipped.NOTE, *shipped.COPIED):
         for part in folder.glob(f".{name}.*.part"):
             part.unlink()
     if (folder / "params.yaml").is_file():
@@ -126,12 +132,14 @@ def _upgrade(folder: Path, report: Callable[[str], None], edits: Edits) -> None:
             _plan_file(plan, folder, name, mine, edits)
     if plan.conflicts:
         raise InputError(_refusal(plan))
+    shipped.link(folder, report)
     plan.notes += _retired_outputs(folder)
     has_own_stages = (folder / shipped.RECORDS).is_dir() or (folder / shipped.OWN.parent).exists()
     for name in plan.kept:
         shipped.write(folder / _put_away(name), shipped.read(folder / name))
     for name, text in plan.files.items():
         shipped.write(folder / name, text)
+    plan.notes += _recorded_commands(folder)
     if not has_own_stages:
         shipped.create_own_stages(folder)
         plan.notes.append(f"{shipped.OWN}: made; stages of your own belong there (see docs/upgrading.md)")
@@ -140,6 +148,40 @@ def _upgrade(folder: Path, report: Callable[[str], None], edits: Edits) -> None:
     for note in plan.notes:
         report(note)
     shipped.record(folder)
+
+
+def _recorded_commands(folder: Path) -> list[str]:
+    """Rewrite commands of an earlier version in dvc.lock, so that no stage reruns for its command; return a line on it.
+
+    A stage whose command in dvc.yaml is still another, because the user keeps an edited file, is left as it is.
+    """
+    lock, dag = folder / "dvc.lock", folder / "dvc.yaml"
+    if not lock.is_file() or not dag.is_file() or not _EARLIER_COMMAND.search(before := shipped.read(lock)):
+        return []
+    stages = yaml_files.parse(shipped.read(dag), "dvc.yaml").content["stages"]
+    n_rewritten = 0
+
+    def rewritten(entry: re.Match[str]) -> str:
+        nonlocal n_rewritten
+        new = _EARLIER_COMMAND.sub(_COMMAND, entry["command"])
+        if new == entry["command"] or " ".join(new.split()) != _command(stages, entry["stage"]):
+            return entry[0]
+        n_rewritten += 1
+        return entry[1] + new
+
+    after = _RECORDED_COMMAND.sub(rewritten, before)
+    if not n_rewritten:
+        return []
+    shipped.write(lock, after)
+    return [f"dvc.lock: the commands of {n_rewritten} stages are now `{_COMMAND} …`; no stage reruns for that"]
+
+
+def _command(stages: dict[str, Any], name: str) -> str:
+    """Return the command that dvc.yaml has for a stage; nothing if it has no such stage."""
+    base, _, key = name.partition("@")
+    entry = stages.get(name, stages.get(base))
+    definition = entry.get("do", entry) if isinstance(entry, dict) else {}
+    return str(definition.get("cmd", "")).replace("${key}", key)
 
 
 def _keep_results(folder: Path) -> None:
@@ -232,6 +274,9 @@ def _merge_texts(name: str, base: str, mine: str, new: str) -> tuple[merge.Merge
     from ruamel.yaml.error import YAMLError
 
     yaml = _yaml()
+    if name == "dvc.yaml":
+        # the rest of an edited command is the user's
+        base, mine = (_EARLIER_COMMAND.sub(_COMMAND, text) for text in (base, mine))
     # ruamel attaches a blank line to the item before it, which may go
     tight = _BETWEEN_STAGES.sub("\n", new) if name == "dvc.yaml" else new
     try:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flows.project import shipped
@@ -15,14 +15,12 @@ from tasks.core.errors import InputError, UndertoneError
 from tasks.fetching import local_files
 from tasks.fetching.local_files import LocalRecording
 
-PLOTS_PAGE = "../tasks/pages/dvc_plots/page.html"
-"""Page of `dvc plots show`, relative to .dvc: with Vega's scripts inside, so that it needs no network."""
 _MAX_SHOWN = 500
 _HEADER = "Id,URL,Title,Audio,Captions,Polarity,Pickle\n"
 
 
 def create(folder: Path, recordings: Sequence[LocalRecording] = ()) -> None:
-    """Make a project folder: shipped files copied, the code linked, lists, an empty file of own stages, a first commit.
+    """Make a project folder: shipped files copied, the code noted, lists, an empty file of own stages, a first commit.
 
     A folder inside a git repository stays part of that one; without git, DVC does without it, too.
 
@@ -43,26 +41,29 @@ def create(folder: Path, recordings: Sequence[LocalRecording] = ()) -> None:
 
 @contextmanager
 def _all_or_nothing(folder: Path) -> Iterator[None]:
-    """Empty a folder again if filling it fails, so that the same command can be repeated."""
+    """Empty a folder again if filling it fails, so that the same command can be repeated; remove its new parents."""
     was_there = folder.exists()
+    made = [parent for parent in folder.absolute().parents if not parent.exists()]
     try:
         yield
     except BaseException:
         for path in folder.iterdir() if folder.is_dir() else ():
-            # links to the code are removed, not followed
+            # links are removed, not followed
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink()
         if folder.is_dir() and not was_there:
             folder.rmdir()
+        for parent in made:
+            with suppress(OSError):
+                parent.rmdir()
         raise
 
 
 def _fill(folder: Path, recordings: Sequence[LocalRecording]) -> None:
     data = folder / "data"
     shipped.create_data_folders(folder)
-    shipped.link(folder)
     shipped.copy(folder)
     shipped.create_own_stages(folder)
     train, test = data / "train.csv", data / "test.csv"
@@ -76,8 +77,9 @@ def _fill(folder: Path, recordings: Sequence[LocalRecording]) -> None:
     made = has_git and not inside and _git(folder, "init", "--quiet").returncode == 0
     _dvc(folder, "init", "--quiet", *(["--subdir"] if inside else [] if made else ["--no-scm"]))
     _dvc(folder, "config", "core.analytics", "false")
-    _dvc(folder, "config", "plots.html_template", PLOTS_PAGE)
+    _dvc(folder, "config", "plots.html_template", shipped.PLOTS_PAGE)
     # below .dvc, which `dvc init` makes
+    shipped.link(folder)
     shipped.record(folder)
     if made:
         _commit(folder)

@@ -18,7 +18,7 @@ from pathlib import Path
 from flows.project import upgrade
 from flows.project.dag import Dag, reproduce
 from flows.runs import checked_recipes, memory
-from tasks.__main__ import PRELOADED, explain, run
+from tasks.__main__ import PRELOADED, command, explain, run
 from tasks.core import code_version, locks, os_errors, paths, progress_log
 from tasks.core.config import Config, load
 from tasks.core.each import Tally, lasting
@@ -74,12 +74,12 @@ def bring_up_to_date(
 
 def _runs_here(dag: Dag, name: str, config: Config) -> bool:
     word, _, instance = name.partition("@")
-    if dag.command(name) != f"python -m tasks {name}":
+    if dag.command(name) != command(name):
         return False
     if word not in ("extract", "experiment"):
         return True
     try:
-        plugins = import_module(f"tasks.stages.{word}").plugins(config, instance)
+        plugins = import_module(f"{code_version.PACKAGE}.stages.{word}").plugins(config, instance)
     except UndertoneError:
         # the stage reports it
         return True

@@ -18,7 +18,7 @@ from prefect.utilities.annotations import allow_failure
 from flows.project import upgrade
 from flows.project.dag import Dag
 from flows.runs import artifacts, batches, checked_recipes, memory, run_summary, runners
-from tasks.__main__ import explain, run
+from tasks.__main__ import command, explain, run
 from tasks.core import locks, paths
 from tasks.core.config import Config, load
 from tasks.core.each import Each
@@ -178,7 +178,7 @@ def _outcome(name: str, forced: bool, current_run: _Run) -> State[Any]:
 
 def _work(name: str, current_run: _Run, warn: Callable[[str], None]) -> str:
     """Run a stage and return a summary: shipped stages in batches, a user's own by their command."""
-    if current_run.dag.command(name) != f"python -m tasks {name}":
+    if current_run.dag.command(name) != command(name):
         current_run.dag.execute(name)
         return "its command has run"
     return str(run(name, current_run.config, current_run.driver, by=f"flow run {flow_run.name}", waiting=warn))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from flows.ui import alerts, crashes, guard, orphans, report_site, secret, work_pool
+from flows.ui import alerts, crashes, guard, orphans, prefect_server, report_site, secret, work_pool
 from flows.ui.processes import Service, accepting_sigint, supervised
 from flows.ui.secret import Secret
 from tasks.core import paths
@@ -122,7 +122,7 @@ def running(port: int) -> Iterator[PrefectServer]:
     # database and logs, too, are of no concern to other users of this machine
     home.chmod(0o700)
     prefect = PrefectServer(_url(port), access, home)
-    serve = (sys.executable, "-m", "flows.ui.prefect_server", str(port))
+    serve = (sys.executable, "-m", prefect_server.__name__, str(port))
     server = Service("the Prefect server", serve, server_environment(port, access), home / "server.log")
     work = (*PREFECT, "worker", "start", "--pool", work_pool.NAME, "--name", socket.gethostname())
     # after SIGINT a worker waits about 15 s, though its runs have been ended by then

@@ -1,6 +1,9 @@
 """Code digests: which source files a module consists of, and a digest of what they do.
 
 A digest ignores comments, docstrings and blank lines: an edit that cannot change a result does not change it.
+
+In a checkout the code is the package `tasks`. In a wheel it is `undertone.tasks`, and its imports begin with
+`undertone.` (setup.py). Digests are those of the checkout in both: names and imports count without that prefix.
 """
 
 from __future__ import annotations
@@ -14,12 +17,20 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-PACKAGE = "tasks"
+PACKAGE = __name__.removesuffix(".core.code_version")
+"""The package under which modules of the code are imported: `tasks` in a checkout, `undertone.tasks` in a wheel."""
 ROOT = Path(__file__).resolve().parents[2]
-WITHOUT_EFFECT = frozenset(f"{PACKAGE}.core.{name}" for name in ("code_version", "locks", "progress_log", "workers"))
-"""Modules that no result depends on: logging, locking, worker processes, and this module."""
+"""The folder of the shipped files: the checkout, or the package `undertone` of a wheel."""
+_PLAIN = "tasks"
+_PREFIX = PACKAGE.removesuffix(_PLAIN)
+IN_WHEEL = bool(_PREFIX)
+"""Whether the code was installed from a wheel, and not from a checkout."""
+WITHOUT_EFFECT = frozenset(
+    f"{_PLAIN}.core.{name}" for name in ("code_version", "distribution", "locks", "progress_log", "workers")
+)
+"""Modules that no result depends on: logging, locking, worker processes, and this module. Names as in a checkout."""
 PLUMBING = WITHOUT_EFFECT.union(
-    f"{PACKAGE}.core.{name}"
+    f"{_PLAIN}.core.{name}"
     for name in (
         "artifacts", "bugs", "config", "discovery", "each", "errors", "folders", "memo", "os_errors", "paths",
         "pipeline_file", "results", "tables", "yaml_files",
@@ -29,6 +40,9 @@ PLUMBING = WITHOUT_EFFECT.union(
 _BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 _PARSING = threading.Lock()
 _ATTEMPTS, _PAUSE_S = 5, 0.05
+_PREFIXED_IMPORT = re.compile(
+    r"^([ \t]*(?:(?:>>>|\.\.\.)[ \t]+)?(?:from|import)[ \t]+)undertone\.(?=(?:tasks|flows)\b)", re.MULTILINE
+)
 _TOKEN = re.compile(
     r"""(?P<string>[rRbBuUfF]{0,2}(?:\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}"""
     r"""|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'))"""
@@ -46,7 +60,25 @@ def files(module: str) -> tuple[Path, ...]:
     Args:
         module: its dotted name
     """
-    return tuple(sorted(_file(name).relative_to(ROOT) for name in _modules((module,))))
+    return tuple(sorted(_file(name).relative_to(ROOT) for name in _modules((plain(module),))))
+
+
+def plain(module: str) -> str:
+    """Return the name that a module of ours has in a checkout.
+
+    Args:
+        module: its dotted name, such as `undertone.tasks.stages.crawl` in a wheel
+    """
+    return module.removeprefix(_PREFIX)
+
+
+def plain_text(source: str) -> str:
+    """Return source code of ours with the imports that it has in a checkout: the inverse of what setup.py does.
+
+    Args:
+        source: the text of a Python file
+    """
+    return _PREFIXED_IMPORT.sub(r"\1", source) if IN_WHEEL else source
 
 
 def version(*modules: str, without: frozenset[str] = frozenset(), neutral: frozenset[str] = PLUMBING) -> str:
@@ -57,15 +89,15 @@ def version(*modules: str, without: frozenset[str] = frozenset(), neutral: froze
         without: modules, and packages with all that is in them, that reject or look up but change no result
         neutral: modules that are left out of the digest, but not what they import
     """
-    return _version(modules, without, neutral)
+    return _version(*(tuple(map(plain, names)) for names in (modules, sorted(without), sorted(neutral))))
 
 
 @cache
-def _version(modules: tuple[str, ...], without: frozenset[str], neutral: frozenset[str]) -> str:
-    names = sorted(_modules(modules, without) - neutral)
+def _version(modules: tuple[str, ...], without: tuple[str, ...], neutral: tuple[str, ...]) -> str:
+    names = sorted(_modules(modules, without) - set(neutral))
     digest = hashlib.sha256()
     for name in names:
-        digest.update(name.encode() + b"\0" + effective(_file(name).read_text(encoding="utf-8")).encode() + b"\0")
+        digest.update(name.encode() + b"\0" + effective(_text(name)).encode() + b"\0")
     for folder in sorted({_file(name).parent for name in names}):
         for path in _data_files(folder):
             digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -111,7 +143,7 @@ def _ends_statement(source: str, end: int) -> bool:
     return re.match(r"[ \t]*(#[^\n]*)?(\n|\Z)", source[end : end + 200]) is not None
 
 
-def _modules(modules: Iterable[str], without: frozenset[str] = frozenset()) -> set[str]:
+def _modules(modules: Iterable[str], without: Iterable[str] = ()) -> set[str]:
     reached: set[str] = set()
     waiting = list(modules)
     while waiting:
@@ -127,16 +159,20 @@ def _file(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
+def _text(module: str) -> str:
+    return plain_text(_file(module).read_text(encoding="utf-8"))
+
+
 @cache
 def _imports(module: str) -> tuple[str, ...]:
     names: set[str] = set()
-    for node in _statements(_parsed(_file(module).read_text(encoding="utf-8"))):
+    for node in _statements(_parsed(_text(module))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return tuple(sorted(name for name in names if name.startswith(f"{PACKAGE}.") and _file(name).is_file()))
+    return tuple(sorted(name for name in names if name.startswith(f"{_PLAIN}.") and _file(name).is_file()))
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from tasks.core.code_version import ROOT
+from tasks.core.code_version import ROOT, plain
 from tasks.core.errors import one_of
 
 
@@ -20,7 +20,7 @@ def modules(*packages: str) -> tuple[str, ...]:
     return tuple(
         f"{package}.{path.stem}"
         for package in packages
-        for path in sorted(ROOT.joinpath(*package.split(".")).glob("*.py"))
+        for path in sorted(ROOT.joinpath(*plain(package).split(".")).glob("*.py"))
         if not path.stem.startswith("_")
     )
 

@@ -36,7 +36,7 @@ def run(config: Config, *, each: Each) -> None:
 
 
 def _digests(config: Config) -> Iterator[tuple[str, str]]:
-    for module in discovery.modules("tasks.stages"):
+    for module in discovery.modules(f"{code_version.PACKAGE}.stages"):
         stage, word = import_module(module), module.rpartition(".")[2]
         if word in ("checkpoint", "code"):
             continue

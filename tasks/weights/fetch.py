@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 
 from tasks.core import locks
+from tasks.core.code_version import PACKAGE
 from tasks.core.errors import InputError, guess
 from tasks.weights import packages, store
 from tasks.weights.known import table
@@ -112,7 +113,7 @@ def _new_folder(root: Path, name: str) -> Iterator[Path]:
 
 def _convert(weights: KnownWeights, folder: Path, say: Say) -> None:
     if weights.conversion:
-        convert: Callable[[Path], None] = import_module(f"tasks.weights.conversion.{weights.conversion}").convert
+        convert: Callable[[Path], None] = import_module(f"{PACKAGE}.weights.conversion.{weights.conversion}").convert
         convert(folder)
         say(f"{weights.name}: converted to safetensors and ONNX")
     for file in weights.files:

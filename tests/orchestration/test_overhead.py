@@ -63,7 +63,7 @@ def _drivers(pid: int, command: Sequence[str]) -> list[psutil.Process]:
 
 def _is_stage(process: psutil.Process) -> bool:
     try:
-        return process.cmdline()[1:3] == ["-m", "tasks"]
+        return process.cmdline()[1:3] == ["-m", "undertone"]
     except psutil.Error:
         return False
 

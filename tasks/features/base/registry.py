@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tasks.core.code_version import PACKAGE
 from tasks.core.discovery import Registry
 from tasks.features.base.extractor import Extractor
 
-_PACKAGES = ("tasks.features.sound", "tasks.features.text", "tasks.features.video")
+_PACKAGES = tuple(f"{PACKAGE}.features.{kind}" for kind in ("sound", "text", "video"))
 _EXTRACTORS = Registry("extractor", "EXTRACTORS", _PACKAGES)
 names = _EXTRACTORS.names
 module = _EXTRACTORS.module

@@ -16,12 +16,13 @@ from types import ModuleType
 from typing import Any
 
 from tasks.core import code_version, paths
+from tasks.core.code_version import PACKAGE
 from tasks.core.errors import ConfigError
 from tasks.labelling import voters
 from tasks.labelling.base import project_voters
 from tasks.labelling.base.voter import Voter
 
-_LEARNED = "tasks.labelling.base.learned_voter"
+_LEARNED = f"{PACKAGE}.labelling.base.learned_voter"
 """Imported by name: its encoder is code of the stages in which a learned voter votes, and of no others."""
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tasks.core.code_version import PACKAGE
 from tasks.core.discovery import Registry
 from tasks.models.base.estimator import Model
 
-_MODELS = Registry("model", "MODELS", ("tasks.models",))
+_MODELS = Registry("model", "MODELS", (f"{PACKAGE}.models",))
 names = _MODELS.names
 module = _MODELS.module
 

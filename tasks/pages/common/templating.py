@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from tasks.core.code_version import PACKAGE
 from tasks.pages.common import charts, palette
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = Environment(
-        loader=PackageLoader("tasks", package_path=""),
+        loader=PackageLoader(PACKAGE, package_path=""),
         extensions=["jinja2.ext.do"],
         autoescape=True,
         undefined=StrictUndefined,

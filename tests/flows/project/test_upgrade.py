@@ -26,8 +26,10 @@ from tasks.experiments import plan
 from tests.flows.project import old_project
 
 DAG_0_1_0 = (old_project.EARLIER / "dvc-0.1.0.yaml").read_text()
-NEXT = DAG_0_1_0.replace("tasks/telling.py", "tasks/core/progress_log.py").replace(
-    "  corpus:\n", "  added: {cmd: echo, outs: [data/added]}\n\n  corpus:\n"
+NEXT = (
+    DAG_0_1_0.replace("tasks/telling.py", "tasks/core/progress_log.py")
+    .replace("  corpus:\n", "  added: {cmd: echo, outs: [data/added]}\n\n  corpus:\n")
+    .replace("python -m tasks", "python -m undertone")
 )
 """The dvc.yaml of a next version, with a renamed helper and one more stage."""
 MY_STAGE = "\n  words:\n    # for the paper\n    cmd: wc data/train.csv > data/words.txt\n    outs: [data/words.txt]\n"
@@ -71,12 +73,20 @@ def test_an_unedited_project_is_upgraded_and_keeps_its_results(old: Path, monkey
         "dvc.yaml: replaced by that of this version; it was not edited"
     ]
     for name in ("dvc.yaml", "prefect.yaml", ".dvcignore"):
-        assert (old / name).read_text() == (ROOT / name).read_text()
+        assert (old / name).read_text() == shipped.text(name)
     assert (old / ".gitignore").read_text() == shipped.GITIGNORE
+    assert "tasks, flows: links to the code removed; stages run the installed undertone" in notes
+    assert (old / shipped.NOTE).read_text() == shipped.note()
     after = contents(old)
-    for name in ("dvc.lock", "data/train.csv", "data/test.csv", ".dvc/config"):
+    for name in ("data/train.csv", "data/test.csv", ".dvc/config"):
         assert after[name] == before[name]
-    assert all((old / name).resolve() == ROOT / name for name in ("tasks", "flows"))
+    recorded = {name: stage["cmd"] for name, stage in YAML(typ="safe").load(after["dvc.lock"])["stages"].items()}
+    retired = {"acoustic", "train", "evaluate"}
+    assert {name for name, command in recorded.items() if command == f"python -m tasks {name}"} == retired
+    assert all(command == f"python -m undertone {name}" for name, command in recorded.items() if name not in retired)
+    assert after["dvc.lock"].replace(b"-m undertone", b"-m tasks") == before["dvc.lock"]
+    assert "dvc.lock: the commands of 7 stages are now `python -m undertone …`; no stage reruns for that" in notes
+    assert not any((old / name).is_symlink() for name in ("tasks", "flows"))
     assert not (old / upgrade.REPLACED).exists()
     settings = YAML(typ="safe").load(old / "params.yaml")
     assert settings["simulate"]["train"] == 6, "the user's value"
@@ -130,7 +140,7 @@ def test_edits_are_merged_and_listed(
     edits = note.split("\n  ")[1:]
     assert edits[0].startswith("stages.crawl.desc: My interviews' sound and captions once")
     assert edits[1:] == [
-        "stages.train.cmd: nice python -m tasks train instead of python -m tasks train",
+        "stages.train.cmd: nice python -m undertone train instead of python -m undertone train",
         "stages.report.outs.data/report/index.html: {'cache': False} instead of (nothing set)",
         "stages.words: added",
     ]
@@ -138,7 +148,7 @@ def test_edits_are_merged_and_listed(
     expected = (
         NEXT.replace("desc: Fetch each interview's sound", "desc: My interviews' sound")
         .replace("      - data/report/index.html", "      - data/report/index.html:\n          cache: false")
-        .replace("    cmd: python -m tasks train", "    cmd: nice python -m tasks train")
+        .replace("    cmd: python -m undertone train", "    cmd: nice python -m undertone train")
     ) + MY_STAGE
     assert (old / "dvc.yaml").read_text() == expected
     assert (old / upgrade.REPLACED / "dvc.yaml.old").read_text() == edited
@@ -158,7 +168,7 @@ def test_edits_survive_two_upgrades(old: Path, next_version: Callable[[str], Non
 
 @pytest.fixture
 def conflicting(old: Path, next_version: Callable[[str], None]) -> Path:
-    next_version(NEXT.replace("cmd: python -m tasks train", "cmd: python -m tasks train --fast"))
+    next_version(NEXT.replace("cmd: python -m undertone train", "cmd: python -m undertone train --fast"))
     path = old / "dvc.yaml"
     path.write_text(DAG_0_1_0.replace("cmd: python -m tasks train", "cmd: nice python -m tasks train") + MY_STAGE)
     return old
@@ -172,9 +182,9 @@ def test_conflicting_edits_stop_with_the_difference_and_change_nothing(conflicti
     assert lines[:5] == [
         "Your edits of dvc.yaml conflict with this version of undertone. Nothing was changed. The conflicts:",
         "stages.train.cmd",
-        "  made from    python -m tasks train",
-        "  yours        nice python -m tasks train",
-        "  shipped now  python -m tasks train --fast",
+        "  made from    python -m undertone train",
+        "  yours        nice python -m undertone train",
+        "  shipped now  python -m undertone train --fast",
     ]
     assert "undertone link --edits keep" in str(refused.value)
     assert "undertone link --edits discard" in str(refused.value)
@@ -255,7 +265,7 @@ def test_an_upgrade_that_was_killed_is_finished(old: Path, monkeypatch: pytest.M
     (old / ".dvc.yaml.abc.part").write_text("half")
     upgraded(old)
     assert not (old / ".dvc.yaml.abc.part").exists()
-    assert (old / "dvc.yaml").read_text() == (ROOT / "dvc.yaml").read_text()
+    assert (old / "dvc.yaml").read_text() == shipped.text("dvc.yaml")
     assert upgraded(old) == []
 
 
@@ -296,10 +306,7 @@ def test_records_survive_git(tmp_path: Path, next_version: Callable[[str], None]
     assert upgraded(made) == []
     subprocess.run(["git", "clone", "-q", str(made), str(clone)], check=True)
     next_version(shipped.text("dvc.yaml") + "\n  added: {cmd: echo, outs: [data/added]}\n")
-    assert upgraded(clone) == [
-        f"tasks, flows: linked to the undertone at {ROOT}",
-        "dvc.yaml: replaced by that of this version; it was not edited",
-    ]
+    assert upgraded(clone) == ["dvc.yaml: replaced by that of this version; it was not edited"]
 
 
 @pytest.mark.parametrize("name", shipped.COPIED)

@@ -1,7 +1,9 @@
-"""New project folders: content, links to the code, ignored files."""
+"""New project folders: content, ignored files, the note of the code."""
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
-from flows.project import shipped, workspace
+from flows.project import shipped, upgrade, workspace
 from tasks.core.code_version import ROOT
 from tasks.core.errors import InputError
+from tests.flows.project import old_project
 
 
 def test_git_ignores_artifacts_but_not_lists_and_parameters(tmp_path: Path) -> None:
@@ -33,8 +36,9 @@ def test_git_ignores_artifacts_but_not_lists_and_parameters(tmp_path: Path) -> N
     listed = git(folder, "ls-files").split()
     assert {"dvc.yaml", "dvc.lock", "params.yaml", "data/train.csv", "data/listeners/anna.csv"} <= set(listed)
     assert {"data/voters/README.md", "data/voters/mine.py", "data/listeners/README.md"} <= set(listed)
+    assert {shipped.NOTE, ".dvc/plots/undertone_confusion.json", f".dvc/{shipped.PLOTS_PAGE}"} <= set(listed)
     assert {"own/dvc.yaml", ".dvc/config", ".dvc/undertone/dvc.yaml", ".dvc/undertone/params.yaml"} <= set(listed)
-    ignored = (".undertone", ".dvc/cache", ".dvc/tmp", ".dvc/config.local", "data/crawl", "tasks", "flows")
+    ignored = (".undertone", ".dvc/cache", ".dvc/tmp", ".dvc/config.local", "data/crawl")
     assert not [name for name in listed if name.startswith(ignored)]
     with pytest.raises(InputError, match="not empty"):
         workspace.create(folder)
@@ -42,6 +46,31 @@ def test_git_ignores_artifacts_but_not_lists_and_parameters(tmp_path: Path) -> N
 
 def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_project_needs_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "symlink", refused)
+    monkeypatch.setattr(os, "link", refused)
+    folder = tmp_path / "mine"
+    workspace.create(folder)
+    assert not any(path.is_symlink() for path in folder.rglob("*"))
+
+
+def test_a_project_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shipped, "record", full)
+    with pytest.raises(OSError, match="No space left"):
+        workspace.create(tmp_path / "above" / "mine")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(OSError, match="No space left"):
+        workspace.create(tmp_path / "empty")
+    assert list((tmp_path / "empty").iterdir()) == []
 
 
 @pytest.fixture
@@ -86,17 +115,23 @@ def test_without_git_a_project_does_without_it(tmp_path: Path, monkeypatch: pyte
     assert "no_scm = True" in (folder / ".dvc" / "config").read_text()
 
 
-def test_a_cloned_project_is_linked_to_the_code_here(tmp_path: Path) -> None:
-    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
-    (tmp_path / "tasks").symlink_to("/nowhere/tasks")
-    result = CliRunner().invoke(app, ["link", str(tmp_path)])
+def test_a_cloned_project_of_an_earlier_version_uses_the_code_here(tmp_path: Path) -> None:
+    folder = old_project.make(tmp_path / "old")
+    for name in shipped.CODE_FOLDERS:
+        # git ignored the links
+        (folder / name).unlink()
+    with (folder / "dvc.yaml").open("a") as dag:
+        dag.write("\n  words: {cmd: wc data/train.csv > data/words.txt, outs: [data/words.txt]}\n")
+    assert not upgrade.is_project(folder), "nothing tells it from another DVC project"
+    result = CliRunner().invoke(app, ["link", str(folder)])
     assert result.exit_code == 0, result.output
-    assert (tmp_path / "tasks").resolve() == ROOT / "tasks"
-    assert (tmp_path / "flows" / "cli" / "main.py").is_file()
-    with pytest.raises(InputError, match="is in the way"):
+    assert (folder / shipped.NOTE).read_text() == shipped.note()
+    assert (folder / ".dvc" / shipped.PLOTS_PAGE).is_file()
+    assert "python -m tasks" not in (folder / "dvc.yaml").read_text()
+    with pytest.raises(InputError, match="runs its own code"):
         shipped.link(ROOT)
     with pytest.raises(InputError, match="no project folder"):
-        CliRunner().invoke(app, ["link", str(tmp_path / "flows")], catch_exceptions=False)
+        CliRunner().invoke(app, ["link", str(folder / "data")], catch_exceptions=False)
 
 
 def test_a_project_of_recordings_on_disk(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tasks.core.errors import InputError, UndertoneError
 DVC_YAML = """
 stages:
   own: {cmd: cp source copied, deps: [source], outs: [copied]}
-  polarity: {cmd: python -m tasks polarity, deps: [copied], params: [factor], outs: [out]}
+  polarity: {cmd: python -m undertone polarity, deps: [copied], params: [factor], outs: [out]}
   segments: {cmd: echo mine > cut, deps: [out], outs: [cut]}
 """
 
@@ -65,7 +65,7 @@ def test_outdated_stages_run_and_are_recorded(ran: list[str]) -> None:
 
 
 def test_short_stages_are_recorded_when_a_later_stage_fails(ran: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("dvc.yaml").write_text(DVC_YAML.replace("echo mine > cut", "python -m tasks segments"))
+    Path("dvc.yaml").write_text(DVC_YAML.replace("echo mine > cut", "python -m undertone segments"))
     committed = list[tuple[str, ...]]()
     commit, run = Dag.commit, in_process.run
 
@@ -107,7 +107,7 @@ def test_stages_with_networks_run_in_a_process_of_their_own(settings: Config) ->
                 "experiments": {"e": recipe},
             }
         )  # fmt: skip
-        dag = SimpleNamespace(command=lambda name: f"python -m tasks {name}")
+        dag = SimpleNamespace(command=lambda name: f"python -m undertone {name}")
         return in_process._runs_here(cast(Dag, dag), stage, config)
 
     assert [here(stage, "linear-svm") for stage in ("corpus@c", "extract@f", "experiment@e")] == [True] * 3

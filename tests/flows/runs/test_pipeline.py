@@ -31,9 +31,9 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 DVC_YAML = """
 stages:
-  last: {cmd: python -m tasks last, deps: [data/left/out, data/right/out], outs: [data/last/out]}
-  left: {cmd: python -m tasks left, deps: [source], outs: [data/left/out]}
-  right: {cmd: python -m tasks right, deps: [source], outs: [data/right/out]}
+  last: {cmd: python -m undertone last, deps: [data/left/out, data/right/out], outs: [data/last/out]}
+  left: {cmd: python -m undertone left, deps: [source], outs: [data/left/out]}
+  right: {cmd: python -m undertone right, deps: [source], outs: [data/right/out]}
 """
 DEFAULTS = RunOptions("threads", None, push=True)
 Stage = Callable[[str], None]
@@ -134,7 +134,9 @@ def test_stages_after_a_failed_one_end_as_skipped(stages: dict[str, list[Stage]]
     def fail(_: str) -> None:
         raise AudioError("data/x.flac: not a FLAC file")
 
-    Path("dvc.yaml").write_text(DVC_YAML + "  page: {cmd: python -m tasks page, deps: [data/last/out], outs: [p]}\n")
+    Path("dvc.yaml").write_text(
+        DVC_YAML + "  page: {cmd: python -m undertone page, deps: [data/last/out], outs: [p]}\n"
+    )
     stages["left"] = [fail]
     state = ran("left", "right", "last", "page")
     ended = task_states(state)

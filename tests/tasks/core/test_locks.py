@@ -18,7 +18,7 @@ from tasks.core.errors import Busy
 
 HOLD = (
     "import time\nfrom tasks.core import locks\n"
-    "with locks.alone('train', 'python -m tasks train', wait_s=0, waiting=print):\n"
+    "with locks.alone('train', 'python -m undertone train', wait_s=0, waiting=print):\n"
     "    print('held', flush=True)\n    time.sleep(60)"
 )
 
@@ -35,7 +35,9 @@ def test_another_is_told_who_holds_it_and_a_killed_one_holds_nothing(project: Pa
     child = holder(project)
     heard: list[str] = []
     try:
-        expected = rf"train is in use by python -m tasks train \(process {child.pid} on .*, since 20.*\); waited 0 s"
+        expected = (
+            rf"train is in use by python -m undertone train \(process {child.pid} on .*, since 20.*\); waited 0 s"
+        )
         with pytest.raises(Busy, match=expected), locks.alone("train", "me", wait_s=0, waiting=heard.append):
             pass
         with locks.alone("polarity", "me", wait_s=0, waiting=heard.append):
@@ -81,9 +83,9 @@ def test_a_holder_that_failed_or_died_is_remembered_until_one_succeeds(project: 
         pass
     assert locks.unfinished("train") == ""
     child = holder(project)
-    assert f"in progress by python -m tasks train (process {child.pid} on " in locks.unfinished("train")
+    assert f"in progress by python -m undertone train (process {child.pid} on " in locks.unfinished("train")
     child.send_signal(signal.SIGKILL)
     child.communicate()
-    assert "that did not finish, started by python -m tasks train" in locks.unfinished("train")
+    assert "that did not finish, started by python -m undertone train" in locks.unfinished("train")
     locks.forget("train")
     assert locks.unfinished("train") == ""

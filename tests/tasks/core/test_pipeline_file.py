@@ -14,7 +14,7 @@ from tasks.core.errors import ConfigError
 SHIPPED_TEXT = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
 INSERTED = """
   pace:
-    cmd: python -m tasks pace
+    cmd: python -m undertone pace
     deps:
       - data/captions/utterances.parquet
     outs:

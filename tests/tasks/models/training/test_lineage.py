@@ -19,7 +19,7 @@ LOCK = """\
 schema: '2.0'
 stages:
   extract@meld-text:
-    cmd: python -m tasks extract@meld-text
+    cmd: python -m undertone extract@meld-text
     deps:
     - path: data/corpus/meld/utterances.parquet
       hash: md5
@@ -30,7 +30,7 @@ stages:
       md5: 0123456789abcdef0123456789abcdef.dir
       size: 12
   train:
-    cmd: python -m tasks train
+    cmd: python -m undertone train
     outs:
     - path: data/train/model.onnx
       md5: ffffffffffffffffffffffffffffffff

@@ -78,7 +78,7 @@ def insert_stage(run: Any, dropped_video: str, dropped_utterance: str, *rejects:
     text = text.replace("- data/captions/utterances.parquet", "- data/pace/utterances.parquet")
     text = text.replace("      - data/pace/utterances.parquet", "      - data/captions/utterances.parquet", 1)
     stage = {
-        "cmd": "python -m tasks pace", "deps": [str(paths.UTTERANCES)],
+        "cmd": "python -m undertone pace", "deps": [str(paths.UTTERANCES)],
         "outs": ["data/pace/utterances.parquet", "data/pace/rejected.parquet"],
     }  # fmt: skip
     Path("dvc.yaml").write_text(f"{text}\n  pace: {json.dumps(stage)}\n", encoding="utf-8")
