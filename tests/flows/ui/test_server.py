@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +110,8 @@ def test_every_deployment_has_a_collision_strategy(project: Path) -> None:
     for deployment in declared:
         assert deployment["concurrency_limit"].keys() == {"limit", "collision_strategy", "grace_period_seconds"}
         assert deployment["work_pool"] == {"name": work_pool.NAME}
-        file, function = deployment["entrypoint"].split(":")
-        assert f"def {function}(" in (ROOT / file).read_text()
+        module, _, function = deployment["entrypoint"].rpartition(".")
+        assert getattr(import_module(module), function).name.replace("-", "_") == function
     assert server.environment(4200, secret.new())["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == str(crashes.HEARTBEAT_S)
 
 
