@@ -1,8 +1,7 @@
 """Build of the wheel: all code and shipped files in one package, `undertone`.
 
-A checkout has the packages `tasks`, `flows` and `undertone` side by side, and shipped files at its top. In a wheel they
-lie in `undertone/`, at the same places relative to each other: names as general as `tasks` must not be installed at the
-top level. Import statements, and nothing else, get the prefix `undertone.`; code that needs a dotted name takes it from
+A checkout has the packages `tasks` and `flows`, the module `undertone` and shipped files side by side. In a wheel all lie
+in the package `undertone`: names as general as `tasks` must not be installed at the top level. Import statements, and nothing else, get the prefix `undertone.`; code that needs a dotted name takes it from
 `__name__` or `code_version.PACKAGE`. An editable installation uses the checkout as it is.
 """
 
@@ -30,6 +29,16 @@ SHIPPED = (
     "data/listeners/simulated.csv",
 )
 """Files at the top of a checkout that `undertone new`, `demo` and upgrades of projects copy."""
+_MAIN = '''\
+"""`python -m undertone STAGE…`: run stages of the project in the current folder."""
+
+import sys
+
+from undertone.tasks.__main__ import main
+
+if __name__ == "__main__":
+    sys.exit(main())
+'''
 _OURS = re.compile(r"((?:from|import)[ \t]+)(?=(?:tasks|flows)\b)")
 _EXAMPLE = re.compile(rf"^([ \t]*(?:>>>|\.\.\.)[ \t]+){_OURS.pattern}", re.MULTILINE)
 
@@ -54,12 +63,14 @@ def contents(root: Path = ROOT) -> Iterator[tuple[str, bytes]]:
     Args:
         root: the checkout
     """
-    for folder in (*CODE, "undertone"):
-        for path in sorted((root / folder).rglob("*")):
-            if path.is_file() and path.suffix != ".pyc" and not path.name.startswith("."):
-                place = path.relative_to(root / folder if folder == "undertone" else root).as_posix()
-                content = path.read_bytes()
-                yield place, prefixed(content.decode()).encode() if path.suffix == ".py" else content
+    yield "__init__.py", prefixed((root / "undertone.py").read_text(encoding="utf-8")).encode()
+    yield "__main__.py", _MAIN.encode()
+    yield "py.typed", b""
+    for path in sorted(path for folder in CODE for path in (root / folder).rglob("*")):
+        if path.is_file() and path.suffix != ".pyc" and not path.name.startswith("."):
+            content = path.read_bytes()
+            is_code = path.suffix == ".py"
+            yield path.relative_to(root).as_posix(), prefixed(content.decode()).encode() if is_code else content
     for pattern in SHIPPED:
         if not (paths := sorted(root.glob(pattern))):
             raise SystemExit(f"setup.py: {pattern} is missing in {root}")
@@ -87,8 +98,9 @@ class OnePackage(build_py):
 
 
 if __name__ == "__main__":
-    editable = "editable_wheel" in sys.argv
+    is_editable = "editable_wheel" in sys.argv
     setup(
-        packages=find_packages(include=["tasks*", "flows*", "undertone*"]) if editable else ["undertone"],
+        packages=find_packages(include=["tasks*", "flows*"]) if is_editable else ["undertone"],
+        py_modules=["undertone"] if is_editable else [],
         cmdclass={"build_py": OnePackage},
     )

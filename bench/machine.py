@@ -17,7 +17,7 @@ from bench.commands import ROOT
 from bench.runner import PEERS
 
 OURS = (
-    "undertone",
+    "undertone-ser",
     "numpy",
     "scipy",
     "scikit-learn",

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from flows.runs.markdown_text import code, escaped
-from tasks.core.code_version import ROOT
+from tasks.core import distribution
+from tasks.core.code_version import IN_WHEEL, ROOT
 
 _LIBRARIES = (
-    "undertone", "prefect", "dvc", "yt-dlp", "pyAudioAnalysis", "vaderSentiment", "textblob", "afinn",
+    distribution.NAME, "prefect", "dvc", "yt-dlp", "pyAudioAnalysis", "vaderSentiment", "textblob", "afinn",
     "numpy", "scipy", "scikit-learn", "imbalanced-learn", "onnxruntime", "pyarrow",
 )  # fmt: skip
 
@@ -26,7 +27,7 @@ def markdown(recorded: Mapping[str, Any], stages: Sequence[str]) -> str:
         stages: the stages to include
     """
     lines = [
-        f"Code: {revision(ROOT)}. Project: {revision(Path())}. Python {platform.python_version()}.",
+        f"Code: {_code()}. Project: {revision(Path())}. Python {platform.python_version()}.",
         "",
         ", ".join(f"{name} {number}" for name in _LIBRARIES if (number := _version(name))),
         "",
@@ -36,6 +37,11 @@ def markdown(recorded: Mapping[str, Any], stages: Sequence[str]) -> str:
     for stage in stages:
         lines += [_row(stage, kind, entry) for kind, entry in _entries(recorded.get(stage, {}))]
     return "\n".join(lines) + "\n"
+
+
+def _code() -> str:
+    # a wheel may lie below a repository of the user's
+    return f"wheel {distribution.NAME} {distribution.version()}" if IN_WHEEL else revision(ROOT)
 
 
 def revision(folder: Path) -> str:

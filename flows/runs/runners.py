@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from tasks.core import workers
+from tasks.core import distribution, workers
 from tasks.core.config import Runtime
 from tasks.core.errors import ConfigError
 from tasks.core.workers import WorkerDied
@@ -90,7 +90,7 @@ def _dask(scheduler: str) -> Iterator[TaskRunner[Any]]:
         from distributed import Client
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError:
-        raise ConfigError("runner 'dask' needs the extra `cluster`: make env EXTRAS=cluster,dev") from None
+        raise ConfigError(f"runner 'dask' needs Dask: {distribution.how_to_install('cluster')}") from None
     try:
         Client(scheduler, timeout="20s", set_as_default=False).close()  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:

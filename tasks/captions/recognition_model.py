@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.captions.recognition import WINDOW_S, Passage, RecognisedWord
+from tasks.core import distribution
 from tasks.core.errors import ConfigError, InputError
 from tasks.core.paths import PARAMS
 from tasks.core.sound_files import RATE_HZ
@@ -46,7 +47,7 @@ def demand(folder: Path) -> None:
     if find_spec(PACKAGE) is None:
         raise InputError(
             "speech recognition (transcribe.when) needs faster-whisper, which is not installed: "
-            "pip install 'undertone[asr]', or in a clone: make env EXTRAS=asr,dev"
+            f"{distribution.how_to_install('asr')}"
         )
     lacking = [" or ".join(names) for names in _FILES if not any((folder / name).is_file() for name in names)]
     if lacking:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tasks.core import distribution
 from tasks.core.config import Clips
 from tasks.corpora import labels
 from tasks.evaluation.protocols import Split
@@ -37,7 +38,7 @@ from tasks.experiments.scoring import Run
 from tasks.leaks.finding import AuditReport
 
 _LIBRARIES = (
-    "undertone", "numpy", "scikit-learn", "imbalanced-learn", "torch", "lightning", "transformers", "xgboost-cpu",
+    distribution.NAME, "numpy", "scikit-learn", "imbalanced-learn", "torch", "lightning", "transformers", "xgboost-cpu",
 )  # fmt: skip
 _SECOND = {"classes": "macro_f1", "labels": "micro_f1", "values": "correlation", SEVERAL_VALUES: "correlation"}
 """Score of each task beside its headline score in `metrics.json`."""

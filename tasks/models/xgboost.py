@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from tasks.core import distribution
 from tasks.core.errors import InputError
 from tasks.models.base import array_files
 from tasks.models.base.checks import above_zero, check_width, classes_of
@@ -98,7 +99,7 @@ def _xgboost() -> ModuleType:
     try:
         import xgboost
     except ImportError:
-        raise InputError("the model 'xgboost' needs XGBoost: pip install 'undertone[deep]'") from None
+        raise InputError(f"the model 'xgboost' needs XGBoost: {distribution.how_to_install('deep')}") from None
     return xgboost
 
 

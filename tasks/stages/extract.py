@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.core import bugs, code_version, paths, tables
+from tasks.core import bugs, code_version, distribution, paths, tables
 from tasks.core.config import Config, Section
 from tasks.core.each import Each, Work
 from tasks.core.errors import AudioError, InputError
@@ -33,7 +33,7 @@ from tasks.media.corpus_files.media_files import MediaFile
 _TEXTS_PER_BATCH, _FILES_PER_BATCH = 256, 16
 _MANY_TEXTS, _MANY_SPANS = 32, 8
 """A dialogue or video with so many texts, and a media file with so many utterances, is a batch of its own."""
-_LIBRARIES = ("undertone", "numpy", "torch", "transformers", "simplemma", "pyAudioAnalysis")
+_LIBRARIES = (distribution.NAME, "numpy", "torch", "transformers", "simplemma", "pyAudioAnalysis")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def layers(container: str) -> list[set[str]]:
 def test_the_picture_shows_the_layers_of_the_contract() -> None:
     (picture,) = re.findall(r"```mermaid\n(.*?)```", PAGE, re.DOTALL)
     drawn = set(re.findall(r"(\w+)(?:\[[^\]]*\])? --> (\w+)", picture))
-    expected = {("bench", "undertone"), ("undertone", "flows"), ("flows", "api")}
+    expected = {("bench", "flows"), ("flows", "api")}
     ordered = [layer for layer in layers("tasks") if layer != {"__main__"}]
     for upper, lower in pairwise(ordered):
         expected |= {(above, below) for above in upper for below in lower}

@@ -153,7 +153,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
     text = (ROOT / "prefect.yaml").read_text()
     for name in ("weak-supervision", "corpus-benchmark"):
         function = name.replace("-", "_")
-        text = text.replace(f"undertone.deployments.{function}", f"{function}.py:{function}")
+        text = text.replace(f"undertone.{function}", f"{function}.py:{function}")
         (root / f"{function}.py").write_text(FLOW.format(name=name, function=function))
     (root / "prefect.yaml").write_text(text)
     (root / "data/report").mkdir(parents=True)

@@ -131,7 +131,7 @@ def running_ui(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     text = (ROOT / "prefect.yaml").read_text()
     for name in ("weak-supervision", "corpus-benchmark"):
         function = name.replace("-", "_")
-        text = text.replace(f"undertone.deployments.{function}", f"{function}.py:{function}")
+        text = text.replace(f"undertone.{function}", f"{function}.py:{function}")
         (tmp_path / f"{function}.py").write_text(NOTE.format(name=name, function=function))
     (tmp_path / "prefect.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)

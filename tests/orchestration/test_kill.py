@@ -31,7 +31,7 @@ def started(driver: str, folder: Path, server: dict[str, str]) -> Iterator[harne
     harness.run(
         (*PREFECT, "--no-prompt", "work-pool", "create", pool, "--type", "process", "--overwrite"), folder, **server
     )
-    entry = "undertone.deployments.weak_supervision"
+    entry = "undertone.weak_supervision"
     harness.run((*PREFECT, "--no-prompt", "deploy", entry, "-n", "killed", "-p", pool), folder, **server)
     often = {**server, "PREFECT_WORKER_QUERY_SECONDS": "1"}
     with harness.running((*PREFECT, "worker", "start", "--pool", pool), folder, **often) as worker:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from tasks.core import distribution
 from tasks.core.errors import InputError
 from tasks.features.base import pickled_weights, torch_state, whisper_files
 from tasks.weights import store
@@ -38,7 +39,7 @@ INITIAL = "tiny:network"
 TINY = ("tiny:text", "tiny:roberta", "tiny:ast", "tiny:speech", whisper_files.TINY, "tiny:image", INITIAL)
 """Encoders with random weights, made on this machine; and `INITIAL`."""
 
-_DEEP = "pip install 'undertone[deep]'"
+_DEEP = distribution.how_to_install("deep")
 _SAFETENSORS = ".safetensors"
 _WEIGHTS = (pickled_weights.CONVERTED, f"{pickled_weights.CONVERTED}.index.json")
 _TOKENIZER = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model")

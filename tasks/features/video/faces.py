@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.core import distribution
 from tasks.core.errors import InputError
 
 _MIN_HEIGHT, _MAX_HEIGHT = 1 / 8, 1.0
@@ -85,6 +86,6 @@ def _detector() -> Any:
         from skimage import data
         from skimage.feature import Cascade
     except ImportError:
-        raise InputError("crop: face needs scikit-image: pip install 'undertone[deep]'") from None
+        raise InputError(f"crop: face needs scikit-image: {distribution.how_to_install('deep')}") from None
     library: Any = data
     return Cascade(library.lbp_frontal_face_cascade_filename())

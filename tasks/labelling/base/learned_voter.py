@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.core import artifacts, tables
+from tasks.core import artifacts, distribution, tables
 from tasks.core.errors import ConfigError, NotEnoughData, TableError
 from tasks.evaluation import scores, splits
 from tasks.evaluation.scores import Bootstrap
@@ -121,7 +121,9 @@ def learn(name: str, training: TrainingTexts, folder: Path, bootstrap: Bootstrap
             "protocol": f"{n_folds} folds, no group on both sides",
             **scores.summary(matrices, tables.SENTIMENTS, bootstrap),
         },
-        "versions": {package: version(package) for package in ("undertone", "scikit-learn", "torch", "transformers")},
+        "versions": {
+            package: version(package) for package in (distribution.NAME, "scikit-learn", "torch", "transformers")
+        },
     }
     _write(folder, fields, model.coef_[order], model.intercept_[order])
     return card(folder)

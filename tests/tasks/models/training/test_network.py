@@ -565,7 +565,7 @@ def test_mlflow_takes_a_run_into_a_database(
 @pytest.mark.parametrize("logger", ["tensorboard", "wandb", "mlflow"])
 def test_a_logger_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, logger: str) -> None:
     monkeypatch.setattr(loggers, "find_spec", lambda _: None)
-    with pytest.raises(InputError, match=r"pip install 'undertone\[tracking\]'"):
+    with pytest.raises(InputError, match=r"make env EXTRAS=tracking,dev"):
         fitted(logger=logger, folder=tmp_path)
 
 
@@ -639,7 +639,7 @@ def test_a_gpu_is_filled_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_the_libraries_it_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tasks.models.training.loop", None)
     monkeypatch.delattr("tasks.models.training.loop")
-    with pytest.raises(InputError, match=r"pip install 'undertone\[deep\]'"):
+    with pytest.raises(InputError, match=r"make env EXTRAS=deep,dev"):
         fitted()
 
 
