@@ -1,8 +1,9 @@
 """Build of the wheel: all code and shipped files in one package, `undertone`.
 
-A checkout has the packages `tasks` and `flows`, the module `undertone` and shipped files side by side. In a wheel all lie
-in the package `undertone`: names as general as `tasks` must not be installed at the top level. Import statements, and nothing else, get the prefix `undertone.`; code that needs a dotted name takes it from
-`__name__` or `code_version.PACKAGE`. An editable installation uses the checkout as it is.
+A checkout has the packages `tasks` and `flows`, the module `undertone` and shipped files side by side. In a wheel all
+lie in the package `undertone`: names as general as `tasks` must not be installed at the top level. Import statements,
+and nothing else, get the prefix `undertone.`; code that needs a dotted name takes it from `__name__` or
+`code_version.PACKAGE`. An editable installation uses the checkout as it is.
 """
 
 from __future__ import annotations
@@ -98,9 +99,9 @@ class OnePackage(build_py):
 
 
 if __name__ == "__main__":
-    is_editable = "editable_wheel" in sys.argv
     setup(
-        packages=find_packages(include=["tasks*", "flows*"]) if is_editable else ["undertone"],
-        py_modules=["undertone"] if is_editable else [],
+        # in a wheel, the only name at the top level is undertone's
+        packages=find_packages(include=["tasks*", "flows*"]) if "editable_wheel" in sys.argv else [],
+        py_modules=["undertone"],
         cmdclass={"build_py": OnePackage},
     )

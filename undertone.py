@@ -1,7 +1,7 @@
 """undertone: defensible speech-emotion experiments, from interviews or corpora. The names are those of `tasks.api`.
 
-`python -m undertone STAGE…` runs stages of the project in the current folder; it is the command of stages in dvc.yaml. In a
-wheel this file is the package `undertone`, which contains all other code (setup.py).
+`python -m undertone STAGE…` runs stages of the project in the current folder; it is the command of stages in dvc.yaml.
+In a wheel this file is the package `undertone`, which contains all other code (setup.py).
 """
 
 from __future__ import annotations
