@@ -44,7 +44,7 @@ def test_code_is_an_input_as_one_digest(stage: str) -> None:
 
 
 def test_only_the_stage_code_reads_source_files() -> None:
-    assert paths_of("code", "deps") == ["data/checkpoint", "tasks"]
+    assert paths_of("code", "deps") == ["data/checkpoint", "data/robustness", "tasks"]
 
 
 @pytest.mark.parametrize("stage", STAGES)

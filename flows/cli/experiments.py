@@ -115,7 +115,8 @@ def robustness(
     """Score a recipe on its test utterances as recordings alter them.
 
     12 dB louder and softer, noise at 20 dB SNR, telephone bandwidth, and MP3 of 32 kbit/s; the models are those of the
-    experiment's folds. Features are extracted again for each.
+    experiment's folds. Features are extracted again for each. The scores
+    become a section of the experiment's page.
 
     Example: [bold]undertone experiment robustness ravdess-functionals-svm[/]
     """
@@ -125,21 +126,19 @@ def robustness(
     from tasks.experiments import plan, plan_checks
     from tasks.experiments.checkpoint_list import registered
     from tasks.on_demand import robustness as measured
-    from tasks.pages.experiment import robustness_page
 
     config = registered(load_settings())
     recipe = measured.demand_acoustic(plan.plan(demand_experiment(config, name), config))
     plan_checks.demand_checkpoints([recipe])
-    in_process.bring_up_to_date([f"inputs@{name}"], say=typer.echo)
+    in_process.bring_up_to_date([f"experiment@{name}"], say=typer.echo)
     with bugs.recorded(f"robustness@{name}"):
         result = measured.measure(name, config, each=each.local(config.runtime), most=most)
-    target = paths.folder(f"robustness@{name}") / "index.html"
-    listing = target.with_name("robustness.json")
+    listing = paths.robustness(name)
     tables.write_text(listing, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-    tables.write_text(target, robustness_page.render(result))
+    in_process.bring_up_to_date([f"page@{name}"], say=typer.echo)
     experiment_screen.robustness(result)
     typer.echo(f"As JSON: {listing.resolve()}")
-    show_page(target, browse=browse)
+    show_page(paths.page(name), browse=browse)
 
 
 @app.command()

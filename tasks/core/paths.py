@@ -116,6 +116,11 @@ def page(name: str) -> Path:
     return folder(f"page@{name}") / "index.html"
 
 
+def robustness(name: str) -> Path:
+    """Return the path of an experiment's scores on altered sound; they are measured on request."""
+    return folder(f"robustness@{name}") / "robustness.json"
+
+
 def fingerprint(name: str) -> Path:
     """Return the path of a checkpoint's fingerprint."""
     return folder(f"checkpoint@{name}") / "fingerprint.json"

@@ -22,7 +22,7 @@ from tasks.core.each import Each, Work
 from tasks.core.errors import AudioError, InputError
 from tasks.core.results import Reject, Result
 from tasks.evaluation.scores import Bootstrap
-from tasks.experiments import all_fits, fitted_model, scoring
+from tasks.experiments import all_fits, fitted_model, matching, scoring
 from tasks.experiments import data as experiment_data
 from tasks.experiments import plan as plans
 from tasks.experiments.data import Data, inputs_of
@@ -140,6 +140,8 @@ def measure(name: str, config: Config, *, each: Each, most: int = MOST) -> dict[
         "n": int(clean.ids.size),
         "of": int(sum(len(record["ids"]) for record in fits.records)),
         "confidence": bootstrap.confidence,
+        "data_sha256": data.digest,
+        matching.DIGEST: matching.digest(name, config),
         "scores": scorer.headline([clean]),
         "alterations": entries,
     }

@@ -1,7 +1,9 @@
-"""Stage code: digests of the code and the checkpoints of each stage, on which the other stages depend.
+"""Stage code: digests of the code, the checkpoints and the optional inputs of each stage, on which others depend.
 
 A digest ignores comments, docstrings and modules that do not affect results, so that such edits make no stage stale.
-Plug-ins count where they are used: models in the digests of their recipes, readers in those of their corpora.
+Plug-ins count where they are used: models in the digests of their recipes, readers in those of their corpora. DVC has
+no optional dependencies: a file that may be missing, such as scores on altered sound, counts in the digest of the stage
+that reads it.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ def _digests(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _digest(stage: Any, config: Config, *name: str) -> str:
-    """Return the digest of a stage's module, its plug-ins and its checkpoints.
+    """Return the digest of a stage's module, its plug-ins, its checkpoints, and its optional inputs that exist.
 
     An invalid recipe counts as one without plug-ins: its own stage reports the error.
     """
@@ -59,6 +61,8 @@ def _digest(stage: Any, config: Config, *name: str) -> str:
         named = stage.checkpoints_of(config, *name) if hasattr(stage, "checkpoints_of") else ()
     digest = code_version.version(stage.__name__, *sorted(set(plugins)), neutral=code_version.WITHOUT_EFFECT)
     fingerprints = [checkpoint_list.fingerprint(config, checkpoint) for checkpoint in named]
+    optional = stage.optional_inputs(*name) if hasattr(stage, "optional_inputs") else ()
+    fingerprints += [hashlib.sha256(path.read_bytes()).hexdigest() for path in optional if path.is_file()]
     if not any(fingerprints):
         return digest
     return hashlib.sha256(" ".join((digest, *fingerprints)).encode()).hexdigest()[:16]

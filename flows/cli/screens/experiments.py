@@ -235,18 +235,18 @@ def robustness(result: Mapping[str, Any]) -> None:
     Args:
         result: content of `robustness.json`
     """
-    from tasks.pages.experiment import robustness_page
+    from tasks.pages.experiment import robustness as robustness_section
 
     right = (Column(Text(name), justify="right") for name in ("n", "score", "loss", "other class"))
     title = result["experiment"] + (" (simulated)" if result["simulated"] else "")
     table = Table("sound", *right, title=Text(title))
-    for row in robustness_page.rows(result):
+    for row in robustness_section.rows(result):
         loss = row.loss.signed.replace(" (", "\n(") if row.loss else ""
         changed = "" if row.changed is None else f"{row.changed:.1%}"
         table.add_row(row.alteration, f"{row.n:,}", f"{row.score.value:.3f}\n({row.score.interval})", loss, changed)
     console = Console()
     console.print(table)
-    console.print(Text(robustness_page.sentence(result), "bold"))
+    console.print(Text(robustness_section.sentence(result), "bold"))
 
 
 def _interval(score: Mapping[str, Any]) -> str:

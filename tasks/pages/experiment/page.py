@@ -15,6 +15,7 @@ from tasks.pages.common.templating import plain
 from tasks.pages.experiment import adaptation, modalities, spectrogram_charts
 from tasks.pages.experiment import charts as experiment_charts
 from tasks.pages.experiment.charts import HeatTable
+from tasks.pages.experiment.robustness import RobustnessSection
 
 if TYPE_CHECKING:
     from tasks.experiments.plot_data import PlotData
@@ -50,7 +51,11 @@ class SourceScore(NamedTuple):
 
 
 def render(
-    results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData, source: SourceScore | None = None
+    results: Mapping[str, Any],
+    audit: AuditReport,
+    plot_data: PlotData,
+    source: SourceScore | None = None,
+    altered: RobustnessSection | None = None,
 ) -> str:
     """Return the page as HTML; the same input gives the same text.
 
@@ -59,8 +64,9 @@ def render(
         audit: checks of the folds, and findings
         plot_data: data of the charts
         source: the score that the recipe's source reports
+        altered: scores on altered sound; None: there is no such section
     """
-    variables = context(results, audit, plot_data)
+    variables = context(results, audit, plot_data) | {"robustness": altered}
     return templating.render(
         "pages/experiment/templates/experiment.html", variables.pop("charts"), source_score=source, **variables
     )
@@ -92,6 +98,7 @@ def context(results: Mapping[str, Any], audit: AuditReport, plot_data: PlotData)
         "adapted_in_words": adaptation.sentences(results),
         "adaptation_warning": adaptation.warning(results),
         "behaviour": results.get("behaviour"),
+        "robustness": None,
         "abstention": results.get("abstention"),
         "alone": (results.get("calibration") or {}).get("alone"),
         "title": f"{results['experiment']} (simulated)" if results["simulated"] else results["experiment"],

@@ -59,7 +59,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "tasks", folder / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, folder)
-    for name in ("checkpoint", "experiment", "listeners", "voters"):
+    for name in ("checkpoint", "experiment", "listeners", "robustness", "voters"):
         shutil.copytree(ROOT / "data" / name, folder / "data" / name, ignore=shutil.ignore_patterns("*/"))
     yaml = YAML()
     yaml.preserve_quotes = True
@@ -204,6 +204,13 @@ def test_overwritten_weights_make_their_readers_outdated(project: Path) -> None:
     # what the stage `checkpoint` then writes
     (project / "data/checkpoint/weights/fingerprint.json").write_text(json.dumps({"sha256": "new"}))
     assert stale(project) - {"checkpoint@weights"} == {"extract@talk-meaning"}
+
+
+def test_scores_on_altered_sound_make_the_page_alone_outdated(project: Path) -> None:
+    (project / "data/robustness/voice").mkdir()
+    (project / "data/robustness/voice/robustness.json").write_text("{}")
+    # besides `code`, which `stale` leaves out
+    assert stale(project) == {"page@voice"}
 
 
 def test_other_labels_make_no_features_of_interviews_outdated(project: Path) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tasks.core import each
+from tasks.core import artifacts, each, paths
 from tasks.core.config import Config
 from tasks.core.errors import InputError
 from tasks.experiments import plan
 from tasks.on_demand import robustness
-from tasks.pages.experiment import robustness_page
+from tasks.pages.experiment import robustness as robustness_section
 from tests.tasks.on_demand.applying.conftest import _built, trained  # noqa: F401  (fixtures)
 
 
@@ -34,9 +34,12 @@ def test_every_alteration_is_scored_on_the_same_utterances(trained: Config) -> N
     by_name = {entry["alteration"]: entry for entry in result["alterations"]}
     # functionals have the level of a clip as a single feature
     assert by_name["12 dB softer"]["changed"] < 0.4
-    text = robustness_page.render(json.loads(json.dumps(result)))
-    assert "MP3 of 32 kbit/s" in text
-    assert robustness_page.sentence(result) in text.replace("&#39;", "'")
+    results = artifacts.read_json(paths.experiment("adapted") / "results.json")
+    section = robustness_section.section(results, json.loads(json.dumps(result)))
+    assert section is not None
+    assert [row.alteration for row in section.rows] == ["as it is", *robustness.ALTERATIONS]
+    assert (section.n, section.of, section.is_outdated) == (36, 36, False)
+    assert section.sentence == robustness_section.sentence(result)
 
 
 def test_fewer_utterances_are_drawn_by_their_ids(trained: Config) -> None:  # noqa: F811

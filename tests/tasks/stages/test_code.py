@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks.core import code_version, each, paths
+from tasks.core import code_version, each, paths, tables
 from tasks.core.config import Config, Corpus, Experiment, Extraction
 from tasks.stages import checkpoint, code
 
@@ -46,6 +46,16 @@ def test_a_recipes_models_count(project: Path, settings: Config) -> None:
     first = digests(with_recipes(settings))
     second = digests(with_recipes(settings, model={"name": "linear-svm"}))
     assert {name for name in first if first[name] != second[name]} == {"experiment@trial"}
+
+
+def test_scores_on_altered_sound_count_in_the_page_that_shows_them(project: Path, settings: Config) -> None:
+    first = digests(with_recipes(settings))
+    tables.write_text(paths.robustness("trial"), "{}")
+    second = digests(with_recipes(settings))
+    tables.write_text(paths.robustness("trial"), '{"n": 1}')
+    third = digests(with_recipes(settings))
+    assert {name for name in first if first[name] != second[name]} == {"page@trial"}
+    assert len({each_["page@trial"] for each_ in (first, second, third)}) == 3
 
 
 def test_a_recipe_that_cannot_work_stops_nothing_else(project: Path, settings: Config) -> None:
