@@ -40,11 +40,15 @@ def write(rows: Rows, origin: Origin, path: Path, name: str) -> None:
 
 
 def _csv(rows: Rows, _: Origin, path: Path) -> None:
-    tables.write_csv(path, [{name: _cell(value) for name, value in _flat(row).items()} for row in rows])
+    tables.write_csv(path, [{name: _cell(value) for name, value in flat(row).items()} for row in rows])
 
 
-def _flat(row: ScoredUtterance) -> dict[str, Any]:
-    """Return a row with one column per class; scores only where there are no probabilities."""
+def flat(row: ScoredUtterance) -> dict[str, Any]:
+    """Return a row with one column per class; scores only where there are no probabilities.
+
+    Args:
+        row: a scored utterance
+    """
     kind = "probability" if row.probabilities else "score"
     return {
         "start_s": row.start_s,
