@@ -47,8 +47,11 @@ LOWER_IS_BETTER = frozenset({"mae", "mse"})
 LEAKY_SHARE = 0.05
 SMALL = 30
 """Test utterances below which a page starts with a notice."""
-_SMALL = "Scores of so few utterances change a lot from sample to sample: do not compare systems by them."
-_SINGLE = "The scores do not show whether the model tells classes apart."
+_SMALL, _SINGLE = "small test set", "one class"
+_WARNINGS: Mapping[str, str] = {
+    _SMALL: "scores of so few utterances change a lot from sample to sample. Do not compare systems by them.",
+    _SINGLE: "the scores do not show whether the model tells classes apart.",
+}
 SHUFFLED = "shuffled labels"
 _RELATIONS = {"above": "lies entirely above", "below": "lies entirely below", "overlap": "overlaps"}
 _MAJORITY = {"classes": "majority class", "labels": "majority of each label", "values": "mean of the training part"}
@@ -193,18 +196,25 @@ def summary(results: Mapping[str, Any]) -> Headline:
     return Headline(name, f"{'LEAKY: ' if leaky else ''}{NAMES[measure]} {mine}", why)
 
 
-def notices(results: Mapping[str, Any]) -> list[str]:
-    """Return what a reader must know before any score: a test set that is very small, or has one class.
+def warnings(results: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return in two words why a test set shows little: it is very small, or has one class.
 
     Args:
         results: content of the experiment's `results.json`
     """
-    n = results["n"]
-    small = f"Small test set: {n:,} utterance{'' if n == 1 else 's'}. {_SMALL}" if n < SMALL else ""
     confusion = results["scores"].get("confusion", ())
-    present = [name for name, row in zip(results["outputs"], confusion, strict=False) if sum(row)]
-    single = f"One class: all test utterances are labelled {present[0]}. {_SINGLE}" if len(present) == 1 else ""
-    return [notice for notice in (small, single) if notice]
+    one_class = sum(1 for row in confusion if sum(row)) == 1
+    return tuple(name for name, holds in ((_SMALL, results["n"] < SMALL), (_SINGLE, one_class)) if holds)
+
+
+def notices(results: Mapping[str, Any]) -> list[str]:
+    """Return the warnings as sentences, for the top of a page.
+
+    Args:
+        results: content of the experiment's `results.json`
+    """
+    n = f"{results['n']:,} test utterance{'' if results['n'] == 1 else 's'}"
+    return [f"{warning.capitalize()} ({n}): {_WARNINGS[warning]}" for warning in warnings(results)]
 
 
 def markdown(results: Mapping[str, Any]) -> str:

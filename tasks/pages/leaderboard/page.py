@@ -56,7 +56,7 @@ def render(results: Sequence[Mapping[str, Any]]) -> str:
     """
     return templating.render(
         "pages/leaderboard/templates/leaderboard.html",
-        {},
+        scripts=("pages/leaderboard/templates/leaderboard.js",) if results else (),
         boards=boards(results),
         n=len(results),
         names=score_text.NAMES,
@@ -138,7 +138,7 @@ def _row(result: Mapping[str, Any], measure: str, rank: int) -> RankedExperiment
     return RankedExperiment(
         result,
         score_text.leak(result),
-        "; ".join(filter(None, (result_marks.untrained(result), result.get("mark", "")))),
+        "; ".join(filter(None, (result_marks.untrained(result), *score_text.warnings(result), result.get("mark", "")))),
         measure,
         rank,
         scores={name: systems["recipe"][name] for name in names},

@@ -365,10 +365,13 @@ def test_random_weights_are_marked() -> None:
 def test_small_test_sets_and_those_of_one_class_have_a_notice() -> None:
     assert "Small test set" not in Page(experiment.render(of_classes(), AUDIT, NOTHING)).text
     small = Page(experiment.render(of_classes(n=29), AUDIT, NOTHING)).text
-    assert small.index("Small test set: 29 utterances.") < small.index("95% interval")
+    assert small.index("Small test set (29 test utterances): scores of so few") < small.index("95% interval")
     results = of_classes()
     results["scores"]["confusion"] = [[0] * 8, [60] * 8, *[[0] * 8] * 6]
-    assert "One class: all test utterances are labelled calm." in Page(experiment.render(results, AUDIT, NOTHING)).text
+    assert (
+        "One class (480 test utterances): the scores do not show"
+        in Page(experiment.render(results, AUDIT, NOTHING)).text
+    )
 
 
 def test_a_large_page_stays_under_one_megabyte() -> None:

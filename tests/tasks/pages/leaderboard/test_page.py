@@ -58,12 +58,14 @@ def test_protocols_are_ranked_apart_and_leaky_ones_come_last() -> None:
     page_text = text(page.render([random_split, declared, result("honest")]))
     assert "random(5) LEAKY no groups are kept apart" in page_text
     assert "speaker-out(6) LEAKY declared: seen speakers" in page_text
+    assert "leaky LEAKY logistic on functionals" in page_text
 
 
 def test_every_row_has_protocol_n_intervals_and_baselines() -> None:
     page_text = text(page.render([result("mine", 0.61)]))
-    assert "1 mine speaker-out(6) logistic on functionals 1,440 0.610 0.560 to 0.660" in page_text
-    assert "0.200 0.150 to 0.250 0.210 0.160 to 0.260" in page_text
+    assert "speaker-out(6) · 6 folds. 1 mine logistic on functionals" in page_text
+    line = "mine: UAR 0.610 (0.560 to 0.660); majority 0.200 (0.150 to 0.250); shuffled labels 0.210 (0.160 to 0.260)"
+    assert f"{line} 0.610 0.560 to 0.660 0.610 0.610 0.610 0.200 0.210 1,440" in page_text
 
 
 def test_the_lowest_error_comes_first() -> None:
@@ -74,7 +76,7 @@ def test_the_lowest_error_comes_first() -> None:
     assert found[0].measure == "mae"
     page_text = text(page.render([result("a", 0.6, **mosei), result("b", 1.3, **mosei)]))
     assert "MAE (lower is better)" in page_text
-    assert "Self-MM (MMSA)" in page_text
+    assert "Self-MM" in page_text
     assert "mosei, sentiment intensity" in page_text
 
 
@@ -105,13 +107,15 @@ def test_published_scores_are_separate_with_their_protocol() -> None:
     page_text = text(html)
     assert "Published, not ranked" in page_text
     assert "early stopping, presumably on the test set LEAKY ser-bench" in page_text
-    assert "HuBERT-L UAR 0.700 8 classes, actor folds no EmoBox, table 4" in page_text
+    assert "HuBERT-L: UAR 0.700 UAR 0.700 8 classes, actor folds no EmoBox, table 4" in page_text
     assert "2-D CNN, 2 or 6 layers" in page_text
     assert "0.7625" in page_text
-    # drawn beside ours only where it is the same measure
-    chart = html.partition('<div class="dots">')[2].partition("</figure>")[0]
-    assert "HuBERT-L" in chart
-    assert "eGeMAPS" not in chart
+    assert html.index("<details>") < html.index("HuBERT-L") < html.index("</details>"), "collapsed"
+    # drawn only where it is the same measure
+    drawn = re.findall(r"<title>(.*?):", html)
+    assert "HuBERT-L" in drawn
+    assert "eGeMAPS" in html
+    assert "eGeMAPS" not in drawn
     assert "0.583 to 0.658" in text(page.render([result("mine", reader="iemocap")]))
 
 
@@ -160,12 +164,34 @@ def test_every_task_has_its_scores(task: str) -> None:
     assert sorted(row.scores) == sorted(NAMES[task])
 
 
-def test_text_from_outside_is_escaped_and_there_are_no_scripts() -> None:
+def test_every_experiment_has_one_row_and_a_link_to_its_page() -> None:
+    results = [result(f"e{k}", protocol=f"speaker-out({2 + k % 3})", corpus=f"c{k % 4}") for k in range(12)]
+    html = page.render(results)
+    assert html.count("<tr data-text=") == 12
+    assert re.findall(r'href="\.\./page/(\w+)/index\.html"', html).count("e7") == 1
+
+
+def test_small_test_sets_are_marked() -> None:
+    page_text = text(page.render([result("a", n=29), result("b", n=30)]))
+    assert page_text.count("small test set") == 1
+
+
+def test_text_from_outside_is_escaped() -> None:
     html = page.render([result(HOSTILE, corpus=HOSTILE, labels=HOSTILE, protocol=HOSTILE, protocol_in_words=HOSTILE)])
-    assert "<script" not in html
+    assert html.count("<script>") == html.count("<script") == 1
     assert "<img" not in html
-    assert "script-src" not in html
+    policy = re.findall(r'content="(default-src[^"]*)"', html)[0]
+    assert re.fullmatch(
+        r"default-src 'none'; script-src 'sha256-[^']+'; style-src [^;]*; base-uri [^;]*; form.*", policy
+    )
     assert "{{ 7*7 }}" in html
+
+
+def test_without_javascript_the_filter_is_hidden_and_all_rows_are_shown() -> None:
+    html = page.render([result("a"), result("b")])
+    assert '<form id="controls" role="search" hidden>' in html
+    assert len(re.findall(r"<[^>]* hidden", html.partition("<body>")[2].partition("<script>")[0])) == 1
+    assert "<button" not in html
 
 
 def test_an_empty_leaderboard_says_so() -> None:
