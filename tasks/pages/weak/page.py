@@ -17,8 +17,8 @@ from tasks.pages.weak.by_video import VideoResult
 from tasks.pages.weak.inputs import RunResults
 from tasks.pages.weak.vote_counts import ScoreHistogram
 
-LISTED_REJECTS = 1000
-"""Rejects listed per stage, so that the page of a crawl of thousands of videos still opens."""
+LISTED_REJECTS = 200
+"""Rejects listed per stage, so that the page of a crawl of thousands of videos stays below 1 MB."""
 
 
 def page(results: RunResults, config: Config) -> str:
@@ -54,7 +54,6 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
         "limits": protocol_text.limits(rows, results),
         "label_quality": results.label_quality,
         "label_quality_by_video": _by_video(results.label_quality["voters"]),
-        "disagreements": _disagreements(results),
         "speech_bars": speech_bars.charted(speech_findings.summary(results.signals)),
         "recognised": results.recognised,
         "word_errors": {
@@ -73,7 +72,7 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
         "videos": test_videos,
         "speakers": speakers,
         "n_persons": speakers_by_video.n_persons(speakers),
-        "examples": examples.load(examples.choose(results.scored, config.report.segments_per_class), results),
+        **_segments(results, config),
         "reject_counts": [entry for stage, table in results.rejects.items() for entry in _by_reason(stage, table)],
         "rejects": results.rejects,
         "rejected_paths": results.rejected_paths,
@@ -103,11 +102,15 @@ def _by_video(voters: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _disagreements(results: RunResults) -> list[dict[str, Any]]:
-    """Return where labels and listeners differ, with the segments to play."""
+def _segments(results: RunResults, config: Config) -> dict[str, list[dict[str, Any]]]:
+    """Return the segments to play: examples of each class, and those where labels and listeners differ."""
+    chosen = examples.load(examples.choose(results.scored, config.report.segments_per_class), results)
+    by_class = [[segment for segment in chosen if segment["label"] == name] for name in tables.SENTIMENTS]
     rows = [row for row in results.label_quality["disagreements"] if row["utterance_id"] in results.segmented]
     segments = examples.load([row["utterance_id"] for row in rows], results)
-    return [segment | row for segment, row in zip(segments, rows, strict=True)]
+    differ = [segment | row for segment, row in zip(segments, rows, strict=True)]
+    *by_class, differ = examples.limit_sounds([*by_class, differ], examples.MOST_SOUND_BYTES)
+    return {"examples": [segment for of_class in by_class for segment in of_class], "disagreements": differ}
 
 
 def _by_reason(stage: str, table: Any) -> Iterator[tuple[str, str, int]]:

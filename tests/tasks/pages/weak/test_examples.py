@@ -46,6 +46,15 @@ def test_load_returns_sound_text_and_votes(finished: Callable[..., Any]) -> None
     assert all(segment["title"].startswith("A talk") and len(segment["votes"]) == 3 for segment in loaded)
 
 
+def test_sounds_are_left_out_where_they_would_make_a_page_large() -> None:
+    lists = [[{"id": f"{k}{n}", "sound": "x" * 10} for n in range(3)] for k in "ab"]
+    limited = examples.limit_sounds(lists, 30)
+    assert [[segment["id"] for segment in of_list if segment["sound"]] for of_list in limited] == [["a0", "a1"], ["b0"]]
+    assert [len(of_list) for of_list in limited] == [3, 3]
+    assert lists[1][2]["sound"]
+    assert examples.limit_sounds(lists, 60) == lists
+
+
 def test_a_segment_that_is_not_where_the_index_says(finished: Callable[..., Any]) -> None:
     finished()
     results = inputs.read("interviews-source")

@@ -12,6 +12,7 @@ import pytest
 from tasks.core import bugs, config, each, paths, tables
 from tasks.core.errors import TableError
 from tasks.core.outcomes import Outcome
+from tasks.pages.weak import examples
 from tasks.stages import report
 from tests.tasks.pages.conftest import EXPERIMENT, FEATURES
 
@@ -159,7 +160,7 @@ def test_long_lists_of_rejects_are_cut_with_a_note(finished: Callable[..., Any],
     ]
     assert run.videos
     tables.write(tables.from_rows(many, tables.REJECTED), paths.rejected("polarity"), tables.REJECTED)
-    assert "The first 1,000 of 1,200; the full list is in data/polarity/rejected.parquet" in make(settings).text
+    assert "The first 200 of 1,200; the full list is in data/polarity/rejected.parquet" in make(settings).text
 
 
 def test_the_page_claims_nothing_it_cannot_show(finished: Callable[..., Any], settings: config.Config) -> None:
@@ -174,6 +175,16 @@ def test_segments_can_be_played(finished: Callable[..., Any], settings: config.C
     sounds = make(settings).all("audio")
     assert len(sounds) == 3 * settings.report.segments_per_class
     assert all((tag["src"] or "").startswith("data:audio/flac;base64,ZkxhQ") for tag in sounds)
+
+
+def test_segments_without_room_for_their_sound_say_where_to_listen(
+    finished: Callable[..., Any], settings: config.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished()
+    monkeypatch.setattr(examples, "MOST_SOUND_BYTES", 100)
+    page = make(settings)
+    assert not page.all("audio")
+    assert page.text.count("Without its sound, to keep the page small.") == 3 * settings.report.segments_per_class
 
 
 def test_no_segments_when_none_are_asked_for(finished: Callable[..., Any], settings: config.Config) -> None:
