@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from flows.cli import annotate, corpora, experiments, leaks
 from flows.cli import apply as apply_cli
 from flows.cli import captions as captions_cli
+from flows.cli import export as export_cli
 from flows.cli import features as features_cli
 from flows.cli import labels as labels_cli
 from flows.cli import weights as weights_cli
@@ -56,8 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="From interviews to a speech-sentiment classifier, and a report with defensible scores.",
 )
-export = typer.Typer(no_args_is_help=True, help="Write results in formats of other programs.")
-app.add_typer(export, name="export", rich_help_panel=_CORPORA)
+app.add_typer(export_cli.app, name="export", rich_help_panel=_CORPORA)
 cache = typer.Typer()
 app.add_typer(cache, name="cache", rich_help_panel=_PROJECT)
 app.add_typer(annotate.app, name="annotate", rich_help_panel=_RATINGS)
@@ -251,23 +251,6 @@ def report(
 
     in_process.bring_up_to_date(("report",), say=typer.echo)
     _show_report(browse=show)
-
-
-@export.command("segments")
-def export_segments(
-    folder: Annotated[Path, typer.Argument(help="Folder for negative/, neutral/ and positive/.")],
-    audio_format: Annotated[str, typer.Option("--format", help="Format: wav, mp3, ogg or flac.")] = "wav",
-) -> None:
-    """Write the labelled segments as sound files, one folder per sentiment.
-
-    Example: [bold]undertone export segments listen/ --format mp3[/]
-    """
-    from tasks.core import paths, tables
-    from tasks.on_demand import export_segments
-
-    votes = tables.read(paths.VOTES, tables.VOTES).to_pylist()
-    labels = {row["utterance_id"]: row["sentiment"] for row in votes if row["sentiment"]}
-    typer.echo(f"{export_segments.export(folder, labels, audio_format)} segments written to {folder}")
 
 
 @cache.callback(invoke_without_command=True)
