@@ -101,6 +101,7 @@ class RecordSet:
         is_file_set: whether `source` is a set of files
         schema: its columns of text and numbers
         further: fields of other kinds
+        notes: column → description
     """
 
     name: str
@@ -108,6 +109,7 @@ class RecordSet:
     is_file_set: bool
     schema: pa.Schema
     further: Sequence[Mapping[str, Any]] = field(default=())
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def metadata(
@@ -188,6 +190,7 @@ def _record_set(record: RecordSet) -> dict[str, Any]:
             "@type": "cr:Field",
             "@id": f"{record.name}/{column.name}",
             "name": column.name,
+            **({"description": record.notes[column.name]} if column.name in record.notes else {}),
             "dataType": _TYPES.get(str(column.type), "sc:Text"),
             "source": {kind: {"@id": record.source}, "extract": {"column": column.name}},
         }

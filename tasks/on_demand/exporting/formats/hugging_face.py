@@ -202,6 +202,8 @@ def _header(export: Export, schema: pa.Schema, parts: dict[str, _Part]) -> str:
 
 def _croissant(export: Export, files: Sequence[Any]) -> str:
     """Return Croissant metadata of the Parquet files."""
+    import pyarrow as pa
+
     from tasks.on_demand.exporting import croissant_metadata as croissant
 
     source = {"fileSet": {"@id": "parquet-files"}, "extract": {"column": "audio"}, "transform": {"jsonPath": "bytes"}}
@@ -212,7 +214,10 @@ def _croissant(export: Export, files: Sequence[Any]) -> str:
         "dataType": "sc:AudioObject",
         "source": source,
     }
-    rows = croissant.RecordSet("utterances", "parquet-files", True, export.table.schema, [sound])
+    schema = pa.schema([column for column in _schema(export) if column.name != "audio"])
+    numbered = ", ".join(f"{number}: {name}" for number, name in enumerate(export.classes))
+    notes = {"label": f"class, by its number: {numbered}"} if export.classes else {}
+    rows = croissant.RecordSet("utterances", "parquet-files", True, schema, [sound], notes)
     sets = [croissant.file_set("parquet-files", f"{DATA}/*.parquet", _PARQUET)]
     return croissant.metadata(export.name, export.card, files, sets, [rows])
 
