@@ -21,6 +21,8 @@ from tasks.on_demand.exporting.export_format import DataCard
 
 FILE = "croissant.json"
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
+PARQUET = "application/x-parquet"
+"""Media type by which `mlcroissant` recognises Parquet; it refuses the registered application/vnd.apache.parquet."""
 _CONTEXT: Mapping[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",

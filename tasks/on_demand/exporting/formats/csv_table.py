@@ -7,6 +7,7 @@ programs take that for a formula. The notes and the README count such cells.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,7 @@ from tasks.on_demand.exporting.export_format import Export, ExportFormat, plain
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TABLE, SOUNDS = "utterances.csv", "audio"
-FILE_COLUMN = "file"
+TABLE, TYPES, SOUNDS = "utterances.csv", "columns.json", "audio"
 _ROWS_AT_ONCE = 1_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -29,21 +29,13 @@ def write(folder: Path, export: Export) -> list[str]:
         folder: an empty folder
         export: the rows
     """
-    return write_with(folder, export, ())
-
-
-def write_with(folder: Path, export: Export, files: Sequence[str]) -> list[str]:
-    """Write the table, the sound files and a README.
-
-    Args:
-        folder: an empty folder
-        export: the rows
-        files: further lines about the files
-    """
     from tasks.on_demand.exporting import readme, sound_files
 
     sound_files.write(folder / SOUNDS, export)
-    n_formulas = _write_table(folder / TABLE, with_files(export))
+    table = sound_files.with_paths(export, SOUNDS)
+    n_formulas = _write_table(folder / TABLE, table)
+    types = {column.name: str(column.type) for column in table.schema}
+    (folder / TYPES).write_text(json.dumps(types, indent=2) + "\n", encoding="utf-8")
     note = (
         f"{n_formulas:,} cells begin with =, +, - or @, and spreadsheet programs run such cells as formulas: in a "
         "spreadsheet, import the columns as text."
@@ -51,25 +43,13 @@ def write_with(folder: Path, export: Export, files: Sequence[str]) -> list[str]:
     notes = [note] if n_formulas else []
     layout = [
         f"`{TABLE}`: UTF-8; text in quotation marks, numbers without; an empty cell without quotation marks is null. "
-        f"`{FILE_COLUMN}` is the path of the sound.",
+        "`file` is the path of the sound.",
+        f"`{TYPES}`: the type of each column: programs that guess take a code such as `01` for a number.",
         f"`{SOUNDS}/`: the sound of each row, {export.encoding.upper()}.",
-        *files,
         *notes,
     ]
     (folder / readme.FILE).write_text(readme.text(export, layout), encoding="utf-8")
     return notes
-
-
-def with_files(export: Export) -> pa.Table:
-    """Return the table with the path of each row's sound as its second column, null for rows without sound.
-
-    Args:
-        export: the rows
-    """
-    import pyarrow as pa
-
-    paths = [f"{SOUNDS}/{export.file(row)}" if name else None for row, name in enumerate(export.names)]
-    return export.table.add_column(1, FILE_COLUMN, pa.array(paths, pa.string()))
 
 
 def cells(values: Sequence[Any]) -> str:

@@ -28,8 +28,6 @@ _LICENCES = {
     "GPL-3.0": "gpl-3.0",
     "Open Database License": "odbl",
 }
-_PARQUET = "application/x-parquet"
-"""The media type by which `mlcroissant` recognises Parquet; the registered one, which it refuses, has no x-."""
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -50,7 +48,7 @@ def write(folder: Path, export: Export) -> list[str]:
         for split, row, n_bytes in _rows(export):
             parts[split].add(row, n_bytes)
     names = [f"{DATA}/{name}" for part in parts.values() for name in part.files]
-    files = [croissant.DescribedFile.of(folder, name, _PARQUET) for name in names]
+    files = [croissant.DescribedFile.of(folder, name, croissant.PARQUET) for name in names]
     layout = [
         f"`{DATA}/PART-*.parquet`: `datasets.load_dataset(FOLDER)` yields `audio` as an Audio feature; parts: "
         + ", ".join(f"`{part_name(name)}`" for name in export.splits)
@@ -218,7 +216,7 @@ def _croissant(export: Export, files: Sequence[Any]) -> str:
     numbered = ", ".join(f"{number}: {name}" for number, name in enumerate(export.classes))
     notes = {"label": f"class, by its number: {numbered}"} if export.classes else {}
     rows = croissant.RecordSet("utterances", "parquet-files", True, schema, [sound], notes)
-    sets = [croissant.file_set("parquet-files", f"{DATA}/*.parquet", _PARQUET)]
+    sets = [croissant.file_set("parquet-files", f"{DATA}/*.parquet", croissant.PARQUET)]
     return croissant.metadata(export.name, export.card, files, sets, [rows])
 
 

@@ -54,7 +54,7 @@ class Toy:
     def expected(self, *, sound_only: bool = False) -> dict[str, dict[str, Any]]:
         """The exported columns of each row by id, with the digest of its samples."""
         renamed = {"audio": "source_audio", "label": "corpus_label"}
-        dropped = {"video", "voice", "turn", "script", "native_label", "valence", "arousal", "dominance"}
+        dropped = {"video", "voice", "turn", "script", "valence", "arousal", "dominance"}
         expected = {}
         for row in self.rows:
             values = {renamed.get(name, name): value for name, value in row.items() if name not in dropped}
@@ -100,13 +100,14 @@ def _row(number: int) -> dict[str, Any]:
         "language": "en",
         "speaker": SPEAKERS[number],
         "group": f"toy/{number // 2}",
-        **dict.fromkeys(("turn", "script", "native_label", "valence", "arousal", "dominance", "video", "voice")),
+        **dict.fromkeys(("turn", "script", "valence", "arousal", "dominance", "video", "voice")),
         "audio": f"file {number // 2}.wav" if has_sound else None,
         "start_s": 0.25 + 0.75 * (number % 2) if has_sound else None,
         "end_s": 1.0 + 0.75 * (number % 2) if has_sound else None,
         "text": TEXTS[number],
         "text_source": "manual",
         "emotion": ["anger", "sadness", None][number % 3],
+        "native_label": ["01", "NA", None][number % 3],
         "sentiment": ["negative", "negative", None][number % 3],
         "label_source": "corpus",
         "weight": [1.0, 1 / 3, None][number % 3],

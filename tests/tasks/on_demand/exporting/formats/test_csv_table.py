@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ from tests.tasks.on_demand.exporting.conftest import Toy, digest
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
     parsing = pacsv.ParseOptions(newlines_in_values=True)
-    nulls = pacsv.ConvertOptions(null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False)
+    nulls = pacsv.ConvertOptions(
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+        column_types=json.loads((folder / "columns.json").read_text()),
+    )
     rows = {}
     for row in pacsv.read_csv(folder / "utterances.csv", parse_options=parsing, convert_options=nulls).to_pylist():
         file = row.pop("file")
