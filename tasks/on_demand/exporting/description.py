@@ -41,17 +41,17 @@ def describe(selection: Selection, config: Config) -> DataCard:
     """
     note = artifacts.read_json(paths.reading(selection.corpus))
     readers = _readers(selection, config)
-    title = " and ".join(reader.title for reader in readers)
+    simulated = bool(note.get("simulated"))
+    title = " and ".join(reader.title for reader in readers) + (" (simulated)" if simulated else "")
     if selection.experiment:
         title = f"Predictions of {selection.experiment} on {title}"
-    simulated = bool(note.get("simulated"))
     is_interviews = config.corpora[selection.corpus].is_interviews
     losses, limits = _of_interviews(selection, config) if is_interviews else _of_corpus(selection, note, readers)
     return DataCard(
         title=title,
         simulated=simulated,
         languages=_values(selection.table, "language"),
-        sources=tuple(_videos(selection) if is_interviews else _corpora(selection, readers)),
+        sources=tuple(_videos(selection) if is_interviews else _corpora(selection, readers, simulated)),
         funnel=losses + _exported(selection),
         protocol=tuple(_protocol(selection)),
         labels=tuple(_label_facts(selection, config, is_interviews)),
@@ -67,12 +67,15 @@ def _readers(selection: Selection, config: Config) -> list[CorpusReader]:
     return [registry.corpus(name) for name in _values(selection.table, "corpus") if name in registry.names()]
 
 
-def _corpora(selection: Selection, readers: Iterable[CorpusReader]) -> Iterator[Source]:
+def _corpora(selection: Selection, readers: Iterable[CorpusReader], simulated: bool) -> Iterator[Source]:
     counts = Counter(selection.table["corpus"].to_pylist())
     readers = list(readers)
     for reader in readers:
         n = counts[reader.name] if len(readers) > 1 else selection.table.num_rows
-        yield Source(reader.name, reader.title, reader.url, reader.licence, reader.citation, n)
+        if simulated:
+            yield Source(reader.name, f"{reader.title} (simulated by undertone)", "", "simulated", "", n)
+        else:
+            yield Source(reader.name, reader.title, reader.url, reader.licence, reader.citation, n)
 
 
 def _videos(selection: Selection) -> Iterator[Source]:
@@ -130,13 +133,12 @@ def _protocol(selection: Selection) -> Iterator[str]:
         metrics = artifacts.read_json(paths.experiment(selection.experiment) / "results.json")
         leaky = "" if not metrics["leaky"] else " The scores are too high."
         yield f"Protocol of the experiment: {metrics['protocol']}. {metrics['protocol_in_words']}{leaky}"
+        yield "`fold` is the fold in whose test part a row is: the model that predicted it was not trained on it."
     parts = [name or "" for name in table["split"].to_pylist()]
     names = sorted(set(parts))
     if names == [""]:
-        yield (
-            f"The corpus has no official split: all rows are in one part, `{UNSPLIT}`. Split it by speaker or group, "
-            "so that neither is on both sides."
-        )
+        advice = "" if selection.experiment else " Split it by speaker or group, so that neither is on both sides."
+        yield f"The corpus has no official split: all rows are in one part, `{UNSPLIT}`.{advice}"
         return
     yield "Parts: " + ", ".join(f"{name or UNSPLIT} {parts.count(name):,}" for name in names) + "."
     for column, what in (("group", "groups (videos, dialogues, sessions)"), ("speaker", "speakers")):
@@ -166,10 +168,9 @@ def _label_facts(selection: Selection, config: Config, is_interviews: bool) -> I
         yield "Origin of the labels: " + ", ".join(f"{name} {n:,}" for name, n in sorted(counts.items())) + "."
     weights = table["weight"].drop_null()
     if len(weights):
-        yield (
-            f"`weight` is between {pc.min(weights).as_py():.2f} and {pc.max(weights).as_py():.2f}: the probability or "
-            "the agreement behind a label."
-        )
+        low, high = pc.min(weights).as_py(), pc.max(weights).as_py()
+        extent = f"between {low:.2f} and {high:.2f}" if low < high else f"{low:g} wherever there is one"
+        yield f"`weight`, the probability or the agreement behind a label, is {extent}."
     if is_interviews:
         yield from _votes(config)
     if selection.experiment:

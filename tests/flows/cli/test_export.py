@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from tasks.core import paths, tables
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, TableError
 
 
 def export(*arguments: str) -> str:
@@ -28,3 +28,16 @@ def test_other_formats_are_refused(project: Path) -> None:
     tables.write(tables.VOTES.empty_table(), paths.VOTES, tables.VOTES)
     with pytest.raises(InputError, match="found the format 'm4a'; expected one of wav, mp3, ogg, flac"):
         export("--format", "m4a")
+
+
+def test_each_format_is_a_command() -> None:
+    shown = CliRunner().invoke(app, ["export", "--help"]).output
+    for name in ("audformat", "croissant", "csv", "hf", "kaldi", "segments"):
+        assert f" {name} " in shown
+
+
+def test_an_export_of_a_corpus_that_was_not_read(project: Path, tmp_path: Path) -> None:
+    (project / "dvc.yaml").write_text("stages: {}\n")
+    with pytest.raises(TableError, match=r"interviews/utterances\.parquet: there is no such file yet"):
+        CliRunner().invoke(app, ["export", "csv", "interviews", str(tmp_path / "out")], catch_exceptions=False)
+    assert not (tmp_path / "out").exists()
