@@ -95,6 +95,11 @@ def export_model(
     typer.echo(f"  undertone apply {written.folder} FILE")
     for name in written.needed:
         typer.echo(f"It needs the pretrained model {name} there.")
+    if written.needs_captions:
+        typer.echo(
+            "It reads text: put captions beside each FILE, such as X.vtt beside X.m4a. To recognise speech in their "
+            "place, export it again with transcribe.when: missing in params.yaml."
+        )
 
 
 def _apply(

@@ -366,6 +366,11 @@ def new(
         )
         for path, reason in (*local_files.without_captions(scanned.recordings), *scanned.skipped):
             typer.echo(f"  {path}: {reason}", err=True)
+        if n_without := len(list(local_files.without_captions(scanned.recordings))):
+            typer.echo(
+                f"Without captions: {n_without}. To recognise their speech instead of rejecting them, set "
+                f"transcribe.when: missing in {folder}/params.yaml (docs/transcribing.md)."
+            )
         typer.echo("Check which of them are for testing, then:")
     typer.echo(f"  cd {folder} && undertone run")
 

@@ -103,6 +103,8 @@ class ModelCard(_Part):
     task: Task
     target: str
     corpus: str
+    reader: str = ""
+    languages: list[str] = []
     recipe: dict[str, Any]
     feature_sets: list[KeptFeatures]
     model: str

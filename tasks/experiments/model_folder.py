@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.core import artifacts, paths, tables
+from tasks.core import artifacts, languages, paths, tables
 from tasks.evaluation.protocols import Split
 from tasks.experiments import fitted_model, folds, matching, novelty
 from tasks.experiments.data import Data
@@ -103,6 +103,7 @@ def write(
     for name, content in sorted(files.items()):
         tables.write_bytes(folder / name, content)
     card = {**_trained(recipe, model), **_read(recipe, data), **_scored(metrics), "novelty": bounds}
+    card["languages"] = _languages(recipe, data, model.split)
     if adapted is not None:
         card["adaptation"] = _of_adaptation(recipe, adapted, metrics, limits)
     tables.write_text(folder / "card.json", artifacts.card_text(card, files))
@@ -156,6 +157,13 @@ def _read(recipe: Plan, data: Data) -> dict[str, Any]:
     ]
     features = list(recipe.recipe.features)
     return {"corpus": recipe.recipe.corpus, "reader": recipe.reader, "features": features, "feature_sets": sets}
+
+
+def _languages(recipe: Plan, data: Data, split: Split) -> list[str]:
+    """Return the languages of the training rows, as codes without country, sorted; rows without one do not count."""
+    trained = set(data.ids[split.train].tolist())
+    rows = tables.read_corpus(paths.utterances(recipe.recipe.corpus)).select(["utterance_id", "language"]).to_pylist()
+    return sorted({languages.base(row["language"]) for row in rows if row["utterance_id"] in trained} - {""})
 
 
 def _scored(metrics: Mapping[str, Any]) -> dict[str, Any]:

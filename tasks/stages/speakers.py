@@ -30,7 +30,7 @@ from tasks.weights import store
 
 DETECTOR, ENCODER = "silero-vad", "ge2e-speaker-encoder"
 NO_SPEECH, NO_VOICE = "no speech", "no speech in the utterance"
-_LEAST_SHARE = 0.1
+LEAST_SHARE = 0.1
 """An utterance in which less than this share of the time is speech has no speaker."""
 
 _real, _text, _whole = pa.float64(), pa.string(), pa.int64()
@@ -113,7 +113,7 @@ def described(item: SpokenRecording, diarised: Diarisation) -> Result:
     utterances, rejects = [], []
     for (name, start_s, end_s), spoken_s in zip(item.spans, shares, strict=True):
         speech_s = float(spoken_s.sum())
-        if speech_s < _LEAST_SHARE * (end_s - start_s):
+        if speech_s < LEAST_SHARE * (end_s - start_s):
             rejects.append(Reject(name, NO_VOICE, f"{speech_s:.1f} of {end_s - start_s:.1f} s"))
             continue
         voice = int(spoken_s.argmax())

@@ -32,8 +32,8 @@ def left_out(utterances: pa.Table, settings: Eligibility) -> list[str | None]:
         reason(end_s - start_s, text, settings)
         for start_s, end_s, text in zip(columns["start_s"], columns["end_s"], columns["text"], strict=True)
     ]
-    by_speaker = _by_speaker(utterances, settings.speakers)
-    return [first or second for first, second in zip(by_length, by_speaker, strict=True)]
+    others = by_speaker(utterances, settings.speakers)
+    return [first or second for first, second in zip(by_length, others, strict=True)]
 
 
 def reason(duration_s: float, text: str, settings: Eligibility) -> str | None:
@@ -52,7 +52,16 @@ def reason(duration_s: float, text: str, settings: Eligibility) -> str | None:
     return None if has_content_words(text, settings.min_words) else TOO_FEW
 
 
-def _by_speaker(utterances: pa.Table, chosen: str) -> Sequence[str | None]:
+def by_speaker(utterances: pa.Table, chosen: str) -> Sequence[str | None]:
+    """Return for every utterance the reason to leave it out by its speaker, None if it is eligible.
+
+    Args:
+        utterances: a table with `group`, `start_s`, `end_s`, `speaker` and the speaker's name in the captions
+        chosen: `all`, `most` (who speaks most in the group), or a name
+
+    Raises:
+        ConfigError: if speakers are chosen, and the table has none
+    """
     if NAME not in utterances.column_names:
         if chosen == ALL:
             return [None] * utterances.num_rows

@@ -45,14 +45,23 @@ def of_model(model: KeptModel, config: Config) -> Iterator[str]:
         )
 
 
-def of_medium(model: KeptModel, digests: Sequence[str], rows: Sequence[ScoredUtterance]) -> Iterator[str]:
+def of_medium(
+    model: KeptModel, digests: Sequence[str], rows: Sequence[ScoredUtterance], language: str = ""
+) -> Iterator[str]:
     """Yield reasons to doubt the scores of a medium.
 
     Args:
         model: the model
         digests: SHA-256 of the medium and of its decoded sound
         rows: its scored utterances
+        language: of the medium, as `tasks.core.languages.base` returns it; "": unknown
     """
+    trained = model.card.languages
+    if language and trained and language not in trained:
+        yield (
+            f"its language is {language}, and {model.card.experiment} was trained on {', '.join(trained)}: expect it "
+            "to be worse than its score"
+        )
     if any(digest[:DIGITS] in model.training_media for digest in digests):
         yield f"{model.card.experiment} was trained on this file: its scores say nothing about new media"
     distances = sorted(row.novelty for row in rows if row.novelty is not None)

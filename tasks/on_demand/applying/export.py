@@ -12,23 +12,29 @@ from typing import Any
 from pydantic import ValidationError
 
 from tasks.core import artifacts, tables
-from tasks.core.config import Config
+from tasks.core.config import INTERVIEWS, Config
 from tasks.core.errors import InputError
 from tasks.experiments import kept_model
 from tasks.experiments.kept_model import CARD, KeptModel
+from tasks.labelling.votes import eligibility
+from tasks.stages import speakers
 
 SETTINGS = "settings.json"
-_SECTIONS = ("captions", "eligibility", "predict")
+_SECTIONS = ("captions", "eligibility", "predict", "transcribe")
 _CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
 class Exported:
-    """An exported folder, its size in bytes, and the pretrained models that it needs and does not hold."""
+    """An exported folder, its size in bytes, and the pretrained models that it needs and does not hold.
+
+    `needs_captions`: the model reads text, and speech is not recognised for it.
+    """
 
     folder: Path
     n_bytes: int
     needed: tuple[str, ...]
+    needs_captions: bool = False
 
 
 def export(experiment: str, folder: Path, config: Config, *, with_checkpoints: bool = True) -> Exported:
@@ -49,15 +55,21 @@ def export(experiment: str, folder: Path, config: Config, *, with_checkpoints: b
     model = open_model(kept_model.folder_of(experiment), config).model
     folder.mkdir(parents=True, exist_ok=True)
     checkpoints = dict(_checkpoints(model, folder, copy=with_checkpoints))
-    settings = {"sections": {name: getattr(config, name).model_dump(mode="json") for name in _SECTIONS}}
-    tables.write_text(folder / SETTINGS, artifacts.card_text({**settings, "checkpoints": checkpoints}))
+    sections = {name: getattr(config, name).model_dump(mode="json") for name in _SECTIONS}
+    reads_text = any(part.extractor.reads == "text" for part in model.parts)
+    needs_captions = reads_text and not config.transcribe.is_on
+    settings = {"sections": sections, "checkpoints": checkpoints, "needs_captions": needs_captions}
+    tables.write_text(folder / SETTINGS, artifacts.card_text(settings))
     for name, content in model.files.items():
         tables.write_bytes(folder / name, content)
     # written last: without its card, the folder holds no model
     tables.write_bytes(folder / CARD, (model.folder / CARD).read_bytes())
-    needed = tuple(name for name, entry in checkpoints.items() if entry["folder"] is None)
+    needed = [name for name, entry in checkpoints.items() if entry["folder"] is None]
+    needed += [config.transcribe.model] if reads_text and config.transcribe.is_on else []
+    chooses = model.card.reader == INTERVIEWS and config.eligibility.speakers != eligibility.ALL
+    needed += [speakers.DETECTOR, speakers.ENCODER] if chooses else []
     n_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Exported(folder, n_bytes, needed)
+    return Exported(folder, n_bytes, tuple(dict.fromkeys(needed)), needs_captions)
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,9 @@ def open_model(folder: Path, config: Config) -> Opened:
     if not isinstance(sections, dict) or not isinstance(checkpoints, dict):
         raise artifacts.damaged(path, "it has no sections and checkpoints")
     try:
-        own = {name: type(getattr(config, name)).model_validate(sections.get(name)) for name in _SECTIONS}
+        # exports of earlier versions have no section `transcribe`
+        given = [name for name in _SECTIONS if name in sections or name != "transcribe"]
+        own = {name: type(getattr(config, name)).model_validate(sections.get(name)) for name in given}
     except ValidationError as error:
         raise artifacts.damaged(path, str(error)) from None
     places = {name: _verified(name, entry, folder) for name, entry in checkpoints.items()}

@@ -21,10 +21,15 @@ Rows = Sequence[ScoredUtterance]
 
 @dataclass(frozen=True)
 class Origin:
-    """The medium and the experiment of some rows: columns of the formats whose files may be joined."""
+    """The medium and the experiment of some rows: columns of the formats whose files may be joined.
+
+    `language` of the medium is "" if it is unknown; `warnings` are reasons to doubt its scores.
+    """
 
     source: str
     experiment: str
+    language: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def write(rows: Rows, origin: Origin, path: Path, name: str) -> None:
@@ -77,7 +82,7 @@ def _json_lines(rows: Rows, origin: Origin, path: Path) -> None:
 def _parquet(rows: Rows, origin: Origin, path: Path) -> None:
     columns: dict[str, list[Any]] = {}
     for row in rows:
-        fields: dict[str, Any] = {**asdict(origin), **asdict(row)}
+        fields: dict[str, Any] = {**asdict(origin), "warnings": "; ".join(origin.warnings), **asdict(row)}
         for name, kind in (("probabilities", "probability"), ("scores", "score")):
             fields |= {f"{kind} {key}": value for key, value in fields.pop(name).items()}
         for name, value in fields.items():

@@ -40,6 +40,7 @@ class Medium:
         flac: its sound at 16 kHz
         duration_s: of the sound
         captions: its caption file, if there is one
+        language: of the captions, as their name or the page states it; "": unknown
         digests: SHA-256 of the file and of the decoded sound
     """
 
@@ -50,6 +51,7 @@ class Medium:
     duration_s: float
     captions: Path | None
     digests: tuple[str, ...]
+    language: str = ""
 
 
 def sources(arguments: Iterable[str], lines: Iterable[str]) -> Iterator[Source]:
@@ -82,19 +84,20 @@ def obtain(source: str, captions: Path | None, folder: Path, config: Config) -> 
         InputError: if it cannot be fetched, is no media file, has no sound, or is longer than `crawl.max_duration_s`
     """
     if _ADDRESS.match(source):
-        name, media, beside = _fetched(source, folder, config)
+        name, media, beside, language = _fetched(source, folder, config)
     else:
         media = Path(source)
         if not media.is_file():
             raise InputError(f"{source}: there is no such file; expected a media file, a folder or an http(s) URL")
-        name, beside = result_names.readable(media.stem), _beside(media, config)
+        name, (beside, language) = result_names.readable(media.stem), _beside(media, config)
     flac = folder / "sound.flac"
     try:
         duration_s = to_flac(media, flac, max_duration_s=config.crawl.max_duration_s)
     except AudioError as error:
         raise InputError(f"{source}: {error}") from None
     digests = tuple(_digest(path) for path in (media, flac))
-    return Medium(source, name, media, flac, duration_s, captions or beside, digests)
+    # captions that the user names state no language
+    return Medium(source, name, media, flac, duration_s, captions or beside, digests, "" if captions else language)
 
 
 def key_of(source: str) -> str:
@@ -131,25 +134,27 @@ def _of_entry(entry: str) -> Iterator[Source]:
             yield Source(str(path), reason, is_skipped=True)
 
 
-def _fetched(source: str, folder: Path, config: Config) -> tuple[str, Path, Path | None]:
+def _fetched(source: str, folder: Path, config: Config) -> tuple[str, Path, Path | None, str]:
     client.check(config.crawl)
     try:
         rules = client.fetch_rules(config.crawl)
         fetched = client.fetch(MediaAddress(source), folder, rules, config.crawl, captions_needed=False)
     except Rejected as error:
         raise InputError(f"{source}: {error}") from None
-    captions = fetched.captions.path if fetched.captions else None
-    return result_names.readable(fetched.title), fetched.media, captions
+    name = result_names.readable(fetched.title)
+    if fetched.captions is None:
+        return name, fetched.media, None, ""
+    return name, fetched.media, fetched.captions.path, fetched.captions.language
 
 
-def _beside(media: Path, config: Config) -> Path | None:
-    """Return the best captions beside a media file, or None."""
+def _beside(media: Path, config: Config) -> tuple[Path | None, str]:
+    """Return the best captions beside a media file and their language; without any, None and ""."""
     try:
         track = description.best(local_files.captions(media), client.fetch_rules(config.crawl))
     except Rejected:
-        return None
+        return None, ""
     path: Path = track.source["path"]
-    return path
+    return path, track.language
 
 
 def _digest(path: Path) -> str:

@@ -17,10 +17,11 @@ from tasks.stages import transcribe
 
 @dataclass(frozen=True)
 class RecognisedWords:
-    """Words of a medium in order of time, and the passages that are not used."""
+    """Words of a medium in order of time, the passages that are not used, and the language."""
 
     words: tuple[CaptionWord, ...]
     rejects: tuple[Reject, ...]
+    language: str = ""
 
 
 def is_needed(model: KeptModel, medium: Medium, config: Config, *, by: str, named: bool) -> bool:
@@ -66,4 +67,4 @@ def recognise(medium: Medium, config: Config) -> RecognisedWords:
         Reject(f"{medium.name}#{number}", dropped.reason, dropped.passage.text)
         for number, dropped in enumerate(speech.dropped)
     )
-    return RecognisedWords(words, tuple(rejects))
+    return RecognisedWords(words, tuple(rejects), speech.language)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core import os_errors
+from tasks.core import languages, os_errors
 from tasks.core.config import Config
 from tasks.core.errors import NotEnoughData, UndertoneError
 from tasks.core.results import Reject
 from tasks.experiments.kept_model import KeptModel
 from tasks.on_demand import result_names
 from tasks.on_demand.applying import (
+    chosen_speaker,
     doubts,
     features,
     formats,
@@ -91,14 +92,18 @@ def apply_one(
         needed = recognised.is_needed(model, medium, config, by=choices.cutting, named=named)
         words = recognised.recognise(medium, config) if needed else None
         cut = utterances.cut(medium, choices.cutting, config, words)
+        if chosen_speaker.is_needed(model, cut, config):
+            cut = chosen_speaker.of_speaker(medium, cut, config)
         extracted = features.compute(model, medium, cut, folder / "features", progress)
         rejects = (*cut.rejects, *extracted.rejects)
         if not extracted.rows:
             raise NotEnoughData(f"{source}: nothing to score: {_reasons(rejects)}")
         chosen = [cut.rows[row] for row in extracted.rows]
         rows = scored.score(model, extracted.inputs, chosen, medium.duration_s, choices.certainty)
-        files = _write(rows, medium, model, choices)
-    warnings = tuple(doubts.of_medium(model, medium.digests, rows))
+        language = languages.base(words.language if words else medium.language)
+        warnings = tuple(doubts.of_medium(model, medium.digests, rows, language))
+        origin = Origin(medium.source, model.card.experiment, language, warnings)
+        files = _write(rows, medium, model, choices, origin)
     seconds = time.monotonic() - started
     return Applied(source, medium.name, cut.unit, medium.duration_s, seconds, tuple(rows), rejects, warnings, files)
 
@@ -119,14 +124,16 @@ def failure(source: str, error: Exception) -> str | None:
     return None
 
 
-def _write(rows: Sequence[ScoredUtterance], medium: Medium, model: KeptModel, choices: Choices) -> dict[str, Path]:
+def _write(
+    rows: Sequence[ScoredUtterance], medium: Medium, model: KeptModel, choices: Choices, origin: Origin
+) -> dict[str, Path]:
     name = result_names.claim(choices.out, medium.name, intake.key_of(medium.source), tuple(ENDINGS.values()))
     files = {kind: choices.out / f"{name}{ENDINGS[kind]}" for kind in choices.formats}
     for kind, path in files.items():
         if kind == PICTURE:
             _draw(rows, medium, model, path)
         else:
-            formats.write(rows, Origin(medium.source, model.card.experiment), path, kind)
+            formats.write(rows, origin, path, kind)
     return files
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks.core import tables
 from tasks.core.config import Config
-from tasks.corpora.doctor import speech_findings
+from tasks.corpora.doctor.speech_findings import summary
 from tasks.pages.common import speech_bars, templating
 from tasks.pages.common.charts import Chart
 from tasks.pages.experiment import page as experiment_page
@@ -54,7 +54,7 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
         "limits": protocol_text.limits(rows, results),
         "label_quality": results.label_quality,
         "label_quality_by_video": _by_video(results.label_quality["voters"]),
-        "speech_bars": speech_bars.charted(speech_findings.summary(results.signals)),
+        "speech_bars": speech_bars.charted(summary(results.signals)),
         "recognised": results.recognised,
         "word_errors": {
             name: sum(row[name] or 0 for row in results.recognised) for name in ("n_errors", "n_reference_words")

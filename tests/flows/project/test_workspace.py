@@ -143,6 +143,9 @@ def test_a_project_of_recordings_on_disk(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "2 recordings are in" in result.output
     assert "b.MKV: no captions beside it" in result.output
+    words = " ".join(result.output.split())
+    assert "Without captions: 1. To recognise their speech instead of rejecting them" in words
+    assert "transcribe.when: missing in" in words
     assert "notes.txt: neither media nor captions of a media file" in result.output
     train = (tmp_path / "mine/data/train.csv").read_text().splitlines()
     assert train[0] == "Id,File,Title"

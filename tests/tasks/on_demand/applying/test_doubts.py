@@ -79,3 +79,13 @@ def test_many_utterances_unlike_the_training_data(n_outside: int, warns: bool) -
 def test_without_a_novelty_there_is_no_such_warning() -> None:
     rows = [row(novelty=None, outside=None)]
     assert list(doubts.of_medium(model(novelty=None), (), rows)) == []
+
+
+@pytest.mark.parametrize(
+    ("trained", "language", "warned"),
+    [(["en"], "de", True), (["en"], "en", False), (["de", "en"], "en", False), (["en"], "", False), ([], "de", False)],
+)
+def test_another_language_than_that_of_the_training_data(trained: list[str], language: str, warned: bool) -> None:
+    warnings = list(doubts.of_medium(model(languages=trained), ("f" * 64,), [row()], language))
+    assert len(warnings) == warned
+    assert all("its language is de, and trial was trained on en" in warning for warning in warnings)

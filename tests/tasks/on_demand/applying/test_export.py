@@ -94,3 +94,20 @@ def test_pretrained_models_go_with_it_and_are_verified(trained: Config, tmp_path
         export.open_model(tmp_path / "without", trained)
     settings = json.loads((tmp_path / "with" / export.SETTINGS).read_text())
     assert list(settings["checkpoints"]) == [str(checkpoint)]
+
+
+def test_what_else_it_needs_is_stated(trained: Config, tmp_path: Path) -> None:
+    assert not export.export("voice", tmp_path / "voice", trained).needs_captions
+    assert export.export("both", tmp_path / "both", trained).needs_captions
+    recognised = trained.transcribe.model_copy(update={"when": "missing", "beam": 3})
+    written = export.export("both", tmp_path / "heard", trained.model_copy(update={"transcribe": recognised}))
+    assert (written.needs_captions, written.needed) == (False, ("whisper-base",))
+    assert export.open_model(tmp_path / "heard", trained).config.transcribe == recognised
+    fields = json.loads((tmp_path / "both" / export.SETTINGS).read_text())
+    assert fields["needs_captions"] is True
+    # an export of an earlier version
+    from tasks.core import artifacts
+
+    del fields["sections"]["transcribe"], fields[artifacts.OWN_DIGEST]
+    (tmp_path / "both" / export.SETTINGS).write_text(artifacts.card_text(fields))
+    assert export.open_model(tmp_path / "both", trained).config.transcribe == trained.transcribe

@@ -17,7 +17,7 @@ from tasks.on_demand.applying.formats import Origin
 from tasks.on_demand.applying.scored import ScoredUtterance
 from tests.tasks.on_demand.applying.rows import LABELS, NOTHING, VALUE, row
 
-ORIGIN = Origin("media/talk --> 1.m4a", "ravdess-svm")
+ORIGIN = Origin("media/talk --> 1.m4a", "ravdess-svm", "de", ("its language is de", "too <loud>"))
 HOSTILE = "a\tb\nc & <b>d</b> --> 00:00:09.000\r\n\r\n=cmd|' /C calc'!A0 \u2028 \"q\""
 SCHEMA = json.loads((ROOT / "docs/applied-utterance.schema.json").read_text(encoding="utf-8"))
 
@@ -56,7 +56,8 @@ def test_json_lines_follow_their_schema(scored: ScoredUtterance, tmp_path: Path)
     assert len(lines) == 2
     entry = json.loads(lines[0])
     jsonschema.validate(entry, SCHEMA)
-    assert entry["source"] == ORIGIN.source
+    assert (entry["source"], entry["language"]) == (ORIGIN.source, "de")
+    assert entry["warnings"] == list(ORIGIN.warnings)
     assert (entry["text"], entry["predicted"], entry["scores"]) == (scored.text, scored.predicted, scored.scores)
 
 
@@ -73,6 +74,7 @@ def test_parquet_has_the_exact_numbers(scored: ScoredUtterance, tmp_path: Path) 
     assert {name: entry[f"score {name}"] for name in scored.scores} == scored.scores
     assert {name: entry[f"probability {name}"] for name in scored.probabilities} == scored.probabilities
     assert (entry["text"], entry["novelty"], entry["source"]) == (scored.text, scored.novelty, ORIGIN.source)
+    assert (entry["language"], entry["warnings"]) == ("de", "its language is de; too <loud>")
 
 
 def test_files_of_several_media_can_be_joined(tmp_path: Path) -> None:
