@@ -76,7 +76,6 @@ def _prepared(
         name=request.name.rpartition("@")[2],
         table=rows.table,
         names=[name if digest else "" for name, digest in zip(names.values(), rows.digests, strict=True)],
-        label=rows.target is not None,
         classes=rows.classes,
         encoding=encoding,
         card=description.describe(rows, config),
@@ -108,7 +107,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         InputError: if it has files, or is a file
         Busy: if another process writes it
     """
-    target = folder.absolute()
+    target = folder.resolve()
     part = target.with_name(f".{target.name}{_PART}")
     lock = f"export-{hashlib.sha256(str(target).encode()).hexdigest()[:16]}"
     with locks.alone(lock, f"undertone export to {folder}", wait_s=0.0, waiting=lambda _: None):

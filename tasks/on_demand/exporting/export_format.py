@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tasks.on_demand.exporting import file_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +74,6 @@ class Export:
         name: of the corpus or experiment
         table: one row per utterance; sorted so that rows of one media file are adjacent
         names: name of each row's sound file without its ending; "" for rows without sound
-        label: whether there is a column `label`
         classes: classes of the column `label`, sorted; none if it holds numbers
         encoding: of the sound: flac or wav
         card: description of the data
@@ -80,7 +83,6 @@ class Export:
     name: str
     table: pa.Table
     names: Sequence[str]
-    label: bool
     classes: tuple[str, ...]
     encoding: str
     card: DataCard
@@ -102,6 +104,11 @@ class Export:
         for name in self.split_of_rows:
             counts[name] = counts.get(name, 0) + 1
         return dict(sorted(counts.items(), key=lambda entry: (order.get(entry[0], 0), entry[0])))
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """Name of each part → a name of letters, digits and `_`, which all formats accept."""
+        return file_names.unique(self.splits, lambda name: re.sub(r"\W", "_", name, flags=re.ASCII))
 
     @property
     def split_of_rows(self) -> list[str]:
@@ -135,6 +142,4 @@ class ExportFormat:
 
 def plain(value: Any) -> Any:
     """Return a cell's value as text or number, for formats without nested types; maps and lists become JSON."""
-    import json
-
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | tuple | dict | Mapping) else value

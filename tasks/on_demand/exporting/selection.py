@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from tasks.core import artifacts, paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import InputError, TableError
 from tasks.experiments.fit_item import RECIPE
+from tasks.on_demand.exporting import file_names
 
 LABEL = "label"
 SOUND = "audio"
@@ -23,6 +24,8 @@ LEFT_OUT = ("voice", "audio_sha256")
 """Columns that are not exported: a voice embedding identifies a person; the digest is that of a file left behind."""
 _FIRST = ("utterance_id", LABEL, "split", "speaker", "weight", "text", "duration_s")
 _RENAMED = {"audio": "source_audio", "video": "source_video"}
+_RESERVED = frozenset({*_RENAMED.values(), LABEL, DIGEST, "duration_s", "file", "spk", "part"})
+"""Columns that an export adds; a corpus's own of the same name gets the prefix `corpus_`."""
 _TARGETS = ("emotion", "sentiment")
 """Columns that become the label of a corpus if the user names none, the first that any row has."""
 _CORPUS, _EXPERIMENT = "corpus@", "experiment@"
@@ -80,7 +83,7 @@ def select(request: ExportRequest, config: Config) -> Selection:
         TableError: if a stage has not run yet
     """
     corpus, experiment = _named(request.name, config)
-    table = tables.read_corpus(paths.utterances(corpus))
+    table = _renamed(tables.read_corpus(paths.utterances(corpus)), _RESERVED)
     classes: tuple[str, ...]
     if experiment is None:
         table, target, classes = _with_label(table, request, corpus)
@@ -120,6 +123,8 @@ def _named(name: str, config: Config) -> tuple[str, str | None]:
 
 def _with_label(table: pa.Table, request: ExportRequest, corpus: str) -> tuple[pa.Table, str | None, tuple[str, ...]]:
     """Add the column of the label to a corpus's rows."""
+    if request.run:
+        raise InputError(f"--run is for experiments, and {corpus} is a corpus")
     target = request.label
     if target is None:
         target = next((name for name in _TARGETS if table[name].null_count < table.num_rows), None)
@@ -158,7 +163,7 @@ def _with_predictions(
         )
     used = [name for name in predictions.column_names if name not in ("variant", "run", "utterance_id", "group")]
     used = [name for name in used if predictions[name].null_count < predictions.num_rows]
-    names = {name: re.sub(r"\W+", "_", name) for name in used}
+    names = file_names.unique(used, lambda name: re.sub(r"\W+", "_", name))
     if "actual" not in used:
         return _appended(tested, {names[name]: predictions[name] for name in used}), None, ()
     target = str(artifacts.read_json(paths.experiment(experiment) / "results.json")["target"])
@@ -172,13 +177,15 @@ def _with_predictions(
 
 def _appended(table: pa.Table, columns: Mapping[str, Any]) -> pa.Table:
     """Add columns; a column of the corpus that has the name of a new one gets the prefix `corpus_`."""
-    taken = [name in columns or name in _RENAMED.values() for name in table.column_names]
-    table = table.rename_columns(
-        [f"corpus_{name}" if clash else name for name, clash in zip(table.column_names, taken, strict=True)]
-    )
+    table = _renamed(table, columns)
     for name, column in columns.items():
         table = table.append_column(name, column)
     return table
+
+
+def _renamed(table: pa.Table, taken: Container[str]) -> pa.Table:
+    """Add the prefix `corpus_` to the names of columns that are taken."""
+    return table.rename_columns([f"corpus_{name}" if name in taken else name for name in table.column_names])
 
 
 def _with_sounds(table: pa.Table, corpus: str) -> pa.Table:

@@ -50,16 +50,16 @@ def write(folder: Path, export: Export) -> list[str]:
         rows_of.setdefault(split, []).append(row)
     header = _header(export)
     raters = _listeners(export)
-    for split in export.splits:
+    for split, part in export.parts.items():
         table = export.table.take(rows_of[split])
         files = [f"{SOUNDS}/{export.file(row)}" for row in rows_of[split]]
-        identifier = f"{_TABLE}.{split}"
-        header["tables"][identifier] = _table(split, {name: _column(export, name) for name in table.column_names})
+        identifier = f"{_TABLE}.{part}"
+        header["tables"][identifier] = _table(part, {name: _column(export, name) for name in table.column_names})
         _write(folder / f"db.{identifier}.parquet", files, table)
         if raters:
-            identifier = f"{_RATINGS}.{split}"
+            identifier = f"{_RATINGS}.{part}"
             columns = {f"listener-{k}": {"scheme_id": "rating", "rater_id": name} for k, name in enumerate(raters)}
-            header["tables"][identifier] = _table(split, columns)
+            header["tables"][identifier] = _table(part, columns)
             _write(folder / f"db.{identifier}.parquet", files, _rating_table(table, raters))
     yaml = YAML()
     yaml.width, yaml.allow_unicode = 4096, True
@@ -99,7 +99,7 @@ def _header(export: Export) -> dict[str, Any]:
         },
         "raters": {name: {"type": "human"} for name in raters},
         "schemes": {**schemes, **({"rating": _classes(raters and _rated(export))} if raters else {})},
-        "splits": {name: {"type": _SPLITS.get(name, "other")} for name in export.splits},
+        "splits": {part: {"type": _SPLITS.get(split, "other")} for split, part in export.parts.items()},
         "tables": {},
     }  # fmt: skip
 

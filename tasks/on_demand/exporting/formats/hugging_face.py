@@ -44,14 +44,14 @@ def write(folder: Path, export: Export) -> list[str]:
     schema = _schema(export)
     (folder / DATA).mkdir()
     with ExitStack() as stack:
-        parts = {name: stack.enter_context(_Part(folder / DATA, part_name(name), schema)) for name in export.splits}
+        parts = {split: stack.enter_context(_Part(folder / DATA, name, schema)) for split, name in export.parts.items()}
         for split, row, n_bytes in _rows(export):
             parts[split].add(row, n_bytes)
     names = [f"{DATA}/{name}" for part in parts.values() for name in part.files]
     files = [croissant.DescribedFile.of(folder, name, croissant.PARQUET) for name in names]
     layout = [
         f"`{DATA}/PART-*.parquet`: `datasets.load_dataset(FOLDER)` yields `audio` as an Audio feature; parts: "
-        + ", ".join(f"`{part_name(name)}`" for name in export.splits)
+        + ", ".join(f"`{name}`" for name in export.parts.values())
         + ".",
         f"`{croissant.FILE}`: Croissant metadata.",
     ]
@@ -59,17 +59,6 @@ def write(folder: Path, export: Export) -> list[str]:
     (folder / readme.FILE).write_text(card, encoding="utf-8")
     (folder / croissant.FILE).write_text(_croissant(export, files), encoding="utf-8")
     return []
-
-
-def part_name(split: str) -> str:
-    """Return the name of a part, of letters, digits and `_`, as `datasets` demands.
-
-    Args:
-        split: name of the part in the utterance table
-    """
-    import re
-
-    return re.sub(r"\W", "_", split, flags=re.ASCII)
 
 
 class _Part:

@@ -16,6 +16,7 @@ from tasks.on_demand.exporting.export_format import Export, ExportFormat, plain
 
 SOUNDS = "wav"
 _NOT_IN_SPEAKERS = re.compile(r"[^A-Za-z0-9_.]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 _IN_VALUES = re.compile(r"[\s%\x00-\x1f\x7f]")
 
 
@@ -94,10 +95,15 @@ def _lists(export: Export, ids: Sequence[str], columns: Mapping[str, Sequence[ob
         "segments": {
             key: f"{key} 0.000 {duration:.3f}" for key, duration in zip(ids, columns["duration_s"], strict=True)
         },
-        "text": {key: " ".join(str(text).split()) for key, text in texts if text and not str(text).isspace()},
+        "text": {key: words for key, text in texts if (words := _words(str(text or "")))},
         "utt2spk": speakers,
         "spk2utt": {speaker: " ".join(keys) for speaker, keys in utterances_of.items()},
     }
+
+
+def _words(text: str) -> str:
+    """Return words separated by single spaces, without control characters, which Kaldi's checks refuse."""
+    return " ".join(_CONTROLS.sub("", text).split())
 
 
 def _write(path: Path, lines: Mapping[str, str]) -> None:

@@ -12,11 +12,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tasks.core import each, paths
+from tasks.core.config import Config
+from tasks.media.segments import reader
+from tasks.stages import segments
 from tests.tasks.on_demand.exporting.conftest import Toy
 
 READERS = [name for name in os.environ.get("UNDERTONE_EXPORT_READERS", "").split(os.pathsep) if name]
@@ -75,3 +80,14 @@ def test_mlcroissant_of_parquet_files(toy: Toy, tmp_path: Path, interpreter: str
 def test_mlcroissant_of_a_table(toy: Toy, tmp_path: Path, interpreter: str) -> None:
     toy.export("croissant", tmp_path / "out")
     assert read("mlcroissant", tmp_path / "out", interpreter) == toy.expected()
+
+
+@pytest.mark.parametrize("interpreter", READERS)
+def test_datasets_reads_the_shards_of_the_pipeline(
+    captioned: Callable[..., None], settings: Config, tmp_path: Path, interpreter: str
+) -> None:
+    captioned(1, 1, per_video=3)
+    segments.run(settings, each=each.local(settings.runtime.model_copy(update={"workers": 1})))
+    rows = read("datasets", paths.SHARDS.resolve(), interpreter)
+    cut = {row["utterance_id"]: row["samples_sha256"] for row in reader.sounds().to_pylist()}
+    assert {name: row["samples"] for name, row in rows.items()} == cut

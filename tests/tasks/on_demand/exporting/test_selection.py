@@ -6,8 +6,10 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from tasks.core import paths, tables
 from tasks.core.errors import InputError, TableError
 from tasks.on_demand.exporting import selection
 from tasks.on_demand.exporting.selection import ExportRequest
@@ -78,6 +80,22 @@ def test_runs_of_an_experiment(toy: Toy, predicted: Callable[..., None]) -> None
         select(toy, "guess", run=2)
     with pytest.raises(InputError, match="--label is for corpora"):
         select(toy, "guess", label="emotion")
+
+
+def test_columns_that_have_the_name_of_an_added_one(toy: Toy, tmp_path: Path) -> None:
+    schema = tables.utterances(pa.schema([("file", pa.string()), ("spk", pa.string()), ("label", pa.string())]))
+    rows = [{**row, "file": "f", "spk": "s"} for row in toy.rows]
+    tables.write(tables.from_rows(rows, schema).select(schema.names), paths.utterances("toy"), schema)
+    names = select(toy).table.column_names
+    assert {"corpus_file", "corpus_spk", "corpus_label", "label"} <= set(names)
+    assert not {"file", "spk"} & set(names)
+    for name in ("audformat", "kaldi", "csv"):
+        toy.export(name, tmp_path / name)
+
+
+def test_a_run_of_a_corpus(toy: Toy) -> None:
+    with pytest.raises(InputError, match="--run is for experiments, and toy is a corpus"):
+        select(toy, run=1)
 
 
 def test_predictions_of_rows_that_are_gone(toy: Toy, predicted: Callable[..., None]) -> None:

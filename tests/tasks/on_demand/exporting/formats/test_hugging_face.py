@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
 from ruamel.yaml import YAML
 
+from tasks.core import paths
 from tasks.on_demand.exporting.formats import hugging_face
+from tests.tasks.on_demand.exporting import conftest
 from tests.tasks.on_demand.exporting.conftest import Toy, digest
 
 
@@ -25,7 +29,7 @@ def features(path: Path) -> dict[str, Any]:
 def read(folder: Path) -> dict[str, dict[str, Any]]:
     rows = {}
     for path in sorted((folder / "data").iterdir()):
-        names = features(path)["label"].get("names")
+        names = features(path).get("label", {}).get("names")
         for row in pq.read_table(path).to_pylist():
             assert path.name.startswith(f"{row['split']}-")
             sound = row.pop("audio")
@@ -90,6 +94,33 @@ def test_predictions(toy: Toy, predicted: Callable[..., None], tmp_path: Path) -
     assert "LEAKY" in (tmp_path / "out" / "README.md").read_text()
 
 
-@pytest.mark.parametrize(("split", "name"), [("train", "train"), ("Session 1/a", "Session_1_a")])
-def test_names_of_parts(split: str, name: str) -> None:
-    assert hugging_face.part_name(split) == name
+def test_parts_whose_names_are_alike(toy: Toy, tmp_path: Path) -> None:
+    for row, split in zip(toy.rows, ["Session 1/a", "session_1_a"] * 4, strict=True):
+        row["split"] = split
+    conftest._write(toy)
+    toy.export("hf", tmp_path / "out")
+    files = sorted(path.name for path in (tmp_path / "out" / "data").iterdir())
+    assert files[0] == "Session_1_a-00000-of-00001.parquet"
+    assert re.fullmatch(r"session_1_a_[0-9a-f]{8}-00000-of-00001\.parquet", files[1])
+    toy.export("audformat", tmp_path / "db")
+    assert len(list((tmp_path / "db").glob("db.utterances.*.parquet"))) == 2
+
+
+def test_predictions_of_values_and_of_several_labels(toy: Toy, predicted: Callable[..., None], tmp_path: Path) -> None:
+    predicted()
+    path = paths.experiment("guess") / "predictions.parquet"
+    table = pq.read_table(path).drop_columns(["actual", "predicted", "score anger", "score fear"])
+    rows = pa.array(range(table.num_rows), pa.float64())
+    pq.write_table(table.append_column("actual", rows).append_column("score emotion", rows), path)
+    toy.export("hf", tmp_path / "values", name="guess")
+    (file,) = (tmp_path / "values" / "data").iterdir()
+    assert features(file)["label"] == {"dtype": "float64", "_type": "Value"}
+    assert pq.read_table(file)["score_emotion"].to_pylist() == [0.0, 1.0, 2.0, 3.0]
+    columns = {f"{kind} {name}": rows for kind in ("actual", "score") for name in ("a b", "a-b")}
+    for name, column in columns.items():
+        table = table.append_column(name, column)
+    pq.write_table(table, path)
+    toy.export("hf", tmp_path / "labels", name="guess")
+    (file,) = (tmp_path / "labels" / "data").iterdir()
+    assert "label" not in features(file)
+    assert len([name for name in features(file) if name.startswith(("actual_a_b", "score_a_b"))]) == 4
