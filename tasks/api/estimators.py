@@ -191,6 +191,8 @@ class VectorModel:
         values = np.asarray(y)
         if values.ndim != 1:
             raise InputError(f"expected one target for each row, shape (n_rows,); found shape {values.shape}")
+        if (missing := np.flatnonzero(pd.isna(values))).size:
+            raise InputError(f"{missing.size} rows have no target, the first is row {missing[0]}; leave them out")
         return values.astype(str) if "classes" in self._model.tasks else values.astype(np.float64)
 
     def _inputs(self, matrix: NDArray[np.float64], units: NDArray[np.str_]) -> Inputs:

@@ -118,6 +118,7 @@ def test_models_and_splitters_work_with_scikit_learn() -> None:
         (np.array([[1.0], [np.nan]]), ["a", "b"], "row 1, feature 0 is nan"),
         (np.ones((3, 1)), ["a", "b"], "found 3 rows of features and 2 of targets"),
         (np.ones((2, 1)), [["a"], ["b"]], "expected one target for each row"),
+        (np.ones((2, 1)), ["a", None], "1 rows have no target, the first is row 1"),
     ],
 )
 def test_mistakes_with_models(X: np.ndarray, y: list, message: str) -> None:
