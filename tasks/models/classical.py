@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.core.errors import ConfigError
 from tasks.models.base import array_files
 from tasks.models.base.checks import above_zero, check_width, classes_of
 from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, TrainingPart, Weights
@@ -60,10 +61,14 @@ class RidgeClassifierSettings:
     Args:
         alpha: strength of the L2 penalty
         class_weight: as in `LogisticSettings`
+        blocks: `joined`: features of all blocks side by side; `versions`: blocks are versions of the same utterances,
+            such as played at other speeds; each is a row of its own, with its share of the utterance's weight, and
+            scores are averaged over them
     """
 
     alpha: float = 1.0
     class_weight: Literal["none", "balanced"] = "none"
+    blocks: Literal["joined", "versions"] = "joined"
 
     def __post_init__(self) -> None:
         above_zero("alpha", self.alpha)
@@ -209,13 +214,37 @@ class RidgeClassifier(LinearEstimator):
         from sklearn.linear_model import RidgeClassifier as Classifier
 
         classes = classes_of(part.target)
+        versions = self._versions(part.inputs)
+        target = np.tile(part.target.astype(str), len(versions))
+        weights = part.weights
+        if len(versions) > 1:
+            # the penalty keeps its meaning: an utterance weighs as much as with a single version
+            weights = np.tile(
+                (np.ones(len(part.target)) if weights is None else weights) / len(versions), len(versions)
+            )
         model = Classifier(alpha=self.settings.alpha, class_weight=class_weight(self.settings.class_weight))
         with noted() as notes:
-            model.fit(part.inputs.matrix(), part.target.astype(str), sample_weight=part.weights)
+            model.fit(np.concatenate(versions), target, sample_weight=weights)
         coef, intercept = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
         if len(classes) == 2:
             coef, intercept = np.concatenate([-coef, coef]), np.concatenate([-intercept, intercept])
         self._set_linear(Linear(classes, coef, intercept, "softmax", tuple(notes)))
+
+    def _scores(self, inputs: Inputs) -> Scores:
+        return np.asarray(np.mean([self.linear_.scores(version) for version in self._versions(inputs)], axis=0))
+
+    def _versions(self, inputs: Inputs) -> list[NDArray[np.float64]]:
+        """Return the rows as the linear model takes them, one array per version, shape (n_rows, n_features)."""
+        if self.settings.blocks == "joined":
+            return [inputs.matrix()]
+        widths = {name: block.shape[1] for name, block in inputs.vectors.items()}
+        if len(set(widths.values())) > 1:
+            stated = ", ".join(f"{name} {width}" for name, width in widths.items())
+            raise ConfigError(
+                f"blocks: versions are features of the same extractor and settings but for the speed; found blocks of "
+                f"different widths: {stated}"
+            )
+        return [np.asarray(block, dtype=np.float64) for block in inputs.vectors.values()]
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsOneClassifier
 from sklearn.svm import SVC
 
+from tasks.core.errors import ConfigError
 from tasks.models import classical, support_vectors
 from tasks.models.base import array_files, registry
 from tasks.models.base.estimator import Inputs
@@ -166,6 +167,29 @@ def test_least_squares_with_balanced_classes_call_the_rare_class() -> None:
         for weight in ("none", "balanced")
     }
     assert called["none"] < 5 < called["balanced"]
+
+
+def test_versions_of_an_utterance_are_rows_whose_scores_are_averaged() -> None:
+    rng = np.random.default_rng(8)
+    target = np.repeat(np.array(["a", "b", "c"]), 12)
+    plain = rng.normal(size=(36, 5)) + np.eye(3, 5)[np.searchsorted(["a", "b", "c"], target)]
+    fast = plain + rng.normal(0.3, 0.2, (36, 5))
+    weights = rng.uniform(0.5, 1.5, 36)
+    model = registry.model("ridge-classifier")
+    settings, joined = model.settings(alpha=3.0, blocks="versions"), model.settings(alpha=3.0)
+    both = Inputs(target, {"plain": plain, "fast": fast})
+    fitted = model.make(settings, 0).fit(both, target, weights=weights)
+    stacked = Inputs(np.tile(target, 2), {"f": np.concatenate([plain, fast])})
+    expected = model.make(joined, 0).fit(stacked, np.tile(target, 2), weights=np.tile(weights / 2, 2))
+    alone = [expected.scores(Inputs(target, {"f": version})) for version in (plain, fast)]
+    np.testing.assert_allclose(fitted.scores(both), np.mean(alone, axis=0), atol=1e-12)
+    np.testing.assert_array_equal(model.load(settings, fitted.files()).scores(both), fitted.scores(both))
+    # the same version twice: as often as once
+    single = model.make(joined, 0).fit(Inputs(target, {"f": plain}), target).scores(Inputs(target, {"f": plain}))
+    twice = Inputs(target, {"one": plain, "two": plain})
+    np.testing.assert_allclose(model.make(settings, 0).fit(twice, target).scores(twice), single, atol=1e-10)
+    with pytest.raises(ConfigError, match="different widths: plain 5, fast 4"):
+        model.make(settings, 0).fit(Inputs(target, {"plain": plain, "fast": fast[:, 1:]}), target)
 
 
 def test_what_does_not_converge_is_noted_and_kept() -> None:
