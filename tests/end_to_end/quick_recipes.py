@@ -134,6 +134,19 @@ def quick(system: str, recipe: str, corpora: Mapping[str, Corpus]) -> tuple[Conf
     return with_corpus, variant(plan.plan(name, with_entries(with_corpus, features, experiments)), tiny=True)
 
 
+def shortened(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an experiment's entry with a single seed, networks of one epoch, and two points of its grid.
+
+    Args:
+        entry: as the book has it
+    """
+    short = {**entry, "model": _quick(entry["model"]), "seeds": [7]}
+    if "tune" in entry:
+        grid = {key: values[:2] for key, values in entry["tune"]["grid"].items()}
+        short["tune"] = {**entry["tune"], "folds": 2, "grid": grid}
+    return short
+
+
 def _quick(model: dict[str, Any]) -> dict[str, Any]:
     for key in ("branches", "base"):
         if key in model:
