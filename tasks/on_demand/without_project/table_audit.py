@@ -37,6 +37,9 @@ _BY_CHECK: Mapping[str, Apart] = {
 _VALUES = {"seen speakers": "speaker", "seen groups": "group", "seen scripts": "script"}
 """Checks whose findings are about a value that both tables hold → its role."""
 _MOST_SHARED = 1000
+_DENSE, _SHORTER, _MAX_DIGITS = 0.9, 0.8, 9
+"""Of groups counted anew: least share of the numbers up to the last that occur, and the most that the lesser of both
+last numbers is of the other."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,12 @@ def audit(
     accepted = accepted_checks(declared)
     shared = {role: tuple(_shared(train, test, role)) for role in _VALUES.values()}
     rows = Sides(table["utterance_id"].to_numpy(zero_copy_only=False).astype(str), [split])
+    renumbered = _counted_anew(train.values.get("group", ()), test.values.get("group", ()))
     findings = tuple(
-        _decided(_with_values(finding, shared, table, rows), kept_apart, accepted) for finding in report.findings
+        _decided(_with_values(finding, shared, table, rows), kept_apart, accepted, renumbered=renumbered)
+        for finding in report.findings
+        # without recordings, times cannot overlap
+        if finding.check != "overlapping spans" or "audio" in {*train.columns, *test.columns}
     )
     missing = tuple(_not_compared(train, test))
     return TableAudit(
@@ -274,14 +281,36 @@ def _measured(item: MediaFile) -> tuple[list[dict[str, Any]], list[tuple[str, st
     return rows, failed
 
 
-def _decided(finding: Finding, apart: Collection[Apart], accepted: Collection[str]) -> Finding:
+def _decided(finding: Finding, apart: Collection[Apart], accepted: Collection[str], *, renumbered: bool) -> Finding:
     """Return a finding with its severity: a violation if its values have to be kept apart, unless it is accepted."""
     severity: Severity = finding.severity
     if finding.check in _BY_CHECK:
         severity = "violation" if _BY_CHECK[finding.check] in apart else "warning"
+    if finding.check == "seen groups" and finding.n and renumbered:
+        what = (
+            f"{finding.what}, unless their numbers are counted anew in each table; name unique ids, or leave them out"
+        )
+        return replace(finding, severity="unknown", what=f"{what}: --column group=")
     if severity == "violation" and finding.check in accepted:
         severity = "declared"
     return replace(finding, severity=severity)
+
+
+def _counted_anew(train: Sequence[str | None], test: Sequence[str | None]) -> bool:
+    """Return whether groups look as if each table counted them from 0 or 1, as MELD's dialogues.
+
+    Of a table that was split by rows, both parts have numbers of the same range.
+    """
+    ranges = []
+    for values in (train, test):
+        names = {value for value in values if value is not None}
+        if not names or not all(name.isdecimal() and len(name) <= _MAX_DIGITS for name in names):
+            return False
+        numbers = {int(name) for name in names}
+        if min(numbers) > 1 or len(numbers) < _DENSE * (max(numbers) - min(numbers) + 1):
+            return False
+        ranges.append(max(numbers))
+    return min(ranges) < _SHORTER * max(ranges)
 
 
 def _shared(train: UtteranceTable, test: UtteranceTable, role: str) -> Iterator[SharedValue]:

@@ -66,6 +66,23 @@ def test_what_is_kept_apart_can_be_chosen_and_declared() -> None:
         tables(train, train, declared=["seen-voices"])
 
 
+@pytest.mark.parametrize(
+    ("train", "test", "severity"),
+    [
+        (range(100), range(30), "unknown"),  # each table counts its own, as MELD does
+        (range(100), range(100), "violation"),  # rows of the same dialogues
+        (range(100), range(3, 100, 5), "violation"),
+        ([f"d{number}" for number in range(100)], [f"d{number}" for number in range(30)], "violation"),
+    ],
+)
+def test_numbers_that_each_table_counts_for_itself_decide_nothing(
+    train: list[object], test: list[object], severity: str
+) -> None:
+    audit = tables({"dialogue_id": list(train)}, {"dialogue_id": list(test)})
+    assert finding(audit, "seen groups").severity == severity
+    assert audit.passed == (severity == "unknown")
+
+
 def test_in_tables_of_texts_alone_a_shared_text_is_a_violation() -> None:
     audit = tables({"text": ["What a day!", "yes"]}, {"text": ["what a day", "no"]})
     assert (finding(audit, "same text").severity, finding(audit, "same text").n) == ("violation", 1)
@@ -101,6 +118,8 @@ def test_parts_of_a_recording_are_compared_by_their_times(wav: Callable[..., Pat
     overlapping = {"audio": [path], "start": [1.0], "end": [2.5]}
     assert finding(tables(train, apart), "overlapping spans").n == 0
     assert finding(tables(train, overlapping), "overlapping spans").n == 1
+    spans: dict[str, list[object]] = {"speaker": ["a"], "start": [0.0], "end": [1.5]}
+    assert "overlapping spans" not in {entry.check for entry in tables(spans, spans).findings}
 
 
 def test_files_that_cannot_be_read_are_listed(tmp_path: Path) -> None:
