@@ -16,7 +16,7 @@ _MOST_LISTED = 20
 
 def features(
     sources: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE|FOLDER...", help="Media files or folders; - reads a list.")
+        list[str] | None, typer.Argument(metavar="FILE|FOLDER", help="Media files or folders; - reads a list.")
     ] = None,
     *,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write: .parquet or .csv.")] = None,

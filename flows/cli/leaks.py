@@ -21,9 +21,9 @@ Declared = Annotated[
 
 def audit(
     name: Annotated[
-        str, typer.Argument(metavar="[NAME|TRAIN]", help="Corpus of params.yaml, or the training table.")
+        str, typer.Argument(metavar="NAME|TRAIN", help="Corpus of params.yaml, or the training table.")
     ] = "interviews",
-    test: Annotated[Path | None, typer.Argument(metavar="[TEST]", help="The test table: CSV, TSV or Parquet.")] = None,
+    test: Annotated[Path | None, typer.Argument(metavar="TEST", help="The test table: CSV, TSV or Parquet.")] = None,
     *,
     protocol: Annotated[
         str | None, typer.Option(help="Protocol of a corpus: official (the default), speaker-out(5), random(5) …")
