@@ -54,6 +54,7 @@ def test_everything_that_applying_it_needs(toy: Toy) -> None:
     assert contents["baselines"]["majority"] == figures["baselines"]["majority"]["uar"]
     assert contents["beats_baselines"]
     assert contents["novelty"]["blocks"] == ["toy-voice", "toy-steps"]
+    assert contents["languages"] == ["en"]
 
 
 def test_every_file_is_covered(toy: Toy) -> None:
