@@ -15,9 +15,6 @@ from tasks.media.segments import reader
 from tasks.pages.common import templating
 from tasks.pages.weak.inputs import RunResults
 
-MOST_SOUND_BYTES = 500_000
-"""Size of all sounds of a page, as data URLs: with them a page stays below 1 MB."""
-
 
 def choose(scored: Sequence[Mapping[str, Any]], per_class: int) -> tuple[str, ...]:
     """Choose test utterances: alternately right and wrong, spread over videos, ordered by a hash of their ids.
@@ -60,19 +57,21 @@ def load(ids: Sequence[str], results: RunResults) -> list[dict[str, Any]]:
 
 
 def limit_sounds(lists: Sequence[Sequence[dict[str, Any]]], most_bytes: int) -> list[list[dict[str, Any]]]:
-    """Return lists of utterances, the last of which have no sound if all sounds together are larger than a page bears.
+    """Return lists of utterances, some of which have no sound if all sounds together are larger than a page bears.
 
     Args:
-        lists: utterances as `load` returns them; the first of all lists come before the second of any
+        lists: utterances as `load` returns them; the first of all lists get room before the second of any
         most_bytes: of all sounds, as data URLs
     """
     order = sorted((number, k) for k, segments in enumerate(lists) for number in range(len(segments)))
     limited = [list(segments) for segments in lists]
     used = 0
     for number, k in order:
-        used += len(limited[k][number]["sound"])
-        if used > most_bytes:
+        size = len(limited[k][number]["sound"])
+        if used + size > most_bytes:
             limited[k][number] = {**limited[k][number], "sound": ""}
+        else:
+            used += size
     return limited
 
 

@@ -17,8 +17,11 @@ from tasks.pages.weak.by_video import VideoResult
 from tasks.pages.weak.inputs import RunResults
 from tasks.pages.weak.vote_counts import ScoreHistogram
 
+MOST_BYTES = 990_000
+"""Size of a page, unless its text alone is larger: sounds that do not fit are left out."""
 LISTED_REJECTS = 200
-"""Rejects listed per stage, so that the page of a crawl of thousands of videos stays below 1 MB."""
+"""Rejects listed per stage, so that the page of a crawl of thousands of videos stays small."""
+_TEMPLATE, _SCRIPTS = "pages/weak/templates/report.html", ("pages/common/templates/page.js",)
 
 
 def page(results: RunResults, config: Config) -> str:
@@ -32,8 +35,15 @@ def page(results: RunResults, config: Config) -> str:
         TableError: if the numbers of the stages do not add up
     """
     variables = _context(results, config)
-    scripts = ("pages/common/templates/page.js",)
-    return templating.render("pages/weak/templates/report.html", variables.pop("charts"), scripts, **variables)
+    charts, segments = variables.pop("charts"), _segments(results, config)
+
+    def rendered(most_sound_bytes: int) -> str:
+        *by_class, differ = examples.limit_sounds(segments, most_sound_bytes)
+        chosen = [segment for of_class in by_class for segment in of_class]
+        return templating.render(_TEMPLATE, charts, _SCRIPTS, examples=chosen, disagreements=differ, **variables)
+
+    # the sounds get the room that the rest of the page leaves
+    return rendered(MOST_BYTES - len(rendered(0).encode()))
 
 
 def _context(results: RunResults, config: Config) -> dict[str, Any]:
@@ -72,7 +82,6 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
         "videos": test_videos,
         "speakers": speakers,
         "n_persons": speakers_by_video.n_persons(speakers),
-        **_segments(results, config),
         "reject_counts": [entry for stage, table in results.rejects.items() for entry in _by_reason(stage, table)],
         "rejects": results.rejects,
         "rejected_paths": results.rejected_paths,
@@ -102,15 +111,13 @@ def _by_video(voters: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _segments(results: RunResults, config: Config) -> dict[str, list[dict[str, Any]]]:
-    """Return the segments to play: examples of each class, and those where labels and listeners differ."""
+def _segments(results: RunResults, config: Config) -> list[list[dict[str, Any]]]:
+    """Return the segments to play: examples of each class, then those where labels and listeners differ."""
     chosen = examples.load(examples.choose(results.scored, config.report.segments_per_class), results)
     by_class = [[segment for segment in chosen if segment["label"] == name] for name in tables.SENTIMENTS]
     rows = [row for row in results.label_quality["disagreements"] if row["utterance_id"] in results.segmented]
     segments = examples.load([row["utterance_id"] for row in rows], results)
-    differ = [segment | row for segment, row in zip(segments, rows, strict=True)]
-    *by_class, differ = examples.limit_sounds([*by_class, differ], examples.MOST_SOUND_BYTES)
-    return {"examples": [segment for of_class in by_class for segment in of_class], "disagreements": differ}
+    return [*by_class, [segment | row for segment, row in zip(segments, rows, strict=True)]]
 
 
 def _by_reason(stage: str, table: Any) -> Iterator[tuple[str, str, int]]:

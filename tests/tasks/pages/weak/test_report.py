@@ -12,7 +12,7 @@ import pytest
 from tasks.core import bugs, config, each, paths, tables
 from tasks.core.errors import TableError
 from tasks.core.outcomes import Outcome
-from tasks.pages.weak import examples
+from tasks.pages.weak import page as weak_page
 from tasks.stages import report
 from tests.tasks.pages.conftest import EXPERIMENT, FEATURES
 
@@ -181,10 +181,15 @@ def test_segments_without_room_for_their_sound_say_where_to_listen(
     finished: Callable[..., Any], settings: config.Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finished()
-    monkeypatch.setattr(examples, "MOST_SOUND_BYTES", 100)
+    make(settings)
+    n_bytes, n_sounds = paths.REPORT.stat().st_size, 3 * settings.report.segments_per_class
+    monkeypatch.setattr(weak_page, "MOST_BYTES", n_bytes - 1000)
     page = make(settings)
-    assert not page.all("audio")
-    assert page.text.count("Without its sound, to keep the page small.") == 3 * settings.report.segments_per_class
+    assert 0 < len(page.all("audio")) < n_sounds
+    assert paths.REPORT.stat().st_size < n_bytes - 1000
+    assert page.text.count("Without its sound, to keep the page small.") == n_sounds - len(page.all("audio"))
+    monkeypatch.setattr(weak_page, "MOST_BYTES", 0)
+    assert not make(settings).all("audio")
 
 
 def test_no_segments_when_none_are_asked_for(finished: Callable[..., Any], settings: config.Config) -> None:
