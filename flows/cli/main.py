@@ -12,12 +12,13 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from flows.cli import annotate, corpora, experiments, leaks
+from flows.cli import annotate, corpora, data_rights, experiments, leaks
 from flows.cli import apply as apply_cli
 from flows.cli import captions as captions_cli
 from flows.cli import export as export_cli
 from flows.cli import features as features_cli
 from flows.cli import labels as labels_cli
+from flows.cli import receipts as receipts_cli
 from flows.cli import weights as weights_cli
 from flows.cli.command_support import load_settings, show_page
 
@@ -66,6 +67,8 @@ app.add_typer(experiments.app, name="experiment", rich_help_panel=_CORPORA)
 app.add_typer(labels_cli.app, name="labels", rich_help_panel=_RATINGS)
 app.add_typer(apply_cli.model_app, name="model", rich_help_panel=_MODELS)
 app.add_typer(weights_cli.app, name="weights", rich_help_panel=_MODELS)
+app.add_typer(data_rights.forget_app, name="forget", rich_help_panel=_PROJECT)
+app.add_typer(data_rights.lists_app, name="lists", rich_help_panel=_INTERVIEWS)
 
 
 def main() -> None:
@@ -322,6 +325,8 @@ app.command(rich_help_panel=_ANYWHERE)(captions_cli.captions)
 app.command(rich_help_panel=_ANYWHERE)(features_cli.features)
 app.command(rich_help_panel=_ANYWHERE)(leaks.audit)
 app.command(rich_help_panel=_CORPORA)(leaks.price)
+app.command(rich_help_panel=_CORPORA)(receipts_cli.receipt)
+app.command(rich_help_panel=_CORPORA)(receipts_cli.verify)
 
 
 @app.command(rich_help_panel=_INTERVIEWS)

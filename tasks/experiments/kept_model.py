@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tasks.core import artifacts, paths
+from tasks.core import artifacts, forgotten, paths
 from tasks.core.config import Adapt, Clips, Experiment
 from tasks.core.errors import InputError, UndertoneError
 from tasks.experiments import adaptation, fitted_model, novelty, one_sided, scoring, windows
@@ -331,6 +331,11 @@ def folder_of(experiment: str) -> Path:
             return folder
     if Path(experiment).is_dir():
         raise InputError(f"{experiment}: this folder holds no model ({CARD} is missing); export one: {_EXPORT}")
+    if day := forgotten.read().experiments.get(experiment):
+        raise InputError(
+            f"{experiment}: its model was removed on {day}, since it was trained on data that a person asked to have "
+            f"removed. Train it again without: undertone experiment run {experiment}"
+        )
     raise InputError(
         f"{experiment}: there is no trained model of this name and no folder of it. Train it: undertone experiment run "
         f"{experiment}; trained are {', '.join(_trained()) or 'none yet'}"
@@ -346,7 +351,7 @@ def load(folder: Path, checkpoints: Mapping[str, str] | None = None) -> KeptMode
 
     Raises:
         TableError: if a file is missing, damaged or does not belong to the card
-        InputError: if an earlier version of undertone wrote it
+        InputError: if an earlier version of undertone wrote it, or it was trained on data that was removed since
         ConfigError: if the model, an extractor or a setting is unknown to this version
     """
     path = folder / CARD
@@ -363,6 +368,7 @@ def load(folder: Path, checkpoints: Mapping[str, str] | None = None) -> KeptMode
         problem = error.errors(include_url=False)[0]
         raise artifacts.damaged(path, f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
     files = _verified(folder, fields)
+    _demand_not_removed(path, card, files)
     model = models.model(card.model)
     parts = tuple(_feature_set(entry, checkpoints or {}, path) for entry in card.feature_sets)
     settings = settings_of(model.settings, card.settings, f"{path}: settings")
@@ -379,6 +385,17 @@ def load(folder: Path, checkpoints: Mapping[str, str] | None = None) -> KeptMode
 
 
 _EXPORT = "undertone model export EXPERIMENT FOLDER"
+
+
+def _demand_not_removed(path: Path, card: ModelCard, files: Mapping[str, bytes]) -> None:
+    """Refuse a model that was trained on data that a person asked to have removed from this project."""
+    ledger = forgotten.read()
+    media = json.loads(files[TRAINING_MEDIA]) if ledger.media and TRAINING_MEDIA in files else ()
+    if ledger.has_trained(media) or (ledger.models and hashlib.sha256(path.read_bytes()).hexdigest() in ledger.models):
+        raise InputError(
+            f"{path.parent}: this model was trained on data that a person asked to have removed ({forgotten.LEDGER}). "
+            f"Delete the folder, and train the model again without: undertone experiment run {card.experiment}"
+        )
 
 
 def _feature_set(entry: KeptFeatures, checkpoints: Mapping[str, str], path: Path) -> FeatureSet:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from tasks.core import forgotten
 from tasks.core.errors import Rejected, Transient
 from tasks.fetching.programs import ProgramRefusedError
 from tasks.fetching.retries import LATER, TryAgain
@@ -36,9 +37,10 @@ SITE = "error of the site"
 INVALID_URL = "invalid URL"
 REPEATED = "listed twice"
 NO_FILE = "no such file"
+FORGOTTEN = forgotten.FORGOTTEN
 REASONS = (
     NOT_FOUND, REMOVED, NO_CAPTIONS, OTHER_FORMATS, LIVE, TOO_LONG, TOO_LARGE, UNSUPPORTED, BROKEN, REFUSED, LOGIN,
-    BLOCKED, NO_FORMAT, SITE, INVALID_URL, REPEATED, NO_FILE, LATER,
+    BLOCKED, NO_FORMAT, SITE, INVALID_URL, REPEATED, NO_FILE, FORGOTTEN, LATER,
 )  # fmt: skip
 """All reasons for which the crawl rejects a video."""
 RETRIED = (NO_CAPTIONS, OTHER_FORMATS, LIVE, NO_FORMAT, SITE, REMOVED, LOGIN, BLOCKED, REFUSED, NO_FILE)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tasks.core import bugs, paths, tables
+from tasks.core import bugs, forgotten, paths, tables
 from tasks.core.config import Config, Section
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import InputError
@@ -36,6 +36,8 @@ def run(config: Config, name: str, *, each: Each) -> None:
     output = corpus.read(folder)
     rows, rejects = _without_repeated_ids(output)
     unused = unreferenced.find(folder, rows, rejects)
+    rows, removed = _without_forgotten(rows)
+    rejects += removed
     digests = _digests(rows, entry.media, output.digests, rejects)
     items = media_files.files(rows, "audio", digests, entry)
     work = Work(stage, sound_check.check_sound_one, Section(), sound_check.CHECKS, fails_later=True)
@@ -85,6 +87,20 @@ def _without_repeated_ids(output: ReaderOutput) -> tuple[list[Row], list[Reject]
             seen.add(name)
         rows.append(dict(row))
     return rows, rejects
+
+
+def _without_forgotten(rows: list[Row]) -> tuple[list[Row], list[Reject]]:
+    """Leave out the rows of speakers who asked for their removal; the rejects name none."""
+    ledger = forgotten.read()
+    if not ledger.removed:
+        return rows, []
+    speakers = sorted({str(row["speaker"]) for row in rows if row.get("speaker")})
+    days = {name: day for name in speakers if (day := ledger.day(forgotten.SPEAKER, name))}
+    rejects = [
+        Reject(ledger.mark(forgotten.SPEAKER, name), forgotten.FORGOTTEN, f"a speaker, removed on request on {day}")
+        for name, day in days.items()
+    ]
+    return [row for row in rows if row.get("speaker") not in days], rejects
 
 
 def _printable(reject: Reject) -> Reject:

@@ -10,19 +10,20 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from tasks.core import bugs, memo, paths, tables
+from tasks.core import bugs, forgotten, memo, paths, tables
 from tasks.core.config import Config, Crawl, Section
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import AudioError, InputError, NotEnoughData, Rejected, TableError
+from tasks.core.forgotten import Ledger
 from tasks.core.results import Reject, Result
 from tasks.fetching import client, failures, identity, lists, local_files, retries
 from tasks.fetching.description import FetchRules, MediaAddress
@@ -36,6 +37,7 @@ LISTED = pa.schema([("url", pa.string()), ("position", pa.int64()), ("id", pa.st
 _VERSION = "1"
 _SHOWN = 5
 _NOTE = "fetched.json"
+Video = TypeVar("Video")
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class CrawlItem:
     """An entry to resolve, or a video to fetch; `access` (proxy, retries …) does not affect the fetched bytes.
 
     Of a file on disk, the address is its path, and `files` are the digests of the media file and its captions. Whether
-    captions are needed decides whether a video is kept, and changes no byte of it: it is not part of `content`.
+    captions are needed decides whether a video is kept, and changes no byte of it: it is not part of `content`. Neither
+    is the ledger of removed videos, which removes some of a playlist's.
     """
 
     id: str
@@ -53,6 +56,7 @@ class CrawlItem:
     title: str = ""
     files: tuple[str, ...] | None = None
     captions_needed: bool = True
+    ledger: Ledger = field(default_factory=Ledger)
 
     @property
     def content(self) -> str:
@@ -84,6 +88,11 @@ def list_one(entry: CrawlItem, _: Section) -> Result:
         for video in videos
         if video.problem
     ]
+    # before the rows are cached: the cache, too, must not name a removed video
+    rows, removed = _without_forgotten(
+        rows, lambda row: [_listed(row)], lambda row: f"listed by {entry.id}", entry.ledger
+    )
+    rejects += removed
     return Result(tables.from_rows(rows, LISTED), tuple(rejects))
 
 
@@ -141,7 +150,10 @@ def run(config: Config, *, each: Each) -> None:
     lists.check_disjoint(entries)
     if any(not entry.is_file and identity.is_youtube(entry.url) for entry in entries):
         client.check_javascript()
-    entries, rejects = _expand(entries, settings, each)
+    ledger = forgotten.read()
+    entries, removed = _without_forgotten(entries, _identities, lambda entry: entry.where, ledger)
+    entries, rejects = _expand(entries, settings, each, ledger)
+    rejects += removed
     # again, now that playlists are resolved to their videos
     lists.check_ids(entries)
     lists.check_disjoint(entries)
@@ -237,8 +249,37 @@ def _video(entry: lists.ListEntry, settings: Crawl, captions_needed: bool = True
     return CrawlItem(_id(entry), entry.split, address, settings, captions_needed=captions_needed)
 
 
+def _identities(entry: lists.ListEntry) -> list[str]:
+    """Return the names under which a list entry may have been removed: its address, and a file's content."""
+    digests = local_files.fingerprint(Path(entry.url)) if entry.is_file else []
+    return [entry.video, *(f"sha256:{digest}" for digest in digests[:1])]
+
+
+def _listed(row: Mapping[str, Any]) -> str:
+    return lists.ListEntry("", "", row["url"], "", row["position"] or 0).video
+
+
+def _without_forgotten(
+    videos: Sequence[Video],
+    names: Callable[[Video], Sequence[str]],
+    where: Callable[[Video], str],
+    ledger: Ledger,
+) -> tuple[list[Video], list[Reject]]:
+    """Leave out videos that were removed at a person's request; the rejects do not name them."""
+    kept, rejects = list[Video](), list[Reject]()
+    for video in videos if ledger.removed else ():
+        days = [(name, day) for name in names(video) if (day := ledger.day(forgotten.VIDEO, name))]
+        if days:
+            name, day = days[0]
+            detail = f"{where(video)}: removed on request on {day} ({forgotten.LEDGER})"
+            rejects.append(Reject(ledger.mark(forgotten.VIDEO, name), failures.FORGOTTEN, detail))
+        else:
+            kept.append(video)
+    return (kept if ledger.removed else list(videos)), rejects
+
+
 def _expand(
-    entries: Sequence[lists.ListEntry], settings: Crawl, each: Each
+    entries: Sequence[lists.ListEntry], settings: Crawl, each: Each, ledger: Ledger
 ) -> tuple[list[lists.ListEntry], list[Reject]]:
     """Replace entries that have several videos by these; leave out those that cannot be resolved."""
     unresolved = [entry for entry in entries if not entry.is_file and identity.youtube_id(entry.url) is None]
@@ -247,7 +288,8 @@ def _expand(
     work = Work("crawl", list_one, Section(), LISTED, _VERSION, verify=_is_single, host=_host, fails_later=True)
     # a dict keeps the order of the lists
     expanded, rejects = {entry: [entry] for entry in entries}, list[Reject]()
-    for entry, outcome in zip(unresolved, each(work, [_video(entry, settings) for entry in unresolved]), strict=True):
+    pages = [replace(_video(entry, settings), ledger=ledger) for entry in unresolved]
+    for entry, outcome in zip(unresolved, each(work, pages), strict=True):
         result = outcome.result()
         rejects.extend(result.rejects)
         if result.rejects or result.rows.num_rows:

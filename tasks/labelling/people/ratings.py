@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.core import tables, text_files
+from tasks.core import forgotten, tables, text_files
 from tasks.core.errors import InputError
 
 SKIPPED = "skipped"
@@ -121,12 +121,24 @@ def read(path: Path) -> RatingFile:
 
 
 def read_spans(path: Path) -> RatingSheet:
-    """Read the cells of a file of rated spans; see `read_sheet` for errors.
+    """Read the cells of a file of rated spans; see `read_sheet` for further errors.
 
     Args:
         path: the CSV file
+
+    Raises:
+        InputError: if a column is that of a listener who asked for the removal of their ratings
     """
-    return read_sheet(path, _SPAN_COLUMNS, also=(ADJUDICATED, "text"))
+    sheet = read_sheet(path, _SPAN_COLUMNS, also=(ADJUDICATED, "text"))
+    ledger = forgotten.read()
+    for name in sheet.listeners:
+        if day := ledger.day(forgotten.LISTENER, name):
+            raise InputError(
+                f"{path}: found a column of a listener whose ratings were removed on request on {day}: number "
+                f"{sheet.listeners.index(name) + 1} of the listeners' columns. Remove it, or ask them, and remove "
+                f"their entry from {forgotten.LEDGER}"
+            )
+    return sheet
 
 
 def spans(path: Path, sheet: RatingSheet) -> tuple[RatedSpan, ...]:
