@@ -168,4 +168,6 @@ def _without_memo(config: Config, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _software() -> dict[str, Any]:
-    return {"name": distribution.NAME, "version": distribution.version(), **git_history.state(code_version.ROOT)}
+    # an installed package may lie in the repository of something else
+    revision = {"revision": None, "changed": []} if code_version.IN_WHEEL else git_history.state(code_version.ROOT)
+    return {"name": distribution.NAME, "version": distribution.version(), **revision}

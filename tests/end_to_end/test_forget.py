@@ -10,10 +10,8 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import re
 import sqlite3
-import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -29,52 +27,14 @@ import soundfile
 
 from flows.runs import in_process
 from tasks.core import memo, paths, tables
+from tests.end_to_end.recordings import command, commit, quick_settings, recording, tool
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("default")]
 
-MARK = re.compile(r"zqx(\d\d)", re.IGNORECASE)
+MARK = re.compile(r"zqxvw(\d\d)")
 PATTERN = (np.random.default_rng(17).integers(-9000, 9000, 400)).astype(np.int16)
 """Samples planted in the sound of every utterance: a lossless copy holds them, too."""
-RATE_HZ = 16_000
-GOOD, BAD, DULL = (
-    "this was a wonderful and happy {} which everybody loved",
-    "that was a terrible and sad {} which everybody hated",
-    "we then took the morning train to the {} office downtown",
-)
-WORDS = ("garden", "concert", "journey", "kitchen", "harbour", "village", "theatre", "library")
-TITLE = "zqx01 talks about bees"
-
-
-def recording(folder: Path, name: str, seed: int, marked: bool) -> None:
-    """Write a WAV file and its captions: twelve utterances of three seconds."""
-    rng = np.random.default_rng(seed)
-    sound, cues = [], ["WEBVTT", ""]
-    for number in range(12):
-        kind = (GOOD, BAD, DULL)[number % 3]
-        pitch_hz = (260.0, 140.0, 190.0)[number % 3] + rng.normal(0, 12)
-        time_s = np.arange(3 * RATE_HZ) / RATE_HZ
-        wave = 6000 * np.sin(2 * np.pi * pitch_hz * time_s) + 400 * rng.standard_normal(time_s.size)
-        samples = wave.astype(np.int16)
-        text = kind.format(WORDS[(seed + number) % len(WORDS)])
-        if marked:
-            samples[RATE_HZ : RATE_HZ + PATTERN.size] = PATTERN
-            text += f" zqx{number + 2:02d}"
-        sound.append(samples)
-        cues += [f"00:{3 * number:02d}.000 --> 00:{3 * number + 3:02d}.000", text, ""]
-    soundfile.write(folder / f"{name}.wav", np.concatenate(sound), RATE_HZ, subtype="PCM_16")
-    (folder / f"{name}.en.vtt").write_text("\n".join(cues))
-
-
-def command(folder: Path, *arguments: str, check: bool = True) -> str:
-    run = [sys.executable, "-c", "from flows.cli.main import main; main()", *arguments]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "200"}
-    done = subprocess.run(run, cwd=folder, env=env, capture_output=True, text=True, check=False)
-    assert not check or done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def tool(folder: Path, *arguments: str) -> None:
-    subprocess.run(arguments, cwd=folder, check=True, capture_output=True)
+TITLE = "zqxvw01 talks about bees"
 
 
 def values(content: bytes) -> Iterator[str | bytes]:
@@ -153,17 +113,16 @@ def marked_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     media, project = tmp_path / "recordings", tmp_path / "project"
     media.mkdir()
     for number in range(7):
-        recording(media, TITLE if number == 2 else f"talk {number} about things", number, marked=number == 2)
+        name = TITLE if number == 2 else f"talk {number} about things"
+        recording(media, name, number, PATTERN if number == 2 else None)
     command(tmp_path, "new", "project", "--media", str(media))
+    quick_settings(project)
     params = project / "params.yaml"
-    text = params.read_text().replace("shuffles: 20", "shuffles: 1").replace("[0.001, 0.01, 0.1, 1.0]", "[0.1, 1.0]")
-    params.write_text(text.replace("bootstrap: 2000", "bootstrap: 100"))
     tool(project, sys.executable, "-m", "dvc", "remote", "add", "-d", "store", str(tmp_path / "remote"))
     monkeypatch.chdir(project)
     in_process.bring_up_to_date(say=lambda _: None)
     tool(project, sys.executable, "-m", "dvc", "push", "-q")
-    tool(project, "git", "add", "-A")
-    tool(project, "git", "-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "first version")
+    commit(project, "first version")
     # objects of an earlier version, which only git's history names
     params.write_text(params.read_text().replace("min_score: 0.25", "min_score: 0.2"))
     in_process.bring_up_to_date(say=lambda _: None)
@@ -174,7 +133,7 @@ def marked_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def plant(project: Path, media: Path) -> None:
     """Add what listeners, users, Prefect and killed runs leave behind."""
-    video = next(row for row in tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist() if "zqx01" in row["title"])
+    video = next(row for row in tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist() if "zqxvw01" in row["title"])
     command(project, "export", "segments", "listen", "--format", "wav")
     command(project, "predict", str(media / f"{TITLE}.wav"), "--to", "csv,jsonl,vtt,parquet", check=False)
     rows = tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist()
@@ -211,7 +170,7 @@ def plant(project: Path, media: Path) -> None:
 
 
 def test_nothing_is_left_of_a_video(marked_project: Path, tmp_path: Path) -> None:
-    video = next(row for row in tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist() if "zqx01" in row["title"])
+    video = next(row for row in tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist() if "zqxvw01" in row["title"])
     listed = marks(marked_project, tmp_path / "remote")
     planted = set.union(*listed.values())
     assert planted >= {f"{number:02d}" for number in range(1, 14)} | {"sound"}
