@@ -284,18 +284,22 @@ def shares(attention: Shares) -> HeatTable:
     return HeatTable("class", list(attention.blocks), rows, 1.0)
 
 
-def searched(search: Search) -> Chart:
-    """Draw the curve of a learning-rate search, and the rate that was chosen.
+def searched(search: Search) -> Chart | None:
+    """Draw the curve of a learning-rate search, and the rate that was chosen; None without two rates to draw.
 
     Args:
         search: rates and losses
     """
+    finite = np.isfinite(search.losses)
+    rates, losses = search.rates[finite], search.losses[finite]
+    if len(np.unique(rates)) < 2:
+        return None
     # losses after the point of divergence must not flatten the rest
-    low, high = float(search.losses.min()), float(np.quantile(search.losses, _SHOWN))
+    low, high = float(losses.min()), float(np.quantile(losses, _SHOWN))
     margin = 0.05 * ((high - low) or 1.0)
-    x = Axis("learning rate (logarithmic)", float(search.rates[0]), float(search.rates[-1]), log=True)
+    x = Axis("learning rate (logarithmic)", float(rates[0]), float(rates[-1]), log=True)
     y = Axis("loss", low - margin, high + margin)
-    path = common.line([list(zip(search.rates.tolist(), search.losses.tolist(), strict=True))], x, y)
+    path = common.line([list(zip(rates.tolist(), losses.tolist(), strict=True))], x, y)
     marks: list[Mark] = [CurveMark(path, _LINES["training"][0], width=2.5, clip=True)]
     if search.chosen is not None:
         place = x.place(search.chosen)

@@ -274,7 +274,7 @@ def _reliability(results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         "before calibration": calibration.get("before"),
         "after calibration": calibration.get("after"),
     }
-    return {name: part for name, part in named.items() if part}
+    return {name: part for name, part in named.items() if part and part["bins"]}
 
 
 def _charts(results: Mapping[str, Any], plot_data: PlotData) -> tuple[dict[str, Chart], dict[str, str]]:
@@ -290,7 +290,8 @@ def _charts(results: Mapping[str, Any], plot_data: PlotData) -> tuple[dict[str, 
     for number, attended in enumerate(plot_data.attended):
         charts[f"attended-{number}"] = spectrogram_charts.attended(attended.decibels, attended.weights, attended.step_s)
     for number, search in enumerate(plot_data.searched):
-        charts[f"searched-{number}"] = experiment_charts.searched(search)
+        if drawn := experiment_charts.searched(search):
+            charts[f"searched-{number}"] = drawn
     for number, plane in enumerate(plot_data.maps):
         charts[f"map-{number}"] = experiment_charts.map_of(plane, results["outputs"])
     return charts, captions

@@ -27,6 +27,8 @@ from tasks.pages.common.palette import COLOURS, SYSTEMS
 from tasks.pages.weak.by_video import VideoResult
 from tasks.pages.weak.vote_counts import NONE, ScoreHistogram
 
+MOST_VIDEOS = 60
+"""Rows of the chart of videos; of more videos, every n-th in the order of their labels is drawn."""
 _ROW_PX = 26
 _MEANS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
@@ -99,6 +101,8 @@ def by_video(videos: Sequence[VideoResult]) -> Chart | None:
     """
     if not videos:
         return None
+    if len(videos) > MOST_VIDEOS:
+        videos = [videos[k * len(videos) // MOST_VIDEOS] for k in range(MOST_VIDEOS)]
     x = Axis("mean label: −1 negative, 0 neutral, 1 positive", -1, 1, _MEANS)
     places = [(video, common.row_place(row, len(videos))) for row, video in enumerate(videos)]
     spans = [Span(x.place(video.consensus), place, x.place(video.predicted), place) for video, place in places]

@@ -80,6 +80,7 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
         "histogram": histogram,
         "n_voted": with_score.num_rows,
         "videos": test_videos,
+        "most_videos": charts.MOST_VIDEOS,
         "speakers": speakers,
         "n_persons": speakers_by_video.n_persons(speakers),
         "reject_counts": [entry for stage, table in results.rejects.items() for entry in _by_reason(stage, table)],

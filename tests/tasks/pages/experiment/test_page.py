@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tasks.experiments.plot_data import Attended, Map, PlotData, Varied
+from tasks.experiments.plot_data import Attended, Map, PlotData, Search, Varied
 from tasks.leaks.finding import AuditReport, Finding, FoldSize
 from tasks.pages.experiment import page as experiment
 from tests.tasks.pages.experiment_results import (
@@ -388,6 +388,16 @@ def test_a_large_page_stays_under_one_megabyte() -> None:
     varied = Varied({f"variation {k}": rng.uniform(-80, 0, (500, 128)) for k in range(9)}, 0.01)
     pictures = replace(pictures, maps=(many, many), curves=curves, varied=varied)
     assert len(experiment.render(of_classes(classes), AUDIT, pictures).encode()) < 1_000_000
+
+
+@pytest.mark.parametrize("n", [1, 9])
+def test_a_search_that_diverges_at_once_is_drawn_as_far_as_it_is_finite(n: int) -> None:
+    losses = np.array([*np.linspace(2, 1, n), np.inf, np.nan])
+    search = Search("", np.logspace(-5, -1, n + 2), losses, 1e-3)
+    rows = [{"fold": 0, "seed": 7, "epoch": epoch, "name": "train_loss", "value": 1.0} for epoch in range(1, 9)]
+    html = experiment.render(of_classes(), AUDIT, replace(NOTHING, searched=(search,), curves=rows))
+    assert ("chart-searched-0" in html) == (n > 1)
+    assert "nan" not in chart(html, "searched-0")
 
 
 def test_every_chart_has_a_title_and_a_description() -> None:

@@ -42,3 +42,13 @@ def test_both_means_of_a_video_are_in_its_row() -> None:
 
 def test_without_videos_there_is_no_chart() -> None:
     assert charts.by_video(()) is None
+
+
+def test_of_many_videos_some_are_drawn() -> None:
+    one = by_video.VideoResult("v", "v", "", 1, 1, 0.0, 0.0)
+    many = [one._replace(video_id=f"v{k:03}", consensus=k / 200) for k in range(200)]
+    chart = charts.by_video(many)
+    assert chart is not None
+    (plot,) = chart.plots
+    assert len(plot.rows) == charts.MOST_VIDEOS
+    assert (plot.rows[0], plot.rows[-1]) == ("v000", "v196")
