@@ -18,6 +18,7 @@ NO_CUE_LEFT = "no usable cue"
 LEFT_OUT = "left out by the recipe"
 _CHOSEN = {row_selection.NOT_ASKED_FOR, row_selection.EXCLUDED, row_selection.NOT_AMONG_FIRST}
 NO_UTTERANCE_LEFT = "all its utterances were rejected"
+SPOKEN = "found"
 ELIGIBLE = "of suitable length, with enough words"
 _SPLIT = re.compile(r"(?:[a-z0-9-]+/)?(train|test)-")
 
@@ -60,7 +61,7 @@ def funnel(results: RunResults) -> tuple[FunnelRow, ...]:
     videos.narrow("crawl", "fetched", fetched, unfetched)
     videos.narrow("captions", "with utterances", set(groups.values()), whole)
 
-    spoken = _Chain("utterances", "captions", "found in captions", groups.keys() | cues.keys())
+    spoken = _Chain("utterances", "captions", SPOKEN, groups.keys() | cues.keys())
     spoken.narrow("captions", "usable", groups.keys(), cues)
     for stage, table in list(results.utterances_after.items())[1:]:
         kept = _column(table, "group")

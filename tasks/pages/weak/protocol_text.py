@@ -96,7 +96,11 @@ def _steps(config: Config) -> dict[str, str]:
             if config.transcribe.is_on
             else "audio and captions were downloaded and can be decoded"
         ),
-        "found in captions": "utterances, and cues that could not be used",
+        funnel.SPOKEN: (
+            "in captions, or in recognised speech where it takes their place"
+            if config.transcribe.is_on
+            else "utterances in captions, and cues that could not be used"
+        ),
         funnel.ELIGIBLE: (
             f"{lengths.min_duration_s:g} to {lengths.max_duration_s:g} s, at least {lengths.min_words} words "
             "besides stop words"
