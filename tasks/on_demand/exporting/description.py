@@ -196,6 +196,8 @@ def _votes(config: Config) -> Iterator[str]:
 def _scores(experiment: str) -> Iterator[str]:
     metrics = artifacts.read_json(paths.experiment(experiment) / "results.json")
     yield f"Scores of the experiment ({metrics['n']:,} test utterances): {_numbers(metrics['scores'])}."
+    for name, scores in metrics["baselines"].items():
+        yield f"Scores of the baseline {name}: {_numbers(scores)}."
 
 
 def _numbers(scores: Mapping[str, Any]) -> str:

@@ -165,6 +165,7 @@ def predicted(toy: Toy) -> Callable[..., None]:
         metrics = {
             "target": "emotion", "protocol": "random(2)", "protocol_in_words": "LEAKY: random.", "leaky": True,
             "n": n_rows, "scores": {"n": n_rows, "uar": {"value": 0.5, "low": 0.25, "high": 0.75}, "confusion": [[1]]},
+            "baselines": {"majority": {"uar": {"value": 0.25}}},
         }  # fmt: skip
         tables.write_text(paths.experiment("guess") / "results.json", json.dumps(metrics))
         recipe = Experiment.model_construct(corpus="toy")
