@@ -1,6 +1,10 @@
 # On a fresh machine, `make demo` and `make test` set up everything they need.
 PYTHON ?= python3
+# whether PYTHON was named on the command line
+NAMED  := $(if $(filter command%,$(origin PYTHON)),true,false)
 EXTRAS ?= dev
+# extras that `make test` installs; without `deep`, tests that need PyTorch are skipped
+TESTED ?= deep,dev
 # cpu: the CPU build of torch, 200 MB; cuda: on Linux the build on PyPI, with NVIDIA's libraries, several GB
 TORCH  ?= cpu
 VENV   := .venv
@@ -27,12 +31,15 @@ export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-env: $(STAMP) ## make .venv from requirements.lock, by hash (EXTRAS=deep,asr,cluster,tracking,remotes,docs,dev; TORCH=cuda)
+env: $(STAMP) ## make .venv from requirements.lock, by hash (EXTRAS=deep,asr,cluster,tracking,remotes,reference,docs,dev; TORCH=cuda)
 
 $(STAMP): requirements.lock pyproject.toml tests/locked_requirements.py
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { \
-	  echo "undertone needs Python 3.11 or 3.12, and $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { \
+	  echo "undertone needs Python 3.11 to 3.14, and $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
 	  echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
+	@! $(NAMED) || ! test -x $(BIN)/python || test "$$($(BIN)/python -V)" = "$$($(PYTHON) -V)" || { \
+	  echo "$(VENV) has $$($(BIN)/python -V), and $(PYTHON) is $$($(PYTHON) -V). Name another folder:"; \
+	  echo "make $(MAKECMDGOALS) PYTHON=$(PYTHON) VENV=.venv-other"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned environment into $(VENV) (once; a few minutes with an empty package cache)"
 	@# build tools first, so that source packages are not built with the newest ones
@@ -51,8 +58,8 @@ $(STAMP): requirements.lock pyproject.toml tests/locked_requirements.py
 demo: env ## run all stages on the embedded sample, crawled over HTTP
 	@$(BIN)/undertone demo
 
-test: ## run all tests but the long ones; no network or corpus needed
-	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
+test: ## run all tests but the long ones; no network or corpus needed (another Python: PYTHON=python3.13 VENV=.venv-3.13)
+	@$(MAKE) --no-print-directory env EXTRAS=$(TESTED)
 	@$(PYTEST) -m "not bench and not long"
 
 test-all: ## run all tests, also published systems, kills, browsers, PostgreSQL; an hour

@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD_TOOLS = frozenset({"pip", "setuptools", "wheel"})
 # what only the CUDA build of torch requires
 CUDA_ONLY = re.compile(r"(nvidia|cuda)-.+|triton")
+TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu/torch/"
 
 
@@ -126,15 +127,16 @@ def _required(package: Package, by: set[str], *, cuda: bool) -> bool:
     return bool(dependants)
 
 
-def cpu_torch(torch: Package, wheels: dict[str, str]) -> list[str]:
+def cpu_torch(torch: Package, wheels: dict[str, str], python: str) -> list[str]:
     """Return the lines that install the CPU build of torch; on other systems than Linux it is the build on PyPI.
 
     Args:
         torch: its entry in the lock, with the hashes of PyPI's files
         wheels: file names of CPU builds and their SHA-256, from pyproject.toml
+        python: tag of the interpreter, such as `cp311`
 
     Raises:
-        LockError: there is no CPU build of this version
+        LockError: there is no CPU build of this version, or none for this interpreter
     """
     version = f"{torch.version}+cpu"
     digests = [f"sha256:{digest}" for name, digest in wheels.items() if name.startswith(f"torch-{version}-")]
@@ -142,6 +144,12 @@ def cpu_torch(torch: Package, wheels: dict[str, str]) -> list[str]:
         raise LockError(
             f"[tool.undertone.torch-cpu] in pyproject.toml has no file of torch {version}. "
             f"Add those for Python 3.11 and 3.12 and their SHA-256, from {CPU_INDEX}."
+        )
+    if not any(f"-{python}-" in name for name in wheels):
+        raise LockError(
+            f"[tool.undertone.torch-cpu] in pyproject.toml has no CPU build of torch {torch.version} for {python}. "
+            f"Install PyPI's build, with NVIDIA's libraries (TORCH=cuda), leave out the extra `deep`, or add the file "
+            f"from {CPU_INDEX}."
         )
     pins = [
         (f"{version} ; sys_platform == 'linux'", digests),
@@ -178,7 +186,7 @@ def requirements(part: str, extras: Sequence[str], *, cuda: bool, root: Path = R
         chosen = select(packages, dependencies(pyproject["project"], extras), cuda=cuda)
     torch = None if cuda else next((package for package in chosen if package.name == "torch"), None)
     if part == "torch":
-        return cpu_torch(torch, pyproject["tool"]["undertone"]["torch-cpu"]) if torch else []
+        return cpu_torch(torch, pyproject["tool"]["undertone"]["torch-cpu"], TAG) if torch else []
     return [line for package in chosen if package is not torch for line in package.lines]
 
 

@@ -65,7 +65,7 @@ dev = ["demo[deep,tracking]", "pip"]
 [tool.undertone.torch-cpu]
 "torch-2.0+cpu-cp311-cp311-linux_x86_64.whl" = "1234"
 "torch-1.9+cpu-cp311-cp311-linux_x86_64.whl" = "5678"
-"""
+""".replace("cp311", locked_requirements.TAG)
 
 
 @pytest.fixture
@@ -141,7 +141,11 @@ def test_extras_without_torch_need_no_torch(demo: Path) -> None:
 
 def test_a_new_version_of_torch_needs_digests_of_its_cpu_build() -> None:
     with pytest.raises(LockError, match=r"torch-cpu.*has no file of torch 2\.1\+cpu"):
-        cpu_torch(Package("torch", "2.1", ("torch==2.1",), frozenset()), {"torch-2.0+cpu-cp311-x.whl": "1234"})
+        cpu_torch(Package("torch", "2.1", ("torch==2.1",), frozenset()), {"torch-2.0+cpu-cp311-x.whl": "1234"}, "cp311")
+    with pytest.raises(LockError, match=r"no CPU build of torch 2\.1 for cp319.*TORCH=cuda"):
+        cpu_torch(
+            Package("torch", "2.1", ("torch==2.1",), frozenset()), {"torch-2.1+cpu-cp311-cp311-x.whl": "1234"}, "cp319"
+        )
 
 
 def test_the_cpu_build_of_the_locked_torch_is_listed_for_each_python() -> None:
@@ -160,7 +164,10 @@ def test_a_dependency_that_is_not_locked_names_make_lock(demo: Path) -> None:
 
 def test_an_unknown_extra_lists_those_that_exist(capsys: pytest.CaptureFixture[str]) -> None:
     assert locked_requirements.main(["rest", "--extras", "deeep"]) == 2
-    assert "no extra 'deeep'; there are asr, cluster, deep, dev, docs, remotes, tracking" in capsys.readouterr().err
+    assert (
+        "no extra 'deeep'; there are asr, cluster, deep, dev, docs, reference, remotes, tracking"
+        in capsys.readouterr().err
+    )
 
 
 def test_it_runs_before_anything_is_installed() -> None:

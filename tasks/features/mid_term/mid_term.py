@@ -14,7 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.core.errors import AudioError
+from tasks.core import distribution
+from tasks.core.errors import AudioError, InputError
 from tasks.features.mid_term.short_term import WITH_DELTAS, Array, Int16Samples, short_terms
 
 NAMES = tuple(f"{name}_{statistic}" for statistic in ("mean", "std") for name in WITH_DELTAS)
@@ -173,7 +174,13 @@ def _reference() -> Any:
     with warnings.catch_warnings():
         # its imports warn about aifc, audioop, ffmpeg and scipy.fftpack, none of which we use
         warnings.simplefilter("ignore")
-        from pyAudioAnalysis import MidTermFeatures
+        try:
+            from pyAudioAnalysis import MidTermFeatures
+        except ImportError as error:
+            raise InputError(
+                f"backend: pyAudioAnalysis needs {error.name}: {distribution.how_to_install('reference')}; "
+                "backend: arrays gives the same features without it"
+            ) from None
     return MidTermFeatures
 
 
