@@ -89,9 +89,17 @@ def _write_sources(folder: Path, prepared: Export) -> None:
     from tasks.on_demand.exporting import readme
 
     columns = ("name", "title", "url", "licence", "citation")
-    rows = [{**{name: getattr(source, name) for name in columns}, "rows": source.n} for source in prepared.card.sources]
+    rows = [
+        {**{name: _harmless(getattr(source, name)) for name in columns}, "rows": source.n}
+        for source in prepared.card.sources
+    ]
     if rows:
         tables.write_csv(folder / readme.SOURCES, rows)
+
+
+def _harmless(cell: str) -> str:
+    """Return a title from outside so that no spreadsheet program takes it for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 @contextmanager

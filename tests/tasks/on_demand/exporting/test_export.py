@@ -77,6 +77,12 @@ def test_sources_are_listed(toy: Toy, tmp_path: Path) -> None:
     assert (row["name"], row["licence"], row["rows"]) == ("plain", "yours", "8")
 
 
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx"])
+def test_titles_in_the_list_of_sources_are_no_formulas(cell: str) -> None:
+    assert export._harmless(cell) == f"'{cell}"
+    assert export._harmless("1 + 1 = 2") == "1 + 1 = 2"
+
+
 def test_one_media_file_at_a_time_is_read(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[int] = []
 
