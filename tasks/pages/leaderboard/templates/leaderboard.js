@@ -29,7 +29,9 @@
   // rows stay within their protocol: other scores do not compare
   const sort = (head) => {
     const table = head.closest("table");
-    const descending = head.ariaSort === "ascending";
+    // the better ones first, then the other way round
+    const first = head.dataset.sort === "low" ? "ascending" : "descending";
+    const descending = head.ariaSort === first ? first === "ascending" : first === "descending";
     for (const other of table.querySelectorAll("th[data-sort]")) other.ariaSort = null;
     head.ariaSort = descending ? "descending" : "ascending";
     for (const group of table.querySelectorAll("tbody[data-group]")) {
