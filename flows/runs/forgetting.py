@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -167,7 +167,7 @@ def _remove_sources(removal: Removal, *, with_sources: bool) -> None:
 def _remove_outputs(removal: Removal, affected: tuple[str, ...], stages: dict[str, PipelineStage]) -> None:
     chosen = affected_stages.outputs(affected, stages)
     n_files = sum(1 for path in chosen for _ in _files(path))
-    removal.add("outputs of stages", n_files, f"of {len(affected)} stages: {', '.join(affected[:_MAX_SHOWN])} …")
+    removal.add("outputs of stages", n_files, f"stages {_few(affected)}")
     if not removal.dry_run:
         for path in chosen:
             _delete(path)
@@ -261,8 +261,9 @@ def _in_git(subject: Subject) -> list[str]:
     if not files:
         return []
     n_commits = len({commit for commits in files.values() for commit in commits})
+    plural = "" if n_commits == 1 else "s"
     return [
-        f"git's history still names the data, in {n_commits} commits of {_few(list(map(Path, sorted(files))))}. Commit "
+        f"git's history still names the data, in {n_commits} commit{plural} of {_few(sorted(files))}. Commit "
         "this removal; to remove it from the history, too, which changes all later commit ids: write the names, one a "
         "line, into NAMES, then: git filter-repo --replace-text NAMES (https://github.com/newren/git-filter-repo), and "
         "push with --force; clones keep the old history"
@@ -307,6 +308,6 @@ def _delete(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _few(items: list[Path]) -> str:
+def _few(items: Sequence[object]) -> str:
     more = f" and {len(items) - _MAX_SHOWN} more" if len(items) > _MAX_SHOWN else ""
     return ", ".join(map(str, items[:_MAX_SHOWN])) + more

@@ -1,0 +1,75 @@
+"""Whose data it is: videos by id, address or file; speakers of corpora; listeners."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.core import paths
+from tasks.core.config import Config
+from tasks.core.errors import InputError
+from tasks.on_demand.forgetting import rewriting
+from tasks.on_demand.forgetting.subject import Subject, resolve
+
+LIST = "Id,URL,Title\n1,http://x.org/watch/1,One\n7,https://www.youtube.com/watch?v=abcdefghijk,Seven\n"
+
+
+@pytest.fixture
+def lists(project: Path) -> Path:
+    Path("data/listeners").mkdir(parents=True)
+    Path("data/train.csv").write_text(LIST)
+    Path("data/test.csv").write_text("Id,URL,Title\n1,http://x.org/watch/9,Nine\n")
+    paths.ANNOTATED.write_text("Id,start_s,end_s,Ana,Ben,text\ntrain-7,0,2,positive,,x\n1,0,2,negative,neutral,y\n")
+    return project
+
+
+@pytest.mark.parametrize(
+    "name", ["train-7", "7", "https://youtu.be/abcdefghijk", "http://youtube.com/watch?v=abcdefghijk&t=3"]
+)
+def test_a_video_by_any_of_its_names(lists: Path, settings: Config, name: str) -> None:
+    subject = resolve("video", name, settings)
+    assert (subject.videos, subject.identities) == (("train-7",), ("Youtube:abcdefghijk",))
+    assert "abcdefghijk" in subject.traces.phrases
+    assert Subject.from_json(subject.to_json()) == subject
+
+
+def test_unknown_and_ambiguous_names(lists: Path, settings: Config) -> None:
+    with pytest.raises(InputError, match="1 is the Id of several videos: test-1, train-1"):
+        resolve("video", "1", settings)
+    with pytest.raises(InputError, match="neither the lists nor data/crawl have a video 'train-8'"):
+        resolve("video", "train-8", settings)
+    with pytest.raises(InputError, match="did you mean 'Ana'"):
+        resolve("listener", "ana", settings)
+    with pytest.raises(InputError, match="no corpus and no interview has a speaker"):
+        resolve("speaker", "Cleo", settings)
+
+
+def test_lists_and_ratings_without_a_video(lists: Path, settings: Config) -> None:
+    subject = resolve("video", "train-7", settings)
+    assert rewriting.list_without(Path("data/train.csv"), subject, dry_run=True) == 1
+    assert Path("data/train.csv").read_text() == LIST
+    assert rewriting.list_without(Path("data/train.csv"), subject) == 1
+    assert Path("data/train.csv").read_text() == "Id,URL,Title\n1,http://x.org/watch/1,One\n"
+    assert rewriting.all_ratings_without(subject) == 1
+    assert paths.ANNOTATED.read_text() == "Id,start_s,end_s,Ana,Ben,text\n1,0,2,negative,neutral,y\n"
+
+
+def test_ratings_without_a_listener(lists: Path, settings: Config) -> None:
+    assert rewriting.all_ratings_without(resolve("listener", "Ana", settings), dry_run=True) == 3
+    assert rewriting.all_ratings_without(resolve("listener", "Ana", settings)) == 3
+    assert paths.ANNOTATED.read_text() == "Id,start_s,end_s,Ben,text\ntrain-7,0,2,,x\n1,0,2,neutral,y\n"
+    rewriting.all_ratings_without(resolve("listener", "Ben", settings))
+    assert not paths.ANNOTATED.exists(), "no ratings are left"
+
+
+def test_plain_lists_keep_other_lines_and_their_encoding(project: Path, settings: Config) -> None:
+    Path("data").mkdir()
+    train = Path("data/train.txt")
+    crawl = settings.crawl.model_copy(update={"train": str(train), "test": "data/test.txt"})
+    config = settings.model_copy(update={"crawl": crawl})
+    train.write_bytes("# Größe\nhttp://x.org/a\n# about http://x.org/b\nhttp://x.org/b\n".encode("cp1252"))
+    Path("data/test.txt").write_text("http://x.org/c\n")
+    subject = resolve("video", "http://x.org/b", config)
+    assert rewriting.list_without(train, subject) == 2
+    assert train.read_bytes().decode("cp1252") == "# Größe\nhttp://x.org/a\n"
