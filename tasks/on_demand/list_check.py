@@ -88,11 +88,14 @@ def check(config: Config, each: Each) -> list[dict[str, Any]]:
     """
     client.check(config.crawl)
     entries = [*lists.read(Path(config.crawl.train), "train"), *lists.read(Path(config.crawl.test), "test")]
-    # a page may be gone a minute later: nothing is reused
-    work = Work("lists", check_one, Section(), CHECKED, verify=lambda *_: False, host=_host)
     pages = [ListedPage(entry, config.crawl) for entry in entries]
-    rows: list[dict[str, Any]] = collect(each(work, pages), CHECKED).rows.to_pylist()
+    rows: list[dict[str, Any]] = collect(each(work(), pages), CHECKED).rows.to_pylist()
     return rows
+
+
+def work() -> Work:
+    """Return the work on each entry; its results are not reused, since a page may be gone a minute later."""
+    return Work("lists", check_one, Section(), CHECKED, verify=_is_reused, host=_host)
 
 
 def counts(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
@@ -121,6 +124,11 @@ def write(rows: Sequence[dict[str, Any]], path: Path) -> None:
         tables.write_csv(path, rows)
     else:
         raise InputError(f"{path}: found the ending {path.suffix!r}, expected .csv or .json")
+
+
+def _is_reused(page: ListedPage, cached: Result) -> bool:
+    # a module-level function: work is sent to other processes
+    return False
 
 
 def _host(page: ListedPage) -> str:

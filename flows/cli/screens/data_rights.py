@@ -57,5 +57,5 @@ def listed(rows: Sequence[dict[str, Any]]) -> None:
         table.add_row(*(escape(str(row[name])) for name in ("state", "split", "id", "url", "detail")))
     if others:
         console.print(table)
-    counted = ", ".join(f"{n} {state}" for state, n in list_check.counts(rows).items())
-    console.print(escape(f"{len(rows)} entries: {counted}"))
+    counted = ", ".join(f"{state}: {n}" for state, n in list_check.counts(rows).items())
+    console.print(escape(f"{len(rows)} entries. {counted}"))

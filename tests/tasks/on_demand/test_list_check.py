@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def test_states_of_pages(project: Path, site: Any, settings: Config) -> None:
             "train": "data/train.txt", "test": "data/test.csv", "allow_addresses": [site.place, "127.0.0.1:9"], **quick,
         }
     )  # fmt: skip
-    runtime = settings.runtime.model_copy(update={"workers": 1, "progress": "never"})
+    runtime = settings.runtime.model_copy(update={"workers": 2, "progress": "never"})
     config = settings.model_copy(update={"crawl": crawl, "runtime": runtime})
     rows = list_check.check(config, each.local(runtime))
     assert [row["state"] for row in rows] == [
@@ -51,6 +52,7 @@ def test_states_of_pages(project: Path, site: Any, settings: Config) -> None:
     assert "HTTP 410" in rows[2]["detail"]
     assert list_check.counts(rows) == {"exists": 2, "gone": 3, "private": 1, "unknown": 2}
     assert site.requests["/there.wav"] <= 1, "media are not fetched"
+    pickle.dumps(list_check.work())
     # a second check asks again
     del site.answers["/gone"]
     site.interview("gone", b"RIFF")
