@@ -72,6 +72,18 @@ def test_is_flat_json_ld_of_both_vocabularies(receipt: Record, tmp_path: Path) -
     assert json_ld.read(write(tmp_path / "r.jsonld", document)) == receipt
 
 
+@pytest.mark.filterwarnings("default")
+def test_readers_of_both_vocabularies_accept_it(receipt: Record, tmp_path: Path) -> None:
+    mlcroissant = pytest.importorskip("mlcroissant", reason="mlcroissant is not installed")
+    rocrate = pytest.importorskip("rocrate.rocrate", reason="rocrate is not installed")
+    path = write(tmp_path / "ro-crate-metadata.json", json_ld.render(receipt))
+    assert not mlcroissant.Dataset(jsonld=str(path)).metadata.issues.errors
+    file = tmp_path / "data/experiment/e/results.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+    assert [entity.id for entity in rocrate.ROCrate(tmp_path).data_entities] == ["data/experiment/e/results.json"]
+
+
 def test_a_changed_description_is_refused(receipt: Record, tmp_path: Path) -> None:
     document = json_ld.render(receipt)
     next(entry for entry in document["@graph"] if entry["@id"] == "#score:e:the-recipe:uar")["value"] = 0.99
