@@ -19,6 +19,7 @@ from flows.cli import export as export_cli
 from flows.cli import features as features_cli
 from flows.cli import labels as labels_cli
 from flows.cli import receipts as receipts_cli
+from flows.cli import service as service_cli
 from flows.cli import weights as weights_cli
 from flows.cli.command_support import load_settings, show_page
 
@@ -66,6 +67,7 @@ app.add_typer(corpora.app, name="corpus", rich_help_panel=_CORPORA)
 app.add_typer(experiments.app, name="experiment", rich_help_panel=_CORPORA)
 app.add_typer(labels_cli.app, name="labels", rich_help_panel=_RATINGS)
 app.add_typer(apply_cli.model_app, name="model", rich_help_panel=_MODELS)
+app.add_typer(service_cli.app, name="service", rich_help_panel=_PROJECT)
 app.add_typer(weights_cli.app, name="weights", rich_help_panel=_MODELS)
 app.add_typer(data_rights.forget_app, name="forget", rich_help_panel=_PROJECT)
 app.add_typer(data_rights.lists_app, name="lists", rich_help_panel=_INTERVIEWS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -48,11 +48,12 @@ class Guard:
         app: the application behind it
         port: the server's port; the next one serves the report
         secret: what the login asks for
+        names: further host names under which programs reach the server, such as its name in a network of containers
     """
 
-    def __init__(self, app: _App, port: int, secret: Secret) -> None:
+    def __init__(self, app: _App, port: int, secret: Secret, names: Collection[str] = ()) -> None:
         self._app, self._port, self._secret = app, port, secret
-        self._own_hosts = request_checks.loopback(port)
+        self._own_hosts = request_checks.loopback(port, names)
         # Prefect's pages load Amplitude's remote configuration even if analytics are off; what they show stays here
         self._policy = (
             f"connect-src 'self' ws://127.0.0.1:{port}; object-src 'none'; base-uri 'self'; frame-ancestors 'none'"

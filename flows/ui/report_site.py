@@ -47,16 +47,17 @@ def set_cookie(port: int, secret: Secret) -> str:
 
 
 @contextmanager
-def serving(folder: Path, port: int, secret: Secret) -> Iterator[None]:
-    """Serve a project's pages on loopback while the context is open.
+def serving(folder: Path, port: int, secret: Secret, host: str = HOST) -> Iterator[None]:
+    """Serve a project's pages, by default on loopback, while the context is open.
 
     Args:
         folder: the project's `data` folder; the pages need not exist yet
         port: the server's port
         secret: of this start of `undertone ui`
+        host: address to listen on; requests must name 127.0.0.1 or localhost all the same
     """
     handler = partial(_Handler, directory=str(folder), port=port, secret=secret)
-    with ThreadingHTTPServer((HOST, port), handler) as server:
+    with ThreadingHTTPServer((host, port), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, name="report", daemon=True)
         thread.start()

@@ -55,7 +55,7 @@ class PrefectServer:
         return SyncPrefectClient(f"{self.url}/api", auth_string=self.secret.auth_string)
 
 
-def environment(port: int, access: Secret) -> dict[str, str]:
+def environment(port: int, access: Secret, url: str | None = None) -> dict[str, str]:
     """Return the environment of Prefect's commands.
 
     Variables that are set already (a database URL, say) are kept, except the server's address, its folder, and what
@@ -64,6 +64,7 @@ def environment(port: int, access: Secret) -> dict[str, str]:
     Args:
         port: the server's port
         access: what clients have to send
+        url: the server's address, if it is on another host
     """
     home = (paths.STATE / "prefect").resolve()
     # often a secret; only `undertone ui` itself needs it
@@ -76,7 +77,7 @@ def environment(port: int, access: Secret) -> dict[str, str]:
         "PREFECT_WORKER_QUERY_SECONDS": "3",
         **inherited,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "PREFECT_API_URL": f"{_url(port)}/api",
+        "PREFECT_API_URL": f"{url or local_url(port)}/api",
         "PREFECT_API_AUTH_STRING": access.auth_string,
         "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
         "PREFECT_HOME": str(home),
@@ -98,8 +99,8 @@ def server_environment(port: int, access: Secret) -> dict[str, str]:
         **environment(port, access),
         "PREFECT_SERVER_API_AUTH_STRING": access.auth_string,
         "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
-        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": _url(port),
-        "PREFECT_SERVER_UI_API_URL": f"{_url(port)}/api",
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": local_url(port),
+        "PREFECT_SERVER_UI_API_URL": f"{local_url(port)}/api",
     }
 
 
@@ -121,7 +122,7 @@ def running(port: int) -> Iterator[PrefectServer]:
     home.mkdir(parents=True, exist_ok=True)
     # database and logs, too, are of no concern to other users of this machine
     home.chmod(0o700)
-    prefect = PrefectServer(_url(port), access, home)
+    prefect = PrefectServer(local_url(port), access, home)
     serve = (sys.executable, "-m", prefect_server.__name__, str(port))
     server = Service("the Prefect server", serve, server_environment(port, access), home / "server.log")
     work = (*PREFECT, "worker", "start", "--pool", work_pool.NAME, "--name", socket.gethostname())
@@ -134,8 +135,8 @@ def running(port: int) -> Iterator[PrefectServer]:
         secret.write_profile(home, env["PREFECT_API_URL"], access)
         stack.enter_context(report_site.serving(paths.DATA.resolve(), port + 1, access))
         stack.enter_context(server.running())
-        _await_health(f"{env['PREFECT_API_URL']}/health", server)
-        _register(prefect, env, ended, alert_url)
+        await_health(env["PREFECT_API_URL"], server)
+        register(prefect, env, ended, alert_url, pages=prefect.url)
         stack.enter_context(worker.running())
         stack.callback(_end_runs, prefect, server, worker)
         stack.enter_context(supervised(server, worker))
@@ -143,18 +144,33 @@ def running(port: int) -> Iterator[PrefectServer]:
         yield prefect
 
 
-def _url(port: int) -> str:
+def local_url(port: int) -> str:
+    """Return the address of a server on this machine.
+
+    Args:
+        port: its port
+    """
     return f"http://127.0.0.1:{port}"
 
 
-def _register(prefect: PrefectServer, env: dict[str, str], ended: Collection[UUID], alert_url: str | None) -> None:
-    """Register work pool, deployments and automations; mark the ended flow runs."""
+def register(
+    prefect: PrefectServer, env: dict[str, str], ended: Collection[UUID], alert_url: str | None, *, pages: str
+) -> None:
+    """Register work pool, deployments and automations; mark the ended flow runs.
+
+    Args:
+        prefect: the running server
+        env: environment of Prefect's commands
+        ended: ids of flow runs whose processes were ended
+        alert_url: address that alerts go to
+        pages: address of the server's pages in a browser
+    """
     with prefect.client() as client:
         work_pool.create(client)
         _prefect(["--no-prompt", "deploy", "--all"], env)
         crashes.create_automation(client)
         # before runs are marked as crashed, which is worth an alert
-        alerts.set_up(client, prefect.url, alert_url)
+        alerts.set_up(client, pages, alert_url)
         crashes.mark(client, ended)
 
 
@@ -177,15 +193,28 @@ def _demand_free(port: int, purpose: str) -> None:
             raise UndertoneError(f"{taken}; stop that, or choose another port: undertone ui --port N") from None
 
 
-def _await_health(url: str, server: Service) -> None:
+def await_health(api: str, server: Service | None = None) -> None:
+    """Wait until the server answers.
+
+    Args:
+        api: address of its API
+        server: its process, if it was started here
+
+    Raises:
+        UndertoneError: if it does not answer in time, or its process ends
+    """
     until = time.monotonic() + STARTUP_S
-    while time.monotonic() < until and server.exit_status() is None:
+    while time.monotonic() < until and (server is None or server.exit_status() is None):
         try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310
+            with urllib.request.urlopen(f"{api}/health", timeout=2):  # noqa: S310
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
-    raise UndertoneError(f"the Prefect server did not start; {server.log_tail()}")
+    raise UndertoneError(
+        f"no Prefect server answers at {api} after {STARTUP_S:.0f} s"
+        if server is None
+        else f"the Prefect server did not start; {server.log_tail()}"
+    )
 
 
 def _prefect(arguments: Sequence[str], env: dict[str, str]) -> None:

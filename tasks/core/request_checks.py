@@ -27,6 +27,7 @@ ANSWER_HEADERS = {
 
 _OWN_SITES = ("same-origin", "none")
 _DEFAULT_PORT = 80
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,14 @@ def hosts(names: Iterable[str], port: int) -> frozenset[str]:
     return frozenset(with_port | {name.lower() for name in bracketed} if port == _DEFAULT_PORT else with_port)
 
 
-def loopback(port: int) -> frozenset[str]:
+def loopback(port: int, names: Iterable[str] = ()) -> frozenset[str]:
     """Return the values of `Host` under which a server on loopback is reached.
 
     Args:
         port: its port
+        names: further host names of this server
     """
-    return hosts(("127.0.0.1", "localhost", "::1"), port)
+    return hosts((*_LOOPBACK, *names), port)
 
 
 def refusal(method: str, headers: Iterable[tuple[str, str]], own_hosts: Collection[str]) -> Refusal | None:

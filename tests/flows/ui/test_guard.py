@@ -18,6 +18,7 @@ from flows.ui.guard import Guard
 
 URL = "http://127.0.0.1:4200"
 EVENTS = "ws://127.0.0.1:4200/api/events"
+NAMED = ("server:4200", "other:4200")
 
 
 async def answer(request: Request) -> Response:
@@ -72,6 +73,13 @@ def test_other_pages_do_not(client: TestClient, headers: dict[str, str]) -> None
             assert "access-control-allow-origin" not in reply.headers
     with pytest.raises(WebSocketDisconnect), client.websocket_connect(EVENTS, headers=headers):
         pass
+
+
+def test_further_names_are_answered_only_if_they_are_given(access: secret.Secret) -> None:
+    application = Starlette(routes=[Route("/{path:path}", answer)])
+    for names, statuses in (((), [403, 403]), (("server",), [200, 403])):
+        with TestClient(Guard(application, 4200, access, names), base_url=URL) as client:
+            assert [client.get("/api/health", headers={"Host": host}).status_code for host in NAMED] == statuses
 
 
 def test_a_websocket_without_origin_is_a_programs(client: TestClient) -> None:
