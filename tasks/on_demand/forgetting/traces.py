@@ -34,6 +34,9 @@ _LEAST_TEXT = 16
 """Characters of a text by which it is searched; shorter ones occur everywhere."""
 _LONG_CELL = 300
 """Characters of a text in which each id is searched; in shorter texts, each word is looked up."""
+_SNIFFED_BYTES = 1 << 12
+"""A file with a NUL character in its first bytes is no text."""
+_AROUND_BYTES = 80
 _TAG_BYTES = 1 << 16
 """Titles stand at the beginning or the end of sound files."""
 _REMOVED = "[removed]"
@@ -211,7 +214,25 @@ class Traces:
                 return True
         return False
 
+    @cached_property
+    def _raw_words(self) -> tuple[bytes, ...]:
+        words = (*self.phrases, *self._long_words, *self.stems, *self._searched_texts)
+        return tuple(word.encode() for word in words if word)
+
+    def _in_binary(self, content: bytes) -> bool:
+        """Search bytes without decoding them: features and models may have gigabytes, and have no escapes."""
+        for word in self._raw_words:
+            place = content.find(word)
+            while place >= 0:
+                around = content[max(0, place - _AROUND_BYTES) : place + len(word) + _AROUND_BYTES]
+                if self._in_plain(around.decode("utf-8", errors="replace")):
+                    return True
+                place = content.find(word, place + 1)
+        return False
+
     def _in_raw(self, content: bytes) -> bool:
+        if b"\0" in content[:_SNIFFED_BYTES]:
+            return self._in_binary(content)
         text = content.decode("utf-8", errors="replace")
         if self.in_text(text):
             return True

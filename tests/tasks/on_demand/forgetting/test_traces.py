@@ -85,6 +85,7 @@ def files() -> dict[str, bytes]:
         "flac": sound("FLAC"),
         "page": page.encode(),
         "binary header": b"\x00\x08train-7\x00\xff\xfe",
+        "binary middle": bytes(5000) + b"train-70 train-7 x" + bytes(5000),
     }
 
 
@@ -93,6 +94,10 @@ def test_in_files_of_many_kinds(name: str) -> None:
     assert TRACES.in_bytes(files()[name])
     other = Traces(phrases=frozenset({"train-8"}), digests=frozenset({"0" * 64}))
     assert not other.in_bytes(files()[name])
+
+
+def test_binary_files_are_matched_by_whole_names() -> None:
+    assert not TRACES.in_bytes(bytes(5000) + b"train-70 retrain-7 train-7-b" + bytes(5000))
 
 
 def test_in_entries_of_the_memo(project: Path) -> None:
