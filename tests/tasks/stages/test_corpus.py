@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from tasks.core import bugs, config, each, paths, tables
+from tasks.core import bugs, config, each, forgotten, paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import InputError
+from tasks.core.forgotten import Ledger
 from tasks.core.outcomes import ItemsFailed
 from tasks.corpora.readers import registry
 from tasks.media.corpus_files import sound_check
@@ -149,6 +150,21 @@ def test_conversations_are_heard(name: str, read: Callable[..., Any], tmp_path: 
     assert rejects() == []
     assert all(row["end_s"] > row["start_s"] >= 0 for row in rows)
     assert json.loads(paths.reading("mine").read_text())["n_with_sound"] == len(rows)
+
+
+def test_removed_speakers_are_not_read(read: Callable[..., Any], tmp_path: Path) -> None:
+    lines = ["audio,text,emotion,speaker"]
+    for number, speaker in enumerate(("Ada", "Ben", "Ada")):
+        soundfile.write(tmp_path / f"{number}.wav", tone(), RATE_HZ)
+        lines.append(f"{number}.wav,text {number},happiness,{speaker}")
+    (tmp_path / "utterances.csv").write_text("\n".join(lines))
+    named = {row["speaker"] for row in read(tmp_path)}
+    ben = next(name for name in named if "Ben" in name)
+    forgotten.write(Ledger().with_removed("speaker", [ben]))
+    assert {row["speaker"] for row in read(tmp_path)} == named - {ben}
+    table = tables.read(paths.rejected("corpus@mine"), tables.REJECTED).to_pylist()
+    assert [row["reason"] for row in table] == ["forgotten"]
+    assert "Ben" not in str(table)
 
 
 def test_nothing_to_read_says_why(read: Callable[..., Any], tmp_path: Path) -> None:

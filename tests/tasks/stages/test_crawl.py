@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from tasks.core import bugs, config, each, memo, paths, results, tables
+from tasks.core import bugs, config, each, forgotten, memo, paths, results, tables
 from tasks.core.errors import ConfigError, InputError, NotEnoughData
+from tasks.core.forgotten import Ledger
 from tasks.core.outcomes import ItemsFailed
 from tasks.fetching import client, failures
+from tasks.fetching.lists import ListEntry
 from tasks.media import decode
 from tasks.stages import crawl
 
@@ -488,6 +490,29 @@ def test_a_feed_is_expanded_in_each_run(crawled: Run, site: Any, sound: Callable
     assert len(crawled([feed("one")], [test])) == 2
     assert len(crawled([feed("one", "three")], [test])) == 3
     assert site.requests["/one.wav"] == 1
+
+
+def test_removed_videos_do_not_come_back(crawled: Run, site: Any, sound: Callable[..., bytes]) -> None:
+    for name, duration_s in (("one", 1.5), ("three", 1.2), ("four", 1.1)):
+        site.interview(name, sound(duration_s))
+    items = "".join(f"<item><title>{n}</title><link>{site.url(f'/watch/{n}')}</link></item>" for n in ("one", "three"))
+    feed = site.add("/feed", f"<rss><channel><title>feed</title>{items}</channel></rss>", "text/xml")
+    Path("data").mkdir()
+    ledger = Ledger().with_removed(
+        "video", [ListEntry("", "", site.url(f"/watch/{n}"), "").video for n in ("three", "four")]
+    )
+    forgotten.write(ledger)
+    rows = crawled([feed, site.url("/watch/four")], [site.interview("two", sound(1.0))])
+    assert [row["title"] for row in rows] == ["About two", "About one"]
+    assert reasons() == {"forgotten"}
+    assert len(rejected()) == 2
+    assert (site.requests["/three.wav"], site.requests["/watch/four"]) == (0, 0)
+    # neither the table of rejects nor the cache names them
+    content = paths.rejected("crawl").read_bytes() + b"".join(entry.path.read_bytes() for entry in memo.entries())
+    assert b"/watch/three" not in content
+    table = tables.read(paths.rejected("crawl"), tables.REJECTED).to_pylist()
+    assert not any("watch" in str(cell) for row in table for cell in row.values())
+    assert any("data/train.txt, row 2: removed on request on" in row["detail"] for row in table)
 
 
 def test_the_same_video_twice_in_a_list_is_fetched_once(crawled: Run, site: Any, sound: Callable[..., bytes]) -> None:
