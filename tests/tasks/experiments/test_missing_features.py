@@ -147,7 +147,7 @@ def test_the_page_tells_where_the_attention_goes(toy: Toy) -> None:
 def test_the_page_shows_how_learning_rates_were_found(toy: Toy) -> None:
     run(toy(**{**BOTH, "protocol": "official", "model": {**SMALL, "find_learning_rate": True, "batch_size": 4}}))
     page = paths.page("trial").read_text()
-    assert page.count("Learning-rate search") == 1
+    assert page.count("<figcaption>Learning-rate search") == 1
     branches = {
         "vector": {"name": "feed-forward", "hidden": [4], "epochs": 1, "find_learning_rate": True},
         "sequence": {"name": "bilstm", "hidden": [4], "epochs": 1, "find_learning_rate": True},

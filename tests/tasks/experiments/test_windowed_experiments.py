@@ -169,4 +169,4 @@ def test_from_each_corpus_to_each_other_over_the_emotions_they_share(toy: Toy) -
     assert found["outputs"] == ["anger", "happiness"]
     assert [one["fold"] for one in found["folds"]] == ["other → toy", "toy → other"]
     assert found["scores"]["uar"]["value"] == pytest.approx(np.mean([one["uar"] for one in found["folds"]]))
-    assert "Trained on one corpus, tested on another" in paths.page("trial").read_text()
+    assert ", trained on one corpus, tested on another" in paths.page("trial").read_text()
