@@ -1,8 +1,9 @@
-"""`undertone annotate …`: serve the listening page for a project or a folder, export and import ratings."""
+"""`undertone annotate …`: serve the listening page for a project or a folder, export, import and report ratings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from tasks.annotate.candidates import Candidate
+    from tasks.annotate.class_definitions import RatingQuestion
     from tasks.annotate.listening_session import ListeningSession
     from tasks.annotate.rated_segments import RatedSegment, Segment, SegmentId
     from tasks.annotate.store import Store
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _N = 100
 """Number of a project's segments in the queue, if none is given."""
+_PRACTICE = 3
 _RESAMPLES, _CONFIDENCE = 1000, 0.95
 _MEASURES = {"percent": "agreement", "kappa": "Fleiss' kappa", "alpha": "Krippendorff's alpha"}
 
@@ -40,6 +43,33 @@ SeedOption = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class PageOptions:
+    """Options of the page that do not depend on what is rated.
+
+    Args:
+        address: host and port
+        adjudicates: whether ties are decided
+        n_practice: number of clips for practice
+        n_repeats: number of repeated clips; None: the default
+        share: of a clip that has to be played
+    """
+
+    address: tuple[str, int]
+    adjudicates: bool
+    n_practice: int
+    n_repeats: int | None
+    share: float
+
+    def repeats_of(self, n: int) -> int:
+        """Return the number of repeated clips in a queue of `n`."""
+        from tasks.annotate import schedule
+
+        if self.adjudicates:
+            return 0
+        return schedule.usual_repeats(n) if self.n_repeats is None else self.n_repeats
+
+
 @app.callback(invoke_without_command=True)
 def annotate(
     context: typer.Context,
@@ -60,12 +90,29 @@ def annotate(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Ratings of --media; by default ratings.csv in the folder.")
     ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Classes of --media, with commas between them; by default the three sentiments.")
+    ] = None,
+    definitions: Annotated[
+        Path | None, typer.Option(help="YAML file with question, instructions and definitions of the classes.")
+    ] = None,
+    practice: Annotated[
+        int, typer.Option(min=0, max=20, help="Number of clips to begin with that count nowhere.")
+    ] = _PRACTICE,
+    repeats: Annotated[
+        int | None,
+        typer.Option(min=0, help="Number of clips that come twice, for consistency. Default: one in ten, at most 10."),
+    ] = None,
+    least_played: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of a clip that has to be played before it can be rated.")
+    ] = 1.0,
 ) -> None:
-    """Serve the listening page until Ctrl-C. Keys: 1, 2, 3 rate, space plays, u undoes, 0 skips.
+    """Serve the listening page until Ctrl-C. Keys: 1, 2, 3 rate, space plays, u undoes, 0 skips, ? shows the classes.
 
     Several people can listen at the same time, each under a name, and continue
-    later. They never see the weak labels. Every rating is saved immediately in
-    data/annotate/votes.sqlite. At start and end, data/listeners/annotated.csv
+    later. They never see the weak labels. A clip can be rated once it was
+    played to its end. Every rating is saved immediately, with the seconds
+    played, in data/annotate/votes.sqlite. At start and end, data/listeners/annotated.csv
     is written, which the scores against listeners are computed from.
 
     With --media, the files of a folder are rated, without a project.
@@ -76,14 +123,16 @@ def annotate(
     """
     if context.invoked_subcommand is not None:
         return
-    address = (host, port)
+    page = PageOptions((host, port), adjudicate, 0 if adjudicate else practice, repeats, least_played)
     if media is not None:
         _demand_none({"--split": split != "test", "--text": text, "--order": order not in ("stratified", "random")})
-        _rate_folder(media, out or media / "ratings.csv", n=n, seed=seed, adjudicate=adjudicate, address=address)
+        question = _question(labels, definitions)
+        _rate_folder(media, out or media / "ratings.csv", n=n, seed=seed, question=question, page=page)
         return
     from tasks.annotate import candidates, rating_files
     from tasks.annotate.listening_session import ListeningSession
 
+    asked = _sentiment_question(labels, definitions)
     available = candidates.load()
     with rating_files.open_store([candidate.segment for candidate in available]) as store:
         rating_files.publish(store)
@@ -91,8 +140,12 @@ def annotate(
             queue, raters = _ties(available, store.rated_segments(), seed)
         else:
             queue, raters = _queue(available, order, n or _N, split, seed), None
-        session = ListeningSession(store, queue, candidates.sounds(queue), text, raters)
-        _serve(session, f"{len(queue)} segments {'with ties' if adjudicate else 'to rate'}", address)
+        exercises = _practice(available, queue, page.n_practice, seed)
+        sounds = candidates.sounds([*queue, *exercises])
+        session = ListeningSession(
+            store, queue, sounds, text, raters, exercises, page.repeats_of(len(queue)), asked, least_played
+        )
+        _serve(session, f"{len(queue)} segments {'with ties' if adjudicate else 'to rate'}", page.address)
         _publish(store)
 
 
@@ -104,8 +157,48 @@ def _demand_none(options: Mapping[str, bool]) -> None:
         raise InputError(f"{', '.join(given)}: only for the segments of a project, not with --media")
 
 
+def _question(labels: str | None, definitions: Path | None) -> RatingQuestion | None:
+    """Return what the options ask; None without any."""
+    from tasks.annotate import class_definitions
+    from tasks.core.errors import InputError
+
+    by_labels = None if labels is None else class_definitions.of_labels(labels.split(","))
+    if definitions is None:
+        return by_labels
+    question = class_definitions.read(definitions)
+    if by_labels is not None and by_labels.names != question.names:
+        raise InputError(f"{definitions}: defines {', '.join(question.names)}, but --labels has {labels}")
+    return question
+
+
+def _sentiment_question(labels: str | None, definitions: Path | None) -> RatingQuestion:
+    """Return the question on a project's segments, whose classes are the three sentiments."""
+    from tasks.annotate import class_definitions
+    from tasks.core import tables
+    from tasks.core.errors import InputError
+
+    question = _question(labels, definitions) or class_definitions.SENTIMENT
+    if question.names != tables.SENTIMENTS:
+        raise InputError(
+            f"found the classes {', '.join(question.names)}: segments of a project are rated as "
+            f"{', '.join(tables.SENTIMENTS)}, in this order; other classes are for --media"
+        )
+    return question
+
+
+def _practice(available: Sequence[Candidate], queue: Sequence[Segment], n: int, seed: int) -> list[Segment]:
+    """Return segments that are not in the queue, those of another split than the queue's first."""
+    from tasks.annotate.queue import at_random
+
+    splits = {candidate.segment.id: candidate.split for candidate in available}
+    rated_splits = {splits[segment.id] for segment in queue if segment.id in splits}
+    queued = {segment.id for segment in queue}
+    rest = [candidate for candidate in at_random(available, seed) if candidate.segment.id not in queued]
+    return [item.segment for item in sorted(rest, key=lambda item: item.split in rated_splits)[:n]]
+
+
 def _rate_folder(
-    media: Path, target: Path, *, n: int | None, seed: int, adjudicate: bool, address: tuple[str, int]
+    media: Path, target: Path, *, n: int | None, seed: int, question: RatingQuestion | None, page: PageOptions
 ) -> None:
     """Serve the files of a folder, and write their ratings at start and end."""
     import tempfile
@@ -115,43 +208,54 @@ def _rate_folder(
     from tasks.core.errors import NotEnoughData
 
     with tempfile.TemporaryDirectory(prefix="undertone-") as decoded:
-        queue = media_folder.load(media, n=n, seed=seed, decoded=Path(decoded))
+        queue = media_folder.load(media, n=n, seed=seed, decoded=Path(decoded), n_practice=page.n_practice)
         for name, reason in queue.unusable:
             typer.echo(f"not played: {name}: {reason}", err=True)
         with media_folder.open_store(target) as store:
             rating_files.publish(store, target)
+            asked = media_folder.settled_question(store, target, question)
             segments, raters = queue.segments, None
-            if adjudicate:
+            if page.adjudicates:
                 tied = {item.segment.id: item for item in store.rated_segments() if item.ties and not item.adjudication}
                 segments = tuple(segment for segment in segments if segment.id in tied)
                 raters = {segment.id: frozenset(tied[segment.id].ratings) for segment in segments}
                 if not segments:
                     raise NotEnoughData("no file's ratings tie, so there is nothing to decide")
-            session = ListeningSession(store, segments, queue.sounds, with_text=False, raters=raters)
+            repeats = page.repeats_of(len(segments))
+            session = ListeningSession(
+                store, segments, queue.sounds, False, raters, queue.practice, repeats, asked, page.share
+            )
             of_all = f" of {queue.n_files}" if len(segments) < queue.n_files else ""
-            kind = "with ties" if adjudicate else "to rate"
-            _serve(session, f"{len(segments)}{of_all} files {kind}", address)
+            kind = "with ties" if page.adjudicates else "to rate"
+            practice = f", {len(queue.practice)} for practice" if queue.practice else ""
+            _serve(session, f"{len(segments)}{of_all} files {kind}{practice}", page.address)
             if path := rating_files.publish(store, target):
                 kept = media_folder.store_path(target).name
                 typer.echo(f"\nWritten: {path}. {kept} holds every rating: with it, the same command continues.")
-                _show_agreement(media_folder.labelled(store.rated_segments()))
+                _show_listeners(store.rated_segments(), "files")
 
 
-def _show_agreement(ratings: Sequence[Mapping[str, str]]) -> None:
-    """Print how much several listeners agree."""
+def _show_listeners(rated: Sequence[RatedSegment], kind: str) -> None:
+    """Print figures of each listener, and how much several agree."""
     import numpy as np
 
+    from flows.cli.screens import listeners as screen
+    from tasks.annotate import rater_report
+    from tasks.annotate.media_folder import labelled
     from tasks.evaluation.scores import Bootstrap
     from tasks.labelling.people import agreement
 
-    listeners = sorted({name for row in ratings for name in row})
-    shared = [row for row in ratings if len(row) > 1]
+    bootstrap = Bootstrap(_RESAMPLES, _CONFIDENCE, 1)
+    if checks := rater_report.checks(rated, bootstrap):
+        screen.checks(checks)
+    ratings = labelled(rated)
+    shared = [item for item in rated if sum(label is not None for label in item.ratings.values()) > 1]
     if not shared:
         return
-    numbers = np.arange(len(ratings)).astype(str)
-    measures = agreement.measures(ratings, numbers, Bootstrap(_RESAMPLES, _CONFIDENCE, 1))
+    videos = np.array([item.segment.video_id for item in rated if any(item.ratings.values())], dtype=str)
+    measures = agreement.measures(ratings, videos, bootstrap)
     words = "; ".join(f"{_MEASURES[name]} {_interval(measures[name])}" for name in _MEASURES)
-    typer.echo(f"{len(listeners)} listeners, {len(shared)} files with two ratings or more: {words}")
+    typer.echo(f"{len(checks)} listeners, {len(shared)} {kind} with two ratings or more: {words}")
 
 
 def _interval(estimate: Estimate) -> str:
@@ -235,6 +339,38 @@ def import_ratings(
         typer.echo(f"{changed} new ratings and adjudications from {file}")
         if path := rating_files.publish(store, overwrite=file.resolve() == paths.ANNOTATED.resolve()):
             typer.echo(f"Written: {path}")
+
+
+@app.command("report")
+def report_listeners(
+    media: Annotated[
+        Path | None, typer.Option(help="Folder of sound files that were rated; by default the project's segments.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Ratings of --media; by default ratings.csv in the folder.")
+    ] = None,
+) -> None:
+    """Print each listener's playing time, answers, consistency and agreement, and signs of carelessness.
+
+    Ratings are only reported: all of them count as before.
+
+    Example: [bold]undertone annotate report[/]
+    """
+    from tasks.annotate import media_folder
+    from tasks.annotate.store import Store
+    from tasks.core import paths
+    from tasks.core.errors import NotEnoughData
+
+    path = paths.RATING_STORE
+    if media is not None or out is not None:
+        path = media_folder.store_path(out or (media or Path()) / media_folder.NAME)
+    if not path.exists():
+        raise NotEnoughData(f"{path}: there are no ratings yet; collect some with undertone annotate")
+    with Store(path) as store:
+        rated = store.rated_segments()
+    if not any(any(item.ratings.values()) for item in rated):
+        raise NotEnoughData(f"{path}: there are no ratings yet; collect some with undertone annotate")
+    _show_listeners(rated, "clips")
 
 
 def _queue(available: Sequence[Candidate], order: str, n: int, split: str, seed: int) -> list[Segment]:

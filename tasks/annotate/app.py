@@ -1,14 +1,14 @@
-"""Web application of the listening page: the page, its sounds, and the three API calls it makes."""
+"""Web application of the listening page: the page, its sounds, and the four API calls it makes."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.annotate import access
 from tasks.annotate.access import AccessRules
@@ -19,9 +19,10 @@ from tasks.pages.common import templating
 
 _MAX_BODY_BYTES = 16 * 1024
 _EXPECTED = (
-    "The request is malformed. Expected: a JSON object with the text `listener`, and for ratings the text `key` and "
-    "`label`, which is negative, neutral, positive or null."
+    "The request is malformed. Expected: a JSON object with the text `listener`; for playback the text `key`; for "
+    "ratings also `label`, the name of a class or null, and `played_s`, seconds that the clip was played before."
 )
+_DAY_S = 86_400.0
 _Next = Callable[[Request], Awaitable[Response]]
 
 
@@ -32,11 +33,17 @@ class ListenerRequest(BaseModel):
     listener: str
 
 
-class RatingRequest(ListenerRequest):
-    """Body of `rate`; the label is None if the listener cannot tell."""
+class PlayRequest(ListenerRequest):
+    """Body of `play`, sent whenever the clip begins."""
 
     key: str
-    label: Literal["negative", "neutral", "positive"] | None
+
+
+class RatingRequest(PlayRequest):
+    """Body of `rate`; the label is None if the listener cannot tell. Without playing time, nothing was played."""
+
+    label: str | None
+    played_s: Annotated[float, Field(ge=0, le=_DAY_S, allow_inf_nan=False)] = 0.0
 
 
 def make(session: ListeningSession, rules: AccessRules) -> FastAPI:
@@ -88,17 +95,23 @@ def make(session: ListeningSession, rules: AccessRules) -> FastAPI:
 
     @app.get("/audio/{key}.flac")
     def sound(key: str) -> Response:
-        if key not in session.sounds:
+        flac = session.sound(key)
+        if flac is None:
             return Response("no such segment", 404, media_type="text/plain")
-        return Response(session.sounds[key], media_type="audio/flac")
+        return Response(flac, media_type="audio/flac")
 
     @app.post("/api/state")
     def state(request: ListenerRequest) -> dict[str, Any]:
         return session.state(request.listener)
 
+    @app.post("/api/play")
+    def play(request: PlayRequest) -> dict[str, Any]:
+        session.play(request.listener, request.key)
+        return {}
+
     @app.post("/api/rate")
     def rate(request: RatingRequest) -> dict[str, Any]:
-        return session.rate(request.listener, request.key, request.label)
+        return session.rate(request.listener, request.key, request.label, request.played_s)
 
     @app.post("/api/undo")
     def undo(request: ListenerRequest) -> dict[str, Any]:
@@ -109,7 +122,14 @@ def make(session: ListeningSession, rules: AccessRules) -> FastAPI:
 
 def _files(session: ListeningSession) -> dict[str, Callable[[], Response]]:
     templates = templating.environment()
-    page = templates.get_template("annotate/templates/annotate.html").render(adjudicating=session.raters is not None)
+    page = templates.get_template("annotate/templates/annotate.html").render(
+        adjudicating=session.raters is not None,
+        question=session.question,
+        marks=templating.MARKS,
+        share=session.share,
+        n_practice=len(session.practice),
+        with_text=session.with_text,
+    )
     style = templates.get_template("annotate/templates/annotate.css").render()
     script = templates.get_template("annotate/templates/annotate.js").render()
     return {

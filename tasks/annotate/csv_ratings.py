@@ -1,4 +1,8 @@
-"""CSV files of ratings, which `evaluate` reads: `Id,start_s,end_s,<one column per listener>,[adjudicated],text`."""
+"""CSV files of ratings, which stages read: `Id,start_s,end_s,<one column per listener>,[adjudicated],text`.
+
+After the text follow, for listeners of whom it is stored, `NAME:played_s`, `NAME:plays` and `NAME:again`
+(`tasks.labelling.people.ratings`).
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,12 @@ def write(path: Path, rated: Sequence[RatedSegment]) -> None:
     if not names:
         raise InputError(f"{path}: there are no ratings yet, so there is nothing to write")
     with_adjudication = any(segment.adjudication for segment in rated)
-    tables.write_csv(path, [_cells(segment, names, with_adjudication) for segment in rated])
+    played = sorted({name for segment in rated for name in segment.playback if name in names})
+    repeated = sorted({name for segment in rated for name in segment.again if name in names})
+    tables.write_csv(
+        path,
+        [{**_cells(item, names, with_adjudication), **_further_cells(item, played, repeated)} for item in rated],
+    )
 
 
 def read(path: Path, segments: Iterable[Segment]) -> list[RatedSegment]:
@@ -52,7 +61,8 @@ def read(path: Path, segments: Iterable[Segment]) -> list[RatedSegment]:
         labels: dict[str, str | None] = {**span.ratings, **dict.fromkeys(skipped)}
         cell = row.get(ratings.ADJUDICATED, "")
         adjudication = Adjudication(UNNAMED, span.adjudicated) if cell else None
-        rated.append(RatedSegment(lookup.segment(span, row.get("text", "")), labels, adjudication))
+        segment = lookup.segment(span, row.get("text", ""))
+        rated.append(RatedSegment(segment, labels, adjudication, span.playback, span.again))
     return rated
 
 
@@ -97,6 +107,17 @@ def _cells(rated: RatedSegment, names: Sequence[str], with_adjudication: bool) -
     if with_adjudication:
         cells[ratings.ADJUDICATED] = _cell(rated.adjudication.label) if rated.adjudication else ""
     return {**cells, "text": segment.text}
+
+
+def _further_cells(rated: RatedSegment, played: Sequence[str], repeated: Sequence[str]) -> dict[str, str]:
+    cells = {}
+    for name in played:
+        playback = rated.playback.get(name)
+        cells[f"{name}{ratings.SEPARATOR}{ratings.PLAYED_S}"] = "" if playback is None else repr(playback.played_s)
+        cells[f"{name}{ratings.SEPARATOR}{ratings.PLAYS}"] = "" if playback is None else str(playback.plays)
+    for name in repeated:
+        cells[f"{name}{ratings.SEPARATOR}{ratings.AGAIN}"] = _cell(rated.again[name]) if name in rated.again else ""
+    return cells
 
 
 def _cell(label: str | None) -> str:

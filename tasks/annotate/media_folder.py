@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from tasks.annotate import class_definitions
+from tasks.annotate.class_definitions import RatingQuestion
 from tasks.annotate.rated_segments import RatedSegment, Segment, SegmentId
 from tasks.annotate.store import Store
 from tasks.core.errors import AudioError, InputError, NotEnoughData
@@ -22,6 +24,7 @@ from tasks.media import decode
 LONGEST_S = 600.0
 """A rating is about a whole file: longer ones have to be cut first."""
 NAME = "ratings.csv"
+_CLASSES = "classes"
 
 
 class FlacFiles(Mapping[str, bytes]):
@@ -53,22 +56,27 @@ class MediaQueue:
         sounds: FLAC by `SegmentId.key`
         n_files: number of media files in the folder
         unusable: files that cannot be played, and why
+        practice: segments of files that are not among those to rate
     """
 
     segments: tuple[Segment, ...]
     sounds: Mapping[str, bytes]
     n_files: int
     unusable: tuple[tuple[str, str], ...]
+    practice: tuple[Segment, ...] = ()
 
 
-def load(folder: Path, *, n: int | None, seed: int, decoded: Path) -> MediaQueue:
+def load(folder: Path, *, n: int | None, seed: int, decoded: Path, n_practice: int = 0) -> MediaQueue:
     """Decode the files of a folder, in an order by a hash of seed and name, which a further file does not change.
+
+    Files for practice are the next in this order, so there are none if all files are to be rated.
 
     Args:
         folder: of media files, with subfolders
         n: number of files in the queue; None: all
         seed: of the order
         decoded: folder for the decoded sound
+        n_practice: number of further files for practice
 
     Raises:
         InputError: if there is no such folder, or it has no media file
@@ -82,7 +90,8 @@ def load(folder: Path, *, n: int | None, seed: int, decoded: Path) -> MediaQueue
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         remaining = iter(order)
         # several rounds: for each file that cannot be played, another one is taken
-        while part := list(islice(remaining, None if n is None else n - len(segments))):
+        wanted = None if n is None else n + n_practice
+        while part := list(islice(remaining, None if wanted is None else wanted - len(segments))):
             for path, outcome in zip(part, pool.map(_decode, part, map(targets.__getitem__, part)), strict=True):
                 if isinstance(outcome, str):
                     unusable.append((names[path], outcome))
@@ -93,7 +102,9 @@ def load(folder: Path, *, n: int | None, seed: int, decoded: Path) -> MediaQueue
     if not segments:
         listed = "; ".join(f"{name}: {reason}" for name, reason in unusable[:3])
         raise NotEnoughData(f"{folder}: no file can be played: {listed}")
-    return MediaQueue(tuple(segments), FlacFiles(sounds), len(files), tuple(unusable))
+    return MediaQueue(
+        tuple(segments[:n]), FlacFiles(sounds), len(files), tuple(unusable), tuple(segments[n:] if n else ())
+    )
 
 
 def open_store(target: Path) -> Store:
@@ -122,6 +133,30 @@ def open_store(target: Path) -> Store:
     if not is_writable:
         raise InputError(f"{path.parent} cannot be written to; choose another place for the ratings: -o FILE")
     return Store(path)
+
+
+def settled_question(store: Store, target: Path, wanted: RatingQuestion | None) -> RatingQuestion:
+    """Return what is asked about a folder's files: the same classes for all ratings of a file.
+
+    Args:
+        store: the ratings
+        target: the CSV file, for messages
+        wanted: from the command line; None: the classes of the stored ratings, or else the three sentiments
+
+    Raises:
+        InputError: if there are ratings with other classes
+    """
+    noted = store.note(_CLASSES)
+    if wanted is None:
+        wanted = class_definitions.of_labels(noted.split(",")) if noted else class_definitions.SENTIMENT
+    names = ",".join(wanted.names)
+    if noted is not None and noted != names and store.rated_segments():
+        raise InputError(
+            f"{target}: has ratings with the classes {noted}, found {names}; continue with the same classes, or choose "
+            "another file: -o FILE"
+        )
+    store.set_note(_CLASSES, names)
+    return wanted
 
 
 def store_path(target: Path) -> Path:

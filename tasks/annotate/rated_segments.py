@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from tasks.core.errors import InputError
 from tasks.labelling.people import ratings
+from tasks.labelling.people.ratings import Playback
 
 _NAME = re.compile(r"[^\W\d_][\w .@+-]{0,62}[\w.]|[^\W\d_]")
 EMAIL_SUFFIX = "@undertone.invalid"
@@ -59,11 +60,15 @@ class RatedSegment:
         segment: the segment
         ratings: listener to label; None if they could not tell and skipped it
         adjudication: of a tie, if there is one; it does not count as a listener's rating
+        playback: listener to how they played the segment; not of ratings from other programs
+        again: listener to label of the hidden repetition, which is no further rating
     """
 
     segment: Segment
     ratings: Mapping[str, str | None] = field(default_factory=dict)
     adjudication: Adjudication | None = None
+    playback: Mapping[str, Playback] = field(default_factory=dict)
+    again: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def ties(self) -> bool:

@@ -2,7 +2,8 @@
 
 The key of a rating is the listener, the utterance and its cut (start, end). If a segment is cut differently it has no
 ratings, and those of its old sound stay with the old cut. Tables and columns keep their first names (a rating is a row
-of `votes`, an adjudication one of `verdicts`), so that existing files can be opened.
+of `votes`, an adjudication one of `verdicts`), so that existing files can be opened. Ratings of practice items and of
+hidden repetitions are in tables of their own, so that they never count as ratings.
 """
 
 from __future__ import annotations
@@ -10,33 +11,49 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 
 from tasks.annotate.rated_segments import UNNAMED, Adjudication, RatedSegment, Segment, SegmentId
 from tasks.core.errors import InputError
+from tasks.labelling.people.ratings import Playback
 
-_VERSION = 1
+_VERSION = 2
 _BUSY_S = 30.0
 _TABLES = """
 CREATE TABLE segments (
     id INTEGER PRIMARY KEY, utterance_id TEXT NOT NULL, start_s REAL NOT NULL, end_s REAL NOT NULL,
     video_id TEXT NOT NULL, text TEXT NOT NULL, UNIQUE (utterance_id, start_s, end_s)
 );
-CREATE TABLE votes (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, segment INTEGER NOT NULL REFERENCES segments, listener TEXT NOT NULL,
-    label TEXT CHECK (label IN ('negative', 'neutral', 'positive')), at TEXT NOT NULL, UNIQUE (segment, listener)
-);
-CREATE TABLE verdicts (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, segment INTEGER NOT NULL UNIQUE REFERENCES segments, listener TEXT NOT NULL,
-    label TEXT CHECK (label IN ('negative', 'neutral', 'positive')), at TEXT NOT NULL
-);
 CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+_LABEL_TABLE = """
+CREATE TABLE {name} (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, segment INTEGER NOT NULL REFERENCES segments, listener TEXT NOT NULL,
+    label TEXT, at TEXT NOT NULL, played_s REAL, plays INTEGER, UNIQUE ({key})
+)
+"""
+_KEYS = {
+    "votes": "segment, listener",
+    "verdicts": "segment",
+    "repeats": "segment, listener",
+    "practice": "segment, listener",
+}
+_ADD_PLAYBACK = "UPDATE votes SET played_s = ?, plays = ? WHERE segment = ? AND listener = ? AND played_s IS NULL"
 _SEGMENT_NUMBER = "SELECT id FROM segments WHERE (utterance_id, start_s, end_s) = (?, ?, ?)"
+
+
+class Counts(StrEnum):
+    """Tables of labels, by what a label counts as."""
+
+    RATING = "votes"
+    ADJUDICATION = "verdicts"
+    REPETITION = "repeats"
+    PRACTICE = "practice"
 
 
 class Store:
@@ -73,59 +90,62 @@ class Store:
         """Close the file."""
         self._connection.close()
 
-    def rate(self, segment: Segment, listener: str, label: str | None) -> bool:
-        """Save a rating unless the listener already has one; return whether it is new.
+    def rate(
+        self,
+        segment: Segment,
+        listener: str,
+        label: str | None,
+        playback: Playback | None = None,
+        counts: Counts = Counts.RATING,
+    ) -> bool:
+        """Save a label unless the listener (of an adjudication: anyone) already gave one; return whether it is new.
 
         Args:
             segment: the rated segment
             listener: a name from `checked_name`
             label: None if they cannot tell
+            playback: how it was played before
+            counts: whether it is a rating, an adjudication, a repetition or practice
         """
-        return self._insert("votes", segment, listener, label)
+        played = (None, None) if playback is None else (playback.played_s, playback.plays)
+        with self._transaction() as run:
+            values = (_segment_number(run, segment), listener, label, _now(), *played)
+            return run.execute(_insert_sql(counts, "OR IGNORE"), values).rowcount == 1
 
-    def adjudicate(self, segment: Segment, by: str, label: str | None) -> bool:
-        """Save the adjudication of a tie unless there is one; return whether it is new.
-
-        Args:
-            segment: the adjudicated segment
-            by: a name from `checked_name`
-            label: None if they cannot tell
-        """
-        return self._insert("verdicts", segment, by, label)
-
-    def undo_rating(self, listener: str, among: Collection[SegmentId]) -> bool:
-        """Delete a listener's last rating among some segments; return whether there was one.
+    def undo(self, listener: str, among: Mapping[Counts, Collection[SegmentId]]) -> bool:
+        """Delete a listener's last label among some segments; return whether there was one.
 
         Args:
             listener: a name from `checked_name`
-            among: the segments
+            among: table → segments
         """
-        return self._delete_last("votes", listener, among)
+        with self._transaction() as run:
+            latest = [
+                (at, number, table)
+                for table, segments in among.items()
+                for at, number in _latest(run, table, listener, segments)
+            ]
+            if latest:
+                _, number, table = max(latest)
+                run.execute(f"DELETE FROM {table} WHERE id = ?", (number,))  # noqa: S608
+        return bool(latest)
 
-    def undo_adjudication(self, by: str, among: Collection[SegmentId]) -> bool:
-        """Delete a person's last adjudication among some segments; return whether there was one.
+    def rated(self, listener: str, counts: Counts = Counts.RATING) -> set[SegmentId]:
+        """Return the segments that a listener gave a label or skipped.
 
         Args:
-            by: a name from `checked_name`
-            among: the segments
+            listener: whose labels
+            counts: of which kind
         """
-        return self._delete_last("verdicts", by, among)
-
-    def rated(self, listener: str) -> set[SegmentId]:
-        """Return the segments that a listener rated or skipped.
-
-        Args:
-            listener: whose ratings
-        """
-        return self._ids("votes WHERE listener = ?", listener)
+        return self._ids(f"{counts} WHERE listener = ?", listener)
 
     def adjudicated(self) -> set[SegmentId]:
         """Return the segments with an adjudication."""
-        return self._ids("verdicts")
+        return self._ids(Counts.ADJUDICATION)
 
     def listeners(self) -> list[str]:
-        """Return the names of everyone who rated or adjudicated, sorted."""
-        names = "SELECT listener FROM votes UNION SELECT listener FROM verdicts"
+        """Return the names of everyone who rated, practised or adjudicated, sorted."""
+        names = " UNION ".join(f"SELECT listener FROM {table}" for table in Counts)  # noqa: S608
         with self._lock:
             return sorted(name for (name,) in self._connection.execute(names).fetchall())
 
@@ -133,17 +153,27 @@ class Store:
         """Return all segments with a rating or an adjudication, by video and time, listeners by name."""
         with self._transaction() as run:
             segments = run.execute("SELECT id, utterance_id, start_s, end_s, video_id, text FROM segments").fetchall()
-            votes = run.execute("SELECT segment, listener, label FROM votes ORDER BY listener").fetchall()
+            columns = "segment, listener, label, played_s, plays"
+            votes = run.execute(f"SELECT {columns} FROM votes ORDER BY listener").fetchall()  # noqa: S608
             verdicts = run.execute("SELECT segment, listener, label FROM verdicts").fetchall()
+            repeats = run.execute("SELECT segment, listener, label FROM repeats ORDER BY listener").fetchall()
         ratings: dict[int, dict[str, str | None]] = {}
-        for number, listener, label in votes:
+        playback: dict[int, dict[str, Playback]] = {}
+        again: dict[int, dict[str, str | None]] = {}
+        for number, listener, label, played_s, plays in votes:
             ratings.setdefault(number, {})[listener] = label
+            if played_s is not None:
+                playback.setdefault(number, {})[listener] = Playback(played_s, plays)
+        for number, listener, label in repeats:
+            again.setdefault(number, {})[listener] = label
         adjudications = {number: Adjudication(by, label) for number, by, label in verdicts}
         rated = [
             RatedSegment(
                 Segment(SegmentId(utterance_id, start_s, end_s), video, text),
                 ratings.get(number, {}),
                 adjudications.get(number),
+                playback.get(number, {}),
+                again.get(number, {}),
             )
             for number, utterance_id, start_s, end_s, video, text in segments
             if number in ratings or number in adjudications
@@ -151,7 +181,9 @@ class Store:
         return sorted(rated, key=_video_and_time)
 
     def merge(self, rated: Sequence[RatedSegment], *, replace: bool = False) -> int:
-        """Add ratings and adjudications, all or none; equal ones are no change.
+        """Add ratings, adjudications and repeated ratings, all or none; equal ones are no change.
+
+        Playback is added to an equal rating that lacks it.
 
         A CSV file does not name the person who adjudicated: such an adjudication equals any of the same label, and a
         name takes the place of none.
@@ -170,15 +202,16 @@ class Store:
         with self._transaction() as run:
             for position, item in enumerate(rated, start=1):
                 number = _segment_number(run, item.segment)
-                rows = [("votes", listener, label) for listener, label in item.ratings.items()]
-                rows += [("verdicts", item.adjudication.by, item.adjudication.label)] if item.adjudication else []
-                for table, listener, label in rows:
+                for table, listener, label in _label_rows(item):
+                    played = _played(item, listener) if table is Counts.RATING else (None, None)
                     stored = _stored(run, table, number, listener)
                     if stored is not None and _says_no_more((listener, label), stored):
+                        if played[0] is not None:
+                            run.execute(_ADD_PLAYBACK, (*played, number, listener))
                         continue
                     if stored is not None and not replace and not _says_no_more(stored, (listener, label)):
                         raise InputError(_conflict(position, item.segment, (listener, label), stored))
-                    run.execute(_insert_sql(table, "OR REPLACE"), (number, listener, label, _now()))
+                    run.execute(_insert_sql(table, "OR REPLACE"), (number, listener, label, _now(), *played))
                     changed += 1
         return changed
 
@@ -212,9 +245,12 @@ class Store:
             if version == 0:
                 for statement in filter(str.strip, _TABLES.split(";")):
                     run.execute(statement)
-                run.execute(f"PRAGMA user_version = {_VERSION}")
+                _make_label_tables(run, Counts)
+            elif version == 1:
+                _upgrade(run)
             elif version != _VERSION:
                 raise InputError(f"{path}: written by another undertone (version {version}, expected {_VERSION})")
+            run.execute(f"PRAGMA user_version = {_VERSION}")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -229,23 +265,49 @@ class Store:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def _insert(self, table: str, segment: Segment, listener: str, label: str | None) -> bool:
-        with self._transaction() as run:
-            values = (_segment_number(run, segment), listener, label, _now())
-            return run.execute(_insert_sql(table, "OR IGNORE"), values).rowcount == 1
-
-    def _delete_last(self, table: str, listener: str, among: Collection[SegmentId]) -> bool:
-        rows = f"SELECT {table}.id, utterance_id, start_s, end_s FROM {table} JOIN segments ON segments.id = segment"  # noqa: S608
-        with self._transaction() as run:
-            newest_first = run.execute(f"{rows} WHERE listener = ? ORDER BY {table}.id DESC", (listener,)).fetchall()
-            last = next((number for number, *segment in newest_first if SegmentId(*segment) in among), None)
-            run.execute(f"DELETE FROM {table} WHERE id = ?", (last,))  # noqa: S608
-        return last is not None
-
     def _ids(self, rows: str, *values: str) -> set[SegmentId]:
         chosen = f"SELECT utterance_id, start_s, end_s FROM segments WHERE id IN (SELECT segment FROM {rows})"  # noqa: S608
         with self._lock:
             return {SegmentId(*row) for row in self._connection.execute(chosen, values)}
+
+
+def _make_label_tables(run: sqlite3.Connection, tables: Iterable[Counts]) -> None:
+    for table in tables:
+        run.execute(_LABEL_TABLE.format(name=table, key=_KEYS[table]))
+
+
+def _upgrade(run: sqlite3.Connection) -> None:
+    """Convert a file of version 1, which has no playback, repetitions and practice, and allows sentiments only."""
+    columns = "id, segment, listener, label, at"
+    for table in (Counts.RATING, Counts.ADJUDICATION):
+        # SQLite cannot drop the CHECK of a column: fill a new table
+        run.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
+        _make_label_tables(run, [table])
+        run.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM old_{table}")  # noqa: S608
+        run.execute(f"DROP TABLE old_{table}")
+    _make_label_tables(run, [Counts.REPETITION, Counts.PRACTICE])
+
+
+def _latest(
+    run: sqlite3.Connection, table: Counts, listener: str, among: Collection[SegmentId]
+) -> list[tuple[str, int]]:
+    """Return time and number of a listener's last label among some segments, if there is one."""
+    rows = f"SELECT at, {table}.id, utterance_id, start_s, end_s FROM {table} JOIN segments ON segments.id = segment"  # noqa: S608
+    newest_first = run.execute(f"{rows} WHERE listener = ? ORDER BY {table}.id DESC", (listener,)).fetchall()
+    return [(at, number) for at, number, *segment in newest_first if SegmentId(*segment) in among][:1]
+
+
+def _label_rows(item: RatedSegment) -> list[tuple[Counts, str, str | None]]:
+    rows = [(Counts.RATING, listener, label) for listener, label in item.ratings.items()]
+    rows += [(Counts.REPETITION, listener, label) for listener, label in item.again.items()]
+    if item.adjudication:
+        rows.append((Counts.ADJUDICATION, item.adjudication.by, item.adjudication.label))
+    return rows
+
+
+def _played(item: RatedSegment, listener: str) -> tuple[float | None, int | None]:
+    playback = item.playback.get(listener)
+    return (None, None) if playback is None else (playback.played_s, playback.plays)
 
 
 def _make_private(path: Path) -> None:
@@ -268,12 +330,12 @@ def _segment_number(run: sqlite3.Connection, segment: Segment) -> int:
     return int(run.execute(_SEGMENT_NUMBER, key).fetchone()[0])
 
 
-def _stored(run: sqlite3.Connection, table: str, number: int, listener: str) -> tuple[str, str | None] | None:
+def _stored(run: sqlite3.Connection, table: Counts, number: int, listener: str) -> tuple[str, str | None] | None:
     """Return (person, label) of the listener's stored rating, or of anyone's stored adjudication."""
-    if table == "verdicts":
+    if table is Counts.ADJUDICATION:
         rows = run.execute("SELECT listener, label FROM verdicts WHERE segment = ?", (number,))
     else:
-        own = "SELECT listener, label FROM votes WHERE segment = ? AND listener = ?"
+        own = f"SELECT listener, label FROM {table} WHERE segment = ? AND listener = ?"  # noqa: S608
         rows = run.execute(own, (number, listener))
     stored: tuple[str, str | None] | None = rows.fetchone()
     return stored
@@ -293,11 +355,13 @@ def _conflict(position: int, segment: Segment, new: tuple[str, str | None], stor
 
 
 def _insert_sql(table: str, otherwise: str) -> str:
-    return f"INSERT {otherwise} INTO {table} (segment, listener, label, at) VALUES (?, ?, ?, ?)"  # noqa: S608
+    columns = "segment, listener, label, at, played_s, plays"
+    return f"INSERT {otherwise} INTO {table} ({columns}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    # microseconds: the order of labels in two tables
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _video_and_time(rated: RatedSegment) -> tuple[str, float, float, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from tasks.core.config import Config
 from tasks.core.each import Each
 from tasks.evaluation.scores import Bootstrap
 from tasks.labelling.base import registry
-from tasks.labelling.people import rating_coverage, ratings
+from tasks.labelling.people import listener_checks, rating_coverage, ratings
 from tasks.labelling.people.rating_coverage import RatingCoverage
 from tasks.labelling.quality import label_quality, threshold
 from tasks.labelling.quality.label_quality import VotedTexts
@@ -43,6 +44,8 @@ def run(config: Config, *, each: Each) -> None:
     report = label_quality.measured(texts, settings.combine, thresholds, bootstrap)
     chosen = texts.combined(settings.combine, thresholds)
     report["ratings"] = covered.to_dict()
+    spans = [span for file in ratings.read_folder(paths.LISTENERS) for span in file.spans]
+    report["listeners"] = [asdict(check) for check in listener_checks.checked(spans, bootstrap)]
     report["licences"] = {name: registry.licence(name) for name in settings.voters}
     report["disagreements"] = [
         {"utterance_id": ids[k], "heard": str(texts.gold[k]), "label": str(chosen.labels[k])}

@@ -109,6 +109,40 @@ def measures(ratings: Sequence[Ratings], videos: Labels, bootstrap: scores.Boots
     return estimates
 
 
+def cohens_kappa(pairs: Sequence[tuple[str, str]], videos: Labels, bootstrap: scores.Bootstrap) -> Estimate:
+    """Return Cohen's kappa of two raters (1960) with its interval over videos; undefined if both use one same class.
+
+    Args:
+        pairs: labels of a clip by the two
+        videos: video of every clip, shape (n_clips,)
+        bootstrap: settings of the interval
+    """
+    labels = sorted({label for pair in pairs for label in pair})
+    places = {label: k for k, label in enumerate(labels)}
+    names, codes = np.unique(np.asarray(videos), return_inverse=True)
+    counts = np.zeros((names.size, len(labels), len(labels)))
+    for code, (first, second) in zip(codes.tolist(), pairs, strict=True):
+        counts[code, places[first], places[second]] += 1
+    value = float(_kappa(counts.sum(axis=0))) if pairs else float("nan")
+    if not np.isfinite(value):
+        return Estimate(None, None, None)
+    if names.size < 2:
+        return Estimate(value, None, None)
+    resampled = _kappa(np.tensordot(bootstrap.weights(names.size), counts, axes=1))
+    low, high = bootstrap.bounds(resampled[np.isfinite(resampled)])
+    return Estimate(value, low, high)
+
+
+def _kappa(counts: _Sums) -> _Sums:
+    """Return Cohen's kappa of tables of counts, shape (…, n_labels, n_labels); NaN: undefined."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = counts / counts.sum(axis=(-2, -1), keepdims=True)
+        equal = np.trace(shares, axis1=-2, axis2=-1)
+        by_chance = (shares.sum(axis=-1) * shares.sum(axis=-2)).sum(axis=-1)
+        kappa: _Sums = np.where(by_chance < 1, (equal - by_chance) / (1 - by_chance), np.nan)
+    return kappa
+
+
 def _macro_f1(pairs: Sequence[tuple[str, str]]) -> float:
     """Return macro F1 of (true, predicted) labels over the labels that occur; symmetric in the two."""
     actual, predicted = (np.array([pair[side] for pair in pairs], dtype=str) for side in (0, 1))

@@ -4,6 +4,9 @@ A file has one row per span of a test video: `Id,start_s,end_s,<one column per l
 the video's Id in its list (`train-7`: in the training list). A rating is negative, neutral or positive; an empty cell
 means no rating, `skipped` that the listener could not tell. Misspelt ratings are corrected if only one label can be
 meant, and every correction is reported. `adjudicated` is the decision of another person on a row whose ratings tie.
+Files of the listening page have further columns for each listener, which are no ratings: `NAME:played_s` and
+`NAME:plays` (how long and how often the sound was played before the rating), and `NAME:again` (the rating of a hidden
+repetition of the item). Older files lack them.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,9 @@ from tasks.core.errors import InputError
 SKIPPED = "skipped"
 """Cell of a listener who could not tell. Counts as no rating; only the annotation store keeps the difference."""
 ADJUDICATED = "adjudicated"
+PLAYED_S, PLAYS, AGAIN = "played_s", "plays", "again"
+SEPARATOR = ":"
+"""Between a listener's name, which cannot contain it, and `PLAYED_S`, `PLAYS` or `AGAIN`."""
 RATED = pa.schema(
     [
         ("utterance_id", pa.string()),
@@ -49,6 +55,19 @@ Ratings = Mapping[str, str]
 
 
 @dataclass(frozen=True)
+class Playback:
+    """How an item was played before it was rated.
+
+    Args:
+        played_s: seconds played, all starts together
+        plays: number of starts; 1 is no replay
+    """
+
+    played_s: float
+    plays: int
+
+
+@dataclass(frozen=True)
 class Repair:
     """A corrected misspelling; `row` counts the file's data rows from 1."""
 
@@ -70,6 +89,8 @@ class RatingSheet:
         ratings: listener to label, per row
         skipped: listeners who could not tell, per row
         repairs: corrected misspellings
+        playback: listener to how the row was played, per row
+        again: listener to label of the hidden repetition, None if they could not tell then, per row
     """
 
     file: str
@@ -78,17 +99,21 @@ class RatingSheet:
     ratings: tuple[Ratings, ...]
     skipped: tuple[frozenset[str], ...]
     repairs: tuple[Repair, ...]
+    playback: tuple[Mapping[str, Playback], ...] = ()
+    again: tuple[Mapping[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True)
 class RatedSpan:
-    """The ratings of a span of a video, times in seconds, and the decision on a tie."""
+    """The ratings of a span of a video, times in seconds, the decision on a tie, playback and repeated ratings."""
 
     video_id: str
     start_s: float
     end_s: float
     ratings: Ratings
     adjudicated: str | None = None
+    playback: Mapping[str, Playback] = field(default_factory=dict)
+    again: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -151,14 +176,15 @@ def spans(path: Path, sheet: RatingSheet) -> tuple[RatedSpan, ...]:
     Raises:
         InputError: if the times or the adjudicated label of a row are not valid
     """
+    columns = zip(sheet.rows, sheet.ratings, sheet.playback, sheet.again, strict=True)
     return tuple(
-        _rated_span(path, number, row, ratings)
-        for number, (row, ratings) in enumerate(zip(sheet.rows, sheet.ratings, strict=True), start=1)
+        replace(_rated_span(path, number, row, ratings), playback=playback, again=again)
+        for number, (row, ratings, playback, again) in enumerate(columns, start=1)
     )
 
 
 def read_sheet(path: Path, columns: Sequence[str], also: Sequence[str] = ()) -> RatingSheet:
-    """Read a CSV file of ratings; every other named column is a listener's.
+    """Read a CSV file of ratings; every other named column is a listener's, but for those on playback and repetitions.
 
     Args:
         path: the CSV file
@@ -171,7 +197,7 @@ def read_sheet(path: Path, columns: Sequence[str], also: Sequence[str] = ()) -> 
     names, rows = _cells(path)
     if missing := [name for name in columns if name not in names]:
         raise InputError(f"{path}: column {', '.join(missing)} is missing; found {text_files.listed(names)}")
-    listeners = tuple(name for name in names if name not in columns and name not in also)
+    listeners = tuple(name for name in names if name not in columns and name not in also and not _about(name, names))
     if not listeners:
         raise InputError(f"{path}: no listener's column; expected one besides {', '.join((*columns, *also))}")
     ratings, skipped, repairs = list[Ratings](), list[frozenset[str]](), list[Repair]()
@@ -184,7 +210,12 @@ def read_sheet(path: Path, columns: Sequence[str], also: Sequence[str] = ()) -> 
                 if labels[listener] != cell:
                     repairs.append(Repair(str(path), number, listener, row[listener], labels[listener]))
         ratings.append(labels)
-    return RatingSheet(str(path), listeners, tuple(rows), tuple(ratings), tuple(skipped), tuple(repairs))
+    numbered = list(enumerate(rows, start=1))
+    playback = tuple(_playback(path, number, row, listeners) for number, row in numbered)
+    again = tuple(_again(path, number, row, listeners) for number, row in numbered)
+    return RatingSheet(
+        str(path), listeners, tuple(rows), tuple(ratings), tuple(skipped), tuple(repairs), playback, again
+    )
 
 
 def majority(ratings: Ratings) -> str | None:
@@ -334,6 +365,41 @@ def _rows(path: Path, names: Sequence[str], lines: Sequence[Sequence[str]]) -> I
         yield {name: cell.strip() for name, cell in zip(names, line, strict=False) if name}
 
 
+def _about(name: str, names: Sequence[str]) -> bool:
+    """Return whether a column is about the ratings of another column."""
+    listener, _, kind = name.rpartition(SEPARATOR)
+    return kind in (PLAYED_S, PLAYS, AGAIN) and listener in names
+
+
+def _playback(path: Path, number: int, row: Mapping[str, str], listeners: Sequence[str]) -> dict[str, Playback]:
+    playback = {}
+    for name in listeners:
+        column = f"{name}{SEPARATOR}{PLAYED_S}"
+        cells = (row.get(column, ""), row.get(f"{name}{SEPARATOR}{PLAYS}", ""))
+        if not any(cells):
+            continue
+        try:
+            played_s, plays = text_files.number(cells[0]), text_files.whole_number(cells[1])
+        except ValueError:
+            played_s, plays = -1.0, -1
+        if not (0 <= played_s < float("inf") and plays >= 0):
+            raise InputError(
+                f"{path}: row {number}, columns {text_files.shown(column)} and {PLAYS}: found "
+                f"{text_files.quoted(cells[0])} and {text_files.quoted(cells[1])}, expected seconds and a whole number"
+            )
+        playback[name] = Playback(played_s, plays)
+    return playback
+
+
+def _again(path: Path, number: int, row: Mapping[str, str], listeners: Sequence[str]) -> dict[str, str | None]:
+    again: dict[str, str | None] = {}
+    for name in listeners:
+        column = f"{name}{SEPARATOR}{AGAIN}"
+        if cell := row.get(column, "").casefold():
+            again[name] = None if cell == SKIPPED else _label(path, number, column, cell)
+    return again
+
+
 def _label(path: Path, number: int, listener: str, cell: str) -> str:
     likely = _likely_labels(cell) if len(cell) <= _LONGEST_LABEL else ()
     if len(likely) != 1:
@@ -364,7 +430,8 @@ def _rated_span(path: Path, number: int, row: Mapping[str, str], ratings: Rating
     with_split = row["Id"].startswith(tuple(f"{split}-" for split in tables.SPLITS))
     cell = row.get(ADJUDICATED, "").casefold()
     adjudicated = _label(path, number, ADJUDICATED, cell) if cell and cell != SKIPPED else None
-    return RatedSpan(row["Id"] if with_split else f"test-{row['Id']}", start_s, end_s, ratings, adjudicated)
+    video_id = row["Id"] if with_split else f"test-{row['Id']}"
+    return RatedSpan(video_id, start_s, end_s, ratings, adjudicated)
 
 
 def _overlap(span: RatedSpan, start_s: float, end_s: float) -> float:

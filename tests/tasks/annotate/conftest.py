@@ -49,8 +49,11 @@ def words(texts: dict[str, str]) -> None:
     tables.write(tables.from_rows(rows, tables.UTTERANCES), paths.UTTERANCES, tables.UTTERANCES)
 
 
+_WITHOUT_WAITING = (("--practice", "0"), ("--repeats", "0"), ("--least-played", "0"))
+
+
 class Server:
-    """`undertone annotate` in its own process."""
+    """`undertone annotate` in its own process; by default nothing but the queue, and clips need not be played on."""
 
     def __init__(self, *arguments: str) -> None:
         command = [
@@ -60,6 +63,7 @@ class Server:
             "annotate",
             "--port",
             "0",
+            *(part for option in _WITHOUT_WAITING if option[0] not in arguments for part in option),
             *arguments,
         ]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
@@ -83,6 +87,11 @@ class Server:
         request = urllib.request.Request(f"{address}api/{path}", json.dumps(body).encode(), headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
+
+    def rate(self, listener: str, key: str, label: str | None, played_s: float = 1.0) -> Any:
+        """Play an item and rate it."""
+        self.post("play", listener=listener, key=key)
+        return self.post("rate", listener=listener, key=key, label=label, played_s=played_s)
 
     def kill(self) -> None:
         self.process.kill()
@@ -123,6 +132,7 @@ class Page(Tab):
 
     def enter(self, url: str, name: str) -> None:
         self.open(url, "!!document.getElementById('listener')")
+        self.run("document.getElementById('listener').focus()")
         self.ask("Input.insertText", text=name)
         self.ask(
             "Input.dispatchKeyEvent", type="keyDown", key="Enter", code="Enter", text="\r", windowsVirtualKeyCode=13
@@ -133,8 +143,8 @@ class Page(Tab):
         return str(self.run("document.getElementById('progress-text').textContent"))
 
     def vote(self, key: str, done: int, total: int) -> None:
-        """Wait until the segment plays, press a key, and wait until the page counts the rating."""
-        self.until("document.getElementById('play').classList.contains('playing')")
+        """Wait until the segment can be rated, press a key, and wait until the page counts the rating."""
+        self.until("document.getElementById('segment').classList.contains('heard')")
         self.press(key)
         self.until(f"document.getElementById('progress-text').textContent === '{done} of {total}'")
 

@@ -29,7 +29,7 @@ REMOTE = AccessRules(TOKEN, 8421, ("studio.example",), any_address=True)
 def session(tmp_path: Path) -> Iterator[ListeningSession]:
     with Store(tmp_path / "votes.sqlite") as store:
         queue = [segment(number) for number in range(3)]
-        yield ListeningSession(store, queue, {item.id.key: b"fLaC" for item in queue}, with_text=False)
+        yield ListeningSession(store, queue, {item.id.key: b"fLaC" for item in queue}, with_text=False, share=0.0)
 
 
 @pytest.fixture
@@ -97,7 +97,9 @@ def test_another_page_in_the_listeners_browser_cannot_rate(local: TestClient, se
                     {**OURS, "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}):  # fmt: skip
         assert ask(local, "rate", headers, **vote).status_code == 403
     assert session.store.rated_segments() == []
-    assert ask(local, "rate", {**OURS, "Origin": "http://127.0.0.1:8421"}, **vote).json()["done"] == 1
+    ours = {**OURS, "Origin": "http://127.0.0.1:8421"}
+    assert ask(local, "play", ours, key=vote["key"]).status_code == 200
+    assert ask(local, "rate", ours, **vote).json()["done"] == 1
 
 
 def test_another_page_cannot_load_anything(local: TestClient) -> None:
@@ -120,12 +122,16 @@ MALFORMED = (
     b"[" * 8000, b'{"listener": ' * 1000, b'{"listener": "' + b"x" * 9000 + b'"}', b'{"listener": ""}',
     b'{"listener": "A\\u0000"}', b'{"listener": "Ada", "key": 1, "label": "neutral"}',
     b'{"listener": "Ada", "key": "x", "label": "angry"}', b'{"listener": "Ada", "key": "x"}',
+    b'{"listener": "Ada", "key": "x", "label": "neutral", "played_s": NaN}',
+    b'{"listener": "Ada", "key": "x", "label": "neutral", "played_s": -1}',
+    b'{"listener": "Ada", "key": "x", "label": "neutral", "played_s": 1e9}',
+    b'{"listener": "Ada", "key": "x", "label": "neutral", "played_s": "1"}',
     b'{"listener": "Ada", "key": "x", "label": NaN}', b'{"listener": "Ada", "key": "\\udfff", "label": null}',
     b'{"listener": "Ada", "key": "x", "label": "neutral", "more": 1}',
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("path", ["state", "rate", "undo"])
+@pytest.mark.parametrize("path", ["state", "play", "rate", "undo"])
 def test_a_malformed_body_is_refused(local: TestClient, session: ListeningSession, path: str) -> None:
     local.headers.update(OURS)
     for body in MALFORMED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import urllib.error
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def test_several_listeners_rate_files_and_continue(sounds: Path) -> None:
             assert "a.wav" not in str(state), "a file name may hint at the label"
             length_s = state["segment"]["length_s"]
             name = {1.0: "a.wav", 1.1: "b.wav", 1.2: "more/c.wav"}[length_s]
-            state = server.post("rate", listener=listener, key=state["segment"]["key"], label=labels[name])
+            state = server.rate(listener, state["segment"]["key"], labels[name])
 
     server = Server("--media", "clips")
     rated(server, "Ada", {"a.wav": "positive", "b.wav": "negative", "more/c.wav": None})
@@ -79,6 +80,39 @@ def test_several_listeners_rate_files_and_continue(sounds: Path) -> None:
     ]  # fmt: skip
 
 
+def test_files_for_practice_are_not_among_those_to_rate(sounds: Path, tmp_path: Path) -> None:
+    queue = media_folder.load(sounds, n=2, seed=1, decoded=tmp_path / "decoded", n_practice=2)
+    assert (len(queue.segments), len(queue.practice)) == (2, 1)
+    assert not set(queue.segments) & set(queue.practice)
+    assert len(queue.sounds) == 3
+    everything = media_folder.load(sounds, n=None, seed=1, decoded=tmp_path / "decoded", n_practice=2)
+    assert everything.practice == ()
+
+
+@pytest.mark.filterwarnings("default")
+def test_own_classes_playback_and_practice(sounds: Path) -> None:
+    server = Server("--media", "clips", "--labels", "angry,happy", "--n", "2", "--practice", "1", "--least-played", "0")
+    state = server.post("state", listener="Ada")
+    assert (state["practice"], state["total"]) == (True, 1)
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        server.post("rate", listener="Ada", key=state["segment"]["key"], label="angry", played_s=9.0)
+    state = server.rate("Ada", state["segment"]["key"], "angry")
+    while state["segment"]:
+        assert not state["practice"]
+        state = server.rate("Ada", state["segment"]["key"], "happy", 0.05)
+    output = server.stop()
+    assert "Listeners" in output
+    rows = list(csv.DictReader(Path("clips/ratings.csv").read_text("utf-8").splitlines()))
+    assert [(row["Ada"], row["Ada:plays"]) for row in rows] == [("happy", "1")] * 2
+    assert all(0 <= float(row["Ada:played_s"]) <= 0.05 for row in rows)
+    with media_folder.open_store(sounds / "ratings.csv") as store:
+        assert media_folder.settled_question(store, sounds / "ratings.csv", None).names == ("angry", "happy")
+    result = CliRunner().invoke(app, ["annotate", "--media", "clips", "--labels", "sad,happy"])
+    assert "has ratings with the classes angry,happy, found sad,happy" in str(result.exception)
+    report = CliRunner().invoke(app, ["annotate", "report", "--media", "clips"], catch_exceptions=False)
+    assert "100% happy" in " ".join(report.output.split())
+
+
 def test_mistakes_are_explained(sounds: Path, tmp_path: Path) -> None:
     def error(*arguments: str) -> str:
         result = CliRunner().invoke(app, ["annotate", "--media", *arguments])
@@ -88,6 +122,8 @@ def test_mistakes_are_explained(sounds: Path, tmp_path: Path) -> None:
     assert "there is no such folder" in error("none")
     assert "expected .csv" in error("clips", "-o", "ratings.json")
     assert "--text: only for the segments of a project" in error("clips", "--text")
+    assert "found 1 classes" in error("clips", "--labels", "angry")
+    assert "there are no ratings yet" in str(CliRunner().invoke(app, ["annotate", "report", "-o", "x.csv"]).exception)
     assert "no file's ratings tie" in error("clips", "--adjudicate", "-o", "out/x.csv")
     (tmp_path / "mine.csv").write_text("Id\n")
     assert "mine.csv exists, but not mine.sqlite" in error("clips", "-o", "mine.csv")

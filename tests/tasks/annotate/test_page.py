@@ -90,7 +90,7 @@ def test_the_page_shows_no_weak_label_and_by_default_no_text(
         "fetch('api/state', {method: 'POST', headers: {'Content-Type': 'application/json', 'X-Undertone': 'annotate'},"
         " body: JSON.stringify({listener: 'Ada'})}).then((answer) => answer.json())"
     )
-    assert set(state) == {"listener", "done", "total", "segment"}
+    assert set(state) == {"listener", "practice", "done", "total", "segment"}
     assert set(state["segment"]) == {"key", "text", "length_s"}
     assert state["segment"]["text"] is None
 

@@ -19,6 +19,7 @@ from tasks.annotate.store import Store
 from tasks.core import tables
 from tasks.core.errors import InputError
 from tasks.labelling.people import ratings
+from tasks.labelling.people.ratings import Playback
 
 from .conftest import segment
 
@@ -95,6 +96,38 @@ def test_what_evaluate_reads(tmp_path: Path) -> None:
         ({"Ada": "positive"}, None),
         ({"Ada": "positive", "Bo": "negative"}, "neutral"),
     ]
+
+
+def test_playback_and_repetitions_are_columns_that_are_no_listeners(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    rated = [
+        RatedSegment(segment(0), {"Ada": "positive", "Bo": None}, None, {"Ada": Playback(2.41, 1)}, {"Ada": "neutral"}),
+        RatedSegment(segment(1), {"Ada": "positive"}, None, {"Ada": Playback(4.8, 2)}, {"Bo": None}),
+        # practice of someone who rated nothing
+        RatedSegment(segment(2), {"Ada": None}, None, {"Dee": Playback(1.0, 1)}, {"Dee": "neutral"}),
+    ]
+    csv_ratings.write(path, rated)
+    assert path.read_text() == (
+        "Id,start_s,end_s,Ada,Bo,text,Ada:played_s,Ada:plays,Ada:again,Bo:again\n"
+        "test-1,0.0,2.4,positive,skipped,some words,2.41,1,neutral,\n"
+        "test-1,2.5,4.9,positive,,some words,4.8,2,,skipped\n"
+        "test-1,5.0,7.4,skipped,,some words,,,,\n"
+    )
+    file = ratings.read(path)
+    assert file.listeners == ("Ada", "Bo")
+    assert [(dict(span.playback), dict(span.again)) for span in file.spans] == [
+        ({"Ada": Playback(2.41, 1)}, {"Ada": "neutral"}),
+        ({"Ada": Playback(4.8, 2)}, {"Bo": None}),
+        ({}, {}),
+    ]
+    imported = stored(rating_files.read(path, [segment(number) for number in range(3)]))
+    assert imported == [*rated[:2], RatedSegment(segment(2), {"Ada": None})]
+    path.write_text("Id,start_s,end_s,Ada,text,Ada:played_s,Ada:plays\n1,0,2,neutral,x,2.4,often\n")
+    with pytest.raises(InputError, match=r"row 1, columns Ada:played_s and plays: found '2\.4' and 'often'"):
+        ratings.read(path)
+    path.write_text("Id,start_s,end_s,Ada,text,Bo:again\n1,0,2,neutral,x,again\n")
+    with pytest.raises(InputError, match="column Bo:again: found the rating"):
+        ratings.read(path)
 
 
 def test_a_name_that_differs_only_in_case_is_refused(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from tasks.annotate import rated_segments
 from tasks.annotate.rated_segments import UNNAMED, Adjudication, RatedSegment, Segment, SegmentId
-from tasks.annotate.store import Store
+from tasks.annotate.store import Counts, Store
 from tasks.core.errors import InputError
+from tasks.labelling.people.ratings import Playback
 
 from .conftest import segment
 
@@ -95,23 +96,85 @@ def test_undo_deletes_the_last_rating_among_some_segments(store: Store) -> None:
         store.rate(segment(number), "Ada", "positive")
     store.rate(segment(2), "Bo", "positive")
     among = {segment(0).id, segment(1).id}
-    assert store.undo_rating("Ada", among)
+    assert store.undo("Ada", {Counts.RATING: among})
     assert store.rated("Ada") == {segment(0).id, segment(2).id}
-    assert store.undo_rating("Ada", among)
-    assert not store.undo_rating("Ada", among)
+    assert store.undo("Ada", {Counts.RATING: among})
+    assert not store.undo("Ada", {Counts.RATING: among})
     assert store.rated("Bo") == {segment(2).id}
+
+
+def test_the_last_of_ratings_and_repetitions_is_undone(store: Store) -> None:
+    ids = {segment(number).id for number in range(3)}
+    both = {Counts.RATING: ids, Counts.REPETITION: ids}
+    store.rate(segment(0), "Ada", "positive")
+    store.rate(segment(1), "Ada", "neutral")
+    store.rate(segment(0), "Ada", "negative", counts=Counts.REPETITION)
+    assert store.undo("Ada", both)
+    assert store.rated("Ada", Counts.REPETITION) == set()
+    store.rate(segment(0), "Ada", "negative", counts=Counts.REPETITION)
+    store.rate(segment(2), "Ada", "neutral")
+    assert store.undo("Ada", both)
+    assert store.rated("Ada") == {segment(0).id, segment(1).id}
+    assert store.rated("Ada", Counts.REPETITION) == {segment(0).id}
+
+
+def test_playback_is_stored_and_repetitions_and_practice_are_no_ratings(store: Store) -> None:
+    store.rate(segment(0), "Ada", "positive", Playback(2.5, 1))
+    store.rate(segment(0), "Ada", "neutral", Playback(2.4, 1), Counts.REPETITION)
+    store.rate(segment(1), "Ada", "negative", Playback(4.8, 2), Counts.PRACTICE)
+    (rated,) = store.rated_segments()
+    assert rated == RatedSegment(segment(0), {"Ada": "positive"}, None, {"Ada": Playback(2.5, 1)}, {"Ada": "neutral"})
+    assert store.rated("Ada", Counts.PRACTICE) == {segment(1).id}
+
+
+def test_a_file_of_version_1_keeps_its_ratings(tmp_path: Path) -> None:
+    path = tmp_path / "votes.sqlite"
+    old = sqlite3.connect(path)
+    check = "label TEXT CHECK (label IN ('negative', 'neutral', 'positive')), at TEXT NOT NULL"
+    old.executescript(f"""
+        CREATE TABLE segments (id INTEGER PRIMARY KEY, utterance_id TEXT NOT NULL, start_s REAL NOT NULL,
+            end_s REAL NOT NULL, video_id TEXT NOT NULL, text TEXT NOT NULL, UNIQUE (utterance_id, start_s, end_s));
+        CREATE TABLE votes (id INTEGER PRIMARY KEY AUTOINCREMENT, segment INTEGER NOT NULL REFERENCES segments,
+            listener TEXT NOT NULL, {check}, UNIQUE (segment, listener));
+        CREATE TABLE verdicts (id INTEGER PRIMARY KEY AUTOINCREMENT, segment INTEGER NOT NULL UNIQUE
+            REFERENCES segments, listener TEXT NOT NULL, {check});
+        CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+        INSERT INTO segments VALUES (1, 'weak/test-1/0000', 0.0, 2.4, 'test-1', 'some words');
+        INSERT INTO votes VALUES (5, 1, 'Ada', 'positive', '2026-01-02T03:04:05+00:00');
+        INSERT INTO verdicts VALUES (1, 1, 'Chen', NULL, '2026-01-02T03:04:05+00:00');
+        PRAGMA user_version = 1;
+    """)
+    old.close()
+    for _ in range(2):
+        with Store(path) as store:
+            assert store.rated_segments() == [RatedSegment(segment(), {"Ada": "positive"}, Adjudication("Chen", None))]
+    with Store(path) as store:
+        store.rate(segment(1), "Ada", "angry", Playback(2.4, 1))
+        assert store.undo("Ada", {Counts.RATING: {segment(0).id, segment(1).id}})
+        assert store.rated("Ada") == {segment(0).id}
+
+
+def test_a_merge_adds_playback_and_repetitions(store: Store) -> None:
+    store.rate(segment(), "Ada", "positive")
+    theirs = RatedSegment(segment(), {"Ada": "positive"}, None, {"Ada": Playback(2.4, 1)}, {"Ada": "positive"})
+    assert store.merge([theirs]) == 1
+    assert store.rated_segments() == [theirs]
+    other = RatedSegment(segment(), {"Ada": "positive"}, None, {"Ada": Playback(9.0, 3)}, {"Ada": None})
+    with pytest.raises(InputError, match="the file has skipped by Ada, but the store has positive by Ada"):
+        store.merge([other])
+    assert store.rated_segments() == [theirs]
 
 
 def test_an_adjudication_is_no_rating(store: Store) -> None:
     store.rate(segment(), "Ada", "positive")
     store.rate(segment(), "Bo", "negative")
     assert store.rated_segments()[0].ties
-    assert store.adjudicate(segment(), "Chen", "neutral")
-    assert not store.adjudicate(segment(), "Dee", "positive")
+    assert store.rate(segment(), "Chen", "neutral", counts=Counts.ADJUDICATION)
+    assert not store.rate(segment(), "Dee", "positive", counts=Counts.ADJUDICATION)
     (rated,) = store.rated_segments()
     assert rated.adjudication == Adjudication("Chen", "neutral")
     assert set(rated.ratings) == {"Ada", "Bo"}
-    assert store.undo_adjudication("Chen", {segment().id})
+    assert store.undo("Chen", {Counts.ADJUDICATION: {segment().id}})
     assert store.adjudicated() == set()
 
 
@@ -144,7 +207,7 @@ def test_a_merge_is_all_or_nothing(store: Store) -> None:
 
 
 def test_a_differing_adjudication_is_an_error(store: Store) -> None:
-    store.adjudicate(segment(), "Chen", "neutral")
+    store.rate(segment(), "Chen", "neutral", counts=Counts.ADJUDICATION)
     with pytest.raises(InputError, match="the file has skipped by Dee, but the store has neutral by Chen"):
         store.merge([RatedSegment(segment(), {}, Adjudication("Dee", None))])
     assert store.merge([RatedSegment(segment(), {}, Adjudication("Dee", None))], replace=True) == 1
@@ -179,7 +242,7 @@ def test_another_file_or_version_is_an_error(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 7")
     connection.close()
-    with pytest.raises(InputError, match=r"another undertone \(version 7, expected 1\)"):
+    with pytest.raises(InputError, match=r"another undertone \(version 7, expected 2\)"):
         Store(path)
 
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from tasks.annotate import candidates, rating_files
-from tasks.annotate.store import Store
+from tasks.annotate.store import Counts, Store
 from tasks.core import each, paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import InputError, NotEnoughData, TableError
@@ -67,7 +67,7 @@ def test_a_killed_server_loses_no_rating(served: Callable[..., Server], seed: in
             state = server.post("state", listener=name)
             while state["segment"]:
                 key = state["segment"]["key"]
-                state = server.post("rate", listener=name, key=key, label=label)
+                state = server.rate(name, key, label)
                 mine[key] = label
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError, json.JSONDecodeError):
             return
@@ -161,7 +161,7 @@ def test_undoing_the_last_rating_deletes_the_file(cut: None) -> None:
     store_ratings({0: {"Ada": "positive"}})
     with Store(paths.RATING_STORE) as store:
         assert rating_files.publish(store) == paths.ANNOTATED
-        store.undo_rating("Ada", {cut_segment(0).id})
+        store.undo("Ada", {Counts.RATING: {cut_segment(0).id}})
         assert rating_files.publish(store) is None
     assert not paths.ANNOTATED.exists()
 
@@ -209,6 +209,20 @@ def test_segments_with_another_cut_have_no_ratings(cut: None, settings: Config) 
     assert heard() == {"test-1 0": {"Ada": "positive"}}
 
 
+def test_the_report_of_listeners(cut: None) -> None:
+    with pytest.raises(NotEnoughData, match="there are no ratings yet"):
+        undertone("report")
+    store_ratings({number: {"Ada": "positive", "Bo": "neutral"} for number in range(3)})
+    output = undertone("report")
+    assert "Listeners" in output
+    assert "2 listeners, 3 clips with two ratings or more: agreement 0.00" in output
+
+
+def test_other_classes_are_for_folders(cut: None) -> None:
+    with pytest.raises(InputError, match="other classes are for --media"):
+        undertone("--labels", "angry,happy")
+
+
 def test_missing_ties_and_missing_segments_are_errors(cut: None) -> None:
     store_ratings({0: {"Ada": "positive"}})
     with pytest.raises(NotEnoughData, match="nothing to decide"):
@@ -237,7 +251,7 @@ def test_ties_are_decided_on_the_page(served: Callable[..., Server]) -> None:
     for done in (1, 2):
         state = server.post("state", listener="Dee")
         assert state["total"] == 2
-        state = server.post("rate", listener="Dee", key=state["segment"]["key"], label="neutral")
+        state = server.rate("Dee", state["segment"]["key"], "neutral")
         assert state["done"] == done
     server.stop()
     (file,) = ratings.read_folder(paths.LISTENERS)

@@ -71,6 +71,17 @@ def test_labels_are_scored_against_listeners(voted: Config) -> None:
     assert paths.LABELS.read_bytes() == first
 
 
+def test_listeners_are_checked(voted: Config) -> None:
+    listen()
+    file = paths.LISTENERS / "ada.csv"
+    header, *rows = file.read_text().splitlines()
+    lines = [f"{header},ada:played_s,ada:plays", *(f"{row},0.5,1" for row in rows)]
+    file.write_text("\n".join(lines) + "\n")
+    (ada,) = measured(voted)["listeners"]
+    assert (ada["name"], ada["n_timed"], ada["reasons"]) == ("ada", len(rows), ["too short"])
+    assert measured(voted)["ratings"]["n_scored"] == len(rows), "reported, and nothing else"
+
+
 def test_utterances_left_out_by_their_length_are_counted_among_the_rated(voted: Config) -> None:
     listen(wrong=2)
     votes = tables.read(paths.VOTES, tables.VOTES).to_pylist()

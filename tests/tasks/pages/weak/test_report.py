@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from html.parser import HTMLParser
 from typing import Any
 
@@ -12,6 +14,9 @@ import pytest
 from tasks.core import bugs, config, each, paths, tables
 from tasks.core.errors import TableError
 from tasks.core.outcomes import Outcome
+from tasks.evaluation.scores import Bootstrap
+from tasks.labelling.people import listener_checks
+from tasks.labelling.people.ratings import Playback, RatedSpan
 from tasks.pages.weak import page as weak_page
 from tasks.stages import report
 from tests.tasks.pages.conftest import EXPERIMENT, FEATURES
@@ -251,6 +256,19 @@ def test_labels_are_compared_with_ratings(finished: Callable[..., Any], settings
     assert len(sounds) >= len(figures["disagreements"])
     finished(listeners=False)
     assert "None of them has been rated" in make(settings).text
+
+
+def test_careless_listeners_are_named(finished: Callable[..., Any], settings: config.Config) -> None:
+    finished(listeners=True)
+    playback = {"<b>Ada": Playback(0.5, 1)}
+    spans = [RatedSpan("test-1", 0.0, 4.0, {"<b>Ada": "neutral"}, None, playback, {"<b>Ada": "positive"})]
+    (check,) = map(asdict, listener_checks.checked(spans, Bootstrap(10, 0.9, 1)))
+    content = json.loads(paths.LABELS.read_text())
+    content["listeners"] = [check, {**check, "name": "Bo", "reasons": ["too short"]}]
+    paths.LABELS.write_text(json.dumps(content))
+    page_text = make(settings).text
+    assert "Careless: Bo. Their ratings count" in page_text
+    assert "<b>Ada 1 0.5 s 100% neutral 100% 0 of 1 – no" in page_text
 
 
 def test_rows_of_ratings_that_match_nothing_are_listed(finished: Callable[..., Any], settings: config.Config) -> None:
