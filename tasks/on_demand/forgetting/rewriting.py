@@ -205,7 +205,10 @@ def _without_column(header: list[str], rows: Sequence[Sequence[str]], listener: 
         return [header, *map(list, rows)], 0
     place = header.index(listener)
     n_removed = 1 + sum(len(row) > place and bool(row[place].strip()) for row in rows)
-    return [[*row[:place], *row[place + 1 :]] for row in (header, *rows)], n_removed
+    # with the columns about these ratings, such as playing times
+    prefix = f"{listener}{ratings.SEPARATOR}"
+    about = {k for k, name in enumerate(header) if name == listener or name.startswith(prefix)}
+    return [[cell for k, cell in enumerate(row) if k not in about] for row in (header, *rows)], n_removed
 
 
 def _video_of(name: str) -> str:

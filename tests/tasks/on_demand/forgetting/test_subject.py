@@ -63,6 +63,16 @@ def test_ratings_without_a_listener(lists: Path, settings: Config) -> None:
     assert not paths.ANNOTATED.exists(), "no ratings are left"
 
 
+def test_columns_about_a_listeners_ratings_are_removed_with_them(lists: Path, settings: Config) -> None:
+    paths.ANNOTATED.write_text(
+        "Id,start_s,end_s,Ana,Ben,text,Ana:played_s,Ana:plays,Ben:again\n1,0,2,negative,neutral,y,2.4,1,neutral\n"
+    )
+    assert rewriting.all_ratings_without(resolve("listener", "Ana", settings)) == 2
+    assert paths.ANNOTATED.read_text() == "Id,start_s,end_s,Ben,text,Ben:again\n1,0,2,neutral,y,neutral\n"
+    with pytest.raises(InputError, match="listener"):
+        resolve("listener", "Ben:again", settings)
+
+
 def test_plain_lists_keep_other_lines_and_their_encoding(project: Path, settings: Config) -> None:
     Path("data").mkdir()
     train = Path("data/train.txt")
