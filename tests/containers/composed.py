@@ -83,6 +83,7 @@ class Engine:
         if service.image.startswith("postgres:"):
             return list(command), {**os.environ, **service.env}, self.work
         if self.image is not None:
+            mounts["/etc/hosts"] = self.work / "hosts"
             for target, source in mounts.items():
                 inside = self.image.root / target.lstrip("/")
                 inside.parent.mkdir(parents=True, exist_ok=True)

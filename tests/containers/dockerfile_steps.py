@@ -34,6 +34,7 @@ _ENTER = """
 set -e
 root=$1; shift
 mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sysfs "$root/sys"
 mount --rbind /dev "$root/dev"
 mount --bind /etc/resolv.conf "$root/etc/resolv.conf"
 {mounts}

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -111,14 +112,16 @@ def test_the_version_is_the_projects() -> None:
 @pytest.mark.skipif(not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")), reason="needs Debian's PostgreSQL")
 @pytest.mark.skipif(not all(map(shutil.which, ("unshare", "ip", "runuser"))), reason="needs unshare, ip and runuser")
 @pytest.mark.parametrize("profile", ["", "--dask"])
-def test_the_services_run_the_nightly_deployment(tmp_path: Path, profile: str) -> None:
+def test_the_services_run_the_nightly_deployment(profile: str) -> None:
     namespaces = ["unshare", "--mount", "--propagation", "private", "--net", "--pid", "--fork", "--mount-proc"]
-    command = [*namespaces, "--kill-child", sys.executable, "-m", "tests.containers.composed", str(tmp_path / "work")]
-    # PostgreSQL's user must be able to reach its volume
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    done = subprocess.run([*command, *filter(None, [profile])], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr + "".join(path.read_text()[-2000:] for path in tmp_path.glob("work/*.log"))
+    command = [*namespaces, "--kill-child", sys.executable, "-m", "tests.containers.composed"]
+    # not pytest's folder, which PostgreSQL's user cannot enter
+    with tempfile.TemporaryDirectory(prefix="undertone-composed-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        arguments = [folder, *filter(None, [profile])]
+        done = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        logs = "".join(path.read_text()[-2000:] for path in Path(folder).glob("*.log"))
+    assert done.returncode == 0, done.stderr + logs
     seen = json.loads(done.stdout)
     assert seen["run"]["status"] == 0, seen["run"]["output"]
     assert re.match(
