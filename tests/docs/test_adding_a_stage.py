@@ -38,9 +38,19 @@ def clone(tmp_path: Path) -> Path:
         "flows",
         *(f"data/{name}" for name in shipped.DATA_FOLDERS),
         "tests/tasks",
+        ".dvc/plots",
     ):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", "prefect.yaml", ".dvcignore", "pyproject.toml", "data/train.csv", "data/test.csv"):
+    files = (
+        "undertone.py",
+        "dvc.yaml",
+        "prefect.yaml",
+        ".dvcignore",
+        "pyproject.toml",
+        "data/train.csv",
+        "data/test.csv",
+    )
+    for name in files:
         shutil.copy(ROOT / name, folder / name)
     for name in ("tests/conftest.py", "tests/test_dvc_yaml.py"):
         shutil.copy(ROOT / name, folder / name)
