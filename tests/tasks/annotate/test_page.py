@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.annotate.store import Store
+from tasks.annotate.store import Counts, Store
 from tasks.core import paths
 from tasks.evaluation.scores import Bootstrap
 from tasks.labelling.people import agreement, ratings
@@ -112,6 +112,60 @@ def test_keys_skip_and_replay_and_a_name_is_asked_for(
     with Store(paths.RATING_STORE) as store:
         labels = sorted(str(item.ratings["Ada"]) for item in store.rated_segments())
     assert labels == ["None", "None", "positive"]
+
+
+@pytest.mark.long
+def test_a_clip_is_played_to_its_end_before_it_is_rated(
+    served: Callable[..., Server], browser: Callable[[], Page]
+) -> None:
+    options = ("--n", "2", "--practice", "1", "--least-played", "1")
+    server, page = served(*options), browser()
+    page.enter(server.url, "Ada")
+    page.until("document.getElementById('play').classList.contains('playing')")
+    assert not page.run("document.getElementById('practice').hidden")
+    page.press("3")
+    page.until("document.getElementById('rating-error').textContent.includes('still playing')")
+    page.run("document.querySelector('[data-label=positive]').click()")
+    assert page.progress() == "0 of 1"
+    # a script on the page cannot rate it earlier either
+    refused = page.run(
+        "fetch('api/rate', {method: 'POST', headers: {'Content-Type': 'application/json', 'X-Undertone': 'annotate'},"
+        " body: JSON.stringify({listener: 'Ada', key: document.getElementById('segment').dataset.key, label: 'positive',"
+        " played_s: 99})}).then((answer) => answer.json())"
+    )
+    assert "of the clip were played" in refused["detail"]
+    page.until("document.getElementById('segment').classList.contains('heard')")
+    page.press("?")
+    page.until("document.getElementById('help').open")
+    assert "No feeling stands out" in page.run("document.getElementById('help').innerText")
+    page.press("3")
+    page.press("?")
+    page.until("!document.getElementById('help').open")
+    assert page.progress() == "0 of 1"
+    page.press("3")
+    # what counts begins with a key
+    page.until("!document.getElementById('counts').hidden")
+    assert page.progress() == "0 of 2"
+    page.press(" ")
+    page.until("document.getElementById('segment').classList.contains('heard')")
+    page.press(" ")
+    page.until("document.getElementById('play').classList.contains('playing')")
+    page.vote("3", 1, 2)
+    server.kill()
+    # the server is started again: practice and the first rating are kept
+    server = served(*options)
+    page = browser()
+    page.enter(server.url, "Ada")
+    assert page.progress() == "1 of 2"
+    page.vote("1", 2, 2)
+    server.stop()
+    with Store(paths.RATING_STORE) as store:
+        first, second = sorted(store.rated_segments(), key=lambda item: item.playback["Ada"].plays)
+        assert len(store.rated("Ada", Counts.PRACTICE)) == 1
+    assert (first.ratings["Ada"], second.ratings["Ada"]) == ("negative", "positive")
+    assert (first.playback["Ada"].plays, second.playback["Ada"].plays) == (1, 2)
+    assert 2.0 < first.playback["Ada"].played_s < 3.5
+    assert second.playback["Ada"].played_s > first.playback["Ada"].played_s
 
 
 def test_the_token_is_needed_once_per_browser(served: Callable[..., Server], browser: Callable[[], Page]) -> None:
