@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tasks.annotate.rated_segments import RatedSegment, Segment, SegmentId
     from tasks.annotate.store import Store
     from tasks.labelling.people.agreement import Estimate
+    from tasks.labelling.people.ratings import RatedSpan
 
 _N = 100
 """Number of a project's segments in the queue, if none is given."""
@@ -137,7 +138,7 @@ def annotate(
     with rating_files.open_store([candidate.segment for candidate in available]) as store:
         rating_files.publish(store)
         if adjudicate:
-            queue, raters = _ties(available, store.rated_segments(), seed)
+            queue, raters = _ties(available, rating_files.counted(store), seed)
         else:
             queue, raters = _queue(available, order, n or _N, split, seed), None
         exercises = _practice(available, queue, page.n_practice, seed)
@@ -203,7 +204,7 @@ def _rate_folder(
     """Serve the files of a folder, and write their ratings at start and end."""
     import tempfile
 
-    from tasks.annotate import media_folder, rating_files
+    from tasks.annotate import media_folder, rater_report, rating_files
     from tasks.annotate.listening_session import ListeningSession
     from tasks.core.errors import NotEnoughData
 
@@ -216,7 +217,9 @@ def _rate_folder(
             asked = media_folder.settled_question(store, target, question)
             segments, raters = queue.segments, None
             if page.adjudicates:
-                tied = {item.segment.id: item for item in store.rated_segments() if item.ties and not item.adjudication}
+                tied = {
+                    item.segment.id: item for item in rating_files.counted(store) if item.ties and not item.adjudication
+                }
                 segments = tuple(segment for segment in segments if segment.id in tied)
                 raters = {segment.id: frozenset(tied[segment.id].ratings) for segment in segments}
                 if not segments:
@@ -232,30 +235,29 @@ def _rate_folder(
             if path := rating_files.publish(store, target):
                 kept = media_folder.store_path(target).name
                 typer.echo(f"\nWritten: {path}. {kept} holds every rating: with it, the same command continues.")
-                _show_listeners(store.rated_segments(), "files")
+                _show_listeners(rater_report.of_store(rating_files.counted(store)))
 
 
-def _show_listeners(rated: Sequence[RatedSegment], kind: str) -> None:
+def _show_listeners(spans: Sequence[RatedSpan]) -> None:
     """Print figures of each listener, and how much several agree."""
     import numpy as np
 
     from flows.cli.screens import listeners as screen
-    from tasks.annotate import rater_report
-    from tasks.annotate.media_folder import labelled
     from tasks.evaluation.scores import Bootstrap
-    from tasks.labelling.people import agreement
+    from tasks.labelling.people import agreement, listener_checks
 
     bootstrap = Bootstrap(_RESAMPLES, _CONFIDENCE, 1)
-    if checks := rater_report.checks(rated, bootstrap):
+    checks = listener_checks.checked(spans, bootstrap)
+    if checks:
         screen.checks(checks)
-    ratings = labelled(rated)
-    shared = [item for item in rated if sum(label is not None for label in item.ratings.values()) > 1]
-    if not shared:
+    clips = listener_checks.merged(spans)
+    n_shared = sum(len(clip.ratings) > 1 for clip in clips)
+    if not n_shared:
         return
-    videos = np.array([item.segment.video_id for item in rated if any(item.ratings.values())], dtype=str)
-    measures = agreement.measures(ratings, videos, bootstrap)
+    videos = np.array([clip.video for clip in clips], dtype=str)
+    measures = agreement.measures([clip.ratings for clip in clips], videos, bootstrap)
     words = "; ".join(f"{_MEASURES[name]} {_interval(measures[name])}" for name in _MEASURES)
-    typer.echo(f"{len(checks)} listeners, {len(shared)} {kind} with two ratings or more: {words}")
+    typer.echo(f"{len(checks)} listeners, {n_shared} clips with two ratings or more: {words}")
 
 
 def _interval(estimate: Estimate) -> str:
@@ -341,36 +343,83 @@ def import_ratings(
             typer.echo(f"Written: {path}")
 
 
+_RatedFolder = Annotated[
+    Path | None,
+    typer.Option("--media", help="Folder of sound files that were rated; by default the project's segments."),
+]
+_RatedFile = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Ratings of --media; by default ratings.csv in the folder.")
+]
+
+
 @app.command("report")
-def report_listeners(
-    media: Annotated[
-        Path | None, typer.Option(help="Folder of sound files that were rated; by default the project's segments.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Ratings of --media; by default ratings.csv in the folder.")
-    ] = None,
-) -> None:
+def report_listeners(media: _RatedFolder = None, out: _RatedFile = None) -> None:
     """Print each listener's playing time, answers, consistency and agreement, and signs of carelessness.
 
-    Ratings are only reported: all of them count as before.
+    In a project, the files in data/listeners count, too. Ratings are only
+    reported: all of them count as before.
 
     Example: [bold]undertone annotate report[/]
     """
-    from tasks.annotate import media_folder
+    from tasks.annotate import rater_report, rating_files
     from tasks.annotate.store import Store
     from tasks.core import paths
     from tasks.core.errors import NotEnoughData
 
-    path = paths.RATING_STORE
-    if media is not None or out is not None:
-        path = media_folder.store_path(out or (media or Path()) / media_folder.NAME)
-    if not path.exists():
+    target = _target(media, out)
+    path = paths.RATING_STORE if target is None else _store_of(target)
+    spans: list[RatedSpan] = []
+    if path.exists():
+        with Store(path) as store:
+            spans += rater_report.of_store(rating_files.counted(store))
+            for name in rating_files.left_out(store):
+                typer.echo(f"left out: {name}")
+    if target is None:
+        spans += rater_report.of_files(paths.LISTENERS, with_annotated=not path.exists())
+    if not any(span.ratings for span in spans):
         raise NotEnoughData(f"{path}: there are no ratings yet; collect some with undertone annotate")
-    with Store(path) as store:
-        rated = store.rated_segments()
-    if not any(any(item.ratings.values()) for item in rated):
-        raise NotEnoughData(f"{path}: there are no ratings yet; collect some with undertone annotate")
-    _show_listeners(rated, "clips")
+    _show_listeners(spans)
+
+
+@app.command("leave-out")
+def leave_out(
+    listener: Annotated[str, typer.Argument(help="Name of the listener.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Take the ratings in again.")] = False,
+    media: _RatedFolder = None,
+    out: _RatedFile = None,
+) -> None:
+    """Leave a listener's ratings out of the CSV file that scores are computed from; the store keeps them.
+
+    Example: [bold]undertone annotate leave-out Ada[/]
+    """
+    from tasks.annotate import candidates, media_folder, rating_files
+
+    target = _target(media, out)
+    if target is None:
+        segments = [candidate.segment for candidate in candidates.load()]
+        opened = rating_files.open_store(segments)
+    else:
+        opened = media_folder.open_store(target)
+    with opened as store:
+        rating_files.publish(store, target)
+        rating_files.leave_out(store, listener, undo=undo)
+        path = rating_files.publish(store, target)
+    typer.echo(
+        f"{listener}: {'counts again' if undo else 'left out'}. Written: {path or 'nothing, no ratings are left'}"
+    )
+
+
+def _target(media: Path | None, out: Path | None) -> Path | None:
+    """Return the CSV file of a folder's ratings; None in a project."""
+    from tasks.annotate import media_folder
+
+    return out or (None if media is None else media / media_folder.NAME)
+
+
+def _store_of(target: Path) -> Path:
+    from tasks.annotate import media_folder
+
+    return media_folder.store_path(target)
 
 
 def _queue(available: Sequence[Candidate], order: str, n: int, split: str, seed: int) -> list[Segment]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tasks.annotate import class_definitions
 from tasks.annotate.class_definitions import RatingQuestion
-from tasks.annotate.rated_segments import RatedSegment, Segment, SegmentId
+from tasks.annotate.rated_segments import Segment, SegmentId
 from tasks.annotate.store import Store
 from tasks.core.errors import AudioError, InputError, NotEnoughData
 from tasks.fetching import local_files
@@ -166,16 +166,6 @@ def store_path(target: Path) -> Path:
         target: the CSV file
     """
     return target.with_suffix(".sqlite")
-
-
-def labelled(rated: Sequence[RatedSegment]) -> list[dict[str, str]]:
-    """Return the ratings of segments that at least one listener did not skip: listener → label.
-
-    Args:
-        rated: from the store
-    """
-    rows = [{name: label for name, label in item.ratings.items() if label is not None} for item in rated]
-    return [row for row in rows if row]
 
 
 def _decode(source: Path, target: Path) -> float | str:

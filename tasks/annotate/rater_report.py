@@ -1,24 +1,34 @@
-"""Figures of the listeners whose ratings are in a store."""
+"""Rated spans of a store and of files, for figures of the listeners."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from pathlib import Path
 
 from tasks.annotate.rated_segments import RatedSegment
-from tasks.evaluation.scores import Bootstrap
-from tasks.labelling.people import listener_checks
-from tasks.labelling.people.listener_checks import ListenerCheck
+from tasks.core import paths
+from tasks.labelling.people import ratings
 from tasks.labelling.people.ratings import RatedSpan
 
 
-def checks(rated: Sequence[RatedSegment], bootstrap: Bootstrap) -> list[ListenerCheck]:
-    """Return the figures of every listener with a rating, by name.
+def of_store(rated: Iterable[RatedSegment]) -> list[RatedSpan]:
+    """Return the spans of a store, without skipped clips.
 
     Args:
         rated: from the store
-        bootstrap: settings of the intervals, over videos (of a folder: over files)
     """
-    return listener_checks.checked(map(_span, rated), bootstrap)
+    return list(map(_span, rated))
+
+
+def of_files(folder: Path, *, with_annotated: bool) -> list[RatedSpan]:
+    """Return the spans of a project's files of ratings.
+
+    Args:
+        folder: `data/listeners`
+        with_annotated: whether the file that is written from the store is read, too
+    """
+    files = [path for path in sorted(folder.glob("*.csv")) if with_annotated or path.name != paths.ANNOTATED.name]
+    return [span for path in files for span in ratings.read(path).spans]
 
 
 def _span(item: RatedSegment) -> RatedSpan:

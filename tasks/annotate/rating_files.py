@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from tasks.annotate import csv_ratings, label_studio
 from tasks.annotate.rated_segments import RatedSegment, Segment, checked_name
 from tasks.annotate.store import Store
-from tasks.core import paths
+from tasks.core import paths, text_files
 from tasks.core.errors import InputError
 
 _DIGEST = "annotated.csv"
 """Key of the store's note with the digest of `annotated.csv` as it was last written."""
+_LEFT_OUT = "left_out"
+_Value = TypeVar("_Value")
 
 
 def open_store(segments: Sequence[Segment]) -> Store:
@@ -57,13 +62,65 @@ def publish(store: Store, path: Path | None = None, *, overwrite: bool = False) 
             f"{path} was changed since it was written from the stored ratings. To keep the changes: {keep}; to discard "
             "them, delete the file: it is written again"
         )
-    rated = store.rated_segments()
+    rated = counted(store)
     if not any(segment.ratings for segment in rated):
         path.unlink(missing_ok=True)
         return None
     csv_ratings.write(path, rated)
     store.set_note(_DIGEST, _digest(path))
     return path
+
+
+def left_out(store: Store) -> list[str]:
+    """Return the listeners whose ratings someone decided not to count, sorted.
+
+    Args:
+        store: the ratings
+    """
+    names: list[str] = json.loads(store.note(_LEFT_OUT) or "[]")
+    return names
+
+
+def leave_out(store: Store, name: str, *, undo: bool = False) -> None:
+    """Leave a listener's ratings out of the published file, or take them in again; the store keeps them.
+
+    Args:
+        store: the ratings
+        name: the listener's
+        undo: whether to take them in again
+
+    Raises:
+        InputError: if there is no such listener, or they are not left out
+    """
+    present = left_out(store) if undo else store.listeners()
+    if name not in present:
+        raise InputError(
+            f"there is no listener {text_files.quoted(name)}; found {text_files.listed(present) or 'none'}"
+        )
+    names = set(left_out(store))
+    names = names - {name} if undo else names | {name}
+    store.set_note(_LEFT_OUT, json.dumps(sorted(names)))
+
+
+def counted(store: Store) -> list[RatedSegment]:
+    """Return the stored segments without the ratings of listeners who are left out.
+
+    Args:
+        store: the ratings
+    """
+    names = set(left_out(store))
+    if not names:
+        return store.rated_segments()
+    return [
+        replace(
+            item,
+            ratings=_without(item.ratings, names),
+            playback=_without(item.playback, names),
+            again=_without(item.again, names),
+        )
+        for item in store.rated_segments()
+        if item.adjudication or not item.ratings.keys() <= names
+    ]
 
 
 def write(path: Path, rated: Sequence[RatedSegment], sounds: Mapping[str, bytes]) -> None:
@@ -124,6 +181,10 @@ def _demand_one_spelling(rated: Sequence[RatedSegment], existing: Sequence[str])
     names = set(existing)
     for name in sorted({name for item in rated for name in item.ratings} - names):
         names.add(checked_name(name, names))
+
+
+def _without(by_listener: Mapping[str, _Value], names: Collection[str]) -> dict[str, _Value]:
+    return {name: value for name, value in by_listener.items() if name not in names}
 
 
 def _ending(path: Path) -> str:

@@ -86,14 +86,14 @@ def checked(spans: Iterable[RatedSpan], bootstrap: Bootstrap) -> list[ListenerCh
         spans: rated spans; those with equal video and times are one clip
         bootstrap: settings of the intervals, over videos
     """
-    clips = _clips(spans)
+    clips = merged(spans)
     names = sorted({name for clip in clips for name in clip.ratings})
     return [_check(name, clips, bootstrap) for name in names]
 
 
 @dataclass
-class _Clip:
-    """A clip with everything that all files hold on it."""
+class RatedClip:
+    """A clip with everything that all files hold on it; `ratings` has a listener's rating of the first file."""
 
     video: str
     length_s: float
@@ -101,18 +101,23 @@ class _Clip:
     spans: list[RatedSpan] = field(default_factory=list)
 
 
-def _clips(spans: Iterable[RatedSpan]) -> list[_Clip]:
-    clips: dict[tuple[str, float, float], _Clip] = {}
+def merged(spans: Iterable[RatedSpan]) -> list[RatedClip]:
+    """Return the clips of rated spans; spans with equal video and times are one clip.
+
+    Args:
+        spans: of all files
+    """
+    clips: dict[tuple[str, float, float], RatedClip] = {}
     for span in spans:
         key = (span.video_id, span.start_s, span.end_s)
-        clip = clips.setdefault(key, _Clip(span.video_id, span.end_s - span.start_s))
+        clip = clips.setdefault(key, RatedClip(span.video_id, span.end_s - span.start_s))
         # an earlier file's rating is kept
         clip.ratings = {**span.ratings, **clip.ratings}
         clip.spans.append(span)
     return list(clips.values())
 
 
-def _check(name: str, clips: Sequence[_Clip], bootstrap: Bootstrap) -> ListenerCheck:
+def _check(name: str, clips: Sequence[RatedClip], bootstrap: Bootstrap) -> ListenerCheck:
     mine = [clip for clip in clips if name in clip.ratings]
     commonest, n_commonest = min(
         Counter(clip.ratings[name] for clip in mine).items(), key=lambda counted: (-counted[1], counted[0])

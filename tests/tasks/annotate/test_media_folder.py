@@ -66,7 +66,7 @@ def test_several_listeners_rate_files_and_continue(sounds: Path) -> None:
     server = Server("--media", "clips")
     rated(server, "Bo", {"a.wav": "positive", "b.wav": "neutral", "more/c.wav": "neutral"})
     assert server.post("state", listener="Ada")["done"] == 3
-    assert "2 listeners, 2 files with two ratings or more: agreement 0.50" in server.stop()
+    assert "2 listeners, 2 clips with two ratings or more: agreement 0.50" in server.stop()
     rows = {row["Id"]: row for row in csv.DictReader(Path("clips/ratings.csv").read_text("utf-8").splitlines())}
     assert {name: (row["Ada"], row["Bo"]) for name, row in rows.items()} == {
         "a.wav": ("positive", "positive"),

@@ -130,8 +130,8 @@ def test_a_clip_is_played_to_its_end_before_it_is_rated(
     # a script on the page cannot rate it earlier either
     refused = page.run(
         "fetch('api/rate', {method: 'POST', headers: {'Content-Type': 'application/json', 'X-Undertone': 'annotate'},"
-        " body: JSON.stringify({listener: 'Ada', key: document.getElementById('segment').dataset.key, label: 'positive',"
-        " played_s: 99})}).then((answer) => answer.json())"
+        " body: JSON.stringify({listener: 'Ada', key: document.getElementById('segment').dataset.key,"
+        " label: 'positive', played_s: 99})}).then((answer) => answer.json())"
     )
     assert "of the clip were played" in refused["detail"]
     page.until("document.getElementById('segment').classList.contains('heard')")

@@ -212,10 +212,31 @@ def test_segments_with_another_cut_have_no_ratings(cut: None, settings: Config) 
 def test_the_report_of_listeners(cut: None) -> None:
     with pytest.raises(NotEnoughData, match="there are no ratings yet"):
         undertone("report")
+    paths.LISTENERS.mkdir(parents=True)
+    (paths.LISTENERS / "earlier.csv").write_text("Id,start_s,end_s,Cleo,text\n2,0,2,neutral,x\n")
+    assert "Cleo" in undertone("report")
+    (paths.LISTENERS / "earlier.csv").unlink()
     store_ratings({number: {"Ada": "positive", "Bo": "neutral"} for number in range(3)})
     output = undertone("report")
     assert "Listeners" in output
     assert "2 listeners, 3 clips with two ratings or more: agreement 0.00" in output
+
+
+def test_a_listener_is_left_out_only_if_someone_says_so(cut: None) -> None:
+    store_ratings({number: {"Ada": "positive", "Bo": "neutral"} for number in range(2)} | {2: {"Bo": "negative"}})
+    undertone("export", str(paths.ANNOTATED))
+    before = paths.ANNOTATED.read_bytes()
+    with pytest.raises(InputError, match="there is no listener 'bo'; found Ada, Bo"):
+        undertone("leave-out", "bo")
+    assert "Bo: left out" in undertone("leave-out", "Bo")
+    assert list(heard().values()) == [{"Ada": "positive"}] * 2
+    assert "left out: Bo" in undertone("report")
+    with Store(paths.RATING_STORE) as store:
+        assert len(store.rated_segments()) == 3
+    with pytest.raises(NotEnoughData, match="nothing to decide"):
+        undertone("--adjudicate")
+    assert "Bo: counts again" in undertone("leave-out", "Bo", "--undo")
+    assert paths.ANNOTATED.read_bytes() == before
 
 
 def test_other_classes_are_for_folders(cut: None) -> None:
