@@ -169,9 +169,14 @@ def unlabelled(utterances: pa.Table) -> pa.Table:
 def whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, which atomically replaces `path` on a clean exit and is removed otherwise.
 
+    A device or a pipe, such as `/dev/stdout`, is yielded itself: it must be written to, not replaced.
+
     Args:
         path: the file to write
     """
+    if _is_device(path):
+        yield path
+        return
     with _naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
@@ -183,6 +188,11 @@ def whole(path: Path) -> Iterator[Path]:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _is_device(path: Path) -> bool:
+    # /dev/stdout may lead to a file, of which the shell holds the other end
+    return path.parent == Path("/dev") or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 @contextmanager

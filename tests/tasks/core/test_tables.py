@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -136,3 +137,22 @@ def test_a_carriage_return_does_not_break_a_csv_row(tmp_path: Path) -> None:
     tables.write_csv(tmp_path / "rows.csv", rows)
     with (tmp_path / "rows.csv").open(newline="") as stream:
         assert list(csv.DictReader(stream)) == rows
+
+
+def test_a_device_or_a_pipe_is_written_to_not_replaced(tmp_path: Path) -> None:
+    link, pipe = tmp_path / "null", tmp_path / "pipe"
+    link.symlink_to("/dev/null")
+    tables.write_text(link, "text")
+    assert link.is_symlink()
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True)
+    tables.write_text(pipe, "text")
+    assert reader.communicate(timeout=10) == ("text", None)
+    assert pipe.is_fifo()
+
+
+def test_standard_output_can_be_a_files_name(tmp_path: Path) -> None:
+    code = "from pathlib import Path; from tasks.core import tables; tables.write_text(Path('/dev/stdout'), 'text')"
+    with (tmp_path / "text.txt").open("w") as file:
+        subprocess.run([sys.executable, "-c", code], stdout=file, check=True)
+    assert (tmp_path / "text.txt").read_text() == "text"
