@@ -133,7 +133,7 @@ def annotate(
     from tasks.annotate import candidates, rating_files
     from tasks.annotate.listening_session import ListeningSession
 
-    asked = _sentiment_question(labels, definitions)
+    asked = _sentiment_question(labels, definitions, with_text=text)
     available = candidates.load()
     with rating_files.open_store([candidate.segment for candidate in available]) as store:
         rating_files.publish(store)
@@ -172,7 +172,7 @@ def _question(labels: str | None, definitions: Path | None) -> RatingQuestion | 
     return question
 
 
-def _sentiment_question(labels: str | None, definitions: Path | None) -> RatingQuestion:
+def _sentiment_question(labels: str | None, definitions: Path | None, *, with_text: bool) -> RatingQuestion:
     """Return the question on a project's segments, whose classes are the three sentiments."""
     from tasks.annotate import class_definitions
     from tasks.core import tables
@@ -184,7 +184,7 @@ def _sentiment_question(labels: str | None, definitions: Path | None) -> RatingQ
             f"found the classes {', '.join(question.names)}: segments of a project are rated as "
             f"{', '.join(tables.SENTIMENTS)}, in this order; other classes are for --media"
         )
-    return question
+    return class_definitions.beside_text(question) if with_text else question
 
 
 def _practice(available: Sequence[Candidate], queue: Sequence[Segment], n: int, seed: int) -> list[Segment]:

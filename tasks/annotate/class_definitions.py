@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,10 @@ class RatingQuestion:
 
 
 _QUESTION = "How does the speaker sound?"
+_OF_THE_VOICE = "Rate the voice: how something is said, not what is said."
+_OF_BOTH = "Rate what you hear and read together: the voice and the words."
 _INSTRUCTIONS = (
-    "Rate the voice: how something is said, not what is said.",
+    _OF_THE_VOICE,
     "There is no right or wrong answer. Decide by your first impression of the whole clip; you can play it again.",
     "Skip a clip if you cannot rate it: nobody speaks, several people speak at once, or the sound is damaged.",
 )
@@ -102,6 +104,16 @@ def of_labels(labels: Sequence[str]) -> RatingQuestion:
     names = _checked_names([label.strip() for label in labels], "--labels")
     with_text = {item.name: item for item in SENTIMENT.classes} if set(names) == set(tables.SENTIMENTS) else {}
     return RatingQuestion(_QUESTION, _INSTRUCTIONS, tuple(with_text.get(name, ClassDefinition(name)) for name in names))
+
+
+def beside_text(question: RatingQuestion) -> RatingQuestion:
+    """Return a question whose own instructions fit clips that are shown with their text.
+
+    Args:
+        question: what is asked; instructions from a file stay
+    """
+    instructions = tuple(_OF_BOTH if line == _OF_THE_VOICE else line for line in question.instructions)
+    return replace(question, instructions=instructions)
 
 
 def read(path: Path) -> RatingQuestion:

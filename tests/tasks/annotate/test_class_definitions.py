@@ -19,6 +19,13 @@ def test_the_sentiments_are_defined_with_borderline_cases() -> None:
     assert swapped.classes == class_definitions.SENTIMENT.classes[::-1]
 
 
+def test_instructions_beside_a_text_are_about_both() -> None:
+    shown = class_definitions.beside_text(class_definitions.SENTIMENT)
+    assert shown.classes == class_definitions.SENTIMENT.classes
+    assert "the voice and the words" in shown.instructions[0]
+    assert shown.instructions[1:] == class_definitions.SENTIMENT.instructions[1:]
+
+
 def test_labels() -> None:
     question = class_definitions.of_labels([" angry", "not sure", "3"])
     assert question.classes == tuple(map(ClassDefinition, ("angry", "not sure", "3")))
