@@ -138,7 +138,17 @@ def _scored(path: Path) -> list[dict[str, Any]]:
         rows = file.read(["variant", "run", "utterance_id", "group", "actual", "predicted"])
     rows = rows.filter((pc.field("variant") == "recipe") & (pc.field("run") == 0))
     scored: list[dict[str, Any]] = rows.rename_columns({"actual": "label"}).to_pylist()
-    return scored
+    # the group of predictions is the protocol's unit, such as the speaker; the report lists videos
+    return [{**row, "group": video_of(row["utterance_id"])} for row in scored]
+
+
+def video_of(utterance_id: str) -> str:
+    """Return the video of an utterance of the interviews.
+
+    Args:
+        utterance_id: `weak/VIDEO/NUMBER`
+    """
+    return utterance_id.partition("/")[2].rpartition("/")[0]
 
 
 def _recognised() -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.pages.common.charts import MarkerMark
-from tasks.pages.weak import by_video, charts
+from tasks.pages.weak import by_video, charts, inputs
 
 VIDEOS = [{"video_id": f"test-{n}", "title": title, "url": None} for n, title in enumerate(("One", None, "Three"))]
 
@@ -52,3 +52,7 @@ def test_of_many_videos_some_are_drawn() -> None:
     (plot,) = chart.plots
     assert len(plot.rows) == charts.MOST_VIDEOS
     assert (plot.rows[0], plot.rows[-1]) == ("v000", "v196")
+
+
+def test_an_utterances_video_does_not_depend_on_the_protocol() -> None:
+    assert inputs.video_of("weak/test-9/0003") == "test-9"
