@@ -30,6 +30,21 @@ def listeners(path: Path = paths.RATING_STORE) -> list[str]:
     return sorted(names)
 
 
+def written(path: Path) -> str | None:
+    """Return the SHA-256 of data/listeners/annotated.csv as the listening page wrote it last; None if it did not.
+
+    Args:
+        path: the SQLite file; it need not exist
+    """
+    if not path.is_file():
+        return None
+    with _opened(path) as run:
+        if not _tables_with(run, "value"):
+            return None
+        row = run.execute("SELECT value FROM notes WHERE name = ?", (_OWN_DIGEST,)).fetchone()
+    return None if row is None else str(row[0])
+
+
 def count(path: Path, *, videos: Sequence[str] = (), listener: str | None = None) -> int:
     """Return the number of rows that `remove` would remove.
 

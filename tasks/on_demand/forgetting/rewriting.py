@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tasks.annotate import rating_files
+from tasks.annotate.store import Store
 from tasks.core import artifacts, forgotten, paths, tables, text_files
 from tasks.core.config import Config
 from tasks.fetching import local_files
@@ -73,7 +75,8 @@ def ratings_without(path: Path, subject: Subject, *, dry_run: bool = False) -> i
         return 0
     if not n_removed or dry_run:
         return n_removed
-    others = [name for name in kept[0] if name and name not in ("Id", "start_s", "end_s", "text", ratings.ADJUDICATED)]
+    plain = ("", "Id", "start_s", "end_s", "text", ratings.ADJUDICATED)
+    others = [name for name in kept[0] if name not in plain and ":" not in name]
     if others and len(kept) > 1:
         sink = io.StringIO()
         csv.writer(sink, lineterminator="\n").writerows(kept)
@@ -94,12 +97,21 @@ def all_ratings_without(subject: Subject, *, dry_run: bool = False) -> int:
         the number of removed ratings
     """
     files = sorted(paths.LISTENERS.glob("*.csv"))
+    was_in_step = (digest := _digest()) is not None and rating_store.written(paths.RATING_STORE) == digest
     n_removed = sum(ratings_without(path, subject, dry_run=dry_run) for path in files)
     listener = subject.name if subject.kind == forgotten.LISTENER else None
     if dry_run:
         return n_removed + rating_store.count(paths.RATING_STORE, videos=subject.videos, listener=listener)
-    digest = hashlib.sha256(paths.ANNOTATED.read_bytes()).hexdigest() if paths.ANNOTATED.is_file() else None
-    return n_removed + rating_store.remove(paths.RATING_STORE, videos=subject.videos, listener=listener, digest=digest)
+    n_stored = rating_store.remove(paths.RATING_STORE, videos=subject.videos, listener=listener, digest=_digest())
+    if was_in_step and n_stored:
+        # also without the listener's adjudications, whose authors the file does not name
+        with Store(paths.RATING_STORE) as store:
+            rating_files.publish(store, overwrite=True)
+    return n_removed + n_stored
+
+
+def _digest() -> str | None:
+    return hashlib.sha256(paths.ANNOTATED.read_bytes()).hexdigest() if paths.ANNOTATED.is_file() else None
 
 
 def crawl_without(subject: Subject, *, dry_run: bool = False) -> int:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.annotate import rating_files
+from tasks.annotate.rated_segments import Segment, SegmentId
+from tasks.annotate.store import Counts, Store
 from tasks.core import paths
 from tasks.core.config import Config
 from tasks.core.errors import InputError
@@ -71,6 +74,22 @@ def test_columns_about_a_listeners_ratings_are_removed_with_them(lists: Path, se
     assert paths.ANNOTATED.read_text() == "Id,start_s,end_s,Ben,text,Ben:again\n1,0,2,neutral,y,neutral\n"
     with pytest.raises(InputError, match="listener"):
         resolve("listener", "Ben:again", settings)
+
+
+def test_adjudications_of_a_listener_are_removed_from_store_and_file(lists: Path, settings: Config) -> None:
+    segment = Segment(SegmentId("interviews/test-1/0000", 0.0, 2.0), "test-1", "y")
+    with Store(paths.RATING_STORE) as store:
+        store.rate(segment, "Cleo", "negative")
+        store.rate(segment, "Ben", "neutral")
+        store.rate(segment, "Ana", "neutral", counts=Counts.ADJUDICATION)
+        rating_files.publish(store, overwrite=True)
+    assert "adjudicated" in paths.ANNOTATED.read_text()
+    assert rewriting.all_ratings_without(resolve("listener", "Ana", settings)) == 1
+    assert "adjudicated" not in paths.ANNOTATED.read_text()
+    with Store(paths.RATING_STORE) as store:
+        assert store.listeners() == ["Ben", "Cleo"]
+        rating_files.publish(store)
+    assert b"Ana" not in paths.RATING_STORE.read_bytes()
 
 
 def test_plain_lists_keep_other_lines_and_their_encoding(project: Path, settings: Config) -> None:
