@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -95,13 +96,23 @@ def server_environment(port: int, access: Secret) -> dict[str, str]:
         port: its port
         access: what clients have to send
     """
+    env = environment(port, access)
     return {
-        **environment(port, access),
+        **_place_of_pages(Path(env["PREFECT_HOME"])),
+        **env,
         "PREFECT_SERVER_API_AUTH_STRING": access.auth_string,
         "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": local_url(port),
         "PREFECT_SERVER_UI_API_URL": f"{local_url(port)}/api",
     }
+
+
+def _place_of_pages(home: Path) -> dict[str, str]:
+    """Return where Prefect writes its web pages at the first start, if its package belongs to another user."""
+    prefect = find_spec("prefect")
+    if prefect is None or prefect.origin is None or os.access(Path(prefect.origin).parent / "server", os.W_OK):
+        return {}
+    return {"PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "pages")}
 
 
 @contextmanager

@@ -26,11 +26,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from tests.containers import composition, dockerfile
 from tests.containers.composition import SECRETS, ComposedService
@@ -175,7 +177,7 @@ def until(condition: Callable[[], Any], subject: str, limit_s: float = LIMIT_S) 
 
 @contextmanager
 def up(engine: Engine, chosen: Sequence[ComposedService]) -> Iterator[dict[str, float]]:
-    """Start services in order; yield the seconds each took to become healthy; stop them in reverse order."""
+    """Start services in order; yield the seconds each took to become healthy; stop all at the end."""
     rules = [service.conditions for service in chosen]
     took: dict[str, float] = {}
     try:
@@ -195,13 +197,17 @@ def up(engine: Engine, chosen: Sequence[ComposedService]) -> Iterator[dict[str, 
             print(f"{service.name}: {took[service.name]} s", file=sys.stderr, flush=True)
         yield took
     finally:
-        for process in reversed(engine.running.values()):
-            process.terminate()
-        for process in engine.running.values():
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        stop_all()
+
+
+def stop_all() -> None:
+    """End all processes that this one has started, with theirs."""
+    for stop in (psutil.Process.terminate, psutil.Process.kill):
+        left = psutil.Process().children(recursive=True)
+        for process in left:
+            with suppress(psutil.Error):
+                stop(process)
+        psutil.wait_procs(left, timeout=15)
 
 
 def answer(url: str, headers: dict[str, str] | None = None, method: str = "GET") -> tuple[int, str, dict[str, str]]:
@@ -257,6 +263,7 @@ def observe(engine: Engine, by_name: dict[str, ComposedService], parameters: Seq
         "completed": ask("select count(*) from flow_run where state_type = 'COMPLETED'"),
         "without_password": ask("select 1", {**os.environ, "PGPASSWORD": "wrong"}),
         "link": engine.execute(server, ["undertone", "service", "link"]).stdout.strip() == f"{SERVER}/enter#{auth}",
+        "pages": all(reply in answer(f"{SERVER}/")[1] for reply in ("<html", "Prefect")),
         "anonymous": answer(f"{SERVER}/api/work_pools/undertone")[0],
         "with_secret": answer(f"{SERVER}/api/work_pools/undertone", basic)[0],
         "by_service_name": answer(f"{SERVER.replace('127.0.0.1', 'server')}/api/work_pools/undertone", basic)[0],

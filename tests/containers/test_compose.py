@@ -131,7 +131,7 @@ def test_the_services_run_the_nightly_deployment(profile: str) -> None:
     assert seen["without_password"] == "", "the database asks for its password"
     assert (seen["anonymous"], seen["with_secret"], seen["by_service_name"]) == (401, 200, 200)
     assert (seen["foreign_host"], seen["foreign_origin"], seen["report_anonymous"]) == (403, 403, 401)
-    assert seen["report"].startswith("200 ") and seen["link"]
+    assert seen["report"].startswith("200 ") and seen["link"] and seen["pages"]
     started = {service.name for service in SERVICES if profile or not service.name.startswith("dask")}
     assert set(seen["healthy"]) == started - {"setup"}
     assert not seen["secret_in_logs"] and not seen["secret_in_commands"]

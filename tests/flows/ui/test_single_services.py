@@ -67,6 +67,16 @@ def test_the_server_gets_both_secrets_by_its_environment_only(
     assert not any(PASSWORD in word or "p@ss" in word for word in command)
 
 
+def test_pages_have_a_place_if_the_installation_belongs_to_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    variable = "PREFECT_SERVER_UI_STATIC_DIRECTORY"
+    assert variable not in server.server_environment(4200, ACCESS)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert server.server_environment(4200, ACCESS)[variable] == str(tmp_path / ".undertone/prefect/pages")
+
+
 def test_a_worker_uses_the_servers_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: list[Any]
 ) -> None:
