@@ -1,4 +1,4 @@
-"""What a project's git history holds: every version of dvc.lock, and commits that mention a name."""
+"""Git history of a project: every version of dvc.lock, and commits that mention a name."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _MAX_SHOWN = 8
 
 @dataclass(frozen=True)
 class RemovalLine:
-    """One kind of removed data: where it was, how many pieces, and which."""
+    """Removed data of a kind: where it was, how many pieces, and which."""
 
     where: str
     n: int

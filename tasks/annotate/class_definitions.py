@@ -31,7 +31,7 @@ class ClassDefinition:
 
 @dataclass(frozen=True)
 class RatingQuestion:
-    """What listeners are asked.
+    """Question of the listening page, with its classes.
 
     Args:
         question: heading of the page

@@ -27,7 +27,7 @@ VIDEO, SPEAKER, LISTENER, MEDIUM = "video", "speaker", "listener", "medium"
 MEDIUM_DIGITS = 16
 """Hexadecimal digits of a media file's SHA-256 that enter the ledger, as in a model's `training_media.json`."""
 _ROUNDS = 2_000
-"""Of the key derivation: names can be guessed, so a guess should cost something. A thousand videos take a second."""
+"""Rounds of the key derivation: names can be guessed, so a guess must take time. A thousand videos take a second."""
 _MAX_BYTES = 64 << 20
 _ABOUT = "Data removed at a person's request, as salted digests: it is not fetched, read or used again (data-rights.md)"
 

@@ -8,7 +8,7 @@
   let segment = null;
   let practising = false;
   // of the current clip: enough was played; seconds of all starts; since when it plays; a start that is not reported yet
-  let heard = false;
+  let playedEnough = false;
   let playedS = 0;
   let since = null;
   let starting = false;
@@ -47,7 +47,7 @@
   const show = (state) => {
     listener = state.listener;
     segment = state.segment;
-    heard = starting = false;
+    playedEnough = starting = false;
     playedS = 0;
     since = null;
     reported = Promise.resolve();
@@ -91,7 +91,7 @@
 
   const rate = (label) => {
     if (segment === null) return;
-    if (!heard && label !== null) {
+    if (!playedEnough && label !== null) {
       $("rating-error").textContent = since === null ? "Listen first: press space to play, or 0 to skip." : "Listen first: the clip is still playing.";
       return;
     }
@@ -112,10 +112,10 @@
     let covered = 0;
     for (let k = 0; k < sound.played.length; k += 1) covered += sound.played.end(k) - sound.played.start(k);
     const length = segment === null ? 0 : Number.isFinite(sound.duration) ? sound.duration : segment.length_s;
-    if (playedS > 0 || since !== null) heard = heard || covered >= SHARE * length - Math.max(0.3, 0.05 * length);
-    $("segment").classList.toggle("heard", heard);
-    for (const button of BUTTONS) button.setAttribute("aria-disabled", String(!heard));
-    $("hint").textContent = heard ? "" : SHARE >= 1 ? "You can rate the clip at its end." : "You can rate the clip when enough of it was played.";
+    if (playedS > 0 || since !== null) playedEnough = playedEnough || covered >= SHARE * length - Math.max(0.3, 0.05 * length);
+    $("segment").classList.toggle("played", playedEnough);
+    for (const button of BUTTONS) button.setAttribute("aria-disabled", String(!playedEnough));
+    $("hint").textContent = playedEnough ? "" : SHARE >= 1 ? "You can rate the clip at its end." : "You can rate the clip when enough of it was played.";
   };
 
   const playing = (is) => {

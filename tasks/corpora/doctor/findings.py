@@ -151,9 +151,9 @@ class Facts:
             return f"No speaker is known: {many(n_unknown, 'utterance')}." if n_unknown else "No utterances."
         span = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
         middle = "" if counts[0] == counts[-1] else f", median {median(counts):,.0f}"
-        known = f"{many(len(counts), 'speaker')} with {span} utterance{'s' * (counts[-1] > 1)}{middle}"
+        identified = f"{many(len(counts), 'speaker')} with {span} utterance{'s' * (counts[-1] > 1)}{middle}"
         unknown = f"{many(n_unknown, 'utterance')} without a speaker" if n_unknown else "none is unknown"
-        return f"{known}; {unknown}."
+        return f"{identified}; {unknown}."
 
 
 @dataclass(frozen=True)

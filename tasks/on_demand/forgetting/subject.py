@@ -292,8 +292,8 @@ def _own_files(corpus: str, speaker: str) -> list[str]:
 
 
 def _unknown_video(name: str, listed: Sequence[ListEntry], rows: Sequence[Mapping[str, Any]]) -> str:
-    known = sorted({f"{entry.split}-{entry.id}" for entry in listed} | {row["video_id"] for row in rows})
-    few = ", ".join(known[:10]) + (f" and {len(known) - 10} more" if len(known) > 10 else "")
+    video_ids = sorted({f"{entry.split}-{entry.id}" for entry in listed} | {row["video_id"] for row in rows})
+    few = ", ".join(video_ids[:10]) + (f" and {len(video_ids) - 10} more" if len(video_ids) > 10 else "")
     day = forgotten.read().day(VIDEO, name)
     removed = f"; it was removed on {day}" if day else ""
     return f"neither the lists nor data/crawl have a video {name!r}{removed}; they have {few or 'none'}"

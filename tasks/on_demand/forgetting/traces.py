@@ -145,14 +145,14 @@ class Traces:
         for column in table.columns:
             if not _may_name(column.type):
                 continue
-            known: dict[Any, bool] = {}
+            is_hit: dict[Any, bool] = {}
             for number, value in enumerate(column.to_pylist()):
                 if value is None or marked[number]:
                     continue
                 if isinstance(value, str):
-                    if value not in known:
-                        known[value] = self.in_value(value)
-                    marked[number] = known[value]
+                    if value not in is_hit:
+                        is_hit[value] = self.in_value(value)
+                    marked[number] = is_hit[value]
                 else:
                     marked[number] = self.in_value(value)
         return marked

@@ -144,7 +144,7 @@ class Page(Tab):
 
     def vote(self, key: str, done: int, total: int) -> None:
         """Wait until the segment can be rated, press a key, and wait until the page counts the rating."""
-        self.until("document.getElementById('segment').classList.contains('heard')")
+        self.until("document.getElementById('segment').classList.contains('played')")
         self.press(key)
         self.until(f"document.getElementById('progress-text').textContent === '{done} of {total}'")
 

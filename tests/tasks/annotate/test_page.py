@@ -134,7 +134,7 @@ def test_a_clip_is_played_to_its_end_before_it_is_rated(
         " label: 'positive', played_s: 99})}).then((answer) => answer.json())"
     )
     assert "of the clip were played" in refused["detail"]
-    page.until("document.getElementById('segment').classList.contains('heard')")
+    page.until("document.getElementById('segment').classList.contains('played')")
     page.press("?")
     page.until("document.getElementById('help').open")
     assert "No feeling stands out" in page.run("document.getElementById('help').innerText")
@@ -147,7 +147,7 @@ def test_a_clip_is_played_to_its_end_before_it_is_rated(
     page.until("!document.getElementById('counts').hidden")
     assert page.progress() == "0 of 2"
     page.press(" ")
-    page.until("document.getElementById('segment').classList.contains('heard')")
+    page.until("document.getElementById('segment').classList.contains('played')")
     page.press(" ")
     page.until("document.getElementById('play').classList.contains('playing')")
     page.vote("3", 1, 2)
