@@ -51,7 +51,7 @@ class Timed:
 def recogniser() -> recognition.Recogniser:
     """Whisper base, or skip."""
     if find_spec("faster_whisper") is None:
-        pytest.skip("faster-whisper is not installed: pip install 'undertone[asr]'")
+        pytest.skip("faster-whisper is not installed: pip install 'undertone-ser[asr]'")
     if not store.is_here(SETTINGS.model):
         pytest.skip(store.missing(SETTINGS.model))
     loaded = recognition_model.load(store.folder(SETTINGS.model), RULES.beam, RULES.least_speech)

@@ -60,7 +60,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., recognit
 def weights() -> Path:
     """The folder of Whisper's weights, or skip."""
     if find_spec("faster_whisper") is None:
-        pytest.skip("faster-whisper is not installed: pip install 'undertone[asr]'")
+        pytest.skip("faster-whisper is not installed: pip install 'undertone-ser[asr]'")
     if not store.is_here(MODEL):
         pytest.skip(store.missing(MODEL))
     return store.folder(MODEL)

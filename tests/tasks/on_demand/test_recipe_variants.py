@@ -16,8 +16,8 @@ from tasks.features.base import checkpoints
 from tasks.on_demand.recipe_variants import variant, with_entries
 from tests.tasks.experiment_runs import run
 
-pytest.importorskip("torch", reason="undertone[deep] is not installed")
-pytest.importorskip("transformers", reason="undertone[deep] is not installed")
+pytest.importorskip("torch", reason="the extra deep is not installed")
+pytest.importorskip("transformers", reason="the extra deep is not installed")
 
 Toy = Callable[..., Config]
 

@@ -16,7 +16,7 @@ from tasks.features.base import checkpoints
 from tasks.features.base.tiny_checkpoints import HIDDEN, tiny_audio_encoder, tiny_text_encoder
 from tasks.weights import store
 
-pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="undertone[deep] is not installed")
+pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="the extra deep is not installed")
 
 
 @pytest.fixture

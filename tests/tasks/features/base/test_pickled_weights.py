@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="undertone[deep] is not installed")
-pytest.importorskip("transformers", reason="undertone[deep] is not installed")
+torch = pytest.importorskip("torch", reason="the extra deep is not installed")
+pytest.importorskip("transformers", reason="the extra deep is not installed")
 
 from safetensors.torch import load_file  # noqa: E402
 

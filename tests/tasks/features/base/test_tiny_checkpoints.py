@@ -10,8 +10,8 @@ from tasks.core import paths
 from tasks.core.errors import InputError
 from tasks.features.base import checkpoints
 
-pytest.importorskip("torch", reason="undertone[deep] is not installed")
-pytest.importorskip("transformers", reason="undertone[deep] is not installed")
+pytest.importorskip("torch", reason="the extra deep is not installed")
+pytest.importorskip("transformers", reason="the extra deep is not installed")
 
 
 def test_a_name_stands_for_a_folder_in_the_project(project: Path) -> None:

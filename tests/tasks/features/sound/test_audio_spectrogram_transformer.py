@@ -16,7 +16,7 @@ from tasks.features.base.extractor import Sound
 from tasks.features.base.settings import settings_of
 from tasks.features.base.tiny_checkpoints import AUDIO_FRAMES, HIDDEN
 
-pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="undertone[deep] is not installed")
+pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="the extra deep is not installed")
 
 
 def started(name: str, **settings: Any) -> Callable[[Sequence[Sound]], list[np.ndarray]]:
