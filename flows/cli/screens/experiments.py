@@ -87,7 +87,7 @@ def result(config: Config, metrics: Mapping[str, Any], audit: AuditReport, cost:
         cost: of its training on this machine, if known
     """
     console = Console()
-    console.print(score_table(metrics))
+    print_scores(console, metrics)
     if source := published_score.source_score(metrics):
         leaky = ", leaky" if source.leaky else ""
         under = f", under its protocol {source.protocol}" if source.protocol else ""
@@ -128,6 +128,18 @@ def _print_audit(console: Console, audit: AuditReport) -> None:
         console.print(Text(f"{finding.severity}: {finding.check} ({counts}): {finding.what}", "dim"))
     if clear := [finding.check for finding in audit.findings if not finding.n]:
         console.print(Text(f"Not found: {', '.join(clear)}", "dim"))
+
+
+def print_scores(console: Console, metrics: Mapping[str, Any]) -> None:
+    """Print why the test set shows little, if it does, and the table of scores.
+
+    Args:
+        console: the terminal
+        metrics: the experiment's `results.json`
+    """
+    for notice in score_text.notices(metrics):
+        console.print(Text(notice, "yellow"))
+    console.print(score_table(metrics))
 
 
 def score_table(metrics: Mapping[str, Any]) -> Table:

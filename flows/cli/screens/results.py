@@ -30,7 +30,7 @@ def headline(experiment: str) -> None:
     """
     metrics = artifacts.read_json(paths.experiment(experiment) / "results.json")
     console = Console()
-    console.print(experiments.score_table(metrics))
+    experiments.print_scores(console, metrics)
     if metrics.get("references"):
         console.print(experiments.references(metrics))
     console.print(escape(score_text.summary(metrics).why))

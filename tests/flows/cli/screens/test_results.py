@@ -28,3 +28,12 @@ def test_scores_stand_beside_baselines_and_both_references(
     words = " ".join(word for cells in printed for cell in cells for word in cell.split())
     assert "the recipe’s interval lies entirely above that of the majority class" in words
     assert words.endswith("[b]Test[/] as listed.")
+
+
+@pytest.mark.parametrize(("n", "is_small"), [(4, True), (1234, False)])
+def test_a_small_test_set_is_announced_before_its_scores(
+    project: Path, capsys: pytest.CaptureFixture[str], n: int, is_small: bool
+) -> None:
+    tables.write_text(paths.experiment("mine") / "results.json", json.dumps({**of_classes(), "n": n}))
+    results.headline("mine")
+    assert capsys.readouterr().out.startswith("Small test set (4 test utterances): ") == is_small
