@@ -11,7 +11,7 @@ LEAST_SPEECH_SHARE = 0.1
 LEAST_SPEECH_S = 0.2
 """About the duration of a syllable."""
 NOISY_DB = 5.0
-"""Of RAVDESS and TESS, recorded in studios, the noisiest clips have 21 and 10 dB, and 95 % of all at least 30 dB."""
+"""For comparison: the noisiest clips of RAVDESS and TESS (studios) have 21 and 10 dB, and 95 % have 30 dB or more."""
 
 
 def summary(signals: Iterable[Mapping[str, Any]]) -> SpeechSummary:

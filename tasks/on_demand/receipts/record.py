@@ -79,10 +79,10 @@ def files(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     Args:
         names: of experiments with results
     """
-    found = (paths.experiment(name) / file for name in names for file in _FILES)
+    result_files = (paths.experiment(name) / file for name in names for file in _FILES)
     return {
         path.as_posix(): {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-        for path in found
+        for path in result_files
         if path.is_file()
         for content in [path.read_bytes()]
     }
