@@ -24,14 +24,14 @@ RATE_HZ = 16_000
 N_BANDS = 24
 """Bands of equal width on the mel scale."""
 RANGE_HZ = (100.0, 7500.0)
-"""Of the bands: what is below, such as rumble and mains hum of 50 or 60 Hz, is neither speech nor noise."""
+"""Range of the bands: sound below it, such as rumble and mains hum of 50 or 60 Hz, is neither speech nor noise."""
 QUANTILE = 0.05
 SILENCE = 10**-9.0
 """Mean square of a frame below which it is digital silence (−90 dBFS): neither speech nor noise."""
 ROUNDING = 2.0**-30 / 12
 """Mean square of the error of 16 bits: no noise is softer."""
 RATIO = 1.6
-"""Of power to noise, mean of the bands. White, pink and brown noise of 0.3 to 10 s never exceed it for 3 frames."""
+"""Power over noise, mean of the bands. White, pink and brown noise of 0.3 to 10 s never exceed it for 3 frames."""
 LOUD_PERCENTILE, SOFTER_DB = 95, 30.0
 """Percentile of the frames' levels that is the level of speech, and how much softer speech may be."""
 SHORTEST, SHORTEST_GAP = 3, 12

@@ -56,7 +56,7 @@ Ratings = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Playback:
-    """How an item was played before it was rated.
+    """Playback of an item before it was rated.
 
     Args:
         played_s: seconds played, all starts together

@@ -33,7 +33,7 @@ _CORPUS, _EXPERIMENT = "corpus@", "experiment@"
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What to export.
+    """Choice of rows and label for an export.
 
     Args:
         name: a corpus or an experiment of params.yaml; `corpus@NAME` or `experiment@NAME` where both have the name
