@@ -85,6 +85,7 @@ def try_voters(
 
     from flows.cli.screens import labels as labels_screen
     from tasks.labelling.quality import label_quality, rated_texts
+    from tasks.labelling.votes import vote_columns
     from tasks.labelling.votes.combine import Thresholds
     from tasks.stages import polarity
 
@@ -92,9 +93,10 @@ def try_voters(
     rated = rated_texts.read(files)
     settings = config.polarity.model_copy(update={"voters": voter} if voter else {})
     cast = polarity.cast(rated.texts, polarity.voting_settings(settings))
+    polarities, _ = vote_columns.side_by_side(cast.values())
     texts = label_quality.VotedTexts(
         rated.texts,
-        np.array([cast[name] for name in settings.voters], dtype=float).T,
+        polarities,
         settings.voters,
         rated.labels,
         rated.groups,

@@ -109,6 +109,7 @@ VOTES = pa.schema(
     [
         ("utterance_id", _text),
         ("votes", pa.map_(_text, _real)),
+        ("chances", pa.map_(_text, pa.struct([(name, _real) for name in SENTIMENTS]))),
         ("score", _real),
         ("sentiment", _text),
         ("left_out", _text),
@@ -117,8 +118,9 @@ VOTES = pa.schema(
         *((name, _real) for name in SENTIMENTS),
     ]
 )
-"""One row per utterance: every voter's polarity in [-1, 1] and their mean (null: all abstain); the label (null: none)
-and why there is none; what most voters say (null: they tie); the label's probability, and that of every class."""
+"""One row per utterance: every voter's polarity in [-1, 1], the probabilities of voters that have them, and the mean
+polarity (null: all abstain); the label (null: none) and why there is none; what most voters say (null: they tie); the
+label's probability, and that of every class."""
 
 SEGMENT_INDEX = _schema(
     video_id=_text, shard=_text, row_group=_whole, n_segments=_whole, sha256=_text,
@@ -273,7 +275,11 @@ def read(path: Path, schema: pa.Schema) -> pa.Table:
     Raises:
         TableError: if the file is missing, cannot be read, or does not follow the schema
     """
-    return conform(_read(path), schema, path)
+    table = _read(path)
+    for name in _LATER_COLUMNS.get(_name(schema), ()):
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(table.num_rows, schema.field(name).type))
+    return conform(table, schema, path)
 
 
 def _read(path: Path) -> pa.Table:
@@ -331,6 +337,10 @@ def from_rows(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
         schema: of the table
     """
     return pa.Table.from_pylist(list(rows), schema=schema)
+
+
+_LATER_COLUMNS = {tuple(VOTES.names): ("chances",)}
+"""Columns that tables of earlier versions lack; they are read as null."""
 
 
 def _name(schema: pa.Schema) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from tasks.labelling.people import agreement, ratings
 from tasks.labelling.people.agreement import Agreement
 from tasks.labelling.people.ratings import Repair
 from tasks.labelling.quality import threshold
-from tasks.labelling.votes import combine
+from tasks.labelling.votes import combine, vote_columns
 from tasks.labelling.votes.hedges import without_hedges
 from tasks.stages import polarity
 
@@ -168,8 +168,8 @@ def _unhedged(text: str) -> str:
 def _votes(texts: Sequence[str], config: Config) -> combine.Polarities:
     """Return our voters' votes on texts without stop words, shape (n_texts, n_voters)."""
     settings = config.polarity.model_copy(update={"remove_stop_words": False, "mask_hedges": False})
-    cast = polarity.cast(texts, polarity.voting_settings(settings))
-    return np.array([cast[name] for name in settings.voters], dtype=float).T
+    polarities, _ = vote_columns.side_by_side(polarity.cast(texts, polarity.voting_settings(settings)).values())
+    return polarities
 
 
 def _labels(votes: combine.Polarities, how: combine.Combination, min_score: float = 0.0) -> Labels:

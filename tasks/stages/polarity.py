@@ -22,11 +22,12 @@ from tasks.core.config import Config, Polarity, Section
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.results import Result
 from tasks.labelling.base import registry
+from tasks.labelling.base.vote import CastVotes
 from tasks.labelling.votes import combine, eligibility, hedges, vote_columns
 from tasks.media.voices import speaker_tables
 from tasks.text.words import without_stop_words
 
-_VOTES = pa.schema([("utterance_id", pa.string()), ("votes", vote_columns.VOTES)])
+_VOTES = pa.schema([tables.VOTES.field(name) for name in ("utterance_id", "votes", "chances")])
 
 
 class VotingSettings(Section):
@@ -76,8 +77,8 @@ def voting_settings(settings: Polarity) -> VotingSettings:
     )
 
 
-def cast(texts: Sequence[str], settings: VotingSettings) -> dict[str, list[float | None]]:
-    """Return every voter's polarity of each text, in [-1, 1], None where it abstains.
+def cast(texts: Sequence[str], settings: VotingSettings) -> dict[str, CastVotes]:
+    """Return every voter's votes on each text, by name.
 
     Args:
         texts: shape (n_texts,)
@@ -98,8 +99,10 @@ def polarity_one(item: VideoTexts, settings: VotingSettings) -> Result:
     ids, all_texts = zip(*item.texts, strict=True)
     texts = sorted(set(all_texts))
     row_of = {text: k for k, text in enumerate(texts)}
-    votes = np.array(list(cast(texts, settings).values()), dtype=np.float64).T[[row_of[text] for text in all_texts]]
-    return Result(pa.table([ids, vote_columns.to_maps(votes, settings.voters)], _VOTES))
+    rows = [row_of[text] for text in all_texts]
+    polarities, chances = vote_columns.side_by_side(cast(texts, settings).values())
+    votes = vote_columns.to_maps(polarities[rows], settings.voters)
+    return Result(pa.table([ids, votes, vote_columns.to_chance_maps(chances[rows], settings.voters)], _VOTES))
 
 
 def run(config: Config, *, each: Each) -> None:
@@ -139,6 +142,7 @@ def _decided(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> pa.T
     columns: dict[str, Any] = {
         "utterance_id": cast_votes["utterance_id"],
         "votes": cast_votes["votes"],
+        "chances": cast_votes["chances"],
         "score": pa.array(combination.scores, from_pandas=True),
         "sentiment": pa.array(combination.labels.tolist(), mask=~labelled),
         "left_out": pa.array(reasons.tolist(), mask=reasons == ""),

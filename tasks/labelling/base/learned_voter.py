@@ -1,7 +1,7 @@
 """Trained voter: multinomial logistic regression over the vectors of a frozen sentence encoder.
 
 The folder `data/voters/NAME/` has `head.safetensors` (weights and biases) and `card.json` (training data with digests,
-cross-validated scores). The vote is P(positive) − P(negative), and 0 where neutral is the most probable class.
+cross-validated scores). It votes with the probabilities of the classes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tasks.evaluation import scores, splits
 from tasks.evaluation.scores import Bootstrap
 from tasks.evaluation.splits import Labels
 from tasks.features.base import checkpoints
+from tasks.labelling.base.vote import Chances, Vote
 
 _CARD, _HEAD = "card.json", "head.safetensors"
 _C, _ITERATIONS, _FOLDS, _BATCH = 1.0, 2000, 5, 64
@@ -66,18 +67,18 @@ class LearnedVoter:
     weights: NDArray[np.float64]
     biases: NDArray[np.float64]
 
-    def votes(self, texts: Sequence[str]) -> list[float | None]:
-        """Return polarities in [-1, 1], None for a text without letters or digits.
+    def votes(self, texts: Sequence[str]) -> list[Vote]:
+        """Return the probabilities of the classes, None for a text without letters or digits.
 
         Args:
             texts: shape (n_texts,)
         """
-        votes: list[float | None] = [None] * len(texts)
+        votes: list[Vote] = [None] * len(texts)
         with_words = [k for k, text in enumerate(texts) if any(map(str.isalnum, text))]
         if with_words:
             logits = _vectors([texts[k] for k in with_words], self.checkpoint) @ self.weights.T + self.biases
-            for k, vote in zip(with_words, _polarities(logits).tolist(), strict=True):
-                votes[k] = vote
+            for k, row in zip(with_words, _probabilities(logits).tolist(), strict=True):
+                votes[k] = Chances(*row)
         return votes
 
 
@@ -207,11 +208,10 @@ def _fit(inputs: NDArray[np.float64], labels: Labels) -> Any:
     return LogisticRegression(C=_C, max_iter=_ITERATIONS, class_weight="balanced").fit(inputs, labels)
 
 
-def _polarities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    likely = np.exp(logits - logits.max(axis=1, keepdims=True))
+def _probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    likely: NDArray[np.float64] = np.exp(logits - logits.max(axis=1, keepdims=True))
     likely /= likely.sum(axis=1, keepdims=True)
-    negative, neutral, positive = map(tables.SENTIMENTS.index, tables.SENTIMENTS)
-    return np.where(likely.argmax(axis=1) == neutral, 0.0, likely[:, positive] - likely[:, negative])
+    return likely
 
 
 def _digest(training: TrainingTexts) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import ModuleType
 
 from tasks.core.errors import ConfigError, InputError
+from tasks.labelling.base import vote as votes
 
-Vote = Callable[[str], float | None]
+TextVote = Callable[[str], votes.Vote]
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _EXPECTED = "NAME = …, LICENCE = … and def load(), which returns a function from a text to a polarity in [-1, 1]"
 
@@ -71,7 +72,7 @@ def new_folder(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def guarded(path: Path, vote: Vote) -> Vote:
+def guarded(path: Path, vote: TextVote) -> TextVote:
     """Wrap a module's function so that its exceptions name the file and the text.
 
     Args:
@@ -82,7 +83,7 @@ def guarded(path: Path, vote: Vote) -> Vote:
         a function that raises ConfigError where `vote` raises anything
     """
 
-    def checked_vote(text: str) -> float | None:
+    def checked_vote(text: str) -> votes.Vote:
         try:
             return vote(text)
         except Exception as error:

@@ -122,7 +122,7 @@ def load(name: str, folder: Path = paths.VOTERS) -> Voter:
     return _text_by_text(module, project_voters.guarded(location, module.load()))
 
 
-def _text_by_text(module: ModuleType, vote: project_voters.Vote) -> Voter:
+def _text_by_text(module: ModuleType, vote: project_voters.TextVote) -> Voter:
     return Voter(module.NAME, module.LICENCE, lambda texts: [vote(text) for text in texts])
 
 

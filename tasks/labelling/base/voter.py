@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tasks.core.errors import ConfigError
-
-_NUMBERS = (int, float)
+from tasks.labelling.base import vote
+from tasks.labelling.base.vote import CastVotes, Vote
 
 
 @dataclass(frozen=True)
@@ -17,30 +16,20 @@ class Voter:
     Args:
         name: its name in params.yaml
         licence: of its lexicon or training data
-        votes: function from texts to polarities in [-1, 1], None where the voter abstains
+        votes: function from texts to polarities in [-1, 1], or to probabilities; None where the voter abstains
     """
 
     name: str
     licence: str
-    votes: Callable[[Sequence[str]], Sequence[float | None]]
+    votes: Callable[[Sequence[str]], Sequence[Vote]]
 
-    def cast(self, texts: Sequence[str]) -> list[float | None]:
+    def cast(self, texts: Sequence[str]) -> CastVotes:
         """Vote on texts and check the votes.
 
         Args:
             texts: the texts, shape (n_texts,)
 
-        Returns:
-            polarities in [-1, 1], None where the voter abstains, shape (n_texts,)
-
         Raises:
-            ConfigError: if a vote is not a number from -1 to 1
+            ConfigError: if a vote is not valid
         """
-        votes = list(self.votes(texts))
-        for text, vote in zip(texts, votes, strict=True):
-            if vote is not None and not (isinstance(vote, _NUMBERS) and -1 <= vote <= 1):
-                raise ConfigError(
-                    f"voter {self.name} returned {vote!r} for the text {text[:80]!r}; "
-                    "expected a number from -1 to 1, or None to abstain"
-                )
-        return [None if vote is None else float(vote) for vote in votes]
+        return vote.from_votes(self.name, texts, self.votes(texts))

@@ -39,14 +39,15 @@ def test_a_voter_is_trained_and_its_card_is_complete(tmp_path: Path, encoder: st
     assert json.loads((tmp_path / "mine" / "card.json").read_text()) == card
     registry.load.cache_clear()
     voter = registry.load("mine", tmp_path)
-    votes = voter.cast([WORDS["negative"], WORDS["neutral"], WORDS["positive"], "...", ""])
-    assert votes[0] is not None
-    assert votes[2] is not None
+    cast = voter.cast([WORDS["negative"], WORDS["neutral"], WORDS["positive"], "...", ""])
+    votes = cast.polarities
     assert votes[0] < 0 < votes[2]
     assert votes[1] == 0
-    assert votes[3:] == [None, None]
+    assert np.isnan(votes[3:]).all()
+    assert cast.chances[:3].argmax(axis=1).tolist() == [0, 1, 2]
+    assert votes[0] == cast.chances[0, 2] - cast.chances[0, 0]
     assert voter.licence == "MIT"
-    assert voter.cast([]) == []
+    assert voter.cast([]).polarities.size == 0
     first = (tmp_path / "mine" / "head.safetensors").read_bytes()
     learned_voter.learn("mine", given(), tmp_path / "mine", FEW, encoder)
     assert (tmp_path / "mine" / "head.safetensors").read_bytes() == first

@@ -34,7 +34,7 @@ def test_a_new_voter_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     try:
         registry.check(["vader", "constant"])
         assert registry.licence("constant") == "MIT"
-        assert registry.load("constant").cast(["a", "b"]) == [0.5, 0.5]
+        assert registry.load("constant").cast(["a", "b"]).polarities.tolist() == [0.5, 0.5]
     finally:
         registry.shipped.cache_clear()
         sys.modules.pop("tasks.labelling.voters.constant", None)

@@ -17,6 +17,7 @@ from tasks.evaluation.scores import Bootstrap
 from tasks.labelling.base import learned_voter
 from tasks.labelling.base.registry import load as voter
 from tasks.labelling.quality import label_quality, rated_texts
+from tasks.labelling.votes import vote_columns
 from tasks.labelling.votes.combine import Thresholds
 from tasks.on_demand import published_votes
 from tasks.stages import polarity
@@ -58,7 +59,7 @@ def test_four_voters_together_are_better_than_the_best_alone(
     voter.cache_clear()
     asked = settings.polarity.model_copy(update={"voters": [*LEXICONS, "sitcom"]})
     cast = polarity.cast(texts.texts, polarity.voting_settings(asked))
-    votes = np.array([cast[name] for name in asked.voters], dtype=float).T
+    votes, _ = vote_columns.side_by_side(cast.values())
     judged = label_quality.VotedTexts(
         texts.texts, votes, asked.voters, texts.labels, texts.groups, np.ones(len(texts.texts), dtype=bool)
     )

@@ -23,12 +23,13 @@ TEXTS = (
 
 
 def vote(name: str, text: str) -> float | None:
-    return registry.load(name).cast([text])[0]
+    (polarity,) = registry.load(name).cast([text]).polarities.tolist()
+    return None if math.isnan(polarity) else polarity
 
 
 @pytest.mark.parametrize("name", ["vader", "textblob", "afinn"])
 def test_sign_and_range(name: str) -> None:
-    votes = [polarity for polarity in registry.load(name).cast(TEXTS) if polarity is not None]
+    votes = registry.load(name).cast(TEXTS).polarities
     assert votes[0] > 0 > votes[1]
     assert votes[2] == votes[3] == 0
     assert all(-1 <= vote <= 1 for vote in votes)
@@ -60,7 +61,7 @@ def test_textblob_equals_the_package() -> None:
     from textblob import TextBlob
 
     texts = (*TEXTS, "not very good at all", "It was really, really bad!", "so-so")
-    assert registry.load("textblob").cast(texts) == [TextBlob(t).sentiment.polarity for t in texts]
+    assert registry.load("textblob").cast(texts).polarities.tolist() == [TextBlob(t).sentiment.polarity for t in texts]
 
 
 @given(
@@ -79,7 +80,7 @@ def test_every_entry_of_afinn_counts_alone_and_next_to_another() -> None:
     entries = list(package.read_word_file(package.full_filename("AFINN-en-165.txt")))
     texts = [*entries, *(f"{first} {other}" for first, other in pairwise(entries))]
     totals = [package.score(text) for text in texts]
-    votes = registry.load("afinn").cast(texts)
+    votes = registry.load("afinn").cast(texts).polarities
     assert votes == pytest.approx([total / math.sqrt(total**2 + 15) for total in totals])
     assert sum(total != 0 for total in totals) > len(entries)
 
