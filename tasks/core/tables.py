@@ -109,7 +109,7 @@ VOTES = pa.schema(
     [
         ("utterance_id", _text),
         ("votes", pa.map_(_text, _real)),
-        ("chances", pa.map_(_text, pa.struct([(name, _real) for name in SENTIMENTS]))),
+        ("probabilities", pa.map_(_text, pa.struct([(name, _real) for name in SENTIMENTS]))),
         ("score", _real),
         ("sentiment", _text),
         ("left_out", _text),
@@ -339,7 +339,7 @@ def from_rows(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=schema)
 
 
-_LATER_COLUMNS = {tuple(VOTES.names): ("chances",)}
+_LATER_COLUMNS = {tuple(VOTES.names): ("probabilities",)}
 """Columns that tables of earlier versions lack; they are read as null."""
 
 

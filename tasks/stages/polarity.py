@@ -27,7 +27,7 @@ from tasks.labelling.votes import combine, eligibility, hedges, vote_columns
 from tasks.media.voices import speaker_tables
 from tasks.text.words import without_stop_words
 
-_VOTES = pa.schema([tables.VOTES.field(name) for name in ("utterance_id", "votes", "chances")])
+_VOTES = pa.schema([tables.VOTES.field(name) for name in ("utterance_id", "votes", "probabilities")])
 
 
 class VotingSettings(Section):
@@ -142,7 +142,7 @@ def _decided(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> pa.T
     columns: dict[str, Any] = {
         "utterance_id": cast_votes["utterance_id"],
         "votes": cast_votes["votes"],
-        "chances": cast_votes["chances"],
+        "probabilities": cast_votes["probabilities"],
         "score": pa.array(combination.scores, from_pandas=True),
         "sentiment": pa.array(combination.labels.tolist(), mask=~labelled),
         "left_out": pa.array(reasons.tolist(), mask=reasons == ""),

@@ -17,7 +17,7 @@ from tasks.labelling.base.vote import CastVotes
 from tasks.labelling.votes.combine import Polarities
 
 VOTES = tables.VOTES.field("votes").type
-CHANCES = tables.VOTES.field("chances").type
+CHANCES = tables.VOTES.field("probabilities").type
 VoterChances = NDArray[np.float64]
 """Probabilities by voter, NaN where a voter has none, shape (n_texts, n_voters, 3)."""
 

@@ -52,9 +52,9 @@ def test_probabilities_become_maps_and_the_same_numbers_again() -> None:
 
 
 def test_a_table_of_an_earlier_version_has_no_probabilities(tmp_path: Path) -> None:
-    older = tables.VOTES.remove(tables.VOTES.get_field_index("chances"))
+    older = tables.VOTES.remove(tables.VOTES.get_field_index("probabilities"))
     row = {"utterance_id": "interviews/a", "votes": [("vader", 0.5)], "score": 0.5, "sentiment": "positive"}
     tables.write(tables.from_rows([row], older), tmp_path / "votes.parquet", older)
     votes = tables.read(tmp_path / "votes.parquet", tables.VOTES)
-    assert np.isnan(vote_columns.to_chances(votes["chances"], NAMES)).all()
+    assert np.isnan(vote_columns.to_chances(votes["probabilities"], NAMES)).all()
     assert vote_columns.to_matrix(votes["votes"], NAMES)[0, 0] == 0.5
