@@ -25,10 +25,10 @@ from tasks.core.results import Result
 from tasks.labelling.base import contexts, registry
 from tasks.labelling.base.contexts import SpokenText
 from tasks.labelling.base.vote import CastVotes
-from tasks.labelling.base.voter_input import VoterInput
+from tasks.labelling.base.voter_input import VoterInput, primary
 from tasks.labelling.votes import combine, eligibility, hedges, vote_columns
 from tasks.media.voices import speaker_tables
-from tasks.text.words import without_stop_words
+from tasks.text.words import ENGLISH, without_stop_words
 
 _VOTES = pa.schema([tables.VOTES.field(name) for name in ("utterance_id", "votes", "probabilities")])
 
@@ -102,16 +102,19 @@ def cast(inputs: Sequence[str | VoterInput], settings: VotingSettings) -> dict[s
 
 def _cleaned(inputs: Sequence[str | VoterInput], settings: VotingSettings) -> list[VoterInput]:
     """Return inputs whose texts are as the settings want them; sentences and neighbours stay complete."""
-    clean = cache(lambda text: _clean(text, settings))
+    clean = cache(lambda text, language: _clean(text, language, settings))
     wholes = [VoterInput(given) if isinstance(given, str) else given for given in inputs]
     if not (settings.mask_hedges or settings.remove_stop_words):
         return wholes
-    return [replace(whole, text=clean(whole.text), original=whole.original or whole.text) for whole in wholes]
+    return [
+        replace(whole, text=clean(whole.text, whole.language), original=whole.original or whole.text)
+        for whole in wholes
+    ]
 
 
-def _clean(text: str, settings: VotingSettings) -> str:
+def _clean(text: str, language: str | None, settings: VotingSettings) -> str:
     masked = hedges.without_hedges(text) if settings.mask_hedges else text
-    return without_stop_words(masked) if settings.remove_stop_words else masked
+    return without_stop_words(masked, primary(language) or ENGLISH) if settings.remove_stop_words else masked
 
 
 def polarity_one(item: VideoTexts, settings: VotingSettings) -> Result:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasks.core import languages
+
 _UNDETERMINED = "und"
 """Language tag of captions whose language is not known (BCP 47)."""
 
@@ -85,5 +87,5 @@ def primary(language: str | None) -> str | None:
         >>> primary("en-GB"), primary("pt_BR"), primary("und"), primary(None)
         ('en', 'pt', None, None)
     """
-    subtag = (language or _UNDETERMINED).replace("_", "-").partition("-")[0].lower()
-    return None if subtag == _UNDETERMINED else subtag
+    subtag = languages.base(language)
+    return None if subtag in ("", _UNDETERMINED) else subtag
