@@ -31,7 +31,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-env: $(STAMP) ## make .venv from requirements.lock, by hash (EXTRAS=deep,asr,lexicons,cluster,tracking,remotes,reference,docs,dev; TORCH=cuda)
+env: $(STAMP) ## make .venv from requirements.lock, by hash (EXTRAS=deep,asr,cluster,tracking,remotes,reference,docs,dev; TORCH=cuda)
 
 $(STAMP): requirements.lock pyproject.toml tests/locked_requirements.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { \
@@ -100,8 +100,8 @@ fuzz: ## read 200,000 malformed inputs of all kinds; continues after Ctrl-C; som
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
 	@$(BIN)/python -m tests.fuzz $(ONLY)
 
-weights: env ## fetch the pretrained weights that make measure uses, 160 MB, into ~/.cache/undertone/weights
-	@$(BIN)/undertone weights fetch ge2e-speaker-encoder silero-vad whisper-base
+weights: env ## fetch the pretrained weights that make measure uses, 650 MB, into ~/.cache/undertone/weights
+	@$(BIN)/undertone weights fetch ge2e-speaker-encoder silero-vad whisper-base all-minilm-l6-v2 all-mpnet-base-v2
 
 measure: ## repeat the measurements of the docs, on real data and with pretrained weights (make weights) if present
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev

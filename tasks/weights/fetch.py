@@ -115,10 +115,10 @@ def _convert(weights: KnownWeights, folder: Path, say: Say) -> None:
     if weights.conversion:
         convert: Callable[[Path], None] = import_module(f"{PACKAGE}.weights.conversion.{weights.conversion}").convert
         convert(folder)
-        say(f"{weights.name}: converted to safetensors and ONNX")
+        say(f"{weights.name}: converted to ONNX")
     for file in weights.files:
         if not file.kept:
-            (folder / file.name).unlink()
+            (folder / file.name).unlink(missing_ok=True)
 
 
 def _record(weights: KnownWeights, folder: Path) -> None:

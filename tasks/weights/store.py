@@ -17,7 +17,7 @@ from typing import Any
 
 from tasks.core.errors import InputError
 
-FETCHABLE = ("ge2e-speaker-encoder", "silero-vad", "whisper-base")
+FETCHABLE = ("all-minilm-l6-v2", "all-mpnet-base-v2", "ge2e-speaker-encoder", "silero-vad", "whisper-base")
 """Checkpoints that packages contain, as in the table; a test compares the two."""
 VARIABLE = "UNDERTONE_WEIGHTS"
 """Environment variable with the folder of the cache."""

@@ -67,15 +67,36 @@ class OnnxGraph:
             return product
         return self.add("Add", [product, self.weight(f"{name}.bias", bias)], f"{name}.output")
 
+    def gelu(self, states: str, name: str) -> str:
+        """Add x · (1 + erf(x / √2)) / 2, in the form that onnxruntime joins to one operator.
+
+        Args:
+            states: name of a tensor
+            name: of the layer
+        """
+        root, one, half = (
+            self.weight(key, value) for key, value in (("root_two", 2**0.5), ("one_float", 1.0), ("half", 0.5))
+        )
+        ratio = self.add("Div", [states, root], f"{name}.gelu_ratio")
+        error = self.add("Erf", [ratio], f"{name}.gelu_erf")
+        shifted = self.add("Add", [error, one], f"{name}.gelu_shifted")
+        product = self.add("Mul", [states, shifted], f"{name}.gelu_product")
+        return self.add("Mul", [product, half], f"{name}.gelu")
+
     def serialized(
-        self, inputs: Mapping[str, Dimensions], outputs: Mapping[str, Dimensions], properties: Mapping[str, str]
+        self,
+        inputs: Mapping[str, Dimensions],
+        outputs: Mapping[str, Dimensions],
+        properties: Mapping[str, str],
+        integers: Sequence[str] = (),
     ) -> bytes:
-        """Return the model as bytes; inputs and outputs are float32.
+        """Return the model as bytes; inputs and outputs are float32 unless they are listed as integers.
 
         Args:
             inputs: name → dimensions; a text is a size that may vary
             outputs: likewise
             properties: metadata of the model
+            integers: names of inputs and outputs of type int64
 
         Raises:
             onnx.checker.ValidationError: if the graph is not valid
@@ -84,7 +105,12 @@ class OnnxGraph:
         from onnx import TensorProto, helper, numpy_helper
 
         def described(values: Mapping[str, Dimensions]) -> list[Any]:
-            return [helper.make_tensor_value_info(name, TensorProto.FLOAT, list(size)) for name, size in values.items()]
+            return [
+                helper.make_tensor_value_info(
+                    name, TensorProto.INT64 if name in integers else TensorProto.FLOAT, list(size)
+                )
+                for name, size in values.items()
+            ]
 
         initializers = [numpy_helper.from_array(values, name) for name, values in self._weights.items()]
         graph = helper.make_graph(self._nodes, self._name, described(inputs), described(outputs), initializers)

@@ -170,7 +170,7 @@ def _add_front(graph: OnnxGraph, tensors: Tensors) -> None:
         states = graph.add(
             "Conv", [states, *weights], f"{name}.output", kernel_shape=[3], pads=[1, 1], strides=[stride]
         )
-        states = _add_gelu(graph, states, name)
+        states = graph.gelu(states, name)
     states = graph.add("Transpose", [states], "conv2.states", perm=[0, 2, 1])
     size = graph.add("Shape", [states], "n_states", start=1, end=2)
     first = graph.weight("first", [0], np.int64)
@@ -187,7 +187,7 @@ def _add_layer(graph: OnnxGraph, tensors: Tensors, layer: int, n_heads: int) -> 
     middle = graph.add("Add", [states, attended], f"{prefix}.middle")
     normal = _add_norm(graph, tensors, f"{prefix}.final_layer_norm", middle, f"{prefix}.feed_forward_input")
     wide = _add_linear(graph, tensors, f"{prefix}.fc1", normal)
-    narrow = _add_linear(graph, tensors, f"{prefix}.fc2", _add_gelu(graph, wide, f"{prefix}.fc1"))
+    narrow = _add_linear(graph, tensors, f"{prefix}.fc2", graph.gelu(wide, f"{prefix}.fc1"))
     graph.add("Add", [middle, narrow], f"layer_{layer + 1}")
 
 
@@ -220,15 +220,3 @@ def _add_linear(graph: OnnxGraph, tensors: Tensors, name: str, states: str) -> s
 def _add_norm(graph: OnnxGraph, tensors: Tensors, name: str, states: str, output: str) -> str:
     weights = [graph.weight(f"{name}.{kind}", tensors[f"{name}.{kind}"]) for kind in ("weight", "bias")]
     return graph.add("LayerNormalization", [states, *weights], output, axis=-1, epsilon=_EPSILON)
-
-
-def _add_gelu(graph: OnnxGraph, states: str, name: str) -> str:
-    """Add x · (1 + erf(x / √2)) / 2, in the form that onnxruntime joins to one operator."""
-    root, one, half = (
-        graph.weight(key, value) for key, value in (("root_two", 2**0.5), ("one_float", 1.0), ("half", 0.5))
-    )
-    ratio = graph.add("Div", [states, root], f"{name}.gelu_ratio")
-    error = graph.add("Erf", [ratio], f"{name}.gelu_erf")
-    shifted = graph.add("Add", [error, one], f"{name}.gelu_shifted")
-    product = graph.add("Mul", [states, shifted], f"{name}.gelu_product")
-    return graph.add("Mul", [product, half], f"{name}.gelu")

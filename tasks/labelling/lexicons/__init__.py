@@ -1,1 +1,0 @@
-"""Lexicons of other packages, and rules of negation and contrast by language."""
