@@ -31,7 +31,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-env: $(STAMP) ## make .venv from requirements.lock, by hash (EXTRAS=deep,asr,cluster,tracking,remotes,reference,docs,dev; TORCH=cuda)
+env: $(STAMP) ## make .venv from requirements.lock, by hash (EXTRAS=deep,asr,lexicons,cluster,tracking,remotes,reference,docs,dev; TORCH=cuda)
 
 $(STAMP): requirements.lock pyproject.toml tests/locked_requirements.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { \

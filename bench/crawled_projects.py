@@ -22,6 +22,7 @@ from bench.commands import ROOT
 from flows.project import workspace
 from tasks.core import code_version, config, paths, tables, workers
 from tasks.fetching import client, identity
+from tasks.fetching.crawl_items import CrawlItem
 from tasks.fetching.description import MediaAddress
 from tasks.simulate import captions, interviews, sound
 from tasks.simulate.interviews import Interview
@@ -174,7 +175,7 @@ def _crawl_one(job: InterviewJob, site: str) -> list[dict[str, Any]]:
     os.chdir(job.folder)
     interview = job.interview
     address = MediaAddress(f"{site}/watch/{interview.id}")
-    video = crawl.CrawlItem(f"{interview.split}-{interview.id}", interview.split, address, job.settings)
+    video = CrawlItem(f"{interview.split}-{interview.id}", interview.split, address, job.settings)
 
     def fetched(address: MediaAddress, folder: Path, *_: Any, **__: Any) -> client.FetchedVideo:
         recording = sound.record(interview, job.noise_db)

@@ -165,7 +165,7 @@ def test_a_dependency_that_is_not_locked_names_make_lock(demo: Path) -> None:
 def test_an_unknown_extra_lists_those_that_exist(capsys: pytest.CaptureFixture[str]) -> None:
     assert locked_requirements.main(["rest", "--extras", "deeep"]) == 2
     assert (
-        "no extra 'deeep'; there are asr, cluster, deep, dev, docs, reference, remotes, tracking"
+        "no extra 'deeep'; there are asr, cluster, deep, dev, docs, lexicons, reference, remotes, tracking"
         in capsys.readouterr().err
     )
 

@@ -10,90 +10,28 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
 
 import pyarrow as pa
 
 from tasks.core import bugs, forgotten, memo, paths, tables
-from tasks.core.config import Config, Crawl, Section
+from tasks.core.config import Config, Crawl
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import AudioError, InputError, NotEnoughData, Rejected, TableError
-from tasks.core.forgotten import Ledger
 from tasks.core.results import Reject, Result
-from tasks.fetching import client, failures, identity, lists, local_files, retries
-from tasks.fetching.description import FetchRules, MediaAddress
+from tasks.fetching import client, crawl_items, expansion, failures, identity, lists, local_files, retries
+from tasks.fetching.crawl_items import CrawlItem
+from tasks.fetching.description import FetchRules
 from tasks.media import decode
-
-LISTED = pa.schema([("url", pa.string()), ("position", pa.int64()), ("id", pa.string())])
-"""One row per video of a playlist, channel or page with several videos; none if an entry is a single video."""
 
 # increase it when the same bytes give another result; it replaces the code digest in the cache key, so that an edit of
 # this file does not fetch all videos again
 _VERSION = "1"
 _SHOWN = 5
 _NOTE = "fetched.json"
-Video = TypeVar("Video")
-
-
-@dataclass(frozen=True)
-class CrawlItem:
-    """An entry to resolve, or a video to fetch; `access` (proxy, retries …) does not affect the fetched bytes.
-
-    Of a file on disk, the address is its path, and `files` are the digests of the media file and its captions. Whether
-    captions are needed decides whether a video is kept, and changes no byte of it: it is not part of `content`. Neither
-    is the ledger of removed videos, which removes some of a playlist's.
-    """
-
-    id: str
-    split: str
-    address: MediaAddress
-    access: Crawl
-    title: str = ""
-    files: tuple[str, ...] | None = None
-    captions_needed: bool = True
-    ledger: Ledger = field(default_factory=Ledger)
-
-    @property
-    def content(self) -> str:
-        """The page's URL, and the position on it; of a file also its title and digests."""
-        if self.files is not None:
-            return json.dumps([self.address.url, self.title, *self.files])
-        return json.dumps([self.address.url, self.address.position])
-
-    @property
-    def folder(self) -> Path:
-        """Folder of its partial downloads; the address is part of the name, so that two videos never mix."""
-        return paths.DOWNLOADS / f"{self.id}-{hashlib.sha256(self.content.encode()).hexdigest()[:12]}"
-
-
-def list_one(entry: CrawlItem, _: Section) -> Result:
-    """Resolve a list's entry to its videos.
-
-    Args:
-        entry: a page
-    """
-    videos = client.list_videos(entry.address, entry.access)
-    rows = [
-        {"url": video.address.url, "position": video.address.position, "id": video.id}
-        for video in videos
-        if not video.problem
-    ]
-    rejects = [
-        Reject(identity.safe_id(entry.id, video.id), failures.INVALID_URL, video.problem)
-        for video in videos
-        if video.problem
-    ]
-    # before the rows are cached: the cache, too, must not name a removed video
-    rows, removed = _without_forgotten(
-        rows, lambda row: [_listed(row)], lambda row: f"listed by {entry.id}", entry.ledger
-    )
-    rejects += removed
-    return Result(tables.from_rows(rows, LISTED), tuple(rejects))
 
 
 def crawl_one(video: CrawlItem, rules: FetchRules) -> Result:
@@ -151,18 +89,18 @@ def run(config: Config, *, each: Each) -> None:
     if any(not entry.is_file and identity.is_youtube(entry.url) for entry in entries):
         client.check_javascript()
     ledger = forgotten.read()
-    entries, removed = _without_forgotten(entries, _identities, lambda entry: entry.where, ledger)
-    entries, rejects = _expand(entries, settings, each, ledger)
+    entries, removed = expansion.without_forgotten(entries, ledger)
+    entries, rejects = expansion.expanded_lists(entries, settings, each, ledger)
     rejects += removed
     # again, now that playlists are resolved to their videos
     lists.check_ids(entries)
     lists.check_disjoint(entries)
     entries, repeats = lists.without_repeats(entries)
     needed = not config.transcribe.is_on
-    videos = sorted((_video(entry, settings, needed) for entry in entries), key=lambda video: video.id)
+    videos = sorted((crawl_items.of_entry(entry, settings, needed) for entry in entries), key=lambda video: video.id)
     work = _work(client.fetch_rules(settings))
     _adopt(work, videos)
-    rejects += [Reject(_id(entry), failures.REPEATED, first.where) for first, entry in repeats]
+    rejects += [Reject(crawl_items.reject_id(entry), failures.REPEATED, first.where) for first, entry in repeats]
     with bugs.also_rejected(rejects):
         result = collect(each(work, videos), tables.VIDEOS)
     rejects += result.rejects
@@ -199,7 +137,7 @@ def forget_failures() -> int:
 
 
 def _work(rules: FetchRules) -> Work:
-    return Work("crawl", crawl_one, rules, tables.VIDEOS, version=_VERSION, verify=_is_complete, host=_host)
+    return Work("crawl", crawl_one, rules, tables.VIDEOS, version=_VERSION, verify=_is_complete, host=crawl_items.host)
 
 
 def _fetched(video: CrawlItem, rules: FetchRules) -> client.FetchedVideo:
@@ -207,10 +145,6 @@ def _fetched(video: CrawlItem, rules: FetchRules) -> client.FetchedVideo:
         needed = video.captions_needed
         return local_files.open_recording(Path(video.address.url), video.title, rules, captions_needed=needed)
     return client.fetch(video.address, video.folder, rules, video.access, captions_needed=video.captions_needed)
-
-
-def _host(video: CrawlItem) -> str:
-    return urlsplit(video.address.url).hostname or ""
 
 
 def _adopt(work: Work, videos: Sequence[CrawlItem]) -> None:
@@ -236,81 +170,8 @@ def _noted(video: CrawlItem, key: str) -> Result | None:
     return result if row.get("fetched_as") == key and _is_complete(video, result) else None
 
 
-def _id(entry: lists.ListEntry) -> str:
-    return f"{entry.split}-{entry.id}"
-
-
-def _video(entry: lists.ListEntry, settings: Crawl, captions_needed: bool = True) -> CrawlItem:
-    if entry.is_file:
-        digests = tuple(local_files.fingerprint(Path(entry.url)))
-        address = MediaAddress(entry.url)
-        return CrawlItem(_id(entry), entry.split, address, settings, entry.title, digests, captions_needed)
-    address = MediaAddress(entry.url, entry.position)
-    return CrawlItem(_id(entry), entry.split, address, settings, captions_needed=captions_needed)
-
-
-def _identities(entry: lists.ListEntry) -> list[str]:
-    """Return the names under which a list entry may have been removed: its address, and a file's content."""
-    digests = local_files.fingerprint(Path(entry.url)) if entry.is_file else []
-    return [entry.video, *(f"sha256:{digest}" for digest in digests[:1])]
-
-
-def _listed(row: Mapping[str, Any]) -> str:
-    return lists.ListEntry("", "", row["url"], "", row["position"] or 0).video
-
-
-def _without_forgotten(
-    videos: Sequence[Video],
-    names: Callable[[Video], Sequence[str]],
-    where: Callable[[Video], str],
-    ledger: Ledger,
-) -> tuple[list[Video], list[Reject]]:
-    """Leave out videos that were removed at a person's request; the rejects do not name them."""
-    kept, rejects = list[Video](), list[Reject]()
-    for video in videos if ledger.removed else ():
-        days = [(name, day) for name in names(video) if (day := ledger.day(forgotten.VIDEO, name))]
-        if days:
-            name, day = days[0]
-            detail = f"{where(video)}: removed on request on {day} ({forgotten.LEDGER})"
-            rejects.append(Reject(ledger.mark(forgotten.VIDEO, name), failures.FORGOTTEN, detail))
-        else:
-            kept.append(video)
-    return (kept if ledger.removed else list(videos)), rejects
-
-
-def _expand(
-    entries: Sequence[lists.ListEntry], settings: Crawl, each: Each, ledger: Ledger
-) -> tuple[list[lists.ListEntry], list[Reject]]:
-    """Replace entries that have several videos by these; leave out those that cannot be resolved."""
-    unresolved = [entry for entry in entries if not entry.is_file and identity.youtube_id(entry.url) is None]
-    # playlists grow, so they are resolved in each run; a single video remains a single video
-    # a playlist that cannot be read because of a bug costs none of the other videos
-    work = Work("crawl", list_one, Section(), LISTED, _VERSION, verify=_is_single, host=_host, fails_later=True)
-    # a dict keeps the order of the lists
-    expanded, rejects = {entry: [entry] for entry in entries}, list[Reject]()
-    pages = [replace(_video(entry, settings), ledger=ledger) for entry in unresolved]
-    for entry, outcome in zip(unresolved, each(work, pages), strict=True):
-        result = outcome.result()
-        rejects.extend(result.rejects)
-        if result.rejects or result.rows.num_rows:
-            expanded[entry] = [_child(entry, row) for row in result.rows.to_pylist()]
-    return [video for group in expanded.values() for video in group], rejects
-
-
-def _child(entry: lists.ListEntry, row: dict[str, Any]) -> lists.ListEntry:
-    where = f"{entry.where} ({row['id']})"
-    return replace(
-        entry, id=identity.safe_id(entry.id, row["id"]), url=row["url"], position=row["position"], where=where
-    )
-
-
-def _is_single(entry: CrawlItem, cached: Result) -> bool:
-    is_list = cached.rows.num_rows > 0 or any(reject.id != entry.id for reject in cached.rejects)
-    return not is_list and not _is_retried(cached)
-
-
 def _is_complete(video: CrawlItem, cached: Result) -> bool:
-    return not _is_retried(cached) and all(
+    return not crawl_items.is_retried(cached) and all(
         _digest(paths.MEDIA / row[name]) == row[f"{name}_sha256"]
         if row[name] is not None
         # kept for speech recognition, which may be off again
@@ -318,10 +179,6 @@ def _is_complete(video: CrawlItem, cached: Result) -> bool:
         for row in cached.rows.to_pylist()
         for name in ("audio", "captions")
     )
-
-
-def _is_retried(cached: Result) -> bool:
-    return any(reject.reason in failures.RETRIED for reject in cached.rejects)
 
 
 def _keep(video: CrawlItem, fetched: client.FetchedVideo, rules: FetchRules) -> dict[str, Any]:

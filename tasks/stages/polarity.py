@@ -9,8 +9,9 @@ AFINN, whose lexicon was rated independently.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -21,11 +22,13 @@ from tasks.core import paths, pipeline_file, tables
 from tasks.core.config import Config, Polarity, Section
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.results import Result
-from tasks.labelling.base import registry
+from tasks.labelling.base import contexts, registry
+from tasks.labelling.base.contexts import SpokenText
 from tasks.labelling.base.vote import CastVotes
+from tasks.labelling.base.voter_input import VoterInput, primary
 from tasks.labelling.votes import combine, eligibility, hedges, vote_columns
 from tasks.media.voices import speaker_tables
-from tasks.text.words import without_stop_words
+from tasks.text.words import ENGLISH, without_stop_words
 
 _VOTES = pa.schema([tables.VOTES.field(name) for name in ("utterance_id", "votes", "probabilities")])
 
@@ -48,15 +51,24 @@ class VotingSettings(Section):
 
 @dataclass(frozen=True)
 class VideoTexts:
-    """One item: (utterance id, text) of all utterances of a video."""
+    """One item: all utterances of a video, with no more than its voters are given.
+
+    Args:
+        id: the video
+        texts: (utterance id, text) of its utterances, in order of time
+        language: of its captions
+        spans: start and end in seconds, and the speaker, of each utterance; only for voters that want context
+    """
 
     id: str
     texts: tuple[tuple[str, str], ...]
+    language: str | None = None
+    spans: tuple[tuple[float, float, str | None], ...] | None = None
 
     @property
     def content(self) -> str:
-        """Ids and texts, for the cache key."""
-        return json.dumps(self.texts)
+        """All that voters are given, for the cache key."""
+        return json.dumps([self.texts, self.language, *([] if self.spans is None else [self.spans])])
 
 
 def voting_settings(settings: Polarity) -> VotingSettings:
@@ -77,32 +89,66 @@ def voting_settings(settings: Polarity) -> VotingSettings:
     )
 
 
-def cast(texts: Sequence[str], settings: VotingSettings) -> dict[str, CastVotes]:
+def cast(inputs: Sequence[str | VoterInput], settings: VotingSettings) -> dict[str, CastVotes]:
     """Return every voter's votes on each text, by name.
 
     Args:
-        texts: shape (n_texts,)
+        inputs: texts, or texts with their context, shape (n_texts,)
         settings: voters and text cleaning
     """
-    cleaned = [hedges.without_hedges(text) for text in texts] if settings.mask_hedges else texts
-    cleaned = [without_stop_words(text) for text in cleaned] if settings.remove_stop_words else cleaned
+    cleaned = _cleaned(inputs, settings)
     return {name: registry.load(name).cast(cleaned) for name in settings.voters}
 
 
+def _cleaned(inputs: Sequence[str | VoterInput], settings: VotingSettings) -> list[VoterInput]:
+    """Return inputs whose texts are as the settings want them; sentences and neighbours stay complete."""
+    clean = cache(lambda text, language: _clean(text, language, settings))
+    wholes = [VoterInput(given) if isinstance(given, str) else given for given in inputs]
+    if not (settings.mask_hedges or settings.remove_stop_words):
+        return wholes
+    return [
+        replace(whole, text=clean(whole.text, whole.language), original=whole.original or whole.text)
+        for whole in wholes
+    ]
+
+
+def _clean(text: str, language: str | None, settings: VotingSettings) -> str:
+    masked = hedges.without_hedges(text) if settings.mask_hedges else text
+    return without_stop_words(masked, primary(language) or ENGLISH) if settings.remove_stop_words else masked
+
+
 def polarity_one(item: VideoTexts, settings: VotingSettings) -> Result:
-    """Vote on one video's utterances; repeated texts are voted on once.
+    """Vote on one video's utterances; equal inputs are voted on once.
 
     Args:
         item: the video's utterances
         settings: voters and text cleaning
     """
-    ids, all_texts = zip(*item.texts, strict=True)
-    texts = sorted(set(all_texts))
-    row_of = {text: k for k, text in enumerate(texts)}
-    rows = [row_of[text] for text in all_texts]
-    polarities, chances = vote_columns.side_by_side(cast(texts, settings).values())
-    votes = vote_columns.to_maps(polarities[rows], settings.voters)
-    return Result(pa.table([ids, votes, vote_columns.to_chance_maps(chances[rows], settings.voters)], _VOTES))
+    ids = [utterance_id for utterance_id, _ in item.texts]
+    polarities, chances = vote_columns.side_by_side(cast(_inputs(item), settings).values())
+    votes = vote_columns.to_maps(polarities, settings.voters)
+    return Result(pa.table([ids, votes, vote_columns.to_chance_maps(chances, settings.voters)], _VOTES))
+
+
+def _inputs(item: VideoTexts) -> list[VoterInput]:
+    if item.spans is None:
+        return [VoterInput(text, language=item.language) for _, text in item.texts]
+    spoken = [SpokenText(text, *span) for (_, text), span in zip(item.texts, item.spans, strict=True)]
+    return [
+        VoterInput(
+            text,
+            language=item.language,
+            sentence=around.sentence,
+            before=around.before,
+            after=around.after,
+            video=item.id,
+            utterance_id=utterance_id,
+            speaker=speaker,
+        )
+        for (utterance_id, text), (_, _, speaker), around in zip(
+            item.texts, item.spans, contexts.surroundings(spoken), strict=True
+        )
+    ]
 
 
 def run(config: Config, *, each: Each) -> None:
@@ -115,15 +161,24 @@ def run(config: Config, *, each: Each) -> None:
     settings = voting_settings(config.polarity)
     utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).sort_by("utterance_id")
     utterances = speaker_tables.with_speakers(utterances, config.speakers)
-    cast_votes = collect(each(Work("polarity", polarity_one, settings, _VOTES), list(_videos(utterances))), _VOTES)
+    cast_votes = collect(
+        each(Work("polarity", polarity_one, settings, _VOTES), _videos(utterances, registry.needs_of(settings.voters))),
+        _VOTES,
+    )
     tables.write(_decided(cast_votes.rows.sort_by("utterance_id"), utterances, config), paths.VOTES, tables.VOTES)
     write_rejects("polarity", cast_votes.rejects)
 
 
-def _videos(utterances: pa.Table) -> Iterator[VideoTexts]:
-    rows = zip(*utterances.select(["utterance_id", "group", "text"]).to_pydict().values(), strict=True)
-    for group, members in groupby(rows, key=lambda row: row[1]):
-        yield VideoTexts(str(group), tuple((utterance_id, text) for utterance_id, _, text in members))
+def _videos(utterances: pa.Table, needed: registry.VoterNeeds) -> list[VideoTexts]:
+    columns = utterances.select(["group", "language", "utterance_id", "text", "start_s", "end_s", "speaker"])
+    rows = zip(*columns.to_pydict().values(), strict=True)
+    return [_video(str(group), list(members), needed) for group, members in groupby(rows, key=lambda row: row[0])]
+
+
+def _video(group: str, rows: Sequence[tuple[Any, ...]], needed: registry.VoterNeeds) -> VideoTexts:
+    texts = tuple((utterance_id, text) for _, _, utterance_id, text, *_ in rows)
+    spans = tuple((start_s, end_s, speaker) for *_, start_s, end_s, speaker in rows)
+    return VideoTexts(group, texts, rows[0][1], spans if needed.context else None)
 
 
 def _decided(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> pa.Table:

@@ -2,6 +2,8 @@
 
 NLTK's data may not be downloadable, so its stop list (after Porter's, public domain) is included. As in the source, it
 is matched in lower case only: "I" and "And" at a sentence's start are kept.
+
+Texts in a language of `stop_lists` have its stop words; those in all other languages are read as English ones.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import re
 from functools import cache
 from typing import Any
 
-from tasks.text import partial_import
+from tasks.text import partial_import, stop_lists
 from tasks.text.word_cache import WordCache
 
 STOP_WORDS = frozenset(
@@ -28,6 +30,7 @@ STOP_WORDS = frozenset(
     """.split()  # noqa: SIM905  (one word per line would be too long)
 )
 
+ENGLISH = "en"
 
 _WORD = re.compile(r"[^\w\s]*([A-Za-z]+(?:'[A-Za-z]+)?)([^\w\s]*)")
 """A word with punctuation around it."""
@@ -43,18 +46,28 @@ def tokens(text: str) -> list[str]:
     return words
 
 
-def content_words(text: str) -> list[str]:
-    """Return a text's words without stop words and punctuation."""
+def content_words(text: str, language: str = ENGLISH) -> list[str]:
+    """Return a text's words without stop words and punctuation.
+
+    Args:
+        text: any text
+        language: primary subtag
+    """
+    if language in stop_lists.STOP_LISTS:
+        return stop_lists.words(text, language)
     return [token for token in tokens(text) if token not in STOP_WORDS and any(map(str.isalnum, token))]
 
 
-def has_content_words(text: str, at_least: int) -> bool:
-    """Tell whether `len(content_words(text)) >= at_least`, in most cases without tokenising the text.
+def has_content_words(text: str, at_least: int, language: str = ENGLISH) -> bool:
+    """Tell whether `len(content_words(text, language)) >= at_least`, for English mostly without tokenising the text.
 
     Args:
         text: any text
         at_least: minimum number of content words
+        language: primary subtag
     """
+    if language in stop_lists.STOP_LISTS:
+        return len(stop_lists.words(text, language)) >= at_least
     bounds = _BOUNDS.of(text)
     if sum(fewest for fewest, _ in bounds) >= at_least:
         return True
@@ -81,8 +94,15 @@ def _bounds(chunk: str) -> tuple[int, float]:
 _BOUNDS = WordCache(_bounds)
 
 
-def without_stop_words(text: str) -> str:
-    """Return the text's tokens, punctuation included, without stop words: the input of the source's lexicons."""
+def without_stop_words(text: str, language: str = ENGLISH) -> str:
+    """Return the text's tokens, punctuation included, without stop words: the input of the source's lexicons.
+
+    Args:
+        text: any text
+        language: primary subtag
+    """
+    if language in stop_lists.STOP_LISTS:
+        return stop_lists.without(text, language)
     return " ".join(token for token in tokens(text) if token not in STOP_WORDS)
 
 

@@ -9,11 +9,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from tasks.core.errors import ConfigError, InputError
-from tasks.labelling.base import vote as votes
+from tasks.labelling.base.vote import Vote
+from tasks.labelling.base.voter_input import VoterInput, primary
 
-TextVote = Callable[[str], votes.Vote]
+VoteFunction = Callable[[Any], Vote]
+"""From a text, or from a `VoterInput` if the module declares `CONTEXT` or `PROSODY`."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _EXPECTED = "NAME = …, LICENCE = … and def load(), which returns a function from a text to a polarity in [-1, 1]"
 
@@ -72,7 +75,7 @@ def new_folder(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def guarded(path: Path, vote: TextVote) -> TextVote:
+def guarded(path: Path, vote: VoteFunction) -> VoteFunction:
     """Wrap a module's function so that its exceptions name the file and the text.
 
     Args:
@@ -83,10 +86,11 @@ def guarded(path: Path, vote: TextVote) -> TextVote:
         a function that raises ConfigError where `vote` raises anything
     """
 
-    def checked_vote(text: str) -> votes.Vote:
+    def checked_vote(given: Any) -> Vote:
         try:
-            return vote(text)
+            return vote(given)
         except Exception as error:
+            text = given.text if isinstance(given, VoterInput) else given
             raise ConfigError(f"{path} fails on the text {text[:80]!r} ({type(error).__name__}: {error})") from error
 
     return checked_vote
@@ -112,4 +116,9 @@ def read(path: Path) -> ModuleType:
         raise ConfigError(f"{path}: {', '.join(missing)} is missing; expected {_EXPECTED}")
     if path.stem != module.NAME:
         raise ConfigError(f"{path}: NAME is {module.NAME!r}; expected {path.stem!r}, as the file is called")
+    languages = getattr(module, "LANGUAGES", ())
+    if not isinstance(languages, tuple | list | set | frozenset) or any(
+        not isinstance(tag, str) or tag != primary(tag) for tag in languages
+    ):
+        raise ConfigError(f"{path}: LANGUAGES is {languages!r}; expected a tuple of languages, such as ('es', 'pt')")
     return module

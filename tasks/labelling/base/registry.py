@@ -1,13 +1,18 @@
 """Registry of voters: the modules of `tasks.labelling.voters`, and the voters in the project's `data/voters/`.
 
-A project's voter is a module `NAME.py` with the same three names as a shipped one, or a folder `NAME/` that
-`undertone labels learn` wrote (`tasks.labelling.base.learned_voter`).
+A project's voter is a module `NAME.py` with the same names as a shipped one, or a folder `NAME/` that
+`undertone labels learn` wrote (`tasks.labelling.base.learned_voter`). Beside its three names a module may define
+
+    LANGUAGES = ("es",)      # it votes on texts of these languages, and on those of unknown language
+    CONTEXT = True           # its function gets a `VoterInput`: the text, its sentence, its neighbours …
+    PROSODY = True           # … and how it was said
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -113,17 +118,73 @@ def load(name: str, folder: Path = paths.VOTERS) -> Voter:
     """
     if name in shipped():
         module = import_module(_module_name(name))
-        return _text_by_text(module, module.load())
+        return _one_by_one(module, module.load())
     location = project_voters.location(folder, name)
     if location.is_dir():
         model = _learned_voter().read(location)
-        return Voter(name, model.licence, model.votes)
+        return _needing(Voter(name, model.licence, model.votes), needs(name, folder))
     module = project_voters.read(location)
-    return _text_by_text(module, project_voters.guarded(location, module.load()))
+    return _one_by_one(module, project_voters.guarded(location, module.load()))
 
 
-def _text_by_text(module: ModuleType, vote: project_voters.TextVote) -> Voter:
-    return Voter(module.NAME, module.LICENCE, lambda texts: [vote(text) for text in texts])
+@dataclass(frozen=True)
+class VoterNeeds:
+    """Inputs that a voter asks for, which the pipeline prepares.
+
+    Args:
+        context: sentence and neighbours of each text
+        prosody: the voice of each utterance; implies `context`
+        languages: primary subtags of the languages it votes on; None: all
+    """
+
+    context: bool = False
+    prosody: bool = False
+    languages: frozenset[str] | None = None
+
+
+def needs(name: str, folder: Path = paths.VOTERS) -> VoterNeeds:
+    """Return the inputs that a voter asks for, without loading its lexicon or weights.
+
+    Args:
+        name: an available voter
+        folder: the project's voters
+
+    Raises:
+        ConfigError: if the voter does not exist or is not valid
+    """
+    if name in shipped():
+        return _declared(import_module(_module_name(name)))
+    location = project_voters.location(folder, name)
+    if location.is_dir():
+        fields = _learned_voter().card(location)
+        languages = fields.get("languages")
+        return VoterNeeds(bool(fields.get("context")), languages=frozenset(languages) if languages else None)
+    return _declared(project_voters.read(location))
+
+
+def needs_of(names: Iterable[str]) -> VoterNeeds:
+    """Return the inputs that any of the voters asks for; `languages` is not used.
+
+    Args:
+        names: available voters
+    """
+    wanted = [needs(name) for name in names]
+    return VoterNeeds(any(needed.context for needed in wanted), any(needed.prosody for needed in wanted))
+
+
+def _declared(module: ModuleType) -> VoterNeeds:
+    prosody, languages = bool(getattr(module, "PROSODY", False)), getattr(module, "LANGUAGES", None)
+    context = prosody or bool(getattr(module, "CONTEXT", False))
+    return VoterNeeds(context, prosody, None if languages is None else frozenset(languages))
+
+
+def _one_by_one(module: ModuleType, vote: project_voters.VoteFunction) -> Voter:
+    voter = Voter(module.NAME, module.LICENCE, lambda inputs: [vote(given) for given in inputs])
+    return _needing(voter, _declared(module))
+
+
+def _needing(voter: Voter, needed: VoterNeeds) -> Voter:
+    return replace(voter, context=needed.context, prosody=needed.prosody, languages=needed.languages)
 
 
 def _learned_voter() -> Any:

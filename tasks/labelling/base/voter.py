@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from tasks.core import tables
 from tasks.labelling.base import vote
 from tasks.labelling.base.vote import CastVotes, Vote
+from tasks.labelling.base.voter_input import VoterInput, primary
 
 
 @dataclass(frozen=True)
@@ -16,20 +21,48 @@ class Voter:
     Args:
         name: its name in params.yaml
         licence: of its lexicon or training data
-        votes: function from texts to polarities in [-1, 1], or to probabilities; None where the voter abstains
+        votes: function from texts, or from inputs if it wants `context`, to polarities in [-1, 1], or to probabilities;
+            None where the voter abstains
+        context: whether it is given `VoterInput` instead of texts
+        prosody: whether its inputs must have their prosody; implies `context`
+        languages: primary subtags of the languages it votes on; None: all. It votes on texts of unknown language
     """
 
     name: str
     licence: str
-    votes: Callable[[Sequence[str]], Sequence[Vote]]
+    votes: Callable[[Sequence[Any]], Sequence[Vote]]
+    context: bool = False
+    prosody: bool = False
+    languages: frozenset[str] | None = None
 
-    def cast(self, texts: Sequence[str]) -> CastVotes:
-        """Vote on texts and check the votes.
+    def cast(self, inputs: Sequence[str | VoterInput]) -> CastVotes:
+        """Vote on texts and check the votes; equal inputs are voted on once.
 
         Args:
-            texts: the texts, shape (n_texts,)
+            inputs: texts, or texts with their context, shape (n_texts,)
 
         Raises:
             ConfigError: if a vote is not valid
         """
-        return vote.from_votes(self.name, texts, self.votes(texts))
+        rows_of: dict[Any, list[int]] = {}
+        for row, given in enumerate(inputs):
+            whole = VoterInput(given) if isinstance(given, str) else given
+            if self._votes_on(whole.language):
+                rows_of.setdefault(whole if self.context else whole.text, []).append(row)
+        asked = list(rows_of)
+        texts = [question.text for question in asked] if self.context else asked
+        votes = vote.from_votes(self.name, texts, self.votes(asked))
+        # asked_of[row]: index of the row's question, -1 where the voter abstains because of the language
+        asked_of = np.full(len(inputs), -1)
+        for k, rows in enumerate(rows_of.values()):
+            asked_of[rows] = k
+        polarities, chances = np.full(len(inputs), np.nan), np.full((len(inputs), len(tables.SENTIMENTS)), np.nan)
+        polarities[asked_of >= 0] = votes.polarities[asked_of[asked_of >= 0]]
+        chances[asked_of >= 0] = votes.chances[asked_of[asked_of >= 0]]
+        return CastVotes(polarities, chances)
+
+    def _votes_on(self, language: str | None) -> bool:
+        if self.languages is None or language is None:
+            return True
+        subtag = primary(language)
+        return subtag is None or subtag in self.languages

@@ -13,6 +13,7 @@ from itertools import groupby
 
 NAME = "afinn"
 LICENCE = "Apache-2.0 (package), ODbL (the lexicon)"
+LANGUAGES = ("en",)
 _ALPHA = 15.0
 _LEXICON = "AFINN-en-165.txt"
 

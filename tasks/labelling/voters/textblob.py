@@ -22,6 +22,7 @@ from tasks.text.word_cache import WordCache
 
 NAME = "textblob"
 LICENCE = "MIT (TextBlob), PDDL (the lexicon, from pattern)"
+LANGUAGES = ("en",)
 _SARCASM = "(!)"
 _EXCLAIMED, _NEGATED = 1.25, -0.5
 

@@ -16,6 +16,7 @@ from tasks.text.word_cache import WordCache
 
 NAME = "vader"
 LICENCE = "MIT"
+LANGUAGES = ("en",)
 _FADES = (1.0, 0.95, 0.9)
 """Weight of an adverb of degree directly before a rated word, and one and two words further away."""
 _NEVER_SO = 1.25

@@ -9,8 +9,9 @@ import pyarrow as pa
 from tasks.core import paths
 from tasks.core.config import Eligibility
 from tasks.core.errors import ConfigError
+from tasks.labelling.base.voter_input import primary
 from tasks.media.voices.speaker_tables import NAME
-from tasks.text.words import has_content_words
+from tasks.text.words import ENGLISH, has_content_words
 
 TOO_SHORT, TOO_LONG, TOO_FEW = "too short", "too long", "too few words"
 OTHER_SPEAKER, UNKNOWN_SPEAKER = "another speaker", "unknown speaker"
@@ -21,35 +22,46 @@ def left_out(utterances: pa.Table, settings: Eligibility) -> list[str | None]:
     """Return for every utterance the reason to leave it out, None if it is eligible; shape (n_utterances,).
 
     Args:
-        utterances: a table with `start_s`, `end_s` (seconds) and `text`; to choose speakers, also from `with_speakers`
+        utterances: a table with `start_s`, `end_s` (seconds), `text` and, if not all is English, `language`; to choose
+            speakers, also from `with_speakers`
         settings: durations in seconds; words are counted without stop words
 
     Raises:
         ConfigError: if the settings choose speakers, and these are not told apart
     """
     columns = utterances.select(["start_s", "end_s", "text"]).to_pydict()
+    languages = _languages(utterances)
     by_length = [
-        reason(end_s - start_s, text, settings)
-        for start_s, end_s, text in zip(columns["start_s"], columns["end_s"], columns["text"], strict=True)
+        reason(end_s - start_s, text, settings, language)
+        for start_s, end_s, text, language in zip(*columns.values(), languages, strict=True)
     ]
     others = by_speaker(utterances, settings.speakers)
     return [first or second for first, second in zip(by_length, others, strict=True)]
 
 
-def reason(duration_s: float, text: str, settings: Eligibility) -> str | None:
+def reason(duration_s: float, text: str, settings: Eligibility, language: str = ENGLISH) -> str | None:
     """Return the reason to leave an utterance out, or None if it is eligible.
 
     Args:
         duration_s: seconds
         text: its text
         settings: durations in seconds; words are counted without stop words
+        language: primary subtag of the text's language, whose stop words do not count
     """
     # caption times are in milliseconds: half a millisecond absorbs the rounding error of their difference
     if duration_s < settings.min_duration_s - 0.0005:
         return TOO_SHORT
     if duration_s > settings.max_duration_s + 0.0005:
         return TOO_LONG
-    return None if has_content_words(text, settings.min_words) else TOO_FEW
+    return None if has_content_words(text, settings.min_words, language) else TOO_FEW
+
+
+def _languages(utterances: pa.Table) -> list[str]:
+    """Return the primary subtag of each utterance's language; English where none is stated."""
+    if "language" not in utterances.column_names:
+        return [ENGLISH] * utterances.num_rows
+    subtags = {tag: primary(tag) or ENGLISH for tag in utterances["language"].unique().to_pylist()}
+    return [subtags[tag] for tag in utterances["language"].to_pylist()]
 
 
 def by_speaker(utterances: pa.Table, chosen: str) -> Sequence[str | None]:

@@ -14,9 +14,11 @@ from tasks.captions.cue import SpokenSpan
 from tasks.core.config import Config
 from tasks.core.errors import InputError, Rejected
 from tasks.core.results import Reject
+from tasks.labelling.base.voter_input import primary
 from tasks.labelling.votes import eligibility
 from tasks.on_demand.applying.intake import Medium
 from tasks.on_demand.applying.recognised import RecognisedWords
+from tasks.text.words import ENGLISH
 
 Cutting = Literal["auto", "captions", "windows", "file"]
 
@@ -87,9 +89,10 @@ def _eligible(
     config: Config,
 ) -> NewUtterances:
     rows = list[NewUtterance]()
+    language = primary(medium.language) or ENGLISH
     for number, utterance in enumerate(spoken):
         start_s, end_s = utterance.start_ms / 1000, utterance.end_ms / 1000
-        if (reason := eligibility.reason(end_s - start_s, utterance.text, config.eligibility)) is not None:
+        if (reason := eligibility.reason(end_s - start_s, utterance.text, config.eligibility, language)) is not None:
             # recognised sentences have no cue
             place = utterance.number if unit == "captions" else f"sentence-{number}"
             rejects.append(Reject(f"{medium.name}#{place}", reason, utterance.text))

@@ -20,6 +20,8 @@ from tasks.core.errors import ConfigError, InputError, NotEnoughData
 from tasks.core.forgotten import Ledger
 from tasks.core.outcomes import ItemsFailed
 from tasks.fetching import client, failures
+from tasks.fetching.crawl_items import CrawlItem
+from tasks.fetching.description import MediaAddress
 from tasks.fetching.lists import ListEntry
 from tasks.media import decode
 from tasks.stages import crawl
@@ -333,7 +335,7 @@ def test_a_partial_file_of_another_video_is_not_resumed(
     crawled(*lists)
     videos = {row["split"]: row for row in tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist()}
     (paths.MEDIA / videos["train"]["audio"]).unlink()
-    item = crawl.CrawlItem(videos["train"]["video_id"], "train", crawl.MediaAddress(lists[0][0]), settings.crawl)
+    item = CrawlItem(videos["train"]["video_id"], "train", MediaAddress(lists[0][0]), settings.crawl)
     item.folder.mkdir(parents=True)
     for name in ("media-0-wav", "media-0-wav.part"):
         (item.folder / name).write_bytes(b"another file's first bytes")

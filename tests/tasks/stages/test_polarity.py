@@ -11,6 +11,7 @@ from tasks.core import each, paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import ConfigError
 from tasks.labelling.base import registry
+from tasks.labelling.base.voter_input import VoterInput
 from tasks.labelling.votes import combine
 from tasks.stages import polarity
 
@@ -112,7 +113,7 @@ def test_hedges_count_as_positive_unless_they_are_masked(settings: Config) -> No
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["vader", "pattern"], "unknown voter pattern; available are afinn, tags, textblob, vader"),
+        (["vader", "pattern"], "unknown voter pattern; available are afinn, .*vader"),
         (["vader", "vader"], "twice"),
     ],
 )
@@ -207,3 +208,66 @@ def test_an_invalid_project_voter_is_an_error(
     registry.load.cache_clear()
     with pytest.raises(ConfigError, match=message):
         run(settings, voters=["vader", "broken"])
+
+
+def _context_voter(name: str = "context") -> None:
+    paths.VOTERS.mkdir(parents=True, exist_ok=True)
+    (paths.VOTERS / f"{name}.py").write_text(
+        f'NAME, LICENCE, CONTEXT = "{name}", "MIT", True\n\n\n'
+        "def load():\n"
+        "    def vote(given):\n"
+        "        assert given.video and given.utterance_id.startswith(f'weak/{given.video}/')\n"
+        "        heard = given.whole + ''.join(n.text for n in given.before)\n"
+        "        return (0.8, 0.1, 0.1) if 'terrible' in heard else 0.25\n\n"
+        "    return vote\n"
+    )
+    registry.load.cache_clear()
+
+
+def test_a_voter_that_asks_for_context_gets_sentence_and_neighbours(
+    captioned: Callable[..., None], settings: Config
+) -> None:
+    captioned(1, 0, per_video=6)
+    _context_voter()
+    say(["That was a really", "terrible day. But then", "we all went home again.", "One.", "Two.", "Three of them."])
+    rows = run(settings, voters=["context", "vader"])
+    assert [dict(row["votes"])["context"] for row in rows] == [pytest.approx(v) for v in (-0.7,) * 5 + (0.25,)]
+    items = {path.name for path in paths.MEMO.rglob("*.arrow")}
+    say(["That was a really", "wonderful day. But then", "we all went home again.", "One.", "Two.", "Three of them."])
+    assert [dict(row["votes"])["context"] for row in run(settings, voters=["context", "vader"])] == [0.25] * 6
+    assert {path.name for path in paths.MEMO.rglob("*.arrow")} > items
+
+
+def test_times_and_speakers_are_in_the_key_only_for_voters_that_ask_for_them(
+    captioned: Callable[..., None], settings: Config
+) -> None:
+    captioned(1, 0, per_video=3)
+    _context_voter()
+    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES)
+    for voters, n_keys in ((["vader"], 1), (["vader", "context"], 2)):
+        before = len(list(paths.MEMO.rglob("*.arrow")))
+        run(settings, voters=voters)
+        later = [{**row, "end_s": row["end_s"] - 0.25} for row in utterances.to_pylist()]
+        tables.write(tables.from_rows(later, tables.UTTERANCES), paths.UTTERANCES, tables.UTTERANCES)
+        run(settings, voters=voters)
+        tables.write(utterances, paths.UTTERANCES, tables.UTTERANCES)
+        assert len(list(paths.MEMO.rglob("*.arrow"))) - before == n_keys
+
+
+def test_voters_of_another_language_abstain(captioned: Callable[..., None], settings: Config) -> None:
+    captioned(1, 0, per_video=1)
+    (row,) = tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist()
+    row |= {"text": SAYS["positive"], "language": "de-AT"}
+    tables.write(tables.from_rows([row], tables.UTTERANCES), paths.UTTERANCES, tables.UTTERANCES)
+    (decided,) = run(settings)
+    assert (decided["votes"], decided["sentiment"], decided["left_out"]) == ([], None, "no vote")
+    row |= {"language": "en-AU"}
+    tables.write(tables.from_rows([row], tables.UTTERANCES), paths.UTTERANCES, tables.UTTERANCES)
+    assert run(settings)[0]["sentiment"] == "positive"
+
+
+def test_cleaning_concerns_the_text_and_not_its_sentence(settings: Config) -> None:
+    removing = settings.polarity.model_copy(update={"voters": ["vader"], "remove_stop_words": True})
+    asked = polarity.voting_settings(removing)
+    (whole,) = polarity._cleaned([VoterInput("I am not happy", sentence="I am not happy about it.")], asked)
+    assert (whole.text, whole.original, whole.whole) == ("I happy", "I am not happy", "I am not happy about it.")

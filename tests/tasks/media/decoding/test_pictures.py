@@ -85,6 +85,8 @@ def test_absurd_sizes_are_refused_at_once(tmp_path: Path, width: int, height: in
     header = content.index(SIZE[1].to_bytes(4, "little") + SIZE[0].to_bytes(4, "little"), content.index(b"strf"))
     content[header : header + 8] = width.to_bytes(4, "little") + height.to_bytes(4, "little")
     (tmp_path / "absurd.avi").write_bytes(bytes(content))
+    # PyAV 19 names no codec for such sizes, older versions leave the refusal to us
+    expected = "its pictures are|not a media file|no frame could be decoded|cannot decode unknown codec"
     for function in (frames.video_format, lambda path: frames.select(path, 3, SIZE)):
-        with pytest.raises(AudioError, match=r"its pictures are|not a media file|no frame could be decoded"):
+        with pytest.raises(AudioError, match=expected):
             function(tmp_path / "absurd.avi")

@@ -75,12 +75,13 @@ def test_a_stream_that_changes_midway_is_decoded_at_the_right_times(
 
 @pytest.mark.parametrize(("codec", "format_name"), [("ac3", "ac3"), ("aac", "adts"), ("libmp3lame", "mp3")])
 def test_a_damaged_part_of_a_stream_costs_that_part(tmp_path: Path, codec: str, format_name: str) -> None:
-    content = bytearray(part(tmp_path / "part", codec, 44_100, "stereo", format_name) * 4)
+    # the loss, about a second, is far from the tolerated tenth, whatever the version of FFmpeg
+    content = bytearray(part(tmp_path / "part", codec, 44_100, "stereo", format_name) * 8)
     middle = len(content) // 2
     content[middle : middle + 1_000] = np.random.default_rng(1).bytes(1_000)
     (tmp_path / "damaged").write_bytes(bytes(content))
     signal = decode.samples(tmp_path / "damaged")
-    assert signal.size / decode.RATE_HZ == pytest.approx(4 * PART_S, abs=1.2)
+    assert signal.size / decode.RATE_HZ == pytest.approx(8 * PART_S, abs=1.4)
 
 
 def test_what_ffmpeg_cannot_read_to_its_end_is_refused(tmp_path: Path) -> None:

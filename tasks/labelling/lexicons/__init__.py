@@ -1,0 +1,1 @@
+"""Lexicons of other packages, and rules of negation and contrast by language."""
