@@ -3,6 +3,9 @@
 Learning rates rise and fall, are lower in lower layers (Howard & Ruder 2018, ULMFiT) unless `layer_decay` is 1, and
 gradients are clipped. A text may include previous utterances, separated by "[SEP]" for every encoder. Long texts are
 cut on the left, because the utterance to classify comes last.
+
+With `pooling: utterance` a text may be a whole dialogue. The encoder then reads each dialogue once for all of its
+utterances: every utterance has its context on both sides, at the cost of no context.
 """
 
 from __future__ import annotations
@@ -17,10 +20,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.core.errors import ConfigError
 from tasks.features.base.checkpoints import CheckpointKind
 from tasks.features.base.sequences import Rows
 from tasks.models.base import array_files
 from tasks.models.base.checks import above_zero, demand_share
+from tasks.models.base.dialogue_documents import DialogueDocuments, shared, unmarked
 from tasks.models.base.estimator import Inputs, Model, Task
 from tasks.models.training import batches
 from tasks.models.training.batches import Batch
@@ -48,7 +53,9 @@ class FineTunedSettings(TrainingSettings):
         checkpoint: name in `tasks.features.base.checkpoints`, path of a folder, or name on the Hugging Face hub
         max_tokens: longer texts are cut at their beginning
         pooling: `mean` over tokens; `cls`: the first token; `last-utterance`: mean over tokens after the last
-            separator; `pooler`: the first token through the encoder's pretrained layer with tanh, which is trained as
+            separator; `utterance`: mean over the tokens of the utterance that "[UTTERANCE]" marks, or of the last, where
+            rows that share a dialogue also share its pass through the encoder (`batch_size` is then the rows of a batch
+            of whole dialogues on average, and dialogues longer than `max_tokens` are cut in pieces); `pooler`: the first token through the encoder's pretrained layer with tanh, which is trained as
             well, as in transformers' `BertForSequenceClassification`
         dropout: before the linear layer; the encoder has its own
         class_weight: `balanced`: a class's rows weigh n_rows / (n_classes × its rows); `sqrt`: the root of that
@@ -66,7 +73,7 @@ class FineTunedSettings(TrainingSettings):
     head_learning_rate: float = 1e-3
     checkpoint: str = "all-MiniLM-L6-v2"
     max_tokens: int = 128
-    pooling: Literal["mean", "cls", "last-utterance", "pooler"] = "mean"
+    pooling: Literal["mean", "cls", "last-utterance", "utterance", "pooler"] = "mean"
     dropout: float = 0.1
     class_weight: Literal["none", "balanced", "sqrt"] = "none"
     members: int = 1
@@ -102,6 +109,38 @@ class _TokenRows:
             "real": batches.padded([np.ones_like(text) for text in tokens], 0, np.int64),
             "pooled": batches.padded([self._pooled[row] for row in rows], 0.0, np.float32),
         }
+
+
+class _DialogueRows:
+    """Utterances in dialogues as token ids."""
+
+    def __init__(self, dialogues: DialogueDocuments, padding: int) -> None:
+        self._dialogues, self._padding = dialogues, padding
+        self.documents: Rows = dialogues.of_row
+        self.lengths: Rows | None = np.array([dialogues.tokens[k].size for k in self.documents], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._dialogues.places)
+
+    def batch(self, rows: Rows) -> Batch:
+        """Return the rows' documents and places.
+
+        Args:
+            rows: their positions, int64
+
+        Returns:
+            `tokens` and `real`, shape (n_documents, n_longest); `pooled`, shape (n_rows, n_longest); `document` of each
+            row, shape (n_rows,)
+        """
+        numbers, document = np.unique(self.documents[rows], return_inverse=True)
+        texts = [self._dialogues.tokens[number] for number in numbers]
+        tokens = batches.padded(texts, self._padding, np.int64)
+        pooled = np.zeros((len(rows), tokens.shape[1]), dtype=np.float32)
+        for position, row in enumerate(rows):
+            place = self._dialogues.places[row]
+            pooled[position, place.start : place.end] = 1
+        real = batches.padded([np.ones_like(text) for text in texts], 0, np.int64)
+        return {"tokens": tokens, "real": real, "pooled": pooled, "document": document.astype(np.int64)}
 
 
 class FineTuned(NetworkEstimator):
@@ -140,7 +179,7 @@ class FineTuned(NetworkEstimator):
         longest = min(tokenizer.model_max_length, described.get("max_position_embeddings", self.settings.max_tokens))
         return {"max_tokens": int(min(self.settings.max_tokens, longest))}
 
-    def examples(self, inputs: Inputs) -> _TokenRows:
+    def examples(self, inputs: Inputs) -> _TokenRows | _DialogueRows:
         """Return texts as tokens; texts of several blocks are joined by a separator.
 
         Args:
@@ -150,12 +189,38 @@ class FineTuned(NetworkEstimator):
         separator = tokenizer.sep_token or tokenizer.eos_token or ""
         texts = [f" {SEPARATOR} ".join(map(str, row)) for row in zip(*inputs.texts.values(), strict=True)]
         texts = [text.replace(SEPARATOR, separator) for text in texts]
+        if self.settings.pooling == "utterance":
+            return self._dialogues(texts, separator)
         ids = tokenizer(texts, truncation=True, max_length=self.shape["max_tokens"])["input_ids"] if texts else []
         # an encoder needs at least one token; an empty text has none if the tokenizer adds no special tokens
         padding = tokenizer.pad_token_id or 0
         tokens = [np.array(text or [padding], dtype=np.int64) for text in ids]
         ends = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
         return _TokenRows(tokens, [_pooled(text, self.settings.pooling, ends) for text in tokens], padding)
+
+    def _dialogues(self, texts: Sequence[str], separator: str) -> _DialogueRows:
+        from tasks.features.base import checkpoints
+
+        tokenizer = self._tokenizer
+        if not separator:
+            raise ConfigError(
+                f"pooling: utterance needs an encoder with a separator token, and {self.settings.checkpoint} has none; "
+                "use pooling: mean"
+            )
+        rows = [unmarked(text, separator) for text in texts]
+        distinct = list(dict.fromkeys(text for text, _ in rows))
+        with checkpoints.quiet():
+            ids = tokenizer(distinct)["input_ids"] if distinct else []
+        tokens = {text: np.array(numbers, dtype=np.int64) for text, numbers in zip(distinct, ids, strict=True)}
+        opening = tokenizer.cls_token_id if tokenizer.cls_token_id is not None else tokenizer.bos_token_id
+        dialogues = shared(
+            [tokens[text] for text, _ in rows],
+            [number for _, number in rows],
+            opening,
+            tokenizer.convert_tokens_to_ids(separator),
+            self.shape["max_tokens"],
+        )
+        return _DialogueRows(dialogues, tokenizer.pad_token_id or 0)
 
     def _build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         from tasks.features.base import checkpoints

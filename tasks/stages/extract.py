@@ -148,7 +148,7 @@ def _batches(name: str, config: Config, extractor: Extractor, settings: Any) -> 
     corpus = config.features[name].corpus
     rows = tables.read(paths.unlabelled(corpus), tables.UNLABELLED).to_pylist()
     if extractor.reads == "text":
-        keyed = transcripts(rows, getattr(settings, "context", 0))
+        keyed = transcripts(rows, getattr(settings, "context", 0), getattr(settings, "after", 0))
         large = {key for key, count in Counter(key for key, _ in keyed).items() if count >= _MANY_TEXTS}
         batches, column = _in_batches(keyed, _TEXTS_PER_BATCH, large), "transcripts"
     else:

@@ -22,11 +22,13 @@ class Transcript:
         text: the words, "" for none
         speaker: the speaker, "" if unknown
         before: (speaker, text) of the earlier utterances of its group (dialogue, video), oldest first
+        after: the same of the later utterances, the next one first
     """
 
     text: str
     speaker: str = ""
     before: tuple[tuple[str, str], ...] = ()
+    after: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,15 @@ from typing import Any
 from tasks.features.base.extractor import Transcript
 
 
-def transcripts(rows: Sequence[Mapping[str, Any]], context: int) -> list[tuple[str, tuple[str, Transcript]]]:
+def transcripts(
+    rows: Sequence[Mapping[str, Any]], context: int, after: int = 0
+) -> list[tuple[str, tuple[str, Transcript]]]:
     """Return dialogue, id and transcript of every utterance with text, in the order of turns.
 
     Args:
         rows: of an utterance table: `utterance_id`, `group`, `turn`, `speaker`, `text`, and `dialogue` if it has one
         context: number of preceding utterances to include
+        after: number of following utterances to include
     """
     groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -28,5 +31,6 @@ def transcripts(rows: Sequence[Mapping[str, Any]], context: int) -> list[tuple[s
         ordered = all(row["turn"] is not None for row in members)
         for number, row in enumerate(members):
             before = tuple(turns[max(0, number - context) : number]) if ordered else ()
-            keyed.append((group, (row["utterance_id"], Transcript(row["text"], turns[number][0], before))))
+            later = tuple(turns[number + 1 : number + 1 + after]) if ordered else ()
+            keyed.append((group, (row["utterance_id"], Transcript(row["text"], turns[number][0], before, later))))
     return keyed

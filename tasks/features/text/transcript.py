@@ -9,6 +9,8 @@ from typing import Literal
 from tasks.features.base.extractor import Extractor, Transcript
 from tasks.features.text.cleaning import ASCII_WORDS, SOURCE_CODE, Cleaning, clean
 
+MARK = "[UTTERANCE]"
+"""Precedes the utterance itself where later utterances may follow it."""
 CleaningName = Literal["none", "source", "source-code", "ascii-words"]
 
 
@@ -21,17 +23,22 @@ class TextSettings:
             `meld-text-audio`, corrected; `source-code`: what its code does; `ascii-words`: without accents, other
             non-ASCII characters and punctuation (`ser-bench`)
         context: number of earlier utterances of the dialogue to prepend
+        after: number of later utterances to append, which an analysis of recordings has; the utterance itself is then
+            preceded by "[UTTERANCE] ", by which `fine-tuned` finds it (`pooling: utterance`)
         speakers: prefix each utterance with its speaker as in the table, such as "Joey: "
         separator: text between utterances; the separator token of BERT is "[SEP]", of RoBERTa "</s>"
     """
 
     cleaning: CleaningName = "none"
     context: int = 0
+    after: int = 0
     speakers: bool = False
     separator: str = " [SEP] "
 
     def __post_init__(self) -> None:
         check_context(self.context)
+        if self.after < 0:
+            raise ValueError(f"after is {self.after}; it counts later utterances and cannot be negative")
 
 
 def check_context(context: int) -> None:
@@ -47,17 +54,20 @@ def check_context(context: int) -> None:
         raise ValueError(f"context is {context}; it counts earlier utterances and cannot be negative")
 
 
-def in_context(transcript: Transcript, context: int, separator: str, line: Callable[[str, str], str]) -> str:
-    """Join an utterance and the utterances before it.
+def in_context(
+    transcript: Transcript, context: int, separator: str, line: Callable[[str, str], str], after: int = 0
+) -> str:
+    """Join an utterance, the utterances before it, and those after it.
 
-    Earlier utterances that are empty are skipped. The utterance itself is always the last part, even if it is empty:
-    otherwise the text of another utterance would take its place.
+    Other utterances that are empty are skipped. The utterance itself is always a part, even if it is empty: otherwise
+    the text of another utterance would take its place.
 
     Args:
         transcript: the utterance
         context: maximum number of earlier utterances
         separator: text between utterances
         line: (speaker, text) → formatted utterance
+        after: maximum number of later utterances; above 0, `MARK` precedes the utterance itself
 
     Example:
         >>> transcript = Transcript("No.", "Joey", (("Ross", "Hi."), ("Ross", "Ready?")))
@@ -67,7 +77,11 @@ def in_context(transcript: Transcript, context: int, separator: str, line: Calla
     # not [-context:], which would be all of them for a context of 0
     before = transcript.before[max(0, len(transcript.before) - context) :]
     earlier = [formatted for speaker, text in before if (formatted := line(speaker, text))]
-    return separator.join([*earlier, line(transcript.speaker, transcript.text)])
+    own = line(transcript.speaker, transcript.text)
+    if not after:
+        return separator.join([*earlier, own])
+    later = [formatted for speaker, text in transcript.after[:after] if (formatted := line(speaker, text))]
+    return separator.join([*earlier, f"{MARK} {own}", *later])
 
 
 def cleaner(name: CleaningName) -> Callable[[str], str]:
@@ -88,7 +102,10 @@ def _start(settings: TextSettings) -> Callable[[Sequence[Transcript]], list[str]
     def line(speaker: str, text: str) -> str:
         return f"{speaker}: {clean_text(text)}".rstrip() if settings.speakers and speaker else clean_text(text)
 
-    return lambda batch: [in_context(transcript, settings.context, settings.separator, line) for transcript in batch]
+    def joined(transcript: Transcript) -> str:
+        return in_context(transcript, settings.context, settings.separator, line, settings.after)
+
+    return lambda batch: [joined(transcript) for transcript in batch]
 
 
 EXTRACTORS = (Extractor("text", "the words, as they are or cleaned", "text", "text", TextSettings, _start),)

@@ -51,19 +51,22 @@ class TextClassifier(nn.Module):
             nn.init.zeros_(self.head.bias)
         self._layer_decay, self._head_rate, self._pooler = layer_decay, head_rate, pooler
 
-    def forward(self, tokens: Tensor, real: Tensor, pooled: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, real: Tensor, pooled: Tensor, document: Tensor | None = None) -> Tensor:
         """Return outputs, shape (n_rows, n_outputs).
 
         Args:
-            tokens: ids, padded, shape (n_rows, n_longest)
-            real: 1 for tokens, 0 for padding, shape (n_rows, n_longest)
+            tokens: ids, padded, shape (n_documents, n_longest)
+            real: 1 for tokens, 0 for padding, shape (n_documents, n_longest)
             pooled: 1 for tokens in the mean, else 0, float32, shape (n_rows, n_longest)
+            document: of each row, int64, shape (n_rows,); None: a document per row
         """
         encoded = self.encoder(input_ids=tokens, attention_mask=real)
         if self._pooler:
             vectors = encoded.pooler_output
         else:
             states = encoded.last_hidden_state
+            if document is not None:
+                states = states[document]
             shares = (pooled / pooled.sum(dim=1, keepdim=True)).to(states.dtype)
             vectors = torch.einsum("rt,rtf->rf", shares, states)
         outputs: Tensor = self.head(self.dropout(vectors))

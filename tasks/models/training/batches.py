@@ -37,10 +37,23 @@ class RowSource(Protocol):
         """
 
 
-def shuffled(n_rows: int, batch_size: int, lengths: Rows | None, seed: int, epoch: int) -> list[Rows]:
+def documents_of(examples: RowSource) -> Rows | None:
+    """Return the document of each row, shape (n_rows,), where rows share documents that are best read once; else None.
+
+    Args:
+        examples: rows, perhaps with an attribute `documents`
+    """
+    documents: Rows | None = getattr(examples, "documents", None)
+    return documents
+
+
+def shuffled(
+    n_rows: int, batch_size: int, lengths: Rows | None, seed: int, epoch: int, documents: Rows | None = None
+) -> list[Rows]:
     """Return the batches of an epoch, each of rows of similar length.
 
-    Rows are shuffled, sorted by length within chunks of `CHUNK` batches, cut, and the batches shuffled.
+    Rows are shuffled, sorted by length within chunks of `CHUNK` batches, cut, and the batches shuffled. Where rows share
+    documents, whole documents are, so that batches have `batch_size` rows on average.
 
     Args:
         n_rows: of the training part
@@ -48,7 +61,14 @@ def shuffled(n_rows: int, batch_size: int, lengths: Rows | None, seed: int, epoc
         lengths: of the rows, shape (n_rows,); None: do not sort
         seed: of the run
         epoch: from 0
+        documents: of the rows, shape (n_rows,); None: no row shares one
     """
+    if documents is not None:
+        members = _members(documents)
+        lengths_of_documents = None if lengths is None else np.array([lengths[rows].max() for rows in members])
+        size = _documents_per_batch(members, batch_size)
+        cuts = shuffled(len(members), size, lengths_of_documents, seed, epoch)
+        return [np.concatenate([members[document] for document in batch]) for batch in cuts]
     rng = np.random.default_rng([seed, epoch])
     order = rng.permutation(n_rows)
     if lengths is None:
@@ -59,14 +79,20 @@ def shuffled(n_rows: int, batch_size: int, lengths: Rows | None, seed: int, epoc
     return [batches[k] for k in rng.permutation(len(batches))]
 
 
-def in_order(n_rows: int, batch_size: int, lengths: Rows | None) -> list[Rows]:
+def in_order(n_rows: int, batch_size: int, lengths: Rows | None, documents: Rows | None = None) -> list[Rows]:
     """Return all rows once, in batches of similar length, for scoring.
 
     Args:
         n_rows: rows
         batch_size: rows per batch
         lengths: of the rows, shape (n_rows,)
+        documents: of the rows, shape (n_rows,), whose rows stay together; None: no row shares one
     """
+    if documents is not None:
+        members = _members(documents)
+        lengths_of_documents = None if lengths is None else np.array([lengths[rows].max() for rows in members])
+        cuts = in_order(len(members), _documents_per_batch(members, batch_size), lengths_of_documents)
+        return [np.concatenate([members[document] for document in batch]) for batch in cuts]
     order = np.arange(n_rows) if lengths is None else np.argsort(lengths, kind="stable")
     return [order[start : start + batch_size] for start in range(0, n_rows, batch_size)]
 
@@ -99,6 +125,18 @@ def padded(sequences: list[NDArray[Any]], fill: float, dtype: Any) -> NDArray[An
     for row, sequence in enumerate(sequences):
         array[row, : len(sequence)] = sequence
     return array
+
+
+def _members(documents: Rows) -> list[Rows]:
+    """Return the rows of each document."""
+    order = np.argsort(documents, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(documents[order])) + 1)
+
+
+def _documents_per_batch(members: list[Rows], batch_size: int) -> int:
+    """Return the documents that have a batch of rows on average: a fixed number, since schedules count batches."""
+    n_rows = sum(rows.size for rows in members)
+    return max(1, round(batch_size * len(members) / n_rows))
 
 
 def _cut(order: Rows, batch_size: int) -> list[Rows]:

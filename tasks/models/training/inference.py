@@ -110,7 +110,10 @@ def _run(
     function: Callable[[Mapping[str, Tensor]], Tensor],
 ) -> NDArray[np.float64]:
     """Return `function` of each batch's named arguments, in the order of the rows, shape (n_rows, …)."""
-    where, results, rows = device(), [], batches.in_order(len(examples), settings.batch_size, examples.lengths)
+    where, results = device(), []
+    rows = batches.in_order(
+        len(examples), settings.batch_size, examples.lengths, batches.documents_of(examples)
+    )
     network.to(where).eval()
     with threads(settings.threads), torch.inference_mode():
         for batch_rows in rows:

@@ -285,8 +285,9 @@ class _Shuffled(Sampler[Rows]):
 
     def _batches(self) -> list[Rows]:
         size, epoch = self._run.settings.batch_size, self._first_epoch + self._epoch
-        lengths = self._examples.lengths
-        return batches.share(batches.shuffled(len(self._examples), size, lengths, self._run.seed, epoch), *_rank())
+        examples, documents = self._examples, batches.documents_of(self._examples)
+        order = batches.shuffled(len(examples), size, examples.lengths, self._run.seed, epoch, documents)
+        return batches.share(order, *_rank())
 
 
 class _InMemoryCheckpoints(CheckpointIO):
@@ -320,8 +321,10 @@ def _fit(loop: _Loop, run: TrainingRun, rows: EncodedRows, held_out: EncodedRows
     )
     training = _loader(rows, _Shuffled(rows, run, loop.state.epochs))
     # every process sees the whole development part, so that all agree on when to stop
-    lengths = held_out.examples.lengths if held_out else None
-    order = batches.in_order(len(held_out.examples), run.settings.batch_size, lengths) if held_out else []
+    order = []
+    if held_out:
+        examples, documents = held_out.examples, batches.documents_of(held_out.examples)
+        order = batches.in_order(len(examples), run.settings.batch_size, examples.lengths, documents)
     trainer.fit(loop, training, _loader(held_out, order) if held_out else None)
 
 
@@ -443,7 +446,8 @@ def _copied(weights: Mapping[str, Tensor]) -> Tensors:
 
 
 def _steps_per_epoch(settings: TrainingSettings, rows: EncodedRows) -> int:
-    n_batches = len(batches.shuffled(len(rows.examples), settings.batch_size, None, 0, 0))
+    documents = batches.documents_of(rows.examples)
+    n_batches = len(batches.shuffled(len(rows.examples), settings.batch_size, None, 0, 0, documents))
     return math.ceil(math.ceil(n_batches / settings.devices) / settings.accumulate)
 
 

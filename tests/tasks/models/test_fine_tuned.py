@@ -156,6 +156,8 @@ def test_robertas_separator_is_its_own(tmp_path: Path) -> None:
     model = started(str(tmp_path), pooling="last-utterance")
     assert read(model, "we [SEP] w").count("</s>") == 2
     assert "e" not in read_for_pooling(model, "we [SEP] w")
+    marked = started(str(tmp_path), pooling="utterance")
+    assert read_for_pooling(marked, "[UTTERANCE] w [SEP] e") == ["w", "Ġ"]
     fitted = FineTuned(small(str(tmp_path), epochs=1), 1).fit(of("we", "w", "we", "w"), np.array(["a", "b", "a", "b"]))
     assert np.isfinite(fitted.scores(of("e [SEP] we"))).all()
 
@@ -234,6 +236,46 @@ def logits_of(model: FineTuned, number: int, inputs: Inputs) -> np.ndarray:
     from tasks.models.training import inference
 
     return inference.logits(model.networks_[number], model.examples(inputs), model.settings)
+
+
+def dialogues(n: int = 24, seed: int = 5) -> tuple[Inputs, np.ndarray]:
+    """Dialogues of four utterances, as the extractor `text` writes them for each of their rows."""
+    rng = np.random.default_rng(seed)
+    texts, target = [], []
+    for _ in range(n):
+        labels = rng.choice(CLASSES, 4)
+        utterances = [f"{rng.choice(['you', 'we'])} {rng.choice(WORDS[label])}" for label in labels]
+        for k in range(4):
+            marked = [*utterances[:k], f"[UTTERANCE] {utterances[k]}", *utterances[k + 1 :]]
+            texts.append(" [SEP] ".join(marked))
+        target.extend(labels)
+    return Inputs(np.full(4 * n, "u"), texts={"said": np.array(texts, dtype=object)}), np.array(target)
+
+
+@pytest.mark.parametrize("max_tokens", [32, 8])
+def test_utterances_of_a_dialogue_share_its_pass_and_are_told_apart(checkpoint: str, max_tokens: int) -> None:
+    inputs, target = dialogues()
+    unseen, truth = dialogues(seed=6)
+    settings = small(checkpoint, pooling="utterance", max_tokens=max_tokens, epochs=6)
+    fitted = FineTuned(settings, 1).fit(inputs, target, development=Development(*dialogues(6, seed=7)))
+    scores = fitted.scores(unseen)
+    assert (CLASSES[scores.argmax(axis=1)] == truth).mean() > 0.8
+    batch = fitted.examples(unseen).batch(np.array([0, 5, 3]))
+    assert len(batch["tokens"]) == (2 if max_tokens == 32 else 3)
+    alone = np.concatenate([fitted.scores(unseen.rows(np.array([row]))) for row in range(8)])
+    np.testing.assert_allclose(alone, scores[:8], atol=1e-5)
+    assert FineTuned(settings, 1).fit(inputs, target, development=Development(*dialogues(6, seed=7))).files() == (
+        fitted.files()
+    )
+
+
+def test_the_marked_utterance_is_pooled(checkpoint: str) -> None:
+    model = started(checkpoint, pooling="utterance")
+    assert read_for_pooling(model, "never [SEP] [UTTERANCE] we glad [SEP] stop") == ["we", "glad"]
+    assert read_for_pooling(model, "never [SEP] we glad") == ["we", "glad"]
+    # nothing was said: its separator
+    assert read_for_pooling(model, "never [SEP] [UTTERANCE]  [SEP] stop") == ["[SEP]"]
+    assert read(model, "never [SEP] [UTTERANCE]  [SEP] stop").count("[SEP]") == 3
 
 
 def test_rare_classes_can_weigh_more(checkpoint: str) -> None:

@@ -36,6 +36,15 @@ def test_context_is_prepended() -> None:
     assert text(Transcript("Hi."), context=3) == "Hi."
 
 
+def test_later_utterances_follow_and_the_utterance_is_marked() -> None:
+    asked = Transcript("No.", "Joey", (("Ross", "Hi."),), (("Ross", "Oh."), ("Monica", "Why?")))
+    assert text(asked, context=1, after=1) == "Hi. [SEP] [UTTERANCE] No. [SEP] Oh."
+    assert text(asked, after=9, speakers=True) == "[UTTERANCE] Joey: No. [SEP] Ross: Oh. [SEP] Monica: Why?"
+    assert text(asked, context=1) == "Hi. [SEP] No."
+    # without a later utterance it is marked as well: the last of a dialogue is part of the same document
+    assert text(Transcript("Oh.", "", (("", "No."),)), context=1, after=1) == "No. [SEP] [UTTERANCE] Oh."
+
+
 def test_with_speakers() -> None:
     assert text(context=2, speakers=True) == "Monica: Are you? [SEP] What? [SEP] Joey: I don't know!"
     assert text(Transcript("It was you", "Joey"), speakers=True, cleaning="source") == "Joey:"
@@ -54,7 +63,7 @@ def test_less_context_than_requested() -> None:
     assert extractor.start(extractor.settings())([]) == []
 
 
-@pytest.mark.parametrize("wrong", [{"context": -1}, {"cleaning": "thorough"}, {"context": 1.5}])
+@pytest.mark.parametrize("wrong", [{"context": -1}, {"after": -1}, {"cleaning": "thorough"}, {"context": 1.5}])
 def test_impossible_settings(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         settings_of(registry.extractor("text").settings, wrong, "features.demo")
