@@ -24,13 +24,13 @@ from tasks.core.errors import ConfigError
 from tasks.features.base.checkpoints import CheckpointKind
 from tasks.features.base.sequences import Rows
 from tasks.models.base import array_files
-from tasks.models.base.checks import above_zero, demand_share
+from tasks.models.base.checks import above_zero
 from tasks.models.base.dialogue_documents import DialogueDocuments, shared, unmarked
 from tasks.models.base.estimator import Inputs, Model, Task
 from tasks.models.training import batches
 from tasks.models.training.batches import Batch
 from tasks.models.training.network import NetworkEstimator, network_model
-from tasks.models.training.settings import TrainingSettings
+from tasks.models.training.settings import FineTuningSettings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,20 +43,18 @@ _MACHINE_FIELDS = ("_name_or_path", "is_local", "local_files_only", "name_or_pat
 
 
 @dataclass(frozen=True)
-class FineTunedSettings(TrainingSettings):
+class FineTunedSettings(FineTuningSettings):
     """Settings of a fine-tuned encoder and its training.
 
     Args:
-        learning_rate: of the encoder's top layer
-        layer_decay: learning rate of a layer over that of the layer above it
-        head_learning_rate: of the linear layer on top
         checkpoint: name in `tasks.features.base.checkpoints`, path of a folder, or name on the Hugging Face hub
         max_tokens: longer texts are cut at their beginning
         pooling: `mean` over tokens; `cls`: the first token; `last-utterance`: mean over tokens after the last
-            separator; `utterance`: mean over the tokens of the utterance that "[UTTERANCE]" marks, or of the last, where
-            rows that share a dialogue also share its pass through the encoder (`batch_size` is then the rows of a batch
-            of whole dialogues on average, and dialogues longer than `max_tokens` are cut in pieces); `pooler`: the first token through the encoder's pretrained layer with tanh, which is trained as
-            well, as in transformers' `BertForSequenceClassification`
+            separator; `utterance`: mean over the tokens of the utterance that "[UTTERANCE]" marks, or else of the last;
+            rows of one dialogue share its pass through the encoder, `batch_size` is the mean number of rows of a batch
+            of whole dialogues, and dialogues longer than `max_tokens` are cut into pieces; `pooler`: the first token
+            through the encoder's pretrained layer with tanh, which is trained as well, as in transformers'
+            `BertForSequenceClassification`
         dropout: before the linear layer; the encoder has its own
         class_weight: `balanced`: a class's rows weigh n_rows / (n_classes × its rows); `sqrt`: the root of that
         members: networks with different seeds, whose probabilities are averaged; curves are those of the first
@@ -65,28 +63,18 @@ class FineTunedSettings(TrainingSettings):
     checkpoint_kind: ClassVar[CheckpointKind] = "text"
     epochs: int = 3
     learning_rate: float = 5e-5
-    weight_decay: float = 0.01
-    optimiser: Literal["adam", "adamw"] = "adamw"
-    schedule: Literal["constant", "linear", "one-cycle"] = "linear"
-    gradient_clip: float = 1.0
     layer_decay: float = 0.9
-    head_learning_rate: float = 1e-3
     checkpoint: str = "all-MiniLM-L6-v2"
     max_tokens: int = 128
     pooling: Literal["mean", "cls", "last-utterance", "utterance", "pooler"] = "mean"
-    dropout: float = 0.1
     class_weight: Literal["none", "balanced", "sqrt"] = "none"
     members: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("layer_decay", "head_learning_rate", "members"):
-            above_zero(name, getattr(self, name))
-        if self.layer_decay > 1:
-            raise ValueError(f"layer_decay must be at most 1, found {self.layer_decay}")
+        above_zero("members", self.members)
         if self.max_tokens < 3:
             raise ValueError(f"max_tokens must be 3 or more: two go to special tokens, found {self.max_tokens}")
-        demand_share("dropout", self.dropout)
 
 
 class _TokenRows:

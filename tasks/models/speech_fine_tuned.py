@@ -24,12 +24,12 @@ from tasks.features.base.checkpoints import CheckpointKind
 from tasks.features.base.sequences import Rows, Sequences
 from tasks.features.sound import framing
 from tasks.models.base import array_files
-from tasks.models.base.checks import above_zero, demand_share
+from tasks.models.base.checks import single_block
 from tasks.models.base.estimator import Inputs, Model
 from tasks.models.training import batches
 from tasks.models.training.batches import Batch
 from tasks.models.training.network import NetworkEstimator, network_model
-from tasks.models.training.settings import TrainingSettings
+from tasks.models.training.settings import FineTuningSettings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,14 +40,12 @@ _SHORTEST_S = 1.0
 
 
 @dataclass(frozen=True)
-class SpeechFineTunedSettings(TrainingSettings):
+class SpeechFineTunedSettings(FineTuningSettings):
     """Settings of a fine-tuned speech encoder and its training.
 
     Args:
         batch_size: rows in memory at once; with `accumulate`, a step has 32
-        learning_rate: of the encoder's top layer
-        layer_decay: learning rate of a layer over that of the layer above it; 1: the same for all, as published
-        head_learning_rate: of the new layers on top
+        layer_decay: 1 gives all layers the same rate, as published
         checkpoint: name in `tasks.features.base.checkpoints`, path of a folder, or name on the Hugging Face hub
         pooling: over frames
         freeze_feature_encoder: do not train the convolutions
@@ -62,31 +60,19 @@ class SpeechFineTunedSettings(TrainingSettings):
     batch_size: int = 8
     accumulate: int = 4
     learning_rate: float = 1e-4
-    weight_decay: float = 0.01
-    optimiser: Literal["adam", "adamw"] = "adamw"
-    schedule: Literal["constant", "linear", "one-cycle"] = "linear"
-    gradient_clip: float = 1.0
-    layer_decay: float = 1.0
-    head_learning_rate: float = 1e-3
     checkpoint: str = "facebook/wav2vec2-base"
     pooling: Literal["mean", "max", "sum"] = "mean"
     freeze_feature_encoder: bool = True
     spec_augment: bool = True
     dense: int = 0
-    dropout: float = 0.1
     max_duration_s: float = 15.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("layer_decay", "head_learning_rate"):
-            above_zero(name, getattr(self, name))
-        if self.layer_decay > 1:
-            raise ValueError(f"layer_decay must be at most 1, found {self.layer_decay}")
         if self.dense < 0:
             raise ValueError(f"dense must be 0 (as wide as the encoder's states) or more, found {self.dense}")
         if not self.max_duration_s >= _SHORTEST_S:
             raise ValueError(f"max_duration_s must be {_SHORTEST_S} or more, found {self.max_duration_s}")
-        demand_share("dropout", self.dropout)
 
 
 class _SoundRows:
@@ -122,7 +108,7 @@ class SpeechFineTuned(NetworkEstimator):
         """Keep the checkpoint's configuration; return the fewest and the most samples of a row."""
         from tasks.features.sound import speech_encoder
 
-        _single_block(inputs)
+        _waveforms(inputs)
         _, encoder = speech_encoder.load(self.settings.checkpoint)
         described = encoder.config.to_dict()
         self._config = {name: value for name, value in described.items() if name not in _MACHINE_FIELDS}
@@ -138,7 +124,7 @@ class SpeechFineTuned(NetworkEstimator):
         Raises:
             InputError: if there is not exactly one block, of raw sound
         """
-        return _SoundRows(_single_block(inputs), self.shape["fewest"], self.shape["most"])
+        return _SoundRows(_waveforms(inputs), self.shape["fewest"], self.shape["most"])
 
     def _build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         from tasks.features.base import checkpoints
@@ -175,11 +161,8 @@ class SpeechFineTuned(NetworkEstimator):
         super()._read(files)
 
 
-def _single_block(inputs: Inputs) -> Sequences:
-    block = next(iter(inputs.sequences.values()), None)
-    if block is None or len(inputs.names) != 1:
-        names = ", ".join(inputs.names) or "none"
-        raise InputError(f"speech-fine-tuned takes one block, of the extractor waveform; found {names}")
+def _waveforms(inputs: Inputs) -> Sequences:
+    block = single_block(inputs, "speech-fine-tuned", "waveform")
     if block.steps.shape[1] != 1:
         raise InputError(
             f"speech-fine-tuned takes raw sound, one number a step, as the extractor waveform gives it; found "

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,12 @@ from tasks.core.errors import ConfigError, InputError
 from tasks.features.base import torch_state
 from tasks.features.base.checkpoints import CheckpointKind
 from tasks.features.base.sequences import Rows, Sequences
-from tasks.models.base.checks import above_zero, demand_share
+from tasks.models.base.checks import single_block
 from tasks.models.base.estimator import Inputs, Model
 from tasks.models.training import batches
 from tasks.models.training.batches import Batch
 from tasks.models.training.network import NetworkEstimator, network_model
-from tasks.models.training.settings import TrainingSettings
+from tasks.models.training.settings import FineTuningSettings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tasks.models.networks.whisper_classifier import WhisperClassifier, WhisperLowerPart
     from tasks.models.training.checkpoint import Trained
 
+_NAMES = ("whisper-fine-tuned", "whisper-spectrogram")
+"""Names of the model and of the extractor whose features it takes."""
 _FRAMES_A_SECOND = 100
 _SHORTEST_S, _LONGEST_S = 1.0, 30.0
 _MOST_KEPT = 2**28
@@ -39,14 +41,11 @@ _MOST_KEPT = 2**28
 
 
 @dataclass(frozen=True)
-class WhisperFineTunedSettings(TrainingSettings):
+class WhisperFineTunedSettings(FineTuningSettings):
     """Settings of a fine-tuned Whisper encoder and its training.
 
     Args:
         batch_size: rows in memory at once; with `accumulate`, a step has 16
-        learning_rate: of the encoder's top layer
-        layer_decay: learning rate of a layer over that of the layer above it
-        head_learning_rate: of the new layers on top
         checkpoint: `whisper-base` (`undertone weights fetch whisper-base`), or the folder of a Whisper model
         trained_layers: of the transformer, from the top; those below and the convolutions stay as they are; 0: only the
             classifier is trained
@@ -60,12 +59,7 @@ class WhisperFineTunedSettings(TrainingSettings):
     batch_size: int = 8
     accumulate: int = 2
     learning_rate: float = 1e-4
-    weight_decay: float = 0.01
-    optimiser: Literal["adam", "adamw"] = "adamw"
-    schedule: Literal["constant", "linear", "one-cycle"] = "linear"
-    gradient_clip: float = 1.0
     layer_decay: float = 0.8
-    head_learning_rate: float = 1e-3
     checkpoint: str = "whisper-base"
     trained_layers: int = 2
     dense: int = 0
@@ -74,16 +68,11 @@ class WhisperFineTunedSettings(TrainingSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("layer_decay", "head_learning_rate"):
-            above_zero(name, getattr(self, name))
-        if self.layer_decay > 1:
-            raise ValueError(f"layer_decay must be at most 1, found {self.layer_decay}")
         for name in ("trained_layers", "dense"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, found {getattr(self, name)}")
         if not _SHORTEST_S <= self.max_duration_s <= _LONGEST_S:
             raise ValueError(f"max_duration_s must be from {_SHORTEST_S} to {_LONGEST_S}, found {self.max_duration_s}")
-        demand_share("dropout", self.dropout)
 
 
 class _FrozenStates:
@@ -137,7 +126,7 @@ class WhisperFineTuned(NetworkEstimator):
         from tasks.features.base import whisper_files
         from tasks.weights.conversion import whisper_encoder
 
-        block, settings = _single_block(inputs), self.settings
+        block, settings = single_block(inputs, *_NAMES), self.settings
         tensors, n_heads = whisper_files.tensors_of(settings.checkpoint)
         width, n_mels, _ = tensors["conv1.weight"].shape
         n_layers, n_positions = whisper_encoder.layers_of(tensors), len(tensors["embed_positions.weight"])
@@ -167,7 +156,7 @@ class WhisperFineTuned(NetworkEstimator):
         Raises:
             InputError: if there is not exactly one block of sequences
         """
-        return _FrozenStates(_single_block(inputs), self.shape["most"], self._lower)
+        return _FrozenStates(single_block(inputs, *_NAMES), self.shape["most"], self._lower)
 
     def _build(self, shape: Mapping[str, Any], n_outputs: int, *, fitting: bool) -> nn.Module:
         return self._loaded(shape, n_outputs) if fitting else self._empty(shape, n_outputs)
@@ -196,14 +185,6 @@ class WhisperFineTuned(NetworkEstimator):
             layer_decay=settings.layer_decay,
             head_rate=settings.head_learning_rate,
         )
-
-
-def _single_block(inputs: Inputs) -> Sequences:
-    block = next(iter(inputs.sequences.values()), None)
-    if block is None or len(inputs.names) != 1:
-        names = ", ".join(inputs.names) or "none"
-        raise InputError(f"whisper-fine-tuned takes one block, of the extractor whisper-spectrogram; found {names}")
-    return block
 
 
 MODELS: tuple[Model, ...] = (

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.core.errors import NotEnoughData
+from tasks.core.errors import InputError, NotEnoughData
+from tasks.features.base.sequences import Sequences
+from tasks.models.base.estimator import Inputs
 
 
 def above_zero(name: str, value: float) -> None:
@@ -52,6 +54,24 @@ def demand_share(name: str, value: float) -> None:
     """
     if not 0 <= value < 1:
         raise ValueError(f"{name} must be at least 0 and below 1, found {value}")
+
+
+def single_block(inputs: Inputs, model: str, extractor: str) -> Sequences:
+    """Return the only block of a model that takes one block of sequences.
+
+    Args:
+        inputs: its blocks
+        model: name of the model
+        extractor: name of the extractor that gives the block
+
+    Raises:
+        InputError: if there is not exactly one block, of sequences
+    """
+    block = next(iter(inputs.sequences.values()), None)
+    if block is None or len(inputs.names) != 1:
+        names = ", ".join(inputs.names) or "none"
+        raise InputError(f"{model} takes one block, of the extractor {extractor}; found {names}")
+    return block
 
 
 def check_width(features: Any, n_features: int) -> None:

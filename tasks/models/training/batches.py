@@ -48,12 +48,12 @@ def documents_of(examples: RowSource) -> Rows | None:
 
 
 def shuffled(
-    n_rows: int, batch_size: int, lengths: Rows | None, seed: int, epoch: int, documents: Rows | None = None
+    n_rows: int, batch_size: int, lengths: Rows | None, seed: int, epoch: int, *, documents: Rows | None = None
 ) -> list[Rows]:
     """Return the batches of an epoch, each of rows of similar length.
 
-    Rows are shuffled, sorted by length within chunks of `CHUNK` batches, cut, and the batches shuffled. Where rows share
-    documents, whole documents are, so that batches have `batch_size` rows on average.
+    Rows are shuffled, sorted by length within chunks of `CHUNK` batches, cut, and the batches shuffled. Where rows
+    share documents, whole documents are shuffled, and batches have `batch_size` rows on average.
 
     Args:
         n_rows: of the training part

@@ -111,9 +111,7 @@ def _run(
 ) -> NDArray[np.float64]:
     """Return `function` of each batch's named arguments, in the order of the rows, shape (n_rows, …)."""
     where, results = device(), []
-    rows = batches.in_order(
-        len(examples), settings.batch_size, examples.lengths, batches.documents_of(examples)
-    )
+    rows = batches.in_order(len(examples), settings.batch_size, examples.lengths, batches.documents_of(examples))
     network.to(where).eval()
     with threads(settings.threads), torch.inference_mode():
         for batch_rows in rows:

@@ -286,7 +286,7 @@ class _Shuffled(Sampler[Rows]):
     def _batches(self) -> list[Rows]:
         size, epoch = self._run.settings.batch_size, self._first_epoch + self._epoch
         examples, documents = self._examples, batches.documents_of(self._examples)
-        order = batches.shuffled(len(examples), size, examples.lengths, self._run.seed, epoch, documents)
+        order = batches.shuffled(len(examples), size, examples.lengths, self._run.seed, epoch, documents=documents)
         return batches.share(order, *_rank())
 
 
@@ -447,7 +447,7 @@ def _copied(weights: Mapping[str, Tensor]) -> Tensors:
 
 def _steps_per_epoch(settings: TrainingSettings, rows: EncodedRows) -> int:
     documents = batches.documents_of(rows.examples)
-    n_batches = len(batches.shuffled(len(rows.examples), settings.batch_size, None, 0, 0, documents))
+    n_batches = len(batches.shuffled(len(rows.examples), settings.batch_size, None, 0, 0, documents=documents))
     return math.ceil(math.ceil(n_batches / settings.devices) / settings.accumulate)
 
 

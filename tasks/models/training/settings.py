@@ -106,6 +106,34 @@ class TrainingSettings:
         return Cycle(0, n_steps)
 
 
+@dataclass(frozen=True)
+class FineTuningSettings(TrainingSettings):
+    """Settings that all fine-tuned encoders share.
+
+    Args:
+        learning_rate: of the encoder's top layer
+        layer_decay: learning rate of a layer over that of the layer above it
+        head_learning_rate: of the new layers on top
+        dropout: before each new layer
+    """
+
+    weight_decay: float = 0.01
+    optimiser: Literal["adam", "adamw"] = "adamw"
+    schedule: Literal["constant", "linear", "one-cycle"] = "linear"
+    gradient_clip: float = 1.0
+    layer_decay: float = 1.0
+    head_learning_rate: float = 1e-3
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("layer_decay", "head_learning_rate"):
+            above_zero(name, getattr(self, name))
+        if self.layer_decay > 1:
+            raise ValueError(f"layer_decay must be at most 1, found {self.layer_decay}")
+        demand_share("dropout", self.dropout)
+
+
 def device() -> Literal["cpu", "cuda"]:
     """Return the device to compute on, by the environment variable and the hardware.
 

@@ -12,13 +12,15 @@ LENGTHS = np.array([7, 3, 7, 9, 9, 2, 2, 2, 5, 4])
 
 def test_documents_stay_whole_and_every_row_comes_once() -> None:
     for epoch in range(3):
-        cut = batches.shuffled(10, 4, LENGTHS, 7, epoch, DOCUMENTS)
+        cut = batches.shuffled(10, 4, LENGTHS, 7, epoch, documents=DOCUMENTS)
         assert sorted(np.concatenate(cut)) == list(range(10))
         of_batch = [set(DOCUMENTS[rows]) for rows in cut]
         assert sum(map(len, of_batch)) == 6
         # 10 rows of 6 documents: 4 rows are 2.4 documents; schedules count on the same number of batches in each epoch
         assert [len(documents) for documents in of_batch] == [2, 2, 2]
-    orders = [np.concatenate(batches.shuffled(10, 4, LENGTHS, 7, epoch, DOCUMENTS)).tolist() for epoch in (0, 1)]
+    orders = [
+        np.concatenate(batches.shuffled(10, 4, LENGTHS, 7, epoch, documents=DOCUMENTS)).tolist() for epoch in (0, 1)
+    ]
     assert orders[0] != orders[1]
 
 
