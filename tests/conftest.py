@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from tasks.core import config
+from tasks.core import config, distribution
+from tasks.core.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
+HAS_DEEP = importlib.util.find_spec("torch") is not None
+
+
+def _skipped_without_deep() -> Generator[None, object, object]:
+    """Skip a test that ends at our own message that the extra `deep` is missing, where it is."""
+    try:
+        return (yield)
+    except InputError as error:
+        if HAS_DEEP or distribution.how_to_install("deep") not in str(error):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, object, object]:
+    """Skip tests whose fixtures need the extra `deep`, where it is missing."""
+    return (yield from _skipped_without_deep())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """Skip tests that need the extra `deep`, where it is missing."""
+    return (yield from _skipped_without_deep())
 
 
 @pytest.fixture
