@@ -128,6 +128,69 @@ def learn(
     labels_screen.card(card, folder)
 
 
+@app.command("export-texts")
+def export_texts(
+    file: Annotated[Path, typer.Argument(help="The CSV file to write.")],
+    without_vote_of: Annotated[
+        str | None, typer.Option(help="Only texts that this file of votes, data/voters/NAME.csv, has no vote for.")
+    ] = None,
+) -> None:
+    """Write the texts of all eligible utterances with their ids, and a prompt, for votes by a language model.
+
+    Example: [bold]undertone labels export-texts texts.csv[/]
+    """
+    from flows.runs import in_process
+    from tasks.on_demand import vote_files
+
+    config = load_settings()
+    in_process.bring_up_to_date(("captions", "speakers"), say=_to_stderr)
+    written = vote_files.export(file, config, without_vote_of=without_vote_of)
+    typer.echo(f"{file}: {written.n_texts:,} texts ({written.n_ineligible:,} utterances are not eligible)")
+    typer.echo(f"{written.prompt}: the prompt; edit it as you need")
+    typer.echo(
+        f"Then: undertone labels import-votes NAME ANSWERS.csv --texts {file} --prompt {written.prompt} "
+        '--model "MODEL and version" --licence LICENCE'
+    )
+
+
+@app.command("import-votes")
+def import_votes(
+    name: Annotated[str, typer.Argument(help="The new voter's name in params.yaml.")],
+    answers: Annotated[Path, typer.Argument(help="CSV with id, and vote or negative, neutral, positive.")],
+    *,
+    texts: Annotated[Path, typer.Option(help="The file that export-texts wrote.")],
+    prompt: Annotated[Path, typer.Option(help="Text file with the complete instructions that were given.")],
+    model: Annotated[str, typer.Option(help="Who voted: the model with its version.")],
+    licence: Annotated[str, typer.Option(help="Under which the votes may be used.")],
+    made_on: Annotated[
+        str | None, typer.Option("--date", help="When they were made: 2026-11-30. Default: today.")
+    ] = None,
+) -> None:
+    """Make a voter of a language model's answers: data/voters/NAME.csv, with the prompt and the model on its card.
+
+    Example: [bold]undertone labels import-votes llm answers.csv --texts texts.csv --prompt texts.prompt.txt
+    --model "example-1 2026-05" --licence "terms of its provider"[/]
+    """
+    from datetime import UTC, datetime
+
+    from tasks.core import text_files
+    from tasks.on_demand import vote_files
+
+    load_settings()
+    card = {
+        "model": model,
+        "date": made_on or datetime.now(tz=UTC).date().isoformat(),
+        "prompt": text_files.read_text(prompt),
+        "licence": licence,
+    }
+    added = vote_files.add(name, answers, texts, card)
+    typer.echo(
+        f"{added.path}: {added.n_votes:,} votes, {added.n_abstentions:,} abstentions; "
+        f"{added.n_missing:,} exported texts have no answer and count as abstentions"
+    )
+    typer.echo(f"To use it: polarity.voters: [vader, textblob, afinn, {name}]")
+
+
 def _corpus(config: Config, name: str) -> TrainingTexts:
     import numpy as np
 

@@ -132,7 +132,10 @@ def polarity_one(item: VideoTexts, settings: VotingSettings) -> Result:
 
 def _inputs(item: VideoTexts) -> list[VoterInput]:
     if item.spans is None:
-        return [VoterInput(text, language=item.language) for _, text in item.texts]
+        return [
+            VoterInput(text, language=item.language, video=item.id, utterance_id=utterance_id)
+            for utterance_id, text in item.texts
+        ]
     spoken = [SpokenText(text, *span) for (_, text), span in zip(item.texts, item.spans, strict=True)]
     return [
         VoterInput(
@@ -161,12 +164,17 @@ def run(config: Config, *, each: Each) -> None:
     settings = voting_settings(config.polarity)
     utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).sort_by("utterance_id")
     utterances = speaker_tables.with_speakers(utterances, config.speakers)
+    refused = registry.refused(settings.voters, lambda: _texts(utterances))
     cast_votes = collect(
         each(Work("polarity", polarity_one, settings, _VOTES), _videos(utterances, registry.needs_of(settings.voters))),
         _VOTES,
     )
     tables.write(_decided(cast_votes.rows.sort_by("utterance_id"), utterances, config), paths.VOTES, tables.VOTES)
-    write_rejects("polarity", cast_votes.rejects)
+    write_rejects("polarity", [*cast_votes.rejects, *refused])
+
+
+def _texts(utterances: pa.Table) -> dict[str, str]:
+    return dict(zip(*utterances.select(["utterance_id", "text"]).to_pydict().values(), strict=True))
 
 
 def _videos(utterances: pa.Table, needed: registry.VoterNeeds) -> list[VideoTexts]:

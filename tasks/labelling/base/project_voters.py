@@ -1,4 +1,4 @@
-"""Voters in a project's folder: modules `NAME.py`, and folders `NAME/` with a trained voter.
+"""Voters in a project's folder: modules `NAME.py`, votes in files `NAME.csv`, folders `NAME/` with a trained voter.
 
 A module is the user's own code and runs with the pipeline's rights; only voters named in params.yaml are run.
 """
@@ -17,6 +17,7 @@ from tasks.labelling.base.voter_input import VoterInput, primary
 
 VoteFunction = Callable[[Any], Vote]
 """From a text, or from a `VoterInput` if the module declares `CONTEXT` or `PROSODY`."""
+_ENDINGS = (".py", ".csv")
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _EXPECTED = "NAME = …, LICENCE = … and def load(), which returns a function from a text to a polarity in [-1, 1]"
 
@@ -27,8 +28,8 @@ def names(folder: Path) -> tuple[str, ...]:
     Args:
         folder: the project's voters
     """
-    modules = {path.stem for path in folder.glob("*.py")}
-    return tuple(sorted(name for name in modules.union(learned(folder)) if _NAME.fullmatch(name)))
+    files = {path.stem for ending in _ENDINGS for path in folder.glob(f"*{ending}")}
+    return tuple(sorted(name for name in files.union(learned(folder)) if _NAME.fullmatch(name)))
 
 
 def learned(folder: Path) -> tuple[str, ...]:
@@ -48,30 +49,51 @@ def location(folder: Path, name: str) -> Path:
         name: the voter's name
 
     Raises:
-        ConfigError: if the folder has no voter of that name
+        ConfigError: if the folder has no voter of that name, or more than one
     """
     if name not in names(folder):
         raise ConfigError(f"there is no voter {name!r} in {folder}; available are {', '.join(names(folder)) or 'none'}")
-    module = folder / f"{name}.py"
-    return module if module.is_file() else folder / name
+    files = [folder / f"{name}{ending}" for ending in _ENDINGS]
+    places = [path for path in files if path.is_file()] + [folder / name] * (name in learned(folder))
+    if len(places) > 1:
+        raise ConfigError(f"{' and '.join(map(str, places))} are voters of one name; rename all but one")
+    return places[0]
 
 
-def new_folder(folder: Path, name: str) -> Path:
+def new_file(folder: Path, name: str) -> Path:
+    """Return the file that new votes are written to; an older one of that name is replaced.
+
+    Args:
+        folder: the project's voters
+        name: the voter's name
+
+    Raises:
+        InputError: if the name is not valid, or another kind of voter already has it
+    """
+    path = new_folder(folder, name, ending=".csv").with_suffix(".csv")
+    if name in learned(folder):
+        raise InputError(f"{folder / name} is already a voter; choose another name")
+    return path
+
+
+def new_folder(folder: Path, name: str, ending: str = "") -> Path:
     """Return the folder that a newly trained voter is written to.
 
     Args:
         folder: the project's voters
         name: the new voter's name
+        ending: of a file that it may replace
 
     Raises:
-        InputError: if the name is not valid, or a module already has it
+        InputError: if the name is not valid, or a module or file already has it
     """
     if not _NAME.fullmatch(name):
         raise InputError(
             f"{name!r} is not a valid voter name; expected lower-case letters, digits, _ and -, beginning with a letter"
         )
-    if (folder / f"{name}.py").is_file():
-        raise InputError(f"{folder / name}.py is already a voter; choose another name")
+    for other in _ENDINGS:
+        if other != ending and (folder / f"{name}{other}").is_file():
+            raise InputError(f"{folder / name}{other} is already a voter; choose another name")
     return folder / name
 
 

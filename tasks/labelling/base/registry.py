@@ -1,7 +1,8 @@
 """Registry of voters: the modules of `tasks.labelling.voters`, and the voters in the project's `data/voters/`.
 
-A project's voter is a module `NAME.py` with the same names as a shipped one, or a folder `NAME/` that
-`undertone labels learn` wrote (`tasks.labelling.base.learned_voter`). Beside its three names a module may define
+A project's voter is a module `NAME.py` with the same names as a shipped one, votes in a file `NAME.csv`
+(`tasks.labelling.base.file_votes`), or a folder `NAME/` that `undertone labels learn` wrote
+(`tasks.labelling.base.learned_voter`). Beside its three names a module may define
 
     LANGUAGES = ("es",)      # it votes on texts of these languages, and on those of unknown language
     CONTEXT = True           # its function gets a `VoterInput`: the text, its sentence, its neighbours …
@@ -11,7 +12,7 @@ A project's voter is a module `NAME.py` with the same names as a shipped one, or
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
@@ -23,10 +24,12 @@ from typing import Any
 from tasks.core import code_version, paths
 from tasks.core.code_version import PACKAGE
 from tasks.core.errors import ConfigError
+from tasks.core.results import Reject
 from tasks.labelling import voters
-from tasks.labelling.base import project_voters
+from tasks.labelling.base import file_votes, project_voters
 from tasks.labelling.base.voter import Voter
 
+_CSV = ".csv"
 _LEARNED = f"{PACKAGE}.labelling.base.learned_voter"
 """Imported by name: its encoder is code of the stages in which a learned voter votes, and of no others."""
 
@@ -85,6 +88,8 @@ def version(name: str) -> str:
         return code_version.version(_module_name(name))
     location = project_voters.location(paths.VOTERS, name)
     files = [location] if location.is_file() else sorted(path for path in location.iterdir() if path.is_file())
+    if location.suffix == _CSV and (place := file_votes.card_path(location)).is_file():
+        files.append(place)
     return hashlib.sha256(b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in files)).hexdigest()
 
 
@@ -100,6 +105,8 @@ def licence(name: str) -> str:
     if name in shipped():
         return str(import_module(_module_name(name)).LICENCE)
     location = project_voters.location(paths.VOTERS, name)
+    if location.suffix == _CSV:
+        return file_votes.card(location).terms
     if location.is_file():
         return str(project_voters.read(location).LICENCE)
     return str(_learned_voter().card(location)["licence"])
@@ -123,6 +130,8 @@ def load(name: str, folder: Path = paths.VOTERS) -> Voter:
     if location.is_dir():
         model = _learned_voter().read(location)
         return _needing(Voter(name, model.licence, model.votes), needs(name, folder))
+    if location.suffix == _CSV:
+        return _from_file(location)
     module = project_voters.read(location)
     return _one_by_one(module, project_voters.guarded(location, module.load()))
 
@@ -159,7 +168,8 @@ def needs(name: str, folder: Path = paths.VOTERS) -> VoterNeeds:
         fields = _learned_voter().card(location)
         languages = fields.get("languages")
         return VoterNeeds(bool(fields.get("context")), languages=frozenset(languages) if languages else None)
-    return _declared(project_voters.read(location))
+    # ids are in every input: votes from a file need no context
+    return VoterNeeds() if location.suffix == _CSV else _declared(project_voters.read(location))
 
 
 def needs_of(names: Iterable[str]) -> VoterNeeds:
@@ -176,6 +186,35 @@ def _declared(module: ModuleType) -> VoterNeeds:
     prosody, languages = bool(getattr(module, "PROSODY", False)), getattr(module, "LANGUAGES", None)
     context = prosody or bool(getattr(module, "CONTEXT", False))
     return VoterNeeds(context, prosody, None if languages is None else frozenset(languages))
+
+
+def refused(names: Iterable[str], texts: Callable[[], Mapping[str, str]]) -> list[Reject]:
+    """Return the votes from files that no utterance can use, because their id is unknown or its text has changed.
+
+    Args:
+        names: available voters
+        texts: returns utterance id → text, of all utterances
+
+    Raises:
+        ConfigError: if a file is not valid, or none of its votes can be used
+    """
+    places = [project_voters.location(paths.VOTERS, name) for name in names if name not in shipped()]
+    files = [path for path in places if path.suffix == _CSV]
+    if not files:
+        return []
+    by_id = texts()
+    return [reject for path in files for reject in file_votes.refused(path, file_votes.read(path), by_id)]
+
+
+def _from_file(path: Path) -> Voter:
+    card, votes = file_votes.card(path), file_votes.read(path)
+    return Voter(
+        path.stem,
+        card.terms,
+        lambda inputs: [file_votes.vote_of(votes, given) for given in inputs],
+        context=True,
+        languages=card.languages,
+    )
 
 
 def _one_by_one(module: ModuleType, vote: project_voters.VoteFunction) -> Voter:

@@ -53,3 +53,16 @@ def test_a_voter_is_trained_and_votes(project: Path) -> None:
         undertone("learn", "other", "nothing")
     with pytest.raises(InputError, match="is not a valid voter name"):
         undertone("learn", "../up", "known.csv")
+
+
+def test_votes_of_a_language_model_go_round(project: Path) -> None:
+    Path("texts.csv").write_text("id,digest,text\nweak/a/0000,0123456789ab,Good.\nweak/a/0001,0123456789ac,Bad.\n")
+    Path("answers.csv").write_text("id,vote\nweak/a/0000,positive\n")
+    Path("prompt.txt").write_text("Rate it.")
+    options = ("--texts", "texts.csv", "--prompt", "prompt.txt", "--model", "example-1", "--licence", "CC0")
+    output = " ".join(undertone("import-votes", "llm", "answers.csv", *options, "--date", "2026-11-30").split())
+    assert "1 votes, 0 abstentions; 1 exported texts have no answer and count as abstentions" in output
+    assert "polarity.voters: [vader, textblob, afinn, llm]" in output
+    card = json.loads((paths.VOTERS / "llm.json").read_text())
+    assert card == {"model": "example-1", "date": "2026-11-30", "prompt": "Rate it.", "licence": "CC0"}
+    assert registry.licence("llm") == "CC0 (votes of example-1, 2026-11-30)"
