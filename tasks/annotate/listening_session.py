@@ -12,7 +12,8 @@ from tasks.annotate.class_definitions import RatingQuestion
 from tasks.annotate.playback_log import PlaybackLog
 from tasks.annotate.rated_segments import Segment, SegmentId, checked_name
 from tasks.annotate.schedule import Item
-from tasks.annotate.store import Counts, Store
+from tasks.annotate.store import Store
+from tasks.annotate.store_schema import Counts
 from tasks.core import text_files
 from tasks.core.errors import InputError
 from tasks.labelling.people import listener_checks

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.annotate.rated_segments import Segment
-from tasks.annotate.store import Counts
+from tasks.annotate.store_schema import Counts
 
 _PER_REPEAT, _MOST_REPEATS = 10, 10
 _MIN_GAP = 5

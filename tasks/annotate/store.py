@@ -1,59 +1,26 @@
 """Store of ratings: an SQLite file in which every rating is durable as soon as it is answered.
 
 The key of a rating is the listener, the utterance and its cut (start, end). If a segment is cut differently it has no
-ratings, and those of its old sound stay with the old cut. Tables and columns keep their first names (a rating is a row
-of `votes`, an adjudication one of `verdicts`), so that existing files can be opened. Ratings of practice items and of
-hidden repetitions are in tables of their own, so that they never count as ratings.
+ratings, and those of its old sound stay with the old cut. Ratings of practice items and of hidden repetitions are in
+tables of their own, so that they never count as ratings.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from enum import StrEnum
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from tasks.annotate.rated_segments import UNNAMED, Adjudication, RatedSegment, Segment, SegmentId
+from tasks.annotate import store_rows, store_schema
+from tasks.annotate.rated_segments import Adjudication, RatedSegment, Segment, SegmentId
+from tasks.annotate.store_schema import Counts
 from tasks.core.errors import InputError
 from tasks.labelling.people.ratings import Playback
 
-_VERSION = 2
 _BUSY_S = 30.0
-_TABLES = """
-CREATE TABLE segments (
-    id INTEGER PRIMARY KEY, utterance_id TEXT NOT NULL, start_s REAL NOT NULL, end_s REAL NOT NULL,
-    video_id TEXT NOT NULL, text TEXT NOT NULL, UNIQUE (utterance_id, start_s, end_s)
-);
-CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-"""
-_LABEL_TABLE = """
-CREATE TABLE {name} (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, segment INTEGER NOT NULL REFERENCES segments, listener TEXT NOT NULL,
-    label TEXT, at TEXT NOT NULL, played_s REAL, plays INTEGER, UNIQUE ({key})
-)
-"""
-_KEYS = {
-    "votes": "segment, listener",
-    "verdicts": "segment",
-    "repeats": "segment, listener",
-    "practice": "segment, listener",
-}
-_ADD_PLAYBACK = "UPDATE votes SET played_s = ?, plays = ? WHERE segment = ? AND listener = ? AND played_s IS NULL"
-_SEGMENT_NUMBER = "SELECT id FROM segments WHERE (utterance_id, start_s, end_s) = (?, ?, ?)"
-
-
-class Counts(StrEnum):
-    """Tables of labels, by what a label counts as."""
-
-    RATING = "votes"
-    ADJUDICATION = "verdicts"
-    REPETITION = "repeats"
-    PRACTICE = "practice"
 
 
 class Store:
@@ -68,7 +35,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _make_private(path)
+        store_schema.make_private(path)
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         try:
@@ -109,8 +76,8 @@ class Store:
         """
         played = (None, None) if playback is None else (playback.played_s, playback.plays)
         with self._transaction() as run:
-            values = (_segment_number(run, segment), listener, label, _now(), *played)
-            return run.execute(_insert_sql(counts, "OR IGNORE"), values).rowcount == 1
+            values = (store_rows.segment_number(run, segment), listener, label, store_rows.now(), *played)
+            return run.execute(store_rows.insert_sql(counts, "OR IGNORE"), values).rowcount == 1
 
     def undo(self, listener: str, among: Mapping[Counts, Collection[SegmentId]]) -> bool:
         """Delete a listener's last label among some segments; return whether there was one.
@@ -123,7 +90,7 @@ class Store:
             latest = [
                 (at, number, table)
                 for table, segments in among.items()
-                for at, number in _latest(run, table, listener, segments)
+                for at, number in store_rows.latest(run, table, listener, segments)
             ]
             if latest:
                 _, number, table = max(latest)
@@ -201,17 +168,19 @@ class Store:
         changed = 0
         with self._transaction() as run:
             for position, item in enumerate(rated, start=1):
-                number = _segment_number(run, item.segment)
-                for table, listener, label in _label_rows(item):
-                    played = _played(item, listener) if table is Counts.RATING else (None, None)
-                    stored = _stored(run, table, number, listener)
-                    if stored is not None and _says_no_more((listener, label), stored):
+                number = store_rows.segment_number(run, item.segment)
+                for table, listener, label in store_rows.label_rows(item):
+                    played = store_rows.played(item, listener) if table is Counts.RATING else (None, None)
+                    stored = store_rows.stored(run, table, number, listener)
+                    if stored is not None and store_rows.says_no_more((listener, label), stored):
                         if played[0] is not None:
-                            run.execute(_ADD_PLAYBACK, (*played, number, listener))
+                            run.execute(store_rows.ADD_PLAYBACK, (*played, number, listener))
                         continue
-                    if stored is not None and not replace and not _says_no_more(stored, (listener, label)):
-                        raise InputError(_conflict(position, item.segment, (listener, label), stored))
-                    run.execute(_insert_sql(table, "OR REPLACE"), (number, listener, label, _now(), *played))
+                    if stored is not None and not replace and not store_rows.says_no_more(stored, (listener, label)):
+                        raise InputError(store_rows.conflict(position, item.segment, (listener, label), stored))
+                    run.execute(
+                        store_rows.insert_sql(table, "OR REPLACE"), (number, listener, label, store_rows.now(), *played)
+                    )
                     changed += 1
         return changed
 
@@ -241,16 +210,7 @@ class Store:
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA foreign_keys = ON")
         with self._transaction() as run:
-            (version,) = run.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in filter(str.strip, _TABLES.split(";")):
-                    run.execute(statement)
-                _make_label_tables(run, Counts)
-            elif version == 1:
-                _upgrade(run)
-            elif version != _VERSION:
-                raise InputError(f"{path}: written by another undertone (version {version}, expected {_VERSION})")
-            run.execute(f"PRAGMA user_version = {_VERSION}")
+            store_schema.prepare(run, path)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -269,99 +229,6 @@ class Store:
         chosen = f"SELECT utterance_id, start_s, end_s FROM segments WHERE id IN (SELECT segment FROM {rows})"  # noqa: S608
         with self._lock:
             return {SegmentId(*row) for row in self._connection.execute(chosen, values)}
-
-
-def _make_label_tables(run: sqlite3.Connection, tables: Iterable[Counts]) -> None:
-    for table in tables:
-        run.execute(_LABEL_TABLE.format(name=table, key=_KEYS[table]))
-
-
-def _upgrade(run: sqlite3.Connection) -> None:
-    """Convert a file of version 1, which has no playback, repetitions and practice, and allows sentiments only."""
-    columns = "id, segment, listener, label, at"
-    for table in (Counts.RATING, Counts.ADJUDICATION):
-        # SQLite cannot drop the CHECK of a column: fill a new table
-        run.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
-        _make_label_tables(run, [table])
-        run.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM old_{table}")  # noqa: S608
-        run.execute(f"DROP TABLE old_{table}")
-    _make_label_tables(run, [Counts.REPETITION, Counts.PRACTICE])
-
-
-def _latest(
-    run: sqlite3.Connection, table: Counts, listener: str, among: Collection[SegmentId]
-) -> list[tuple[str, int]]:
-    """Return time and number of a listener's last label among some segments, if there is one."""
-    rows = f"SELECT at, {table}.id, utterance_id, start_s, end_s FROM {table} JOIN segments ON segments.id = segment"  # noqa: S608
-    newest_first = run.execute(f"{rows} WHERE listener = ? ORDER BY {table}.id DESC", (listener,)).fetchall()
-    return [(at, number) for at, number, *segment in newest_first if SegmentId(*segment) in among][:1]
-
-
-def _label_rows(item: RatedSegment) -> list[tuple[Counts, str, str | None]]:
-    rows = [(Counts.RATING, listener, label) for listener, label in item.ratings.items()]
-    rows += [(Counts.REPETITION, listener, label) for listener, label in item.again.items()]
-    if item.adjudication:
-        rows.append((Counts.ADJUDICATION, item.adjudication.by, item.adjudication.label))
-    return rows
-
-
-def _played(item: RatedSegment, listener: str) -> tuple[float | None, int | None]:
-    playback = item.playback.get(listener)
-    return (None, None) if playback is None else (playback.played_s, playback.plays)
-
-
-def _make_private(path: Path) -> None:
-    """Give the file mode 0600 before SQLite opens it; SQLite gives the same to the files that it makes beside it."""
-    # whatever is wrong with the path, SQLite says it
-    with suppress(OSError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        # missing, or another user's
-        with suppress(OSError):
-            path.with_name(path.name + suffix).chmod(0o600)
-
-
-def _segment_number(run: sqlite3.Connection, segment: Segment) -> int:
-    key = (segment.id.utterance_id, segment.id.start_s, segment.id.end_s)
-    run.execute(
-        "INSERT OR IGNORE INTO segments (utterance_id, start_s, end_s, video_id, text) VALUES (?, ?, ?, ?, ?)",
-        (*key, segment.video_id, segment.text),
-    )
-    return int(run.execute(_SEGMENT_NUMBER, key).fetchone()[0])
-
-
-def _stored(run: sqlite3.Connection, table: Counts, number: int, listener: str) -> tuple[str, str | None] | None:
-    """Return (person, label) of the listener's stored rating, or of anyone's stored adjudication."""
-    if table is Counts.ADJUDICATION:
-        rows = run.execute("SELECT listener, label FROM verdicts WHERE segment = ?", (number,))
-    else:
-        own = f"SELECT listener, label FROM {table} WHERE segment = ? AND listener = ?"  # noqa: S608
-        rows = run.execute(own, (number, listener))
-    stored: tuple[str, str | None] | None = rows.fetchone()
-    return stored
-
-
-def _says_no_more(new: tuple[str, str | None], other: tuple[str, str | None]) -> bool:
-    """Return whether a (person, label) equals another, or would if its person were named."""
-    return new[1] == other[1] and new[0] in (other[0], UNNAMED)
-
-
-def _conflict(position: int, segment: Segment, new: tuple[str, str | None], stored: tuple[str, str | None]) -> str:
-    return (
-        f"row or task {position} ({segment.video_id}, {segment.id.start_s:g} to {segment.id.end_s:g} s): the file has "
-        f"{new[1] or 'skipped'} by {new[0]}, but the store has {stored[1] or 'skipped'} by {stored[0]}; nothing was "
-        "imported. Use --replace to take the file's"
-    )
-
-
-def _insert_sql(table: str, otherwise: str) -> str:
-    columns = "segment, listener, label, at, played_s, plays"
-    return f"INSERT {otherwise} INTO {table} ({columns}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
-
-
-def _now() -> str:
-    # microseconds: the order of labels in two tables
-    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _video_and_time(rated: RatedSegment) -> tuple[str, float, float, str]:

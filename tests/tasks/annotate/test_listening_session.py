@@ -12,7 +12,8 @@ import pytest
 from tasks.annotate import class_definitions
 from tasks.annotate.listening_session import ListeningSession
 from tasks.annotate.playback_log import PlaybackLog
-from tasks.annotate.store import Counts, Store
+from tasks.annotate.store import Store
+from tasks.annotate.store_schema import Counts
 from tasks.core.errors import InputError
 from tasks.labelling.people.ratings import Playback
 

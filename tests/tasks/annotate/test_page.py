@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.annotate.store import Counts, Store
+from tasks.annotate.store import Store
+from tasks.annotate.store_schema import Counts
 from tasks.core import paths
 from tasks.evaluation.scores import Bootstrap
 from tasks.labelling.people import agreement, ratings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.annotate import schedule
-from tasks.annotate.store import Counts
+from tasks.annotate.store_schema import Counts
 
 from .conftest import segment
 

@@ -13,7 +13,8 @@ import pytest
 
 from tasks.annotate import rated_segments
 from tasks.annotate.rated_segments import UNNAMED, Adjudication, RatedSegment, Segment, SegmentId
-from tasks.annotate.store import Counts, Store
+from tasks.annotate.store import Store
+from tasks.annotate.store_schema import Counts
 from tasks.core.errors import InputError
 from tasks.labelling.people.ratings import Playback
 

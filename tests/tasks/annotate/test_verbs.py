@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from tasks.annotate import candidates, rating_files
-from tasks.annotate.store import Counts, Store
+from tasks.annotate.store import Store
+from tasks.annotate.store_schema import Counts
 from tasks.core import each, paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import InputError, NotEnoughData, TableError

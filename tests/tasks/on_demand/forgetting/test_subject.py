@@ -8,7 +8,8 @@ import pytest
 
 from tasks.annotate import rating_files
 from tasks.annotate.rated_segments import Segment, SegmentId
-from tasks.annotate.store import Counts, Store
+from tasks.annotate.store import Store
+from tasks.annotate.store_schema import Counts
 from tasks.core import paths
 from tasks.core.config import Config
 from tasks.core.errors import InputError
