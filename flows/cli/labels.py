@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from flows.cli.command_support import bootstrap, load_settings
 
-if TYPE_CHECKING:
-    from tasks.core.config import Config
-    from tasks.labelling.base.learned_voter import TrainingTexts
-
 app = typer.Typer(no_args_is_help=True, help="Labels: measure their quality, choose a threshold, try and train voters.")
-_ENCODER = "all-MiniLM-L6-v2"
 
 
 @app.command()
@@ -108,23 +103,59 @@ def try_voters(
 @app.command()
 def learn(
     name: Annotated[str, typer.Argument(help="The new voter's name in params.yaml.")],
-    source: Annotated[str, typer.Argument(help="A corpus of params.yaml, or a file in a format that `try` reads.")],
-    checkpoint: Annotated[str, typer.Option(help="The sentence encoder: a name or a folder.")] = _ENCODER,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Corpora of params.yaml, files in a format that `try` reads, or ratings: the project's own.",
+        ),
+    ],
+    *,
+    encoder: Annotated[
+        str,
+        typer.Option("--encoder", "--checkpoint", help="minilm, mpnet, a name on the model hub, or a folder."),
+    ] = "minilm",
+    precision: Annotated[str, typer.Option(help="int8 (small and fast) or float32.")] = "int8",
+    lexicon: Annotated[
+        list[str] | None,
+        typer.Option(help="Voter whose score is an input; can be repeated; none for none. Default: the English ones."),
+    ] = None,
+    language: Annotated[
+        list[str] | None, typer.Option(help="Language it votes on; can be repeated. Default: en.")
+    ] = None,
+    domain: Annotated[str, typer.Option(help="Kind of texts it is for, for its card. Default: its sources.")] = "",
 ) -> None:
-    """Train a voter: logistic regression over a frozen sentence encoder, scored by cross-validation over groups.
+    """Train a voter on rated texts: a sentence encoder, scores of lexicons, logistic regression.
 
-    If a corpus has an official split, only its training part is used.
+    It is scored by nested cross-validation over groups (articles, videos,
+    dialogues), with and without stop words, beside a lexicon on the same texts,
+    and across sources. If a corpus has an official split, only its training
+    part is used; of the project's ratings, only those of training videos.
 
-    Example: [bold]undertone labels learn sitcom meld[/]
+    Example: [bold]undertone labels learn sentences editorials.txt tweets.txt --encoder mpnet[/]
     """
+    from flows.cli import voter_sources
     from flows.cli.screens import labels as labels_screen
     from tasks.core import paths
-    from tasks.labelling.base import learned_voter, project_voters
+    from tasks.core.errors import InputError
+    from tasks.labelling.base import project_voters
+    from tasks.labelling.learned import training
+    from tasks.labelling.learned.training import VoterRecipe
+    from tasks.weights.conversion.text_encoder import GRAPHS
 
     config = load_settings()
+    if precision not in GRAPHS:
+        raise InputError(f"--precision {precision}: expected {' or '.join(GRAPHS)}")
+    recipe = VoterRecipe(
+        encoder,
+        "float32" if precision == "float32" else "int8",
+        None if not lexicon else tuple(item for item in lexicon if item != "none"),
+        tuple(language or ("en",)),
+        domain,
+    )
     folder = project_voters.new_folder(paths.VOTERS, name)
-    texts = _corpus(config, source) if source in config.corpora else _file(source)
-    card = learned_voter.learn(name, texts, folder, bootstrap(config), checkpoint)
+    texts = [voter_sources.read(config, source, _to_stderr) for source in sources]
+    card = training.learn(name, texts, folder, recipe=recipe, bootstrap=bootstrap(config), say=_to_stderr)
     labels_screen.card(card, folder)
 
 
@@ -189,41 +220,6 @@ def import_votes(
         f"{added.n_missing:,} exported texts have no answer and count as abstentions"
     )
     typer.echo(f"To use it: polarity.voters: [vader, textblob, afinn, {name}]")
-
-
-def _corpus(config: Config, name: str) -> TrainingTexts:
-    import numpy as np
-
-    from flows.project import dag
-    from tasks.core import paths, tables
-    from tasks.core.errors import InputError
-    from tasks.labelling.base.learned_voter import TrainingTexts
-
-    dag.reproduce((f"corpus@{name}",))
-    rows = tables.read_corpus(paths.utterances(name)).to_pylist()
-    has_split = any(row["split"] == "train" for row in rows)
-    kept = [row for row in rows if row["text"] and row["sentiment"] and (row["split"] == "train" or not has_split)]
-    if not kept:
-        raise InputError(f"corpus {name} has no training utterance with a text and a sentiment")
-    return TrainingTexts(
-        [row["text"] for row in kept],
-        np.array([row["sentiment"] for row in kept], dtype=str),
-        np.array([row["group"] or row["utterance_id"] for row in kept], dtype=str),
-        f"{name}, {'training part' if has_split else 'all of it'}",
-        kept[0]["licence"] or "that of the corpus",
-    )
-
-
-def _file(source: str) -> TrainingTexts:
-    from tasks.core.errors import InputError
-    from tasks.labelling.base.learned_voter import TrainingTexts
-    from tasks.labelling.quality import rated_texts
-
-    path = Path(source)
-    if not path.is_file():
-        raise InputError(f"{source} is neither a corpus of params.yaml nor a file")
-    rated = rated_texts.read([path])
-    return TrainingTexts(rated.texts, rated.labels, rated.groups, path.name, f"that of {path.name}")
 
 
 def _to_stderr(message: str) -> None:

@@ -92,13 +92,40 @@ def card(fields: Mapping[str, Any], folder: Path) -> None:
         folder: the voter's folder
     """
     held_out = fields["held_out"]
-    score = held_out["macro_f1"]
     console = Console()
     console.print(
-        f"{escape(str(fields['name']))}: trained on {fields['n_texts']} texts ({escape(str(fields['trained_on']))}); "
-        f"macro F1 {score['value']:.3f} ({score['low']:.3f}–{score['high']:.3f}), {held_out['protocol']}"
+        f"{escape(str(fields['name']))}: trained on {fields['n_texts']:,} texts ({escape(str(fields['trained_on']))}); "
+        f"encoder {escape(str(fields['encoder']['name']))}, {fields['encoder']['precision']}"
     )
-    console.print(f"Written to {folder}. To use it: polarity.voters: [vader, textblob, afinn, {fields['name']}]")
+    console.print(_learned_scores(fields))
+    recalls = ", ".join(
+        f"{label} {scores['recall']:.2f} at precision {scores['precision']:.2f}"
+        for label, scores in held_out["per_class"].items()
+    )
+    console.print(f"Recall: {recalls}. Calibration error {held_out['calibration_error']:.3f}.")
+    console.print(f"Held out: {held_out['protocol']}.")
+    use = f"polarity.voters: [vader, textblob, afinn, {fields['name']}]"
+    console.print(f"Written to {escape(str(folder))}. To use it: {escape(use)}")
+
+
+def _learned_scores(fields: Mapping[str, Any]) -> Table:
+    """Return a table of a voter's scores: held out, without stop words, and on sources it was not trained on."""
+    rows = [("held-out groups", fields["held_out"])]
+    rows += [(f"{entry['tested_on']}, trained on the others", entry) for entry in fields["across_sources"]]
+    lexicon = next((entry["gain"]["over"] for _, entry in rows if "gain" in entry), None)
+    table = Table(title="Macro F1 on texts it was not trained on")
+    for name in ("texts", "n", "voter", *((lexicon, f"over {lexicon}") if lexicon else ())):
+        table.add_column(name, justify="left" if name == "texts" else "right", no_wrap=name != "texts")
+    for name, entry in rows:
+        for kind, title, scored in (
+            ("plain", name, entry), ("bare", f"{name}, no stop words", entry["without_stop_words"]),
+        ):  # fmt: skip
+            cells = [escape(title), str(scored["n"]), _score(scored)]
+            if lexicon:
+                gain = entry["gain"][kind]
+                cells += [f"{gain['lexicon']:.3f}", _with_bounds(*(gain[key] for key in _BOUNDS), signed=True)]
+            table.add_row(*cells)
+    return table
 
 
 def _voters(report: Mapping[str, Any]) -> Table:

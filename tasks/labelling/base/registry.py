@@ -2,7 +2,7 @@
 
 A project's voter is a module `NAME.py` with the same names as a shipped one, votes in a file `NAME.csv`
 (`tasks.labelling.base.file_votes`), or a folder `NAME/` that `undertone labels learn` wrote
-(`tasks.labelling.base.learned_voter`). Beside its three names a module may define
+(`tasks.labelling.learned`). Beside its three names a module may define
 
     LANGUAGES = ("es",)      # it votes on texts of these languages, and on those of unknown language
     CONTEXT = True           # its function gets a `VoterInput`: the text, its sentence, its neighbours …
@@ -30,7 +30,7 @@ from tasks.labelling.base import file_votes, project_voters
 from tasks.labelling.base.voter import Voter
 
 _CSV = ".csv"
-_LEARNED = f"{PACKAGE}.labelling.base.learned_voter"
+_LEARNED = f"{PACKAGE}.labelling.learned.voter_files"
 """Imported by name: its encoder is code of the stages in which a learned voter votes, and of no others."""
 
 
@@ -41,14 +41,18 @@ def shipped() -> tuple[str, ...]:
 
 
 def modules(names: Iterable[str]) -> list[str]:
-    """Return the modules that voters need: their own of shipped ones, that of all learned ones; none for `NAME.py`.
+    """Return the modules that voters need; none for `NAME.py`.
+
+    Shipped voters need their own, learned ones that of all learned voters and those of the lexicons they read.
 
     Args:
         names: of voters
     """
-    needed = [_module_name(name) for name in names if name in shipped()]
-    others = set(names) - set(shipped())
-    return [*needed, *([_LEARNED] if others & set(project_voters.learned(paths.VOTERS)) else [])]
+    asked = list(names)
+    learned = sorted(set(asked) & set(project_voters.learned(paths.VOTERS)) - set(shipped()))
+    lexicons = [lexicon for name in learned for lexicon in _lexicons(paths.VOTERS / name)]
+    needed = dict.fromkeys(_module_name(name) for name in (*asked, *lexicons) if name in shipped())
+    return [*needed, *([_LEARNED] if learned else [])]
 
 
 def _available() -> tuple[str, ...]:
@@ -90,7 +94,10 @@ def version(name: str) -> str:
     files = [location] if location.is_file() else sorted(path for path in location.iterdir() if path.is_file())
     if location.suffix == _CSV and (place := file_votes.card_path(location)).is_file():
         files.append(place)
-    return hashlib.sha256(b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in files)).hexdigest()
+    contents = [path.name.encode() + b"\0" + path.read_bytes() for path in files]
+    if location.is_dir():
+        contents += [version(lexicon).encode() for lexicon in _lexicons(location)]
+    return hashlib.sha256(b"\0".join(contents)).hexdigest()
 
 
 def licence(name: str) -> str:
@@ -224,6 +231,14 @@ def _one_by_one(module: ModuleType, vote: project_voters.VoteFunction) -> Voter:
 
 def _needing(voter: Voter, needed: VoterNeeds) -> Voter:
     return replace(voter, context=needed.context, prosody=needed.prosody, languages=needed.languages)
+
+
+def _lexicons(location: Path) -> tuple[str, ...]:
+    """Return the shipped voters whose scores a learned voter reads; a damaged card is reported when it is loaded."""
+    try:
+        return tuple(name for name in _learned_voter().lexicons_of(location) if name in shipped())
+    except ConfigError:
+        return ()
 
 
 def _learned_voter() -> Any:

@@ -12,6 +12,7 @@ from flows.cli.main import app
 from tasks.core import paths
 from tasks.core.errors import InputError
 from tasks.labelling.base import registry
+from tests.tasks.weights import tiny_weights
 
 TEXTS = "text,sentiment,group\n" + "".join(
     f"{words},{label},g{number}\n"
@@ -39,20 +40,28 @@ def test_voters_are_tried_on_rated_texts(project: Path) -> None:
 
 
 def test_a_voter_is_trained_and_votes(project: Path) -> None:
-    pytest.importorskip("transformers")
-    from tasks.features.base.tiny_checkpoints import tiny_text_encoder
-
-    Path("known.csv").write_text(TEXTS)
-    encoder = str(tiny_text_encoder(project / "encoder", texts=TEXTS.splitlines()))
-    output = " ".join(undertone("learn", "mine", "known.csv", "--checkpoint", encoder).split())
-    assert "mine: trained on 36 texts (known.csv); macro F1 1.000" in output
-    assert json.loads((paths.VOTERS / "mine" / "card.json").read_text())["n_texts"] == 36
+    for name in ("known.csv", "more.csv"):
+        Path(name).write_text(TEXTS)
+    encoder = str(tiny_weights.text_encoder(project / "encoder", TEXTS.replace(",", " ").splitlines()))
+    output = " ".join(undertone("learn", "mine", "known.csv", "more.csv", "--encoder", encoder).split())
+    assert "mine: trained on 72 texts (known.csv, more.csv); encoder" in output
+    assert "known.csv, trained on the others" in output
+    assert "Recall: negative 1.00 at precision 1.00" in output
+    assert "To use it: polarity.voters: [vader, textblob, afinn, mine]" in output
+    card = json.loads((paths.VOTERS / "mine" / "card.json").read_text())
+    assert (card["n_texts"], card["encoder"]["precision"]) == (72, "int8")
     registry.load.cache_clear()
     assert "mine" in undertone("try", "known.csv", "--voter", "mine")
-    with pytest.raises(InputError, match=r"neither a corpus of params\.yaml nor a file"):
-        undertone("learn", "other", "nothing")
-    with pytest.raises(InputError, match="is not a valid voter name"):
-        undertone("learn", "../up", "known.csv")
+    undertone("learn", "plain", "known.csv", "--checkpoint", encoder, "--lexicon", "none", "--precision", "float32")
+    card = json.loads((paths.VOTERS / "plain" / "card.json").read_text())
+    assert (card["lexicons"], card["encoder"]["precision"]) == ([], "float32")
+    for arguments, why in (
+        (("other", "nothing"), r"neither a file nor a corpus of params\.yaml .*nor ratings"),
+        (("../up", "known.csv"), "is not a valid voter name"),
+        (("other", "known.csv", "--precision", "int4"), "--precision int4: expected float32 or int8"),
+    ):
+        with pytest.raises(InputError, match=why):
+            undertone("learn", *arguments)
 
 
 def test_votes_of_a_language_model_go_round(project: Path) -> None:

@@ -14,7 +14,7 @@ from tasks.core.config import Experiment
 from tasks.core.errors import ConfigError, TableError
 from tasks.experiments import kept_model
 from tasks.experiments.fitted_model import Fitted
-from tasks.labelling.base import learned_voter
+from tasks.labelling.learned import voter_files
 from tasks.models.base.estimator import Inputs
 from tasks.models.support_vectors import LinearSvmSettings, Svm
 from tests.fuzz.mutation import MUTATED_SHARE, mutated
@@ -55,7 +55,7 @@ def prepare(folder: Path) -> MakeTrial:
                     same = np.array_equal(kept_model.load(_MODEL).scores(inputs), expected)
                     expect(same, "a damaged model was used")
                 else:
-                    fields = learned_voter.card(Path())
+                    fields = voter_files.card(Path())
                     artifacts.read_bound(Path(_HEAD), fields)
                     expect(content == files[path] or json.loads(content) == json.loads(files[path]), "another voter")
             except (ConfigError, TableError) as error:
@@ -99,7 +99,8 @@ def _voter() -> tuple[bytes, bytes]:
     from safetensors.numpy import save
 
     head = save({"weights": np.ones((3, 8)), "biases": np.zeros(3)})
-    fields = {"name": "mine", "licence": "MIT", "checkpoint": "x", "checkpoint_sha256": "0" * 64, "trained_on": "texts"}
+    encoder = {"name": "x", "sha256": "0" * 64, "precision": "int8", "layers": [1, 2]}
+    fields = {"name": "mine", "licence": "MIT", "encoder": encoder, "lexicons": [], "trained_on": "texts"}
     return artifacts.card_text(fields, {_HEAD: head}).encode(), head
 
 

@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ import pytest
 from tasks.core import paths, tables
 from tasks.core.config import Config
 from tasks.evaluation.scores import Bootstrap
-from tasks.labelling.base import learned_voter
 from tasks.labelling.base.registry import load as voter
+from tasks.labelling.learned import training
+from tasks.labelling.learned.training import VoterRecipe
+from tasks.labelling.learned.training_texts import TrainingTexts
 from tasks.labelling.quality import label_quality, rated_texts
 from tasks.labelling.votes import vote_columns
 from tasks.labelling.votes.combine import Thresholds
@@ -47,13 +50,15 @@ def test_labels_for_every_caption_of_the_source(real_data: Path, settings: Confi
 @pytest.mark.bench
 @pytest.mark.timeout(1800)
 def test_four_voters_together_are_better_than_the_best_alone(
-    real_data: Path, settings: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    real_data: Path, settings: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fetched: Callable[[str], Path]
 ) -> None:
     """Three lexicons and a voter trained on MELD, on sentences that none of them was trained on."""
-    pytest.importorskip("transformers", reason="a voter that learns needs the extra `deep`")
+    fetched("all-minilm-l6-v2")
     monkeypatch.chdir(tmp_path)
     bootstrap = Bootstrap(2000, 0.95, settings.evaluate.seed)
-    card = learned_voter.learn("sitcom", _meld(real_data), paths.VOTERS / "sitcom", bootstrap, "all-MiniLM-L6-v2")
+    card = training.learn(
+        "sitcom", [meld(real_data)], paths.VOTERS / "sitcom", recipe=VoterRecipe(), bootstrap=bootstrap, say=print
+    )
     print(f"\nsitcom on dialogues it has not seen: {card['held_out']['macro_f1']}")
     texts = rated_texts.read(sorted((real_data / "rated_text").glob("*.txt")))
     voter.cache_clear()
@@ -77,7 +82,7 @@ def test_four_voters_together_are_better_than_the_best_alone(
 @pytest.mark.timeout(600)
 def test_many_captions_are_voted_on_combined_and_analysed_in_a_minute(project: Path) -> None:
     """All captions differ; each stage runs in its own process, on all cores."""
-    _say(N_CAPTIONS)
+    say(N_CAPTIONS)
     started = time.perf_counter()
     for stage in ("polarity", "labels"):
         subprocess.run([sys.executable, "-m", "tasks", stage], check=True, cwd=project)
@@ -90,12 +95,13 @@ def test_many_captions_are_voted_on_combined_and_analysed_in_a_minute(project: P
     assert peak_mb < MOST_MB
 
 
-def _meld(real_data: Path) -> learned_voter.TrainingTexts:
+def meld(real_data: Path) -> TrainingTexts:
+    """Return MELD's official training part."""
     import csv
 
     with (real_data / "meld" / "train_sent_emo.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    return learned_voter.TrainingTexts(
+    return TrainingTexts(
         [row["Utterance"] for row in rows],
         np.array([row["Sentiment"] for row in rows]),
         np.array([row["Dialogue_ID"] for row in rows]),
@@ -104,7 +110,7 @@ def _meld(real_data: Path) -> learned_voter.TrainingTexts:
     )
 
 
-def _say(n_captions: int) -> None:
+def say(n_captions: int) -> None:
     """Write captions of 200 videos: six to sixteen words, some of them with a polarity."""
     rng = np.random.default_rng(8)
     pool = np.array(_PLAIN.split() * 3 + _LOADED.split())

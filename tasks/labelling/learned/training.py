@@ -1,0 +1,196 @@
+"""Training of a voter: inputs, nested cross-validation over groups, the final head, and the card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.core import distribution, tables
+from tasks.core.errors import InputError
+from tasks.evaluation import scores
+from tasks.evaluation.scores import Bootstrap
+from tasks.evaluation.splits import Labels
+from tasks.features.base import sentence_encoder, sentence_files
+from tasks.labelling.base import registry
+from tasks.labelling.learned import head, selection, text_inputs, training_texts, voter_files
+from tasks.labelling.learned.head import Probabilities
+from tasks.labelling.learned.selection import HeadRows, HeldOut, Say
+from tasks.labelling.learned.text_inputs import TextInputs
+from tasks.labelling.learned.training_texts import TrainingRows, TrainingTexts
+from tasks.text.words import ENGLISH, without_stop_words
+from tasks.weights.conversion.text_encoder import Precision
+
+FORMAT = 2
+LEXICONS = ("vader", "textblob", "afinn")
+"""English lexicons whose scores are inputs unless others are chosen."""
+_PACKAGES = (distribution.NAME, "numpy", "scikit-learn", "onnxruntime", "tokenizers")
+
+
+@dataclass(frozen=True)
+class VoterRecipe:
+    """How a voter is trained.
+
+    Args:
+        encoder: name of a sentence encoder or path of its folder, as `sentence_files.name_of` takes it
+        precision: of the encoder
+        lexicons: names of shipped voters whose scores are inputs; None: the three English ones if English is among the
+            languages, else none
+        languages: primary subtags of the languages that the voter votes on
+        domain: kind of texts that the voter is for; "": texts like those of its sources
+    """
+
+    encoder: str = sentence_files.MINILM
+    precision: Precision = "int8"
+    lexicons: tuple[str, ...] | None = None
+    languages: tuple[str, ...] = (ENGLISH,)
+    domain: str = ""
+
+    @property
+    def used_lexicons(self) -> tuple[str, ...]:
+        """Names of the lexicons whose scores are inputs."""
+        if self.lexicons is not None:
+            return self.lexicons
+        return LEXICONS if ENGLISH in self.languages else ()
+
+
+def learn(
+    name: str, sources: Sequence[TrainingTexts], folder: Path, *, recipe: VoterRecipe, bootstrap: Bootstrap, say: Say
+) -> dict[str, Any]:
+    """Train a voter, write it to its folder and return its card.
+
+    Args:
+        name: its name in params.yaml
+        sources: labelled texts of one source or several
+        folder: the voter's folder
+        recipe: encoder, lexicons and languages
+        bootstrap: settings of the scores' intervals, over groups
+        say: called with a line of progress
+
+    Raises:
+        NotEnoughData: if a class is missing or occurs in a single group
+        InputError: if the encoder is not on this machine, or a lexicon is not a shipped voter
+    """
+    if unknown := sorted(set(recipe.used_lexicons) - set(registry.shipped())):
+        raise InputError(
+            f"lexicon {', '.join(unknown)}: not a shipped voter; expected some of {', '.join(registry.shipped())}"
+        )
+    rows = training_texts.joined(sources)
+    files = sentence_files.find(recipe.encoder, recipe.precision)
+    encoder = sentence_encoder.load(files)
+    inputs = TextInputs(encoder, text_inputs.default_layers(encoder.n_layers), recipe.used_lexicons)
+    head_rows = _inputs(rows, inputs, recipe.languages[0], say)
+    held_out = selection.held_out(head_rows, bootstrap.seed, say)
+    lexicon = next(iter(inputs.lexicons), None)
+    comparison = _Comparison(rows, head_rows, lexicon, recipe.languages[0], bootstrap)
+    say("fitting the voter to all texts")
+    best = selection.chosen(head_rows, bootstrap.seed)
+    fields = {
+        "format": FORMAT,
+        "name": name,
+        "domain": recipe.domain or f"texts like those of {', '.join(source.source for source in sources)}",
+        "languages": list(recipe.languages),
+        "licence": ", ".join(dict.fromkeys(source.licence for source in sources)),
+        "model": "multinomial logistic regression on means of token states and lexicons' scores; each text with and "
+        "without its stop words",
+        "encoder": {
+            "name": sentence_files.name_of(recipe.encoder),
+            "precision": recipe.precision,
+            "sha256": files.sha256,
+            "layers": list(inputs.layers),
+        },
+        "lexicons": list(inputs.lexicons),
+        "trained_on": ", ".join(source.source for source in sources),
+        "sources": [source.described() for source in sources],
+        "n_texts": len(rows.texts),
+        "chosen": {
+            "penalty": best.penalty,
+            "temperature": best.calibration.temperature,
+            "classes_weighed_alike": best.weighs_alike,
+            "by": "log loss in 3 folds over groups of all texts",
+        },
+        "held_out": comparison.held_out(held_out),
+        "across_sources": comparison.across_sources(say),
+        "versions": {package: version(package) for package in _PACKAGES},
+    }
+    voter_files.write(folder, fields, best.head, None)
+    return voter_files.card(folder)
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """Scores of a voter beside those of a lexicon on the same texts."""
+
+    rows: TrainingRows
+    inputs: HeadRows
+    lexicon: str | None
+    language: str
+    bootstrap: Bootstrap
+
+    def held_out(self, held_out: HeldOut) -> dict[str, Any]:
+        """Return the scores of nested cross-validation."""
+        everything = np.ones(len(self.rows.texts), dtype=bool)
+        return {
+            "protocol": f"{held_out.n_folds} folds over groups; settings chosen in folds within each training part",
+            **self._scores(everything, held_out.plain, held_out.bare),
+        }
+
+    def across_sources(self, say: Say) -> list[dict[str, Any]]:
+        """Return scores on each source of a voter that was trained on the others, where these have every class."""
+        entries = []
+        for source in dict.fromkeys(self.rows.sources.tolist()):
+            test = self.rows.sources == source
+            if np.unique(self.rows.labels[~test]).size < len(tables.SENTIMENTS):
+                continue
+            say(f"training on the other sources, testing on {source}")
+            best = selection.chosen(self.inputs.at(~test), self.bootstrap.seed).head
+            plain, bare = (head.softmax(best.logits(kind[test])) for kind in (self.inputs.plain, self.inputs.bare))
+            entries.append({"tested_on": source, **self._scores(test, plain, bare)})
+        return entries
+
+    def _scores(self, at: NDArray[np.bool_], plain: Probabilities, bare: Probabilities) -> dict[str, Any]:
+        labels, groups = self.rows.labels[at], self.rows.groups[at]
+        mine = {
+            "plain": scores.confusions(labels, _labels(plain), groups, tables.SENTIMENTS),
+            "bare": scores.confusions(labels, _labels(bare), groups, tables.SENTIMENTS),
+        }
+        result: dict[str, Any] = {
+            **scores.summary(mine["plain"], tables.SENTIMENTS, self.bootstrap),
+            "calibration_error": head.calibration_error(plain, labels),
+            "without_stop_words": scores.summary(mine["bare"], tables.SENTIMENTS, self.bootstrap),
+        }
+        if self.lexicon is not None:
+            texts = [text for text, taken in zip(self.rows.texts, at.tolist(), strict=True) if taken]
+            result["gain"] = {"over": self.lexicon}
+            for kind, asked in (("plain", texts), ("bare", _bare(texts, self.language))):
+                signs = _of_sign(registry.load(self.lexicon).cast(asked).polarities)
+                other = scores.confusions(labels, signs, groups, tables.SENTIMENTS)
+                gained = scores.intervals(mine[kind][None], self.bootstrap, other=other[None])["macro_f1"]
+                reached = float(scores.overall(other.sum(axis=0))["macro_f1"])
+                result["gain"][kind] = {**gained, "lexicon": reached}
+        return result
+
+
+def _inputs(rows: TrainingRows, inputs: TextInputs, language: str, say: Say) -> HeadRows:
+    say(f"encoding {len(rows.texts):,} texts, with and without their stop words")
+    return HeadRows(inputs.of(rows.texts), inputs.of(_bare(rows.texts, language)), rows.labels, rows.groups)
+
+
+def _bare(texts: Sequence[str], language: str) -> list[str]:
+    return [without_stop_words(text, language) for text in texts]
+
+
+def _labels(probabilities: Probabilities) -> Labels:
+    predicted: Labels = np.array(tables.SENTIMENTS)[probabilities.argmax(axis=1)]
+    return predicted
+
+
+def _of_sign(polarities: NDArray[np.float64]) -> Labels:
+    signs: NDArray[np.int64] = np.sign(np.nan_to_num(polarities)).astype(np.int64)
+    labels: Labels = np.array(tables.SENTIMENTS)[signs + 1]
+    return labels

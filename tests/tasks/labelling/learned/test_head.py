@@ -1,0 +1,88 @@
+"""The head of a learned voter: standardisation, penalties, temperature, weights of the classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from tasks.core import tables
+from tasks.labelling.learned import head, selection, text_inputs
+from tasks.labelling.learned.head import Calibration
+from tasks.labelling.learned.selection import HeadRows
+
+SENTIMENTS = np.array(tables.SENTIMENTS)
+
+
+def rows(n: int = 600, noise: float = 1.0, shares: tuple[float, ...] = (0.2, 0.6, 0.2)) -> HeadRows:
+    """Two inputs that tell the classes apart, three without content and one that never changes."""
+    rng = np.random.default_rng(0)
+    labels = rng.choice(SENTIMENTS, n, p=shares)
+    plain = rng.normal(size=(n, 6)).astype(np.float32) * noise
+    plain[:, 0] += head.codes(labels) - 1
+    plain[:, 1] = 50 * (plain[:, 1] + (labels == "neutral"))
+    plain[:, 5] = 7
+    return HeadRows(plain, plain + rng.normal(size=plain.shape).astype(np.float32) * 0.1, labels, np.arange(n) // 4)
+
+
+def test_it_is_the_regression_of_scikit_learn_on_standardised_inputs() -> None:
+    data = rows()
+    for fitted, penalty in zip(head.fit(data.plain, data.labels, (1.0, 0.1)), (1.0, 0.1), strict=True):
+        scaler = StandardScaler().fit(data.plain)
+        model = LogisticRegression(C=1 / (penalty * 600), tol=1e-6, max_iter=1000)
+        expected = model.fit(scaler.transform(data.plain), data.labels).predict_proba(scaler.transform(data.plain))
+        assert np.abs(head.softmax(fitted.logits(data.plain)) - expected).max() < 0.01
+    assert not np.abs(fitted.weights[:, 5]).any()
+
+
+def test_a_penalty_means_the_same_for_any_number_of_rows() -> None:
+    data = rows()
+    (once,), (twice,) = (head.fit(np.tile(data.plain, (n, 1)), np.tile(data.labels, n), (0.3,)) for n in (1, 2))
+    assert np.abs(once.weights - twice.weights).max() < 1e-2
+
+
+def test_a_temperature_restores_probabilities_that_are_too_extreme() -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.normal(size=(20_000, 3))
+    likely = head.softmax(logits)
+    labels = SENTIMENTS[(likely.cumsum(axis=1) < rng.random((20_000, 1))).sum(axis=1)]
+    assert head.best_temperature(2 * logits, labels) == pytest.approx(2, rel=0.05)
+    assert head.calibration_error(likely, labels) < 0.02
+    assert head.calibration_error(head.softmax(3 * logits), labels) > 0.1
+    assert head.log_loss(logits, labels) < head.log_loss(2 * logits, labels)
+
+
+def test_a_calibrated_head_gives_the_calibrated_probabilities() -> None:
+    data = rows()
+    (fitted,) = head.fit(data.plain, data.labels, (0.3,))
+    calibration = Calibration(1.7, (-1.0, -0.5, -2.0))
+    expected = calibration.applied(fitted.logits(data.plain))
+    assert np.allclose(head.softmax(fitted.calibrated(calibration).logits(data.plain)), expected)
+
+
+def test_classes_are_weighed_alike_where_that_helps_macro_f1() -> None:
+    rare = selection.chosen(rows(900, 1.0, (0.06, 0.88, 0.06)), 0)
+    assert rare.weighs_alike
+    assert not selection.chosen(rows(900, 0.3, (0.3, 0.4, 0.3)), 0).weighs_alike
+
+
+def test_held_out_rows_have_no_part_in_their_probabilities() -> None:
+    data = rows(60)
+    before = selection.held_out(data, 0, lambda _: None)
+    assert before.n_folds == 5
+    # a group whose inputs change does not change the probabilities of its own fold's other groups
+    changed = HeadRows(data.plain.copy(), data.bare.copy(), data.labels, data.groups)
+    changed.plain[:4] += 1000
+    changed.bare[:4] += 1000
+    after = selection.held_out(changed, 0, lambda _: None)
+    same = np.isclose(before.plain, after.plain, atol=1e-9).all(axis=1)
+    assert not same[:4].any()
+    assert 8 <= same.sum() < 60
+
+
+def test_layers_at_two_thirds_and_the_last() -> None:
+    assert text_inputs.default_layers(6) == (4, 6)
+    assert text_inputs.default_layers(12) == (8, 12)
+    assert text_inputs.default_layers(2) == (1, 2)
+    assert text_inputs.default_layers(1) == (1,)
