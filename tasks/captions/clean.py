@@ -28,7 +28,9 @@ MARKUP = re.compile(
     r"|\{[A-Za-z]:[^{}\s]*\}",  # {y:i}
     re.IGNORECASE,
 )
-_READINGS = re.compile(r"<(rt|rp)\b[^<>]*>.*?(?:</\1\s*>|(?=</ruby\s*>|<(?:rt|rp|rb)\b)|\Z)", re.IGNORECASE | re.DOTALL)
+_READINGS = re.compile(
+    r"<(rtc|rt|rp)\b[^<>]*>.*?(?:</\1\s*>|(?=</ruby\s*>|<(?:rtc|rt|rp|rb)\b)|\Z)", re.IGNORECASE | re.DOTALL
+)
 """Readings of ruby text, which repeat its words in another script."""
 _CLOSED = re.compile(r"</([A-Za-z][\w.-]*)\s*>")
 _ELEMENT = re.compile(r"</?([A-Za-z][\w.-]*)(?:\s[^<>]*)?>|<[A-Za-z][\w.-]*(?:\s[^<>]*)?/>")
@@ -42,7 +44,12 @@ _HUGE_REFERENCE = re.compile(r"&#[0-9]{100,};?")
 """No character; Python does not convert thousands of digits."""
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _MOST_ESCAPES = 4
-_UNSPACED = r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u4e00-\u9fff]"
+_ESCAPED_TAG = re.compile(
+    rf"&(?:amp;){{0,{_MOST_ESCAPES}}}lt;(?P<tag>(?P<close>/?)(?P<name>{_NAME})(?![A-Za-z])[^<>\n]{{0,200}}?)"
+    rf"(?:&(?:amp;){{0,{_MOST_ESCAPES}}}gt;|>)",
+    re.IGNORECASE,
+)
+_UNSPACED = r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
 _ZERO_SPACE = re.compile(rf"(?<!{_UNSPACED})\u200b|\u200b(?!{_UNSPACED})")
 """A zero-width space that separates no words; in Thai, Khmer and other scripts without spaces it does."""
 _INVISIBLE = dict.fromkeys(
@@ -107,23 +114,32 @@ def _decoded(text: str) -> str:
 def screen_lines(lines: Iterable[str]) -> tuple[str, ...]:
     r"""Return the lines of a cue as they are on the screen.
 
-    Hard spaces and line breaks of ASS and HTML are applied; markup that is broken over two lines is on one.
+    Hard spaces and line breaks of ASS and HTML are applied; markup that is broken over two lines is on one. Tags that a
+    converter escaped are markup if they close each other; a single one may be the words of someone who talks of tags.
 
     Args:
         lines: as in the file
 
     Example:
-        >>> screen_lines([r"how\hloud\Nall day", "so<br/>yes"])
-        ('how loud', 'all day', 'so', 'yes')
+        >>> screen_lines([r"how\hloud\Nall day", "so<br/>yes"]), screen_lines(["&lt;i&gt;so", "on&lt;/i&gt; &lt;b&gt;"])
+        (('how loud', 'all day', 'so', 'yes'), ('<i>so', 'on</i> &lt;b&gt;'))
     """
     text = "\n".join(lines)
     if "\\" in text:
         text = text.replace(r"\h", " ")
+    if "lt;" in text:
+        text = _with_tags(text)
     if "<" in text:
         text = _BROKEN.sub(_mended, _READINGS.sub("", text))
     if "\\" in text or "<" in text:
         text = _LINE_BREAK.sub("\n", text)
     return tuple(text.split("\n"))
+
+
+def _with_tags(text: str) -> str:
+    """Decode escaped tags of elements that are closed, and escaped line breaks."""
+    closed = {tag["name"].lower() for tag in _ESCAPED_TAG.finditer(text) if tag["close"]} | {"br"}
+    return _ESCAPED_TAG.sub(lambda tag: f"<{_decoded(tag['tag'])}>" if tag["name"].lower() in closed else tag[0], text)
 
 
 def _mended(broken: re.Match[str]) -> str:
@@ -185,6 +201,11 @@ def wordless_reason(text: str) -> str | None:
     if has_words(without_tags(text)):
         return None
     return ONLY_TAG if _TAG.search(text) else EMPTY
+
+
+def is_unspaced(letter: str) -> bool:
+    """Tell whether a letter is of a script that has no spaces between words, such as Chinese, Thai or Khmer."""
+    return re.match(_UNSPACED, letter) is not None
 
 
 def without_tags(text: str) -> str:

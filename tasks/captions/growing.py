@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import accumulate, pairwise
 
-from tasks.captions import clean
+from tasks.captions import clean, turns
 from tasks.captions.cue import Cue
 from tasks.captions.merged_cues import MergedCues, Times, until_next
 
@@ -129,7 +129,8 @@ def _may_grow(before: Cue, after: Cue) -> bool:
     if after.start_ms - before.end_ms > _JOINED_MS or not after.lines:
         return False
     first = clean.displayed(after.lines[0])
-    return any(first.startswith(shown[: len(shown) // 2 + 1]) for shown in map(clean.displayed, before.lines) if shown)
+    grows = any(first.startswith(shown[: len(shown) // 2 + 1]) for shown in map(clean.displayed, before.lines) if shown)
+    return grows and not turns.is_other_voice(before, after)
 
 
 def _screen(cue: Cue) -> _Screen:
@@ -200,7 +201,7 @@ def _new(screen: _Screen, n_words: int) -> list[_Came]:
 def _continued(before: _Screen, came: Sequence[_Came], after: _Screen, *, corrects: bool) -> list[_Came] | None:
     """Return when the words of a screen came; None if it does not continue the one before."""
     pause_ms = after.cue.start_ms - before.cue.end_ms
-    if pause_ms > _JOINED_MS or not before.words or not after.words:
+    if pause_ms > _JOINED_MS or not before.words or not after.words or turns.is_other_voice(before.cue, after.cue):
         return None
     if before.words == after.words:
         # after a pause, or after a sentence whose end is missing now, the same words are spoken again

@@ -1,7 +1,8 @@
 """Merge cues that repeat a sentence in order to mark its words one after another, as in karaoke.
 
-Programs of speech recognition write a cue per word: the whole sentence, with the spoken word underlined, coloured or
-bold, and without a mark between words. A word has the times of the cues in which it is marked.
+Programs of speech recognition write a cue per word: the whole sentence, with the spoken word underlined, coloured,
+bold, in brackets or in capitals, and without a mark between words. A word has the times of the cues in which it is
+marked.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, groupby, pairwise
 
-from tasks.captions import clean
+from tasks.captions import clean, marked_by_characters, turns
 from tasks.captions.cue import Cue
 from tasks.captions.merged_cues import MergedCues, Times
 from tasks.captions.styled_words import styled_words
@@ -45,6 +46,7 @@ def merge(cues: Sequence[Cue]) -> MergedCues | None:
     Args:
         cues: sorted by time, without times in their text
     """
+    cues = marked_by_characters.underlined(cues)
     pairs = list(pairwise(cues))
     repeats = [_repeats(before, after) for before, after in pairs]
     if sum(repeats) < _FEWEST:
@@ -76,7 +78,8 @@ def _repeats(before: Cue, after: Cue) -> bool:
     if after.start_ms - before.end_ms > _JOINED_MS or len(before.lines) != len(after.lines):
         return False
     shown = [clean.displayed(line) for line in after.lines]
-    return any(shown) and shown == [clean.displayed(line) for line in before.lines]
+    same = any(shown) and shown == [clean.displayed(line) for line in before.lines]
+    return same and not turns.is_other_voice(before, after)
 
 
 def _last_a_word(runs: Sequence[Sequence[Cue]]) -> bool:

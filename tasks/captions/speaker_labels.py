@@ -1,4 +1,8 @@
-"""Recognise the names of speakers before a colon: `JOY: We waited.`, `Speaker 2: …`, `[SPEAKER_01] …`, `>> Joy: …`."""
+"""Recognise the names of speakers before a colon: `JOY: We waited.`, `Speaker 2: …`, `[SPEAKER_01] …`, `>> Joy: …`.
+
+Names in brackets alone, `[JOY] We waited.`, look like sounds, `[LAUGHING] We waited.`: they are names if most cues
+begin with one, or if the same name also has a colon.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,18 @@ _LABEL = re.compile(
     r"(?:"
     r"[\[(]?(?P<numbered>(?:speaker|spk)[ _-]?\d+)\b[\])]?(?:\s?[:：]|(?<=\]))"  # [SPEAKER_01], Speaker 2:
     r"|[\[(]\s*(?P<bracketed>[^\W\d_][^\[\]():：<>]*?)\s*(?:[\])]\s?[:：]|[:：]\s*[\])])"  # (GRACE): or [JOY:]
+    r"|[\[(]\s*(?P<alone>[^\W\d_][^\[\]():：<>!?]*?)\s*[\])]"  # (GRACE) or [JOY]
     r"|(?P<plain>[^\W\d_][^\[\]():：<>!?]*?)(?P<description>\s?[\[(][^\[\]()]{1,40}[\])])?\s?(?:：|:(?![\d/]))"
     r")(?=\s|$|[^\W\d_]|[\"“'‘«(\[♪…¿¡])",
     re.IGNORECASE,
 )
+_SOUND = re.compile(
+    r"(?:applau\w+|audience|barks?|beeps?|bells?|cheers?|chuckles?|claps?|clears|coughs?|cries|cry|foreign|gasps?|giggles?"
+    r"|groans?|inaudible|indistinct|laugh\w*|music\w*|noises?|pause|phone|rings?|scoffs?|screams?|sighs?|silence|sings|sniffs?"
+    r"|sobs?|speaks|unintelligible|whispers?|yells?|\w+ing)\b",
+    re.IGNORECASE,
+)
+"""Descriptions of sounds, by their first word, which are in brackets as well."""
 _NUMBER = re.compile(r"#?\d+\.?|[A-Z]")
 _ROLES = frozenset(
     """
@@ -65,6 +77,8 @@ class Form(Enum):
     CERTAIN = "certain"
     CAPITALS = "capitals"
     MIXED = "mixed"
+    ALONE = "alone"
+    """In brackets, without a colon."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +111,11 @@ def labels(line: str) -> Iterator[Label]:
         line: as displayed
     """
     for match in _LABEL.finditer(line):
-        name = match["numbered"] or match["bracketed"] or match["plain"]
-        if form := _form(name, lead=match["lead"].strip(), bracketed=match["plain"] is None):
+        name = match["numbered"] or match["bracketed"] or match["alone"] or match["plain"]
+        form = _form(name, lead=match["lead"].strip(), bracketed=match["plain"] is None)
+        if match["alone"] and form:
+            form = None if _SOUND.match(name) else Form.ALONE
+        if form:
             description = (match["description"] or "").strip()
             is_sentence = not line[match.end() :].lstrip()[:1].islower()
             yield Label(
@@ -114,6 +131,10 @@ def accepted(candidates: Sequence[Label], n_cues: int, *, in_capitals: bool) -> 
         n_cues: number of cues of the file
         in_capitals: whether the file has no lower case, so that capitals show nothing
     """
+    alone = Counter(label.name for label in candidates if label.form is Form.ALONE)
+    candidates = [label for label in candidates if label.form is not Form.ALONE]
+    if len(alone) > 1 and alone.total() >= max(_FEWEST_LABELS, _MOSTLY * n_cues):
+        return accepted(candidates, n_cues, in_capitals=in_capitals) | alone.keys()
     sure = (Form.CERTAIN,) if in_capitals else (Form.CERTAIN, Form.CAPITALS)
     certain = {label.name for label in candidates if label.form in sure}
     counts = Counter(label.name for label in candidates)

@@ -13,9 +13,11 @@ from tasks.captions import clean
 from tasks.captions.cue import Cue
 from tasks.captions.speaker_labels import Form, Label, accepted, labels
 
-_COLON = re.compile(r"\[(?:speaker|spk)|[:：]", re.IGNORECASE)
+_MARK = re.compile(r"^\W*[\[(]|>\s*[\[(]|\[(?:speaker|spk)|[:：]", re.IGNORECASE)
+"""A colon, or a bracket that begins a line."""
 _STAMP = re.compile(r"<(?:\d+:)?\d{2}:\d{2}\.\d{3}>")
-_OFF_SCREEN = re.compile(r"[\[(](?:V\.?\s?O\.?|O\.?\s?[SC]\.?|CONT['’]?D\.?)[\])]", re.IGNORECASE)
+_OFF_SCREEN = re.compile(r"[\[(](?:V\.?\s?O\.?|O\.?\s?[SC]\.?|CONT['’]?D\.?|[\d:.,\s–-]+)[\])]", re.IGNORECASE)
+"""Behind a name, and no description of a voice: off screen, continued, or a time (`Speaker 1 (00:16): …`)."""
 _SENTENCE_END = re.compile(r"[.!?…。！？♪)\]\"”'’-]\s*$")
 _LONGEST = 2_000
 """Longer lines are no captions; replacing their names takes time in the square of their length."""
@@ -74,13 +76,13 @@ def _replaced(cues: Sequence[Cue], voiced: Mapping[str, str]) -> Iterator[Cue]:
 
 
 def _candidates(cues: Sequence[Cue]) -> dict[str, list[Label]]:
-    """Return every line with a colon that is displayed, and its possible names."""
+    """Return every line that may begin with a name, and its possible names."""
     candidates = dict[str, list[Label]]()
     punctuated: bool | None = None
     for cue in cues:
         before = ""
         for line in cue.lines:
-            if line not in candidates and len(line) <= _LONGEST and _has_colon(line):
+            if line not in candidates and len(line) <= _LONGEST and _may_name(line):
                 shown = clean.displayed(line)
                 if punctuated is None:
                     punctuated = _is_punctuated(cues)
@@ -91,11 +93,12 @@ def _candidates(cues: Sequence[Cue]) -> dict[str, list[Label]]:
     return candidates
 
 
-def _has_colon(line: str) -> bool:
+def _may_name(line: str) -> bool:
     # fast path: times of words have two colons
-    if line.count(":") == 2 * (line.count("<0") + line.count("<1")) and "：" not in line and "[" not in line:
+    n_colons = 2 * (line.count("<0") + line.count("<1"))
+    if line.count(":") == n_colons and "：" not in line and "[" not in line and "(" not in line:
         return False
-    return _COLON.search(clean.displayed(line)) is not None
+    return _MARK.search(clean.displayed(line)) is not None
 
 
 def _continues(label: Label, before: str, line: str) -> bool:

@@ -11,9 +11,17 @@ ARROW = "-->"
 _TIME = r"(?:(\d{1,4})\s?:\s?)?(\d{1,3})\s?:\s?(\d{1,2})(?:\s?[.,]\s?(\d{1,9}))?"
 _ONE_TIME = re.compile(_TIME)
 _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?=\s|$)(?P<text>.*)")
-_OTHER_ARROW = re.compile(rf"\s*{_TIME}\s*(?:-{{1,3}}\s?>|-{{2,3}}|[–—=]>|[→⟶—–])\s*{_TIME}\s*")
 _PLACE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*:")
 """WebVTT's cue settings (`align:start`), SubRip's coordinates (`X1:40`)."""
+_SHAFTS, _HEADS = r"=~\-‐‑‒–—―−", r">»›→⇒⟹⟶➔➜➞➡"
+_OTHER_ARROW = re.compile(
+    rf"\s*{_TIME}\s*(?P<arrow>(?:[\s{_SHAFTS}{_HEADS}]|&(?:amp;){{0,3}}gt;){{1,12}}?)\s*{_TIME}"
+    rf"(?P<text>(?:\s+{_PLACE.pattern}\S*)*)\s*"
+)
+_ARROWS = re.compile(rf"[{_HEADS}]|gt;|[{_SHAFTS}]\s?[{_SHAFTS}]|[–—]")
+"""What makes symbols between two times an arrow; a single hyphen may be that of opening hours, `9:00 - 17:00`."""
+_COLON_FRACTION = re.compile(r"(\d{1,2}\s?:\s?\d{1,2}\s?:\s?\d{1,2})\s?[:;]\s?(\d{3})(?!\d)")
+"""Milliseconds behind a colon; frames have two digits."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,7 @@ class TimeLine:
 
 def is_time_line(line: str) -> bool:
     """Tell whether a line states the times of a cue, perhaps wrongly: it has an arrow, or nothing but two times."""
-    return ARROW in line or (line[:1].isdigit() and _OTHER_ARROW.fullmatch(line) is not None)
+    return ARROW in line or (line.lstrip()[:1].isdigit() and _other_arrow(line) is not None)
 
 
 def parse(line: str, *, most: int = 59) -> TimeLine | None:
@@ -44,11 +52,15 @@ def parse(line: str, *, most: int = 59) -> TimeLine | None:
         >>> parse("00:00:20 --> 00:00:24"), parse("00:20,5 --> 1:00:24.25 line:0"), parse("00:00:20:12 --> 00:00:24:00")
         (TimeLine(start_ms=20000, end_ms=24000, text=''), TimeLine(start_ms=20500, end_ms=3624250, text=''), None)
     """
-    match = _TIMES.match(line) or _OTHER_ARROW.fullmatch(line)
-    if match is None:
+    if len(_COLON_FRACTION.findall(line)) == 2:
+        line = _COLON_FRACTION.sub(r"\1,\2", line)
+    if match := _TIMES.match(line):
+        start, end = match.groups()[:4], match.groups()[4:8]
+    elif match := _other_arrow(line):
+        start, end = match.groups()[:4], match.groups()[5:9]
+    else:
         return None
-    start, end = match.groups()[:4], match.groups()[4:8]
-    text = match["text"] if "text" in match.re.groupindex else ""
+    text = match["text"]
     if ARROW in text or _is_beyond(start, most) or _is_beyond(end, most):
         return None
     start_ms, end_ms = _milliseconds(start), _milliseconds(end)
@@ -56,6 +68,11 @@ def parse(line: str, *, most: int = 59) -> TimeLine | None:
         end_ms += 1_000
     text = "" if all(map(_PLACE.match, text.split())) else text.strip()
     return None if text and not text[0].isalpha() else TimeLine(start_ms, end_ms, text)
+
+
+def _other_arrow(line: str) -> re.Match[str] | None:
+    match = _OTHER_ARROW.fullmatch(line)
+    return match if match and _ARROWS.search(match["arrow"]) else None
 
 
 def _is_beyond(time: Sequence[str], most: int) -> bool:

@@ -90,6 +90,12 @@ def voices(lines: Sequence[str]) -> list[str]:
     return [name for line in lines if "<" in line for name in _VOICE.findall(line)]
 
 
+def is_other_voice(before: Cue, after: Cue) -> bool:
+    """Tell whether two cues name different speakers; their words are no repetition then, even if they are the same."""
+    last, first = voices(before.lines)[-1:], voices(after.lines)[:1]
+    return bool(last and first) and last != first
+
+
 def _marked(cue: Cue, voice: str | None) -> tuple[str, str | None]:
     """Return a cue's text with every mark of a turn as chevrons, and the voice at its end."""
     lines = []

@@ -232,7 +232,9 @@ def test_webvtt_named_srt() -> None:
     assert spans(read(text)) == [(1, 2, "Hello")]
 
 
-@pytest.mark.parametrize("end", ["my life.", 'my "life!"', "my life.</i>", "(laughs)", "♪ my life ♪", "我的生活。"])
+@pytest.mark.parametrize(
+    "end", ["my life.", 'my "life!"', "my life.</i>", "(laughs)", "♪ my life ♪", "我的生活。", "my life \U0001f600"]
+)
 def test_a_whole_sentence_at_the_end_is_not_cut_off(end: str) -> None:
     text = srt((1, 4, "We began with nothing but hope."), (4, 8, f"And that was {end}")).rstrip("\n")
     parsed = read(text, duration_s=20)
@@ -250,6 +252,22 @@ def test_without_punctuation_a_word_of_the_file_is_whole() -> None:
     text = srt(*((k, k + 1, f"and then the man number {k} was there") for k in range(9))).rstrip("\n")
     assert not read(text, duration_s=20).unused
     assert [reason for reason, _ in lost(read(text[:-3], duration_s=20))] == ["cut off"]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "is_whole"),
+    [
+        ("we began with nothing", "and that was the best day of my life", True),
+        ("we began with nothing", "and that was the best day of my li", False),
+        ("we began with nothing", "and that was a t", False),
+        ("我们什么都没有", "那是最好的一天", True),
+        ("我们什么都没有。", "那是最好", False),
+    ],
+)
+def test_whole_last_lines_without_punctuation(first: str, last: str, is_whole: bool) -> None:
+    parsed = read(srt((1, 4, first), (4, 8, last)).rstrip("\n"), duration_s=20)
+    assert [text for _, _, text in spans(parsed)] == ([first, last] if is_whole else [first])
+    assert lost(parsed) == ([] if is_whole else [("cut off", last)])
 
 
 SEGMENT = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:{},LOCAL:00:00:00.000\n\n"
@@ -319,6 +337,13 @@ GROWING = srt(
 )
 
 
+def test_another_speaker_who_says_the_same_is_no_repetition() -> None:
+    text = srt(
+        (1, 2, "JOY: No."), (2, 3, "HOPE: No."), (3, 4, "JOY: Yes."), (4, 5, "HOPE: Yes."), (5, 6, "JOY: Yes, so")
+    )
+    assert [text for _, _, text in spans(read(text))] == ["No.", "No.", "Yes.", "Yes.", "Yes, so"]
+
+
 @pytest.mark.parametrize("text", [HIGHLIGHTED, GROWING])
 def test_sentences_that_are_shown_again_and_again(text: str, settings: Config) -> None:
     parsed = read(text, by_word=True)
@@ -349,12 +374,21 @@ def test_names_of_speakers_in_cues_that_are_shown_again() -> None:
         ("<ruby>規制<rt>きせ\nい</rt></ruby>を緩める", "規制を緩める"),
         ("I <3 you\nand 2 > 1", "I <3 you and 2 > 1"),
         ("one<br/>- two<p>three</p>", "one two three"),
+        (
+            "&lt;i&gt;so\nlong&lt;/i&gt; &amp;lt;font color=&amp;quot;red&amp;quot;&amp;gt;red&lt;/font&gt;",
+            "so long red",
+        ),
+        ("the &lt;b&gt; tag&lt;br&gt;and &lt;p", "the <b> tag and <p"),
+        ("&lt;ruby&gt;規制&lt;rt&gt;きせい&lt;/rt&gt;&lt;/ruby&gt;を", "規制を"),
     ],
 )
 def test_brackets_and_markup_over_several_lines(lines: str, text: str) -> None:
     parsed = read(srt((1, 2, lines)))
     assert spans(parsed) == [(1, 2, text)]
     assert not parsed.unused
+
+
+ARROWS = ("==>", "- ->", "--&gt;", "--&amp;gt;", "––>", "−−>", "‑‑>", "⇒", "➔", ">>>", "-->>", "--> -->", "›", "—")
 
 
 @pytest.mark.parametrize(
@@ -365,10 +399,18 @@ def test_brackets_and_markup_over_several_lines(lines: str, text: str) -> None:
         ("00: 00: 01, 000 -- > 00: 00: 02, 000", (1.0, 2.0)),
         ("00:01 --> 00:02", (1.0, 2.0)),
         ("00:00:01,000-->00:00:02,000 X1:40 Y1:5", (1.0, 2.0)),
+        ("00:00:01:000 --> 00:00:02;500", (1.0, 2.5)),
+        *((f"00:00:01,000 {arrow} 00:00:02,000", (1.0, 2.0)) for arrow in ARROWS),
+        ("  00:00:01.000 -> 00:00:02.000 align:start line:0", (1.0, 2.0)),
     ],
 )
 def test_times_as_they_are_written(times: str, expected: tuple[float, float]) -> None:
     assert spans(read(f"1\n{times}\nHello\n")) == [(*expected, "Hello")]
+
+
+@pytest.mark.parametrize("words", ["9:00 - 17:00", "10:30, 11:30", "1:2 2:1", "12:00 to 13:00"])
+def test_times_that_are_spoken_are_no_time_lines(words: str) -> None:
+    assert spans(read(f"1\n00:00:01,000 --> 00:00:02,000\n{words}\n")) == [(1, 2, words)]
 
 
 def test_text_before_the_first_time_line_is_reported() -> None:

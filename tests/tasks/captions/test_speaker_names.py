@@ -36,6 +36,17 @@ def test_the_forms_of_names_that_need_no_evidence() -> None:
     ]  # fmt: skip
 
 
+def test_names_in_brackets_alone_in_a_transcript() -> None:
+    assert named("[JOY] We waited.", "(HOPE) The train.", "[LAUGHING] No.", "[JOY] So?", "- [Ann Lee] Yes.") == [
+        "»We waited.", "»The train.", "[LAUGHING] No.", "»So?", "»Yes.",
+    ]  # fmt: skip
+    assert named("JOY: We waited.", "It came.", "It went.", "[JOY] So?", "[RAIN] Oh.", "Yes.", "HOPE (00:12): No.") == [
+        "»We waited.", "It came.", "It went.", "So?", "[RAIN] Oh.", "Yes.", "»No.",
+    ]  # fmt: skip
+    few = ("[MUSIC] So", "(Applause) it", "went", "on", "and", "[SIGHS] on", "[Rain] again")
+    assert named(*few) == list(few)
+
+
 def test_only_another_name_opens_a_turn() -> None:
     assert named("JOY: one", "two", "JOY: three", "HOPE: four", "<v Ann>five") == [
         "»one", "two", "three", "»four", "»five",
