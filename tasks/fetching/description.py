@@ -28,6 +28,8 @@ _AUTOMATIC = re.compile(r"a-(?P<language>[a-z]{2,3}(?:-[a-z0-9]{2,8})*)", re.IGN
 _CHATS = ("live_chat", "rechat", "danmaku")
 _PLAIN_PAGES = (None, "Generic", "HTML5MediaEmbed")
 _MAX_LINE, _MAX_TAG = 300, 35
+_JOINERS = "\u200c\u200d"
+"""Not printable, but parts of Persian and Indic words and of emoji."""
 
 
 class FetchRules(Section):
@@ -217,7 +219,7 @@ def line(text: Any) -> str:
         text: any value; None becomes an empty line
     """
     words = " ".join(str(text or "").split())
-    return "".join(character for character in words if character.isprintable())[:_MAX_LINE]
+    return "".join(character for character in words if character.isprintable() or character in _JOINERS)[:_MAX_LINE]
 
 
 def is_fetchable(source: Info) -> bool:

@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -110,9 +111,11 @@ def captions(media: Path) -> tuple[CaptionTrack, ...]:
         media: the media file
     """
     tracks = []
+    # the longer prefix first: a language is no part of the name
+    stems = [_composed(name) for name in (media.name, media.stem)]
     for path in sorted(media.parent.iterdir()):
-        # the longer prefix first: a language is no part of the name
-        rest = next((path.name[len(name) :] for name in (media.name, media.stem) if path.name.startswith(name)), "")
+        name = _composed(path.name)
+        rest = next((name[len(stem) :] for stem in stems if name.startswith(stem)), "")
         match = _TAG.fullmatch(rest)
         if match and match["format"].lower() in FORMATS and path.is_file():
             track = description.track(match["tag"] or "", match["format"].lower(), _is_timed(path))
@@ -167,8 +170,8 @@ def write_lists(recordings: Sequence[LocalRecording], train: Path, test: Path) -
         test: file of the test list: every fifth recording by name, and at least one
     """
     rows: dict[Path, list[tuple[str, str, str]]] = {train: [], test: []}
-    for number, recording in enumerate(recordings):
-        path = test if is_tested(number, len(recordings)) else train
+    for recording, tested in zip(recordings, are_tested(recordings), strict=True):
+        path = test if tested else train
         rows[path].append((recording.id, str(recording.file.resolve()), recording.file.stem))
     for path, listed in rows.items():
         sink = io.StringIO()
@@ -177,13 +180,33 @@ def write_lists(recordings: Sequence[LocalRecording], train: Path, test: Path) -
         tables.write_text(path, sink.getvalue())
 
 
-def is_tested(number: int, count: int) -> bool:
-    """Return whether a recording goes to the test list: every fifth does; if there are fewer, the last one.
+def are_tested(recordings: Sequence[LocalRecording]) -> list[bool]:
+    """Return which recordings go to the test list: every fifth does; if there are fewer, the last one.
+
+    Copies of a recording are in the same list: a crawl refuses lists that share a video.
 
     Args:
-        number: its place by name, from 0
-        count: number of recordings
+        recordings: in the order of their names
     """
+    contents = _contents(recordings)
+    if len(set(contents)) == 1:
+        # copies of a single recording: the crawl names them
+        contents = [recording.id for recording in recordings]
+    numbers = {content: number for number, content in enumerate(dict.fromkeys(contents))}
+    return [_is_tested(numbers[content], len(numbers)) for content in contents]
+
+
+def _contents(recordings: Sequence[LocalRecording]) -> list[str]:
+    """Return a text for each recording that copies of it share; only files of the same size are read."""
+    sizes = [recording.file.stat().st_size for recording in recordings]
+    counts = Counter(sizes)
+    return [
+        _digest(recording.file) if counts[size] > 1 else recording.id
+        for recording, size in zip(recordings, sizes, strict=True)
+    ]
+
+
+def _is_tested(number: int, count: int) -> bool:
     return (number + 1) % _TEST_EVERY == 0 or number + 1 == count < _TEST_EVERY
 
 
@@ -213,6 +236,11 @@ def _ids(names: Iterable[Path]) -> list[str]:
 
 def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
+
+
+def _composed(name: str) -> str:
+    """Return a name with composed letters: file systems and downloaders write `é` as one character or as two."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _suffix(path: Path) -> str:

@@ -25,8 +25,8 @@ def folder(path: Path) -> site.Pages:
     recordings = local_files.scan(path).recordings
     resources: dict[str, site.Resource] = {}
     entries: list[SiteEntry] = []
-    for number, recording in enumerate(recordings):
-        split = "test" if local_files.is_tested(number, len(recordings)) else "train"
+    for recording, tested in zip(recordings, local_files.are_tested(recordings), strict=True):
+        split = "test" if tested else "train"
         entry = SiteEntry(recording.id, recording.file.stem, split, f"/watch/{recording.id}")
         entries.append(entry)
         tracks = []

@@ -137,6 +137,7 @@ def test_external_text_becomes_one_printable_line() -> None:
     assert description.line(" a\n\tb\x1b[31m\u202e" + "x" * 900)[:8] == "a b[31mx"
     assert len(description.line("x" * 900)) == 300
     assert description.line(None) == ""
+    assert description.line("می\u200cخواهم 👨\u200d👩\u200d👧") == "می\u200cخواهم 👨\u200d👩\u200d👧"
 
 
 def test_the_source_of_a_video_has_one_name() -> None:

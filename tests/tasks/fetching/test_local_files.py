@@ -81,6 +81,23 @@ def test_the_lists_that_are_written_can_be_read(tmp_path: Path) -> None:
     assert all(entry.is_file and entry.title == Path(entry.url).stem.strip() for entry in entries)
 
 
+def test_copies_of_a_recording_are_in_the_same_list(tmp_path: Path) -> None:
+    media = made(tmp_path / "media", *(f"{n}.m4a" for n in range(4)))
+    for n, content in enumerate("abca"):
+        (media / f"{n}.m4a").write_text(content)
+    train, test = tmp_path / "train.csv", tmp_path / "test.csv"
+    local_files.write_lists(local_files.scan(media).recordings, train, test)
+    assert [entry.id for entry in lists.read(train, "train")] == ["0", "1", "3"]
+    assert [entry.id for entry in lists.read(test, "test")] == ["2"]
+
+
+def test_letters_with_accents_may_be_composed_or_not(tmp_path: Path, settings: config.Config) -> None:
+    media = made(tmp_path, "Pe\u0301rez.m4a", "P\u00e9rez.en.vtt") / "Pe\u0301rez.m4a"
+    (track,) = local_files.captions(media)
+    assert track.language == "en"
+    assert local_files.scan(tmp_path).skipped == ()
+
+
 def test_a_row_has_a_url_or_a_file(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text("File,URL\nrec/Eine Rede.m4a,\n,https://a.example/1\n")
