@@ -29,10 +29,11 @@ app = typer.Typer(rich_markup_mode="rich")
 
 
 OrderOption = Annotated[
-    Literal["random", "stratified", "uncertain"],
+    Literal["random", "stratified", "uncertain", "proposed"],
     typer.Option(
         help="random: a random sample. stratified: balanced over videos and weak labels. uncertain: segments with the "
-        "least certain weak label first."
+        "least certain weak label first. proposed: segments whose ratings are expected to change labels most, and "
+        "three in ten at random; scores of the labels use the random ones only."
     ),
 ]
 LengthOption = Annotated[
@@ -139,14 +140,19 @@ def annotate(
         rating_files.publish(store)
         if adjudicate:
             queue, raters = _ties(available, rating_files.counted(store), seed)
+            samplings: dict[SegmentId, str] = {}
         else:
-            queue, raters = _queue(available, order, n or _N, split, seed), None
+            available = candidates.with_ratings(available, store.rated_segments())
+            queue, samplings = _queue(available, order, n or _N, split, seed)
+            raters = None
         exercises = _practice(available, queue, page.n_practice, seed)
         sounds = candidates.sounds([*queue, *exercises])
         session = ListeningSession(
-            store, queue, sounds, text, raters, exercises, page.repeats_of(len(queue)), asked, least_played
-        )
-        _serve(session, f"{len(queue)} segments {'with ties' if adjudicate else 'to rate'}", page.address)
+            store, queue, sounds, text, raters, exercises, page.repeats_of(len(queue)), asked, least_played,
+            samplings=samplings,
+        )  # fmt: skip
+        kind = "with ties" if adjudicate else f"to rate{_drawn(order, samplings)}"
+        _serve(session, f"{len(queue)} segments {kind}", page.address)
         _publish(store)
 
 
@@ -303,13 +309,16 @@ def export_ratings(
         if file.resolve() == paths.ANNOTATED.resolve():
             rating_files.publish(store)
         rated = store.rated_segments()
+        available = candidates.with_ratings(available, rated)
     if file.suffix.casefold() != ".json":
         rating_files.write(file, rated, {})
         typer.echo(f"{len(rated)} rated segments written to {file}")
         return
     rated_ids = {item.segment.id for item in rated}
-    queue = _queue(available, order, n, split, seed) if n else []
-    unrated = [RatedSegment(segment) for segment in queue if segment.id not in rated_ids]
+    queue, samplings = _queue(available, order, n, split, seed) if n else ([], {})
+    unrated = [
+        RatedSegment(segment, sampling=samplings.get(segment.id)) for segment in queue if segment.id not in rated_ids
+    ]
     current = {candidate.segment.id: candidate.segment for candidate in available}
     exported = [*rated, *unrated]
     sounds = candidates.sounds(current[item.segment.id] for item in exported if item.segment.id in current)
@@ -422,14 +431,33 @@ def _store_of(target: Path) -> Path:
     return media_folder.store_path(target)
 
 
-def _queue(available: Sequence[Candidate], order: str, n: int, split: str, seed: int) -> list[Segment]:
+def _queue(
+    available: Sequence[Candidate], order: str, n: int, split: str, seed: int
+) -> tuple[list[Segment], dict[SegmentId, str]]:
+    """Return the segments of a queue, and how those were drawn that were drawn at random or proposed."""
     from tasks.annotate import queue
     from tasks.core.errors import NotEnoughData
 
     chosen = [candidate for candidate in available if split in ("all", candidate.split)]
     if not chosen:
         raise NotEnoughData(f"there is no segment of the split {split!r} to listen to")
-    return [candidate.segment for candidate in islice(queue.ORDERS[order](chosen, seed), n)]
+    # what a listener has begun comes first: a segment with a second rating has a more reliable label
+    first = queue.begun(chosen, seed) if order == "proposed" else []
+    begun = {item.segment.id for item in first}
+    rest = (item for item in queue.ORDERS[order](chosen, seed) if item.segment.id not in begun)
+    drawn = [*first, *islice(rest, n)]
+    marks = {item.segment.id: queue.sampling(order, item) for item in drawn}
+    return [item.segment for item in drawn], {segment_id: mark for segment_id, mark in marks.items() if mark}
+
+
+def _drawn(order: str, samplings: Mapping[SegmentId, str]) -> str:
+    """Return how many segments of a queue are proposed, in words; empty unless they are."""
+    from tasks.labelling.people import ratings
+
+    n_random = sum(mark == ratings.RANDOM for mark in samplings.values())
+    if order != "proposed":
+        return ""
+    return f" ({len(samplings) - n_random} proposed, {n_random} at random; scores of the labels use the random ones)"
 
 
 def _ties(

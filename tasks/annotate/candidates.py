@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tasks.annotate.rated_segments import Segment, SegmentId
+from tasks.annotate.rated_segments import RatedSegment, Segment, SegmentId
 from tasks.core import paths, pipeline_file, tables
 from tasks.core.errors import NotEnoughData, TableError
 from tasks.media.segments import reader
@@ -21,12 +21,18 @@ class Candidate:
         split: train or test
         weak: label from the lexicons' votes, None for none; orders the queue and is never shown
         probabilities: of each sentiment, with sum 1; empty without votes
+        votes: voter to polarity; orders proposals and is never shown
+        n_ratings: number of listeners who rated it
+        sampling: how it was drawn when it was rated first, `ratings.RANDOM` or `ratings.PROPOSED`; None: not marked
     """
 
     segment: Segment
     split: str
     weak: str | None
     probabilities: Mapping[str, float]
+    votes: Mapping[str, float] = field(default_factory=dict)
+    n_ratings: int = 0
+    sampling: str | None = None
 
 
 def load() -> list[Candidate]:
@@ -51,10 +57,28 @@ def load() -> list[Candidate]:
                 )
             segment_id = SegmentId(utterance_id, row["start_s"], row["end_s"])
             segment = Segment(segment_id, utterance["group"], utterance["text"] or "")
-            candidates.append(Candidate(segment, utterance["split"], vote["sentiment"], probabilities(vote)))
+            candidates.append(
+                Candidate(segment, utterance["split"], vote["sentiment"], probabilities(vote), dict(vote["votes"]))
+            )
     if not candidates:
         raise NotEnoughData(f"{paths.SHARDS}: no segments to listen to yet; run: undertone run polarity segments")
     return sorted(candidates, key=lambda candidate: candidate.segment.id)
+
+
+def with_ratings(candidates: Iterable[Candidate], rated: Iterable[RatedSegment]) -> list[Candidate]:
+    """Return segments with their numbers of ratings.
+
+    Args:
+        candidates: the segments
+        rated: segments with ratings, from the store
+    """
+    by_id = {item.segment.id: item for item in rated}
+    return [
+        candidate
+        if (item := by_id.get(candidate.segment.id)) is None
+        else replace(candidate, n_ratings=len(item.ratings), sampling=item.sampling)
+        for candidate in candidates
+    ]
 
 
 def probabilities(row: Mapping[str, Any]) -> dict[str, float]:

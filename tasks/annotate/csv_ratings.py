@@ -1,4 +1,4 @@
-"""CSV files of ratings, which stages read: `Id,start_s,end_s,<one column per listener>,[adjudicated],text`.
+"""CSV files of ratings, which stages read: `Id,start_s,end_s,<one column per listener>,[adjudicated],[sampling],text`.
 
 After the text follow, for listeners of whom it is stored, `NAME:played_s`, `NAME:plays` and `NAME:again`
 (`tasks.labelling.people.ratings`).
@@ -30,12 +30,19 @@ def write(path: Path, rated: Sequence[RatedSegment]) -> None:
     names = sorted({name for segment in rated for name in segment.ratings})
     if not names:
         raise InputError(f"{path}: there are no ratings yet, so there is nothing to write")
-    with_adjudication = any(segment.adjudication for segment in rated)
+    optional = [
+        name
+        for name, is_used in (
+            (ratings.ADJUDICATED, any(segment.adjudication for segment in rated)),
+            (ratings.SAMPLING, any(segment.sampling for segment in rated)),
+        )
+        if is_used
+    ]
     played = sorted({name for segment in rated for name in segment.playback if name in names})
     repeated = sorted({name for segment in rated for name in segment.again if name in names})
     tables.write_csv(
         path,
-        [{**_cells(item, names, with_adjudication), **_further_cells(item, played, repeated)} for item in rated],
+        [{**_cells(item, names, optional), **_further_cells(item, played, repeated)} for item in rated],
     )
 
 
@@ -62,7 +69,7 @@ def read(path: Path, segments: Iterable[Segment]) -> list[RatedSegment]:
         cell = row.get(ratings.ADJUDICATED, "")
         adjudication = Adjudication(UNNAMED, span.adjudicated) if cell else None
         segment = lookup.segment(span, row.get("text", ""))
-        rated.append(RatedSegment(segment, labels, adjudication, span.playback, span.again))
+        rated.append(RatedSegment(segment, labels, adjudication, span.playback, span.again, span.sampling))
     return rated
 
 
@@ -99,13 +106,15 @@ def _check(path: Path, name: str) -> None:
         )
 
 
-def _cells(rated: RatedSegment, names: Sequence[str], with_adjudication: bool) -> dict[str, str]:
+def _cells(rated: RatedSegment, names: Sequence[str], optional: Sequence[str]) -> dict[str, str]:
     segment = rated.segment
     cells = {"Id": segment.video_id, "start_s": repr(segment.id.start_s), "end_s": repr(segment.id.end_s)}
     for name in names:
         cells[name] = _cell(rated.ratings[name]) if name in rated.ratings else ""
-    if with_adjudication:
+    if ratings.ADJUDICATED in optional:
         cells[ratings.ADJUDICATED] = _cell(rated.adjudication.label) if rated.adjudication else ""
+    if ratings.SAMPLING in optional:
+        cells[ratings.SAMPLING] = rated.sampling or ""
     return {**cells, "text": segment.text}
 
 

@@ -1,8 +1,9 @@
 """Ratings as Label Studio tasks, written and read (https://labelstud.io/guide/task_format, …/guide/export).
 
 A task's `data` has the URL under which Label Studio serves a local file, and the segment: utterance_id, video_id,
-start_s, end_s, text. The sound files are in a folder next to the JSON, since Label Studio's editor does not play data
-URLs (https://github.com/HumanSignal/label-studio/issues/4736).
+start_s, end_s, text, and `sampling` where it was drawn at random or proposed. The sound files are in a folder next to
+the JSON, since Label Studio's editor does not play data URLs
+(https://github.com/HumanSignal/label-studio/issues/4736).
 
 A rating is an annotation with one choice; a skip has `was_cancelled`; the adjudication of a tie has `ground_truth`.
 `completed_by` is a Label Studio user: the listener's name if it is an e-mail address, else NAME@undertone.invalid.
@@ -21,6 +22,7 @@ from urllib.parse import quote
 from tasks.annotate.rated_segments import EMAIL_SUFFIX, Adjudication, RatedSegment, Segment, SegmentId, checked_name
 from tasks.core import tables, text_files
 from tasks.core.errors import InputError
+from tasks.labelling.people import ratings
 
 _CONTROL, _OBJECT = "sentiment", "audio"
 _MAX_BYTES = 256 << 20
@@ -101,7 +103,7 @@ class _Task:
 
     def rated(self) -> RatedSegment:
         data = self._member(self.task, "data", dict, "an object")
-        ratings: dict[str, str | None] = {}
+        labels: dict[str, str | None] = {}
         adjudication = None
         for position, annotation in enumerate(self._member(self.task, "annotations", list, "a list"), start=1):
             where = f"annotation {position}: "
@@ -110,11 +112,18 @@ class _Task:
                 if adjudication not in (None, Adjudication(name, label)):
                     raise self._error(f"{where}found a second annotation with ground_truth, expected at most one")
                 adjudication = Adjudication(name, label)
-            elif ratings.setdefault(name, label) != label:
+            elif labels.setdefault(name, label) != label:
                 raise self._error(
-                    f"{where}found {label or 'skipped'} by {name}, who already has {ratings[name] or 'skipped'}"
+                    f"{where}found {label or 'skipped'} by {name}, who already has {labels[name] or 'skipped'}"
                 )
-        return RatedSegment(self._segment(data), ratings, adjudication)
+        return RatedSegment(self._segment(data), labels, adjudication, sampling=self._sampling(data))
+
+    def _sampling(self, data: Mapping[str, Any]) -> str | None:
+        mark = data.get(ratings.SAMPLING)
+        if mark is not None and mark not in ratings.SAMPLINGS:
+            allowed = ", ".join(ratings.SAMPLINGS)
+            raise self._error(f"found data.{ratings.SAMPLING} {_shortened(mark)}, expected one of {allowed}")
+        return None if mark is None else str(mark)
 
     def _segment(self, data: Mapping[str, Any]) -> Segment:
         utterance_id, video, text = (self._member(data, name, str, "a text", "data.") for name in _TEXTS)
@@ -184,6 +193,7 @@ def _task(number: int, rated: RatedSegment, url: str | None) -> dict[str, Any]:
             "start_s": segment.id.start_s,
             "end_s": segment.id.end_s,
             "text": segment.text,
+            **({ratings.SAMPLING: rated.sampling} if rated.sampling else {}),
         },
         "annotations": annotations,
         # no predictions: listeners must not see the weak label

@@ -16,7 +16,7 @@ from tasks.annotate.store import Store
 from tasks.annotate.store_schema import Counts
 from tasks.core import text_files
 from tasks.core.errors import InputError
-from tasks.labelling.people import listener_checks
+from tasks.labelling.people import listener_checks, ratings
 from tasks.labelling.people.ratings import Playback
 
 
@@ -36,6 +36,7 @@ class ListeningSession:
         question: what is asked, and the classes to choose from
         share: of a clip's length, 0 to 1, that has to be played before it can be rated
         log: playback that pages reported
+        samplings: how segments of the queue were drawn, `ratings.RANDOM` or `ratings.PROPOSED`; never shown
     """
 
     store: Store
@@ -48,6 +49,7 @@ class ListeningSession:
     question: RatingQuestion = class_definitions.SENTIMENT
     share: float = 1.0
     log: PlaybackLog = field(default_factory=PlaybackLog)
+    samplings: Mapping[SegmentId, str] = field(default_factory=dict)
 
     def state(self, name: str) -> dict[str, Any]:
         """Return the page's state for a listener: progress and next item, without anything that hints at a label.
@@ -103,7 +105,11 @@ class ListeningSession:
             expected = text_files.listed(self.question.names)
             raise InputError(f"found the class {text_files.quoted(label)}, expected one of {expected}")
         if item not in self._done(listener):
-            self.store.rate(item.segment, listener, label, self._playback(listener, item, label, played_s), item.counts)
+            playback = self._playback(listener, item, label, played_s)
+            how = self.samplings.get(item.segment.id)
+            self.store.rate(item.segment, listener, label, playback, item.counts, sampling=how)
+            if item.counts is Counts.RATING and how == ratings.RANDOM:
+                self._mark_drawn(item.segment)
         return self.state(listener)
 
     def undo(self, name: str) -> dict[str, Any]:
@@ -130,8 +136,20 @@ class ListeningSession:
         item = self._by_key.get(key)
         return None if item is None else self.sounds.get(item.segment.id.key)
 
+    def _mark_drawn(self, segment: Segment) -> None:
+        """Mark the random draws up to a segment: the sample includes those that were rated in other queues before."""
+        drawn = [item for item in self.queue if self.samplings.get(item.id) == ratings.RANDOM]
+        upto = drawn[: drawn.index(segment) + 1]
+        if new := [item for item in upto if item.id not in self._marked]:
+            self.store.mark_random(new)
+            self._marked.update(item.id for item in new)
+
     def _listener(self, name: str) -> str:
         return checked_name(name, self.store.listeners())
+
+    @cached_property
+    def _marked(self) -> set[SegmentId]:
+        return set()
 
     @cached_property
     def _practice(self) -> list[Item]:

@@ -17,7 +17,7 @@ EMAIL_SUFFIX = "@undertone.invalid"
 """Turns a listener's name into an e-mail address where a file needs one; RFC 2606 reserves `.invalid`."""
 UNNAMED = "adjudicator"
 """Placeholder for the person who adjudicated: a CSV file does not name them."""
-_COLUMNS = ("Id", "start_s", "end_s", ratings.ADJUDICATED, "text")
+_COLUMNS = ("Id", "start_s", "end_s", ratings.ADJUDICATED, ratings.SAMPLING, "text")
 
 
 @dataclass(frozen=True, order=True)
@@ -62,6 +62,7 @@ class RatedSegment:
         adjudication: of a tie, if there is one; it does not count as a listener's rating
         playback: listener to how they played the segment; not of ratings from other programs
         again: listener to label of the hidden repetition, which is no further rating
+        sampling: how it was drawn, `ratings.RANDOM` or `ratings.PROPOSED`; None: not marked
     """
 
     segment: Segment
@@ -69,6 +70,7 @@ class RatedSegment:
     adjudication: Adjudication | None = None
     playback: Mapping[str, Playback] = field(default_factory=dict)
     again: Mapping[str, str | None] = field(default_factory=dict)
+    sampling: str | None = None
 
     @property
     def ties(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from tasks.annotate import store_rows, store_schema
 from tasks.annotate.rated_segments import Adjudication, RatedSegment, Segment, SegmentId
 from tasks.annotate.store_schema import Counts
 from tasks.core.errors import InputError
+from tasks.labelling.people import ratings
 from tasks.labelling.people.ratings import Playback
 
 _BUSY_S = 30.0
@@ -64,6 +65,8 @@ class Store:
         label: str | None,
         playback: Playback | None = None,
         counts: Counts = Counts.RATING,
+        *,
+        sampling: str | None = None,
     ) -> bool:
         """Save a label unless the listener (of an adjudication: anyone) already gave one; return whether it is new.
 
@@ -73,11 +76,25 @@ class Store:
             label: None if they cannot tell
             playback: how it was played before
             counts: whether it is a rating, an adjudication, a repetition or practice
+            sampling: how the segment was drawn, which its first rating stores; None: neither at random nor proposed
         """
         played = (None, None) if playback is None else (playback.played_s, playback.plays)
         with self._transaction() as run:
-            values = (store_rows.segment_number(run, segment), listener, label, store_rows.now(), *played)
+            number = store_rows.segment_number(run, segment)
+            if counts is Counts.RATING and not store_rows.is_rated(run, number):
+                store_rows.set_sampling(run, number, sampling)
+            values = (number, listener, label, store_rows.now(), *played)
             return run.execute(store_rows.insert_sql(counts, "OR IGNORE"), values).rowcount == 1
+
+    def mark_random(self, segments: Iterable[Segment]) -> None:
+        """Mark segments as drawn at random, whatever they were marked as before.
+
+        Args:
+            segments: of a random queue, up to the one that is being rated
+        """
+        with self._transaction() as run:
+            for segment in segments:
+                store_rows.set_sampling(run, store_rows.segment_number(run, segment), ratings.RANDOM)
 
     def undo(self, listener: str, among: Mapping[Counts, Collection[SegmentId]]) -> bool:
         """Delete a listener's last label among some segments; return whether there was one.
@@ -123,12 +140,13 @@ class Store:
             columns = "segment, listener, label, played_s, plays"
             votes = run.execute(f"SELECT {columns} FROM votes ORDER BY listener").fetchall()  # noqa: S608
             verdicts = run.execute("SELECT segment, listener, label FROM verdicts").fetchall()
+            samplings = dict(run.execute("SELECT segment, how FROM samplings").fetchall())
             repeats = run.execute("SELECT segment, listener, label FROM repeats ORDER BY listener").fetchall()
-        ratings: dict[int, dict[str, str | None]] = {}
+        labels: dict[int, dict[str, str | None]] = {}
         playback: dict[int, dict[str, Playback]] = {}
         again: dict[int, dict[str, str | None]] = {}
         for number, listener, label, played_s, plays in votes:
-            ratings.setdefault(number, {})[listener] = label
+            labels.setdefault(number, {})[listener] = label
             if played_s is not None:
                 playback.setdefault(number, {})[listener] = Playback(played_s, plays)
         for number, listener, label in repeats:
@@ -137,13 +155,14 @@ class Store:
         rated = [
             RatedSegment(
                 Segment(SegmentId(utterance_id, start_s, end_s), video, text),
-                ratings.get(number, {}),
+                labels.get(number, {}),
                 adjudications.get(number),
                 playback.get(number, {}),
                 again.get(number, {}),
+                samplings.get(number),
             )
             for number, utterance_id, start_s, end_s, video, text in segments
-            if number in ratings or number in adjudications
+            if number in labels or number in adjudications
         ]
         return sorted(rated, key=_video_and_time)
 
@@ -169,6 +188,9 @@ class Store:
         with self._transaction() as run:
             for position, item in enumerate(rated, start=1):
                 number = store_rows.segment_number(run, item.segment)
+                # random stays random, and ratings that count already are not taken out by an import
+                if item.sampling == ratings.RANDOM or (item.sampling and not store_rows.is_rated(run, number)):
+                    store_rows.set_sampling(run, number, item.sampling)
                 for table, listener, label in store_rows.label_rows(item):
                     played = store_rows.played(item, listener) if table is Counts.RATING else (None, None)
                     stored = store_rows.stored(run, table, number, listener)

@@ -68,6 +68,30 @@ def segment_number(run: sqlite3.Connection, segment: Segment) -> int:
     return int(run.execute(_SEGMENT_NUMBER, key).fetchone()[0])
 
 
+def is_rated(run: sqlite3.Connection, number: int) -> bool:
+    """Return whether a segment has a rating or a skip.
+
+    Args:
+        run: connection to the store
+        number: of the segment
+    """
+    return run.execute("SELECT 1 FROM votes WHERE segment = ?", (number,)).fetchone() is not None
+
+
+def set_sampling(run: sqlite3.Connection, number: int, how: str | None) -> None:
+    """Mark how a segment was drawn.
+
+    Args:
+        run: connection with an open transaction
+        number: of the segment
+        how: `ratings.RANDOM` or `ratings.PROPOSED`; None removes the mark
+    """
+    if how is None:
+        run.execute("DELETE FROM samplings WHERE segment = ?", (number,))
+    else:
+        run.execute("INSERT OR REPLACE INTO samplings VALUES (?, ?)", (number, how))
+
+
 def stored(run: sqlite3.Connection, table: Counts, number: int, listener: str) -> tuple[str, str | None] | None:
     """Return (person, label) of the listener's stored rating, or of anyone's stored adjudication.
 

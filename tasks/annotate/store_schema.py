@@ -29,6 +29,9 @@ CREATE TABLE {name} (
     label TEXT, at TEXT NOT NULL, played_s REAL, plays INTEGER, UNIQUE ({key})
 )
 """
+_SAMPLING_TABLE = """
+CREATE TABLE IF NOT EXISTS samplings (segment INTEGER PRIMARY KEY REFERENCES segments, how TEXT NOT NULL)
+"""
 _KEYS = {
     "votes": "segment, listener",
     "verdicts": "segment",
@@ -65,6 +68,8 @@ def prepare(run: sqlite3.Connection, path: Path) -> None:
         _upgrade(run)
     elif version != _VERSION:
         raise InputError(f"{path}: written by another undertone (version {version}, expected {_VERSION})")
+    # a table of its own: earlier versions can still open the file
+    run.execute(_SAMPLING_TABLE)
     run.execute(f"PRAGMA user_version = {_VERSION}")
 
 

@@ -1,9 +1,10 @@
 """Listeners' ratings: CSV files with one column per listener, and the label that a row's ratings add up to.
 
-A file has one row per span of a test video: `Id,start_s,end_s,<one column per listener>,[adjudicated],text`. `Id` is
-the video's Id in its list (`train-7`: in the training list). A rating is negative, neutral or positive; an empty cell
-means no rating, `skipped` that the listener could not tell. Misspelt ratings are corrected if only one label can be
-meant, and every correction is reported. `adjudicated` is the decision of another person on a row whose ratings tie.
+A file has one row per span of a test video: `Id,start_s,end_s,<one column per listener>,[adjudicated],[sampling],text`.
+`Id` is the video's Id in its list (`train-7`: in the training list). A rating is negative, neutral or positive; an
+empty cell means no rating, `skipped` that the listener could not tell. Misspelt ratings are corrected if only one label
+can be meant, and every correction is reported. `adjudicated` is the decision of another person on a row whose ratings
+tie. `sampling` is `random` or `proposed` where the listening page drew a row at random, or proposed it for its votes.
 Files of the listening page have further columns for each listener, which are no ratings: `NAME:played_s` and
 `NAME:plays` (how long and how often the sound was played before the rating), and `NAME:again` (the rating of a hidden
 repetition of the item). Older files lack them.
@@ -27,6 +28,9 @@ from tasks.core.errors import InputError
 SKIPPED = "skipped"
 """Cell of a listener who could not tell. Counts as no rating; only the annotation store keeps the difference."""
 ADJUDICATED = "adjudicated"
+SAMPLING = "sampling"
+RANDOM, PROPOSED = SAMPLINGS = ("random", "proposed")
+"""Cells of the column `sampling`. Proposed rows are no random sample: an estimate of label quality leaves them out."""
 PLAYED_S, PLAYS, AGAIN = "played_s", "plays", "again"
 SEPARATOR = ":"
 """Between a listener's name, which cannot contain it, and `PLAYED_S`, `PLAYS` or `AGAIN`."""
@@ -35,11 +39,13 @@ RATED = pa.schema(
         ("utterance_id", pa.string()),
         ("majority", pa.string()),
         (ADJUDICATED, pa.string()),
+        (SAMPLING, pa.string()),
         ("ratings", pa.map_(pa.string(), pa.string())),
     ]
 )
 """One row per rated utterance. `majority` is null if the most frequent ratings tie, `adjudicated` if nobody decided.
-`gold_label` gives the label: the adjudicated one if there is one, else the majority."""
+`gold_label` gives the label: the adjudicated one if there is one, else the majority. `sampling` is null if no file, or
+not all files, mark how the utterance was drawn."""
 
 NO_VIDEO, NO_UTTERANCE = "no such video", "no utterance overlaps it by half"
 TAKEN = "its utterance is matched by another row"
@@ -105,7 +111,10 @@ class RatingSheet:
 
 @dataclass(frozen=True)
 class RatedSpan:
-    """The ratings of a span of a video, times in seconds, the decision on a tie, playback and repeated ratings."""
+    """The ratings of a span of a video, times in seconds, the decision on a tie, playback and repeated ratings.
+
+    `sampling` is one of `SAMPLINGS`, None where the row is not marked.
+    """
 
     video_id: str
     start_s: float
@@ -114,6 +123,7 @@ class RatedSpan:
     adjudicated: str | None = None
     playback: Mapping[str, Playback] = field(default_factory=dict)
     again: Mapping[str, str | None] = field(default_factory=dict)
+    sampling: str | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +164,7 @@ def read_spans(path: Path) -> RatingSheet:
     Raises:
         InputError: if a column is that of a listener who asked for the removal of their ratings
     """
-    sheet = read_sheet(path, _SPAN_COLUMNS, also=(ADJUDICATED, "text"))
+    sheet = read_sheet(path, _SPAN_COLUMNS, also=(ADJUDICATED, SAMPLING, "text"))
     ledger = forgotten.read()
     for name in sheet.listeners:
         if day := ledger.day(forgotten.LISTENER, name):
@@ -323,7 +333,9 @@ def pooled(folder: Path, utterances: pa.Table) -> PooledRatings:
         n_rows += sum(map(_has_rating, file.spans))
         unmatched += without_utterance
         for row in rated.to_pylist():
-            span = RatedSpan(row["utterance_id"], 0.0, 0.0, dict(row["ratings"]), row[ADJUDICATED])
+            span = RatedSpan(
+                row["utterance_id"], 0.0, 0.0, dict(row["ratings"]), row[ADJUDICATED], sampling=row[SAMPLING]
+            )
             by_utterance.setdefault(row["utterance_id"], []).append(span)
     return PooledRatings(_table(by_utterance), n_rows, tuple(unmatched))
 
@@ -338,9 +350,15 @@ def _table(by_utterance: Mapping[str, Sequence[RatedSpan]]) -> pa.Table:
         # reversed: a rating in an earlier file overwrites one in a later file
         ratings = {name: label for span in reversed(files) for name, label in span.ratings.items()}
         adjudicated = next((span.adjudicated for span in files if span.adjudicated), None)
-        row = {"majority": majority(ratings), ADJUDICATED: adjudicated, "ratings": list(ratings.items())}
-        rows.append({"utterance_id": utterance_id, **row})
+        row = {"majority": majority(ratings), ADJUDICATED: adjudicated, SAMPLING: _sampling(files)}
+        rows.append({"utterance_id": utterance_id, **row, "ratings": list(ratings.items())})
     return tables.from_rows(rows, RATED)
+
+
+def _sampling(files: Sequence[RatedSpan]) -> str | None:
+    """Return how an utterance was drawn: at random in any file, or proposed in all."""
+    marks = {span.sampling for span in files}
+    return RANDOM if RANDOM in marks else PROPOSED if marks == {PROPOSED} else None
 
 
 def _cells(path: Path) -> tuple[list[str], list[dict[str, str]]]:
@@ -431,7 +449,13 @@ def _rated_span(path: Path, number: int, row: Mapping[str, str], ratings: Rating
     cell = row.get(ADJUDICATED, "").casefold()
     adjudicated = _label(path, number, ADJUDICATED, cell) if cell and cell != SKIPPED else None
     video_id = row["Id"] if with_split else f"test-{row['Id']}"
-    return RatedSpan(video_id, start_s, end_s, ratings, adjudicated)
+    mark = row.get(SAMPLING, "").casefold()
+    if mark and mark not in SAMPLINGS:
+        allowed, actual = ", ".join(SAMPLINGS), text_files.quoted(mark)
+        raise InputError(
+            f"{path}: row {number}: found {SAMPLING} {actual}, expected one of {allowed}, or an empty cell"
+        )
+    return RatedSpan(video_id, start_s, end_s, ratings, adjudicated, sampling=mark or None)
 
 
 def _overlap(span: RatedSpan, start_s: float, end_s: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tasks.annotate.playback_log import PlaybackLog
 from tasks.annotate.store import Store
 from tasks.annotate.store_schema import Counts
 from tasks.core.errors import InputError
+from tasks.labelling.people import ratings
 from tasks.labelling.people.ratings import Playback
 
 from .conftest import segment
@@ -216,3 +217,19 @@ def test_ties_are_adjudicated_once_by_someone_who_did_not_rate_them(
     assert second.adjudication is None
     assert store.rated("Dee", Counts.ADJUDICATION) == {QUEUE[0].id}
     assert session.undo("Dee")["done"] == 0
+
+
+def test_a_rating_stores_how_its_segment_was_drawn(
+    make: Callable[..., ListeningSession], clock: Clock, store: Store
+) -> None:
+    session = make()
+    drawn = [ratings.PROPOSED, ratings.RANDOM, ratings.PROPOSED, ratings.RANDOM]
+    session = replace(session, samplings={item.id: how for item, how in zip(session.queue, drawn, strict=True)})
+    # rated as proposed in an earlier queue, drawn at random now
+    store.rate(session.queue[1], "Bo", "neutral", sampling=ratings.PROPOSED)
+    for key in KEYS[:3]:
+        rated(session, clock, "Bo", key, "neutral")
+    assert [item.sampling for item in store.rated_segments()] == [ratings.PROPOSED] * 3
+    # only what was passed on the way counts as drawn: the rest of the queue may never be rated
+    rated(session, clock, "Bo", KEYS[3], "neutral")
+    assert [item.sampling for item in store.rated_segments()] == drawn

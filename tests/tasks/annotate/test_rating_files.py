@@ -39,7 +39,8 @@ def polls(draw: st.DrawFn) -> list[RatedSegment]:
         span = SegmentId(f"weak/{video}/{number:04d}", start_s, start_s + length_s)
         verdict = draw(st.none() | st.builds(Adjudication, st.just("Dee"), LABELS))
         votes = draw(st.dictionaries(NAMES, LABELS, min_size=1))
-        by_id[span] = RatedSegment(Segment(span, video, draw(TEXTS)), votes, verdict)
+        sampling = draw(st.sampled_from([None, *ratings.SAMPLINGS]))
+        by_id[span] = RatedSegment(Segment(span, video, draw(TEXTS)), votes, verdict, sampling=sampling)
     return list(by_id.values())
 
 
@@ -70,9 +71,9 @@ def test_csv_and_back_loses_nothing(rated: list[RatedSegment]) -> None:
         rating_files.write(again, imported, {})
         assert again.read_bytes() == path.read_bytes()
     # the adjudicator's name is the only thing that a CSV file lacks
-    assert [(item.segment, item.ratings, item.adjudication and item.adjudication.label) for item in imported] == [
-        (item.segment, item.ratings, item.adjudication and item.adjudication.label) for item in before
-    ]
+    assert [
+        (item.segment, item.ratings, item.adjudication and item.adjudication.label, item.sampling) for item in imported
+    ] == [(item.segment, item.ratings, item.adjudication and item.adjudication.label, item.sampling) for item in before]
     assert [item.adjudication is None for item in imported] == [item.adjudication is None for item in before]
 
 
@@ -96,6 +97,24 @@ def test_what_evaluate_reads(tmp_path: Path) -> None:
         ({"Ada": "positive"}, None),
         ({"Ada": "positive", "Bo": "negative"}, "neutral"),
     ]
+
+
+def test_the_sampling_of_a_row_is_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    rated = [
+        RatedSegment(segment(0), {"Ada": "positive"}, sampling=ratings.PROPOSED),
+        RatedSegment(segment(1), {"Ada": "neutral"}),
+    ]
+    csv_ratings.write(path, rated)
+    assert path.read_text() == (
+        "Id,start_s,end_s,Ada,sampling,text\n"
+        "test-1,0.0,2.4,positive,proposed,some words\n"
+        "test-1,2.5,4.9,neutral,,some words\n"
+    )
+    assert [span.sampling for span in ratings.read(path).spans] == ["proposed", None]
+    path.write_text("Id,start_s,end_s,Ada,sampling\n1,0,2,neutral,chosen\n")
+    with pytest.raises(InputError, match="row 1: found sampling 'chosen', expected one of random, proposed, or an emp"):
+        ratings.read(path)
 
 
 def test_playback_and_repetitions_are_columns_that_are_no_listeners(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tasks.annotate.rated_segments import UNNAMED, Adjudication, RatedSegment, S
 from tasks.annotate.store import Store
 from tasks.annotate.store_schema import Counts
 from tasks.core.errors import InputError
-from tasks.labelling.people.ratings import Playback
+from tasks.labelling.people.ratings import PROPOSED, RANDOM, Playback
 
 from .conftest import segment
 
@@ -268,3 +268,42 @@ def test_names_that_differ_in_case_are_refused_and_accents_are_normalised() -> N
     with pytest.raises(InputError, match="there is a listener 'Ada' already"):
         rated_segments.checked_name("ada", ["Ada"])
     assert rated_segments.checked_name("Zoe\u0308") == "Zoë"
+
+
+def marks(store: Store) -> list[str | None]:
+    return [item.sampling for item in store.rated_segments()]
+
+
+def test_the_first_rating_marks_how_a_segment_was_drawn(store: Store) -> None:
+    store.rate(segment(0), "Ada", "positive", sampling=PROPOSED)
+    store.rate(segment(0), "Bo", "positive", sampling=None)
+    # rated before it was proposed: its first rating counts, and so does this one
+    store.rate(segment(1), "Ada", "neutral")
+    store.rate(segment(1), "Bo", "neutral", sampling=PROPOSED)
+    assert marks(store) == [PROPOSED, None]
+    store.undo("Ada", {Counts.RATING: {segment(1).id}})
+    store.undo("Bo", {Counts.RATING: {segment(1).id}})
+    store.rate(segment(1), "Bo", "neutral", sampling=PROPOSED)
+    assert marks(store) == [PROPOSED, PROPOSED]
+    store.mark_random([segment(0), segment(5)])
+    assert marks(store) == [RANDOM, PROPOSED]
+
+
+def test_an_import_takes_no_counted_rating_out_of_the_scores(store: Store) -> None:
+    store.rate(segment(0), "Ada", "positive")
+    store.mark_random([segment(1)])
+    store.rate(segment(1), "Ada", "positive", sampling=RANDOM)
+    store.merge([RatedSegment(segment(n), {"Bo": "neutral"}, sampling=PROPOSED) for n in range(3)])
+    assert marks(store) == [None, RANDOM, PROPOSED]
+    store.merge([RatedSegment(segment(2), {"Bo": "neutral"}, sampling=RANDOM)])
+    assert marks(store) == [None, RANDOM, RANDOM]
+
+
+def test_a_store_without_marks_is_opened(tmp_path: Path) -> None:
+    with Store(tmp_path / "votes.sqlite") as store:
+        store.rate(segment(0), "Ada", "positive")
+    run = sqlite3.connect(tmp_path / "votes.sqlite")
+    run.execute("DROP TABLE samplings")
+    run.close()
+    with Store(tmp_path / "votes.sqlite") as store:
+        assert marks(store) == [None]

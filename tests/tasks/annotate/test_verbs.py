@@ -279,3 +279,28 @@ def test_ties_are_decided_on_the_page(served: Callable[..., Server]) -> None:
     (file,) = ratings.read_folder(paths.LISTENERS)
     assert file.listeners == ("Ada", "Bo")
     assert [item.adjudicated for item in file.spans] == ["neutral", "neutral", None, None]
+
+
+@pytest.mark.slow
+def test_a_proposed_queue_is_marked_in_the_files(served: Callable[..., Server]) -> None:
+    server = served("--order", "proposed", "--n", "10")
+    state = server.post("state", listener="Ada")
+    assert state["total"] == 10
+    while state["segment"]:
+        # nothing that the page gets hints at how a clip was drawn
+        assert set(state["segment"]) == {"key", "text", "length_s"}
+        state = server.rate("Ada", state["segment"]["key"], "neutral")
+    server.stop()
+    (file,) = ratings.read_folder(paths.LISTENERS)
+    marks = sorted(str(span.sampling) for span in file.spans)
+    assert marks == ["proposed"] * 7 + ["random"] * 3
+    # the second listener gets these ten first, the first one ten new ones
+    again = served("--order", "proposed", "--n", "10")
+    assert (again.post("state", listener="Ada")["done"], again.post("state", listener="Ada")["total"]) == (10, 20)
+    assert again.post("state", listener="Bo")["done"] == 0
+
+
+def test_exported_tasks_are_marked(cut: None, tmp_path: Path) -> None:
+    undertone("export", str(tmp_path / "tasks.json"), "--n", "10", "--order", "proposed")
+    tasks = json.loads((tmp_path / "tasks.json").read_text())
+    assert sorted(task["data"]["sampling"] for task in tasks) == ["proposed"] * 7 + ["random"] * 3

@@ -206,3 +206,11 @@ def test_an_utterance_in_several_files_counts_once_with_all_its_ratings(tmp_path
         {"Chen": "positive"},
     ]
     assert [(row["majority"], row["adjudicated"]) for row in rows] == [("negative", "neutral"), ("positive", None)]
+
+
+def test_an_utterance_counts_as_proposed_only_if_all_files_say_so(tmp_path: Path) -> None:
+    written(tmp_path, "Id,start_s,end_s,Ada,sampling\n1,0,2,positive,proposed\n2,0,1,neutral,proposed\n", "a.csv")
+    written(tmp_path, "Id,start_s,end_s,Bo,sampling\n1,0,2,positive,\n2,0,1,neutral,random\n", "b.csv")
+    written(tmp_path, "Id,start_s,end_s,Cleo,sampling\n3,0,1,neutral,Proposed\n", "c.csv")
+    pooled = ratings.pooled(tmp_path, utterances(("test-1", 0, 2), ("test-2", 0, 1), ("test-3", 0, 1)))
+    assert [row["sampling"] for row in pooled.rated.to_pylist()] == [None, ratings.RANDOM, ratings.PROPOSED]
