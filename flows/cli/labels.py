@@ -124,6 +124,9 @@ def learn(
         list[str] | None, typer.Option(help="Language it votes on; can be repeated. Default: en.")
     ] = None,
     domain: Annotated[str, typer.Option(help="Kind of texts it is for, for its card. Default: its sources.")] = "",
+    sentences: Annotated[
+        bool, typer.Option("--sentences", help="Vote on the complete sentence of a cue, too, not on the cue alone.")
+    ] = False,
 ) -> None:
     """Train a voter on rated texts: a sentence encoder, scores of lexicons, logistic regression.
 
@@ -152,6 +155,7 @@ def learn(
         None if not lexicon else tuple(item for item in lexicon if item != "none"),
         tuple(language or ("en",)),
         domain,
+        sentences,
     )
     folder = project_voters.new_folder(paths.VOTERS, name)
     texts = [voter_sources.read(config, source, _to_stderr) for source in sources]

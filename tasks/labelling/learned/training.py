@@ -43,6 +43,7 @@ class VoterRecipe:
             languages, else none
         languages: primary subtags of the languages that the voter votes on
         domain: kind of texts that the voter is for; "": texts like those of its sources
+        reads_sentence: whether it also reads the complete sentence that a text was cut from
     """
 
     encoder: str = sentence_files.MINILM
@@ -50,6 +51,7 @@ class VoterRecipe:
     lexicons: tuple[str, ...] | None = None
     languages: tuple[str, ...] = (ENGLISH,)
     domain: str = ""
+    reads_sentence: bool = False
 
     @property
     def used_lexicons(self) -> tuple[str, ...]:
@@ -95,6 +97,7 @@ def learn(
         "name": name,
         "domain": recipe.domain or f"texts like those of {', '.join(source.source for source in sources)}",
         "languages": list(recipe.languages),
+        "context": recipe.reads_sentence,
         "licence": ", ".join(dict.fromkeys(source.licence for source in sources)),
         "model": "multinomial logistic regression on means of token states and lexicons' scores; each text with and "
         "without its stop words",

@@ -17,6 +17,7 @@ from tasks.core.errors import ConfigError, InputError, TableError
 from tasks.features.base import checkpoints, sentence_encoder, sentence_files
 from tasks.features.base.sentence_files import SentenceFiles
 from tasks.labelling.base.vote import Chances, Vote
+from tasks.labelling.base.voter_input import VoterInput
 from tasks.labelling.learned.head import Head, softmax
 from tasks.labelling.learned.text_inputs import TextInputs
 from tasks.labelling.learned.training_texts import has_words
@@ -42,22 +43,30 @@ class LearnedVoter:
         licence: of the texts it was trained on
         inputs: of the head
         head: calibrated
+        reads_sentence: whether it also reads the complete sentence that a text was cut from
     """
 
     licence: str
     inputs: TextInputs
     head: Head
+    reads_sentence: bool = False
 
-    def votes(self, texts: Sequence[str]) -> list[Vote]:
+    def votes(self, given: Sequence[str | VoterInput]) -> list[Vote]:
         """Return the probabilities of the classes, None for a text without letters or digits.
 
+        A voter that reads sentences averages the logits of the text and of its sentence.
+
         Args:
-            texts: shape (n_texts,)
+            given: texts, or texts with their context, shape (n_texts,)
         """
-        votes: list[Vote] = [None] * len(texts)
-        with_words = [k for k, text in enumerate(texts) if has_words(text)]
+        questions = [VoterInput(item) if isinstance(item, str) else item for item in given]
+        votes: list[Vote] = [None] * len(questions)
+        with_words = [k for k, question in enumerate(questions) if has_words(question.text)]
         if with_words:
-            logits = self.head.logits(self.inputs.of([texts[k] for k in with_words]))
+            logits = self.head.logits(self.inputs.of([questions[k].text for k in with_words]))
+            if self.reads_sentence:
+                logits += self.head.logits(self.inputs.of([questions[k].whole for k in with_words]))
+                logits /= 2
             for k, row in zip(with_words, softmax(logits).round(_DIGITS).tolist(), strict=True):
                 votes[k] = Chances(*row)
         return votes
@@ -91,7 +100,7 @@ def read(folder: Path) -> LearnedVoter:
             f"{folder}: this voter has weights of {head.weights.shape[1]} inputs, and its card describes "
             f"{inputs.n_inputs}; {RETRAIN}"
         )
-    return LearnedVoter(fields["licence"], inputs, head)
+    return LearnedVoter(fields["licence"], inputs, head, bool(fields.get("context")))
 
 
 def card(folder: Path) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from tasks.core.errors import ConfigError, InputError, NotEnoughData
 from tasks.evaluation.scores import Bootstrap
 from tasks.features.base import sentence_files
 from tasks.labelling.base import project_voters, registry
+from tasks.labelling.base.voter_input import VoterInput
 from tasks.labelling.learned import training, voter_files
+from tasks.labelling.learned.head import softmax
 from tasks.labelling.learned.training import VoterRecipe
 from tasks.labelling.learned.training_texts import TrainingTexts
 from tests.tasks.weights import tiny_weights
@@ -79,6 +81,20 @@ def test_votes_do_not_depend_on_the_texts_beside_them(tmp_path: Path, encoder: s
     texts = [*TEXTS[:6], "table " * 40, "the"]
     together = voter.cast(texts).chances
     assert [voter.cast([text]).chances[0].tolist() for text in texts] == together.tolist()
+
+
+def test_a_cue_is_read_with_its_sentence(tmp_path: Path, encoder: str) -> None:
+    card = learn(tmp_path / "mine", encoder, reads_sentence=True)
+    assert card["context"] is True
+    voter = registry.load("mine", tmp_path)
+    assert voter.context
+    cue, whole = "and the table", "and the table blue sun warm blue sun warm"
+    model = voter_files.read(tmp_path / "mine")
+    logits = model.head.logits(model.inputs.of([cue, whole]))
+    votes = voter.cast([VoterInput(cue), VoterInput(cue, sentence=whole)]).chances
+    assert votes == pytest.approx(softmax(np.stack([logits[0], logits.mean(axis=0)])), abs=1e-5)
+    assert votes[0].argmax() != logits[1].argmax()
+    assert np.isnan(voter.cast([VoterInput("...", sentence=whole)]).polarities).all()
 
 
 def test_on_shuffled_labels_it_is_at_chance(tmp_path: Path, encoder: str) -> None:
