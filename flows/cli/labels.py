@@ -127,6 +127,9 @@ def learn(
     sentences: Annotated[
         bool, typer.Option("--sentences", help="Vote on the complete sentence of a cue, too, not on the cue alone.")
     ] = False,
+    fine_tune: Annotated[
+        bool, typer.Option("--fine-tune", help="Train the encoder, too (extra deep; about 20 times slower).")
+    ] = False,
 ) -> None:
     """Train a voter on rated texts: a sentence encoder, scores of lexicons, logistic regression.
 
@@ -156,6 +159,7 @@ def learn(
         tuple(language or ("en",)),
         domain,
         sentences,
+        fine_tune,
     )
     folder = project_voters.new_folder(paths.VOTERS, name)
     texts = [voter_sources.read(config, source, _to_stderr) for source in sources]

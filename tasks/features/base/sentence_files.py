@@ -63,7 +63,7 @@ def find(encoder: str, precision: Precision) -> SentenceFiles:
             message names the command that fetches it
     """
     name = name_of(encoder)
-    folder = _folder(name)
+    folder = folder_of(name)
     tokenizer = folder / text_encoder.TOKENIZER
     if not tokenizer.is_file():
         raise InputError(
@@ -75,7 +75,16 @@ def find(encoder: str, precision: Precision) -> SentenceFiles:
     return _converted(folder, precision)
 
 
-def _folder(name: str) -> Path:
+def folder_of(encoder: str) -> Path:
+    """Return the folder of an encoder, with its weights, configuration and tokenizer.
+
+    Args:
+        encoder: as `name_of` takes it
+
+    Raises:
+        InputError: if it is not on this machine and cannot be downloaded
+    """
+    name = name_of(encoder)
     if checkpoints.is_fetched(name):
         if not store.is_here(name) and name == MINILM and _is_packaged():
             return Path(checkpoints.folder_of(_PACKAGED))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +105,7 @@ def chosen(rows: HeadRows, seed: int) -> ChosenHead:
         rows: of all classes; with too few groups for folds, nothing is chosen and nothing calibrated
         seed: of the folds
     """
-    folds = _folds(rows, _INNER, seed)
+    folds = _folds(rows.labels, rows.groups, _INNER, seed)
     if not folds:
         (fitted,) = rows.fitted((_DEFAULT_PENALTY,))
         return ChosenHead(fitted, _DEFAULT_PENALTY, Calibration(1.0, (0.0, 0.0, 0.0)))
@@ -121,37 +122,77 @@ def chosen(rows: HeadRows, seed: int) -> ChosenHead:
     return ChosenHead(fitted.calibrated(calibration), PENALTIES[best], calibration)
 
 
-def held_out(rows: HeadRows, seed: int, say: Say) -> HeldOut:
-    """Return the probabilities of nested cross-validation: each fold chooses its settings on its training part.
+class Trainer(Protocol):
+    """Training of a voter on some of the texts, for texts that have no part in it."""
+
+    def held_out(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> tuple[Probabilities, Probabilities]:
+        """Return probabilities of the test texts, with and without their stop words, each of shape (n_test, 3).
+
+        Args:
+            train: numbers of the texts to train on
+            test: numbers of other texts
+        """
+
+
+@dataclass(frozen=True)
+class FrozenTrainer:
+    """Training of a head on the vectors of a frozen encoder; settings are chosen in folds within the training part.
 
     Args:
-        rows: of all classes
+        rows: of all texts
+        seed: of the folds
+    """
+
+    rows: HeadRows
+    seed: int
+
+    def held_out(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> tuple[Probabilities, Probabilities]:
+        """See `Trainer`."""
+        best = chosen(self.rows.at(train), self.seed).head
+        return probabilities_of(best, self.rows.at(test))
+
+
+def probabilities_of(fitted: Head, rows: HeadRows) -> tuple[Probabilities, Probabilities]:
+    """Return a head's probabilities of texts, with and without their stop words.
+
+    Args:
+        fitted: the head
+        rows: inputs of the texts
+    """
+    return head.softmax(fitted.logits(rows.plain)), head.softmax(fitted.logits(rows.bare))
+
+
+def held_out(trainer: Trainer, labels: Labels, groups: Labels, seed: int, say: Say) -> HeldOut:
+    """Return the probabilities of cross-validation over groups.
+
+    Args:
+        trainer: of the voter
+        labels: shape (n_texts,)
+        groups: shape (n_texts,)
         seed: of the folds
         say: called with a line of progress
 
     Raises:
         NotEnoughData: if a class occurs in too few groups
     """
-    folds = _folds(rows, _OUTER, seed)
+    folds = _folds(labels, groups, _OUTER, seed)
     if not folds:
-        counts = {label: int(np.unique(rows.groups[rows.labels == label]).size) for label in tables.SENTIMENTS}
+        counts = {label: int(np.unique(groups[labels == label]).size) for label in tables.SENTIMENTS}
         raise NotEnoughData(f"folds need every class in 2 groups or more; found {counts} groups; label more groups")
-    plain, bare = (np.empty((len(rows.labels), len(tables.SENTIMENTS))) for _ in range(2))
+    plain, bare = (np.empty((len(labels), len(tables.SENTIMENTS))) for _ in range(2))
     for number, fold in enumerate(folds, start=1):
         say(f"cross-validation: fold {number} of {len(folds)}")
-        best = chosen(rows.at(fold.train), seed).head
-        plain[fold.test] = head.softmax(best.logits(rows.plain[fold.test]))
-        bare[fold.test] = head.softmax(best.logits(rows.bare[fold.test]))
+        plain[fold.test], bare[fold.test] = trainer.held_out(fold.train, fold.test)
     return HeldOut(plain, bare, len(folds))
 
 
-def _folds(rows: HeadRows, n_most: int, seed: int) -> tuple[Fold, ...]:
+def _folds(labels: Labels, groups: Labels, n_most: int, seed: int) -> tuple[Fold, ...]:
     """Return folds whose training parts have every class; none if the groups are too few."""
-    n_folds = splits.possible_folds(rows.labels, rows.groups, n_most)
+    n_folds = splits.possible_folds(labels, groups, n_most)
     if n_folds < 2:
         return ()
-    folds = splits.group_k_fold(rows.labels, rows.groups, n_folds, seed)
-    complete = all(np.unique(rows.labels[fold.train]).size == len(tables.SENTIMENTS) for fold in folds)
+    folds = splits.group_k_fold(labels, groups, n_folds, seed)
+    complete = all(np.unique(labels[fold.train]).size == len(tables.SENTIMENTS) for fold in folds)
     return folds if complete else ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,10 +18,11 @@ from tasks.evaluation import scores
 from tasks.evaluation.scores import Bootstrap
 from tasks.evaluation.splits import Labels
 from tasks.features.base import sentence_encoder, sentence_files
+from tasks.features.base.sentence_files import SentenceFiles
 from tasks.labelling.base import registry
-from tasks.labelling.learned import head, selection, text_inputs, training_texts, voter_files
-from tasks.labelling.learned.head import Probabilities
-from tasks.labelling.learned.selection import HeadRows, HeldOut, Say
+from tasks.labelling.learned import fine_tuning, head, selection, text_inputs, training_texts, voter_files
+from tasks.labelling.learned.head import Calibration, Head, Probabilities
+from tasks.labelling.learned.selection import FrozenTrainer, HeadRows, HeldOut, Say, Trainer
 from tasks.labelling.learned.text_inputs import TextInputs
 from tasks.labelling.learned.training_texts import TrainingRows, TrainingTexts
 from tasks.text.words import ENGLISH, without_stop_words
@@ -29,6 +31,7 @@ from tasks.weights.conversion.text_encoder import Precision
 FORMAT = 2
 LEXICONS = ("vader", "textblob", "afinn")
 """English lexicons whose scores are inputs unless others are chosen."""
+_LEAST_PROBABILITY = 1e-12
 _PACKAGES = (distribution.NAME, "numpy", "scikit-learn", "onnxruntime", "tokenizers")
 
 
@@ -44,6 +47,7 @@ class VoterRecipe:
         languages: primary subtags of the languages that the voter votes on
         domain: kind of texts that the voter is for; "": texts like those of its sources
         reads_sentence: whether it also reads the complete sentence that a text was cut from
+        fine_tune: whether the encoder is trained, too, by PyTorch; the voter then has an encoder of its own
     """
 
     encoder: str = sentence_files.MINILM
@@ -52,6 +56,7 @@ class VoterRecipe:
     languages: tuple[str, ...] = (ENGLISH,)
     domain: str = ""
     reads_sentence: bool = False
+    fine_tune: bool = False
 
     @property
     def used_lexicons(self) -> tuple[str, ...]:
@@ -83,46 +88,96 @@ def learn(
             f"lexicon {', '.join(unknown)}: not a shipped voter; expected some of {', '.join(registry.shipped())}"
         )
     rows = training_texts.joined(sources)
+    bare = [without_stop_words(text, recipe.languages[0]) for text in rows.texts]
+    with tempfile.TemporaryDirectory() as place:
+        trained = _trained(rows, bare, recipe, bootstrap.seed, folder=Path(place), say=say)
+        lexicon = next(iter(recipe.used_lexicons), None)
+        comparison = _Comparison(rows, bare, trained.trainer, lexicon, bootstrap)
+        fields = {
+            "format": FORMAT,
+            "name": name,
+            "domain": recipe.domain or f"texts like those of {', '.join(source.source for source in sources)}",
+            "languages": list(recipe.languages),
+            "context": recipe.reads_sentence,
+            "licence": ", ".join(dict.fromkeys(source.licence for source in sources)),
+            "model": "multinomial logistic regression on means of token states and lexicons' scores; each text with "
+            "and without its stop words",
+            "encoder": trained.encoder,
+            "lexicons": list(recipe.used_lexicons),
+            "trained_on": ", ".join(source.source for source in sources),
+            "sources": [source.described() for source in sources],
+            "n_texts": len(rows.texts),
+            "chosen": trained.chosen,
+            "held_out": comparison.held_out(trained.held_out),
+            "across_sources": comparison.across_sources(say),
+            "versions": {package: version(package) for package in _PACKAGES},
+        }
+        voter_files.write(folder, fields, trained.head, trained.files if recipe.fine_tune else None)
+    return voter_files.card(folder)
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A voter that was trained on all texts, and its probabilities of held-out texts."""
+
+    head: Head
+    files: SentenceFiles
+    encoder: dict[str, Any]
+    chosen: dict[str, Any]
+    trainer: Trainer
+    held_out: HeldOut
+
+
+def _trained(
+    rows: TrainingRows, bare: Sequence[str], recipe: VoterRecipe, seed: int, *, folder: Path, say: Say
+) -> _Trained:
+    if recipe.fine_tune:
+        return _fine_tuned(rows, bare, recipe, seed, folder=folder, say=say)
     files = sentence_files.find(recipe.encoder, recipe.precision)
     encoder = sentence_encoder.load(files)
     inputs = TextInputs(encoder, text_inputs.default_layers(encoder.n_layers), recipe.used_lexicons)
-    head_rows = _inputs(rows, inputs, recipe.languages[0], say)
-    held_out = selection.held_out(head_rows, bootstrap.seed, say)
-    lexicon = next(iter(inputs.lexicons), None)
-    comparison = _Comparison(rows, head_rows, lexicon, recipe.languages[0], bootstrap)
+    say(f"encoding {len(rows.texts):,} texts, with and without their stop words")
+    head_rows = HeadRows(inputs.of(rows.texts), inputs.of(bare), rows.labels, rows.groups)
+    trainer = FrozenTrainer(head_rows, seed)
+    held_out = selection.held_out(trainer, rows.labels, rows.groups, seed, say)
     say("fitting the voter to all texts")
-    best = selection.chosen(head_rows, bootstrap.seed)
-    fields = {
-        "format": FORMAT,
-        "name": name,
-        "domain": recipe.domain or f"texts like those of {', '.join(source.source for source in sources)}",
-        "languages": list(recipe.languages),
-        "context": recipe.reads_sentence,
-        "licence": ", ".join(dict.fromkeys(source.licence for source in sources)),
-        "model": "multinomial logistic regression on means of token states and lexicons' scores; each text with and "
-        "without its stop words",
-        "encoder": {
-            "name": sentence_files.name_of(recipe.encoder),
-            "precision": recipe.precision,
-            "sha256": files.sha256,
-            "layers": list(inputs.layers),
-        },
-        "lexicons": list(inputs.lexicons),
-        "trained_on": ", ".join(source.source for source in sources),
-        "sources": [source.described() for source in sources],
-        "n_texts": len(rows.texts),
-        "chosen": {
-            "penalty": best.penalty,
-            "temperature": best.calibration.temperature,
-            "classes_weighed_alike": best.weighs_alike,
-            "by": "log loss in 3 folds over groups of all texts",
-        },
-        "held_out": comparison.held_out(held_out),
-        "across_sources": comparison.across_sources(say),
-        "versions": {package: version(package) for package in _PACKAGES},
+    best = selection.chosen(head_rows, seed)
+    chosen = {
+        "penalty": best.penalty,
+        "temperature": best.calibration.temperature,
+        "classes_weighed_alike": best.weighs_alike,
+        "by": "log loss and macro F1 in 3 folds over groups of all texts",
     }
-    voter_files.write(folder, fields, best.head, None)
-    return voter_files.card(folder)
+    described = _described(sentence_files.name_of(recipe.encoder), recipe, files, inputs)
+    return _Trained(best.head, files, described, chosen, trainer, held_out)
+
+
+def _fine_tuned(
+    rows: TrainingRows, bare: Sequence[str], recipe: VoterRecipe, seed: int, *, folder: Path, say: Say
+) -> _Trained:
+    trainer = fine_tuning.TunedTrainer(
+        recipe.encoder, recipe.precision, recipe.used_lexicons, rows.texts, bare, rows.labels, rows.groups, seed, say
+    )
+    held_out = selection.held_out(trainer, rows.labels, rows.groups, seed, say)
+    logits = np.log(np.maximum(np.concatenate([held_out.plain, held_out.bare]), _LEAST_PROBABILITY))
+    temperature = head.best_temperature(logits, np.tile(rows.labels, 2))
+    calibration = Calibration(temperature, (0.0, 0.0, 0.0))
+    plain, without = np.split(calibration.applied(logits), 2)
+    files, inputs, fitted = trainer.final(folder)
+    chosen = {
+        "penalty": fine_tuning.PENALTY,
+        "temperature": temperature,
+        "classes_weighed_alike": False,
+        "by": "temperature: log loss of the held-out texts; nothing else was chosen",
+    }
+    described = _described(voter_files.OWN, recipe, files, inputs)
+    described["tuned_from"] = sentence_files.name_of(recipe.encoder)
+    tuned = HeldOut(plain, without, held_out.n_folds)
+    return _Trained(fitted.calibrated(calibration), files, described, chosen, trainer, tuned)
+
+
+def _described(name: str, recipe: VoterRecipe, files: SentenceFiles, inputs: TextInputs) -> dict[str, Any]:
+    return {"name": name, "precision": recipe.precision, "sha256": files.sha256, "layers": list(inputs.layers)}
 
 
 @dataclass(frozen=True)
@@ -130,16 +185,16 @@ class _Comparison:
     """Scores of a voter beside those of a lexicon on the same texts."""
 
     rows: TrainingRows
-    inputs: HeadRows
+    bare: Sequence[str]
+    trainer: Trainer
     lexicon: str | None
-    language: str
     bootstrap: Bootstrap
 
     def held_out(self, held_out: HeldOut) -> dict[str, Any]:
         """Return the scores of nested cross-validation."""
         everything = np.ones(len(self.rows.texts), dtype=bool)
         return {
-            "protocol": f"{held_out.n_folds} folds over groups; settings chosen in folds within each training part",
+            "protocol": f"{held_out.n_folds} folds over groups; settings chosen within each training part",
             **self._scores(everything, held_out.plain, held_out.bare),
         }
 
@@ -151,8 +206,7 @@ class _Comparison:
             if np.unique(self.rows.labels[~test]).size < len(tables.SENTIMENTS):
                 continue
             say(f"training on the other sources, testing on {source}")
-            best = selection.chosen(self.inputs.at(~test), self.bootstrap.seed).head
-            plain, bare = (head.softmax(best.logits(kind[test])) for kind in (self.inputs.plain, self.inputs.bare))
+            plain, bare = self.trainer.held_out(np.flatnonzero(~test), np.flatnonzero(test))
             entries.append({"tested_on": source, **self._scores(test, plain, bare)})
         return entries
 
@@ -168,24 +222,15 @@ class _Comparison:
             "without_stop_words": scores.summary(mine["bare"], tables.SENTIMENTS, self.bootstrap),
         }
         if self.lexicon is not None:
-            texts = [text for text, taken in zip(self.rows.texts, at.tolist(), strict=True) if taken]
             result["gain"] = {"over": self.lexicon}
-            for kind, asked in (("plain", texts), ("bare", _bare(texts, self.language))):
+            for kind, texts in (("plain", self.rows.texts), ("bare", self.bare)):
+                asked = [text for text, taken in zip(texts, at.tolist(), strict=True) if taken]
                 signs = _of_sign(registry.load(self.lexicon).cast(asked).polarities)
                 other = scores.confusions(labels, signs, groups, tables.SENTIMENTS)
                 gained = scores.intervals(mine[kind][None], self.bootstrap, other=other[None])["macro_f1"]
                 reached = float(scores.overall(other.sum(axis=0))["macro_f1"])
                 result["gain"][kind] = {**gained, "lexicon": reached}
         return result
-
-
-def _inputs(rows: TrainingRows, inputs: TextInputs, language: str, say: Say) -> HeadRows:
-    say(f"encoding {len(rows.texts):,} texts, with and without their stop words")
-    return HeadRows(inputs.of(rows.texts), inputs.of(_bare(rows.texts, language)), rows.labels, rows.groups)
-
-
-def _bare(texts: Sequence[str], language: str) -> list[str]:
-    return [without_stop_words(text, language) for text in texts]
 
 
 def _labels(probabilities: Probabilities) -> Labels:

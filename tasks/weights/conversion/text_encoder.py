@@ -119,7 +119,7 @@ def read(folder: Path) -> tuple[dict[str, NDArray[np.float32]], TextModel]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    model = _configuration(folder / CONFIGURATION)
+    model = configuration(folder / CONFIGURATION)
     try:
         content = load_file(folder / WEIGHTS)
     except (SafetensorError, OSError, ValueError, TypeError) as error:
@@ -138,7 +138,15 @@ def read(folder: Path) -> tuple[dict[str, NDArray[np.float32]], TextModel]:
     return tensors, model
 
 
-def _configuration(path: Path) -> TextModel:
+def configuration(path: Path) -> TextModel:
+    """Return the configuration of a text encoder.
+
+    Args:
+        path: of `config.json`
+
+    Raises:
+        InputError: if it is missing or damaged, or the model is of another family
+    """
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
         family = content["model_type"]

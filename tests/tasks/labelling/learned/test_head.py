@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from tasks.core import tables
 from tasks.labelling.learned import head, selection, text_inputs
 from tasks.labelling.learned.head import Calibration
-from tasks.labelling.learned.selection import HeadRows
+from tasks.labelling.learned.selection import FrozenTrainer, HeadRows
 
 SENTIMENTS = np.array(tables.SENTIMENTS)
 
@@ -69,13 +69,13 @@ def test_classes_are_weighed_alike_where_that_helps_macro_f1() -> None:
 
 def test_held_out_rows_have_no_part_in_their_probabilities() -> None:
     data = rows(60)
-    before = selection.held_out(data, 0, lambda _: None)
+    before = selection.held_out(FrozenTrainer(data, 0), data.labels, data.groups, 0, lambda _: None)
     assert before.n_folds == 5
     # a group whose inputs change does not change the probabilities of its own fold's other groups
     changed = HeadRows(data.plain.copy(), data.bare.copy(), data.labels, data.groups)
     changed.plain[:4] += 1000
     changed.bare[:4] += 1000
-    after = selection.held_out(changed, 0, lambda _: None)
+    after = selection.held_out(FrozenTrainer(changed, 0), data.labels, data.groups, 0, lambda _: None)
     same = np.isclose(before.plain, after.plain, atol=1e-9).all(axis=1)
     assert not same[:4].any()
     assert 8 <= same.sum() < 60

@@ -97,6 +97,23 @@ def test_a_cue_is_read_with_its_sentence(tmp_path: Path, encoder: str) -> None:
     assert np.isnan(voter.cast([VoterInput("...", sentence=whole)]).polarities).all()
 
 
+def test_an_encoder_is_fine_tuned_and_belongs_to_the_voter(tmp_path: Path, encoder: str) -> None:
+    pytest.importorskip("transformers")
+    folder = tmp_path / "mine"
+    card = learn(folder, encoder, given(LABELS[:48]), lexicons=(), fine_tune=True)
+    assert (card["encoder"]["name"], card["encoder"]["tuned_from"]) == ("fine-tuned", encoder)
+    names = ["card.json", "encoder-int8.onnx", "head.safetensors", "tokenizer.json"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert card["held_out"]["macro_f1"]["value"] > 0.9
+    votes = registry.load("mine", tmp_path).cast(list(WORDS.values()))
+    assert votes.chances.argmax(axis=1).tolist() == [0, 1, 2]
+    frozen = sentence_files.find(encoder, "int8")
+    assert (folder / "encoder-int8.onnx").read_bytes() != frozen.graph.read_bytes()
+    (folder / "encoder-int8.onnx").write_bytes(b"nothing")
+    with pytest.raises(ConfigError, match=r"this voter's encoder cannot be read.*train it again"):
+        voter_files.read(folder)
+
+
 def test_on_shuffled_labels_it_is_at_chance(tmp_path: Path, encoder: str) -> None:
     shuffled = np.random.default_rng(0).permutation(LABELS).tolist()
     assert learn(tmp_path / "mine", encoder, given(shuffled))["held_out"]["uar"]["value"] < 0.5
