@@ -128,12 +128,14 @@ def test_spans_match_the_utterance_they_share_most_time_with() -> None:
             "utterance_id": "weak/test-1/0000",
             "majority": "positive",
             "adjudicated": None,
+            "sampling": None,
             "ratings": [("Ada", "positive")],
         },
         {
             "utterance_id": "weak/test-2/0002",
             "majority": "positive",
             "adjudicated": None,
+            "sampling": None,
             "ratings": [("Ada", "positive")],
         },
     ]
