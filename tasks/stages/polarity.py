@@ -8,11 +8,9 @@ AFINN, whose lexicon was rated independently.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -22,8 +20,8 @@ from tasks.core import paths, pipeline_file, tables
 from tasks.core.config import Config, Polarity, Section
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.results import Result
-from tasks.labelling.base import contexts, registry
-from tasks.labelling.base.contexts import SpokenText
+from tasks.labelling.base import registry, video_texts
+from tasks.labelling.base.video_texts import VideoTexts
 from tasks.labelling.base.vote import CastVotes
 from tasks.labelling.base.voter_input import VoterInput, primary
 from tasks.labelling.votes import combine, eligibility, hedges, vote_columns
@@ -47,28 +45,6 @@ class VotingSettings(Section):
     remove_stop_words: bool
     mask_hedges: bool
     versions: list[str]
-
-
-@dataclass(frozen=True)
-class VideoTexts:
-    """One item: all utterances of a video, with no more than its voters are given.
-
-    Args:
-        id: the video
-        texts: (utterance id, text) of its utterances, in order of time
-        language: of its captions
-        spans: start and end in seconds, and the speaker, of each utterance; only for voters that want context
-    """
-
-    id: str
-    texts: tuple[tuple[str, str], ...]
-    language: str | None = None
-    spans: tuple[tuple[float, float, str | None], ...] | None = None
-
-    @property
-    def content(self) -> str:
-        """All that voters are given, for the cache key."""
-        return json.dumps([self.texts, self.language, *([] if self.spans is None else [self.spans])])
 
 
 def voting_settings(settings: Polarity) -> VotingSettings:
@@ -125,33 +101,9 @@ def polarity_one(item: VideoTexts, settings: VotingSettings) -> Result:
         settings: voters and text cleaning
     """
     ids = [utterance_id for utterance_id, _ in item.texts]
-    polarities, chances = vote_columns.side_by_side(cast(_inputs(item), settings).values())
+    polarities, chances = vote_columns.side_by_side(cast(item.inputs(), settings).values())
     votes = vote_columns.to_maps(polarities, settings.voters)
     return Result(pa.table([ids, votes, vote_columns.to_chance_maps(chances, settings.voters)], _VOTES))
-
-
-def _inputs(item: VideoTexts) -> list[VoterInput]:
-    if item.spans is None:
-        return [
-            VoterInput(text, language=item.language, video=item.id, utterance_id=utterance_id)
-            for utterance_id, text in item.texts
-        ]
-    spoken = [SpokenText(text, *span) for (_, text), span in zip(item.texts, item.spans, strict=True)]
-    return [
-        VoterInput(
-            text,
-            language=item.language,
-            sentence=around.sentence,
-            before=around.before,
-            after=around.after,
-            video=item.id,
-            utterance_id=utterance_id,
-            speaker=speaker,
-        )
-        for (utterance_id, text), (_, _, speaker), around in zip(
-            item.texts, item.spans, contexts.surroundings(spoken), strict=True
-        )
-    ]
 
 
 def run(config: Config, *, each: Each) -> None:
@@ -165,10 +117,9 @@ def run(config: Config, *, each: Each) -> None:
     utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).sort_by("utterance_id")
     utterances = speaker_tables.with_speakers(utterances, config.speakers)
     refused = registry.refused(settings.voters, lambda: _texts(utterances))
-    cast_votes = collect(
-        each(Work("polarity", polarity_one, settings, _VOTES), _videos(utterances, registry.needs_of(settings.voters))),
-        _VOTES,
-    )
+    needed = registry.needs_of(settings.voters)
+    items = video_texts.items(utterances, _sounds(needed), needed)
+    cast_votes = collect(each(Work("polarity", polarity_one, settings, _VOTES), items), _VOTES)
     tables.write(_decided(cast_votes.rows.sort_by("utterance_id"), utterances, config), paths.VOTES, tables.VOTES)
     write_rejects("polarity", [*cast_votes.rejects, *refused])
 
@@ -177,16 +128,12 @@ def _texts(utterances: pa.Table) -> dict[str, str]:
     return dict(zip(*utterances.select(["utterance_id", "text"]).to_pydict().values(), strict=True))
 
 
-def _videos(utterances: pa.Table, needed: registry.VoterNeeds) -> list[VideoTexts]:
-    columns = utterances.select(["group", "language", "utterance_id", "text", "start_s", "end_s", "speaker"])
-    rows = zip(*columns.to_pydict().values(), strict=True)
-    return [_video(str(group), list(members), needed) for group, members in groupby(rows, key=lambda row: row[0])]
-
-
-def _video(group: str, rows: Sequence[tuple[Any, ...]], needed: registry.VoterNeeds) -> VideoTexts:
-    texts = tuple((utterance_id, text) for _, _, utterance_id, text, *_ in rows)
-    spans = tuple((start_s, end_s, speaker) for *_, start_s, end_s, speaker in rows)
-    return VideoTexts(group, texts, rows[0][1], spans if needed.context else None)
+def _sounds(needed: registry.VoterNeeds) -> dict[str, tuple[str, str]]:
+    """Return the sound of each video and its digest; nothing unless a voter asks for prosody."""
+    if not needed.prosody:
+        return {}
+    videos = tables.read(paths.VIDEOS, tables.VIDEOS).select(["video_id", "audio", "audio_sha256"]).to_pylist()
+    return {row["video_id"]: (row["audio"], row["audio_sha256"]) for row in videos}
 
 
 def _decided(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> pa.Table:

@@ -30,6 +30,8 @@ from tasks.labelling.base import file_votes, project_voters
 from tasks.labelling.base.voter import Voter
 
 _CSV = ".csv"
+VOICES = f"{PACKAGE}.labelling.base.voices"
+"""Measures prosody. Imported by name, as `_LEARNED`."""
 _LEARNED = f"{PACKAGE}.labelling.learned.voter_files"
 """Imported by name: its encoder is code of the stages in which a learned voter votes, and of no others."""
 
@@ -43,7 +45,8 @@ def shipped() -> tuple[str, ...]:
 def modules(names: Iterable[str]) -> list[str]:
     """Return the modules that voters need; none for `NAME.py`.
 
-    Shipped voters need their own, learned ones that of all learned voters and those of the lexicons they read.
+    Shipped voters need their own, learned ones that of all learned voters and those of the lexicons they read, and
+    voters that ask for prosody the one that measures it.
 
     Args:
         names: of voters
@@ -52,7 +55,8 @@ def modules(names: Iterable[str]) -> list[str]:
     learned = sorted(set(asked) & set(project_voters.learned(paths.VOTERS)) - set(shipped()))
     lexicons = [lexicon for name in learned for lexicon in _lexicons(paths.VOTERS / name)]
     needed = dict.fromkeys(_module_name(name) for name in (*asked, *lexicons) if name in shipped())
-    return [*needed, *([_LEARNED] if learned else [])]
+    sound = needs_of(set(asked) & set(_available())).prosody
+    return [*needed, *([_LEARNED] if learned else []), *([VOICES] if sound else [])]
 
 
 def _available() -> tuple[str, ...]:
@@ -88,13 +92,15 @@ def version(name: str) -> str:
     Raises:
         ConfigError: if the voter does not exist
     """
+    sound = [VOICES] if needs(name).prosody else []
     if name in shipped():
-        return code_version.version(_module_name(name))
+        return code_version.version(_module_name(name), *sound)
     location = project_voters.location(paths.VOTERS, name)
     files = [location] if location.is_file() else sorted(path for path in location.iterdir() if path.is_file())
     if location.suffix == _CSV and (place := file_votes.card_path(location)).is_file():
         files.append(place)
     contents = [path.name.encode() + b"\0" + path.read_bytes() for path in files]
+    contents += [code_version.version(module).encode() for module in sound]
     if location.is_dir():
         contents += [version(lexicon).encode() for lexicon in _lexicons(location)]
     return hashlib.sha256(b"\0".join(contents)).hexdigest()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tasks.core import each, paths, tables
+from tasks.core import code_version, each, paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import ConfigError
 from tasks.labelling.base import registry
@@ -271,3 +271,27 @@ def test_cleaning_concerns_the_text_and_not_its_sentence(settings: Config) -> No
     asked = polarity.voting_settings(removing)
     (whole,) = polarity._cleaned([VoterInput("I am not happy", sentence="I am not happy about it.")], asked)
     assert (whole.text, whole.original, whole.whole) == ("I happy", "I am not happy", "I am not happy about it.")
+
+
+def test_prosody_is_measured_for_voters_that_ask_for_it(captioned: Callable[..., None], settings: Config) -> None:
+    captioned(2, 0, per_video=12)
+    rows = run(settings, voters=["vader", "prosody"])
+    levels = [dict(row["votes"]).get("prosody") for row in rows]
+    assert set(levels) <= {None, -0.5}
+    before = len(list(paths.MEMO.rglob("*.arrow")))
+    videos = tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist()
+    changed = [{**row, "audio_sha256": "0" * 64} if k == 0 else row for k, row in enumerate(videos)]
+    tables.write(tables.from_rows(changed, tables.VIDEOS), paths.VIDEOS, tables.VIDEOS)
+    run(settings, voters=["vader", "prosody"])
+    assert len(list(paths.MEMO.rglob("*.arrow"))) == before + 1, "another sound of one video repeats its votes only"
+    run(settings, voters=["vader"])
+    n_texts = len(list(paths.MEMO.rglob("*.arrow")))
+    tables.write(tables.from_rows(videos, tables.VIDEOS), paths.VIDEOS, tables.VIDEOS)
+    run(settings, voters=["vader"])
+    assert len(list(paths.MEMO.rglob("*.arrow"))) == n_texts, "votes on texts do not depend on the sound"
+
+
+def test_the_code_for_sound_belongs_to_voters_that_ask_for_it() -> None:
+    assert registry.modules(["vader", "prosody"])[-1] == registry.VOICES
+    assert registry.VOICES not in registry.modules(["vader", "tags"])
+    assert not any("features/sound" in str(path) for path in code_version.files("tasks.stages.polarity"))

@@ -43,6 +43,7 @@ def test_a_new_voter_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("name", registry.shipped())
 def test_a_shipped_voter_is_named_like_its_file_and_keyed_by_its_own_code(name: str) -> None:
     assert registry.load(name).name == name
-    assert registry.version(name) == code_version.version(f"tasks.labelling.voters.{name}")
+    sound = [registry.VOICES] if registry.needs(name).prosody else []
+    assert registry.version(name) == code_version.version(f"tasks.labelling.voters.{name}", *sound)
     files = {str(path) for path in code_version.files("tasks.stages.polarity")}
     assert f"tasks/labelling/voters/{name}.py" not in files
