@@ -197,7 +197,12 @@ def _captions(session: _Session, info: Info, folder: Path, rules: FetchRules, ne
         if needed:
             raise failures.with_advice(error, session.warnings) from None
         return None
-    return session.fetch_captions(track, folder)
+    try:
+        return session.fetch_captions(track, folder)
+    except Rejected as error:
+        if needed or error.reason != failures.NO_CAPTIONS:
+            raise
+        return None
 
 
 @dataclass
@@ -263,7 +268,12 @@ class _Session:
         return self._fetch(info, folder / name)
 
     def fetch_captions(self, track: CaptionTrack, folder: Path) -> CaptionFile:
-        """Fetch a caption file from the start: it is small, and a second response may differ from the first."""
+        """Fetch a caption file from the start: it is small, and a second response may differ from the first.
+
+        Raises:
+            Rejected: with the reason `NO_CAPTIONS`, which is checked again in the next run, if the page lists captions
+                that are not there yet; with the failure's reason otherwise
+        """
         path = folder / f"captions.{track.language}.{track.format}"
         # some extractors return the captions themselves
         if "data" in track.source:
@@ -274,7 +284,13 @@ class _Session:
         else:
             path.unlink(missing_ok=True)
             self.downloader.limits.for_captions(caption_formats.MAX_BYTES)
-            self._fetch(track.source, path, subtitle=True)
+            try:
+                self._fetch(track.source, path, subtitle=True)
+            except Rejected as error:
+                if error.reason not in (failures.BROKEN, failures.NOT_FOUND):
+                    raise
+                detail = f"the page lists {track.language} ({track.kind}), but not the file: {error.detail}"
+                raise Rejected(failures.NO_CAPTIONS, description.line(detail)) from None
         return CaptionFile(path, track.language, track.kind, track.format)
 
     def _fetch(self, source: Info, path: Path, *, subtitle: bool = False) -> Path:

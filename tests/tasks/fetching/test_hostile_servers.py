@@ -24,10 +24,11 @@ Answer = Callable[[Any], None]
 def fetched(site: Any, settings: config.Config, tmp_path: Path) -> Callable[..., client.FetchedVideo]:
     """Fetch a page of the site, with one attempt and short timeouts."""
 
-    def fetch(url: str, **changes: Any) -> client.FetchedVideo:
+    def fetch(url: str, *, captions_needed: bool = True, **changes: Any) -> client.FetchedVideo:
         quick = {"attempts": 1, "backoff_s": 0.01, "timeout_s": 0.5, "allow_addresses": [site.place], **changes}
         section = settings.crawl.model_copy(update=quick)
-        return client.fetch(MediaAddress(url), tmp_path / "video", client.fetch_rules(section), section)
+        rules = client.fetch_rules(section)
+        return client.fetch(MediaAddress(url), tmp_path / "video", rules, section, captions_needed=captions_needed)
 
     return fetch
 
@@ -199,6 +200,18 @@ def test_captions_have_a_limit_after_decompression(site: Any, fetched: Callable[
     site.answers["/large.vtt"] = raw(head("text/vtt", Content_Encoding="gzip") + packed(64))
     with pytest.raises(Rejected, match="too large"):
         fetched(page, timeout_s=8.0)
+
+
+@pytest.mark.parametrize("answer", [raw(head("text/vtt")), raw(head(status="404 Not Found"))])
+def test_captions_that_are_listed_and_not_there_may_come_later(
+    site: Any, fetched: Callable[..., Any], answer: Answer
+) -> None:
+    page = site.interview("one", b"RIFF")
+    site.answers["/one.vtt"] = answer
+    with pytest.raises(Rejected, match=r"no captions: the page lists en \(manual\), but not the file") as caught:
+        fetched(page)
+    assert caught.value.reason in failures.RETRIED
+    assert fetched(page, captions_needed=False).captions is None
 
 
 STATUS = b"HTTP/1.1 200 OK\r\n"
