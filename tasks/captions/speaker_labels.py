@@ -1,7 +1,7 @@
 """Recognise the names of speakers before a colon: `JOY: We waited.`, `Speaker 2: …`, `[SPEAKER_01] …`, `>> Joy: …`.
 
 Names in brackets alone, `[JOY] We waited.`, look like sounds, `[LAUGHING] We waited.`: they are names if most cues
-begin with one, or if the same name also has a colon.
+begin with one, or if the same name also has a colon. Roles, `(MAN)`, need no evidence.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def labels(line: str) -> Iterator[Label]:
         name = match["numbered"] or match["bracketed"] or match["alone"] or match["plain"]
         form = _form(name, lead=match["lead"].strip(), bracketed=match["plain"] is None)
         if match["alone"] and form:
-            form = None if _SOUND.match(name) else Form.ALONE
+            form = None if _SOUND.match(name) else _form_alone(name)
         if form:
             description = (match["description"] or "").strip()
             is_sentence = not line[match.end() :].lstrip()[:1].islower()
@@ -172,6 +172,12 @@ def _form(name: str, *, lead: str, bracketed: bool) -> Form | None:
     capitals = [word for word, part in zip(words, lower, strict=True) if part not in _PARTICLES]
     is_capitals = " ".join(capitals).replace("Mc", "MC").isupper() and sum(map(str.isalpha, name)) > 1
     return Form.CAPITALS if is_capitals else Form.MIXED
+
+
+def _form_alone(name: str) -> Form:
+    """Return the form of a name in brackets without a colon: a role, such as `(MAN)`, is no sound."""
+    words = name.split()
+    return Form.CERTAIN if _is_role(words, [word.casefold() for word in words]) else Form.ALONE
 
 
 def _is_role(words: Sequence[str], lower: Sequence[str]) -> bool:

@@ -43,6 +43,9 @@ def test_names_in_brackets_alone_in_a_transcript() -> None:
     assert named("JOY: We waited.", "It came.", "It went.", "[JOY] So?", "[RAIN] Oh.", "Yes.", "HOPE (00:12): No.") == [
         "»We waited.", "It came.", "It went.", "So?", "[RAIN] Oh.", "Yes.", "»No.",
     ]  # fmt: skip
+    assert named("(MAN) We waited.", "It came.", "[WOMAN 2] Oh.", "It went.", "Yes.") == [
+        "»We waited.", "It came.", "»Oh.", "It went.", "Yes.",
+    ]  # fmt: skip
     few = ("[MUSIC] So", "(Applause) it", "went", "on", "and", "[SIGHS] on", "[Rain] again")
     assert named(*few) == list(few)
 
