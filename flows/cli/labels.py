@@ -36,28 +36,32 @@ def tune(
 ) -> None:
     """Propose the threshold with the best macro F1 against listeners among those with enough coverage.
 
-    The table shows all thresholds with their coverage, so that you can choose another. Nothing is changed.
+    The table shows all thresholds with their coverage, so that you can choose another. No setting is changed.
 
     Example: [bold]undertone labels tune --least-coverage 0.6[/]
     """
     from flows.cli.screens import labels as labels_screen
     from flows.runs import in_process
+    from tasks.core import paths
     from tasks.core.errors import InputError
-    from tasks.labelling.quality import label_quality
+    from tasks.labelling.quality import label_quality, label_rules
     from tasks.stages import labels as labels_stage
 
     config = load_settings()
     in_process.bring_up_to_date(("polarity",), say=_to_stderr)
-    _, texts, covered = labels_stage.read(config)
+    _, texts, covered, combination = labels_stage.read(config)
     least = config.labels.least_coverage if least_coverage is None else least_coverage
-    proposed = labels_stage.proposed(texts, config, least)
+    proposed = labels_stage.proposed(texts, combination.chosen, config, least)
     if proposed is None:
         raise InputError(
             f"no threshold with a coverage of {least:g} or more leaves a rated utterance with a label; "
             "collect ratings (undertone annotate) or lower --least-coverage"
         )
-    labels_screen.proposal(label_quality.curve(texts, config.polarity.combine, bootstrap(config)), proposed)
+    labels_screen.proposal(label_quality.curve(texts, combination.chosen, bootstrap(config)), proposed)
+    rated = [text for text, label in zip(texts.texts, texts.gold.tolist(), strict=True) if label]
+    label_rules.record_threshold(proposed, combination.chosen, rated)
     typer.echo(covered.in_words())
+    typer.echo(f"The rows it was chosen on are noted in {paths.TUNED}, for undertone labels audit.")
 
 
 @app.command("try")
@@ -76,28 +80,29 @@ def try_voters(
 
     Example: [bold]undertone labels try tweets_GroundTruth.txt --voter vader --voter afinn[/]
     """
-    import numpy as np
-
     from flows.cli.screens import labels as labels_screen
-    from tasks.labelling.quality import label_quality, rated_texts
-    from tasks.labelling.votes import vote_columns
-    from tasks.labelling.votes.combine import Thresholds
-    from tasks.stages import polarity
+    from tasks.on_demand import tried_voters
 
     config = load_settings()
-    rated = rated_texts.read(files)
-    settings = config.polarity.model_copy(update={"voters": voter} if voter else {})
-    cast = polarity.cast(rated.texts, polarity.voting_settings(settings))
-    polarities, _ = vote_columns.side_by_side(cast.values())
-    texts = label_quality.VotedTexts(
-        rated.texts,
-        polarities,
-        settings.voters,
-        rated.labels,
-        rated.groups,
-        np.ones(len(rated.texts), dtype=bool),
-    )
-    labels_screen.quality(label_quality.measured(texts, settings.combine, Thresholds(0.0, 0.0), bootstrap(config)))
+    labels_screen.quality(tried_voters.report(files, voter or config.polarity.voters, config))
+
+
+@app.command()
+def audit() -> None:
+    """Report rules that were tuned, selected or trained on rows that the labels are scored on; exit with 1 if any was.
+
+    Rules are the threshold of labels tune, the combination, the stacked model, learned voters and the removal of
+    hedges. Rows are recognised by digests of their texts.
+
+    Example: [bold]undertone labels audit[/]
+    """
+    from flows.cli.screens import labels as labels_screen
+    from flows.runs import in_process
+    from tasks.core import artifacts, paths
+
+    in_process.bring_up_to_date(("labels",), say=_to_stderr)
+    if labels_screen.audit(artifacts.read_json(paths.LABELS)):
+        raise typer.Exit(1)
 
 
 @app.command()

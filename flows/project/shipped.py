@@ -30,11 +30,12 @@ PLOTS_PAGE = "plots/undertone_page.html"
 """Page of `dvc plots show`, relative to .dvc: with Vega's scripts inside, so that it needs no network."""
 COPIED = ("params.yaml", "dvc.yaml", "prefect.yaml", ".dvcignore", ".gitignore")
 """Files that a project gets a copy of; a merged dvc.yaml is checked with the new params.yaml, hence the order."""
-DATA_FOLDERS = ("listeners", "voters", "checkpoint", "experiment", "robustness")
+DATA_FOLDERS = ("listeners", "rated", "voters", "checkpoint", "experiment", "robustness")
 """Folders of data that git tracks: those that people fill, and those that are inputs even while they are empty."""
 GITIGNORE = """\
 /data/*/
 !/data/listeners/
+!/data/rated/
 !/data/voters/
 !/data/checkpoint/
 /data/checkpoint/*/

@@ -114,7 +114,7 @@ class Polarity(Section):
     """Voters, the combination of their votes, and the certainty that a label needs."""
 
     voters: Annotated[list[str], Field(min_length=1)]
-    combine: Literal["consensus", "mean", "majority", "label-model"]
+    combine: Literal["consensus", "mean", "majority", "label-model", "mace", "stacking", "selected"]
     min_score: Fraction
     min_probability: Fraction
     mask_hedges: bool
@@ -126,6 +126,7 @@ class LabelWorth(Section):
 
     least_coverage: Fraction
     disagreements: Annotated[int, Field(ge=0, le=50)]
+    listeners: Literal["majority", "dawid-skene", "mace"] = "majority"
 
 
 class Cutting(Section):

@@ -7,9 +7,10 @@ missing from its texts, so that our voters see less than in the pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,18 +24,40 @@ from tasks.labelling.base import registry
 from tasks.labelling.people import agreement, ratings
 from tasks.labelling.people.agreement import Agreement
 from tasks.labelling.people.ratings import Repair
-from tasks.labelling.quality import threshold
+from tasks.labelling.quality import label_rules, threshold
+from tasks.labelling.quality.label_rules import RuleCheck
 from tasks.labelling.votes import combine, vote_columns
 from tasks.labelling.votes.hedges import without_hedges
 from tasks.stages import polarity
 
+_UNHEDGED = "sign of the mean vote, hedges taken out"
+_COMBINED: Mapping[str, combine.Combination] = MappingProxyType(
+    {
+        "majority of the votes": "majority",
+        "label model, fitted on these texts": "label-model",
+        "MACE, fitted on these texts": "mace",
+        "sign of the mean vote": "mean",
+    }
+)
 LABEL, VIDEO = "sentiment analysis", "VideoId"
 COLUMNS, OPTIONAL = (LABEL, "text"), (VIDEO, "segment")
 
 
 @dataclass(frozen=True)
 class AgreementScores:
-    """Scores of labels against the listeners' majority; `low` and `high` bound macro F1, None for one video."""
+    """Scores of labels against the listeners' majority.
+
+    Attributes:
+        label: name of the labels
+        n: number of rows
+        macro_f1: their macro F1
+        low: lower bound of its interval; None for one video
+        high: upper bound
+        precision: mean over the classes that occur
+        recall: mean over the classes that occur
+        by_class: class to `precision`, `recall` and others, as in `scores.summary`
+        chosen_on: number of these rows that the labels' rule was chosen on
+    """
 
     label: str
     n: int
@@ -43,6 +66,8 @@ class AgreementScores:
     high: float | None
     precision: float
     recall: float
+    by_class: Mapping[str, Mapping[str, float]]
+    chosen_on: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,6 +83,7 @@ class PublishedAgreement:
         curve: scores by threshold on the mean vote, without hedges
         listeners: agreement among the listeners
         repairs: misspelt ratings and their corrections
+        rules: which rows rules were chosen or trained on, a sentence each
     """
 
     file: str
@@ -68,6 +94,7 @@ class PublishedAgreement:
     curve: tuple[threshold.ThresholdPoint, ...]
     listeners: Agreement
     repairs: tuple[Repair, ...]
+    rules: tuple[str, ...] = ()
 
 
 def compare(path: Path, config: Config) -> PublishedAgreement:
@@ -110,12 +137,16 @@ def compare(path: Path, config: Config) -> PublishedAgreement:
         compared.row(label, np.where(given == "", "neutral", given), rated)
         for label, given in _for_every_text(votes, unhedged, config.polarity.voters)
     ]
+    rules = [label_rules.hedges(), *label_rules.of_voters(config.polarity.voters)]
+    scored = [text for text, is_rated in zip(texts, rated.tolist(), strict=True) if is_rated]
+    checks = label_rules.checks(rules, scored, scored)
     return PublishedAgreement(
         file=str(path),
         n_videos=int(np.unique(videos[rated & (videos != "")]).size),
         n_covered=int(covered.sum()),
         confidence=config.evaluate.confidence,
-        rows=tuple(rows),
+        rows=tuple(_marked(row, checks) for row in rows),
+        rules=tuple(check.in_words for check in checks),
         curve=compared.curve(unhedged),
         listeners=agreement.agreement(sheet.ratings, videos, compared.bootstrap),
         repairs=sheet.repairs,
@@ -149,7 +180,21 @@ class _Reference:
             high=summary["macro_f1"]["high"],
             precision=float(by_class["precision"][occurs].mean()),
             recall=float(by_class["recall"][occurs].mean()),
+            by_class=summary["per_class"],
         )
+
+
+def _marked(row: AgreementScores, checks: Sequence[RuleCheck]) -> AgreementScores:
+    """Return a row with the number of its rows that its rule was chosen on; combinations depend on all voters."""
+    published = row.label.startswith("published")
+    concerned = [
+        check
+        for check in checks
+        if (check.kind == label_rules.HEDGES and row.label == _UNHEDGED)
+        or (check.kind == label_rules.VOTER and row.label in (f"{check.name} alone", *_COMBINED))
+    ]
+    same = {name for check in concerned for name in check.same}
+    return row if published else replace(row, chosen_on=len(same))
 
 
 def _published_label(path: Path, number: int, cell: str) -> str:
@@ -182,7 +227,6 @@ def _for_every_text(
     """Yield name and labels of each voter, and of combinations that label every text; ties are neutral."""
     for k, name in enumerate(names):
         yield f"{name} alone", combine.labels_of(votes[:, k])
-    yield "majority of the votes", _labels(votes, "majority")
-    yield "label model, fitted on these texts", _labels(votes, "label-model")
-    yield "sign of the mean vote", _labels(votes, "mean")
-    yield "sign of the mean vote, hedges taken out", _labels(unhedged, "mean")
+    for label, how in _COMBINED.items():
+        yield label, _labels(votes, how)
+    yield _UNHEDGED, _labels(unhedged, "mean")

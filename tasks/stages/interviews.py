@@ -13,11 +13,12 @@ from tasks.core import paths, pipeline_file, tables
 from tasks.core.config import INTERVIEWS, Config
 from tasks.core.each import Each
 from tasks.corpora.readers.interviews import EXTRA
-from tasks.labelling.people import ratings
+from tasks.labelling.people import rating_models, ratings
 from tasks.media.segments import reader
 from tasks.media.voices import speaker_tables
 
 SCHEMA = tables.utterances(EXTRA)
+_MODELS = ("label-model", "mace", "stacking", "selected")
 
 
 def run(config: Config, *, each: Each) -> None:
@@ -28,14 +29,15 @@ def run(config: Config, *, each: Each) -> None:
         each: unused
     """
     utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).sort_by("utterance_id")
-    rated = {row["utterance_id"]: row for row in ratings.pooled(paths.LISTENERS, utterances).rated.to_pylist()}
+    pooled = rating_models.pooled(paths.LISTENERS, utterances, config.labels.listeners)
+    rated = {row["utterance_id"]: row for row in pooled.rated.to_pylist()}
     videos = tables.read(paths.VIDEOS, tables.VIDEOS).select(["video_id", "audio_sha256"])
     digests = dict(zip(*videos.to_pydict().values(), strict=True))
     votes = tables.read(paths.VOTES, tables.VOTES).select(["utterance_id", "sentiment", "majority", "weight"])
     voted = {row["utterance_id"]: row for row in votes.to_pylist()}
     utterances = speaker_tables.with_voices(utterances, config.speakers)
     cut = utterances.filter(pc.is_in(utterances["utterance_id"], reader.ids()))
-    source = "model" if config.polarity.combine == "label-model" else "consensus"
+    source = "model" if config.polarity.combine in _MODELS else "consensus"
     rows = [
         {
             **row,

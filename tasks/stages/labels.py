@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from tasks.core import paths, pipeline_file, tables
 from tasks.core.config import Config
 from tasks.core.each import Each
 from tasks.evaluation.scores import Bootstrap
 from tasks.labelling.base import registry
-from tasks.labelling.people import listener_checks, rating_coverage, ratings
+from tasks.labelling.people import listener_checks, rating_coverage, rating_models, ratings
 from tasks.labelling.people.rating_coverage import RatingCoverage
-from tasks.labelling.quality import label_quality, threshold
+from tasks.labelling.quality import combination_file, label_quality, label_rules, threshold
+from tasks.labelling.quality.combination_file import CombinationFile
 from tasks.labelling.quality.label_quality import VotedTexts
 from tasks.labelling.votes import combine, eligibility, vote_columns
 from tasks.labelling.votes.combine import Thresholds
 
+SELECTED_ON = "used to select or train the combination"
 _INELIGIBLE = frozenset(
     {
         eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW,
@@ -37,13 +40,18 @@ def run(config: Config, *, each: Each) -> None:
         config: params.yaml
         each: not used, the stage has no items
     """
-    ids, texts, covered = read(config)
+    ids, texts, covered, combination = read(config)
     settings = config.polarity
     thresholds = Thresholds(settings.min_score, settings.min_probability)
     bootstrap = Bootstrap(config.evaluate.bootstrap, config.evaluate.confidence, config.evaluate.seed)
-    report = label_quality.measured(texts, settings.combine, thresholds, bootstrap)
-    chosen = texts.combined(settings.combine, thresholds)
+    report = label_quality.measured(texts, combination.chosen, thresholds, bootstrap)
+    chosen = texts.combined(combination.chosen, thresholds)
     report["ratings"] = covered.to_dict()
+    report["selection"] = _selection(combination)
+    scored = np.flatnonzero(texts.gold != "").tolist()
+    rules = label_rules.in_use(settings, combination)
+    checked = label_rules.checks(rules, [texts.texts[k] for k in scored], [ids[k] for k in scored])
+    label_rules.mark(report, checked)
     spans = [span for file in ratings.read_folder(paths.LISTENERS) for span in file.spans]
     report["listeners"] = [asdict(check) for check in listener_checks.checked(spans, bootstrap)]
     report["licences"] = {name: registry.licence(name) for name in settings.voters}
@@ -51,55 +59,87 @@ def run(config: Config, *, each: Each) -> None:
         {"utterance_id": ids[k], "heard": str(texts.gold[k]), "label": str(chosen.labels[k])}
         for k in label_quality.disagreements(texts, chosen, config.labels.disagreements).tolist()
     ]
-    report["proposed"] = proposed(texts, config, config.labels.least_coverage)
+    report["proposed"] = proposed(texts, combination.chosen, config, config.labels.least_coverage)
     tables.write_text(paths.LABELS, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     tables.write_text(paths.LABEL_METRICS, json.dumps(label_quality.few(report), indent=2) + "\n")
     tables.write_csv(paths.CURVE, report["curve"] or [dict.fromkeys(("threshold", "coverage", "n", "macro_f1"))])
 
 
-def read(config: Config) -> tuple[Sequence[str], VotedTexts, RatingCoverage]:
-    """Return ids, votes and gold labels of the eligible utterances, and how many of the ratings these cover.
+def _selection(combination: CombinationFile) -> dict[str, Any]:
+    """Return how the combination was chosen, for JSON; the rows' digests stay in its own file."""
+    rows = combination.rows and {name: value for name, value in combination.rows.items() if name != "digests"}
+    fields = {name: getattr(combination, name) for name in ("combine", "chosen", "why", "protocol", "table", "nested")}
+    return {**fields, "rows": rows, "in_words": label_rules.chosen_in_words(combination)}
+
+
+def read(
+    config: Config, *, only_scored: bool = True
+) -> tuple[Sequence[str], VotedTexts, RatingCoverage, CombinationFile]:
+    """Return ids, votes and gold labels of the eligible utterances, the ratings these cover, and the combination.
+
+    Utterances that the combination was selected or trained on have no gold label, unless no others are rated.
 
     Args:
         config: params.yaml
+        only_scored: False: all rated utterances have a gold label
 
     Raises:
         InputError: if a file of ratings is not valid
     """
     utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).sort_by("utterance_id")
-    pooled = ratings.pooled(paths.LISTENERS, utterances)
-    gold = {row["utterance_id"]: ratings.gold_label(row) or "" for row in pooled.rated.to_pylist()}
+    pooled = rating_models.pooled(paths.LISTENERS, utterances, config.labels.listeners)
+    rated = pooled.rated.to_pylist()
+    combination = combination_file.read(paths.COMBINATION)
     votes = tables.read(paths.VOTES, tables.VOTES).sort_by("utterance_id")
     left_out = dict(zip(votes["utterance_id"].to_pylist(), votes["left_out"].to_pylist(), strict=True))
-    ineligible = {utterance_id: why for utterance_id, why in left_out.items() if why in _INELIGIBLE}
-    eligible = np.array([utterance_id not in ineligible for utterance_id in left_out], dtype=bool)
+    unscored = {utterance_id: why for utterance_id, why in left_out.items() if why in _INELIGIBLE}
+    eligible = np.array([utterance_id not in unscored for utterance_id in left_out], dtype=bool)
     texts = utterances.select(["utterance_id", "text", "group", "split", "text_source"]).filter(pa.array(eligible))
     ids: list[str] = texts["utterance_id"].to_pylist()
+    training = np.array([split == "train" for split in texts["split"].to_pylist()], dtype=bool)
+    labels = {row["utterance_id"]: ratings.gold_label(row) or "" for row in rated}
+    gold = np.array([labels.get(utterance_id, "") for utterance_id in ids], dtype=str)
+    if only_scored and combination.rows is not None and (gold[~training] != "").any():
+        # the combination was selected on rated training videos: their scores would be too good
+        unscored |= {ids[k]: SELECTED_ON for k in np.flatnonzero(training & (gold != "")).tolist()}
+        gold[training] = ""
     names = config.polarity.voters
+    polarities = vote_columns.to_matrix(votes["votes"], names)[eligible]
+    chances = vote_columns.to_chances(votes["probabilities"], names)[eligible]
     voted = VotedTexts(
         texts=texts["text"].to_pylist(),
-        polarities=vote_columns.to_matrix(votes["votes"], names)[eligible],
+        polarities=polarities,
         names=names,
-        gold=np.array([gold.get(utterance_id, "") for utterance_id in ids], dtype=str),
+        gold=gold,
         groups=np.array(texts["group"].to_pylist(), dtype=str),
-        training=np.array([split == "train" for split in texts["split"].to_pylist()], dtype=bool),
+        training=training,
         sources=np.array([source or "unknown" for source in texts["text_source"].to_pylist()], dtype=str),
+        stacked=combination.stacked(polarities, chances),
+        chances=chances,
+        rated_shares=_shares(rated, ids),
     )
-    return ids, voted, rating_coverage.coverage(pooled, ineligible)
+    return ids, voted, rating_coverage.coverage(pooled, unscored), combination
 
 
-def proposed(texts: VotedTexts, config: Config, least_coverage: float) -> dict[str, Any] | None:
+def _shares(rated: Sequence[Mapping[str, Any]], ids: Sequence[str]) -> NDArray[np.float64]:
+    """Return the shares of the ratings of utterances that several listeners rated, NaN for others, shape (n, 3)."""
+    of_utterance = {row["utterance_id"]: dict(row["ratings"]) for row in rated if len(row["ratings"]) > 1}
+    return rating_models.shares([of_utterance.get(utterance_id, {}) for utterance_id in ids])
+
+
+def proposed(texts: VotedTexts, how: str, config: Config, least_coverage: float) -> dict[str, Any] | None:
     """Return the threshold with the best macro F1 against listeners, and its expected score on other videos.
 
     Args:
         texts: votes and gold labels
+        how: the combination in use, or a name from `combine.alone`
         config: params.yaml
         least_coverage: share of the texts, 0 to 1, that must keep a label
 
     Returns:
         None if no such threshold leaves a rated text with a label
     """
-    how, settings = config.polarity.combine, config.evaluate
+    settings = config.evaluate
     combination = texts.combined(how, Thresholds(0.0, 0.0))
     certain = combine.certainty(combination, how)
     bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
@@ -108,7 +148,7 @@ def proposed(texts: VotedTexts, config: Config, least_coverage: float) -> dict[s
     if best is None:
         return None
     return {
-        "parameter": "min_score" if combine.SCORED[how] else "min_probability",
+        "parameter": "min_score" if combine.SCORED[combine.combination_of(how)] else "min_probability",
         "value": threshold.setting(certain, best),
         "coverage": best.coverage,
         "n": best.n,

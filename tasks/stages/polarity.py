@@ -24,6 +24,10 @@ from tasks.labelling.base import registry, video_texts
 from tasks.labelling.base.video_texts import VideoTexts
 from tasks.labelling.base.vote import CastVotes
 from tasks.labelling.base.voter_input import VoterInput, primary
+from tasks.labelling.people import rating_models, ratings
+from tasks.labelling.quality import combination_file, rated_texts
+from tasks.labelling.quality.combination_file import CombinationFile, RatedRows
+from tasks.labelling.quality.selection import RatedVotes
 from tasks.labelling.votes import combine, eligibility, hedges, vote_columns
 from tasks.media.voices import speaker_tables
 from tasks.text.words import ENGLISH, without_stop_words
@@ -109,6 +113,8 @@ def polarity_one(item: VideoTexts, settings: VotingSettings) -> Result:
 def run(config: Config, *, each: Each) -> None:
     """Vote and write `data/polarity/votes.parquet`: all votes, the combined label, and the reason for no label.
 
+    `data/polarity/combination.json` states the combination in use, and the rated rows it was chosen or trained on.
+
     Args:
         config: params.yaml
         each: maps `polarity_one` over the videos
@@ -120,7 +126,10 @@ def run(config: Config, *, each: Each) -> None:
     needed = registry.needs_of(settings.voters)
     items = video_texts.items(utterances, _sounds(needed), needed)
     cast_votes = collect(each(Work("polarity", polarity_one, settings, _VOTES), items), _VOTES)
-    tables.write(_decided(cast_votes.rows.sort_by("utterance_id"), utterances, config), paths.VOTES, tables.VOTES)
+    votes = cast_votes.rows.sort_by("utterance_id")
+    combination = combination_file.made(config.polarity.combine, _rated(votes, utterances, config))
+    tables.write_text(paths.COMBINATION, combination_file.text(combination))
+    tables.write(_decided(votes, utterances, combination, config), paths.VOTES, tables.VOTES)
     write_rejects("polarity", [*cast_votes.rejects, *refused])
 
 
@@ -136,7 +145,38 @@ def _sounds(needed: registry.VoterNeeds) -> dict[str, tuple[str, str]]:
     return {row["video_id"]: (row["audio"], row["audio_sha256"]) for row in videos}
 
 
-def _decided(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> pa.Table:
+def _rated(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> RatedRows | None:
+    """Return the rated utterances of training videos and the rated texts of the project; None if they are not needed.
+
+    Test videos are left out: the labels are scored on them.
+    """
+    if config.polarity.combine not in combination_file.TRAINED:
+        return None
+    pooled = rating_models.pooled(paths.LISTENERS, utterances, config.labels.listeners).rated.to_pylist()
+    gold = {row["utterance_id"]: ratings.gold_label(row) for row in pooled}
+    columns = utterances.select(["utterance_id", "split", "group", "text"]).to_pydict().values()
+    rows = list(enumerate(zip(*columns, strict=True)))
+    chosen = [(k, gold[row[0]], row[2], row[3]) for k, row in rows if row[1] == "train" and gold.get(row[0])]
+    names = config.polarity.voters
+    taken = cast_votes.take(pa.array([k for k, *_ in chosen], pa.int64()))
+    own = RatedVotes(
+        names,
+        vote_columns.to_matrix(taken["votes"], names),
+        vote_columns.to_chances(taken["probabilities"], names),
+        np.array([label for _, label, _, _ in chosen], dtype=str),
+        np.array([group for *_, group, _ in chosen], dtype=str),
+    )
+    spoken = RatedRows(own, [text for *_, text in chosen], np.full(len(chosen), "listeners"))
+    files = rated_texts.in_folder(paths.RATED)
+    if files is None:
+        return spoken
+    polarities, chances = vote_columns.side_by_side(cast(files.texts, voting_settings(config.polarity)).values())
+    sources = np.array([group.partition("/")[0] for group in files.groups.tolist()], dtype=str)
+    read = RatedRows(RatedVotes(names, polarities, chances, files.labels, files.groups), files.texts, sources)
+    return spoken.followed_by(read)
+
+
+def _decided(cast_votes: pa.Table, utterances: pa.Table, combination: CombinationFile, config: Config) -> pa.Table:
     """Return the table of votes; utterances that are not eligible keep their votes and score, without a label."""
     ineligible = eligibility.left_out(utterances, config.eligibility)
     # fit a label model on the training split only: votes on test videos must not influence it
@@ -145,21 +185,23 @@ def _decided(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> pa.T
     settings = config.polarity
     votes = vote_columns.to_matrix(cast_votes["votes"], settings.voters)
     thresholds = combine.Thresholds(settings.min_score, settings.min_probability)
-    combination = combine.combined(votes, settings.combine, thresholds, eligible & (split == "train"))
+    stacked = combination.stacked(votes, vote_columns.to_chances(cast_votes["probabilities"], settings.voters))
+    everything = combine.Votes(settings.voters, votes, stacked, eligible & (split == "train"))
+    decided = everything.combined(combination.chosen, thresholds)
     majority = combine.combined(votes, "majority", combine.Thresholds(0.0, 0.0))
-    reasons = np.where(eligible, combination.left_out, np.array([why or "" for why in ineligible], dtype=str))
-    labelled = eligible & (combination.labels != "")
+    reasons = np.where(eligible, decided.left_out, np.array([why or "" for why in ineligible], dtype=str))
+    labelled = eligible & (decided.labels != "")
     columns: dict[str, Any] = {
         "utterance_id": cast_votes["utterance_id"],
         "votes": cast_votes["votes"],
         "probabilities": cast_votes["probabilities"],
-        "score": pa.array(combination.scores, from_pandas=True),
-        "sentiment": pa.array(combination.labels.tolist(), mask=~labelled),
+        "score": pa.array(decided.scores, from_pandas=True),
+        "sentiment": pa.array(decided.labels.tolist(), mask=~labelled),
         "left_out": pa.array(reasons.tolist(), mask=reasons == ""),
         "majority": pa.array(majority.labels.tolist(), mask=majority.labels == ""),
-        "weight": pa.array(combination.weights, mask=~labelled),
+        "weight": pa.array(decided.weights, mask=~labelled),
     }
-    probabilities = combination.probabilities
+    probabilities = decided.probabilities
     columns |= {name: pa.array(probabilities[:, k], from_pandas=True) for k, name in enumerate(tables.SENTIMENTS)}
     return pa.table(columns).cast(tables.VOTES)
 

@@ -17,6 +17,7 @@ from tasks.core import config, paths, tables
 from tasks.core.config import Config, Corpus, Experiment, Extraction
 from tasks.core.tables import SENTIMENTS
 from tasks.features.base import store
+from tasks.labelling.quality import combination_file
 
 RATE_HZ = 16_000
 TEXT = "several words that someone once said about nothing"
@@ -79,6 +80,7 @@ def captioned(project: Path) -> Callable[..., None]:
         for row in votes:
             row["votes"] = list(row["votes"].items())
         tables.write(tables.from_rows(votes, tables.VOTES), paths.VOTES, tables.VOTES)
+        tables.write_text(paths.COMBINATION, combination_file.text(combination_file.made("consensus", None)))
 
     return write
 

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from tasks.labelling.quality.threshold import ThresholdPoint
 
 _NOTHING = "–"
+RECALL, PRECISION = "recall %\nneg neu pos", "precision %\nneg neu pos"
+MARK = "*"
+MARKED = "* too good: on rows that it was chosen or trained on."
 _BOUNDS = ("value", "low", "high")
+_SOFT = ("jensen_shannon", "calibration_error")
 _MOST_POINTS = 12
 
 
@@ -27,6 +31,8 @@ def quality(report: Mapping[str, Any]) -> None:
     console = Console()
     console.print(_voters(report))
     console.print(_combinations(report))
+    if report["soft"]:
+        console.print(_soft(report))
     for mark in report["marks"]:
         right = ", ".join(f"{escape(name)} {_share(value)}" for name, value in mark["right"].items())
         console.print(f"  Accuracy with {escape(mark['mark'])} ({mark['n']} texts): {right}")
@@ -38,11 +44,90 @@ def quality(report: Mapping[str, Any]) -> None:
         console.print(escape(report["ratings"]["in_words"]))
     if not report["n_heard"]:
         console.print("There are no ratings to score against. Collect some with undertone annotate to see scores here.")
-        return
-    console.print(
-        f"Scores on {report['n_heard']} texts of {report['n_groups_heard']} groups; {report['confidence']:.0%} "
-        "intervals, bootstrap over groups. Everywhere: a missing label counts as neutral."
-    )
+    else:
+        console.print(
+            f"Scores on {report['n_heard']} texts of {report['n_groups_heard']} groups; {report['confidence']:.0%} "
+            "intervals, bootstrap over groups. Everywhere: a missing label counts as neutral."
+        )
+    _chosen_on(report, console)
+
+
+def audit(report: Mapping[str, Any]) -> bool:
+    """Print the rules that the labels depend on, and the scored rows that they were chosen on.
+
+    Args:
+        report: from the stage `labels`
+
+    Returns:
+        whether a rule was chosen on scored rows
+    """
+    console = Console()
+    if "selection" in report:
+        console.print(escape(report["selection"]["in_words"]))
+    if not report["rules"]:
+        console.print("No rule in use was tuned, selected or trained on rated rows.")
+    for rule in report["rules"]:
+        console.print(f"{'violation: ' if rule['same'] else ''}{escape(rule['in_words'])}.")
+        for name in rule["same"]:
+            console.print(f"  {escape(name)}", soft_wrap=True)
+    violated = [rule for rule in report["rules"] if rule["same"]]
+    if not violated:
+        console.print(f"{report['n_heard']} scored rows: no rule in use was chosen on any of them.")
+    return bool(violated)
+
+
+def _chosen_on(report: Mapping[str, Any], console: Console) -> None:
+    """Print which rows were used for selection, and the cross-validated scores of a selected combination."""
+    if "selection" in report:
+        console.print(escape(report["selection"]["in_words"]))
+        if report["selection"]["table"]:
+            console.print(_cross_validated(report["selection"]))
+    elif report.get("cross_validated"):
+        console.print(
+            "stacking: every text by a model that was not trained on its group. selected: the combination with the "
+            "best score in folds of the other groups. Nothing else was chosen on these texts."
+        )
+    else:
+        console.print("Nothing was chosen on these texts.")
+    rules = report.get("rules", ())
+    for rule in rules:
+        console.print(f"{escape(rule['in_words'][0].upper() + rule['in_words'][1:])}.")
+    if any(rule["same"] for rule in rules):
+        console.print(MARKED)
+
+
+def _cross_validated(selection: Mapping[str, Any]) -> Table:
+    table = Table(title=f"Candidates, cross-validated: {selection['protocol']}")
+    for name in ("labels", RECALL, PRECISION, "macro F1"):
+        table.add_column(name, justify="left" if name == "labels" else "right", no_wrap=True)
+    rows = [
+        *selection["table"],
+        *([{"name": "the selection itself", **selection["nested"]}] if selection["nested"] else []),
+    ]
+    for row in rows:
+        chosen = ", chosen" if row["name"] == selection["chosen"] else ""
+        shares = (by_class(row["per_class"], name) for name in ("recall", "precision"))
+        table.add_row(f"{escape(row['name'])}{chosen}", *shares, _score(row))
+    return table
+
+
+def _soft(report: Mapping[str, Any]) -> Table:
+    table = Table(title=f"Against the shares of the ratings, {report['soft'][0]['n']} texts with several raters")
+    for name in ("labels", "Jensen–Shannon\ndistance", "calibration\nerror"):
+        table.add_column(name, justify="left" if name == "labels" else "right", no_wrap=True)
+    for row in report["soft"]:
+        table.add_row(escape(row["name"]), *(_with_bounds(*(row[key][b] for b in _BOUNDS)) for key in _SOFT))
+    return table
+
+
+def by_class(per_class: Mapping[str, Mapping[str, float]], name: str) -> str:
+    """Return recall or precision of negative, neutral and positive in per cent, such as "70  43  87".
+
+    Args:
+        per_class: class to scores
+        name: `recall` or `precision`
+    """
+    return " ".join(f"{per_class[label][name] * 100:3.0f}" for label in ("negative", "neutral", "positive"))
 
 
 def proposal(points: Sequence[ThresholdPoint], proposed: Mapping[str, Any]) -> None:
@@ -130,13 +215,14 @@ def _learned_scores(fields: Mapping[str, Any]) -> Table:
 
 def _voters(report: Mapping[str, Any]) -> Table:
     table = Table(title=f"Voters, {report['n']} texts")
-    for name in ("voter", "votes", "polar", "conflict", "n", "accuracy", "macro F1"):
+    for name in ("voter", "votes", "n", RECALL, PRECISION, "macro F1"):
         table.add_column(name, justify="left" if name == "voter" else "right", no_wrap=name != "voter")
     for voter in report["voters"]:
         gold = voter["gold"]
-        shares = (_share(voter[key]) for key in ("coverage", "polar", "conflict"))
-        scores = (str(gold["n"]), _score(gold, "accuracy"), _score(gold)) if gold else (_NOTHING,) * 3
-        table.add_row(escape(voter["name"]), *shares, *scores)
+        mark = MARK if voter["too_good"] else ""
+        shares = [by_class(gold["per_class"], name) for name in ("recall", "precision")] if gold else [_NOTHING] * 2
+        n, score = (str(gold["n"]), _score(gold, mark)) if gold else (_NOTHING, _NOTHING)
+        table.add_row(escape(voter["name"]), _share(voter["coverage"]), n, *shares, score)
     return table
 
 
@@ -146,14 +232,17 @@ def _combinations(report: Mapping[str, Any]) -> Table:
     best = next((row["gain"]["over"] for row in report["combinations"] if row["gain"]), None)
     table = Table(title="Labels from the votes")
     gain = f"macro F1\nover {escape(best)}" if best else "gain"
-    for name in ("labels", "macro F1\nlabelled", "macro F1\neverywhere", "accuracy\neverywhere", gain):
+    for name in ("labels", RECALL, PRECISION, "macro F1\neverywhere", "macro F1\nlabelled", gain):
         table.add_column(name, justify="left" if name == "labels" else "right", no_wrap=True)
     for row in report["combinations"]:
+        mark = MARK if row["too_good"] else ""
+        everywhere = row["everywhere"]["per_class"]
         table.add_row(
-            f"{row['name']}\n{_share(row['coverage'])}{', used' if row['used'] else ''}",
-            _score(row["covered"]),
-            _score(row["everywhere"]),
-            _score(row["everywhere"], "accuracy"),
+            f"{escape(row['name'])}\n{_share(row['coverage'])}{', used' if row['used'] else ''}",
+            by_class(everywhere, "recall"),
+            by_class(everywhere, "precision"),
+            _score(row["everywhere"], mark),
+            _score(row["covered"], mark),
             _with_bounds(*(row["gain"][key] for key in _BOUNDS), signed=True) if row["gain"] else _NOTHING,
         )
     return table
@@ -168,16 +257,18 @@ def _coverages(report: Mapping[str, Any]) -> Table:
     return table
 
 
-def _score(scores: Mapping[str, Any] | None, name: str = "macro_f1") -> str:
-    return _NOTHING if scores is None else _with_bounds(*(scores[name][key] for key in _BOUNDS))
+def _score(scores: Mapping[str, Any] | None, mark: str = "") -> str:
+    return _NOTHING if scores is None else _with_bounds(*(scores["macro_f1"][key] for key in _BOUNDS), mark=mark)
 
 
-def _with_bounds(value: float | None, low: float | None, high: float | None, *, signed: bool = False) -> str:
+def _with_bounds(
+    value: float | None, low: float | None, high: float | None, *, signed: bool = False, mark: str = ""
+) -> str:
     if value is None:
         return _NOTHING
     form = "+.3f" if signed else ".3f"
     bounds = "" if low is None or high is None else f"\n{low:{form}}{' to ' if signed else '–'}{high:{form}}"
-    return f"{value:{form}}{bounds}"
+    return f"{value:{form}}{mark}{bounds}"
 
 
 def _share(value: float | None) -> str:

@@ -66,13 +66,20 @@ def agreement(published: PublishedAgreement) -> None:
         published: the scores
     """
     table = Table(title=f"{escape(published.file)}: against the majority of listeners")
-    for name in ("labels", "n", f"macro F1 ({published.confidence:.0%} interval)", "precision", "recall"):
-        table.add_column(name, justify="left" if name == "labels" else "right")
+    macro_f1 = f"macro F1\n({published.confidence:.0%} interval)"
+    for name in ("labels", "n", labels.RECALL, labels.PRECISION, macro_f1):
+        table.add_column(name, justify="left" if name == "labels" else "right", no_wrap=name != "labels")
     for row in published.rows:
-        bounds = "" if row.low is None or row.high is None else f" ({row.low:.3f} to {row.high:.3f})"
-        table.add_row(row.label, str(row.n), f"{row.macro_f1:.3f}{bounds}", f"{row.precision:.3f}", f"{row.recall:.3f}")
+        bounds = "" if row.low is None or row.high is None else f"\n{row.low:.3f}–{row.high:.3f}"
+        mark = labels.MARK if row.chosen_on else ""
+        shares = (labels.by_class(row.by_class, name) for name in ("recall", "precision"))
+        table.add_row(row.label, str(row.n), *shares, f"{row.macro_f1:.3f}{mark}{bounds}")
     console = Console()
     console.print(table)
+    for sentence in published.rules:
+        console.print(escape(sentence[0].upper() + sentence[1:] + "."))
+    if any(row.chosen_on for row in published.rows):
+        console.print(labels.MARKED)
     labels.thresholds("Scores by threshold on the mean vote, without hedges", published.curve)
     listeners = published.listeners
     console.print(f"Listeners: {listeners.ties} rows without a majority")

@@ -10,17 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core import tables
-from tasks.evaluation import scores
+from tasks.evaluation import scores, soft_labels
 from tasks.evaluation.scores import Bootstrap
 from tasks.evaluation.splits import Labels
 from tasks.labelling.quality import error_analysis, phenomena, threshold
 from tasks.labelling.votes import combine
-from tasks.labelling.votes.combine import Combination, Combined, Polarities, Thresholds
+from tasks.labelling.votes.combine import Combined, Polarities, Thresholds
 
 _NONE = ""
+NESTED = "selected"
+"""Name of the labels by a combination that was selected in nested folds."""
+_SURELY_NEUTRAL = np.array([0.0, 1.0, 0.0])
 _MIN_TEXTS = 20
 """Least number of rated texts with a mark; an accuracy on fewer is too uncertain to report."""
-_SCORE_KEYS = ("n", *scores.NAMES)
+_SCORE_KEYS = ("n", *scores.NAMES, "per_class")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,10 @@ class VotedTexts:
         groups: video, article or dialogue of every text, shape (n_texts,)
         training: texts that a label model is fitted to, shape (n_texts,)
         sources: where each text comes from, such as `manual` or `recognised`, shape (n_texts,); None: not known
+        stacked: probabilities by a stacked model, NaN where there are none, shape (n_texts, 3); None: no such model
+        nested: labels by a combination that was selected without the text's group, shape (n_texts,); None: no such
+        chances: probabilities by voter, NaN where it has none, shape (n_texts, n_voters, 3); None: no voter has any
+        rated_shares: shares of the ratings of texts that several people rated, NaN for others, shape (n_texts, 3)
     """
 
     texts: Sequence[str]
@@ -44,23 +51,36 @@ class VotedTexts:
     groups: Labels
     training: NDArray[np.bool_]
     sources: Labels | None = None
+    stacked: NDArray[np.float64] | None = None
+    nested: Labels | None = None
+    chances: NDArray[np.float64] | None = None
+    rated_shares: NDArray[np.float64] | None = None
 
-    def combined(self, how: Combination, thresholds: Thresholds) -> Combined:
+    def combined(self, how: str, thresholds: Thresholds) -> Combined:
         """Combine the votes to labels.
 
         Args:
-            how: the combination
+            how: the combination, or a name from `combine.alone`
             thresholds: conditions for a label
         """
-        return combine.combined(self.polarities, how, thresholds, self.training)
+        return combine.Votes(self.names, self.polarities, self.stacked, self.training).combined(how, thresholds)
+
+    def combinations(self, used: str) -> tuple[str, ...]:
+        """Return the combinations that can be scored, and the labels in use.
+
+        Args:
+            used: the combination in use, or a name from `combine.alone`
+        """
+        names = (*combine.UNTRAINED, "stacking") if self.stacked is not None else combine.UNTRAINED
+        return names if used in names else (*names, used)
 
 
-def measured(texts: VotedTexts, how: Combination, thresholds: Thresholds, bootstrap: Bootstrap) -> dict[str, Any]:
+def measured(texts: VotedTexts, how: str, thresholds: Thresholds, bootstrap: Bootstrap) -> dict[str, Any]:
     """Return all statistics of voters and labels.
 
     Args:
         texts: votes and gold labels
-        how: the combination in use
+        how: the combination in use, or a name from `combine.alone`
         thresholds: conditions for its labels
         bootstrap: settings of the intervals, over groups
     """
@@ -78,7 +98,8 @@ def measured(texts: VotedTexts, how: Combination, thresholds: Thresholds, bootst
             {"first": first, "second": second, "value": value}
             for (first, second), value in error_analysis.correlations(texts.polarities, texts.names).items()
         ],
-        "combinations": [_combination(texts, which, how, thresholds, bootstrap) for which in combine.SCORED],
+        "combinations": list(_combinations(texts, how, thresholds, bootstrap)),
+        "soft": list(_soft(texts, how, bootstrap)),
         "by_source": list(_by_source(texts, chosen, bootstrap)),
         "contradicted": int(combine.contradicted(votes, chosen.labels).sum()),
         "coverage": float((chosen.labels != _NONE).mean()) if len(texts.texts) else 0.0,
@@ -102,7 +123,7 @@ def few(report: Mapping[str, Any]) -> dict[str, float | None]:
     return {name: None if value is None else round(value, 4) for name, value in values.items()} | {"n": used["n"]}
 
 
-def curve(texts: VotedTexts, how: Combination, bootstrap: Bootstrap) -> list[threshold.ThresholdPoint]:
+def curve(texts: VotedTexts, how: str, bootstrap: Bootstrap) -> list[threshold.ThresholdPoint]:
     """Return coverage and macro F1 over the threshold of a combination.
 
     Args:
@@ -149,8 +170,49 @@ def _marks(texts: VotedTexts) -> list[dict[str, Any]]:
     return report
 
 
+def _combinations(
+    texts: VotedTexts, used: str, thresholds: Thresholds, bootstrap: Bootstrap
+) -> Iterator[dict[str, Any]]:
+    for which in texts.combinations(used):
+        yield _combination(texts, which, used, thresholds, bootstrap)
+    if texts.nested is not None:
+        rated = texts.gold != _NONE
+        scored = _scored(texts, texts.nested, rated, bootstrap)
+        gain = _gain(texts, texts.nested, rated, bootstrap)
+        marks = {"name": NESTED, "used": False, "too_good": False}
+        yield {**marks, "coverage": 1.0, "covered": scored, "everywhere": scored, "gain": gain}
+
+
+def _soft(texts: VotedTexts, used: str, bootstrap: Bootstrap) -> Iterator[dict[str, Any]]:
+    """Yield how near each voter's and combination's probabilities are to the shares of several people's ratings.
+
+    A voter without probabilities, or without a vote, counts as sure of the class of its sign, or of neutral.
+    """
+    if texts.rated_shares is None:
+        return
+    several = ~np.isnan(texts.rated_shares).any(axis=1) & (texts.gold != _NONE)
+    if not several.any():
+        return
+    systems = {name: _voter_shares(texts, k) for k, name in enumerate(texts.names)}
+    for which in texts.combinations(used):
+        systems[which] = texts.combined(which, Thresholds(0.0, 0.0)).probabilities
+    for name, shares in systems.items():
+        sure = np.where(np.isnan(shares), _SURELY_NEUTRAL, shares)[several]
+        rated, groups = texts.rated_shares[several], texts.groups[several]
+        yield {"name": name, "used": name == used, **soft_labels.summary(sure, rated, groups, bootstrap)}
+
+
+def _voter_shares(texts: VotedTexts, k: int) -> NDArray[np.float64]:
+    votes = combine.labels_of(texts.polarities[:, k])
+    signs = np.stack([votes == label for label in tables.SENTIMENTS], axis=1).astype(np.float64)
+    signs[votes == _NONE] = np.nan
+    if texts.chances is None:
+        return signs
+    return np.where(np.isnan(texts.chances[:, k]), signs, texts.chances[:, k])
+
+
 def _combination(
-    texts: VotedTexts, which: Combination, used: Combination, thresholds: Thresholds, bootstrap: Bootstrap
+    texts: VotedTexts, which: str, used: str, thresholds: Thresholds, bootstrap: Bootstrap
 ) -> dict[str, Any]:
     """Return a combination's scores on the labels it gives, and on all rated texts with missing labels as neutral.
 
@@ -168,6 +230,7 @@ def _combination(
     return {
         "name": which,
         "used": which == used,
+        "too_good": False,
         "coverage": float((combination.labels != _NONE).mean()) if combination.labels.size else 0.0,
         "covered": _scored(texts, combination.labels, covered, bootstrap),
         "everywhere": _scored(texts, everywhere, rated, bootstrap),
@@ -196,7 +259,7 @@ def _voters(texts: VotedTexts, bootstrap: Bootstrap) -> list[error_analysis.Vote
 
 
 def _voter(statistics: error_analysis.VoterStatistics) -> dict[str, Any]:
-    report = asdict(statistics)
+    report = {**asdict(statistics), "too_good": False}
     report["gold"] = None if statistics.gold is None else {key: statistics.gold[key] for key in _SCORE_KEYS}
     report["by_group"] = [
         {"group": group, "accuracy": accuracy, "n": n} for group, (accuracy, n) in sorted(statistics.by_group.items())

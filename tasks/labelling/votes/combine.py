@@ -1,13 +1,14 @@
-"""Combination of several votes on a text to one label: consensus (the source's), mean, majority, or label model.
+"""Combination of several votes on a text to one label: consensus (the source's), mean, majority, models, or stacking.
 
 The label model (Dawid & Skene 1979, Applied Statistics 28) weighs voters by their agreement with each other, per class,
-and gives a probability of each class. It uses nothing but the votes, so voters with the same errors outweigh a better
-one: the majority is always reported next to it, and labels that contradict all voters are counted.
+and gives a probability of each class; MACE (Hovy et al. 2013) does so with one number per voter. They use nothing but
+the votes, so voters with the same errors outweigh a better one: the majority is always reported next to them, and
+labels that contradict all voters are counted. Stacking (`tasks.labelling.votes.stacking`) is trained on rated texts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -17,26 +18,31 @@ from numpy.typing import NDArray
 
 from tasks.core import tables
 from tasks.evaluation.splits import Labels
+from tasks.labelling.votes import annotator_models
+from tasks.labelling.votes.annotator_models import Annotations
 
-Combination = Literal["consensus", "mean", "majority", "label-model"]
+Combination = Literal["consensus", "mean", "majority", "label-model", "mace", "stacking"]
 SCORED: Mapping[Combination, bool] = MappingProxyType(
-    {"consensus": True, "mean": True, "majority": False, "label-model": False}
+    {"consensus": True, "mean": True, "majority": False, "label-model": False, "mace": False, "stacking": False}
 )
 """Whether a combination keeps labels by the magnitude of the mean vote (`min_score`) or by the label's probability
 (`min_probability`)."""
+_ALONE = " alone"
+UNTRAINED: tuple[Combination, ...] = ("consensus", "mean", "majority", "label-model", "mace")
+"""Combinations that need no rated texts."""
 DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "consensus": "the consensus of",
         "mean": "the sign of the mean vote of",
         "majority": "the majority of",
         "label-model": "the likeliest label by a model of the votes of",
+        "mace": "the likeliest label by MACE, a model of the votes of",
+        "stacking": "the likeliest label by a regression on the votes of",
+        "selected": "the label by the combination selected on rated texts from the votes of",
     }
 )
 """Definition of a label, to be followed by the voters' names."""
 DIFFER, WEAK, TIE, UNSURE, NO_VOTE = REASONS = ("votes differ", "weak score", "votes tie", "too unsure", "no vote")
-_ITERATIONS, _CONVERGED = 200, 1e-6
-_SMOOTHING = 1e-10
-"""Added to relative frequencies: an event that did not occur must not get probability 0."""
 _TOLERANCE = 1e-9
 
 Polarities = NDArray[np.float64]
@@ -79,6 +85,33 @@ class Thresholds:
     min_probability: float
 
 
+def alone(voter: str) -> str:
+    """Return the name of the labels that are a single voter's votes.
+
+    Args:
+        voter: its name
+    """
+    return voter + _ALONE
+
+
+def voter_of(how: str) -> str | None:
+    """Return the voter whose votes are the labels, None for a combination.
+
+    Args:
+        how: a combination, or a name from `alone`
+    """
+    return how.removesuffix(_ALONE) if how.endswith(_ALONE) else None
+
+
+def combination_of(how: str) -> Combination:
+    """Return the combination that makes the labels; a single voter's are the sign of the mean of one vote.
+
+    Args:
+        how: a combination, or a name from `alone`
+    """
+    return "mean" if voter_of(how) is not None else next(name for name in SCORED if name == how)
+
+
 def labels_of(polarities: NDArray[np.float64]) -> Labels:
     """Return the sign of votes as a label: negative, neutral, positive, or "" for NaN.
 
@@ -89,8 +122,40 @@ def labels_of(polarities: NDArray[np.float64]) -> Labels:
     return np.where(np.isnan(polarities), "", signs)
 
 
+@dataclass(frozen=True)
+class Votes:
+    """All votes on texts, as arrays.
+
+    Args:
+        names: the voters, shape (n_voters,)
+        polarities: NaN where a voter abstains, shape (n_texts, n_voters)
+        stacked: probabilities by a stacked model, NaN without votes, shape (n_texts, 3); None: there is no such model
+        training: texts that a model of the votes is fitted to, shape (n_texts,); None: all
+    """
+
+    names: Sequence[str]
+    polarities: Polarities
+    stacked: NDArray[np.float64] | None = None
+    training: NDArray[np.bool_] | None = None
+
+    def combined(self, how: str, thresholds: Thresholds) -> Combined:
+        """Combine the votes to labels.
+
+        Args:
+            how: a combination, or a name from `alone`
+            thresholds: conditions for a label
+        """
+        voter = voter_of(how)
+        polarities = self.polarities if voter is None else self.polarities[:, [list(self.names).index(voter)]]
+        return combined(polarities, combination_of(how), thresholds, self.training, self.stacked)
+
+
 def combined(
-    polarities: Polarities, how: Combination, thresholds: Thresholds, training: NDArray[np.bool_] | None = None
+    polarities: Polarities,
+    how: Combination,
+    thresholds: Thresholds,
+    training: NDArray[np.bool_] | None = None,
+    stacked: NDArray[np.float64] | None = None,
 ) -> Combined:
     """Combine votes to labels.
 
@@ -98,15 +163,16 @@ def combined(
         polarities: votes, NaN where a voter abstains, shape (n_texts, n_voters)
         how: `consensus` (Source, section 4.3.4): all votes agree in sign, or all are zero, and the mean's magnitude
             exceeds the threshold unless it is zero; `mean`: sign of the mean; `majority`: most frequent sign;
-            `label-model`: most probable class by Dawid & Skene
+            `label-model`, `mace`: most probable class by Dawid & Skene or MACE; `stacking`: by `stacked`
         thresholds: conditions for a label
-        training: texts that a label model is fitted to, shape (n_texts,); None: all
+        training: texts that a model of the votes is fitted to, shape (n_texts,); None: all
+        stacked: probabilities by a stacked model, NaN without votes, shape (n_texts, 3); `stacking` needs them
     """
     votes = labels_of(polarities)
     n_votes = (votes != "").sum(axis=1)
     totals = np.nansum(polarities, axis=1)
     means = np.divide(totals, n_votes, out=np.full(len(votes), np.nan), where=n_votes > 0)
-    shares = label_model(votes, training) if how == "label-model" else _shares_of(votes)
+    shares = _shares(votes, how, training, stacked)
     if SCORED[how]:
         labels = labels_of(means)
         reasons = np.where((labels != "neutral") & (np.abs(means) <= thresholds.min_score), WEAK, "")
@@ -119,21 +185,33 @@ def combined(
     return Combined(np.where(reasons == "", labels, ""), means, shares, reasons)
 
 
-def certainty(combination: Combined, how: Combination) -> NDArray[np.float64]:
+def certainty(combination: Combined, how: str) -> NDArray[np.float64]:
     """Return the quantity that a threshold applies to: magnitude of the mean vote, or probability of the label.
 
     With a threshold on the mean vote neutral labels get infinity, since no such threshold removes them.
 
     Args:
         combination: labels from `combined`
-        how: the combination they are from
+        how: the combination they are from, or a name from `alone`
 
     Returns:
         NaN where there is no label, shape (n_texts,)
     """
-    if not SCORED[how]:
+    if not SCORED[combination_of(how)]:
         return combination.weights
     return np.where(combination.labels == "neutral", np.inf, np.abs(combination.scores))
+
+
+def _shares(
+    votes: Labels, how: Combination, training: NDArray[np.bool_] | None, stacked: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    if how == "stacking":
+        if stacked is None:
+            raise ValueError("stacking needs the probabilities of a stacked model")
+        return stacked
+    if how == "mace":
+        return annotator_models.mace(_annotations(votes, training))
+    return label_model(votes, training) if how == "label-model" else _shares_of(votes)
 
 
 def _shares_of(votes: Labels) -> NDArray[np.float64]:
@@ -154,17 +232,14 @@ def label_model(votes: Labels, training: NDArray[np.bool_] | None = None) -> NDA
     Returns:
         NaN without votes, shape (n_texts, 3)
     """
-    # texts with the same votes form one pattern: a million texts then cost as much as a few hundred
-    patterns, pattern_of, counts = np.unique(votes, axis=0, return_inverse=True, return_counts=True)
-    pattern_of = pattern_of.reshape(-1)
-    one_hot = np.stack([patterns == label for label in tables.SENTIMENTS], axis=2).astype(np.float64)
-    any_vote = one_hot.any(axis=(1, 2))
-    probabilities = np.full((len(patterns), len(tables.SENTIMENTS)), np.nan)
-    fitted_to = counts if training is None else np.bincount(pattern_of[training], minlength=len(patterns))
-    if any_vote.any():
-        weights = fitted_to if fitted_to[any_vote].any() else counts
-        probabilities[any_vote] = _dawid_skene(one_hot[any_vote], weights[any_vote].astype(np.float64))
-    return probabilities[pattern_of]
+    return annotator_models.dawid_skene(_annotations(votes, training))
+
+
+def _annotations(votes: Labels, training: NDArray[np.bool_] | None) -> Annotations:
+    codes = np.full(votes.shape, -1)
+    for k, label in enumerate(tables.SENTIMENTS):
+        codes[votes == label] = k
+    return Annotations(codes, len(tables.SENTIMENTS), training)
 
 
 def contradicted(votes: Labels, labels: Labels) -> NDArray[np.bool_]:
@@ -186,32 +261,3 @@ def _most_probable(shares: NDArray[np.float64], min_probability: float) -> tuple
     labels = np.array(tables.SENTIMENTS)[probabilities.argmax(axis=1)]
     tied = (probabilities >= best[:, None] - _TOLERANCE).sum(axis=1) > 1
     return labels, np.where(tied, TIE, np.where(best < min_probability - _TOLERANCE, UNSURE, ""))
-
-
-def _dawid_skene(one_hot: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return each class's probability for each pattern of votes.
-
-    Dawid & Skene (1979), section 4. Start from the shares of votes; alternate the M step (voters' confusion matrices
-    and class shares, equations 2.3 and 2.4) and the E step (class probabilities of each text, equation 2.5).
-
-    Args:
-        one_hot: 1 where a voter votes for a class, shape (n_patterns, n_voters, n_classes)
-        counts: number of texts with each pattern that the model is fitted to, shape (n_patterns,)
-
-    Returns:
-        shape (n_patterns, n_classes)
-    """
-    likely: NDArray[np.float64] = one_hot.sum(axis=1)
-    likely /= likely.sum(axis=1, keepdims=True)
-    for _ in range(_ITERATIONS):
-        weighed = likely * counts[:, None]
-        confused = np.einsum("pc,pvk->vck", weighed, one_hot) + _SMOOTHING
-        confused /= confused.sum(axis=2, keepdims=True)
-        shares = weighed.sum(axis=0) / counts.sum() + _SMOOTHING
-        log = np.log(shares) + np.einsum("pvk,vck->pc", one_hot, np.log(confused))
-        # subtract the maximum before exp: products of many small probabilities would underflow
-        before, likely = likely, np.exp(log - log.max(axis=1, keepdims=True))
-        likely /= likely.sum(axis=1, keepdims=True)
-        if np.abs(likely - before).max() < _CONVERGED:
-            break
-    return likely

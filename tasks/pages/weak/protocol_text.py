@@ -27,6 +27,21 @@ _COMBINED = {
         "The most probable sentiment by a Dawid–Skene model, fitted to the votes on training videos, if its "
         "probability is {min_probability:g} or more. In training, a label is weighted by its probability."
     ),
+    "mace": (
+        "The most probable sentiment by MACE, a model of voters that copy the true sentiment or ignore the text, "
+        "fitted to the votes on training videos, if its probability is {min_probability:g} or more. In training, a "
+        "label is weighted by its probability."
+    ),
+    "stacking": (
+        "The most probable sentiment by a logistic regression on the votes, trained on rated texts and on rated "
+        "utterances of training videos, if its probability is {min_probability:g} or more. In training, a label is "
+        "weighted by its probability."
+    ),
+    "selected": (
+        "By the combination, or the voter alone, with the best cross-validated macro F1 on rated texts and rated "
+        "utterances of training videos, named under label quality; min_score {min_score:g} or min_probability "
+        "{min_probability:g} applies, depending on it."
+    ),
 }
 
 

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
-from tasks.core import paths
+from flows.runs import in_process
+from tasks.core import paths, tables
 from tasks.core.errors import InputError
 from tasks.labelling.base import registry
 from tests.tasks.weights import tiny_weights
@@ -33,10 +34,24 @@ def test_voters_are_tried_on_rated_texts(project: Path) -> None:
     assert "Voters, 36 texts" in output
     assert "label-model" in output
     assert "Scores on 36 texts of 12 groups" in output
+    assert "stacking: every text by a model that was not trained on its group" in " ".join(output.split())
     vader = next(line for line in output.splitlines() if "vader" in line)
     assert "1.000" in vader
     with pytest.raises(InputError, match=r"nowhere\.csv: there is no such file"):
         undertone("try", "nowhere.csv")
+
+
+def test_the_audit_names_the_rows_and_exits_with_1(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = {"same": ["interviews/test-1/0003"], "in_words": "threshold polarity.min_score: chosen on 9 rated texts"}
+    report = {"selection": {"in_words": "Combination consensus."}, "rules": [rule], "n_heard": 9}
+    monkeypatch.setattr(in_process, "bring_up_to_date", lambda *_, **__: None)
+    tables.write_text(paths.LABELS, json.dumps(report))
+    done = CliRunner().invoke(app, ["labels", "audit"])
+    assert done.exit_code == 1
+    assert "violation: threshold polarity.min_score: chosen on 9 rated texts." in done.output
+    assert "interviews/test-1/0003" in done.output
+    tables.write_text(paths.LABELS, json.dumps({**report, "rules": [{**rule, "same": []}]}))
+    assert "9 scored rows: no rule in use was chosen on any of them" in undertone("audit")
 
 
 def test_a_voter_is_trained_and_votes(project: Path) -> None:

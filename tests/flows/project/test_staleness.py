@@ -59,7 +59,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "tasks", folder / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, folder)
-    for name in ("checkpoint", "experiment", "listeners", "robustness", "voters"):
+    for name in ("checkpoint", "experiment", "listeners", "rated", "robustness", "voters"):
         shutil.copytree(ROOT / "data" / name, folder / "data" / name, ignore=shutil.ignore_patterns("*/"))
     yaml = YAML()
     yaml.preserve_quotes = True

@@ -168,6 +168,8 @@ class Run:
                 for k in label_quality.disagreements(judged, chosen, 4).tolist()
             ],
             "proposed": None,
+            "selection": {"in_words": "Combination consensus: named in params.yaml.", "table": [], "nested": None},
+            "rules": [],
         }
 
     def _add_video(self, video_id: str, split: str) -> None:

@@ -10,6 +10,9 @@ import pytest
 
 from tasks.core import each, paths, tables
 from tasks.core.config import Config
+from tasks.labelling.quality import combination_file, label_rules
+from tasks.labelling.quality.combination_file import CombinationFile
+from tasks.labelling.votes import combine
 from tasks.stages import labels
 
 VOTED = ("vader",)
@@ -100,3 +103,48 @@ def test_the_number_of_disagreements_is_limited(voted: Config) -> None:
     listen(wrong=3)
     few = voted.model_copy(update={"labels": voted.labels.model_copy(update={"disagreements": 2})})
     assert len(measured(few)["disagreements"]) == 2
+
+
+def test_rows_that_the_combination_was_selected_on_are_not_scored(voted: Config) -> None:
+    listen(wrong=2)
+    file = paths.LISTENERS / "ada.csv"
+    utterances = tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist()
+    trained = [row for row in utterances if row["split"] == "train"]
+    lines = [f"{row['group']},{row['start_s']},{row['end_s']},neutral,x" for row in trained]
+    file.write_text(file.read_text() + "\n".join(lines) + "\n")
+    assert measured(voted)["n_heard"] == 63
+    rows = {"n": 36, "n_groups": 4, "sources": {"listeners": 36}, "digests": ["0123456789abcdef"]}
+    content = CombinationFile("selected", "vader alone", "the best", rows, "5 folds", [])
+    tables.write_text(paths.COMBINATION, combination_file.text(content))
+    report = measured(voted)
+    assert report["n_heard"] == 27
+    assert report["ratings"]["left_out"] == {labels.SELECTED_ON: 36}
+    assert [row["name"] for row in report["combinations"] if row["used"]] == ["vader alone"]
+    assert report["selection"]["rows"]["n"] == 36
+    assert "digests" not in report["selection"]["rows"]
+    assert [rule["same"] for rule in report["rules"]] == [[]]
+
+
+def test_a_rule_chosen_on_scored_rows_marks_the_labels_in_use(voted: Config) -> None:
+    listen(wrong=2)
+    texts = [row["text"] for row in tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist()]
+    label_rules.record_threshold({"parameter": "min_score", "value": voted.polarity.min_score}, "consensus", texts[-1:])
+    report = measured(voted)
+    (rule,) = report["rules"]
+    assert rule["kind"] == "threshold"
+    assert len(rule["same"]) == 27, "all utterances of the fixture have one text"
+    assert [row["too_good"] for row in report["combinations"]] == [row["used"] for row in report["combinations"]]
+
+
+def test_several_listeners_give_soft_scores_and_can_be_combined_by_a_model(voted: Config) -> None:
+    listen()
+    file = paths.LISTENERS / "ada.csv"
+    _, *rows = file.read_text().splitlines()
+    cells = [row.split(",") for row in rows]
+    lines = [",".join([*row[:3], row[3], row[3], "neutral", row[4]]) for row in cells]
+    file.write_text("\n".join(["Id,start_s,end_s,ada,bo,cy,text", *lines]) + "\n")
+    report = measured(voted)
+    assert {row["name"] for row in report["soft"]} == {"vader", *combine.UNTRAINED}
+    assert report["soft"][0]["n"] == 27
+    changed = voted.model_copy(update={"labels": voted.labels.model_copy(update={"listeners": "mace"})})
+    assert measured(changed)["n_heard"] == 27

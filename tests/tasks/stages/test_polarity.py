@@ -9,9 +9,10 @@ import pytest
 
 from tasks.core import code_version, each, paths, tables
 from tasks.core.config import Config
-from tasks.core.errors import ConfigError
+from tasks.core.errors import ConfigError, NotEnoughData
 from tasks.labelling.base import registry
 from tasks.labelling.base.voter_input import VoterInput
+from tasks.labelling.quality import combination_file
 from tasks.labelling.votes import combine
 from tasks.stages import polarity
 
@@ -126,7 +127,7 @@ def test_wrong_voters_stop_before_any_work(
     assert not paths.MEMO.exists()
 
 
-@pytest.mark.parametrize("how", ["mean", "majority", "label-model"])
+@pytest.mark.parametrize("how", ["mean", "majority", "label-model", "mace"])
 def test_other_combinations_label_what_the_consensus_leaves_out(
     captioned: Callable[..., None], settings: Config, how: str
 ) -> None:
@@ -295,3 +296,62 @@ def test_the_code_for_sound_belongs_to_voters_that_ask_for_it() -> None:
     assert registry.modules(["vader", "prosody"])[-1] == registry.VOICES
     assert registry.VOICES not in registry.modules(["vader", "tags"])
     assert not any("features/sound" in str(path) for path in code_version.files("tasks.stages.polarity"))
+
+
+def rate(labels: dict[str, str]) -> None:
+    """Write a listener's ratings of utterances, by text."""
+    lines = ["Id,start_s,end_s,ada,text"]
+    for row in tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist():
+        if row["text"] in labels:
+            lines.append(
+                f"{row['group'].removeprefix('test-')},{row['start_s']},{row['end_s']},{labels[row['text']]},x"
+            )
+    paths.LISTENERS.mkdir(parents=True, exist_ok=True)
+    (paths.LISTENERS / "ada.csv").write_text("\n".join(lines) + "\n")
+
+
+TURNED = {"positive": "negative", "negative": "positive", "neutral": "neutral"}
+
+
+@pytest.mark.parametrize("how", ["stacking", "selected"])
+def test_a_combination_is_trained_on_rated_training_videos(
+    captioned: Callable[..., None], settings: Config, how: str
+) -> None:
+    """Listeners hear the opposite of the words: only a model of their ratings gives these labels."""
+    captioned(4, 2, per_video=6)
+    say([*SAYS.values()] * 12)
+    rate({text: TURNED[label] for label, text in SAYS.items()})
+    rows = run(settings, combine=how, voters=["vader", "afinn"])
+    content = combination_file.read(paths.COMBINATION)
+    assert (content.combine, content.chosen) == (how, "stacking")
+    assert content.rows is not None
+    assert content.rows["n"] == 24, "test videos are left out"
+    texts = tables.read(paths.UTTERANCES, tables.UTTERANCES).sort_by("utterance_id")["text"].to_pylist()
+    assert [row["sentiment"] for row in rows] == [TURNED[next(k for k in SAYS if SAYS[k] == text)] for text in texts]
+    first = (paths.COMBINATION.read_bytes(), paths.VOTES.read_bytes())
+    run(settings, combine=how, voters=["vader", "afinn"])
+    assert (paths.COMBINATION.read_bytes(), paths.VOTES.read_bytes()) == first
+
+
+def test_ratings_of_test_videos_change_no_label(captioned: Callable[..., None], settings: Config) -> None:
+    captioned(0, 4, per_video=6)
+    say([*SAYS.values()] * 8)
+    rate({text: TURNED[label] for label, text in SAYS.items()})
+    rows = run(settings, combine="selected")
+    assert combination_file.read(paths.COMBINATION).chosen == "consensus"
+    assert rows == run(settings)
+    with pytest.raises(NotEnoughData, match="found 0 rated rows of training videos"):
+        run(settings, combine="stacking")
+
+
+def test_files_of_rated_texts_are_trained_on(captioned: Callable[..., None], settings: Config) -> None:
+    captioned(1, 0, per_video=3)
+    say([*SAYS.values()])
+    paths.RATED.mkdir(parents=True, exist_ok=True)
+    lines = [f"{text},{TURNED[label]},g{k}" for k in range(6) for label, text in SAYS.items()]
+    (paths.RATED / "known.csv").write_text("text,sentiment,group\n" + "\n".join(lines) + "\n")
+    rows = run(settings, combine="stacking")
+    assert [row["sentiment"] for row in rows] == [TURNED[label] for label in SAYS]
+    content = combination_file.read(paths.COMBINATION)
+    assert content.rows is not None
+    assert content.rows["sources"] == {"known": 18}

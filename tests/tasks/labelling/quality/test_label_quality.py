@@ -155,6 +155,19 @@ def test_rated_texts_are_read(tmp_path: Path) -> None:
     assert texts.texts == ("They met at noon.", "It was awful.", "A holiday\twith toys.", "Well, good", "Table")
     assert texts.labels.tolist() == ["neutral", "negative", "positive", "positive", "neutral"]
     assert texts.groups.tolist() == ["news/1", "news/1", "news/2", "mine/a", "mine/a"]
+    assert texts.names[2:4] == ("news.txt, line 3", "mine.csv, row 1")
+    assert np.isnan(texts.shares).all()
+
+
+def test_numbers_of_ratings_are_shares_and_a_majority(tmp_path: Path) -> None:
+    path = tmp_path / "counted.csv"
+    path.write_text("text,negative,neutral,positive\na,3,1,0\nb,0,,2\nc,0,1,0\n")
+    texts = rated_texts.read([path])
+    assert texts.labels.tolist() == ["negative", "positive", "neutral"]
+    assert texts.shares[:2].tolist() == [[0.75, 0.25, 0.0], [0.0, 0.0, 1.0]]
+    assert np.isnan(texts.shares[2]).all()
+    path.write_text("text,sentiment,negative,neutral,positive\na,neutral,2,2,0\n")
+    assert rated_texts.read([path]).labels.tolist() == ["neutral"]
 
 
 def test_separators_within_a_text_end_no_row(tmp_path: Path) -> None:
@@ -174,6 +187,8 @@ def test_separators_within_a_text_end_no_row(tmp_path: Path) -> None:
         ("a.csv", b"text,sentiment\nhi,glad\n", "row 1: found the sentiment 'glad'"),
         ("a.csv", b"text,sentiment\nhi\n", "row 1 has more or fewer cells"),
         ("a.csv", b"text,sentiment\n", "found no text"),
+        ("a.csv", b"text,negative,neutral,positive\nhi,2,2,0\n", "row 1: found as many ratings of two classes"),
+        ("a.csv", b"text,negative,neutral,positive\nhi,2,x,0\n", "row 1: found .*x.* ratings, expected three whole"),
         ("a.txt", b"1\t1e999\ttext\n", "row 1: found the rating '1e999', expected a number"),
         ("a.csv", "text,rating\nhi,²\n".encode(), "row 1: found the rating '²', expected a number"),
         ("a.csv", b"text,rating\nhi,1_0\n", "row 1: found the rating '1_0', expected a number"),
