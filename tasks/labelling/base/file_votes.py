@@ -8,8 +8,10 @@ labels can judge them and repeat them.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -31,6 +33,8 @@ _DIGEST = re.compile(rf"[0-9a-f]{{{_N_DIGITS}}}")
 _PROBABILITY = "probability"
 _SIGNS: Mapping[str, float] = dict(zip(tables.SENTIMENTS, (-1.0, 0.0, 1.0), strict=True))
 _ABSTAINS = ("", "abstain")
+_NO_CHANCES = (math.nan,) * len(tables.SENTIMENTS)
+_N_VALUES = 1 + len(tables.SENTIMENTS)
 _SUM_WITHIN = 1e-2
 """Language models round their probabilities to two digits; they are divided by their sum."""
 
@@ -48,6 +52,45 @@ class FileVote:
     row: int
     digest: str
     vote: Vote
+
+
+class FileVotes(Mapping[str, FileVote]):
+    """Votes of a file by utterance id, in its order.
+
+    Numbers are in arrays: a million votes as Python objects would take four times the memory, in every process.
+    """
+
+    def __init__(self) -> None:
+        self._place_of: dict[str, int] = {}
+        self._digests = array("Q")
+        self._values = array("d")
+
+    def add(self, utterance_id: str, bound_to: str, vote: Vote) -> None:
+        """Add the vote of the next row; its id must be new.
+
+        Args:
+            utterance_id: the utterance
+            bound_to: digest of its text
+            vote: as a voter returns it
+        """
+        self._place_of[utterance_id] = len(self._digests)
+        self._digests.append(int(bound_to, 16))
+        if isinstance(vote, tuple):
+            self._values.extend((math.nan, *vote))
+        else:
+            self._values.extend((math.nan if vote is None else vote, *_NO_CHANCES))
+
+    def __getitem__(self, utterance_id: str) -> FileVote:
+        place = self._place_of[utterance_id]
+        polarity, *chances = self._values[_N_VALUES * place : _N_VALUES * (place + 1)]
+        vote = Chances(*chances) if not math.isnan(chances[0]) else None if math.isnan(polarity) else polarity
+        return FileVote(place + 1, f"{self._digests[place]:0{_N_DIGITS}x}", vote)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._place_of)
+
+    def __len__(self) -> int:
+        return len(self._place_of)
 
 
 @dataclass(frozen=True)
@@ -132,8 +175,8 @@ def _languages(value: object, place: Path) -> frozenset[str] | None:
     return frozenset(primary(tag) or "" for tag in value)
 
 
-def read(path: Path) -> dict[str, FileVote]:
-    """Read a file of votes: utterance id → vote.
+def read(path: Path) -> FileVotes:
+    """Read a file of votes.
 
     Columns: `id`, `digest` and `vote` (negative, neutral, positive, a number from -1 to 1, or empty to abstain); also
     `probability`, of the vote, or `negative`, `neutral` and `positive`, the probabilities of the classes.
@@ -150,8 +193,8 @@ def read(path: Path) -> dict[str, FileVote]:
         raise ConfigError(str(error)) from None
 
 
-def parse(text: str, path: Path) -> dict[str, FileVote]:
-    """Return the votes of a file's text: utterance id → vote.
+def parse(text: str, path: Path) -> FileVotes:
+    """Return the votes of a file's text.
 
     Args:
         text: content of the file
@@ -165,15 +208,15 @@ def parse(text: str, path: Path) -> dict[str, FileVote]:
         rows = text_files.csv_rows(text, path)
         header = next((cells for _, cells in rows if cells), [])
         _check_header(header, path)
-        votes: dict[str, FileVote] = {}
+        votes = FileVotes()
         for number, cells in enumerate((cells for _, cells in rows if cells), start=1):
-            utterance_id, vote = _row(path, number, header, cells)
+            utterance_id, bound_to, vote = _row(path, number, header, cells)
             if utterance_id in votes:
                 raise ConfigError(
                     f"{path}: row {number}: the id {text_files.quoted(utterance_id)} is also in row "
                     f"{votes[utterance_id].row}; expected one vote for each utterance"
                 )
-            votes[utterance_id] = vote
+            votes.add(utterance_id, bound_to, vote)
     except InputError as error:
         raise ConfigError(str(error)) from None
     return votes
@@ -192,7 +235,7 @@ def _check_header(header: Sequence[str], path: Path) -> None:
         )
 
 
-def _row(path: Path, number: int, header: Sequence[str], cells: Sequence[str]) -> tuple[str, FileVote]:
+def _row(path: Path, number: int, header: Sequence[str], cells: Sequence[str]) -> tuple[str, str, Vote]:
     try:
         if len(cells) != len(header):
             raise ValueError(f"found {len(cells)} cells, expected {len(header)}, as in the header")
@@ -202,7 +245,7 @@ def _row(path: Path, number: int, header: Sequence[str], cells: Sequence[str]) -
             raise ValueError("the id is empty")
         if not _DIGEST.fullmatch(bound_to):
             raise ValueError(f"found the digest {text_files.quoted(bound_to)}, expected {_N_DIGITS} hexadecimal digits")
-        return utterance_id, FileVote(number, bound_to, _chances(row) if tables.SENTIMENTS[0] in row else _vote(row))
+        return utterance_id, bound_to, _chances(row) if tables.SENTIMENTS[0] in row else _vote(row)
     except ValueError as error:
         raise ConfigError(f"{path}: row {number}: {error}") from None
 
@@ -251,7 +294,7 @@ def _fraction(cell: str, name: str) -> float:
     return value
 
 
-def vote_of(votes: Mapping[str, FileVote], given: VoterInput) -> Vote:
+def vote_of(votes: FileVotes, given: VoterInput) -> Vote:
     """Return the vote for an utterance; None if there is none, or it is for another text.
 
     Args:
@@ -264,7 +307,7 @@ def vote_of(votes: Mapping[str, FileVote], given: VoterInput) -> Vote:
     return vote.vote
 
 
-def refused(path: Path, votes: Mapping[str, FileVote], texts: Mapping[str, str]) -> list[Reject]:
+def refused(path: Path, votes: FileVotes, texts: Mapping[str, str]) -> list[Reject]:
     """Return the votes of a file that no utterance can use.
 
     Args:
