@@ -26,6 +26,8 @@ PENDING = paths.STATE / "forgetting.json"
 _SKIPPED = {".git", ".venv", "node_modules", "__pycache__"}
 _KEPT_SUFFIXES = {".py", ".md", ".yaml", ".yml", ".toml", ".lock"}
 _LOGS = (paths.CRAWL_LOG,)
+_REWRITTEN_TABLES = (paths.LISTENERS, paths.VOTERS)
+"""Folders whose CSV files lose their rows about the subject."""
 _MAX_SHOWN = 8
 
 
@@ -145,6 +147,7 @@ def _remove_inputs(removal: Removal, config: Config) -> None:
         removal.add("data/crawl", n_crawled, "rows, sound and captions")
     n_ratings = rewriting.all_ratings_without(subject, dry_run=dry)
     removal.add("ratings", n_ratings, f"{paths.LISTENERS}, {paths.RATING_STORE}")
+    removal.add("votes from files", rewriting.votes_without(subject, dry_run=dry), str(paths.VOTERS))
 
 
 def _remove_sources(removal: Removal, *, with_sources: bool) -> None:
@@ -199,7 +202,7 @@ def _remove_other_files(
     for path in _other_files():
         if path in handled or any(path.is_relative_to(out) for out in removed_anyway):
             continue
-        if path.is_relative_to(paths.CRAWL) or (path.parent == paths.LISTENERS and path.suffix == ".csv"):
+        if path.is_relative_to(paths.CRAWL) or (path.parent in _REWRITTEN_TABLES and path.suffix == ".csv"):
             # rewritten above
             continue
         if not subject.traces.in_file(path, path):

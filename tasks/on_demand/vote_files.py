@@ -36,7 +36,6 @@ as given; the probabilities of the three classes, which sum to 1; and the most p
 """
 _COLUMNS = ("id", "digest", "language", "before", "text", "sentence")
 _ANSWERED = ("vote", "probability", *tables.SENTIMENTS)
-_MAX_BYTES = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def _voted(name: str | None) -> dict[str, str]:
 
 
 def _digests(path: Path) -> dict[str, str]:
-    rows = text_files.csv_rows(text_files.read_text(path, _MAX_BYTES), path)
+    rows = text_files.csv_rows(text_files.read_text(path, file_votes.MAX_BYTES), path)
     header = next((cells for _, cells in rows if cells), [])
     if missing := [name for name in ("id", "digest") if name not in header]:
         raise InputError(
@@ -161,7 +160,7 @@ def _digests(path: Path) -> dict[str, str]:
 
 def _with_digests(path: Path, digests: Mapping[str, str]) -> str:
     """Return answers as the content of a file of votes."""
-    rows = text_files.csv_rows(text_files.read_text(path, _MAX_BYTES), path)
+    rows = text_files.csv_rows(text_files.read_text(path, file_votes.MAX_BYTES), path)
     header = [name.strip().lower() for name in next((cells for _, cells in rows if cells), [])]
     written = [name for name in _ANSWERED if name in header]
     if "id" not in header or not written:

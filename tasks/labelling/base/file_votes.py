@@ -25,7 +25,7 @@ from tasks.labelling.base.voter_input import VoterInput, primary
 COLUMNS = ("id", "digest", "vote")
 CARD_FIELDS = ("model", "date", "prompt", "licence")
 OTHER_TEXT, UNKNOWN = "vote for another text", "vote for an unknown utterance"
-_MAX_BYTES = 512 << 20
+MAX_BYTES = 512 << 20
 """Size limit of the votes: a million rows have about 60 MB."""
 _MAX_CARD_BYTES = 1 << 20
 _N_DIGITS = 12
@@ -188,7 +188,7 @@ def read(path: Path) -> FileVotes:
         ConfigError: names file, row and error
     """
     try:
-        return parse(text_files.read_text(path, _MAX_BYTES), path)
+        return parse(text_files.read_text(path, MAX_BYTES), path)
     except InputError as error:
         raise ConfigError(str(error)) from None
 

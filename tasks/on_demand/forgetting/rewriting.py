@@ -16,6 +16,7 @@ from tasks.core import artifacts, forgotten, paths, tables, text_files
 from tasks.core.config import Config
 from tasks.fetching import local_files
 from tasks.fetching.lists import ListEntry
+from tasks.labelling.base import file_votes
 from tasks.labelling.people import ratings
 from tasks.on_demand.forgetting import rating_store
 from tasks.on_demand.forgetting.subject import Subject
@@ -108,6 +109,32 @@ def all_ratings_without(subject: Subject, *, dry_run: bool = False) -> int:
         with Store(paths.RATING_STORE) as store:
             rating_files.publish(store, overwrite=True)
     return n_removed + n_stored
+
+
+def votes_without(subject: Subject, *, dry_run: bool = False) -> int:
+    """Remove votes on a subject's videos from all files of votes; a file that has no other votes keeps its header.
+
+    Args:
+        subject: whose data
+        dry_run: only count
+
+    Returns:
+        the number of removed votes
+    """
+    n_removed = 0
+    for path in sorted(paths.VOTERS.glob("*.csv")) if subject.videos else ():
+        rows = list(text_files.csv_rows(text_files.read_text(path, file_votes.MAX_BYTES), path))
+        header = next((cells for _, cells in rows if cells), [])
+        if "id" not in header:
+            continue
+        place = header.index("id")
+        kept = [cells for _, cells in rows if len(cells) <= place or _voted_video(cells[place]) not in subject.videos]
+        n_removed += len(rows) - len(kept)
+        if len(kept) < len(rows) and not dry_run:
+            sink = io.StringIO()
+            csv.writer(sink, lineterminator="\n").writerows(kept)
+            tables.write_text(path, sink.getvalue())
+    return n_removed
 
 
 def _digest() -> str | None:
@@ -226,6 +253,12 @@ def _without_column(header: list[str], rows: Sequence[Sequence[str]], listener: 
 def _video_of(name: str) -> str:
     with_split = name.strip().startswith(tuple(f"{split}-" for split in tables.SPLITS))
     return name.strip() if with_split else f"test-{name.strip()}"
+
+
+def _voted_video(utterance_id: str) -> str:
+    """Return the video of an utterance's id, `corpus/video/turn`; "" if it is none."""
+    _, _, rest = utterance_id.strip().partition("/")
+    return rest.rpartition("/")[0]
 
 
 def _is_utf8(content: bytes) -> bool:

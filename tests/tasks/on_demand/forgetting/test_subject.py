@@ -59,6 +59,20 @@ def test_lists_and_ratings_without_a_video(lists: Path, settings: Config) -> Non
     assert paths.ANNOTATED.read_text() == "Id,start_s,end_s,Ana,Ben,text\n1,0,2,negative,neutral,y\n"
 
 
+def test_votes_from_files_without_a_video(lists: Path, settings: Config) -> None:
+    paths.VOTERS.mkdir(parents=True)
+    path = paths.VOTERS / "llm.csv"
+    subject = resolve("video", "train-1", settings)
+    (video,) = subject.videos
+    others = 'id,digest,vote\n"weak/other/0000",0123456789ab,positive\n'
+    path.write_text(others + f"weak/{video}/0000,0123456789ab,negative\nweak/{video}0/0000,0123456789ab,negative\n")
+    assert rewriting.votes_without(subject, dry_run=True) == 1
+    assert video in path.read_text()
+    assert rewriting.votes_without(subject) == 1
+    assert path.read_text() == others.replace('"', "") + f"weak/{video}0/0000,0123456789ab,negative\n"
+    assert rewriting.votes_without(subject) == 0
+
+
 def test_ratings_without_a_listener(lists: Path, settings: Config) -> None:
     assert rewriting.all_ratings_without(resolve("listener", "Ana", settings), dry_run=True) == 3
     assert rewriting.all_ratings_without(resolve("listener", "Ana", settings)) == 3
