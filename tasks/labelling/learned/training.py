@@ -112,7 +112,8 @@ def learn(
             "across_sources": comparison.across_sources(say),
             "versions": {package: version(package) for package in _PACKAGES},
         }
-        voter_files.write(folder, fields, trained.head, trained.files if recipe.fine_tune else None)
+        own = trained.files if recipe.fine_tune else None
+        voter_files.write(folder, fields, trained.head, (*rows.texts, *bare), own)
     return voter_files.card(folder)
 
 

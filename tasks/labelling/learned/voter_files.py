@@ -1,13 +1,14 @@
 """Files of a learned voter, and the voter that they describe.
 
-The folder `data/voters/NAME/` has `head.safetensors` (weights and biases) and `card.json`: encoder, lexicons, training
-data with digests, cross-validated scores. A voter that was fine-tuned has its own encoder in the folder. Voters of
-version 0.2 read the last layer of their encoder and no lexicon; they are used as they are.
+The folder `data/voters/NAME/` has `head.safetensors` (weights and biases), `rows.txt` (digests of the training texts,
+for `undertone labels audit`) and `card.json`: encoder, lexicons, training data, cross-validated scores. A voter with a
+fine-tuned encoder has it in the folder. Voters of version 0.2 read the last layer of their encoder and no lexicon; they
+are used as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ from tasks.labelling.base.voter_input import VoterInput
 from tasks.labelling.learned.head import Head, softmax
 from tasks.labelling.learned.text_inputs import TextInputs
 from tasks.labelling.learned.training_texts import has_words
+from tasks.labelling.quality import row_digests
 from tasks.weights.conversion.text_encoder import GRAPHS, TOKENIZER
 
-CARD, HEAD = "card.json", "head.safetensors"
+CARD, HEAD, ROWS = "card.json", "head.safetensors", "rows.txt"
 RETRAIN = "train it again: undertone labels learn"
 OWN = "fine-tuned"
 """Name of an encoder that is in the voter's folder."""
@@ -127,18 +129,22 @@ def card(folder: Path) -> dict[str, Any]:
     return fields
 
 
-def write(folder: Path, fields: Mapping[str, Any], head: Head, encoder: SentenceFiles | None) -> None:
+def write(
+    folder: Path, fields: Mapping[str, Any], head: Head, texts: Iterable[str], encoder: SentenceFiles | None
+) -> None:
     """Write a voter's files; the card last.
 
     Args:
         folder: the voter's folder
         fields: of the card, without digests
         head: calibrated
+        texts: that it was trained on, of which digests are kept, with and without stop words
         encoder: files of the voter's own encoder, which are copied; None: it is a fetched one, or a folder's
     """
     from safetensors.numpy import save
 
     files = {HEAD: save({"weights": head.weights.copy(), "biases": head.biases.copy()})}
+    files[ROWS] = row_digests.text(texts).encode()
     if encoder is not None:
         files |= {GRAPHS[fields["encoder"]["precision"]]: encoder.graph.read_bytes()}
         files |= {TOKENIZER: encoder.tokenizer.read_bytes()}

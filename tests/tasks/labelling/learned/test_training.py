@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.core import artifacts, tables
+from tasks.core import artifacts, paths, tables
 from tasks.core.errors import ConfigError, InputError, NotEnoughData
 from tasks.evaluation.scores import Bootstrap
 from tasks.features.base import sentence_files
@@ -19,6 +19,7 @@ from tasks.labelling.learned import training, voter_files
 from tasks.labelling.learned.head import softmax
 from tasks.labelling.learned.training import VoterRecipe
 from tasks.labelling.learned.training_texts import TrainingTexts
+from tasks.labelling.quality import row_digests
 from tests.tasks.weights import tiny_weights
 
 FEW = Bootstrap(100, 0.95, 0)
@@ -61,6 +62,9 @@ def test_a_voter_is_trained_and_its_card_is_complete(tmp_path: Path, encoder: st
     assert (card["languages"], card["lexicons"]) == (["en"], ["vader", "textblob", "afinn"])
     assert card["across_sources"] == []
     assert json.loads((tmp_path / "mine" / "card.json").read_text()) == card
+    seen = row_digests.read(tmp_path / "mine" / "rows.txt")
+    asked = [TEXTS[0].upper(), WORDS["negative"], "something else"]
+    assert row_digests.overlap(asked, seen) == [0, 1]
     voter = registry.load("mine", tmp_path)
     votes = voter.cast([WORDS["negative"], WORDS["neutral"], WORDS["positive"], "...", ""])
     assert votes.polarities[0] < 0 < votes.polarities[2]
@@ -102,7 +106,7 @@ def test_an_encoder_is_fine_tuned_and_belongs_to_the_voter(tmp_path: Path, encod
     folder = tmp_path / "mine"
     card = learn(folder, encoder, given(LABELS[:48]), lexicons=(), fine_tune=True)
     assert (card["encoder"]["name"], card["encoder"]["tuned_from"]) == ("fine-tuned", encoder)
-    names = ["card.json", "encoder-int8.onnx", "head.safetensors", "tokenizer.json"]
+    names = ["card.json", "encoder-int8.onnx", "head.safetensors", "rows.txt", "tokenizer.json"]
     assert sorted(path.name for path in folder.iterdir()) == names
     assert card["held_out"]["macro_f1"]["value"] > 0.9
     votes = registry.load("mine", tmp_path).cast(list(WORDS.values()))
@@ -130,26 +134,22 @@ def test_several_sources_are_tested_across(tmp_path: Path, encoder: str) -> None
         learn(tmp_path / "mine", encoder, given(), given())
 
 
-def test_lexicons_and_languages(tmp_path: Path, encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lexicons_and_languages(tmp_path: Path, encoder: str) -> None:
     card = learn(tmp_path / "mine", encoder, languages=("de", "es"))
     assert card["lexicons"] == []
     assert "gain" not in card["held_out"]
-    learn(tmp_path / "mine", encoder, lexicons=("afinn",))
-    monkeypatch.setattr(registry.paths, "VOTERS", tmp_path)
+    learn(paths.VOTERS / "mine", encoder, lexicons=("afinn",))
     needed = registry.modules(["mine", "vader"])
     assert [module.rpartition(".")[2] for module in needed] == ["vader", "afinn", "voter_files"]
     with pytest.raises(InputError, match="lexicon other: not a shipped voter"):
         learn(tmp_path / "mine", encoder, lexicons=("other",))
 
 
-def test_a_change_of_a_lexicon_changes_the_version(
-    tmp_path: Path, encoder: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    learn(tmp_path / "mine", encoder)
-    monkeypatch.setattr(registry.paths, "VOTERS", tmp_path)
+def test_a_change_of_a_lexicon_changes_the_version(encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    learn(paths.VOTERS / "mine", encoder)
     before = registry.version("mine")
     assert registry.version("mine") == before
-    monkeypatch.setattr(registry.code_version, "version", lambda _: "other")
+    monkeypatch.setattr(registry.code_version, "version", lambda *_: "other")
     assert registry.version("mine") != before
 
 
