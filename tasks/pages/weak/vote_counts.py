@@ -40,13 +40,14 @@ class ScoreHistogram(NamedTuple):
 
 
 def pairs(votes: Sequence[Mapping[str, float]]) -> tuple[VoterPair, ...]:
-    """Compare all pairs of voters.
+    """Compare all pairs of voters that both voted on an utterance; voters of different languages never do.
 
     Args:
         votes: voter → polarity, one mapping per utterance
     """
     voters = sorted({voter for by_voter in votes for voter in by_voter})
-    return tuple(_pair(votes, first, second) for first, second in combinations(voters, 2))
+    compared = (_pair(votes, first, second) for first, second in combinations(voters, 2))
+    return tuple(pair for pair in compared if pair.n)
 
 
 def histogram(scores: Sequence[float], sentiments: Sequence[str | None]) -> ScoreHistogram:

@@ -17,7 +17,7 @@ def test_every_pair_of_three_and_gaps() -> None:
     assert [(pair.first, pair.second, pair.n) for pair in counts] == [("a", "b", 2), ("a", "c", 1), ("b", "c", 1)]
 
 
-@pytest.mark.parametrize("cast", [[], [{}], [{"a": 1.0}]])
+@pytest.mark.parametrize("cast", [[], [{}], [{"a": 1.0}], [{"a": 1.0}, {"b": 1.0}]])
 def test_nothing_to_compare(cast: list[dict[str, float]]) -> None:
     assert vote_counts.pairs(cast) == ()
 
