@@ -25,6 +25,7 @@ from tasks.labelling.votes import combine, eligibility, vote_columns
 from tasks.labelling.votes.combine import Thresholds
 
 SELECTED_ON = "used to select or train the combination"
+PROPOSED = "proposed for rating, no random sample"
 _INELIGIBLE = frozenset(
     {
         eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW,
@@ -99,6 +100,10 @@ def read(
     training = np.array([split == "train" for split in texts["split"].to_pylist()], dtype=bool)
     labels = {row["utterance_id"]: ratings.gold_label(row) or "" for row in rated}
     gold = np.array([labels.get(utterance_id, "") for utterance_id in ids], dtype=str)
+    if only_scored:
+        proposed_ids = {row["utterance_id"] for row in rated if row["sampling"] == ratings.PROPOSED}
+        unscored |= dict.fromkeys(proposed_ids, PROPOSED)
+        gold[np.array([utterance_id in proposed_ids for utterance_id in ids], dtype=bool)] = ""
     if only_scored and combination.rows is not None and (gold[~training] != "").any():
         # the combination was selected on rated training videos: their scores would be too good
         unscored |= {ids[k]: SELECTED_ON for k in np.flatnonzero(training & (gold != "")).tolist()}

@@ -25,7 +25,7 @@ from tasks.labelling.base.video_texts import VideoTexts
 from tasks.labelling.base.vote import CastVotes
 from tasks.labelling.base.voter_input import VoterInput, primary
 from tasks.labelling.people import rating_models, ratings
-from tasks.labelling.quality import combination_file, rated_texts
+from tasks.labelling.quality import combination_file, label_rules, rated_texts
 from tasks.labelling.quality.combination_file import CombinationFile, RatedRows
 from tasks.labelling.quality.selection import RatedVotes
 from tasks.labelling.votes import combine, eligibility, hedges, vote_columns
@@ -148,32 +148,40 @@ def _sounds(needed: registry.VoterNeeds) -> dict[str, tuple[str, str]]:
 def _rated(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> RatedRows | None:
     """Return the rated utterances of training videos and the rated texts of the project; None if they are not needed.
 
-    Test videos are left out: the labels are scored on them.
+    Test videos are left out, since the labels are scored on them, and so are texts that a learned voter was trained on.
     """
     if config.polarity.combine not in combination_file.TRAINED:
         return None
+    rows = _rated_utterances(cast_votes, utterances, config)
+    if (files := rated_texts.in_folder(paths.RATED)) is not None:
+        names = config.polarity.voters
+        polarities, chances = vote_columns.side_by_side(cast(files.texts, voting_settings(config.polarity)).values())
+        sources = np.array([group.partition("/")[0] for group in files.groups.tolist()], dtype=str)
+        votes = RatedVotes(names, polarities, chances, files.labels, files.groups)
+        rows = rows.followed_by(RatedRows(votes, files.texts, sources))
+    for rule in label_rules.of_voters(config.polarity.voters):
+        rows = rows.without(rule.digests or ())
+    return rows
+
+
+def _rated_utterances(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> RatedRows:
     pooled = rating_models.pooled(paths.LISTENERS, utterances, config.labels.listeners).rated.to_pylist()
-    gold = {row["utterance_id"]: ratings.gold_label(row) for row in pooled}
+    rated = {row["utterance_id"]: row for row in pooled if ratings.gold_label(row)}
     columns = utterances.select(["utterance_id", "split", "group", "text"]).to_pydict().values()
-    rows = list(enumerate(zip(*columns, strict=True)))
-    chosen = [(k, gold[row[0]], row[2], row[3]) for k, row in rows if row[1] == "train" and gold.get(row[0])]
+    numbered = enumerate(zip(*columns, strict=True))
+    chosen = [(k, rated[row[0]], row[2], row[3]) for k, row in numbered if row[1] == "train" and row[0] in rated]
     names = config.polarity.voters
     taken = cast_votes.take(pa.array([k for k, *_ in chosen], pa.int64()))
-    own = RatedVotes(
+    votes = RatedVotes(
         names,
         vote_columns.to_matrix(taken["votes"], names),
         vote_columns.to_chances(taken["probabilities"], names),
-        np.array([label for _, label, _, _ in chosen], dtype=str),
+        np.array([ratings.gold_label(row) for _, row, _, _ in chosen], dtype=str),
         np.array([group for *_, group, _ in chosen], dtype=str),
+        # rows that were proposed for rating are no random sample: they train, and no score counts them
+        np.array([row["sampling"] == ratings.PROPOSED for _, row, _, _ in chosen], dtype=bool),
     )
-    spoken = RatedRows(own, [text for *_, text in chosen], np.full(len(chosen), "listeners"))
-    files = rated_texts.in_folder(paths.RATED)
-    if files is None:
-        return spoken
-    polarities, chances = vote_columns.side_by_side(cast(files.texts, voting_settings(config.polarity)).values())
-    sources = np.array([group.partition("/")[0] for group in files.groups.tolist()], dtype=str)
-    read = RatedRows(RatedVotes(names, polarities, chances, files.labels, files.groups), files.texts, sources)
-    return spoken.followed_by(read)
+    return RatedRows(votes, [text for *_, text in chosen], np.full(len(chosen), "listeners"))
 
 
 def _decided(cast_votes: pa.Table, utterances: pa.Table, combination: CombinationFile, config: Config) -> pa.Table:

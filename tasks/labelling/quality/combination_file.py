@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -46,11 +46,13 @@ class RatedRows:
         votes: with ratings and groups
         texts: shape (n_rows,)
         sources: `listeners`, or the name of a file of rated texts, shape (n_rows,)
+        left_out: number of rows that a learned voter was trained on: its votes on them are better than on other texts
     """
 
     votes: RatedVotes
     texts: Sequence[str]
     sources: Labels
+    left_out: int = 0
 
     def followed_by(self, others: RatedRows) -> RatedRows:
         """Return these rows and others of the same voters.
@@ -65,9 +67,21 @@ class RatedRows:
             np.concatenate([mine.chances, theirs.chances]),
             np.concatenate([mine.labels, theirs.labels]),
             np.concatenate([mine.groups, theirs.groups]),
+            ~np.concatenate([mine.scored, theirs.scored]),
         )
         sources = np.concatenate([self.sources, others.sources])
-        return RatedRows(votes, [*self.texts, *others.texts], sources)
+        return RatedRows(votes, [*self.texts, *others.texts], sources, self.left_out + others.left_out)
+
+    def without(self, digests: Iterable[str]) -> RatedRows:
+        """Return the rows whose texts are not among some texts; the others are counted in `left_out`.
+
+        Args:
+            digests: of the texts, from `row_digests.digests`
+        """
+        seen = set(row_digests.overlap(self.texts, digests))
+        kept = np.array([k for k in range(len(self.texts)) if k not in seen], dtype=np.int64)
+        texts = [self.texts[k] for k in kept.tolist()]
+        return RatedRows(self.votes.rows(kept), texts, self.sources[kept], self.left_out + len(seen))
 
     def described(self) -> dict[str, Any]:
         """Return numbers, sources and digests of the rows, for JSON."""
@@ -76,6 +90,7 @@ class RatedRows:
         return {
             "n": len(self.texts),
             "n_groups": int(np.unique(self.votes.groups).size),
+            "left_out": self.left_out,
             "sources": dict(sorted(Counter(self.sources.tolist()).items())),
             "sha256": hashlib.sha256(json.dumps(rows).encode()).hexdigest(),
             "digests": row_digests.digests(self.texts),

@@ -225,6 +225,8 @@ def chosen_in_words(combination: CombinationFile) -> str:
         return f"Combination {name}: {reason}."
     rows = combination.rows
     sources = ", ".join(f"{source}: {n:,}" for source, n in rows["sources"].items())
+    if rows.get("left_out"):
+        sources += f"; {rows['left_out']:,} further rows, which a learned voter was trained on, are left out"
     return (
         f"Combination {name}: {combination.why}; {rows['n']:,} rated rows of {rows['n_groups']:,} videos or articles "
         f"({sources}). None of these rows counts in the scores below, unless there are no others."

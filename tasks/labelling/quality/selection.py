@@ -37,6 +37,7 @@ class RatedVotes:
         chances: NaN where a voter has no probabilities, shape (n_texts, n_voters, 3)
         labels: ratings, shape (n_texts,)
         groups: video or article of every text, shape (n_texts,)
+        unscored: texts that models are trained on and no score counts, shape (n_texts,); None: all are scored
     """
 
     names: Sequence[str]
@@ -44,6 +45,12 @@ class RatedVotes:
     chances: NDArray[np.float64]
     labels: Labels
     groups: Labels
+    unscored: NDArray[np.bool_] | None = None
+
+    @property
+    def scored(self) -> NDArray[np.bool_]:
+        """Texts that scores count, shape (n_texts,)."""
+        return np.ones(self.labels.size, dtype=bool) if self.unscored is None else ~self.unscored
 
     def rows(self, which: NDArray[np.int64]) -> RatedVotes:
         """Return some of the rows.
@@ -52,7 +59,12 @@ class RatedVotes:
             which: row numbers
         """
         return RatedVotes(
-            self.names, self.polarities[which], self.chances[which], self.labels[which], self.groups[which]
+            self.names,
+            self.polarities[which],
+            self.chances[which],
+            self.labels[which],
+            self.groups[which],
+            ~self.scored[which],
         )
 
 
@@ -197,7 +209,7 @@ def predicted(name: str, rated: RatedVotes, fold: Fold) -> Labels:
 
 
 def _n_folds(rated: RatedVotes) -> int:
-    if set(tables.SENTIMENTS) - set(rated.labels.tolist()):
+    if set(tables.SENTIMENTS) - set(rated.labels.tolist()) or not rated.scored.any():
         return 0
     return int(splits.possible_folds(rated.labels, rated.groups, FOLDS))
 
@@ -217,11 +229,14 @@ def _best(rated: RatedVotes, held_out: Mapping[str, Labels]) -> str:
 
 
 def _macro_f1(rated: RatedVotes, labels: Labels) -> float:
-    matrix = scores.confusions(rated.labels, labels, np.zeros(labels.size, dtype=str), tables.SENTIMENTS).sum(axis=0)
+    counted = rated.scored
+    groups = np.zeros(int(counted.sum()), dtype=str)
+    matrix = scores.confusions(rated.labels[counted], labels[counted], groups, tables.SENTIMENTS).sum(axis=0)
     return float(scores.overall(matrix)["macro_f1"])
 
 
 def _summary(rated: RatedVotes, labels: Labels, bootstrap: Bootstrap) -> dict[str, Any]:
-    matrices = scores.confusions(rated.labels, labels, rated.groups, tables.SENTIMENTS)
+    counted = rated.scored
+    matrices = scores.confusions(rated.labels[counted], labels[counted], rated.groups[counted], tables.SENTIMENTS)
     summary = scores.summary(matrices, tables.SENTIMENTS, bootstrap)
     return {key: summary[key] for key in ("n", "accuracy", "macro_f1", "per_class")}

@@ -148,3 +148,14 @@ def test_several_listeners_give_soft_scores_and_can_be_combined_by_a_model(voted
     assert report["soft"][0]["n"] == 27
     changed = voted.model_copy(update={"labels": voted.labels.model_copy(update={"listeners": "mace"})})
     assert measured(changed)["n_heard"] == 27
+
+
+def test_utterances_proposed_for_rating_are_not_scored(voted: Config) -> None:
+    listen()
+    file = paths.LISTENERS / "ada.csv"
+    header, *rows = file.read_text().splitlines()
+    lines = [f"{header},sampling", *(f"{row},{'proposed' if k < 5 else 'random'}" for k, row in enumerate(rows))]
+    file.write_text("\n".join(lines) + "\n")
+    report = measured(voted)
+    assert report["n_heard"] == len(rows) - 5
+    assert report["ratings"]["left_out"] == {labels.PROPOSED: 5}

@@ -85,3 +85,11 @@ def test_rows_of_ratings_and_files_are_joined() -> None:
     both = rated().followed_by(replace(rated(30), sources=np.full(30, "tweets")))
     assert both.described()["sources"] == {"listeners": 90, "tweets": 30}
     assert both.votes.polarities.shape == (120, 2)
+
+
+def test_rows_that_a_learned_voter_was_trained_on_are_left_out() -> None:
+    rows = rated()
+    fewer = rows.without(row_digests.digests(rows.texts[:30]))
+    assert (len(fewer.texts), fewer.left_out, fewer.votes.labels.size) == (60, 30, 60)
+    assert fewer.described()["left_out"] == 30
+    assert rows.without(()).described() == rows.described()

@@ -81,3 +81,15 @@ def test_too_few_groups_allow_no_choice() -> None:
     assert not selection.possible(replace(votes, labels=np.full(30, "neutral")))
     two = replace(votes, groups=np.where(np.arange(30) < 15, "a", "b"))
     assert selection.choose(two, FEW).nested is None
+
+
+def test_unscored_texts_train_and_do_not_count() -> None:
+    votes = rated((0.9, 0.6), n=120)
+    unscored = np.arange(120) % 2 == 0
+    flipped = np.where(unscored & (votes.labels == "positive"), "negative", votes.labels)
+    choice = selection.choose(replace(votes, labels=flipped, unscored=unscored), FEW, with_nested=False)
+    by_name = {row["name"]: row for row in choice.table}
+    assert {row["n"] for row in choice.table} == {60}
+    right = (combine.labels_of(votes.polarities[:, 0]) == votes.labels)[~unscored].mean()
+    assert by_name["v0 alone"]["accuracy"]["value"] == pytest.approx(right)
+    assert not selection.possible(replace(votes, unscored=np.ones(120, dtype=bool)))
