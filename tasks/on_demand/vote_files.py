@@ -9,10 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from tasks.core import paths, pipeline_file, tables, text_files
 from tasks.core.config import Config
@@ -75,7 +78,7 @@ def export(path: Path, config: Config, *, without_vote_of: str | None = None) ->
     voted = _voted(without_vote_of)
     rows = [
         row
-        for row, reason in zip(_rows(utterances.to_pylist()), reasons, strict=True)
+        for row, reason in zip(_rows(utterances), reasons, strict=True)
         if reason is None and voted.get(row["id"]) != row["digest"]
     ]
     if not rows:
@@ -111,24 +114,23 @@ def add(name: str, answers: Path, texts: Path, card: Mapping[str, Any]) -> Added
     return AddedVotes(len(votes) - n_abstentions, n_abstentions, len(digests.keys() - votes.keys()), path)
 
 
-def _rows(utterances: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    rows: dict[str, dict[str, str]] = {}
-    by_video: dict[str, list[Mapping[str, Any]]] = {}
-    for row in utterances:
-        by_video.setdefault(row["group"], []).append(row)
-    for members in by_video.values():
-        spoken = [SpokenText(row["text"], row["start_s"], row["end_s"], row["speaker"]) for row in members]
-        for row, around in zip(members, contexts.surroundings(spoken), strict=True):
+def _rows(utterances: pa.Table) -> Iterator[dict[str, str]]:
+    """Yield the exported row of each utterance, video by video."""
+    columns = utterances.select(["group", "utterance_id", "language", "text", "start_s", "end_s", "speaker"])
+    rows = zip(*columns.to_pydict().values(), strict=True)
+    for _, members in groupby(rows, key=lambda row: row[0]):
+        video = [row[1:] for row in members]
+        spoken = [SpokenText(*rest) for _, _, *rest in video]
+        for (utterance_id, language, text, *_), around in zip(video, contexts.surroundings(spoken), strict=True):
             values = (
-                row["utterance_id"],
-                file_votes.digest(row["text"]),
-                row["language"] or "",
+                utterance_id,
+                file_votes.digest(text),
+                language or "",
                 " / ".join(neighbour.text for neighbour in around.before),
-                row["text"],
-                around.sentence if around.sentence != row["text"] else "",
+                text,
+                around.sentence if around.sentence != text else "",
             )
-            rows[row["utterance_id"]] = dict(zip(_COLUMNS, values, strict=True))
-    return [rows[row["utterance_id"]] for row in utterances]
+            yield dict(zip(_COLUMNS, values, strict=True))
 
 
 def _voted(name: str | None) -> dict[str, str]:

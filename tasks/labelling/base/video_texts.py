@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from tasks.core.errors import AudioError
 from tasks.labelling.base import contexts, registry
 from tasks.labelling.base.contexts import SpokenText
 from tasks.labelling.base.registry import VoterNeeds
@@ -44,8 +45,7 @@ class VideoTexts:
     def inputs(self) -> list[VoterInput]:
         """Return what voters are given for each utterance, shape (n_utterances,).
 
-        Raises:
-            AudioError: if prosody is wanted, and the sound is damaged
+        There is no prosody if the sound is damaged.
         """
         if self.spans is None:
             return [
@@ -74,7 +74,12 @@ class VideoTexts:
         if self.sound is None:
             return [None] * len(spoken)
         # by name: the code for sound belongs to the stage only where a voter asks for prosody
-        voices: Sequence[Prosody] = import_module(registry.VOICES).prosody(self.id, *self.sound, spoken)
+        voices: Sequence[Prosody]
+        try:
+            voices = import_module(registry.VOICES).prosody(self.id, *self.sound, spoken)
+        except AudioError:
+            # the stage segments rejects the video; its texts are voted on nevertheless
+            return [None] * len(spoken)
         return voices
 
 
@@ -98,5 +103,5 @@ def _item(
 ) -> VideoTexts:
     texts = tuple((utterance_id, text) for _, _, utterance_id, text, *_ in rows)
     spans = tuple((start_s, end_s, speaker) for *_, start_s, end_s, speaker in rows)
-    sound = sounds[group] if needed.prosody else None
+    sound = sounds.get(group) if needed.prosody else None
     return VideoTexts(group, texts, rows[0][1], spans if needed.context else None, sound)

@@ -355,3 +355,12 @@ def test_files_of_rated_texts_are_trained_on(captioned: Callable[..., None], set
     content = combination_file.read(paths.COMBINATION)
     assert content.rows is not None
     assert content.rows["sources"] == {"known": 18}
+
+
+def test_damaged_sound_leaves_the_votes_on_texts(captioned: Callable[..., None], settings: Config) -> None:
+    captioned(1, 0, per_video=3)
+    say([SAYS["positive"], SAYS["negative"], SAYS["neutral"]])
+    (paths.MEDIA / "train-0.flac").write_bytes(b"fLaC and nothing else")
+    rows = run(settings, voters=["vader", "prosody"], combine="majority")
+    assert [row["sentiment"] for row in rows] == ["positive", "negative", "neutral"]
+    assert all(set(dict(row["votes"])) == {"vader"} for row in rows)  # type: ignore[call-overload]
