@@ -56,6 +56,8 @@ class FineTunedSettings(FineTuningSettings):
             through the encoder's pretrained layer with tanh, which is trained as well, as in transformers'
             `BertForSequenceClassification`
         dropout: before the linear layer; the encoder has its own
+        trained_layers: of the encoder, from the top; those below and the embeddings stay as they are, and cost a forward
+            pass only; 0: only the linear layer is trained; none: all layers and the embeddings
         class_weight: `balanced`: a class's rows weigh n_rows / (n_classes × its rows); `sqrt`: the root of that
         members: networks with different seeds, whose probabilities are averaged; curves are those of the first
     """
@@ -67,12 +69,15 @@ class FineTunedSettings(FineTuningSettings):
     checkpoint: str = "all-MiniLM-L6-v2"
     max_tokens: int = 128
     pooling: Literal["mean", "cls", "last-utterance", "utterance", "pooler"] = "mean"
+    trained_layers: int | None = None
     class_weight: Literal["none", "balanced", "sqrt"] = "none"
     members: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         above_zero("members", self.members)
+        if self.trained_layers is not None and self.trained_layers < 0:
+            raise ValueError(f"trained_layers must be 0 or more, found {self.trained_layers}")
         if self.max_tokens < 3:
             raise ValueError(f"max_tokens must be 3 or more: two go to special tokens, found {self.max_tokens}")
 
@@ -230,6 +235,7 @@ class FineTuned(NetworkEstimator):
             layer_decay=settings.layer_decay,
             head_rate=settings.head_learning_rate,
             pooler=settings.pooling == "pooler",
+            n_trained=settings.trained_layers,
         )
 
     def files(self) -> dict[str, bytes]:

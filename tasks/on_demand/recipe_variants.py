@@ -25,6 +25,8 @@ _SMALLER: Mapping[str, Any] = {
     "blocks": [1, 1],
     "growth": 8,
     "layer": -1,
+    "own_layers": [-1],
+    "neighbour_layers": [-1],
     "trained_layers": 1,
     "members": 1,
 }

@@ -26,6 +26,7 @@ from functools import cache
 from tasks.text.words import STOP_WORDS
 
 _APOSTROPHES = dict.fromkeys(map(ord, "‘’‛ʼ′´`＇"), "'")
+_QUOTES = {**_APOSTROPHES, **dict.fromkeys(map(ord, "“”„‟″"), '"')}
 _LETTERS = str.maketrans(
     {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}
 )
@@ -99,6 +100,19 @@ ASCII_WORDS = Cleaning(lower=False, letters_only=False, stop_words=False, lemmas
 SOURCE_CODE = Cleaning(stop_words=False, deletes=True)
 """Cleaning as in the code of `meld-text-audio`: it deletes characters, keeps stop words and lemmatises."""
 _DELETED = re.compile(r"[^A-Za-z\s']")
+
+
+def ascii_quotes(text: str) -> str:
+    """Return a text with ASCII's apostrophes and quotation marks.
+
+    Args:
+        text: the text
+
+    Example:
+        >>> ascii_quotes("“Don’t!” ")
+        '"Don\'t!"'
+    """
+    return text.translate(_QUOTES).strip()
 
 
 def clean(text: str, cleaning: Cleaning) -> str:

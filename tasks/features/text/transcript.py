@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks.features.base.extractor import Extractor, Transcript
-from tasks.features.text.cleaning import ASCII_WORDS, SOURCE_CODE, Cleaning, clean
+from tasks.features.text.cleaning import ASCII_WORDS, SOURCE_CODE, Cleaning, ascii_quotes, clean
 
 MARK = "[UTTERANCE]"
 """Precedes the utterance itself where later utterances may follow it."""
-CleaningName = Literal["none", "source", "source-code", "ascii-words"]
+CleaningName = Literal["none", "ascii-quotes", "source", "source-code", "ascii-words"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class TextSettings:
     """Settings of the text of an utterance.
 
     Args:
-        cleaning: of each utterance; `none`: unchanged; `source`: all steps of `tasks.features.text.cleaning`, those of
+        cleaning: of each utterance; `none`: unchanged; `ascii-quotes`: with ASCII's apostrophes and quotation marks,
+            which encoders have read most; `source`: all steps of `tasks.features.text.cleaning`, those of
             `meld-text-audio`, corrected; `source-code`: what its code does; `ascii-words`: without accents, other
             non-ASCII characters and punctuation (`ser-bench`)
         context: number of earlier utterances of the dialogue to prepend
@@ -88,10 +89,12 @@ def cleaner(name: CleaningName) -> Callable[[str], str]:
     """Return the cleaning function of a setting.
 
     Args:
-        name: `none` (only strips white space), `source`, `source-code` or `ascii-words`
+        name: `none` (only strips white space), `ascii-quotes`, `source`, `source-code` or `ascii-words`
     """
     if name == "none":
         return lambda text: text.strip()
+    if name == "ascii-quotes":
+        return ascii_quotes
     steps = {"source": Cleaning(), "source-code": SOURCE_CODE, "ascii-words": ASCII_WORDS}[name]
     return lambda text: clean(text, steps)
 

@@ -27,6 +27,7 @@ class TextClassifier(nn.Module):
         layer_decay: learning rate of a layer over that of the layer above it
         head_rate: learning rate of the linear layer
         pooler: whether the encoder's pooler takes the place of the mean
+        n_trained: layers that are trained, from the top; None: all, and the embeddings below them
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class TextClassifier(nn.Module):
         layer_decay: float,
         head_rate: float,
         pooler: bool = False,
+        n_trained: int | None = None,
     ) -> None:
         super().__init__()
         if not pooler and getattr(encoder, "pooler", None) is not None:
@@ -50,6 +52,20 @@ class TextClassifier(nn.Module):
             nn.init.normal_(self.head.weight, std=encoder.config.initializer_range)
             nn.init.zeros_(self.head.bias)
         self._layer_decay, self._head_rate, self._pooler = layer_decay, head_rate, pooler
+        if n_trained is not None:
+            self._freeze_below(self.depth - n_trained)
+
+    @property
+    def depth(self) -> int:
+        """Number of the encoder's layers."""
+        layers = (_layer(name) for name, _ in self.encoder.named_parameters())
+        return 1 + max((layer for layer in layers if layer is not None), default=-1)
+
+    def _freeze_below(self, lowest: int) -> None:
+        """Exclude the embeddings and the layers below one from training; no gradient is computed for them."""
+        for name, parameter in self.encoder.named_parameters():
+            layer = _layer(name)
+            parameter.requires_grad = name.startswith(_POOLER) or (layer is not None and layer >= lowest)
 
     def forward(self, tokens: Tensor, real: Tensor, pooled: Tensor, document: Tensor | None = None) -> Tensor:
         """Return outputs, shape (n_rows, n_outputs).
@@ -78,8 +94,8 @@ class TextClassifier(nn.Module):
         Args:
             rate: of the top layer and the pooler, which come first
         """
-        named = list(self.encoder.named_parameters())
-        depth = 1 + max((layer for name, _ in named if (layer := _layer(name)) is not None), default=-1)
+        named = [(name, parameter) for name, parameter in self.encoder.named_parameters() if parameter.requires_grad]
+        depth = self.depth
 
         def layer_of(name: str) -> int | None:
             return depth - 1 if name.startswith(_POOLER) else _layer(name)

@@ -96,6 +96,18 @@ def test_all_of_the_encoder_is_trained(checkpoint: str) -> None:
     assert not any(name.startswith("pooler") for name, _ in fitted.networks_[0].encoder.named_parameters())
 
 
+@pytest.mark.parametrize(("trained_layers", "expected"), [(1, {"encoder.layer.1"}), (0, set()), (9, None)])
+def test_lower_layers_can_stay_as_they_are(checkpoint: str, trained_layers: int, expected: set[str] | None) -> None:
+    from tasks.features.base import checkpoints
+
+    fitted = FineTuned(small(checkpoint, epochs=1, trained_layers=trained_layers), 1).fit(*drawn())
+    before = dict(checkpoints.text_encoder(checkpoint)[1].named_parameters())
+    named = fitted.networks_[0].encoder.named_parameters()
+    moved = {".".join(name.split(".")[:3]) for name, parameter in named if not parameter.equal(before[name])}
+    # more layers than it has: all of them, and not the embeddings
+    assert moved == (expected if expected is not None else {"encoder.layer.0", "encoder.layer.1"})
+
+
 def test_lower_layers_learn_less(checkpoint: str) -> None:
     model = started(checkpoint, layer_decay=0.5, learning_rate=1e-3, head_learning_rate=7e-3)
     network = model._build(model.shape, 2, fitting=True)

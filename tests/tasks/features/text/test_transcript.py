@@ -26,6 +26,7 @@ def test_text_without_cleaning() -> None:
 
 def test_cleaned() -> None:
     assert text(cleaning="source") == "not know"
+    assert text(Transcript(" “Don’t” "), cleaning="ascii-quotes") == '"Don\'t"'
     assert text(cleaning="ascii-words", context=1) == "What [SEP] I don t know"
 
 
