@@ -56,7 +56,7 @@ class FineTunedSettings(FineTuningSettings):
             through the encoder's pretrained layer with tanh, which is trained as well, as in transformers'
             `BertForSequenceClassification`
         dropout: before the linear layer; the encoder has its own
-        trained_layers: of the encoder, from the top; those below and the embeddings stay as they are, and cost a forward
+        trained_layers: of the encoder, from the top; those below and the embeddings stay as they are and cost a forward
             pass only; 0: only the linear layer is trained; none: all layers and the embeddings
         class_weight: `balanced`: a class's rows weigh n_rows / (n_classes × its rows); `sqrt`: the root of that
         members: networks with different seeds, whose probabilities are averaged; curves are those of the first
