@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -127,11 +128,21 @@ def read(path: Path) -> ModuleType:
     Raises:
         ConfigError: if it fails, lacks one of the three names, or its NAME is not the file's name
     """
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}); expected {_EXPECTED}") from error
+    return _executed(path, source)
+
+
+@lru_cache(maxsize=32)
+def _executed(path: Path, source: str) -> ModuleType:
+    """Execute a module once per process: its declarations are read several times, and it may import slowly."""
     module = ModuleType(f"voter_{path.stem.replace('-', '_')}")
     module.__file__ = str(path)
     try:
         # exec instead of an import: importing would write __pycache__ into a folder whose content is a cache key
-        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)  # noqa: S102
+        exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102
     except Exception as error:
         raise ConfigError(f"{path}: cannot be run ({type(error).__name__}: {error}); expected {_EXPECTED}") from error
     if missing := [name for name in ("NAME", "LICENCE", "load") if not hasattr(module, name)]:
