@@ -36,20 +36,28 @@ def tune(
 ) -> None:
     """Propose the threshold with the best macro F1 against listeners among those with enough coverage.
 
-    The table shows all thresholds with their coverage, so that you can choose another. No setting is changed.
+    It needs 20 ratings, and uses those of training videos if there are as many. The table shows all thresholds with
+    their coverage, so that you can choose another. No setting is changed.
 
     Example: [bold]undertone labels tune --least-coverage 0.6[/]
     """
     from flows.cli.screens import labels as labels_screen
     from flows.runs import in_process
     from tasks.core import paths
-    from tasks.core.errors import InputError
-    from tasks.labelling.quality import label_quality, label_rules
+    from tasks.core.errors import InputError, NotEnoughData
+    from tasks.labelling.quality import label_quality, label_rules, threshold
     from tasks.stages import labels as labels_stage
 
     config = load_settings()
     in_process.bring_up_to_date(("polarity",), say=_to_stderr)
-    _, texts, covered, combination = labels_stage.read(config)
+    _, scored, covered, combination = labels_stage.read(config)
+    texts, where = labels_stage.tuning_texts(labels_stage.read(config, rows="sampled")[1], scored, combination)
+    rated = [text for text, label in zip(texts.texts, texts.gold.tolist(), strict=True) if label]
+    if (missing := threshold.LEAST_RATINGS - len(rated)) > 0:
+        raise NotEnoughData(
+            f"a threshold is chosen on {threshold.LEAST_RATINGS} ratings or more; found {len(rated)} that count "
+            f"({covered.in_words()}) Rate {missing} more: undertone annotate --order random --n {missing}"
+        )
     least = config.labels.least_coverage if least_coverage is None else least_coverage
     proposed = labels_stage.proposed(texts, combination.chosen, config, least)
     if proposed is None:
@@ -57,11 +65,32 @@ def tune(
             f"no threshold with a coverage of {least:g} or more leaves a rated utterance with a label; "
             "collect ratings (undertone annotate) or lower --least-coverage"
         )
-    labels_screen.proposal(label_quality.curve(texts, combination.chosen, bootstrap(config)), proposed)
-    rated = [text for text, label in zip(texts.texts, texts.gold.tolist(), strict=True) if label]
+    labels_screen.proposal(label_quality.curve(texts, combination.chosen, bootstrap(config)), proposed, where)
     label_rules.record_threshold(proposed, combination.chosen, rated)
     typer.echo(covered.in_words())
     typer.echo(f"The rows it was chosen on are noted in {paths.TUNED}, for undertone labels audit.")
+
+
+@app.command()
+def curve() -> None:
+    """Show macro F1 on other videos against the number of ratings, and what more ratings would bring.
+
+    Example: [bold]undertone labels curve[/]
+    """
+    from flows.cli.screens import labels as labels_screen
+    from flows.runs import in_process
+    from tasks.core import artifacts, paths
+    from tasks.core.errors import NotEnoughData
+    from tasks.labelling.quality import learning_curve
+
+    in_process.bring_up_to_date(("labels",), say=_to_stderr)
+    report = artifacts.read_json(paths.LABELS)
+    if report["learning_curve"] is None:
+        raise NotEnoughData(
+            f"a learning curve needs {learning_curve.LEAST_RATINGS} ratings of two videos or more; found "
+            f"{report['n_heard']} that count. Collect some: undertone annotate --order random"
+        )
+    labels_screen.learning_curve(report["learning_curve"], report["confidence"])
 
 
 @app.command("try")

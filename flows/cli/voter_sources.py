@@ -61,7 +61,7 @@ def _ratings(config: Config, say: Callable[[str], None]) -> TrainingTexts:
     from tasks.stages import labels as labels_stage
 
     in_process.bring_up_to_date(("polarity",), say=say)
-    _, texts, *_ = labels_stage.read(config, only_scored=False)
+    _, texts, *_ = labels_stage.read(config, rows="all")
     # a voter that was trained on test videos would be tested on them
     kept = [k for k, label in enumerate(texts.gold.tolist()) if label and texts.training[k]]
     if not kept:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -18,14 +18,17 @@ from tasks.evaluation.scores import Bootstrap
 from tasks.labelling.base import registry
 from tasks.labelling.people import listener_checks, rating_coverage, rating_models, ratings
 from tasks.labelling.people.rating_coverage import RatingCoverage
-from tasks.labelling.quality import combination_file, label_quality, label_rules, threshold
+from tasks.labelling.quality import combination_file, label_quality, label_rules, learning_curve, row_digests, threshold
 from tasks.labelling.quality.combination_file import CombinationFile
 from tasks.labelling.quality.label_quality import VotedTexts
 from tasks.labelling.votes import combine, eligibility, vote_columns
-from tasks.labelling.votes.combine import Thresholds
+from tasks.labelling.votes.combine import Combined, Thresholds
 
 SELECTED_ON = "used to select or train the combination"
+TUNED_ON = "used to choose the threshold"
 PROPOSED = "proposed for rating, no random sample"
+Rows = Literal["scored", "sampled", "all"]
+"""Rated utterances with a gold label: those that scores use; a random sample of all; or all of them."""
 _INELIGIBLE = frozenset(
     {
         eligibility.TOO_SHORT, eligibility.TOO_LONG, eligibility.TOO_FEW,
@@ -60,7 +63,9 @@ def run(config: Config, *, each: Each) -> None:
         {"utterance_id": ids[k], "heard": str(texts.gold[k]), "label": str(chosen.labels[k])}
         for k in label_quality.disagreements(texts, chosen, config.labels.disagreements).tolist()
     ]
-    report["proposed"] = proposed(texts, combination.chosen, config, config.labels.least_coverage)
+    tunable, _ = tuning_texts(read(config, rows="sampled")[1], texts, combination)
+    report["proposed"] = proposed(tunable, combination.chosen, config, config.labels.least_coverage)
+    report["learning_curve"] = _learning_curve(texts, chosen, bootstrap)
     tables.write_text(paths.LABELS, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     tables.write_text(paths.LABEL_METRICS, json.dumps(label_quality.few(report), indent=2) + "\n")
     tables.write_csv(paths.CURVE, report["curve"] or [dict.fromkeys(("threshold", "coverage", "n", "macro_f1"))])
@@ -73,16 +78,15 @@ def _selection(combination: CombinationFile) -> dict[str, Any]:
     return {**fields, "rows": rows, "in_words": label_rules.chosen_in_words(combination)}
 
 
-def read(
-    config: Config, *, only_scored: bool = True
-) -> tuple[Sequence[str], VotedTexts, RatingCoverage, CombinationFile]:
+def read(config: Config, *, rows: Rows = "scored") -> tuple[Sequence[str], VotedTexts, RatingCoverage, CombinationFile]:
     """Return ids, votes and gold labels of the eligible utterances, the ratings these cover, and the combination.
 
-    Utterances that the combination was selected or trained on have no gold label, unless no others are rated.
+    Scores leave out utterances that were proposed for rating, and those of training videos that the combination or the
+    threshold was chosen or trained on, unless no test videos are rated.
 
     Args:
         config: params.yaml
-        only_scored: False: all rated utterances have a gold label
+        rows: rated utterances with a gold label: `scored`; `sampled`: all but the proposed ones; or `all`
 
     Raises:
         InputError: if a file of ratings is not valid
@@ -100,14 +104,18 @@ def read(
     training = np.array([split == "train" for split in texts["split"].to_pylist()], dtype=bool)
     labels = {row["utterance_id"]: ratings.gold_label(row) or "" for row in rated}
     gold = np.array([labels.get(utterance_id, "") for utterance_id in ids], dtype=str)
-    if only_scored:
-        proposed_ids = {row["utterance_id"] for row in rated if row["sampling"] == ratings.PROPOSED}
-        unscored |= dict.fromkeys(proposed_ids, PROPOSED)
-        gold[np.array([utterance_id in proposed_ids for utterance_id in ids], dtype=bool)] = ""
-    if only_scored and combination.rows is not None and (gold[~training] != "").any():
+    if rows != "all":
+        is_proposed = [row["utterance_id"] for row in rated if row[ratings.SAMPLING] == ratings.PROPOSED]
+        unscored |= {utterance_id: PROPOSED for utterance_id in is_proposed if utterance_id not in unscored}
+        gold[np.isin(ids, is_proposed)] = ""
+    if rows == "scored" and combination.rows is not None and (gold[~training] != "").any():
         # the combination was selected on rated training videos: their scores would be too good
         unscored |= {ids[k]: SELECTED_ON for k in np.flatnonzero(training & (gold != "")).tolist()}
         gold[training] = ""
+    elif rows == "scored" and (gold[~training] != "").any():
+        tuned = _tuned_on(config, combination, texts["text"].to_pylist()) & training & (gold != "")
+        unscored |= {ids[k]: TUNED_ON for k in np.flatnonzero(tuned).tolist()}
+        gold[tuned] = ""
     names = config.polarity.voters
     polarities = vote_columns.to_matrix(votes["votes"], names)[eligible]
     chances = vote_columns.to_chances(votes["probabilities"], names)[eligible]
@@ -126,6 +134,56 @@ def read(
     return ids, voted, rating_coverage.coverage(pooled, unscored), combination
 
 
+def _tuned_on(config: Config, combination: CombinationFile, texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which texts the threshold in use was chosen on, shape (n_texts,)."""
+    rules = label_rules.in_use(config.polarity, combination)
+    digests = [digest for rule in rules if rule.kind == label_rules.THRESHOLD for digest in rule.digests or ()]
+    chosen_on = np.zeros(len(texts), dtype=bool)
+    chosen_on[row_digests.overlap(texts, digests)] = True
+    return chosen_on
+
+
+def tuning_texts(
+    sampled: VotedTexts, scored: VotedTexts, combination: CombinationFile
+) -> tuple[VotedTexts, Literal["training", "scored"]]:
+    """Return the texts that a threshold is chosen on, and which they are.
+
+    Training videos with enough ratings come first: labels are not scored on them. If the combination was selected or
+    trained on them, its certainties are too high there, and the scored texts are used.
+
+    Args:
+        sampled: with the gold labels of a random sample, training videos included
+        scored: with the gold labels that scores use
+        combination: the combination in use
+    """
+    of_training = np.where(sampled.training, sampled.gold, "")
+    if combination.rows is None and (of_training != "").sum() >= threshold.LEAST_RATINGS:
+        return replace(sampled, gold=of_training), "training"
+    return scored, "scored"
+
+
+def _learning_curve(texts: VotedTexts, chosen: Combined, bootstrap: Bootstrap) -> dict[str, Any] | None:
+    """Return the learning curve of the rated texts; None with few of them."""
+    rated = np.flatnonzero(texts.gold != "")
+    if rated.size < learning_curve.LEAST_RATINGS:
+        return None
+    votes = combine.Votes(texts.names, texts.polarities, None, texts.training)
+    candidates = learning_curve.labels_without_ratings(votes)
+    chances = np.full((*texts.polarities.shape, 3), np.nan) if texts.chances is None else texts.chances
+    return learning_curve.measured(
+        learning_curve.RatedTexts(
+            texts.polarities[rated],
+            chances[rated],
+            texts.names,
+            texts.gold[rated],
+            texts.groups[rated],
+            {name: labels[rated] for name, labels in candidates.items()},
+            chosen.labels[rated],
+        ),
+        bootstrap,
+    )
+
+
 def _shares(rated: Sequence[Mapping[str, Any]], ids: Sequence[str]) -> NDArray[np.float64]:
     """Return the shares of the ratings of utterances that several listeners rated, NaN for others, shape (n, 3)."""
     of_utterance = {row["utterance_id"]: dict(row["ratings"]) for row in rated if len(row["ratings"]) > 1}
@@ -142,8 +200,10 @@ def proposed(texts: VotedTexts, how: str, config: Config, least_coverage: float)
         least_coverage: share of the texts, 0 to 1, that must keep a label
 
     Returns:
-        None if no such threshold leaves a rated text with a label
+        None with fewer than `threshold.LEAST_RATINGS` rated texts, or if no such threshold leaves one of them a label
     """
+    if (texts.gold != "").sum() < threshold.LEAST_RATINGS:
+        return None
     settings = config.evaluate
     combination = texts.combined(how, Thresholds(0.0, 0.0))
     certain = combine.certainty(combination, how)
@@ -152,13 +212,18 @@ def proposed(texts: VotedTexts, how: str, config: Config, least_coverage: float)
     best = threshold.proposed(points, least_coverage)
     if best is None:
         return None
+    nested = threshold.nested(
+        combination.labels, certain, texts.gold, texts.groups, least_coverage=least_coverage, bootstrap=bootstrap
+    )
     return {
         "parameter": "min_score" if combine.SCORED[combine.combination_of(how)] else "min_probability",
         "value": threshold.setting(certain, best),
         "coverage": best.coverage,
         "n": best.n,
         "macro_f1": best.macro_f1,
-        "held_out": threshold.held_out(combination.labels, certain, texts.gold, texts.groups, least_coverage),
+        "low": best.low,
+        "high": best.high,
+        "nested": None if nested is None else asdict(nested),
     }
 
 

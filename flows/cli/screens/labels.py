@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tasks.labelling.quality.threshold import ThresholdPoint
 
 _NOTHING = "–"
+PROPOSED = "proposed for rating, no random sample"
+"""Reason of the stage `labels` for leaving out a rated utterance."""
 RECALL, PRECISION = "recall %\nneg neu pos", "precision %\nneg neu pos"
 MARK = "*"
 MARKED = "* too good: on rows that it was chosen or trained on."
@@ -42,6 +44,11 @@ def quality(report: Mapping[str, Any]) -> None:
         )
     if "ratings" in report and report["ratings"]["n_rows"]:
         console.print(escape(report["ratings"]["in_words"]))
+    if PROPOSED in report.get("ratings", {}).get("left_out", {}):
+        console.print(
+            "Rows that were proposed for rating are harder than others, so that scores on them would be biased: only "
+            "rows drawn at random count, and rows without a mark."
+        )
     if not report["n_heard"]:
         console.print("There are no ratings to score against. Collect some with undertone annotate to see scores here.")
     else:
@@ -49,6 +56,8 @@ def quality(report: Mapping[str, Any]) -> None:
             f"Scores on {report['n_heard']} texts of {report['n_groups_heard']} groups; {report['confidence']:.0%} "
             "intervals, bootstrap over groups. Everywhere: a missing label counts as neutral."
         )
+        if report.get("learning_curve"):
+            console.print(f"{escape(report['learning_curve']['in_words'])} Table: undertone labels curve.")
     _chosen_on(report, console)
 
 
@@ -130,25 +139,70 @@ def by_class(per_class: Mapping[str, Mapping[str, float]], name: str) -> str:
     return " ".join(f"{per_class[label][name] * 100:3.0f}" for label in ("negative", "neutral", "positive"))
 
 
-def proposal(points: Sequence[ThresholdPoint], proposed: Mapping[str, Any]) -> None:
-    """Print the curve of thresholds and the proposed threshold.
+def proposal(points: Sequence[ThresholdPoint], proposed: Mapping[str, Any], where: str) -> None:
+    """Print the curve of thresholds, the proposed threshold, and its optimistic and nested scores.
 
     Args:
         points: the curve
         proposed: from `tasks.stages.labels.proposed`
+        where: the texts it was chosen on: `training` videos, or the `scored` ones
     """
     thresholds("Threshold, coverage, agreement with listeners", points)
     console = Console()
     console.print(
-        f"Proposed: polarity.{proposed['parameter']}: {proposed['value']:.3f} (coverage {proposed['coverage']:.0%}; "
-        f"macro F1 {proposed['macro_f1']:.3f} on the {proposed['n']} texts it was chosen on)"
+        f"Proposed: polarity.{proposed['parameter']}: {proposed['value']:.3f} (coverage {proposed['coverage']:.0%})"
     )
-    if proposed["held_out"] is not None:
-        console.print(f"Expected on other videos: macro F1 {proposed['held_out']:.3f} (leave one video out).")
+    nested = proposed["nested"]
+    table = Table()
+    for name in ("macro F1", "score", "texts"):
+        table.add_column(name, justify="left" if name == "macro F1" else "right")
+    optimistic = _with_bounds(proposed["macro_f1"], proposed["low"], proposed["high"])
+    table.add_row("where it was chosen (optimistic)", optimistic, str(proposed["n"]))
+    if nested is not None:
+        by = "other videos" if nested["by"] == "videos" else "other utterances of the same video"
+        value = _with_bounds(nested["macro_f1"], nested["low"], nested["high"])
+        table.add_row(f"nested, on {by} ({nested['n_folds']} folds)", value, str(nested["n"]))
+    console.print(table)
+    if nested is not None and nested["by"] == "utterances":
+        console.print(
+            "Only one video is rated, so folds are of utterances: scores on other videos may be lower. Rate segments "
+            "of other videos before you report this score."
+        )
+    if where == "scored":
+        console.print(
+            "It was chosen on the rows that labels are scored on, so their scores will be too good if you use it "
+            "(undertone labels audit). To avoid this, rate 20 segments of training videos: "
+            "undertone annotate --order random --split train"
+        )
     else:
         console.print(
-            "Chosen and scored on a single video: rate segments of other videos before you report this score."
+            "Chosen on training videos: with this threshold, scores of the labels leave these rows out, as long as "
+            "test videos are rated."
         )
+
+
+def learning_curve(report: Mapping[str, Any], confidence: float) -> None:
+    """Print macro F1 by number of ratings, and what more ratings would bring.
+
+    Args:
+        report: from `learning_curve.measured`
+        confidence: of the intervals
+    """
+    ways = report["ways"]
+    table = Table(title=f"Macro F1 on other {report['by']} by number of ratings")
+    for name in ("ratings", *(way["name"] for way in ways)):
+        table.add_column(name, justify="right")
+    for points in zip(*(way["points"] for way in ways), strict=True):
+        cells = (_on_one_line(point) for point in points)
+        table.add_row(str(points[0]["n"]), *cells)
+    console = Console()
+    console.print(table)
+    console.print(
+        f"Labels in use: {_on_one_line(report['used'])}. {report['n']} rated texts of {report['n_groups']} videos, "
+        f"{report['repeats']} times {report['folds']} folds by {report['by']}; a missing label counts as neutral; "
+        f"{confidence:.0%} intervals."
+    )
+    console.print(escape(report["in_words"]))
 
 
 def thresholds(title: str, points: Sequence[ThresholdPoint]) -> None:
@@ -269,6 +323,10 @@ def _with_bounds(
     form = "+.3f" if signed else ".3f"
     bounds = "" if low is None or high is None else f"\n{low:{form}}{' to ' if signed else '–'}{high:{form}}"
     return f"{value:{form}}{mark}{bounds}"
+
+
+def _on_one_line(score: Mapping[str, Any]) -> str:
+    return _with_bounds(*(score[key] for key in _BOUNDS)).replace("\n", " (") + ("" if score["low"] is None else ")")
 
 
 def _share(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -30,6 +31,8 @@ from tasks.pages.weak.vote_counts import NONE, ScoreHistogram
 MOST_VIDEOS = 60
 """Rows of the chart of videos; of more videos, every n-th in the order of their labels is drawn."""
 _ROW_PX = 26
+_WAYS = (("#0077bb", "circle", -0.4), ("#d55e00", "diamond", 0.4))
+"""Colour and symbol of each way to use ratings, and the shift of its marks in percent."""
 _MEANS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 
@@ -93,6 +96,45 @@ def curve(points: Sequence[Mapping[str, Any]]) -> Chart | None:
     return common.single(Plot(x, y, marks, 240))
 
 
+def learning_curve(report: Mapping[str, Any] | None) -> Chart | None:
+    """Draw macro F1 on other videos over the number of ratings, one line for each way to use them; None without.
+
+    Args:
+        report: from `learning_curve.measured`
+    """
+    if report is None:
+        return None
+    points = [point for way in report["ways"] for point in way["points"]]
+    ends = [end for point in (*points, report["used"]) for end in _ends(point)]
+    x = common.from_zero("ratings of other videos", [point["n"] for point in points], style=",.0f", integers=True)
+    step = common.round_step(max(max(ends) - min(ends), 0.1))
+    low, high = step * math.floor(min(ends) / step), min(1.0, step * math.ceil(max(ends) / step))
+    y = Axis("macro F1 (0 to 1)", low, high, common.round_values(low, high), "g")
+    used = 100 - y.place(report["used"]["value"])
+    marks: list[Mark] = [SpanMark([Span(0, used, 100, used)], GREY, "dot", 1.5)]
+    legend = [LegendKey("labels in use", "line", GREY, "dot")]
+    # a little apart: intervals at the same number of ratings would cover each other
+    for way, (colour, symbol, shift) in zip(report["ways"], _WAYS, strict=True):
+        places = [(x.place(point["n"]) + shift, point) for point in way["points"]]
+        line = common.line([[(point["n"], point["value"]) for point in way["points"]]], x, y)
+        spans = [
+            Span(place, 100 - y.place(point["low"]), place, 100 - y.place(point["high"]))
+            for place, point in places
+            if point["low"] is not None
+        ]
+        dots = [
+            Point(place, 100 - y.place(point["value"]), f"{way['name']}, {point['n']:,} ratings: {_scored(point)}")
+            for place, point in places
+        ]
+        marks += [
+            CurveMark(line, colour, width=1.5),
+            SpanMark(spans, colour, width=1),
+            MarkerMark(dots, symbol, colour),
+        ]
+        legend.append(LegendKey(way["name"], symbol, colour))
+    return common.single(Plot(x, y, marks, 260), legend)
+
+
 def by_video(videos: Sequence[VideoResult]) -> Chart | None:
     """Draw the mean label of each test video, by consensus and by classifier; None without videos.
 
@@ -119,6 +161,15 @@ def by_video(videos: Sequence[VideoResult]) -> Chart | None:
     legend = (LegendKey("consensus", "ring", GREY), LegendKey("classifier", "diamond", colour))
     names = [video.video_id for video in videos]
     return common.single(Plot(x, None, marks, _ROW_PX * len(videos), rows=names), legend)
+
+
+def _ends(score: Mapping[str, Any]) -> list[float]:
+    return [score[name] for name in ("value", "low", "high") if score[name] is not None]
+
+
+def _scored(score: Mapping[str, Any]) -> str:
+    interval = "" if score["low"] is None else f" ({score['low']:.3f} to {score['high']:.3f})"
+    return f"macro F1 {score['value']:.3f}{interval}"
 
 
 def _tooltip(video: VideoResult) -> str:

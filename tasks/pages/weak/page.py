@@ -99,6 +99,7 @@ def _charts(
     drawn = {
         "votes": charts.votes(histogram, config.polarity.min_score) if histogram.n else None,
         "curve": charts.curve(results.label_quality["curve"]),
+        "learning-curve": charts.learning_curve(results.label_quality.get("learning_curve")),
         "by-video": charts.by_video(test_videos),
     }
     return {name: chart for name, chart in drawn.items() if chart}

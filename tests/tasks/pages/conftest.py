@@ -168,6 +168,7 @@ class Run:
                 for k in label_quality.disagreements(judged, chosen, 4).tolist()
             ],
             "proposed": None,
+            "learning_curve": None,
             "selection": {"in_words": "Combination consensus: named in params.yaml.", "table": [], "nested": None},
             "rules": [],
         }

@@ -150,12 +150,67 @@ def test_several_listeners_give_soft_scores_and_can_be_combined_by_a_model(voted
     assert measured(changed)["n_heard"] == 27
 
 
-def test_utterances_proposed_for_rating_are_not_scored(voted: Config) -> None:
-    listen()
+def mark(sampling: str, n: int) -> None:
+    """Mark the first n rows of the ratings."""
     file = paths.LISTENERS / "ada.csv"
     header, *rows = file.read_text().splitlines()
-    lines = [f"{header},sampling", *(f"{row},{'proposed' if k < 5 else 'random'}" for k, row in enumerate(rows))]
+    lines = [f"{header},sampling", *(f"{row},{sampling if k < n else ''}" for k, row in enumerate(rows))]
     file.write_text("\n".join(lines) + "\n")
+
+
+def test_proposed_rows_are_left_out_of_scores_and_random_ones_count(voted: Config) -> None:
+    listen(wrong=2)
+    mark("proposed", 12)
     report = measured(voted)
-    assert report["n_heard"] == len(rows) - 5
-    assert report["ratings"]["left_out"] == {labels.PROPOSED: 5}
+    assert report["n_heard"] == 15
+    assert report["ratings"]["in_words"] == (
+        "15 of the 27 rated utterances are scored (proposed for rating, no random sample: 12)."
+    )
+    # too few are left for a threshold and for a learning curve
+    assert (report["proposed"], report["learning_curve"]) == (None, None)
+    listen(wrong=2)
+    mark("random", 12)
+    assert measured(voted)["n_heard"] == 27
+    # they train a voter all the same
+    listen(wrong=2)
+    mark("proposed", 12)
+    _, texts, *_ = labels.read(voted, rows="all")
+    assert (texts.gold != "").sum() == 27
+
+
+def test_a_threshold_is_chosen_on_training_videos_which_are_not_scored(voted: Config) -> None:
+    listen(wrong=1)
+    lines = (paths.LISTENERS / "ada.csv").read_text()
+    rows = [row for row in tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist() if row["split"] == "train"]
+    for row in rows[:20]:
+        lines += f"{row['group']},{row['start_s']},{row['end_s']},positive,x\n"
+    (paths.LISTENERS / "ada.csv").write_text(lines)
+    before = measured(voted)
+    assert before["n_heard"] == 47
+    assert before["proposed"]["n"] <= 20
+    value = before["proposed"]["value"]
+    tuned = voted.model_copy(update={"polarity": voted.polarity.model_copy(update={"min_score": round(value, 3)})})
+    _, scored, _, combination = labels.read(tuned)
+    texts, where = labels.tuning_texts(labels.read(tuned, rows="sampled")[1], scored, combination)
+    assert (where, int((texts.gold != "").sum())) == ("training", 20)
+    chosen_on = [text for text, label in zip(texts.texts, texts.gold.tolist(), strict=True) if label]
+    label_rules.record_threshold(before["proposed"], combination.chosen, chosen_on)
+    report = measured(tuned)
+    assert report["n_heard"] == 27
+    assert report["ratings"]["left_out"]["used to choose the threshold"] == 20
+    # without that threshold in use, all count
+    assert (
+        measured(voted.model_copy(update={"polarity": voted.polarity.model_copy(update={"min_score": 0.9})}))["n_heard"]
+        == 47
+    )
+
+
+def test_the_threshold_and_the_learning_curve_have_nested_scores(voted: Config) -> None:
+    listen(wrong=2)
+    report = measured(voted)
+    nested = report["proposed"]["nested"]
+    assert (nested["by"], nested["n_folds"]) == ("videos", 3)
+    assert nested["low"] <= nested["macro_f1"] <= nested["high"]
+    curve = report["learning_curve"]
+    assert (curve["n"], curve["n_groups"], curve["by"]) == (27, 3, "videos")
+    assert curve["in_words"].endswith(".")

@@ -106,13 +106,11 @@ def test_a_threshold_is_proposed_and_scored_on_other_videos() -> None:
     setting = threshold.setting(certain, best)
     kept = given.combined("mean", Thresholds(setting, 0.0)).labels != ""
     assert kept.mean() == pytest.approx(best.coverage)
-    held_out = threshold.held_out(labels.labels, certain, given.gold, given.groups, 0.5)
-    assert held_out is not None
+    nested = threshold.nested(labels.labels, certain, given.gold, given.groups, least_coverage=0.5, bootstrap=FEW)
+    assert nested is not None
     assert points[0].macro_f1 is not None
     assert best.macro_f1 is not None
-    assert points[0].macro_f1 < held_out <= best.macro_f1
-    alone = np.full(given.groups.size, "v0")
-    assert threshold.held_out(labels.labels, certain, given.gold, alone, 0.5) is None
+    assert points[0].macro_f1 < nested.macro_f1 <= best.macro_f1
     assert threshold.setting(certain, points[0]) == 0.0
 
 
