@@ -65,9 +65,10 @@ class Proposals:
     """
 
     def __init__(self, candidates: Sequence[Candidate], ordered: Sequence[Candidate]) -> None:
-        names = sorted({name for candidate in candidates for name in candidate.votes})
-        self._pattern_of = {candidate.segment.id: _pattern(candidate, names) for candidate in candidates}
-        self._patterns = patterns(candidates)
+        of_candidates = patterns_of(candidates)
+        ids = (candidate.segment.id for candidate in candidates)
+        self._pattern_of = dict(zip(ids, of_candidates, strict=True))
+        self._patterns = counted(of_candidates, [candidate.n_ratings > 0 for candidate in candidates])
         self._left: dict[Pattern, dict[str, list[tuple[int, Candidate]]]] = {}
         # reversed: pop takes from the end
         for place, candidate in reversed(list(enumerate(ordered))):
@@ -129,25 +130,32 @@ class Proposals:
         return -round(self._patterns[votes].expected_change(self._of_pattern[votes]), 9), votes
 
 
-def patterns(candidates: Sequence[Candidate]) -> Mapping[Pattern, PatternOfVotes]:
-    """Return the patterns of votes of segments.
+def patterns_of(candidates: Sequence[Candidate]) -> list[Pattern]:
+    """Return the pattern of votes of every segment, voters by name.
 
     Args:
-        candidates: all segments, with their votes and numbers of ratings
+        candidates: the segments, with their votes
     """
-    names = sorted({name for candidate in candidates for name in candidate.votes})
-    of_candidates = [_pattern(candidate, names) for candidate in candidates]
-    n, n_rated = Counter(of_candidates), Counter[Pattern]()
-    for votes, candidate in zip(of_candidates, candidates, strict=True):
-        n_rated[votes] += candidate.n_ratings > 0
-    array = np.array(of_candidates, dtype=str).reshape(len(candidates), len(names))
-    likely = dict(zip(of_candidates, np.nan_to_num(combine.label_model(array), nan=1 / 3).tolist(), strict=True))
+    # a column in any case: without votes, all segments have one pattern
+    names = sorted({name for candidate in candidates for name in candidate.votes}) or [""]
+    rows = [[candidate.votes.get(name, np.nan) for name in names] for candidate in candidates]
+    polarities = np.array(rows, dtype=np.float64).reshape(len(candidates), len(names))
+    return [tuple(row) for row in combine.labels_of(polarities).tolist()]
+
+
+def counted(of_segments: Sequence[Pattern], are_rated: Sequence[bool]) -> Mapping[Pattern, PatternOfVotes]:
+    """Return numbers and probabilities of the patterns of some segments.
+
+    Args:
+        of_segments: pattern of every segment, from `patterns_of`
+        are_rated: whether it has a rating
+    """
+    n, n_rated = Counter(of_segments), Counter[Pattern]()
+    for votes, is_rated in zip(of_segments, are_rated, strict=True):
+        n_rated[votes] += is_rated
+    array = np.array(of_segments, dtype=str).reshape(len(of_segments), -1)
+    likely = dict(zip(of_segments, np.nan_to_num(combine.label_model(array), nan=1 / 3).tolist(), strict=True))
     return {votes: PatternOfVotes(n[votes], n_rated[votes], _moderate(votes, likely[votes])) for votes in sorted(n)}
-
-
-def _pattern(candidate: Candidate, names: Sequence[str]) -> Pattern:
-    polarities = np.array([candidate.votes.get(name, np.nan) for name in names], dtype=np.float64)
-    return tuple(combine.labels_of(polarities).tolist())
 
 
 def _moderate(votes: Pattern, probabilities: Sequence[float]) -> tuple[float, ...]:

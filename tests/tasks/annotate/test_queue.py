@@ -175,10 +175,12 @@ def test_ratings_of_a_pattern_lower_its_expected_change() -> None:
 
 
 def test_unanimous_votes_are_not_taken_as_certain() -> None:
-    (shared,) = proposals.patterns([voted(number, "test-1", 0.5, 0.5, 0.5) for number in range(9)]).values()
+    unanimous = proposals.patterns_of([voted(number, "test-1", 0.5, 0.5, 0.5) for number in range(9)])
+    (shared,) = proposals.counted(unanimous, [False] * 9).values()
     assert (shared.n, shared.likeliest) == (9, 2)
     assert shared.probabilities == pytest.approx((1 / 12, 1 / 12, 10 / 12), abs=1e-6)
-    (silent,) = proposals.patterns([voted(0, "test-1")]).values()
+    (silent,) = proposals.counted([("", "")], [True]).values()
+    assert silent.n_rated == 1
     assert silent.probabilities == pytest.approx((1 / 3, 1 / 3, 1 / 3))
 
 
