@@ -10,7 +10,7 @@ from typing import Any
 
 from tasks.core import tables, text_files, yaml_files
 from tasks.core.errors import InputError
-from tasks.labelling.people import ratings
+from tasks.labelling.people import rating_sheets
 
 MOST_CLASSES = 9
 """Number of keys, 1 to 9."""
@@ -157,10 +157,10 @@ def _class(name: str, entry: Any, where: str) -> ClassDefinition:
 
 def _checked_names(names: Sequence[str], where: str) -> list[str]:
     for name in names:
-        if not _NAME.fullmatch(name) or name.casefold() == ratings.SKIPPED:
+        if not _NAME.fullmatch(name) or name.casefold() == rating_sheets.SKIPPED:
             raise InputError(
                 f"{where}: found the class {text_files.quoted(name)}, expected a letter or digit first, then letters, "
-                f"digits, spaces and - _ / ', at most 40 in all, and not {ratings.SKIPPED!r}"
+                f"digits, spaces and - _ / ', at most 40 in all, and not {rating_sheets.SKIPPED!r}"
             )
     if len({name.casefold() for name in names}) < len(names):
         raise InputError(f"{where}: a class occurs twice in {text_files.listed(names)}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from tasks.annotate.rated_segments import UNNAMED, Adjudication, RatedSegment, Segment, SegmentId, checked_name
 from tasks.core import tables, text_files
 from tasks.core.errors import InputError
-from tasks.labelling.people import ratings
+from tasks.labelling.people import rating_sheets, ratings
 
 
 def write(path: Path, rated: Sequence[RatedSegment]) -> None:
@@ -122,12 +122,16 @@ def _further_cells(rated: RatedSegment, played: Sequence[str], repeated: Sequenc
     cells = {}
     for name in played:
         playback = rated.playback.get(name)
-        cells[f"{name}{ratings.SEPARATOR}{ratings.PLAYED_S}"] = "" if playback is None else repr(playback.played_s)
-        cells[f"{name}{ratings.SEPARATOR}{ratings.PLAYS}"] = "" if playback is None else str(playback.plays)
+        cells[f"{name}{rating_sheets.SEPARATOR}{rating_sheets.PLAYED_S}"] = (
+            "" if playback is None else repr(playback.played_s)
+        )
+        cells[f"{name}{rating_sheets.SEPARATOR}{rating_sheets.PLAYS}"] = "" if playback is None else str(playback.plays)
     for name in repeated:
-        cells[f"{name}{ratings.SEPARATOR}{ratings.AGAIN}"] = _cell(rated.again[name]) if name in rated.again else ""
+        cells[f"{name}{rating_sheets.SEPARATOR}{rating_sheets.AGAIN}"] = (
+            _cell(rated.again[name]) if name in rated.again else ""
+        )
     return cells
 
 
 def _cell(label: str | None) -> str:
-    return label or ratings.SKIPPED
+    return label or rating_sheets.SKIPPED

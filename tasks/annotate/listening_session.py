@@ -17,7 +17,7 @@ from tasks.annotate.store_schema import Counts
 from tasks.core import text_files
 from tasks.core.errors import InputError
 from tasks.labelling.people import listener_checks, ratings
-from tasks.labelling.people.ratings import Playback
+from tasks.labelling.people.rating_sheets import Playback
 
 
 @dataclass(frozen=True)

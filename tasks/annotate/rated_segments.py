@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from tasks.core.errors import InputError
 from tasks.labelling.people import ratings
-from tasks.labelling.people.ratings import Playback
+from tasks.labelling.people.rating_sheets import Playback
 
 _NAME = re.compile(r"[^\W\d_][\w .@+-]{0,62}[\w.]|[^\W\d_]")
 EMAIL_SUFFIX = "@undertone.invalid"

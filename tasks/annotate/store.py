@@ -19,7 +19,7 @@ from tasks.annotate.rated_segments import Adjudication, RatedSegment, Segment, S
 from tasks.annotate.store_schema import Counts
 from tasks.core.errors import InputError
 from tasks.labelling.people import ratings
-from tasks.labelling.people.ratings import Playback
+from tasks.labelling.people.rating_sheets import Playback
 
 _BUSY_S = 30.0
 

@@ -21,9 +21,9 @@ from tasks.core.errors import InputError
 from tasks.evaluation import scores
 from tasks.evaluation.splits import Labels
 from tasks.labelling.base import registry
-from tasks.labelling.people import agreement, ratings
+from tasks.labelling.people import agreement, rating_sheets, ratings
 from tasks.labelling.people.agreement import Agreement
-from tasks.labelling.people.ratings import Repair
+from tasks.labelling.people.rating_sheets import Repair
 from tasks.labelling.quality import label_rules, threshold
 from tasks.labelling.quality.label_rules import RuleCheck
 from tasks.labelling.votes import combine, vote_columns
@@ -113,7 +113,7 @@ def compare(path: Path, config: Config) -> PublishedAgreement:
         InputError: if the file is invalid, with its row
     """
     registry.check(config.polarity.voters)
-    sheet = ratings.read_sheet(path, COLUMNS, OPTIONAL)
+    sheet = rating_sheets.read_sheet(path, COLUMNS, OPTIONAL)
     theirs = [_published_label(path, number, row[LABEL]) for number, row in enumerate(sheet.rows, start=1)]
     texts = [row["text"] for row in sheet.rows]
     votes, unhedged = _votes(texts, config), _votes([_unhedged(text) for text in texts], config)

@@ -13,7 +13,7 @@ from tasks.core import paths, pipeline_file, tables
 from tasks.core.config import INTERVIEWS, Config
 from tasks.core.each import Each
 from tasks.corpora.readers.interviews import EXTRA
-from tasks.labelling.people import rating_models, ratings
+from tasks.labelling.people import rated_utterances, rating_models
 from tasks.media.segments import reader
 from tasks.media.voices import speaker_tables
 
@@ -62,4 +62,4 @@ def _rated(row: Mapping[str, Any] | None) -> dict[str, Any]:
         return {}
     # sorted: the order of the files' columns must not change the table
     by_listener = json.dumps(dict(sorted(row["ratings"])), ensure_ascii=False) if row["ratings"] else None
-    return {"listeners": ratings.gold_label(row), "ratings": by_listener}
+    return {"listeners": rated_utterances.gold_label(row), "ratings": by_listener}

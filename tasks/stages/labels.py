@@ -16,7 +16,7 @@ from tasks.core.config import Config
 from tasks.core.each import Each
 from tasks.evaluation.scores import Bootstrap
 from tasks.labelling.base import registry
-from tasks.labelling.people import listener_checks, rating_coverage, rating_models, ratings
+from tasks.labelling.people import listener_checks, rated_utterances, rating_coverage, rating_models, ratings
 from tasks.labelling.people.rating_coverage import RatingCoverage
 from tasks.labelling.quality import combination_file, label_quality, label_rules, learning_curve, row_digests, threshold
 from tasks.labelling.quality.combination_file import CombinationFile
@@ -102,7 +102,7 @@ def read(config: Config, *, rows: Rows = "scored") -> tuple[Sequence[str], Voted
     texts = utterances.select(["utterance_id", "text", "group", "split", "text_source"]).filter(pa.array(eligible))
     ids: list[str] = texts["utterance_id"].to_pylist()
     training = np.array([split == "train" for split in texts["split"].to_pylist()], dtype=bool)
-    labels = {row["utterance_id"]: ratings.gold_label(row) or "" for row in rated}
+    labels = {row["utterance_id"]: rated_utterances.gold_label(row) or "" for row in rated}
     gold = np.array([labels.get(utterance_id, "") for utterance_id in ids], dtype=str)
     if rows != "all":
         is_proposed = [row["utterance_id"] for row in rated if row[ratings.SAMPLING] == ratings.PROPOSED]

@@ -24,7 +24,7 @@ from tasks.labelling.base import registry, video_texts
 from tasks.labelling.base.video_texts import VideoTexts
 from tasks.labelling.base.vote import CastVotes
 from tasks.labelling.base.voter_input import VoterInput, primary
-from tasks.labelling.people import rating_models, ratings
+from tasks.labelling.people import rated_utterances, rating_models, ratings
 from tasks.labelling.quality import combination_file, label_rules, rated_texts
 from tasks.labelling.quality.combination_file import CombinationFile, RatedRows
 from tasks.labelling.quality.selection import RatedVotes
@@ -166,7 +166,7 @@ def _rated(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> RatedR
 
 def _rated_utterances(cast_votes: pa.Table, utterances: pa.Table, config: Config) -> RatedRows:
     pooled = rating_models.pooled(paths.LISTENERS, utterances, config.labels.listeners).rated.to_pylist()
-    rated = {row["utterance_id"]: row for row in pooled if ratings.gold_label(row)}
+    rated = {row["utterance_id"]: row for row in pooled if rated_utterances.gold_label(row)}
     columns = utterances.select(["utterance_id", "split", "group", "text"]).to_pydict().values()
     numbered = enumerate(zip(*columns, strict=True))
     chosen = [(k, rated[row[0]], row[2], row[3]) for k, row in numbered if row[1] == "train" and row[0] in rated]
@@ -176,7 +176,7 @@ def _rated_utterances(cast_votes: pa.Table, utterances: pa.Table, config: Config
         names,
         vote_columns.to_matrix(taken["votes"], names),
         vote_columns.to_chances(taken["probabilities"], names),
-        np.array([ratings.gold_label(row) for _, row, _, _ in chosen], dtype=str),
+        np.array([rated_utterances.gold_label(row) for _, row, _, _ in chosen], dtype=str),
         np.array([group for *_, group, _ in chosen], dtype=str),
         # rows that were proposed for rating are no random sample: they train, and no score counts them
         np.array([row["sampling"] == ratings.PROPOSED for _, row, _, _ in chosen], dtype=bool),

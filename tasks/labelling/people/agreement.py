@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from tasks.core import tables
 from tasks.evaluation import scores
 from tasks.evaluation.splits import Labels
-from tasks.labelling.people.ratings import Ratings, majority
+from tasks.labelling.people.rating_sheets import Ratings
+from tasks.labelling.people.ratings import majority
 
 NAMES = ("percent", "kappa", "alpha")
 _Sums = NDArray[np.float64]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tasks.labelling.people import ratings
-from tasks.labelling.people.ratings import PooledRatings, UnmatchedRow
+from tasks.labelling.people import rated_utterances
+from tasks.labelling.people.rated_utterances import PooledRatings, UnmatchedRow
 
 TIE, NOT_SCORED = "no majority", "not classified"
 
@@ -74,7 +74,7 @@ def _video(row: Mapping[str, Any]) -> str:
 
 
 def _why(row: Mapping[str, Any], reasons: Mapping[str, str]) -> str | None:
-    return reasons.get(row["utterance_id"]) or (None if ratings.gold_label(row) else TIE)
+    return reasons.get(row["utterance_id"]) or (None if rated_utterances.gold_label(row) else TIE)
 
 
 def _counted(counts: Mapping[str, int]) -> str:

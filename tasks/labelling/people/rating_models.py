@@ -15,8 +15,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.core import tables
-from tasks.labelling.people import ratings as rated_spans
-from tasks.labelling.people.ratings import PooledRatings, Ratings, majority
+from tasks.labelling.people import rated_utterances
+from tasks.labelling.people.rated_utterances import PooledRatings
+from tasks.labelling.people.rating_sheets import Ratings
+from tasks.labelling.people.ratings import majority
 from tasks.labelling.votes import annotator_models
 from tasks.labelling.votes.annotator_models import Annotations
 
@@ -78,17 +80,17 @@ def _likeliest(row: NDArray[np.float64]) -> str | None:
 
 
 def pooled(folder: Path, utterances: pa.Table, how: Adding) -> PooledRatings:
-    """Collect every utterance's ratings as `ratings.pooled` does, with the label that they add up to by a model.
+    """Collect every utterance's ratings as `rated_utterances.pooled` does, with the label by a model of the listeners.
 
     Args:
         folder: files of rated spans; it need not exist
-        utterances: as for `ratings.match`
+        utterances: as for `rated_utterances.match`
         how: `majority`, `dawid-skene` or `mace`; its label is in the column `majority`
 
     Raises:
         InputError: names file, row and error
     """
-    everything = rated_spans.pooled(folder, utterances)
+    everything = rated_utterances.pooled(folder, utterances)
     if how == "majority" or not everything.rated.num_rows:
         return everything
     by_listener = [dict(row) for row in everything.rated["ratings"].to_pylist()]

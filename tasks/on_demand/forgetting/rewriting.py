@@ -17,7 +17,7 @@ from tasks.core.config import Config
 from tasks.fetching import local_files
 from tasks.fetching.lists import ListEntry
 from tasks.labelling.base import file_votes
-from tasks.labelling.people import ratings
+from tasks.labelling.people import rating_sheets, ratings
 from tasks.on_demand.forgetting import rating_store
 from tasks.on_demand.forgetting.subject import Subject
 from tasks.on_demand.forgetting.traces import Traces
@@ -245,7 +245,7 @@ def _without_column(header: list[str], rows: Sequence[Sequence[str]], listener: 
     place = header.index(listener)
     n_removed = 1 + sum(len(row) > place and bool(row[place].strip()) for row in rows)
     # with the columns about these ratings, such as playing times
-    prefix = f"{listener}{ratings.SEPARATOR}"
+    prefix = f"{listener}{rating_sheets.SEPARATOR}"
     about = {k for k, name in enumerate(header) if name == listener or name.startswith(prefix)}
     return [[cell for k, cell in enumerate(row) if k not in about] for row in (header, *rows)], n_removed
 

@@ -19,7 +19,7 @@ from tasks.annotate.store import Store
 from tasks.core import tables
 from tasks.core.errors import InputError
 from tasks.labelling.people import ratings
-from tasks.labelling.people.ratings import Playback
+from tasks.labelling.people.rating_sheets import Playback
 
 from .conftest import segment
 

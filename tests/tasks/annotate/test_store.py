@@ -16,7 +16,8 @@ from tasks.annotate.rated_segments import UNNAMED, Adjudication, RatedSegment, S
 from tasks.annotate.store import Store
 from tasks.annotate.store_schema import Counts
 from tasks.core.errors import InputError
-from tasks.labelling.people.ratings import PROPOSED, RANDOM, Playback
+from tasks.labelling.people.rating_sheets import Playback
+from tasks.labelling.people.ratings import PROPOSED, RANDOM
 
 from .conftest import segment
 

@@ -21,8 +21,8 @@ from tasks.core import paths, tables
 from tasks.evaluation import scores
 from tasks.experiments import plot_data, scoring
 from tasks.experiments.row_selection import NO_TARGET
+from tasks.labelling.people.rated_utterances import UnmatchedRow
 from tasks.labelling.people.rating_coverage import RatingCoverage
-from tasks.labelling.people.ratings import UnmatchedRow
 from tasks.labelling.quality import label_quality
 from tasks.labelling.votes.combine import Thresholds
 from tests.tasks.pages.experiment_results import BOOTSTRAP, REFERENCES, common, drawn

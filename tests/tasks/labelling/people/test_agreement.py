@@ -9,7 +9,7 @@ import pytest
 
 from tasks.evaluation.scores import Bootstrap
 from tasks.labelling.people import agreement
-from tasks.labelling.people.ratings import Ratings
+from tasks.labelling.people.rating_sheets import Ratings
 
 BOOTSTRAP = Bootstrap(500, 0.95, 3)
 NAMES = {"p": "positive", "n": "negative", "u": "neutral"}

@@ -13,7 +13,8 @@ from tasks.core import tables
 from tasks.evaluation.scores import Bootstrap
 from tasks.labelling.people import agreement, listener_checks
 from tasks.labelling.people.listener_checks import INCONSISTENT, SAME_ANSWER, TOO_SHORT, UNLIKE, ListenerCheck
-from tasks.labelling.people.ratings import Playback, RatedSpan
+from tasks.labelling.people.rating_sheets import Playback
+from tasks.labelling.people.ratings import RatedSpan
 
 BOOTSTRAP = Bootstrap(200, 0.95, 1)
 N = 60

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.labelling.people import ratings
+from tasks.labelling.people import rated_utterances
 from tasks.labelling.people.rating_coverage import coverage
 from tests.tasks.labelling.people.test_ratings import utterances, written
 
@@ -23,12 +23,12 @@ ROWS = (
 
 
 @pytest.fixture
-def pooled(tmp_path: Path) -> ratings.PooledRatings:
+def pooled(tmp_path: Path) -> rated_utterances.PooledRatings:
     written(tmp_path, "Id,start_s,end_s,Ada,Bruno\n" + ROWS)
-    return ratings.pooled(tmp_path, utterances(*SPOKEN))
+    return rated_utterances.pooled(tmp_path, utterances(*SPOKEN))
 
 
-def test_every_row_with_a_rating_is_counted(pooled: ratings.PooledRatings) -> None:
+def test_every_row_with_a_rating_is_counted(pooled: rated_utterances.PooledRatings) -> None:
     counted = coverage(pooled, {"weak/test-1/0002": "too short", "weak/other/0001": "too short"})
     assert (counted.n_rows, counted.n_rated, counted.n_scored) == (6, 4, 2)
     assert counted.left_out == {"no majority": 1, "too short": 1}
@@ -42,6 +42,6 @@ def test_every_row_with_a_rating_is_counted(pooled: ratings.PooledRatings) -> No
     )
 
 
-def test_a_split_counts_its_own_videos(pooled: ratings.PooledRatings) -> None:
+def test_a_split_counts_its_own_videos(pooled: rated_utterances.PooledRatings) -> None:
     assert (coverage(pooled, {}, "train").n_rows, coverage(pooled, {}, "test").n_rows) == (1, 5)
     assert coverage(pooled, {}, "train").in_words() == "1 of the 1 rated utterances are scored."

@@ -8,8 +8,9 @@ import pytest
 
 from tasks.core import tables
 from tasks.core.errors import InputError
-from tasks.labelling.people import ratings
-from tasks.labelling.people.ratings import RatedSpan, RatingFile, Repair
+from tasks.labelling.people import rated_utterances, ratings
+from tasks.labelling.people.rating_sheets import Repair
+from tasks.labelling.people.ratings import RatedSpan, RatingFile
 
 HEADER = "Id,start_s,end_s,Ada,Bruno,Chen,text\n"
 
@@ -116,7 +117,7 @@ def test_majority(votes: list[str], most: str | None) -> None:
 
 def test_spans_match_the_utterance_they_share_most_time_with() -> None:
     spoken = utterances(("test-1", 0, 2), ("test-1", 2, 4), ("test-2", 0, 2))
-    rows, unmatched = ratings.match(
+    rows, unmatched = rated_utterances.match(
         rating_file(("test-1", 0.2, 2.1), ("test-1", 3.5, 6.0), ("test-2", 0, 2), ("test-3", 0, 2)), spoken
     )
     assert [(row.row, row.video_id, row.why) for row in unmatched] == [
@@ -143,8 +144,8 @@ def test_spans_match_the_utterance_they_share_most_time_with() -> None:
 
 def test_half_of_the_union_is_enough_and_less_is_not() -> None:
     spoken = utterances(("test-1", 0, 2))
-    assert ratings.match(rating_file(("test-1", 0, 1)), spoken)[0].num_rows == 1
-    assert ratings.match(rating_file(("test-1", 0, 0.99)), spoken)[0].num_rows == 0
+    assert rated_utterances.match(rating_file(("test-1", 0, 1)), spoken)[0].num_rows == 1
+    assert rated_utterances.match(rating_file(("test-1", 0, 0.99)), spoken)[0].num_rows == 0
 
 
 def test_an_utterance_is_matched_once_by_the_better_span() -> None:
@@ -154,7 +155,7 @@ def test_an_utterance_is_matched_once_by_the_better_span() -> None:
         (RatedSpan("test-1", 0, 1.5, {"Ada": "negative"}), RatedSpan("test-1", 0, 1.9, {"Ada": "positive"})),
         (),
     )
-    rated, (unmatched,) = ratings.match(listening, utterances(("test-1", 0, 2)))
+    rated, (unmatched,) = rated_utterances.match(listening, utterances(("test-1", 0, 2)))
     (row,) = rated.to_pylist()
     assert row["majority"] == "positive"
     assert (unmatched.row, unmatched.why) == (1, "its utterance is matched by another row")
@@ -163,9 +164,9 @@ def test_an_utterance_is_matched_once_by_the_better_span() -> None:
 def test_a_tie_has_no_majority() -> None:
     votes = {"Ada": "positive", "Bruno": "neutral"}
     listening = RatingFile("votes.csv", ("Ada", "Bruno"), (RatedSpan("test-1", 0, 2, votes),), ())
-    (row,) = ratings.match(listening, utterances(("test-1", 0, 2)))[0].to_pylist()
+    (row,) = rated_utterances.match(listening, utterances(("test-1", 0, 2)))[0].to_pylist()
     assert row["majority"] is None
-    assert ratings.gold_label(row) is None
+    assert rated_utterances.gold_label(row) is None
 
 
 def test_an_adjudication_is_the_label_and_no_rating(tmp_path: Path) -> None:
@@ -178,8 +179,8 @@ def test_an_adjudication_is_the_label_and_no_rating(tmp_path: Path) -> None:
     )
     file = ratings.read(path)
     assert file.listeners == ("Ada", "Bruno")
-    rows = ratings.match(file, utterances(("test-1", 0, 2), ("test-1", 2, 4), ("test-1", 4, 6)))[0].to_pylist()
-    assert [ratings.gold_label(row) for row in rows] == ["neutral", None, None]
+    rows = rated_utterances.match(file, utterances(("test-1", 0, 2), ("test-1", 2, 4), ("test-1", 4, 6)))[0].to_pylist()
+    assert [rated_utterances.gold_label(row) for row in rows] == ["neutral", None, None]
     assert dict(rows[0]["ratings"]) == {"Ada": "positive", "Bruno": "neutral"}
 
 
@@ -200,7 +201,7 @@ def test_an_utterance_in_several_files_counts_once_with_all_its_ratings(tmp_path
     written(
         tmp_path, "Id,start_s,end_s,Ada,Chen,adjudicated\n1,0.1,2,neutral,negative,neutral\n2,0,1,,positive,\n", "b.csv"
     )
-    pooled = ratings.pooled(tmp_path, utterances(("test-1", 0, 2), ("test-2", 0, 1)))
+    pooled = rated_utterances.pooled(tmp_path, utterances(("test-1", 0, 2), ("test-2", 0, 1)))
     rows = pooled.rated.to_pylist()
     assert (pooled.n_rows, pooled.unmatched) == (3, ())
     assert [dict(row["ratings"]) for row in rows] == [
@@ -214,5 +215,5 @@ def test_an_utterance_counts_as_proposed_only_if_all_files_say_so(tmp_path: Path
     written(tmp_path, "Id,start_s,end_s,Ada,sampling\n1,0,2,positive,proposed\n2,0,1,neutral,proposed\n", "a.csv")
     written(tmp_path, "Id,start_s,end_s,Bo,sampling\n1,0,2,positive,\n2,0,1,neutral,random\n", "b.csv")
     written(tmp_path, "Id,start_s,end_s,Cleo,sampling\n3,0,1,neutral,Proposed\n", "c.csv")
-    pooled = ratings.pooled(tmp_path, utterances(("test-1", 0, 2), ("test-2", 0, 1), ("test-3", 0, 1)))
+    pooled = rated_utterances.pooled(tmp_path, utterances(("test-1", 0, 2), ("test-2", 0, 1), ("test-3", 0, 1)))
     assert [row["sampling"] for row in pooled.rated.to_pylist()] == [None, ratings.RANDOM, ratings.PROPOSED]

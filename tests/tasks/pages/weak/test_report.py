@@ -16,7 +16,8 @@ from tasks.core.errors import TableError
 from tasks.core.outcomes import Outcome
 from tasks.evaluation.scores import Bootstrap
 from tasks.labelling.people import listener_checks
-from tasks.labelling.people.ratings import Playback, RatedSpan
+from tasks.labelling.people.rating_sheets import Playback
+from tasks.labelling.people.ratings import RatedSpan
 from tasks.pages.weak import page as weak_page
 from tasks.stages import report
 from tests.tasks.pages.conftest import EXPERIMENT, FEATURES
