@@ -90,6 +90,14 @@ def test_a_fine_tuned_encoder(measure: Measure, target: str, least: float) -> No
     assert measure("meld-text-audio", f"fine-tuned-{target}", "meld")["scores"]["weighted_f1"]["value"] >= least
 
 
+@pytest.mark.skipif(not store.is_here("all-mpnet-base-v2"), reason=store.missing("all-mpnet-base-v2"))
+@pytest.mark.parametrize(("target", "least"), [("emotion", 0.60), ("sentiment", 0.68)])
+def test_frozen_layers_of_an_utterance_and_its_neighbours(measure: Measure, target: str, least: float) -> None:
+    found = measure("meld-text-audio", f"dialogue-logistic-{target}", "meld")
+    assert found["scores"]["weighted_f1"]["value"] >= least
+    assert found["baselines"]["shuffled labels"]["uar"]["value"] < 1 / len(found["outputs"]) + 0.03
+
+
 def test_functionals_of_ravdess(measure: Measure) -> None:
     found = measure("acoustic", "functionals-svm", "ravdess")
     assert found["scores"]["uar"]["value"] >= 0.56

@@ -83,8 +83,9 @@ def fresh_optimiser(network: nn.Module, settings: TrainingSettings, rate: float)
         rate: the learning rate
     """
     kind = torch.optim.AdamW if settings.optimiser == "adamw" else torch.optim.Adam
-    # fused: one pass over the weights instead of ten
-    return kind(groups(network, rate), lr=rate, weight_decay=settings.weight_decay, fused=True)
+    # fused: one pass over the weights instead of ten; Lightning does not clip gradients for it under autocast
+    fused = settings.precision == "32" or not settings.gradient_clip
+    return kind(groups(network, rate), lr=rate, weight_decay=settings.weight_decay, fused=fused)
 
 
 def untrained(run: TrainingRun) -> nn.Module:

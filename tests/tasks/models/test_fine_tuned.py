@@ -108,6 +108,12 @@ def test_lower_layers_can_stay_as_they_are(checkpoint: str, trained_layers: int,
     assert moved == (expected if expected is not None else {"encoder.layer.0", "encoder.layer.1"})
 
 
+def test_half_precision_with_clipped_gradients(checkpoint: str) -> None:
+    inputs, target = drawn()
+    fitted = FineTuned(small(checkpoint, precision="bf16", gradient_clip=1.0), 1).fit(inputs, target)
+    assert (CLASSES[fitted.scores(inputs).argmax(axis=1)] == target).mean() > 0.8
+
+
 def test_lower_layers_learn_less(checkpoint: str) -> None:
     model = started(checkpoint, layer_decay=0.5, learning_rate=1e-3, head_learning_rate=7e-3)
     network = model._build(model.shape, 2, fitting=True)
