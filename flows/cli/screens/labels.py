@@ -54,7 +54,8 @@ def quality(report: Mapping[str, Any]) -> None:
     else:
         console.print(
             f"Scores on {report['n_heard']} texts of {report['n_groups_heard']} groups; {report['confidence']:.0%} "
-            "intervals, bootstrap over groups. Everywhere: a missing label counts as neutral."
+            "intervals, bootstrap over groups. Recall and precision: of negative, neutral and positive. Everywhere: a "
+            "missing label counts as neutral."
         )
         if report.get("learning_curve"):
             console.print(f"{escape(report['learning_curve']['in_words'])} Table: undertone labels curve.")
@@ -286,15 +287,14 @@ def _combinations(report: Mapping[str, Any]) -> Table:
     best = next((row["gain"]["over"] for row in report["combinations"] if row["gain"]), None)
     table = Table(title="Labels from the votes")
     gain = f"macro F1\nover {escape(best)}" if best else "gain"
-    for name in ("labels", RECALL, PRECISION, "macro F1\neverywhere", "macro F1\nlabelled", gain):
+    for name in ("labels", "recall,\nprecision %", "macro F1\neverywhere", "macro F1\nlabelled", gain):
         table.add_column(name, justify="left" if name == "labels" else "right", no_wrap=True)
     for row in report["combinations"]:
         mark = MARK if row["too_good"] else ""
         everywhere = row["everywhere"]["per_class"]
         table.add_row(
             f"{escape(row['name'])}\n{_share(row['coverage'])}{', used' if row['used'] else ''}",
-            by_class(everywhere, "recall"),
-            by_class(everywhere, "precision"),
+            f"R {by_class(everywhere, 'recall')}\nP {by_class(everywhere, 'precision')}",
             _score(row["everywhere"], mark),
             _score(row["covered"], mark),
             _with_bounds(*(row["gain"][key] for key in _BOUNDS), signed=True) if row["gain"] else _NOTHING,

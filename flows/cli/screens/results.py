@@ -80,7 +80,8 @@ def agreement(published: PublishedAgreement) -> None:
         console.print(escape(sentence[0].upper() + sentence[1:] + "."))
     if any(row.chosen_on for row in published.rows):
         console.print(labels.MARKED)
-    labels.thresholds("Scores by threshold on the mean vote, without hedges", published.curve)
+    mark = labels.MARK if published.rows[-1].chosen_on else ""
+    labels.thresholds(f"Scores by threshold on the mean vote, without hedges{mark}", published.curve)
     listeners = published.listeners
     console.print(f"Listeners: {listeners.ties} rows without a majority")
     for name, words in AGREEMENT.items():

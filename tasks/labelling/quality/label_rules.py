@@ -70,11 +70,11 @@ class RuleCheck:
         """One sentence."""
         verb = "trained" if self.kind == VOTER else "chosen"
         if not self.recorded:
-            return f"{self.kind} {self.name}: the rows it was {verb} on are not recorded ({self.rows})"
+            return f"{self.kind} ({self.name}): the rows it was {verb} on are not recorded ({self.rows})"
         seen = f"{len(self.same):,} of the {self.n_scored:,} scored rows are among them"
         if self.same:
             seen += ", so that scores that depend on it are too good"
-        return f"{self.kind} {self.name}: {verb} on {self.rows}; {seen}"
+        return f"{self.kind} ({self.name}): {verb} on {self.rows}; {seen}"
 
 
 def in_use(settings: Polarity, combination: CombinationFile) -> list[LabelRule]:
@@ -202,7 +202,7 @@ def _tuned(settings: Polarity, combination: CombinationFile) -> LabelRule | None
         return None
     if abs(float(getattr(settings, parameter)) - value) > _SAME_VALUE:
         return None
-    return LabelRule(THRESHOLD, f"polarity.{parameter}", f"{len(digests):,} rated texts", digests)
+    return LabelRule(THRESHOLD, f"polarity.{parameter}", f"{len(digests):,} different rated texts", digests)
 
 
 def _of_voter(name: str, folder: Path) -> LabelRule:
@@ -229,5 +229,5 @@ def chosen_in_words(combination: CombinationFile) -> str:
         sources += f"; {rows['left_out']:,} further rows, which a learned voter was trained on, are left out"
     return (
         f"Combination {name}: {combination.why}; {rows['n']:,} rated rows of {rows['n_groups']:,} videos or articles "
-        f"({sources}). None of these rows counts in the scores below, unless there are no others."
+        f"({sources}). None of these rows counts in the scores, unless there are no others."
     )

@@ -35,8 +35,8 @@ def test_a_tuned_threshold_counts_while_it_is_in_use(settings: Config) -> None:
     (check,) = label_rules.checks([rule], TEXTS, NAMES)
     assert check.same == ["a/1", "a/2"]
     assert check.in_words == (
-        "threshold polarity.min_score: chosen on 2 rated texts; 2 of the 3 scored rows are among them, so that scores "
-        "that depend on it are too good"
+        "threshold (polarity.min_score): chosen on 2 different rated texts; 2 of the 3 scored rows are among them, "
+        "so that scores that depend on it are too good"
     )
     modelled = CombinationFile("mace", "mace")
     assert label_rules.in_use(settings.polarity.model_copy(update={"min_score": 0.312}), modelled) == []

@@ -15,15 +15,22 @@ import pytest
 from tasks.core import paths, tables
 from tasks.core.config import Config
 from tasks.evaluation.scores import Bootstrap
+from tasks.features.base import sentence_encoder, sentence_files
 from tasks.labelling.base.registry import load as voter
-from tasks.labelling.learned import training
+from tasks.labelling.base.vote import CastVotes, polarities_of
+from tasks.labelling.learned import selection as learned
+from tasks.labelling.learned import text_inputs, training
+from tasks.labelling.learned.selection import FrozenTrainer, HeadRows
+from tasks.labelling.learned.text_inputs import TextInputs
 from tasks.labelling.learned.training import VoterRecipe
 from tasks.labelling.learned.training_texts import TrainingTexts
-from tasks.labelling.quality import label_quality, rated_texts
+from tasks.labelling.quality import label_quality, rated_texts, selection
+from tasks.labelling.quality.selection import RatedVotes
 from tasks.labelling.votes import vote_columns
 from tasks.labelling.votes.combine import Thresholds
 from tasks.on_demand import published_votes
 from tasks.stages import polarity
+from tasks.text.words import without_stop_words
 
 N_CAPTIONS, MOST_S, MOST_MB = 100_000, 60, 2_000
 _PLAIN = "the table we went to that house and said it was there when they had a long day with some people"
@@ -44,6 +51,42 @@ def test_labels_for_every_caption_of_the_source(real_data: Path, settings: Confi
     assert min(comparison.listeners.leave_one_out.values()) > 0.85
     assert comparison.curve[0].coverage == 1.0
     assert comparison.curve[-1].coverage < 0.6
+
+
+@pytest.mark.real
+@pytest.mark.bench
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("encoder", [None, "minilm", "mpnet"])
+def test_stacking_on_rated_sentences(
+    encoder: str | None, real_data: Path, settings: Config, fetched: Callable[[str], Path]
+) -> None:
+    """Lexicons, and a learned voter by its votes on sentences that it has not seen; folds over articles and tweets."""
+    texts = rated_texts.read(sorted((real_data / "rated_text").glob("*.txt")))
+    asked = settings.polarity.model_copy(update={"voters": list(LEXICONS)})
+    cast = polarity.cast(texts.texts, polarity.voting_settings(asked))
+    if encoder:
+        fetched({"minilm": "all-minilm-l6-v2", "mpnet": "all-mpnet-base-v2"}[encoder])
+        cast["learned"] = CastVotes(*_learned_votes(encoder, texts))
+    votes, chances = vote_columns.side_by_side(cast.values())
+    rated = RatedVotes(tuple(cast), votes, chances, texts.labels, texts.groups)
+    choice = selection.choose(rated, Bootstrap(2000, 0.95, settings.evaluate.seed))
+    for row in [*choice.table, {"name": "the selection itself", **(choice.nested or {})}]:
+        print(row["name"], row["macro_f1"], row["per_class"])
+    assert choice.name == "stacking"
+    assert choice.nested is not None
+    assert choice.nested["macro_f1"]["value"] >= {None: 0.68, "minilm": 0.73, "mpnet": 0.77}[encoder]
+    negative = choice.nested["per_class"]["negative"]
+    assert min(negative["recall"], negative["precision"]) >= 0.70
+
+
+def _learned_votes(encoder: str, texts: rated_texts.RatedTexts) -> tuple[np.ndarray, np.ndarray]:
+    """Return polarities and probabilities of a learned voter in folds over articles and tweets."""
+    loaded = sentence_encoder.load(sentence_files.find(encoder, "int8"))
+    inputs = TextInputs(loaded, text_inputs.default_layers(loaded.n_layers), LEXICONS)
+    bare = [without_stop_words(text) for text in texts.texts]
+    rows = HeadRows(inputs.of(texts.texts), inputs.of(bare), texts.labels, texts.groups)
+    held_out = learned.held_out(FrozenTrainer(rows, 7), texts.labels, texts.groups, 7, print)
+    return polarities_of(held_out.plain), held_out.plain
 
 
 @pytest.mark.real
