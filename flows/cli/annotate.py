@@ -141,9 +141,10 @@ def annotate(
         if adjudicate:
             queue, raters = _ties(available, rating_files.counted(store), seed)
             samplings: dict[SegmentId, str] = {}
+            n_begun = 0
         else:
             available = candidates.with_ratings(available, store.rated_segments())
-            queue, samplings = _queue(available, order, n or _N, split, seed)
+            queue, samplings, n_begun = _queue(available, order, n or _N, split, seed)
             raters = None
         exercises = _practice(available, queue, page.n_practice, seed)
         sounds = candidates.sounds([*queue, *exercises])
@@ -151,7 +152,7 @@ def annotate(
             store, queue, sounds, text, raters, exercises, page.repeats_of(len(queue)), asked, least_played,
             samplings=samplings,
         )  # fmt: skip
-        kind = "with ties" if adjudicate else f"to rate{_drawn(order, samplings)}"
+        kind = "with ties" if adjudicate else f"to rate{_drawn(order, queue[n_begun:], samplings)}"
         _serve(session, f"{len(queue)} segments {kind}", page.address)
         _publish(store)
 
@@ -315,7 +316,7 @@ def export_ratings(
         typer.echo(f"{len(rated)} rated segments written to {file}")
         return
     rated_ids = {item.segment.id for item in rated}
-    queue, samplings = _queue(available, order, n, split, seed) if n else ([], {})
+    queue, samplings, _ = _queue(available, order, n, split, seed) if n else ([], {}, 0)
     unrated = [
         RatedSegment(segment, sampling=samplings.get(segment.id)) for segment in queue if segment.id not in rated_ids
     ]
@@ -433,31 +434,35 @@ def _store_of(target: Path) -> Path:
 
 def _queue(
     available: Sequence[Candidate], order: str, n: int, split: str, seed: int
-) -> tuple[list[Segment], dict[SegmentId, str]]:
-    """Return the segments of a queue, and how those were drawn that were drawn at random or proposed."""
+) -> tuple[list[Segment], dict[SegmentId, str], int]:
+    """Return a queue, how segments were drawn that were drawn at random or proposed, and how many come a second time.
+
+    A proposed queue begins with segments that one listener has rated: with a second rating a label is more reliable.
+    """
     from tasks.annotate import queue
     from tasks.core.errors import NotEnoughData
 
     chosen = [candidate for candidate in available if split in ("all", candidate.split)]
     if not chosen:
         raise NotEnoughData(f"there is no segment of the split {split!r} to listen to")
-    # what a listener has begun comes first: a segment with a second rating has a more reliable label
-    first = queue.begun(chosen, seed) if order == "proposed" else []
+    first = queue.begun(chosen, seed)[:n] if order == "proposed" else []
     begun = {item.segment.id for item in first}
     rest = (item for item in queue.ORDERS[order](chosen, seed) if item.segment.id not in begun)
     drawn = [*first, *islice(rest, n)]
     marks = {item.segment.id: queue.sampling(order, item) for item in drawn}
-    return [item.segment for item in drawn], {segment_id: mark for segment_id, mark in marks.items() if mark}
+    samplings = {segment_id: mark for segment_id, mark in marks.items() if mark}
+    return [item.segment for item in drawn], samplings, len(first)
 
 
-def _drawn(order: str, samplings: Mapping[SegmentId, str]) -> str:
-    """Return how many segments of a queue are proposed, in words; empty unless they are."""
+def _drawn(order: str, new: Sequence[Segment], samplings: Mapping[SegmentId, str]) -> str:
+    """Return how many new segments of a queue are proposed, in words; empty unless the order proposes."""
     from tasks.labelling.people import ratings
 
-    n_random = sum(mark == ratings.RANDOM for mark in samplings.values())
     if order != "proposed":
         return ""
-    return f" ({len(samplings) - n_random} proposed, {n_random} at random; scores of the labels use the random ones)"
+    n_random = sum(samplings.get(segment.id) == ratings.RANDOM for segment in new)
+    n_proposed = len(new) - n_random
+    return f", {len(new)} of them new: {n_proposed} proposed, and {n_random} at random, which scores of the labels use"
 
 
 def _ties(

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from flows.cli.main import app
+from flows.runs import in_process
 from tasks.core import each, paths, tables
 from tasks.core.config import Config
+from tasks.core.errors import NotEnoughData
 from tasks.labelling.quality import combination_file, label_rules
 from tasks.labelling.quality.combination_file import CombinationFile
 from tasks.labelling.votes import combine
@@ -214,3 +218,50 @@ def test_the_threshold_and_the_learning_curve_have_nested_scores(voted: Config) 
     curve = report["learning_curve"]
     assert (curve["n"], curve["n_groups"], curve["by"]) == (27, 3, "videos")
     assert curve["in_words"].endswith(".")
+
+
+def test_tune_says_how_many_ratings_are_missing_and_shows_both_scores(
+    voted: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_process, "bring_up_to_date", lambda *_, **__: None)
+    listen(wrong=2)
+    mark("proposed", 12)
+    with pytest.raises(
+        NotEnoughData, match=r"20 ratings or more; found 15 that count .*proposed.*: 12\)\.\) Rate 5 mo"
+    ):
+        undertone("tune")
+    measured(voted)
+    with pytest.raises(NotEnoughData, match="a learning curve needs 20 ratings"):
+        undertone("curve")
+    listen(wrong=2)
+    output = undertone("tune")
+    assert "where it was chosen (optimistic)" in output
+    assert "nested, on other videos (3 folds)" in output
+    assert "rate 20 segments of training videos" in output
+    assert json.loads(paths.TUNED.read_text())["parameter"] == "min_score"
+    measured(voted)
+    output = undertone("curve")
+    assert "Macro F1 on other videos by number of ratings" in output
+    assert "27 rated texts of 3 videos, 4 times 3 folds by videos" in output
+
+
+def test_ratings_of_one_video_are_tuned_on_by_utterances(voted: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_process, "bring_up_to_date", lambda *_, **__: None)
+    rows = [row for row in tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist() if row["split"] == "test"]
+    for row in rows:
+        row["group"] = "test-0"
+    others = [row for row in tables.read(paths.UTTERANCES, tables.UTTERANCES).to_pylist() if row["split"] != "test"]
+    for number, row in enumerate(rows):
+        row["start_s"], row["end_s"] = number * 3.0, number * 3.0 + 2.0
+    tables.write(tables.from_rows([*others, *rows], tables.UTTERANCES), paths.UTTERANCES, tables.UTTERANCES)
+    listen(wrong=2)
+    output = undertone("tune")
+    assert "nested, on other utterances of the same video (10 folds)" in output
+    assert "Only one video is rated, so folds are of utterances" in output
+
+
+def undertone(*arguments: str) -> str:
+    done = CliRunner().invoke(app, ["labels", *arguments], catch_exceptions=True, env={"COLUMNS": "100"})
+    if done.exception is not None:
+        raise done.exception
+    return " ".join(done.output.split())

@@ -234,6 +234,39 @@ def test_each_chart_has_its_table_and_a_name(finished: Callable[..., Any], setti
     assert page.text.count("The same as a table") == len({"votes", "curve", "counts", "by-video"})
 
 
+def test_the_learning_curve_is_drawn_with_its_sentence_and_table(
+    finished: Callable[..., Any], settings: config.Config
+) -> None:
+    finished(listeners=True)
+    results = json.loads(paths.LABELS.read_text(encoding="utf-8"))
+    points = [{"n": n, "value": value, "low": value - 0.1, "high": value + 0.1} for n, value in ((10, 0.5), (20, 0.6))]
+    ways = [{"name": name, "points": points} for name in ("best voter or combination", "stacking")]
+    results["learning_curve"] = {
+        "n": 25, "n_groups": 5, "by": "videos", "folds": 5, "repeats": 4,
+        "used": {"value": 0.55, "low": 0.4, "high": 0.7}, "ways": ways,
+        "best": "stacking", "in_words": "More ratings help: they do.",
+    }  # fmt: skip
+    tables.write_text(paths.LABELS, json.dumps(results))
+    page = make(settings)
+    assert "chart-learning-curve" in [tag.get("id") for tag in page.all("figure")]
+    assert "Label quality by number of ratings More ratings help: they do." in page.text
+    assert "stacking, 20 ratings: macro F1 0.600 (0.500 to 0.700)" in page.text
+    assert "4 times 5 folds, 25 rated utterances" in page.text
+
+
+def test_ratings_of_proposed_segments_only_are_not_called_missing(
+    finished: Callable[..., Any], settings: config.Config
+) -> None:
+    finished()
+    results = json.loads(paths.LABELS.read_text(encoding="utf-8"))
+    left_out = {"proposed for rating, no random sample": 7}
+    results["ratings"] |= {"n_rows": 7, "n_rated": 7, "left_out": left_out, "in_words": "0 of the 7 are scored."}
+    tables.write_text(paths.LABELS, json.dumps(results))
+    text = make(settings).text
+    assert "No rating of them counts, so nothing is scored here." in text
+    assert "Rows that were proposed for rating are harder than others" in text
+
+
 def test_without_ratings_there_is_a_table_of_thresholds_and_no_chart(
     finished: Callable[..., Any], settings: config.Config
 ) -> None:
@@ -249,7 +282,7 @@ def test_labels_are_compared_with_ratings(finished: Callable[..., Any], settings
     assert figures["disagreements"]
     page = make(settings)
     page_text = page.text
-    assert f"Listeners rated {figures['n_heard']:,} of them" in page_text
+    assert f"Listeners’ ratings of {figures['n_heard']:,} of them count" in page_text
     assert "afinn and textblob" in page_text
     assert "Most confident labels first." in page_text
     assert "<script>alert(1)</script>" in page_text
