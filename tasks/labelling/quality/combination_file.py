@@ -149,13 +149,14 @@ def made(combine: str, rated: RatedRows | None) -> CombinationFile:
     if combine not in TRAINED:
         return CombinationFile(combine, combine)
     if rated is None or not selection.possible(rated.votes):
+        left_out = _left_out(rated)
         if combine == SELECTED:
-            return CombinationFile(combine, DEFAULT, NO_ROWS)
+            return CombinationFile(combine, DEFAULT, f"{NO_ROWS}{left_out}")
         raise NotEnoughData(
             f"polarity.combine: stacking is trained on rated rows: of every sentiment, in 2 videos or articles or "
-            f"more; found {0 if rated is None else len(rated.texts)} rated rows of training videos or in data/rated. "
-            "Rate some (undertone annotate --split train), put a file of rated texts into data/rated, or choose "
-            "another combination"
+            f"more; found {0 if rated is None else len(rated.texts)} rated rows of training videos or in data/rated"
+            f"{left_out}. Rate some (undertone annotate --split train), put a file of rated texts into data/rated, or "
+            "choose another combination"
         )
     choice = selection.choose(rated.votes, _BOOTSTRAP, with_nested=combine == SELECTED)
     chosen = choice.name if combine == SELECTED else combine
@@ -165,6 +166,11 @@ def made(combine: str, rated: RatedRows | None) -> CombinationFile:
         combine, chosen, f"{best}; {choice.protocol}", rated.described(), choice.protocol, choice.table, choice.nested,
         model,
     )  # fmt: skip
+
+
+def _left_out(rated: RatedRows | None) -> str:
+    n = 0 if rated is None else rated.left_out
+    return f" ({n:,} more are left out: a learned voter was trained on them)" if n else ""
 
 
 def text(content: CombinationFile) -> str:

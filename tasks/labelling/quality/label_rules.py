@@ -17,7 +17,7 @@ from tasks.core import artifacts, paths
 from tasks.core.config import Polarity
 from tasks.core.errors import InputError, TableError
 from tasks.labelling.base import project_voters
-from tasks.labelling.quality import combination_file, row_digests
+from tasks.labelling.quality import row_digests
 from tasks.labelling.quality.combination_file import CombinationFile
 from tasks.labelling.votes import combine
 
@@ -221,8 +221,7 @@ def chosen_in_words(combination: CombinationFile) -> str:
     """
     name = combination.chosen
     if combination.rows is None:
-        reason = combination_file.NO_ROWS if combination.combine == combination_file.SELECTED else combination.why
-        return f"Combination {name}: {reason}."
+        return f"Combination {name}: {combination.why}."
     rows = combination.rows
     sources = ", ".join(f"{source}: {n:,}" for source, n in rows["sources"].items())
     if rows.get("left_out"):

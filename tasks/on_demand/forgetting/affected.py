@@ -12,7 +12,7 @@ from tasks.on_demand.forgetting.subject import Subject
 
 REWRITTEN = ("crawl",)
 """Stages of whose outputs only the files with the data are removed: everything else would have to be fetched again."""
-_RATED = ("interviews", "labels")
+_RATED = ("interviews", "labels", "polarity")
 _TRAINED = ("experiment", "price", "robustness", "page", "inputs")
 
 

@@ -93,3 +93,8 @@ def test_rows_that_a_learned_voter_was_trained_on_are_left_out() -> None:
     assert (len(fewer.texts), fewer.left_out, fewer.votes.labels.size) == (60, 30, 60)
     assert fewer.described()["left_out"] == 30
     assert rows.without(()).described() == rows.described()
+    none = rows.without(row_digests.digests(rows.texts))
+    why = "90 more are left out: a learned voter was trained on them"
+    assert why in combination_file.made("selected", none).why
+    with pytest.raises(NotEnoughData, match=why):
+        combination_file.made("stacking", none)
