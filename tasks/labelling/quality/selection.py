@@ -22,7 +22,7 @@ from tasks.labelling.votes import combine, stacking
 from tasks.labelling.votes.combine import Polarities, Thresholds
 
 STACKING = "stacking"
-FOLDS, _SEED = 5, 7
+FOLDS, _INNER, _SEED = 5, 3, 7
 _NEUTRAL = tables.SENTIMENTS[1]
 _EVERYTHING = Thresholds(0.0, 0.0)
 
@@ -106,7 +106,7 @@ def possible(rated: RatedVotes) -> bool:
     Args:
         rated: votes on rated texts
     """
-    return bool(_n_folds(rated) >= 2)
+    return bool(_folds(rated, FOLDS))
 
 
 def choose(rated: RatedVotes, bootstrap: Bootstrap, *, with_nested: bool = True) -> Choice:
@@ -121,13 +121,14 @@ def choose(rated: RatedVotes, bootstrap: Bootstrap, *, with_nested: bool = True)
         NotEnoughData: if a class is missing or occurs in a single group
     """
     names = candidates(rated.names)
-    held_out = cross_validated(rated, names)
-    nested = nested_labels(rated, names) if with_nested else None
+    folds = _needed_folds(rated)
+    held_out = _held_out(rated, names, folds)
+    nested = nested_labels(rated, names, folds) if with_nested else None
     return Choice(
         _best(rated, held_out),
         [{"name": name, **_summary(rated, labels, bootstrap)} for name, labels in held_out.items()],
         None if nested is None else _summary(rated, nested, bootstrap),
-        _n_folds(rated),
+        len(folds),
     )
 
 
@@ -141,8 +142,12 @@ def cross_validated(rated: RatedVotes, names: Sequence[str]) -> dict[str, Labels
     Raises:
         NotEnoughData: if a class is missing or occurs in a single group
     """
+    return _held_out(rated, names, _needed_folds(rated))
+
+
+def _held_out(rated: RatedVotes, names: Sequence[str], folds: Sequence[Fold]) -> dict[str, Labels]:
     labels = {name: np.empty(rated.labels.size, dtype="U8") for name in names}
-    for fold in _folds(rated):
+    for fold in folds:
         for name in names:
             labels[name][fold.test] = predicted(name, rated, fold)
     return labels
@@ -158,25 +163,27 @@ def stacked_probabilities(rated: RatedVotes) -> NDArray[np.float64]:
         NotEnoughData: if a class is missing or occurs in a single group
     """
     likely = np.full((rated.labels.size, len(tables.SENTIMENTS)), np.nan)
-    for fold in _folds(rated):
+    for fold in _needed_folds(rated):
         model = fitted(rated.rows(fold.train))
         likely[fold.test] = model.probabilities(rated.polarities[fold.test], rated.chances[fold.test])
     return likely
 
 
-def nested_labels(rated: RatedVotes, names: Sequence[str]) -> Labels | None:
+def nested_labels(rated: RatedVotes, names: Sequence[str], folds: Sequence[Fold] = ()) -> Labels | None:
     """Return labels by a choice that was made without the text's fold; None if folds within folds are impossible.
 
     Args:
         rated: votes on rated texts
         names: of the candidates
+        folds: the outer ones; empty: those of `cross_validated`
     """
     labels = np.empty(rated.labels.size, dtype="U8")
-    for fold in _folds(rated):
+    for fold in folds or _needed_folds(rated):
         others = rated.rows(fold.train)
-        if not possible(others):
+        inner = _folds(others, _INNER)
+        if not inner:
             return None
-        chosen = _best(others, cross_validated(others, names))
+        chosen = _best(others, _held_out(others, names, inner))
         labels[fold.test] = predicted(chosen, rated, fold)
     return labels
 
@@ -208,19 +215,25 @@ def predicted(name: str, rated: RatedVotes, fold: Fold) -> Labels:
     return np.where(labels == "", _NEUTRAL, labels)
 
 
-def _n_folds(rated: RatedVotes) -> int:
-    if set(tables.SENTIMENTS) - set(rated.labels.tolist()) or not rated.scored.any():
-        return 0
-    return int(splits.possible_folds(rated.labels, rated.groups, FOLDS))
-
-
-def _folds(rated: RatedVotes) -> tuple[Fold, ...]:
-    if not possible(rated):
+def _needed_folds(rated: RatedVotes) -> tuple[Fold, ...]:
+    folds = _folds(rated, FOLDS)
+    if not folds:
         raise NotEnoughData(
             f"{rated.labels.size} rated texts: a combination is chosen or trained on texts of every sentiment, each in "
             "2 videos or articles or more"
         )
-    return splits.group_k_fold(rated.labels, rated.groups, _n_folds(rated), _SEED)
+    return folds
+
+
+def _folds(rated: RatedVotes, n_most: int) -> tuple[Fold, ...]:
+    """Return folds by group whose training parts have every class; none if there are no such folds."""
+    if set(tables.SENTIMENTS) - set(rated.labels.tolist()) or not rated.scored.any():
+        return ()
+    for n_folds in range(splits.possible_folds(rated.labels, rated.groups, n_most), 1, -1):
+        folds = splits.group_k_fold(rated.labels, rated.groups, n_folds, _SEED)
+        if all(np.unique(rated.labels[fold.train]).size == len(tables.SENTIMENTS) for fold in folds):
+            return folds
+    return ()
 
 
 def _best(rated: RatedVotes, held_out: Mapping[str, Labels]) -> str:

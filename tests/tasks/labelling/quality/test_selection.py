@@ -93,3 +93,13 @@ def test_unscored_texts_train_and_do_not_count() -> None:
     right = (combine.labels_of(votes.polarities[:, 0]) == votes.labels)[~unscored].mean()
     assert by_name["v0 alone"]["accuracy"]["value"] == pytest.approx(right)
     assert not selection.possible(replace(votes, unscored=np.ones(120, dtype=bool)))
+
+
+def test_a_class_that_one_fold_would_take_whole_allows_fewer_folds_or_none() -> None:
+    """Two videos have all negative texts: folds are made so that each training part has some, or there are none."""
+    votes = rated((0.9, 0.6), n=120)
+    in_two = np.isin(votes.groups, ["g0", "g1"])
+    labels = np.where(in_two, "negative", np.where(votes.labels == "negative", "neutral", votes.labels))
+    choice = selection.choose(replace(votes, labels=labels), FEW)
+    assert choice.n_folds == 2
+    assert choice.nested is None
