@@ -13,7 +13,7 @@ from tasks.core import paths, pipeline_file, tables
 from tasks.core.config import INTERVIEWS, Config
 from tasks.core.each import Each
 from tasks.corpora.readers.interviews import EXTRA
-from tasks.labelling.people import rated_utterances, rating_models
+from tasks.labelling.people import rated_utterances, rating_models, ratings
 from tasks.media.segments import reader
 from tasks.media.voices import speaker_tables
 
@@ -58,7 +58,8 @@ def _labels(voted: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 
 def _rated(row: Mapping[str, Any] | None) -> dict[str, Any]:
-    if row is None:
+    # proposed for their votes: no random sample, so that scores against listeners would be biased
+    if row is None or row[ratings.SAMPLING] == ratings.PROPOSED:
         return {}
     # sorted: the order of the files' columns must not change the table
     by_listener = json.dumps(dict(sorted(row["ratings"])), ensure_ascii=False) if row["ratings"] else None

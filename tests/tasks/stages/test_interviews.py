@@ -59,7 +59,9 @@ def test_a_row_is_a_segment_with_its_label_vote_and_ratings(prepared: Config) ->
     revote({unsure: {"sentiment": None, "weight": None}, tied: {"sentiment": None, "weight": None, "majority": None}})
     paths.LISTENERS.mkdir(parents=True)
     (paths.LISTENERS / "people.csv").write_text(
-        "Id,start_s,end_s,Zoe,Ann\n0,0.0,2.4,positive,positive\n0,2.5,4.9,positive,negative\n", encoding="utf-8"
+        "Id,start_s,end_s,Zoe,Ann,sampling\n0,0.0,2.4,positive,positive,random\n0,2.5,4.9,positive,negative,\n"
+        "0,5.0,7.4,positive,positive,proposed\n",
+        encoding="utf-8",
     )
     rows = {row["utterance_id"]: row for row in read(prepared)}
     assert len(rows) == 27
@@ -72,6 +74,8 @@ def test_a_row_is_a_segment_with_its_label_vote_and_ratings(prepared: Config) ->
     agreed, split = rows["weak/test-0/0000"], rows["weak/test-0/0001"]
     assert (agreed["listeners"], json.loads(agreed["ratings"])) == ("positive", {"Ann": "positive", "Zoe": "positive"})
     assert (split["listeners"], json.loads(split["ratings"])) == (None, {"Ann": "negative", "Zoe": "positive"})
+    # proposed for its votes: no part of a random sample, on which scores are
+    assert (rows["weak/test-0/0002"]["listeners"], rows["weak/test-0/0002"]["ratings"]) == (None, None)
     video = (paths.MEDIA / "test-0.flac").read_bytes()
     assert agreed["audio_sha256"] == hashlib.sha256(video).hexdigest()
 
