@@ -252,19 +252,17 @@ def _learned_scores(fields: Mapping[str, Any]) -> Table:
     """Return a table of a voter's scores: held out, without stop words, and on sources it was not trained on."""
     rows = [("held-out groups", fields["held_out"])]
     rows += [(f"{entry['tested_on']}, trained on the others", entry) for entry in fields["across_sources"]]
-    lexicon = next((entry["gain"]["over"] for _, entry in rows if "gain" in entry), None)
+    lexicon = (rows[0][1]["renderings"][0]["lexicon"] or {}).get("name")
     table = Table(title="Macro F1 on texts it was not trained on")
     for name in ("texts", "n", "voter", *((lexicon, f"over {lexicon}") if lexicon else ())):
         table.add_column(name, justify="left" if name == "texts" else "right", no_wrap=name != "texts")
     for name, entry in rows:
-        for kind, title, scored in (
-            ("plain", name, entry), ("bare", f"{name}, no stop words", entry["without_stop_words"]),
-        ):  # fmt: skip
-            cells = [escape(title), str(scored["n"]), _score(scored)]
-            if lexicon:
-                gain = entry["gain"][kind]
-                cells += [f"{gain['lexicon']:.3f}", _with_bounds(*(gain[key] for key in _BOUNDS), signed=True)]
-            table.add_row(*cells)
+        for number, scored in enumerate(entry["renderings"]):
+            cells = [escape(scored["texts"] if number else name), str(entry["n"]), _score(scored)]
+            if beside := scored["lexicon"]:
+                gain = _with_bounds(*(beside["gain"][key] for key in _BOUNDS), signed=True)
+                cells += [f"{beside['macro_f1']:.3f}", gain]
+            table.add_row(*cells, end_section=number == len(entry["renderings"]) - 1)
     return table
 
 

@@ -23,7 +23,7 @@ from tasks.evaluation.splits import Labels
 from tasks.features.base import checkpoints, sentence_files, torch_state
 from tasks.features.base.sentence_encoder import SentenceEncoder
 from tasks.features.base.sentence_files import SentenceFiles
-from tasks.labelling.learned import head, selection, text_inputs
+from tasks.labelling.learned import head, text_inputs
 from tasks.labelling.learned.head import Head, Probabilities
 from tasks.labelling.learned.selection import HeadRows, Say
 from tasks.labelling.learned.text_inputs import TextInputs
@@ -43,8 +43,7 @@ class TunedTrainer:
         encoder: the pretrained encoder, as `sentence_files.name_of` takes it
         precision: of the tuned encoder
         lexicons: names of shipped voters whose scores are inputs of the head
-        texts: shape (n_texts,)
-        bare: the texts without their stop words, shape (n_texts,)
+        renderings: of the texts, each of shape (n_texts,)
         labels: shape (n_texts,)
         groups: shape (n_texts,)
         seed: of batches and of the classifier
@@ -54,19 +53,18 @@ class TunedTrainer:
     encoder: str
     precision: Precision
     lexicons: tuple[str, ...]
-    texts: Sequence[str]
-    bare: Sequence[str]
+    renderings: tuple[Sequence[str], ...]
     labels: Labels
     groups: Labels
     seed: int
     say: Say
 
-    def held_out(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> tuple[Probabilities, Probabilities]:
+    def held_out(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> tuple[Probabilities, ...]:
         """See `tasks.labelling.learned.selection.Trainer`."""
         with tempfile.TemporaryDirectory() as folder:
             inputs = self._inputs(self.tuned(train, Path(folder)))
             fitted = self._fitted(inputs, train)
-            return selection.probabilities_of(fitted, self._rows(inputs, test))
+            return self._rows(inputs, test).probabilities(fitted)
 
     def final(self, folder: Path) -> tuple[SentenceFiles, TextInputs, Head]:
         """Return the encoder's files and the head that were trained on all texts; the head is not calibrated.
@@ -74,7 +72,7 @@ class TunedTrainer:
         Args:
             folder: to write the files to
         """
-        everything = np.arange(len(self.texts))
+        everything = np.arange(len(self.labels))
         files = self.tuned(everything, folder)
         inputs = self._inputs(files)
         return files, inputs, self._fitted(inputs, everything)
@@ -87,8 +85,8 @@ class TunedTrainer:
             folder: to write the files to
         """
         source = sentence_files.folder_of(self.encoder)
-        rows = [text for kind in (self.texts, self.bare) for text in (kind[k] for k in train.tolist())]
-        numbers = np.tile(head.codes(self.labels[train]), 2)
+        rows = [texts[k] for texts in self.renderings for k in train.tolist()]
+        numbers = np.tile(head.codes(self.labels[train]), len(self.renderings))
         tensors = _tuned_tensors(str(source), rows, numbers, self.seed, self.say)
         files = SentenceFiles(folder / GRAPHS[self.precision], folder / text_encoder.TOKENIZER)
         model = text_encoder.configuration(source / text_encoder.CONFIGURATION)
@@ -101,8 +99,8 @@ class TunedTrainer:
         return TextInputs(encoder, text_inputs.default_layers(encoder.n_layers), self.lexicons)
 
     def _rows(self, inputs: TextInputs, rows: NDArray[np.int64]) -> HeadRows:
-        plain, bare = (inputs.of([kind[k] for k in rows.tolist()]) for kind in (self.texts, self.bare))
-        return HeadRows(plain, bare, self.labels[rows], self.groups[rows])
+        values = tuple(inputs.of([texts[k] for k in rows.tolist()]) for texts in self.renderings)
+        return HeadRows(values, self.labels[rows], self.groups[rows])
 
     def _fitted(self, inputs: TextInputs, train: NDArray[np.int64]) -> Head:
         (fitted,) = self._rows(inputs, train).fitted((PENALTY,))

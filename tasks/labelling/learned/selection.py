@@ -1,7 +1,7 @@
 """Choice of a head's settings by cross-validation over groups, and its nested evaluation.
 
-Every text is a training row twice, with and without its stop words: captions may have lost theirs, and a voter that was
-trained on complete sentences fails on them. Folds keep both rows of a text, and all rows of a group, together.
+Every text is a training row in each of its renderings (`tasks.labelling.learned.renderings`). Folds keep all rows of a
+text, and all texts of a group, together.
 """
 
 from __future__ import annotations
@@ -35,14 +35,12 @@ class HeadRows:
     """Rows to train a head on.
 
     Args:
-        plain: inputs of the texts, shape (n_texts, n_inputs)
-        bare: inputs of the texts without their stop words, same shape
+        inputs: of each rendering of the texts, each of shape (n_texts, n_inputs)
         labels: shape (n_texts,)
         groups: shape (n_texts,)
     """
 
-    plain: Inputs
-    bare: Inputs
+    inputs: tuple[Inputs, ...]
     labels: Labels
     groups: Labels
 
@@ -52,15 +50,23 @@ class HeadRows:
         Args:
             rows: their numbers, or whether each is taken
         """
-        return HeadRows(self.plain[rows], self.bare[rows], self.labels[rows], self.groups[rows])
+        return HeadRows(tuple(values[rows] for values in self.inputs), self.labels[rows], self.groups[rows])
 
     def fitted(self, penalties: tuple[float, ...]) -> list[Head]:
-        """Return the heads that were fitted to both rows of every text.
+        """Return the heads that were fitted to all renderings of the texts.
 
         Args:
             penalties: descending
         """
-        return head.fit(np.concatenate([self.plain, self.bare]), np.concatenate([self.labels, self.labels]), penalties)
+        return head.fit(np.concatenate(self.inputs), np.tile(self.labels, len(self.inputs)), penalties)
+
+    def probabilities(self, fitted: Head) -> tuple[Probabilities, ...]:
+        """Return a head's probabilities of each rendering of the texts, each of shape (n_texts, 3).
+
+        Args:
+            fitted: the head
+        """
+        return tuple(head.softmax(fitted.logits(values)) for values in self.inputs)
 
 
 @dataclass(frozen=True)
@@ -88,13 +94,11 @@ class HeldOut:
     """Probabilities of texts whose groups were not used to train or choose anything.
 
     Args:
-        plain: of the texts, shape (n_texts, 3)
-        bare: of the texts without their stop words, shape (n_texts, 3)
+        renderings: probabilities of each rendering of the texts, each of shape (n_texts, 3)
         n_folds: number of outer folds
     """
 
-    plain: Probabilities
-    bare: Probabilities
+    renderings: tuple[Probabilities, ...]
     n_folds: int
 
 
@@ -109,15 +113,15 @@ def chosen(rows: HeadRows, seed: int) -> ChosenHead:
     if not folds:
         (fitted,) = rows.fitted((_DEFAULT_PENALTY,))
         return ChosenHead(fitted, _DEFAULT_PENALTY, Calibration(1.0, (0.0, 0.0, 0.0)))
-    logits = np.empty((len(PENALTIES), 2, len(rows.labels), len(tables.SENTIMENTS)))
+    logits = np.empty((len(PENALTIES), len(rows.inputs), len(rows.labels), len(tables.SENTIMENTS)))
     for fold in folds:
         for number, fitted in enumerate(rows.at(fold.train).fitted(PENALTIES)):
-            logits[number, 0, fold.test] = fitted.logits(rows.plain[fold.test])
-            logits[number, 1, fold.test] = fitted.logits(rows.bare[fold.test])
-    twice = np.concatenate([rows.labels, rows.labels])
-    pairs = logits.reshape(len(PENALTIES), 2 * len(rows.labels), -1)
-    best = int(np.argmin([head.log_loss(values, twice) for values in pairs]))
-    calibration = _calibration(pairs[best], twice)
+            for rendering, values in enumerate(rows.inputs):
+                logits[number, rendering, fold.test] = fitted.logits(values[fold.test])
+    labels = np.tile(rows.labels, len(rows.inputs))
+    by_penalty = logits.reshape(len(PENALTIES), labels.size, -1)
+    best = int(np.argmin([head.log_loss(values, labels) for values in by_penalty]))
+    calibration = _calibration(by_penalty[best], labels)
     (fitted,) = rows.fitted((PENALTIES[best],))
     return ChosenHead(fitted.calibrated(calibration), PENALTIES[best], calibration)
 
@@ -125,8 +129,8 @@ def chosen(rows: HeadRows, seed: int) -> ChosenHead:
 class Trainer(Protocol):
     """Training of a voter on some of the texts, for texts that have no part in it."""
 
-    def held_out(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> tuple[Probabilities, Probabilities]:
-        """Return probabilities of the test texts, with and without their stop words, each of shape (n_test, 3).
+    def held_out(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> tuple[Probabilities, ...]:
+        """Return probabilities of each rendering of the test texts, each of shape (n_test, 3).
 
         Args:
             train: numbers of the texts to train on
@@ -146,20 +150,9 @@ class FrozenTrainer:
     rows: HeadRows
     seed: int
 
-    def held_out(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> tuple[Probabilities, Probabilities]:
+    def held_out(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> tuple[Probabilities, ...]:
         """See `Trainer`."""
-        best = chosen(self.rows.at(train), self.seed).head
-        return probabilities_of(best, self.rows.at(test))
-
-
-def probabilities_of(fitted: Head, rows: HeadRows) -> tuple[Probabilities, Probabilities]:
-    """Return a head's probabilities of texts, with and without their stop words.
-
-    Args:
-        fitted: the head
-        rows: inputs of the texts
-    """
-    return head.softmax(fitted.logits(rows.plain)), head.softmax(fitted.logits(rows.bare))
+        return self.rows.at(test).probabilities(chosen(self.rows.at(train), self.seed).head)
 
 
 def held_out(trainer: Trainer, labels: Labels, groups: Labels, seed: int, say: Say) -> HeldOut:
@@ -179,11 +172,14 @@ def held_out(trainer: Trainer, labels: Labels, groups: Labels, seed: int, say: S
     if not folds:
         counts = {label: int(np.unique(groups[labels == label]).size) for label in tables.SENTIMENTS}
         raise NotEnoughData(f"folds need every class in 2 groups or more; found {counts} groups; label more groups")
-    plain, bare = (np.empty((len(labels), len(tables.SENTIMENTS))) for _ in range(2))
+    renderings: list[Probabilities] = []
     for number, fold in enumerate(folds, start=1):
         say(f"cross-validation: fold {number} of {len(folds)}")
-        plain[fold.test], bare[fold.test] = trainer.held_out(fold.train, fold.test)
-    return HeldOut(plain, bare, len(folds))
+        for rendering, values in enumerate(trainer.held_out(fold.train, fold.test)):
+            if rendering == len(renderings):
+                renderings.append(np.empty((len(labels), len(tables.SENTIMENTS))))
+            renderings[rendering][fold.test] = values
+    return HeldOut(tuple(renderings), len(folds))
 
 
 def _folds(labels: Labels, groups: Labels, n_most: int, seed: int) -> tuple[Fold, ...]:

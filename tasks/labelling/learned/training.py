@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,18 @@ from tasks.evaluation.splits import Labels
 from tasks.features.base import sentence_encoder, sentence_files
 from tasks.features.base.sentence_files import SentenceFiles
 from tasks.labelling.base import registry
-from tasks.labelling.learned import fine_tuning, head, selection, text_inputs, training_texts, voter_files
+from tasks.labelling.learned import fine_tuning, head, renderings, selection, text_inputs, training_texts, voter_files
 from tasks.labelling.learned.head import Calibration, Head, Probabilities
 from tasks.labelling.learned.selection import FrozenTrainer, HeadRows, HeldOut, Say, Trainer
 from tasks.labelling.learned.text_inputs import TextInputs
 from tasks.labelling.learned.training_texts import TrainingRows, TrainingTexts
-from tasks.text.words import ENGLISH, without_stop_words
+from tasks.text.words import ENGLISH
 from tasks.weights.conversion.text_encoder import Precision
 
 FORMAT = 2
 LEXICONS = ("vader", "textblob", "afinn")
 """English lexicons whose scores are inputs unless others are chosen."""
+Renderings = tuple[list[str], ...]
 _LEAST_PROBABILITY = 1e-12
 _PACKAGES = (distribution.NAME, "numpy", "scikit-learn", "onnxruntime", "tokenizers")
 
@@ -88,11 +90,11 @@ def learn(
             f"lexicon {', '.join(unknown)}: not a shipped voter; expected some of {', '.join(registry.shipped())}"
         )
     rows = training_texts.joined(sources)
-    bare = [without_stop_words(text, recipe.languages[0]) for text in rows.texts]
+    texts = renderings.rendered(rows.texts, recipe.languages[0])
     with tempfile.TemporaryDirectory() as place:
-        trained = _trained(rows, bare, recipe, bootstrap.seed, folder=Path(place), say=say)
+        trained = _trained(rows, texts, recipe, bootstrap.seed, folder=Path(place), say=say)
         lexicon = next(iter(recipe.used_lexicons), None)
-        comparison = _Comparison(rows, bare, trained.trainer, lexicon, bootstrap)
+        comparison = _Comparison(rows, texts, trained.trainer, lexicon, bootstrap)
         fields = {
             "format": FORMAT,
             "name": name,
@@ -100,8 +102,8 @@ def learn(
             "languages": list(recipe.languages),
             "context": recipe.reads_sentence,
             "licence": ", ".join(dict.fromkeys(source.licence for source in sources)),
-            "model": "multinomial logistic regression on means of token states and lexicons' scores; each text with "
-            "and without its stop words",
+            "model": "multinomial logistic regression on means of token states and lexicons' scores; each text in "
+            f"{len(texts)} renderings: {'; '.join(renderings.NAMES)}",
             "encoder": trained.encoder,
             "lexicons": list(recipe.used_lexicons),
             "trained_on": ", ".join(source.source for source in sources),
@@ -113,7 +115,7 @@ def learn(
             "versions": {package: version(package) for package in _PACKAGES},
         }
         own = trained.files if recipe.fine_tune else None
-        voter_files.write(folder, fields, trained.head, (*rows.texts, *bare), own)
+        voter_files.write(folder, fields, trained.head, chain.from_iterable(texts), own)
     return voter_files.card(folder)
 
 
@@ -130,15 +132,15 @@ class _Trained:
 
 
 def _trained(
-    rows: TrainingRows, bare: Sequence[str], recipe: VoterRecipe, seed: int, *, folder: Path, say: Say
+    rows: TrainingRows, texts: Renderings, recipe: VoterRecipe, seed: int, *, folder: Path, say: Say
 ) -> _Trained:
     if recipe.fine_tune:
-        return _fine_tuned(rows, bare, recipe, seed, folder=folder, say=say)
+        return _fine_tuned(rows, texts, recipe, seed, folder=folder, say=say)
     files = sentence_files.find(recipe.encoder, recipe.precision)
     encoder = sentence_encoder.load(files)
     inputs = TextInputs(encoder, text_inputs.default_layers(encoder.n_layers), recipe.used_lexicons)
-    say(f"encoding {len(rows.texts):,} texts, with and without their stop words")
-    head_rows = HeadRows(inputs.of(rows.texts), inputs.of(bare), rows.labels, rows.groups)
+    say(f"encoding {len(rows.texts):,} texts in {len(texts)} renderings")
+    head_rows = HeadRows(tuple(inputs.of(rendering) for rendering in texts), rows.labels, rows.groups)
     trainer = FrozenTrainer(head_rows, seed)
     held_out = selection.held_out(trainer, rows.labels, rows.groups, seed, say)
     say("fitting the voter to all texts")
@@ -154,16 +156,16 @@ def _trained(
 
 
 def _fine_tuned(
-    rows: TrainingRows, bare: Sequence[str], recipe: VoterRecipe, seed: int, *, folder: Path, say: Say
+    rows: TrainingRows, texts: Renderings, recipe: VoterRecipe, seed: int, *, folder: Path, say: Say
 ) -> _Trained:
     trainer = fine_tuning.TunedTrainer(
-        recipe.encoder, recipe.precision, recipe.used_lexicons, rows.texts, bare, rows.labels, rows.groups, seed, say
+        recipe.encoder, recipe.precision, recipe.used_lexicons, texts, rows.labels, rows.groups, seed, say
     )
     held_out = selection.held_out(trainer, rows.labels, rows.groups, seed, say)
-    logits = np.log(np.maximum(np.concatenate([held_out.plain, held_out.bare]), _LEAST_PROBABILITY))
-    temperature = head.best_temperature(logits, np.tile(rows.labels, 2))
+    logits = np.log(np.maximum(np.concatenate(held_out.renderings), _LEAST_PROBABILITY))
+    temperature = head.best_temperature(logits, np.tile(rows.labels, len(texts)))
     calibration = Calibration(temperature, (0.0, 0.0, 0.0))
-    plain, without = np.split(calibration.applied(logits), 2)
+    calibrated = tuple(np.split(calibration.applied(logits), len(texts)))
     files, inputs, fitted = trainer.final(folder)
     chosen = {
         "penalty": fine_tuning.PENALTY,
@@ -173,7 +175,7 @@ def _fine_tuned(
     }
     described = _described(voter_files.OWN, recipe, files, inputs)
     described["tuned_from"] = sentence_files.name_of(recipe.encoder)
-    tuned = HeldOut(plain, without, held_out.n_folds)
+    tuned = HeldOut(calibrated, held_out.n_folds)
     return _Trained(fitted.calibrated(calibration), files, described, chosen, trainer, tuned)
 
 
@@ -186,7 +188,7 @@ class _Comparison:
     """Scores of a voter beside those of a lexicon on the same texts."""
 
     rows: TrainingRows
-    bare: Sequence[str]
+    texts: Renderings
     trainer: Trainer
     lexicon: str | None
     bootstrap: Bootstrap
@@ -196,7 +198,7 @@ class _Comparison:
         everything = np.ones(len(self.rows.texts), dtype=bool)
         return {
             "protocol": f"{held_out.n_folds} folds over groups; settings chosen within each training part",
-            **self._scores(everything, held_out.plain, held_out.bare),
+            **self._scores(everything, held_out.renderings),
         }
 
     def across_sources(self, say: Say) -> list[dict[str, Any]]:
@@ -207,31 +209,42 @@ class _Comparison:
             if np.unique(self.rows.labels[~test]).size < len(tables.SENTIMENTS):
                 continue
             say(f"training on the other sources, testing on {source}")
-            plain, bare = self.trainer.held_out(np.flatnonzero(~test), np.flatnonzero(test))
-            entries.append({"tested_on": source, **self._scores(test, plain, bare)})
+            reached = self.trainer.held_out(np.flatnonzero(~test), np.flatnonzero(test))
+            entries.append({"tested_on": source, **self._scores(test, reached)})
         return entries
 
-    def _scores(self, at: NDArray[np.bool_], plain: Probabilities, bare: Probabilities) -> dict[str, Any]:
+    def _scores(self, at: NDArray[np.bool_], reached: Sequence[Probabilities]) -> dict[str, Any]:
+        """Return the scores on the texts as written, and macro F1 on each rendering beside the lexicon's."""
         labels, groups = self.rows.labels[at], self.rows.groups[at]
-        mine = {
-            "plain": scores.confusions(labels, _labels(plain), groups, tables.SENTIMENTS),
-            "bare": scores.confusions(labels, _labels(bare), groups, tables.SENTIMENTS),
+        matrices = [scores.confusions(labels, _labels(part), groups, tables.SENTIMENTS) for part in reached]
+        return {
+            **scores.summary(matrices[0], tables.SENTIMENTS, self.bootstrap),
+            "calibration_error": head.calibration_error(reached[0], labels),
+            "renderings": [
+                {
+                    "texts": name,
+                    "macro_f1": scores.intervals(mine[None], self.bootstrap)["macro_f1"],
+                    "lexicon": self._beside_lexicon(
+                        mine, [text for text, taken in zip(texts, at, strict=True) if taken], at
+                    ),
+                }
+                for name, mine, texts in zip(renderings.NAMES, matrices, self.texts, strict=True)
+            ],
         }
-        result: dict[str, Any] = {
-            **scores.summary(mine["plain"], tables.SENTIMENTS, self.bootstrap),
-            "calibration_error": head.calibration_error(plain, labels),
-            "without_stop_words": scores.summary(mine["bare"], tables.SENTIMENTS, self.bootstrap),
+
+    def _beside_lexicon(
+        self, mine: scores.Matrices, texts: Sequence[str], at: NDArray[np.bool_]
+    ) -> dict[str, Any] | None:
+        """Return the lexicon's macro F1 on the same texts, and the gain over it; None without a lexicon."""
+        if self.lexicon is None:
+            return None
+        signs = _of_sign(registry.load(self.lexicon).cast(texts).polarities)
+        other = scores.confusions(self.rows.labels[at], signs, self.rows.groups[at], tables.SENTIMENTS)
+        return {
+            "name": self.lexicon,
+            "macro_f1": float(scores.overall(other.sum(axis=0))["macro_f1"]),
+            "gain": scores.intervals(mine[None], self.bootstrap, other=other[None])["macro_f1"],
         }
-        if self.lexicon is not None:
-            result["gain"] = {"over": self.lexicon}
-            for kind, texts in (("plain", self.rows.texts), ("bare", self.bare)):
-                asked = [text for text, taken in zip(texts, at.tolist(), strict=True) if taken]
-                signs = _of_sign(registry.load(self.lexicon).cast(asked).polarities)
-                other = scores.confusions(labels, signs, groups, tables.SENTIMENTS)
-                gained = scores.intervals(mine[kind][None], self.bootstrap, other=other[None])["macro_f1"]
-                reached = float(scores.overall(other.sum(axis=0))["macro_f1"])
-                result["gain"][kind] = {**gained, "lexicon": reached}
-        return result
 
 
 def _labels(probabilities: Probabilities) -> Labels:

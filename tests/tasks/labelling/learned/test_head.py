@@ -23,22 +23,25 @@ def rows(n: int = 600, noise: float = 1.0, shares: tuple[float, ...] = (0.2, 0.6
     plain[:, 0] += head.codes(labels) - 1
     plain[:, 1] = 50 * (plain[:, 1] + (labels == "neutral"))
     plain[:, 5] = 7
-    return HeadRows(plain, plain + rng.normal(size=plain.shape).astype(np.float32) * 0.1, labels, np.arange(n) // 4)
+    other = plain + rng.normal(size=plain.shape).astype(np.float32) * 0.1
+    return HeadRows((plain, other), labels, np.arange(n) // 4)
 
 
 def test_it_is_the_regression_of_scikit_learn_on_standardised_inputs() -> None:
     data = rows()
-    for fitted, penalty in zip(head.fit(data.plain, data.labels, (1.0, 0.1)), (1.0, 0.1), strict=True):
-        scaler = StandardScaler().fit(data.plain)
+    for fitted, penalty in zip(head.fit(data.inputs[0], data.labels, (1.0, 0.1)), (1.0, 0.1), strict=True):
+        scaler = StandardScaler().fit(data.inputs[0])
         model = LogisticRegression(C=1 / (penalty * 600), tol=1e-6, max_iter=1000)
-        expected = model.fit(scaler.transform(data.plain), data.labels).predict_proba(scaler.transform(data.plain))
-        assert np.abs(head.softmax(fitted.logits(data.plain)) - expected).max() < 0.01
+        expected = model.fit(scaler.transform(data.inputs[0]), data.labels).predict_proba(
+            scaler.transform(data.inputs[0])
+        )
+        assert np.abs(head.softmax(fitted.logits(data.inputs[0])) - expected).max() < 0.01
     assert not np.abs(fitted.weights[:, 5]).any()
 
 
 def test_a_penalty_means_the_same_for_any_number_of_rows() -> None:
     data = rows()
-    (once,), (twice,) = (head.fit(np.tile(data.plain, (n, 1)), np.tile(data.labels, n), (0.3,)) for n in (1, 2))
+    (once,), (twice,) = (head.fit(np.tile(data.inputs[0], (n, 1)), np.tile(data.labels, n), (0.3,)) for n in (1, 2))
     assert np.abs(once.weights - twice.weights).max() < 1e-2
 
 
@@ -55,10 +58,10 @@ def test_a_temperature_restores_probabilities_that_are_too_extreme() -> None:
 
 def test_a_calibrated_head_gives_the_calibrated_probabilities() -> None:
     data = rows()
-    (fitted,) = head.fit(data.plain, data.labels, (0.3,))
+    (fitted,) = head.fit(data.inputs[0], data.labels, (0.3,))
     calibration = Calibration(1.7, (-1.0, -0.5, -2.0))
-    expected = calibration.applied(fitted.logits(data.plain))
-    assert np.allclose(head.softmax(fitted.calibrated(calibration).logits(data.plain)), expected)
+    expected = calibration.applied(fitted.logits(data.inputs[0]))
+    assert np.allclose(head.softmax(fitted.calibrated(calibration).logits(data.inputs[0])), expected)
 
 
 def test_classes_are_weighed_alike_where_that_helps_macro_f1() -> None:
@@ -72,11 +75,11 @@ def test_held_out_rows_have_no_part_in_their_probabilities() -> None:
     before = selection.held_out(FrozenTrainer(data, 0), data.labels, data.groups, 0, lambda _: None)
     assert before.n_folds == 5
     # a group whose inputs change does not change the probabilities of its own fold's other groups
-    changed = HeadRows(data.plain.copy(), data.bare.copy(), data.labels, data.groups)
-    changed.plain[:4] += 1000
-    changed.bare[:4] += 1000
+    changed = HeadRows(tuple(values.copy() for values in data.inputs), data.labels, data.groups)
+    for values in changed.inputs:
+        values[:4] += 1000
     after = selection.held_out(FrozenTrainer(changed, 0), data.labels, data.groups, 0, lambda _: None)
-    same = np.isclose(before.plain, after.plain, atol=1e-9).all(axis=1)
+    same = np.isclose(before.renderings[0], after.renderings[0], atol=1e-9).all(axis=1)
     assert not same[:4].any()
     assert 8 <= same.sum() < 60
 
