@@ -15,18 +15,16 @@ from numpy.typing import NDArray
 
 from tasks.core import tables
 from tasks.core.errors import NotEnoughData
-from tasks.evaluation import scores, splits
+from tasks.evaluation import splits
 from tasks.evaluation.splits import Fold, Labels
 from tasks.labelling.learned import head
-from tasks.labelling.learned.head import Calibration, Head, Probabilities
+from tasks.labelling.learned.head import Head, Probabilities
 from tasks.labelling.learned.text_inputs import Inputs
 
 PENALTIES = (3.0, 1.0, 0.3, 0.1)
 """Descending: a fit starts from the one before it."""
 _DEFAULT_PENALTY = 0.3
 _OUTER, _INNER = 5, 3
-_LEAST_GAIN = 0.005
-"""Classes are weighed alike only if that raises macro F1 by this much: probabilities are less calibrated then."""
 Say = Callable[[str], None]
 
 
@@ -76,17 +74,12 @@ class ChosenHead:
     Args:
         head: calibrated
         penalty: one of `PENALTIES`
-        calibration: that is part of the head
+        temperature: that the logits were divided by
     """
 
     head: Head
     penalty: float
-    calibration: Calibration
-
-    @property
-    def weighs_alike(self) -> bool:
-        """Whether classes are weighed alike."""
-        return any(self.calibration.offsets)
+    temperature: float
 
 
 @dataclass(frozen=True)
@@ -103,7 +96,7 @@ class HeldOut:
 
 
 def chosen(rows: HeadRows, seed: int) -> ChosenHead:
-    """Choose penalty, temperature and weights of the classes by cross-validation over groups, and fit.
+    """Choose penalty and temperature by cross-validation over groups, and fit.
 
     Args:
         rows: of all classes; with too few groups for folds, nothing is chosen and nothing calibrated
@@ -112,7 +105,7 @@ def chosen(rows: HeadRows, seed: int) -> ChosenHead:
     folds = _folds(rows.labels, rows.groups, _INNER, seed)
     if not folds:
         (fitted,) = rows.fitted((_DEFAULT_PENALTY,))
-        return ChosenHead(fitted, _DEFAULT_PENALTY, Calibration(1.0, (0.0, 0.0, 0.0)))
+        return ChosenHead(fitted, _DEFAULT_PENALTY, 1.0)
     logits = np.empty((len(PENALTIES), len(rows.inputs), len(rows.labels), len(tables.SENTIMENTS)))
     for fold in folds:
         for number, fitted in enumerate(rows.at(fold.train).fitted(PENALTIES)):
@@ -121,9 +114,9 @@ def chosen(rows: HeadRows, seed: int) -> ChosenHead:
     labels = np.tile(rows.labels, len(rows.inputs))
     by_penalty = logits.reshape(len(PENALTIES), labels.size, -1)
     best = int(np.argmin([head.log_loss(values, labels) for values in by_penalty]))
-    calibration = _calibration(by_penalty[best], labels)
+    temperature = head.best_temperature(by_penalty[best], labels)
     (fitted,) = rows.fitted((PENALTIES[best],))
-    return ChosenHead(fitted.calibrated(calibration), PENALTIES[best], calibration)
+    return ChosenHead(fitted.calibrated(temperature), PENALTIES[best], temperature)
 
 
 class Trainer(Protocol):
@@ -190,18 +183,3 @@ def _folds(labels: Labels, groups: Labels, n_most: int, seed: int) -> tuple[Fold
     folds = splits.group_k_fold(labels, groups, n_folds, seed)
     complete = all(np.unique(labels[fold.train]).size == len(tables.SENTIMENTS) for fold in folds)
     return folds if complete else ()
-
-
-def _calibration(logits: NDArray[np.float64], labels: Labels) -> Calibration:
-    temperature = head.best_temperature(logits, labels)
-    as_they_occur = Calibration(temperature, (0.0, 0.0, 0.0))
-    shares = np.bincount(head.codes(labels), minlength=len(tables.SENTIMENTS)) / len(labels)
-    alike = Calibration(temperature, tuple(np.log(shares).tolist()))
-    gain = _macro_f1(alike.applied(logits), labels) - _macro_f1(as_they_occur.applied(logits), labels)
-    return alike if gain >= _LEAST_GAIN else as_they_occur
-
-
-def _macro_f1(probabilities: Probabilities, labels: Labels) -> float:
-    predicted = np.array(tables.SENTIMENTS)[probabilities.argmax(axis=1)]
-    matrices = scores.confusions(labels, predicted, np.zeros(len(labels), dtype=str), tables.SENTIMENTS)
-    return float(scores.overall(matrices.sum(axis=0)[None])["macro_f1"][0])

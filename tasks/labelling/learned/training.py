@@ -22,7 +22,7 @@ from tasks.features.base import sentence_encoder, sentence_files
 from tasks.features.base.sentence_files import SentenceFiles
 from tasks.labelling.base import registry
 from tasks.labelling.learned import fine_tuning, head, renderings, selection, text_inputs, training_texts, voter_files
-from tasks.labelling.learned.head import Calibration, Head, Probabilities
+from tasks.labelling.learned.head import Head, Probabilities
 from tasks.labelling.learned.selection import FrozenTrainer, HeadRows, HeldOut, Say, Trainer
 from tasks.labelling.learned.text_inputs import TextInputs
 from tasks.labelling.learned.training_texts import TrainingRows, TrainingTexts
@@ -147,9 +147,8 @@ def _trained(
     best = selection.chosen(head_rows, seed)
     chosen = {
         "penalty": best.penalty,
-        "temperature": best.calibration.temperature,
-        "classes_weighed_alike": best.weighs_alike,
-        "by": "log loss and macro F1 in 3 folds over groups of all texts",
+        "temperature": best.temperature,
+        "by": "log loss in 3 folds over groups of all texts",
     }
     described = _described(sentence_files.name_of(recipe.encoder), recipe, files, inputs)
     return _Trained(best.head, files, described, chosen, trainer, held_out)
@@ -164,19 +163,17 @@ def _fine_tuned(
     held_out = selection.held_out(trainer, rows.labels, rows.groups, seed, say)
     logits = np.log(np.maximum(np.concatenate(held_out.renderings), _LEAST_PROBABILITY))
     temperature = head.best_temperature(logits, np.tile(rows.labels, len(texts)))
-    calibration = Calibration(temperature, (0.0, 0.0, 0.0))
-    calibrated = tuple(np.split(calibration.applied(logits), len(texts)))
+    calibrated = tuple(np.split(head.softmax(logits / temperature), len(texts)))
     files, inputs, fitted = trainer.final(folder)
     chosen = {
         "penalty": fine_tuning.PENALTY,
         "temperature": temperature,
-        "classes_weighed_alike": False,
         "by": "temperature: log loss of the held-out texts; nothing else was chosen",
     }
     described = _described(voter_files.OWN, recipe, files, inputs)
     described["tuned_from"] = sentence_files.name_of(recipe.encoder)
     tuned = HeldOut(calibrated, held_out.n_folds)
-    return _Trained(fitted.calibrated(calibration), files, described, chosen, trainer, tuned)
+    return _Trained(fitted.calibrated(temperature), files, described, chosen, trainer, tuned)
 
 
 def _described(name: str, recipe: VoterRecipe, files: SentenceFiles, inputs: TextInputs) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def test_only_rated_texts_of_training_videos_are_used(settings: Config, monkeypa
         training=np.array([True, True, True, False]),
     )
     monkeypatch.setattr("flows.runs.in_process.bring_up_to_date", lambda *_, **__: None)
-    monkeypatch.setattr(labels_stage, "read", lambda _, only_scored: (["0", "1", "2", "3"], texts, None, None))
+    monkeypatch.setattr(labels_stage, "read", lambda _, rows: (["0", "1", "2", "3"], texts, None, None))
     source = voter_sources.read(settings, "ratings", silent)
     assert list(source.texts) == ["a", "c"]
     assert source.labels.tolist() == ["negative", "positive"]

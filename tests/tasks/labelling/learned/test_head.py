@@ -1,4 +1,4 @@
-"""The head of a learned voter: standardisation, penalties, temperature, weights of the classes."""
+"""The head of a learned voter: standardisation, penalties, temperature."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from sklearn.preprocessing import StandardScaler
 
 from tasks.core import tables
 from tasks.labelling.learned import head, selection, text_inputs
-from tasks.labelling.learned.head import Calibration
 from tasks.labelling.learned.selection import FrozenTrainer, HeadRows
 
 SENTIMENTS = np.array(tables.SENTIMENTS)
@@ -59,15 +58,15 @@ def test_a_temperature_restores_probabilities_that_are_too_extreme() -> None:
 def test_a_calibrated_head_gives_the_calibrated_probabilities() -> None:
     data = rows()
     (fitted,) = head.fit(data.inputs[0], data.labels, (0.3,))
-    calibration = Calibration(1.7, (-1.0, -0.5, -2.0))
-    expected = calibration.applied(fitted.logits(data.inputs[0]))
-    assert np.allclose(head.softmax(fitted.calibrated(calibration).logits(data.inputs[0])), expected)
+    expected = head.softmax(fitted.logits(data.inputs[0]) / 1.7)
+    assert np.allclose(head.softmax(fitted.calibrated(1.7).logits(data.inputs[0])), expected)
 
 
-def test_classes_are_weighed_alike_where_that_helps_macro_f1() -> None:
-    rare = selection.chosen(rows(900, 1.0, (0.06, 0.88, 0.06)), 0)
-    assert rare.weighs_alike
-    assert not selection.chosen(rows(900, 0.3, (0.3, 0.4, 0.3)), 0).weighs_alike
+def test_the_penalty_follows_the_content_of_the_inputs() -> None:
+    clear, noisy = selection.chosen(rows(900, 0.3), 0), selection.chosen(rows(200, 20.0), 0)
+    assert clear.penalty == min(selection.PENALTIES)
+    assert noisy.penalty > clear.penalty
+    assert 0.5 <= clear.temperature <= 3
 
 
 def test_held_out_rows_have_no_part_in_their_probabilities() -> None:
