@@ -109,8 +109,9 @@ def mapped(runner: Runner, runtime: Runtime, limited: Collection[str] = ()) -> E
         cached = [remembered(work, item) for item in items]
         new = [item for item, outcome in zip(items, cached, strict=True) if outcome is None]
         batches = _batches(work, new, runtime)
+        runs_on = runner if work.host is None else runner.fetching or runner
         # the task is pickled with its closure, and the runner cannot be
-        call, call_alone, n_retries = runner.call, runner.call_alone, len(runtime.retry_delays_s)
+        call, call_alone, n_retries = runs_on.call, runs_on.call_alone, len(runtime.retry_delays_s)
 
         def do_items(batch_items: Sequence[Item]) -> list[Outcome]:
             try:
@@ -134,7 +135,7 @@ def mapped(runner: Runner, runtime: Runtime, limited: Collection[str] = ()) -> E
                 retry_jitter_factor=0.2,
                 retry_condition_fn=_is_transient,
             )(do_items)
-            futures.append(runner.tasks.submit(run, {"batch_items": batch_items}))
+            futures.append(runs_on.tasks.submit(run, {"batch_items": batch_items}))
         done = _in_order(batches, futures, Progress(work.stage, len(new)))
         yield from complete(work, (outcome or next(done) for outcome in cached))
 
@@ -144,19 +145,11 @@ def mapped(runner: Runner, runtime: Runtime, limited: Collection[str] = ()) -> E
 def _batches(work: Work, items: Sequence[Item], runtime: Runtime) -> list[ItemBatch]:
     if work.host is None:
         return split(len(items), runtime.shards)
-    hosts = [_host(work, item) for item in items]
+    hosts = [work.host_of(item) for item in items]
     with get_client(sync_client=True) as client:
         for host in sorted(set(hosts)):
             client.upsert_global_concurrency_limit_by_name(f"tag:host:{host}", runtime.per_host)
     return split_by_host(hosts, runtime.per_host, runtime.shards)
-
-
-def _host(work: Work, item: Item) -> str:
-    try:
-        return work.host(item) if work.host is not None else ""
-    except ValueError:
-        # the item itself meets the address that cannot be parsed, and is rejected
-        return ""
 
 
 def _in_order(batches: Sequence[ItemBatch], futures: Sequence[Any], progress: Progress) -> Iterator[Outcome]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -17,6 +17,7 @@ from tasks.core import distribution, workers
 from tasks.core.config import Runtime
 from tasks.core.errors import ConfigError
 from tasks.core.workers import WorkerDied
+from tasks.fetching import crawl_items
 
 Kind = Literal["threads", "processes", "dask"]
 Result = TypeVar("Result")
@@ -30,11 +31,13 @@ class Runner:
         tasks: the Prefect task runner
         call: `call(function, *arguments)`, with which a task run executes its work: in its own thread or in a process
         call_alone: the same, in a process that does nothing else, if the runner has processes
+        fetching: the runner of batches that wait for hosts, with `runtime.fetches` threads or processes; None: this one
     """
 
     tasks: TaskRunner[Any]
     call: Callable[..., Any]
     call_alone: Callable[..., Any]
+    fetching: Runner | None = None
 
 
 @contextmanager
@@ -56,12 +59,14 @@ def started(kind: Kind, scheduler: str | None, runtime: Runtime) -> Iterator[Run
     n_workers = runtime.workers or os.cpu_count() or 1
     match kind:
         case "threads":
-            with _one_native_thread(), _threads(n_workers) as threads:
-                yield Runner(threads, _call, _call)
+            with _one_native_thread(), _threads(n_workers) as threads, _threads(runtime.n_fetching) as waiting:
+                yield Runner(threads, _call, _call, Runner(waiting, _call, _call))
         case "processes":
-            # one thread per process, so that a task run is not shown as running while it waits for a process
-            with _Processes(n_workers, runtime.shard_timeout_s) as pool, _threads(n_workers) as threads:
-                yield Runner(threads, pool.call, pool.call_alone)
+            with (
+                _processes(n_workers, runtime.shard_timeout_s) as runner,
+                _processes(runtime.n_fetching, runtime.shard_timeout_s, crawl_items.IMPORTED) as fetching,
+            ):
+                yield replace(runner, fetching=fetching)
         case "dask":
             with _dask(str(scheduler)) as tasks:
                 yield Runner(tasks, _call, _call)
@@ -69,6 +74,13 @@ def started(kind: Kind, scheduler: str | None, runtime: Runtime) -> Iterator[Run
 
 def _call(function: Callable[..., Result], *arguments: Any) -> Result:
     return function(*arguments)
+
+
+@contextmanager
+def _processes(n_workers: int, timeout_s: float, imported: Sequence[str] = ()) -> Iterator[Runner]:
+    # one thread per process, so that a task run is not shown as running while it waits for a process
+    with _Processes(n_workers, timeout_s, imported) as pool, _threads(n_workers) as threads:
+        yield Runner(threads, pool.call, pool.call_alone)
 
 
 def _threads(n_workers: int) -> TaskRunner[Any]:
@@ -102,8 +114,8 @@ def _dask(scheduler: str) -> Iterator[TaskRunner[Any]]:
 class _Processes:
     """A pool of worker processes that is replaced when one of them dies."""
 
-    def __init__(self, n_workers: int, timeout_s: float) -> None:
-        self._n_workers, self._timeout_s = n_workers, timeout_s
+    def __init__(self, n_workers: int, timeout_s: float, imported: Sequence[str] = ()) -> None:
+        self._n_workers, self._timeout_s, self._imported = n_workers, timeout_s, imported
         self._pool: ProcessPoolExecutor | None = None
         self._lock = threading.Lock()
 
@@ -122,7 +134,7 @@ class _Processes:
         """
         # while the lock is held, no other thread closes the pool
         with self._lock:
-            pool = self._pool = self._pool or workers.pool(self._n_workers)
+            pool = self._pool = self._pool or workers.pool(self._n_workers, self._imported)
             future = workers.submitted(pool, function, *arguments)
             processes = list((pool._processes or {}).values())
         try:

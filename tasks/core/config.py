@@ -342,11 +342,17 @@ class Runtime(Section):
     workers: Annotated[int, Field(ge=0)]
     shards: Annotated[int, Field(ge=1, le=200)]
     per_host: Annotated[int, Field(ge=1, le=64)]
+    fetches: Annotated[int, Field(ge=1, le=256)] = 12
     retry_delays_s: list[Positive]
     shard_timeout_s: Positive
     lock_wait_s: Annotated[float, Field(ge=0)]
     memo_max_bytes: Annotated[int, Field(ge=0)]
     progress: Literal["auto", "never"]
+
+    @property
+    def n_fetching(self) -> int:
+        """Number of processes that fetch; with `workers: 1`, all work is done in a single process."""
+        return 1 if self.workers == 1 else self.fetches
 
 
 class Config(Section):

@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,8 @@ _LONG_ITEM_S = 10.0
 """A first item that takes longer is long by itself, not because of the imports that it includes."""
 _MANY_ITEMS = 32
 """With at least this many new items, start the worker pool early: later stages will have work for it, too."""
+_MIN_FETCHES = 3
+"""With fewer fetches at a time, the processes would start later than this one is done."""
 _MAX_LOSS = 0.2
 """Share of the time that may be lost by doing the first item in this process if all items turn out to be long."""
 
@@ -72,6 +75,7 @@ class Work:
         verify: returns whether a cached result is still valid (its files exist); by default it is
         host: returns the host an item is fetched from, for drivers that limit concurrent requests per host
         fails_later: an item that meets a bug counts as rejected until the stage has mapped its next work, too
+        imported: modules that processes which fetch items are forked with (see `workers.Pool`)
     """
 
     stage: str
@@ -82,6 +86,7 @@ class Work:
     verify: Callable[[Any, Result], bool] | None = None
     host: Callable[[Any], str] | None = None
     fails_later: bool = False
+    imported: tuple[str, ...] = ()
 
     @property
     def code(self) -> str:
@@ -95,6 +100,18 @@ class Work:
             item: one item
         """
         return memo.place(self.stage, self.key(item))
+
+    def host_of(self, item: Item) -> str:
+        """Return the host that an item is fetched from; empty if there is none.
+
+        Args:
+            item: one item
+        """
+        try:
+            return self.host(item) if self.host is not None else ""
+        except ValueError:
+            # the item itself meets the address that cannot be parsed, and is rejected
+            return ""
 
     def pinned(self) -> Work:
         """Return the same work with the code digest of this machine: a worker elsewhere may have other code."""
@@ -400,8 +417,43 @@ def _mapped(
     new = [item for item, outcome in zip(items, cached, strict=True) if outcome is None]
     if modules and pool.n_workers > 1 and len(new) >= _MANY_ITEMS:
         pool.prepare(modules)
-    done = _done(work, new, pool)
+    n_fetches = _n_fetches(work, new, runtime)
+    done = _done(work, new, pool) if n_fetches < _MIN_FETCHES else _fetched(work, new, n_fetches)
     return complete(work, _shown((outcome or next(done) for outcome in cached), work.stage, len(items), runtime))
+
+
+def _n_fetches(work: Work, items: Sequence[Item], runtime: Runtime) -> int:
+    """Return how many items can be fetched at a time; 0 if they are not fetched."""
+    n_items = Counter(work.host_of(item) for item in items)
+    if not any(n_items):
+        return 0
+    return min(runtime.n_fetching, sum(min(runtime.per_host, n) for n in n_items.values()))
+
+
+def _fetched(work: Work, items: Sequence[Item], n_processes: int) -> Iterator[Outcome]:
+    """Do items in more processes than there are cores, since they wait for hosts most of the time."""
+    order = by_turns([work.host_of(item) for item in items])
+    with Pool(n_processes, work.imported) as pool:
+        outcomes = pool.map(partial(do, work), [items[number] for number in order], partial(lost, work))
+        early = dict[int, Outcome]()
+        for number in range(len(items)):
+            while number not in early:
+                early[order[len(early)]] = next(outcomes)
+            yield early[number]
+
+
+def by_turns(hosts: Sequence[str]) -> list[int]:
+    """Return positions in an order that takes hosts in turn: the first item of each, then the second of each.
+
+    Args:
+        hosts: the host of each item
+    """
+    n_before = Counter[str]()
+    turns = list[int]()
+    for host in hosts:
+        turns.append(n_before[host])
+        n_before[host] += 1
+    return sorted(range(len(hosts)), key=turns.__getitem__)
 
 
 def _done(work: Work, items: Sequence[Item], pool: Pool) -> Iterator[Outcome]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from tasks.core import caption_formats, paths
 from tasks.core.config import Crawl
@@ -25,6 +26,7 @@ from tasks.fetching import (
     description,
     downloader,
     failures,
+    host_slots,
     identity,
     network,
     options,
@@ -119,12 +121,13 @@ def check_javascript() -> None:
         )
 
 
-def list_videos(address: MediaAddress, settings: Crawl) -> list[ListedVideo]:
+def list_videos(address: MediaAddress, settings: Crawl, *, per_host: int = 0) -> list[ListedVideo]:
     """Return the videos of a playlist, a channel or a page with several videos.
 
     Args:
         address: the page
         settings: how to reach it, and retries
+        per_host: fetches from its host at a time, over all processes in this project; 0: no limit
 
     Returns:
         its videos in order; empty if the page is that of a single video
@@ -144,11 +147,17 @@ def list_videos(address: MediaAddress, settings: Crawl) -> list[ListedVideo]:
             raise Rejected(failures.TOO_LARGE, f"a list of more than {_MAX_LISTED} videos; list smaller parts of it")
         return videos
 
-    return _with_retries(attempt, settings)
+    return _with_retries(attempt, settings, host_of(address.url), per_host)
 
 
 def fetch(
-    address: MediaAddress, folder: Path, rules: FetchRules, settings: Crawl, *, captions_needed: bool = True
+    address: MediaAddress,
+    folder: Path,
+    rules: FetchRules,
+    settings: Crawl,
+    *,
+    captions_needed: bool = True,
+    per_host: int = 0,
 ) -> FetchedVideo:
     """Fetch a video's best sound and its captions; an interrupted download in the folder is resumed.
 
@@ -158,6 +167,7 @@ def fetch(
         rules: captions and limits
         settings: how to reach it, and retries
         captions_needed: reject a video without captions before its sound is fetched
+        per_host: fetches from its host at a time, over all processes in this project; 0: no limit
 
     Returns:
         the fetched files, and the page's metadata
@@ -187,7 +197,20 @@ def fetch(
             source_id=description.source_id(info, address),
         )
 
-    return _with_retries(attempt, settings)
+    return _with_retries(attempt, settings, host_of(address.url), per_host)
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL, empty if there is none.
+
+    Args:
+        url: from a list or a page
+    """
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        # yt-dlp rejects the address
+        return ""
 
 
 def _captions(session: _Session, info: Info, folder: Path, rules: FetchRules, needed: bool) -> CaptionFile | None:
@@ -392,9 +415,19 @@ def _cookies(settings: Crawl) -> io.StringIO | None:
     return io.StringIO(text)
 
 
-def _with_retries(attempt: Callable[[], T], settings: Crawl) -> T:
+def _with_retries(attempt: Callable[[], T], settings: Crawl, host: str, per_host: int) -> T:
+    def in_a_slot() -> T:
+        try:
+            with host_slots.held(host, per_host):
+                return attempt()
+        except retries.TryAgain as error:
+            # longer waits are not kept: there is no further attempt then
+            if error.after_s and error.after_s <= settings.max_backoff_s:
+                host_slots.pause(host, error.after_s, per_host)
+            raise
+
     return retries.call_with_retries(
-        attempt,
+        in_a_slot,
         attempts=settings.attempts,
         backoff_s=settings.backoff_s,
         max_backoff_s=settings.max_backoff_s,

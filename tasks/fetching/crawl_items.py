@@ -6,14 +6,17 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tasks.core import paths
+from tasks.core.code_version import PACKAGE
 from tasks.core.config import Crawl
 from tasks.core.forgotten import Ledger
 from tasks.core.results import Result
-from tasks.fetching import failures, lists, local_files
+from tasks.fetching import client, failures, lists, local_files
 from tasks.fetching.description import MediaAddress
+
+IMPORTED = (f"{PACKAGE}.fetching.imported", f"{PACKAGE}.stages.crawl")
+"""Modules that processes which fetch are forked with."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class CrawlItem:
 
     Of a file on disk, the address is its path, and `files` are the digests of the media file and its captions. Whether
     captions are needed decides whether a video is kept, and changes no byte of it: it is not part of `content`. Neither
-    is the ledger of removed videos, which removes some of a playlist's.
+    is the ledger of removed videos, which removes some of a playlist's. `per_host` limits the fetches from its host at
+    a time, over all processes.
     """
 
     id: str
@@ -33,6 +37,7 @@ class CrawlItem:
     files: tuple[str, ...] | None = None
     captions_needed: bool = True
     ledger: Ledger = field(default_factory=Ledger)
+    per_host: int = 0
 
     @property
     def content(self) -> str:
@@ -56,20 +61,23 @@ def reject_id(entry: lists.ListEntry) -> str:
     return f"{entry.split}-{entry.id}"
 
 
-def of_entry(entry: lists.ListEntry, settings: Crawl, captions_needed: bool = True) -> CrawlItem:
+def of_entry(entry: lists.ListEntry, settings: Crawl, captions_needed: bool = True, *, per_host: int = 0) -> CrawlItem:
     """Return the item of a list's entry; a file's has the digests of its content.
 
     Args:
         entry: of a list
         settings: of the crawl
         captions_needed: whether a video without captions is rejected
+        per_host: fetches from a host at a time; 0: no limit
     """
     if entry.is_file:
         digests = tuple(local_files.fingerprint(Path(entry.url)))
         address = MediaAddress(entry.url)
         return CrawlItem(reject_id(entry), entry.split, address, settings, entry.title, digests, captions_needed)
     address = MediaAddress(entry.url, entry.position)
-    return CrawlItem(reject_id(entry), entry.split, address, settings, captions_needed=captions_needed)
+    return CrawlItem(
+        reject_id(entry), entry.split, address, settings, captions_needed=captions_needed, per_host=per_host
+    )
 
 
 def host(video: CrawlItem) -> str:
@@ -78,7 +86,7 @@ def host(video: CrawlItem) -> str:
     Args:
         video: the item
     """
-    return urlsplit(video.address.url).hostname or ""
+    return client.host_of(video.address.url) if video.files is None else ""
 
 
 def is_retried(cached: Result) -> bool:

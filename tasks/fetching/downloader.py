@@ -21,6 +21,9 @@ MAX_FRAGMENT_BYTES = 256 * 2**20
 MAX_PAGES_DEEP = 10
 """Longest chain of pages that name the next one as the video's: by a refresh, or as the player's page."""
 _MAX_WARNINGS = 100
+_EXTRACTORS = list[Any]()
+"""yt-dlp's default extractors, in its order: classes, and an instance of the last."""
+_TLS_CONTEXTS = dict[tuple[Any, ...], Any]()
 
 
 class WarningLog:
@@ -120,6 +123,18 @@ def downloader_type() -> type[Any]:
             finally:
                 self._n_pages -= 1
 
+        def add_default_info_extractors(self) -> None:
+            # yt-dlp sorts its 1,700 extractors each time, which takes as long as reading a page
+            if "allowed_extractors" in self.params:
+                super().add_default_info_extractors()
+                return
+            if not _EXTRACTORS:
+                super().add_default_info_extractors()
+                _EXTRACTORS[:] = self._ies.values()
+                return
+            for extractor in _EXTRACTORS:
+                self.add_info_extractor(extractor if isinstance(extractor, type) else type(extractor)())
+
         def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
             director = super().build_request_director([_handler_type()], None)
             for handler in director.handlers.values():
@@ -214,6 +229,14 @@ def _handler_type() -> type[Any]:
             # yt-dlp makes the session and its adapters in one function, without a choice of the class
             session.__class__ = LimitedSession
             return session
+
+        def _make_sslcontext(self, legacy_ssl_support: bool | None = None) -> Any:
+            # reading the certificates takes 20 ms, as much as parsing a page
+            legacy = self.legacy_ssl_support if legacy_ssl_support is None else legacy_ssl_support
+            key = (self.verify, legacy, self.prefer_system_certs, repr(self._client_cert))
+            if key not in _TLS_CONTEXTS:
+                _TLS_CONTEXTS[key] = super()._make_sslcontext(legacy_ssl_support)
+            return _TLS_CONTEXTS[key]
 
         def _send(self, request: Any) -> Any:
             time_limit = self.limits.new_time_limit()

@@ -17,7 +17,7 @@ from tasks.core.config import Config, Crawl, Section
 from tasks.core.each import Each, Work, collect
 from tasks.core.errors import InputError, Rejected, Transient
 from tasks.core.results import Result
-from tasks.fetching import client, failures, lists
+from tasks.fetching import client, crawl_items, failures, lists
 from tasks.fetching.description import MediaAddress
 from tasks.fetching.lists import ListEntry
 
@@ -41,10 +41,11 @@ _STATE_OF = {
 
 @dataclass(frozen=True)
 class ListedPage:
-    """An entry of a list, and how to reach its page."""
+    """An entry of a list, how to reach its page, and the number of fetches from its host at a time."""
 
     entry: ListEntry
     access: Crawl
+    per_host: int
 
     @property
     def id(self) -> str:
@@ -88,14 +89,14 @@ def check(config: Config, each: Each) -> list[dict[str, Any]]:
     """
     client.check(config.crawl)
     entries = [*lists.read(Path(config.crawl.train), "train"), *lists.read(Path(config.crawl.test), "test")]
-    pages = [ListedPage(entry, config.crawl) for entry in entries]
+    pages = [ListedPage(entry, config.crawl, config.runtime.per_host) for entry in entries]
     rows: list[dict[str, Any]] = collect(each(work(), pages), CHECKED).rows.to_pylist()
     return rows
 
 
 def work() -> Work:
     """Return the work on each entry; its results are not reused, since a page may be gone a minute later."""
-    return Work("lists", check_one, Section(), CHECKED, verify=_is_reused, host=_host)
+    return Work("lists", check_one, Section(), CHECKED, verify=_is_reused, host=_host, imported=crawl_items.IMPORTED)
 
 
 def counts(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
@@ -139,7 +140,8 @@ def _state(page: ListedPage) -> tuple[str, str]:
     if page.entry.is_file:
         return (EXISTS, "") if Path(page.entry.url).is_file() else (GONE, "no such file")
     try:
-        listed = client.list_videos(MediaAddress(page.entry.url, page.entry.position), page.access)
+        address = MediaAddress(page.entry.url, page.entry.position)
+        listed = client.list_videos(address, page.access, per_host=page.per_host)
     except Transient as error:
         return UNKNOWN, str(error)
     except Rejected as error:

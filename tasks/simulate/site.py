@@ -145,14 +145,25 @@ def index_page(title: str, entries: Sequence[SiteEntry]) -> Text:
     return _page(title, f"<ul>{''.join(items)}</ul>")
 
 
+def _directly(application: Callable[..., object]) -> Callable[..., object]:
+    return application
+
+
 @contextmanager
-def serve(pages: Pages, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def serve(
+    pages: Pages,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    through: Callable[[Callable[..., object]], Callable[..., object]] = _directly,
+) -> Iterator[str]:
     """Serve a site from a thread of this process while the context lasts.
 
     Args:
         pages: what to serve
         host: address to listen on
         port: port to listen on; 0 chooses a free one
+        through: wraps the ASGI application, such as `Traffic.through`, which delays responses and logs requests
 
     Yields:
         the base URL, without a trailing slash
@@ -170,7 +181,7 @@ def serve(pages: Pages, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[s
         ) from None
     own_hosts = request_checks.hosts(("127.0.0.1", "localhost", "::1", host), listening.getsockname()[1])
     settings = uvicorn.Config(
-        _application(pages, own_hosts),
+        through(_application(pages, own_hosts)),
         log_config=None,
         access_log=False,
         ws="none",
