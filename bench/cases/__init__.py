@@ -12,6 +12,7 @@ NAMES = (
     "growth",
     "incremental",
     "ravdess",
+    "crawl",
     "startup",
 )
 """Cases in the order of the page; the module of `weak-path` is `weak_path`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -105,7 +105,8 @@ def mapped(runner: Runner, runtime: Runtime, limited: Collection[str] = ()) -> E
     """
 
     def submit(work: Work, items: Sequence[Item]) -> Iterator[Outcome]:
-        work, root, code = work.pinned(), str(Path.cwd()), code_version.version(work.one.__module__)
+        work = replace(work.pinned(), per_host=runtime.per_host)
+        root, code = str(Path.cwd()), code_version.version(work.one.__module__)
         cached = [remembered(work, item) for item in items]
         new = [item for item, outcome in zip(items, cached, strict=True) if outcome is None]
         batches = _batches(work, new, runtime)

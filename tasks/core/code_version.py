@@ -26,7 +26,8 @@ _PREFIX = PACKAGE.removesuffix(_PLAIN)
 IN_WHEEL = bool(_PREFIX)
 """Whether the code was installed from a wheel, and not from a checkout."""
 WITHOUT_EFFECT = frozenset(
-    f"{_PLAIN}.core.{name}" for name in ("code_version", "distribution", "locks", "progress_log", "workers")
+    f"{_PLAIN}.core.{name}"
+    for name in ("code_version", "distribution", "host_slots", "locks", "progress_log", "workers")
 )
 """Modules that no result depends on: logging, locking, worker processes, and this module. Names as in a checkout."""
 PLUMBING = WITHOUT_EFFECT.union(

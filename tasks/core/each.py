@@ -26,7 +26,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from tasks.core import bugs, code_version, memo, os_errors, paths, progress_log, tables
+from tasks.core import bugs, code_version, host_slots, memo, os_errors, paths, progress_log, tables
 from tasks.core.bugs import BUG
 from tasks.core.config import Runtime, Section
 from tasks.core.errors import AudioError, Rejected, Transient, UndertoneError
@@ -76,6 +76,7 @@ class Work:
         host: returns the host an item is fetched from, for drivers that limit concurrent requests per host
         fails_later: an item that meets a bug counts as rejected until the stage has mapped its next work, too
         imported: modules that processes which fetch items are forked with (see `workers.Pool`)
+        per_host: fetches from a host at a time, over all processes; the driver sets it; 0: no limit
     """
 
     stage: str
@@ -87,6 +88,7 @@ class Work:
     host: Callable[[Any], str] | None = None
     fails_later: bool = False
     imported: tuple[str, ...] = ()
+    per_host: int = 0
 
     @property
     def code(self) -> str:
@@ -335,7 +337,7 @@ def _outcome(work: Work, item: Item) -> Outcome:
     if _holds(work, item, place):
         return Outcome(item.id, place, remembered=True)
     try:
-        with _one_thread(), progress_log.about(item.id):
+        with _one_thread(), progress_log.about(item.id), host_slots.limited(work.per_host):
             result = work.one(item, work.settings)
     except Rejected as error:
         passing, is_kept = isinstance(error, Transient), not isinstance(error, Transient)
@@ -413,6 +415,7 @@ def _pool(runtime: Runtime) -> Pool:
 def _mapped(
     work: Work, items: Sequence[Item], runtime: Runtime, pool: Pool, modules: Sequence[str] = ()
 ) -> Iterator[Outcome]:
+    work = replace(work, per_host=runtime.per_host)
     cached = [remembered(work, item) for item in items]
     new = [item for item, outcome in zip(items, cached, strict=True) if outcome is None]
     if modules and pool.n_workers > 1 and len(new) >= _MANY_ITEMS:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from tasks.core import caption_formats, paths
+from tasks.core import caption_formats, host_slots, paths
 from tasks.core.config import Crawl
 from tasks.core.errors import ConfigError, Rejected, UndertoneError
 from tasks.fetching import (
@@ -26,7 +26,6 @@ from tasks.fetching import (
     description,
     downloader,
     failures,
-    host_slots,
     identity,
     network,
     options,
@@ -121,13 +120,12 @@ def check_javascript() -> None:
         )
 
 
-def list_videos(address: MediaAddress, settings: Crawl, *, per_host: int = 0) -> list[ListedVideo]:
+def list_videos(address: MediaAddress, settings: Crawl) -> list[ListedVideo]:
     """Return the videos of a playlist, a channel or a page with several videos.
 
     Args:
         address: the page
         settings: how to reach it, and retries
-        per_host: fetches from its host at a time, over all processes in this project; 0: no limit
 
     Returns:
         its videos in order; empty if the page is that of a single video
@@ -147,17 +145,11 @@ def list_videos(address: MediaAddress, settings: Crawl, *, per_host: int = 0) ->
             raise Rejected(failures.TOO_LARGE, f"a list of more than {_MAX_LISTED} videos; list smaller parts of it")
         return videos
 
-    return _with_retries(attempt, settings, host_of(address.url), per_host)
+    return _with_retries(attempt, address, settings)
 
 
 def fetch(
-    address: MediaAddress,
-    folder: Path,
-    rules: FetchRules,
-    settings: Crawl,
-    *,
-    captions_needed: bool = True,
-    per_host: int = 0,
+    address: MediaAddress, folder: Path, rules: FetchRules, settings: Crawl, *, captions_needed: bool = True
 ) -> FetchedVideo:
     """Fetch a video's best sound and its captions; an interrupted download in the folder is resumed.
 
@@ -167,7 +159,6 @@ def fetch(
         rules: captions and limits
         settings: how to reach it, and retries
         captions_needed: reject a video without captions before its sound is fetched
-        per_host: fetches from its host at a time, over all processes in this project; 0: no limit
 
     Returns:
         the fetched files, and the page's metadata
@@ -197,20 +188,7 @@ def fetch(
             source_id=description.source_id(info, address),
         )
 
-    return _with_retries(attempt, settings, host_of(address.url), per_host)
-
-
-def host_of(url: str) -> str:
-    """Return the host of a URL, empty if there is none.
-
-    Args:
-        url: from a list or a page
-    """
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        # yt-dlp rejects the address
-        return ""
+    return _with_retries(attempt, address, settings)
 
 
 def _captions(session: _Session, info: Info, folder: Path, rules: FetchRules, needed: bool) -> CaptionFile | None:
@@ -415,15 +393,21 @@ def _cookies(settings: Crawl) -> io.StringIO | None:
     return io.StringIO(text)
 
 
-def _with_retries(attempt: Callable[[], T], settings: Crawl, host: str, per_host: int) -> T:
+def _with_retries(attempt: Callable[[], T], address: MediaAddress, settings: Crawl) -> T:
+    try:
+        host = urlsplit(address.url).hostname or ""
+    except ValueError:
+        # yt-dlp rejects the address
+        host = ""
+
     def in_a_slot() -> T:
         try:
-            with host_slots.held(host, per_host):
+            with host_slots.held(host):
                 return attempt()
         except retries.TryAgain as error:
-            # longer waits are not kept: there is no further attempt then
+            # after a longer wait there is no further attempt
             if error.after_s and error.after_s <= settings.max_backoff_s:
-                host_slots.pause(host, error.after_s, per_host)
+                host_slots.pause(host, error.after_s)
             raise
 
     return retries.call_with_retries(

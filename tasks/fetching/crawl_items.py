@@ -6,13 +6,14 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tasks.core import paths
 from tasks.core.code_version import PACKAGE
 from tasks.core.config import Crawl
 from tasks.core.forgotten import Ledger
 from tasks.core.results import Result
-from tasks.fetching import client, failures, lists, local_files
+from tasks.fetching import failures, lists, local_files
 from tasks.fetching.description import MediaAddress
 
 IMPORTED = (f"{PACKAGE}.fetching.imported", f"{PACKAGE}.stages.crawl")
@@ -25,8 +26,7 @@ class CrawlItem:
 
     Of a file on disk, the address is its path, and `files` are the digests of the media file and its captions. Whether
     captions are needed decides whether a video is kept, and changes no byte of it: it is not part of `content`. Neither
-    is the ledger of removed videos, which removes some of a playlist's. `per_host` limits the fetches from its host at
-    a time, over all processes.
+    is the ledger of removed videos, which removes some of a playlist's.
     """
 
     id: str
@@ -37,7 +37,6 @@ class CrawlItem:
     files: tuple[str, ...] | None = None
     captions_needed: bool = True
     ledger: Ledger = field(default_factory=Ledger)
-    per_host: int = 0
 
     @property
     def content(self) -> str:
@@ -61,23 +60,20 @@ def reject_id(entry: lists.ListEntry) -> str:
     return f"{entry.split}-{entry.id}"
 
 
-def of_entry(entry: lists.ListEntry, settings: Crawl, captions_needed: bool = True, *, per_host: int = 0) -> CrawlItem:
+def of_entry(entry: lists.ListEntry, settings: Crawl, captions_needed: bool = True) -> CrawlItem:
     """Return the item of a list's entry; a file's has the digests of its content.
 
     Args:
         entry: of a list
         settings: of the crawl
         captions_needed: whether a video without captions is rejected
-        per_host: fetches from a host at a time; 0: no limit
     """
     if entry.is_file:
         digests = tuple(local_files.fingerprint(Path(entry.url)))
         address = MediaAddress(entry.url)
         return CrawlItem(reject_id(entry), entry.split, address, settings, entry.title, digests, captions_needed)
     address = MediaAddress(entry.url, entry.position)
-    return CrawlItem(
-        reject_id(entry), entry.split, address, settings, captions_needed=captions_needed, per_host=per_host
-    )
+    return CrawlItem(reject_id(entry), entry.split, address, settings, captions_needed=captions_needed)
 
 
 def host(video: CrawlItem) -> str:
@@ -86,7 +82,7 @@ def host(video: CrawlItem) -> str:
     Args:
         video: the item
     """
-    return client.host_of(video.address.url) if video.files is None else ""
+    return urlsplit(video.address.url).hostname or ""
 
 
 def is_retried(cached: Result) -> bool:

@@ -31,7 +31,7 @@ def list_one(entry: CrawlItem, _: Section) -> Result:
     Args:
         entry: a page
     """
-    videos = client.list_videos(entry.address, entry.access, per_host=entry.per_host)
+    videos = client.list_videos(entry.address, entry.access)
     rows = [
         {"url": video.address.url, "position": video.address.position, "id": video.id}
         for video in videos
@@ -51,7 +51,7 @@ def list_one(entry: CrawlItem, _: Section) -> Result:
 
 
 def expanded_lists(
-    entries: Sequence[lists.ListEntry], settings: Crawl, each: Each, ledger: Ledger, per_host: int
+    entries: Sequence[lists.ListEntry], settings: Crawl, each: Each, ledger: Ledger
 ) -> tuple[list[lists.ListEntry], list[Reject]]:
     """Replace entries that have several videos by these; leave out those that cannot be resolved.
 
@@ -60,7 +60,6 @@ def expanded_lists(
         settings: of the crawl
         each: runs a piece of work on items
         ledger: of removed videos
-        per_host: fetches from a host at a time
 
     Returns:
         the videos in the lists' order, and the rejected pages
@@ -81,7 +80,7 @@ def expanded_lists(
     )
     # a dict keeps the order of the lists
     expanded, rejects = {entry: [entry] for entry in entries}, list[Reject]()
-    pages = [replace(crawl_items.of_entry(entry, settings, per_host=per_host), ledger=ledger) for entry in unresolved]
+    pages = [replace(crawl_items.of_entry(entry, settings), ledger=ledger) for entry in unresolved]
     for entry, outcome in zip(unresolved, each(work, pages), strict=True):
         result = outcome.result()
         rejects.extend(result.rejects)

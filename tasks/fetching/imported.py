@@ -11,13 +11,13 @@ from contextlib import suppress
 # a process that others are forked from must have no threads; read when NumPy is loaded
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import pandas  # noqa: E402, F401  (by Arrow, with the first table)
-import tenacity  # noqa: E402, F401
-import threadpoolctl  # noqa: E402, F401
+import pandas  # noqa: F401  (by Arrow, with the first table)
+import tenacity  # noqa: F401
+import threadpoolctl  # noqa: F401
 
 # a page of an unknown site is shown to nearly all extractors, in as many modules
-import yt_dlp.extractor._extractors  # noqa: E402, F401
-import yt_dlp.networking._requests  # noqa: E402, F401
+import yt_dlp.extractor._extractors
+import yt_dlp.networking._requests
 
 from tasks.fetching import client, downloader, expansion  # noqa: F401
 

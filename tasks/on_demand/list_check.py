@@ -41,11 +41,10 @@ _STATE_OF = {
 
 @dataclass(frozen=True)
 class ListedPage:
-    """An entry of a list, how to reach its page, and the number of fetches from its host at a time."""
+    """An entry of a list, and how to reach its page."""
 
     entry: ListEntry
     access: Crawl
-    per_host: int
 
     @property
     def id(self) -> str:
@@ -89,7 +88,7 @@ def check(config: Config, each: Each) -> list[dict[str, Any]]:
     """
     client.check(config.crawl)
     entries = [*lists.read(Path(config.crawl.train), "train"), *lists.read(Path(config.crawl.test), "test")]
-    pages = [ListedPage(entry, config.crawl, config.runtime.per_host) for entry in entries]
+    pages = [ListedPage(entry, config.crawl) for entry in entries]
     rows: list[dict[str, Any]] = collect(each(work(), pages), CHECKED).rows.to_pylist()
     return rows
 
@@ -140,8 +139,7 @@ def _state(page: ListedPage) -> tuple[str, str]:
     if page.entry.is_file:
         return (EXISTS, "") if Path(page.entry.url).is_file() else (GONE, "no such file")
     try:
-        address = MediaAddress(page.entry.url, page.entry.position)
-        listed = client.list_videos(address, page.access, per_host=page.per_host)
+        listed = client.list_videos(MediaAddress(page.entry.url, page.entry.position), page.access)
     except Transient as error:
         return UNKNOWN, str(error)
     except Rejected as error:

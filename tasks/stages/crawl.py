@@ -90,16 +90,14 @@ def run(config: Config, *, each: Each) -> None:
         client.check_javascript()
     ledger = forgotten.read()
     entries, removed = expansion.without_forgotten(entries, ledger)
-    per_host = config.runtime.per_host
-    entries, rejects = expansion.expanded_lists(entries, settings, each, ledger, per_host)
+    entries, rejects = expansion.expanded_lists(entries, settings, each, ledger)
     rejects += removed
     # again, now that playlists are resolved to their videos
     lists.check_ids(entries)
     lists.check_disjoint(entries)
     entries, repeats = lists.without_repeats(entries)
     needed = not config.transcribe.is_on
-    items = (crawl_items.of_entry(entry, settings, needed, per_host=per_host) for entry in entries)
-    videos = sorted(items, key=lambda video: video.id)
+    videos = sorted((crawl_items.of_entry(entry, settings, needed) for entry in entries), key=lambda video: video.id)
     work = _work(client.fetch_rules(settings))
     _adopt(work, videos)
     rejects += [Reject(crawl_items.reject_id(entry), failures.REPEATED, first.where) for first, entry in repeats]
@@ -155,8 +153,7 @@ def _fetched(video: CrawlItem, rules: FetchRules) -> client.FetchedVideo:
     if video.files is not None:
         needed = video.captions_needed
         return local_files.open_recording(Path(video.address.url), video.title, rules, captions_needed=needed)
-    needed, per_host = video.captions_needed, video.per_host
-    return client.fetch(video.address, video.folder, rules, video.access, captions_needed=needed, per_host=per_host)
+    return client.fetch(video.address, video.folder, rules, video.access, captions_needed=video.captions_needed)
 
 
 def _adopt(work: Work, videos: Sequence[CrawlItem]) -> None:

@@ -356,3 +356,8 @@ def test_a_full_disk_leaves_no_half_file(project: Path, settings: Config, monkey
             run([Word("a", "one")], settings=settings)
     assert not [path for path in project.rglob("*") if path.suffix in {".part", ".arrow"}]
     assert run([Word("a", "one")], settings=settings).rows.num_rows == 1
+
+
+def test_hosts_take_turns() -> None:
+    assert each.by_turns(["a", "a", "a", "b", "c", "b"]) == [0, 3, 4, 1, 5, 2]
+    assert each.by_turns([]) == []

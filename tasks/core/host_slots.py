@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from tasks.core import paths
@@ -20,15 +21,31 @@ _POLL_S = 0.05
 _TIME_DIGITS = 20
 
 
+_limit: ContextVar[int] = ContextVar("limit", default=0)
+
+
 @contextmanager
-def held(host: str, limit: int) -> Iterator[None]:
+def limited(limit: int) -> Iterator[None]:
+    """Limit the fetches in this block and thread; outside, fetches need no slot.
+
+    Args:
+        limit: fetches from a host at a time, over all processes; 0: no limit
+    """
+    token = _limit.set(limit)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
+@contextmanager
+def held(host: str) -> Iterator[None]:
     """Hold one of a host's slots; wait until one is free and the host's pause is over.
 
     Args:
-        host: its name; empty for a file, which needs no slot
-        limit: number of slots; 0: no limit
+        host: its name; a file has none, and needs no slot
     """
-    if not host or not limit:
+    if not host or not (limit := _limit.get()):
         yield
         return
     slots = _slots(host, limit)
@@ -42,15 +59,14 @@ def held(host: str, limit: int) -> Iterator[None]:
         os.close(handle)
 
 
-def pause(host: str, for_s: float, limit: int) -> None:
+def pause(host: str, for_s: float) -> None:
     """Start no fetch from a host for a while, in any process.
 
     Args:
         host: its name
         for_s: seconds from now
-        limit: as in `held`
     """
-    if not host or not limit:
+    if not host or not (limit := _limit.get()):
         return
     slot = _slots(host, limit)[0]
     until = time.time() + for_s
