@@ -22,7 +22,7 @@ MAX_PAGES_DEEP = 10
 """Longest chain of pages that name the next one as the video's: by a refresh, or as the player's page."""
 _MAX_WARNINGS = 100
 _EXTRACTORS = list[Any]()
-"""yt-dlp's default extractors, in its order: classes, and an instance of the last."""
+"""yt-dlp's default extractors, in its order."""
 _TLS_CONTEXTS = dict[tuple[Any, ...], Any]()
 
 
@@ -133,6 +133,7 @@ def downloader_type() -> type[Any]:
                 _EXTRACTORS[:] = self._ies.values()
                 return
             for extractor in _EXTRACTORS:
+                # an instance belongs to one downloader
                 self.add_info_extractor(extractor if isinstance(extractor, type) else type(extractor)())
 
         def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-# a process that others are forked from must have no threads; read when NumPy is loaded
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# a process that others are forked from must have no threads; read when NumPy and Arrow are loaded
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
 
 import pandas  # noqa: F401  (by Arrow, with the first table)
 import tenacity  # noqa: F401
