@@ -197,9 +197,12 @@ def artifacts(folder: Path) -> dict[str, str]:
 
 
 def names(folder: Path) -> set[str]:
-    """Return the names of all files and folders of a project; cache entries are named by content."""
+    """Return the names of all files and folders of a project; cache entries are named by content.
+
+    Git's are left out: the name of the project's first commit depends on the time.
+    """
     paths = (path.relative_to(folder) for path in folder.rglob("*"))
-    return {str(path) for path in paths if path.parts[0] not in ("tasks", "flows")}
+    return {str(path) for path in paths if path.parts[0] not in ("tasks", "flows", ".git")}
 
 
 def tallies(folder: Path) -> dict[str, int]:
