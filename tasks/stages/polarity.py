@@ -24,6 +24,7 @@ from tasks.labelling.base import registry, video_texts
 from tasks.labelling.base.video_texts import VideoTexts
 from tasks.labelling.base.vote import CastVotes
 from tasks.labelling.base.voter_input import VoterInput, primary
+from tasks.labelling.base.voter_kinds import VoterNeeds
 from tasks.labelling.people import rated_utterances, rating_models, ratings
 from tasks.labelling.quality import combination_file, label_rules, rated_texts
 from tasks.labelling.quality.combination_file import CombinationFile, RatedRows
@@ -137,7 +138,7 @@ def _texts(utterances: pa.Table) -> dict[str, str]:
     return dict(zip(*utterances.select(["utterance_id", "text"]).to_pydict().values(), strict=True))
 
 
-def _sounds(needed: registry.VoterNeeds) -> dict[str, tuple[str, str]]:
+def _sounds(needed: VoterNeeds) -> dict[str, tuple[str, str]]:
     """Return the sound of each video and its digest; nothing unless a voter asks for prosody."""
     if not needed.prosody:
         return {}

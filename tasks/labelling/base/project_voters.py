@@ -18,7 +18,9 @@ from tasks.labelling.base.voter_input import VoterInput, primary
 
 VoteFunction = Callable[[Any], Vote]
 """From a text, or from a `VoterInput` if the module declares `CONTEXT` or `PROSODY`."""
-_ENDINGS = (".py", ".csv")
+VOTES_ENDING = ".csv"
+"""Of files with votes, which are voters like modules."""
+_ENDINGS = (".py", VOTES_ENDING)
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _EXPECTED = "NAME = …, LICENCE = … and def load(), which returns a function from a text to a polarity in [-1, 1]"
 
@@ -71,7 +73,7 @@ def new_file(folder: Path, name: str) -> Path:
     Raises:
         InputError: if the name is not valid, or another kind of voter already has it
     """
-    path = new_folder(folder, name, ending=".csv").with_suffix(".csv")
+    path = new_folder(folder, name, ending=VOTES_ENDING).with_suffix(VOTES_ENDING)
     if name in learned(folder):
         raise InputError(f"{folder / name} is already a voter; choose another name")
     return path

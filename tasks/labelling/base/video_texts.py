@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.core.errors import AudioError
-from tasks.labelling.base import contexts, registry
+from tasks.labelling.base import contexts, voter_kinds
 from tasks.labelling.base.contexts import SpokenText
-from tasks.labelling.base.registry import VoterNeeds
 from tasks.labelling.base.voter_input import Prosody, VoterInput
+from tasks.labelling.base.voter_kinds import VoterNeeds
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class VideoTexts:
         # by name: the code for sound belongs to the stage only where a voter asks for prosody
         voices: Sequence[Prosody]
         try:
-            voices = import_module(registry.VOICES).prosody(self.id, *self.sound, spoken)
+            voices = import_module(voter_kinds.VOICES).prosody(self.id, *self.sound, spoken)
         except AudioError:
             # the stage segments rejects the video; its texts are voted on nevertheless
             return [None] * len(spoken)

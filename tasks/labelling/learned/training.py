@@ -20,7 +20,7 @@ from tasks.evaluation.scores import Bootstrap
 from tasks.evaluation.splits import Labels
 from tasks.features.base import sentence_encoder, sentence_files
 from tasks.features.base.sentence_files import SentenceFiles
-from tasks.labelling.base import registry
+from tasks.labelling.base import registry, voter_kinds
 from tasks.labelling.learned import fine_tuning, head, renderings, selection, text_inputs, training_texts, voter_files
 from tasks.labelling.learned.head import Head, Probabilities
 from tasks.labelling.learned.selection import FrozenTrainer, HeadRows, HeldOut, Say, Trainer
@@ -85,9 +85,9 @@ def learn(
         NotEnoughData: if a class is missing or occurs in a single group
         InputError: if the encoder is not on this machine, or a lexicon is not a shipped voter
     """
-    if unknown := sorted(set(recipe.used_lexicons) - set(registry.shipped())):
+    if unknown := sorted(set(recipe.used_lexicons) - set(voter_kinds.shipped())):
         raise InputError(
-            f"lexicon {', '.join(unknown)}: not a shipped voter; expected some of {', '.join(registry.shipped())}"
+            f"lexicon {', '.join(unknown)}: not a shipped voter; expected some of {', '.join(voter_kinds.shipped())}"
         )
     rows = training_texts.joined(sources)
     texts = renderings.rendered(rows.texts, recipe.languages[0])

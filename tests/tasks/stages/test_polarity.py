@@ -10,7 +10,7 @@ import pytest
 from tasks.core import code_version, each, paths, tables
 from tasks.core.config import Config
 from tasks.core.errors import ConfigError, NotEnoughData
-from tasks.labelling.base import registry
+from tasks.labelling.base import registry, voter_kinds
 from tasks.labelling.base.voter_input import VoterInput
 from tasks.labelling.quality import combination_file
 from tasks.labelling.votes import combine
@@ -293,8 +293,8 @@ def test_prosody_is_measured_for_voters_that_ask_for_it(captioned: Callable[...,
 
 
 def test_the_code_for_sound_belongs_to_voters_that_ask_for_it() -> None:
-    assert registry.modules(["vader", "prosody"])[-1] == registry.VOICES
-    assert registry.VOICES not in registry.modules(["vader", "tags"])
+    assert registry.modules(["vader", "prosody"])[-1] == voter_kinds.VOICES
+    assert voter_kinds.VOICES not in registry.modules(["vader", "tags"])
     assert not any("features/sound" in str(path) for path in code_version.files("tasks.stages.polarity"))
 
 

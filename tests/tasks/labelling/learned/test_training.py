@@ -13,7 +13,7 @@ from tasks.core import artifacts, paths, tables
 from tasks.core.errors import ConfigError, InputError, NotEnoughData
 from tasks.evaluation.scores import Bootstrap
 from tasks.features.base import sentence_files
-from tasks.labelling.base import project_voters, registry
+from tasks.labelling.base import project_voters, registry, voter_kinds
 from tasks.labelling.base.voter_input import VoterInput
 from tasks.labelling.learned import renderings, training, voter_files
 from tasks.labelling.learned.head import softmax
@@ -141,7 +141,7 @@ def test_lexicons_and_languages(tmp_path: Path, encoder: str) -> None:
     assert {entry["lexicon"] for entry in card["held_out"]["renderings"]} == {None}
     learn(paths.VOTERS / "mine", encoder, lexicons=("afinn",))
     needed = registry.modules(["mine", "vader"])
-    assert [module.rpartition(".")[2] for module in needed] == ["vader", "afinn", "voter_files"]
+    assert [module.rpartition(".")[2] for module in needed] == ["voter_files", "afinn", "vader"]
     with pytest.raises(InputError, match="lexicon other: not a shipped voter"):
         learn(tmp_path / "mine", encoder, lexicons=("other",))
 
@@ -150,7 +150,7 @@ def test_a_change_of_a_lexicon_changes_the_version(encoder: str, monkeypatch: py
     learn(paths.VOTERS / "mine", encoder)
     before = registry.version("mine")
     assert registry.version("mine") == before
-    monkeypatch.setattr(registry.code_version, "version", lambda *_: "other")
+    monkeypatch.setattr(voter_kinds.code_version, "version", lambda *_: "other")
     assert registry.version("mine") != before
 
 
