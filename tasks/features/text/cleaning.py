@@ -109,8 +109,8 @@ def ascii_quotes(text: str) -> str:
         text: the text
 
     Example:
-        >>> ascii_quotes("“Don’t!” ")
-        '"Don\'t!"'
+        >>> ascii_quotes("“Stop!” ")
+        '"Stop!"'
     """
     return text.translate(_QUOTES).strip()
 
