@@ -19,7 +19,7 @@ _OTHER_ARROW = re.compile(
     rf"(?P<text>(?:\s+{_PLACE.pattern}\S*)*)\s*"
 )
 _ARROWS = re.compile(rf"[{_HEADS}]|gt;|[{_SHAFTS}]\s?[{_SHAFTS}]|[–—]")
-"""What makes symbols between two times an arrow; a single hyphen may be that of opening hours, `9:00 - 17:00`."""
+"""A sign that symbols between two times are an arrow; a single hyphen may be that of opening hours, `9:00 - 17:00`."""
 _COLON_FRACTION = re.compile(r"(\d{1,2}\s?:\s?\d{1,2}\s?:\s?\d{1,2})\s?[:;]\s?(\d{3})(?!\d)")
 """Milliseconds behind a colon; frames have two digits."""
 

@@ -18,7 +18,7 @@ from tasks.fetching import client, crawl_items, failures, identity, lists, local
 from tasks.fetching.crawl_items import CrawlItem
 
 LISTED = pa.schema([("url", pa.string()), ("position", pa.int64()), ("id", pa.string())])
-"""One row per video of a playlist, channel or page with several videos; none if an entry is a single video."""
+"""A row per video of a playlist, channel or page with several videos; none if an entry is a single video."""
 
 # increase it when the same page gives another result; it replaces the code digest in the cache key
 _VERSION = "1"

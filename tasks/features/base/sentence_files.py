@@ -11,7 +11,7 @@ from tasks.core import code_version, paths, tables
 from tasks.core.errors import InputError
 from tasks.features.base import checkpoints, pickled_weights
 from tasks.weights import store
-from tasks.weights.conversion import text_encoder
+from tasks.weights.conversion import text_checkpoint, text_encoder
 from tasks.weights.conversion.text_encoder import GRAPHS, Precision
 
 MINILM, MPNET = "all-minilm-l6-v2", "all-mpnet-base-v2"
@@ -64,10 +64,10 @@ def find(encoder: str, precision: Precision) -> SentenceFiles:
     """
     name = name_of(encoder)
     folder = folder_of(name)
-    tokenizer = folder / text_encoder.TOKENIZER
+    tokenizer = folder / text_checkpoint.TOKENIZER
     if not tokenizer.is_file():
         raise InputError(
-            f"encoder {encoder}: {folder} lacks {text_encoder.TOKENIZER}; save it with a fast tokenizer of "
+            f"encoder {encoder}: {folder} lacks {text_checkpoint.TOKENIZER}; save it with a fast tokenizer of "
             "transformers: AutoTokenizer.from_pretrained(…).save_pretrained(…)"
         )
     if (folder / GRAPHS[precision]).is_file():
@@ -98,16 +98,18 @@ def _is_packaged() -> bool:
 
 def _converted(folder: Path, precision: Precision) -> SentenceFiles:
     """Return the files among the project's converted checkpoints; writes them if they are not there."""
-    sources = [folder / name for name in (text_encoder.WEIGHTS, text_encoder.CONFIGURATION, text_encoder.TOKENIZER)]
+    sources = [
+        folder / name for name in (text_checkpoint.WEIGHTS, text_checkpoint.CONFIGURATION, text_checkpoint.TOKENIZER)
+    ]
     if missing := [path.name for path in sources if not path.is_file()]:
         raise InputError(
             f"encoder {folder}: it lacks {', '.join(missing)}; expected a folder that save_pretrained wrote"
         )
     version = code_version.version(text_encoder.__name__)[:8]
     target = paths.CHECKPOINTS.resolve() / f"text-{pickled_weights.digest_of(sources)[:16]}-{version}"
-    files = SentenceFiles(target / GRAPHS[precision], target / text_encoder.TOKENIZER)
+    files = SentenceFiles(target / GRAPHS[precision], target / text_checkpoint.TOKENIZER)
     if not files.graph.is_file():
-        content = text_encoder.onnx_of(*text_encoder.read(folder), precision)
+        content = text_encoder.onnx_of(*text_checkpoint.read(folder), precision)
         with tables.whole(files.graph) as part:
             part.write_bytes(content)
     if not files.tokenizer.is_file():

@@ -41,7 +41,7 @@ _SUM_WITHIN = 1e-2
 
 @dataclass(frozen=True, slots=True)
 class FileVote:
-    """One row of a file of votes.
+    """A row of a file of votes.
 
     Args:
         row: its number, from 1, without the header

@@ -19,7 +19,7 @@ from tasks.labelling.base.voter_input import VoterInput, primary
 VoteFunction = Callable[[Any], Vote]
 """From a text, or from a `VoterInput` if the module declares `CONTEXT` or `PROSODY`."""
 VOTES_ENDING = ".csv"
-"""Of files with votes, which are voters like modules."""
+"""Ending of files with votes, which are voters like modules."""
 _ENDINGS = (".py", VOTES_ENDING)
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _EXPECTED = "NAME = …, LICENCE = … and def load(), which returns a function from a text to a polarity in [-1, 1]"

@@ -27,7 +27,7 @@ from tasks.labelling.learned import head, text_inputs
 from tasks.labelling.learned.head import Head, Probabilities
 from tasks.labelling.learned.selection import HeadRows, Say
 from tasks.labelling.learned.text_inputs import TextInputs
-from tasks.weights.conversion import text_encoder
+from tasks.weights.conversion import text_checkpoint, text_encoder
 from tasks.weights.conversion.text_encoder import GRAPHS, Precision
 
 PENALTY = 1.0
@@ -88,10 +88,10 @@ class TunedTrainer:
         rows = [texts[k] for texts in self.renderings for k in train.tolist()]
         numbers = np.tile(head.codes(self.labels[train]), len(self.renderings))
         tensors = _tuned_tensors(str(source), rows, numbers, self.seed, self.say)
-        files = SentenceFiles(folder / GRAPHS[self.precision], folder / text_encoder.TOKENIZER)
-        model = text_encoder.configuration(source / text_encoder.CONFIGURATION)
+        files = SentenceFiles(folder / GRAPHS[self.precision], folder / text_checkpoint.TOKENIZER)
+        model = text_checkpoint.configuration(source / text_checkpoint.CONFIGURATION)
         files.graph.write_bytes(text_encoder.onnx_of(tensors, model, self.precision))
-        shutil.copyfile(source / text_encoder.TOKENIZER, files.tokenizer)
+        shutil.copyfile(source / text_checkpoint.TOKENIZER, files.tokenizer)
         return files
 
     def _inputs(self, files: SentenceFiles) -> TextInputs:

@@ -23,7 +23,8 @@ from tasks.labelling.learned.head import Head, softmax
 from tasks.labelling.learned.text_inputs import TextInputs
 from tasks.labelling.learned.training_texts import has_words
 from tasks.labelling.quality import row_digests
-from tasks.weights.conversion.text_encoder import GRAPHS, TOKENIZER
+from tasks.weights.conversion.text_checkpoint import TOKENIZER
+from tasks.weights.conversion.text_encoder import GRAPHS
 
 CARD, HEAD, ROWS = "card.json", "head.safetensors", "rows.txt"
 RETRAIN = "train it again: undertone labels learn"
