@@ -55,7 +55,7 @@ def test_a_corpus_is_at_most_two_new_files_and_no_edit() -> None:
     assert "patch=" not in PAGE
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_page_works_as_it_stands(clone: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"
 

@@ -74,7 +74,7 @@ def test_a_stage_is_a_module_a_test_and_an_entry_in_dvc_yaml() -> None:
     assert [name for name, _ in APPENDED] == ["dvc.yaml"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_page_works_as_it_stands(clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = tmp_path / "project"
 
