@@ -20,7 +20,7 @@ from tasks.labelling.base.voter_kinds import VoterNeeds
 
 @dataclass(frozen=True)
 class VideoTexts:
-    """One item: all utterances of a video.
+    """An item: all utterances of a video.
 
     Args:
         id: the video

@@ -32,7 +32,7 @@ Vote = float | None | Chances
 
 @dataclass(frozen=True)
 class CastVotes:
-    """One voter's votes on texts.
+    """A voter's votes on texts.
 
     Args:
         polarities: in [-1, 1], NaN where the voter abstains, shape (n_texts,)

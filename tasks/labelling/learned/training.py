@@ -26,6 +26,7 @@ from tasks.labelling.learned.head import Head, Probabilities
 from tasks.labelling.learned.selection import FrozenTrainer, HeadRows, HeldOut, Say, Trainer
 from tasks.labelling.learned.text_inputs import TextInputs
 from tasks.labelling.learned.training_texts import TrainingRows, TrainingTexts
+from tasks.labelling.votes import combine
 from tasks.text.words import ENGLISH
 from tasks.weights.conversion.text_encoder import Precision
 
@@ -39,7 +40,7 @@ _PACKAGES = (distribution.NAME, "numpy", "scikit-learn", "onnxruntime", "tokeniz
 
 @dataclass(frozen=True)
 class VoterRecipe:
-    """How a voter is trained.
+    """Recipe of a voter.
 
     Args:
         encoder: name of a sentence encoder or path of its folder, as `sentence_files.name_of` takes it
@@ -235,7 +236,7 @@ class _Comparison:
         """Return the lexicon's macro F1 on the same texts, and the gain over it; None without a lexicon."""
         if self.lexicon is None:
             return None
-        signs = _of_sign(registry.load(self.lexicon).cast(texts).polarities)
+        signs = combine.or_neutral(combine.labels_of(registry.load(self.lexicon).cast(texts).polarities))
         other = scores.confusions(self.rows.labels[at], signs, self.rows.groups[at], tables.SENTIMENTS)
         return {
             "name": self.lexicon,
@@ -247,9 +248,3 @@ class _Comparison:
 def _labels(probabilities: Probabilities) -> Labels:
     predicted: Labels = np.array(tables.SENTIMENTS)[probabilities.argmax(axis=1)]
     return predicted
-
-
-def _of_sign(polarities: NDArray[np.float64]) -> Labels:
-    signs: NDArray[np.int64] = np.sign(np.nan_to_num(polarities)).astype(np.int64)
-    labels: Labels = np.array(tables.SENTIMENTS)[signs + 1]
-    return labels

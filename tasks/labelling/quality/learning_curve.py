@@ -78,7 +78,7 @@ def measured(texts: RatedTexts, bootstrap: Bootstrap, *, repeats: int = _REPEATS
         for way in WAYS:
             stacks[way].append([_confusions(texts.gold, row, run.units) for row in labels[way]])
     matrices = {way: np.array(stack).swapaxes(0, 1) for way, stack in stacks.items()}
-    used = _confusions(texts.gold, _or_neutral(texts.used), runs[0].units)
+    used = _confusions(texts.gold, combine.or_neutral(texts.used), runs[0].units)
     ways = [_way(way, matrices[way], sizes, used, bootstrap) for way in WAYS]
     best = max(ways, key=lambda way: round(way["points"][-1]["value"], 9))
     report = {
@@ -144,7 +144,7 @@ def _held_out(
 def _labels(texts: RatedTexts, rows: NDArray[np.int64], test: NDArray[np.int64]) -> dict[str, Labels]:
     """Return the labels of test rows by each way to use the ratings of other rows."""
     chosen = max(texts.candidates, key=lambda name: _macro_f1(texts.gold[rows], texts.candidates[name][rows]))
-    simple = _or_neutral(texts.candidates[chosen][test])
+    simple = combine.or_neutral(texts.candidates[chosen][test])
     if set(tables.SENTIMENTS) - set(texts.gold[rows].tolist()):
         # a model of fewer classes than three cannot be trained
         return {CHOSEN: simple, STACKED: simple}
@@ -185,14 +185,10 @@ def labels_without_ratings(votes: combine.Votes) -> dict[str, Labels]:
 
 
 def _macro_f1(gold: Labels, labels: Labels) -> float:
-    matrix = _confusions(gold, _or_neutral(labels), np.zeros(gold.size, dtype=str)).sum(axis=0)
+    matrix = _confusions(gold, combine.or_neutral(labels), np.zeros(gold.size, dtype=str)).sum(axis=0)
     # rounded: equal scores must tie on every machine, and the first wins
     return round(float(scores.overall(matrix)["macro_f1"]), 9)
 
 
 def _confusions(gold: Labels, labels: Labels, units: Labels) -> scores.Matrices:
     return scores.confusions(gold, labels, units, tables.SENTIMENTS)
-
-
-def _or_neutral(labels: Labels) -> Labels:
-    return np.where(labels == "", tables.SENTIMENTS[1], labels)

@@ -23,7 +23,6 @@ from tasks.labelling.votes.combine import Polarities, Thresholds
 
 STACKING = "stacking"
 FOLDS, _INNER, _SEED = 5, 3, 7
-_NEUTRAL = tables.SENTIMENTS[1]
 _EVERYTHING = Thresholds(0.0, 0.0)
 
 
@@ -212,7 +211,7 @@ def predicted(name: str, rated: RatedVotes, fold: Fold) -> Labels:
         stacked = fitted(rated.rows(fold.train)).probabilities(rated.polarities, rated.chances)
     votes = combine.Votes(rated.names, rated.polarities, stacked, training)
     labels = votes.combined(name, _EVERYTHING).labels[fold.test]
-    return np.where(labels == "", _NEUTRAL, labels)
+    return combine.or_neutral(labels)
 
 
 def _needed_folds(rated: RatedVotes) -> tuple[Fold, ...]:

@@ -122,6 +122,15 @@ def labels_of(polarities: NDArray[np.float64]) -> Labels:
     return np.where(np.isnan(polarities), "", signs)
 
 
+def or_neutral(labels: Labels) -> Labels:
+    """Return labels with neutral where there is none.
+
+    Args:
+        labels: "" for none, any shape
+    """
+    return np.where(labels == "", "neutral", labels)
+
+
 @dataclass(frozen=True)
 class Votes:
     """All votes on texts, as arrays.
