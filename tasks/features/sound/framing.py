@@ -64,7 +64,16 @@ def frames(signal: Array, length: int) -> Array:
     """
     padded = np.concatenate([np.zeros(length // 2), signal, np.zeros(length)])
     view = np.lib.stride_tricks.sliding_window_view(padded, length)[::HOP]
-    return view[: 1 + signal.size // HOP]
+    return view[: count(signal)]
+
+
+def count(signal: Array) -> int:
+    """Return the number of frames of a signal.
+
+    Args:
+        signal: samples at 16 kHz, shape (n_samples,)
+    """
+    return 1 + signal.size // HOP
 
 
 def _resampled(samples: Array, rate_hz: int) -> Array:

@@ -9,7 +9,7 @@ Added: correlations between bands, modulation spectra, and means over fifths of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tasks.features.sound import framing, low_level
 from tasks.features.sound.low_level import Tracks
+from tasks.features.sound.quantiles import quantiles
 
 Array = NDArray[np.float64]
 
@@ -32,6 +33,8 @@ _MODULATION_HZ = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 50.0)
 _MODULATION = tuple(f"modulation_{low:g}_{high:g}_hz" for low, high in pairwise(_MODULATION_HZ))
 _MODULATION_FRAMES = 512
 """5.12 s; longer utterances are averaged over windows that overlap by half."""
+_MODULATION_BINS = np.searchsorted(np.fft.rfftfreq(_MODULATION_FRAMES, framing.HOP_S), _MODULATION_HZ)
+"""First bin of each band, and the end of the last."""
 _MODULATION_FLOOR = 1e-2
 """20 dB below a modulation of 1 dB² per bin; keeps the logarithm of constant bands finite."""
 _STILL_DB2 = 0.5
@@ -76,22 +79,40 @@ def functionals(signal: NDArray[np.floating] | NDArray[np.int16], rate_hz: int) 
         >>> round(values["f0_p50"], 1), round(values["level_db"])
         (12.0, -23)
     """
-    tracks = low_level.tracks(framing.to_16_khz(signal, rate_hz))
-    mel, mfcc, sound = tracks.mel, tracks.mfcc, tracks.sound
-    voice = tracks.voice[:, tracks.voiced]
-    mel_delta, mfcc_delta, sound_delta = _delta(mel), _delta(mfcc), _delta(sound)
-    voice_delta = _delta(tracks.voice)[:, _all_voiced(tracks.voiced, 2 * _REACH + 1)]
+    return functionals_of([(signal, rate_hz)])[0]
+
+
+def functionals_of(sounds: Sequence[tuple[NDArray[np.floating] | NDArray[np.int16], int]]) -> list[Array]:
+    """Return the features of several utterances, which takes less time than one by one.
+
+    Args:
+        sounds: signal and sampling rate of each, as `functionals` takes them
+
+    Returns:
+        the features of each, which do not depend on the others
+
+    Raises:
+        AudioError: as `functionals`
+    """
+    signals = [framing.to_16_khz(signal, rate_hz) for signal, rate_hz in sounds]
+    return [_summary(tracks) for tracks in low_level.tracks_of(signals)]
+
+
+def _summary(tracks: Tracks) -> Array:
+    sound, voice = tracks.sound, tracks.voice[:, tracks.voiced]
+    always = np.concatenate([tracks.mel, tracks.mfcc, sound])
+    changes = _delta(always)
+    voice_changes = _delta(tracks.voice)[:, _all_voiced(tracks.voiced, 2 * _REACH + 1)]
     values = (
         np.array([tracks.level_db]),
         _rhythm(tracks),
-        *(_distribution(track) for track in (mel, mfcc, sound, voice)),
-        *(_distribution(track) for track in (mel_delta, mfcc_delta, sound_delta, voice_delta)),
+        *(_distribution(track) for track in (always, voice, changes, voice_changes)),
         *(_shape(track) for track in (sound, voice)),
-        *(_slopes(track) for track in (sound_delta, voice_delta)),
-        *(_fifths(track) for track in (mel, mfcc, sound, voice)),
+        *(_slopes(track) for track in (changes[-len(sound) :], voice_changes)),
+        *(_fifths(track) for track in (always, voice)),
         _distribution(_perturbation(tracks)),
-        _modulation(mel),
-        _band_correlations(mel),
+        _modulation(tracks.mel),
+        _band_correlations(tracks.mel),
     )
     return np.concatenate([block.ravel() for block in values])
 
@@ -120,25 +141,30 @@ def _distribution(tracks: Array) -> Array:
     """Return shape (n_tracks, len(_DISTRIBUTION)); zeros if there is no frame, as in the functions below."""
     if not tracks.shape[1]:
         return np.zeros((len(tracks), len(_DISTRIBUTION)))
-    p5, p25, p50, p75, p95 = np.percentile(tracks, [5, 25, 50, 75, 95], axis=1)
-    return np.stack([tracks.mean(axis=1), tracks.std(axis=1), p5, p25, p50, p75, p95, p95 - p5, p75 - p25], axis=1)
+    p5, p25, p50, p75, p95 = quantiles(np.sort(tracks, axis=1), (0.05, 0.25, 0.5, 0.75, 0.95))
+    return np.stack([*_mean_and_deviation(tracks), p5, p25, p50, p75, p95, p95 - p5, p75 - p25], axis=1)
+
+
+def _mean_and_deviation(tracks: Array) -> tuple[Array, Array]:
+    mean = tracks.mean(axis=1)
+    centred = tracks - mean[:, None]
+    return mean, np.sqrt(np.einsum("ij,ij->i", centred, centred) / tracks.shape[1])
 
 
 def _shape(tracks: Array) -> Array:
     """Return the third and fourth standardised moments and the slope of the regression line over the utterance."""
-    if tracks.shape[1] < 2:
+    n_frames = tracks.shape[1]
+    if n_frames < 2:
         return np.zeros((len(tracks), len(_SHAPE)))
-    centred = tracks - tracks.mean(axis=1, keepdims=True)
-    deviation = centred.std(axis=1, keepdims=True)
-    standard = np.divide(
-        centred,
-        deviation,
-        out=np.zeros_like(tracks),
-        where=deviation > _RELATIVE_ROUNDING * np.abs(tracks).max(axis=1, keepdims=True),
-    )
-    time = np.linspace(-0.5, 0.5, tracks.shape[1])
-    slope = (centred * time).sum(axis=1) / np.sum(time**2)
-    return np.stack([(standard**3).mean(axis=1), (standard**4).mean(axis=1), slope], axis=1)
+    mean, deviation = _mean_and_deviation(tracks)
+    centred = tracks - mean[:, None]
+    varies = deviation > _RELATIVE_ROUNDING * np.abs(tracks).max(axis=1)
+    standard = centred * np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)[:, None]
+    square = standard * standard
+    time = np.linspace(-0.5, 0.5, n_frames)
+    slope = np.einsum("ij,j->i", centred, time) / np.sum(time**2)
+    third, fourth = (np.einsum("ij,ij->i", square, power) / n_frames for power in (standard, square))
+    return np.stack([third, fourth, slope], axis=1)
 
 
 def _delta(tracks: Array) -> Array:
@@ -190,15 +216,17 @@ def _modulation(mel: Array) -> Array:
     step, n_frames = _MODULATION_FRAMES // 2, mel.shape[1]
     starts = range(0, max(n_frames - step, 1), step)
     power = np.mean([_power(mel[:, start : start + _MODULATION_FRAMES]) for start in starts], axis=0)
-    frequency = np.fft.rfftfreq(_MODULATION_FRAMES, framing.HOP_S)
-    bands = [power[:, (low <= frequency) & (frequency < high)].mean(axis=1) for low, high in pairwise(_MODULATION_HZ)]
-    return 10 * np.log10(np.stack(bands, axis=1) + _MODULATION_FLOOR)
+    first = _MODULATION_BINS[:-1]
+    bands = np.add.reduceat(power[:, : _MODULATION_BINS[-1]], first, axis=1) / np.diff(_MODULATION_BINS)
+    return np.asarray(10 * np.log10(bands + _MODULATION_FLOOR))
 
 
 def _power(mel: Array) -> Array:
+    import scipy.fft
+
     window = np.hanning(mel.shape[1] + 2)[1:-1]
     windowed = (mel - mel.mean(axis=1, keepdims=True)) * window
-    power: Array = np.abs(np.fft.rfft(windowed, _MODULATION_FRAMES)) ** 2 / np.sum(window**2)
+    power: Array = np.abs(scipy.fft.rfft(windowed, _MODULATION_FRAMES)) ** 2 / np.sum(window**2)
     return power
 
 

@@ -6,13 +6,17 @@ Spectra are power spectra of 25 ms Hamming frames. Levels are relative to the cl
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.features.sound import formants, framing
-from tasks.features.sound.pitch import Pitch, pitch
+from tasks.features.sound.pitch import Pitch, pitches
+from tasks.features.sound.quantiles import quantiles
 
 Array = NDArray[np.float64]
 
@@ -56,6 +60,14 @@ _FLOOR_DB = 90.0
 _LEVEL_RANGE_DB = 40.0
 """Frames softer than this do not affect the clip's level: the level of a word in long silence is the word's."""
 _FREQUENCIES = np.arange(_FFT // 2 + 1) * framing.RATE_HZ / _FFT
+_MIDDLE_HZ = framing.RATE_HZ / 4
+_OFFSETS = _FREQUENCIES / _MIDDLE_HZ - 1
+"""Frequencies from -1 to 1: central moments follow from raw ones without loss of precision."""
+_WHOLE_HZ = (0, framing.RATE_HZ)
+_BANDS_HZ = (_WHOLE_HZ, (50, 1000), (1000, 5000), (250, 650), (1000, 4000), (4000, framing.RATE_HZ))
+_SLOPES_HZ = (_WHOLE_HZ, (0, 500), (500, 1500))
+_LARGEST_PRODUCT = 2**17
+"""Product of the three dimensions of a matrix product; OpenBLAS uses one thread up to twice this."""
 _LOWEST_MEL_HZ = 20.0
 _F0_REFERENCE_HZ = 100.0
 
@@ -92,48 +104,138 @@ def tracks(signal: Array) -> Tracks:
         >>> tracks(tone).mel.shape
         (26, 101)
     """
-    import scipy.fft
+    return tracks_of([signal])[0]
 
-    frames = framing.frames(signal, _WINDOW)
-    frame_db, level_db = _levels(frames)
-    window = np.hamming(_WINDOW)
-    power = np.abs(scipy.fft.rfft(frames * window, _FFT)) ** 2 / np.sum(window**2)
-    power /= 10 ** (level_db / 10)
-    mel_energies = _weighted(power, _mel_bank())
-    floor = mel_energies.sum(axis=1).max() * 10 ** (-_FLOOR_DB / 10)
-    mel = 10 * np.log10(mel_energies + floor)
-    fundamental = pitch(signal)
+
+def tracks_of(signals: Sequence[Array]) -> list[Tracks]:
+    """Compute the descriptors of several clips, which takes less time than one by one.
+
+    Args:
+        signals: samples from `framing.to_16_khz`
+
+    Returns:
+        the descriptors of each clip, which do not depend on the others
+    """
+    levels = [_levels(signal) for signal in signals]
+    spans = [_ends(frame_db) for frame_db, _ in levels]
+    fundamentals = pitches(signals, spans)
+    voices = formants.tracks(signals, fundamentals)
+    return [_joined(*clip) for clip in zip(signals, levels, spans, fundamentals, voices, strict=True)]
+
+
+def _joined(
+    signal: Array, level: tuple[Array, float], span: tuple[int, int], fundamental: Pitch, voice: Mapping[str, Array]
+) -> Tracks:
+    frame_db, level_db = level
+    sounding = slice(*span)
+    spectrum = _Spectrum(signal, span, level_db)
     sound = {
-        "level": frame_db,
-        "zero_crossings": np.diff(np.signbit(frames), axis=1).mean(axis=1),
-        "periodicity": fundamental.periodicity,
-        **_loudness(mel_energies),
-        # the floor of the mel energies, distributed over the bins, keeps logarithms and divisions finite
-        **_moments(floored := power + floor * N_BANDS / _FREQUENCIES.size),
-        **_balance(floored),
+        "level": frame_db[sounding],
+        "zero_crossings": _zero_crossings(signal)[sounding],
+        "periodicity": fundamental.periodicity[sounding],
+        **_loudness(spectrum.mel_energies),
+        **spectrum.moments(),
+        **spectrum.balance(),
     }
-    sounding = slice(*_ends(frame_db))
+    mel = 10 * np.log10(spectrum.mel_energies + spectrum.floor)
     return Tracks(
-        mel=mel.T[:, sounding],
-        mfcc=scipy.fft.dct(mel, axis=1, norm="ortho")[:, 1 : N_CEPSTRA + 1].T[:, sounding],
-        sound=np.array([sound[name][sounding] for name in SOUND]),
-        voice=_voice(signal, fundamental)[:, sounding],
+        mel=np.ascontiguousarray(mel.T),
+        mfcc=np.ascontiguousarray(_product(mel, _constants().cosines).T),
+        sound=np.array([sound[name] for name in SOUND]),
+        voice=_voice(fundamental, voice)[:, sounding],
         voiced=fundamental.voiced[sounding],
         level_db=level_db,
     )
 
 
-def _levels(frames: Array) -> tuple[Array, float]:
+def _levels(signal: Array) -> tuple[Array, float]:
     """Return frame levels in dB relative to the clip's level, and the clip's level in dB of full scale."""
-    mean_square = np.mean(frames**2, axis=1)
+    mean_square = _summed(_padded(signal) ** 2) / _WINDOW
     decibels = 10 * np.log10(np.maximum(mean_square, mean_square.max() * 10 ** (-_FLOOR_DB / 10)))
-    level = float(np.percentile(decibels[decibels > decibels.max() - _LEVEL_RANGE_DB], 95))
-    return decibels - level, level
+    (level,) = quantiles(np.sort(decibels[decibels > decibels.max() - _LEVEL_RANGE_DB]), [0.95])
+    return decibels - level, float(level)
+
+
+def _padded(signal: Array) -> Array:
+    """Return the samples of all frames, with zeros at both ends; frame k starts at k hops."""
+    padded = np.zeros((framing.count(signal) - 1) * framing.HOP + _WINDOW)
+    inside = signal[: padded.size - _WINDOW // 2]
+    padded[_WINDOW // 2 : _WINDOW // 2 + inside.size] = inside
+    return padded
+
+
+def _summed(samples: NDArray[Any]) -> NDArray[Any]:
+    """Return the sum over each frame of what `_padded` returns, from sums over fifths of frames, half a hop long."""
+    parts = samples.reshape(-1, framing.HOP // 2).sum(axis=1)
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(parts, 2 * _WINDOW // framing.HOP)[::2].sum(axis=1))
+
+
+def _zero_crossings(signal: Array) -> Array:
+    """Return the share of neighbouring samples of a frame whose signs differ."""
+    negative = np.signbit(_padded(signal))
+    crossings = np.append(negative[1:] != negative[:-1], False)
+    # the last sample's right neighbour belongs to no frame
+    beyond = crossings[_WINDOW - 1 :: framing.HOP]
+    return np.asarray((_summed(crossings) - beyond) / (_WINDOW - 1))
 
 
 def _ends(frame_db: Array) -> tuple[int, int]:
     sounding = np.flatnonzero(frame_db > -ACTIVE_DB)
     return int(sounding[0]), int(sounding[-1]) + 1
+
+
+@dataclass(frozen=True)
+class _Constants:
+    """Matrices by which spectra are multiplied.
+
+    Attributes:
+        window: shape (_WINDOW,)
+        sums: mel filters, powers 0–4 of the frequency, and energy bands `_BANDS_HZ`, shape (n_bins, n_sums)
+        totals: sums over the bins of the columns of `sums`
+        slopes: regression onto kHz over each of `_SLOPES_HZ`, and the mean over all bins, shape (n_bins, n_slopes)
+        cosines: discrete cosine transform of mel bands, orthonormal, shape (N_BANDS, N_CEPSTRA)
+        sharpness: weight of each mel band in the sharpness, shape (N_BANDS, 1)
+    """
+
+    window: Array
+    sums: Array
+    totals: Array
+    slopes: Array
+    cosines: Array
+    sharpness: Array
+
+
+@lru_cache(maxsize=1)
+def _constants() -> _Constants:
+    bank = _mel_bank()
+    bands = [_within(*edges_hz) for edges_hz in _BANDS_HZ]
+    powers = [_OFFSETS**power for power in range(5)]
+    sums = np.ascontiguousarray(np.stack([*bank, *powers, *bands], axis=1))
+    centres = (bank * _FREQUENCIES).sum(axis=1) / bank.sum(axis=1)
+    # Traunmüller (1990), "Analytical expressions for the tonotopic sensory scale", JASA 88(1)
+    bark = 26.81 * centres / (1960 + centres) - 0.53
+    weight = np.where(bark < 16, 1.0, 0.066 * np.exp(0.171 * bark))
+    orders, bands_at = np.arange(1, N_CEPSTRA + 1), np.arange(N_BANDS)[:, None] + 0.5
+    mean = np.full(_FREQUENCIES.size, 1 / _FREQUENCIES.size)
+    return _Constants(
+        window=np.hamming(_WINDOW),
+        sums=sums,
+        totals=sums.sum(axis=0),
+        slopes=np.stack([*(_regression(*edges_hz) for edges_hz in _SLOPES_HZ), mean], axis=1),
+        cosines=np.cos(np.pi / N_BANDS * bands_at * orders) * np.sqrt(2 / N_BANDS),
+        sharpness=(bark * weight)[:, None],
+    )
+
+
+def _within(lowest_hz: float, highest_hz: float) -> NDArray[np.bool_]:
+    return (lowest_hz <= _FREQUENCIES) & (highest_hz > _FREQUENCIES)
+
+
+def _regression(lowest_hz: float, highest_hz: float) -> Array:
+    """Return weights whose product with levels in dB is their slope in dB/kHz within a band, shape (n_bins,)."""
+    chosen = _within(lowest_hz, highest_hz)
+    khz = np.where(chosen, _FREQUENCIES - _FREQUENCIES[chosen].mean(), 0.0) / 1000
+    return np.asarray(khz / np.sum(khz**2))
 
 
 def _mel_bank() -> Array:
@@ -146,9 +248,15 @@ def _mel_bank() -> Array:
     return bank
 
 
-def _weighted(rows: Array, weights: Array) -> Array:
-    """Return `rows @ weights.T`; einsum, since BLAS's sums depend on its number of threads."""
-    return np.asarray(np.einsum("ri,...i->r...", rows, weights))
+def _product(rows: Array, matrix: Array) -> Array:
+    """Return `rows @ matrix`, in blocks that are small enough for BLAS to use one thread.
+
+    Its sums depend on the number of threads.
+    """
+    at_once = max(1, _LARGEST_PRODUCT // matrix.size)
+    if len(rows) <= at_once:
+        return np.asarray(rows @ matrix)
+    return np.concatenate([rows[start : start + at_once] @ matrix for start in range(0, len(rows), at_once)])
 
 
 def _loudness(mel_energies: Array) -> dict[str, Array]:
@@ -159,78 +267,112 @@ def _loudness(mel_energies: Array) -> dict[str, Array]:
     """
     specific = np.cbrt(mel_energies)
     loudness = specific.sum(axis=1)
-    bank = _mel_bank()
-    centres = _weighted(bank, _FREQUENCIES) / bank.sum(axis=1)
-    # Traunmüller (1990), "Analytical expressions for the tonotopic sensory scale", JASA 88(1)
-    bark = 26.81 * centres / (1960 + centres) - 0.53
-    weight = np.where(bark < 16, 1.0, 0.066 * np.exp(0.171 * bark))
-    weighted = _weighted(specific, bark * weight)
+    weighted = _product(specific, _constants().sharpness)[:, 0]
     return {"loudness": loudness, "sharpness": np.divide(weighted, loudness, out=weighted * 0, where=loudness > 0)}
 
 
-def _moments(power: Array) -> dict[str, Array]:
-    """Return moments, flatness, roll-off, entropy and flux of the power spectrum.
+class _Spectrum:
+    """Power spectra of a clip's frames relative to its level, and what follows from them.
 
-    Peeters (2004), "A large set of audio features for sound description"; entropy: Misra et al. (2004),
-    "Spectral entropy based feature for robust ASR"; flux: Scheirer & Slaney (1997), over spectra of unit length.
+    Args:
+        signal: samples, shape (n_samples,)
+        span: first frame, and the end
+        level_db: level of the clip in dB of full scale
+
+    Attributes:
+        mel_energies: shape (n_frames, N_BANDS)
+        floor: power of digital silence in each mel band
     """
-    share = power / power.sum(axis=1, keepdims=True)
-    centroid = _weighted(share, _FREQUENCIES)
-    deviation = _FREQUENCIES - centroid[:, None]
-    square = share * deviation * deviation
-    spread = np.sqrt(square.sum(axis=1))
-    shape = np.sqrt(share)
-    below = np.cumsum(share, axis=1)
+
+    def __init__(self, signal: Array, span: tuple[int, int], level_db: float) -> None:
+        import scipy.fft
+
+        constants, first = _constants(), max(span[0] - 1, 0)
+        # the spectrum before the first frame as well, for its flux
+        self._n_before = span[0] - first
+        frames = framing.frames(signal, _WINDOW)[first : span[1]]
+        scale = 1 / (np.sum(constants.window**2) * 10 ** (level_db / 10))
+        self._power = np.abs(scipy.fft.rfft(frames * constants.window, _FFT)) ** 2 * scale
+        sums = _product(self._power, constants.sums)
+        self.mel_energies = sums[self._n_before :, :N_BANDS]
+        self.floor = float(self.mel_energies.sum(axis=1).max() * 10 ** (-_FLOOR_DB / 10))
+        # the floor of the mel energies, distributed over the bins, keeps logarithms and divisions finite
+        floor = self.floor * N_BANDS / _FREQUENCIES.size
+        self._power += floor
+        self._total = sums[:, N_BANDS] + floor * constants.totals[N_BANDS]
+        self._sums = (sums + floor * constants.totals)[self._n_before :].T
+        self._decibels = 10 * np.log10(self._power[self._n_before :])
+        self._slopes = _product(self._decibels, constants.slopes).T
+
+    def moments(self) -> dict[str, Array]:
+        """Return moments, flatness, roll-off, entropy and flux of the power spectrum.
+
+        Peeters (2004), "A large set of audio features for sound description"; entropy: Misra et al. (2004),
+        "Spectral entropy based feature for robust ASR"; flux: Scheirer & Slaney (1997), over spectra of unit length.
+        """
+        power, total = self._power[self._n_before :], self._total[self._n_before :]
+        mean, square, cube, fourth = self._sums[N_BANDS + 1 : N_BANDS + 5] / total
+        variance = square - mean**2
+        third = cube - 3 * mean * square + 2 * mean**3
+        fourth = fourth - 4 * mean * cube + 6 * mean**2 * square - 3 * mean**4
+        weighted_db = np.einsum("ij,ij->i", power, self._decibels) / total
+        total_db = 10 * np.log10(total)
+        return {
+            "centroid": _MIDDLE_HZ * (1 + mean),
+            "spread": _MIDDLE_HZ * np.sqrt(variance),
+            "skewness": third / variance**1.5,
+            "kurtosis": fourth / variance**2,
+            "entropy": np.log2(10) / 10 * (total_db - weighted_db),
+            "flatness": self._slopes[-1] - total_db + 10 * np.log10(_FREQUENCIES.size),
+            "flux": self._flux(),
+            **_rolloffs(power, total),
+        }
+
+    def _flux(self) -> Array:
+        shape = np.sqrt(self._power)
+        shape /= np.sqrt(self._total)[:, None]
+        change = shape[1:] - shape[:-1]
+        flux = np.sqrt(np.einsum("ij,ij->i", change, change))
+        return flux if self._n_before else np.append(0.0, flux)
+
+    def balance(self) -> dict[str, Array]:
+        """Return spectral balance: slopes in dB/kHz, energy ratios in dB (Eyben et al. 2016, "GeMAPS", section 3)."""
+        levels = dict(zip(_BANDS_HZ, 10 * np.log10(self._sums[N_BANDS + 5 :]), strict=True))
+        slope, slope_0_500, slope_500_1500, _ = self._slopes
+
+        def peak(lowest_hz: float, highest_hz: float) -> Array:
+            chosen = np.flatnonzero(_within(lowest_hz, highest_hz))
+            return np.asarray(self._decibels[:, chosen[0] : chosen[-1] + 1].max(axis=1))
+
+        whole = levels[_WHOLE_HZ]
+        return {
+            "slope": slope,
+            "slope_0_500": slope_0_500,
+            "slope_500_1500": slope_500_1500,
+            "alpha_ratio": levels[50, 1000] - levels[1000, 5000],
+            "hammarberg": peak(0, 2000) - peak(2000, 5000),
+            "share_250_650": levels[250, 650] - whole,
+            "share_1000_4000": levels[1000, 4000] - whole,
+            "share_4000_8000": levels[4000, framing.RATE_HZ] - whole,
+        }
+
+
+def _rolloffs(power: Array, total: Array) -> dict[str, Array]:
+    """Return the frequencies below which shares of the power lie."""
+    below = np.cumsum(power, axis=1)
     return {
-        "centroid": centroid,
-        "spread": spread,
-        "skewness": (square * deviation).sum(axis=1) / spread**3,
-        "kurtosis": (square * deviation * deviation).sum(axis=1) / spread**4,
-        "entropy": -(share * np.log2(share)).sum(axis=1),
-        "flatness": 10 * (np.log10(power).mean(axis=1) - np.log10(power.mean(axis=1))),
-        "flux": np.append(0.0, np.linalg.norm(np.diff(shape, axis=0), axis=1)),
-        **{f"rolloff_{q}": _FREQUENCIES[(below < q / 100).sum(axis=1)] for q in (25, 50, 75, 90)},
+        f"rolloff_{percent}": _FREQUENCIES[np.count_nonzero(below < (percent / 100 * total)[:, None], axis=1)]
+        for percent in (25, 50, 75, 90)
     }
 
 
-def _balance(power: Array) -> dict[str, Array]:
-    """Return spectral balance: slopes in dB/kHz, energy ratios in dB (Eyben et al. 2016, "GeMAPS", section 3)."""
-    decibels = 10 * np.log10(power)
-
-    def within(lowest_hz: float, highest_hz: float) -> NDArray[np.bool_]:
-        return (lowest_hz <= _FREQUENCIES) & (highest_hz > _FREQUENCIES)
-
-    def level(lowest_hz: float, highest_hz: float) -> Array:
-        return np.asarray(10 * np.log10(power[:, within(lowest_hz, highest_hz)].sum(axis=1)))
-
-    def slope(lowest_hz: float, highest_hz: float) -> Array:
-        chosen = within(lowest_hz, highest_hz)
-        khz = (_FREQUENCIES[chosen] - _FREQUENCIES[chosen].mean()) / 1000
-        return np.asarray(_weighted(decibels[:, chosen], khz) / np.sum(khz**2))
-
-    def peak(lowest_hz: float, highest_hz: float) -> Array:
-        return np.asarray(decibels[:, within(lowest_hz, highest_hz)].max(axis=1))
-
-    whole = level(0, framing.RATE_HZ)
-    return {
-        "slope": slope(0, framing.RATE_HZ),
-        "slope_0_500": slope(0, 500),
-        "slope_500_1500": slope(500, 1500),
-        "alpha_ratio": level(50, 1000) - level(1000, 5000),
-        "hammarberg": peak(0, 2000) - peak(2000, 5000),
-        "share_250_650": level(250, 650) - whole,
-        "share_1000_4000": level(1000, 4000) - whole,
-        "share_4000_8000": level(4000, framing.RATE_HZ) - whole,
-    }
-
-
-def _voice(signal: Array, fundamental: Pitch) -> Array:
+def _voice(fundamental: Pitch, formant_tracks: Mapping[str, Array]) -> Array:
     """Return F0 in semitones above 100 Hz, harmonics-to-noise ratio in dB (Boersma 1993), and formant tracks."""
     # clipped to keep the ratio finite: -30 dB to 50 dB
     harmonic = np.clip(fundamental.harmonicity, 1e-3, 1 - 1e-5)
     by_name = {
         "f0": 12 * np.log2(np.where(fundamental.voiced, fundamental.f0_hz, _F0_REFERENCE_HZ) / _F0_REFERENCE_HZ),
         "hnr": 10 * np.log10(harmonic / (1 - harmonic)),
-        **formants.tracks(signal, fundamental),
+        **formant_tracks,
     }
     return np.array([by_name[name] for name in VOICE])

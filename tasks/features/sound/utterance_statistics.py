@@ -36,7 +36,11 @@ class MidTermSettings(mid_term.AnalysisWindows):
 
 
 def _start_functionals(_: FunctionalsSettings) -> Callable[[Sequence[Sound]], list[Vector]]:
-    return lambda batch: [_to_float32(functionals.functionals(sound.samples, sound.rate_hz)) for sound in batch]
+    def extract(batch: Sequence[Sound]) -> list[Vector]:
+        sounds = [(sound.samples, sound.rate_hz) for sound in batch]
+        return [_to_float32(features) for features in functionals.functionals_of(sounds)]
+
+    return extract
 
 
 def _start_mid_term(settings: MidTermSettings) -> Callable[[Sequence[Sound]], list[Vector]]:

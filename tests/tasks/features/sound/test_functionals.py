@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tasks.core.errors import AudioError
-from tasks.features.sound.functionals import NAMES, functionals
+from tasks.features.sound.functionals import NAMES, functionals, functionals_of
 
 RATE_HZ = 16_000
 
@@ -137,6 +137,13 @@ def test_voice_features_are_zero_without_voice() -> None:
 def test_unusable_sound_is_refused() -> None:
     with pytest.raises(AudioError, match="silence"):
         functionals(np.zeros(RATE_HZ, dtype=np.int16), RATE_HZ)
+
+
+def test_several_utterances_at_once_give_the_same_bytes() -> None:
+    noise = np.random.default_rng(5).standard_normal(9_000)
+    sounds = [(speechlike(0.7), RATE_HZ), (noise, RATE_HZ), (speechlike(1.9), RATE_HZ), (speechlike(0.4, 8_000), 8_000)]
+    for sound, together in zip(sounds, functionals_of(sounds), strict=True):
+        np.testing.assert_array_equal(functionals(*sound), together)
 
 
 def test_another_process_with_other_threads_gives_the_same_bytes() -> None:

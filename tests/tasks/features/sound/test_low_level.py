@@ -118,7 +118,7 @@ def test_formants_of_a_vowel_made_of_resonators() -> None:
 def test_a_second_harmonic_twice_as_strong_is_6_db_up() -> None:
     sound = np.sin(2 * np.pi * 200 * time_s()) + 2 * np.sin(2 * np.pi * 400 * time_s())
     fundamental = pitch(sound)
-    h1_h2 = formants.tracks(sound, fundamental)["h1_h2"][fundamental.voiced][5:-5]
+    h1_h2 = formants.tracks([sound], [fundamental])[0]["h1_h2"][fundamental.voiced][5:-5]
     assert fundamental.f0_hz[fundamental.voiced][5:-5] == pytest.approx(200, rel=0.01)
     assert h1_h2 == pytest.approx(-6.02, abs=0.3)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.features.sound import framing
-from tasks.features.sound.pitch import Pitch, pitch
+from tasks.features.sound.pitch import Pitch, pitch, pitches
 
 RATE_HZ = framing.RATE_HZ
 
@@ -71,3 +71,27 @@ def test_results_do_not_depend_on_gain_or_chunks(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(pitch(sound * 2.0**-20).f0_hz, whole.f0_hz)
     monkeypatch.setattr("tasks.features.sound.pitch._FRAMES_AT_ONCE", 7)
     np.testing.assert_array_equal(pitch(sound).f0_hz, whole.f0_hz)
+
+
+def test_frames_too_soft_to_be_voiced_change_nothing() -> None:
+    rng = np.random.default_rng(3)
+    faint = 1e-3 * rng.standard_normal(2 * RATE_HZ)
+    voice = np.where((time_s(2) > 0.8) & (time_s(2) < 1.1), np.sin(2 * np.pi * 150 * time_s(2)), 0.0)
+    # a click far from the voice, and sound up to the last sample
+    click = np.where(np.arange(faint.size) == 4000, 0.5, 0.0)
+    clips = [voice + faint, voice + faint + click, np.concatenate([faint, voice[12_000:16_000]]), faint]
+    for clip, needed in zip(clips, [(82, 108), (80, 108), (205, 220), (3, 9)], strict=True):
+        whole, (some,) = pitch(clip), pitches([clip], [needed])
+        np.testing.assert_array_equal(some.f0_hz, whole.f0_hz)
+        np.testing.assert_array_equal(some.harmonicity, whole.harmonicity)
+        np.testing.assert_array_equal(some.periodicity[slice(*needed)], whole.periodicity[slice(*needed)])
+
+
+def test_signals_of_any_length_do_not_depend_on_each_other() -> None:
+    rng = np.random.default_rng(4)
+    clips = [
+        np.sin(2 * np.pi * 140 * time_s(duration_s)) + 0.3 * rng.standard_normal(round(duration_s * RATE_HZ))
+        for duration_s in (0.1, 1.3, 0.64, 1.3, 0.101)
+    ]
+    for clip, together in zip(clips, pitches(clips), strict=True):
+        np.testing.assert_array_equal(together.f0_hz, pitch(clip).f0_hz)
