@@ -22,7 +22,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.sharedctypes import Synchronized
 from typing import Any, TypeVar
 
-from tasks.core import progress_log
+from tasks.core import heap, progress_log
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
@@ -247,6 +247,7 @@ def _do_nothing() -> None:
 
 
 def _initialise() -> None:
+    heap.keep_freed_memory()
     progress_log.on_a_terminal()
     _exit_with_parent()
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tasks.features.sound import framing, polynomial_roots
 from tasks.features.sound.pitch import Pitch
+from tasks.features.sound.quantiles import quantiles
 
 Array = NDArray[np.float64]
 
@@ -86,10 +87,15 @@ def _filled(rows: Array, good: NDArray[np.bool_], fallbacks: tuple[float, ...]) 
     """Replace bad values by the median of the row's good values, or by its fallback if there are none."""
     return np.stack(
         [
-            np.where(ok, row, np.median(row[ok]) if ok.any() else fallback)
+            row if ok.all() else np.where(ok, row, _median(row[ok]) if ok.any() else fallback)
             for row, ok, fallback in zip(rows, good, fallbacks, strict=True)
         ]
     )
+
+
+def _median(values: Array) -> float:
+    (median,) = quantiles(np.sort(values), [0.5])
+    return float(median)
 
 
 def _correlations(signal: Array, rows: NDArray[np.int64]) -> Array:

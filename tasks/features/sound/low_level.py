@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +64,7 @@ _OFFSETS = _FREQUENCIES / _MIDDLE_HZ - 1
 """Frequencies from -1 to 1: central moments follow from raw ones without loss of precision."""
 _WHOLE_HZ = (0, framing.RATE_HZ)
 _BANDS_HZ = (_WHOLE_HZ, (50, 1000), (1000, 5000), (250, 650), (1000, 4000), (4000, framing.RATE_HZ))
+_ROLLOFF_PERCENT, _BLOCK_BINS = (25, 50, 75, 90), 16
 _SLOPES_HZ = (_WHOLE_HZ, (0, 500), (500, 1500))
 _LARGEST_PRODUCT = 2**17
 """Product of the three dimensions of a matrix product; OpenBLAS uses one thread up to twice this."""
@@ -150,7 +150,10 @@ def _joined(
 
 def _levels(signal: Array) -> tuple[Array, float]:
     """Return frame levels in dB relative to the clip's level, and the clip's level in dB of full scale."""
-    mean_square = _summed(_padded(signal) ** 2) / _WINDOW
+    # sums over fifths of frames, half a hop long
+    parts = _padded(signal).reshape(-1, framing.HOP // 2)
+    squares = np.einsum("ij,ij->i", parts, parts)
+    mean_square = np.lib.stride_tricks.sliding_window_view(squares, 5)[::2].sum(axis=1) / _WINDOW
     decibels = 10 * np.log10(np.maximum(mean_square, mean_square.max() * 10 ** (-_FLOOR_DB / 10)))
     (level,) = quantiles(np.sort(decibels[decibels > decibels.max() - _LEVEL_RANGE_DB]), [0.95])
     return decibels - level, float(level)
@@ -164,19 +167,13 @@ def _padded(signal: Array) -> Array:
     return padded
 
 
-def _summed(samples: NDArray[Any]) -> NDArray[Any]:
-    """Return the sum over each frame of what `_padded` returns, from sums over fifths of frames, half a hop long."""
-    parts = samples.reshape(-1, framing.HOP // 2).sum(axis=1)
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(parts, 2 * _WINDOW // framing.HOP)[::2].sum(axis=1))
-
-
 def _zero_crossings(signal: Array) -> Array:
     """Return the share of neighbouring samples of a frame whose signs differ."""
     negative = np.signbit(_padded(signal))
-    crossings = np.append(negative[1:] != negative[:-1], False)
-    # the last sample's right neighbour belongs to no frame
-    beyond = crossings[_WINDOW - 1 :: framing.HOP]
-    return np.asarray((_summed(crossings) - beyond) / (_WINDOW - 1))
+    places = np.flatnonzero(negative[1:] != negative[:-1])
+    starts = np.arange(framing.count(signal)) * framing.HOP
+    first, end = np.searchsorted(places, [starts, starts + _WINDOW - 1])
+    return np.asarray((end - first) / (_WINDOW - 1))
 
 
 def _ends(frame_db: Array) -> tuple[int, int]:
@@ -291,8 +288,9 @@ class _Spectrum:
         # the spectrum before the first frame as well, for its flux
         self._n_before = span[0] - first
         frames = framing.frames(signal, _WINDOW)[first : span[1]]
-        scale = 1 / (np.sum(constants.window**2) * 10 ** (level_db / 10))
-        self._power = np.abs(scipy.fft.rfft(frames * constants.window, _FFT)) ** 2 * scale
+        window = constants.window / np.sqrt(np.sum(constants.window**2) * 10 ** (level_db / 10))
+        spectrum = scipy.fft.rfft(frames * window, _FFT)
+        self._power = spectrum.real**2 + spectrum.imag**2
         sums = _product(self._power, constants.sums)
         self.mel_energies = sums[self._n_before :, :N_BANDS]
         self.floor = float(self.mel_energies.sum(axis=1).max() * 10 ** (-_FLOOR_DB / 10))
@@ -359,11 +357,18 @@ class _Spectrum:
 
 def _rolloffs(power: Array, total: Array) -> dict[str, Array]:
     """Return the frequencies below which shares of the power lie."""
-    below = np.cumsum(power, axis=1)
-    return {
-        f"rolloff_{percent}": _FREQUENCIES[np.count_nonzero(below < (percent / 100 * total)[:, None], axis=1)]
-        for percent in (25, 50, 75, 90)
-    }
+    # cumulative sums over blocks of bins, and within the block in which a share is reached
+    starts = np.arange(0, _FREQUENCIES.size, _BLOCK_BINS)
+    blocks = np.cumsum(np.add.reduceat(power, starts, axis=1), axis=1)
+    limits = np.array(_ROLLOFF_PERCENT)[:, None] / 100 * total
+    block = np.minimum((blocks < limits[:, :, None]).sum(axis=2), starts.size - 1)
+    rows = np.arange(len(power))
+    before = np.where(block > 0, blocks[rows, block - 1], 0.0)
+    bins = np.minimum(block[:, :, None] * _BLOCK_BINS + np.arange(_BLOCK_BINS), _FREQUENCIES.size - 1)
+    below = before[:, :, None] + np.cumsum(power[rows[:, None], bins], axis=2)
+    reached = block * _BLOCK_BINS + (below < limits[:, :, None]).sum(axis=2)
+    frequencies = _FREQUENCIES[np.minimum(reached, _FREQUENCIES.size - 1)]
+    return {f"rolloff_{percent}": track for percent, track in zip(_ROLLOFF_PERCENT, frequencies, strict=True)}
 
 
 def _voice(fundamental: Pitch, formant_tracks: Mapping[str, Array]) -> Array:

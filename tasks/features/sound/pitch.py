@@ -35,7 +35,7 @@ _LEAST_PEAK = 0.15
 _FIRST_LAG = ceil(framing.RATE_HZ / HIGHEST_HZ)
 _STRONGEST = 1 - _OCTAVE_COST * log2(LOWEST_HZ * (_FIRST_LAG - 1) / framing.RATE_HZ)
 """Upper bound of the strength of a voiced candidate: a perfect peak at the shortest lag."""
-_FRAMES_AT_ONCE = 64
+_FRAMES_AT_ONCE = 128
 """Few enough for a core's cache."""
 _STEPS_AT_ONCE = 64
 _ABSENT = -9.0
@@ -148,7 +148,8 @@ def _candidates(signal: Array, first: int, end: int) -> _Candidates:
         centred = chunk - chunk.mean(axis=1, keepdims=True)
         rows = slice(start, start + len(chunk))
         candidates.strength[rows, 0] = _unvoiced_strength(centred)
-        correlation = _autocorrelation((centred * window).astype(np.float32), n_lags) / quotient_of
+        correlation = _autocorrelation((centred * window).astype(np.float32), n_lags)
+        correlation /= quotient_of
         _fill(correlation, *(values[rows] for values in (candidates.frequency, candidates.strength, candidates.height)))
     return candidates
 
@@ -156,19 +157,19 @@ def _candidates(signal: Array, first: int, end: int) -> _Candidates:
 def _fill(correlation: Array, frequency: Array, strength: Array, height: Array) -> None:
     """Write the strongest peaks of each frame into rows of `_Candidates`, after the unvoiced candidate."""
     n_lags = correlation.shape[1]
-    before, at, after = (
-        correlation[:, _FIRST_LAG - 1 : -2],
-        correlation[:, _FIRST_LAG:-1],
-        correlation[:, _FIRST_LAG + 1 :],
-    )
-    frame, place = np.nonzero((at >= before) & (at > after) & (at > _LEAST_PEAK))
-    flat, index = correlation.ravel(), frame * n_lags + place + _FIRST_LAG
+    # neighbours in the flat array are neighbouring lags but at the ends of a row, which are no candidates
+    flat = correlation.ravel()
+    at = flat[1:-1]
+    index = 1 + np.flatnonzero((at >= flat[:-2]) & (at > flat[2:]) & (at > _LEAST_PEAK))
+    frame, lag = np.divmod(index, n_lags)
+    inside = (lag >= _FIRST_LAG) & (lag < n_lags - 1)
+    index, frame, lag = index[inside], frame[inside], lag[inside]
     before, at, after = flat[index - 1], flat[index], flat[index + 1]
     shift = 0.5 * (before - after) / (before - 2 * at + after)
     top = at - 0.25 * (before - after) * shift
     # at long lags the window's autocorrelation is small and the quotient may exceed 1: reflect it, as Praat does
     top = np.where(top > 1, 1 / np.maximum(top, 1), top)
-    lag_s = (place + _FIRST_LAG + shift) / framing.RATE_HZ
+    lag_s = (lag + shift) / framing.RATE_HZ
     score = top - _OCTAVE_COST * np.log2(LOWEST_HZ * lag_s)
     order = np.argsort(frame * _KEY_STEP - score)
     ranked = frame[order]

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 Reals = NDArray[np.float64]
 Roots = NDArray[np.complex128]
 
-_STEPS, _POLISHING_STEPS = 24, 2
+_STEPS, _POLISHING_STEPS = 10, 1
 _CONVERGED = 1e-9
 """Relative step after which polishing reaches full precision: convergence is cubic, then quadratic."""
+_REAL = 1e-7
+"""Largest imaginary part of a real root before polishing; a pair closer to the axis fails the check, if it matters."""
 _TOLERANCE = 1e-7
 """Largest deviation of the sum and the sum of squares of the roots from those that the coefficients give."""
 _START = 0.5 + 0.5j
@@ -53,18 +55,18 @@ def _by_deflation(coefficients: Reals) -> Roots:
     degree, n = len(coefficients) - 1, coefficients.shape[1]
     deflated = coefficients.astype(np.complex128)
     approximate = np.empty((degree, n), dtype=np.complex128)
-    start = np.full(n, _START)
+    root, has_pair = np.zeros(n, dtype=np.complex128), np.zeros(n, dtype=np.bool_)
     for number in range(degree):
-        root = _laguerre(deflated, start)
+        # complex roots come in pairs
+        root = np.conj(root)
+        new = np.flatnonzero(~has_pair)
+        root[new] = _laguerre(np.ascontiguousarray(deflated[:, new]), np.full(new.size, _START))
+        has_pair = ~has_pair & (np.abs(root.imag) > _REAL)
         approximate[number] = root
         # synthetic division by (z - root); the remainder is dropped
         for power in range(1, len(deflated) - 1):
             deflated[power] = deflated[power] + root * deflated[power - 1]
         deflated = deflated[:-1]
-        # complex roots come in pairs: start at the conjugate, which is the next root unless it has been removed
-        start = (
-            np.where(np.abs(root.imag) > _CONVERGED, np.conj(root), _START) if number % 2 == 0 else start * 0 + _START
-        )
     return approximate
 
 
