@@ -73,9 +73,9 @@ def _fill(folder: Path, recordings: Sequence[LocalRecording]) -> None:
         for path in (train, test):
             path.write_text(_HEADER, encoding="utf-8")
     has_git = shutil.which("git") is not None
-    inside = has_git and _git(folder, "rev-parse", "--is-inside-work-tree").returncode == 0
+    inside = has_git and _is_tracked(folder)
     made = has_git and not inside and _git(folder, "init", "--quiet").returncode == 0
-    _dvc(folder, "init", "--quiet", *(["--subdir"] if inside else [] if made else ["--no-scm"]))
+    _dvc(folder, "init", *(["--subdir"] if inside else [] if made else ["--no-scm"]))
     _dvc(folder, "config", "core.analytics", "false")
     _dvc(folder, "config", "plots.html_template", shipped.PLOTS_PAGE)
     # below .dvc, which `dvc init` makes
@@ -83,6 +83,12 @@ def _fill(folder: Path, recordings: Sequence[LocalRecording]) -> None:
     shipped.record(folder)
     if made:
         _commit(folder)
+
+
+def _is_tracked(folder: Path) -> bool:
+    """Return whether a folder is in a git repository that does not ignore it: DVC refuses to be ignored."""
+    is_inside = _git(folder, "rev-parse", "--is-inside-work-tree").returncode == 0
+    return is_inside and _git(folder, "check-ignore", "--quiet", ".dvc").returncode != 0
 
 
 def _commit(folder: Path) -> None:

@@ -108,6 +108,15 @@ def test_a_project_inside_a_repository_is_part_of_it(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_project_in_a_folder_that_a_repository_ignores_is_a_repository_of_its_own(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / ".gitignore").write_text("scratch/\n")
+    folder = tmp_path / "scratch" / "project"
+    workspace.create(folder)
+    assert (folder / ".git").is_dir()
+    assert (folder / ".dvc").is_dir()
+
+
 def test_without_git_a_project_does_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     folder = tmp_path / "mine"
