@@ -19,13 +19,14 @@ from flows.project import upgrade
 from flows.project.dag import Dag, reproduce
 from flows.runs import checked_recipes, memory
 from tasks.__main__ import PRELOADED, command, explain, run
-from tasks.core import code_version, locks, os_errors, paths, progress_log
+from tasks.core import code_version, locks, os_errors, paths, progress_log, workers
 from tasks.core.config import Config, load
 from tasks.core.each import Tally, lasting
 from tasks.core.errors import UndertoneError
 from tasks.experiments.checkpoint_list import registered
+from tasks.fetching import crawl_items
 
-_CODE = "code"
+_CODE, _CRAWL = "code", "crawl"
 _NETWORKS = re.compile(r"^\s*(?:import|from) (?:torch|lightning|transformers)\b", re.MULTILINE)
 _UNRECORDED_S = 5.0
 """Stages that took less than this together are recorded with the next one; after a kill they only run again."""
@@ -54,6 +55,9 @@ def bring_up_to_date(
     wanted = set(stages) or set(dag.stages() if everything else dag.of_interviews())
     # every stage depends on the digests of the code, which a new project does not have yet
     needed = {_CODE, *wanted} if force else {needed for name in stages for needed in dag.up_to(name)} or wanted
+    if _CRAWL in needed and not paths.VIDEOS.exists():
+        # while the code is digested
+        workers.start_forking(crawl_items.IMPORTED)
     with lasting(config.runtime, PRELOADED) as driver, _records(dag) as records:
         for name in [stage for stage in dag.stages() if stage in needed]:
             forced = force and name in wanted

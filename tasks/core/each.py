@@ -233,8 +233,8 @@ def local(runtime: Runtime) -> Each:
     """
 
     def each(work: Work, items: Sequence[Item]) -> Iterator[Outcome]:
-        with _pool(runtime) as pool:
-            yield from _mapped(work, items, runtime, pool)
+        with lasting(runtime, ()) as driver:
+            yield from driver(work, items)
 
     return each
 
@@ -247,8 +247,8 @@ def lasting(runtime: Runtime, modules: Sequence[str]) -> Iterator[Each]:
         runtime: number of processes, and whether progress is shown
         modules: modules that stages import late; the processes import them while the first stages run in this process
     """
-    with _pool(runtime) as pool:
-        yield lambda work, items: _mapped(work, items, runtime, pool, modules)
+    with _Pools(Pool(runtime.workers or os.cpu_count() or 1)) as pools:
+        yield lambda work, items: _mapped(work, items, runtime, pools, modules)
 
 
 def collect(outcomes: Iterator[Outcome], schema: pa.Schema) -> Result:
@@ -408,20 +408,48 @@ def _digest(parts: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _pool(runtime: Runtime) -> Pool:
-    return Pool(runtime.workers or os.cpu_count() or 1)
+class _Pools:
+    """The process pools of a driver: one for computing, and one for fetching while consecutive work fetches."""
+
+    def __init__(self, computing: Pool) -> None:
+        self.computing = computing
+        self._fetching: Pool | None = None
+
+    def __enter__(self) -> _Pools:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.computing.__exit__(*error)
+        self.end_fetching(*error)
+
+    def fetching(self, n_processes: int, imported: Sequence[str]) -> Pool:
+        """Return a pool for fetching, with at least so many processes."""
+        if self._fetching is None or self._fetching.n_workers < n_processes:
+            self.end_fetching()
+            self._fetching = Pool(n_processes, imported)
+        return self._fetching
+
+    def end_fetching(self, kind: type[BaseException] | None = None, *_: object) -> None:
+        """End the processes that fetch, if there are any; after an error without waiting for them."""
+        if self._fetching is not None:
+            self._fetching.__exit__(kind)
+            self._fetching = None
 
 
 def _mapped(
-    work: Work, items: Sequence[Item], runtime: Runtime, pool: Pool, modules: Sequence[str] = ()
+    work: Work, items: Sequence[Item], runtime: Runtime, pools: _Pools, modules: Sequence[str]
 ) -> Iterator[Outcome]:
     work = replace(work, per_host=runtime.per_host)
     cached = [remembered(work, item) for item in items]
     new = [item for item, outcome in zip(items, cached, strict=True) if outcome is None]
-    if modules and pool.n_workers > 1 and len(new) >= _MANY_ITEMS:
-        pool.prepare(modules)
-    n_fetches = _n_fetches(work, new, runtime)
-    done = _done(work, new, pool) if n_fetches < _MIN_FETCHES else _fetched(work, new, n_fetches)
+    if modules and pools.computing.n_workers > 1 and len(new) >= _MANY_ITEMS:
+        pools.computing.prepare(modules)
+    if (n_fetches := _n_fetches(work, new, runtime)) >= _MIN_FETCHES:
+        done = _fetched(work, new, pools.fetching(n_fetches, work.imported))
+    else:
+        done = _done(work, new, pools.computing)
+    if work.host is None:
+        pools.end_fetching()
     return complete(work, _shown((outcome or next(done) for outcome in cached), work.stage, len(items), runtime))
 
 
@@ -433,16 +461,15 @@ def _n_fetches(work: Work, items: Sequence[Item], runtime: Runtime) -> int:
     return min(runtime.n_fetching, sum(min(runtime.per_host, n) for n in n_items.values()))
 
 
-def _fetched(work: Work, items: Sequence[Item], n_processes: int) -> Iterator[Outcome]:
+def _fetched(work: Work, items: Sequence[Item], pool: Pool) -> Iterator[Outcome]:
     """Do items in more processes than there are cores, since they wait for hosts most of the time."""
     order = by_turns([work.host_of(item) for item in items])
-    with Pool(n_processes, work.imported) as pool:
-        outcomes = pool.map(partial(do, work), [items[number] for number in order], partial(lost, work))
-        early = dict[int, Outcome]()
-        for number in range(len(items)):
-            while number not in early:
-                early[order[len(early)]] = next(outcomes)
-            yield early[number]
+    outcomes = pool.map(partial(do, work), [items[number] for number in order], partial(lost, work))
+    early = dict[int, Outcome]()
+    for number in range(len(items)):
+        while number not in early:
+            early[order[len(early)]] = next(outcomes)
+        yield early[number]
 
 
 def by_turns(hosts: Sequence[str]) -> list[int]:

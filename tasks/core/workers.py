@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from multiprocessing.sharedctypes import Synchronized
 from typing import Any, TypeVar
@@ -68,6 +69,16 @@ def _context(imported: Sequence[str]) -> BaseContext:
     # effective once, before the first such process is started
     forking.set_forkserver_preload(list(imported))
     return forking
+
+
+def start_forking(imported: Sequence[str]) -> None:
+    """Start the process that others will be forked from, in the background.
+
+    Args:
+        imported: as in `Pool`
+    """
+    if imported and _context(imported) is not _CONTEXT:
+        forkserver.ensure_running()
 
 
 def submitted(executor: ProcessPoolExecutor, work: Callable[..., Done], *arguments: Any) -> Future[Done]:

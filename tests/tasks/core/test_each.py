@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pyarrow as pa
 import pytest
 
@@ -356,6 +357,35 @@ def test_a_full_disk_leaves_no_half_file(project: Path, settings: Config, monkey
             run([Word("a", "one")], settings=settings)
     assert not [path for path in project.rglob("*") if path.suffix in {".part", ".arrow"}]
     assert run([Word("a", "one")], settings=settings).rows.num_rows == 1
+
+
+def own_process(item: Word, settings: Section) -> results.Result:
+    return results.Result(pa.table({"id": [item.id], "length": [os.getpid()]}, SCHEMA))
+
+
+def one_host(_: Word) -> str:
+    return "a.example"
+
+
+def test_consecutive_work_that_fetches_shares_processes(project: Path, settings: Config) -> None:
+    runtime = settings.runtime.model_copy(update={"workers": 2, "fetches": 3, "per_host": 3})
+    fetched = each.Work("measure", own_process, Section(), SCHEMA, host=one_host, imported=("colorsys",))
+    computed = replace(fetched, host=None)
+    words = [Word(str(number), "") for number in range(9)]
+
+    def processes(driver: each.Each, doing: each.Work, chosen: list[Word]) -> set[int]:
+        return set(each.collect(driver(doing, chosen), SCHEMA).rows["length"].to_pylist())
+
+    with each.lasting(runtime, []) as driver:
+        first = processes(driver, fetched, words[:4])
+        second = processes(driver, fetched, words[4:8])
+        assert len(first | second) <= 3
+        assert os.getpid() not in first | second
+        assert processes(driver, computed, words[8:]) == {os.getpid()}
+        psutil.wait_procs(
+            [psutil.Process(number) for number in first | second if psutil.pid_exists(number)], timeout=10
+        )
+        assert not any(psutil.pid_exists(number) for number in first | second), "nothing is fetched any more"
 
 
 def test_hosts_take_turns() -> None:

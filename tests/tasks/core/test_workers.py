@@ -115,6 +115,17 @@ def test_a_pool_begins_with_what_its_work_will_import() -> None:
     assert len({process for process, _ in answers}) == 2
 
 
+def parent_process(_: int) -> int:
+    return os.getppid()
+
+
+def test_forked_processes_come_from_a_server_that_was_started_before() -> None:
+    workers.start_forking(("colorsys",))
+    servers = {child.pid for child in psutil.Process().children()}
+    with workers.Pool(2, ("colorsys",)) as pool:
+        assert set(pool.map(parent_process, range(4))) < servers
+
+
 def test_a_module_that_fails_on_import_does_not_break_the_pool() -> None:
     with workers.Pool(2) as pool:
         pool.prepare(["no.such.module", "colorsys"])
