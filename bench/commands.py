@@ -27,11 +27,11 @@ def run(steps: Sequence[Sequence[str]], folder: str, warm_up: Sequence[Sequence[
         folder: working directory
         warm_up: programs to run before, not timed
     """
-    environment = _environment()
+    variables = environment()
 
     def run_all(commands: Sequence[Sequence[str]]) -> None:
         for command in commands:
-            _run_one(command, folder, environment)
+            _run_one(command, folder, variables)
 
     return Prepared(timed=lambda: run_all(steps), warm_up=(lambda: run_all(warm_up)) if warm_up else None)
 
@@ -45,7 +45,7 @@ def _run_one(command: Sequence[str], folder: str, environment: dict[str, str]) -
         raise CommandFailed("\n".join([f"{' '.join(command)} ended with {ended.returncode}", *lines]))
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return an environment in which `python` is this interpreter and can import undertone from any folder."""
     path = f"{Path(PYTHON).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1"}

@@ -11,6 +11,7 @@ NAMES = (
     "svm",
     "growth",
     "incremental",
+    "dask",
     "ravdess",
     "crawl",
     "startup",

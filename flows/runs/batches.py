@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-from prefect import get_client, task
+from prefect import Task, get_client, task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 
+from flows.runs import worker_folder
+from flows.runs.exchange import Assignment, Delivery
 from flows.runs.progress import Progress
-from flows.runs.runners import Runner
+from flows.runs.runners import Cluster, Runner
 from tasks.core import code_version
 from tasks.core.config import Runtime
 from tasks.core.each import Each, Item, Work, complete, do, lost, remembered
-from tasks.core.errors import UndertoneError
 from tasks.core.outcomes import Outcome
 from tasks.core.workers import WorkerDied
 
 MAX_BATCHES = 200
+_TRIAL_ITEMS, _TRIAL_SHARE = 8, 8
+"""A worker's first batch of a stage has so many items at most, and one in so many of its share."""
+_BATCH_S = 10.0
+"""Work of a batch on a cluster, about: a task run costs 0.15 s of computing, and a worker that dies costs its batch."""
 
 
 class _TransientFailure(Exception):
@@ -70,28 +73,42 @@ def split_by_host(hosts: Sequence[str], per_host: int, max_batches: int) -> list
     return [ItemBatch(run, (host,)) for host, positions in by_host.items() for run in _runs(positions, share)]
 
 
-def do_batch(root: str, code: str, work: Work, items: Sequence[Item]) -> list[Outcome]:
-    """Do the items of one batch, one after the other, in the process that calls this.
+def trial_batches(n_items: int, n_workers: int) -> list[ItemBatch]:
+    """Return a small first batch for each worker of a cluster, to measure the time of an item.
 
     Args:
-        root: the project folder, which must have the same path on every machine
+        n_items: the number of items
+        n_workers: the number of workers
+    """
+    size = max(1, min(_TRIAL_ITEMS, n_items // (_TRIAL_SHARE * n_workers)))
+    return split(min(n_items, size * n_workers), n_workers)
+
+
+def timed_batches(rest: range, item_s: float, n_workers: int, max_batches: int) -> list[ItemBatch]:
+    """Split the items after the trial into batches of about `_BATCH_S`, as many for each worker.
+
+    Args:
+        rest: positions of the items
+        item_s: time of an item in seconds; 0: unknown
+        n_workers: the number of workers
+        max_batches: the largest number of batches; never more than `MAX_BATCHES`
+    """
+    rounds = max(1, round(len(rest) * item_s / (_BATCH_S * n_workers)))
+    return [ItemBatch(run) for run in _runs(rest, min(rounds * n_workers, max_batches, MAX_BATCHES))]
+
+
+def do_batch(code: str, work: Work, items: Sequence[Item]) -> list[Outcome]:
+    """Do the items of one batch, one after the other, in the process that calls this, a child of the run's.
+
+    Args:
         code: code digest in the flow's process; results of other code must not be mixed with them
         work: the stage's function and its settings
         items: its items
 
     Raises:
-        UndertoneError: if this process has another working folder or other code
+        UndertoneError: if this process has other code
     """
-    if Path.cwd() != Path(root):
-        raise UndertoneError(
-            f"the worker on {os.uname().nodename} runs in {Path.cwd()}; expected the project folder {root}: "
-            "start workers in the project folder, which all machines share at the same path"
-        )
-    if code_version.version(work.one.__module__) != code:
-        raise UndertoneError(
-            f"the worker on {os.uname().nodename} has other code for stage {work.stage} than the flow; install the "
-            "same version of undertone on both, and start the worker again"
-        )
+    worker_folder.demand_same_code(work, code)
     return [do(work, item) for item in items]
 
 
@@ -106,41 +123,123 @@ def mapped(runner: Runner, runtime: Runtime, limited: Collection[str] = ()) -> E
 
     def submit(work: Work, items: Sequence[Item]) -> Iterator[Outcome]:
         work = replace(work.pinned(), per_host=runtime.per_host)
-        root, code = str(Path.cwd()), code_version.version(work.one.__module__)
         cached = [remembered(work, item) for item in items]
         new = [item for item, outcome in zip(items, cached, strict=True) if outcome is None]
-        batches = _batches(work, new, runtime)
-        runs_on = runner if work.host is None else runner.fetching or runner
-        # the task is pickled with its closure, and the runner cannot be
-        call, call_alone, n_retries = runs_on.call, runs_on.call_alone, len(runtime.retry_delays_s)
-
-        def do_items(batch_items: Sequence[Item]) -> list[Outcome]:
-            try:
-                outcomes = call(do_batch, root, code, work, batch_items)
-            except WorkerDied:
-                if _attempts_left(n_retries):
-                    raise
-                do_one = partial(call_alone, do_batch, root, code, work)
-                outcomes = [_outcome_alone(work, item, do_one) for item in batch_items]
-            return _retry_if_transient(outcomes, n_retries)
-
-        futures = []
-        for number, batch in enumerate(batches, 1):
-            batch_items = [new[position] for position in batch.positions]
-            run = task(
-                name=f"{work.stage} batch",
-                task_run_name=f"{work.stage} {number} of {len(batches)}: {_span(batch_items)}",
-                tags={work.stage}.intersection(limited).union(f"host:{host}" for host in batch.hosts),
-                retries=n_retries,
-                retry_delay_seconds=list(runtime.retry_delays_s),
-                retry_jitter_factor=0.2,
-                retry_condition_fn=_is_transient,
-            )(do_items)
-            futures.append(runs_on.tasks.submit(run, {"batch_items": batch_items}))
-        done = _in_order(batches, futures, Progress(work.stage, len(new)))
+        stage = _StageRuns(work, runtime, limited)
+        cluster = runner.cluster
+        done = (
+            _here(stage, new, runner)
+            if cluster is None or work.reads is None
+            else _elsewhere(stage, new, runner, cluster)
+        )
         yield from complete(work, (outcome or next(done) for outcome in cached))
 
     return submit
+
+
+@dataclass(frozen=True)
+class _StageRuns:
+    """The task runs of one stage's work."""
+
+    work: Work
+    runtime: Runtime
+    limited: Collection[str]
+
+    @property
+    def n_retries(self) -> int:
+        return len(self.runtime.retry_delays_s)
+
+    @property
+    def code(self) -> str:
+        return code_version.version(self.work.one.__module__)
+
+    def task(self, do_items: Callable[..., Any], batch: ItemBatch, where: str) -> Task[..., Any]:
+        """Return the task of one batch; `where`: its number and the span of its items."""
+        delays_s = self.runtime.retry_delays_s
+        return task(
+            name=f"{self.work.stage} batch",
+            task_run_name=f"{self.work.stage} {where}",
+            tags={self.work.stage}.intersection(self.limited).union(f"host:{host}" for host in batch.hosts),
+            retries=len(delays_s),
+            retry_delay_seconds=list(delays_s),
+            retry_jitter_factor=0.2,
+            retry_condition_fn=_is_transient,
+        )(do_items)
+
+    def do_alone(self, items: Sequence[Item], runner: Runner) -> list[Outcome]:
+        """Do the items of a batch whose process died again and again, each in a process of its own on this machine."""
+        do_one = partial(runner.call_alone, do_batch, self.code, self.work)
+        return [_outcome_alone(self.work, item, do_one) for item in items]
+
+
+def _here(stage: _StageRuns, items: Sequence[Item], runner: Runner) -> Iterator[Outcome]:
+    """Do items on this machine; yield outcomes in order."""
+    work, code, n_retries = stage.work, stage.code, stage.n_retries
+    runs_on = runner if work.host is None else runner.fetching or runner
+
+    def do_items(batch_items: Sequence[Item]) -> list[Outcome]:
+        try:
+            outcomes = runs_on.call(do_batch, code, work, batch_items)
+        except WorkerDied:
+            if _attempts_left(n_retries):
+                raise
+            outcomes = stage.do_alone(batch_items, runs_on)
+        return _retry_if_transient(outcomes, n_retries)
+
+    batches, futures = _batches(work, items, stage.runtime), []
+    for number, batch in enumerate(batches, 1):
+        batch_items = [items[position] for position in batch.positions]
+        run = stage.task(do_items, batch, f"{number} of {len(batches)}: {_span(batch_items)}")
+        futures.append(runs_on.tasks.submit(run, {"batch_items": batch_items}))
+    yield from _in_order(batches, (future.result() for future in futures), Progress(work.stage, len(items)))
+
+
+def _elsewhere(stage: _StageRuns, items: Sequence[Item], runner: Runner, cluster: Cluster) -> Iterator[Outcome]:
+    """Do items on the workers of a cluster; yield outcomes in order."""
+    work, n_retries = stage.work, stage.n_retries
+    # pickled with its closure: only what a worker needs
+    sent = replace(work, reads=None)
+
+    def do_items(assigned: _Assigned) -> Delivery:
+        delivery = worker_folder.do_assigned(assigned.assignment, sent, assigned.items)
+        _retry_if_transient(list(delivery.outcomes), n_retries)
+        return delivery
+
+    completed, batches, futures = cluster.completions(), list[ItemBatch](), list[Any]()
+
+    def submit(new: Iterable[ItemBatch]) -> None:
+        for batch in new:
+            batches.append(batch)
+            batch_items = [items[position] for position in batch.positions]
+            run = stage.task(do_items, batch, f"{len(batches)}: {_span(batch_items)}")
+            assigned = _Assigned(cluster.exchange.give(work, batch_items, stage.code), batch_items)
+            futures.append(cluster.tasks.submit(run, {"assigned": assigned}))
+            completed.add(len(futures) - 1, futures[-1])
+
+    progress, done, n_workers = Progress(work.stage, len(items)), dict[int, Outcome](), max(1, cluster.n_workers())
+    trials = trial_batches(len(items), n_workers)
+    submit(trials)
+    rest = range(sum(len(batch.positions) for batch in trials), len(items))
+    # as they complete, and not in order: what has come back is kept if this run is killed
+    for number in completed:
+        item_s = 0.0
+        try:
+            delivery = cluster.result(futures[number])
+            item_s, outcomes = delivery.item_s, cluster.exchange.take(delivery)
+        except WorkerDied:
+            outcomes = stage.do_alone([items[position] for position in batches[number].positions], runner)
+        done.update(zip(batches[number].positions, outcomes, strict=True))
+        progress.update(len(done))
+        submit(timed_batches(rest, item_s, n_workers, stage.runtime.shards))
+        rest = range(0)
+    yield from (done[position] for position in range(len(items)))
+
+
+class _Assigned:
+    """A batch as a parameter of a task run; no dataclass, since Prefect looks for futures in every field of those."""
+
+    def __init__(self, assignment: Assignment, items: Sequence[Item]) -> None:
+        self.assignment, self.items = assignment, items
 
 
 def _batches(work: Work, items: Sequence[Item], runtime: Runtime) -> list[ItemBatch]:
@@ -153,10 +252,12 @@ def _batches(work: Work, items: Sequence[Item], runtime: Runtime) -> list[ItemBa
     return split_by_host(hosts, runtime.per_host, runtime.shards)
 
 
-def _in_order(batches: Sequence[ItemBatch], futures: Sequence[Any], progress: Progress) -> Iterator[Outcome]:
+def _in_order(
+    batches: Sequence[ItemBatch], results: Iterable[Sequence[Outcome]], progress: Progress
+) -> Iterator[Outcome]:
     done: dict[int, Outcome] = {}
-    for batch, future in zip(batches, futures, strict=True):
-        done.update(zip(batch.positions, future.result(), strict=True))
+    for batch, outcomes in zip(batches, results, strict=True):
+        done.update(zip(batch.positions, outcomes, strict=True))
         progress.update(len(done))
     yield from (done[position] for position in sorted(done))
 

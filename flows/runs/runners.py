@@ -1,4 +1,4 @@
-"""Runners of batches: threads or worker processes of this machine, or the workers of a Dask scheduler."""
+"""Runners of batches: threads or worker processes of this machine, and the workers of a Dask scheduler."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from concurrent.futures import CancelledError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from prefect.futures import PrefectFuture
+from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from tasks.core import distribution, workers
+from flows.runs.exchange import Exchange
+from flows.runs.object_store import ObjectStore
+from tasks.core import distribution, paths, workers
 from tasks.core.config import Runtime
-from tasks.core.errors import ConfigError
+from tasks.core.errors import ConfigError, UndertoneError
 from tasks.core.workers import WorkerDied
 from tasks.fetching import crawl_items
 
@@ -23,21 +28,107 @@ Kind = Literal["threads", "processes", "dask"]
 Result = TypeVar("Result")
 
 
+class Completions:
+    """Task runs on a cluster, as they complete; more can be added meanwhile.
+
+    Args:
+        client: of the task runner
+    """
+
+    def __init__(self, client: Any) -> None:
+        from distributed import as_completed
+
+        self._numbers = dict[Any, int]()
+        self._completed: Any = as_completed(loop=client.loop)  # type: ignore[no-untyped-call]
+
+    def add(self, number: int, future: PrefectFuture[Any]) -> None:
+        """Add a task run.
+
+        Args:
+            number: to recognise it by
+            future: of the task runner
+        """
+        wrapped = future.wrapped_future  # type: ignore[attr-defined]
+        self._numbers[wrapped] = number
+        self._completed.add(wrapped)
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield the numbers of task runs as they complete."""
+        return (self._numbers[future] for future in self._completed)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Workers of a Dask scheduler, without access to the project folder.
+
+    Args:
+        tasks: the Prefect task runner
+        exchange: how files reach the workers, and results come back
+        scheduler: its address
+    """
+
+    tasks: TaskRunner[Any]
+    exchange: Exchange
+    scheduler: str
+
+    def n_workers(self) -> int:
+        """Return the number of workers that are connected now."""
+        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+
+    def completions(self) -> Completions:
+        """Return an empty set of task runs, to wait for those that are added."""
+        return Completions(self._client)
+
+    def result(self, future: PrefectFuture[Any]) -> Any:
+        """Return what a completed task run returned.
+
+        Args:
+            future: of the task runner
+
+        Raises:
+            WorkerDied: if the batch ended several workers
+            UndertoneError: if the scheduler is lost, or a worker lacks undertone
+        """
+        from distributed import KilledWorker
+        from distributed.comm.core import CommClosedError
+
+        try:
+            return future.result()
+        except KilledWorker as error:
+            raise WorkerDied(f"several Dask workers died with this batch: {error}") from None
+        except (CancelledError, CommClosedError) as error:
+            raise UndertoneError(
+                f"the connection to the Dask scheduler at {self.scheduler} was lost ({type(error).__name__}: {error}). "
+                "Start it and its workers again, then run again: results that have come back are kept"
+            ) from None
+        except ImportError as error:
+            raise UndertoneError(
+                f"a Dask worker cannot import what a batch needs ({error}); install the same version of undertone, "
+                "with the same extras, on all machines and start the workers again"
+            ) from None
+
+    @property
+    def _client(self) -> Any:
+        return self.tasks.client  # type: ignore[attr-defined]
+
+
 @dataclass(frozen=True)
 class Runner:
-    """A task runner for batches.
+    """A task runner for batches on this machine, and a cluster for those that can be done elsewhere.
 
     Args:
         tasks: the Prefect task runner
         call: `call(function, *arguments)`, with which a task run executes its work: in its own thread or in a process
         call_alone: the same, in a process that does nothing else, if the runner has processes
         fetching: the runner of batches that wait for hosts, with `runtime.fetches` threads or processes; None: this one
+        cluster: workers for stages whose items state what they read; None: this machine does all
     """
 
     tasks: TaskRunner[Any]
     call: Callable[..., Any]
     call_alone: Callable[..., Any]
     fetching: Runner | None = None
+    cluster: Cluster | None = None
 
 
 @contextmanager
@@ -47,10 +138,11 @@ def started(kind: Kind, scheduler: str | None, runtime: Runtime) -> Iterator[Run
     Args:
         kind: `threads` or `processes` of this machine (`runtime.workers` of them), or `dask`
         scheduler: address of the Dask scheduler, such as `tcp://10.0.0.5:8786`; None for the other kinds
-        runtime: number of workers and time limit
+        runtime: number of workers, time limit, and the store for Dask
 
     Raises:
-        ConfigError: if Dask is not installed or does not answer, or if kind and scheduler do not match
+        ConfigError: if Dask is not installed or does not answer, if kind and scheduler do not match, or if the store
+            cannot be used
     """
     if (kind == "dask") != (scheduler is not None):
         raise ConfigError(
@@ -62,18 +154,25 @@ def started(kind: Kind, scheduler: str | None, runtime: Runtime) -> Iterator[Run
             with _one_native_thread(), _threads(n_workers) as threads, _threads(runtime.n_fetching) as waiting:
                 yield Runner(threads, _call, _call, Runner(waiting, _call, _call))
         case "processes":
-            with (
-                _processes(n_workers, runtime.shard_timeout_s) as runner,
-                _processes(runtime.n_fetching, runtime.shard_timeout_s, crawl_items.IMPORTED) as fetching,
-            ):
-                yield replace(runner, fetching=fetching)
+            with _all_processes(n_workers, runtime) as runner:
+                yield runner
         case "dask":
-            with _dask(str(scheduler)) as tasks:
-                yield Runner(tasks, _call, _call)
+            # processes start with their first batch: one of a stage that stays on this machine
+            with _dask(str(scheduler), _exchange(runtime)) as cluster, _all_processes(n_workers, runtime) as runner:
+                yield replace(runner, cluster=cluster)
 
 
 def _call(function: Callable[..., Result], *arguments: Any) -> Result:
     return function(*arguments)
+
+
+@contextmanager
+def _all_processes(n_workers: int, runtime: Runtime) -> Iterator[Runner]:
+    with (
+        _processes(n_workers, runtime.shard_timeout_s) as runner,
+        _processes(runtime.n_fetching, runtime.shard_timeout_s, crawl_items.IMPORTED) as fetching,
+    ):
+        yield replace(runner, fetching=fetching)
 
 
 @contextmanager
@@ -96,19 +195,30 @@ def _one_native_thread() -> Iterator[None]:
         yield
 
 
+def _exchange(runtime: Runtime) -> Exchange:
+    project = Path.cwd()
+    return Exchange(ObjectStore(runtime.store or (project / paths.STORE).as_uri()), project, runtime.worker_max_bytes)
+
+
 @contextmanager
-def _dask(scheduler: str) -> Iterator[TaskRunner[Any]]:
+def _dask(scheduler: str, exchange: Exchange) -> Iterator[Cluster]:
     try:
         from distributed import Client
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError:
         raise ConfigError(f"runner 'dask' needs Dask: {distribution.how_to_install('cluster')}") from None
+    if not PREFECT_API_URL.value():
+        # each worker would start a temporary server of its own
+        raise ConfigError(
+            "runner 'dask' needs a Prefect server, to which workers report their batches; start one (undertone ui) and "
+            "run the deployment there, or set PREFECT_API_URL"
+        )
     try:
         Client(scheduler, timeout="20s", set_as_default=False).close()  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ConfigError(f"no Dask scheduler answers at {scheduler} ({error}); start one: dask scheduler") from None
     with DaskTaskRunner(address=scheduler) as tasks:
-        yield tasks
+        yield Cluster(tasks, exchange, scheduler)
 
 
 class _Processes:

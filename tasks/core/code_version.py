@@ -33,8 +33,8 @@ WITHOUT_EFFECT = frozenset(
 PLUMBING = WITHOUT_EFFECT.union(
     f"{_PLAIN}.core.{name}"
     for name in (
-        "artifacts", "bugs", "config", "discovery", "each", "errors", "folders", "memo", "os_errors", "paths",
-        "pipeline_file", "results", "tables", "yaml_files",
+        "artifacts", "bugs", "config", "discovery", "each", "errors", "folders", "item_files", "memo", "os_errors",
+        "paths", "pipeline_file", "results", "tables", "yaml_files",
     )
 )  # fmt: skip
 """Modules that carry results without computing them. Cache keys hold settings and schemas by value instead."""

@@ -347,6 +347,8 @@ class Runtime(Section):
     shard_timeout_s: Positive
     lock_wait_s: Annotated[float, Field(ge=0)]
     memo_max_bytes: Annotated[int, Field(ge=0)]
+    store: str = ""
+    worker_max_bytes: Annotated[int, Field(gt=0)] = 20_000_000_000
     progress: Literal["auto", "never"]
 
     @property

@@ -30,6 +30,7 @@ from tasks.core import bugs, code_version, host_slots, memo, os_errors, paths, p
 from tasks.core.bugs import BUG
 from tasks.core.config import Runtime, Section
 from tasks.core.errors import AudioError, Rejected, Transient, UndertoneError
+from tasks.core.item_files import ItemFile
 from tasks.core.outcomes import ItemsFailed, Outcome
 from tasks.core.results import Reject, Result
 from tasks.core.workers import Pool, WorkerDied
@@ -75,6 +76,8 @@ class Work:
         verify: returns whether a cached result is still valid (its files exist); by default it is
         host: returns the host an item is fetched from, for drivers that limit concurrent requests per host
         fails_later: an item that meets a bug counts as rejected until the stage has mapped its next work, too
+        reads: returns the files that an item reads, so that a worker without the project folder can be given them;
+            None: its items are done on the machine of the run
         imported: modules that processes which fetch items are forked with (see `workers.Pool`)
         per_host: fetches from a host at a time, over all processes; the driver sets it; 0: no limit
     """
@@ -86,6 +89,7 @@ class Work:
     version: str = ""
     verify: Callable[[Any, Result], bool] | None = None
     host: Callable[[Any], str] | None = None
+    reads: Callable[[Any], Sequence[ItemFile]] | None = None
     fails_later: bool = False
     imported: tuple[str, ...] = ()
     per_host: int = 0

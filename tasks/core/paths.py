@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
@@ -50,10 +53,42 @@ KEPT_SHARDS = STATE / "shards.json"
 CRAWL_LOG = STATE / "crawl-log.jsonl"
 SITE = STATE / "site"
 CORPORA = STATE / "corpora"
+STORE = STATE / "store"
+"""Default store of runs on Dask, for machines that share the project folder."""
 CHECKPOINTS = STATE / "checkpoints"
 """Pretrained models converted to safetensors, and small ones with random weights."""
 SIMULATED = "SIMULATED"
 """A file of this name in a corpus folder marks a corpus that undertone generated."""
+OUTSIDE = STATE / "outside"
+"""On a worker without the project folder: copies of files outside of it, such as those of a corpus."""
+_copies: ContextVar[tuple[Path, Path] | None] = ContextVar("_copies", default=None)
+
+
+@contextmanager
+def copied(project: Path, folder: Path) -> Iterator[None]:
+    """Read copies of the project's files, and of files outside of it, in this block and thread.
+
+    Args:
+        project: the project folder on the machine of the run
+        folder: absolute path of the folder with the copies; they lie in it as in the project folder
+    """
+    token = _copies.set((project, folder))
+    try:
+        yield
+    finally:
+        _copies.reset(token)
+
+
+def local(path: Path) -> Path:
+    """Return where this process reads a file: the path itself, or that of its copy.
+
+    Args:
+        path: relative to the project folder, or absolute
+    """
+    if (copies := _copies.get()) is None or not path.is_absolute():
+        return path
+    project, folder = copies
+    return folder / (path.relative_to(project) if path.is_relative_to(project) else OUTSIDE / path.relative_to("/"))
 
 
 def rejected(stage: str) -> Path:

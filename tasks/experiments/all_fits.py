@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from tasks.core import code_version
 from tasks.core.config import Section
 from tasks.core.each import Each, Work
+from tasks.core.item_files import ItemFile
 from tasks.experiments import fitting, folds, modalities, runs
 from tasks.experiments.data import Data
 from tasks.experiments.fit_item import (
@@ -43,7 +44,7 @@ def fits(recipe: Plan, data: Data, each: Each, *, wanted: Callable[[Fit], bool] 
     """
     stage = f"experiment@{recipe.name}"
     items = _tuned([item for item in _items(recipe, data) if wanted(item)], recipe, stage, each)
-    work = Work(stage, fitting.fit_one, Section(), FITTED, version=_fitting_version())
+    work = Work(stage, fitting.fit_one, Section(), FITTED, version=_fitting_version(), reads=_reads(recipe))
     records = [outcome.result().rows.to_pylist()[0] for outcome in each(work, items)]
     variants = [runs.variant_name(item, recipe) for item in items]
     for name in dict.fromkeys(variants):
@@ -63,7 +64,7 @@ def of_folds(recipe: Plan, data: Data, each: Each) -> Fits:
     base = Fit(recipe, data.digest, _model_version(recipe), 0, seed)
     items = [replace(base, fold=fold) for fold in range(len(folds.folds(recipe, data, seed)))]
     items = [replace(item, keep=True) for item in _tuned(items, recipe, stage, each)]
-    work = Work(stage, fitting.fit_one, Section(), FITTED, version=_fitting_version())
+    work = Work(stage, fitting.fit_one, Section(), FITTED, version=_fitting_version(), reads=_reads(recipe))
     records = [outcome.result().rows.to_pylist()[0] for outcome in each(work, items)]
     return Fits(RECIPE, tuple(items), tuple(records))
 
@@ -114,7 +115,8 @@ def _tuned(items: list[Fit], recipe: Plan, stage: str, each: Each) -> list[Fit]:
         if item.variant != SHUFFLED
         for point in range(n_points)
     ]
-    work = Work(stage, fitting.tune_one, Section(), TUNED, version=_fitting_version(), fails_later=True)
+    version, reads = _fitting_version(), _reads(recipe)
+    work = Work(stage, fitting.tune_one, Section(), TUNED, version=version, reads=reads, fails_later=True)
     outcomes = zip(trials, each(work, trials), strict=True)
     scores = {trial: outcome.result().rows["score"][0].as_py() for trial, outcome in outcomes if not outcome.bug}
 
@@ -129,6 +131,11 @@ def _tuned(items: list[Fit], recipe: Plan, stage: str, each: Each) -> list[Fit]:
         if all(replace(trial, point=point) in scores for point in range(n_points)):
             tuned.append(replace(item, point=best_point(trial)))
     return tuned
+
+
+def _reads(recipe: Plan) -> Callable[[Fit], Sequence[ItemFile]] | None:
+    # a pretrained model lies in the cache of this machine
+    return None if recipe.model_checkpoints else Fit.reads
 
 
 def _fitting_version() -> str:

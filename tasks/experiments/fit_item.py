@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from tasks.core import paths
+from tasks.core.item_files import ItemFile, digested
 from tasks.experiments.plan import Plan
+from tasks.features.base import store
 
 FINAL = -1
 """Number of the fold that trains on all rows, to keep the model."""
@@ -96,3 +99,10 @@ class Fit:
             entries |= {"adapt": recipe.adapt.model_dump()}
         fit = [self.fold, self.seed, self.variant, self.number, list(self.features), self.keep]
         return json.dumps([entries, self.data, self.code, fit], sort_keys=True)
+
+    def reads(self) -> tuple[ItemFile, ...]:
+        """Return the utterances and all files of the feature sets."""
+        corpus = self.plan.recipe.corpus
+        folders = [paths.features(corpus, part.name) for part in self.plan.parts]
+        files = (folder / name for folder in folders for name in store.FILES)
+        return digested([paths.utterances(corpus), *files])

@@ -18,6 +18,7 @@ from tasks.core import paths, tables
 from tasks.core.config import Captions, Config
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import Rejected
+from tasks.core.item_files import ItemFile
 from tasks.core.results import Reject, Result
 
 CORPUS = "weak"
@@ -59,6 +60,11 @@ class CaptionedVideo:
         return json.dumps(
             {name: value for name, value in vars(self).items() if name not in optional or value is not None}
         )
+
+    def reads(self) -> tuple[ItemFile, ...]:
+        """Return the captions, and the sound if words are aligned with it."""
+        files = ((self.captions, self.captions_sha256), (self.audio, self.audio_sha256))
+        return tuple(ItemFile(paths.MEDIA / name, sha256) for name, sha256 in files if name and sha256)
 
 
 def captions_one(item: CaptionedVideo, settings: Captions) -> Result:
@@ -113,7 +119,7 @@ def run(config: Config, *, each: Each) -> None:
         else CaptionedVideo(**{**row, "audio_sha256": row["audio_sha256"] if aligned else None})
         for row in videos
     ]
-    work = Work("captions", captions_one, config.captions, tables.UTTERANCES)
+    work = Work("captions", captions_one, config.captions, tables.UTTERANCES, reads=CaptionedVideo.reads)
     result = collect(each(work, items), tables.UTTERANCES)
     tables.write(result.rows.sort_by("utterance_id"), paths.UTTERANCES, tables.UTTERANCES)
     write_rejects("captions", result.rejects)

@@ -16,6 +16,7 @@ from tasks.corpora import unreferenced
 from tasks.corpora.readers import pool, reading, registry
 from tasks.corpora.readers.reading import ReaderOutput, Row
 from tasks.media.corpus_files import media_files, sound_check, video_check
+from tasks.media.corpus_files.media_files import MediaFile
 
 
 def run(config: Config, name: str, *, each: Each) -> None:
@@ -40,11 +41,13 @@ def run(config: Config, name: str, *, each: Each) -> None:
     rejects += removed
     digests = _digests(rows, entry.media, output.digests, rejects)
     items = media_files.files(rows, "audio", digests, entry)
-    work = Work(stage, sound_check.check_sound_one, Section(), sound_check.CHECKS, fails_later=True)
+    work = Work(
+        stage, sound_check.check_sound_one, Section(), sound_check.CHECKS, reads=MediaFile.reads, fails_later=True
+    )
     with bugs.also_rejected(rejects):
         sounds = collect(each(work, items), sound_check.CHECKS)
         items = media_files.files(rows, "video", digests, entry)
-        work = Work(stage, video_check.check_video_one, Section(), tables.PICTURES)
+        work = Work(stage, video_check.check_video_one, Section(), tables.PICTURES, reads=MediaFile.reads)
         videos = collect(each(work, items), tables.PICTURES)
     rows = _with_media(rows, sounds, videos)
     # a damaged file fails both checks for the same reason: list it once

@@ -21,6 +21,8 @@ from tasks.core import bugs, code_version, distribution, paths, tables
 from tasks.core.config import Config, Section
 from tasks.core.each import Each, Work
 from tasks.core.errors import AudioError, InputError
+from tasks.core.item_files import ItemFile
+from tasks.core.outcomes import Outcome
 from tasks.core.results import Reject, Result
 from tasks.features.base import extraction, feature_sets, registry, store
 from tasks.features.base.extractor import Extractor, Sound, Transcript, VideoFrames
@@ -69,6 +71,10 @@ class Batch:
         texts = [[name, asdict(transcript)] for name, transcript in self.transcripts]
         read = [self.extractor, self.settings, self.code, texts]
         return hashlib.sha256(json.dumps([read, [file.content for file in self.files]]).encode()).hexdigest()
+
+    def reads(self) -> tuple[ItemFile, ...]:
+        """Return the media files."""
+        return tuple(read for file in self.files for read in file.reads())
 
 
 def extract_one(item: Batch, _: Section) -> Result:
@@ -119,7 +125,10 @@ def run(config: Config, name: str, *, each: Each) -> None:
         "step_s": getattr(settings, "step_s", None),
         "versions": {library: installed for library in _LIBRARIES if (installed := _version(library))},
     }
-    store.write(target, _rows(name, items, each, rejects), card)
+    # a pretrained model lies in the cache of this machine
+    reads = None if getattr(settings, "checkpoint", None) else Batch.reads
+    work = Work(f"extract@{name}", extract_one, Section(), store.EXTRACTED, reads=reads)
+    store.write(target, _rows(each(work, items), rejects), card)
     if extractor.reads == "video":
         contact_sheet.write(target, _sheet(name, config, settings))
     bugs.write_rejects("extract", rejects, rejected_table(config, name))
@@ -137,8 +146,8 @@ def _sheet(name: str, config: Config, settings: Any) -> Iterator[contact_sheet.S
         yield contact_sheet.SheetEntry(row["utterance_id"], frames)
 
 
-def _rows(name: str, items: Sequence[Batch], each: Each, rejects: list[Reject]) -> Iterator[pa.Table]:
-    for outcome in each(Work(f"extract@{name}", extract_one, Section(), store.EXTRACTED), items):
+def _rows(outcomes: Iterator[Outcome], rejects: list[Reject]) -> Iterator[pa.Table]:
+    for outcome in outcomes:
         result = outcome.result()
         rejects.extend(result.rejects)
         yield result.rows

@@ -126,7 +126,9 @@ def run(config: Config, *, each: Each) -> None:
     refused = registry.refused(settings.voters, lambda: _texts(utterances))
     needed = registry.needs_of(settings.voters)
     items = video_texts.items(utterances, _sounds(needed), needed)
-    cast_votes = collect(each(Work("polarity", polarity_one, settings, _VOTES), items), _VOTES)
+    reads = VideoTexts.reads if registry.are_shipped(settings.voters) else None
+    work = Work("polarity", polarity_one, settings, _VOTES, reads=reads)
+    cast_votes = collect(each(work, items), _VOTES)
     votes = cast_votes.rows.sort_by("utterance_id")
     combination = combination_file.made(config.polarity.combine, _rated(votes, utterances, config))
     tables.write_text(paths.COMBINATION, combination_file.text(combination))

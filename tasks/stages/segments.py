@@ -58,7 +58,9 @@ def run(config: Config, *, each: Each) -> None:
     # by shard first: groupby below needs each shard's videos to be adjacent
     items = sorted(_eligible_videos(config), key=lambda item: (shard_of(item.id, n_shards), item.id))
     # the shard count is not in the cache key: changing it must not cut anything again
-    work = Work("segments", segments_one, Cutting(backend=config.segments.backend), tables.SEGMENTS)
+    work = Work(
+        "segments", segments_one, Cutting(backend=config.segments.backend), tables.SEGMENTS, reads=VideoSpans.reads
+    )
     # all items first: no shard is replaced if one of them fails
     outcomes = list(each(work, items))
     paths.SHARDS.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,7 @@ from tasks.core import code_version, paths, tables
 from tasks.core.config import Config, Section, Transcribe
 from tasks.core.each import Each, Work, collect, write_rejects
 from tasks.core.errors import Rejected
+from tasks.core.item_files import ItemFile, digested
 from tasks.core.results import Reject, Result
 from tasks.text import word_errors
 from tasks.weights import store
@@ -56,6 +57,10 @@ class HeardVideo:
         """Digests of the sound and the weights: neither name decides the words."""
         return json.dumps([self.audio_sha256, self.weights_sha256])
 
+    def reads(self) -> tuple[ItemFile, ...]:
+        """Return the sound and the model's files."""
+        return (ItemFile(paths.MEDIA / self.audio, self.audio_sha256), *digested(sorted(self.weights.iterdir())))
+
 
 @dataclass(frozen=True)
 class ComparedVideo:
@@ -72,6 +77,10 @@ class ComparedVideo:
         """The captions' digest and format, and the text."""
         return json.dumps([self.captions_sha256, self.caption_format, self.text])
 
+    def reads(self) -> tuple[ItemFile, ...]:
+        """Return the captions."""
+        return (ItemFile(paths.MEDIA / self.captions, self.captions_sha256),)
+
 
 def transcribe_one(item: HeardVideo, rules: RecognitionRules) -> Result:
     """Recognise the speech of one video.
@@ -83,7 +92,7 @@ def transcribe_one(item: HeardVideo, rules: RecognitionRules) -> Result:
     Raises:
         Rejected: if there is no speech in it
     """
-    recogniser = recognition_model.load(item.weights, rules.beam, rules.least_speech)
+    recogniser = recognition_model.load(paths.local(item.weights), rules.beam, rules.least_speech)
     speech = recognition.recognise(paths.MEDIA / item.audio, recogniser, rules)
     rejects = [
         Reject(f"{item.id}/passage-{number:04d}", dropped.reason, _described(dropped.passage))
@@ -147,7 +156,8 @@ def run(config: Config, *, each: Each) -> None:
     compared = [
         _compared(videos[row["video_id"]], row) for row in rows if videos[row["video_id"]]["caption_kind"] == "manual"
     ]
-    errors = collect(each(Work("transcribe", compare_one, Section(), ERRORS), compared), ERRORS)
+    comparing = Work("transcribe", compare_one, Section(), ERRORS, reads=ComparedVideo.reads)
+    errors = collect(each(comparing, compared), ERRORS)
     by_video = {row["video_id"]: row for row in errors.rows.to_pylist()}
     summaries = [_with_error_rate({**row, **by_video.get(row["video_id"], {})}) for row in rows]
     words = [
@@ -161,7 +171,7 @@ def run(config: Config, *, each: Each) -> None:
 def _work(rules: RecognitionRules) -> Work:
     # recognition takes hours: an edit of the parsers of captions, which `compare_one` uses, must not repeat it
     code = code_version.version(__name__, without=frozenset({caption_file.__name__}))
-    return Work("transcribe", transcribe_one, rules, TRANSCRIPTS, version=code)
+    return Work("transcribe", transcribe_one, rules, TRANSCRIPTS, version=code, reads=HeardVideo.reads)
 
 
 def _items(videos: Sequence[Mapping[str, Any]], settings: Transcribe) -> list[HeardVideo]:

@@ -1,15 +1,17 @@
-"""Batches on Dask workers over TCP: the same bytes, also if a worker is killed during the run."""
+"""Dask workers without the project folder: the same bytes, though one is killed, one stops, and one joins late."""
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tasks.core.config import Config
@@ -23,47 +25,120 @@ FEATURES = "extract@interviews-mid-term"
 DASK = (sys.executable, "-m", "dask")
 # an existing scheduler: Prefect would wait for the end of one that it started itself
 RUN = "from flows.weak_supervision import weak_supervision as f; f(runner='dask', scheduler='{}', only={})"
+# an empty folder over the project: what a worker on another machine sees
+HIDING = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"')
+KEYS = {"AWS_ACCESS_KEY_ID": "undertone", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+@dataclass
+class DaskCluster:
+    """A scheduler, and workers that do not see the project; each has a folder and a home of its own."""
+
+    address: str
+    project: Path
+    environment: dict[str, str]
+    stack: ExitStack
+    n_started: int = 0
+
+    def start_worker(self) -> harness.Run:
+        self.n_started += 1
+        folder = self.project.parent / f"worker-{self.n_started}"
+        folder.mkdir()
+        worker = (
+            *DASK,
+            "worker",
+            self.address,
+            "--host",
+            "127.0.0.1",
+            "--nthreads",
+            "1",
+            "--no-dashboard",
+            "--no-nanny",
+        )
+        command = (*HIDING, str(self.project), *worker)
+        environment = {**self.environment, "HOME": str(folder), "PREFECT_HOME": str(folder / "prefect")}
+        return self.stack.enter_context(harness.running(command, folder, **environment))
 
 
 @contextmanager
-def cluster(folder: Path, server: dict[str, str]) -> Iterator[tuple[str, list[harness.Run]]]:
-    """Start a scheduler and two workers in a project folder; yield its address and the workers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"tcp://127.0.0.1:{port}"
+def cluster(project: Path, environment: dict[str, str], n_workers: int) -> Iterator[DaskCluster]:
+    """Start a scheduler and workers."""
+    if subprocess.run((*HIDING, str(project), "true"), check=False, capture_output=True).returncode:
+        pytest.skip("hiding the project folder from workers needs root (unshare -m)")
+    port = _free_port()
     scheduler = (*DASK, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
-    worker = (*DASK, "worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard", "--no-nanny")
     with ExitStack() as stack:
-        stack.enter_context(harness.running(scheduler, folder, **server))
+        folder = project.parent / "scheduler"
+        folder.mkdir()
+        stack.enter_context(harness.running(scheduler, folder, **environment))
         _await_port(port)
-        scratch = ("--local-directory", str(folder.parent))
-        workers = [stack.enter_context(harness.running((*worker, *scratch), folder, **server)) for _ in range(2)]
-        yield address, workers
+        started = DaskCluster(f"tcp://127.0.0.1:{port}", project, environment, stack)
+        for _ in range(n_workers):
+            started.start_worker()
+        yield started
 
 
-def run_and_kill_a_worker(
-    folder: Path, server: dict[str, str], *, only: list[str] | None, after: int
-) -> tuple[float, int]:
-    """Run on Dask and kill one of two workers after some features; return the duration and the number of features."""
-    memo = folder / ".undertone/memo" / FEATURES
-    with cluster(folder, server) as (address, workers):
-        command = (sys.executable, "-c", RUN.format(address, only))
-        with harness.running(command, folder, **server) as run:
-            while (n_done := len(list(memo.rglob("*.arrow")))) < after:
-                assert run.process.poll() is None, run.log.read_text()[-3000:]
-                time.sleep(0.02)
-            workers[0].kill()
-            assert not psutil.pid_exists(workers[0].process.pid) or workers[0].process.poll() is not None
-            return run.finish(), n_done
+@contextmanager
+def bucket(folder: Path) -> Iterator[dict[str, str]]:
+    """Start a server of S3 on loopback with a bucket; yield the environment of its clients."""
+    pytest.importorskip("moto.server", reason="moto[server] is not installed")
+    s3fs = pytest.importorskip("s3fs", reason="the extra `remotes` is not installed")
+    port, folder = _free_port(), folder / "s3"
+    folder.mkdir()
+    endpoint = f"http://127.0.0.1:{port}"
+    with harness.running((sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)), folder, **KEYS):
+        _await_port(port)
+        files = s3fs.S3FileSystem(
+            key=KEYS["AWS_ACCESS_KEY_ID"], secret=KEYS["AWS_SECRET_ACCESS_KEY"], endpoint_url=endpoint
+        )
+        files.mkdir("undertone")
+        yield {**KEYS, "AWS_ENDPOINT_URL": endpoint}
 
 
-def test_all_stages_on_dask_with_a_killed_worker(
+@pytest.mark.parametrize("kind", ["file", "s3"])
+def test_all_stages_with_a_killed_a_stopped_and_a_late_worker(
+    tmp_path: Path, interviews: Interviews, server: dict[str, str], undisturbed: tuple[Path, float], kind: str
+) -> None:
+    with ExitStack() as stack:
+        environment = server | (stack.enter_context(bucket(tmp_path)) if kind == "s3" else {})
+        store = "s3://undertone/store" if kind == "s3" else f"file://{tmp_path}/store"
+        folder = harness.project(tmp_path / "project", interviews, **harness.LIGHT, store=store)
+        workers = stack.enter_context(cluster(folder, environment, 0))
+        killed, stopped = workers.start_worker(), workers.start_worker()
+        run = stack.enter_context(
+            harness.running((sys.executable, "-c", RUN.format(workers.address, None)), folder, **environment)
+        )
+        _await_entries(folder / ".undertone/memo/captions", 1, run)
+        killed.kill()
+        stopped.process.send_signal(signal.SIGSTOP)
+        for _ in range(2):
+            workers.start_worker()
+        _await_entries(folder / ".undertone/memo/polarity", 1, run)
+        stopped.process.send_signal(signal.SIGCONT)
+        run.finish()
+    assert artifacts(folder) == artifacts(undisturbed[0])
+    if kind == "file":
+        assert not [path for path in (tmp_path / "store/results").rglob("*") if path.is_file()]
+
+
+def test_a_lost_scheduler_ends_the_run_with_a_message(
     tmp_path: Path, interviews: Interviews, server: dict[str, str], undisturbed: tuple[Path, float]
 ) -> None:
     folder = harness.project(tmp_path / "project", interviews, **harness.LIGHT)
-    run_and_kill_a_worker(folder, server, only=None, after=1)
-    assert artifacts(folder) == artifacts(undisturbed[0])
+    port = _free_port()
+    command = (*DASK, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+    run_command = (sys.executable, "-c", RUN.format(f"tcp://127.0.0.1:{port}", None))
+    with harness.running(command, tmp_path, **server) as scheduler:
+        _await_port(port)
+        # without workers, the first batch waits
+        with harness.running(run_command, folder, **server) as run:
+            until = time.monotonic() + 300
+            while not list((folder / ".undertone/store/files").rglob("*")):
+                assert run.process.poll() is None and time.monotonic() < until, run.log.read_text()[-3000:]
+                time.sleep(0.1)
+            scheduler.kill()
+            assert run.process.wait(300) != 0
+            assert f"the connection to the Dask scheduler at tcp://127.0.0.1:{port} was lost" in run.log.read_text()
 
 
 @pytest.mark.bench
@@ -77,12 +152,32 @@ def test_features_of_two_hundred_interviews(tmp_path: Path, settings: Config, se
         for folder in (local, on_dask):
             harness.run((*REPRO, "segments"), folder)
     harness.run((*REPRO, FEATURES), local)
-    took, n_done = run_and_kill_a_worker(on_dask, server, only=[FEATURES], after=60)
+    with cluster(on_dask, server, 1) as workers:
+        killed = workers.start_worker()
+        command = (sys.executable, "-c", RUN.format(workers.address, [FEATURES]))
+        with harness.running(command, on_dask, **server) as run:
+            n_done = _await_entries(on_dask / ".undertone/memo" / FEATURES, 10, run)
+            killed.kill()
+            took = run.finish()
     assert artifacts(on_dask) == artifacts(local)
     print(
         f"\nDask: a scheduler and two workers over TCP, features of 200 interviews in {took:.0f} s; one worker killed "
         f"after {n_done}; features and dvc.lock equal those of `dvc repro`"
     )
+
+
+def _await_entries(memo: Path, n_entries: int, run: harness.Run) -> int:
+    while (n_done := len(list(memo.rglob("*.arrow")))) < n_entries:
+        assert run.process.poll() is None, run.log.read_text()[-3000:]
+        time.sleep(0.02)
+    return n_done
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _await_port(port: int) -> None:

@@ -38,7 +38,7 @@ EXTRACTED = pa.schema(
 INDEX = pa.schema(
     [("utterance_id", pa.string()), ("start", pa.int64()), ("n_steps", pa.int64()), ("text", pa.string())]
 )
-_INDEX, _VALUES, _CARD = "index.parquet", "values.safetensors", "card.json"
+FILES = _INDEX, _VALUES, _CARD = "index.parquet", "values.safetensors", "card.json"
 _MOST_VALUES = 1 << 40
 _HEADER_BYTES = 128
 """Reserved for the safetensors header, which is written last, when the shape is known; padded with spaces."""

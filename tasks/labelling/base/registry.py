@@ -126,6 +126,15 @@ def refused(names: Iterable[str], texts: Callable[[], Mapping[str, str]]) -> lis
     return [reject for path in files for reject in file_votes.refused(path, file_votes.read(path), by_id)]
 
 
+def are_shipped(names: Iterable[str]) -> bool:
+    """Return whether all voters are part of undertone: those of a project read files of it.
+
+    Args:
+        names: of voters
+    """
+    return set(names) <= set(voter_kinds.shipped())
+
+
 def _available() -> tuple[str, ...]:
     """Return the names of all voters: the shipped ones, then the project's."""
     shipped = voter_kinds.shipped()

@@ -11,7 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from tasks.core import paths
 from tasks.core.errors import AudioError
+from tasks.core.item_files import ItemFile
 from tasks.labelling.base import contexts, voter_kinds
 from tasks.labelling.base.contexts import SpokenText
 from tasks.labelling.base.voter_input import Prosody, VoterInput
@@ -41,6 +43,10 @@ class VideoTexts:
         """All that voters are given, for the cache key."""
         optional = [value for value in (self.spans, self.sound) if value is not None]
         return json.dumps([self.texts, self.language, *optional])
+
+    def reads(self) -> tuple[ItemFile, ...]:
+        """Return the sound if a voter wants prosody."""
+        return () if self.sound is None else (ItemFile(paths.MEDIA / self.sound[0], self.sound[1]),)
 
     def inputs(self) -> list[VoterInput]:
         """Return what voters are given for each utterance, shape (n_utterances,).

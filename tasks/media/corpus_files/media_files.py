@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.core import paths
 from tasks.core.config import Corpus
+from tasks.core.item_files import ItemFile
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,17 @@ class MediaFile:
 
     @property
     def whole_path(self) -> Path:
-        """The path including the folder."""
-        return Path(self.folder, self.path)
+        """The path including the folder, or that of a worker's copy."""
+        return paths.local(Path(self.folder, self.path))
 
     @property
     def content(self) -> str:
         """The file's digest and every span."""
         return json.dumps([self.sha256, [[s.utterance_id, s.start_s, s.end_s] for s in self.spans]])
+
+    def reads(self) -> tuple[ItemFile, ...]:
+        """Return the file."""
+        return (ItemFile(Path(self.folder, self.path), self.sha256),)
 
 
 def files(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core import paths, sound_files
+from tasks.core.item_files import ItemFile
 from tasks.core.results import Reject
 
 _READ_ON_S = 2.0
@@ -50,6 +51,10 @@ class VideoSpans:
     def content(self) -> str:
         """The sound's digest and every span."""
         return json.dumps([self.audio_sha256, [[s.utterance_id, s.start_s, s.end_s] for s in self.spans]])
+
+    def reads(self) -> tuple[ItemFile, ...]:
+        """Return the file that is cut."""
+        return (ItemFile(paths.MEDIA / self.audio, self.audio_sha256),)
 
 
 def cuts(item: VideoSpans, backend: Backend = "stream") -> Iterator[CutSegment | Reject]:

@@ -45,6 +45,29 @@ def test_many_hosts_stay_within_the_bound(n_hosts: int, most: int) -> None:
     assert all({hosts[position] for position in batch.positions} == set(batch.hosts) for batch in split)
 
 
+@pytest.mark.parametrize("n_items", [0, 1, 3, 20, 1000])
+@pytest.mark.parametrize("item_s", [0.0, 0.007, 0.05, 300.0])
+def test_batches_of_a_cluster_do_every_item_once(n_items: int, item_s: float) -> None:
+    trials = batches.trial_batches(n_items, 4)
+    rest = range(sum(len(batch.positions) for batch in trials), n_items)
+    timed = batches.timed_batches(rest, item_s, 4, 64)
+    assert [position for batch in (*trials, *timed) for position in batch.positions] == list(range(n_items))
+    assert all(batch.positions for batch in (*trials, *timed))
+    assert len(trials) <= 4
+
+
+def test_batches_of_a_cluster_are_longer_where_items_are_short() -> None:
+    trials = batches.trial_batches(1000, 4)
+    assert [len(batch.positions) for batch in trials] == [8, 8, 8, 8]
+    assert [len(batches.timed_batches(range(32, 1000), item_s, 4, 64)) for item_s in (0, 0.007, 0.05, 300)] == [
+        4,
+        4,
+        4,
+        64,
+    ]
+    assert len(batches.timed_batches(range(32, 1000), 0.1, 4, 64)) == 8
+
+
 @dataclass(frozen=True)
 class Word:
     id: str
@@ -55,13 +78,9 @@ def measure_one(item: Word, _: Section) -> Result:
     return Result(tables.from_rows([{"id": item.id}], SCHEMA))
 
 
-def test_workers_in_another_folder_or_with_other_code_are_refused(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_processes_with_other_code_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(code_version, "version", lambda module: "here")
     work = Work("measure", measure_one, Section(), SCHEMA).pinned()
-    assert len(batches.do_batch(str(project), "here", work, [Word("a"), Word("b")])) == 2
-    with pytest.raises(UndertoneError, match="start workers in the project folder"):
-        batches.do_batch("/elsewhere", "here", work, [Word("a")])
+    assert len(batches.do_batch("here", work, [Word("a"), Word("b")])) == 2
     with pytest.raises(UndertoneError, match="install the same version"):
-        batches.do_batch(str(project), "there", work, [Word("a")])
+        batches.do_batch("there", work, [Word("a")])

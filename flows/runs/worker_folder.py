@@ -1,0 +1,148 @@
+"""Batches on a worker without the project folder: it reads copies in a folder of its own, and stores the results."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from flows.runs import exchange
+from flows.runs.exchange import Assignment, Delivery, StoredFile
+from flows.runs.object_store import ObjectStore
+from tasks.core import code_version, heap, paths
+from tasks.core.each import Item, Work, do
+from tasks.core.errors import UndertoneError
+from tasks.core.outcomes import Outcome
+
+_ONE_BATCH = threading.Lock()
+"""A process has one working directory, so threads of a worker do their batches in turn."""
+
+
+class WorkerFolder:
+    """A worker's own folder: copies of the project's files, in the layout of a project.
+
+    The folder is used by one process, which removes the copies that it used least recently beyond a limit.
+
+    Args:
+        root: the folder
+    """
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self.root = root
+        # in the order of last use: path → digest and size
+        self._files = dict[Path, tuple[str, int]]()
+
+    def bring(self, files: Sequence[StoredFile], store: ObjectStore, most_bytes: int) -> None:
+        """Copy files from the store, unless they are in this folder.
+
+        Args:
+            files: of one item
+            store: the store
+            most_bytes: limit of this folder; files of the item itself stay even if they exceed it
+        """
+        for file in files:
+            path = paths.local(file.path)
+            kept = self._files.pop(path, None)
+            if kept is None or kept[0] != file.sha256 or not path.is_file():
+                store.get(file.name, path, file.n_bytes, file.sha256)
+            self._files[path] = (file.sha256, file.n_bytes)
+        self._make_room(most_bytes, {paths.local(file.path) for file in files})
+
+    def _make_room(self, most_bytes: int, needed: Collection[Path]) -> None:
+        excess = sum(size for _, size in self._files.values()) - most_bytes
+        for path in [path for path in self._files if path not in needed]:
+            if excess <= 0:
+                return
+            path.unlink(missing_ok=True)
+            excess -= self._files.pop(path)[1]
+
+
+def do_assigned(assignment: Assignment, work: Work, items: Sequence[Item]) -> Delivery:
+    """Do the items of one batch in this worker, one after the other; store their results.
+
+    Args:
+        assignment: files, store and code
+        work: the stage's function and its settings
+        items: its items
+
+    Raises:
+        UndertoneError: if this worker has other code, or the store cannot be used
+    """
+    demand_same_code(work, assignment.code)
+    store, folder = _store(assignment.store), _folder()
+    with _ONE_BATCH, _inside(folder.root), paths.copied(assignment.project, folder.root):
+        # only the entries of this batch: the run's cache is the other machine's
+        shutil.rmtree(paths.MEMO, ignore_errors=True)
+        outcomes, times_s = list[Outcome](), list[float]()
+        for item, files in zip(items, assignment.files, strict=True):
+            started_s = time.perf_counter()
+            folder.bring(files, store, assignment.most_bytes)
+            outcomes.append(do(work, item))
+            times_s.append(time.perf_counter() - started_s)
+        with tempfile.NamedTemporaryFile(dir=folder.root) as target:
+            # the time of the first item includes that of imports
+            item_s = mean(times_s[1:] or times_s or [0.0])
+            delivery = exchange.pack(outcomes, item_s, assignment.results, target)
+            target.flush()
+            store.put(Path(target.name), delivery.name)
+    return delivery
+
+
+def demand_same_code(work: Work, code: str) -> None:
+    """Check that this process has the code of the run's process.
+
+    Args:
+        work: a stage's work
+        code: the code digest there
+
+    Raises:
+        UndertoneError: if it has other code
+    """
+    if code_version.version(work.one.__module__) != code:
+        raise UndertoneError(
+            f"the worker on {os.uname().nodename} has other code for stage {work.stage} than the flow; install the "
+            "same version of undertone on both, and start the worker again"
+        )
+
+
+@cache
+def _store(url: str) -> ObjectStore:
+    return ObjectStore(url)
+
+
+@cache
+def _folder() -> WorkerFolder:
+    heap.keep_freed_memory()
+    try:
+        from distributed import get_worker
+
+        worker = get_worker()
+        parent = Path(worker.local_directory)
+        # Dask samples the stack of a worker every 10 ms for its dashboard, which costs a fifth of its computing
+        worker.loop.add_callback(lambda: [callback.stop() for callback in _profiling(worker)])
+    except (ImportError, ValueError):
+        parent = Path(tempfile.mkdtemp(prefix="undertone-worker-"))
+    return WorkerFolder(parent.absolute() / "undertone")
+
+
+def _profiling(worker: Any) -> list[Any]:
+    return [callback for name, callback in worker.periodic_callbacks.items() if name.startswith("profile")]
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
