@@ -90,10 +90,12 @@ bench: $(PEERS) ## compare the speed with other programs (bench/README.md); some
 	@$(MAKE) --no-print-directory env EXTRAS=deep,dev
 	@$(BIN)/python -m bench $(ONLY)
 
-$(PEERS): bench/requirements.lock
+$(PEERS): bench/requirements.lock bench/requirements-alone.lock
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	@echo "Installing the other programs into .venv-bench"
 	@.venv-bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r bench/requirements.lock
+	@# without its dependencies, which include PyTorch with CUDA: its extraction needs those of openSMILE only
+	@.venv-bench/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r bench/requirements-alone.lock
 	@touch $@
 
 fuzz: ## read 200,000 malformed inputs of all kinds; continues after Ctrl-C; some: ONLY="captions http"

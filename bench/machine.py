@@ -25,12 +25,15 @@ OURS = (
     "pyarrow",
     "av",
     "soundfile",
+    "onnxruntime",
+    "torch",
+    "transformers",
     "dvc",
     "prefect",
 )
 THEIRS = (
     "pyAudioAnalysis", "opensmile", "vaderSentiment", "textblob", "afinn", "scikit-learn", "imbalanced-learn", "pysrt",
-    "numpy", "scipy",
+    "audinterface", "nkululeko", "numpy", "scipy",
 )  # fmt: skip
 _CODE = ("tasks", "flows", "bench")
 _LIST = (

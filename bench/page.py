@@ -27,8 +27,10 @@ _METHOD = """## Method
   warmed up. All files were read or written just before, so that no side waits for the disk.
 - "1 core": the process and its children are bound to one core, and NumPy uses one thread; accordingly for 2 cores.
 - Each case compares the outputs of both sides (column *results*).
-- Peers are installed from [`requirements.lock`](requirements.lock) into a separate environment, `.venv-bench`; ffmpeg
-  is Debian's (`apt-get install ffmpeg`).
+- Peers are installed from [`requirements.lock`](requirements.lock) into a separate environment, `.venv-bench`,
+  nkululeko without those of its dependencies that its extraction does not need
+  ([`requirements-alone.lock`](requirements-alone.lock)); transformers is that of our environment; ffmpeg is Debian's
+  (`apt-get install ffmpeg`).
 - Simulated interviews are spoken by espeak-ng and stored by the stage `crawl` without its network access
   ([`crawled_projects.py`](crawled_projects.py)); a test compares them with a real crawl. The plain script is
   [`plain_weak_path.py`](plain_weak_path.py). Real speech and texts are not part of the repository.

@@ -13,6 +13,8 @@ NAMES = (
     "incremental",
     "dask",
     "ravdess",
+    "extraction",
+    "encoder",
     "crawl",
     "startup",
 )

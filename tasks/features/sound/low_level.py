@@ -66,8 +66,8 @@ _WHOLE_HZ = (0, framing.RATE_HZ)
 _BANDS_HZ = (_WHOLE_HZ, (50, 1000), (1000, 5000), (250, 650), (1000, 4000), (4000, framing.RATE_HZ))
 _ROLLOFF_PERCENT, _BLOCK_BINS = (25, 50, 75, 90), 16
 _SLOPES_HZ = (_WHOLE_HZ, (0, 500), (500, 1500))
-_LARGEST_PRODUCT = 2**17
-"""Product of the three dimensions of a matrix product; OpenBLAS uses one thread up to twice this."""
+_LARGEST_PRODUCT = 2**18
+"""Product of the three dimensions of a matrix product; OpenBLAS uses one thread up to this size."""
 _LOWEST_MEL_HZ = 20.0
 _F0_REFERENCE_HZ = 100.0
 
