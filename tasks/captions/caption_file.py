@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tasks.captions import (
     clean,
@@ -166,7 +166,7 @@ def _lines_within(lines: Sequence[CaptionLine], spans: Sequence[SpokenSpan], *, 
 
 
 def _limited(word: CaptionWord, span: SpokenSpan) -> CaptionWord:
-    return replace(word, start_ms=min(word.start_ms, span.end_ms), end_ms=min(word.end_ms, span.end_ms))
+    return word._replace(start_ms=min(word.start_ms, span.end_ms), end_ms=min(word.end_ms, span.end_ms))
 
 
 def _with_words(spans: Sequence[SpokenSpan]) -> tuple[list[SpokenSpan], list[UnusedCue]]:

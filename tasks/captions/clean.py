@@ -32,6 +32,8 @@ _READINGS = re.compile(
     r"<(rtc|rt|rp)\b[^<>]*>.*?(?:</\1\s*>|(?=</ruby\s*>|<(?:rtc|rt|rp|rb)\b)|\Z)", re.IGNORECASE | re.DOTALL
 )
 """Readings of ruby text, which repeat its words in another script."""
+_WORD_TAGS = re.compile(r"</?c>|<[\d:.]{5,}>")
+"""The only tags of most automatic captions: a word, and its time."""
 _CLOSED = re.compile(r"</([A-Za-z][\w.-]*)\s*>")
 _ELEMENT = re.compile(r"</?([A-Za-z][\w.-]*)(?:\s[^<>]*)?>|<[A-Za-z][\w.-]*(?:\s[^<>]*)?/>")
 _BROKEN = re.compile(r"<{1,3}([^\W\d_][^<>\n]*\n[^<>\n]*)>{1,3}")
@@ -58,13 +60,16 @@ _INVISIBLE = dict.fromkeys(
 """Soft hyphens, marks of direction, byte order marks; not the joiners U+200C and U+200D, parts of words and emoji."""
 _TRANSLATION = _INVISIBLE | dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
 _CHEVRONS = re.compile(r">{2,}")
-_DASH = re.compile(r"^\s*[-‐‑–—―]+\s*(?!\d)(?=\S|$)")
+_DASHES = "-‐‑–—―"
+_DASH = re.compile(rf"^\s*[{_DASHES}]+\s*(?!\d)(?=\S|$)")
 _TAG = re.compile(
     r"\[[^\[\]]*(?:\]|$)"  # [Laughing], or its first half
     r"|^[^\[\]]*\]"  # … its second half
     r"|\([^()]*(?:\)|$)"
     r"|[♩♪♫♬]"
 )
+_TAG_SIGN = re.compile(r"[\[\](♩♪♫♬]")
+"""A sign without which there is no tag."""
 _WORD = re.compile(r"[^\W_]")
 
 
@@ -85,6 +90,9 @@ def without_markup(text: str) -> str:
 
 
 def _without_elements(text: str) -> str:
+    # fast path: a text with other markup keeps a bracket or brace here
+    if "<" not in (plain := _WORD_TAGS.sub("", text)) and "{" not in plain:
+        return plain
     if "<r" in text or "<R" in text:
         text = _READINGS.sub("", text)
     text = MARKUP.sub("", text)
@@ -166,7 +174,7 @@ def spoken_text(lines: Iterable[str]) -> str:
         >>> spoken_text(["&gt;&gt; [Laughing] And guess"])
         '[Laughing] And guess'
     """
-    turns = (without_dash(_CHEVRONS.sub(" ", displayed(line))) for line in lines)
+    turns = [without_dash(_CHEVRONS.sub(" ", shown) if ">>" in shown else shown) for shown in map(displayed, lines)]
     return " ".join(" ".join(turns).split())
 
 
@@ -180,7 +188,7 @@ def without_dash(line: str) -> str:
         >>> without_dash("- I wanna see."), without_dash("-5 degrees")
         ('I wanna see.', '-5 degrees')
     """
-    return _DASH.sub("", line)
+    return _DASH.sub("", line) if line.lstrip()[:1] in _DASHES else line
 
 
 def has_words(text: str) -> bool:
@@ -218,4 +226,4 @@ def without_tags(text: str) -> str:
         >>> without_tags("so [laughs] yes")
         'so          yes'
     """
-    return _TAG.sub(lambda tag: " " * len(tag[0]), text)
+    return _TAG.sub(lambda tag: " " * len(tag[0]), text) if _TAG_SIGN.search(text) else text

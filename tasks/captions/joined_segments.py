@@ -16,7 +16,8 @@ from tasks.captions.cue import Cue, UnusedCue
 from tasks.captions.repair import REPEATED
 from tasks.captions.time_lines import parse_time
 
-_MAP = re.compile("X-TIMESTAMP-MAP\\s*=")
+CLOCK_MAP = "X-TIMESTAMP-MAP"
+_MAP = re.compile(rf"{CLOCK_MAP}\s*=")
 _TICKS = re.compile(r"MPEGTS:(\d{1,19})")
 _LOCAL = re.compile(r"LOCAL:([\d:.,]+)")
 _TICKS_PER_MS = 90
@@ -37,7 +38,7 @@ class StreamSegment:
 
 def is_clock_map(line: str) -> bool:
     """Tell whether a line maps a segment's clock to the stream's."""
-    return _MAP.match(line) is not None
+    return line.startswith(CLOCK_MAP) and _MAP.match(line) is not None
 
 
 def join(segments: Sequence[StreamSegment]) -> tuple[list[Cue], list[UnusedCue]]:
@@ -54,7 +55,7 @@ def join(segments: Sequence[StreamSegment]) -> tuple[list[Cue], list[UnusedCue]]
         first = max(len(joined) - _MOST_AT_BORDER, 0)
         places = {cue.lines: place for place, cue in enumerate(joined[first:], first)}
         for cue in segment.cues:
-            moved = replace(cue, start_ms=cue.start_ms + offset_ms, end_ms=cue.end_ms + offset_ms)
+            moved = _moved(cue, offset_ms) if offset_ms else cue
             place = places.get(cue.lines)
             if place is not None and joined[place].start_ms <= moved.start_ms <= joined[place].end_ms + _SPLIT_MS:
                 joined[place] = replace(joined[place], end_ms=max(joined[place].end_ms, moved.end_ms))
@@ -62,6 +63,10 @@ def join(segments: Sequence[StreamSegment]) -> tuple[list[Cue], list[UnusedCue]]
             else:
                 joined.append(moved)
     return joined, repeated
+
+
+def _moved(cue: Cue, offset_ms: int) -> Cue:
+    return replace(cue, start_ms=cue.start_ms + offset_ms, end_ms=cue.end_ms + offset_ms)
 
 
 def _offsets_ms(segments: Sequence[StreamSegment]) -> list[int]:

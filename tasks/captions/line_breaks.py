@@ -7,6 +7,7 @@ from itertools import pairwise
 
 # CR CR LF is one break: a text with CR LF was written once more as text. The limit keeps the search linear in CRs
 _BREAK = re.compile("\r{0,3}\n\r?|[\r\u0085\u2028\u2029\x0b\x0c]")
+_OTHER_BREAK = re.compile("[\r\u0085\u2028\u2029\x0b\x0c]")
 
 
 def lines_of(text: str) -> list[str]:
@@ -20,7 +21,8 @@ def lines_of(text: str) -> list[str]:
         (['1', 'yes', ''], ['1', 'yes', '', '', '2', 'no'])
     """
     # joined files have byte order marks in the middle
-    lines = _BREAK.split(text.replace("\ufeff", ""))
+    text = text.replace("\ufeff", "")
+    lines = _BREAK.split(text) if _OTHER_BREAK.search(text) else text.split("\n")
     if any(before.strip() and after.strip() for before, after in pairwise(lines)):
         return lines
     # every line break was doubled: remove one of each two; WebVTT's header needs a blank line below it

@@ -119,7 +119,7 @@ def _join_lines(lines: Sequence[CaptionLine]) -> CaptionLine:
     starts_ms = list(accumulate((word.start_ms for word in words), max))
     ends_ms = [*starts_ms[1:], max(starts_ms[-1], *(word.end_ms for word in words))]
     times_ms = zip(words, starts_ms, ends_ms, strict=True)
-    return CaptionLine(lines[0].number, tuple(replace(word, start_ms=s, end_ms=e) for word, s, e in times_ms))
+    return CaptionLine(lines[0].number, tuple(word._replace(start_ms=s, end_ms=e) for word, s, e in times_ms))
 
 
 def apart(spans: Sequence[SpokenSpan]) -> list[SpokenSpan]:

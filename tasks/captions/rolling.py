@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 
 from tasks.captions import clean, turns
 from tasks.captions.cue import CaptionLine, CaptionWord, Cue
 
-_STAMP = re.compile(r"<(?:(\d{1,4}):)?(\d{2}):(\d{2})\.(\d{3})>")
+_TIME = r"<(?:(\d{1,4}):)?(\d{2}):(\d{2})\.(\d{3})>"
+_STAMP = re.compile(_TIME)
+_STAMPED = re.compile(rf"{_TIME}([^<>]*)")
+"""A time and the text up to the next one."""
+_OTHER_MARKS = re.compile(rf"[&{{{turns.VOICE_MARK}]")
+"""Entities, tags in braces and marks of voices: a line with one is no plain line."""
 _FEWEST_REPEATS, _FEWEST_CUES = 3, 3
 _JOINED_MS = 100
 _MOST_LINES = 20
@@ -29,7 +34,7 @@ def is_rolling(cues: Sequence[Cue]) -> bool:
     if is_timed(cues):
         return True
     joined = [(before, after) for before, after in pairwise(cues) if after.start_ms - before.end_ms <= _JOINED_MS]
-    repeats = [_n_repeated(_displayed(before), _visible(after)) for before, after in joined]
+    repeats = [_n_repeated(_displayed(before), _visible(after), _displayed(after)) for before, after in joined]
     # a cue that only repeats another may be the same words again: "No." "No." "No."
     rolls = any(0 < n < len(_visible(after)) for n, (_, after) in zip(repeats, joined, strict=True))
     if rolls and sum(count > 0 for count in repeats) >= max(_FEWEST_REPEATS, len(cues) // 2):
@@ -41,7 +46,7 @@ def is_rolling(cues: Sequence[Cue]) -> bool:
 
 def is_timed(cues: Sequence[Cue]) -> bool:
     """Tell whether words have their own times."""
-    return any(_STAMP.search(line) for cue in cues for line in cue.lines)
+    return any("<" in line and _STAMP.search(line) for cue in cues for line in cue.lines)
 
 
 def unroll(cues: Sequence[Cue]) -> list[CaptionLine]:
@@ -58,11 +63,14 @@ def unroll(cues: Sequence[Cue]) -> list[CaptionLine]:
     voice: str | None = None
     for cue in cues:
         visible = _visible(cue)
-        fresh = visible[_n_repeated(screen, visible) :]
+        displayed = tuple(map(clean.displayed, visible))
+        fresh = visible[_n_repeated(screen, visible, displayed) :]
+        screen = displayed
+        if not fresh:
+            continue
         text, voice = turns.mark_voices(" ".join(fresh), voice, turns.VOICE_MARK)
-        if words := tuple(_words(text, cue)):
+        if words := _words(text, cue):
             lines.append(CaptionLine(cue.number, words))
-        screen = _displayed(cue)
     return lines
 
 
@@ -71,34 +79,74 @@ def _visible(cue: Cue) -> tuple[str, ...]:
 
 
 def _displayed(cue: Cue) -> tuple[str, ...]:
-    return tuple(clean.displayed(line) for line in _visible(cue))
+    return tuple(shown for line in cue.lines if (shown := clean.displayed(line)))
 
 
-def _n_repeated(screen: Sequence[str], lines: Sequence[str]) -> int:
+def _n_repeated(screen: Sequence[str], lines: Sequence[str], displayed: Sequence[str]) -> int:
     """Return how many of the first lines repeat the screen; lines whose words have times never do."""
-    timed = next((place for place, line in enumerate(lines) if _STAMP.search(line)), len(lines))
-    displayed = tuple(clean.displayed(line) for line in lines)
+    if not displayed or displayed[0] not in screen:
+        return 0
     # the longest match wins: a repeated line may also occur above
-    for count in range(min(timed, len(screen), _MOST_LINES), 0, -1):
-        if tuple(screen[-count:]) == displayed[:count]:
-            return count
+    for count in range(min(len(lines), len(screen), _MOST_LINES), 0, -1):
+        if tuple(screen[-count:]) == tuple(displayed[:count]):
+            timed = ("<" in line and _STAMP.search(line) for line in lines[:count])
+            if not any(timed):
+                return count
     return 0
 
 
-def _words(text: str, cue: Cue) -> Iterator[CaptionWord]:
-    words = list(_without_marks(list(_timed_words(text, cue))))
-    for (word, start_ms, opens_turn), following in zip_longest(words, words[1:]):
-        yield CaptionWord(word, start_ms, following[1] if following else cue.end_ms, opens_turn)
+def _words(text: str, cue: Cue) -> tuple[CaptionWord, ...]:
+    """Return the words of a cue's new lines, with their times."""
+    marked = _plain_words(text, cue)
+    if marked is None:
+        marked = list(_timed_words(text, cue))
+    words = list(_without_marks(marked))
+    ends_ms = [*(start_ms for _, start_ms, _ in words), cue.end_ms][1:]
+    return tuple(
+        CaptionWord(word, start_ms, end_ms, opens_turn)
+        for (word, start_ms, opens_turn), end_ms in zip(words, ends_ms, strict=True)
+    )
 
 
 def _without_marks(marked: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int, bool]]:
     opens_turn = False
     for place, (text, start_ms) in enumerate(marked):
+        if place and text.isalpha():
+            # fast path: no mark, and surely spoken
+            yield text, start_ms, opens_turn
+            opens_turn = False
+            continue
         opens_turn = opens_turn or turns.opens(text, first=place == 0)
         word = text.replace(turns.VOICE_MARK, "")
         if clean.spoken_text((word,)):
             yield word, start_ms, opens_turn
             opens_turn = False
+
+
+def _plain_words(text: str, cue: Cue) -> list[tuple[str, int]] | None:
+    """Return what `_timed_words` yields, for lines as YouTube writes them: each word behind its time, in order.
+
+    Returns:
+        None for any other line
+    """
+    before, bracket, after = text.replace("<c>", "").replace("</c>", "").partition("<")
+    stamped = _STAMPED.findall(bracket + after)
+    # every bracket is one of a time, so that no other markup is left
+    if not text.isprintable() or _OTHER_MARKS.search(text):
+        return None
+    n_tags = text.count("<c>") + text.count("</c>")
+    if not text.count("<") == text.count(">") == n_tags + len(stamped):
+        return None
+    words, latest_ms = list[tuple[str, int]](), cue.start_ms
+    pieces = [(before, cue.start_ms), *((piece, _thousandths(time)) for *time, piece in stamped)]
+    for place, (piece, start_ms) in enumerate(pieces):
+        word = piece.strip()
+        is_word = word and " " not in word and (not place or (piece[0] == " " and latest_ms < start_ms < cue.end_ms))
+        if not is_word:
+            return None
+        words.append((word, start_ms))
+        latest_ms = start_ms
+    return words
 
 
 def _timed_words(text: str, cue: Cue) -> Iterator[tuple[str, int]]:
@@ -130,13 +178,13 @@ def _pieces(text: str, cue: Cue) -> list[tuple[str, int]]:
     pieces = [(first, cue.start_ms)]
     for piece, stamp in zip(others, _STAMP.finditer(text), strict=True):
         before, latest_ms = pieces[-1]
-        if latest_ms < (start_ms := _milliseconds(stamp)) < cue.end_ms:
+        if latest_ms < (start_ms := _thousandths(stamp.groups())) < cue.end_ms:
             pieces.append((piece, start_ms))
         else:
             pieces[-1] = (before + piece, latest_ms)
     return pieces
 
 
-def _milliseconds(stamp: re.Match[str]) -> int:
-    hours, minutes, seconds, milliseconds = (int(part or 0) for part in stamp.groups())
-    return ((hours * 60 + minutes) * 60 + seconds) * 1000 + milliseconds
+def _thousandths(time: Sequence[str | None]) -> int:
+    hours, minutes, seconds, thousandths = time
+    return ((int(hours or 0) * 60 + int(minutes or 0)) * 60 + int(seconds or 0)) * 1000 + int(thousandths or 0)

@@ -18,7 +18,7 @@ _MARK = re.compile(r"^\W*[\[(]|>\s*[\[(]|\[(?:speaker|spk)|[:：]", re.IGNORECAS
 _STAMP = re.compile(r"<(?:\d+:)?\d{2}:\d{2}\.\d{3}>")
 _OFF_SCREEN = re.compile(r"[\[(](?:V\.?\s?O\.?|O\.?\s?[SC]\.?|CONT['’]?D\.?|[\d:.,\s–-]+)[\])]", re.IGNORECASE)
 """Behind a name, and no description of a voice: off screen, continued, or a time (`Speaker 1 (00:16): …`)."""
-_SENTENCE_END = re.compile(r"[.!?…。！？♪)\]\"”'’-]\s*$")
+_SENTENCE_ENDS = tuple(".!?…。！？♪)]\"”'’-")
 _LONGEST = 2_000
 """Longer lines are no captions; replacing their names takes time in the square of their length."""
 _PUNCTUATED = 0.2
@@ -105,12 +105,12 @@ def _continues(label: Label, before: str, line: str) -> bool:
     """Tell whether a line continues the one before: then capitals are an abbreviation (`according to|NASA: the …`)."""
     if label.form is not Form.CAPITALS or label.start > 0 or not before:
         return False
-    return line[label.end :].lstrip()[:1].islower() and not _SENTENCE_END.search(clean.displayed(before))
+    return line[label.end :].lstrip()[:1].islower() and not clean.displayed(before).endswith(_SENTENCE_ENDS)
 
 
 def _is_punctuated(cues: Sequence[Cue]) -> bool:
     lines = [clean.displayed(line) for cue in cues[:_SAMPLE] for line in cue.lines]
-    return sum(_SENTENCE_END.search(line) is not None for line in lines) > _PUNCTUATED * len(lines)
+    return sum(line.endswith(_SENTENCE_ENDS) for line in lines) > _PUNCTUATED * len(lines)
 
 
 def _in_capitals(cues: Sequence[Cue]) -> bool:

@@ -11,6 +11,9 @@ ARROW = "-->"
 _TIME = r"(?:(\d{1,4})\s?:\s?)?(\d{1,3})\s?:\s?(\d{1,2})(?:\s?[.,]\s?(\d{1,9}))?"
 _ONE_TIME = re.compile(_TIME)
 _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?=\s|$)(?P<text>.*)")
+_PLAIN_TIME = r"(?:([0-9]{2}):)?([0-9]{2}):([0-9]{2})[.,]([0-9]{3})"
+_PLAIN_TIMES = re.compile(rf"{_PLAIN_TIME} --> {_PLAIN_TIME}(?: [a-z]+:[^\s:>]+)*")
+"""The usual form of both formats, which is parsed faster."""
 _PLACE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*:")
 """WebVTT's cue settings (`align:start`), SubRip's coordinates (`X1:40`)."""
 _SHAFTS, _HEADS = r"=~\-‐‑‒–—―−", r">»›→⇒⟹⟶➔➜➞➡"
@@ -52,6 +55,8 @@ def parse(line: str, *, most: int = 59) -> TimeLine | None:
         >>> parse("00:00:20 --> 00:00:24"), parse("00:20,5 --> 1:00:24.25 line:0"), parse("00:00:20:12 --> 00:00:24:00")
         (TimeLine(start_ms=20000, end_ms=24000, text=''), TimeLine(start_ms=20500, end_ms=3624250, text=''), None)
     """
+    if match := _PLAIN_TIMES.fullmatch(line):
+        return _plain(match, most)
     if len(_COLON_FRACTION.findall(line)) == 2:
         line = _COLON_FRACTION.sub(r"\1,\2", line)
     if match := _TIMES.match(line):
@@ -68,6 +73,15 @@ def parse(line: str, *, most: int = 59) -> TimeLine | None:
         end_ms += 1_000
     text = "" if all(map(_PLACE.match, text.split())) else text.strip()
     return None if text and not text[0].isalpha() else TimeLine(start_ms, end_ms, text)
+
+
+def _plain(match: re.Match[str], most: int) -> TimeLine | None:
+    start, end = match.groups()[:4], match.groups()[4:]
+    return (
+        None
+        if _is_beyond(start, most) or _is_beyond(end, most)
+        else TimeLine(_thousandths(start), _thousandths(end), "")
+    )
 
 
 def _other_arrow(line: str) -> re.Match[str] | None:
@@ -89,6 +103,11 @@ def parse_time(text: str) -> int | None:
     """
     match = _ONE_TIME.fullmatch(text)
     return _milliseconds(match.groups()) if match else None
+
+
+def _thousandths(time: Sequence[str]) -> int:
+    hours, minutes, seconds, fraction = time
+    return ((int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)) * 1_000 + int(fraction)
 
 
 def _milliseconds(time: Sequence[str]) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import accumulate, pairwise
 
 from tasks.captions import clean
@@ -60,7 +59,7 @@ def share(words: Sequence[CaptionWord], start_ms: int, end_ms: int) -> tuple[Cap
     ends = list(accumulate(len(word.text) + 1 for word in words))
     times_ms = [start_ms, *(start_ms + round(end / ends[-1] * (end_ms - start_ms)) for end in ends)]
     spans_ms = zip(words, pairwise(times_ms), strict=True)
-    return tuple(replace(word, start_ms=start, end_ms=end) for word, (start, end) in spans_ms)
+    return tuple(word._replace(start_ms=start, end_ms=end) for word, (start, end) in spans_ms)
 
 
 def mark_voices(line: str, voice: str | None, mark: str) -> tuple[str, str | None]:
@@ -71,7 +70,7 @@ def mark_voices(line: str, voice: str | None, mark: str) -> tuple[str, str | Non
         voice: the one before the line
         mark: of another speaker
     """
-    if "<" not in line:
+    if "<v" not in line and "<V" not in line:
         return line, voice
     pieces = _VOICE.split(line)
     marked = [pieces[0]]

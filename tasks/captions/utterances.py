@@ -95,7 +95,7 @@ def of_words(
         # utterances are cut between words, so that these must not overlap
         start_ms = min(max(word.start_ms, end_ms), duration_ms)
         end_ms = min(max(word.end_ms, start_ms), duration_ms)
-        spoken.append(replace(word, start_ms=start_ms, end_ms=end_ms))
+        spoken.append(word._replace(start_ms=start_ms, end_ms=end_ms))
     lines = (CaptionLine(1, tuple(spoken)),) if spoken else ()
     nothing = ParsedCaptions((), (), lines, timed=True)
     return _split(nothing, list(tokens(lines)), _speech(sound) if sound else None, duration_ms, settings)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from tasks.captions import joined_segments
 from tasks.captions.cue import Cue, UnusedCue
 from tasks.captions.encoding import UNREADABLE
-from tasks.captions.joined_segments import StreamSegment, is_clock_map
+from tasks.captions.joined_segments import CLOCK_MAP, StreamSegment, is_clock_map
 from tasks.captions.line_breaks import lines_of
 from tasks.captions.time_lines import is_time_line
 from tasks.captions.timed_blocks import TimedBlock, blocks, cue_of, untimed
@@ -47,7 +47,8 @@ def read(text: str) -> tuple[list[Cue], list[UnusedCue]]:
     lines = lines_of(text)
     segments, unused = list[StreamSegment](), list[UnusedCue]()
     n_before = 0
-    for segment_lines in _segments(lines):
+    is_whole = text.count("WEBVTT") == text.startswith("WEBVTT") and CLOCK_MAP not in text
+    for segment_lines in [lines] if is_whole else _segments(lines):
         cues = list[Cue]()
         for block in blocks(segment_lines, n_before):
             n_before = block.number

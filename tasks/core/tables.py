@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -337,6 +337,37 @@ def from_rows(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
         schema: of the table
     """
     return pa.Table.from_pylist(list(rows), schema=schema)
+
+
+def from_columns(columns: Mapping[str, Sequence[Any]], shared: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+    """Return a table of columns; one that is not given is null.
+
+    Args:
+        columns: column → its values; at least one
+        shared: column → the value of all its rows
+        schema: of the table
+    """
+    n_rows = len(next(iter(columns.values())))
+    arrays = [
+        pa.array(columns[field.name], field.type)
+        if field.name in columns
+        else pa.repeat(pa.scalar(shared.get(field.name), field.type), n_rows)
+        for field in schema
+    ]
+    return pa.table(arrays, schema=schema)
+
+
+def in_order(table: pa.Table, column: str) -> pa.Table:
+    """Return a table sorted by a column; tables that stages collect mostly are, and sorting takes a copy of all rows.
+
+    Args:
+        table: the rows
+        column: its name
+    """
+    keys = table[column].combine_chunks()
+    is_sorted = keys.null_count == 0 and pc.all(pc.less_equal(keys[:-1], keys[1:])).as_py() is not False
+    # in one chunk, as sorting leaves it: the chunks of a table decide the bytes of its Parquet file
+    return table.combine_chunks() if is_sorted else table.sort_by(column)
 
 
 _LATER_COLUMNS = {tuple(VOTES.names): ("probabilities",)}

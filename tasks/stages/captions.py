@@ -87,22 +87,18 @@ def captions_one(item: CaptionedVideo, settings: Captions) -> Result:
         "split": item.split,
         "licence": item.licence,
     }
-    rows = [
-        {
-            "utterance_id": f"{CORPUS}/{item.id}/{turn:04d}",
-            "turn": turn,
-            "start_s": span.start_ms / 1000,
-            "end_s": span.end_ms / 1000,
-            "text": span.text,
-            **shared,
-        }
-        for turn, span in enumerate(parsed.spoken)
-    ]
+    columns: dict[str, Sequence[Any]] = {
+        "utterance_id": [f"{CORPUS}/{item.id}/{turn:04d}" for turn in range(len(parsed.spoken))],
+        "turn": range(len(parsed.spoken)),
+        "start_s": [span.start_ms / 1000 for span in parsed.spoken],
+        "end_s": [span.end_ms / 1000 for span in parsed.spoken],
+        "text": [span.text for span in parsed.spoken],
+    }
     rejects = (
         Reject(f"{CORPUS}/{item.id}/cue-{cue.number:04d}", cue.reason, cue.detail[:_MAX_DETAIL])
         for cue in parsed.unused
     )
-    return Result(tables.from_rows(rows, tables.UTTERANCES), tuple(rejects))
+    return Result(tables.from_columns(columns, shared, tables.UTTERANCES), tuple(rejects))
 
 
 def run(config: Config, *, each: Each) -> None:
@@ -121,7 +117,7 @@ def run(config: Config, *, each: Each) -> None:
     ]
     work = Work("captions", captions_one, config.captions, tables.UTTERANCES, reads=CaptionedVideo.reads)
     result = collect(each(work, items), tables.UTTERANCES)
-    tables.write(result.rows.sort_by("utterance_id"), paths.UTTERANCES, tables.UTTERANCES)
+    tables.write(tables.in_order(result.rows, "utterance_id"), paths.UTTERANCES, tables.UTTERANCES)
     write_rejects("captions", result.rejects)
 
 

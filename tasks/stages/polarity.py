@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.core import paths, pipeline_file, tables
 from tasks.core.config import Config, Polarity, Section
@@ -33,6 +35,8 @@ from tasks.labelling.votes import combine, eligibility, hedges, vote_columns
 from tasks.media.voices import speaker_tables
 from tasks.text.words import ENGLISH, without_stop_words
 
+_BEGUN = 3
+"""With the third item a driver's worker processes have started (see `each.local`)."""
 _VOTES = pa.schema([tables.VOTES.field(name) for name in ("utterance_id", "votes", "probabilities")])
 
 
@@ -105,10 +109,9 @@ def polarity_one(item: VideoTexts, settings: VotingSettings) -> Result:
         item: the video's utterances
         settings: voters and text cleaning
     """
-    ids = [utterance_id for utterance_id, _ in item.texts]
     polarities, chances = vote_columns.side_by_side(cast(item.inputs(), settings).values())
     votes = vote_columns.to_maps(polarities, settings.voters)
-    return Result(pa.table([ids, votes, vote_columns.to_chance_maps(chances, settings.voters)], _VOTES))
+    return Result(pa.table([item.ids, votes, vote_columns.to_chance_maps(chances, settings.voters)], _VOTES))
 
 
 def run(config: Config, *, each: Each) -> None:
@@ -121,18 +124,21 @@ def run(config: Config, *, each: Each) -> None:
         each: maps `polarity_one` over the videos
     """
     settings = voting_settings(config.polarity)
-    utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).sort_by("utterance_id")
+    utterances = tables.in_order(tables.read(pipeline_file.utterance_table(), tables.UTTERANCES), "utterance_id")
     utterances = speaker_tables.with_speakers(utterances, config.speakers)
     refused = registry.refused(settings.voters, lambda: _texts(utterances))
     needed = registry.needs_of(settings.voters)
     items = video_texts.items(utterances, _sounds(needed), needed)
     reads = VideoTexts.reads if registry.are_shipped(settings.voters) else None
-    work = Work("polarity", polarity_one, settings, _VOTES, reads=reads)
-    cast_votes = collect(each(work, items), _VOTES)
-    votes = cast_votes.rows.sort_by("utterance_id")
+    outcomes = each(Work("polarity", polarity_one, settings, _VOTES, reads=reads), items)
+    begun = list(islice(outcomes, _BEGUN))
+    # meanwhile: by now the other items are done in worker processes, if there are any
+    ineligible = eligibility.left_out(utterances, config.eligibility)
+    cast_votes = collect(chain(begun, outcomes), _VOTES)
+    votes = tables.in_order(cast_votes.rows, "utterance_id")
     combination = combination_file.made(config.polarity.combine, _rated(votes, utterances, config))
     tables.write_text(paths.COMBINATION, combination_file.text(combination))
-    tables.write(_decided(votes, utterances, combination, config), paths.VOTES, tables.VOTES)
+    tables.write(_decided(votes, utterances["split"], ineligible, combination, config), paths.VOTES, tables.VOTES)
     write_rejects("polarity", [*cast_votes.rejects, *refused])
 
 
@@ -187,17 +193,22 @@ def _rated_utterances(cast_votes: pa.Table, utterances: pa.Table, config: Config
     return RatedRows(votes, [text for *_, text in chosen], np.full(len(chosen), "listeners"))
 
 
-def _decided(cast_votes: pa.Table, utterances: pa.Table, combination: CombinationFile, config: Config) -> pa.Table:
+def _decided(
+    cast_votes: pa.Table,
+    split: pa.ChunkedArray,
+    ineligible: Sequence[str | None],
+    combination: CombinationFile,
+    config: Config,
+) -> pa.Table:
     """Return the table of votes; utterances that are not eligible keep their votes and score, without a label."""
-    ineligible = eligibility.left_out(utterances, config.eligibility)
     # fit a label model on the training split only: votes on test videos must not influence it
-    split = np.array(utterances["split"].to_pylist(), dtype=str)
+    is_training = pc.equal(split, "train").fill_null(False).to_numpy()
     eligible = np.array([why is None for why in ineligible], dtype=bool)
     settings = config.polarity
     votes = vote_columns.to_matrix(cast_votes["votes"], settings.voters)
     thresholds = combine.Thresholds(settings.min_score, settings.min_probability)
     stacked = combination.stacked(votes, vote_columns.to_chances(cast_votes["probabilities"], settings.voters))
-    everything = combine.Votes(settings.voters, votes, stacked, eligible & (split == "train"))
+    everything = combine.Votes(settings.voters, votes, stacked, eligible & is_training)
     decided = everything.combined(combination.chosen, thresholds)
     majority = combine.combined(votes, "majority", combine.Thresholds(0.0, 0.0))
     reasons = np.where(eligible, decided.left_out, np.array([why or "" for why in ineligible], dtype=str))
@@ -207,9 +218,9 @@ def _decided(cast_votes: pa.Table, utterances: pa.Table, combination: Combinatio
         "votes": cast_votes["votes"],
         "probabilities": cast_votes["probabilities"],
         "score": pa.array(decided.scores, from_pandas=True),
-        "sentiment": pa.array(decided.labels.tolist(), mask=~labelled),
-        "left_out": pa.array(reasons.tolist(), mask=reasons == ""),
-        "majority": pa.array(majority.labels.tolist(), mask=majority.labels == ""),
+        "sentiment": pa.array(decided.labels, mask=~labelled),
+        "left_out": pa.array(reasons, mask=reasons == ""),
+        "majority": pa.array(majority.labels, mask=majority.labels == ""),
         "weight": pa.array(decided.weights, mask=~labelled),
     }
     probabilities = decided.probabilities

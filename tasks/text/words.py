@@ -32,8 +32,8 @@ STOP_WORDS = frozenset(
 
 ENGLISH = "en"
 
-_WORD = re.compile(r"[^\w\s]*([A-Za-z]+(?:'[A-Za-z]+)?)([^\w\s]*)")
-"""A word with punctuation around it."""
+_WORD = re.compile(r"[^\w\s]*([A-Za-z]+(?:['’][A-Za-z]+)?|[0-9]+)([^\w\s]*)")
+"""A word or number with punctuation around it."""
 _ALWAYS_SPLIT = frozenset(",?!")
 """Punctuation that is split off anywhere; a period is split off only at the end of a text."""
 _CONTRACTIONS = re.compile(r"cannot|gonna|gotta|wanna|gimme|lemme", re.IGNORECASE)
@@ -68,10 +68,9 @@ def has_content_words(text: str, at_least: int, language: str = ENGLISH) -> bool
     """
     if language in stop_lists.STOP_LISTS:
         return len(stop_lists.words(text, language)) >= at_least
-    bounds = _BOUNDS.of(text)
-    if sum(fewest for fewest, _ in bounds) >= at_least:
+    if sum(_FEWEST.of(text)) >= at_least:
         return True
-    return sum(most for _, most in bounds) >= at_least and len(content_words(text)) >= at_least
+    return sum(_MOST.of(text)) >= at_least and len(content_words(text)) >= at_least
 
 
 def _bounds(chunk: str) -> tuple[int, float]:
@@ -86,12 +85,17 @@ def _bounds(chunk: str) -> tuple[int, float]:
     if word is None:
         return 0, most
     letters, signs = word.groups()
+    if "’" in letters:
+        # the tokenizer splits at this apostrophe, and both parts are words
+        parts = [part for part in letters.split("’") if part not in STOP_WORDS and part.lower() != "cannot"]
+        return len(parts), len(parts) if chunk == letters and most < math.inf else most
     if "'" in letters or (letters not in STOP_WORDS and letters.lower() != "cannot"):
         return 1, most
     return 0, 0 if chunk == letters + signs and _ALWAYS_SPLIT.issuperset(signs) and letters in STOP_WORDS else most
 
 
-_BOUNDS = WordCache(_bounds)
+_FEWEST = WordCache(lambda chunk: _bounds(chunk)[0])
+_MOST = WordCache(lambda chunk: _bounds(chunk)[1])
 
 
 def without_stop_words(text: str, language: str = ENGLISH) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import groupby
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.core import paths
 from tasks.core.errors import AudioError
@@ -26,23 +29,33 @@ class VideoTexts:
 
     Args:
         id: the video
-        texts: (utterance id, text) of its utterances, in order of time
+        rows: `utterance_id` and `text` of its utterances, in order of time; for voters that want context also
+            `start_s`, `end_s` and `speaker`. A slice of the whole table: a million texts are in memory once
         language: of its captions
-        spans: start and end in seconds, and the speaker, of each utterance; only for voters that want context
         sound: path of its sound, relative to the folder of media, and its digest; only for voters that want prosody
     """
 
     id: str
-    texts: tuple[tuple[str, str], ...]
+    rows: pa.RecordBatch
     language: str | None = None
-    spans: tuple[tuple[float, float, str | None], ...] | None = None
     sound: tuple[str, str] | None = None
+
+    def __reduce__(self) -> tuple[Callable[..., VideoTexts], tuple[Any, ...]]:
+        """Pickle the rows of this video only: Arrow would pickle the table that they are a slice of."""
+        return _unpickled, (self.id, self.rows.schema.serialize(), self.rows.serialize(), self.language, self.sound)
 
     @property
     def content(self) -> str:
         """All that voters are given, for the cache key."""
-        optional = [value for value in (self.spans, self.sound) if value is not None]
-        return json.dumps([self.texts, self.language, *optional])
+        names, texts, *spans = self.rows.columns
+        optional = [column.to_pylist() for column in spans] + ([self.sound] if self.sound else [])
+        return json.dumps([_digest(names), _digest(texts), self.language, *optional])
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the utterances, shape (n_utterances,)."""
+        ids: list[str] = self.rows["utterance_id"].to_pylist()
+        return ids
 
     def reads(self) -> tuple[ItemFile, ...]:
         """Return the sound if a voter wants prosody."""
@@ -53,12 +66,13 @@ class VideoTexts:
 
         There is no prosody if the sound is damaged.
         """
-        if self.spans is None:
+        ids, *columns = (column.to_pylist() for column in self.rows.columns)
+        if len(columns) == 1:
             return [
                 VoterInput(text, language=self.language, video=self.id, utterance_id=utterance_id)
-                for utterance_id, text in self.texts
+                for utterance_id, text in zip(ids, columns[0], strict=True)
             ]
-        spoken = [SpokenText(text, *span) for (_, text), span in zip(self.texts, self.spans, strict=True)]
+        spoken = [SpokenText(*row) for row in zip(*columns, strict=True)]
         return [
             VoterInput(
                 utterance.text,
@@ -71,8 +85,8 @@ class VideoTexts:
                 speaker=utterance.speaker,
                 prosody=voice,
             )
-            for (utterance_id, _), utterance, around, voice in zip(
-                self.texts, spoken, contexts.surroundings(spoken), self._prosody(spoken), strict=True
+            for utterance_id, utterance, around, voice in zip(
+                ids, spoken, contexts.surroundings(spoken), self._prosody(spoken), strict=True
             )
         ]
 
@@ -97,17 +111,34 @@ def items(utterances: pa.Table, sounds: Mapping[str, tuple[str, str]], needed: V
         sounds: video id → its sound and the digest of it; used only if prosody is needed
         needed: what the voters ask for
     """
-    columns = utterances.select(["group", "language", "utterance_id", "text", "start_s", "end_s", "speaker"])
-    rows = zip(*columns.to_pydict().values(), strict=True)
-    return [
-        _item(str(group), list(members), sounds, needed) for group, members in groupby(rows, key=lambda row: row[0])
-    ]
+    names = ["utterance_id", "text", *(["start_s", "end_s", "speaker"] if needed.context else [])]
+    columns = utterances.select(names).combine_chunks()
+    (rows,) = columns.to_batches() or [pa.RecordBatch.from_pylist([], columns.schema)]
+    groups, languages = (utterances[name].combine_chunks() for name in ("group", "language"))
+    items = list[VideoTexts]()
+    for start, end in pairwise(_bounds(groups)):
+        video = str(groups[start].as_py())
+        sound = sounds.get(video) if needed.prosody else None
+        items.append(VideoTexts(video, rows.slice(start, end - start), languages[start].as_py(), sound))
+    return items
 
 
-def _item(
-    group: str, rows: Sequence[tuple[Any, ...]], sounds: Mapping[str, tuple[str, str]], needed: VoterNeeds
+def _bounds(groups: pa.Array) -> list[int]:
+    """Return the row at which each group begins, and the number of rows."""
+    if not len(groups):
+        return []
+    changes = pc.not_equal(groups[1:], groups[:-1]).fill_null(True).to_numpy(zero_copy_only=False)
+    return [0, *(np.flatnonzero(changes) + 1).tolist(), len(groups)]
+
+
+def _digest(column: pa.Array) -> str:
+    """Return a digest of texts, wherever they lie in memory."""
+    lengths = pc.binary_length(column).fill_null(-1).to_numpy()
+    text = "".join(filter(None, column.to_pylist()))
+    return hashlib.sha256(lengths.tobytes() + text.encode()).hexdigest()
+
+
+def _unpickled(
+    video: str, schema: pa.Buffer, rows: pa.Buffer, language: str | None, sound: tuple[str, str] | None
 ) -> VideoTexts:
-    texts = tuple((utterance_id, text) for _, _, utterance_id, text, *_ in rows)
-    spans = tuple((start_s, end_s, speaker) for *_, start_s, end_s, speaker in rows)
-    sound = sounds.get(group) if needed.prosody else None
-    return VideoTexts(group, texts, rows[0][1], spans if needed.context else None, sound)
+    return VideoTexts(video, pa.ipc.read_record_batch(rows, pa.ipc.read_schema(schema)), language, sound)

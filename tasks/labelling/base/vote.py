@@ -55,6 +55,9 @@ def from_votes(name: str, texts: Sequence[str], votes: Sequence[Vote]) -> CastVo
         ConfigError: if a vote is not a number from -1 to 1, None, or three probabilities whose sum is 1
     """
     polarities, chances = np.full(len(votes), np.nan), np.full((len(votes), _N_CLASSES), np.nan)
+    if all(type(vote) is float for vote in votes) and np.all(np.abs(numbers := np.array(votes, dtype=float)) <= 1):
+        # fast path of lexicons, which neither abstain nor have probabilities
+        return CastVotes(numbers, chances)
     for k, (text, vote) in enumerate(zip(texts, votes, strict=True)):
         if vote is None:
             continue

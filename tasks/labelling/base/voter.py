@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -44,18 +45,17 @@ class Voter:
         Raises:
             ConfigError: if a vote is not valid
         """
-        rows_of: dict[Any, list[int]] = {}
-        for row, given in enumerate(inputs):
-            whole = VoterInput(given) if isinstance(given, str) else given
-            if self._votes_on(whole.language):
-                rows_of.setdefault(whole if self.context else whole.text, []).append(row)
-        asked = list(rows_of)
-        texts = [question.text for question in asked] if self.context else asked
-        votes = vote.from_votes(self.name, texts, self.votes(asked))
+        number_of: dict[Any, int] = {}
+        votes_on = cache(self._votes_on)
         # asked_of[row]: index of the row's question, -1 where the voter abstains because of the language
         asked_of = np.full(len(inputs), -1)
-        for k, rows in enumerate(rows_of.values()):
-            asked_of[rows] = k
+        for row, given in enumerate(inputs):
+            whole = VoterInput(given) if isinstance(given, str) else given
+            if votes_on(whole.language):
+                asked_of[row] = number_of.setdefault(whole if self.context else whole.text, len(number_of))
+        asked = list(number_of)
+        texts = [question.text for question in asked] if self.context else asked
+        votes = vote.from_votes(self.name, texts, self.votes(asked))
         polarities, chances = np.full(len(inputs), np.nan), np.full((len(inputs), len(tables.SENTIMENTS)), np.nan)
         polarities[asked_of >= 0] = votes.polarities[asked_of[asked_of >= 0]]
         chances[asked_of >= 0] = votes.chances[asked_of[asked_of >= 0]]

@@ -28,7 +28,8 @@ def load() -> Callable[[str], float]:
     pattern = re.compile(rf"\b{_alternation(ratings)}\b")
 
     def vote(text: str) -> float:
-        total = float(sum(ratings[word] for word in pattern.findall(re.sub(r"\s+", " ", text).lower())))
+        matches = pattern.findall(" ".join(text.split()).lower())
+        total = float(sum(map(ratings.__getitem__, matches)))
         return total / math.sqrt(total * total + _ALPHA)
 
     return vote

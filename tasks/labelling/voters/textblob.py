@@ -25,6 +25,8 @@ LICENCE = "MIT (TextBlob), PDDL (the lexicon, from pattern)"
 LANGUAGES = ("en",)
 _SARCASM = "(!)"
 _EXCLAIMED, _NEGATED = 1.25, -0.5
+_RATED, _EMOTICON, _BEGINS = 1, 2, 4
+"""Traits of a chunk: a token has a polarity; it contains an emoticon; an emoticon may begin at its end."""
 
 
 class _Token(NamedTuple):
@@ -56,16 +58,12 @@ class _Chunk(NamedTuple):
 
     Args:
         tokens: the chunk's tokens
-        rated: whether a token has a polarity
-        has_emoticon: whether it contains an emoticon
-        begins: whether an emoticon may begin at its end
+        traits: the sum of those of `_RATED`, `_EMOTICON` and `_BEGINS` that hold
         ends: whether an emoticon that began in an earlier chunk may end at its beginning
     """
 
     tokens: tuple[_Token, ...]
-    rated: bool
-    has_emoticon: bool
-    begins: bool
+    traits: int
     ends: bool
 
 
@@ -96,17 +94,22 @@ def load() -> Callable[[str], float]:
         tokenised = chunk if chunk.isalpha() else " ".join(sentiment.tokenizer(chunk))
         words = [word.lower() for word in tokenised.split()]
         tokens = tuple(token(word) for word in words)
-        rated = any(token.polarity is not None for token in tokens)
-        has_emoticon = any(word.endswith(lowered) for word in words)
-        return _Chunk(tokens, rated, has_emoticon, tokenised[-1:] in signs, ends.match(tokenised) is not None)
+        traits = _RATED if any(token.polarity is not None for token in tokens) else 0
+        traits += _EMOTICON if any(word.endswith(lowered) for word in words) else 0
+        traits += _BEGINS if tokenised[-1:] in signs else 0
+        return _Chunk(tokens, traits, ends.match(tokenised) is not None)
 
     chunks = WordCache(look)
 
     def vote(text: str) -> float:
         parts = chunks.of(text)
-        if any(chunk.has_emoticon for chunk in parts) or any(a.begins and b.ends for a, b in pairwise(parts)):
+        traits = 0
+        for chunk in parts:
+            traits |= chunk.traits
+        joins = traits & _BEGINS and any(a.traits & _BEGINS and b.ends for a, b in pairwise(parts))
+        if traits & _EMOTICON or joins:
             return float(sentiment(text)[0])
-        if not any(chunk.rated for chunk in parts):
+        if not traits & _RATED:
             return 0.0
         return _polarity(token for chunk in parts for token in chunk.tokens)
 

@@ -19,6 +19,8 @@ LICENCE = "MIT"
 LANGUAGES = ("en",)
 _FADES = (1.0, 0.95, 0.9)
 """Weight of an adverb of degree directly before a rated word, and one and two words further away."""
+_RATED, _UPPER, _NOT_UPPER, _BUT = 1, 2, 4, 8
+"""Traits of a word: it has a rating and is no adverb of degree; it is in capitals, or not; it is "but"."""
 _NEVER_SO = 1.25
 """Factor for "never so …" and "never this …", which intensify instead of negate."""
 
@@ -35,6 +37,7 @@ class _Word:
         negates: whether it is a negation
         is_upper: whether it is in capitals
         ends_idiom: whether a phrase with its own rating ends with it
+        traits: the sum of those of `_RATED`, `_UPPER`, `_NOT_UPPER` and `_BUT` that hold
     """
 
     word: str
@@ -44,6 +47,7 @@ class _Word:
     negates: bool
     is_upper: bool
     ends_idiom: bool
+    traits: int
 
 
 class _VaderRules:
@@ -59,16 +63,12 @@ class _VaderRules:
     def word(self, chunk: str) -> _Word:
         """Return the properties of a chunk of text between spaces."""
         (word,) = self.package.SentiText(chunk).words_and_emoticons
-        lower = word.lower()
-        return _Word(
-            word,
-            lower,
-            self.analyzer.lexicon.get(lower),
-            self.package.BOOSTER_DICT.get(lower, 0.0),
-            self.package.negated([lower]),
-            word.isupper(),
-            lower in self.idiom_ends,
-        )
+        lower, is_upper = word.lower(), word.isupper()
+        rating, degree = self.analyzer.lexicon.get(lower), self.package.BOOSTER_DICT.get(lower, 0.0)
+        traits = _RATED if rating is not None and not degree else 0
+        traits += (_UPPER if is_upper else _NOT_UPPER) + (_BUT if lower == "but" else 0)
+        negates = self.package.negated([lower])
+        return _Word(word, lower, rating, degree, negates, is_upper, lower in self.idiom_ends, traits)
 
     def valence(self, words: Sequence[_Word], k: int, capitals_tell: bool) -> float:
         """Return the valence of the rated word number `k`.
@@ -143,14 +143,16 @@ def load() -> Callable[[str], float]:
             # the package replaces an emoji by its description, which can join with the words around it
             return float(rules.analyzer.polarity_scores(text)["compound"])
         words = chunks.of(text)
-        rated = [k for k, word in enumerate(words) if word.rating is not None and not word.degree]
-        if not rated:
+        traits = 0
+        for word in words:
+            traits |= word.traits
+        if not traits & _RATED:
             return 0.0
-        capitals_tell = 0 < sum(word.is_upper for word in words) < len(words)
-        valences = [0.0] * len(words)
-        for k in rated:
-            valences[k] = rules.valence(words, k, capitals_tell)
-        if any(word.lower == "but" for word in words):
+        capitals_tell = bool(traits & _UPPER and traits & _NOT_UPPER)
+        valences = [
+            rules.valence(words, k, capitals_tell) if word.traits & _RATED else 0.0 for k, word in enumerate(words)
+        ]
+        if traits & _BUT:
             valences = rules.analyzer._but_check([word.lower for word in words], valences)
         return rules.compound(valences, text)
 

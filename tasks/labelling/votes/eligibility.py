@@ -16,6 +16,8 @@ from tasks.text.words import ENGLISH, has_content_words
 TOO_SHORT, TOO_LONG, TOO_FEW = "too short", "too long", "too few words"
 OTHER_SPEAKER, UNKNOWN_SPEAKER = "another speaker", "unknown speaker"
 ALL, MOST = "all", "most"
+_COLUMNS = ("start_s", "end_s", "text", "language")
+_ROWS_AT_ONCE = 1 << 16
 
 
 def left_out(utterances: pa.Table, settings: Eligibility) -> list[str | None]:
@@ -29,12 +31,16 @@ def left_out(utterances: pa.Table, settings: Eligibility) -> list[str | None]:
     Raises:
         ConfigError: if the settings choose speakers, and these are not told apart
     """
-    columns = utterances.select(["start_s", "end_s", "text"]).to_pydict()
-    languages = _languages(utterances)
-    by_length = [
-        reason(end_s - start_s, text, settings, language)
-        for start_s, end_s, text, language in zip(*columns.values(), languages, strict=True)
-    ]
+    by_length = list[str | None]()
+    columns = utterances.select([name for name in _COLUMNS if name in utterances.column_names])
+    # in batches: a Python string per text takes more memory than the table
+    for batch in columns.to_batches(max_chunksize=_ROWS_AT_ONCE):
+        start_s, end_s, texts, *tags = (column.to_pylist() for column in batch.columns)
+        languages = _languages(tags[0]) if tags else [ENGLISH] * len(texts)
+        rows = zip(start_s, end_s, texts, languages, strict=True)
+        by_length += [reason(end - start, text, settings, language) for start, end, text, language in rows]
+    if settings.speakers == ALL and NAME not in utterances.column_names:
+        return by_length
     others = by_speaker(utterances, settings.speakers)
     return [first or second for first, second in zip(by_length, others, strict=True)]
 
@@ -56,12 +62,10 @@ def reason(duration_s: float, text: str, settings: Eligibility, language: str = 
     return None if has_content_words(text, settings.min_words, language) else TOO_FEW
 
 
-def _languages(utterances: pa.Table) -> list[str]:
-    """Return the primary subtag of each utterance's language; English where none is stated."""
-    if "language" not in utterances.column_names:
-        return [ENGLISH] * utterances.num_rows
-    subtags = {tag: primary(tag) or ENGLISH for tag in utterances["language"].unique().to_pylist()}
-    return [subtags[tag] for tag in utterances["language"].to_pylist()]
+def _languages(tags: Sequence[str | None]) -> list[str]:
+    """Return the primary subtag of each language; English where none is stated."""
+    subtags = {tag: primary(tag) or ENGLISH for tag in set(tags)}
+    return [subtags[tag] for tag in tags]
 
 
 def by_speaker(utterances: pa.Table, chosen: str) -> Sequence[str | None]:

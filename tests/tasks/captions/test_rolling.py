@@ -5,7 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tasks.captions import rolling
 from tasks.captions.cue import CaptionWord, Cue
 from tasks.captions.rolling import is_rolling, unroll
 
@@ -103,3 +106,23 @@ def test_captions_by_hand_do_not_roll(captions: list[Cue]) -> None:
 
 def test_malformed_word_times_are_ignored() -> None:
     assert unrolled_text(cues((0, 1_000, "a<00:00:00.500> b <00:77> <00:00> c"))) == ["a b c"]
+
+
+WORDS = st.sampled_from(
+    ["so", "I", "it's", "-", "--", "-5", "[Music]", "no.", "é", "‘tis", "&gt;&gt;", ">>", "a b", ""]
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", " ", "  "]), WORDS, st.integers(0, 4_000)), max_size=8), st.booleans())
+def test_plain_lines_are_read_as_all_others(pieces: list[tuple[str, str, int]], in_tags: bool) -> None:
+    tagged = (f"<00:00:0{ms // 1000}.{ms % 1000:03}>" + (f"<c>{space}{word}</c>" if in_tags else space + word)
+              for space, word, ms in pieces)  # fmt: skip
+    text, cue = "why" + "".join(tagged), Cue(1, 0, 4_000, ())
+    plain = rolling._plain_words(text, cue)
+    assert plain is None or plain == list(rolling._timed_words(text, cue))
+
+
+def test_the_usual_line_is_plain() -> None:
+    cue = Cue(1, 0, 4_000, ())
+    words = rolling._plain_words("why<00:00:01.140><c> do</c><00:00:02.000><c> [you]</c>", cue)
+    assert words == [("why", 0), ("do", 1_140), ("[you]", 2_000)]

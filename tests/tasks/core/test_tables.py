@@ -156,3 +156,23 @@ def test_standard_output_can_be_a_files_name(tmp_path: Path) -> None:
     with (tmp_path / "text.txt").open("w") as file:
         subprocess.run([sys.executable, "-c", code], stdout=file, check=True)
     assert (tmp_path / "text.txt").read_text() == "text"
+
+
+def test_a_table_that_is_sorted_is_not_sorted_again_and_lies_in_one_chunk() -> None:
+    rows = pa.table({"name": ["a", "b", "b", "c"], "value": [1, 2, 3, 4]})
+    chunked = pa.concat_tables([rows.slice(0, 1), rows.slice(1)])
+    assert tables.in_order(chunked, "name").equals(rows)
+    assert tables.in_order(chunked, "name")["value"].num_chunks == 1
+    assert tables.in_order(pa.concat_tables([rows.slice(3), rows.slice(0, 2)]), "name")["value"].to_pylist() == [
+        1,
+        2,
+        4,
+    ]
+    assert tables.in_order(rows.slice(0, 0), "name").num_rows == 0
+
+
+def test_columns_that_are_not_given_are_null_and_shared_values_are_in_all_rows() -> None:
+    schema = pa.schema([("a", pa.int64()), ("b", pa.string()), ("c", pa.string())])
+    table = tables.from_columns({"a": range(2)}, {"b": "x"}, schema)
+    assert table.to_pylist() == [{"a": 0, "b": "x", "c": None}, {"a": 1, "b": "x", "c": None}]
+    assert tables.from_columns({"a": []}, {"b": "x"}, schema).num_rows == 0
