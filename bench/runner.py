@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from bench.commands import ROOT
 from bench.measurements import Bound, Measurement, OutputComparison, Quantity
 from bench.side import Inputs, RunSpec
 
-PEERS = ROOT / ".venv-bench"
+PEERS, WHISPERX = ROOT / ".venv-bench", ROOT / ".venv-whisperx"
+_WHISPERX_VERSION = "3.8.6"
 OURS, THREADS = "undertone", ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _MOST_LINES = 15
 
@@ -134,8 +135,7 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             request, answer = Path(folder, "request.json"), Path(folder, "answer.json")
             request.write_text(json.dumps({"prepare": side.prepare, "inputs": dict(inputs), "cores": side.cores}))
-            interpreter = peers_python() if side.environment == "peers" else sys.executable
-            command = [str(interpreter), "-m", "bench.worker", str(request), str(answer)]
+            command = [str(_INTERPRETERS[side.environment]()), "-m", "bench.worker", str(request), str(answer)]
             ended = subprocess.run(  # noqa: S603  (our own worker)
                 command, cwd=ROOT, env=_environment(side), capture_output=True, text=True, check=False
             )
@@ -153,6 +153,27 @@ def peers_python() -> Path:
     if not (interpreter := PEERS / "bin" / "python").is_file():
         raise Skipped(f"the peers' environment {PEERS.name} is missing; `make bench` creates it")
     return interpreter
+
+
+def whisperx_python() -> Path:
+    """Return the Python interpreter of WhisperX's environment, which `make bench` does not create: it takes 7 GB.
+
+    Raises:
+        Skipped: if the environment is missing
+    """
+    if not (interpreter := WHISPERX / "bin" / "python").is_file():
+        raise Skipped(
+            f"the environment {WHISPERX.name} is missing (7 GB): python3.11 -m venv {WHISPERX.name} && "
+            f"{WHISPERX.name}/bin/pip install whisperx=={_WHISPERX_VERSION}"
+        )
+    return interpreter
+
+
+_INTERPRETERS: Mapping[str, Callable[[], Path]] = {
+    "ours": lambda: Path(sys.executable),
+    "peers": peers_python,
+    "whisperx": whisperx_python,
+}
 
 
 def seconds(runs: Sequence[TimedRun]) -> tuple[float, ...]:

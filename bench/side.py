@@ -40,11 +40,11 @@ class RunSpec:
         prepare: `module:function`; called with `inputs` as keyword arguments, returns a `Prepared`
         inputs: JSON values; a function is called before each run, not timed
         cores: number of cores for its process and child processes
-        environment: Python environment: undertone's, or that of the peers
+        environment: Python environment: undertone's, that of the peers, or that of WhisperX, with its own PyTorch
     """
 
     name: str
     prepare: str
     inputs: Inputs | Callable[[], Inputs]
     cores: int = 1
-    environment: Literal["ours", "peers"] = "ours"
+    environment: Literal["ours", "peers", "whisperx"] = "ours"

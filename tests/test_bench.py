@@ -17,7 +17,7 @@ from bench import __main__ as bench_main
 from bench import cases, chart, crawled_projects, measurements, page
 from bench.cases import encoder, features, ravdess, svm
 from bench.measurements import Bound, CaseResult, Measurement, MedianRange, OutputComparison
-from bench.runner import Bench, Pairs, RunFailed, Skipped, TimedRun, peers_python, speedup
+from bench.runner import Bench, Pairs, RunFailed, Skipped, TimedRun, peers_python, speedup, whisperx_python
 from bench.side import RunSpec
 from tasks.core import config, each, paths, tables
 from tasks.simulate import site
@@ -126,7 +126,8 @@ def test_the_least_cosine_is_that_of_the_worst_row() -> None:
     assert encoder.least_cosine(mine, theirs) == pytest.approx(2**-0.5)
 
 
-def test_both_feature_sets_of_a_corpus_become_a_table(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "n_features"), [("mid-term", 136), ("functionals", 2_593)])
+def test_features_of_a_corpus_become_a_table(tmp_path: Path, kind: ravdess.Kind, n_features: int) -> None:
     import numpy as np
     import pyarrow.parquet as pq
     import soundfile
@@ -137,13 +138,12 @@ def test_both_feature_sets_of_a_corpus_become_a_table(tmp_path: Path) -> None:
         # the last one has two channels
         soundfile.write(file, 0.1 * rng.standard_normal((8_000 + 800 * number, 1 + number // 2)), 16_000)
     table = str(tmp_path / "features.parquet")
-    for kind, n_features in (("mid-term", 136), ("functionals", 2_593)):
-        prepared = ravdess.ours(files, 1, kind, table)
-        assert prepared.summary(prepared.timed()) == [3, n_features]
-        written = pq.read_table(table)
-        assert written["file"].to_pylist() == files
-        values = np.array([written[name].to_numpy() for name in written.column_names[1:]]).T
-        np.testing.assert_array_equal(values, ravdess.features(kind, files))  # type: ignore[arg-type]
+    prepared = ravdess.ours(files, 1, kind, table)
+    assert prepared.summary(prepared.timed()) == [3, n_features]
+    written = pq.read_table(table)
+    assert written["file"].to_pylist() == files
+    values = np.array([written[name].to_numpy() for name in written.column_names[1:]]).T
+    np.testing.assert_array_equal(values, ravdess.features(kind, files))
 
 
 def test_growth_is_a_power_of_the_rows() -> None:
@@ -225,8 +225,11 @@ def test_a_mistake_on_the_command_line_is_reported(wrong: list[str]) -> None:
 
 def test_without_the_peers_environment_a_case_is_skipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("bench.runner.PEERS", tmp_path)
+    monkeypatch.setattr("bench.runner.WHISPERX", tmp_path)
     with pytest.raises(Skipped, match="make bench"):
         peers_python()
+    with pytest.raises(Skipped, match="pip install whisperx=="):
+        whisperx_python()
 
 
 def test_every_case_can_be_measured() -> None:

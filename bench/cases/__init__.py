@@ -15,6 +15,7 @@ NAMES = (
     "ravdess",
     "extraction",
     "encoder",
+    "recognition",
     "crawl",
     "startup",
 )
