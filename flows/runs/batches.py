@@ -101,14 +101,14 @@ def do_batch(code: str, work: Work, items: Sequence[Item]) -> list[Outcome]:
     """Do the items of one batch, one after the other, in the process that calls this, a child of the run's.
 
     Args:
-        code: code digest in the flow's process; results of other code must not be mixed with them
+        code: digest of all code in the flow's process; results of other code must not be mixed with them
         work: the stage's function and its settings
         items: its items
 
     Raises:
         UndertoneError: if this process has other code
     """
-    worker_folder.demand_same_code(work, code)
+    worker_folder.demand_same_code(code)
     return [do(work, item) for item in items]
 
 
@@ -151,7 +151,7 @@ class _StageRuns:
 
     @property
     def code(self) -> str:
-        return code_version.version(self.work.one.__module__)
+        return code_version.of_everything()
 
     def task(self, do_items: Callable[..., Any], batch: ItemBatch, where: str) -> Task[..., Any]:
         """Return the task of one batch; `where`: its number and the span of its items."""
@@ -212,7 +212,7 @@ def _elsewhere(stage: _StageRuns, items: Sequence[Item], runner: Runner, cluster
             batches.append(batch)
             batch_items = [items[position] for position in batch.positions]
             run = stage.task(do_items, batch, f"{len(batches)}: {_span(batch_items)}")
-            assigned = _Assigned(cluster.exchange.give(work, batch_items, stage.code), batch_items)
+            assigned = _Assigned(cluster.exchange.give(work, batch_items), batch_items)
             futures.append(cluster.tasks.submit(run, {"assigned": assigned}))
             completed.add(len(futures) - 1, futures[-1])
 

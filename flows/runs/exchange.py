@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from flows.runs.object_store import ObjectStore
-from tasks.core import paths, tables
+from tasks.core import code_version, paths, tables
 from tasks.core.each import Item, Work
 from tasks.core.errors import UndertoneError
 from tasks.core.item_files import ItemFile
@@ -55,7 +55,7 @@ class Assignment:
     Args:
         store: URL of the store
         project: the project folder on the machine of the run
-        code: code digest in the run's process; results of other code must not be mixed with them
+        code: digest of all code of the run's process; results of other code must not be mixed with them
         results: folder of the store for the results
         most_bytes: limit of the worker's own folder
         files: the files of each item
@@ -104,13 +104,12 @@ class Exchange:
     _present: set[str] | None = field(default=None, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def give(self, work: Work, items: Sequence[Item], code: str) -> Assignment:
+    def give(self, work: Work, items: Sequence[Item]) -> Assignment:
         """Put the files of items into the store, unless they are there.
 
         Args:
             work: what will be done with the items; it has `reads`
             items: of one batch
-            code: code digest of this process
 
         Raises:
             UndertoneError: if a file is missing, or its bytes are not those that the item names
@@ -121,7 +120,9 @@ class Exchange:
             # stages run at the same time, and may read the same files
             for stored in {file.sha256: file for group in files for file in group}.values():
                 self._put(stored)
-        return Assignment(self.store.url, self.project, code, self._own_results, self.most_bytes, files)
+        return Assignment(
+            self.store.url, self.project, code_version.of_everything(), self._own_results, self.most_bytes, files
+        )
 
     def take(self, delivery: Delivery) -> list[Outcome]:
         """Move the results of a batch from the store to this project's cache, which verifies each when it is read.

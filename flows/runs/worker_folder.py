@@ -77,7 +77,7 @@ def do_assigned(assignment: Assignment, work: Work, items: Sequence[Item]) -> De
     Raises:
         UndertoneError: if this worker has other code, or the store cannot be used
     """
-    demand_same_code(work, assignment.code)
+    demand_same_code(assignment.code)
     store, folder = _store(assignment.store), _folder()
     with _ONE_BATCH, _inside(folder.root), paths.copied(assignment.project, folder.root):
         # only the entries of this batch: the run's cache is the other machine's
@@ -97,20 +97,21 @@ def do_assigned(assignment: Assignment, work: Work, items: Sequence[Item]) -> De
     return delivery
 
 
-def demand_same_code(work: Work, code: str) -> None:
+def demand_same_code(code: str) -> None:
     """Check that this process has the code of the run's process.
 
+    All of it: an item may load modules by name, which the digest of its stage's code does not cover.
+
     Args:
-        work: a stage's work
-        code: the code digest there
+        code: as `code_version.of_everything`, there
 
     Raises:
         UndertoneError: if it has other code
     """
-    if code_version.version(work.one.__module__) != code:
+    if code_version.of_everything() != code:
         raise UndertoneError(
-            f"the worker on {os.uname().nodename} has other code for stage {work.stage} than the flow; install the "
-            "same version of undertone on both, and start the worker again"
+            f"the worker on {os.uname().nodename} has other code than the flow; install the same version of undertone "
+            "on both, and start the worker again"
         )
 
 

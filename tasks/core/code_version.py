@@ -106,6 +106,23 @@ def _version(modules: tuple[str, ...], without: tuple[str, ...], neutral: tuple[
 
 
 @cache
+def of_everything() -> str:
+    """Return a digest of all files of `tasks`, comments included: the same on machines with the same version."""
+    digest = hashlib.sha256()
+    folder = ROOT / _PLAIN
+    for path in sorted(path for path in folder.rglob("*") if _is_shipped(path)):
+        content = path.read_bytes()
+        if IN_WHEEL and path.suffix == ".py":
+            content = plain_text(content.decode("utf-8")).encode()
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + content + b"\0")
+    return digest.hexdigest()
+
+
+def _is_shipped(path: Path) -> bool:
+    return path.is_file() and path.suffix != ".pyc" and not path.name.startswith(".")
+
+
+@cache
 def _data_files(folder: Path) -> tuple[Path, ...]:
     """Return what a package holds beside code, such as templates: its own files, and those of folders without code."""
     children = [path for path in folder.iterdir() if path.suffix not in (".py", ".pyc") and path.name != "__pycache__"]

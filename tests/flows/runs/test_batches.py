@@ -79,7 +79,7 @@ def measure_one(item: Word, _: Section) -> Result:
 
 
 def test_processes_with_other_code_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(code_version, "version", lambda module: "here")
+    monkeypatch.setattr(code_version, "of_everything", lambda: "here")
     work = Work("measure", measure_one, Section(), SCHEMA).pinned()
     assert len(batches.do_batch("here", work, [Word("a"), Word("b")])) == 2
     with pytest.raises(UndertoneError, match="install the same version"):

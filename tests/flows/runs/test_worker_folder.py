@@ -16,7 +16,7 @@ from flows.runs import worker_folder
 from flows.runs.exchange import Delivery, Exchange
 from flows.runs.object_store import ObjectStore
 from flows.runs.worker_folder import WorkerFolder
-from tasks.core import code_version, each, memo, paths, tables
+from tasks.core import each, memo, paths, tables
 from tasks.core.config import Section
 from tasks.core.each import Work
 from tasks.core.errors import UndertoneError
@@ -67,8 +67,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerFo
 
 def away(exchange: Exchange, work: Work, items: Sequence[Page]) -> list[each.Outcome]:
     """Do items as a cluster does, while the project folder has another name."""
-    code = code_version.version(work.one.__module__)
-    assignment = exchange.give(work, items, code)
+    assignment = exchange.give(work, items)
     hidden = exchange.project.with_name("hidden")
     os.chdir("/")
     exchange.project.rename(hidden)
@@ -117,12 +116,12 @@ def test_results_for_later_stages_come_back(
 
 def test_files_are_put_once(project: Path, tmp_path: Path, exchange: Exchange, work: Work) -> None:
     items = pages(project, tmp_path)
-    exchange.give(work, items, "code")
+    exchange.give(work, items)
     stored = sorted((tmp_path / "store/files").rglob("*"))
     assert sum(path.is_file() for path in stored) == 2
     times = [path.stat().st_mtime_ns for path in stored]
     again = Exchange(exchange.store, project, 1 << 20)
-    again.give(work, items, "code")
+    again.give(work, items)
     assert [path.stat().st_mtime_ns for path in stored] == times
     assert again._present == {file.sha256 for item in items for file in item.files}
 
@@ -131,17 +130,17 @@ def test_missing_and_changed_files_are_named(project: Path, tmp_path: Path, exch
     item = pages(project, tmp_path)[0]
     Path("data/a.txt").write_text("changed since")
     with pytest.raises(UndertoneError, match=r"a.txt has changed since the tables were written: expected SHA-256"):
-        exchange.give(work, [item], "code")
+        exchange.give(work, [item])
     Path("data/a.txt").unlink()
     with pytest.raises(UndertoneError, match=r"page 0: there is no file .*/data/a.txt, which it reads"):
-        exchange.give(work, [item], "code")
+        exchange.give(work, [item])
 
 
 def test_a_damaged_store_stops_the_run(
     project: Path, tmp_path: Path, exchange: Exchange, folder: WorkerFolder, work: Work
 ) -> None:
     item = pages(project, tmp_path)[0]
-    exchange.give(work, [item], "code")
+    exchange.give(work, [item])
     (stored,) = (path for path in (tmp_path / "store/files").rglob("*") if path.is_file())
     stored.unlink()
     stored.write_text("OF the project")
@@ -150,7 +149,7 @@ def test_a_damaged_store_stops_the_run(
 
 
 def test_workers_with_other_code_are_refused(exchange: Exchange, folder: WorkerFolder, work: Work) -> None:
-    assignment = exchange.give(work, [], "other")
+    assignment = replace(exchange.give(work, []), code="other")
     with pytest.raises(UndertoneError, match="install the same version"):
         worker_folder.do_assigned(assignment, work, [])
 
@@ -173,7 +172,7 @@ def test_the_folder_is_bounded(project: Path, tmp_path: Path, exchange: Exchange
         Path(f"{k}.bin").write_bytes(bytes([k]) * 1000)
     items = [Page(f"{k}", digested([Path(f"{k}.bin")])) for k in range(5)]
     work = Work("read", read_one, Section(), SCHEMA, reads=Page.reads)
-    files = exchange.give(work, items, "code").files
+    files = exchange.give(work, items).files
     os.chdir(folder.root)
     for given in (*files[:3], files[1], files[3], files[4]):
         folder.bring(given, exchange.store, 3000)

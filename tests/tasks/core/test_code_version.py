@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,21 @@ def test_a_parse_that_another_thread_disturbed_is_done_again(monkeypatch: pytest
     code_version._imports.cache_clear()
     assert "tasks.core.errors" in code_version._imports("tasks.core.tables")
     assert not left
+
+
+def test_the_digest_of_everything_depends_on_every_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tasks/core/__pycache__").mkdir(parents=True)
+    monkeypatch.setattr(code_version, "ROOT", tmp_path)
+
+    def digest(**files: str) -> str:
+        for name, text in files.items():
+            (tmp_path / "tasks/core" / name.replace("_", ".")).write_text(text)
+        return code_version.of_everything.__wrapped__()
+
+    digests = [digest(a_py="x = 1\n"), digest(a_py="x = 1  # a comment\n"), digest(b_html="<p>"), digest(b_html="<q>")]
+    assert len(set(digests)) == len(digests)
+    (tmp_path / "tasks/core/__pycache__/a.pyc").write_text("compiled")
+    assert digest() == digests[-1]
 
 
 def test_a_file_that_python_refuses_is_not_tried_again() -> None:
