@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,17 @@ import pytest
 from prefect import flow
 from prefect.artifacts import Artifact
 
-from flows.runs import batches, progress, runners
+from flows.runs import batches, progress, runners, worker_folder
+from flows.runs.exchange import Exchange
+from flows.runs.object_store import ObjectStore
+from flows.runs.worker_folder import WorkerFolder
 from tasks.core import each, tables
 from tasks.core.config import Config, Runtime, Section
 from tasks.core.errors import Transient
+from tasks.core.item_files import ItemFile
 from tasks.core.outcomes import ItemsFailed
 from tasks.core.results import Result
+from tasks.core.workers import WorkerDied
 
 pytestmark = pytest.mark.filterwarnings("default")
 SCHEMA = pa.schema([("id", pa.string()), ("length", pa.int64())])
@@ -95,6 +101,75 @@ def test_every_runner_gives_the_same_rows_in_the_same_order(runtime: Runtime) ->
     assert not list(Path().glob("tries-*")), "the cache is shared by all runners"
     assert again.rows.equals(by_process.rows)
     assert by_process.rows["length"].to_pylist() == list(range(1, 12))
+
+
+class FakeCompletions:
+    """Task runs as they complete; the working directory is the process's, so that only one may run at a time."""
+
+    def __init__(self) -> None:
+        self.added: list[tuple[int, Any]] = []
+
+    def add(self, number: int, future: Any) -> None:
+        future.wait()
+        self.added.append((number, future))
+
+    def __iter__(self) -> Iterator[int]:
+        while self.added:
+            yield self.added.pop(0)[0]
+
+
+@dataclass(frozen=True)
+class FakeCluster:
+    """A cluster of one worker in this process; of its batches, those of the given numbers end it."""
+
+    tasks: Any
+    exchange: Exchange
+    deadly: tuple[int, ...] = ()
+    asked: list[Any] = field(default_factory=list)
+
+    def n_workers(self) -> int:
+        return 1
+
+    def completions(self) -> FakeCompletions:
+        return FakeCompletions()
+
+    def result(self, future: Any) -> Any:
+        self.asked.append(future)
+        if len(self.asked) - 1 in self.deadly:
+            raise WorkerDied("several Dask workers died with this batch")
+        return future.result()
+
+
+@pytest.mark.parametrize("deadly", [(), (0,), (1,)])
+def test_a_cluster_does_what_states_its_files_and_this_machine_the_rest(
+    runtime: Runtime, tmp_path: Path, deadly: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = WorkerFolder(tmp_path / "worker")
+    monkeypatch.setattr(worker_folder, "_folder", lambda: folder)
+    items = [Word(f"{number:02d}", "x" * number) for number in range(1, 31)]
+    lengths: dict[bool, list[int]] = {}
+
+    @flow(name="measured")
+    def measured() -> None:
+        with runners.started("threads", None, runtime) as here:
+            exchange = Exchange(ObjectStore((tmp_path / "store").as_uri()), Path.cwd(), 1 << 20)
+            cluster: Any = FakeCluster(here.tasks, exchange, deadly)
+            for elsewhere in (True, False):
+                work = replace(WORK, version=str(elsewhere), reads=no_files if elsewhere else None)
+                outcomes = batches.mapped(replace(here, cluster=cluster), runtime)(work, items)
+                lengths[elsewhere] = each.collect(outcomes, SCHEMA).rows["length"].to_pylist()
+            assert len(cluster.asked) == 2
+
+    measured()
+    assert lengths[True] == lengths[False] == list(range(1, 31))
+    n_alone = {(): 0, (0,): 3, (1,): 27}[deadly]
+    # items of a batch that is given up are done on this machine; the others were done by the worker only
+    assert len(list(folder.root.glob("tries-*"))) == 30
+    assert len([log for log in Path().glob("tries-*") if len(log.read_text()) == 2]) == n_alone
+
+
+def no_files(_: Word) -> tuple[ItemFile, ...]:
+    return ()
 
 
 def test_transient_failures_are_retried_and_other_items_are_cached(runtime: Runtime) -> None:
