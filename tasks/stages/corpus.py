@@ -41,11 +41,8 @@ def run(config: Config, name: str, *, each: Each) -> None:
     rejects += removed
     digests = _digests(rows, entry.media, output.digests, rejects)
     items = media_files.files(rows, "audio", digests, entry)
-    work = Work(
-        stage, sound_check.check_sound_one, Section(), sound_check.CHECKS, reads=MediaFile.reads, fails_later=True
-    )
     with bugs.also_rejected(rejects):
-        sounds = collect(each(work, items), sound_check.CHECKS)
+        sounds = collect(each(sound_check.work(name), items), sound_check.CHECKS)
         items = media_files.files(rows, "video", digests, entry)
         work = Work(stage, video_check.check_video_one, Section(), tables.PICTURES, reads=MediaFile.reads)
         videos = collect(each(work, items), tables.PICTURES)

@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from importlib import import_module
 from itertools import groupby
 from typing import Any
 
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.core import artifacts, paths, pipeline_file, tables
+from tasks.core import artifacts, code_version, paths, pipeline_file, tables
 from tasks.core.config import Config, Cutting
 from tasks.core.each import Each, Work, write_rejects
 from tasks.core.outcomes import Outcome
@@ -34,21 +35,31 @@ from tasks.media.segments.shard_records import ShardRecord
 from tasks.media.voices import speaker_tables
 
 IndexRow = dict[str, Any]
+_MOST_KEPT = 1 << 24
+"""Samples of a video, 17 minutes, that later stages are computed of at once; of longer videos they read them again."""
 
 
 def segments_one(item: VideoSpans, settings: Cutting) -> Result:
-    """Cut one video's utterances and encode them as FLAC.
+    """Cut one video's utterances and encode them as FLAC; cache what later stages compute of the same samples.
 
     Args:
         item: the video, and the spans of its utterances
         settings: which backend cuts
     """
-    rows, rejects = [], []
+    rows, rejects, kept = [], list[Reject](), list[CutSegment]()
+    copies, n_samples = dict[str, dict[str, Any]](), 0
     for cut in cuts(item, settings.backend):
         if isinstance(cut, Reject):
             rejects.append(cut)
-        else:
-            rows.append(_segment(cut))
+            continue
+        name = cut.span.utterance_id
+        copies[name] = copy_detection_columns(cut.samples, cut.rate_hz)
+        rows.append({**asdict(cut.span), "audio": _audio(cut), **copies[name]})
+        n_samples += cut.samples.size
+        if n_samples <= _MOST_KEPT:
+            kept.append(cut)
+    if item.alongside and 0 < n_samples <= _MOST_KEPT:
+        _alongside().remember(item, kept, copies)
     return Result(tables.from_rows(rows, tables.SEGMENTS), tuple(rejects))
 
 
@@ -95,6 +106,7 @@ def shard_of(video_id: str, n_shards: int) -> str:
 
 
 def _eligible_videos(config: Config) -> Iterator[VideoSpans]:
+    alongside = _later_stages(config)
     videos = {row["video_id"]: row for row in tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist()}
     utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).sort_by("utterance_id")
     left_out = eligibility.left_out(speaker_tables.with_speakers(utterances, config.speakers), config.eligibility)
@@ -102,7 +114,14 @@ def _eligible_videos(config: Config) -> Iterator[VideoSpans]:
     rows = [row for row, reason in zip(places, left_out, strict=True) if reason is None]
     for video_id, members in groupby(rows, key=lambda row: row["group"]):
         spans = tuple(SegmentSpan(row["utterance_id"], row["start_s"], row["end_s"]) for row in members)
-        yield VideoSpans(video_id, videos[video_id]["audio"], videos[video_id]["audio_sha256"], spans)
+        yield VideoSpans(video_id, videos[video_id]["audio"], videos[video_id]["audio_sha256"], spans, alongside)
+
+
+def _later_stages(config: Config) -> str:
+    """Return the corpora and feature sets of the interviews, as JSON: they are computed of the same samples."""
+    corpora = sorted(name for name, entry in config.corpora.items() if entry.is_interviews)
+    features = {name: entry.model_dump() for name, entry in config.features.items() if entry.corpus in corpora}
+    return json.dumps({"corpora": corpora, "features": features}, sort_keys=True)
 
 
 def _write_shard(name: str, outcomes: Sequence[Outcome]) -> ShardRecord:
@@ -140,10 +159,14 @@ def _digest(rows: pa.Table) -> str:
     return hashlib.sha256(json.dumps(list(lines)).encode()).hexdigest()
 
 
-def _segment(cut: CutSegment) -> dict[str, Any]:
+def _audio(cut: CutSegment) -> dict[str, Any]:
     name = f"{cut.span.utterance_id.replace('/', '_')}.flac"
-    audio = {"bytes": _flac(cut.samples, cut.rate_hz), "path": name}
-    return {**asdict(cut.span), "audio": audio, **copy_detection_columns(cut.samples, cut.rate_hz)}
+    return {"bytes": _flac(cut.samples, cut.rate_hz), "path": name}
+
+
+def _alongside() -> Any:
+    # by name: it changes no segment, and its code must not count in this stage's cache keys
+    return import_module(f"{code_version.PACKAGE}.features.extracting.alongside")
 
 
 def _flac(samples: NDArray[np.int16], rate_hz: int) -> bytes:

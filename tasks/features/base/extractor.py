@@ -76,6 +76,7 @@ class Extractor:
         start: settings → function; called once per process, may load models. The function maps a batch to one value
             per utterance, independent of the rest of the batch. On `AudioError` it is called again for each utterance
         names: settings → feature names, if the features have names
+        alongside: whether interviews get these features while their segments are cut: of sound, by NumPy alone
     """
 
     name: str
@@ -85,6 +86,7 @@ class Extractor:
     settings: type
     start: Callable[[Any], Callable[[Sequence[Any]], Sequence[Value]]]
     names: Callable[[Any], tuple[str, ...]] | None = None
+    alongside: bool = False
 
     @property
     def column(self) -> Literal["text", "audio", "video"]:

@@ -87,5 +87,6 @@ EXTRACTORS = (
         MidTermSettings,
         _start_mid_term,
         lambda _: mid_term.NAMES,
+        alongside=True,
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tasks.core import sound_files, tables
 from tasks.core.config import Section
+from tasks.core.each import Work
 from tasks.core.errors import AudioError, Rejected
 from tasks.core.results import Reject, Result
 from tasks.media import decode, speech_presence
@@ -31,6 +32,16 @@ _GRID_S = 0.05
 """Tolerance for spans that end after the sound: most corpora round their times."""
 
 
+def work(corpus: str) -> Work:
+    """Return the work of checking a corpus's sound, of the stage `corpus@NAME`.
+
+    Args:
+        corpus: its name
+    """
+    # a bug in a file's sound counts once its video was checked, too
+    return Work(f"corpus@{corpus}", check_sound_one, Section(), CHECKS, reads=MediaFile.reads, fails_later=True)
+
+
 def check_sound_one(item: MediaFile, _: Section) -> Result:
     """Decode one media file and measure each of its utterances.
 
@@ -42,7 +53,7 @@ def check_sound_one(item: MediaFile, _: Section) -> Result:
     """
     try:
         with opened(item) as sound:
-            return _checked(item, sound)
+            return checked(item, sound)
     except AudioError as error:
         raise Rejected(decode.reject_reason(error), str(error)) from None
 
@@ -60,7 +71,18 @@ class CorpusSound:
 
     sound_format: Mapping[str, str | int]
     duration_s: float
-    utterances: Iterator[tuple[UtteranceSpan, NDArray[np.int16]]]
+    utterances: Iterable[tuple[UtteranceSpan, NDArray[np.int16]]]
+
+    @classmethod
+    def of_ours(cls, sound: Any, utterances: Iterable[tuple[UtteranceSpan, NDArray[np.int16]]]) -> CorpusSound:
+        """Describe a file of ours.
+
+        Args:
+            sound: the open file
+            utterances: as in the class
+        """
+        sound_format = {"container": "flac", "rate_hz": sound.samplerate, "channels": sound.channels}
+        return cls(sound_format, sound.frames / sound.samplerate, utterances)
 
 
 @contextmanager
@@ -78,8 +100,7 @@ def opened(item: MediaFile) -> Iterator[CorpusSound]:
         yield CorpusSound(sound_format, samples.size / decode.RATE_HZ, _parts(item, samples))
         return
     with sound_files.opened(item.whole_path) as sound:
-        sound_format = {"container": "flac", "rate_hz": sound.samplerate, "channels": sound.channels}
-        yield CorpusSound(sound_format, sound.frames / sound.samplerate, _cut(item, sound))
+        yield CorpusSound.of_ours(sound, _cut(item, sound))
 
 
 def _parts(item: MediaFile, samples: NDArray[np.int16]) -> Iterator[tuple[UtteranceSpan, NDArray[np.int16]]]:
@@ -97,7 +118,17 @@ def _cut(item: MediaFile, sound: Any) -> Iterator[tuple[UtteranceSpan, NDArray[n
         yield span, cutting.stream_cut(sound, start_ms, end_ms)
 
 
-def _checked(item: MediaFile, sound: CorpusSound) -> Result:
+def checked(item: MediaFile, sound: CorpusSound, copies: Mapping[str, Mapping[str, Any]] | None = None) -> Result:
+    """Measure every utterance of a media file.
+
+    Args:
+        item: the file
+        sound: its sound
+        copies: columns of copy detection by utterance, where they are computed already
+
+    Returns:
+        rows of schema `CHECKS`, and rejects
+    """
     rows, rejects = [], []
     channels = _channel_levels(item.whole_path) if sound.sound_format["channels"] == 2 else {}
     for span, part in sound.utterances:
@@ -106,7 +137,8 @@ def _checked(item: MediaFile, sound: CorpusSound) -> Result:
             rejects.append(Reject(span.utterance_id, "broken timestamps", detail))
             continue
         source = {"utterance_id": span.utterance_id, "audio": item.path, "sha256": item.sha256}
-        rows.append({**source, **sound.sound_format, **channels, **measure(part, decode.RATE_HZ)})
+        measured = measure(part, decode.RATE_HZ, (copies or {}).get(span.utterance_id))
+        rows.append({**source, **sound.sound_format, **channels, **measured})
     return Result(tables.from_rows(rows, CHECKS), tuple(rejects))
 
 
@@ -117,12 +149,13 @@ def _channel_levels(path: Path) -> dict[str, float | None]:
     return {}
 
 
-def measure(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
+def measure(samples: NDArray[np.int16], rate_hz: int, copies: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Measure an utterance's sound: columns of `CHECKS`.
 
     Args:
         samples: mono, 16 bit, shape (n_samples,)
         rate_hz: sampling rate, 16 kHz
+        copies: columns of copy detection, if they are computed already
 
     Returns:
         `duration_s`; `peak_dbfs`, `level_dbfs` (root mean square) and `end_dbfs` (of the last 50 ms), None for digital
@@ -143,7 +176,7 @@ def measure(samples: NDArray[np.int16], rate_hz: int) -> dict[str, Any]:
         "clipped_share": float((np.abs(samples.astype(np.int32)) >= FULL_SCALE - 1).mean()) if signal.size else 0.0,
         "silent_share": float(quiet.mean()),
         **speech_presence.measure(signal)._asdict(),
-        **copy_detection_columns(samples, rate_hz),
+        **(copies or copy_detection_columns(samples, rate_hz)),
     }
 
 

@@ -40,12 +40,22 @@ class CutSegment:
 
 @dataclass(frozen=True)
 class VideoSpans:
-    """One video's sound and the spans to cut out of it."""
+    """One video's sound and the spans to cut out of it.
+
+    Args:
+        id: the video
+        audio: name of the sound file
+        audio_sha256: its digest
+        spans: the utterances
+        alongside: `corpora` and `features` of the interviews whose results are cached with the segments, as JSON; it
+            does not affect the segments
+    """
 
     id: str
     audio: str
     audio_sha256: str
     spans: tuple[SegmentSpan, ...]
+    alongside: str = ""
 
     @property
     def content(self) -> str:

@@ -19,10 +19,11 @@ def persons(embeddings: NDArray[np.float32], recordings: Sequence[str]) -> NDArr
         embeddings: of length 1, shape (n_voices, n_values)
         recordings: the recording of each voice, shape (n_voices,)
     """
-    from sklearn.cluster import AgglomerativeClustering
-
     if len(embeddings) < 2:
         return np.zeros(len(embeddings), dtype=np.int64)
+    # imported only where it is needed: it takes a second
+    from sklearn.cluster import AgglomerativeClustering
+
     recording = np.unique(np.array(recordings, dtype=str), return_inverse=True)[1].reshape(-1)
     similarities = embeddings.astype(np.float64) @ embeddings.T.astype(np.float64)
     distances = np.where(recording[:, None] == recording[None, :], _FARTHEST, np.clip(1 - similarities, 0, _FARTHEST))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -19,6 +20,7 @@ from tasks.corpora import doctor
 from tasks.experiments import recipe_book
 from tasks.features.base import store
 from tasks.features.mid_term import mid_term
+from tasks.media.corpus_files import sound_check
 from tasks.media.segments import reader
 from tasks.stages import corpus, extract, interviews, segments
 
@@ -124,17 +126,63 @@ def test_other_labels_leave_what_features_are_extracted_from_unchanged(prepared:
     assert extracted(prepared)[1].done == 0
 
 
+def later_files() -> dict[str, bytes]:
+    folders = paths.folder("corpus@interviews"), paths.features("interviews", FEATURES)
+    return {path.name: path.read_bytes() for folder in folders for path in sorted(folder.iterdir())}
+
+
+def test_results_cached_while_cutting_are_those_of_the_later_stages(prepared: Config) -> None:
+    read(prepared)
+    assert extracted(prepared)[1].done == 0
+    ahead, entries = later_files(), cached_later()
+    assert entries
+    for name in (f"extract@{FEATURES}", "corpus@interviews"):
+        shutil.rmtree(paths.MEMO / name)
+    read(prepared)
+    assert extracted(prepared)[1].done == 3
+    assert later_files() == ahead
+    assert cached_later() == entries
+
+
+def cached_later() -> dict[str, bytes]:
+    stages = f"extract@{FEATURES}", "corpus@interviews"
+    return {path.name: path.read_bytes() for stage in stages for path in (paths.MEMO / stage).rglob("*.arrow")}
+
+
+@pytest.mark.parametrize("why", ["long video", "bug"])
+def test_what_is_not_cached_while_cutting_is_left_to_the_later_stages(
+    captioned: Callable[..., None], settings: Config, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    captioned(1, 1)
+    settings = settings.model_copy(update={"runtime": settings.runtime.model_copy(update={"workers": 1})})
+    with monkeypatch.context() as patch:
+        if why == "bug":
+            patch.setattr(sound_check, "checked", broken)
+        else:
+            patch.setattr(segments, "_MOST_KEPT", 1000)
+        segments.run(settings, each=each.local(settings.runtime))
+    assert not cached_later()
+    assert len(reader.ids()) == 18
+    read(settings)
+    assert extracted(settings)[1].done == 2
+
+
 def test_one_more_video_costs_one_video(prepared: Config) -> None:
+    whole, prepared = prepared, prepared.model_copy(update={"features": {}})
+    shutil.rmtree(paths.MEMO / f"extract@{FEATURES}")
     everything = tables.read(paths.UTTERANCES, tables.UTTERANCES)
     fewer = everything.filter([group != "train-1" for group in everything["group"].to_pylist()])
     tables.write(fewer, paths.UTTERANCES, tables.UTTERANCES)
     segments.run(prepared, each=each.local(prepared.runtime))
     read(prepared)
-    assert extracted(prepared)[1].done == 2
+    assert extracted(whole)[1].done == 2
     tables.write(everything, paths.UTTERANCES, tables.UTTERANCES)
     segments.run(prepared, each=each.local(prepared.runtime))
     read(prepared)
-    assert extracted(prepared)[1].done == 1
+    assert extracted(whole)[1].done == 1
 
 
 def test_sound_is_read_span_by_span_and_not_decoded_as_a_whole(
