@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +46,31 @@ def group_k_fold(labels: Labels, groups: Labels, n_folds: int, seed: int) -> tup
     Raises:
         NotEnoughData: if a class occurs in fewer groups than there are folds
     """
+    # an experiment asks for the same folds once per fit: the columns are compared as bytes
+    return _group_k_fold(_Column.of(labels), _Column.of(groups), n_folds, seed)
+
+
+class _Column(NamedTuple):
+    """An array of text that can be a key."""
+
+    content: bytes
+    dtype: str
+
+    @classmethod
+    def of(cls, values: Labels) -> _Column:
+        values = np.asarray(values, dtype=str)
+        return cls(values.tobytes(), values.dtype.str)
+
+    @property
+    def values(self) -> Labels:
+        return np.frombuffer(self.content, self.dtype)
+
+
+@lru_cache(maxsize=64)
+def _group_k_fold(label_column: _Column, group_column: _Column, n_folds: int, seed: int) -> tuple[Fold, ...]:
     from sklearn.model_selection import StratifiedGroupKFold
 
+    labels, groups = label_column.values, group_column.values
     if possible_folds(labels, groups, n_folds) < n_folds:
         counts = {str(label): int(np.unique(groups[labels == label]).size) for label in np.unique(labels)}
         raise NotEnoughData(f"{n_folds} folds by group need every class in {n_folds} groups or more; found {counts}")
@@ -53,4 +78,9 @@ def group_k_fold(labels: Labels, groups: Labels, n_folds: int, seed: int) -> tup
     with warnings.catch_warnings():
         # scikit-learn warns of classes with few rows; the check above is stricter, since it counts groups
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-        return tuple(Fold(train, test) for train, test in splitter.split(labels, labels, groups))
+        folds = tuple(Fold(train, test) for train, test in splitter.split(labels, labels, groups))
+    for fold in folds:
+        # shared by all who ask for them
+        fold.train.setflags(write=False)
+        fold.test.setflags(write=False)
+    return folds

@@ -136,12 +136,16 @@ def test_results_cached_while_cutting_are_those_of_the_later_stages(prepared: Co
     assert extracted(prepared)[1].done == 0
     ahead, entries = later_files(), cached_later()
     assert entries
-    for name in (f"extract@{FEATURES}", "corpus@interviews"):
-        shutil.rmtree(paths.MEMO / name)
+    forget_later()
     read(prepared)
     assert extracted(prepared)[1].done == 3
     assert later_files() == ahead
     assert cached_later() == entries
+
+
+def forget_later() -> None:
+    for name in (f"extract@{FEATURES}", "corpus@interviews"):
+        shutil.rmtree(paths.MEMO / name)
 
 
 def cached_later() -> dict[str, bytes]:
@@ -172,7 +176,7 @@ def test_what_is_not_cached_while_cutting_is_left_to_the_later_stages(
 
 def test_one_more_video_costs_one_video(prepared: Config) -> None:
     whole, prepared = prepared, prepared.model_copy(update={"features": {}})
-    shutil.rmtree(paths.MEMO / f"extract@{FEATURES}")
+    forget_later()
     everything = tables.read(paths.UTTERANCES, tables.UTTERANCES)
     fewer = everything.filter([group != "train-1" for group in everything["group"].to_pylist()])
     tables.write(fewer, paths.UTTERANCES, tables.UTTERANCES)
@@ -190,6 +194,7 @@ def test_sound_is_read_span_by_span_and_not_decoded_as_a_whole(
 ) -> None:
     from tasks.media import decode
 
+    forget_later()
     monkeypatch.setattr(decode, "samples_and_format", lambda path: pytest.fail(f"{path} was decoded"))
     longest, original = list[int](), soundfile.SoundFile.read
 
@@ -204,6 +209,7 @@ def test_sound_is_read_span_by_span_and_not_decoded_as_a_whole(
 
 
 def test_a_missing_and_a_damaged_recording_cost_their_own_utterances(prepared: Config) -> None:
+    forget_later()
     (paths.MEDIA / "train-0.flac").unlink()
     whole = (paths.MEDIA / "train-1.flac").read_bytes()
     (paths.MEDIA / "train-1.flac").write_bytes(b"not a sound" + whole[11:])
