@@ -22,19 +22,24 @@ from tasks.core.config import CORPUS_NAME, Config, load
 from tasks.core.errors import Busy, UndertoneError
 from tasks.core.outcomes import ItemsFailed
 
-PRELOADED = (
-    f"{PACKAGE}.stages.segments",
-    f"{PACKAGE}.stages.extract",
-    f"{PACKAGE}.stages.experiment",
-    f"{PACKAGE}.features.sound.utterance_statistics",
-    f"{PACKAGE}.models.support_vectors",
-    "soundfile",
-    "scipy.fft",
-    "sklearn.model_selection",
-    "sklearn.svm",
-    "imblearn.combine",
-)
-"""Modules that worker processes import early, while this process runs the first of several stages."""
+_SOUND = ("pandas", "soundfile", "scipy.fft", "threadpoolctl", f"{PACKAGE}.features.extracting.alongside")
+_IMPORTS = {
+    "segments": (f"{PACKAGE}.stages.segments", f"{PACKAGE}.features.sound.utterance_statistics", *_SOUND),
+    "corpus": (f"{PACKAGE}.stages.corpus", *_SOUND),
+    "extract": (f"{PACKAGE}.stages.extract", f"{PACKAGE}.features.sound.utterance_statistics", *_SOUND),
+    "experiment": (
+        "pandas",
+        "sklearn.model_selection",
+        "sklearn.svm",
+        "imblearn.combine",
+        "threadpoolctl",
+        f"{PACKAGE}.stages.experiment",
+        f"{PACKAGE}.models.support_vectors",
+    ),
+}
+"""Stage → modules that its worker processes import before they are given work."""
+PRELOADED = tuple(dict.fromkeys(name for names in _IMPORTS.values() for name in names))
+"""The same for a run of several stages, whose processes are kept from one stage to the next."""
 _CHECKED = ("corpus", "extract", "experiment")
 """Long stages: all recipes are checked before they start."""
 INTERRUPTED = 130
@@ -174,7 +179,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stage = named[0]
     try:
         config = load(paths.PARAMS)
-        with mapping.lasting(config.runtime, PRELOADED if named[1:] else ()) as driver:
+        several = len(named) > 1
+        modules = PRELOADED if several else _IMPORTS.get(stage.partition("@")[0], ())
+        with mapping.lasting(config.runtime, modules, early=several) as driver:
             for stage in named:
                 run(stage, config, driver, by=command(stage))
     except (Exception, KeyboardInterrupt) as error:

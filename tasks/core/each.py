@@ -244,15 +244,17 @@ def local(runtime: Runtime) -> Each:
 
 
 @contextmanager
-def lasting(runtime: Runtime, modules: Sequence[str]) -> Iterator[Each]:
+def lasting(runtime: Runtime, modules: Sequence[str], *, early: bool = True) -> Iterator[Each]:
     """Yield a driver like `local` whose processes stay alive from one stage to the next.
 
     Args:
         runtime: number of processes, and whether progress is shown
-        modules: modules that stages import late; the processes import them while the first stages run in this process
+        modules: modules that stages import late; the processes import them while stages run in this process
+        early: start the processes with the first stage that has many new items, since later stages will need them;
+            otherwise with the first stage that they will make faster
     """
-    with _Pools(Pool(runtime.workers or os.cpu_count() or 1)) as pools:
-        yield lambda work, items: _mapped(work, items, runtime, pools, modules)
+    with _Pools(Pool(runtime.workers or os.cpu_count() or 1), modules, early) as pools:
+        yield lambda work, items: _mapped(work, items, runtime, pools)
 
 
 def collect(outcomes: Iterator[Outcome], schema: pa.Schema) -> Result:
@@ -415,8 +417,9 @@ def _digest(parts: Sequence[str]) -> str:
 class _Pools:
     """The process pools of a driver: one for computing, and one for fetching while consecutive work fetches."""
 
-    def __init__(self, computing: Pool) -> None:
-        self.computing = computing
+    def __init__(self, computing: Pool, modules: Sequence[str], early: bool) -> None:
+        self.computing, self.modules = computing, modules
+        self.early = early and bool(modules)
         self._fetching: Pool | None = None
 
     def __enter__(self) -> _Pools:
@@ -440,18 +443,16 @@ class _Pools:
             self._fetching = None
 
 
-def _mapped(
-    work: Work, items: Sequence[Item], runtime: Runtime, pools: _Pools, modules: Sequence[str]
-) -> Iterator[Outcome]:
+def _mapped(work: Work, items: Sequence[Item], runtime: Runtime, pools: _Pools) -> Iterator[Outcome]:
     work = replace(work, per_host=runtime.per_host)
     cached = [remembered(work, item) for item in items]
     new = [item for item, outcome in zip(items, cached, strict=True) if outcome is None]
-    if modules and pools.computing.n_workers > 1 and len(new) >= _MANY_ITEMS:
-        pools.computing.prepare(modules)
+    if pools.early and pools.computing.n_workers > 1 and len(new) >= _MANY_ITEMS:
+        pools.computing.prepare(pools.modules)
     if (n_fetches := _n_fetches(work, new, runtime)) >= _MIN_FETCHES:
         done = _fetched(work, new, pools.fetching(n_fetches, work.imported))
     else:
-        done = _done(work, new, pools.computing)
+        done = _done(work, new, pools)
     if work.host is None:
         pools.end_fetching()
     return complete(work, _shown((outcome or next(done) for outcome in cached), work.stage, len(items), runtime))
@@ -490,10 +491,14 @@ def by_turns(hosts: Sequence[str]) -> list[int]:
     return sorted(range(len(hosts)), key=turns.__getitem__)
 
 
-def _done(work: Work, items: Sequence[Item], pool: Pool) -> Iterator[Outcome]:
-    """Do items in this process until the pool would finish the rest earlier."""
-    done, last_s = 0, 0.0
-    while done < len(items) and not _worth_a_pool(len(items) - done, pool, done, last_s):
+def _done(work: Work, items: Sequence[Item], pools: _Pools) -> Iterator[Outcome]:
+    """Do items in this process until the pool would finish the rest earlier, and while its processes start."""
+    pool, done, last_s = pools.computing, 0, 0.0
+    while done < len(items):
+        if _worth_a_pool(len(items) - done, pool, done, last_s):
+            if pool.ready or not pools.modules or not done or last_s > _POOL_START_S:
+                break
+            pool.prepare(pools.modules)
         started = time.perf_counter()
         outcome = do(work, items[done])
         done, last_s = done + 1, time.perf_counter() - started

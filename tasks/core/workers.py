@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -49,6 +49,7 @@ class WorkerDied(Exception):
 
 _CONTEXT = multiprocessing.get_context("spawn")
 """Processes are spawned, not forked: they inherit no threads, sockets or loaded libraries of this process."""
+_FORKED = f"{__name__.rpartition('.')[0]}.forked"
 
 
 def pool(n_workers: int, imported: Sequence[str] = ()) -> ProcessPoolExecutor:
@@ -58,7 +59,9 @@ def pool(n_workers: int, imported: Sequence[str] = ()) -> ProcessPoolExecutor:
         n_workers: number of processes
         imported: as in `Pool`
     """
-    return ProcessPoolExecutor(n_workers, mp_context=_context(imported), initializer=_initialise)
+    return ProcessPoolExecutor(
+        n_workers, mp_context=_context(imported), initializer=_initialise, initargs=(dict(os.environ),)
+    )
 
 
 def _context(imported: Sequence[str]) -> BaseContext:
@@ -108,12 +111,14 @@ class Pool:
         self.n_workers = n_workers
         self._imported = imported
         self._pool: ProcessPoolExecutor | None = None
+        self._starting: threading.Thread | None = None
         self._n_prepared: Synchronized[int] | None = None
 
     def __enter__(self) -> Pool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._wait_for_start()
         if self._pool is not None:
             self._pool.shutdown(wait=kind is None, cancel_futures=True)
 
@@ -126,7 +131,9 @@ class Pool:
         return self._n_prepared is None or self._n_prepared.get_obj().value >= self.n_workers
 
     def prepare(self, modules: Sequence[str]) -> None:
-        """Start the processes, which import modules in the background.
+        """Start the processes in the background, forked from one that has imported modules.
+
+        If others were forked before, with other imports, each process imports what is missing.
 
         Args:
             modules: modules that later work will import
@@ -134,11 +141,24 @@ class Pool:
         if self._pool is None:
             self._n_prepared = _CONTEXT.Value("i", 0)
             self._pool = ProcessPoolExecutor(
-                self.n_workers, _CONTEXT, initializer=_prepare, initargs=(tuple(modules), self._n_prepared)
+                self.n_workers,
+                _context((_FORKED, *modules)),
+                initializer=_prepare,
+                initargs=(dict(os.environ), tuple(modules), self._n_prepared),
             )
-            # an executor starts a process for each call that no idle one can take
-            for _ in range(self.n_workers):
-                self._pool.submit(_do_nothing)
+            # a fork has to wait for the imports of the process that it comes from
+            self._starting = threading.Thread(target=self._start, args=(self._pool,), daemon=True)
+            self._starting.start()
+
+    def _start(self, executor: ProcessPoolExecutor) -> None:
+        # an executor starts a process for each call that no idle one can take
+        for _ in range(self.n_workers):
+            submitted(executor, _do_nothing)
+
+    def _wait_for_start(self) -> None:
+        if self._starting is not None:
+            self._starting.join()
+            self._starting = None
 
     def map(
         self,
@@ -180,6 +200,7 @@ class Pool:
     def _submit(self, work: Callable[[Item], Done], items: Sequence[Item]) -> list[Future[Done]]:
         """Submit items; those that no longer reach a pool that breaks meanwhile count as broken with it."""
         futures = list[Future[Done]]()
+        self._wait_for_start()
         self._pool = self._pool or pool(self.n_workers, self._imported)
         try:
             futures += [self._pool.submit(work, item) for item in items[:1]]
@@ -257,14 +278,17 @@ def _do_nothing() -> None:
     """Return at once: the first call of a process, which ends when it has started."""
 
 
-def _initialise() -> None:
+def _initialise(environment: Mapping[str, str]) -> None:
+    # a forked process has the variables of the one it was forked from, which may be older
+    os.environ.clear()
+    os.environ.update(environment)
     heap.keep_freed_memory()
     progress_log.on_a_terminal()
     _exit_with_parent()
 
 
-def _prepare(modules: Sequence[str], n_prepared: Synchronized[int]) -> None:
-    _initialise()
+def _prepare(environment: Mapping[str, str], modules: Sequence[str], n_prepared: Synchronized[int]) -> None:
+    _initialise(environment)
     for name in modules:
         # work that needs the module meets the same error, which names its item; here it would break the pool
         with suppress(Exception):

@@ -1,0 +1,9 @@
+"""Environment of a process that others are forked from: it must have no threads. It imports this first."""
+
+from __future__ import annotations
+
+import os
+
+# read when NumPy, SciPy and Arrow are loaded
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
