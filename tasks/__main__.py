@@ -181,6 +181,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = load(paths.PARAMS)
         several = len(named) > 1
         modules = PRELOADED if several else _IMPORTS.get(stage.partition("@")[0], ())
+        if modules and config.runtime.workers != 1 and not (paths.MEMO / stage).exists():
+            # all items are new: the modules are imported while this process imports and reads its own
+            workers.start_forking((workers.FORKED, *modules))
         with mapping.lasting(config.runtime, modules, early=several) as driver:
             for stage in named:
                 run(stage, config, driver, by=command(stage))

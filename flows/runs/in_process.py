@@ -50,6 +50,9 @@ def bring_up_to_date(
     # first, since params.yaml of an older version may lack keys
     upgrade.bring_up_to_date(Path(), say)
     config = registered(load(paths.PARAMS))
+    if paths.VIDEOS.exists() and not paths.INTERVIEWS.exists() and config.runtime.workers != 1:
+        # the first run after a crawl: while DVC reads the project
+        workers.start_forking((workers.FORKED, *PRELOADED))
     dag = Dag(wait_s=config.runtime.lock_wait_s, waiting=say)
     dag.demand(stages)
     wanted = set(stages) or set(dag.stages() if everything else dag.of_interviews())

@@ -49,7 +49,8 @@ class WorkerDied(Exception):
 
 _CONTEXT = multiprocessing.get_context("spawn")
 """Processes are spawned, not forked: they inherit no threads, sockets or loaded libraries of this process."""
-_FORKED = f"{__name__.rpartition('.')[0]}.forked"
+FORKED = f"{__name__.rpartition('.')[0]}.forked"
+"""To be imported first by a process that others are forked from to compute."""
 
 
 def pool(n_workers: int, imported: Sequence[str] = ()) -> ProcessPoolExecutor:
@@ -142,7 +143,7 @@ class Pool:
             self._n_prepared = _CONTEXT.Value("i", 0)
             self._pool = ProcessPoolExecutor(
                 self.n_workers,
-                _context((_FORKED, *modules)),
+                _context((FORKED, *modules)),
                 initializer=_prepare,
                 initargs=(dict(os.environ), tuple(modules), self._n_prepared),
             )

@@ -17,6 +17,7 @@ from tasks.experiments.fit_item import (
     FINAL,
     FITTED,
     HELD_OUT,
+    MAPS,
     ONLY,
     RECIPE,
     SHUFFLED,
@@ -34,7 +35,7 @@ _LOOKED_UP = frozenset(
 
 
 def fits(recipe: Plan, data: Data, each: Each, *, wanted: Callable[[Fit], bool] = lambda _: True) -> Iterator[Fits]:
-    """Yield the fits of the recipe itself, of every baseline that is trained, and those on held-out folds.
+    """Yield the fits of the recipe itself, of every baseline that is trained, those on held-out folds, and `MAPS`.
 
     Args:
         recipe: the recipe
@@ -44,10 +45,14 @@ def fits(recipe: Plan, data: Data, each: Each, *, wanted: Callable[[Fit], bool] 
     """
     stage = f"experiment@{recipe.name}"
     items = _tuned([item for item in _items(recipe, data) if wanted(item)], recipe, stage, each)
+    maps = [item for item in _maps(recipe, data) if wanted(item)]
+    # maps take longer than a fit: begin with them
+    items = [*maps, *items]
     work = Work(stage, fitting.fit_one, Section(), FITTED, version=_fitting_version(), reads=_reads(recipe))
     records = [outcome.result().rows.to_pylist()[0] for outcome in each(work, items)]
     variants = [runs.variant_name(item, recipe) for item in items]
-    for name in dict.fromkeys(variants):
+    # the recipe itself comes first, maps last
+    for name in sorted(dict.fromkeys(variants), key=MAPS.__eq__):
         chosen = [number for number, variant in enumerate(variants) if variant == name]
         yield Fits(name, tuple(items[k] for k in chosen), tuple(records[k] for k in chosen))
 
@@ -98,6 +103,12 @@ def _items(recipe: Plan, data: Data) -> Iterator[Fit]:
         yield replace(base, fold=fold, variant=HELD_OUT)
         if recipe.recipe.adapt:
             yield replace(base, fold=fold, variant=ADAPTED_HELD_OUT)
+
+
+def _maps(recipe: Plan, data: Data) -> list[Fit]:
+    if recipe.task != "classes" or not data.inputs.vectors:
+        return []
+    return [Fit(recipe, data.digest, "", FINAL, recipe.recipe.seeds[0], variant=MAPS)]
 
 
 def _tuned(items: list[Fit], recipe: Plan, stage: str, each: Each) -> list[Fit]:

@@ -18,6 +18,8 @@ RECIPE, SHUFFLED, ONLY, HELD_OUT = "recipe", "shuffled", "only", "held-out"
 ADAPTED, ADAPTED_HELD_OUT = "adapted", "adapted held-out"
 ADAPTING = frozenset({ADAPTED, ADAPTED_HELD_OUT})
 """Variants whose vectors are adapted to each speaker."""
+MAPS = "maps"
+"""Not a fit but the maps of the rows' features: they take about as long, and are computed at the same time."""
 FAMILY = "family|"
 """Beginning of the names of probes with a family of features from other rows."""
 INSIDE_TRAINING = frozenset({HELD_OUT, ADAPTED_HELD_OUT})
@@ -55,7 +57,7 @@ class Fit:
         point: index of the point of the grid
         variant: the recipe itself; its labels shuffled; `only`: a part of its features, named in `features`; or
             `held-out`: the recipe on a part of the only fold's training part, to calibrate by the rest; or one of
-            `ADAPTING`: the recipe, or a held-out fit, adapted to each speaker
+            `ADAPTING`: the recipe, or a held-out fit, adapted to each speaker; or `MAPS`
         number: number of the shuffle
         features: features that an `only` variant trains on
         keep: whether the fitted model is kept
@@ -83,6 +85,7 @@ class Fit:
             HELD_OUT: " of the training part",
             ADAPTED: ", adapted to speakers",
             ADAPTED_HELD_OUT: " of the training part, adapted to speakers",
+            MAPS: ", maps of the features",
         }[self.variant]
         point = f", point {self.point + 1} of {len(self.plan.points)}" if len(self.plan.points) > 1 else ""
         return f"{self.plan.name}, {fold}, seed {self.seed}{point}{variant}"
@@ -90,6 +93,8 @@ class Fit:
     @property
     def content(self) -> str:
         """Cache key: the rows, the split, and all of the recipe that affects a fit."""
+        if self.variant == MAPS:
+            return json.dumps([MAPS, self.data, self.seed])
         recipe = self.plan.recipe
         entries = recipe.model_dump(include={"target", "protocol", "scale", "balance", "threshold", "branches_see"})
         entries |= {"model": self.plan.model.name, "settings": dict(self.plan.points[self.point])}

@@ -18,14 +18,15 @@ from tasks.core import paths, tables
 from tasks.core.config import Section
 from tasks.core.results import Result
 from tasks.evaluation.protocols import Split
-from tasks.experiments import adaptation, families, modalities, scoring
+from tasks.experiments import adaptation, families, modalities, plot_data, row_plots, scoring
 from tasks.experiments import data as experiment_data
 from tasks.experiments.adaptation import Speakers
 from tasks.experiments.data import Data
-from tasks.experiments.fit_item import ADAPTING, FAMILY, FITTED, RECIPE, SHUFFLED, TUNED, TUNED_THRESHOLD, Fit
+from tasks.experiments.fit_item import ADAPTING, FAMILY, FITTED, MAPS, RECIPE, SHUFFLED, TUNED, TUNED_THRESHOLD, Fit
 from tasks.experiments.fitted_model import Fitted, demand_fitted_inside, train
 from tasks.experiments.folds import inner_folds, split_of
 from tasks.experiments.plan import Plan
+from tasks.experiments.plot_data import PlotData
 from tasks.models.base.estimator import Inputs, Scores, Weights
 
 Probe = tuple[str, list[list[float]]]
@@ -46,6 +47,8 @@ def fit_one(item: Fit, _: Section) -> Result:
     """
     started = time.perf_counter()
     data = experiment_data.load(item.plan)
+    if item.variant == MAPS:
+        return Result(tables.from_rows([_maps(data, item.seed, started)], FITTED))
     split = split_of(item, data)
     labels, weights = _labels(item, data, split)
     inputs = data.inputs.only(item.features) if item.features else data.inputs
@@ -76,10 +79,19 @@ def fit_one(item: Fit, _: Section) -> Result:
         "notes": notes,
         "files": [*fitted.files().items(), *_of_speakers(speakers)] if item.keep else [],
         "probes": probes,
-        "seconds": time.perf_counter() - started,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        **_cost(started),
     }
     return Result(tables.from_rows([record], FITTED))
+
+
+def _cost(started: float) -> dict[str, float]:
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": time.perf_counter() - started, "peak_mb": peak_mb}
+
+
+def _maps(data: Data, seed: int, started: float) -> dict[str, Any]:
+    content = plot_data.dumps(PlotData({}, row_plots.maps(data, seed), {}, (), ()))
+    return {"n_train": 0, "files": [(MAPS, content.encode())], **_cost(started)}
 
 
 def tune_one(item: Fit, _: Section) -> Result:

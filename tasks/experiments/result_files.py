@@ -15,9 +15,9 @@ from tasks.evaluation.protocols import Split
 from tasks.evaluation.scores import Bootstrap
 from tasks.experiments import adapted_results, folds, model_folder, model_plots, plot_data, results, row_plots, scoring
 from tasks.experiments.data import Data
-from tasks.experiments.fit_item import ADAPTED, RECIPE
+from tasks.experiments.fit_item import ADAPTED, MAPS, RECIPE
 from tasks.experiments.plan import Plan
-from tasks.experiments.plot_data import PlotData
+from tasks.experiments.plot_data import Map, PlotData
 from tasks.experiments.runs import Fits, Scorer
 from tasks.experiments.scoring import Run
 from tasks.leaks.finding import AuditReport
@@ -41,9 +41,11 @@ def write(target: Path, config: Config, recipe: Plan, data: Data, fits: Sequence
         config: all settings
         recipe: the experiment
         data: its rows
-        fits: of the recipe itself, of every baseline, and on held-out folds
+        fits: of the recipe itself, of every baseline, and on held-out folds; and maps
         audit: of its folds
     """
+    maps = [map_ for of_variant in fits if of_variant.name == MAPS for map_ in _maps(of_variant)]
+    fits = [of_variant for of_variant in fits if of_variant.name != MAPS]
     settings = config.evaluate
     splits = folds.folds(recipe, data, recipe.recipe.seeds[0])
     scorer = Scorer.of(recipe, data, Bootstrap(settings.bootstrap, settings.confidence, settings.seed))
@@ -66,6 +68,7 @@ def write(target: Path, config: Config, recipe: Plan, data: Data, fits: Sequence
     tables.write(curves, target / "curves.parquet", _CURVES)
     drawn = replace(
         _row_plots(scorer, splits, tested[RECIPE], curves),
+        maps=maps,
         varied=model_plots.varied(recipe, data),
         attended=model_plots.attended(recipe, data, model.fitted, model.item.point),
         shares=model_plots.shares(recipe, data, splits, model.fitted),
@@ -91,6 +94,10 @@ def _curves(fits: Fits) -> pa.Table:
     return tables.from_rows(rows, _CURVES)
 
 
+def _maps(fits: Fits) -> Sequence[Map]:
+    return [map_ for record in fits.records for map_ in plot_data.loads(dict(record["files"])[MAPS].decode()).maps]
+
+
 def _row_plots(scorer: Scorer, splits: Sequence[Split], runs: Sequence[Run], curves: pa.Table) -> PlotData:
     recipe, data = scorer.plan, scorer.data
     if recipe.task != "classes":
@@ -99,7 +106,7 @@ def _row_plots(scorer: Scorer, splits: Sequence[Split], runs: Sequence[Run], cur
     texts = {row["utterance_id"]: row["text"] or "" for row in utterances.to_pylist()}
     return PlotData(
         row_plots.counts(data, splits),
-        row_plots.maps(data, recipe.recipe.seeds[0]),
+        (),
         row_plots.words(data, texts),
         scoring.roc(runs, scorer.outputs),
         curves.to_pylist(),
