@@ -17,33 +17,30 @@ from bench.runner import OURS, Bench, Pairs, peers_python, speedup
 from bench.side import Inputs, RunSpec
 from tasks.core import paths, tables
 
-N_INTERVIEWS, TARGET, N_CORES = 200, 15.0, 2
+N_INTERVIEWS, TARGET, DVC_TARGET, N_CORES = 200, 15.0, 10.0, 2
 UNDERTONE_RUN = (str(Path(PYTHON).with_name("undertone")), "run")
+DVC_REPRO = (PYTHON, "-m", "dvc", "repro", "--quiet")
 RECIPE = "interviews-source"
-AFTER_CRAWL = (
-    "captions", "polarity", "segments", "audit", "interviews", "corpus@interviews", "extract@interviews-mid-term",
-    f"inputs@{RECIPE}", f"experiment@{RECIPE}", f"page@{RECIPE}", "labels", "report",
-)  # fmt: skip
 _PEER = "plain script: pysrt, VADER, TextBlob, ffmpeg, pyAudioAnalysis, SVC"
 _COLUMNS = ("Id", "URL", "Title", "Audio", "Captions", "Polarity", "Pickle")
 
 
 def measure(bench: Bench) -> list[Measurement]:
-    """Compare `undertone run` and the stages alone with the script; each run starts from the crawled files only."""
+    """Compare `undertone run` and `dvc repro` with the script; each run starts from the crawled files only."""
     ffmpeg()
     n_interviews = bench.size(N_INTERVIEWS, 12)
     whole = crawled_projects.store(bench.folder, n_interviews, progress=bench.progress)
-    with_flow, plain, stages_only = bench.run_in_turn(
+    run, plain, repro = bench.run_in_turn(
         _ours(bench, whole, "run", [UNDERTONE_RUN]),
         RunSpec(
             _PEER, "bench.commands:run", partial(_plain, whole, bench.folder / "weak-path" / "plain"), cores=N_CORES
         ),
-        _ours(bench, whole, "stages", stages(AFTER_CRAWL)),
+        _ours(bench, whole, "repro", [DVC_REPRO]),
     )
     what = f"{n_interviews} interviews, captions to report, cold, {N_CORES} cores"
     return [
-        _row("weak-path", f"{what}: `undertone run`", Pairs(with_flow, plain)),
-        _row("weak-path stages", f"{what}: the stages alone", Pairs(stages_only, plain)),
+        _row("weak-path", f"{what}: `undertone run`", Pairs(run, plain), TARGET),
+        _row("weak-path dvc", f"{what}: `dvc repro`", Pairs(repro, plain), DVC_TARGET),
     ]
 
 
@@ -84,8 +81,8 @@ def _ours(bench: Bench, whole: Path, name: str, steps: Sequence[Sequence[str]]) 
     return RunSpec(OURS, "bench.commands:run", partial(cold_run, whole, folder, all_ids(whole), steps), cores=N_CORES)
 
 
-def _row(name: str, what: str, pairs: Pairs) -> Measurement:
-    return speedup(name, what, pairs, peer=_PEER, target=TARGET, agreement=_agreement(pairs))
+def _row(name: str, what: str, pairs: Pairs, target: float) -> Measurement:
+    return speedup(name, what, pairs, peer=_PEER, target=target, agreement=_agreement(pairs))
 
 
 def _plain(whole: Path, folder: Path) -> Inputs:

@@ -28,6 +28,7 @@ from tasks.fetching import crawl_items
 
 _CODE, _CRAWL = "code", "crawl"
 _NETWORKS = re.compile(r"^\s*(?:import|from) (?:torch|lightning|transformers)\b", re.MULTILINE)
+_SHORT_S = 1.0
 _UNRECORDED_S = 5.0
 """Stages that took less than this together are recorded with the next one; after a kill they only run again."""
 
@@ -149,6 +150,8 @@ def _run(records: _Records, name: str, work: Callable[[str], Tally], force: bool
             kept = "" if os_errors.KEPT in message else "\nFinished items are kept; the next run continues from there"
             raise UndertoneError(f"{name}: {message}{kept}") from error
         finally:
-            memory.release()
+            # collecting garbage takes 0.1 s: short stages leave little of it
+            if time.monotonic() - started > _SHORT_S:
+                memory.release()
         records.add(name, locks.pop_all(), time.monotonic() - started)
     return tally

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from tasks.core import code_version
 from tasks.core.config import Section
@@ -34,6 +35,9 @@ _LOOKED_UP = frozenset(
 """Code that refuses recipes or looks names up: its results are in each item's cache key, and it changes no fit."""
 
 
+_BEFORE_MAPS = 6
+
+
 def fits(recipe: Plan, data: Data, each: Each, *, wanted: Callable[[Fit], bool] = lambda _: True) -> Iterator[Fits]:
     """Yield the fits of the recipe itself, of every baseline that is trained, those on held-out folds, and `MAPS`.
 
@@ -44,17 +48,16 @@ def fits(recipe: Plan, data: Data, each: Each, *, wanted: Callable[[Fit], bool] 
         wanted: whether a fit is needed; all are by default
     """
     stage = f"experiment@{recipe.name}"
-    items = _tuned([item for item in _items(recipe, data) if wanted(item)], recipe, stage, each)
     maps = [item for item in _maps(recipe, data) if wanted(item)]
-    # maps take longer than a fit: begin with them
-    items = [*maps, *items]
+    items, drawn = _tuned([item for item in _items(recipe, data) if wanted(item)], recipe, stage, each, maps)
     work = Work(stage, fitting.fit_one, Section(), FITTED, version=_fitting_version(), reads=_reads(recipe))
     records = [outcome.result().rows.to_pylist()[0] for outcome in each(work, items)]
     variants = [runs.variant_name(item, recipe) for item in items]
-    # the recipe itself comes first, maps last
-    for name in sorted(dict.fromkeys(variants), key=MAPS.__eq__):
+    for name in dict.fromkeys(variants):
         chosen = [number for number, variant in enumerate(variants) if variant == name]
         yield Fits(name, tuple(items[k] for k in chosen), tuple(records[k] for k in chosen))
+    if maps:
+        yield Fits(MAPS, tuple(maps), tuple(drawn))
 
 
 def of_folds(recipe: Plan, data: Data, each: Each) -> Fits:
@@ -68,7 +71,7 @@ def of_folds(recipe: Plan, data: Data, each: Each) -> Fits:
     stage, seed = f"experiment@{recipe.name}", recipe.recipe.seeds[0]
     base = Fit(recipe, data.digest, _model_version(recipe), 0, seed)
     items = [replace(base, fold=fold) for fold in range(len(folds.folds(recipe, data, seed)))]
-    items = [replace(item, keep=True) for item in _tuned(items, recipe, stage, each)]
+    items = [replace(item, keep=True) for item in _tuned(items, recipe, stage, each)[0]]
     work = Work(stage, fitting.fit_one, Section(), FITTED, version=_fitting_version(), reads=_reads(recipe))
     records = [outcome.result().rows.to_pylist()[0] for outcome in each(work, items)]
     return Fits(RECIPE, tuple(items), tuple(records))
@@ -111,37 +114,42 @@ def _maps(recipe: Plan, data: Data) -> list[Fit]:
     return [Fit(recipe, data.digest, "", FINAL, recipe.recipe.seeds[0], variant=MAPS)]
 
 
-def _tuned(items: list[Fit], recipe: Plan, stage: str, each: Each) -> list[Fit]:
-    """Return the fits at the point of the grid that is best inside their own training part.
+def _tuned(
+    items: list[Fit], recipe: Plan, stage: str, each: Each, maps: Sequence[Fit] = ()
+) -> tuple[list[Fit], list[dict[str, Any]]]:
+    """Return the fits at the point of the grid that is best inside their own training part; and the records of maps.
 
     Fits on shuffled labels take the point that was chosen with the real labels. A fit of which a trial met a bug is
     left out: the others are done and cached before the stage fails.
     """
     n_points = len(recipe.points)
-    if n_points == 1:
-        return items
     trials = [
         replace(item, point=point, keep=False)
         for item in items
-        if item.variant != SHUFFLED
+        if item.variant != SHUFFLED and n_points > 1
         for point in range(n_points)
     ]
     version, reads = _fitting_version(), _reads(recipe)
     work = Work(stage, fitting.tune_one, Section(), TUNED, version=version, reads=reads, fails_later=True)
-    outcomes = zip(trials, each(work, trials), strict=True)
-    scores = {trial: outcome.result().rows["score"][0].as_py() for trial, outcome in outcomes if not outcome.bug}
+    # a map takes longer than a trial: it comes early, but after those that are done while worker processes start
+    ordered = [*trials[:_BEFORE_MAPS], *maps, *trials[_BEFORE_MAPS:]]
+    outcomes = zip(ordered, each(work, ordered), strict=True)
+    records = {trial: outcome.result().rows.to_pylist()[0] for trial, outcome in outcomes if not outcome.bug}
+    drawn = [records[item] for item in maps if item in records]
+    if n_points == 1:
+        return items, drawn
 
     def best_point(trial: Fit) -> int:
         # ties go to the first: grids go from simple to complex
-        return max(range(n_points), key=lambda point: (scores[replace(trial, point=point)], -point))
+        return max(range(n_points), key=lambda point: (records[replace(trial, point=point)]["score"], -point))
 
     tuned = []
     for item in items:
         trial = replace(item, keep=False)
         trial = replace(trial, variant=RECIPE, number=0) if item.variant == SHUFFLED else trial
-        if all(replace(trial, point=point) in scores for point in range(n_points)):
+        if all(replace(trial, point=point) in records for point in range(n_points)):
             tuned.append(replace(item, point=best_point(trial)))
-    return tuned
+    return tuned, drawn
 
 
 def _reads(recipe: Plan) -> Callable[[Fit], Sequence[ItemFile]] | None:

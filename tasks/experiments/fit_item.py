@@ -19,7 +19,7 @@ ADAPTED, ADAPTED_HELD_OUT = "adapted", "adapted held-out"
 ADAPTING = frozenset({ADAPTED, ADAPTED_HELD_OUT})
 """Variants whose vectors are adapted to each speaker."""
 MAPS = "maps"
-"""Not a fit but the maps of the rows' features: they take about as long, and are computed at the same time."""
+"""Not a fit but the maps of the rows' features, which take as long as several: they are computed beside the trials."""
 FAMILY = "family|"
 """Beginning of the names of probes with a family of features from other rows."""
 INSIDE_TRAINING = frozenset({HELD_OUT, ADAPTED_HELD_OUT})
@@ -41,7 +41,8 @@ FITTED = pa.schema(
         ("peak_mb", pa.float64()),
     ]
 )
-TUNED = pa.schema([("score", pa.float64())])
+TUNED = pa.schema([("score", pa.float64()), ("maps", pa.string())])
+"""Of a trial, its score; of `MAPS`, the maps as JSON."""
 
 
 @dataclass(frozen=True)

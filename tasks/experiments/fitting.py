@@ -47,8 +47,6 @@ def fit_one(item: Fit, _: Section) -> Result:
     """
     started = time.perf_counter()
     data = experiment_data.load(item.plan)
-    if item.variant == MAPS:
-        return Result(tables.from_rows([_maps(data, item.seed, started)], FITTED))
     split = split_of(item, data)
     labels, weights = _labels(item, data, split)
     inputs = data.inputs.only(item.features) if item.features else data.inputs
@@ -79,34 +77,28 @@ def fit_one(item: Fit, _: Section) -> Result:
         "notes": notes,
         "files": [*fitted.files().items(), *_of_speakers(speakers)] if item.keep else [],
         "probes": probes,
-        **_cost(started),
+        "seconds": time.perf_counter() - started,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     return Result(tables.from_rows([record], FITTED))
 
 
-def _cost(started: float) -> dict[str, float]:
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": time.perf_counter() - started, "peak_mb": peak_mb}
-
-
-def _maps(data: Data, seed: int, started: float) -> dict[str, Any]:
-    content = plot_data.dumps(PlotData({}, row_plots.maps(data, seed), {}, (), ()))
-    return {"n_train": 0, "files": [(MAPS, content.encode())], **_cost(started)}
-
-
 def tune_one(item: Fit, _: Section) -> Result:
-    """Judge one point of the grid inside one fold's training part.
+    """Judge one point of the grid inside one fold's training part; or draw the maps.
 
     Args:
-        item: the fit
+        item: the fit, or `MAPS`
 
     Returns:
-        one row of schema `TUNED`: the higher the better
+        one row of schema `TUNED`: the higher the score the better
 
     Raises:
         NotEnoughData: if the training part cannot be split
     """
     data = experiment_data.load(item.plan)
+    if item.variant == MAPS:
+        drawn = PlotData({}, row_plots.maps(data, item.seed), {}, (), ())
+        return Result(tables.from_rows([{"maps": plot_data.dumps(drawn)}], TUNED))
     split = split_of(item, data)
     tune = item.plan.recipe.tune
     assert tune is not None

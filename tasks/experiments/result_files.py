@@ -95,7 +95,7 @@ def _curves(fits: Fits) -> pa.Table:
 
 
 def _maps(fits: Fits) -> Sequence[Map]:
-    return [map_ for record in fits.records for map_ in plot_data.loads(dict(record["files"])[MAPS].decode()).maps]
+    return [map_ for record in fits.records for map_ in plot_data.loads(record["maps"]).maps]
 
 
 def _row_plots(scorer: Scorer, splits: Sequence[Split], runs: Sequence[Run], curves: pa.Table) -> PlotData:

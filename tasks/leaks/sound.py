@@ -65,12 +65,11 @@ def _candidates(words: _Words, clip: NDArray[np.int32], starts: NDArray[np.int64
     pairs = [np.empty((0, 3), dtype=np.int64)]
     # words that few clips share; all runs of equal length at once, as a matrix
     for length in range(2, pairing.MOST_IN_A_BUCKET + 1):
-        runs = order[edges[:-1][lengths == length][:, None] + np.arange(length)]
-        for i in range(length - 1):
-            for j in range(i + 1, length):
-                left, right = runs[:, i], runs[:, j]
-                apart = clip[left] != clip[right]
-                pairs.append(_lags(left[apart], right[apart], clip, starts))
+        if (of_length := lengths == length).any():
+            runs = order[edges[:-1][of_length][:, None] + np.arange(length)]
+            left, right = (runs[:, side].ravel() for side in np.triu_indices(length, 1))
+            apart = clip[left] != clip[right]
+            pairs.append(_lags(left[apart], right[apart], clip, starts))
     distinct = np.unique(np.concatenate(pairs), axis=0)
     return distinct
 
