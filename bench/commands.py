@@ -48,4 +48,6 @@ def _run_one(command: Sequence[str], folder: str, environment: dict[str, str]) -
 def environment() -> dict[str, str]:
     """Return an environment in which `python` is this interpreter and can import undertone from any folder."""
     path = f"{Path(PYTHON).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1"}
+    # Python keeps compiled modules unless it is told not to, as in containers
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**inherited, "PATH": path, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1"}

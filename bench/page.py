@@ -25,6 +25,7 @@ _METHOD = """## Method
 - Imports and reading settings are not timed, except for whole programs. Before timing, work inside one process is run
   once on a small input; help, stages with nothing to do and ffmpeg are run once in full; work that takes minutes is not
   warmed up. All files were read or written just before, so that no side waits for the disk.
+- Whole programs keep compiled modules (`__pycache__`), as Python does by default.
 - "1 core": the process and its children are bound to one core, and NumPy uses one thread; accordingly for 2 cores.
 - Each case compares the outputs of both sides (column *results*).
 - Peers are installed from [`requirements.lock`](requirements.lock) into a separate environment, `.venv-bench`,
