@@ -216,7 +216,8 @@ def test_what_was_fitted_is_remembered(toy: Toy) -> None:
     more = config.experiments["trial"].model_copy(update={"seeds": [7, 8], "note": "one more seed"})
     config = config.model_copy(update={"experiments": {"trial": more}})
     experiment.run(config, "trial", each=tally.of(each.local(alone)))
-    assert tally.items - tally.done == 9, "the first seed's 4 fits, its 4 shuffled ones and the final one are known"
+    known = "the first seed's 4 fits, its 4 shuffled ones and the final one, and the map"
+    assert tally.items - tally.done == 10, known
 
 
 def test_a_killed_run_goes_on_where_it_was(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
