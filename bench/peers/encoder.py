@@ -64,6 +64,8 @@ def _without_padding(model: Any, features_of: Any, clip: Any) -> Any:
     features = features_of(
         clip - clip.mean(), sampling_rate=_RATE_HZ, padding="do_not_pad", return_tensors="pt"
     ).input_features
+    # undertone takes an even number of frames
+    features = features[..., : features.shape[-1] // 2 * 2]
     states = gelu(model.conv2(gelu(model.conv1(features)))).permute(0, 2, 1)
     states = states + model.embed_positions.weight[: states.shape[1]]
     for layer in model.layers:
