@@ -24,6 +24,8 @@ from tasks.core.outcomes import ItemsFailed
 
 _SOUND = ("pandas", "soundfile", "scipy.fft", "threadpoolctl", f"{PACKAGE}.features.extracting.alongside")
 _IMPORTS = {
+    "captions": (f"{PACKAGE}.stages.captions", "threadpoolctl"),
+    "polarity": (f"{PACKAGE}.stages.polarity", "threadpoolctl"),
     "segments": (f"{PACKAGE}.stages.segments", f"{PACKAGE}.features.sound.utterance_statistics", *_SOUND),
     "corpus": (f"{PACKAGE}.stages.corpus", *_SOUND),
     "extract": (f"{PACKAGE}.stages.extract", f"{PACKAGE}.features.sound.utterance_statistics", *_SOUND),
@@ -180,7 +182,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load(paths.PARAMS)
         several = len(named) > 1
-        modules = PRELOADED if several else _IMPORTS.get(stage.partition("@")[0], ())
+        # those of these stages only: captions and votes alone need no models
+        needed = (_IMPORTS.get(name.partition("@")[0], ()) for name in named)
+        modules = tuple(dict.fromkeys(module for names in needed for module in names))
         if modules and config.runtime.workers != 1 and not (paths.MEMO / stage).exists():
             # all items are new: the modules are imported while this process imports and reads its own
             workers.start_forking((workers.FORKED, *modules))
