@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
+import numpy as np
+import soundfile
 
 from bench.commands import ROOT
 from flows.project import workspace
@@ -39,6 +44,8 @@ _WRITERS = {
     # if both kinds exist, the stage uses the manual captions
     "both": ("manual", "vtt", captions.manual_vtt),
 }
+_SPEED_STEP = 1.05
+_CLOCK = re.compile(r"(\d\d):(\d\d):(\d\d)([.,])(\d\d\d)")
 _LIST_HEADER = "Id,URL,Title,Audio,Captions,Polarity,Pickle\n"
 
 
@@ -112,6 +119,76 @@ def store(
         _write(part, rows)
         part.rename(store_folder)
     return store_folder
+
+
+def enlarged(whole: Path, n_interviews: int, *, progress: Callable[[str], None] | None = None) -> Path:
+    """Return a store with more interviews: those of a store, and slower and faster copies of them in the same split.
+
+    Speech synthesis takes a second per interview, a copy 0.1 s. Copies have other samples, times, digests and features;
+    their texts are the same.
+
+    Args:
+        whole: a store
+        n_interviews: number of interviews; split as in the store
+        progress: called with a message now and then
+    """
+    folder = whole.with_name(f"{whole.name}-as-{n_interviews}")
+    if not folder.is_dir():
+        part = folder.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        workspace.create(part)
+        rows = tables.read(whole / paths.VIDEOS, tables.VIDEOS).to_pylist()
+        (part / paths.MEDIA).mkdir(parents=True)
+        for name in (row[column] for row in rows for column in ("audio", "captions")):
+            os.link(whole / paths.MEDIA / name, part / paths.MEDIA / name)
+        copies = [(rows[number % len(rows)], number // len(rows)) for number in range(len(rows), n_interviews)]
+        with workers.pool(os.cpu_count() or 1) as pool:
+            copied = pool.map(_copy_one, *zip(*copies, strict=True), repeat(whole), repeat(part), chunksize=16)
+            for number, row in enumerate(copied, start=1):
+                rows.append(row)
+                if progress is not None and not number % 100:
+                    progress(f"copying interview {number:,} of {len(copies):,} (only once)")
+        _write(part, rows)
+        part.rename(folder)
+    return folder
+
+
+def _copy_one(row: dict[str, Any], number: int, whole: Path, folder: Path) -> dict[str, Any]:
+    """Write a copy of an interview at another speed; return its row."""
+    speed = _SPEED_STEP ** ((number + 1) // 2 * (1 if number % 2 else -1))
+    video_id = f"{row['video_id']}-copy-{number}"
+    copy = {name: row[name].replace(row["video_id"], video_id, 1) for name in ("audio", "captions")}
+    samples, rate_hz = soundfile.read(whole / paths.MEDIA / row["audio"], dtype="int16")
+    positions = np.arange(int(samples.size / speed)) * speed
+    changed = np.interp(positions, np.arange(samples.size), samples).astype(np.int16)
+    soundfile.write(folder / paths.MEDIA / copy["audio"], changed, rate_hz)
+    text = (whole / paths.MEDIA / row["captions"]).read_text(encoding="utf-8")
+    timed = _CLOCK.sub(lambda clock: _slowed(clock, speed), text)
+    (folder / paths.MEDIA / copy["captions"]).write_text(timed, encoding="utf-8")
+    digests = {name: _digest(folder / paths.MEDIA / copy[name]) for name in copy}
+    key = hashlib.sha256(video_id.encode()).hexdigest()
+    return {
+        **row,
+        **copy,
+        "video_id": video_id,
+        "url": f"{row['url']}-copy-{number}",
+        "source_id": f"{row['source_id']}-copy-{number}",
+        "fetched_as": key,
+        "duration_s": round(changed.size / rate_hz, 3),
+        **{f"{name}_sha256": digest for name, digest in digests.items()},
+    }
+
+
+def _slowed(clock: re.Match[str], speed: float) -> str:
+    hours, minutes, seconds, mark, milliseconds = clock.groups()
+    total_ms = ((int(hours) * 60 + int(minutes)) * 60 + int(seconds)) * 1000 + int(milliseconds)
+    rest_s, rest_ms = divmod(int(total_ms / speed), 1000)
+    return f"{rest_s // 3600:02d}:{rest_s // 60 % 60:02d}:{rest_s % 60:02d}{mark}{rest_ms:03d}"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def project(whole: Path, folder: Path, ids: Iterable[str], **changes: str) -> Path:
