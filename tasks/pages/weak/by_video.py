@@ -39,6 +39,16 @@ def test_videos(scored: Iterable[Mapping[str, Any]], videos: Iterable[Mapping[st
     return tuple(sorted(results, key=lambda video: (video.consensus, video.video_id)))
 
 
+def evenly(videos: Sequence[VideoResult], most: int) -> Sequence[VideoResult]:
+    """Return all videos, or every n-th if there are too many.
+
+    Args:
+        videos: in any order
+        most: number of videos to return at most
+    """
+    return videos if len(videos) <= most else [videos[k * len(videos) // most] for k in range(most)]
+
+
 def _video(video: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> VideoResult:
     return VideoResult(
         video_id=video["video_id"],

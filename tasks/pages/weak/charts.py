@@ -25,7 +25,7 @@ from tasks.pages.common.charts import (
     SpanMark,
 )
 from tasks.pages.common.palette import COLOURS, SYSTEMS
-from tasks.pages.weak.by_video import VideoResult
+from tasks.pages.weak.by_video import VideoResult, evenly
 from tasks.pages.weak.vote_counts import NONE, ScoreHistogram
 
 MOST_VIDEOS = 60
@@ -143,8 +143,7 @@ def by_video(videos: Sequence[VideoResult]) -> Chart | None:
     """
     if not videos:
         return None
-    if len(videos) > MOST_VIDEOS:
-        videos = [videos[k * len(videos) // MOST_VIDEOS] for k in range(MOST_VIDEOS)]
+    videos = evenly(videos, MOST_VIDEOS)
     x = Axis("mean label: −1 negative, 0 neutral, 1 positive", -1, 1, _MEANS)
     places = [(video, common.row_place(row, len(videos))) for row, video in enumerate(videos)]
     spans = [Span(x.place(video.consensus), place, x.place(video.predicted), place) for video, place in places]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tasks.core import tables
+from tasks.core import paths, tables
 from tasks.core.config import Config
 from tasks.corpora.doctor.speech_findings import summary
 from tasks.pages.common import speech_bars, templating
@@ -21,6 +21,8 @@ MOST_BYTES = 990_000
 """Size of a page, unless its text alone is larger: sounds that do not fit are left out."""
 LISTED_REJECTS = 200
 """Rejects listed per stage, so that the page of a crawl of thousands of videos stays small."""
+LISTED_VIDEOS = 200
+"""Rows of the tables of videos, for the same reason."""
 _TEMPLATE, _SCRIPTS = "pages/weak/templates/report.html", ("pages/common/templates/page.js",)
 
 
@@ -80,7 +82,11 @@ def _context(results: RunResults, config: Config) -> dict[str, Any]:
         "histogram": histogram,
         "n_voted": with_score.num_rows,
         "videos": test_videos,
+        "listed_videos": by_video.evenly(test_videos, LISTED_VIDEOS),
+        "most_listed": LISTED_VIDEOS,
         "most_videos": charts.MOST_VIDEOS,
+        "predictions_path": paths.experiment(recipe) / "predictions.parquet",
+        "speakers_path": paths.SPEAKER_VOICES,
         "speakers": speakers,
         "n_persons": speakers_by_video.n_persons(speakers),
         "reject_counts": [entry for stage, table in results.rejects.items() for entry in _by_reason(stage, table)],
