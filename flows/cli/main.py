@@ -146,11 +146,16 @@ def run(
 
     Example: [bold]undertone run polarity segments[/]
     """
-    from flows.runs import in_process
+    from flows.runs import nothing_to_do
 
-    if force and "crawl" in (stages or ()):
-        _forget_failed_interviews()
-    in_process.bring_up_to_date(stages or (), say=typer.echo, force=force, everything=everything)
+    note = nothing_to_do.note_name(stages or (), everything=everything)
+    if force or not (note and nothing_to_do.reported(note, typer.echo)):
+        # imported late, since it takes longer than a run with nothing to do
+        from flows.runs import in_process
+
+        if force and "crawl" in (stages or ()):
+            _forget_failed_interviews()
+        in_process.bring_up_to_date(stages or (), say=typer.echo, force=force, everything=everything)
     if not stages or "report" in stages:
         _show_report()
 

@@ -8,15 +8,20 @@ truncated file. Through `file_system` the files are replaced atomically. `repair
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
 from tasks.core import paths, tables
 
 LOCK_FILE = "dvc.lock"
+_STAGES = "stages"
+_EMPTY = "schema: '2.0'\nstages:\n"
+_RECORD = re.compile(r"^  (?! )", re.MULTILINE)
 _RWLOCK = "rwlock"
 _ATOMIC = (LOCK_FILE, _RWLOCK)
 
@@ -64,22 +69,49 @@ def repair(repo: Any, say: Callable[[str], None]) -> None:
                 )
 
 
-def in_order(repo: Any, path: Path, stages: Sequence[str | None]) -> None:
-    """Sort a dvc.lock into the order in which DVC itself runs the stages; unknown stages come last, as they are.
+def update(path: Path, records: Mapping[str, Any], stages: Sequence[str | None]) -> None:
+    """Write records of stages to a dvc.lock, and sort it into the order in which DVC itself runs the stages.
+
+    Stages outside that order come last, as they are. The text of other records stays as it is: DVC parses and writes
+    all of them, at half a second.
 
     Args:
-        repo: the project as a DVC repo
         path: the dvc.lock
-        stages: its stages in DVC's order
+        records: stage → its record, as DVC makes it
+        stages: the stages of the file in DVC's order
     """
-    from dvc.utils.serialize import modify_yaml, parse_yaml
+    from dvc.utils.serialize import dumps_yaml
 
+    text = path.read_text(encoding="utf-8") if path.is_file() else _EMPTY
+    head, texts = _split(text)
+    for name, record in records.items():
+        texts[name] = _split(dumps_yaml({_STAGES: {name: record}}))[1][name]
     rank = {stage: number for number, stage in enumerate(stages)}
-    recorded = parse_yaml(path.read_text(encoding="utf-8"), str(path)).get("stages", {})
-    wanted = sorted(recorded, key=lambda stage: rank.get(stage, len(rank)))
-    if wanted != list(recorded):
-        with modify_yaml(str(path), fs=repo.fs) as data:
-            data["stages"] = {stage: data["stages"][stage] for stage in wanted}
+    ordered = sorted(texts, key=lambda stage: rank.get(stage, len(rank)))
+    if (updated := head + "".join(texts[stage] for stage in ordered)) != text and texts:
+        tables.write_text(path, updated)
+
+
+def _split(text: str) -> tuple[str, dict[str, str]]:
+    """Return the text of a dvc.lock before its first record, and the text of each record by stage.
+
+    DVC writes block mappings, indented by two spaces: a line with exactly two begins a record.
+    """
+    head, mark, body = text.partition(f"{_STAGES}:\n")
+    if not mark:
+        # without any record it ends with `stages: {}`
+        return re.sub(rf"^{_STAGES}:.*\n", "", text, flags=re.MULTILINE) + f"{_STAGES}:\n", {}
+    starts = [match.start() for match in _RECORD.finditer(body)]
+    blocks = [body[start:end] for start, end in pairwise([*starts, len(body)])]
+    return head + mark + body[: starts[0] if starts else len(body)], {_name(block): block for block in blocks}
+
+
+def _name(block: str) -> str:
+    from dvc.utils.serialize import loads_yaml
+
+    first = block.splitlines()[0].strip()
+    # names that YAML takes for something else are quoted
+    return str(next(iter(loads_yaml(first)))) if first[0] in "'\"?" else first.removesuffix(":")
 
 
 @cache

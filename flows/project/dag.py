@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flows.project import atomic_records, sources, upgrade
+from flows.project.current_note import WatchedFiles
+from flows.project.definitions import Definitions
+from flows.project.file_stamps import Stamps
 from tasks.core import os_errors, paths, workers, yaml_files
 from tasks.core.errors import Busy, InputError, UndertoneError
 
@@ -45,15 +48,12 @@ class Dag:
     def __init__(
         self, root: Path = Path(), *, wait_s: float = 3600.0, waiting: Callable[[str], None] = lambda _: None
     ) -> None:
-        from dvc.repo.reproduce import plan_repro
-
         upgrade.bring_up_to_date(root, waiting)
         _check_files(root)
         self._root, self._wait_s, self._waiting = root, wait_s, waiting
         self._patiently(lambda: atomic_records.repair(self._repo(), waiting))
-        self._view = self._repo()
-        graph = self._graph()
-        self._order = tuple((stage.path, getattr(stage, "name", None)) for stage in plan_repro(graph))
+        self._defined = self._definitions()
+        graph = self._defined.graph
         self._commands = {stage.addressing: str(stage.cmd) for stage in graph}
         self._upstream = {
             stage.addressing: tuple(sorted(before.addressing for before in graph.successors(stage))) for stage in graph
@@ -135,9 +135,7 @@ class Dag:
         return {stage for stage in self.stages() if "crawl" in self.up_to(stage)}
 
     def is_current(self, stage: str) -> bool:
-        """Return whether a stage's inputs, parameters and outputs are those that its last run recorded.
-
-        Records that others write meanwhile are only read once the stage is `held`."""
+        """Return whether a stage's inputs, parameters and outputs are those that its last run recorded."""
         return not self._status(stage)
 
     def absent(self, stage: str) -> tuple[str, ...]:
@@ -163,7 +161,7 @@ class Dag:
 
     def _status(self, stage: str) -> list[Any]:
         """Return DVC's list of changes of a stage, without a source that is not on this machine."""
-        status: list[Any] = self._patiently(lambda: self._view.status(targets=[stage])).get(stage, [])
+        status: list[Any] = self._patiently(lambda: self._locked(lambda definitions: definitions.status(stage)))
         if not self.absent(stage):
             return status
         return [rest for entry in status if (rest := sources.without_deleted(entry, self._sources[stage]))]
@@ -182,19 +180,15 @@ class Dag:
             UndertoneError: if the command failed
         """
         from dvc.exceptions import DvcException
-        from dvc.repo import lock_repo
         from dvc.stage.run import cmd_run
 
-        repo = self._repo()
-
-        def without_outputs() -> Any:
-            (definition,) = repo.stage.collect(stage)
-            with lock_repo(repo):
-                definition.remove_outs()
+        def without_outputs(definitions: Definitions) -> Any:
+            definition = definitions.stage(stage)
+            definition.remove_outs()
             return definition
 
         try:
-            cmd_run(self._patiently(without_outputs))
+            cmd_run(self._patiently(lambda: self._locked(without_outputs)))
         except DvcException as error:
             self._patiently(lambda: _restore_outputs(self._root))
             raise UndertoneError(_message(error)) from error
@@ -207,7 +201,6 @@ class Dag:
             force: run it even if it is current
         """
         self._repo().reproduce([stage], force=force, single_item=True)
-        self._view = self._repo()
 
     @contextmanager
     def held(self, stage: str) -> Iterator[None]:
@@ -220,7 +213,6 @@ class Dag:
             Busy: if others hold it for longer than `wait_s`; the message names them
         """
         lock = self._patiently(lambda: _entered(self._rwlock(stage)))
-        self._view = self._repo()
         try:
             yield
         finally:
@@ -228,23 +220,31 @@ class Dag:
 
     def sort_records(self) -> None:
         """Bring the records that `reproduce` wrote into the order of the DAG."""
-        from dvc.repo import lock_repo
 
-        def sort() -> None:
-            repo = self._repo()
-            with lock_repo(repo):
-                self._sort_records(repo)
+        def sort(definitions: Definitions) -> None:
+            for path in atomic_records.lock_files(self._root):
+                atomic_records.update(path, {}, definitions.names_in(str(path.absolute().with_suffix(".yaml"))))
 
-        self._patiently(sort)
+        self._patiently(lambda: self._locked(sort))
 
-    def commit(self, *stages: str) -> None:
+    def commit(self, *stages: str) -> Stamps:
         """Record stages that have just run: their outputs go to DVC's cache, their hashes to dvc.lock.
 
         Args:
             stages: their names
+
+        Returns:
+            stamps of the files that were written and recorded
         """
-        self._patiently(lambda: self._commit(stages))
-        self._view = self._repo()
+        return self._patiently(lambda: self._locked(lambda definitions: definitions.record(stages)))
+
+    def watched(self, stages: Iterable[str]) -> WatchedFiles:
+        """Return the files on which it depends whether stages are current.
+
+        Args:
+            stages: their names
+        """
+        return self._patiently(self._fresh).watched(stages)
 
     def recorded(self) -> dict[str, Any]:
         """Return the records of all stages by name: inputs, parameters and outputs with their hashes."""
@@ -282,45 +282,41 @@ class Dag:
                 "fix the remote and run `dvc push`"
             ) from error
 
-    def _graph(self) -> Any:
+    def _definitions(self) -> Definitions:
         from dvc.exceptions import DvcException
         from dvc.utils.strictyaml import YAMLValidationError
 
         try:
-            return self._patiently(lambda: self._view.index.graph)
+            return self._patiently(lambda: Definitions(self._repo()))
         except YAMLValidationError as error:
             raise UndertoneError(_invalid(error)) from error
         except DvcException as error:
             raise UndertoneError(f"{error}. Correct the file and run again") from error
 
-    def _commit(self, stages: Iterable[str]) -> None:
+    def _fresh(self) -> Definitions:
+        """Return the stages as they are now defined and recorded."""
+        if not self._defined.are_fresh:
+            self._defined = Definitions(self._repo())
+        return self._defined
+
+    def _locked(self, action: Callable[[Definitions], Result]) -> Result:
+        """Call a function with the stages as they are now defined and recorded, under DVC's lock."""
         from dvc.repo import lock_repo
 
-        repo = self._repo()
-        with lock_repo(repo):
-            # DVC's own commit rewrites dvc.lock for every stage, at half a second each
-            definitions = [definition for stage in stages for definition in repo.stage.collect(stage)]
-            for definition in definitions:
-                definition.save()
-                definition.commit()
-            for file in {definition.dvcfile.path: definition.dvcfile for definition in definitions}.values():
-                of_file = [definition for definition in definitions if definition.dvcfile.path == file.path]
-                file.dump_stages(of_file, update_pipeline=False)
-            self._sort_records(repo)
-
-    def _sort_records(self, repo: Any) -> None:
-        # independent stages end in any order, which must not show in dvc.lock
-        for path in atomic_records.lock_files(Path(repo.root_dir)):
-            names = [name for dvc_file, name in self._order if Path(dvc_file) == path.with_suffix(".yaml")]
-            atomic_records.in_order(repo, path, names)
+        while True:
+            definitions = self._defined
+            with lock_repo(definitions.repo):
+                # the lock belongs to the repo that the stages were read by
+                if self._fresh() is definitions:
+                    return action(definitions)
 
     def _rwlock(self, stage: str) -> Any:
         import sys
 
         from dvc.rwlock import rwlock
 
-        repo = self._repo()
-        (definition,) = repo.stage.collect(stage)
+        definitions = self._fresh()
+        repo, definition = definitions.repo, definitions.stage(stage)
         read, write = ([entry.fs_path for entry in side] for side in (definition.deps, definition.outs))
         # with the same text as in DVC's own commit, which would wait for this process otherwise
         command = " ".join(sys.argv)
@@ -356,7 +352,7 @@ class Dag:
             return "DVC's lock is held by another process"
 
     def _repo(self) -> Any:
-        # a Repo caches dvc.lock: make a new one whenever it may have changed
+        # a Repo caches what it reads
         return _repo(self._root)
 
 

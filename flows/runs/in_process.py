@@ -15,9 +15,9 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from flows.project import upgrade
+from flows.project import current_note, upgrade
 from flows.project.dag import Dag, reproduce
-from flows.runs import checked_recipes, memory
+from flows.runs import checked_recipes, memory, nothing_to_do
 from tasks.__main__ import PRELOADED, command, explain, run
 from tasks.core import code_version, locks, os_errors, paths, progress_log, workers
 from tasks.core.config import Config, load
@@ -62,8 +62,10 @@ def bring_up_to_date(
     if _CRAWL in needed and not paths.VIDEOS.exists():
         # while the code is digested
         workers.start_forking(crawl_items.IMPORTED)
-    with lasting(config.runtime, PRELOADED) as driver, _records(dag) as records:
-        for name in [stage for stage in dag.stages() if stage in needed]:
+    order = [stage for stage in dag.stages() if stage in needed]
+    watch = current_note.FileWatch(dag.watched(order))
+    with lasting(config.runtime, PRELOADED) as driver, _records(dag, watch) as records:
+        for name in order:
             forced = force and name in wanted
             # if its inputs were just written, `_run` and DVC ask once, after locking; asking here too costs time
             if not (forced or records.changed(name)) and dag.is_current(name):
@@ -78,6 +80,8 @@ def bring_up_to_date(
                 records.write()
                 say(f"{name}: in a process of its own")
                 reproduce((name,), force=forced, alone=True)
+    if note := nothing_to_do.note_name(stages, everything=everything):
+        watch.note(note, order)
 
 
 def _runs_here(dag: Dag, name: str, config: Config) -> bool:
@@ -98,8 +102,9 @@ def _runs_here(dag: Dag, name: str, config: Config) -> bool:
 class _Records:
     """Stages that have run and are not recorded yet; they stay locked until they are."""
 
-    def __init__(self, dag: Dag) -> None:
+    def __init__(self, dag: Dag, watch: current_note.FileWatch) -> None:
         self.dag = dag
+        self._watch = watch
         self._ran = set[str]()
         self._pending = list[str]()
         self._locks = ExitStack()
@@ -123,12 +128,12 @@ class _Records:
         pending, self._pending, self._took_s = self._pending, [], 0.0
         with self._locks:
             if pending:
-                self.dag.commit(*pending)
+                self._watch.recorded(self.dag.commit(*pending))
 
 
 @contextmanager
-def _records(dag: Dag) -> Iterator[_Records]:
-    records = _Records(dag)
+def _records(dag: Dag, watch: current_note.FileWatch) -> Iterator[_Records]:
+    records = _Records(dag, watch)
     try:
         yield records
     finally:

@@ -31,6 +31,7 @@ from tasks.core.bugs import BUG
 from tasks.core.config import Runtime, Section
 from tasks.core.errors import AudioError, Rejected, Transient, UndertoneError
 from tasks.core.item_files import ItemFile
+from tasks.core.memo import Index, ItemResults
 from tasks.core.outcomes import ItemsFailed, Outcome
 from tasks.core.results import Reject, Result
 from tasks.core.workers import Pool, WorkerDied
@@ -186,7 +187,7 @@ def lost(work: Work, item: Item, error: WorkerDied) -> Outcome:
     return _bug(work, item, bugs.line(error), str(error))
 
 
-def remembered(work: Work, item: Item) -> Outcome | None:
+def remembered(work: Work, item: Item, index: Index | None = None) -> Outcome | None:
     """Return the outcome of an item whose result is cached and valid, or None.
 
     The result is read only if its validity depends on its content.
@@ -194,9 +195,12 @@ def remembered(work: Work, item: Item) -> Outcome | None:
     Args:
         work: the function with its settings
         item: one item
+        index: the results of the last run
     """
     try:
         place = work.place(item)
+        if index is not None and (kept := index.get(place.stem)) is not None:
+            return Outcome(item.id, place, remembered=True, kept=kept, index=index)
         if not memo.touch(place) or not (work.verify is None or _holds(work, item, place)):
             return None
     except UndertoneError:
@@ -206,7 +210,14 @@ def remembered(work: Work, item: Item) -> Outcome | None:
             raise
         # `do` meets it again, and records it
         return None
-    return Outcome(item.id, place, remembered=True, again=partial(do, work, item))
+    return Outcome(item.id, place, remembered=True, again=partial(do, work, item), index=index)
+
+
+def _index(work: Work) -> Index | None:
+    """Return the index of a work; None if its results are valid only as long as other files exist."""
+    if work.verify is not None or work.host is not None:
+        return None
+    return Index.of(work.stage, work.one.__name__)
 
 
 def complete(work: Work, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
@@ -264,12 +275,50 @@ def collect(outcomes: Iterator[Outcome], schema: pa.Schema) -> Result:
         outcomes: as an `Each` yields them
         schema: of the rows
     """
-    rows, rejects = [schema.empty_table()], list[Reject]()
-    # a column of a thousand small chunks takes several times the memory of one contiguous column
-    while results := [outcome.result() for outcome in islice(outcomes, _RESULTS_AT_ONCE)]:
-        rows.append(pa.concat_tables(result.rows for result in results).combine_chunks())
-        rejects.extend(reject for result in results for reject in result.rejects)
-    return Result(pa.concat_tables(rows), tuple(rejects))
+    results = list(in_order(outcomes))
+    rows = pa.concat_tables([schema.empty_table(), *(result.rows for result in results)])
+    # one chunk, however many results came from the index
+    return Result(rows.combine_chunks(), tuple(reject for result in results for reject in result.rejects))
+
+
+def in_order(outcomes: Iterator[Outcome]) -> Iterator[Result]:
+    """Yield the results of outcomes in order, many as one; then write the index.
+
+    Args:
+        outcomes: of all items of a work, as an `Each` yields them
+    """
+    index: Index | None = None
+    adjacent = _adjacent(outcomes)
+    while some := list(islice(adjacent, _RESULTS_AT_ONCE)):
+        results = [result for result, _ in some]
+        # a column of a thousand small chunks takes several times the memory of one contiguous column
+        rows = pa.concat_tables(result.rows for result in results).combine_chunks()
+        together = Result(rows, tuple(reject for result in results for reject in result.rejects))
+        index = some[0][1]
+        if index is not None:
+            index.add_results(together)
+        yield together
+    if index is not None:
+        index.write()
+
+
+def _adjacent(outcomes: Iterator[Outcome]) -> Iterator[tuple[Result, Index | None]]:
+    """Yield the results of outcomes with their index, those of adjacent items of the index as one."""
+    waiting: ItemResults | None = None
+    index: Index | None = None
+    for outcome in outcomes:
+        index, kept = outcome.index, outcome.kept
+        joined = waiting.joined(kept) if waiting is not None else None
+        if waiting is not None and joined is None:
+            yield waiting.result(), index
+        waiting = joined or kept
+        result = outcome.result()
+        if index is not None:
+            index.add(outcome.memo.stem, result.rows.num_rows, len(result.rejects))
+        if kept is None:
+            yield result, index
+    if waiting is not None:
+        yield waiting.result(), index
 
 
 def write_rejects(stage: str, rejects: Sequence[Reject]) -> None:
@@ -445,7 +494,8 @@ class _Pools:
 
 def _mapped(work: Work, items: Sequence[Item], runtime: Runtime, pools: _Pools) -> Iterator[Outcome]:
     work = replace(work, per_host=runtime.per_host)
-    cached = [remembered(work, item) for item in items]
+    index = _index(work)
+    cached = [remembered(work, item, index) for item in items]
     new = [item for item, outcome in zip(items, cached, strict=True) if outcome is None]
     if pools.early and pools.computing.n_workers > 1 and len(new) >= _MANY_ITEMS:
         pools.computing.prepare(pools.modules)
@@ -455,7 +505,8 @@ def _mapped(work: Work, items: Sequence[Item], runtime: Runtime, pools: _Pools) 
         done = _done(work, new, pools)
     if work.host is None:
         pools.end_fetching()
-    return complete(work, _shown((outcome or next(done) for outcome in cached), work.stage, len(items), runtime))
+    outcomes = (outcome or replace(next(done), index=index) for outcome in cached)
+    return complete(work, _shown(outcomes, work.stage, len(items), runtime))
 
 
 def _n_fetches(work: Work, items: Sequence[Item], runtime: Runtime) -> int:

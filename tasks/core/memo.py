@@ -2,6 +2,9 @@
 
 An entry is a SHA-256 digest followed by an Arrow table. It is written atomically, verified when it is read, and can be
 deleted at any time: a missing result is computed again. Its modification time is the time of last use.
+
+An index (`.undertone/memo/<stage>/index/`) holds the results of a stage's last run together, so that the next run reads
+one file instead of thousands. It is verified and replaced like an entry; without it, entries are read.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,16 +30,24 @@ _DIGEST_BYTES = 32
 _SUFFIX = ".arrow"
 _TOUCH_S = 3600.0
 _SMALL_BYTES = 1 << 16
+_INDEX, _INDEX_SUFFIX = "index", ".index"
+MAX_INDEX_BYTES = 64 << 20
+"""Results that are larger together get no index: they are read one by one, in bounded memory."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One cached result; `used` is the time of last use, in seconds since the epoch."""
+    """One cached result, or an index; `used` is the time of last use, in seconds since the epoch."""
 
     path: Path
     stage: str
     n_bytes: int
     used: float
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it is an index."""
+        return self.path.suffix == _INDEX_SUFFIX
 
 
 @dataclass(frozen=True)
@@ -66,12 +78,16 @@ def remember(memo: Path, result: Result) -> None:
         memo: path of the entry
         result: what to store
     """
+    _write(memo, result, {})
+
+
+def _write(memo: Path, result: Result, notes: dict[bytes, bytes]) -> None:
     note = json.dumps([[r.id, r.reason, r.detail] for r in result.rejects])
-    metadata = {**(result.rows.schema.metadata or {}), b"rejects": note.encode()}
+    metadata = {**(result.rows.schema.metadata or {}), b"rejects": note.encode(), **notes}
     sink = pa.BufferOutputStream()
     table = result.rows.replace_schema_metadata(metadata)
-    # sound is compressed already; for small tables decompression takes longer than reading
-    packed = table.nbytes > _SMALL_BYTES and not any(map(_is_bytes, table.schema.types))
+    # sound is compressed already; for small tables and for an index, decompression takes longer than reading
+    packed = table.nbytes > _SMALL_BYTES and not any(map(_is_bytes, table.schema.types)) and not notes
     packing = "zstd" if packed else None
     with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=packing)) as writer:
         writer.write_table(table)
@@ -94,6 +110,118 @@ def recall(memo: Path) -> Result | None:
     return Result(table.replace_schema_metadata(kept or None), rejects)
 
 
+@dataclass(frozen=True)
+class ItemResults:
+    """Results of adjacent items of an index, as one: rows `start` to `end` of its table.
+
+    Args:
+        table: of the index
+        start: number of the first row
+        end: number of the last row, plus one
+        rejects: of the items
+    """
+
+    table: pa.Table
+    start: int
+    end: int
+    rejects: tuple[Reject, ...]
+
+    @property
+    def n_rows(self) -> int:
+        """The number of rows."""
+        return self.end - self.start
+
+    def result(self) -> Result:
+        """Return the rows and rejects."""
+        return Result(self.table.slice(self.start, self.n_rows), self.rejects)
+
+    def joined(self, after: ItemResults | None) -> ItemResults | None:
+        """Return these results and those after them as one; None unless they follow in the same index."""
+        if after is None or after.table is not self.table or after.start != self.end:
+            return None
+        return ItemResults(self.table, self.start, after.end, self.rejects + after.rejects)
+
+
+class Index:
+    """The results of a work's last run, by key.
+
+    Args:
+        path: of its file
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._results = _read_index(path)
+        self._items = list[tuple[str, int, int]]()
+        self._parts = list[Result]()
+        self._n_bytes = 0
+
+    @classmethod
+    def of(cls, stage: str, work: str) -> Index:
+        """Return the index of a stage's work.
+
+        Args:
+            stage: its name
+            work: name of the function that is mapped
+        """
+        return cls(paths.MEMO / stage / _INDEX / f"{work}{_INDEX_SUFFIX}")
+
+    def get(self, key: str) -> ItemResults | None:
+        """Return the results of an item, or None if they are not in the index.
+
+        Args:
+            key: of the item
+        """
+        return self._results.get(key)
+
+    def add(self, key: str, n_rows: int, n_rejects: int) -> None:
+        """Add an item, in the order of the items, for `write`.
+
+        Args:
+            key: of the item; a result for this run only has another name, which no item has
+            n_rows: the number of its rows
+            n_rejects: the number of its rejects
+        """
+        self._items.append((key, n_rows, n_rejects))
+
+    def add_results(self, results: Result) -> None:
+        """Add the rows and rejects of items that were added.
+
+        Args:
+            results: those of several items
+        """
+        self._n_bytes += results.rows.nbytes
+        if self._n_bytes > MAX_INDEX_BYTES:
+            self._parts.clear()
+        else:
+            self._parts.append(results)
+
+    def write(self) -> None:
+        """Replace the index by what was added, if that is not what it has."""
+        if [key for key, _, _ in self._items] == list(self._results):
+            return
+        if self._n_bytes > MAX_INDEX_BYTES or not self._items:
+            self._path.unlink(missing_ok=True)
+            return
+        rows = pa.concat_tables([part.rows for part in self._parts]).combine_chunks()
+        rejects = tuple(reject for part in self._parts for reject in part.rejects)
+        _write(self._path, Result(rows, rejects), {b"items": json.dumps(self._items).encode()})
+
+
+def _read_index(path: Path) -> dict[str, ItemResults]:
+    whole = recall(path) if touch(path) else None
+    if whole is None:
+        return {}
+    metadata = whole.rows.schema.metadata or {}
+    table = whole.rows.replace_schema_metadata({k: v for k, v in metadata.items() if k != b"items"} or None)
+    results, row, reject = dict[str, ItemResults](), 0, 0
+    for key, n_rows, n_rejects in json.loads(metadata[b"items"]):
+        rejects = whole.rejects[reject : reject + n_rejects]
+        results[key] = ItemResults(table, row, row + n_rows, rejects)
+        row, reject = row + n_rows, reject + n_rejects
+    return results
+
+
 def touch(memo: Path) -> bool:
     """Return whether an entry exists; update its time of last use, to the hour.
 
@@ -111,8 +239,8 @@ def touch(memo: Path) -> bool:
 
 
 def entries() -> Iterator[Entry]:
-    """Yield all entries, in no particular order."""
-    for path in paths.MEMO.glob(f"*/*/*{_SUFFIX}"):
+    """Yield all entries and indexes, in no particular order."""
+    for path in chain(paths.MEMO.glob(f"*/*/*{_SUFFIX}"), paths.MEMO.glob(f"*/{_INDEX}/*{_INDEX_SUFFIX}")):
         with suppress(FileNotFoundError):
             stats = path.stat()
             yield Entry(path, path.relative_to(paths.MEMO).parts[0], stats.st_size, stats.st_mtime)
@@ -126,7 +254,7 @@ def usage() -> list[Usage]:
     return [
         Usage(
             stage,
-            len(group),
+            sum(not entry.is_index for entry in group),
             sum(entry.n_bytes for entry in group),
             min(entry.used for entry in group),
             max(entry.used for entry in group),
@@ -156,7 +284,7 @@ def clean(
     for entry in candidates:
         if freed < excess or (max_age_s is not None and now - entry.used > max_age_s):
             entry.path.unlink(missing_ok=True)
-            n_freed, freed = n_freed + 1, freed + entry.n_bytes
+            n_freed, freed = n_freed + (not entry.is_index), freed + entry.n_bytes
     return n_freed, freed
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tasks.core import memo
 from tasks.core.errors import UndertoneError
+from tasks.core.memo import Index, ItemResults
 from tasks.core.results import Reject, Result
 
 SHOWN = 10
@@ -54,6 +55,8 @@ class Outcome:
         passing: whether the item was rejected for a transient reason, so that another attempt may succeed
         bug: the exception, as one line, that the item met because of a bug in our code; empty if it met none
         again: repeats the item, in case its cached result, which has not been read yet, is damaged
+        kept: its result, if the index of the last run has it
+        index: of the work, to which its result is added
     """
 
     item: str
@@ -62,6 +65,8 @@ class Outcome:
     passing: bool = False
     bug: str = ""
     again: Callable[[], Outcome] | None = field(default=None, compare=False, repr=False)
+    kept: ItemResults | None = field(default=None, compare=False, repr=False)
+    index: Index | None = field(default=None, compare=False, repr=False)
 
     def result(self) -> Result:
         """Read the result from the cache; compute a damaged one again.
@@ -70,6 +75,8 @@ class Outcome:
             ItemsFailed: if the item meets a bug when it is computed again
             UndertoneError: if there is no result
         """
+        if self.kept is not None:
+            return self.kept.result()
         result = memo.recall(self.memo)
         if result is None and self.again is not None:
             repeated = self.again()

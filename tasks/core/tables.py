@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import os
+import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,36 @@ from tasks.core.errors import TableError
 
 if TYPE_CHECKING:
     import pandera.pandas as pandera
+
+
+class _NoPandas:
+    """Import hook of one thread, for which there is no pandas."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Refuse pandas, and leave other modules to the other hooks."""
+        if name == "pandas" and threading.get_ident() == self._thread:
+            raise ImportError(name)
+
+
+def _without_pandas() -> None:
+    """Make Arrow's first array, here, without pandas: it imports pandas for that, and needs it for data frames only.
+
+    Arrow does not try again for arrays. It still imports pandas where a data frame is asked for or given.
+    """
+    if "pandas" not in sys.modules:
+        hook = _NoPandas()
+        sys.meta_path.insert(0, hook)
+        try:
+            pa.array([0])
+        finally:
+            sys.meta_path.remove(hook)
+
+
+# the import takes 0.2 s, in every process
+_without_pandas()
 
 SENTIMENTS = ("negative", "neutral", "positive")
 SPLITS = ("train", "test")

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from tasks.core import bugs, distribution, paths, tables
 from tasks.core.config import Config
-from tasks.core.each import Each
+from tasks.core.each import Each, in_order
 from tasks.core.errors import InputError
 from tasks.core.outcomes import Outcome
 from tasks.core.results import Reject
@@ -88,8 +88,7 @@ def _sheet(name: str, config: Config, settings: Any) -> Iterator[contact_sheet.S
 
 
 def _rows(outcomes: Iterator[Outcome], rejects: list[Reject]) -> Iterator[pa.Table]:
-    for outcome in outcomes:
-        result = outcome.result()
+    for result in in_order(outcomes):
         rejects.extend(result.rejects)
         yield result.rows
 

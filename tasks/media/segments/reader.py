@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,9 +81,26 @@ def shard(path: Path, columns: list[str]) -> pa.Table:
 
 
 def ids() -> pa.Array:
-    """Return the ids of all segments, sorted."""
-    shards = [shard(path, ["utterance_id"])["utterance_id"] for path in sorted(paths.SHARDS.glob("*.parquet"))]
-    return pa.array(sorted(name for column in shards for name in column.to_pylist()), pa.string())
+    """Return the ids of all segments, sorted.
+
+    Pages of ids are verified by their own checksums, and their number by the index. The digest of a whole shard covers
+    its sound, which is not read here.
+
+    Raises:
+        TableError: if a shard or the index is missing or damaged, or they differ
+    """
+    numbers = tables.read(paths.SEGMENT_INDEX, tables.SEGMENT_INDEX).select(["shard", "n_segments"]).to_pylist()
+    expected = Counter[str]()
+    for row in numbers:
+        expected[row["shard"]] += row["n_segments"]
+    names = list[str]()
+    for path in sorted(paths.SHARDS.glob("*.parquet")):
+        with artifacts.parquet(path, whole=False) as file:
+            of_shard = file.read(["utterance_id"])["utterance_id"].to_pylist()
+        if len(of_shard) != expected[path.name]:
+            raise artifacts.damaged(path, f"{len(of_shard)} segments; the index has {expected[path.name]}")
+        names += of_shard
+    return pa.array(sorted(names), pa.string())
 
 
 def sounds() -> pa.Table:

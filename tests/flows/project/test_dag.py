@@ -145,7 +145,7 @@ def test_errors_are_explained(small: Path, tmp_path: Path, monkeypatch: pytest.M
 def test_a_stages_command_is_known_without_asking_dvc(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """DVC must not be called outside the lock: it is not safe for threads, and flows ask from many."""
     dag = Dag()
-    monkeypatch.setattr(dag, "_view", None)
+    monkeypatch.setattr(dag, "_defined", None)
     monkeypatch.setattr(dag, "_repo", None)
     assert all(dag.command(stage) for stage in dag.stages())
 

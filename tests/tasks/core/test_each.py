@@ -218,6 +218,7 @@ def test_a_bug_in_repeating_a_damaged_item_is_no_reject(project: Path, settings:
     (entry,) = paths.MEMO.rglob("*.arrow")
     Path("broken").touch()
     entry.write_bytes(b"damaged")
+    next(paths.MEMO.rglob("*.index")).unlink()
     with pytest.raises(ItemsFailed, match=r"^a: KeyError: 'x'"):
         run([Word("a", "mend")], replace(work(), one=broken_one), settings=settings)
 
@@ -261,13 +262,63 @@ def test_a_mistake_of_the_users_names_the_item(project: Path, settings: Config) 
 
 def test_a_damaged_entry_is_computed_again(project: Path, settings: Config) -> None:
     first = run([Word("a", "one")], settings=settings)
-    (entry,) = paths.MEMO.rglob("*.arrow")
-    content = bytearray(entry.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    entry.write_bytes(content)
+    (entry,), (index,) = paths.MEMO.rglob("*.arrow"), paths.MEMO.rglob("*.index")
     calls()
+    damage(entry)
+    # the index has the result
+    assert run([Word("a", "one")], settings=settings).rows.equals(first.rows)
+    assert calls() == []
+    damage(index)
     assert run([Word("a", "one")], settings=settings).rows.equals(first.rows)
     assert calls() == ["a"]
+    # both are whole again
+    assert memo.damaged() == []
+    assert len(list(memo.entries())) == 2
+
+
+def damage(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+
+
+def test_the_index_holds_the_results_of_the_last_run_and_no_others(project: Path, settings: Config) -> None:
+    words = [Word(letter, letter * 3) for letter in "abcdefg"]
+    first = run(words, settings=settings)
+    for entry in paths.MEMO.rglob("*.arrow"):
+        entry.unlink()
+    calls()
+    # others before, between and after, another order, fewer
+    more = [Word("0", "new"), *words[:3], Word("cc", "new"), *words[3:], Word("z", "new")]
+    assert run(more, settings=settings).rows["id"].to_pylist() == ["0", "a", "b", "c", "cc", "d", "e", "f", "g", "z"]
+    assert calls() == ["0", "cc", "z"]
+    swapped = run(words[::-1], settings=settings)
+    assert swapped.rows["id"].to_pylist() == list("gfedcba")
+    assert [reject.id for reject in swapped.rejects] == [f"{letter}/x" for letter in "gfedcba"]
+    again = run(words, settings=settings)
+    assert again.rows.equals(first.rows)
+    assert again.rejects == first.rejects
+    assert calls() == []
+    # entries have what the last run did not need
+    assert run(more, settings=settings).rows.num_rows == 10
+    assert calls() == []
+
+
+def test_results_for_this_run_only_are_not_in_the_index(project: Path, settings: Config) -> None:
+    words = [Word("a", "one"), Word("b", "busy"), Word("c", "seven")]
+    for _ in range(3):
+        assert [reject.id for reject in run(words, settings=settings).rejects] == ["a/x", "b", "c/x"]
+        assert "b" in calls()
+
+
+def test_large_results_have_no_index(project: Path, settings: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [Word(f"{number}", "x") for number in range(200)]
+    first = run(words, settings=settings)
+    assert list(paths.MEMO.rglob("*.index"))
+    monkeypatch.setattr(memo, "MAX_INDEX_BYTES", 1_000)
+    run(words[1:], settings=settings)
+    assert not list(paths.MEMO.rglob("*.index"))
+    assert run(words, settings=settings).rows.equals(first.rows)
 
 
 def test_processes_give_the_same_rows_in_the_same_order(project: Path, settings: Config) -> None:
@@ -314,6 +365,13 @@ def test_what_is_remembered_is_read_by_whoever_asks_for_it_and_once(
     monkeypatch.setattr(memo, "recall", lambda place: (read.append(place), recall(place))[1])
     outcomes = list(each.local(settings.runtime)(work(), words))
     assert all(outcome.remembered for outcome in outcomes)
+    (index,) = paths.MEMO.rglob("*.index")
+    assert read == [index]
+    assert [outcome.result().rows["id"][0].as_py() for outcome in outcomes] == ["a", "b", "c"]
+    assert read == [index]
+    index.unlink()
+    read.clear()
+    outcomes = list(each.local(settings.runtime)(work(), words))
     assert read == []
     assert [outcome.result().rows["id"][0].as_py() for outcome in outcomes] == ["a", "b", "c"]
     assert read == [outcome.memo for outcome in outcomes]
