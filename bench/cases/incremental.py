@@ -24,7 +24,7 @@ _STEPS = [[PYTHON, "-m", "tasks", *STAGES]]
 
 
 def measure(bench: Bench) -> list[Measurement]:
-    """Run the stages up to features and votes, add interviews, and run the stages again; then run with nothing to do."""
+    """Run the stages up to features and votes, add interviews, run the stages again, and run with nothing to do."""
     before, more = bench.size(N_BEFORE, 20), bench.size(N_MORE, 2)
     whole, ids = stored(bench)
     folder = bench.folder / "incremental"
