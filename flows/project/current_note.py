@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -50,7 +51,8 @@ class FileWatch:
 
     def __init__(self, files: WatchedFiles) -> None:
         self._files = files
-        self._expected = files.stamps()
+        self._before = files.stamps()
+        self._recorded = Stamps()
 
     def recorded(self, written: Mapping[str, file_stamps.Stamp]) -> None:
         """Take in files that this run has written and recorded.
@@ -58,7 +60,7 @@ class FileWatch:
         Args:
             written: path → stamp at that time
         """
-        self._expected |= written
+        self._recorded |= written
 
     def note(self, name: str, stages: Iterable[str]) -> bool:
         """Write a note unless a file has changed that the run did not record; return whether it was written.
@@ -70,12 +72,24 @@ class FileWatch:
         from tasks.core import tables
 
         now, path = self._files.stamps(), _path(name)
-        if any(self._expected.get(file) != taken for file, taken in now.items()) or self._expected.keys() - now.keys():
+        if not self._explains(now):
             path.unlink(missing_ok=True)
             return False
         note = {"stages": list(stages), "files": asdict(self._files), "stamps": _digest(now)}
         tables.write_text(path, json.dumps({"note": note, "sha256": _sha256(note)}))
         return True
+
+    def _explains(self, now: Stamps) -> bool:
+        """Return whether all files are as they were before the run, or as the run recorded them."""
+        expected = self._before | self._recorded
+        # a stage that was recorded may have removed files from its folders, and made others that were not there
+        rewritten = {os.path.dirname(name) for name in self._recorded}  # noqa: PTH120
+        gone = {name for name, taken in self._before.items() if taken is not None} - now.keys()
+        return (
+            all(expected.get(name) == taken for name, taken in now.items())
+            and self._recorded.keys() <= now.keys()
+            and all(os.path.dirname(name) in rewritten for name in gone)  # noqa: PTH120
+        )
 
 
 def unchanged(name: str) -> tuple[str, ...]:

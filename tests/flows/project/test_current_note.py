@@ -84,3 +84,16 @@ def test_files_that_the_run_recorded_may_change_before_and_not_after(files: Watc
     watch.recorded({"out": files.stamps()["out"]})
     Path("out").write_text("edited")
     assert not watch.note("all", ["captions"])
+
+
+def test_a_stage_may_make_a_folder_and_replace_the_files_in_it(files: WatchedFiles) -> None:
+    for name in ("first", "second"):
+        watch = FileWatch(files)
+        Path("out").mkdir(exist_ok=True)
+        for path in Path("out").iterdir():
+            path.unlink()
+        Path("out", name).write_text("made")
+        watch.recorded({f"out/{name}": files.stamps()[f"out/{name}"]})
+        assert watch.note("all", ["captions"])
+    Path("out", "second").unlink()
+    assert not watch.note("all", ["captions"])
