@@ -30,7 +30,7 @@ from tasks.core.sound_files import RATE_HZ
 from tasks.labelling.votes import eligibility
 from tasks.media.fingerprint import copy_detection_columns
 from tasks.media.segments import hugging_face, shard_records
-from tasks.media.segments.cutting import CutSegment, SegmentSpan, VideoSpans, cuts
+from tasks.media.segments.cutting import CutSegment, SegmentSpan, VideoSpans, cuts, later_stages
 from tasks.media.segments.shard_records import ShardRecord
 from tasks.media.voices import speaker_tables
 
@@ -106,7 +106,7 @@ def shard_of(video_id: str, n_shards: int) -> str:
 
 
 def _eligible_videos(config: Config) -> Iterator[VideoSpans]:
-    alongside = _later_stages(config)
+    alongside = later_stages(config)
     videos = {row["video_id"]: row for row in tables.read(paths.VIDEOS, tables.VIDEOS).to_pylist()}
     utterances = tables.read(pipeline_file.utterance_table(), tables.UTTERANCES).sort_by("utterance_id")
     left_out = eligibility.left_out(speaker_tables.with_speakers(utterances, config.speakers), config.eligibility)
@@ -115,13 +115,6 @@ def _eligible_videos(config: Config) -> Iterator[VideoSpans]:
     for video_id, members in groupby(rows, key=lambda row: row["group"]):
         spans = tuple(SegmentSpan(row["utterance_id"], row["start_s"], row["end_s"]) for row in members)
         yield VideoSpans(video_id, videos[video_id]["audio"], videos[video_id]["audio_sha256"], spans, alongside)
-
-
-def _later_stages(config: Config) -> str:
-    """Return the corpora and feature sets of the interviews, as JSON: they are computed of the same samples."""
-    corpora = sorted(name for name, entry in config.corpora.items() if entry.is_interviews)
-    features = {name: entry.model_dump() for name, entry in config.features.items() if entry.corpus in corpora}
-    return json.dumps({"corpora": corpora, "features": features}, sort_keys=True)
 
 
 def _write_shard(name: str, outcomes: Sequence[Outcome]) -> ShardRecord:

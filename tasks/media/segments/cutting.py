@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.core import paths, sound_files
+from tasks.core.config import Config
 from tasks.core.item_files import ItemFile
 from tasks.core.results import Reject
 
@@ -65,6 +66,17 @@ class VideoSpans:
     def reads(self) -> tuple[ItemFile, ...]:
         """Return the file that is cut."""
         return (ItemFile(paths.MEDIA / self.audio, self.audio_sha256),)
+
+
+def later_stages(config: Config) -> str:
+    """Return the corpora and feature sets of the interviews, as JSON: they are computed of the same samples.
+
+    Args:
+        config: all settings
+    """
+    corpora = sorted(name for name, entry in config.corpora.items() if entry.is_interviews)
+    features = {name: entry.model_dump() for name, entry in config.features.items() if entry.corpus in corpora}
+    return json.dumps({"corpora": corpora, "features": features}, sort_keys=True)
 
 
 def cuts(item: VideoSpans, backend: Backend = "stream") -> Iterator[CutSegment | Reject]:

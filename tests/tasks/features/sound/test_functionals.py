@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -157,7 +158,7 @@ def test_another_process_with_other_threads_gives_the_same_bytes() -> None:
         done = subprocess.run(
             [sys.executable, "-c", code],
             input=speechlike().tobytes(),
-            env={"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
+            env={**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
             capture_output=True,
             check=True,
         )
