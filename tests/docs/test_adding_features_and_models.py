@@ -27,7 +27,7 @@ def test_extractor_and_model_are_less_than_60_lines() -> None:
     assert 0 < sum(bool(line.strip()) for line in lines) < 60
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_page_works_as_it_stands(tmp_path: Path) -> None:
     house = tmp_path / "house"
     shutil.copytree(ROOT / "tasks", house / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
