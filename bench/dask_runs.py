@@ -50,7 +50,7 @@ def on_dask(folder: str, n_workers: int) -> Prepared:
 def _on_dask(project: Path, n_workers: int) -> float:
     with tempfile.TemporaryDirectory(prefix="bench-dask-") as name, ExitStack() as stack:
         folder = Path(name)
-        port, address = _free_port(), f"tcp://127.0.0.1:{_free_port()}"
+        port, address = free_port(), f"tcp://127.0.0.1:{free_port()}"
         env = {
             **environment(),
             "PREFECT_HOME": str(folder / "prefect"),
@@ -81,7 +81,7 @@ def _on_cluster(project: Path, folder: Path, address: str, n_workers: int, env: 
             alone = ("--host", host, "--nthreads", "1", "--no-dashboard", "--no-nanny")
             own = {**env, "HOME": str(home), "PREFECT_HOME": str(home)}
             stack.enter_context(_running("-m", "dask", "worker", address, *alone, folder=home, env=own))
-        _await_port(int(port))
+        await_port(int(port))
         _run([sys.executable, "-c", _FLOW.format(address)], project, env)
 
 
@@ -139,21 +139,30 @@ def _summary(folder: str) -> Any:
     return summary
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _await_port(port: int) -> None:
+def await_port(port: int) -> None:
+    """Wait until something listens on a port of this machine.
+
+    Args:
+        port: its number
+
+    Raises:
+        CommandFailed: if nothing does within two minutes
+    """
     until = time.monotonic() + _WAIT_S
     while time.monotonic() < until:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.1)
-    raise CommandFailed(f"no Dask scheduler listens on port {port}")
+    raise CommandFailed(f"nothing listens on port {port}")
 
 
 def _await_health(url: str) -> None:

@@ -7,8 +7,8 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
+from contextlib import chdir
 from functools import cache
 from pathlib import Path
 from statistics import mean
@@ -79,7 +79,7 @@ def do_assigned(assignment: Assignment, work: Work, items: Sequence[Item]) -> De
     """
     demand_same_code(assignment.code)
     store, folder = _store(assignment.store), _folder()
-    with _ONE_BATCH, _inside(folder.root), paths.copied(assignment.project, folder.root):
+    with _ONE_BATCH, chdir(folder.root), paths.copied(assignment.project, folder.root):
         # only the entries of this batch: the run's cache is the other machine's
         shutil.rmtree(paths.MEMO, ignore_errors=True)
         outcomes, times_s = list[Outcome](), list[float]()
@@ -137,13 +137,3 @@ def _folder() -> WorkerFolder:
 
 def _profiling(worker: Any) -> list[Any]:
     return [callback for name, callback in worker.periodic_callbacks.items() if name.startswith("profile")]
-
-
-@contextmanager
-def _inside(folder: Path) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)

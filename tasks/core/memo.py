@@ -37,7 +37,7 @@ MAX_INDEX_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Entry:
-    """One cached result, or an index; `used` is the time of last use, in seconds since the epoch."""
+    """A cached result, or an index; `used` is the time of last use, in seconds since the epoch."""
 
     path: Path
     stage: str

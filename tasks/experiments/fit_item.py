@@ -42,7 +42,7 @@ FITTED = pa.schema(
     ]
 )
 TUNED = pa.schema([("score", pa.float64()), ("maps", pa.string())])
-"""Of a trial, its score; of `MAPS`, the maps as JSON."""
+"""The score of a trial, or the maps of `MAPS` as JSON."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from tasks.experiments.plot_data import Map
 MAX_POINTS = 1_000
 """More points take longer than all other plots and fits of a recipe of interviews together, and hide each other."""
 _ANGLE = 0.8
-"""Of Barnes and Hut's approximation: results are hardly sensitive to it up to 0.8 (scikit-learn's documentation)."""
+"""The angle of Barnes and Hut's approximation: up to 0.8, results hardly change (scikit-learn's documentation)."""
 _COMPONENTS = 50
 _PERPLEXITY = 50.0
 """50 components and perplexity 50, as in the system `meld-text-audio`."""

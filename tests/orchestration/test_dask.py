@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.dask_runs import await_port, free_port
 from tasks.core.config import Config
 from tasks.simulate.sample import sample
 from tests.orchestration import harness
@@ -65,13 +65,13 @@ def cluster(project: Path, environment: dict[str, str], n_workers: int) -> Itera
     """Start a scheduler and workers."""
     if subprocess.run((*HIDING, str(project), "true"), check=False, capture_output=True).returncode:
         pytest.skip("hiding the project folder from workers needs root (unshare -m)")
-    port = _free_port()
+    port = free_port()
     scheduler = (*DASK, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
     with ExitStack() as stack:
         folder = project.parent / "scheduler"
         folder.mkdir()
         stack.enter_context(harness.running(scheduler, folder, **environment))
-        _await_port(port)
+        await_port(port)
         started = DaskCluster(f"tcp://127.0.0.1:{port}", project, environment, stack)
         for _ in range(n_workers):
             started.start_worker()
@@ -83,11 +83,11 @@ def bucket(folder: Path) -> Iterator[dict[str, str]]:
     """Start a server of S3 on loopback with a bucket; yield the environment of its clients."""
     pytest.importorskip("moto.server", reason="moto[server] is not installed")
     s3fs = pytest.importorskip("s3fs", reason="the extra `remotes` is not installed")
-    port, folder = _free_port(), folder / "s3"
+    port, folder = free_port(), folder / "s3"
     folder.mkdir()
     endpoint = f"http://127.0.0.1:{port}"
     with harness.running((sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)), folder, **KEYS):
-        _await_port(port)
+        await_port(port)
         files = s3fs.S3FileSystem(
             key=KEYS["AWS_ACCESS_KEY_ID"], secret=KEYS["AWS_SECRET_ACCESS_KEY"], endpoint_url=endpoint
         )
@@ -127,11 +127,11 @@ def test_a_lost_scheduler_ends_the_run_with_a_message(
     tmp_path: Path, interviews: Interviews, server: dict[str, str], undisturbed: tuple[Path, float]
 ) -> None:
     folder = harness.project(tmp_path / "project", interviews, **harness.LIGHT)
-    port = _free_port()
+    port = free_port()
     command = (*DASK, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
     run_command = (sys.executable, "-c", RUN.format(f"tcp://127.0.0.1:{port}", None))
     with harness.running(command, tmp_path, **server) as scheduler:
-        _await_port(port)
+        await_port(port)
         # without workers, the first batch waits
         with harness.running(run_command, folder, **server) as run:
             until = time.monotonic() + 300
@@ -173,20 +173,3 @@ def _await_entries(memo: Path, n_entries: int, run: harness.Run) -> int:
         assert run.process.poll() is None, run.log.read_text()[-3000:]
         time.sleep(0.02)
     return n_done
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _await_port(port: int) -> None:
-    until = time.monotonic() + 60
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        assert time.monotonic() < until, f"nothing listens on {port}"
-        time.sleep(0.1)

@@ -41,7 +41,7 @@ class CutSegment:
 
 @dataclass(frozen=True)
 class VideoSpans:
-    """One video's sound and the spans to cut out of it.
+    """The sound of a video, and the spans to cut out of it.
 
     Args:
         id: the video
