@@ -14,10 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from flows.project import file_stamps
-from flows.project.file_stamps import Stamps
-from tasks.core import paths
+from tasks.core import file_stamps, paths
 from tasks.core.code_version import ROOT
+from tasks.core.file_stamps import Stamps
 
 FOLDER = paths.STATE / "current"
 _CODE = ("tasks", "flows")

@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 from flows.project import atomic_records, sources, upgrade
 from flows.project.current_note import WatchedFiles
 from flows.project.definitions import Definitions
-from flows.project.file_stamps import Stamps
 from tasks.core import os_errors, paths, workers, yaml_files
 from tasks.core.errors import Busy, InputError, UndertoneError
+from tasks.core.file_stamps import Stamps
 
 Result = TypeVar("Result")
 # DVC's locks distinguish processes, not threads; and voluptuous, which checks dvc.yaml, compiles a schema in place, so

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.project import atomic_records, file_stamps
+from flows.project import atomic_records
 from flows.project.current_note import WatchedFiles
-from flows.project.file_stamps import Stamps
+from tasks.core import file_stamps
 from tasks.core.errors import InputError
+from tasks.core.file_stamps import Stamps
 
 _READ_FOR_THE_GRAPH = (
     "*.yaml", "*.json", "*.toml", "*/dvc.yaml", "*/params.yaml", "dvc.lock", "*/dvc.lock", ".dvc/config*",

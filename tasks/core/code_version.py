@@ -20,7 +20,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from tasks.core import paths
+from tasks.core import file_stamps, paths
 
 PACKAGE = __name__.removesuffix(".core.code_version")
 """The package under which modules of the code are imported: `tasks` in a checkout, `undertone.tasks` in a wheel."""
@@ -32,7 +32,7 @@ IN_WHEEL = bool(_PREFIX)
 """Whether the code was installed from a wheel, and not from a checkout."""
 WITHOUT_EFFECT = frozenset(
     f"{_PLAIN}.core.{name}"
-    for name in ("code_version", "distribution", "host_slots", "locks", "progress_log", "workers")
+    for name in ("code_version", "distribution", "file_stamps", "host_slots", "locks", "progress_log", "workers")
 )
 """Modules that no result depends on: logging, locking, worker processes, and this module. Names as in a checkout."""
 PLUMBING = WITHOUT_EFFECT.union(
@@ -144,17 +144,9 @@ class _Kept:
 
 @cache
 def _stamps(folder: Path) -> str:
-    """Return a digest of size, times and inode of all files in a folder; once per process, as that of the code."""
-    stamps, waiting = list[tuple[str, int, int, int, int]](), [str(folder)]
-    while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    waiting += [] if entry.name == "__pycache__" else [entry.path]
-                else:
-                    at = entry.stat()
-                    stamps.append((entry.path, at.st_size, at.st_mtime_ns, at.st_ctime_ns, at.st_ino))
-    return _sha256(json.dumps(sorted(stamps)))
+    """Return a digest of the stamps of all files in a folder; once per process, as that of the code."""
+    taken = file_stamps.of_trees([str(folder)], without=("__pycache__",))
+    return _sha256(json.dumps(sorted(taken.items())))
 
 
 def _sha256(text: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.project import file_stamps
+from tasks.core import file_stamps
 
 
 def test_a_tree_is_all_its_files_and_what_links_lead_to(tmp_path: Path) -> None:
