@@ -7,11 +7,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from bench import __main__ as bench_main
 from bench import cases, chart, crawled_projects, measurements, page
@@ -19,7 +22,8 @@ from bench.cases import encoder, features, ravdess, svm
 from bench.measurements import Bound, CaseResult, Measurement, MedianRange, OutputComparison
 from bench.runner import Bench, Pairs, RunFailed, Skipped, TimedRun, peers_python, speedup, whisperx_python
 from bench.side import RunSpec
-from tasks.core import config, each, paths, tables
+from flows.project import workspace
+from tasks.core import config, each, paths, tables, workers
 from tasks.simulate import site
 from tasks.simulate.sample import sample
 from tasks.stages import crawl
@@ -249,8 +253,6 @@ def test_the_chart_is_the_same_bytes_for_the_same_rows(tmp_path: Path) -> None:
 
 
 def test_a_synthetic_corpus_is_unbalanced_and_its_videos_hold_together() -> None:
-    import numpy as np
-
     made = svm.synthetic(2_000, seed=3)
     assert made["features"].shape == (2_000, 136)
     assert made["held_out"].shape == (400, 136)
@@ -284,6 +286,56 @@ def test_crawled_projects_are_what_a_real_crawl_leaves(
     assert contents(made) == contents(real)
     status = [sys.executable, "-m", "dvc", "status", "crawl"]
     assert "crawl" not in subprocess.run(status, cwd=made, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_store_is_enlarged_by_copies_at_other_speeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # processes, Git and DVC take seconds
+    monkeypatch.setattr(workers, "pool", ThreadPoolExecutor)
+    monkeypatch.setattr(workspace, "create", lambda folder: (folder / "data").mkdir(parents=True))
+    whole = tmp_path / "crawled"
+    (whole / paths.MEDIA).mkdir(parents=True)
+    rows = [
+        crawled_row(whole, "train-1", 440, "vtt", "00:00:01.000 --> 00:00:02.500"),
+        crawled_row(whole, "test-2", 330, "srt", "00:00:01,000 --> 00:00:02,500"),
+    ]
+    crawled_projects._write(whole, rows)
+    folder = crawled_projects.enlarged(whole, 6)
+    assert folder.name == "crawled-as-6"
+    videos = tables.read(folder / paths.VIDEOS, tables.VIDEOS).to_pylist()
+    assert [video["split"] for video in videos] == ["test"] * 3 + ["train"] * 3
+    media = {video["video_id"]: (folder / paths.MEDIA / video["audio"]) for video in videos}
+    assert {name: soundfile.info(path).frames for name, path in media.items()} == {
+        "test-2": 48_000, "test-2-copy-1": 45_714, "test-2-copy-2": 50_400,
+        "train-1": 48_000, "train-1-copy-1": 45_714, "train-1-copy-2": 50_400,
+    }  # fmt: skip
+    for video in videos:
+        assert video["duration_s"] == round(soundfile.info(media[video["video_id"]]).frames / 16_000, 3)
+        for name in ("audio", "captions"):
+            content = (folder / paths.MEDIA / video[name]).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == video[f"{name}_sha256"]
+    texts = {video["video_id"]: (folder / paths.MEDIA / video["captions"]).read_text() for video in videos}
+    assert texts["train-1-copy-1"] == "00:00:00.952 --> 00:00:02.380\nGood."
+    assert texts["test-2-copy-2"] == "00:00:01,050 --> 00:00:02,625\nGood."
+    assert all(len({video[name] for video in videos}) == 6 for name in ("url", "audio_sha256", "fetched_as"))
+    assert (folder / "data/test.csv").read_text().splitlines()[1:] == [
+        f"{video['video_id'].partition('-')[2]},{video['url']},,,,," for video in videos[:3]
+    ]
+    (folder / "kept").touch()
+    assert (crawled_projects.enlarged(whole, 6) / "kept").exists(), "a store is made once"
+
+
+def crawled_row(whole: Path, video_id: str, pitch_hz: float, format_: str, clock: str) -> dict[str, Any]:
+    """Write the media of a crawled video of three seconds; return its row."""
+    audio, captions = (whole / paths.MEDIA / f"{video_id}.{suffix}" for suffix in ("flac", format_))
+    soundfile.write(audio, 0.3 * np.sin(2 * np.pi * pitch_hz * np.arange(48_000) / 16_000), 16_000)
+    captions.write_text(f"{clock}\nGood.")
+    return {
+        "video_id": video_id, "split": video_id.partition("-")[0], "url": f"http://127.0.0.1/{video_id}",
+        "duration_s": 3.0, "caption_kind": "manual", "caption_format": format_, "source_id": video_id,
+        "audio": audio.name, "audio_sha256": hashlib.sha256(audio.read_bytes()).hexdigest(),
+        "captions": captions.name, "captions_sha256": hashlib.sha256(captions.read_bytes()).hexdigest(),
+        "fetched_as": hashlib.sha256(video_id.encode()).hexdigest(),
+    }  # fmt: skip
 
 
 def contents(folder: Path) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tasks.core import code_version
+from tasks.core import code_version, paths
 
 
 def test_a_parse_that_another_thread_disturbed_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,3 +46,72 @@ def test_the_digest_of_everything_depends_on_every_file(tmp_path: Path, monkeypa
 def test_a_file_that_python_refuses_is_not_tried_again() -> None:
     with pytest.raises(SyntaxError):
         code_version._parsed("def :")
+
+
+@pytest.fixture
+def edited(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """Yield a function that returns the digest of a module of made-up code, as a new process in a project has it."""
+    root = tmp_path / "code"
+    (root / "tasks").mkdir(parents=True)
+    paths.STATE.mkdir(exist_ok=True)
+    monkeypatch.setattr(code_version, "ROOT", root)
+    caches = (code_version._version, code_version._stamps, code_version._imports, code_version._data_files)
+
+    def digest(source: str | None = None) -> str:
+        if source is not None:
+            (root / "tasks/words.py").write_text(source)
+        for cache in caches:
+            cache.cache_clear()
+        return code_version.version("tasks.words")
+
+    yield digest
+    for cache in caches:
+        cache.cache_clear()
+
+
+def test_a_digest_is_computed_once_for_the_same_files(
+    edited: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = edited("x = 1\n")
+    computed, compute = list[tuple[str, ...]](), code_version._computed
+
+    def counted(*names: tuple[str, ...]) -> str:
+        computed.append(names[0])
+        return compute(*names)
+
+    monkeypatch.setattr(code_version, "_computed", counted)
+    assert edited() == digest
+    assert not computed
+    assert edited("x = 2\n") != digest
+    assert computed == [("tasks.words",)]
+    # the same size and content at another time: its stamps differ, its digest does not
+    assert edited("x = 1\n") == digest
+    assert len(computed) == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: "",
+        lambda content: json.dumps([content]),
+        lambda content: json.dumps({**content, "digests": dict.fromkeys(content["digests"], "0" * 16)}),
+        lambda content: json.dumps({**content, "stamps": "0" * 64, "digests": {}}),
+    ],
+)
+def test_damaged_digests_are_computed_again(
+    edited: Callable[..., str], damage: Callable[[dict[str, object]], str]
+) -> None:
+    digest = edited("x = 1\n")
+    kept = paths.CODE_VERSIONS.read_text()
+    paths.CODE_VERSIONS.write_text(damage(json.loads(kept)))
+    assert edited() == digest
+    assert paths.CODE_VERSIONS.read_text() == kept
+    assert not list(paths.STATE.glob(".code.*"))
+
+
+def test_digests_are_not_kept_outside_a_project(edited: Callable[..., str]) -> None:
+    digest = edited("x = 1\n")
+    paths.CODE_VERSIONS.unlink()
+    paths.STATE.rmdir()
+    assert edited() == digest
+    assert not paths.STATE.exists()

@@ -110,6 +110,23 @@ def test_an_ordinary_table_is_read_without_pandera(tmp_path: Path) -> None:
     assert shown.split() == ["2", "False"]
 
 
+def test_arrays_are_made_without_pandas_and_data_frames_with_it() -> None:
+    script = """
+import sys
+import pyarrow as pa
+from tasks.core import tables
+table = tables.from_rows([{"utterance_id": "weak/a", "start_s": 1.0}], tables.UTTERANCES)
+pa.array(["a", None]), pa.array([[1.5]]), table.sort_by("utterance_id").to_pylist()
+print("pandas" in sys.modules, any(type(hook).__name__ == "_NoPandas" for hook in sys.meta_path))
+frame = table.to_pandas()
+print(type(frame).__module__, pa.Table.from_pandas(frame)["start_s"].to_pylist())
+import pandas
+print(pa.array(pandas.Series([1, 2])).to_pylist())
+"""
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines() == ["False False", "pandas [1.0]", "[1, 2]"]
+
+
 def test_columns_and_files_that_are_not_what_they_should_be(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="no such file yet"):
         tables.read(tmp_path / "none.parquet", tables.VOTES)

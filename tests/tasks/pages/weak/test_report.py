@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from tasks.core import bugs, config, each, paths, tables
@@ -18,6 +21,7 @@ from tasks.evaluation.scores import Bootstrap
 from tasks.labelling.people import listener_checks
 from tasks.labelling.people.rating_sheets import Playback
 from tasks.labelling.people.ratings import RatedSpan
+from tasks.pages.weak import charts
 from tasks.pages.weak import page as weak_page
 from tasks.stages import report
 from tests.tasks.pages.conftest import EXPERIMENT, FEATURES
@@ -343,3 +347,40 @@ def test_recognised_speech_has_a_section_with_word_errors(
     assert "en 1.5 min 210 20 3 7 –" in page.text
     assert "on the recognised speech (stop words kept)" in page.text
     assert "transcribe.model whisper-base" in page.text
+
+
+def test_the_page_does_not_grow_with_the_number_of_videos(
+    finished: Callable[..., Any], settings: config.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weak_page, "LISTED_VIDEOS", 20)
+    monkeypatch.setattr(charts, "MOST_VIDEOS", 10)
+    n_elements = dict[int, Counter[str]]()
+    for n_test in (30, 60):
+        run = finished(n_train=4, n_test=n_test, per_video=4)
+        write(voices(run), paths.SPEAKER_VOICES, tables.SPEAKER_VOICES)
+        # the fabricated ratios grow with the number of utterances, and so would their histogram
+        write([{"utterance_id": name, "snr_db": 20.0} for name in run.cut], paths.signals("interviews"), tables.SIGNALS)
+        page = make(settings)
+        tested = {row["group"] for row in run.tested("test")}
+        assert f"20 of {len(tested)} videos, evenly chosen by label; the predictions of all are in" in page.text
+        assert f"The first 20 of {n_test + 5} videos; all are in {paths.SPEAKER_VOICES}" in page.text
+        # histograms have as many bars as there are bins with rows
+        n_elements[n_test] = Counter(name for name, _ in page.elements if name not in ("rect", "title"))
+    assert n_elements[60] == n_elements[30]
+
+
+def voices(run: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "video_id": video["video_id"],
+            "voice": f"{video['video_id']}#1",
+            "speaker": "interviews/a",
+            "speech_s": 9.0,
+            "speech_share": 0.5,
+        }
+        for video in run.videos
+    ]
+
+
+def write(rows: list[dict[str, Any]], path: Path, schema: pa.Schema) -> None:
+    tables.write(tables.from_rows(rows, schema), path, schema)
