@@ -19,11 +19,32 @@ from tasks.models.base.estimator import Development, Inputs, Model, Scores, Trai
 
 
 @dataclass(frozen=True)
+class LoadedScaler:
+    """A scaler from a model's files: `StandardScaler.transform` to the last bit, without importing scikit-learn.
+
+    Args:
+        mean_: of each feature, shape (n_features,)
+        scale_: its standard deviation, or 1, shape (n_features,)
+    """
+
+    mean_: NDArray[np.float64]
+    scale_: NDArray[np.float64]
+
+    def transform(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return standardised rows, shape (n_rows, n_features).
+
+        Args:
+            block: rows, shape (n_rows, n_features)
+        """
+        return (block - self.mean_) / self.scale_
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A trained model with the scaler of every block of vectors.
 
     Args:
-        scalers: block → fitted `StandardScaler`
+        scalers: block → fitted `StandardScaler`, or `LoadedScaler`
         estimator: the fitted model
     """
 
@@ -132,15 +153,14 @@ def restore(model: Model, settings: Any, files: Mapping[str, bytes]) -> Fitted:
         files: name → content, as `Fitted.files` returned them; others are ignored
     """
     from safetensors.numpy import load as load_arrays
-    from sklearn.preprocessing import StandardScaler
 
     scalers = {}
     for name, content in files.items():
         if name.startswith("scale/"):
-            scaler, arrays = StandardScaler(), load_arrays(content)
-            scaler.mean_, scaler.scale_ = arrays["mean"], arrays["scale"]
-            scaler.n_features_in_ = arrays["mean"].size
-            scalers[name.removeprefix("scale/").removesuffix(".safetensors")] = scaler
+            arrays = load_arrays(content)
+            scalers[name.removeprefix("scale/").removesuffix(".safetensors")] = LoadedScaler(
+                arrays["mean"], arrays["scale"]
+            )
     inner = {name.removeprefix("model/"): content for name, content in files.items() if name.startswith("model/")}
     return Fitted(scalers, model.load(settings, inner))
 

@@ -240,15 +240,13 @@ def roc(runs: Sequence[Run], classes: Sequence[str]) -> list[dict[str, Any]]:
         runs: of every seed
         classes: names of the score columns
     """
-    from sklearn.metrics import roc_curve
-
     rows: list[dict[str, Any]] = []
     actual = np.concatenate([run.actual for run in runs])
     pooled = np.concatenate([run.scores for run in runs])
     for column, name in enumerate(classes):
         positive = actual == name
         if positive.any() and not positive.all():
-            false, true, _ = roc_curve(positive, pooled[:, column])
+            false, true = _curve(positive, pooled[:, column])
             chosen = np.unique(np.linspace(0, false.size - 1, min(false.size, 200)).round().astype(int))
             rows += [
                 {"class": name, "false_positive_rate": float(false[k]), "true_positive_rate": float(true[k])}
@@ -259,18 +257,40 @@ def roc(runs: Sequence[Run], classes: Sequence[str]) -> list[dict[str, Any]]:
 
 def _auc(runs: Sequence[Run], classes: Sequence[str]) -> dict[str, Any]:
     """Return every class's area under the ROC curve against all others, and their mean; None where undefined."""
-    from sklearn.metrics import roc_auc_score
-
     per_class: dict[str, float | None] = {}
     for column, name in enumerate(classes):
         values = [
-            float(roc_auc_score(run.actual == name, run.scores[:, column]))
+            _area(*_curve(run.actual == name, run.scores[:, column]))
             for run in runs
             if 0 < (run.actual == name).sum() < run.actual.size
         ]
         per_class[name] = float(np.mean(values)) if values else None
     defined = [value for value in per_class.values() if value is not None]
     return {"macro": float(np.mean(defined)) if defined else None, "per_class": per_class}
+
+
+def _curve(positive: NDArray[np.bool_], scores: Array) -> tuple[Array, Array]:
+    """Return the false and true positive rates at falling thresholds, from 0 to 1, each of shape (n_points,).
+
+    They are scikit-learn's `roc_curve`, which takes 0.8 s to import: points in the middle of a line are left out.
+
+    Args:
+        positive: whether a row has the class, shape (n_rows,); some have it, others do not
+        scores: of the class, shape (n_rows,)
+    """
+    order = np.argsort(-scores, kind="stable")
+    last_of_ties = np.append(np.flatnonzero(np.diff(scores[order])), scores.size - 1)
+    true = np.cumsum(positive[order], dtype=np.float64)[last_of_ties]
+    false = 1 + last_of_ties - true
+    if true.size > 2:
+        corner = np.r_[True, (np.diff(false, 2) != 0) | (np.diff(true, 2) != 0), True]
+        false, true = false[corner], true[corner]
+    return np.r_[0.0, false] / false[-1], np.r_[0.0, true] / true[-1]
+
+
+def _area(false: Array, true: Array) -> float:
+    """Return the area under a ROC curve by the trapezoidal rule."""
+    return float(np.trapezoid(true, false))
 
 
 def _counts(

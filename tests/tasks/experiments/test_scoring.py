@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn import metrics
@@ -63,6 +65,21 @@ def test_roc_curves_run_from_corner_to_corner() -> None:
         mine = [row for row in rows if row["class"] == name]
         assert (mine[0]["false_positive_rate"], mine[-1]["true_positive_rate"]) == (0.0, 1.0)
         assert len(mine) <= 200
+
+
+def test_curves_and_areas_are_those_of_scikit_learn_to_the_last_bit() -> None:
+    for skill, decimals in ((1.0, 9), (0.5, 1), (9.0, 2)):
+        run = classes_run(150, skill)
+        # rounded, so that scores are tied
+        run = replace(run, scores=run.scores.round(decimals))
+        areas = scoring.of_classes([run], CLASSES, BOOTSTRAP, per_fold=False)["auc"]["per_class"]
+        rows = scoring.roc([run], CLASSES)
+        for column, name in enumerate(CLASSES):
+            false, true, _ = metrics.roc_curve(run.actual == name, run.scores[:, column])
+            mine = [row for row in rows if row["class"] == name]
+            assert [row["false_positive_rate"] for row in mine] == false.tolist()
+            assert [row["true_positive_rate"] for row in mine] == true.tolist()
+            assert areas[name] == metrics.roc_auc_score(run.actual == name, run.scores[:, column])
 
 
 def test_a_class_that_never_occurs_has_no_curve() -> None:
