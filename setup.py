@@ -35,10 +35,10 @@ _MAIN = '''\
 
 import sys
 
-from undertone.tasks.__main__ import main
+from undertone.tasks.core import stage_process
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(stage_process.run(sys.argv[1:]))
 '''
 _OURS = re.compile(r"((?:from|import)[ \t]+)(?=(?:tasks|flows)\b)")
 _EXAMPLE = re.compile(rf"^([ \t]*(?:>>>|\.\.\.)[ \t]+){_OURS.pattern}", re.MULTILINE)

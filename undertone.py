@@ -45,6 +45,6 @@ def command_line() -> None:
 
 
 if __name__ == "__main__":
-    from tasks.__main__ import main as run_stages
+    from tasks.core import stage_process
 
-    sys.exit(run_stages())
+    sys.exit(stage_process.run(sys.argv[1:]))

@@ -10,8 +10,8 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -20,7 +20,7 @@ from tasks.core import each as mapping
 from tasks.core.code_version import PACKAGE
 from tasks.core.config import CORPUS_NAME, Config, load
 from tasks.core.errors import Busy, UndertoneError
-from tasks.core.outcomes import ItemsFailed
+from tasks.core.outcomes import ItemsFailed, Outcome
 
 _SOUND = ("pandas", "soundfile", "scipy.fft", "threadpoolctl", f"{PACKAGE}.features.extracting.alongside")
 _IMPORTS = {
@@ -167,11 +167,12 @@ def explain(error: BaseException) -> str | None:
     return os_errors.explain(error)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, driver: mapping.Each | None = None) -> int:
     """Run the stages named on the command line; return the exit status.
 
     Args:
         arguments: names of stages; those of the process if None
+        driver: maps their functions over their items; if None, processes that end with the last of these stages
     """
     parser = argparse.ArgumentParser(prog="python -m undertone", description=__doc__)
     parser.add_argument("stages", nargs="+", type=_stage, metavar="STAGE", help="such as captions or corpus@tess")
@@ -181,22 +182,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stage = named[0]
     try:
         config = load(paths.PARAMS)
-        several = len(named) > 1
         # those of these stages only: captions and votes alone need no models
         needed = (_IMPORTS.get(name.partition("@")[0], ()) for name in named)
         modules = tuple(dict.fromkeys(module for names in needed for module in names))
         if modules and config.runtime.workers != 1 and not (paths.MEMO / stage).exists():
             # all items are new: the modules are imported while this process imports and reads its own
-            workers.start_forking((workers.FORKED, *modules))
-        with mapping.lasting(config.runtime, modules, early=several) as driver:
+            workers.start_forking((workers.FORKED, *(PRELOADED if driver else modules)))
+        with ExitStack() as ended:
+            each = driver or ended.enter_context(mapping.lasting(config.runtime, modules, early=len(named) > 1))
             for stage in named:
-                run(stage, config, driver, by=command(stage))
+                run(stage, config, each, by=command(stage))
     except (Exception, KeyboardInterrupt) as error:
         if (message := explain(error)) is None:
             raise
         _say(f"{stage}: {message}")
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
     return 0
+
+
+def lasting() -> Callable[[Sequence[str]], int]:
+    """Return `main` for a process that is called many times; its worker processes last as long as itself."""
+    ended, drivers = ExitStack(), list[mapping.Each]()
+
+    def each(work: mapping.Work, items: Sequence[mapping.Item]) -> Iterator[Outcome]:
+        if not drivers:
+            drivers.append(ended.enter_context(mapping.lasting(load(paths.PARAMS).runtime, PRELOADED)))
+        return drivers[0](work, items)
+
+    return lambda arguments: main(arguments, each)
 
 
 if __name__ == "__main__":

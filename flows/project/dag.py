@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from flows.project import atomic_records, sources, upgrade
 from flows.project.current_note import WatchedFiles
 from flows.project.definitions import Definitions
-from tasks.core import os_errors, paths, workers, yaml_files
+from tasks.core import os_errors, paths, stage_process, workers, yaml_files
 from tasks.core.errors import Busy, InputError, UndertoneError
 from tasks.core.file_stamps import Stamps
 
@@ -373,7 +373,7 @@ def reproduce(stages: tuple[str, ...] = (), *, force: bool = False, alone: bool 
     dag = Dag(root)
     dag.demand(stages)
     # DVC passes the environment on to the commands of the stages
-    os.environ[workers.DRIVER] = workers.driver()
+    os.environ[stage_process.DRIVER] = workers.driver()
     try:
         if alone:
             for stage in stages:

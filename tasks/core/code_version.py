@@ -32,8 +32,11 @@ IN_WHEEL = bool(_PREFIX)
 """Whether the code was installed from a wheel, and not from a checkout."""
 WITHOUT_EFFECT = frozenset(
     f"{_PLAIN}.core.{name}"
-    for name in ("code_version", "distribution", "file_stamps", "host_slots", "locks", "progress_log", "workers")
-)
+    for name in (
+        "code_version", "distribution", "file_stamps", "host_slots", "locks", "progress_log", "stage_process",
+        "workers",
+    )
+)  # fmt: skip
 """Modules that no result depends on: logging, locking, worker processes, and this module. Names as in a checkout."""
 PLUMBING = WITHOUT_EFFECT.union(
     f"{_PLAIN}.core.{name}"

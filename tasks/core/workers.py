@@ -24,11 +24,10 @@ from multiprocessing.sharedctypes import Synchronized
 from typing import Any, TypeVar
 
 from tasks.core import heap, progress_log
+from tasks.core.stage_process import DRIVER
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
-DRIVER = "UNDERTONE_DRIVER"
-"""Environment variable: id and start time of the process that runs this one through DVC; a stage ends with it."""
 _QUEUED_AHEAD = 1
 """Items beyond the number of processes that an executor hands out before one of them is free."""
 _POLL_S = 0.5

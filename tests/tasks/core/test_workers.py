@@ -82,8 +82,8 @@ def test_a_pool_whose_process_died_between_two_uses_is_replaced() -> None:
 
 
 DRIVEN = (
-    "import os, subprocess, sys, time\nfrom tasks.core import workers\n"
-    "os.environ[workers.DRIVER] = workers.driver()\n"
+    "import os, subprocess, sys, time\nfrom tasks.core import stage_process, workers\n"
+    "os.environ[stage_process.DRIVER] = workers.driver()\n"
     "code = 'from tasks.core import workers; import time; workers.exit_with_driver(); '\n"
     "code += 'print(1, flush=True); time.sleep(60)'\n"
     "subprocess.run(f'{sys.executable} -c \"{code}\"; true', shell=True)\n"
