@@ -191,17 +191,20 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def project(whole: Path, folder: Path, ids: Iterable[str], **changes: str) -> Path:
+def project(whole: Path, folder: Path, ids: Iterable[str], *, link: bool = False, **changes: str) -> Path:
     """Create a project whose crawl is up to date, with some of a store's interviews.
 
     Args:
         whole: the store
         folder: folder of the project; replaced
         ids: ids of the interviews
+        link: let DVC's cache and the project share files (hard links), which halves the space on disk
         changes: key in params.yaml → new value
     """
     shutil.rmtree(folder, ignore_errors=True)
     workspace.create(folder)
+    if link:
+        _run_in(folder, "dvc", "config", "cache.type", "hardlink,copy")
     change(folder / "params.yaml", changes)
     return crawl_into(whole, folder, ids)
 
@@ -227,10 +230,14 @@ def crawl_into(whole: Path, folder: Path, ids: Iterable[str]) -> Path:
             os.link(whole / paths.MEDIA / name, linked)
     _write(folder, rows)
     # the stage crawl depends on the digest that the stage code writes
-    for command in (["tasks", "code"], ["dvc", "commit", "--force", "--quiet", "code", "crawl"]):
-        environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
-        subprocess.run([sys.executable, "-m", *command], cwd=folder, env=environment, check=True)  # noqa: S603
+    _run_in(folder, "tasks", "code")
+    _run_in(folder, "dvc", "commit", "--force", "--quiet", "code", "crawl")
     return folder
+
+
+def _run_in(folder: Path, *command: str) -> None:
+    environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    subprocess.run([sys.executable, "-m", *command], cwd=folder, env=environment, check=True)  # noqa: S603
 
 
 def change(params: Path, changes: dict[str, str]) -> None:

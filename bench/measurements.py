@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from tasks.core import tables
 
-Quantity = Literal["times faster", "times as long", "times the memory", "share", "seconds"]
+Quantity = Literal["times faster", "times as long", "times the memory", "share", "seconds", "megabytes"]
 
 
 @dataclass(frozen=True)
@@ -113,13 +113,15 @@ def formatted(value: float, quantity: Quantity) -> str:
     """Format a value for the page and the chart.
 
     Args:
-        value: seconds for `seconds`, otherwise a ratio
+        value: seconds for `seconds`, millions of bytes for `megabytes`, otherwise a ratio
         quantity: meaning of the value
     """
     if quantity == "share":
         return f"{100 * value:.2g} %"
     if quantity == "seconds":
         return f"{value:.2f} s"
+    if quantity == "megabytes":
+        return f"{value:.2f} MB"
     return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}×"
 
 

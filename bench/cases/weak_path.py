@@ -53,7 +53,9 @@ def stages(names: Sequence[str]) -> list[Sequence[str]]:
     return [[PYTHON, "-m", "tasks", name] for name in names]
 
 
-def cold_run(whole: Path, folder: Path, ids: Sequence[str], steps: Sequence[Sequence[str]]) -> Inputs:
+def cold_run(
+    whole: Path, folder: Path, ids: Sequence[str], steps: Sequence[Sequence[str]], *, link: bool = False
+) -> Inputs:
     """Create a fresh project with crawled interviews and no results; return the inputs of a run in it.
 
     Args:
@@ -61,8 +63,9 @@ def cold_run(whole: Path, folder: Path, ids: Sequence[str], steps: Sequence[Sequ
         folder: folder of the project; replaced
         ids: interviews of the project
         steps: commands to run
+        link: let DVC's cache and the project share files
     """
-    crawled_projects.project(whole, folder, ids, workers=str(N_CORES))
+    crawled_projects.project(whole, folder, ids, link=link, workers=str(N_CORES))
     return {"steps": [list(step) for step in steps], "folder": str(folder)}
 
 
