@@ -100,7 +100,8 @@ def _unit(row: Measurement) -> str:
     peer = list(row.times_s)[1:]
     if row.quantity == "times faster":
         return f"faster than {peer[0]}"
-    return {"seconds": "", "megabytes": "", "share": "of the time"}.get(row.quantity, row.quantity.removeprefix("times "))
+    units = {"seconds": "", "megabytes": "", "share": "of the time"}
+    return units.get(row.quantity, row.quantity.removeprefix("times "))
 
 
 def _notes(results: Sequence[CaseResult]) -> list[str]:

@@ -35,7 +35,7 @@ def measure(bench: Bench) -> list[Measurement]:
     sides = _side(bench, whole, ids(few)), _side(bench, enlarged, all_ids(enlarged)[:many])
     small, large = bench.run_in_turn(*sides)
     idle = bench.run_in_turn(*(_idle(bench, n) for n in (few, many)))
-    what = f"the weak path after the crawl, {few:,} to {many:,} interviews, cold, {N_CORES} cores, DVC's cache by hard links"
+    what = f"the weak path after the crawl, {few:,} to {many:,} interviews, cold, {N_CORES} cores, cache by hard links"
     page_bytes = (_folder(bench, many) / paths.REPORT).stat().st_size
     return [
         Measurement(
