@@ -27,7 +27,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_MEMO_DIGEST_BYTES = 32
+from tasks.core import memo
+
 _MAX_MEMBER_BYTES = 1 << 30
 _MAX_DEPTH = 4
 _LEAST_TEXT = 16
@@ -294,9 +295,9 @@ def _tables(content: bytes) -> Iterator[pa.Table]:
         if content[:4] == b"PAR1":
             yield pq.ParquetFile(io.BytesIO(content)).read()
             return
-        for start in (0, _MEMO_DIGEST_BYTES):
-            if content[start : start + 6] == b"ARROW1":
-                yield pa.ipc.open_file(pa.BufferReader(content[start:])).read_all()
+        for arrow in (content, memo.unpacked(content[memo.DIGEST_BYTES :])):
+            if arrow.startswith(b"ARROW1"):
+                yield pa.ipc.open_file(pa.BufferReader(arrow)).read_all()
                 return
 
 

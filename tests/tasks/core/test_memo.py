@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -29,6 +30,31 @@ def test_what_is_kept_comes_back_with_its_rejects(project: Path) -> None:
     memo.remember(place, result)
     assert memo.recall(place) == result
     assert place.parent.parent.parent == paths.MEMO
+
+
+def test_large_results_are_compressed_as_a_whole(project: Path) -> None:
+    rows = tables.from_rows([{"id": f"weak/train-{k:05d}"} for k in range(10_000)], SCHEMA)
+    place = memo.place("captions", "a" * 64)
+    memo.remember(place, results.Result(rows))
+    assert place.stat().st_size < rows.nbytes / 4
+    assert memo.recall(place) == results.Result(rows)
+    damaged = bytearray(place.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    place.write_bytes(damaged)
+    assert memo.recall(place) is None
+
+
+def test_entries_of_earlier_versions_are_read(project: Path) -> None:
+    """They were compressed by Arrow, each buffer by itself."""
+    rows = tables.from_rows([{"id": "x"}] * 2000, SCHEMA).replace_schema_metadata({b"rejects": b"[]"})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(rows)
+    payload = sink.getvalue().to_pybytes()
+    place = memo.place("captions", "a" * 64)
+    tables.write_bytes(place, hashlib.sha256(payload).digest() + payload)
+    recalled = memo.recall(place)
+    assert recalled is not None and recalled.rows.num_rows == 2000
 
 
 def test_usage_counts_by_stage(project: Path) -> None:
