@@ -15,7 +15,19 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import ModuleType
 
-from tasks.core import bugs, discovery, locks, memo, os_errors, paths, pipeline_file, progress_log, tables, workers
+from tasks.core import (
+    bugs,
+    discovery,
+    heap,
+    locks,
+    memo,
+    os_errors,
+    paths,
+    pipeline_file,
+    progress_log,
+    tables,
+    workers,
+)
 from tasks.core import each as mapping
 from tasks.core.code_version import PACKAGE
 from tasks.core.config import CORPUS_NAME, Config, load
@@ -179,6 +191,7 @@ def main(arguments: Sequence[str] | None = None, driver: mapping.Each | None = N
     named: list[str] = parser.parse_args(arguments).stages
     progress_log.on_a_terminal()
     workers.exit_with_driver()
+    heap.seek_cycles_rarely()
     stage = named[0]
     try:
         config = load(paths.PARAMS)

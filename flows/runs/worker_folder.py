@@ -123,6 +123,7 @@ def _store(url: str) -> ObjectStore:
 @cache
 def _folder() -> WorkerFolder:
     heap.keep_freed_memory()
+    heap.seek_cycles_rarely()
     try:
         from distributed import get_worker
 

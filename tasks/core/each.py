@@ -34,14 +34,14 @@ from tasks.core.item_files import ItemFile
 from tasks.core.memo import Index, ItemResults
 from tasks.core.outcomes import ItemsFailed, Outcome
 from tasks.core.results import Reject, Result
-from tasks.core.workers import Pool, WorkerDied
+from tasks.core.workers import Pool, WorkerDied, is_forking
 
 _RESULTS_AT_ONCE = 64
 _TRANSIENT = ".passing"
 UNUSABLE_SOUND, UNREADABLE = "unusable sound", "unreadable file"
 """Reasons for which an item is rejected in every stage, besides the stage's own."""
-_POOL_START_S = 2.0
-"""Time until worker processes have started and imported what a stage needs, about."""
+_POOL_START_S, _FORKED_START_S = 2.0, 0.5
+"""Time until worker processes have started and imported what a stage needs, about; and if they are forked."""
 _LONG_ITEM_S = 10.0
 """A first item that takes longer is long by itself, not because of the imports that it includes."""
 _MANY_ITEMS = 32
@@ -471,6 +471,11 @@ class _Pools:
         self.early = early and bool(modules)
         self._fetching: Pool | None = None
 
+    @property
+    def start_s(self) -> float:
+        """Time until the processes for computing have started, about."""
+        return _FORKED_START_S if self.modules and is_forking() else _POOL_START_S
+
     def __enter__(self) -> _Pools:
         return self
 
@@ -546,8 +551,8 @@ def _done(work: Work, items: Sequence[Item], pools: _Pools) -> Iterator[Outcome]
     """Do items in this process until the pool would finish the rest earlier, and while its processes start."""
     pool, done, last_s = pools.computing, 0, 0.0
     while done < len(items):
-        if _worth_a_pool(len(items) - done, pool, done, last_s):
-            if pool.ready or not pools.modules or not done or last_s > _POOL_START_S:
+        if _worth_a_pool(len(items) - done, pools, done, last_s):
+            if pool.ready or not pools.modules or not done or last_s > pools.start_s:
                 break
             pool.prepare(pools.modules)
         started = time.perf_counter()
@@ -558,7 +563,8 @@ def _done(work: Work, items: Sequence[Item], pools: _Pools) -> Iterator[Outcome]
         yield from pool.map(partial(do, work), left, partial(lost, work))
 
 
-def _worth_a_pool(n_left: int, pool: Pool, done: int, last_s: float) -> bool:
+def _worth_a_pool(n_left: int, pools: _Pools, done: int, last_s: float) -> bool:
+    pool = pools.computing
     if pool.n_workers < 2 or n_left < 2:
         return False
     if pool.ready:
@@ -568,7 +574,7 @@ def _worth_a_pool(n_left: int, pool: Pool, done: int, last_s: float) -> bool:
         return pool.n_workers - 1 > _MAX_LOSS * n_left
     # the time of the first item includes that of imports
     is_measured = done > 1 or last_s > _LONG_ITEM_S
-    return is_measured and last_s * n_left * (1 - 1 / min(pool.n_workers, n_left)) > _POOL_START_S
+    return is_measured and last_s * n_left * (1 - 1 / min(pool.n_workers, n_left)) > pools.start_s
 
 
 def _shown(outcomes: Iterator[Outcome], stage: str, total: int, runtime: Runtime) -> Iterator[Outcome]:

@@ -50,6 +50,7 @@ _CONTEXT = multiprocessing.get_context("spawn")
 """Processes are spawned, not forked: they inherit no threads, sockets or loaded libraries of this process."""
 FORKED = f"{__name__.rpartition('.')[0]}.forked"
 """To be imported first by a process that others are forked from to compute."""
+_FORKING = threading.Event()
 
 
 def pool(n_workers: int, imported: Sequence[str] = ()) -> ProcessPoolExecutor:
@@ -82,6 +83,12 @@ def start_forking(imported: Sequence[str]) -> None:
     """
     if imported and _context(imported) is not _CONTEXT:
         forkserver.ensure_running()
+        _FORKING.set()
+
+
+def is_forking() -> bool:
+    """Return whether the process that others will be forked from was started: then they start fast."""
+    return _FORKING.is_set()
 
 
 def submitted(executor: ProcessPoolExecutor, work: Callable[..., Done], *arguments: Any) -> Future[Done]:
@@ -283,6 +290,7 @@ def _initialise(environment: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     heap.keep_freed_memory()
+    heap.seek_cycles_rarely()
     progress_log.on_a_terminal()
     _exit_with_parent()
 

@@ -1,11 +1,14 @@
-"""Arrays of a process that keeps freed memory cost few page faults."""
+"""Arrays of a process that keeps freed memory cost few page faults; worker processes seek cycles rarely."""
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
 import pytest
+
+from tasks.core import workers
 
 CODE = """
 import resource, sys
@@ -33,3 +36,8 @@ def test_freed_memory_is_used_again() -> None:
         for how in ("kept", "returned")
     )
     assert kept < 1_000 < returned
+
+
+def test_worker_processes_seek_cycles_rarely() -> None:
+    with workers.pool(1) as pool:
+        assert pool.submit(gc.get_threshold).result()[0] > 5 * 700

@@ -121,6 +121,7 @@ def parent_process(_: int) -> int:
 
 def test_forked_processes_come_from_a_server_that_was_started_before() -> None:
     workers.start_forking(("colorsys",))
+    assert workers.is_forking()
     servers = {child.pid for child in psutil.Process().children()}
     with workers.Pool(2, ("colorsys",)) as pool:
         assert set(pool.map(parent_process, range(4))) < servers
