@@ -34,6 +34,7 @@ _READINGS = re.compile(
 """Readings of ruby text, which repeat its words in another script."""
 _WORD_TAGS = re.compile(r"</?c>|<[\d:.]{5,}>")
 """The only tags of most automatic captions: a word, and its time."""
+_OTHER_TAG = re.compile(r"<(?!/?c>|\d)")
 _CLOSED = re.compile(r"</([A-Za-z][\w.-]*)\s*>")
 _ELEMENT = re.compile(r"</?([A-Za-z][\w.-]*)(?:\s[^<>]*)?>|<[A-Za-z][\w.-]*(?:\s[^<>]*)?/>")
 _BROKEN = re.compile(r"<{1,3}([^\W\d_][^<>\n]*\n[^<>\n]*)>{1,3}")
@@ -137,9 +138,10 @@ def screen_lines(lines: Iterable[str]) -> tuple[str, ...]:
         text = text.replace(r"\h", " ")
     if "lt;" in text:
         text = _with_tags(text)
-    if "<" in text:
+    has_tags = "<" in text and _OTHER_TAG.search(text) is not None
+    if has_tags:
         text = _BROKEN.sub(_mended, _READINGS.sub("", text))
-    if "\\" in text or "<" in text:
+    if has_tags or "\\" in text:
         text = _LINE_BREAK.sub("\n", text)
     return tuple(text.split("\n"))
 

@@ -6,17 +6,16 @@ may occur within a word; the word starts with its first letter.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from tasks.captions import clean, turns
 from tasks.captions.cue import CaptionLine, CaptionWord, Cue
 
-_TIME = r"<(?:(\d{1,4}):)?(\d{2}):(\d{2})\.(\d{3})>"
-_STAMP = re.compile(_TIME)
-_STAMPED = re.compile(rf"{_TIME}([^<>]*)")
-"""A time and the text up to the next one."""
+_STAMP = re.compile(r"<((?:\d{1,4}:)?\d{2}:\d{2}\.\d{3})>")
 _OTHER_MARKS = re.compile(rf"[&{{{turns.VOICE_MARK}]")
 """Entities, tags in braces and marks of voices: a line with one is no plain line."""
 _FEWEST_REPEATS, _FEWEST_CUES = 3, 3
@@ -102,25 +101,27 @@ def _words(text: str, cue: Cue) -> tuple[CaptionWord, ...]:
         marked = list(_timed_words(text, cue))
     words = list(_without_marks(marked))
     ends_ms = [*(start_ms for _, start_ms, _ in words), cue.end_ms][1:]
-    return tuple(
-        CaptionWord(word, start_ms, end_ms, opens_turn)
-        for (word, start_ms, opens_turn), end_ms in zip(words, ends_ms, strict=True)
-    )
+    rows = ((word, start_ms, end_ms, opens) for (word, start_ms, opens), end_ms in zip(words, ends_ms, strict=True))
+    return tuple(map(CaptionWord._make, rows))
 
 
 def _without_marks(marked: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int, bool]]:
     opens_turn = False
     for place, (text, start_ms) in enumerate(marked):
-        if place and text.isalpha():
-            # fast path: no mark, and surely spoken
-            yield text, start_ms, opens_turn
-            opens_turn = False
-            continue
-        opens_turn = opens_turn or turns.opens(text, first=place == 0)
-        word = text.replace(turns.VOICE_MARK, "")
-        if clean.spoken_text((word,)):
+        # fast path: letters have no mark and are surely spoken
+        is_letters = place > 0 and text.isalpha()
+        word, is_marked = (text, False) if is_letters else _spoken(text, first=place == 0)
+        opens_turn = opens_turn or is_marked
+        if word:
             yield word, start_ms, opens_turn
             opens_turn = False
+
+
+@lru_cache(maxsize=8192)
+def _spoken(text: str, *, first: bool) -> tuple[str, bool]:
+    """Return a word without marks of a voice, empty if it is not spoken, and whether it opens a turn."""
+    word = text.replace(turns.VOICE_MARK, "")
+    return word if clean.spoken_text((word,)) else "", turns.opens(text, first=first)
 
 
 def _plain_words(text: str, cue: Cue) -> list[tuple[str, int]] | None:
@@ -129,24 +130,20 @@ def _plain_words(text: str, cue: Cue) -> list[tuple[str, int]] | None:
     Returns:
         None for any other line
     """
-    before, bracket, after = text.replace("<c>", "").replace("</c>", "").partition("<")
-    stamped = _STAMPED.findall(bracket + after)
+    before, *others = _STAMP.split(text.replace("<c>", "").replace("</c>", ""))
+    stamps, pieces = others[::2], others[1::2]
     # every bracket is one of a time, so that no other markup is left
     if not text.isprintable() or _OTHER_MARKS.search(text):
         return None
     n_tags = text.count("<c>") + text.count("</c>")
-    if not text.count("<") == text.count(">") == n_tags + len(stamped):
+    if not text.count("<") == text.count(">") == n_tags + len(stamps):
         return None
-    words, latest_ms = list[tuple[str, int]](), cue.start_ms
-    pieces = [(before, cue.start_ms), *((piece, _thousandths(time)) for *time, piece in stamped)]
-    for place, (piece, start_ms) in enumerate(pieces):
-        word = piece.strip()
-        is_word = word and " " not in word and (not place or (piece[0] == " " and latest_ms < start_ms < cue.end_ms))
-        if not is_word:
-            return None
-        words.append((word, start_ms))
-        latest_ms = start_ms
-    return words
+    words = [before.strip(), *map(str.strip, pieces)]
+    if not all(words) or " " in "".join(words) or any(piece[0] != " " for piece in pieces):
+        return None
+    times_ms = [cue.start_ms, *map(_thousandths, stamps), cue.end_ms]
+    in_order = all(map(operator.lt, times_ms[1:-1], times_ms[2:])) and (not stamps or times_ms[0] < times_ms[1])
+    return list(zip(words, times_ms, strict=False)) if in_order else None
 
 
 def _timed_words(text: str, cue: Cue) -> Iterator[tuple[str, int]]:
@@ -174,17 +171,20 @@ def _timed_words(text: str, cue: Cue) -> Iterator[tuple[str, int]]:
 
 def _pieces(text: str, cue: Cue) -> list[tuple[str, int]]:
     """Split a line at its times; ignore a time that is not between the one before and the cue's end."""
-    first, *others = (clean.without_markup(piece) for piece in _STAMP.split(text)[:: _STAMP.groups + 1])
-    pieces = [(first, cue.start_ms)]
-    for piece, stamp in zip(others, _STAMP.finditer(text), strict=True):
+    first, *others = _STAMP.split(text)
+    pieces = [(clean.without_markup(first), cue.start_ms)]
+    for stamp, piece in zip(others[::2], map(clean.without_markup, others[1::2]), strict=True):
         before, latest_ms = pieces[-1]
-        if latest_ms < (start_ms := _thousandths(stamp.groups())) < cue.end_ms:
+        if latest_ms < (start_ms := _thousandths(stamp)) < cue.end_ms:
             pieces.append((piece, start_ms))
         else:
             pieces[-1] = (before + piece, latest_ms)
     return pieces
 
 
-def _thousandths(time: Sequence[str | None]) -> int:
-    hours, minutes, seconds, thousandths = time
-    return ((int(hours or 0) * 60 + int(minutes or 0)) * 60 + int(seconds or 0)) * 1000 + int(thousandths or 0)
+def _thousandths(stamp: str) -> int:
+    # one number of all digits: half the time of four
+    digits = int(stamp.replace(":", "").replace(".", ""))
+    minutes, thousandths = divmod(digits, 100_000)
+    hours, minutes = divmod(minutes, 100)
+    return (hours * 60 + minutes) * 60_000 + thousandths

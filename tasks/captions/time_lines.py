@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 ARROW = "-->"
 
@@ -27,8 +27,7 @@ _COLON_FRACTION = re.compile(r"(\d{1,2}\s?:\s?\d{1,2}\s?:\s?\d{1,2})\s?[:;]\s?(\
 """Milliseconds behind a colon; frames have two digits."""
 
 
-@dataclass(frozen=True)
-class TimeLine:
+class TimeLine(NamedTuple):
     """Start and end in ms, and text that follows them on their line, if any."""
 
     start_ms: int
@@ -77,11 +76,9 @@ def parse(line: str, *, most: int = 59) -> TimeLine | None:
 
 def _plain(match: re.Match[str], most: int) -> TimeLine | None:
     start, end = match.groups()[:4], match.groups()[4:]
-    return (
-        None
-        if _is_beyond(start, most) or _is_beyond(end, most)
-        else TimeLine(_thousandths(start), _thousandths(end), "")
-    )
+    if _is_beyond(start, most) or _is_beyond(end, most):
+        return None
+    return TimeLine(_thousandths(start), _thousandths(end), "")
 
 
 def _other_arrow(line: str) -> re.Match[str] | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from tasks.captions import clean
 from tasks.captions.cue import Cue, UnusedCue
@@ -16,8 +16,7 @@ UNTIMED = "no time line"
 _MOST_DIGITS = 9
 
 
-@dataclass(frozen=True)
-class TimedBlock:
+class TimedBlock(NamedTuple):
     """A time line and the lines below it, up to the next cue.
 
     Args:

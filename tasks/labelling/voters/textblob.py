@@ -25,6 +25,8 @@ LICENCE = "MIT (TextBlob), PDDL (the lexicon, from pattern)"
 LANGUAGES = ("en",)
 _SARCASM = "(!)"
 _EXCLAIMED, _NEGATED = 1.25, -0.5
+_ENDED = re.compile("[A-Za-z]+[,;:!?]|[a-z]{2,}[.]")
+"""A word and a sign, which the tokenizer splits unless it is an abbreviation."""
 _RATED, _EMOTICON, _BEGINS = 1, 2, 4
 """Traits of a chunk: a token has a polarity; it contains an emoticon; an emoticon may begin at its end."""
 
@@ -70,8 +72,8 @@ class _Chunk(NamedTuple):
 def load() -> Callable[[str], float]:
     """Return a function from a text to `TextBlob(text).sentiment.polarity`, in [-1, 1]."""
     sentiment = partial_import.module("textblob.en").sentiment
-    groups = partial_import.module("textblob._text").EMOTICONS.values()
-    emoticons = {*(emoticon for group in groups for emoticon in group), _SARCASM}
+    package = partial_import.module("textblob._text")
+    emoticons = {*(emoticon for group in package.EMOTICONS.values() for emoticon in group), _SARCASM}
     lowered, ends = tuple({emoticon.lower() for emoticon in emoticons}), _ends(emoticons)
     signs = "".join(emoticon[:-1] for emoticon in emoticons)
 
@@ -89,9 +91,16 @@ def load() -> Callable[[str], float]:
             word == "!",
         )
 
+    def tokenise(chunk: str) -> str:
+        # fast paths: most chunks are letters, or letters and a sign
+        if chunk.isalpha():
+            return chunk
+        if _ENDED.fullmatch(chunk) and chunk not in package.ABBREVIATIONS:
+            return f"{chunk[:-1]} {chunk[-1]}"
+        return " ".join(sentiment.tokenizer(chunk))
+
     def look(chunk: str) -> _Chunk:
-        # the tokenizer returns a chunk of letters unchanged
-        tokenised = chunk if chunk.isalpha() else " ".join(sentiment.tokenizer(chunk))
+        tokenised = tokenise(chunk)
         words = [word.lower() for word in tokenised.split()]
         tokens = tuple(token(word) for word in words)
         traits = _RATED if any(token.polarity is not None for token in tokens) else 0

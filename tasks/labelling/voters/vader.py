@@ -58,16 +58,18 @@ class _VaderRules:
         self.analyzer = package.SentimentIntensityAnalyzer()
         phrases = [phrase for phrase in (*package.SPECIAL_CASES, *package.BOOSTER_DICT) if " " in phrase]
         self.idiom_ends = {phrase.split()[-1] for phrase in phrases}
+        self.negations = frozenset(package.NEGATE)
         self.emojis = frozenset(self.analyzer.emojis)
 
     def word(self, chunk: str) -> _Word:
         """Return the properties of a chunk of text between spaces."""
-        (word,) = self.package.SentiText(chunk).words_and_emoticons
+        # fast path: letters have no punctuation around them
+        word = chunk if chunk.isalpha() else self.package.SentiText(chunk).words_and_emoticons[0]
         lower, is_upper = word.lower(), word.isupper()
         rating, degree = self.analyzer.lexicon.get(lower), self.package.BOOSTER_DICT.get(lower, 0.0)
         traits = _RATED if rating is not None and not degree else 0
         traits += (_UPPER if is_upper else _NOT_UPPER) + (_BUT if lower == "but" else 0)
-        negates = self.package.negated([lower])
+        negates = lower in self.negations or "n't" in lower
         return _Word(word, lower, rating, degree, negates, is_upper, lower in self.idiom_ends, traits)
 
     def valence(self, words: Sequence[_Word], k: int, capitals_tell: bool) -> float:

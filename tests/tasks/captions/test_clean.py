@@ -5,6 +5,8 @@ from __future__ import annotations
 import doctest
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks.captions import clean
 
@@ -70,3 +72,27 @@ def test_punctuation_alone_is_not_a_word(text: str) -> None:
 @pytest.mark.parametrize("text", ["[Laughing] And guess", "♪ la la ♪", "Oh :)", "so (well) yes", "7"])
 def test_words_are_kept(text: str) -> None:
     assert clean.wordless_reason(text) is None
+
+
+TAGGED = [
+    "so",
+    " ",
+    "<c>",
+    "</c>",
+    "<00:00:01.500>",
+    "<br>",
+    "<p>",
+    "<rt>",
+    "</rt>",
+    "<",
+    "<3",
+    "<i\nlike>",
+    "<<c\nd>>",
+]
+
+
+@given(st.lists(st.sampled_from(TAGGED), max_size=8))
+def test_lines_with_tags_of_words_only_are_split_as_all_others(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    mended = clean._BROKEN.sub(clean._mended, clean._READINGS.sub("", text))
+    assert clean.screen_lines([text]) == tuple(clean._LINE_BREAK.sub("\n", mended).split("\n"))
