@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.core.errors import ConfigError
 from tasks.evaluation.splits import Labels
+from tasks.experiments.drawn_neighbours import drawn_neighbours
 from tasks.models.base.estimator import Weights
 
 FORMS = {
@@ -102,7 +103,7 @@ class Balance:
             return over_sampling.RandomOverSampler(random_state=seed)
         if self.kind == "adasyn":
             return over_sampling.ADASYN(n_neighbors=neighbours, random_state=seed)
-        smote = over_sampling.SMOTE(k_neighbors=neighbours, random_state=seed)
+        smote = over_sampling.SMOTE(k_neighbors=drawn_neighbours(neighbours), random_state=seed)
         if self.kind == "smote":
             return smote
         if self.kind == "smote-tomek":

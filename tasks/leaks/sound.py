@@ -84,7 +84,8 @@ class _Keys:
     def unpacked(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return a, b and lag of numbers, shape (n, 3)."""
         rows: NDArray[np.int64] = np.stack(np.unravel_index(keys, self._shape), axis=1)
-        return rows - np.array([0, 0, self.longest])
+        rows[:, 2] -= self.longest
+        return rows
 
 
 def _candidates(words: _Words, clip: NDArray[np.int32], starts: NDArray[np.int64], keys: _Keys) -> NDArray[np.int64]:

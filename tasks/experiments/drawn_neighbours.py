@@ -1,0 +1,69 @@
+"""Neighbours of the rows that SMOTE draws, instead of those of all rows.
+
+SMOTE (Chawla et al. 2002, "SMOTE: Synthetic Minority Over-sampling Technique", JAIR 16, section 4.2) draws rows of a
+class, and one of the nearest neighbours of each. imbalanced-learn first searches the neighbours of every row of the
+class, which takes time that grows with the square of its rows, most of it for rows that are not drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Rows = NDArray[np.float64]
+_Numbers = NDArray[np.int64]
+
+
+def drawn_neighbours(n_neighbours: int) -> Any:
+    """Return an estimator for `k_neighbors` of imbalanced-learn's `SMOTE`, which then makes the same rows in less time.
+
+    Args:
+        n_neighbours: number of neighbours besides the row itself
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    class DrawnNeighbours(NearestNeighbors):  # type: ignore[misc]  # scikit-learn has no types
+        def kneighbors(self, X: _Rows, n_neighbors: int | None = None, return_distance: bool = False) -> Any:
+            def search(rows: _Rows) -> _Numbers:
+                numbers: _Numbers = super(DrawnNeighbours, self).kneighbors(rows, n_neighbors, return_distance=False)
+                return numbers
+
+            return _Table(search, X, self.n_neighbors)
+
+    return DrawnNeighbours(n_neighbors=n_neighbours + 1)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What imbalanced-learn reads of an array with the neighbours of all rows, shape (n_rows, n_neighbours).
+
+    Args:
+        search: rows → the numbers of their neighbours, nearest first
+        rows: the rows, shape (n_rows, n_features)
+        n_neighbours: that `search` returns
+        first: number of neighbours that are left out; 1 without the row itself
+    """
+
+    search: Callable[[_Rows], _Numbers]
+    rows: _Rows
+    n_neighbours: int
+    first: int = 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.rows), self.n_neighbours - self.first
+
+    @property
+    def size(self) -> int:
+        return self.shape[0] * self.shape[1]
+
+    def __getitem__(self, key: tuple[Any, Any]) -> Any:
+        rows, columns = key
+        if isinstance(rows, slice):
+            return replace(self, first=self.first + columns.start)
+        drawn, places = np.unique(rows, return_inverse=True)
+        return self.search(self.rows[drawn])[places, columns + self.first]

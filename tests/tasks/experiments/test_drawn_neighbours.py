@@ -1,0 +1,63 @@
+"""SMOTE with the neighbours of drawn rows alone makes the rows that SMOTE makes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from imblearn.combine import SMOTETomek
+from imblearn.over_sampling import SMOTE
+from numpy.typing import NDArray
+
+from tasks.experiments.drawn_neighbours import drawn_neighbours
+
+Rows = NDArray[np.float64]
+
+
+def _rows(sizes: tuple[int, ...], n_features: int) -> tuple[Rows, NDArray[Any]]:
+    rng = np.random.default_rng(n_features)
+    labels = np.repeat([f"class {number}" for number in range(len(sizes))], sizes)
+    return rng.normal(size=(labels.size, n_features)), labels
+
+
+# few features: a tree; many: all distances. A rare class is drawn from more often than it has rows
+@pytest.mark.parametrize("n_features", [3, 40])
+@pytest.mark.parametrize("sizes", [(90, 80, 7), (50, 50, 50), (300, 200, 299)])
+@pytest.mark.parametrize("k", [1, 5])
+def test_same_rows_as_smote(sizes: tuple[int, ...], n_features: int, k: int) -> None:
+    features, labels = _rows(sizes, n_features)
+    theirs = SMOTE(k_neighbors=k, random_state=4).fit_resample(features, labels)
+    ours = SMOTE(k_neighbors=drawn_neighbours(k), random_state=4).fit_resample(features, labels)
+    assert (theirs[0] == ours[0]).all()
+    assert (theirs[1] == ours[1]).all()
+
+
+def test_same_rows_with_repeats_and_in_smote_tomek() -> None:
+    features, labels = _rows((60, 30), 5)
+    features[3:9] = features[0]
+    features[65:70] = features[64]
+    rows = [
+        SMOTETomek(smote=SMOTE(k_neighbors=neighbours, random_state=1), random_state=1).fit_resample(features, labels)[
+            0
+        ]
+        for neighbours in (5, drawn_neighbours(5))
+    ]
+    assert (rows[0] == rows[1]).all()
+
+
+def test_only_drawn_rows_are_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sklearn.neighbors import NearestNeighbors
+
+    searched = []
+    search = NearestNeighbors.kneighbors
+
+    def counted(self: Any, rows: Rows, *args: Any, **keywords: Any) -> Any:
+        searched.append(len(rows))
+        return search(self, rows, *args, **keywords)
+
+    monkeypatch.setattr(NearestNeighbors, "kneighbors", counted)
+    features, labels = _rows((1_000, 990), 4)
+    SMOTE(k_neighbors=drawn_neighbours(5), random_state=1).fit_resample(features, labels)
+    assert len(searched) == 1
+    assert 1 <= searched[0] <= 10
