@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,3 +30,16 @@ def test_h_is_help(command: list[str]) -> None:
     assert short.exit_code == 0
     assert short.output == long.output
     assert "Usage: " in short.output
+
+
+def test_objects_are_frozen_at_the_end_so_that_it_does_not_search_them_for_garbage() -> None:
+    code = """
+import atexit, gc, sys
+from flows.cli.main import main
+# registered first, so it runs last
+atexit.register(lambda: print(gc.get_freeze_count() > 1000))
+sys.argv = ["undertone", "--version"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True"
