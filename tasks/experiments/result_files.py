@@ -20,7 +20,7 @@ from tasks.experiments.plan import Plan
 from tasks.experiments.plot_data import Map, PlotData
 from tasks.experiments.runs import Fits, Scorer
 from tasks.experiments.scoring import Run
-from tasks.leaks.finding import AuditReport
+from tasks.leaks.finding import STAGE_PAIRS, AuditReport
 
 _CURVES = pa.schema(
     [
@@ -57,7 +57,8 @@ def write(target: Path, config: Config, recipe: Plan, data: Data, fits: Sequence
     metrics = results.metrics(scorer, fits, tested, splits, model=model, audit=audit)
     metrics["simulated"] = artifacts.read_json(paths.reading(recipe.recipe.corpus)).get("simulated", False)
     metrics["model"] |= model_plots.size(model.fitted, model.files)
-    tables.write_text(target / "audit.json", json.dumps(audit.to_dict(), indent=2, ensure_ascii=False) + "\n")
+    audited = json.dumps(audit.to_dict(STAGE_PAIRS), indent=2, ensure_ascii=False)
+    tables.write_text(target / "audit.json", audited + "\n")
     tables.write_text(target / "results.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
     tables.write_text(target / "metrics.json", json.dumps(results.few(metrics), indent=2) + "\n")
     with tables.whole(target / "predictions.parquet") as part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks.leaks import fitted
-from tasks.leaks.finding import CHECKS, AuditReport, Finding, demand
+from tasks.leaks.finding import CHECKS, STAGE_PAIRS, AuditReport, Finding, demand
 from tasks.leaks.survey import audit
 
-__all__ = ["CHECKS", "AuditReport", "Finding", "audit", "demand", "fitted"]
+__all__ = ["CHECKS", "STAGE_PAIRS", "AuditReport", "Finding", "audit", "demand", "fitted"]

@@ -11,6 +11,8 @@ from tasks.core.errors import ConfigError, LeakError
 Severity = Literal["violation", "warning", "declared", "unknown", "note"]
 MOST_EXAMPLES = 5
 MOST_PAIRS = 10_000
+STAGE_PAIRS = 200
+"""Pairs of a check in the files of stages, which do not grow with the corpus; `undertone audit` lists `MOST_PAIRS`."""
 
 RANDOM_FOLDS = "random folds"
 CHECKS: Mapping[str, str] = {
@@ -103,9 +105,14 @@ class AuditReport:
         """Whether a run may continue."""
         return not _violations(self)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as a dictionary for JSON."""
-        return {**asdict(self), "passed": self.passed}
+    def to_dict(self, most_pairs: int = MOST_PAIRS) -> dict[str, Any]:
+        """Return the report as a dictionary for JSON.
+
+        Args:
+            most_pairs: pairs of each check at most; `n` counts all cases
+        """
+        findings = tuple(replace(finding, pairs=finding.pairs[:most_pairs]) for finding in self.findings)
+        return {**asdict(replace(self, findings=findings)), "passed": self.passed}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> AuditReport:

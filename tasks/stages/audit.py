@@ -35,7 +35,8 @@ def run(config: Config, *, each: Each) -> None:
     utterances = speaker_tables.with_voices(utterances, config.speakers)
     cut = utterances.filter(pc.is_in(utterances["utterance_id"], sounds["utterance_id"].combine_chunks()))
     report = _survey(cut.sort_by("utterance_id"), sounds, protocols.parse(_PROTOCOL), config.audit.declared)
-    tables.write_text(paths.AUDIT, json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n")
+    content = json.dumps(report.to_dict(leaks.STAGE_PAIRS), indent=2, ensure_ascii=False)
+    tables.write_text(paths.AUDIT, content + "\n")
     leaks.demand(report)
 
 

@@ -20,7 +20,7 @@ from tasks.core.errors import ConfigError, LeakError
 from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Split
 from tasks.leaks import fitted, speaker_statistics
-from tasks.leaks.finding import AuditReport, Finding
+from tasks.leaks.finding import STAGE_PAIRS, AuditReport, Finding
 from tasks.leaks.sides import Sides
 
 WORDS = [f"{a}{b}" for a in ("ka", "lo", "mi", "ru", "te", "sho", "ple") for b in ("ndo", "rra", "spe", "vil", "xto")]
@@ -194,6 +194,18 @@ def test_each_test_row_is_named_with_the_first_training_row_that_it_matches() ->
     crossing = sides.crossing(np.array([[1, 4], [0, 4], [2, 5], [3, 5], [4, 5]]))
     assert sides.pair_finding("similar sound", "violation", crossing, "…").pairs == (("y", "u"), ("z", "w"))
     assert sides.pair_finding("similar sound", "violation", [], "…").pairs == ()
+
+
+def test_files_of_stages_list_some_pairs_and_count_all() -> None:
+    n = STAGE_PAIRS + 50
+    rows, none = np.arange(n), np.array([], dtype=np.int64)
+    sides = Sides(np.array([f"x/{row:04d}" for row in range(2 * n)]), (Split("a", rows, rows + n, none),))
+    finding = sides.pair_finding("same text", "warning", sides.sharing(np.tile(rows, 2)), "…")
+    report = AuditReport("official", "…", 2 * n, (), (finding,))
+    (whole,), (short,) = report.to_dict()["findings"], report.to_dict(STAGE_PAIRS)["findings"]
+    assert (whole["n"], len(whole["pairs"])) == (n, n)
+    assert short == {**whole, "pairs": whole["pairs"][:STAGE_PAIRS]}
+    assert report.to_dict(STAGE_PAIRS)["passed"]
 
 
 def test_derived_rows_with_a_parent_on_the_other_side() -> None:
