@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import resource
 import signal
@@ -12,16 +13,20 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from bench.commands import CommandFailed, environment
 from bench.side import Prepared
 
 _FLOW = "from flows.weak_supervision import weak_supervision as f; f(runner='dask', scheduler={!r}, push=False)"
 _WAIT_S, _MOST_CHARACTERS = 120.0, 3000
+_SUBREAPER = 36
+"""PR_SET_CHILD_SUBREAPER of prctl(2): orphans become children of this process."""
 
 
 def one_machine(folder: str, command: Sequence[str]) -> Prepared:
@@ -85,11 +90,29 @@ def _on_cluster(project: Path, folder: Path, address: str, n_workers: int, env: 
         _run([sys.executable, "-c", _FLOW.format(address)], project, env)
 
 
-def _cpu_s_of(work: Any) -> float:
-    """Return the CPU seconds of all processes that ended during a piece of work."""
-    before_s = _ended_s()
-    work()
+def _cpu_s_of(work: Callable[[], None]) -> float:
+    """Return the CPU seconds of all processes that ended during a piece of work.
+
+    The process from which workers are forked outlives the command by a moment: it becomes a child of this one (Linux).
+    """
+    others, before_s = {child.pid for child in psutil.Process().children()}, _ended_s()
+    ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+    try:
+        work()
+        _await_ended(others)
+    finally:
+        ctypes.CDLL(None).prctl(_SUBREAPER, 0, 0, 0, 0)
     return _ended_s() - before_s
+
+
+def _await_ended(others: Collection[int]) -> None:
+    """Wait for the children of this process, but for some."""
+    until = time.monotonic() + _WAIT_S
+    # several times: those that end may leave orphans, too
+    while left := [process for process in psutil.Process().children() if process.pid not in others]:
+        psutil.wait_procs(left, timeout=1.0)
+        if time.monotonic() > until:
+            raise CommandFailed(f"processes that a run started do not end: {left}")
 
 
 def _ended_s() -> float:
@@ -98,8 +121,6 @@ def _ended_s() -> float:
 
 
 def _cpu_s(process: subprocess.Popen[bytes]) -> float:
-    import psutil
-
     root = psutil.Process(process.pid)
     return float(sum(sum(each.cpu_times()[:2]) for each in (root, *root.children(recursive=True))))
 

@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 from bench import __main__ as bench_main
-from bench import cases, chart, crawled_projects, measurements, page
+from bench import cases, chart, crawled_projects, dask_runs, measurements, page
 from bench.cases import encoder, features, ravdess, svm
 from bench.measurements import Bound, CaseResult, Measurement, MedianRange, OutputComparison
 from bench.runner import Bench, Pairs, RunFailed, Skipped, TimedRun, peers_python, speedup, whisperx_python
@@ -91,6 +91,20 @@ def test_most_memory_counts_what_a_program_starts(bench: Bench, tmp_path: Path) 
     step = [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"]
     run = bench.run_once(RunSpec("it", "bench.commands:run", {"steps": [step], "folder": str(tmp_path)}))
     assert 150e6 < run.peak_bytes < 400e6 < len(held)
+
+
+def test_the_computing_of_forked_workers_counts(tmp_path: Path) -> None:
+    script = tmp_path / "forking.py"
+    script.write_text(
+        "import multiprocessing, time\n"
+        "def work():\n"
+        "    while time.process_time() < 0.6: pass\n"
+        "if __name__ == '__main__':\n"
+        "    worker = multiprocessing.get_context('forkserver').Process(target=work)\n"
+        "    worker.start()\n"
+        "    worker.join()\n"
+    )
+    assert dask_runs._cpu_s_of(lambda: dask_runs._run([sys.executable, str(script)], tmp_path, {})) > 0.6
 
 
 def test_one_core_is_one(bench: Bench, tmp_path: Path) -> None:
