@@ -7,19 +7,20 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 from prefect import Task, get_client, task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner
 
 from flows.runs import worker_folder
-from flows.runs.exchange import Assignment, Delivery
 from flows.runs.progress import Progress
-from flows.runs.runners import Cluster, Runner
+from flows.runs.runners import Cluster, Completions, Runner
 from tasks.core import code_version
 from tasks.core.config import Runtime
-from tasks.core.each import Each, Item, Work, complete, do, lost, remembered
+from tasks.core.each import Each, Item, Work, complete, lost, remembered, with_cached
 from tasks.core.outcomes import Outcome
 from tasks.core.workers import WorkerDied
 
@@ -27,7 +28,7 @@ MAX_BATCHES = 200
 _TRIAL_ITEMS, _TRIAL_SHARE = 8, 8
 """A worker's first batch of a stage has so many items at most, and one in so many of its share."""
 _BATCH_S = 10.0
-"""Work of a batch on a cluster, about: a task run costs 0.15 s of computing, and a worker that dies costs its batch."""
+"""Work of a batch, about: a task run costs 0.15 s of computing, and a worker that dies costs its batch."""
 
 
 class _TransientFailure(Exception):
@@ -74,7 +75,7 @@ def split_by_host(hosts: Sequence[str], per_host: int, max_batches: int) -> list
 
 
 def trial_batches(n_items: int, n_workers: int) -> list[ItemBatch]:
-    """Return a small first batch for each worker of a cluster, to measure the time of an item.
+    """Return a small first batch for each worker, to measure the time of an item.
 
     Args:
         n_items: the number of items
@@ -97,8 +98,8 @@ def timed_batches(rest: range, item_s: float, n_workers: int, max_batches: int) 
     return [ItemBatch(run) for run in _runs(rest, min(rounds * n_workers, max_batches, MAX_BATCHES))]
 
 
-def do_batch(code: str, work: Work, items: Sequence[Item]) -> list[Outcome]:
-    """Do the items of one batch, one after the other, in the process that calls this, a child of the run's.
+def do_batch(code: str, work: Work, items: Sequence[Item]) -> tuple[list[Outcome], float]:
+    """Do the items of one batch in the process that calls this, a child of the run's; return also an item's time in s.
 
     Args:
         code: digest of all code in the flow's process; results of other code must not be mixed with them
@@ -109,7 +110,7 @@ def do_batch(code: str, work: Work, items: Sequence[Item]) -> list[Outcome]:
         UndertoneError: if this process has other code
     """
     worker_folder.demand_same_code(code)
-    return [do(work, item) for item in items]
+    return worker_folder.do_in_turn(work, items)
 
 
 def mapped(runner: Runner, runtime: Runtime, limited: Collection[str] = ()) -> Each:
@@ -121,20 +122,15 @@ def mapped(runner: Runner, runtime: Runtime, limited: Collection[str] = ()) -> E
         limited: stages with a concurrency limit on the server; their task runs get the stage's name as a tag
     """
 
-    def submit(work: Work, items: Sequence[Item]) -> Iterator[Outcome]:
+    def each(work: Work, items: Sequence[Item]) -> Iterator[Outcome]:
         work = replace(work.pinned(), per_host=runtime.per_host)
-        cached = [remembered(work, item) for item in items]
-        new = [item for item, outcome in zip(items, cached, strict=True) if outcome is None]
-        stage = _StageRuns(work, runtime, limited)
-        cluster = runner.cluster
-        done = (
-            _here(stage, new, runner)
-            if cluster is None or work.reads is None
-            else _elsewhere(stage, new, runner, cluster)
+        stage, cluster = _StageRuns(work, runtime, limited), runner.cluster
+        place = (
+            _ThisMachine(stage, runner) if cluster is None or work.reads is None else _Workers(stage, runner, cluster)
         )
-        yield from complete(work, (outcome or next(done) for outcome in cached))
+        yield from complete(work, with_cached(work, items, partial(_done, stage, place)))
 
-    return submit
+    return each
 
 
 @dataclass(frozen=True)
@@ -172,94 +168,126 @@ class _StageRuns:
         return [_outcome_alone(self.work, item, do_one) for item in items]
 
 
-def _here(stage: _StageRuns, items: Sequence[Item], runner: Runner) -> Iterator[Outcome]:
-    """Do items on this machine; yield outcomes in order."""
-    work, code, n_retries = stage.work, stage.code, stage.n_retries
-    runs_on = runner if work.host is None else runner.fetching or runner
+class _Place(Protocol):
+    """Where the batches of a stage are done."""
 
-    def do_items(batch_items: Sequence[Item]) -> list[Outcome]:
+    @property
+    def tasks(self) -> TaskRunner[Any]:
+        """The Prefect task runner."""
+
+    @property
+    def n_workers(self) -> int:
+        """Number of batches at a time."""
+
+    def first(self, items: Sequence[Item]) -> list[ItemBatch]:
+        """Return the batches to begin with, of the first items: all, or as many as measure the time of an item."""
+
+    def do(self, items: Sequence[Item]) -> tuple[list[Outcome], float]:
+        """Do a batch; called by its task run. Return the outcomes, and the time of an item in seconds; 0: unknown."""
+
+
+@dataclass(frozen=True)
+class _ThisMachine:
+    """Threads or processes of this machine."""
+
+    stage: _StageRuns
+    runner: Runner
+
+    @property
+    def tasks(self) -> TaskRunner[Any]:
+        return self._runs_on.tasks
+
+    @property
+    def n_workers(self) -> int:
+        return self._runs_on.n_workers
+
+    def first(self, items: Sequence[Item]) -> list[ItemBatch]:
+        work, runtime = self.stage.work, self.stage.runtime
+        if work.host is None:
+            return trial_batches(len(items), self.n_workers)
+        hosts = [work.host_of(item) for item in items]
+        with get_client(sync_client=True) as client:
+            for host in sorted(set(hosts)):
+                client.upsert_global_concurrency_limit_by_name(f"tag:host:{host}", runtime.per_host)
+        return split_by_host(hosts, runtime.per_host, runtime.shards)
+
+    def do(self, items: Sequence[Item]) -> tuple[list[Outcome], float]:
         try:
-            outcomes = runs_on.call(do_batch, code, work, batch_items)
+            done: tuple[list[Outcome], float] = self._runs_on.call(do_batch, self.stage.code, self.stage.work, items)
+            return done
         except WorkerDied:
-            if _attempts_left(n_retries):
+            if _attempts_left(self.stage.n_retries):
                 raise
-            outcomes = stage.do_alone(batch_items, runs_on)
-        return _retry_if_transient(outcomes, n_retries)
+            return self.stage.do_alone(items, self._runs_on), 0.0
 
-    batches, futures = _batches(work, items, stage.runtime), []
-    for number, batch in enumerate(batches, 1):
-        batch_items = [items[position] for position in batch.positions]
-        run = stage.task(do_items, batch, f"{number} of {len(batches)}: {_span(batch_items)}")
-        futures.append(runs_on.tasks.submit(run, {"batch_items": batch_items}))
-    yield from _in_order(batches, (future.result() for future in futures), Progress(work.stage, len(items)))
+    @property
+    def _runs_on(self) -> Runner:
+        return self.runner if self.stage.work.host is None else self.runner.fetching or self.runner
 
 
-def _elsewhere(stage: _StageRuns, items: Sequence[Item], runner: Runner, cluster: Cluster) -> Iterator[Outcome]:
-    """Do items on the workers of a cluster; yield outcomes in order."""
-    work, n_retries = stage.work, stage.n_retries
-    # pickled with its closure: only what a worker needs
-    sent = replace(work, reads=None)
+@dataclass(frozen=True)
+class _Workers:
+    """The workers of a cluster; batches that end several of them are done on this machine."""
 
-    def do_items(assigned: _Assigned) -> Delivery:
-        delivery = worker_folder.do_assigned(assigned.assignment, sent, assigned.items)
-        _retry_if_transient(list(delivery.outcomes), n_retries)
-        return delivery
+    stage: _StageRuns
+    runner: Runner
+    cluster: Cluster
 
-    completed, batches, futures = cluster.completions(), list[ItemBatch](), list[Any]()
+    @property
+    def tasks(self) -> TaskRunner[Any]:
+        return self.cluster.tasks
+
+    @property
+    def n_workers(self) -> int:
+        return self.cluster.n_workers
+
+    def first(self, items: Sequence[Item]) -> list[ItemBatch]:
+        return trial_batches(len(items), self.n_workers)
+
+    def do(self, items: Sequence[Item]) -> tuple[list[Outcome], float]:
+        exchange, work = self.cluster.exchange, self.stage.work
+        assignment = exchange.give(work, items)
+        try:
+            # what an item reads is in the assignment
+            delivery = self.cluster.call(worker_folder.do_assigned, assignment, replace(work, reads=None), items)
+        except WorkerDied:
+            return self.stage.do_alone(items, self.runner), 0.0
+        return exchange.take(delivery), delivery.item_s
+
+
+def _done(stage: _StageRuns, place: _Place, items: Sequence[Item]) -> Iterator[Outcome]:
+    """Do items in batches; yield outcomes in order."""
+    batches, futures, completed = list[ItemBatch](), list[PrefectFuture[Any]](), Completions()
 
     def submit(new: Iterable[ItemBatch]) -> None:
         for batch in new:
             batches.append(batch)
-            batch_items = [items[position] for position in batch.positions]
-            run = stage.task(do_items, batch, f"{len(batches)}: {_span(batch_items)}")
-            assigned = _Assigned(cluster.exchange.give(work, batch_items), batch_items)
-            futures.append(cluster.tasks.submit(run, {"assigned": assigned}))
+            futures.append(_submitted(stage, place, batch, len(batches), [items[number] for number in batch.positions]))
             completed.add(len(futures) - 1, futures[-1])
 
-    progress, done, n_workers = Progress(work.stage, len(items)), dict[int, Outcome](), max(1, cluster.n_workers())
-    trials = trial_batches(len(items), n_workers)
-    submit(trials)
-    rest = range(sum(len(batch.positions) for batch in trials), len(items))
-    # as they complete, and not in order: what has come back is kept if this run is killed
+    progress, done, first = Progress(stage.work.stage, len(items)), dict[int, Outcome](), place.first(items)
+    submit(first)
+    rest = range(sum(len(batch.positions) for batch in first), len(items))
     for number in completed:
-        item_s = 0.0
-        try:
-            delivery = cluster.result(futures[number])
-            item_s, outcomes = delivery.item_s, cluster.exchange.take(delivery)
-        except WorkerDied:
-            outcomes = stage.do_alone([items[position] for position in batches[number].positions], runner)
+        outcomes, item_s = futures[number].result()
         done.update(zip(batches[number].positions, outcomes, strict=True))
         progress.update(len(done))
-        submit(timed_batches(rest, item_s, n_workers, stage.runtime.shards))
-        rest = range(0)
+        if rest:
+            submit(timed_batches(rest, item_s, place.n_workers, stage.runtime.shards))
+            rest = range(0)
     yield from (done[position] for position in range(len(items)))
 
 
-class _Assigned:
-    """A batch as a parameter of a task run; no dataclass, since Prefect looks for futures in every field of those."""
+def _submitted(
+    stage: _StageRuns, place: _Place, batch: ItemBatch, number: int, items: Sequence[Item]
+) -> PrefectFuture[Any]:
+    # no parameters: Prefect looks for futures in every field of every item
+    def do_items() -> tuple[list[Outcome], float]:
+        outcomes, item_s = place.do(items)
+        return _retry_if_transient(outcomes, stage.n_retries), item_s
 
-    def __init__(self, assignment: Assignment, items: Sequence[Item]) -> None:
-        self.assignment, self.items = assignment, items
-
-
-def _batches(work: Work, items: Sequence[Item], runtime: Runtime) -> list[ItemBatch]:
-    if work.host is None:
-        return split(len(items), runtime.shards)
-    hosts = [work.host_of(item) for item in items]
-    with get_client(sync_client=True) as client:
-        for host in sorted(set(hosts)):
-            client.upsert_global_concurrency_limit_by_name(f"tag:host:{host}", runtime.per_host)
-    return split_by_host(hosts, runtime.per_host, runtime.shards)
-
-
-def _in_order(
-    batches: Sequence[ItemBatch], results: Iterable[Sequence[Outcome]], progress: Progress
-) -> Iterator[Outcome]:
-    done: dict[int, Outcome] = {}
-    for batch, outcomes in zip(batches, results, strict=True):
-        done.update(zip(batch.positions, outcomes, strict=True))
-        progress.update(len(done))
-    yield from (done[position] for position in sorted(done))
+    future: PrefectFuture[Any] = place.tasks.submit(stage.task(do_items, batch, f"{number}: {_span(items)}"), {})
+    return future
 
 
 def _retry_if_transient(outcomes: list[Outcome], n_retries: int) -> list[Outcome]:
@@ -275,12 +303,12 @@ def _attempts_left(n_retries: int) -> bool:
     return context is not None and context.task_run.run_count <= n_retries
 
 
-def _outcome_alone(work: Work, item: Item, do_one: Callable[[list[Item]], list[Outcome]]) -> Outcome:
+def _outcome_alone(work: Work, item: Item, do_one: Callable[[list[Item]], tuple[list[Outcome], float]]) -> Outcome:
     """Do one item of a batch whose process died again and again; an item whose own process dies met a bug."""
     if (outcome := remembered(work, item)) is not None:
         return outcome
     try:
-        (outcome,) = do_one([item])
+        ((outcome,), _) = do_one([item])
     except WorkerDied as error:
         return lost(work, item, error)
     return outcome

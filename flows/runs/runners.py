@@ -9,15 +9,17 @@ from concurrent.futures import CancelledError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Literal, TypeVar
 
 from prefect.futures import PrefectFuture
-from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.runs.exchange import Exchange
 from flows.runs.object_store import ObjectStore
+from tasks.__main__ import PRELOADED
 from tasks.core import distribution, paths, workers
 from tasks.core.config import Runtime
 from tasks.core.errors import ConfigError, UndertoneError
@@ -26,20 +28,16 @@ from tasks.fetching import crawl_items
 
 Kind = Literal["threads", "processes", "dask"]
 Result = TypeVar("Result")
+_MOST_WAITING = 200
+"""Batches at a time that are with Dask, which distributes them; more wait."""
 
 
 class Completions:
-    """Task runs on a cluster, as they complete; more can be added meanwhile.
+    """Task runs as they complete; more can be added meanwhile."""
 
-    Args:
-        client: of the task runner
-    """
-
-    def __init__(self, client: Any) -> None:
-        from distributed import as_completed
-
-        self._numbers = dict[Any, int]()
-        self._completed: Any = as_completed(loop=client.loop)  # type: ignore[no-untyped-call]
+    def __init__(self) -> None:
+        self._n_pending = 0
+        self._completed = SimpleQueue[int]()
 
     def add(self, number: int, future: PrefectFuture[Any]) -> None:
         """Add a task run.
@@ -48,13 +46,14 @@ class Completions:
             number: to recognise it by
             future: of the task runner
         """
-        wrapped = future.wrapped_future  # type: ignore[attr-defined]
-        self._numbers[wrapped] = number
-        self._completed.add(wrapped)
+        self._n_pending += 1
+        future.add_done_callback(lambda _: self._completed.put(number))
 
     def __iter__(self) -> Iterator[int]:
         """Yield the numbers of task runs as they complete."""
-        return (self._numbers[future] for future in self._completed)
+        while self._n_pending:
+            yield self._completed.get()
+            self._n_pending -= 1
 
 
 @dataclass(frozen=True)
@@ -62,28 +61,24 @@ class Cluster:
     """Workers of a Dask scheduler, without access to the project folder.
 
     Args:
-        tasks: the Prefect task runner
+        tasks: the Prefect task runner, whose threads wait for the workers
+        client: of Dask
         exchange: how files reach the workers, and results come back
         scheduler: its address
     """
 
     tasks: TaskRunner[Any]
+    client: Any
     exchange: Exchange
     scheduler: str
 
+    @property
     def n_workers(self) -> int:
-        """Return the number of workers that are connected now."""
-        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+        """The number of workers that are connected now, at least 1."""
+        return max(1, len(self.client.scheduler_info(n_workers=-1)["workers"]))
 
-    def completions(self) -> Completions:
-        """Return an empty set of task runs, to wait for those that are added."""
-        return Completions(self._client)
-
-    def result(self, future: PrefectFuture[Any]) -> Any:
-        """Return what a completed task run returned.
-
-        Args:
-            future: of the task runner
+    def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Call a function on a worker. Workers run no part of Prefect, whose imports take them a second each.
 
         Raises:
             WorkerDied: if the batch ended several workers
@@ -93,7 +88,9 @@ class Cluster:
         from distributed.comm.core import CommClosedError
 
         try:
-            return future.result()
+            # one object: Dask looks for futures in arguments
+            result: Result = self.client.submit(partial(function, *arguments), pure=False).result()
+            return result
         except KilledWorker as error:
             raise WorkerDied(f"several Dask workers died with this batch: {error}") from None
         except (CancelledError, CommClosedError) as error:
@@ -107,10 +104,6 @@ class Cluster:
                 "with the same extras, on all machines and start the workers again"
             ) from None
 
-    @property
-    def _client(self) -> Any:
-        return self.tasks.client  # type: ignore[attr-defined]
-
 
 @dataclass(frozen=True)
 class Runner:
@@ -118,6 +111,7 @@ class Runner:
 
     Args:
         tasks: the Prefect task runner
+        n_workers: the number of its threads or processes
         call: `call(function, *arguments)`, with which a task run executes its work: in its own thread or in a process
         call_alone: the same, in a process that does nothing else, if the runner has processes
         fetching: the runner of batches that wait for hosts, with `runtime.fetches` threads or processes; None: this one
@@ -125,6 +119,7 @@ class Runner:
     """
 
     tasks: TaskRunner[Any]
+    n_workers: int
     call: Callable[..., Any]
     call_alone: Callable[..., Any]
     fetching: Runner | None = None
@@ -152,7 +147,8 @@ def started(kind: Kind, scheduler: str | None, runtime: Runtime) -> Iterator[Run
     match kind:
         case "threads":
             with _one_native_thread(), _threads(n_workers) as threads, _threads(runtime.n_fetching) as waiting:
-                yield Runner(threads, _call, _call, Runner(waiting, _call, _call))
+                fetching = Runner(waiting, runtime.n_fetching, _call, _call)
+                yield Runner(threads, n_workers, _call, _call, fetching)
         case "processes":
             with _all_processes(n_workers, runtime) as runner:
                 yield runner
@@ -169,7 +165,7 @@ def _call(function: Callable[..., Result], *arguments: Any) -> Result:
 @contextmanager
 def _all_processes(n_workers: int, runtime: Runtime) -> Iterator[Runner]:
     with (
-        _processes(n_workers, runtime.shard_timeout_s) as runner,
+        _processes(n_workers, runtime.shard_timeout_s, (workers.FORKED, *PRELOADED)) as runner,
         _processes(runtime.n_fetching, runtime.shard_timeout_s, crawl_items.IMPORTED) as fetching,
     ):
         yield replace(runner, fetching=fetching)
@@ -179,7 +175,7 @@ def _all_processes(n_workers: int, runtime: Runtime) -> Iterator[Runner]:
 def _processes(n_workers: int, timeout_s: float, imported: Sequence[str] = ()) -> Iterator[Runner]:
     # one thread per process, so that a task run is not shown as running while it waits for a process
     with _Processes(n_workers, timeout_s, imported) as pool, _threads(n_workers) as threads:
-        yield Runner(threads, pool.call, pool.call_alone)
+        yield Runner(threads, n_workers, pool.call, pool.call_alone)
 
 
 def _threads(n_workers: int) -> TaskRunner[Any]:
@@ -204,21 +200,15 @@ def _exchange(runtime: Runtime) -> Exchange:
 def _dask(scheduler: str, exchange: Exchange) -> Iterator[Cluster]:
     try:
         from distributed import Client
-        from prefect_dask.task_runners import DaskTaskRunner
     except ImportError:
         raise ConfigError(f"runner 'dask' needs Dask: {distribution.how_to_install('cluster')}") from None
-    if not PREFECT_API_URL.value():
-        # each worker would start a temporary server of its own
-        raise ConfigError(
-            "runner 'dask' needs a Prefect server, to which workers report their batches; start one (undertone ui) and "
-            "run the deployment there, or set PREFECT_API_URL"
-        )
     try:
-        Client(scheduler, timeout="20s", set_as_default=False).close()  # type: ignore[no-untyped-call]
+        client = Client(scheduler, timeout="20s", set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ConfigError(f"no Dask scheduler answers at {scheduler} ({error}); start one: dask scheduler") from None
-    with DaskTaskRunner(address=scheduler) as tasks:
-        yield Cluster(tasks, exchange, scheduler)
+    # the client ends before the threads, which wait for its results
+    with _threads(_MOST_WAITING) as tasks, client:
+        yield Cluster(tasks, client, exchange, scheduler)
 
 
 class _Processes:

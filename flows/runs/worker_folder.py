@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import chdir
 from functools import cache
 from pathlib import Path
@@ -82,19 +82,34 @@ def do_assigned(assignment: Assignment, work: Work, items: Sequence[Item]) -> De
     with _ONE_BATCH, chdir(folder.root), paths.copied(assignment.project, folder.root):
         # only the entries of this batch: the run's cache is the other machine's
         shutil.rmtree(paths.MEMO, ignore_errors=True)
-        outcomes, times_s = list[Outcome](), list[float]()
-        for item, files in zip(items, assignment.files, strict=True):
-            started_s = time.perf_counter()
-            folder.bring(files, store, assignment.most_bytes)
-            outcomes.append(do(work, item))
-            times_s.append(time.perf_counter() - started_s)
+        outcomes, item_s = do_in_turn(
+            work, items, lambda number: folder.bring(assignment.files[number], store, assignment.most_bytes)
+        )
         with tempfile.NamedTemporaryFile(dir=folder.root) as target:
-            # the time of the first item includes that of imports
-            item_s = mean(times_s[1:] or times_s or [0.0])
             delivery = exchange.pack(outcomes, item_s, assignment.results, target)
             target.flush()
             store.put(Path(target.name), delivery.name)
     return delivery
+
+
+def do_in_turn(
+    work: Work, items: Sequence[Item], prepare: Callable[[int], object] = lambda _: None
+) -> tuple[list[Outcome], float]:
+    """Do items one after the other; return their outcomes, and the time of an item in seconds.
+
+    Args:
+        work: the stage's function and its settings
+        items: its items
+        prepare: called before each item with its number
+    """
+    outcomes, times_s = list[Outcome](), list[float]()
+    for number, item in enumerate(items):
+        started_s = time.perf_counter()
+        prepare(number)
+        outcomes.append(do(work, item))
+        times_s.append(time.perf_counter() - started_s)
+    # the time of the first item includes that of imports
+    return outcomes, mean(times_s[1:] or times_s or [0.0])
 
 
 def demand_same_code(code: str) -> None:

@@ -213,6 +213,22 @@ def remembered(work: Work, item: Item, index: Index | None = None) -> Outcome | 
     return Outcome(item.id, place, remembered=True, again=partial(do, work, item), index=index)
 
 
+def with_cached(
+    work: Work, items: Sequence[Item], compute: Callable[[Sequence[Item]], Iterator[Outcome]]
+) -> Iterator[Outcome]:
+    """Yield the outcomes of all items in their order; those that are not cached are computed. Every driver does this.
+
+    Args:
+        work: the function with its settings
+        items: the items
+        compute: returns the outcomes of items that are not cached, in order
+    """
+    index = _index(work)
+    cached = [remembered(work, item, index) for item in items]
+    done = compute([item for item, outcome in zip(items, cached, strict=True) if outcome is None])
+    return (outcome or replace(next(done), index=index) for outcome in cached)
+
+
 def _index(work: Work) -> Index | None:
     """Return the index of a work; None if its results are valid only as long as other files exist."""
     if work.verify is not None or work.host is not None:
@@ -499,19 +515,19 @@ class _Pools:
 
 def _mapped(work: Work, items: Sequence[Item], runtime: Runtime, pools: _Pools) -> Iterator[Outcome]:
     work = replace(work, per_host=runtime.per_host)
-    index = _index(work)
-    cached = [remembered(work, item, index) for item in items]
-    new = [item for item, outcome in zip(items, cached, strict=True) if outcome is None]
-    if pools.early and pools.computing.n_workers > 1 and len(new) >= _MANY_ITEMS:
-        pools.computing.prepare(pools.modules)
-    if (n_fetches := _n_fetches(work, new, runtime)) >= _MIN_FETCHES:
-        done = _fetched(work, new, pools.fetching(n_fetches, work.imported))
-    else:
-        done = _done(work, new, pools)
-    if work.host is None:
-        pools.end_fetching()
-    outcomes = (outcome or replace(next(done), index=index) for outcome in cached)
-    return complete(work, _shown(outcomes, work.stage, len(items), runtime))
+
+    def compute(new: Sequence[Item]) -> Iterator[Outcome]:
+        if pools.early and pools.computing.n_workers > 1 and len(new) >= _MANY_ITEMS:
+            pools.computing.prepare(pools.modules)
+        if (n_fetches := _n_fetches(work, new, runtime)) >= _MIN_FETCHES:
+            done = _fetched(work, new, pools.fetching(n_fetches, work.imported))
+        else:
+            done = _done(work, new, pools)
+        if work.host is None:
+            pools.end_fetching()
+        return done
+
+    return complete(work, _shown(with_cached(work, items, compute), work.stage, len(items), runtime))
 
 
 def _n_fetches(work: Work, items: Sequence[Item], runtime: Runtime) -> int:

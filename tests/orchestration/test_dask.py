@@ -19,7 +19,7 @@ from tasks.simulate.sample import sample
 from tests.orchestration import harness
 from tests.orchestration.harness import REPRO, Interviews, artifacts
 
-pytest.importorskip("prefect_dask", reason="the extra `cluster` is not installed")
+pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("default")]
 FEATURES = "extract@interviews-mid-term"
 DASK = (sys.executable, "-m", "dask")

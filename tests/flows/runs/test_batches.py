@@ -81,6 +81,8 @@ def measure_one(item: Word, _: Section) -> Result:
 def test_processes_with_other_code_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(code_version, "of_everything", lambda: "here")
     work = Work("measure", measure_one, Section(), SCHEMA).pinned()
-    assert len(batches.do_batch("here", work, [Word("a"), Word("b")])) == 2
+    outcomes, item_s = batches.do_batch("here", work, [Word("a"), Word("b")])
+    assert [outcome.item for outcome in outcomes] == ["a", "b"]
+    assert item_s > 0
     with pytest.raises(UndertoneError, match="install the same version"):
         batches.do_batch("there", work, [Word("a")])

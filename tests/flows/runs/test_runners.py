@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from flows.runs import batches, progress, runners, worker_folder
 from flows.runs.exchange import Exchange
 from flows.runs.object_store import ObjectStore
 from flows.runs.worker_folder import WorkerFolder
-from tasks.core import each, tables
+from tasks.core import each, paths, tables
 from tasks.core.config import Config, Runtime, Section
 from tasks.core.errors import Transient
 from tasks.core.item_files import ItemFile
@@ -103,19 +102,37 @@ def test_every_runner_gives_the_same_rows_in_the_same_order(runtime: Runtime) ->
     assert by_process.rows["length"].to_pylist() == list(range(1, 12))
 
 
-class FakeCompletions:
-    """Task runs as they complete; the working directory is the process's, so that only one may run at a time."""
+def test_a_flow_reads_and_writes_the_index_of_results(runtime: Runtime) -> None:
+    texts = ["fine", "x", "xy"]
+    first = ran("threads", runtime, *texts)
+    entries = list(paths.MEMO.glob("measure/*/*.arrow"))
+    assert len(entries) == 3
+    for entry in entries:
+        entry.unlink()
+    # results of the index are not looked up by name
+    again = ran("threads", runtime, *texts, "new")
+    assert again.rows.slice(0, 3).equals(first.rows)
+    assert [len(Path(f"tries-{number:02d}").read_text()) for number in range(4)] == [1, 1, 1, 1]
+    assert len(list(paths.MEMO.glob("measure/*/*.arrow"))) == 1
 
-    def __init__(self) -> None:
-        self.added: list[tuple[int, Any]] = []
 
-    def add(self, number: int, future: Any) -> None:
-        future.wait()
-        self.added.append((number, future))
+@pytest.mark.parametrize(("item_s", "n_batches"), [(0.001, 4), (2.0, 10)])
+def test_short_items_make_few_batches_and_long_ones_more(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, item_s: float, n_batches: int
+) -> None:
+    submitted = list[int]()
 
-    def __iter__(self) -> Iterator[int]:
-        while self.added:
-            yield self.added.pop(0)[0]
+    class Counting(runners.Completions):
+        def add(self, number: int, future: Any) -> None:
+            submitted.append(number)
+            super().add(number, future)
+
+    monkeypatch.setattr(batches, "Completions", Counting)
+    monkeypatch.setattr(worker_folder, "mean", lambda _: item_s)
+    runtime = runtime.model_copy(update={"shards": 64})
+    result = ran("threads", runtime, *(f"text {number}" for number in range(40)))
+    assert result.rows["id"].to_pylist() == [f"{number:02d}" for number in range(40)]
+    assert submitted == list(range(n_batches))
 
 
 @dataclass(frozen=True)
@@ -126,18 +143,14 @@ class FakeCluster:
     exchange: Exchange
     deadly: tuple[int, ...] = ()
     asked: list[Any] = field(default_factory=list)
+    n_workers: int = 1
 
-    def n_workers(self) -> int:
-        return 1
-
-    def completions(self) -> FakeCompletions:
-        return FakeCompletions()
-
-    def result(self, future: Any) -> Any:
-        self.asked.append(future)
+    def call(self, function: Any, *arguments: Any) -> Any:
+        self.asked.append(function)
+        result = function(*arguments)
         if len(self.asked) - 1 in self.deadly:
             raise WorkerDied("several Dask workers died with this batch")
-        return future.result()
+        return result
 
 
 @pytest.mark.parametrize("deadly", [(), (0,), (1,)])
