@@ -18,6 +18,8 @@ FILE = "novelty.safetensors"
 QUANTILE = 0.99
 _LEAST_SPREAD = 1e-9
 """Features whose standard deviation is below this share of their mean's size are constant, and do not count."""
+_PART = 10_000
+"""Rows whose novelty is computed at a time."""
 
 Vector = NDArray[np.float64]
 
@@ -40,6 +42,11 @@ class TrainingSpread:
         Args:
             inputs: rows with the blocks of the training part, not scaled
         """
+        # in parts: there are four more arrays of this size for a moment
+        parts = [np.arange(start, min(start + _PART, len(inputs))) for start in range(0, len(inputs), _PART)]
+        return np.concatenate([np.empty(0), *(self._novelty(inputs.rows(part)) for part in parts)])
+
+    def _novelty(self, inputs: Inputs) -> Vector:
         squares, n_features = np.zeros(len(inputs)), np.zeros(len(inputs))
         for name, mean in self.means.items():
             scores = (_summary(inputs, name) - mean) / self.spreads[name]
@@ -65,7 +72,8 @@ def measure(training: Inputs) -> TrainingSpread | None:
     means, spreads = {}, {}
     for name in (*training.vectors, *training.sequences):
         values = _summary(training, name)
-        values = values[~np.isnan(values[:, 0])]
+        if (empty := np.isnan(values[:, 0])).any():
+            values = values[~empty]
         if not len(values):
             continue
         mean, spread = values.mean(axis=0), values.std(axis=0)

@@ -123,7 +123,7 @@ def _digests(rows: Sequence[Row], folder: Path, stated: Mapping[str, str], rejec
 
 
 def _with_media(rows: Sequence[Row], sounds: Result, pictures: Result) -> list[Row]:
-    """Fill in the times of whole files, and remove sound and video that cannot be used.
+    """Fill in the times of whole files, and remove sound and video that cannot be used, in the rows themselves.
 
     A row that loses its media and has no text is dropped; a row that names no media stays.
     """
@@ -137,9 +137,13 @@ def _with_media(rows: Sequence[Row], sounds: Result, pictures: Result) -> list[R
         usable = {"audio": row.get("audio") if name in sound_s else None}
         usable["video"] = row.get("video") if name in picture_s else None
         if any(usable.values()):
-            kept.append({**row, **usable, **_times(row, sound_s.get(name, picture_s.get(name)))})
+            changed = {**usable, **_times(row, sound_s.get(name, picture_s.get(name)))}
         elif row.get("text") or not (row.get("audio") or row.get("video")):
-            kept.append({**row, **usable, "start_s": None, "end_s": None})
+            changed = {**usable, "start_s": None, "end_s": None}
+        else:
+            continue
+        row.update(changed)
+        kept.append(row)
     return kept
 
 

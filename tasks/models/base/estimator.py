@@ -71,8 +71,9 @@ class Inputs:
         )
 
     def matrix(self) -> NDArray[np.float64]:
-        """Return all vectors side by side, shape (n_rows, n_features of all blocks)."""
-        return np.concatenate([np.asarray(block, dtype=np.float64) for block in self.vectors.values()], axis=1)
+        """Return all vectors side by side, shape (n_rows, n_features of all blocks); a single block is not copied."""
+        blocks = [np.asarray(block, dtype=np.float64) for block in self.vectors.values()]
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
 
 
 @dataclass(frozen=True)
