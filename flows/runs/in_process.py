@@ -7,6 +7,7 @@ through DVC in their own process.
 
 from __future__ import annotations
 
+import gc
 import re
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -63,6 +64,8 @@ def bring_up_to_date(
         # while the code is digested
         workers.start_forking(crawl_items.IMPORTED)
     order = [stage for stage in dag.stages() if stage in needed]
+    # what has been imported and read so far stays: it is not searched for garbage after every long stage
+    gc.freeze()
     watch = current_note.FileWatch(dag.watched(order))
     with lasting(config.runtime, PRELOADED) as driver, _records(dag, watch) as records:
         for name in order:
