@@ -11,7 +11,7 @@ ARROW = "-->"
 _TIME = r"(?:(\d{1,4})\s?:\s?)?(\d{1,3})\s?:\s?(\d{1,2})(?:\s?[.,]\s?(\d{1,9}))?"
 _ONE_TIME = re.compile(_TIME)
 _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?=\s|$)(?P<text>.*)")
-_PLAIN_TIME = r"(?:([0-9]{2}):)?([0-9]{2}):([0-9]{2})[.,]([0-9]{3})"
+_PLAIN_TIME = r"((?:[0-9]{2}:)?[0-9]{2}:[0-9]{2})[.,]([0-9]{3})"
 _PLAIN_TIMES = re.compile(rf"{_PLAIN_TIME} --> {_PLAIN_TIME}(?: [a-z]+:[^\s:>]+)*")
 """The usual form of both formats, which is parsed faster."""
 _PLACE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*:")
@@ -75,10 +75,20 @@ def parse(line: str, *, most: int = 59) -> TimeLine | None:
 
 
 def _plain(match: re.Match[str], most: int) -> TimeLine | None:
-    start, end = match.groups()[:4], match.groups()[4:]
-    if _is_beyond(start, most) or _is_beyond(end, most):
+    start, start_fraction, end, end_fraction = match.groups()
+    start_s, end_s = _seconds(start, most), _seconds(end, most)
+    if start_s is None or end_s is None:
         return None
-    return TimeLine(_thousandths(start), _thousandths(end), "")
+    return TimeLine(start_s * 1_000 + int(start_fraction), end_s * 1_000 + int(end_fraction), "")
+
+
+def _seconds(clock: str, most: int) -> int | None:
+    """Return `HH:MM:SS` or `MM:SS` in seconds, None if it is beyond the clock; one number of all digits is fastest."""
+    minutes, seconds = divmod(int(clock.replace(":", "")), 100)
+    hours, rest = divmod(minutes, 100)
+    # without hours, there may be more minutes than an hour has
+    is_beyond = seconds > most or (rest > most and len(clock) > len("MM:SS"))
+    return None if is_beyond else (hours * 60 + rest) * 60 + seconds
 
 
 def _other_arrow(line: str) -> re.Match[str] | None:
@@ -100,11 +110,6 @@ def parse_time(text: str) -> int | None:
     """
     match = _ONE_TIME.fullmatch(text)
     return _milliseconds(match.groups()) if match else None
-
-
-def _thousandths(time: Sequence[str]) -> int:
-    hours, minutes, seconds, fraction = time
-    return ((int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)) * 1_000 + int(fraction)
 
 
 def _milliseconds(time: Sequence[str]) -> int:
