@@ -99,8 +99,6 @@ def run(
             module.run(config, *name, each=tally.of(each))
             tally.demand_no_bug(stage)
         tally.write(stage)
-    if tally.done:
-        _bound_memo(config.runtime.memo_max_bytes)
     return tally
 
 
@@ -153,7 +151,12 @@ def _forms() -> tuple[str, ...]:
     return tuple(f"{word}@NAME" if per_name(word) else word for word in stages())
 
 
-def _bound_memo(max_bytes: int) -> None:
+def bound_memo(max_bytes: int) -> None:
+    """Bound the cache, after all stages of a run: listing thousands of entries takes time.
+
+    Args:
+        max_bytes: limit of the cache; 0: none
+    """
     if not max_bytes:
         return
     # if another stage is running, the cache must stay as it is; that run cleans it at its own end
@@ -203,8 +206,11 @@ def main(arguments: Sequence[str] | None = None, driver: mapping.Each | None = N
             workers.start_forking((workers.FORKED, *(PRELOADED if driver else modules)))
         with ExitStack() as ended:
             each = driver or ended.enter_context(mapping.lasting(config.runtime, modules, early=len(named) > 1))
+            n_done = 0
             for stage in named:
-                run(stage, config, each, by=command(stage))
+                n_done += run(stage, config, each, by=command(stage)).done
+        if n_done:
+            bound_memo(config.runtime.memo_max_bytes)
     except (Exception, KeyboardInterrupt) as error:
         if (message := explain(error)) is None:
             raise

@@ -19,7 +19,7 @@ from pathlib import Path
 from flows.project import current_note, upgrade
 from flows.project.dag import Dag, reproduce
 from flows.runs import checked_recipes, memory, nothing_to_do
-from tasks.__main__ import PRELOADED, command, explain, run
+from tasks.__main__ import PRELOADED, bound_memo, command, explain, run
 from tasks.core import code_version, locks, os_errors, paths, progress_log, workers
 from tasks.core.config import Config, load
 from tasks.core.each import Tally, lasting
@@ -66,6 +66,7 @@ def bring_up_to_date(
     order = [stage for stage in dag.stages() if stage in needed]
     # what has been imported and read so far stays: it is not searched for garbage after every long stage
     gc.freeze()
+    n_done = 0
     watch = current_note.FileWatch(dag.watched(order))
     with lasting(config.runtime, PRELOADED) as driver, _records(dag, watch) as records:
         for name in order:
@@ -78,11 +79,15 @@ def bring_up_to_date(
             checked_recipes.demand(dag, name, needed, config)
             if _runs_here(dag, name, config):
                 work = partial(run, config=config, each=driver, by="undertone run", waiting=say)
-                say(f"{name}: {_run(records, name, work, forced) or 'current'}")
+                tally = _run(records, name, work, forced)
+                n_done += tally.done if tally else 0
+                say(f"{name}: {tally or 'current'}")
             else:
                 records.write()
                 say(f"{name}: in a process of its own")
                 reproduce((name,), force=forced, alone=True)
+    if n_done:
+        bound_memo(config.runtime.memo_max_bytes)
     if note := nothing_to_do.note_name(stages, everything=everything):
         watch.note(note, order)
 

@@ -18,7 +18,7 @@ from prefect.utilities.annotations import allow_failure
 from flows.project import upgrade
 from flows.project.dag import Dag
 from flows.runs import artifacts, batches, checked_recipes, memory, run_summary, runners
-from tasks.__main__ import command, explain, run
+from tasks.__main__ import bound_memo, command, explain, run
 from tasks.core import locks, paths
 from tasks.core.config import Config, load
 from tasks.core.each import Each
@@ -113,6 +113,7 @@ def bring_up_to_date(
     states = {name: future.state for name, future in runs.items()}
     if any(state.name != "Current" for state in states.values()):
         artifacts.publish(dag, wanted)
+        bound_memo(config.runtime.memo_max_bytes)
     after_run = run_summary.snapshot(wanted)
     failed = [state.message or name for name, state in states.items() if state.is_failed() or state.is_crashed()]
     if failed:

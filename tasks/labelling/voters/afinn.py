@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
+from importlib.resources import files
 from itertools import groupby
 
 NAME = "afinn"
@@ -22,9 +23,9 @@ def load() -> Callable[[str], float]:
     """Return a function from a text to its bounded AFINN score in (-1, 1)."""
     from afinn import Afinn
 
-    package = Afinn(language="en")
-    ratings: dict[str, float] = package.read_word_file(package.full_filename(_LEXICON))
-    # the package's pattern tries 3,000 words in turn at every position; a prefix tree gives the same matches faster
+    ratings: dict[str, float] = Afinn.read_word_file(files("afinn") / "data" / _LEXICON)
+    # the package's pattern, which an `Afinn` compiles, tries 3,000 words in turn at every position; a prefix tree gives
+    # the same matches faster
     pattern = re.compile(rf"\b{_alternation(ratings)}\b")
 
     def vote(text: str) -> float:
