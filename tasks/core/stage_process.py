@@ -134,8 +134,10 @@ def _start(name: bytes, driver: int, module: str) -> None:
             listener.listen()
             if not os.fork():
                 try:
-                    # signals of the terminal go to the processes that DVC started
-                    os.setsid()
+                    # signals of the terminal go to the processes that DVC started; no session of its own, since Linux
+                    # may share the processor among sessions, whatever DVC's priority in its own
+                    os.setpgid(0, 0)
+                    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
                     _serve(listener, ends, module)
                 finally:
                     # worker processes and decoders end with this one
