@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+from bench import orphans
 from bench.side import Prepared
 
 PYTHON = sys.executable
@@ -20,20 +22,25 @@ class CommandFailed(Exception):
 
 
 def run(steps: Sequence[Sequence[str]], folder: str, warm_up: Sequence[Sequence[str]] = ()) -> Prepared:
-    """Prepare programs that run one after the other.
+    """Prepare programs that run one after the other; the peak of memory includes processes that outlive them.
 
     Args:
         steps: programs with their arguments
         folder: working directory
         warm_up: programs to run before, not timed
     """
-    variables = environment()
+    variables, ended = environment(), ExitStack()
+    ended.enter_context(orphans.awaited())
 
     def run_all(commands: Sequence[Sequence[str]]) -> None:
         for command in commands:
             _run_one(command, folder, variables)
 
-    return Prepared(timed=lambda: run_all(steps), warm_up=(lambda: run_all(warm_up)) if warm_up else None)
+    return Prepared(
+        timed=lambda: run_all(steps),
+        warm_up=(lambda: run_all(warm_up)) if warm_up else None,
+        summary=lambda _: ended.close(),
+    )
 
 
 def _run_one(command: Sequence[str], folder: str, environment: dict[str, str]) -> None:

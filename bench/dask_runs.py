@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import resource
 import signal
@@ -13,20 +12,19 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from bench import orphans
 from bench.commands import CommandFailed, environment
 from bench.side import Prepared
 
 _FLOW = "from flows.weak_supervision import weak_supervision as f; f(runner='dask', scheduler={!r}, push=False)"
 _WAIT_S, _MOST_CHARACTERS = 120.0, 3000
-_SUBREAPER = 36
-"""PR_SET_CHILD_SUBREAPER of prctl(2): orphans become children of this process."""
 
 
 def one_machine(folder: str, command: Sequence[str]) -> Prepared:
@@ -91,28 +89,11 @@ def _on_cluster(project: Path, folder: Path, address: str, n_workers: int, env: 
 
 
 def _cpu_s_of(work: Callable[[], None]) -> float:
-    """Return the CPU seconds of all processes that ended during a piece of work.
-
-    The process from which workers are forked outlives the command by a moment: it becomes a child of this one (Linux).
-    """
-    others, before_s = {child.pid for child in psutil.Process().children()}, _ended_s()
-    ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
-    try:
+    """Return the CPU seconds of all processes that ended during a piece of work."""
+    before_s = _ended_s()
+    with orphans.awaited():
         work()
-        _await_ended(others)
-    finally:
-        ctypes.CDLL(None).prctl(_SUBREAPER, 0, 0, 0, 0)
     return _ended_s() - before_s
-
-
-def _await_ended(others: Collection[int]) -> None:
-    """Wait for the children of this process, but for some."""
-    until = time.monotonic() + _WAIT_S
-    # several times: those that end may leave orphans, too
-    while left := [process for process in psutil.Process().children() if process.pid not in others]:
-        psutil.wait_procs(left, timeout=1.0)
-        if time.monotonic() > until:
-            raise CommandFailed(f"processes that a run started do not end: {left}")
 
 
 def _ended_s() -> float:

@@ -38,7 +38,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     started = time.perf_counter()
     output = ready.timed()
     seconds = time.perf_counter() - started
-    return {"seconds": seconds, "peak_bytes": _peak_bytes(), "summary": ready.summary(output)}
+    summary = ready.summary(output)
+    return {"seconds": seconds, "peak_bytes": _peak_bytes(), "summary": summary}
 
 
 def _peak_bytes() -> int:

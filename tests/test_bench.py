@@ -93,6 +93,15 @@ def test_most_memory_counts_what_a_program_starts(bench: Bench, tmp_path: Path) 
     assert 150e6 < run.peak_bytes < 400e6 < len(held)
 
 
+def test_most_memory_counts_what_outlives_a_program(bench: Bench, tmp_path: Path) -> None:
+    inner = "import time; x = bytearray(150_000_000); time.sleep(0.5)"
+    outer = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {inner!r}], stderr=subprocess.DEVNULL)"
+    step = [sys.executable, "-c", outer]
+    run = bench.run_once(RunSpec("it", "bench.commands:run", {"steps": [step], "folder": str(tmp_path)}))
+    assert 150e6 < run.peak_bytes < 400e6
+    assert run.seconds < 0.5
+
+
 def test_the_computing_of_forked_workers_counts(tmp_path: Path) -> None:
     script = tmp_path / "forking.py"
     script.write_text(
