@@ -100,6 +100,8 @@ def waiting(tmp_path: Path, environment: dict[str, str]) -> Iterator[tuple[subpr
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # where tests run in the background, they ignore interrupts, and so would their child processes
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     begun = tmp_path / "begun"
     _wait_until(lambda: begun.exists() and begun.read_text(encoding="utf-8"))
