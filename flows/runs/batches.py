@@ -169,7 +169,7 @@ class _StageRuns:
 
 
 class _Place(Protocol):
-    """Where the batches of a stage are done."""
+    """Threads or processes of this machine, or workers of a cluster, that do the batches of a stage."""
 
     @property
     def tasks(self) -> TaskRunner[Any]:

@@ -1,4 +1,4 @@
-"""One process for all stages of a `dvc repro`: it imports libraries once, and its worker processes stay.
+"""Process of all stages of a `dvc repro`: it imports libraries once, and its worker processes stay.
 
 DVC starts `python -m undertone STAGE` for each stage. Importing what stages need takes longer than most of them. So the
 first such process forks another, which runs this stage and those that follow, as `undertone run` does, and ends with

@@ -39,7 +39,7 @@ def drawn_neighbours(n_neighbours: int) -> Any:
 
 @dataclass(frozen=True)
 class _Table:
-    """What imbalanced-learn reads of an array with the neighbours of all rows, shape (n_rows, n_neighbours).
+    """Neighbours of all rows, shape (n_rows, n_neighbours), with what imbalanced-learn reads of an array.
 
     Args:
         search: rows → the numbers of their neighbours, nearest first
