@@ -121,7 +121,7 @@ def formatted(value: float, quantity: Quantity) -> str:
     if quantity == "seconds":
         return f"{value:.2f} s"
     if quantity == "megabytes":
-        return f"{value:.2f} MB"
+        return f"{value:,.{0 if value >= 100 else 2}f} MB"
     return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}×"
 
 
