@@ -1,8 +1,8 @@
 """Support vector machines over vectors, kept as arrays.
 
-scikit-learn fits: `SVC`, or `OneVsOneClassifier` of `LinearSVC` for many rows (`tasks.models.svm.linear_svm`). Scores
-are computed from the kept arrays, so a fitted model and the one loaded from its files give the same scores to the last
-bit; scikit-learn's differ by rounding (1e-9 in the tests). Features are not scaled.
+scikit-learn's `SVC` fits, or SciPy if a linear one has many rows (`tasks.models.svm.linear_svm`). Scores are computed
+from the kept arrays, so a fitted model and the one loaded from its files give the same scores to the last bit;
+scikit-learn's differ by rounding (1e-9 in the tests). Features are not scaled.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from tasks.models.base import array_files
 from tasks.models.base.checks import above_zero, check_width, classes_of
-from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, TrainingPart
+from tasks.models.base.estimator import Development, Estimator, Inputs, Model, Scores, TrainingPart, Weights
 from tasks.models.base.row_products import row_products
 from tasks.models.classical import class_weight, noted
 from tasks.models.svm import linear_svm
 
+_Matrix = NDArray[np.float64]
 # rows of the kernel matrix in memory at once: 1,000 rows × 10,000 support vectors are 80 MB
 _KERNEL_ROWS = 1000
 
@@ -83,14 +84,24 @@ class Svm(Estimator):
         features = part.inputs.matrix()
         self.outputs_ = classes_of(part.target)
         self.gamma_ = _gamma(self.settings, features)
+        fit = self._fit_linear if isinstance(self.settings, LinearSvmSettings) else self._fit_gaussian
         with noted() as notes:
-            svm = _fitted(self.settings, self.gamma_, features, part.target.astype(str), part.weights)
+            fit(features, part.target.astype(str), class_weight(self.settings.class_weight), part.weights)
         # class pairs may give the same note
         self.notes_ = list(dict.fromkeys(notes))
-        if isinstance(self.settings, LinearSvmSettings):
-            self.support_, (self.pairs_, self.intercept_) = None, linear_svm.coefficients(svm)
-        else:
-            self.support_, self.pairs_, self.intercept_ = svm.support_vectors_, _of_support_vectors(svm), svm.intercept_
+
+    def _fit_linear(self, features: _Matrix, labels: NDArray[Any], balance: str | None, weights: Weights) -> None:
+        self.support_: _Matrix | None = None
+        self.pairs_, self.intercept_ = linear_svm.fit(
+            features, labels, self.settings.c, class_weight=balance, weights=weights
+        )
+
+    def _fit_gaussian(self, features: _Matrix, labels: NDArray[Any], balance: str | None, weights: Weights) -> None:
+        from sklearn.svm import SVC
+
+        svc = SVC(kernel="rbf", C=self.settings.c, gamma=self.gamma_, class_weight=balance)
+        svc.fit(features, labels, weights)
+        self.support_, self.pairs_, self.intercept_ = svc.support_vectors_, _of_support_vectors(svc), svc.intercept_
 
     def _scores(self, inputs: Inputs) -> Scores:
         features = inputs.matrix()
@@ -151,21 +162,6 @@ class Svm(Estimator):
         return getattr(self.settings, "ties", "decisions") == "first"
 
 
-def _fitted(
-    settings: LinearSvmSettings | RbfSvmSettings,
-    gamma: float | None,
-    features: NDArray[np.float64],
-    labels: NDArray[Any],
-    weights: NDArray[np.float64] | None,
-) -> Any:
-    from sklearn.svm import SVC
-
-    balance = class_weight(settings.class_weight)
-    if isinstance(settings, LinearSvmSettings):
-        return linear_svm.fit(features, labels, settings.c, class_weight=balance, weights=weights)
-    return SVC(kernel="rbf", C=settings.c, gamma=gamma, class_weight=balance).fit(features, labels, weights)
-
-
 def _gamma(settings: LinearSvmSettings | RbfSvmSettings, features: NDArray[np.float64]) -> float | None:
     if isinstance(settings, LinearSvmSettings):
         return None
@@ -200,7 +196,7 @@ def _of_support_vectors(svc: Any) -> NDArray[np.float64]:
 MODELS: tuple[Model, ...] = (
     Model(
         name="linear-svm",
-        title="Support vector machine with a linear kernel, one against one (libsvm; liblinear for many rows)",
+        title="Support vector machine with a linear kernel, one against one (libsvm; rounded hinge loss for many rows)",
         takes=frozenset({"vector"}),
         settings=LinearSvmSettings,
         make=Svm,

@@ -1,15 +1,16 @@
-"""Linear support vector machines of several classes, one against one: libsvm for few rows, liblinear for many.
+"""Linear support vector machines of several classes, one against one; the rows of a class pair choose the solver.
 
-libsvm's time grows with the square of the rows of a class pair, liblinear's with the rows. Both minimise the hinge loss
-with an L2 penalty; they differ in the bias, which only liblinear penalises, and in how they break ties: `SVC.predict`
-takes the first of the classes with equal votes, `OneVsOneClassifier.predict` the one with the larger sum of decisions.
+All minimise the hinge loss with an L2 penalty:
 
-- libsvm: Fan, Chen & Lin 2005, "Working Set Selection Using Second Order Information for Training Support Vector
-  Machines", JMLR 6
-- liblinear, dual coordinate descent for the hinge loss: Hsieh et al. 2008, "A Dual Coordinate Descent Method for
-  Large-scale Linear SVM", ICML
-- liblinear, trust region Newton for the squared hinge loss: Lin, Weng & Keerthi 2008, "Trust Region Newton Method for
-  Large-Scale Logistic Regression", JMLR 9
+- few rows: libsvm, whose time grows with the square of the rows. Fan, Chen & Lin 2005, "Working Set Selection Using
+  Second Order Information for Training Support Vector Machines", JMLR 6
+- many rows: the loss with a rounded corner (`tasks.models.svm.rounded_hinge`), whose time grows with the rows
+- many rows, but few for their features, so that they are nearly separable: liblinear. Hsieh et al. 2008, "A Dual
+  Coordinate Descent Method for Large-scale Linear SVM", ICML; for the squared hinge loss Lin, Weng & Keerthi 2008,
+  "Trust Region Newton Method for Large-Scale Logistic Regression", JMLR 9
+
+Where votes tie, `SVC.predict` takes the first of the classes, `OneVsOneClassifier.predict` the one with the larger sum
+of decisions.
 """
 
 from __future__ import annotations
@@ -21,19 +22,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.models.svm import rounded_hinge
+
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
 ROWS_PER_PAIR = 1000
-"""From this many training rows per class pair on, liblinear fits.
+"""From this many training rows per class pair on, others than libsvm fit. Below, results are those of `SVC`.
 
-A grid over C of 0.001, 0.01, 0.1 and 1 takes both the same time at 300 to 400 rows per pair, whether classes are 3 or 8
-and features 136 or 768. At 1,000 rows liblinear is 2 to 6 times faster. With C chosen by the grid, macro F1 differs by
-0.2 points at most on the benchmark's data, at a fixed C of 1 by up to 0.6 (docs/speed.md). Below, results are those
-of `SVC`.
+A grid over C of 0.001, 0.01, 0.1 and 1 takes libsvm and the rounded loss the same time at 700 rows per pair; at 40,000,
+the rounded loss is several hundred times faster (docs/speed.md).
 """
+ROWS_PER_FEATURE = 4
+"""From this many rows per class pair and feature on, the loss is rounded; with fewer, its steps take long."""
 HINGE_LIMIT = 10_000.0
-"""Above this product of C and rows per class pair, the squared hinge loss is minimised instead of the hinge loss.
+"""Above this product of C and rows per class pair, liblinear minimises the squared hinge loss.
 
 Dual coordinate descent needs more passes as C × rows grows: at 24,000, 300 passes take ten times as long as the squared
 hinge loss and lose 1.3 points of macro F1. With that many rows the choice of loss changes macro F1 by less than 0.5
@@ -77,53 +80,42 @@ _FIRST_WINS = """
 
 def fit(
     features: Matrix, labels: NDArray[Any], c: float, *, class_weight: str | None = None, weights: Vector | None = None
-) -> Any:
-    """Fit a linear SVM by the solver that suits the number of rows per class pair.
+) -> tuple[Matrix, Vector]:
+    """Return the planes of all class pairs of a linear SVM, with the signs of `SVC.coef_`.
 
-    The result does not depend on the number of threads: both solvers run on one, and the order in which liblinear
-    visits the rows has a fixed seed.
+    The result does not depend on the number of threads.
 
     Args:
         features: on similar scales, shape (n_rows, n_features)
         labels: classes, shape (n_rows,)
-        c: penalty C of libsvm: what a unit of hinge loss costs
+        c: penalty C: what a unit of hinge loss costs
         class_weight: `balanced` gives all classes the same total weight
         weights: factors of C by row, shape (n_rows,); a row of weight 0 has no effect
 
     Returns:
-        a fitted `SVC` or `OneVsOneClassifier` of `LinearSVC`
+        weights, shape (n_pairs, n_features), and intercepts, shape (n_pairs,). A decision above 0 is a vote for the
+        first class of the pair; of two classes in all, for the second.
 
     Raises:
         ValueError: if rows with a weight above 0 belong to fewer than two classes, or a class has none of them
 
     Warns:
-        ConvergenceWarning: if liblinear stopped after its last pass: C × rows per pair is above about 500, or features
-            have very different scales
+        ConvergenceWarning: if fitting many rows ended before its goal
     """
     from sklearn.svm import SVC
 
+    classes = np.unique(labels)
+    if classes.size < 2:
+        raise ValueError(f"expected rows of two classes or more, found only one class: {classes.tolist()}")
     # a row belongs to n_classes − 1 of the n_classes · (n_classes − 1) / 2 pairs
-    rows_per_pair = 2 * len(labels) / np.unique(labels).size
+    rows_per_pair = 2 * labels.size / classes.size
     if rows_per_pair < ROWS_PER_PAIR:
-        return SVC(kernel="linear", C=c, class_weight=class_weight).fit(features, labels, weights)
-    return _fit_liblinear(_liblinear(c, rows_per_pair), features, labels, _row_weights(labels, class_weight, weights))
-
-
-def coefficients(svm: Any) -> tuple[Matrix, Vector]:
-    """Return the planes of all class pairs, with the signs of `SVC.coef_`.
-
-    Args:
-        svm: fitted by `fit`
-
-    Returns:
-        weights, shape (n_pairs, n_features), and intercepts, shape (n_pairs,). A decision above 0 is a vote for the
-        first class of the pair; of two classes in all, for the second.
-    """
-    if not hasattr(svm, "estimators_"):
-        return svm.coef_, svm.intercept_
-    weights, intercepts = _planes(svm)
-    sign = 1.0 if svm.classes_.size == 2 else -1.0
-    return sign * weights, sign * intercepts
+        svc = SVC(kernel="linear", C=c, class_weight=class_weight).fit(features, labels, weights)
+        return svc.coef_, svc.intercept_
+    row_weights = _row_weights(labels, class_weight, weights)
+    if rows_per_pair < ROWS_PER_FEATURE * features.shape[1]:
+        return _fit_liblinear(_liblinear(c, rows_per_pair), features, labels, row_weights)
+    return _fit_rounded(features, labels, c * row_weights)
 
 
 def to_onnx(
@@ -144,7 +136,7 @@ def to_onnx(
     Args:
         mean: subtracted from each feature, shape (n_features,)
         scale: divides each centred feature, shape (n_features,)
-        weights: as `coefficients` returns them, shape (n_pairs, n_features)
+        weights: as `fit` returns them, shape (n_pairs, n_features)
         intercepts: likewise, shape (n_pairs,)
         classes: in the order of the scores
         first_wins: whether the first of the classes with equal votes gets the highest score
@@ -181,6 +173,16 @@ def to_onnx(
     return content
 
 
+def _fit_rounded(features: Matrix, labels: NDArray[Any], costs: Vector) -> tuple[Matrix, Vector]:
+    classes, numbers = np.unique(labels, return_inverse=True)
+    planes = []
+    for first, second in combinations(range(classes.size), 2):
+        rows = np.flatnonzero(((numbers == first) | (numbers == second)) & (costs > 0))
+        signs = np.where(numbers[rows] == first, 1.0, -1.0) * _sign(classes)
+        planes.append(rounded_hinge.plane(features[rows], signs, costs[rows]))
+    return np.stack([weights for weights, _ in planes]), np.array([intercept for _, intercept in planes])
+
+
 def _liblinear(c: float, rows_per_pair: float) -> Any:
     from sklearn.svm import LinearSVC
 
@@ -194,28 +196,31 @@ def _liblinear(c: float, rows_per_pair: float) -> Any:
 
 
 def _row_weights(labels: NDArray[Any], class_weight: str | None, weights: Vector | None) -> Vector:
-    """Return what multiplies C, by row: `LinearSVC` would balance each pair by itself, `SVC` balances over all rows."""
+    """Return what multiplies C, by row, as in `SVC`: classes are balanced over all rows, not pair by pair."""
     from sklearn.utils.class_weight import compute_sample_weight
 
     balanced: Vector = compute_sample_weight(class_weight, labels)
     row_weights: Vector = balanced if weights is None else balanced * weights
-    # liblinear drops rows of weight 0 and would fit a plane to the only class left
+    # there is no plane between rows of one class
     if missing := sorted(set(labels.tolist()) - set(labels[row_weights > 0].tolist())):
         raise ValueError(f"expected rows with a weight above 0 in every class, found none in {missing}")
     return row_weights
 
 
-def _fit_liblinear(machine: Any, features: Matrix, labels: NDArray[Any], weights: Vector) -> Any:
+def _fit_liblinear(machine: Any, features: Matrix, labels: NDArray[Any], weights: Vector) -> tuple[Matrix, Vector]:
     from sklearn import config_context
     from sklearn.multiclass import OneVsOneClassifier
 
     # without metadata routing, OneVsOneClassifier does not pass weights on
     with config_context(enable_metadata_routing=True):
         pairs = OneVsOneClassifier(machine.set_fit_request(sample_weight=True))
-        return pairs.fit(features, labels, sample_weight=weights)
+        fitted = pairs.fit(features, labels, sample_weight=weights)
+    planes = [(pair.coef_[0], pair.intercept_[0]) for pair in fitted.estimators_]
+    # its decisions are above 0 for the second class of each pair
+    sign = -_sign(fitted.classes_)
+    return sign * np.stack([weights for weights, _ in planes]), sign * np.array([bias for _, bias in planes])
 
 
-def _planes(svm: Any) -> tuple[Matrix, Vector]:
-    """Return weights, shape (n_pairs, n_features), and intercepts, shape (n_pairs,); above 0 for the second class."""
-    machines = svm.estimators_
-    return np.vstack([machine.coef_ for machine in machines]), np.concatenate([one.intercept_ for one in machines])
+def _sign(classes: NDArray[Any]) -> float:
+    """Return the sign of decisions for the first class of a pair; of two classes, they are above 0 for the second."""
+    return -1.0 if classes.size == 2 else 1.0

@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from sklearn.multiclass import OneVsOneClassifier
 from sklearn.svm import SVC
+from sklearn.utils.multiclass import _ovr_decision_function
 
 from tasks.core.errors import ConfigError
 from tasks.models import classical, support_vectors
@@ -57,17 +57,19 @@ def test_a_linear_svm_over_many_rows_scores_as_scikit_learn_does(
     n_classes: int, balanced: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(linear_svm, "ROWS_PER_PAIR", 0)
+    monkeypatch.setattr(linear_svm, "ROWS_PER_FEATURE", 0)
     inputs, target = drawn(n_classes)
     weights = np.random.default_rng(0).uniform(0.2, 1.8, target.size)
     settings = support_vectors.LinearSvmSettings(c=0.5, class_weight=balanced)
     fitted = support_vectors.Svm(settings).fit(inputs, target, weights=weights)
     asked = None if balanced == "none" else balanced
-    theirs = linear_svm.fit(inputs.matrix(), target.astype(str), 0.5, class_weight=asked, weights=weights)
-    assert isinstance(theirs, OneVsOneClassifier)
-    scores, expected = fitted.scores(inputs), theirs.decision_function(inputs.matrix())
+    planes = linear_svm.fit(inputs.matrix(), target.astype(str), 0.5, class_weight=asked, weights=weights)
+    decisions = inputs.matrix() @ planes[0].T + planes[1]
+    expected = np.concatenate([-decisions, decisions], axis=1)
     if n_classes > 2:
-        np.testing.assert_allclose(scores, expected, atol=1e-9)
-    assert np.array(fitted.outputs_)[scores.argmax(axis=1)].tolist() == theirs.predict(inputs.matrix()).tolist()
+        # scikit-learn's decisions above 0 are for the second class of a pair
+        expected = _ovr_decision_function(decisions < 0, -decisions, n_classes)
+    np.testing.assert_allclose(fitted.scores(inputs), expected, atol=1e-9)
     loaded = registry.model("linear-svm").load(settings, fitted.files())
     assert loaded.scores(inputs).tolist() == fitted.scores(inputs).tolist()
 

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnxruntime
 import pytest
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import f1_score
-from sklearn.multiclass import OneVsOneClassifier
 from sklearn.svm import SVC
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import _ovr_decision_function
-from threadpoolctl import threadpool_limits
 
 from tasks.models.base.estimator import Inputs
 from tasks.models.support_vectors import LinearSvmSettings, Svm
 from tasks.models.svm import linear_svm
 
+Planes = tuple[np.ndarray, np.ndarray]
+
 NAMES = np.array(["anger", "calm", "fear", "joy"])
 
 
 @pytest.fixture
-def liblinear(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any number of rows is enough for liblinear."""
+def rounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any number of rows is enough for the rounded hinge loss."""
     monkeypatch.setattr(linear_svm, "ROWS_PER_PAIR", 0)
+    monkeypatch.setattr(linear_svm, "ROWS_PER_FEATURE", 0)
+
+
+@pytest.fixture(params=[0, 10**6], ids=["rounded", "liblinear"])
+def many_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any number of rows is enough for the solvers of many rows."""
+    monkeypatch.setattr(linear_svm, "ROWS_PER_PAIR", 0)
+    monkeypatch.setattr(linear_svm, "ROWS_PER_FEATURE", request.param)
 
 
 def drawn(seed: int, n_classes: int, n: int = 150, n_features: int = 6) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -48,158 +57,149 @@ def run(model: bytes, features: np.ndarray) -> tuple[list[str], np.ndarray]:
     return list(label), values
 
 
-def exported(mean: np.ndarray, scale: np.ndarray, svm: OneVsOneClassifier) -> bytes:
-    return linear_svm.to_onnx(mean, scale, *linear_svm.coefficients(svm), svm.classes_.tolist())
+def exported(mean: np.ndarray, scale: np.ndarray, planes: Planes, labels: np.ndarray) -> bytes:
+    return linear_svm.to_onnx(mean, scale, *planes, np.unique(labels).tolist())
 
 
-def columns(svm: OneVsOneClassifier, features: np.ndarray) -> np.ndarray:
-    """Decision values, one column per class."""
-    values = svm.decision_function(features)
-    return np.stack([-values, values], axis=1) if values.ndim == 1 else values
+def decided(planes: Planes, labels: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Classes and decision values as scikit-learn's `OneVsOneClassifier` makes them of planes, one column per class."""
+    classes = np.unique(labels)
+    # its planes are above 0 for the second class of a pair
+    decisions = (features @ planes[0].T + planes[1]) * (1 if classes.size == 2 else -1)
+    values = np.concatenate([-decisions, decisions], axis=1)
+    if classes.size > 2:
+        values = _ovr_decision_function(decisions > 0, decisions, classes.size)
+    return classes[values.argmax(axis=1)], values
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 4])
 def test_rows_per_class_pair_choose_the_solver(n_classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     features, labels, weights = drawn(1, n_classes, n=120)
     monkeypatch.setattr(linear_svm, "ROWS_PER_PAIR", 2 * 120 / n_classes)
-    assert isinstance(linear_svm.fit(features, labels, 0.1, weights=weights), OneVsOneClassifier)
-    svc = linear_svm.fit(features[1:], labels[1:], 0.1, class_weight="balanced", weights=weights[1:])
-    expected = SVC(kernel="linear", C=0.1, class_weight="balanced").fit(features[1:], labels[1:], weights[1:])
-    assert linear_svm.coefficients(svc)[0].tolist() == expected.coef_.tolist()
-    assert linear_svm.coefficients(svc)[1].tolist() == expected.intercept_.tolist()
+    for rows, is_svc in ((slice(None), False), (slice(1, None), True)):
+        planes = linear_svm.fit(features[rows], labels[rows], 0.1, class_weight="balanced", weights=weights[rows])
+        svc = SVC(kernel="linear", C=0.1, class_weight="balanced").fit(features[rows], labels[rows], weights[rows])
+        assert (planes[0].tolist() == svc.coef_.tolist()) is is_svc
+        assert (planes[1].tolist() == svc.intercept_.tolist()) is is_svc
 
 
-def test_the_hinge_loss_gives_way_where_its_solver_needs_too_many_passes(
-    liblinear: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    features, labels, _ = drawn(1, 3)
+def test_many_rows_that_are_few_for_their_features_go_to_liblinear(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, labels, _ = drawn(1, 3, n_features=6)
+    monkeypatch.setattr(linear_svm, "ROWS_PER_PAIR", 0)
+    losses = []
+    real = linear_svm._fit_liblinear
+
+    def fit(machine: Any, *rest: Any) -> Planes:
+        losses.append((machine.loss, machine.C))
+        return real(machine, *rest)
+
+    monkeypatch.setattr(linear_svm, "_fit_liblinear", fit)
     monkeypatch.setattr(linear_svm, "HINGE_LIMIT", 0.1 * 100)
-    assert linear_svm.fit(features, labels, 0.1).estimator.loss == "hinge"
-    squared = linear_svm.fit(features, labels, 0.11).estimator
-    assert (squared.loss, squared.dual, squared.C) == ("squared_hinge", False, 0.055)
+    # 100 rows per pair
+    monkeypatch.setattr(linear_svm, "ROWS_PER_FEATURE", 16)
+    linear_svm.fit(features, labels, 0.1)
+    assert losses == []
+    monkeypatch.setattr(linear_svm, "ROWS_PER_FEATURE", 17)
+    linear_svm.fit(features, labels, 0.1)
+    # coordinate descent would need too many passes
+    linear_svm.fit(features, labels, 0.11)
+    assert losses == [("hinge", 0.1), ("squared_hinge", 0.055)]
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_liblinear_comes_near_the_planes_of_svc(
-    liblinear: None, n_classes: int, class_weight: str | None, weighted: bool
+def test_planes_come_near_those_of_svc(
+    many_rows: None, n_classes: int, class_weight: str | None, weighted: bool
 ) -> None:
     features, labels, weights = drawn(3, n_classes, n=600 * n_classes)
     given = weights if weighted else None
-    planes = linear_svm.coefficients(linear_svm.fit(features, labels, 0.1, class_weight=class_weight, weights=given))
+    planes = linear_svm.fit(features, labels, 0.1, class_weight=class_weight, weights=given)
     svc = SVC(kernel="linear", C=0.1, class_weight=class_weight).fit(features, labels, given)
     for ours, theirs in zip(planes, (svc.coef_, svc.intercept_), strict=True):
         assert ours.shape == theirs.shape
         np.testing.assert_allclose(ours, theirs, atol=0.1)
 
 
-def compared(n_classes: int, c: float) -> tuple[float, float]:
-    """Macro F1 of liblinear and of `SVC` on held-out rows, in points."""
+@pytest.mark.parametrize("n_classes", [3, 4])
+@pytest.mark.parametrize("c", [0.01, 0.1, 1.0])
+def test_macro_f1_is_within_half_a_point_of_svc(n_classes: int, c: float) -> None:
     features, labels = correlated(7200, n_classes)
     train, test = slice(2400), slice(2400, None)
-    svm, svc = linear_svm.fit(features[train], labels[train], c), SVC(kernel="linear", C=c)
-    assert isinstance(svm, OneVsOneClassifier)
-    predicted = (machine.predict(features[test]) for machine in (svm, svc.fit(features[train], labels[train])))
-    ours, theirs = (100 * f1_score(labels[test], one, average="macro") for one in predicted)
-    return float(ours), float(theirs)
-
-
-@pytest.mark.parametrize("n_classes", [3, 4])
-@pytest.mark.parametrize("c", [0.01, 0.1])
-def test_macro_f1_is_within_half_a_point_of_svc(n_classes: int, c: float) -> None:
-    ours, theirs = compared(n_classes, c)
+    planes = linear_svm.fit(features[train], labels[train], c)
+    svc = SVC(kernel="linear", C=c).fit(features[train], labels[train])
+    # more than 1,000 rows per pair
+    assert planes[0].tolist() != svc.coef_.tolist()
+    predicted = decided(planes, labels, features[test])[0], svc.predict(features[test])
+    ours, theirs = (100 * f1_score(labels[test], some, average="macro") for some in predicted)
     assert abs(ours - theirs) < 0.5
 
 
-@pytest.mark.parametrize("n_classes", [3, 4])
-def test_the_squared_hinge_loss_is_not_worse_than_svc(n_classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear_svm, "HINGE_LIMIT", 1000)
-    ours, theirs = compared(n_classes, 1.0)
-    assert ours > theirs - 0.5
-
-
-@pytest.mark.parametrize("c", [0.01, 100.0])
-def test_the_same_planes_for_any_number_of_threads(liblinear: None, c: float) -> None:
-    features, labels = correlated(900)
-    fitted = []
-    for threads in (1, 4, 4):
-        with threadpool_limits(threads):
-            fitted.append(linear_svm.coefficients(linear_svm.fit(features, labels, c)))
-    assert len({(weights.tobytes(), intercepts.tobytes()) for weights, intercepts in fitted}) == 1
-
-
-def test_too_few_passes_are_reported(liblinear: None) -> None:
-    features, labels, _ = drawn(2, 2)
-    with pytest.warns(ConvergenceWarning, match="failed to converge"):
-        linear_svm.fit(features * [1, 1, 1, 1, 1, 1000], labels, 1.0)
-
-
-def test_a_row_of_weight_0_has_no_effect(liblinear: None) -> None:
+def test_a_row_of_weight_0_has_no_effect(many_rows: None) -> None:
     features, labels, weights = drawn(1, 3)
     weights[::3] = 0
     kept = weights > 0
     some, others = (
-        linear_svm.coefficients(linear_svm.fit(features[rows], labels[rows], 0.1, weights=weights[rows]))
-        for rows in (slice(None), kept)
+        linear_svm.fit(features[rows], labels[rows], 0.1, weights=weights[rows]) for rows in (slice(None), kept)
     )
     assert some[0].tolist() == others[0].tolist()
 
 
-def test_balanced_classes_have_the_same_total_weight(liblinear: None) -> None:
+def test_balanced_classes_have_the_same_total_weight(many_rows: None) -> None:
     features, labels, weights = drawn(1, 3)
     factors = compute_sample_weight("balanced", labels) * weights
     balanced = linear_svm.fit(features, labels, 0.1, class_weight="balanced", weights=weights)
     by_hand = linear_svm.fit(features, labels, 0.1, weights=factors)
-    assert linear_svm.coefficients(balanced)[0].tolist() == linear_svm.coefficients(by_hand)[0].tolist()
+    assert balanced[0].tolist() == by_hand[0].tolist()
 
 
-def test_a_single_class_is_refused(liblinear: None) -> None:
-    features, labels, weights = drawn(1, 2)
-    with pytest.raises(ValueError, match="only one class"):
+@pytest.mark.parametrize("least_rows", [0, 1000])
+def test_a_single_class_is_refused(least_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear_svm, "ROWS_PER_PAIR", least_rows)
+    features, labels, _ = drawn(1, 2)
+    with pytest.raises(ValueError, match=r"found only one class: \['calm'\]"):
         linear_svm.fit(features, np.full(labels.size, "calm"), 0.1)
+
+
+def test_a_class_without_weight_is_refused(many_rows: None) -> None:
+    features, labels, weights = drawn(1, 2)
     with pytest.raises(ValueError, match=r"found none in \['anger'\]"):
         linear_svm.fit(features, labels, 0.1, weights=np.where(labels == "calm", weights, 0))
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 4])
-def test_onnx_scales_and_decides_alike_and_is_small(liblinear: None, n_classes: int) -> None:
+def test_onnx_scales_and_decides_alike_and_is_small(rounded: None, n_classes: int) -> None:
     features, labels, weights = drawn(7, n_classes)
     mean, scale = features.mean(axis=0), features.std(axis=0)
-    svm = linear_svm.fit((features - mean) / scale, labels, 0.1, weights=weights)
-    model = exported(mean, scale, svm)
-    assert model == exported(mean, scale, svm)
+    planes = linear_svm.fit((features - mean) / scale, labels, 0.1, weights=weights)
+    model = exported(mean, scale, planes, labels)
+    assert model == exported(mean, scale, planes, labels)
     assert len(model) < 3000
     label, values = run(model, features)
-    assert label == svm.predict((features - mean) / scale).tolist()
-    planes, intercepts = linear_svm.coefficients(svm)
-    decision = (features - mean) / scale @ planes[0] + intercepts[0]
-    expected = columns(svm, (features - mean) / scale) if n_classes > 2 else np.stack([-decision, decision], axis=1)
+    expected_label, expected = decided(planes, labels, (features - mean) / scale)
+    assert label == expected_label.tolist()
     np.testing.assert_allclose(values, expected, atol=1e-12)
     no_labels, no_values = run(model, features[:0])
     assert no_labels == [] and no_values.shape == (0, n_classes)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 4])
-def test_votes_values_and_ties_in_onnx_are_scikit_learns(liblinear: None, n_classes: int) -> None:
+def test_votes_values_and_ties_in_onnx_are_scikit_learns(n_classes: int) -> None:
     """On a grid of points with round weights pairs tie, and decisions are exactly 0."""
-    features, labels, _ = drawn(7, n_classes, n_features=2)
-    svm = linear_svm.fit(features, labels, 0.1)
+    labels, n_pairs = NAMES[:n_classes], n_classes * (n_classes - 1) // 2
     weights = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0], [1.0, 1.0], [2.0, -1.0], [0.0, -1.0]])
-    for machine, weight, bias in zip(svm.estimators_, weights, (0.0, 1.0, 0.0, -1.0, 0.0, 0.0), strict=False):
-        machine.coef_, machine.intercept_ = weight[None], np.array([bias])
+    intercepts = np.array([0.0, 1.0, 0.0, -1.0, 0.0, 0.0])
+    sign = 1 if n_classes == 2 else -1
+    planes = sign * weights[:n_pairs], sign * intercepts[:n_pairs]
     points = np.array([[x, y] for x in range(-3, 4) for y in range(-3, 4)], dtype=np.float64)
-    decisions = np.stack([machine.decision_function(points) for machine in svm.estimators_], axis=1)
-    assert (decisions == 0).any()
-    label, values = run(exported(np.zeros(2), np.ones(2), svm), points)
-    assert label == svm.predict(points).tolist()
-    expected = np.concatenate([-decisions, decisions], axis=1)
-    if n_classes > 2:
-        expected = _ovr_decision_function(decisions > 0, decisions, n_classes)
+    assert (points @ planes[0].T + planes[1] == 0).any()
+    label, values = run(exported(np.zeros(2), np.ones(2), planes, labels), points)
+    expected_label, expected = decided(planes, labels, points)
+    assert label == expected_label.tolist()
     np.testing.assert_allclose(values, expected, atol=1e-12)
 
 
-def test_ties_go_to_the_first_class_on_request(liblinear: None) -> None:
+def test_ties_go_to_the_first_class_on_request() -> None:
     """Around the crossing of three planes, each class wins one pair."""
     angles = 2 * np.pi * np.arange(3) / 3
     planes, classes = np.stack([np.cos(angles), np.sin(angles)], axis=1), ["anger", "calm", "fear"]
