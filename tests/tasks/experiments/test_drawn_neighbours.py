@@ -10,6 +10,7 @@ from imblearn.combine import SMOTETomek
 from imblearn.over_sampling import SMOTE
 from numpy.typing import NDArray
 
+from tasks.experiments import drawn_neighbours as module
 from tasks.experiments.drawn_neighbours import drawn_neighbours
 
 Rows = NDArray[np.float64]
@@ -61,3 +62,37 @@ def test_only_drawn_rows_are_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     SMOTE(k_neighbors=drawn_neighbours(5), random_state=1).fit_resample(features, labels)
     assert len(searched) == 1
     assert 1 <= searched[0] <= 10
+
+
+def test_the_same_search_is_done_once_and_few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sklearn.neighbors import NearestNeighbors
+
+    monkeypatch.setattr(module, "_KEPT", {})
+    searched = []
+    search = NearestNeighbors.kneighbors
+
+    def counted(self: Any, rows: Rows, *args: Any, **keywords: Any) -> Any:
+        searched.append(len(rows))
+        return search(self, rows, *args, **keywords)
+
+    monkeypatch.setattr(NearestNeighbors, "kneighbors", counted)
+    features, labels = _rows((80, 60), 4)
+
+    def resampled(features: Rows, neighbours: int = 5) -> Rows:
+        rows: Rows = SMOTE(k_neighbors=drawn_neighbours(neighbours), random_state=1).fit_resample(features, labels)[0]
+        return rows
+
+    first = resampled(features)
+    assert (resampled(features.copy()) == first).all()
+    assert len(searched) == 1
+    # one value of the rows, or the number of neighbours
+    changed = features.copy()
+    changed[-1, -1] += 1e-9
+    resampled(changed)
+    resampled(features, 4)
+    assert len(searched) == 3
+    for number in range(module._MOST_KEPT):
+        resampled(features + number + 1)
+    assert len(module._KEPT) == module._MOST_KEPT
+    resampled(features)
+    assert len(searched) == 3 + module._MOST_KEPT + 1
