@@ -10,10 +10,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import import_module
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,19 +75,15 @@ def run(config: Config, *, each: Each) -> None:
     work = Work(
         "segments", segments_one, Cutting(backend=config.segments.backend), tables.SEGMENTS, reads=VideoSpans.reads
     )
-    # all items first: no shard is replaced if one of them fails
-    outcomes = list(each(work, items))
-    paths.SHARDS.mkdir(parents=True, exist_ok=True)
-    previous, current = shard_records.read(), dict[str, ShardRecord]()
-    index, rejects = list[IndexRow](), list[Reject]()
-    for name, members in groupby(outcomes, key=lambda outcome: shard_of(outcome.item, n_shards)):
-        videos = list(members)
-        record = previous.get(name)
-        if record is None or not record.is_current(name, _keys(videos)):
-            record = _write_shard(name, videos)
-        current[name] = record
-        index += [{**entry, "shard": name} for entry in record.entries]
-        rejects += record.rejects
+    current, index, rejects = dict[str, ShardRecord](), list[IndexRow](), list[Reject]()
+    with _drafts() as drafts:
+        # shards are written while worker processes cut other videos; no shard is replaced if an item fails
+        for name, record in _records(drafts, each(work, items), n_shards):
+            current[name] = record
+            index += [{**entry, "shard": name} for entry in record.entries]
+            rejects += record.rejects
+        for path in drafts.iterdir():
+            path.replace(paths.SHARDS / path.name)
     # shards of a previous run with another shard count, or without videos now
     for path in paths.SHARDS.iterdir():
         if path.name not in current:
@@ -117,10 +116,35 @@ def _eligible_videos(config: Config) -> Iterator[VideoSpans]:
         yield VideoSpans(video_id, videos[video_id]["audio"], videos[video_id]["audio_sha256"], spans, alongside)
 
 
-def _write_shard(name: str, outcomes: Sequence[Outcome]) -> ShardRecord:
+@contextmanager
+def _drafts() -> Iterator[Path]:
+    """Yield an empty folder for new shards, on the file system of the shards; remove it at the end."""
+    paths.SHARDS.mkdir(parents=True, exist_ok=True)
+    drafts = paths.SHARDS.with_name(f".{paths.SHARDS.name}")
+    # of a run that was killed
+    shutil.rmtree(drafts, ignore_errors=True)
+    drafts.mkdir()
+    try:
+        yield drafts
+    finally:
+        shutil.rmtree(drafts, ignore_errors=True)
+
+
+def _records(drafts: Path, outcomes: Iterator[Outcome], n_shards: int) -> Iterator[tuple[str, ShardRecord]]:
+    """Write the shards that have changed as drafts; yield the name and record of each shard, in order."""
+    previous = shard_records.read()
+    for name, members in groupby(outcomes, key=lambda outcome: shard_of(outcome.item, n_shards)):
+        videos = list(members)
+        record = previous.get(name)
+        if record is None or not record.is_current(name, _keys(videos)):
+            record = _write_shard(drafts / name, videos)
+        yield name, record
+
+
+def _write_shard(path: Path, outcomes: Sequence[Outcome]) -> ShardRecord:
     entries, rejects = list[IndexRow](), list[Reject]()
     with (
-        tables.whole(paths.SHARDS / name) as part,
+        tables.whole(path) as part,
         pq.ParquetWriter(
             part, hugging_face.described(tables.SEGMENTS, RATE_HZ), compression="none", write_page_checksum=True
         ) as writer,
@@ -138,7 +162,7 @@ def _write_shard(name: str, outcomes: Sequence[Outcome]) -> ShardRecord:
             rejects += result.rejects
         writer.close()
         artifacts.seal(part)
-    return ShardRecord.of(name, _keys(outcomes), entries, rejects)
+    return ShardRecord.of(path, _keys(outcomes), entries, rejects)
 
 
 def _keys(outcomes: Sequence[Outcome]) -> list[str]:

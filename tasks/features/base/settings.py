@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
 from typing import Any, get_type_hints
 
 from tasks.core.errors import ConfigError
@@ -72,7 +73,6 @@ def _value(hint: Any, value: Any, where: str) -> Any:
 
 
 def _read(hint: Any, value: Any) -> Any:
-    from pydantic import ConfigDict, TypeAdapter
     from pydantic_core import PydanticSerializationError, to_json
 
     try:
@@ -80,7 +80,14 @@ def _read(hint: Any, value: Any) -> Any:
     except PydanticSerializationError:
         raise ValueError(f"{type(value).__name__} cannot come from YAML") from None
     # validate JSON, not Python objects: in strict mode pydantic rejects a Python list for a tuple
-    return TypeAdapter(hint, config=ConfigDict(strict=True, allow_inf_nan=False)).validate_json(plain)
+    return _validator(hint).validate_json(plain)
+
+
+@cache
+def _validator(hint: Any) -> Any:
+    from pydantic import ConfigDict, TypeAdapter
+
+    return TypeAdapter(hint, config=ConfigDict(strict=True, allow_inf_nan=False))
 
 
 def _expected(error: ValueError) -> str:

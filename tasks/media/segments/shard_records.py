@@ -40,17 +40,16 @@ class ShardRecord:
 
     @classmethod
     def of(
-        cls, name: str, keys: Sequence[str], entries: Sequence[Mapping[str, Any]], rejects: Sequence[Reject]
+        cls, path: Path, keys: Sequence[str], entries: Sequence[Mapping[str, Any]], rejects: Sequence[Reject]
     ) -> ShardRecord:
         """Record a shard that has just been written.
 
         Args:
-            name: file name
+            path: of its file, which may be moved afterwards
             keys: cache keys of its videos' segments, in order
             entries: its videos' rows of the index
             rejects: utterances that could not be cut
         """
-        path = paths.SHARDS / name
         return cls(tuple(keys), _state(path), path.stat().st_mtime_ns, tuple(entries), tuple(rejects))
 
     def is_current(self, name: str, keys: Sequence[str]) -> bool:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import cache_from_source
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,7 +16,7 @@ from tasks.core.code_version import PACKAGE
 from tasks.pages.common import charts, palette
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, FileSystemBytecodeCache
 
     from tasks.pages.common.charts import Chart
 
@@ -51,6 +55,7 @@ def environment() -> Environment:
 
     templates = Environment(
         loader=PackageLoader(PACKAGE, package_path=""),
+        bytecode_cache=_bytecode_cache(),
         extensions=["jinja2.ext.do"],
         autoescape=True,
         undefined=StrictUndefined,
@@ -62,6 +67,16 @@ def environment() -> Environment:
         signed=_signed,
     )  # fmt: skip
     return templates
+
+
+def _bytecode_cache() -> FileSystemBytecodeCache | None:
+    """Return Jinja's cache of compiled templates beside Python's of this module; None where Python keeps none."""
+    from jinja2 import FileSystemBytecodeCache
+
+    # compiling takes 0.1 s for each page; entries have a digest of the template
+    folder = Path(cache_from_source(__file__)).parent
+    is_kept = not sys.dont_write_bytecode and os.access(folder, os.W_OK)
+    return FileSystemBytecodeCache(str(folder)) if is_kept else None
 
 
 def plain(value: Any) -> str:

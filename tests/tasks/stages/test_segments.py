@@ -108,7 +108,7 @@ def test_shards_are_hugging_face_datasets_and_those_without_the_description_are_
         # as a version without the description left it
         pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
         record = records[path.name]
-        old = ShardRecord.of(path.name, record.keys[1:], record.entries, record.rejects)
+        old = ShardRecord.of(path, record.keys[1:], record.entries, record.rejects)
         shard_records.write({**shard_records.read(), path.name: old})
     run(settings)
     assert digests() == current
@@ -180,5 +180,10 @@ def test_no_shard_is_replaced_if_a_video_meets_a_bug(
         with pytest.raises(ItemsFailed, match=r"^train-5: ZeroDivisionError\n1 of 8 items of segments"):
             run(settings)
     assert digests() == first
+    # as a killed run leaves it: of the last shards, none may become one of this run
+    (drafts := paths.SHARDS.with_name(".shards")).mkdir()
+    (drafts / "9999.parquet").write_bytes(b"half a shard")
     run(settings)
+    assert digests().keys() == first.keys()
     assert all(digests()[name] != content for name, content in first.items())
+    assert not drafts.exists()
