@@ -174,12 +174,16 @@ def to_onnx(
 
 
 def _fit_rounded(features: Matrix, labels: NDArray[Any], costs: Vector) -> tuple[Matrix, Vector]:
+    from threadpoolctl import threadpool_limits
+
     classes, numbers = np.unique(labels, return_inverse=True)
     planes = []
-    for first, second in combinations(range(classes.size), 2):
-        rows = np.flatnonzero(((numbers == first) | (numbers == second)) & (costs > 0))
-        signs = np.where(numbers[rows] == first, 1.0, -1.0) * _sign(classes)
-        planes.append(rounded_hinge.plane(features[rows], signs, costs[rows]))
+    # sums of products depend on the number of threads in their last digits
+    with threadpool_limits(1):
+        for first, second in combinations(range(classes.size), 2):
+            rows = np.flatnonzero(((numbers == first) | (numbers == second)) & (costs > 0))
+            signs = np.where(numbers[rows] == first, 1.0, -1.0) * _sign(classes)
+            planes.append(rounded_hinge.plane(features[rows], signs, costs[rows]))
     return np.stack([weights for weights, _ in planes]), np.array([intercept for _, intercept in planes])
 
 

@@ -52,22 +52,19 @@ def plane(features: Matrix, signs: Vector, costs: Vector) -> tuple[Vector, float
     """
     from scipy.optimize import minimize
     from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits
 
     objective = _Objective(features, signs, costs)
     start = np.zeros(features.shape[1] + 1)
-    # sums of products depend on the number of threads in their last digits
-    with threadpool_limits(1):
-        steepness = float(np.linalg.norm(objective.value_and_gradient(start)[1]))
-        goal = _GRADIENT * steepness + np.finfo(float).eps * float(costs.sum())
-        fitted = minimize(
-            objective.value_and_gradient,
-            start,
-            jac=True,
-            hessp=objective.curvature,
-            method="trust-krylov",
-            options={"gtol": goal, "max_trust_radius": 1e9, "maxiter": _MOST_STEPS},
-        )
+    steepness = float(np.linalg.norm(objective.value_and_gradient(start)[1]))
+    goal = _GRADIENT * steepness + np.finfo(float).eps * float(costs.sum())
+    fitted = minimize(
+        objective.value_and_gradient,
+        start,
+        jac=True,
+        hessp=objective.curvature,
+        method="trust-krylov",
+        options={"gtol": goal, "max_trust_radius": 1e9, "maxiter": _MOST_STEPS},
+    )
     if not fitted.success:
         warnings.warn(f"the linear SVM did not converge: {fitted.message}", ConvergenceWarning, stacklevel=2)
     return fitted.x[:-1], float(fitted.x[-1])

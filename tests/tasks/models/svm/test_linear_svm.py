@@ -11,6 +11,7 @@ from sklearn.metrics import f1_score
 from sklearn.svm import SVC
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import _ovr_decision_function
+from threadpoolctl import threadpool_limits
 
 from tasks.models.base.estimator import Inputs
 from tasks.models.support_vectors import LinearSvmSettings, Svm
@@ -133,6 +134,16 @@ def test_macro_f1_is_within_half_a_point_of_svc(n_classes: int, c: float) -> Non
     predicted = decided(planes, labels, features[test])[0], svc.predict(features[test])
     ours, theirs = (100 * f1_score(labels[test], some, average="macro") for some in predicted)
     assert abs(ours - theirs) < 0.5
+
+
+def test_the_same_planes_for_any_number_of_threads(many_rows: None) -> None:
+    features, labels = correlated(3000)
+    fitted = set()
+    for threads in (1, 4, 4):
+        with threadpool_limits(threads):
+            weights, intercepts = linear_svm.fit(features, labels, 0.1)
+            fitted.add((weights.tobytes(), intercepts.tobytes()))
+    assert len(fitted) == 1
 
 
 def test_a_row_of_weight_0_has_no_effect(many_rows: None) -> None:

@@ -7,7 +7,6 @@ import pytest
 from scipy.optimize import check_grad
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC
-from threadpoolctl import threadpool_limits
 
 from tasks.models.svm import rounded_hinge
 
@@ -77,16 +76,6 @@ def test_rows_that_pull_equally_leave_the_plane_at_zero() -> None:
     corners = np.array([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]])
     weights, intercept = rounded_hinge.plane(corners, np.array([1.0, 1.0, -1.0, -1.0]), np.ones(4))
     assert weights.tolist() == [0, 0] and intercept == 0
-
-
-def test_the_same_plane_for_any_number_of_threads() -> None:
-    features, signs = overlapping(3000, 80)
-    planes = set()
-    for threads in (1, 4, 4):
-        with threadpool_limits(threads):
-            weights, intercept = rounded_hinge.plane(features, signs, np.full(3000, 0.1))
-            planes.add((weights.tobytes(), intercept))
-    assert len(planes) == 1
 
 
 def test_an_early_end_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
