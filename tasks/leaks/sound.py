@@ -109,13 +109,7 @@ def _meetings(words: _Words, positions: NDArray[np.int64]) -> Iterator[tuple[NDA
     order = positions[np.argsort(words[positions], kind="stable")]
     sorted_words = words[order]
     edges = np.flatnonzero(np.diff(sorted_words, prepend=~sorted_words[:1], append=~sorted_words[-1:]))
-    lengths = np.diff(edges)
-    # all runs of equal length at once, as a matrix
-    for length in range(2, pairing.MOST_IN_A_BUCKET + 1):
-        if (of_length := lengths == length).any():
-            runs = order[edges[:-1][of_length][:, None] + np.arange(length)]
-            left, right = (runs[:, side].ravel() for side in np.triu_indices(length, 1))
-            yield left, right
+    yield from pairing.of_runs(order, edges)
 
 
 def _rates(

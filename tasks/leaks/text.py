@@ -60,12 +60,13 @@ def similar(texts: Sequence[str]) -> Pairs:
         return np.empty((0, 2), dtype=np.int64)
     signatures = _signatures(shingled)
     bands = signatures.reshape(len(long), _BANDS, -1)
-    candidates = np.unique(
-        np.concatenate([pairing.within(pairing.buckets(bands[:, band])) for band in range(_BANDS)]), axis=0
-    )
+    met = np.concatenate([pairing.within(bands[:, band]) for band in range(_BANDS)])
+    # a pair as one number: rows of two take several times as long to sort
+    candidates = np.stack(np.divmod(np.unique(met[:, 0] * len(long) + met[:, 1]), len(long)), axis=1)
     # in chunks: comparing the signatures of all candidates at once takes too much memory
     chunks = np.split(candidates, np.arange(_CHUNK, len(candidates), _CHUNK))
-    likely = np.concatenate([_alike(signatures, chunk) for chunk in chunks])
+    sizes = np.array([shingles.size for shingles in shingled])
+    likely = np.concatenate([_alike(signatures, sizes, chunk) for chunk in chunks])
     kept = [pair for pair in likely.tolist() if _resemblance(shingled[pair[0]], shingled[pair[1]]) >= MIN_RESEMBLANCE]
     return np.sort(np.asarray(long, dtype=np.int64)[np.array(kept, dtype=np.int64).reshape(-1, 2)], axis=1)
 
@@ -93,7 +94,10 @@ def _signatures(shingled: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
     return np.stack(columns, axis=1)
 
 
-def _alike(signatures: NDArray[np.uint64], pairs: Pairs) -> Pairs:
+def _alike(signatures: NDArray[np.uint64], sizes: NDArray[np.int64], pairs: Pairs) -> Pairs:
+    """Return the pairs whose signatures are alike, and whose numbers of shingles let them resemble each other."""
+    smaller, larger = np.sort(sizes[pairs], axis=1).T
+    pairs = pairs[smaller >= MIN_RESEMBLANCE * larger]
     likely: Pairs = pairs[(signatures[pairs[:, 0]] == signatures[pairs[:, 1]]).mean(axis=1) >= _LIKELY]
     return likely
 
