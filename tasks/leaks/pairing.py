@@ -20,7 +20,7 @@ def within(keys: NDArray[np.uint64]) -> Pairs:
     In buckets of more than `MOST_IN_A_BUCKET` rows, each row is paired with the next one only.
 
     Args:
-        keys: key of every row, shape (n_rows,) or (n_rows, n_parts)
+        keys: key of every row, shape (n_rows,) or (n_rows, n_parts); at least one row
     """
     columns = keys.reshape(keys.shape[0], -1)
     # stable: rows of a bucket stay in ascending order
