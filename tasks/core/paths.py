@@ -92,6 +92,15 @@ def local(path: Path) -> Path:
     return folder / (path.relative_to(project) if path.is_relative_to(project) else OUTSIDE / path.relative_to("/"))
 
 
+def of_the_run(path: Path) -> Path:
+    """Return the absolute path that a file of the project has on the machine of the run: the inverse of `local`.
+
+    Args:
+        path: relative to the project folder
+    """
+    return path.resolve() if (copies := _copies.get()) is None else copies[0] / path
+
+
 def rejected(stage: str) -> Path:
     """Return the path of a stage's table of rejected items."""
     return folder(stage) / "rejected.parquet"

@@ -71,10 +71,7 @@ def run(config: Config, *, each: Each) -> None:
     n_shards = config.segments.shards
     # by shard first: groupby below needs each shard's videos to be adjacent
     items = sorted(_eligible_videos(config), key=lambda item: (shard_of(item.id, n_shards), item.id))
-    # the shard count is not in the cache key: changing it must not cut anything again
-    work = Work(
-        "segments", segments_one, Cutting(backend=config.segments.backend), tables.SEGMENTS, reads=VideoSpans.reads
-    )
+    work = segments_work(config)
     current, index, rejects = dict[str, ShardRecord](), list[IndexRow](), list[Reject]()
     with _drafts() as drafts:
         # shards are written while worker processes cut other videos; no shard is replaced if an item fails
@@ -92,6 +89,17 @@ def run(config: Config, *, each: Each) -> None:
     by_video = tables.from_rows(index, tables.SEGMENT_INDEX).sort_by("video_id")
     tables.write(by_video, paths.SEGMENT_INDEX, tables.SEGMENT_INDEX)
     write_rejects("segments", rejects)
+
+
+def segments_work(config: Config) -> Work:
+    """Return the work on each video.
+
+    Args:
+        config: the parameters
+    """
+    # the shard count is not in the cache key: changing it must not cut anything again
+    settings = Cutting(backend=config.segments.backend)
+    return Work("segments", segments_one, settings, tables.SEGMENTS, reads=VideoSpans.reads)
 
 
 def shard_of(video_id: str, n_shards: int) -> str:

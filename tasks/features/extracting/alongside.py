@@ -40,7 +40,7 @@ def remember(video: VideoSpans, segments: Sequence[CutSegment], copies: Mapping[
         copies: columns of copy detection by utterance
     """
     spans = tuple(UtteranceSpan(cut.span.utterance_id, cut.span.start_s, cut.span.end_s) for cut in segments)
-    file = MediaFile(str(paths.MEDIA.resolve()), video.audio, video.audio_sha256, spans, is_ours=True)
+    file = MediaFile(str(paths.of_the_run(paths.MEDIA)), video.audio, video.audio_sha256, spans, is_ours=True)
     # what fails here fails in its own stage, which rejects the item or reports the bug
     with suppress(Exception):
         for work, item in _works(video.alongside, file):

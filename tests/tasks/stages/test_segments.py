@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Callable
+from contextlib import chdir
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -187,3 +190,24 @@ def test_no_shard_is_replaced_if_a_video_meets_a_bug(
     assert digests().keys() == first.keys()
     assert all(digests()[name] != content for name, content in first.items())
     assert not drafts.exists()
+
+
+def test_a_worker_with_a_copy_of_the_sound_computes_later_stages_too(
+    captioned: Callable[..., None], settings: Config, tmp_path: Path
+) -> None:
+    captioned(1, 1, per_video=8)
+    (item, *_) = segments._eligible_videos(settings)
+    project, copy = Path.cwd(), tmp_path / "worker"
+    shutil.copytree(paths.MEDIA, copy / paths.MEDIA)
+
+    def cached() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in paths.MEMO.rglob("*.arrow")}
+
+    each.do(segments.segments_work(settings), item)
+    here = cached()
+    assert {Path(path).relative_to(paths.MEMO).parts[0] for path in here} == {
+        "segments", "corpus@interviews", "extract@interviews-mid-term",
+    }  # fmt: skip
+    with chdir(copy), paths.copied(project, copy):
+        each.do(segments.segments_work(settings), item)
+        assert cached() == here
