@@ -99,7 +99,7 @@ def bring_up_to_date(
     config = load(paths.PARAMS)
     dag.demand(wanted)
     before_run = run_summary.snapshot(wanted)
-    memory.use_system_allocator()
+    memory.prepare()
     with runners.started(options.runner, options.scheduler, config.runtime) as runner:
         _current_run.set(_Run(dag, config, batches.mapped(runner, config.runtime, _limited(wanted)), wanted))
         runs: dict[str, Any] = {}
