@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -139,6 +141,8 @@ def _store(url: str) -> ObjectStore:
 def _folder() -> WorkerFolder:
     heap.keep_freed_memory()
     heap.seek_cycles_rarely()
+    # Python searches all that is imported several times while the worker ends
+    atexit.register(gc.freeze)
     try:
         from distributed import get_worker
 
