@@ -14,8 +14,10 @@ from tasks.corpora.doctor import distributions
 from tasks.corpora.readers.reading import Row
 from tasks.evaluation import scores
 from tasks.evaluation.splits import Labels
+from tasks.experiments import data as experiment_data
 from tasks.experiments import scoring
 from tasks.experiments.fit_item import FAMILY
+from tasks.experiments.plan import Plan
 from tasks.experiments.runs import Fits, Scorer
 from tasks.experiments.scoring import Run
 
@@ -42,6 +44,18 @@ def by_group(scorer: Scorer, runs: Sequence[Run], rows: Sequence[Row]) -> list[d
             continue
         entries += [{"attribute": attribute, "value": name, **_scored(scorer, runs, of_row == name)} for name in names]
     return entries
+
+
+def stated(plan: Plan) -> list[Row]:
+    """Return the utterances of a recipe's corpus, sorted by id, with the columns that `attributes` reads.
+
+    Args:
+        plan: the recipe
+    """
+    rows = experiment_data.table(plan)
+    used = [name for name in ("utterance_id", "speaker", "sex", "intensity", "level") if name in rows.column_names]
+    stated: list[Row] = rows.select(used).to_pylist()
+    return stated
 
 
 def attributes(rows: Sequence[Row]) -> dict[str, dict[str, str]]:

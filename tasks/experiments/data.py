@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.core import paths, tables
@@ -28,6 +29,8 @@ from tasks.models.base.estimator import Inputs, Weights
 
 _OF_VOTERS = ("consensus", "model")
 """Sources of labels whose weight is the probability that they are right; of others it is an agreement of raters."""
+_CHUNK = 10_000
+"""Rows that are made JSON at once, for their digest."""
 
 
 @dataclass(frozen=True)
@@ -121,17 +124,19 @@ def _read(plan: Plan) -> Data:
     recipe = plan.recipe
     rows = table(plan)
     sets = {part.name: store.read(paths.features(recipe.corpus, part.name)) for part in plan.parts}
-    ids = [row["utterance_id"] for row in rows]
+    ids = rows["utterance_id"].to_pylist()
     places = {name: store.positions(features, ids) for name, features in sets.items()}
     needs = np.logical_and if recipe.missing == "left-out" else np.logical_or
     kept, targets, left_out = row_selection.select(plan, rows, needs.reduce([place >= 0 for place in places.values()]))
-    data = _of(plan, [rows[number] for number in kept], targets, left_out)
+    data = _of(plan, rows, kept, targets, left_out)
+    # freed before features are read
+    del rows, ids, targets
     places = {name: place[np.array(kept, dtype=np.int64)] for name, place in places.items()}
     cards = {name: features.card for name, features in sets.items()}
     data = replace(
         data,
         inputs=inputs_of(plan.parts, recipe.missing, sets, places, data.inputs.units),
-        digest=_digest(recipe, data, targets, cards),
+        digest=_digest(recipe, data, cards),
         cards=cards,
         lacking={name: int((place < 0).sum()) for name, place in places.items() if (place < 0).any()},
     )
@@ -154,7 +159,7 @@ def with_target(plan: Plan, target: str, outputs: Sequence[str]) -> Data:
     return replace(data, outputs=tuple(sorted({*data.outputs, *outputs})))
 
 
-def without_features(plan: Plan, rows: row_selection.Rows) -> Data:
+def without_features(plan: Plan, rows: pa.Table) -> Data:
     """Return an experiment's rows by the utterance table alone, for checks before features are extracted.
 
     Args:
@@ -165,21 +170,21 @@ def without_features(plan: Plan, rows: row_selection.Rows) -> Data:
         NotEnoughData: if no row is left, there is a single class, or the recipe names what no row has
     """
     kept, targets, left_out = row_selection.select(plan, rows)
-    return _of(plan, [rows[number] for number in kept], targets, left_out)
+    return _of(plan, rows, kept, targets, left_out)
 
 
-def table(plan: Plan) -> list[dict[str, Any]]:
+def table(plan: Plan) -> pa.Table:
     """Return the utterances of a recipe's corpus, sorted by id.
 
     Args:
         plan: the recipe
     """
-    rows = tables.read_corpus(paths.utterances(plan.recipe.corpus)).to_pylist()
-    return sorted(rows, key=lambda row: str(row["utterance_id"]))
+    return tables.in_order(tables.read_corpus(paths.utterances(plan.recipe.corpus)), "utterance_id")
 
 
-def _of(plan: Plan, rows: Sequence[Mapping[str, Any]], targets: list[Any], left_out: Mapping[str, int]) -> Data:
-    columns = protocols.columns_of({name: [row[name] for row in rows] for name in protocols.NEEDED})
+def _of(plan: Plan, rows: pa.Table, kept: list[int], targets: list[Any], left_out: Mapping[str, int]) -> Data:
+    rows = rows.select([*protocols.NEEDED, "label_source", "weight"]).take(pa.array(kept, pa.int64()))
+    columns = protocols.columns_of({name: rows[name].to_pylist() for name in protocols.NEEDED})
     target = np.array(targets) if plan.task == "classes" else np.array(targets, dtype=np.float64)
     inputs = Inputs(columns[plan.protocol.inner_unit or "utterance_id"])
     weights, clips = _weights(rows), columns["utterance_id"]
@@ -247,11 +252,11 @@ def utterances(plan: Plan, data: Data) -> pa.Table:
         plan: the recipe
         data: the rows
     """
-    return _of_rows(tables.read_corpus(paths.utterances(plan.recipe.corpus)).sort_by("utterance_id"), data)
+    return _of_rows(table(plan), data)
 
 
 def _of_rows(table: pa.Table, data: Data) -> pa.Table:
-    return table.filter(pa.compute.is_in(table["utterance_id"], pa.array(np.unique(data.clips).tolist(), pa.string())))
+    return table.filter(pc.is_in(table["utterance_id"], pa.array(np.unique(data.clips).tolist(), pa.string())))
 
 
 def _outputs(plan: Plan, target: NDArray[Any]) -> tuple[str, ...]:
@@ -296,15 +301,40 @@ def _with_missing(features: store.Features, place: NDArray[np.int64]) -> Sequenc
     return Sequences(sequences.steps, np.where(present, sequences.starts, 0), np.where(present, sequences.lengths, 0))
 
 
-def _weights(rows: Sequence[Mapping[str, Any]]) -> Weights:
-    given = [row["weight"] if row["label_source"] in _OF_VOTERS else None for row in rows]
-    weights = np.array([1.0 if weight is None else weight for weight in given])
+def _weights(rows: pa.Table) -> Weights:
+    by_voters = pc.is_in(rows["label_source"], pa.array(_OF_VOTERS, pa.string()))
+    given = pc.if_else(by_voters, rows["weight"], pa.scalar(1.0))
+    weights: NDArray[np.float64] = pc.fill_null(given, 1.0).to_numpy()
     return None if (weights == 1).all() else weights
 
 
-def _digest(recipe: Experiment, data: Data, targets: list[Any], cards: Mapping[str, Any]) -> str:
+def _digest(recipe: Experiment, data: Data, cards: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256()
+    for text in _digested(recipe, data, cards):
+        digest.update(text.encode())
+    return digest.hexdigest()
+
+
+def _digested(recipe: Experiment, data: Data, cards: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a list as JSON, in pieces: columns, targets, digests of features, windows, weights."""
+    for number, (name, column) in enumerate(data.columns.items()):
+        yield f"{', ' if number else '[{'}{json.dumps(name)}: "
+        yield from _as_json(column)
+    yield "}, "
+    yield from _as_json(data.target)
     features = {name: [card["index_sha256"], card["values_sha256"]] for name, card in cards.items()}
-    rows = [{name: column.tolist() for name, column in data.columns.items()}, targets, features]
     cut = [recipe.windows.model_dump()] if recipe.windows else []
-    uncertain = [] if data.weights is None else [data.weights.tolist()]
-    return hashlib.sha256(json.dumps(rows + cut + uncertain).encode()).hexdigest()
+    for entry in [features, *cut]:
+        yield f", {json.dumps(entry)}"
+    if data.weights is not None:
+        yield ", "
+        yield from _as_json(data.weights)
+    yield "]"
+
+
+def _as_json(values: NDArray[Any]) -> Iterator[str]:
+    yield "["
+    for start in range(0, len(values), _CHUNK):
+        # without the brackets of the part
+        yield (", " if start else "") + json.dumps(values[start : start + _CHUNK].tolist())[1:-1]
+    yield "]"

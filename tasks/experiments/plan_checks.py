@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import pyarrow as pa
 
 from tasks.core import paths
 from tasks.core.config import error_lines
@@ -19,7 +20,6 @@ from tasks.experiments import folds
 from tasks.experiments.data import Data
 from tasks.experiments.fit_item import Fit
 from tasks.experiments.plan import Plan
-from tasks.experiments.row_selection import Rows
 from tasks.features.base import checkpoints
 
 
@@ -65,7 +65,7 @@ def _missing(plan: Plan) -> Iterator[str]:
             )
 
 
-def of_corpus(plan: Plan, rows: Rows | None = None) -> Iterator[str]:
+def of_corpus(plan: Plan, rows: pa.Table | None = None) -> Iterator[str]:
     """Yield a recipe's first mistake that the utterances of its corpus show, if there is one.
 
     Args:
@@ -99,10 +99,11 @@ def _at(where: str) -> Iterator[None]:
         raise NotEnoughData(f"{where}: {error}") from None
 
 
-def _demand_inputs(plan: Plan, data: Data, rows: Rows) -> None:
+def _demand_inputs(plan: Plan, data: Data, rows: pa.Table) -> None:
     """Check that an utterance has all that the features read; or any of it, if missing features are kept."""
     columns, used = sorted({part.extractor.column for part in plan.parts}), set(data.ids.tolist())
-    present = [[bool(row[name]) for name in columns] for row in rows if row["utterance_id"] in used]
+    ids, *values = (rows[name].to_pylist() for name in ("utterance_id", *columns))
+    present = [[bool(value) for value in of_row] for name, *of_row in zip(ids, *values, strict=True) if name in used]
     enough, word = (all, " and ") if plan.recipe.missing == "left-out" else (any, " or ")
     if not any(enough(of_row) for of_row in present):
         counts = ", ".join(f"{sum(have[k] for have in present):,} have {name}" for k, name in enumerate(columns))

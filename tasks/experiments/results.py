@@ -29,7 +29,6 @@ from tasks.experiments import (
     references,
     scoring,
 )
-from tasks.experiments import data as experiment_data
 from tasks.experiments.fit_item import ADAPTING, FAMILY, FINAL, HELD_OUT, INSIDE_TRAINING, ONLY, RECIPE
 from tasks.experiments.model_folder import Kept
 from tasks.experiments.plan import Plan
@@ -123,7 +122,7 @@ def metrics(
         metrics["calibration"] = _calibration(scorer, all_fits, tested, model)
         if "sound" in plan.modalities:
             metrics["behaviour"] = {
-                "groups": behaviour.by_group(scorer, main_runs, experiment_data.table(plan)),
+                "groups": behaviour.by_group(scorer, main_runs, behaviour.stated(plan)),
                 "importance": behaviour.importance(scorer, main, main_runs),
             }
         metrics["abstention"] = _abstention(scorer, tested, model)

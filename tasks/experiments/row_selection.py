@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from tasks.core.errors import NotEnoughData
 from tasks.corpora import labels
 from tasks.experiments.plan import Plan
@@ -18,17 +20,15 @@ NOT_RATED = "an emotion without a rating"
 NOT_ASKED_FOR, EXCLUDED = "not what the recipe is about", "excluded by the recipe"
 _NAMED = 12
 
-Rows = Sequence[Mapping[str, Any]]
-
 
 def select(
-    plan: Plan, rows: Rows, has_features: Sequence[bool] | None = None
+    plan: Plan, rows: pa.Table, has_features: Sequence[bool] | None = None
 ) -> tuple[list[int], list[Any], Mapping[str, int]]:
     """Select a recipe's rows.
 
     Args:
         plan: the recipe
-        rows: of the utterance table
+        rows: of the utterance table, with the corpus's own columns
         has_features: for every row; None: as if all had them
 
     Returns:
@@ -38,12 +38,13 @@ def select(
         NotEnoughData: if no row is left, there is a single class, or the recipe names what no row has
     """
     kept, targets, taken, left_out = [], [], Counter[str](), Counter[str]()
-    asked, excluded = _asked(plan, rows), _excluded(plan, [row["utterance_id"] for row in rows])
+    ids = _values(rows, "utterance_id")
+    asked, excluded = _asked(plan, rows), _excluded(plan, ids)
     first = plan.recipe.first_per_class
     for number, target in enumerate(_targets(plan, rows)):
         if not asked[number]:
             left_out[NOT_ASKED_FOR] += 1
-        elif rows[number]["utterance_id"] in excluded:
+        elif ids[number] in excluded:
             left_out[EXCLUDED] += 1
         elif target is None:
             left_out[NOT_RATED if plan.recipe.target == INTENSITIES else NO_TARGET] += 1
@@ -59,23 +60,32 @@ def select(
     return kept, targets, left_out
 
 
-def _asked(plan: Plan, rows: Rows) -> list[bool]:
+def _values(rows: pa.Table, column: str) -> list[Any]:
+    # a column at a time: all rows as Python objects take 2 kB a row
+    values: list[Any] = rows[column].to_pylist() if column in rows.column_names else [None] * rows.num_rows
+    return values
+
+
+def _asked(plan: Plan, rows: pa.Table) -> list[bool]:
     """Return for every row whether `only` selects it.
 
     Raises:
         NotEnoughData: if `only` names a column that does not exist, or a value that no row has
     """
+    asked = [True] * rows.num_rows
     for column, values in plan.recipe.only.items():
-        present = {str(row[column]) for row in rows if row.get(column) is not None}
+        texts = [None if value is None else str(value) for value in _values(rows, column)]
+        present = {text for text in texts if text is not None}
         if unknown := [value for value in values if value not in present]:
             few = ", ".join(sorted(present)[:_NAMED]) + (" …" if len(present) > _NAMED else "")
-            columns = ", ".join(sorted({key for row in rows for key in row}))
+            columns = ", ".join(sorted(rows.column_names))
             possible = f"there are {few}" if present else f"columns are {columns}"
             raise NotEnoughData(
                 f"{plan.where}.only: no utterance of {plan.recipe.corpus} has {', '.join(unknown)} as its "
                 f"{column}; {possible}"
             )
-    return [all(str(row.get(column)) in values for column, values in plan.recipe.only.items()) for row in rows]
+        asked = [before and str(text) in values for before, text in zip(asked, texts, strict=True)]
+    return asked
 
 
 def _excluded(plan: Plan, ids: Sequence[str]) -> set[str]:
@@ -93,11 +103,12 @@ def _excluded(plan: Plan, ids: Sequence[str]) -> set[str]:
     return set().union(*matches.values())
 
 
-def _targets(plan: Plan, rows: Rows) -> list[Any]:
+def _targets(plan: Plan, rows: pa.Table) -> list[Any]:
     """Return every row's target; None if it has none that the recipe uses."""
-    targets = [_target(plan, row) for row in rows]
+    read = [_values(rows, name) for name in columns_of(plan.recipe.target)]
+    targets = [_target(plan, values) for values in zip(*read, strict=True)]
     extra = plan.recipe.only_in_training
-    corpora = [row["corpus"] for row in rows]
+    corpora = _values(rows, "corpus")
     if unknown := sorted(set(extra) - set(corpora)):
         present = ", ".join(sorted(set(corpora)))
         raise NotEnoughData(
@@ -116,11 +127,11 @@ def _targets(plan: Plan, rows: Rows) -> list[Any]:
     return [target if target in shared else None for target in targets]
 
 
-def _demand_known_labels(plan: Plan, rows: Rows) -> None:
+def _demand_known_labels(plan: Plan, rows: pa.Table) -> None:
     """Check that every label that the recipe lists itself occurs."""
     recipe = plan.recipe
     listed = [] if isinstance(recipe.labels, str) else list(recipe.labels)
-    present = {row.get(recipe.target) for row in rows} - {None}
+    present = set(_values(rows, recipe.target)) - {None}
     if unknown := [name for name in listed if name not in present]:
         raise NotEnoughData(
             f"{plan.where}.labels: no utterance of {recipe.corpus} has {', '.join(unknown)} as its "
@@ -128,12 +139,11 @@ def _demand_known_labels(plan: Plan, rows: Rows) -> None:
         )
 
 
-def _target(plan: Plan, row: Mapping[str, Any]) -> Any:
+def _target(plan: Plan, values: Sequence[Any]) -> Any:
     recipe = plan.recipe
     if plan.task == "classes":
-        value, classes = row.get(recipe.target), labels.chosen(recipe.labels)
+        (value,), classes = values, labels.chosen(recipe.labels)
         return value if classes is None else classes.get(value or "")
-    values = [row.get(name) for name in columns_of(recipe.target)]
     numbers = [float(value) for value in values if value is not None and not math.isnan(value)]
     if len(numbers) < len(values):
         return None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from tasks.core import paths, tables
 from tasks.core.config import Config
@@ -76,26 +78,22 @@ def lacking(features: Entries, name: str, entry: Entries, config: Config) -> str
     return next((mistake.partition(place)[2] for mistake in mistakes if place in mistake), "")
 
 
-def _rows(corpus: str, config: Config) -> Sequence[Mapping[str, Any]] | None:
+def _rows(corpus: str, config: Config) -> pa.Table | None:
     """Return a corpus's utterances: as the stage `corpus` has written them, else as the reader returns them."""
     from tasks.corpora.readers import registry
 
     if paths.utterances(corpus).is_file():
-        written: list[dict[str, Any]] = tables.read_corpus(paths.utterances(corpus)).to_pylist()
-        return written
+        return tables.read_corpus(paths.utterances(corpus))
     entry = config.corpora[corpus]
     # the stage reports what cannot be read
     with suppress(UndertoneError, OSError):
-        missing = dict.fromkeys(tables.UTTERANCES.names)
-        return [
-            {**missing, "corpus": corpus, **row} for row in registry.corpus(entry.reader).read(Path(entry.path)).rows
-        ]
+        reader = registry.corpus(entry.reader)
+        rows = [{"corpus": corpus, **row} for row in reader.read(Path(entry.path)).rows]
+        return tables.from_rows(rows, reader.schema)
     return None
 
 
-def _mistakes(
-    features: Entries, name: str, entry: Entries, config: Config, rows: Sequence[Mapping[str, Any]] | None
-) -> Iterator[str]:
+def _mistakes(features: Entries, name: str, entry: Entries, config: Config, rows: pa.Table | None) -> Iterator[str]:
     try:
         resolved = plan.plan(name, with_entries(config, features, {name: entry}))
     except ConfigError as error:

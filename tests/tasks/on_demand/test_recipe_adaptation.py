@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from tasks.core import each, paths
+from tasks.core import each, paths, tables
 from tasks.core.config import Config, Corpus
 from tasks.experiments import plan, plan_checks, recipe_book
 from tasks.on_demand import recipe_adaptation, simulated_corpora
@@ -88,13 +89,14 @@ def test_a_corpus_that_cannot_be_read_yet_gets_its_custom(project: Path, setting
 def test_a_corpus_of_few_speakers_that_the_book_does_not_have(
     project: Path, settings: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def rows(*_: Any) -> list[dict[str, Any]]:
-        return [
+    def rows(*_: Any) -> pa.Table:
+        rows = [
             {"utterance_id": f"savee/{speaker}{n}", "corpus": "savee", "speaker": speaker, "group": speaker,
              "script": f"t{n}", "split": None, "emotion": ("anger", "neutral")[n % 2], "native_label": "a",
              "audio": "a.wav", "text": None, "video": None, "weight": None, "label_source": "corpus"}
             for speaker in "abcd" for n in range(6)
         ]  # fmt: skip
+        return tables.from_rows(rows, tables.UTTERANCES)
 
     monkeypatch.setattr(recipe_adaptation, "_rows", rows)
     recipe, notes = adapted(settings, Path("nowhere/savee"))
