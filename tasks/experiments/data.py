@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.core import paths, tables
+from tasks.core import artifacts, paths, tables
 from tasks.core.config import Experiment, Windows
 from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Columns, Split
@@ -31,6 +31,9 @@ _OF_VOTERS = ("consensus", "model")
 """Sources of labels whose weight is the probability that they are right; of others it is an agreement of raters."""
 _CHUNK = 10_000
 """Rows that are made JSON at once, for their digest."""
+_AUDITED = ("utterance_id", "samples_sha256", "fingerprint")
+"""Columns of the table of sounds that the audit reads."""
+_BATCH = 10_000
 
 
 @dataclass(frozen=True)
@@ -235,14 +238,21 @@ def by_utterance(data: Data, splits: Sequence[Split]) -> tuple[Split, ...]:
 
 
 def sounds(plan: Plan, data: Data) -> pa.Table | None:
-    """Return the measurements of the rows' sound, for the audit; None for a corpus without sound.
+    """Return what the audit reads of the rows' sound; None for a corpus without sound.
 
     Args:
         plan: the recipe
         data: the rows
     """
     path = paths.sounds(plan.recipe.corpus)
-    return _of_rows(tables.read(path, tables.SOUNDS), data) if path.is_file() else None
+    if not path.is_file():
+        return None
+    ids = _clips(data)
+    with artifacts.parquet(path) as file:
+        # in batches, so that only fingerprints of these rows are in memory
+        batches = [_of_rows(batch, ids) for batch in file.iter_batches(_BATCH, columns=_AUDITED)]
+    schema = pa.schema([tables.SOUNDS.field(name) for name in _AUDITED])
+    return pa.Table.from_batches(batches).cast(schema).combine_chunks() if batches else schema.empty_table()
 
 
 def utterances(plan: Plan, data: Data) -> pa.Table:
@@ -252,11 +262,15 @@ def utterances(plan: Plan, data: Data) -> pa.Table:
         plan: the recipe
         data: the rows
     """
-    return _of_rows(table(plan), data)
+    return _of_rows(table(plan), _clips(data))
 
 
-def _of_rows(table: pa.Table, data: Data) -> pa.Table:
-    return table.filter(pc.is_in(table["utterance_id"], pa.array(np.unique(data.clips).tolist(), pa.string())))
+def _clips(data: Data) -> pa.Array:
+    return pa.array(data.clips[data.first], pa.string())
+
+
+def _of_rows(rows: Any, ids: pa.Array) -> Any:
+    return rows.filter(pc.is_in(rows["utterance_id"], ids))
 
 
 def _outputs(plan: Plan, target: NDArray[Any]) -> tuple[str, ...]:

@@ -130,15 +130,11 @@ class Sides:
 
 
 def codes(values: Sequence[str | None]) -> Rows:
-    """Return a number for every distinct value, -1 for None and "", shape (n_rows,).
+    """Return a number for every distinct value, in sorted order, -1 for None and "", shape (n_rows,).
 
     Args:
         values: a column, shape (n_rows,)
     """
-    text = np.array([value or "" for value in values], dtype=object)
-    names, numbers = np.unique(text.astype(str), return_inverse=True)
-    numbers = numbers.astype(np.int64).reshape(-1)
-    # np.unique sorts: "" has the number 0
-    if names.size and names[0] == "":
-        numbers -= 1
-    return numbers
+    # not `np.unique`: an array of text takes the length of the longest for each row
+    number = {value: k for k, value in enumerate(sorted({value for value in values if value}))}
+    return np.array([number[value] if value else -1 for value in values], dtype=np.int64)

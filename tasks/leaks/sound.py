@@ -24,8 +24,8 @@ at 64 kbit/s; 0.05 and 0.14 through Opus at 24 kbit/s (all copies detected); 0.1
 words in TESS's "Say the word …" in at least 0.19."""
 _MIN_FRAMES = 12
 """Minimum overlap in frames, about a quarter of a second; a shorter one is no evidence."""
-_CHUNK = 5_000
-_WORDS_OF_A_PART = 1 << 21
+_CHUNK = 1_000
+_WORDS_OF_A_PART = 1 << 20
 """Words are compared in parts, so that memory does not grow with the corpus; equal words are in the same part."""
 _Words = NDArray[np.uint32]
 _Near = tuple[int, int, float]
@@ -40,23 +40,33 @@ def near_duplicates(fingerprints: Sequence[_Words]) -> list[_Near]:
     Returns:
         number of a clip, number of a later clip, share of differing bits; sorted
     """
-    sizes = np.array([fingerprint.size for fingerprint in fingerprints], dtype=np.int64)
-    if not sizes.sum():
+    if not fingerprints:
         return []
-    words = np.concatenate([np.asarray(fingerprint, dtype=np.uint32) for fingerprint in fingerprints])
+    sizes = np.array([fingerprint.size for fingerprint in fingerprints], dtype=np.int64)
+    return near_runs(np.concatenate([np.asarray(words, dtype=np.uint32) for words in fingerprints]), sizes)
+
+
+def near_runs(words: _Words, sizes: NDArray[np.int64]) -> list[_Near]:
+    """Return what `near_duplicates` does, for fingerprints in one array, which is not copied.
+
+    Args:
+        words: the fingerprints, one after the other, shape (n_frames of all clips,)
+        sizes: frames of each clip, shape (n_clips,)
+    """
+    if not words.size:
+        return []
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    clip = np.repeat(np.arange(sizes.size, dtype=np.int32), sizes)
     sounding = np.add.reduceat(np.append(words != QUIET, False), np.append(starts, words.size))[:-1] * (sizes > 0)
     keys = _Keys(sizes.size, int(sizes.max()))
-    candidates = _candidates(words, clip, starts, keys)
     lowest: dict[tuple[int, int], float] = {}
     # in chunks: `_rates` needs memory for all frames of all its candidates
-    for start in range(0, len(candidates), _CHUNK):
-        chunk = keys.unpacked(candidates[start : start + _CHUNK])
-        rates = _rates(chunk, words, starts, sizes, sounding)
-        close = rates <= MAX_BIT_ERROR_RATE
-        for (a, b, _), rate in zip(chunk[close].tolist(), rates[close], strict=True):
-            lowest[a, b] = min(float(rate), lowest.get((a, b), 1.0))
+    for candidates in _candidates(words, starts, keys):
+        for start in range(0, len(candidates), _CHUNK):
+            chunk = keys.unpacked(candidates[start : start + _CHUNK])
+            rates = _rates(chunk, words, starts, sizes, sounding)
+            close = rates <= MAX_BIT_ERROR_RATE
+            for (a, b, _), rate in zip(chunk[close].tolist(), rates[close], strict=True):
+                lowest[a, b] = min(float(rate), lowest.get((a, b), 1.0))
     return sorted((a, b, rate) for (a, b), rate in lowest.items())
 
 
@@ -88,25 +98,31 @@ class _Keys:
         return rows
 
 
-def _candidates(words: _Words, clip: NDArray[np.int32], starts: NDArray[np.int64], keys: _Keys) -> NDArray[np.int64]:
-    """Return pairs of clips that share a word, with the second clip's lag in frames, as sorted keys without repeats."""
+def _candidates(words: _Words, starts: NDArray[np.int64], keys: _Keys) -> Iterator[NDArray[np.int64]]:
+    """Yield pairs of clips that share a word, with the second clip's lag in frames, as sorted keys.
+
+    In parts, without repeats in each. Few pairs share words of several parts; they are yielded with each of these.
+    """
     n_parts = 1 + words.size // _WORDS_OF_A_PART
-    part_of = (words % n_parts).astype(np.uint16)
-    pairs = [np.empty(0, dtype=np.int64)]
+    part_of = np.empty(words.size, dtype=np.min_scalar_type(n_parts))
+    np.remainder(words, n_parts, out=part_of, casting="unsafe")
+    part_of[words == QUIET] = n_parts
     for part in range(n_parts):
-        positions = np.flatnonzero((part_of == part) & (words != QUIET))
-        for left, right in _meetings(words, positions):
-            a, b = clip[left], clip[right]
-            lag = (right - starts[b]) - (left - starts[a])
-            apart = a != b
-            pairs.append(keys.packed(a[apart], b[apart], lag[apart]))
-    candidates = np.sort(np.concatenate(pairs))
-    return candidates[np.diff(candidates, prepend=-1) > 0]
+        positions = np.flatnonzero(part_of == part)
+        # the last clip that begins there or before: empty clips begin where the next one does
+        clip = np.searchsorted(starts, positions, side="right") - 1
+        frame = positions - starts[clip]
+        pairs = [np.empty(0, dtype=np.int64)]
+        for meeting in _meetings(words[positions]):
+            left, right = (side[clip[meeting[0]] != clip[meeting[1]]] for side in meeting)
+            pairs.append(keys.packed(clip[left], clip[right], frame[right] - frame[left]))
+        candidates = np.sort(np.concatenate(pairs))
+        yield candidates[np.diff(candidates, prepend=-1) > 0]
 
 
-def _meetings(words: _Words, positions: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _meetings(words: _Words) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Yield pairs of positions of the same word, the smaller one first, of words that few clips share."""
-    order = positions[np.argsort(words[positions], kind="stable")]
+    order = np.argsort(words, kind="stable")
     sorted_words = words[order]
     edges = np.flatnonzero(np.diff(sorted_words, prepend=~sorted_words[:1], append=~sorted_words[-1:]))
     yield from pairing.of_runs(order, edges)

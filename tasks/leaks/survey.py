@@ -56,7 +56,7 @@ def audit(
     *,
     sounds: pa.Table | None = None,
     parents: pa.Table | None = None,
-    features: NDArray[np.float64] | None = None,
+    features: Sequence[NDArray[np.floating]] = (),
     checkpoints: Collection[str] = (),
     pretrained_on: Collection[str] = (),
     parts_saw_test: bool = False,
@@ -68,9 +68,9 @@ def audit(
         utterances: the utterance table; splits contain its row numbers; with a column `voice`, voices are compared
         splits: the folds
         rule: the protocol that made the folds
-        sounds: digests and fingerprints, columns of `tables.SOUNDS`; None: no check of sound
+        sounds: ids, digests of samples and fingerprints, columns of `tables.SOUNDS`; None: no check of sound
         parents: ids of derived rows (`child`), of their sources (`parent`), and the `fold`
-        features: the classifier's input, shape (n_rows, n_features)
+        features: the blocks of the classifier's input, shape (n_rows, n_features) each
         checkpoints: the recipe's pretrained models
         pretrained_on: corpora they were trained on, according to the recipe
         parts_saw_test: whether components of the model were trained on every row
@@ -100,7 +100,7 @@ def audit(
             accepted |= {finding.check for finding in findings}
     if parents is not None:
         findings.append(derived.check(parents, sides))
-    if features is not None:
+    if features:
         names = np.unique([name or "" for name in utterances["speaker"].to_pylist()]).tolist()
         speakers = [name for name in names if name]
         findings.append(speaker_statistics.check(features, codes(utterances["speaker"].to_pylist()), speakers, splits))
@@ -204,9 +204,11 @@ def _sounds(sounds: pa.Table, sides: Sides) -> list[Finding]:
     rows = np.array([row_of.get(name, -1) for name in sounds["utterance_id"].to_pylist()], dtype=np.int64)
     samples = np.full(sides.ids.size, -1, dtype=np.int64)
     samples[rows[rows >= 0]] = codes(sounds["samples_sha256"].to_pylist())[rows >= 0]
-    words = _lists(sounds["fingerprint"])
-    fingerprints = [np.asarray(clip if clip is not None else [], dtype=np.uint32) for clip in words]
-    near = [(a, b) for a, b, _ in sound.near_duplicates(fingerprints) if rows[a] >= 0 and rows[b] >= 0]
+    fingerprints = sounds["fingerprint"].combine_chunks()
+    # not as a list of arrays: to join them would take a copy
+    words = fingerprints.flatten().to_numpy()
+    sizes = fingerprints.value_lengths().fill_null(0).to_numpy().astype(np.int64)
+    near = [(a, b) for a, b, _ in sound.near_runs(words, sizes) if rows[a] >= 0 and rows[b] >= 0]
     pairs = rows[np.array(near, dtype=np.int64).reshape(-1, 2)]
     return [
         sides.pair_finding("same sound", "violation", sides.sharing(samples), "have samples that are in training too"),
@@ -221,13 +223,3 @@ def _voices(utterances: pa.Table, sides: Sides, rule: SplitProtocol) -> list[Fin
     severity: Severity = "violation" if "speaker" in rule.unit or rule.leaky else "warning"
     what = "are by a voice that sounds like one of the training part"
     return [sides.pair_finding("same voice", severity, voices.crossing(codes_of, sides), what)]
-
-
-def _lists(column: pa.ChunkedArray) -> list[NDArray[np.uint32] | None]:
-    """Return a column of lists as arrays; `to_pylist` would create a Python object for every element."""
-    arrays: list[NDArray[np.uint32] | None] = []
-    for chunk in column.chunks:
-        flat = chunk.values.to_numpy(zero_copy_only=False)
-        edges, valid = chunk.offsets.to_numpy(), chunk.is_valid().to_pylist()
-        arrays += [flat[edges[i] : edges[i + 1]] if valid[i] else None for i in range(len(chunk))]
-    return arrays

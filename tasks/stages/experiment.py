@@ -80,7 +80,7 @@ def audit_of(recipe: Plan, data: Data, declared: Collection[str] = ()) -> leaks.
         experiment_data.by_utterance(data, folds.folds(recipe, data, recipe.recipe.seeds[0])),
         recipe.protocol,
         sounds=experiment_data.sounds(recipe, data),
-        features=data.inputs.matrix() if data.inputs.vectors else None,
+        features=list(data.inputs.vectors.values()),
         checkpoints=recipe.checkpoints,
         pretrained_on=recipe.recipe.pretrained_on,
         parts_saw_test=recipe.recipe.branches_see == "everything",

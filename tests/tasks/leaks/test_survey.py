@@ -269,10 +269,10 @@ def test_test_speakers_own_statistics() -> None:
     for number in range(12):
         own[speaker == number] -= features[speaker == number].mean(axis=0)
     for values, n in ((features, 0), (StandardScaler().fit_transform(features), 0), (own, 12)):
-        report = leaks.audit(data, splits(data), protocols.parse(CLEAN), features=values)
+        report = leaks.audit(data, splits(data), protocols.parse(CLEAN), features=[values])
         assert of(report, speaker_statistics.CHECK).n == n
     assert not report.passed
-    declared = leaks.audit(data, splits(data), protocols.parse(CLEAN), features=own, declared=["speaker-statistics"])
+    declared = leaks.audit(data, splits(data), protocols.parse(CLEAN), features=[own], declared=["speaker-statistics"])
     assert declared.passed
 
 
