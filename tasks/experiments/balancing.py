@@ -123,7 +123,10 @@ class Balance:
             seed: random seed
         """
         sampler = self.sampler(labels, seed)
-        rows, classes = sampler.fit_resample(features, labels)
+        if self.kind == "smote" and hasattr(sampler, "k_neighbors"):
+            rows, classes = _class_by_class(sampler, features, labels)
+        else:
+            rows, classes = sampler.fit_resample(features, labels)
         if weights is None:
             return rows, classes, None
         # samplers return the given rows first; those that repeat or remove rows list the positions
@@ -131,6 +134,29 @@ class Balance:
         means = {name: weights[labels == name].mean() for name in np.unique(labels)}
         factors = [weights[k] if k < labels.size else means[name] for k, name in zip(source, classes, strict=True)]
         return rows, classes, np.array(factors)
+
+
+def _class_by_class(smote: Any, features: NDArray[np.float64], labels: Labels) -> tuple[NDArray[np.float64], Labels]:
+    """Return what `smote.fit_resample` does, which takes two more copies of all rows.
+
+    Args:
+        smote: `SMOTE` whose seed is a number, so that the rows of a class do not depend on those of other classes
+        features: shape (n_rows, n_features)
+        labels: shape (n_rows,)
+    """
+    from sklearn.base import clone
+
+    names, counts = np.unique(labels, return_counts=True)
+    rows, classes = [features], [labels]
+    for name, count in zip(names.tolist(), counts.tolist(), strict=True):
+        if count < counts.max():
+            # imbalanced-learn wants two classes: a row of another one is added
+            part = np.append(np.flatnonzero(labels == name), np.flatnonzero(labels != name)[:1])
+            of_class = clone(smote).set_params(sampling_strategy={name: int(counts.max())})
+            made, _ = of_class.fit_resample(features[part], labels[part])
+            rows.append(made[part.size :].copy())
+            classes.append(np.full(len(rows[-1]), name, dtype=labels.dtype))
+    return np.concatenate(rows), np.concatenate(classes)
 
 
 def parse(text: str) -> Balance:

@@ -17,6 +17,9 @@ from tasks.experiments.plan import Plan
 from tasks.leaks.fitted import check as check_fitted
 from tasks.models.base.estimator import Development, Inputs, Model, Scores, TrainingPart, Weights
 
+_FEATURES = 16
+"""Number of features that a scaler is fitted to at once."""
+
 
 @dataclass(frozen=True)
 class LoadedScaler:
@@ -30,13 +33,13 @@ class LoadedScaler:
     mean_: NDArray[np.float64]
     scale_: NDArray[np.float64]
 
-    def transform(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
+    def transform(self, block: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return standardised rows, shape (n_rows, n_features).
 
         Args:
             block: rows, shape (n_rows, n_features)
         """
-        return (block - self.mean_) / self.scale_
+        return _standardised(block, self.mean_, self.scale_)
 
 
 @dataclass(frozen=True)
@@ -180,7 +183,7 @@ def demand_fitted_inside(fitted: Fitted, inputs: Inputs, target: NDArray[Any], s
     """
     classes = target.astype(str) if target.ndim == 1 else np.zeros(len(target), dtype=str)
     for name, scaler in fitted.scalers.items():
-        block = np.asarray(inputs.vectors[name], dtype=np.float64)
+        block = inputs.vectors[name]
         training = (block[split.train], classes[split.train])
         finding = check_fitted([(name, scaler)], training, (block, classes))
         if finding.n:
@@ -190,17 +193,42 @@ def demand_fitted_inside(fitted: Fitted, inputs: Inputs, target: NDArray[Any], s
 def _scalers(plan: Plan, training: Inputs) -> dict[str, Any]:
     if plan.recipe.scale == "none":
         return {}
+    return {name: _scaler().fit(block) for name, block in training.vectors.items()}
+
+
+def _scaler() -> Any:
+    """Return a `StandardScaler` that is fitted to few features at a time: scikit-learn copies its input three times."""
     from sklearn.preprocessing import StandardScaler
 
-    return {name: StandardScaler().fit(np.asarray(block, np.float64)) for name, block in training.vectors.items()}
+    class ByFeatures(StandardScaler):  # type: ignore[misc]  # scikit-learn has no types
+        def fit(self, X: NDArray[np.floating], y: Any = None, sample_weight: Any = None) -> Any:
+            # of about equal size: NumPy sums a single column in another order than one among others
+            blocks = np.array_split(X, max(1, -(-X.shape[1] // _FEATURES)), axis=1)
+            parts = [StandardScaler().fit(np.asarray(block, dtype=np.float64)) for block in blocks]
+            for name in ("mean_", "var_", "scale_"):
+                setattr(self, name, np.concatenate([getattr(part, name) for part in parts]))
+            self.n_features_in_, self.n_samples_seen_ = X.shape[1], parts[0].n_samples_seen_
+            return self
+
+        def transform(self, X: NDArray[np.floating], copy: bool | None = None) -> NDArray[np.float64]:
+            return _standardised(X, self.mean_, self.scale_)
+
+    return ByFeatures()
+
+
+def _standardised(
+    block: NDArray[np.floating], mean: NDArray[np.float64], scale: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    rows: NDArray[np.float64] = np.subtract(block, mean, dtype=np.float64)
+    rows /= scale
+    return rows
 
 
 def _scaled(inputs: Inputs, scalers: Mapping[str, Any]) -> Inputs:
     if not scalers:
         return inputs
     vectors = {
-        name: scalers[name].transform(np.asarray(block, dtype=np.float64)) if name in scalers else block
-        for name, block in inputs.vectors.items()
+        name: scalers[name].transform(block) if name in scalers else block for name, block in inputs.vectors.items()
     }
     return replace(inputs, vectors=vectors)
 

@@ -16,8 +16,8 @@ _TOLERANCE = 1e-6
 
 def check(
     steps: Sequence[tuple[str, Any]],
-    train: tuple[NDArray[np.float64], NDArray[np.str_]],
-    everything: tuple[NDArray[np.float64], NDArray[np.str_]],
+    train: tuple[NDArray[np.floating], NDArray[np.str_]],
+    everything: tuple[NDArray[np.floating], NDArray[np.str_]],
 ) -> Finding:
     """Check that every scaler, selector and balancer was fitted on exactly the training part.
 
@@ -32,20 +32,19 @@ def check(
     """
     wrong = []
     (inside, labels), (whole, all_labels) = train, everything
-    for name, step in steps:
+    for number, (name, step) in enumerate(steps, start=1):
         if step is None or step == "passthrough":
             continue
-        expected, on_all_rows = _refitted(step, inside, labels), _refitted(step, whole, all_labels)
-        if differing := _differing(step, expected):
-            like_all = not _differing(step, on_all_rows)
+        if differing := _differing(step, _refitted(step, inside, labels)):
+            like_all = not _differing(step, _refitted(step, whole, all_labels))
             wrong.append(f"{name} ({', '.join(differing)}{', as fitted on all rows' if like_all else ''})")
-        if hasattr(step, "transform"):
+        if hasattr(step, "transform") and number < len(steps):
             inside, whole = step.transform(inside), step.transform(whole)
     what = f"{len(wrong)} of {len(steps)} fitted steps are not what the training part gives"
     return Finding(CHECK, "violation", len(wrong), len(steps), what, tuple(wrong))
 
 
-def _refitted(step: Any, features: NDArray[np.float64], labels: NDArray[np.str_]) -> Any:
+def _refitted(step: Any, features: NDArray[np.floating], labels: NDArray[np.str_]) -> Any:
     from sklearn.base import clone
 
     copy = clone(step)

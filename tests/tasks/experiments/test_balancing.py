@@ -100,3 +100,14 @@ def test_the_number_of_neighbours_is_that_of_the_recipe_or_the_largest_possible(
 def test_unknown_ways(form: str) -> None:
     with pytest.raises(ConfigError, match="found the balancing method"):
         balancing.parse(form)
+
+
+@pytest.mark.parametrize("sizes", [(50, 20, 10), (40, 40, 12), (30, 3, 7), (25, 9)])
+def test_smote_class_by_class_makes_the_same_rows(sizes: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(2)
+    labels = rng.permutation(np.repeat(np.array(["a", "b", "c"])[: len(sizes)], sizes))
+    features, balance = rng.normal(size=(labels.size, 4)), balancing.parse("smote")
+    rows, classes = balance.sampler(labels, 3).fit_resample(features, labels)
+    made, made_classes, _ = balance.resampled(features, labels, None, 3)
+    assert np.array_equal(made, rows)
+    assert np.array_equal(made_classes, classes)

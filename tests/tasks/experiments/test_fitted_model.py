@@ -6,8 +6,10 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from sklearn.preprocessing import StandardScaler
 
+from tasks.experiments import fitted_model
 from tasks.experiments.fitted_model import LoadedScaler
 
 _COLLECTING = """
@@ -33,6 +35,18 @@ def test_a_loaded_scaler_is_the_fitted_one_to_the_last_bit() -> None:
     rows[:, 2] = 1.5
     scaler = StandardScaler().fit(rows)
     assert np.array_equal(LoadedScaler(scaler.mean_, scaler.scale_).transform(rows), scaler.transform(rows))
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 16, 17, 33, 136])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_scaler_is_that_of_scikit_learn_to_the_last_bit(n_features: int, dtype: type[np.floating]) -> None:
+    rows = np.random.default_rng(1).normal(3.0, 7.0, (1_000, n_features)).astype(dtype)
+    rows[:, -1] = 1.5
+    doubles = rows.astype(np.float64)
+    expected, scaler = StandardScaler().fit(doubles), fitted_model._scaler().fit(rows)
+    for name in ("mean_", "var_", "scale_"):
+        assert np.array_equal(getattr(scaler, name), getattr(expected, name))
+    assert np.array_equal(scaler.transform(rows), expected.transform(doubles))
 
 
 def test_folds_and_scores_do_without_scikit_learn() -> None:
