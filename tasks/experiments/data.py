@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.core import artifacts, paths, tables
+from tasks.core import artifacts, free_memory, paths, tables
 from tasks.core.config import Experiment, Windows
 from tasks.evaluation import protocols
 from tasks.evaluation.protocols import Columns, Split
@@ -120,7 +120,10 @@ class _Held:
 
 @lru_cache(maxsize=1)
 def _load(_: str, held: _Held) -> Data:
-    return _read(held.plan)
+    data = _read(held.plan)
+    # what reading the tables took
+    free_memory.release()
+    return data
 
 
 def _read(plan: Plan) -> Data:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from tasks import leaks
-from tasks.core import folders, paths
+from tasks.core import folders, free_memory, paths
 from tasks.core.config import Config
 from tasks.core.each import Each
 from tasks.core.errors import InputError, NotEnoughData
@@ -40,6 +40,8 @@ def run(config: Config, name: str, *, each: Each) -> None:
         data = experiment_data.load(recipe)
         audit = audit_of(recipe, data, config.audit.declared if interviews else ())
         leaks.demand(audit)
+        # the audit takes several times the memory of the rows; this process trains models, too
+        free_memory.release()
         fits = list(all_fits.fits(recipe, data, each))
     except NotEnoughData as error:
         raise NotEnoughData(f"{error}. {_MORE_LABELS}") if interviews else error from None
