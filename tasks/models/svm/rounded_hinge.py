@@ -26,8 +26,7 @@ On held-out rows of simulated interviews, predictions agree in 99.7 % of the row
 macro F1 is the same within 0.1 points (docs/speed.md).
 """
 _GRADIENT = 1e-6
-"""Fitting ends where the gradient is this small a part of the gradient at the start; with 1e-4, the loss was within 1e-6."""
-
+"""Fitting ends where the gradient is this small a part of that at the start; with 1e-4, the loss was within 1e-6."""
 _MOST_STEPS = 10_000
 
 
