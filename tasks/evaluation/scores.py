@@ -31,6 +31,8 @@ MEASURES: Mapping[str, tuple[str, ...]] = {
 }
 """Scores that every baseline has, too: of classes, labels, one value, several values."""
 
+_DRAWN_AT_ONCE = 100
+
 
 @dataclass(frozen=True)
 class Bootstrap:
@@ -52,8 +54,13 @@ class Bootstrap:
         Args:
             n_groups: number of groups to draw from, and of draws
         """
-        rng = np.random.default_rng(self.seed)
-        return rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=self.resamples).astype(float)
+        rng, chances = np.random.default_rng(self.seed), np.full(n_groups, 1 / n_groups)
+        weights = np.empty((self.resamples, n_groups))
+        # in parts: the draws are integers, which take the same memory again
+        for start in range(0, self.resamples, _DRAWN_AT_ONCE):
+            part = weights[start : start + _DRAWN_AT_ONCE]
+            part[:] = rng.multinomial(n_groups, chances, size=len(part))
+        return weights
 
     def bounds(self, values: NDArray[np.float64]) -> tuple[float, float]:
         """Return the percentile interval.

@@ -194,11 +194,11 @@ def _training_media(recipe: Plan, data: Data, split: Split) -> bytes:
     chosen_by = split.development if folds.needs_development(recipe) else split.development[:0]
     used = set(data.clips[np.concatenate([split.train, chosen_by])].tolist())
     corpus = recipe.recipe.corpus
-    checked = [(paths.sounds(corpus), tables.SOUNDS), (paths.pictures(corpus), tables.PICTURES)]
-    digests = {
-        row["sha256"][:_DIGITS]
-        for path, schema in checked
-        for row in tables.read(path, schema).select(["utterance_id", "sha256"]).to_pylist()
-        if row["utterance_id"] in used
-    }
+    digests = set[str]()
+    for path in (paths.sounds(corpus), paths.pictures(corpus)):
+        with artifacts.parquet(path) as file:
+            # without the other columns: fingerprints take more memory than all else
+            rows = file.read(columns=["utterance_id", "sha256"])
+        columns = (rows[name].to_pylist() for name in rows.column_names)
+        digests |= {digest[:_DIGITS] for name, digest in zip(*columns, strict=True) if name in used}
     return (json.dumps(sorted(digests), indent=0) + "\n").encode()

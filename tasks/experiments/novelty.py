@@ -20,6 +20,8 @@ _LEAST_SPREAD = 1e-9
 """Features whose standard deviation is below this share of their mean's size are constant, and do not count."""
 _PART = 10_000
 """Rows whose novelty is computed at a time."""
+_FEATURES = 16
+"""Features whose spread is computed at a time, about."""
 
 Vector = NDArray[np.float64]
 
@@ -71,12 +73,15 @@ def measure(training: Inputs) -> TrainingSpread | None:
     """
     means, spreads = {}, {}
     for name in (*training.vectors, *training.sequences):
-        values = _summary(training, name)
+        # vectors as they are: in double precision, and for deviations, they take four times their memory
+        values = training.vectors[name] if name in training.vectors else _summary(training, name)
         if (empty := np.isnan(values[:, 0])).any():
             values = values[~empty]
         if not len(values):
             continue
-        mean, spread = values.mean(axis=0), values.std(axis=0)
+        columns = np.array_split(values, max(1, -(-values.shape[1] // _FEATURES)), axis=1)
+        moments = [_moments(block) for block in columns]
+        mean, spread = (np.concatenate(parts) for parts in zip(*moments, strict=True))
         spread[spread <= _LEAST_SPREAD * np.abs(mean)] = np.inf
         if np.isfinite(spread).any():
             means[name], spreads[name] = mean, spread
@@ -105,6 +110,11 @@ def bound(novelty: Vector) -> float:
         novelty: of the training rows, shape (n_rows,)
     """
     return float(np.nanquantile(novelty, QUANTILE))
+
+
+def _moments(values: NDArray[np.floating]) -> tuple[Vector, Vector]:
+    precise = np.asarray(values, dtype=np.float64)
+    return precise.mean(axis=0), precise.std(axis=0)
 
 
 def _summary(inputs: Inputs, name: str) -> Vector:

@@ -45,6 +45,8 @@ def run(config: Config, name: str, *, each: Each) -> None:
         fits = list(all_fits.fits(recipe, data, each))
     except NotEnoughData as error:
         raise NotEnoughData(f"{error}. {_MORE_LABELS}") if interviews else error from None
+    # the fits' records were lists of Python objects
+    free_memory.release()
     with folders.replaced(paths.experiment(name)) as folder:
         result_files.write(folder, config, recipe, data, fits, audit=audit)
 
