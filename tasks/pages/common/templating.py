@@ -76,7 +76,8 @@ def _bytecode_cache() -> FileSystemBytecodeCache | None:
     # compiling takes 0.1 s for each page; entries have a digest of the template
     folder = Path(cache_from_source(__file__)).parent
     is_kept = not sys.dont_write_bytecode and os.access(folder, os.W_OK)
-    return FileSystemBytecodeCache(str(folder)) if is_kept else None
+    # by this ending, wheels and digests of the code leave compiled files out
+    return FileSystemBytecodeCache(str(folder), "__jinja2_%s.pyc") if is_kept else None
 
 
 def plain(value: Any) -> str:
