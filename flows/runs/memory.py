@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
-from contextlib import suppress
 
+from tasks.core import free_memory
 from tasks.media.decoding import process
 
 
@@ -20,8 +19,7 @@ def prepare() -> None:
 
 
 def release() -> None:
-    """Stop decoders, collect garbage and return free memory to the OS (glibc only; other C libraries keep it)."""
+    """Stop decoders, collect garbage and return free memory to the OS."""
     process.stop_all()
     gc.collect()
-    with suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    free_memory.release()

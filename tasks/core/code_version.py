@@ -33,8 +33,8 @@ IN_WHEEL = bool(_PREFIX)
 WITHOUT_EFFECT = frozenset(
     f"{_PLAIN}.core.{name}"
     for name in (
-        "code_version", "distribution", "file_stamps", "host_slots", "locks", "progress_log", "stage_process",
-        "workers",
+        "code_version", "distribution", "file_stamps", "free_memory", "host_slots", "locks", "progress_log",
+        "stage_process", "workers",
     )
 )  # fmt: skip
 """Modules that no result depends on: logging, locking, worker processes, and this module. Names as in a checkout."""

@@ -47,35 +47,30 @@ def test_same_rows_with_repeats_and_in_smote_tomek() -> None:
     assert (rows[0] == rows[1]).all()
 
 
-def test_only_drawn_rows_are_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def searched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list to which each search for neighbours adds its number of rows; nothing is kept from earlier ones."""
     from sklearn.neighbors import NearestNeighbors
 
-    searched = []
-    search = NearestNeighbors.kneighbors
+    numbers, search = list[int](), NearestNeighbors.kneighbors
 
     def counted(self: Any, rows: Rows, *args: Any, **keywords: Any) -> Any:
-        searched.append(len(rows))
+        numbers.append(len(rows))
         return search(self, rows, *args, **keywords)
 
     monkeypatch.setattr(NearestNeighbors, "kneighbors", counted)
+    monkeypatch.setattr(module, "_KEPT", {})
+    return numbers
+
+
+def test_only_drawn_rows_are_searched(searched: list[int]) -> None:
     features, labels = _rows((1_000, 990), 4)
     SMOTE(k_neighbors=drawn_neighbours(5), random_state=1).fit_resample(features, labels)
     assert len(searched) == 1
     assert 1 <= searched[0] <= 10
 
 
-def test_the_same_search_is_done_once_and_few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sklearn.neighbors import NearestNeighbors
-
-    monkeypatch.setattr(module, "_KEPT", {})
-    searched = []
-    search = NearestNeighbors.kneighbors
-
-    def counted(self: Any, rows: Rows, *args: Any, **keywords: Any) -> Any:
-        searched.append(len(rows))
-        return search(self, rows, *args, **keywords)
-
-    monkeypatch.setattr(NearestNeighbors, "kneighbors", counted)
+def test_the_same_search_is_done_once_and_few_are_kept(searched: list[int]) -> None:
     features, labels = _rows((80, 60), 4)
 
     def resampled(features: Rows, neighbours: int = 5) -> Rows:
