@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.core.column_blocks import column_blocks
 from tasks.core.errors import LeakError
 from tasks.evaluation.protocols import Split
 from tasks.experiments.plan import Plan
 from tasks.leaks.fitted import check as check_fitted
 from tasks.models.base.estimator import Development, Inputs, Model, Scores, TrainingPart, Weights
-
-_FEATURES = 16
-"""Number of features that a scaler is fitted to at once."""
 
 
 @dataclass(frozen=True)
@@ -202,9 +200,7 @@ def _scaler() -> Any:
 
     class ByFeatures(StandardScaler):  # type: ignore[misc]  # scikit-learn has no types
         def fit(self, X: NDArray[np.floating], y: Any = None, sample_weight: Any = None) -> Any:
-            # of about equal size: NumPy sums a single column in another order than one among others
-            blocks = np.array_split(X, max(1, -(-X.shape[1] // _FEATURES)), axis=1)
-            parts = [StandardScaler().fit(np.asarray(block, dtype=np.float64)) for block in blocks]
+            parts = [StandardScaler().fit(np.asarray(block, dtype=np.float64)) for block in column_blocks(X)]
             for name in ("mean_", "var_", "scale_"):
                 setattr(self, name, np.concatenate([getattr(part, name) for part in parts]))
             self.n_features_in_, self.n_samples_seen_ = X.shape[1], parts[0].n_samples_seen_

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.core.column_blocks import column_blocks
 from tasks.models.base.estimator import Inputs
 
 FILE = "novelty.safetensors"
@@ -20,8 +21,6 @@ _LEAST_SPREAD = 1e-9
 """Features whose standard deviation is below this share of their mean's size are constant, and do not count."""
 _PART = 10_000
 """Rows whose novelty is computed at a time."""
-_FEATURES = 16
-"""Features whose spread is computed at a time, about."""
 
 Vector = NDArray[np.float64]
 
@@ -79,8 +78,7 @@ def measure(training: Inputs) -> TrainingSpread | None:
             values = values[~empty]
         if not len(values):
             continue
-        columns = np.array_split(values, max(1, -(-values.shape[1] // _FEATURES)), axis=1)
-        moments = [_moments(block) for block in columns]
+        moments = [_moments(block) for block in column_blocks(values)]
         mean, spread = (np.concatenate(parts) for parts in zip(*moments, strict=True))
         spread[spread <= _LEAST_SPREAD * np.abs(mean)] = np.inf
         if np.isfinite(spread).any():

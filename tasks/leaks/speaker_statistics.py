@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.core.column_blocks import column_blocks
 from tasks.leaks.finding import MOST_EXAMPLES, Finding
 from tasks.leaks.sides import FoldRows, Rows
 
 CHECK = "speaker statistics"
 _MIN_ROWS = 3
 _TOLERANCE = 1e-3
-_COLUMNS = 16
-"""Features that are made float64 at once."""
 
 
 def check(
@@ -49,5 +48,4 @@ def check(
 
 def _deviations(block: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the standard deviation of every feature, shape (n_features,)."""
-    starts = range(0, block.shape[1], _COLUMNS)
-    return np.concatenate([block[:, k : k + _COLUMNS].astype(np.float64).std(axis=0) for k in starts])
+    return np.concatenate([columns.astype(np.float64).std(axis=0) for columns in column_blocks(block)])
