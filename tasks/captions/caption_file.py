@@ -103,7 +103,7 @@ def read(
     ordered, reversed_cues = repair.in_order(undamaged)
     single, repeated = overlaps.without_repeats(ordered)
     cues = speaker_names.as_voices(single)
-    words = repetitions.without_repetitions(cues)
+    words = repetitions.without_repetitions(cues, by_word=by_word)
     if words.unrolled is None:
         spans = [_span_of_cue(cue) for cue in words.cues]
     else:

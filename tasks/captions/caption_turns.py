@@ -36,7 +36,7 @@ def read(content: bytes, caption_format: str) -> list[CaptionTurn]:
     limits.demand_words(parsed, len(malformed))
     ordered, _ = repair.in_order([cue for cue in parsed if "\0" not in "".join(cue.lines)])
     single, _ = overlaps.without_repeats(ordered)
-    words = repetitions.without_repetitions(speaker_names.as_voices(single))
+    words = repetitions.without_repetitions(speaker_names.as_voices(single), by_word=True)
     # a rolling line is in several cues, so that its names cannot be assigned to words
     names = _names(words.cues) if words.unrolled is None else {}
     return _turns(words.lines(), names)

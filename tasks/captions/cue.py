@@ -1,4 +1,7 @@
-"""Records that the steps of caption parsing exchange; times are whole milliseconds, as in the files."""
+"""Records that the steps of caption parsing exchange; times are whole milliseconds, as in the files.
+
+Those that files have many of are tuples: a frozen data class takes three times as long to make.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Cue:
+class Cue(NamedTuple):
     """One cue of the file; `number` counts the file's time lines from 1."""
 
     number: int
@@ -16,8 +18,7 @@ class Cue:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class SpokenSpan:
+class SpokenSpan(NamedTuple):
     """Spoken text, without markup, and its span; `number` is that of its first cue."""
 
     number: int
@@ -27,10 +28,7 @@ class SpokenSpan:
 
 
 class CaptionWord(NamedTuple):
-    """A word and its span; `opens_turn`: a mark before it signals another speaker.
-
-    A tuple, since files have many words, and a frozen data class takes three times as long to make.
-    """
+    """A word and its span; `opens_turn`: a mark before it signals another speaker."""
 
     text: str
     start_ms: int
@@ -38,8 +36,7 @@ class CaptionWord(NamedTuple):
     opens_turn: bool = False
 
 
-@dataclass(frozen=True)
-class CaptionLine:
+class CaptionLine(NamedTuple):
     """Words that were displayed together; `number` is that of their cue."""
 
     number: int

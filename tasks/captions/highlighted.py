@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, groupby, pairwise
 
 from tasks.captions import clean, marked_by_characters, turns
@@ -64,7 +64,7 @@ def merge(cues: Sequence[Cue]) -> MergedCues | None:
     for group in (group for run in runs for group in _groups(run, plain)):
         places = {max(marked.letters) for marked in group if marked.letters}
         if len(group) > 1 and (len(places) >= _FEWEST_ALONE or (is_marked if places else is_unmarked)):
-            cue = replace(group[0].cue, end_ms=max(marked.cue.end_ms for marked in group))
+            cue = group[0].cue._replace(end_ms=max(marked.cue.end_ms for marked in group))
             merged.append(cue)
             if places:
                 word_times[cue.number] = _word_times(group)

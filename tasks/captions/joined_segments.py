@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from tasks.captions import clean
@@ -58,7 +58,7 @@ def join(segments: Sequence[StreamSegment]) -> tuple[list[Cue], list[UnusedCue]]
             moved = _moved(cue, offset_ms) if offset_ms else cue
             place = places.get(cue.lines)
             if place is not None and joined[place].start_ms <= moved.start_ms <= joined[place].end_ms + _SPLIT_MS:
-                joined[place] = replace(joined[place], end_ms=max(joined[place].end_ms, moved.end_ms))
+                joined[place] = joined[place]._replace(end_ms=max(joined[place].end_ms, moved.end_ms))
                 repeated.append(UnusedCue(cue.number, REPEATED, clean.spoken_text(cue.lines)))
             else:
                 joined.append(moved)
@@ -66,7 +66,7 @@ def join(segments: Sequence[StreamSegment]) -> tuple[list[Cue], list[UnusedCue]]
 
 
 def _moved(cue: Cue, offset_ms: int) -> Cue:
-    return replace(cue, start_ms=cue.start_ms + offset_ms, end_ms=cue.end_ms + offset_ms)
+    return cue._replace(start_ms=cue.start_ms + offset_ms, end_ms=cue.end_ms + offset_ms)
 
 
 def _offsets_ms(segments: Sequence[StreamSegment]) -> list[int]:

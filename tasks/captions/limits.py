@@ -48,7 +48,9 @@ def demand_words(cues: Sequence[Cue], n_unused: int) -> None:
         Rejected: if it has more than any captions
     """
     _demand(len(cues) + n_unused, MAX_CUES, "cues")
-    _demand(sum(len(line.split()) for cue in cues for line in cue.lines), MAX_WORDS, "words")
+    # two words and the sign between them have three characters at least
+    if sum(len(line) + 1 for cue in cues for line in cue.lines) > 2 * MAX_WORDS:
+        _demand(sum(len(line.split()) for cue in cues for line in cue.lines), MAX_WORDS, "words")
 
 
 def _demand(count: int, most: int, what: str) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from tasks.captions import clean
@@ -59,7 +58,7 @@ def _underlined(run: Sequence[Cue]) -> list[Cue]:
     places = {frozenset(cue_places) for cue_places in marked if cue_places}
     if len(places) < _FEWEST_PLACES or any(len(cue_places) > most for cue_places in marked):
         return list(run)
-    return [replace(cue, lines=tuple(_lines(cue, plain, places))) for cue, places in zip(run, marked, strict=True)]
+    return [cue._replace(lines=tuple(_lines(cue, plain, places))) for cue, places in zip(run, marked, strict=True)]
 
 
 def _words(cue: Cue) -> Iterator[list[str]]:

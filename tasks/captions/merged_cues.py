@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tasks.captions.cue import CaptionLine, Cue
 
@@ -35,7 +35,7 @@ class MergedCues:
         if len(times_ms) != len(line.words):
             return line
         words = zip(line.words, times_ms, strict=True)
-        return replace(line, words=tuple(word._replace(start_ms=start, end_ms=end) for word, (start, end) in words))
+        return line._replace(words=tuple(word._replace(start_ms=start, end_ms=end) for word, (start, end) in words))
 
 
 def until_next(starts_ms: Sequence[int], end_ms: int) -> Times:

@@ -8,7 +8,7 @@ then unknown, but its start is right, and its words come before those of the nex
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, groupby, pairwise, zip_longest
 from typing import Generic, TypeVar
 
@@ -108,7 +108,7 @@ def _together(timed: Sequence[_Timed[Shown]], text_of: Callable[[Shown], str]) -
 
 def _join_cues(cues: Sequence[Cue]) -> Cue:
     lines = tuple(line for cue in cues for line in cue.lines)
-    return replace(cues[0], end_ms=max(cue.end_ms for cue in cues), lines=lines)
+    return cues[0]._replace(end_ms=max(cue.end_ms for cue in cues), lines=lines)
 
 
 def _join_lines(lines: Sequence[CaptionLine]) -> CaptionLine:
@@ -129,7 +129,7 @@ def apart(spans: Sequence[SpokenSpan]) -> list[SpokenSpan]:
         spans: in order of time; no two of them start together
     """
     return [
-        replace(span, end_ms=following.start_ms) if following and following.start_ms < span.end_ms else span
+        span._replace(end_ms=following.start_ms) if following and following.start_ms < span.end_ms else span
         for span, following in zip_longest(spans, spans[1:])
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from tasks.captions import clean
@@ -46,7 +45,7 @@ def inside(
             detail = f"{_times(span)}, the sound lasts {_clock(duration_ms)}: {span.text}"
             unused.append(UnusedCue(span.number, PAST_END, detail))
         else:
-            kept.append(replace(span, end_ms=duration_ms) if span.end_ms > duration_ms else span)
+            kept.append(span._replace(end_ms=duration_ms) if span.end_ms > duration_ms else span)
     return kept, unused
 
 

@@ -34,16 +34,17 @@ class SingleWords:
         return self.merged.with_word_times(lines) if self.merged else lines
 
 
-def without_repetitions(cues: Sequence[Cue]) -> SingleWords:
+def without_repetitions(cues: Sequence[Cue], *, by_word: bool) -> SingleWords:
     """Remove repetitions.
 
     Args:
         cues: of one file, sorted by time
+        by_word: whether words are needed; else a rolling line may be one word
     """
     timed = rolling.is_timed(cues)
     merged = None if timed else highlighted.merge(cues) or growing.merge(cues)
     if merged is None and rolling.is_rolling(cues):
-        unrolled = overlaps.join_simultaneous_lines(rolling.unroll(cues))
+        unrolled = overlaps.join_simultaneous_lines(rolling.unroll(cues, by_word=by_word))
         return SingleWords(cues, unrolled, None, timed)
     joined = overlaps.join_simultaneous(merged.cues if merged else cues)
     return SingleWords(joined, None, merged, merged is not None and merged.timed)

@@ -32,15 +32,17 @@ def is_rolling(cues: Sequence[Cue]) -> bool:
     """
     if is_timed(cues):
         return True
-    joined = [(before, after) for before, after in pairwise(cues) if after.start_ms - before.end_ms <= _JOINED_MS]
-    repeats = [_n_repeated(_displayed(before), _visible(after), _displayed(after)) for before, after in joined]
+    shown = [_displayed(cue) for cue in cues]
+    pairs = zip(pairwise(cues), pairwise(shown), strict=True)
+    joined = [(after, screens) for (before, after), screens in pairs if after.start_ms - before.end_ms <= _JOINED_MS]
+    repeats = [_n_repeated(screen, after, displayed) for after, (screen, displayed) in joined]
     # a cue that only repeats another may be the same words again: "No." "No." "No."
-    rolls = any(0 < n < len(_visible(after)) for n, (_, after) in zip(repeats, joined, strict=True))
-    if rolls and sum(count > 0 for count in repeats) >= max(_FEWEST_REPEATS, len(cues) // 2):
+    adds = [0 < n < len(displayed) for n, (_, (_, displayed)) in zip(repeats, joined, strict=True)]
+    if any(adds) and sum(count > 0 for count in repeats) >= max(_FEWEST_REPEATS, len(cues) // 2):
         return True
     # short files: every cue repeats a line and adds another
     is_short = _FEWEST_CUES <= len(cues) <= _FEWEST_REPEATS and len(joined) == len(cues) - 1
-    return is_short and all(0 < n < len(_visible(after)) for n, (_, after) in zip(repeats, joined, strict=True))
+    return is_short and all(adds)
 
 
 def is_timed(cues: Sequence[Cue]) -> bool:
@@ -48,11 +50,12 @@ def is_timed(cues: Sequence[Cue]) -> bool:
     return any("<" in line and _STAMP.search(line) for cue in cues for line in cue.lines)
 
 
-def unroll(cues: Sequence[Cue]) -> list[CaptionLine]:
+def unroll(cues: Sequence[Cue], *, by_word: bool) -> list[CaptionLine]:
     """Return every line once, its words with their times.
 
     Args:
         cues: of rolling captions, sorted by time, each with a positive length
+        by_word: whether words are apart; else a line may be one word, with the times of all, which is found faster
 
     Returns:
         lines in order of time; a word lasts until the next begins, the last word of a line until its cue ends
@@ -61,30 +64,30 @@ def unroll(cues: Sequence[Cue]) -> list[CaptionLine]:
     screen: tuple[str, ...] = ()
     voice: str | None = None
     for cue in cues:
-        visible = _visible(cue)
-        displayed = tuple(map(clean.displayed, visible))
-        fresh = visible[_n_repeated(screen, visible, displayed) :]
+        displayed = _displayed(cue)
+        n_repeated = _n_repeated(screen, cue, displayed)
         screen = displayed
-        if not fresh:
+        if n_repeated == len(displayed):
             continue
-        text, voice = turns.mark_voices(" ".join(fresh), voice, turns.VOICE_MARK)
-        if words := _words(text, cue):
+        text, voice = turns.mark_voices(" ".join(_visible(cue)[n_repeated:]), voice, turns.VOICE_MARK)
+        if words := (None if by_word else _as_one_word(text, cue)) or _words(text, cue):
             lines.append(CaptionLine(cue.number, words))
     return lines
 
 
 def _visible(cue: Cue) -> tuple[str, ...]:
-    return tuple(line for line in cue.lines if clean.displayed(line))
+    return tuple(filter(clean.displayed, cue.lines))
 
 
 def _displayed(cue: Cue) -> tuple[str, ...]:
-    return tuple(shown for line in cue.lines if (shown := clean.displayed(line)))
+    return tuple(filter(None, map(clean.displayed, cue.lines)))
 
 
-def _n_repeated(screen: Sequence[str], lines: Sequence[str], displayed: Sequence[str]) -> int:
-    """Return how many of the first lines repeat the screen; lines whose words have times never do."""
+def _n_repeated(screen: Sequence[str], cue: Cue, displayed: Sequence[str]) -> int:
+    """Return how many of a cue's first lines repeat the screen; lines whose words have times never do."""
     if not displayed or displayed[0] not in screen:
         return 0
+    lines = _visible(cue)
     # the longest match wins: a repeated line may also occur above
     for count in range(min(len(lines), len(screen), _MOST_LINES), 0, -1):
         if tuple(screen[-count:]) == tuple(displayed[:count]):
@@ -94,9 +97,18 @@ def _n_repeated(screen: Sequence[str], lines: Sequence[str], displayed: Sequence
     return 0
 
 
+def _as_one_word(text: str, cue: Cue) -> tuple[CaptionWord, ...] | None:
+    """Return the words of a cue's new lines, joined; None unless YouTube writes them so, and the first is spoken."""
+    plain = _plain_words(text)
+    if plain is None:
+        return None
+    spoken = [word if word.isalpha() else _spoken(word, first=False)[0] for word in plain[0]]
+    return (CaptionWord(" ".join(filter(None, spoken)), cue.start_ms, cue.end_ms),) if spoken[0] else None
+
+
 def _words(text: str, cue: Cue) -> tuple[CaptionWord, ...]:
     """Return the words of a cue's new lines, with their times."""
-    marked = _plain_words(text, cue)
+    marked = _in_order(text, cue)
     if marked is None:
         marked = list(_timed_words(text, cue))
     words = list(_without_marks(marked))
@@ -124,12 +136,19 @@ def _spoken(text: str, *, first: bool) -> tuple[str, bool]:
     return word if clean.spoken_text((word,)) else "", turns.opens(text, first=first)
 
 
-def _plain_words(text: str, cue: Cue) -> list[tuple[str, int]] | None:
-    """Return what `_timed_words` yields, for lines as YouTube writes them: each word behind its time, in order.
+def _in_order(text: str, cue: Cue) -> list[tuple[str, int]] | None:
+    """Return what `_timed_words` yields, for lines as YouTube writes them, whose times are in order; else None."""
+    plain = _plain_words(text)
+    if plain is None:
+        return None
+    words, stamps = plain
+    times_ms = [cue.start_ms, *map(_thousandths, stamps), cue.end_ms]
+    in_order = all(map(operator.lt, times_ms[1:-1], times_ms[2:])) and (not stamps or times_ms[0] < times_ms[1])
+    return list(zip(words, times_ms, strict=False)) if in_order else None
 
-    Returns:
-        None for any other line
-    """
+
+def _plain_words(text: str) -> tuple[list[str], list[str]] | None:
+    """Return the words, and the times before all but the first, of a line with each word behind its time; else None."""
     before, *others = _STAMP.split(text.replace("<c>", "").replace("</c>", ""))
     stamps, pieces = others[::2], others[1::2]
     # every bracket is one of a time, so that no other markup is left
@@ -141,9 +160,7 @@ def _plain_words(text: str, cue: Cue) -> list[tuple[str, int]] | None:
     words = [before.strip(), *map(str.strip, pieces)]
     if not all(words) or " " in "".join(words) or any(piece[0] != " " for piece in pieces):
         return None
-    times_ms = [cue.start_ms, *map(_thousandths, stamps), cue.end_ms]
-    in_order = all(map(operator.lt, times_ms[1:-1], times_ms[2:])) and (not stamps or times_ms[0] < times_ms[1])
-    return list(zip(words, times_ms, strict=False)) if in_order else None
+    return words, stamps
 
 
 def _timed_words(text: str, cue: Cue) -> Iterator[tuple[str, int]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from functools import cache
 
 from tasks.captions import clean
 from tasks.captions.cue import Cue
@@ -41,7 +41,9 @@ def as_voices(cues: Sequence[Cue]) -> list[Cue]:
     every = [label for line_labels in candidates.values() for label in line_labels]
     if not every:
         return list(cues)
-    names = accepted(every, len(cues), in_capitals=_in_capitals(cues))
+    # only labels in capitals ask for the case of the file
+    in_capitals = any(label.form is Form.CAPITALS for label in every) and _in_capitals(cues)
+    names = accepted(every, len(cues), in_capitals=in_capitals)
     if not names:
         return list(cues)
     within = re.compile(
@@ -72,22 +74,20 @@ def _replaced(cues: Sequence[Cue], voiced: Mapping[str, str]) -> Iterator[Cue]:
                 voice = ""
             else:
                 lines.append(text)
-        yield replace(cue, lines=tuple(lines)) if tuple(lines) != cue.lines else cue
+        yield cue._replace(lines=tuple(lines)) if tuple(lines) != cue.lines else cue
 
 
 def _candidates(cues: Sequence[Cue]) -> dict[str, list[Label]]:
     """Return every line that may begin with a name, and its possible names."""
     candidates = dict[str, list[Label]]()
-    punctuated: bool | None = None
+    is_punctuated = cache(lambda: _is_punctuated(cues))
     for cue in cues:
         before = ""
         for line in cue.lines:
             if line not in candidates and len(line) <= _LONGEST and _may_name(line):
                 shown = clean.displayed(line)
-                if punctuated is None:
-                    punctuated = _is_punctuated(cues)
                 candidates[line] = [
-                    label for label in labels(shown) if not (punctuated and _continues(label, before, shown))
+                    label for label in labels(shown) if not (_continues(label, before, shown) and is_punctuated())
                 ]
             before = line
     return candidates

@@ -85,6 +85,9 @@ def _segments(lines: Sequence[str]) -> Iterator[list[str]]:
 
 def _shown_and_lost(block: TimedBlock) -> tuple[list[str], list[list[str]]]:
     """Return the lines of a block's cue, and paragraphs without a time line, which a player does not show."""
+    # fast path: text right below the time line, and a blank line at its end only
+    if block.time_line and block.lines.count("") == 1 and len(block.lines) > 1 and not block.lines[-1]:
+        return list(block.lines[:-1]), []
     paragraphs = list(_paragraphs(block))
     _pop_identifier(block, paragraphs)
     shown = list[str]()

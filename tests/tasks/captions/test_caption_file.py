@@ -137,7 +137,7 @@ def _automatic(real_data: Path) -> list[Path]:
 @pytest.mark.real
 def test_unrolled_captions_contain_no_word_twice(real_data: Path) -> None:
     for path in _automatic(real_data):
-        lines = unroll(in_order(read_vtt(path.read_text())[0])[0])
+        lines = unroll(in_order(read_vtt(path.read_text())[0])[0], by_word=True)
         words = [word for line in lines for word in line.words]
         unrolled = _normalised(" ".join(word.text.replace("\xa0", " ") for word in words).split())
         assert unrolled == _settled(path), path

@@ -117,7 +117,7 @@ def test_names_in_rolling_captions_are_removed_and_times_stay() -> None:
         Cue(3, 2_010, 4_000, ("&gt;&gt; Jim: so", "ANN:<00:00:03.000> no<00:00:03.500> way")),
         Cue(4, 4_000, 6_000, ("ANN: no way", "ANN: or<00:00:05.000> so")),
     ]
-    lines = unroll(as_voices(cues))
+    lines = unroll(as_voices(cues), by_word=True)
     assert [marked(line) for line in lines] == ["»so", "»no way", "or so"]
     assert [line.words[0].start_ms for line in lines] == [1_000, 3_000, 4_000]
 
