@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from importlib.resources import files
 from itertools import groupby
 
+from tasks.text.word_cache import WordCache
+
 NAME = "afinn"
 LICENCE = "Apache-2.0 (package), ODbL (the lexicon)"
 LANGUAGES = ("en",)
@@ -27,10 +29,10 @@ def load() -> Callable[[str], float]:
     # the package's pattern, which an `Afinn` compiles, tries 3,000 words in turn at every position; a prefix tree gives
     # the same matches faster
     pattern = re.compile(rf"\b{_alternation(ratings)}\b")
+    rating = WordCache(lambda match: ratings[" ".join(match.split())])
 
     def vote(text: str) -> float:
-        matches = pattern.findall(" ".join(text.split()).lower())
-        total = float(sum(map(ratings.__getitem__, matches)))
+        total = float(sum(map(rating.__getitem__, pattern.findall(text.lower()))))
         return total / math.sqrt(total * total + _ALPHA)
 
     return vote
@@ -39,9 +41,11 @@ def load() -> Callable[[str], float]:
 def _alternation(words: Iterable[str]) -> str:
     r"""Return a pattern that matches the longest of the words and reads every letter once (a prefix tree).
 
+    A space stands for any white space.
+
     Example:
         >>> _alternation(["bad", "bad luck", "good"])
-        '(?:bad(?:\\ luck)?|good)'
+        '(?:bad(?:\\s+luck)?|good)'
     """
     ends, branches = False, list[str]()
     for letter, group in groupby(sorted(words), key=lambda word: word[:1]):
@@ -49,7 +53,7 @@ def _alternation(words: Iterable[str]) -> str:
             ends = True
             continue
         rest = [word[1:] for word in group]
-        branches.append(re.escape(letter) + (_alternation(rest) if rest != [""] else ""))
+        branches.append((r"\s+" if letter == " " else re.escape(letter)) + (_alternation(rest) if rest != [""] else ""))
     if not branches:
         return ""
     if len(branches) == 1 and not ends:

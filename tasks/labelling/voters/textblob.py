@@ -14,7 +14,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 from tasks.text import partial_import
@@ -27,6 +28,8 @@ _SARCASM = "(!)"
 _EXCLAIMED, _NEGATED = 1.25, -0.5
 _ENDED = re.compile("[A-Za-z]+[,;:!?]|[a-z]{2,}[.]")
 """A word and a sign, which the tokenizer splits unless it is an abbreviation."""
+_FEW = 2
+"""So many tokens a word and its sign are."""
 _RATED, _EMOTICON, _BEGINS = 1, 2, 4
 """Traits of a chunk: a token has a polarity; it contains an emoticon; an emoticon may begin at its end."""
 
@@ -40,8 +43,8 @@ class _Token(NamedTuple):
         modifies: whether it can modify a word (it has a rating as an adverb)
         turns: whether it takes a following negation as its own, as in "really not"
         negates: whether it is a negation
-        n_letters: length without the apostrophes around it
-        n_signs: length with them
+        is_passed: whether a negation before it reaches the word behind it (it has one letter, without apostrophes)
+        parts: whether a modifier before it does not reach the word behind it (it has more than two letters or signs)
         exclaims: whether it is an exclamation mark
     """
 
@@ -50,8 +53,8 @@ class _Token(NamedTuple):
     modifies: bool
     turns: bool
     negates: bool
-    n_letters: int
-    n_signs: int
+    is_passed: bool
+    parts: bool
     exclaims: bool
 
 
@@ -69,6 +72,9 @@ class _Chunk(NamedTuple):
     ends: bool
 
 
+_TOKENS = attrgetter("tokens")
+
+
 def load() -> Callable[[str], float]:
     """Return a function from a text to `TextBlob(text).sentiment.polarity`, in [-1, 1]."""
     sentiment = partial_import.module("textblob.en").sentiment
@@ -76,6 +82,8 @@ def load() -> Callable[[str], float]:
     emoticons = {*(emoticon for group in package.EMOTICONS.values() for emoticon in group), _SARCASM}
     lowered, ends = tuple({emoticon.lower() for emoticon in emoticons}), _ends(emoticons)
     signs = "".join(emoticon[:-1] for emoticon in emoticons)
+
+    shared = dict[_Chunk, _Chunk]()
 
     def token(word: str) -> _Token:
         senses = sentiment.get(word) or {}
@@ -86,8 +94,8 @@ def load() -> Callable[[str], float]:
             any(adverb in senses for adverb in sentiment.modifiers),
             sentiment.modifier(word),
             word in sentiment.negations,
-            len(word.strip("'")),
-            len(word),
+            len(word.strip("'")) <= 1,
+            len(word) > 2,
             word == "!",
         )
 
@@ -106,7 +114,9 @@ def load() -> Callable[[str], float]:
         traits = _RATED if any(token.polarity is not None for token in tokens) else 0
         traits += _EMOTICON if any(word.endswith(lowered) for word in words) else 0
         traits += _BEGINS if tokenised[-1:] in signs else 0
-        return _Chunk(tokens, traits, ends.match(tokenised) is not None)
+        looked = _Chunk(tokens, traits, ends.match(tokenised) is not None)
+        # one object for most words, which are few tokens without a polarity: less memory is read for a text
+        return shared.setdefault(looked, looked) if not traits & _RATED and len(tokens) <= _FEW else looked
 
     chunks = WordCache(look)
 
@@ -120,7 +130,7 @@ def load() -> Callable[[str], float]:
             return float(sentiment(text)[0])
         if not traits & _RATED:
             return 0.0
-        return _polarity(token for chunk in parts for token in chunk.tokens)
+        return _polarity(chain.from_iterable(map(_TOKENS, parts)))
 
     return vote
 
@@ -160,10 +170,10 @@ def _polarity(tokens: Iterable[_Token]) -> float:
                 assessed[-1].negated = True
             modifier, negation = token if token.modifies else None, token.negates
             continue
-        negation = token.negates or (negation and token.n_letters <= 1)
+        negation = token.negates or (negation and token.is_passed)
         if negation and modifier and modifier.turns:
             assessed[-1].negated, negation = True, False
-        elif token.n_signs > 2:
+        elif token.parts:
             modifier = None
         if token.exclaims and assessed:
             assessed[-1].polarity = _bounded(assessed[-1].polarity * _EXCLAIMED)

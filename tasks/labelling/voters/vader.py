@@ -19,8 +19,9 @@ LICENCE = "MIT"
 LANGUAGES = ("en",)
 _FADES = (1.0, 0.95, 0.9)
 """Weight of an adverb of degree directly before a rated word, and one and two words further away."""
-_RATED, _UPPER, _NOT_UPPER, _BUT = 1, 2, 4, 8
-"""Traits of a word: it has a rating and is no adverb of degree; it is in capitals, or not; it is "but"."""
+_RATED, _UPPER, _NOT_UPPER, _BUT, _ENDS_IDIOM = 1, 2, 4, 8, 16
+"""Traits of a word: it has a rating and is no adverb of degree; it is in capitals, or not; it is "but"; it ends a
+phrase that has its own rating."""
 _NEVER_SO = 1.25
 """Factor for "never so …" and "never this …", which intensify instead of negate."""
 
@@ -36,8 +37,7 @@ class _Word:
         degree: strength as an adverb of degree ("very", "barely"), 0 for other words
         negates: whether it is a negation
         is_upper: whether it is in capitals
-        ends_idiom: whether a phrase with its own rating ends with it
-        traits: the sum of those of `_RATED`, `_UPPER`, `_NOT_UPPER` and `_BUT` that hold
+        traits: the sum of those of `_RATED`, `_UPPER`, `_NOT_UPPER`, `_BUT` and `_ENDS_IDIOM` that hold
     """
 
     word: str
@@ -46,7 +46,6 @@ class _Word:
     degree: float
     negates: bool
     is_upper: bool
-    ends_idiom: bool
     traits: int
 
 
@@ -69,17 +68,20 @@ class _VaderRules:
         rating, degree = self.analyzer.lexicon.get(lower), self.package.BOOSTER_DICT.get(lower, 0.0)
         traits = _RATED if rating is not None and not degree else 0
         traits += (_UPPER if is_upper else _NOT_UPPER) + (_BUT if lower == "but" else 0)
+        traits += _ENDS_IDIOM if lower in self.idiom_ends else 0
         negates = lower in self.negations or "n't" in lower
-        return _Word(word, lower, rating, degree, negates, is_upper, lower in self.idiom_ends, traits)
+        return _Word(word, lower, rating, degree, negates, is_upper, traits)
 
-    def valence(self, words: Sequence[_Word], k: int, capitals_tell: bool) -> float:
+    def valence(self, words: Sequence[_Word], k: int, traits: int) -> float:
         """Return the valence of the rated word number `k`.
 
         Args:
             words: all words of the text
             k: index of the rated word
-            capitals_tell: whether some words, but not all, are in capitals
+            traits: those that any word of the text has
         """
+        # some words, but not all, are in capitals
+        capitals_tell = bool(traits & _UPPER and traits & _NOT_UPPER)
         this, before = words[k], words[max(0, k - 3) : k][::-1]
         if this.lower == "kind" and k + 1 < len(words) and words[k + 1].lower == "of":
             return 0.0
@@ -94,7 +96,7 @@ class _VaderRules:
                 valence += degree * _FADES[distance]
             if other.negates or distance == 2:
                 valence *= self._turned(before, distance)
-            if distance == 2 and any(word.ends_idiom for word in words[k - 2 : k + 3]):
+            if distance == 2 and traits & _ENDS_IDIOM and any(w.traits & _ENDS_IDIOM for w in words[k - 2 : k + 3]):
                 lower = [word.lower for word in words]
                 valence = self.analyzer._special_idioms_check(valence, lower, k)
         if before and before[0].lower == "least" and [word.lower for word in before[1:2]] not in (["at"], ["very"]):
@@ -150,10 +152,7 @@ def load() -> Callable[[str], float]:
             traits |= word.traits
         if not traits & _RATED:
             return 0.0
-        capitals_tell = bool(traits & _UPPER and traits & _NOT_UPPER)
-        valences = [
-            rules.valence(words, k, capitals_tell) if word.traits & _RATED else 0.0 for k, word in enumerate(words)
-        ]
+        valences = [rules.valence(words, k, traits) if word.traits & _RATED else 0.0 for k, word in enumerate(words)]
         if traits & _BUT:
             valences = rules.analyzer._but_check([word.lower for word in words], valences)
         return rules.compound(valences, text)
