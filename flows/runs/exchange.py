@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 from flows.runs.object_store import ObjectStore
 from tasks.core import code_version, paths, tables
 from tasks.core.each import Item, Work
 from tasks.core.errors import UndertoneError
 from tasks.core.item_files import ItemFile
+from tasks.core.memo import Pack, PackedEntry
 from tasks.core.outcomes import Outcome
 
-_BLOCK = 1 << 20
 _LEFT_S = 2 * 24 * 3600.0
 """Results that no run has taken for so long are leftovers."""
 
@@ -76,15 +74,13 @@ class Delivery:
     Args:
         name: of the object; two workers that do the same batch, since the first seemed dead, write two objects
         outcomes: in the order of the items
-        entries: paths of the entries, and their sizes in bytes; an item may cache results for later stages, too
-        sha256: digest of the object
+        entries: paths, sizes and digests of the entries; an item may cache results for later stages, too
         item_s: time of an item in seconds, about
     """
 
     name: str
     outcomes: tuple[Outcome, ...]
-    entries: tuple[tuple[Path, int], ...]
-    sha256: str
+    entries: tuple[PackedEntry, ...]
     item_s: float
 
 
@@ -125,7 +121,7 @@ class Exchange:
         )
 
     def take(self, delivery: Delivery) -> list[Outcome]:
-        """Move the results of a batch from the store to this project's cache, which verifies each when it is read.
+        """Move the results of a batch from the store to this project's cache.
 
         Args:
             delivery: what the worker returned
@@ -133,16 +129,28 @@ class Exchange:
         Raises:
             UndertoneError: if the results are missing or damaged
         """
-        n_bytes = sum(size for _, size in delivery.entries)
-        with tempfile.TemporaryDirectory(prefix="undertone-") as folder:
-            pack = Path(folder, "pack")
-            self.store.get(delivery.name, pack, n_bytes, delivery.sha256)
-            with pack.open("rb") as source:
-                for path, size in delivery.entries:
-                    _demand_entry(path)
-                    tables.write_bytes(path, source.read(size))
+        for entry in delivery.entries:
+            _demand_entry(entry.path)
+        for entry, content in self._unpacked(delivery):
+            if not entry.matches(content):
+                raise UndertoneError(
+                    f"the store {self.store.url} has other bytes under {delivery.name} than a worker put there: "
+                    f"{entry.path} is damaged. Run again; if it recurs, someone changes the store"
+                )
+            tables.write_bytes(entry.path, content)
         self.store.remove(delivery.name)
         return list(delivery.outcomes)
+
+    def _unpacked(self, delivery: Delivery) -> Iterator[tuple[PackedEntry, bytes]]:
+        """Yield the entries of a batch and their bytes; these are fewer if the object ends early."""
+        blocks = self.store.blocks(delivery.name, sum(entry.n_bytes for entry in delivery.entries))
+        waiting = bytearray()
+        for entry in delivery.entries:
+            while len(waiting) < entry.n_bytes and (block := next(blocks, b"")):
+                waiting += block
+            content = bytes(memoryview(waiting)[: entry.n_bytes])
+            del waiting[: entry.n_bytes]
+            yield entry, content
 
     def _stored(self, file: ItemFile, item: Item) -> StoredFile:
         try:
@@ -177,24 +185,16 @@ class Exchange:
         return f"results/{hashlib.sha256(owner.encode()).hexdigest()[:16]}"
 
 
-def pack(outcomes: Sequence[Outcome], item_s: float, folder: str, target: IO[bytes]) -> Delivery:
-    """Write all cache entries of this process's folder into one file, one after the other.
+def delivery(outcomes: Sequence[Outcome], item_s: float, folder: str, pack: Pack) -> Delivery:
+    """Return the record of a batch whose results are in a pack.
 
     Args:
-        outcomes: of a batch
+        outcomes: of the batch
         item_s: time of an item in seconds
-        folder: of the store
-        target: the file
+        folder: of the store, in which the pack gets a name of its own
+        pack: all cache entries of the batch
     """
-    digest, entries = hashlib.sha256(), list[tuple[Path, int]]()
-    for path in sorted(path for path in paths.MEMO.rglob("*") if path.is_file()):
-        with path.open("rb") as source:
-            size = 0
-            while block := source.read(_BLOCK):
-                digest.update(block)
-                size += target.write(block)
-        entries.append((path, size))
-    return Delivery(f"{folder}/{uuid.uuid4().hex}", tuple(outcomes), tuple(entries), digest.hexdigest(), item_s)
+    return Delivery(f"{folder}/{uuid.uuid4().hex}", tuple(outcomes), tuple(pack.entries), item_s)
 
 
 def _demand_entry(path: Path) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tasks.core import distribution, os_errors, tables
+from tasks.core import distribution, os_errors
 from tasks.core.errors import ConfigError, UndertoneError
 
 _URL = re.compile(r"(file)://(/.+)|(s3)://([a-z0-9][a-z0-9.-]+(?:/[^:]*)?)")
@@ -81,7 +81,7 @@ class ObjectStore:
                 part.unlink(missing_ok=True)
 
     def get(self, name: str, path: Path, n_bytes: int, sha256: str) -> None:
-        """Copy an object to a file, which appears as a whole.
+        """Copy an object to a file, which is removed if that fails.
 
         Args:
             name: of the object
@@ -92,16 +92,21 @@ class ObjectStore:
         Raises:
             UndertoneError: if the object is missing or has other bytes
         """
+        path.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
-        with tables.whole(path) as part, part.open("wb") as sink:
-            for block in self._blocks(name, n_bytes):
-                digest.update(block)
-                sink.write(block)
+        try:
+            with path.open("wb") as sink:
+                for block in self.blocks(name, n_bytes):
+                    digest.update(block)
+                    sink.write(block)
             if digest.hexdigest() != sha256:
                 raise UndertoneError(
                     f"the store {self.url} has other bytes under {name}: expected {n_bytes} bytes of SHA-256 {sha256}, "
                     f"found {digest.hexdigest()}. Delete that object and run again; if it recurs, someone changes it"
                 )
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
     def remove(self, name: str) -> None:
         """Remove an object; it may be gone already."""
@@ -120,7 +125,13 @@ class ObjectStore:
         for name in old:
             self.remove(f"{folder}/{name}")
 
-    def _blocks(self, name: str, n_bytes: int) -> Iterator[bytes]:
+    def blocks(self, name: str, n_bytes: int) -> Iterator[bytes]:
+        """Yield the bytes of an object, 16 MB at a time.
+
+        Args:
+            name: of the object
+            n_bytes: its size; no more is read
+        """
         for start in range(0, n_bytes, _BLOCK):
             with self._explained(f"read {name}"):
                 yield self._files.cat_file(self._place(name), start=start, end=min(start + _BLOCK, n_bytes))

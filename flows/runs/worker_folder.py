@@ -5,11 +5,10 @@ from __future__ import annotations
 import atexit
 import gc
 import os
-import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import chdir
 from functools import cache
 from pathlib import Path
@@ -19,13 +18,17 @@ from typing import Any
 from flows.runs import exchange
 from flows.runs.exchange import Assignment, Delivery, StoredFile
 from flows.runs.object_store import ObjectStore
-from tasks.core import code_version, heap, paths
+from tasks.core import code_version, heap, memo, paths
 from tasks.core.each import Item, Work, do
 from tasks.core.errors import UndertoneError
 from tasks.core.outcomes import Outcome
 
 _ONE_BATCH = threading.Lock()
 """A process has one working directory, so threads of a worker do their batches in turn."""
+_FOR_THE_DASHBOARD = ("profile", "profile-cycle", "tick", "ticks")
+"""What Dask's workers do every 10 or 20 ms: they sample their stack, and measure how late their event loop is."""
+_MEMORY_CHECK_MS = 1000.0
+"""Dask looks at a worker's memory every 100 ms, to move data of its own to the disk; ours has none."""
 
 
 class WorkerFolder:
@@ -42,6 +45,7 @@ class WorkerFolder:
         self.root = root
         # in the order of last use: path → digest and size
         self._files = dict[Path, tuple[str, int]]()
+        self._n_bytes = 0
 
     def bring(self, files: Sequence[StoredFile], store: ObjectStore, most_bytes: int) -> None:
         """Copy files from the store, unless they are in this folder.
@@ -53,19 +57,27 @@ class WorkerFolder:
         """
         for file in files:
             path = paths.local(file.path)
-            kept = self._files.pop(path, None)
+            kept = self._files.get(path)
             if kept is None or kept[0] != file.sha256 or not path.is_file():
+                # a new file: something may still read the old one
+                self._remove(path)
                 store.get(file.name, path, file.n_bytes, file.sha256)
+                self._n_bytes += file.n_bytes
+            self._files.pop(path, None)
             self._files[path] = (file.sha256, file.n_bytes)
         self._make_room(most_bytes, {paths.local(file.path) for file in files})
 
     def _make_room(self, most_bytes: int, needed: Collection[Path]) -> None:
-        excess = sum(size for _, size in self._files.values()) - most_bytes
-        for path in [path for path in self._files if path not in needed]:
-            if excess <= 0:
-                return
+        if self._n_bytes > most_bytes:
+            for path in [path for path in self._files if path not in needed]:
+                self._remove(path)
+                if self._n_bytes <= most_bytes:
+                    return
+
+    def _remove(self, path: Path) -> None:
+        if path in self._files:
             path.unlink(missing_ok=True)
-            excess -= self._files.pop(path)[1]
+            self._n_bytes -= self._files.pop(path)[1]
 
 
 def do_assigned(assignment: Assignment, work: Work, items: Sequence[Item]) -> Delivery:
@@ -81,16 +93,20 @@ def do_assigned(assignment: Assignment, work: Work, items: Sequence[Item]) -> De
     """
     demand_same_code(assignment.code)
     store, folder = _store(assignment.store), _folder()
-    with _ONE_BATCH, chdir(folder.root), paths.copied(assignment.project, folder.root):
+    with (
+        _ONE_BATCH,
+        chdir(folder.root),
+        paths.copied(assignment.project, folder.root),
+        tempfile.NamedTemporaryFile(dir=folder.root) as target,
+    ):
         # only the entries of this batch: the run's cache is the other machine's
-        shutil.rmtree(paths.MEMO, ignore_errors=True)
-        outcomes, item_s = do_in_turn(
-            work, items, lambda number: folder.bring(assignment.files[number], store, assignment.most_bytes)
-        )
-        with tempfile.NamedTemporaryFile(dir=folder.root) as target:
-            delivery = exchange.pack(outcomes, item_s, assignment.results, target)
-            target.flush()
-            store.put(Path(target.name), delivery.name)
+        with memo.packed(pack := memo.Pack(target)):
+            outcomes, item_s = do_in_turn(
+                work, items, lambda number: folder.bring(assignment.files[number], store, assignment.most_bytes)
+            )
+        target.flush()
+        delivery = exchange.delivery(outcomes, item_s, assignment.results, pack)
+        store.put(Path(target.name), delivery.name)
     return delivery
 
 
@@ -148,12 +164,16 @@ def _folder() -> WorkerFolder:
 
         worker = get_worker()
         parent = Path(worker.local_directory)
-        # Dask samples the stack of a worker every 10 ms for its dashboard, which costs a fifth of its computing
-        worker.loop.add_callback(lambda: [callback.stop() for callback in _profiling(worker)])
+        worker.loop.add_callback(_calm, worker.periodic_callbacks)
     except (ImportError, ValueError):
         parent = Path(tempfile.mkdtemp(prefix="undertone-worker-"))
     return WorkerFolder(parent.absolute() / "undertone")
 
 
-def _profiling(worker: Any) -> list[Any]:
-    return [callback for name, callback in worker.periodic_callbacks.items() if name.startswith("profile")]
+def _calm(callbacks: Mapping[str, Any]) -> None:
+    """Stop what a Dask worker does often and only for its dashboard: its samples take a fifth of its computing."""
+    for name in _FOR_THE_DASHBOARD:
+        if name in callbacks:
+            callbacks[name].stop()
+    if "memory_monitor" in callbacks:
+        callbacks["memory_monitor"].callback_time = _MEMORY_CHECK_MS

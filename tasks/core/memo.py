@@ -15,10 +15,12 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 
@@ -63,6 +65,92 @@ class Usage:
     newest: float
 
 
+@dataclass(frozen=True)
+class PackedEntry:
+    """An entry of a pack.
+
+    Args:
+        path: of the entry
+        n_bytes: its size
+        digest: SHA-256 of all its bytes but the first 32, which are this digest
+    """
+
+    path: Path
+    n_bytes: int
+    digest: bytes
+
+    def matches(self, content: bytes) -> bool:
+        """Return whether these are the bytes of the entry.
+
+        Args:
+            content: all of its bytes
+        """
+        payload = memoryview(content)[DIGEST_BYTES:]
+        return content[:DIGEST_BYTES] == self.digest == hashlib.sha256(payload).digest()
+
+
+@dataclass
+class Pack:
+    """Entries in one file, one after the other: what a worker without the project folder sends to the run.
+
+    Args:
+        file: for writing and reading, empty
+        entries: in the order of the file
+    """
+
+    file: IO[bytes]
+    entries: list[PackedEntry] = field(default_factory=list)
+    _starts: list[int] = field(default_factory=list, init=False)
+    _numbers: dict[Path, int] = field(default_factory=dict, init=False)
+
+    def add(self, path: Path, content: bytes) -> None:
+        """Append an entry.
+
+        Args:
+            path: of the entry; the last one with a path is valid
+            content: its bytes
+        """
+        self._numbers[path] = len(self.entries)
+        self._starts.append(self.file.seek(0, os.SEEK_END))
+        self.file.write(content)
+        self.entries.append(PackedEntry(path, len(content), content[:DIGEST_BYTES]))
+
+    def read(self, path: Path) -> bytes:
+        """Return the bytes of an entry.
+
+        Args:
+            path: of the entry
+
+        Raises:
+            FileNotFoundError: if there is none
+        """
+        if path not in self:
+            raise FileNotFoundError(f"no entry {path} in this pack")
+        number = self._numbers[path]
+        self.file.seek(self._starts[number])
+        return self.file.read(self.entries[number].n_bytes)
+
+    def __contains__(self, path: Path) -> bool:
+        return path in self._numbers
+
+
+_pack: ContextVar[Pack | None] = ContextVar("_pack", default=None)
+
+
+@contextmanager
+def packed(pack: Pack) -> Iterator[None]:
+    """Write and read entries in a pack instead of files of their own, in this block and thread.
+
+    Args:
+        pack: it has all entries that there are
+    """
+    token = _pack.set(pack)
+    try:
+        yield
+    finally:
+        _pack.reset(token)
+
+
 def place(stage: str, key: str) -> Path:
     """Return the path of the entry with a key.
 
@@ -95,7 +183,11 @@ def _write(memo: Path, result: Result, notes: dict[bytes, bytes]) -> None:
     plain = sink.getvalue()
     # as a whole: Arrow would compress each of the buffers by itself, which takes five times as long
     payload = pa.compress(plain, _PACKING, asbytes=True) if is_packed else plain.to_pybytes()
-    tables.write_bytes(memo, hashlib.sha256(payload).digest() + payload)
+    content = hashlib.sha256(payload).digest() + payload
+    if (pack := _pack.get()) is not None:
+        pack.add(memo, content)
+    else:
+        tables.write_bytes(memo, content)
 
 
 def recall(memo: Path) -> Result | None:
@@ -243,6 +335,8 @@ def touch(memo: Path) -> bool:
     Args:
         memo: path of the entry
     """
+    if (pack := _pack.get()) is not None:
+        return memo in pack
     try:
         used_s = memo.stat().st_mtime
     except FileNotFoundError:
@@ -314,7 +408,7 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 def _payload(memo: Path) -> bytes | None:
     try:
-        content = memo.read_bytes()
+        content = memo.read_bytes() if (pack := _pack.get()) is None else pack.read(memo)
     except FileNotFoundError:
         return None
     digest, payload = content[:DIGEST_BYTES], content[DIGEST_BYTES:]

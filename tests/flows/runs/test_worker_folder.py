@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from flows.runs import worker_folder
+from flows.runs import object_store, worker_folder
 from flows.runs.exchange import Delivery, Exchange
 from flows.runs.object_store import ObjectStore
 from flows.runs.worker_folder import WorkerFolder
@@ -21,6 +20,7 @@ from tasks.core.config import Section
 from tasks.core.each import Work
 from tasks.core.errors import UndertoneError
 from tasks.core.item_files import ItemFile, digested
+from tasks.core.memo import PackedEntry
 from tasks.core.results import Result
 
 SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string()), ("cwd", pa.string())])
@@ -37,6 +37,17 @@ class Page:
 
     def reads(self) -> Sequence[ItemFile]:
         return self.files
+
+
+@dataclass
+class Callback:
+    """A periodic callback of Dask."""
+
+    callback_time: float = 100
+    is_stopped: bool = False
+
+    def stop(self) -> None:
+        self.is_stopped = True
 
 
 def read_one(item: Page, _: Section) -> Result:
@@ -162,9 +173,70 @@ def test_a_worker_cannot_name_other_files(
         (tmp_path / "pack").write_bytes(content)
         exchange.store.put(tmp_path / "pack", "results/x")
 
-        delivery = Delivery("results/x", (), ((Path(name), 4),), hashlib.sha256(content).hexdigest(), 0.0)
+        delivery = Delivery("results/x", (), (PackedEntry(Path(name), 4, b""),), 0.0)
         with pytest.raises(UndertoneError, match="a worker returned a result for"):
             exchange.take(delivery)
+
+
+@pytest.mark.parametrize("change", ["another digest", "another byte", "the end is missing"])
+def test_other_results_than_the_workers_are_refused(
+    project: Path, tmp_path: Path, exchange: Exchange, work: Work, change: str
+) -> None:
+    """Whoever can write to the store can also write entries that are intact."""
+    contents = []
+    for number in range(2):
+        memo.remember(work.place(Page(f"{number}", ())), Result(tables.from_rows([{"id": f"{number}"}], SCHEMA)))
+        contents.append(work.place(Page(f"{number}", ())).read_bytes())
+    shutil.rmtree(paths.MEMO)
+    stored = {
+        "another digest": contents[0] * 2,
+        "another byte": contents[0] + contents[1][:-1] + b"?",
+        "the end is missing": contents[0] + contents[1][:-1],
+    }
+    (tmp_path / "pack").write_bytes(stored[change])
+    exchange.store.put(tmp_path / "pack", "results/x")
+    entries = [
+        PackedEntry(work.place(Page(f"{number}", ())), len(content), content[: memo.DIGEST_BYTES])
+        for number, content in enumerate(contents)
+    ]
+    with pytest.raises(UndertoneError, match="other bytes under results/x than a worker put there"):
+        exchange.take(Delivery("results/x", (), tuple(entries), 0.0))
+    assert not entries[1].path.exists()
+
+
+def test_results_come_back_across_blocks_of_the_store(
+    project: Path, exchange: Exchange, folder: WorkerFolder, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_store, "_BLOCK", 100)
+    outcomes = away(exchange, work, [Page(f"page {k}", ()) for k in range(20)])
+    assert [outcome.result().rows["id"][0].as_py() for outcome in outcomes] == [f"page {k}" for k in range(20)]
+
+
+def test_a_changed_file_is_brought_again_and_counted_once(
+    project: Path, exchange: Exchange, folder: WorkerFolder
+) -> None:
+    work = Work("read", read_one, Section(), SCHEMA, reads=Page.reads)
+    os.chdir(project)
+    given = []
+    for content in ("first", "the second", "3"):
+        Path("a.bin").write_text(content)
+        given.append((exchange.give(work, [Page("a", digested([Path("a.bin")]))]).files[0], content))
+        # a store links files of the same disk
+        Path("a.bin").unlink()
+    os.chdir(folder.root)
+    for files, content in given:
+        folder.bring(files, exchange.store, 1000)
+        assert Path("a.bin").read_text() == content
+        assert folder._n_bytes == len(content)
+
+
+def test_a_worker_stops_what_only_the_dashboard_needs() -> None:
+    callbacks = {name: Callback() for name in ("heartbeat", "memory_monitor", "profile", "profile-cycle", "tick")}
+    worker_folder._calm(callbacks)
+    assert {name for name, callback in callbacks.items() if callback.is_stopped} == {"profile", "profile-cycle", "tick"}
+    assert callbacks["memory_monitor"].callback_time == 1000
+    assert callbacks["heartbeat"].callback_time == 100
+    worker_folder._calm({})
 
 
 def test_the_folder_is_bounded(project: Path, tmp_path: Path, exchange: Exchange, folder: WorkerFolder) -> None:

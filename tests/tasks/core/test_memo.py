@@ -44,6 +44,30 @@ def test_large_results_are_compressed_as_a_whole(project: Path) -> None:
     assert memo.recall(place) is None
 
 
+def test_entries_of_a_pack_are_written_and_read_in_one_file(project: Path) -> None:
+    first, second = (memo.place("captions", letter * 64) for letter in "ab")
+    values = [results.Result(tables.from_rows([{"id": f"{k}"}] * k, SCHEMA)) for k in range(3)]
+    with (project / "pack").open("w+b") as file:
+        with memo.packed(pack := memo.Pack(file)):
+            assert not memo.touch(first)
+            assert memo.recall(first) is None
+            for place, value in ((first, values[0]), (second, values[1]), (first, values[2])):
+                memo.remember(place, value)
+            assert memo.touch(first)
+            assert memo.recall(second) == values[1]
+            # the last one counts
+            assert memo.recall(first) == values[2]
+        assert memo.recall(first) is None
+        file.seek(0)
+        contents = [file.read(entry.n_bytes) for entry in pack.entries]
+        assert not file.read()
+    assert [entry.path for entry in pack.entries] == [first, second, first]
+    assert all(entry.matches(content) for entry, content in zip(pack.entries, contents, strict=True))
+    assert not pack.entries[0].matches(contents[2])
+    memo.remember(first, values[2])
+    assert first.read_bytes() == contents[2]
+
+
 def test_entries_of_earlier_versions_are_read(project: Path) -> None:
     """They were compressed by Arrow, each buffer by itself."""
     rows = tables.from_rows([{"id": "x"}] * 2000, SCHEMA).replace_schema_metadata({b"rejects": b"[]"})
