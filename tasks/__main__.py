@@ -43,9 +43,8 @@ _IMPORTS = {
     "extract": (f"{PACKAGE}.stages.extract", f"{PACKAGE}.features.sound.utterance_statistics", *_SOUND),
     "experiment": (
         "pandas",
-        "sklearn.model_selection",
+        "sklearn.neighbors",
         "sklearn.svm",
-        "imblearn.combine",
         "threadpoolctl",
         f"{PACKAGE}.stages.experiment",
         f"{PACKAGE}.models.support_vectors",
