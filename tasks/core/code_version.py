@@ -160,7 +160,7 @@ def _computed(modules: tuple[str, ...], without: tuple[str, ...], neutral: tuple
     names = sorted(_modules(modules, without) - set(neutral))
     digest = hashlib.sha256()
     for name in names:
-        digest.update(name.encode() + b"\0" + effective(_text(name)).encode() + b"\0")
+        digest.update(name.encode() + b"\0" + _effective(name) + b"\0")
     for folder in sorted({_file(name).parent for name in names}):
         for path in _data_files(folder):
             digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -237,6 +237,11 @@ def _modules(modules: Iterable[str], without: Iterable[str] = ()) -> set[str]:
 def _file(module: str) -> Path:
     path = ROOT.joinpath(*module.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@cache
+def _effective(module: str) -> bytes:
+    return effective(_text(module)).encode()
 
 
 def _text(module: str) -> str:
