@@ -43,8 +43,9 @@ _IMPORTS = {
     "extract": (f"{PACKAGE}.stages.extract", f"{PACKAGE}.features.sound.utterance_statistics", *_SOUND),
     "experiment": (
         "pandas",
-        "sklearn.neighbors",
+        "sklearn.model_selection",
         "sklearn.svm",
+        "imblearn.combine",
         "threadpoolctl",
         f"{PACKAGE}.stages.experiment",
         f"{PACKAGE}.models.support_vectors",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.core.errors import ConfigError
 from tasks.evaluation.splits import Labels
-from tasks.experiments.drawn_neighbours import drawn_neighbours, interpolated
+from tasks.experiments.drawn_neighbours import drawn_neighbours
 from tasks.models.base.estimator import Weights
 
 FORMS = {
@@ -97,7 +97,8 @@ class Balance:
 
         if self.kind == "random-under":
             return under_sampling.RandomUnderSampler(random_state=seed)
-        neighbours = self._n_neighbours(labels)
+        # SMOTE interpolates between rows of a class: the rarest one limits the neighbours
+        neighbours = min(self.n or _NEIGHBOURS, int(np.unique(labels, return_counts=True)[1].min()) - 1)
         if self.kind == "random-over" or not neighbours:
             return over_sampling.RandomOverSampler(random_state=seed)
         if self.kind == "adasyn":
@@ -121,45 +122,40 @@ class Balance:
             weights: of the rows, shape (n_rows,); an interpolated row gets the mean of its class
             seed: random seed
         """
-        source: Any = None
-        if self.kind == "smote" and (neighbours := self._n_neighbours(labels)):
-            rows, classes = _smote(features, labels, neighbours, seed)
+        sampler = self.sampler(labels, seed)
+        if self.kind == "smote" and hasattr(sampler, "k_neighbors"):
+            rows, classes = _class_by_class(sampler, features, labels)
         else:
-            sampler = self.sampler(labels, seed)
             rows, classes = sampler.fit_resample(features, labels)
-            # samplers that repeat or remove rows list the positions
-            source = getattr(getattr(sampler, "tomek_", sampler), "sample_indices_", None)
         if weights is None:
             return rows, classes, None
-        # the given rows come first
-        source = np.arange(classes.size) if source is None else source
+        # samplers return the given rows first; those that repeat or remove rows list the positions
+        source = getattr(getattr(sampler, "tomek_", sampler), "sample_indices_", np.arange(classes.size))
         means = {name: weights[labels == name].mean() for name in np.unique(labels)}
         factors = [weights[k] if k < labels.size else means[name] for k, name in zip(source, classes, strict=True)]
         return rows, classes, np.array(factors)
 
-    def _n_neighbours(self, labels: Labels) -> int:
-        """Return the number of neighbours for interpolation; 0 if a class has only one row."""
-        # SMOTE interpolates between rows of a class: the rarest one limits the neighbours
-        return min(self.n or _NEIGHBOURS, int(np.unique(labels, return_counts=True)[1].min()) - 1)
 
-
-def _smote(
-    features: NDArray[np.float64], labels: Labels, n_neighbours: int, seed: int
-) -> tuple[NDArray[np.float64], Labels]:
-    """Return what imbalanced-learn's `SMOTE` does, whose import takes 0.3 s, and which copies all rows twice more.
+def _class_by_class(smote: Any, features: NDArray[np.float64], labels: Labels) -> tuple[NDArray[np.float64], Labels]:
+    """Return what `smote.fit_resample` does, which takes two more copies of all rows.
 
     Args:
+        smote: `SMOTE` whose seed is a number, so that the rows of a class do not depend on those of other classes
         features: shape (n_rows, n_features)
         labels: shape (n_rows,)
-        n_neighbours: besides the row itself, at least 1
-        seed: random seed; the rows of a class do not depend on those of other classes
     """
+    from sklearn.base import clone
+
     names, counts = np.unique(labels, return_counts=True)
     rows, classes = [features], [labels]
-    for name, n_missing in zip(names.tolist(), (counts.max() - counts).tolist(), strict=True):
-        if n_missing:
-            rows.append(interpolated(features[labels == name], n_missing, n_neighbours, seed))
-            classes.append(np.full(n_missing, name, dtype=labels.dtype))
+    for name, count in zip(names.tolist(), counts.tolist(), strict=True):
+        if count < counts.max():
+            # imbalanced-learn wants two classes: a row of another one is added
+            part = np.append(np.flatnonzero(labels == name), np.flatnonzero(labels != name)[:1])
+            of_class = clone(smote).set_params(sampling_strategy={name: int(counts.max())})
+            made, _ = of_class.fit_resample(features[part], labels[part])
+            rows.append(made[part.size :].copy())
+            classes.append(np.full(len(rows[-1]), name, dtype=labels.dtype))
     return np.concatenate(rows), np.concatenate(classes)
 
 

@@ -51,28 +51,6 @@ def drawn_neighbours(n_neighbours: int) -> Any:
     return DrawnNeighbours(n_neighbors=n_neighbours + 1)
 
 
-def interpolated(rows: _Rows, n_new: int, n_neighbours: int, seed: int) -> _Rows:
-    """Return new rows of a class, each between a drawn row and one of its neighbours, shape (n_new, n_features).
-
-    They are those that imbalanced-learn's `SMOTE` makes with the same seed.
-
-    Args:
-        rows: of the class, shape (n_rows, n_features), more than `n_neighbours`
-        n_new: number of new rows
-        n_neighbours: number of neighbours besides the row itself
-        seed: random seed
-    """
-    # imbalanced-learn draws from this generator
-    generator = np.random.RandomState(seed)
-    drawn = generator.randint(0, len(rows) * n_neighbours, size=n_new)
-    steps = generator.uniform(size=n_new)[:, None]
-    numbers, ranks = np.divmod(drawn, n_neighbours)
-    # the nearest of all is the row itself
-    neighbours = drawn_neighbours(n_neighbours).fit(rows).kneighbors(rows)[numbers, ranks + 1]
-    new: _Rows = rows[numbers] + steps * (rows[neighbours] - rows[numbers])
-    return new
-
-
 @dataclass(frozen=True)
 class _Table:
     """Neighbours of all rows, shape (n_rows, n_neighbours), with what imbalanced-learn reads of an array.

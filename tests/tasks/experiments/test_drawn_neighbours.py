@@ -11,7 +11,7 @@ from imblearn.over_sampling import SMOTE
 from numpy.typing import NDArray
 
 from tasks.experiments import drawn_neighbours as module
-from tasks.experiments.drawn_neighbours import drawn_neighbours, interpolated
+from tasks.experiments.drawn_neighbours import drawn_neighbours
 
 Rows = NDArray[np.float64]
 
@@ -32,18 +32,6 @@ def test_same_rows_as_smote(sizes: tuple[int, ...], n_features: int, k: int) -> 
     ours = SMOTE(k_neighbors=drawn_neighbours(k), random_state=4).fit_resample(features, labels)
     assert (theirs[0] == ours[0]).all()
     assert (theirs[1] == ours[1]).all()
-
-
-@pytest.mark.parametrize("n_features", [3, 40])
-@pytest.mark.parametrize("k", [1, 5])
-def test_new_rows_of_a_class_are_those_of_smote(n_features: int, k: int) -> None:
-    features, labels = _rows((90, 30), n_features)
-    # equal rows, whose neighbours are a matter of order
-    features[95:99] = features[94]
-    theirs, _ = SMOTE(k_neighbors=k, random_state=7).fit_resample(features, labels)
-    ours = interpolated(features[90:], 60, k, 7)
-    assert (ours == theirs[len(labels) :]).all()
-    assert not (interpolated(features[90:], 60, k, 8) == ours).all()
 
 
 def test_same_rows_with_repeats_and_in_smote_tomek() -> None:
