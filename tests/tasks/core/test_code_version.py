@@ -55,7 +55,8 @@ def edited(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     (root / "tasks").mkdir(parents=True)
     paths.STATE.mkdir(exist_ok=True)
     monkeypatch.setattr(code_version, "ROOT", root)
-    caches = (code_version._version, code_version._stamps, code_version._imports, code_version._data_files)
+    names = ("_version", "_stamps", "_imports", "_effective", "_data_files")
+    caches = [getattr(code_version, name) for name in names]
 
     def digest(source: str | None = None) -> str:
         if source is not None:
