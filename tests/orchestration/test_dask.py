@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -149,10 +150,13 @@ def test_features_of_two_hundred_interviews(tmp_path: Path, settings: Config, se
     pages = sample(settings.simulate.model_copy(update={"train": 160, "test": 40}), tmp_path / "site")
     with harness.served(pages) as interviews:
         local, on_dask = (
-            harness.project(tmp_path / name, interviews, **harness.LIGHT) for name in ("local", "on_dask")
+            harness.project(tmp_path / name, interviews, **harness.LIGHT, store=f"file://{tmp_path}/store")
+            for name in ("local", "on_dask")
         )
         for folder in (local, on_dask):
-            harness.run((*REPRO, "segments"), folder)
+            harness.run((*REPRO, "corpus@interviews"), folder)
+            # the stage segments has computed the features, too
+            shutil.rmtree(folder / ".undertone/memo" / FEATURES)
     harness.run((*REPRO, FEATURES), local)
     with cluster(on_dask, server, 1) as workers:
         killed = workers.start_worker()
