@@ -165,7 +165,7 @@ def test_a_finished_run_shows_its_stages(pages: Pages) -> None:
     message = pages.finished["state"]["message"]
     assert re.match(r"\+\d+ videos, \d+ rejected; new: UAR 0\.\d{3}; \d+ stages run, 0 current$", message), message
     path = f"/runs/flow-run/{pages.finished['id']}"
-    pages.see(path, "run", "Completed", "Task runs", "nightly", "weak-supervision", "crawl 1 of")
+    pages.see(path, "run", "Completed", "Task runs", "nightly", "weak-supervision", "crawl 1: ")
     # the graph is painted, not written: this is what it is painted from
     nodes = dict(pages.api(f"/flow_runs/{pages.finished['id']}/graph-v2")["nodes"])
     labels = {key: node["label"] for key, node in nodes.items()}
