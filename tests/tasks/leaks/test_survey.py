@@ -11,8 +11,6 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from sklearn.feature_selection import SelectKBest
 from sklearn.preprocessing import StandardScaler
 
@@ -24,7 +22,6 @@ from tasks.evaluation.protocols import Split
 from tasks.leaks import fitted, speaker_statistics
 from tasks.leaks.finding import STAGE_PAIRS, AuditReport, Finding
 from tasks.leaks.sides import Sides
-from tasks.leaks.survey import _components
 
 WORDS = [f"{a}{b}" for a in ("ka", "lo", "mi", "ru", "te", "sho", "ple") for b in ("ndo", "rra", "spe", "vil", "xto")]
 CLEAN = "speaker-out(4)"
@@ -333,16 +330,3 @@ def big(n: int) -> tuple[pa.Table, pa.Table]:
     columns["samples_sha256"] = pa.array([f"{i:x}" for i in range(n)])
     columns["fingerprint"] = pa.ListArray.from_arrays(offsets, pa.array(words.ravel()))
     return utterances(rows), pa.table(columns, schema=tables.SOUNDS)
-
-
-@pytest.mark.parametrize(("n_rows", "n_pairs"), [(1, 0), (10, 4), (1_000, 600), (1_000, 2_000)])
-def test_connected_rows_are_those_of_scipy(n_rows: int, n_pairs: int) -> None:
-    pairs = np.random.default_rng(n_rows).integers(0, n_rows, size=(n_pairs, 2))
-    graph = coo_array((np.ones(n_pairs), (pairs[:, 0], pairs[:, 1])), shape=(n_rows, n_rows))
-    expected = connected_components(graph, directed=False)[1]
-    assert (np.unique(_components(n_rows, pairs), return_inverse=True)[1] == expected).all()
-
-
-def test_a_chain_is_connected_whatever_its_order() -> None:
-    rows = np.random.default_rng(0).permutation(5_000)
-    assert not _components(5_000, np.stack([rows[:-1], rows[1:]], axis=1)).any()
