@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flows.project import atomic_records, sources, upgrade
+from flows.project import atomic_records, dvc_repo, sources, upgrade
 from flows.project.current_note import WatchedFiles
 from flows.project.definitions import Definitions
 from tasks.core import os_errors, paths, stage_process, workers, yaml_files
@@ -329,6 +329,7 @@ class Dag:
         while True:
             try:
                 with _DVC_CALLS:
+                    dvc_repo.print_to_current_streams()
                     return action()
             except LockError as error:
                 holder = self._holder(error)
@@ -456,10 +457,9 @@ def _invalid(error: Any) -> str:
 def _repo(root: Path) -> Any:
     from dvc.config import ConfigError as DvcConfigError
     from dvc.exceptions import DvcException, NotDvcRepoError
-    from dvc.repo import Repo
 
     try:
-        return Repo(str(root), fs=atomic_records.file_system())
+        return dvc_repo.opened(root, fs=atomic_records.file_system())
     except NotDvcRepoError:
         raise UndertoneError(
             f"{root.resolve()} is no DVC project; change to your project folder, or make one: undertone new DIR"

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flows.project import dvc_repo
 from tasks.on_demand.forgetting.traces import Traces
 
 StageRecords = Mapping[str, Any]
@@ -74,9 +75,8 @@ def stores(root: Path) -> tuple[list[ObjectStore], list[str]]:
         root: the project folder
     """
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo
 
-    repo = Repo(str(root))
+    repo = dvc_repo.opened(root)
     cache = repo.cache
     usable = [ObjectStore("cache", cache.local.path, tuple(filter(None, (cache.local, cache.legacy))), True)]
     problems = list[str]()
@@ -173,9 +173,7 @@ def clear_indexes(root: Path) -> None:
     Args:
         root: the project folder
     """
-    from dvc.repo import Repo
-
-    repo = Repo(str(root))
+    repo = dvc_repo.opened(root)
     folder = Path(repo.site_cache_dir)
     repo.close()
     shutil.rmtree(folder, ignore_errors=True)
@@ -188,13 +186,12 @@ def drop_records(root: Path, stages: Collection[str]) -> None:
         root: the project folder
         stages: as DVC names them
     """
-    from dvc.repo import Repo
     from dvc.repo import lock_repo as locked
     from dvc.utils.serialize import modify_yaml
 
     from flows.project import atomic_records
 
-    repo = Repo(str(root), fs=atomic_records.file_system())
+    repo = dvc_repo.opened(root, fs=atomic_records.file_system())
     with locked(repo):
         for path in atomic_records.lock_files(root):
             folder = path.parent.relative_to(root).as_posix()

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from flows.project import dvc_repo
+
 
 def read(root: Path, stages: Collection[str]) -> dict[str, dict[str, Any]]:
     """Return the state of stages: `inputs` and `outputs`, path → hash or None, and `params`, file → name → value.
@@ -15,9 +17,8 @@ def read(root: Path, stages: Collection[str]) -> dict[str, dict[str, Any]]:
         stages: their names, in order
     """
     from dvc.dependency.param import ParamsDependency
-    from dvc.repo import Repo
 
-    repo, states = Repo(str(root)), dict[str, dict[str, Any]]()
+    repo, states = dvc_repo.opened(root), dict[str, dict[str, Any]]()
     try:
         for name in stages:
             (definition,) = repo.stage.collect(name)
@@ -42,9 +43,8 @@ def pull(root: Path, stage: str) -> str:
         stage: its name
     """
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo
 
-    repo = Repo(str(root))
+    repo = dvc_repo.opened(root)
     try:
         if not repo.config["core"].get("remote"):
             repo.checkout(targets=[stage], force=True)

@@ -20,7 +20,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.project import merge, parameters, shipped
+from flows.project import dvc_repo, merge, parameters, shipped
 from tasks.core import locks, memo, paths, yaml_files
 from tasks.core.code_version import ROOT
 from tasks.core.config import Config, load
@@ -296,7 +296,6 @@ def _merge_texts(name: str, base: str, mine: str, new: str) -> tuple[merge.Merge
 def _dvc_refuses(folder: Path, files: dict[str, str]) -> list[str]:
     """Return why DVC cannot use new files beside the other ones of the project: nothing if it can."""
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo
 
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name).resolve()
@@ -307,7 +306,7 @@ def _dvc_refuses(folder: Path, files: dict[str, str]) -> list[str]:
         for file, text in files.items():
             shipped.write(copy / file, text)
         try:
-            _ = Repo(str(copy)).index.graph
+            _ = dvc_repo.opened(copy).index.graph
         except DvcException as error:
             return [f"the merged file cannot be used: {str(error).replace(f'{copy}/', '')}"]
     return []
