@@ -16,7 +16,7 @@ from tasks.features.video import contact_sheet
 from tasks.on_demand import simulated_corpora as simulated
 from tasks.pages.experiment import modalities
 from tasks.simulate.studio import Signals
-from tasks.stages import corpus, experiment, extract
+from tasks.stages import corpus, experiment, extract, page
 
 pytest.importorskip("torch", reason="the multimodal systems need the extra `deep`")
 pytest.importorskip("lightning", reason="the multimodal systems need the extra `deep`")
@@ -71,7 +71,7 @@ def ran(project: Path, encoders: dict[str, str]) -> Ran:
         settings = shipped.model_copy(
             update={
                 "corpora": {"friends": Corpus(reader=reader, path=str(project / "corpus"))},
-                "features": {one: Extraction(**page) for one, page in features.items()},
+                "features": {one: Extraction(**values) for one, values in features.items()},
                 "experiments": {name: Experiment(**entry)},
                 "runtime": shipped.runtime.model_copy(update={"workers": 1, "progress": "never"}),
             }
@@ -89,6 +89,7 @@ def _run(settings: Config, name: str) -> None:
     for one in settings.features:
         extract.run(settings, one, each=serial)
     experiment.run(settings, name, each=serial)
+    page.run(settings, name, each=serial)
 
 
 def gains(figures: Mapping[str, Any], how: str) -> dict[str, Mapping[str, float]]:
@@ -104,10 +105,10 @@ def test_meld_whose_modalities_tell_a_part_each_needs_them_all(ran: Ran) -> None
         assert found.keys() == {"text", "sound", "video"}
         assert min(one["low"] for one in found.values()) > 0, (how, found)
     assert "together they are better" in modalities.verdict(modalities.gains(figures))
-    page = paths.page(figures["experiment"]).read_text(encoding="utf-8")
-    assert "Video frames" in page
-    assert page.count("data:image/jpeg;base64,") == contact_sheet.MAX_ROWS
-    assert f"{figures['model']['n_parameters']:,} parameters" in page
+    text = paths.page(figures["experiment"]).read_text(encoding="utf-8")
+    assert "Video frames" in text
+    assert text.count("data:image/jpeg;base64,") == contact_sheet.MAX_ROWS
+    assert f"{figures['model']['n_parameters']:,} parameters" in text
 
 
 def test_meld_whose_faces_tell_nothing_has_nothing_to_show_for_them(ran: Ran) -> None:
